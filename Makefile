@@ -1,0 +1,93 @@
+# The only makefile a user needs; BSD make and GNU make both run it.
+#	make		build
+#	make run	install what is missing, build, run on loopback
+#	make check	install what the tests need, run them all
+#	make torture	the long kill and load programs, in full
+#	make install	DESTDIR, PREFIX, SYSCONFDIR, MANDIR
+# SANDBOX=none builds without the system's sandbox (for ASan and valgrind).
+# An OS difference is a file: lib/OS.mk names the system's.
+
+PREFIX ?=	/usr/local
+SYSCONFDIR ?=	/etc
+MANDIR ?=	${PREFIX}/share/man
+SBINDIR ?=	${PREFIX}/sbin
+
+OS !=		uname -s
+include lib/${OS}.mk
+
+all: spamgreyd/spamgreyd spamgreydb/spamgreydb
+
+WARN =		-Wall -Wextra -Wstrict-prototypes -Wmissing-prototypes \
+		-Wmissing-declarations -Wshadow -Wpointer-arith -Wcast-qual \
+		-Wsign-compare -Wformat=2 -Wundef -Wvla
+HARDEN =	-fstack-protector-strong -fPIE
+OWN_CFLAGS =	-std=c11 -O2 -g ${WARN} ${HARDEN} ${OS_CPPFLAGS}
+OWN_LDFLAGS =	-pie -pthread ${OS_LDFLAGS}
+YACC_CMD =	sh lib/yacc.sh
+
+LIB_SRC !=	ls lib/*.c | grep -v buildid | tr '\n' ' '
+D_SRC !=	ls spamgreyd/*.c | grep -Ev '/(sandbox_|origdst_|fw_nft|parse\.c)' | tr '\n' ' '
+DB_SRC !=	ls spamgreydb/*.c 2>/dev/null | tr '\n' ' '
+HEADERS !=	ls lib/*.h spamgreyd/*.h spamgreydb/*.h 2>/dev/null | tr '\n' ' '
+LIB_OBJ =	${LIB_SRC:.c=.o}
+D_OBJ =		${D_SRC:.c=.o} ${OS_OBJ} spamgreyd/parse.o
+DB_OBJ =	${DB_SRC:.c=.o}
+# What of the daemon the command uses: the configuration and the policy.
+DB_SHARED =	spamgreyd/config.o spamgreyd/parse.o spamgreyd/lists.o \
+		spamgreyd/policy.o spamgreyd/policy_edit.o \
+		spamgreyd/policy_show.o spamgreyd/ctl.o
+
+.SUFFIXES:
+.SUFFIXES: .c .o
+.PHONY: all run check torture deps install clean
+
+.c.o:
+	${CC} ${OWN_CFLAGS} ${CPPFLAGS} ${CFLAGS} -c -o $@ $<
+
+lib/libspamgrey.a: ${LIB_OBJ}
+	rm -f $@
+	${AR} rc $@ ${LIB_OBJ}
+
+lib/buildid.c: ${LIB_SRC} ${D_SRC} ${HEADERS} spamgreyd/parse.y
+	cat ${LIB_SRC} ${D_SRC} ${HEADERS} spamgreyd/parse.y | cksum | \
+	    sed 's/\(.*\) \(.*\)/extern const char buildid[]; const char buildid[] = "\1-\2";/' > $@
+
+spamgreyd/parse.c: spamgreyd/parse.y lib/yacc.sh
+	${YACC_CMD} spamgreyd/parse.y $@
+
+spamgreyd/spamgreyd: ${D_OBJ} lib/libspamgrey.a lib/buildid.o
+	${CC} ${OWN_LDFLAGS} ${CFLAGS} ${LDFLAGS} -o $@ ${D_OBJ} lib/buildid.o \
+	    lib/libspamgrey.a ${D_LIBS}
+
+spamgreydb/spamgreydb: ${DB_OBJ} ${DB_SHARED} lib/libspamgrey.a
+	${CC} ${OWN_LDFLAGS} ${CFLAGS} ${LDFLAGS} -o $@ ${DB_OBJ} ${DB_SHARED} \
+	    lib/libspamgrey.a ${DB_LIBS}
+
+${LIB_OBJ} ${D_OBJ} ${DB_OBJ}: ${HEADERS}
+
+deps:
+	sh lib/deps.sh build
+
+run:
+	sh lib/deps.sh build
+	${MAKE} all
+	sh spamgreyd/demo.sh
+
+check:
+	sh lib/deps.sh check
+	${MAKE} all
+	sh regress/run.sh
+
+torture:
+	sh lib/deps.sh check
+	${MAKE} all
+	TORTURE=full sh regress/run.sh torture
+
+install: all
+	sh lib/install.sh '${DESTDIR}' '${SBINDIR}' '${MANDIR}' '${SYSCONFDIR}'
+
+clean:
+	rm -f lib/*.o spamgreyd/*.o spamgreydb/*.o lib/libspamgrey.a
+	rm -f lib/buildid.c spamgreyd/parse.c
+	rm -f spamgreyd/spamgreyd spamgreydb/spamgreydb
+	rm -rf regress/obj

@@ -1,0 +1,98 @@
+/*
+ * An entry of the database: its form in memory, on disk, and as a line.
+ *
+ * On disk, integers big-endian, times 40 bits:
+ *	key	GREY	'G' net[16] hash[8]	hash: siphash of the normalised
+ *						tuple, under the database's key
+ *		WHITE	'W' host[16]		host: address cut to `admit'
+ *		TRAPPED	'T' host[16]
+ *		SPAMTRAP 'S' address, lower case, no brackets
+ *		STAMP	'D' host[16]		when the host was demoted
+ *		VISIT	'P' net[16]		last visit at the primary MX
+ *		META	'M' name		the database's own facts
+ *	data	version[1] flags[1] first[5] pass[5] expire[5] block[4]
+ *		passed[4] addr[4|16] then, by type:
+ *		GREY	helo from to, each length[2] and bytes
+ *		TRAPPED	reason[1]
+ *		any but GREY and META may end in a comment, length[2] and bytes
+ * `version' is 1.  A higher one is refused; a lower one is read and written
+ * back as 1 when the entry is next written.
+ */
+#ifndef ENTRY_H
+#define ENTRY_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "addr.h"
+
+#define ENTRY_VERSION	1
+#define ENTRY_STR_MAX	1023	/* octets of helo, from, to kept, as spamd */
+#define ENTRY_KEY_MAX	(1 + MAILADDR_KEY_MAX)
+#define MAILADDR_KEY_MAX 1024
+#define ENTRY_DATA_MAX	4096
+#define ENTRY_LINE_MAX	16384	/* a printed line: each octet may be \xHH */
+
+enum entry_type {
+	ENTRY_GREY = 'G',
+	ENTRY_WHITE = 'W',
+	ENTRY_TRAPPED = 'T',
+	ENTRY_SPAMTRAP = 'S',
+	ENTRY_STAMP = 'D',
+	ENTRY_VISIT = 'P',
+	ENTRY_META = 'M'
+};
+
+#define ENTRY_F_IP6	1	/* addr is 16 octets */
+
+struct entry {
+	enum entry_type	 type;
+	struct addr	 net;		/* GREY, VISIT: cut to `match'; else to `admit' */
+	uint64_t	 hash;		/* GREY */
+	struct addr	 addr;		/* the full address last seen or given */
+	int64_t		 first;
+	int64_t		 pass;
+	int64_t		 expire;	/* 0: never */
+	uint32_t	 block;		/* times refused */
+	uint32_t	 passed;	/* times passed */
+	uint8_t		 reason;	/* TRAPPED: enum trap_reason */
+	/* Borrowed strings, never NULL; "" where the type has none. */
+	const char	*helo;
+	const char	*from;		/* as the client gave it, with brackets */
+	const char	*to;
+	const char	*rcpt;		/* SPAMTRAP: the address */
+	const char	*comment;
+};
+
+#define ENTRY_TIME_MAX	((INT64_C(1) << 40) - 1)
+
+struct entry_key { uint8_t b[ENTRY_KEY_MAX]; size_t len; };
+struct entry_data { uint8_t b[ENTRY_DATA_MAX]; size_t len; };
+
+void	 entry_init(struct entry *, enum entry_type);
+/* 0; -1: does not fit (a string longer than its maximum). */
+int	 entry_encode(const struct entry *, struct entry_key *,
+	    struct entry_data *);
+int	 entry_encode_key(const struct entry *, struct entry_key *);
+/*
+ * strbuf (ENTRY_DATA_MAX + ENTRY_KEY_MAX) receives the strings, which the
+ * entry then borrows.  0; -1 malformed; -2 a version newer than ours.
+ */
+int	 entry_decode(const void *key, size_t keylen, const void *data,
+	    size_t datalen, struct entry *, char *strbuf);
+/* Only the expiry, from raw data; 0 none or malformed. For the index. */
+int64_t	 entry_raw_expire(const void *data, size_t datalen);
+
+/*
+ * One line in spamdb's form, without newline; see spamgreydb(8).  Returns
+ * its length; dst holds ENTRY_LINE_MAX.  STAMP, VISIT and META: 0, no line.
+ */
+size_t	 entry_line(const struct entry *, char *dst);
+/*
+ * A line of spamdb's output (ours or OpenBSD's) back to an entry; the line
+ * is changed, and the entry borrows from it.  net and hash are not set.
+ * 0, or -1 and *why.
+ */
+int	 entry_parse_line(char *line, struct entry *, const char **why);
+
+#endif

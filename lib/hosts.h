@@ -1,0 +1,58 @@
+/*
+ * Host states as front and pass keep them: which hosts (addresses cut to
+ * `admit') are WHITE or TRAPPED, and until when.  A copy; only store writes
+ * the original.  Open addressing, 40 bytes an entry.
+ */
+#ifndef HOSTS_H
+#define HOSTS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "addr.h"
+
+/* Why a host is TRAPPED; stored on disk, so numbers stay. */
+enum trap_reason {
+	TRAP_NONE = 0,
+	TRAP_SPAMTRAP = 1,	/* a greytrap address */
+	TRAP_DOMAIN = 2,	/* recipient outside the allowed domains */
+	TRAP_MX = 3,		/* low-priority MX first */
+	TRAP_EARLY = 4,		/* early talker */
+	TRAP_PIPELINING = 5,
+	TRAP_FOREIGN = 6,	/* foreign command */
+	TRAP_BARELF = 7,
+	TRAP_MANUAL = 8,	/* spamgreydb */
+	TRAP_IMPORT = 9,
+	TRAP_SYNC = 10,
+	TRAP_VIRUS = 11,
+	TRAP_SPAM = 12,
+	TRAP_DICTIONARY = 13,
+	TRAP_MAX
+};
+/* "spamtrap", "domain", "low-priority-mx", "early-talker" …; "unknown". */
+const char *trap_reason_str(unsigned int);
+
+#define HOST_FOREVER	INT64_MAX
+
+struct host {
+	struct addr	key;
+	int64_t		white;		/* until this second; 0: not WHITE */
+	int64_t		trapped;	/* 0: not TRAPPED */
+	uint8_t		reason;		/* enum trap_reason */
+};
+
+struct hosts;
+
+struct hosts *hosts_new(void);
+void	 hosts_free(struct hosts *);
+void	 hosts_clear(struct hosts *);
+size_t	 hosts_count(const struct hosts *);
+/* Both times 0 removes.  -1: no memory. */
+int	 hosts_set(struct hosts *, const struct host *);
+/* NULL when there is none; valid until the next set. Times are not judged. */
+const struct host *hosts_get(const struct hosts *, const struct addr *key);
+/* Walks all; fn must not change the table. */
+void	 hosts_each(const struct hosts *, void (*fn)(const struct host *, void *),
+	    void *arg);
+
+#endif

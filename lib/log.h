@@ -1,0 +1,50 @@
+/*
+ * Logging.  A line goes to the sink: in a child of the daemon that is a
+ * message to the parent, in the parent syslog(3) or standard error, in the
+ * command standard error.  errno is kept.  No function here blocks on its own.
+ */
+#ifndef LOG_H
+#define LOG_H
+
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <syslog.h>
+
+#define LOG_LINE_MAX	2048	/* a longer line is cut */
+
+/* line has no newline and is already encoded. */
+typedef void (*log_sink)(int priority, const char *line, void *arg);
+
+/* role: shown in event lines. Until a sink is set lines go to stderr. */
+void	 log_init(const char *role);
+void	 log_set_sink(log_sink, void *arg);
+void	 log_set_verbose(int);	/* 0: no LOG_DEBUG lines are even made */
+int	 log_verbose(void);
+
+void	 log_warn(const char *, ...)	/* LOG_ERR, with strerror(errno) */
+	    __attribute__((__format__(printf, 1, 2)));
+void	 log_warnx(const char *, ...)	/* LOG_ERR */
+	    __attribute__((__format__(printf, 1, 2)));
+void	 log_info(const char *, ...)
+	    __attribute__((__format__(printf, 1, 2)));
+void	 log_debug(const char *, ...)
+	    __attribute__((__format__(printf, 1, 2)));
+/* LOG_INFO: "<16-hex session> <role> <event> <fmt...>" (fmt may be NULL). */
+void	 log_event(uint64_t session, const char *event, const char *fmt, ...)
+	    __attribute__((__format__(printf, 3, 4)));
+/* log_warn(x) at LOG_CRIT, then exit(1). */
+void	 fatal(const char *, ...)
+	    __attribute__((__noreturn__, __format__(printf, 1, 2)));
+void	 fatalx(const char *, ...)
+	    __attribute__((__noreturn__, __format__(printf, 1, 2)));
+
+/*
+ * Peer text made safe for one field of a line: '|', '\', space, '"',
+ * control characters and bytes from 0x7f on become \xHH.  Always NUL
+ * terminates; when dst is too short the text ends in "...".  Returns dst.
+ */
+char	*log_encode(char *dst, size_t dstsize, const void *src, size_t len);
+char	*log_encode_str(char *dst, size_t dstsize, const char *src);
+
+#endif

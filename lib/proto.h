@@ -1,0 +1,192 @@
+/*
+ * The messages between the processes of one daemon, and on its control
+ * socket.  One put/get pair a message, so that its layout lives in one place
+ * (proto.c).  get: 0, or -1 when the frame is not exactly that message.
+ *
+ *	parent -> any	HELLO PEER CONF_* START LOGLEVEL QUIT CTL_RESULT(store)
+ *	any -> parent	READY LOG FATAL; store: CTL_ASK; fw: FW_READY
+ *	front -> store	RCPT VISIT EVENT OVERLIMIT STAT…
+ *	store -> front	HOSTS_BEGIN HOST HOSTS_END RCPT_ANSWER STORE_UP STAT_ASK
+ *	store -> fw	FW_BEGIN FW_HOST FW_END FW_DO STAT_ASK
+ *	fw -> store	FW_DONE STAT…
+ *	client <-> store CTL_*
+ */
+#ifndef PROTO_H
+#define PROTO_H
+
+#include <stdint.h>
+
+#include "entry.h"
+#include "hosts.h"
+#include "ipc.h"
+
+#define PROTO_VERSION	1	/* of the control socket */
+
+enum msg_type {
+	MSG_NONE = 0,
+	/* parent and children */
+	MSG_HELLO,		/* build id (str), role u8, instance u16 */
+	MSG_READY,		/* build id (str) */
+	MSG_PEER,		/* role u8, instance u16; with a descriptor */
+	MSG_CONF_BEGIN,		/* conf_ipc.c has the layouts */
+	MSG_CONF_GLOBAL,
+	MSG_CONF_GREY,
+	MSG_CONF_LIMIT,
+	MSG_CONF_STRING,	/* kind u8, text: domains, spamtraps, not-to */
+	MSG_CONF_LIST,
+	MSG_CONF_SET,		/* the compiled lists; with a descriptor */
+	MSG_CONF_REACTION,
+	MSG_CONF_LISTEN,	/* with a descriptor when it is new */
+	MSG_CONF_PEM,		/* certificate or key bytes, in chunks */
+	MSG_CONF_FW,		/* with a descriptor: /dev/pf */
+	MSG_CONF_COMMIT,
+	MSG_START,		/* front may accept */
+	MSG_LOG,		/* priority u8, line str */
+	MSG_LOGLEVEL,		/* u8 */
+	MSG_FATAL,		/* line str: the child cannot go on, do not restart */
+	MSG_QUIT,
+	MSG_STATE_LOCK,		/* with a descriptor that holds the lock */
+	MSG_CTL_LISTEN,		/* the control socket, with its descriptor */
+	MSG_FW_READY,		/* fw -> parent: the table is filled */
+	/* front and store */
+	MSG_RCPT = 64,
+	MSG_RCPT_ANSWER,
+	MSG_VISIT,		/* addr: a connection came to the primary MX */
+	MSG_EVENT,		/* struct event_msg */
+	MSG_OVERLIMIT,		/* front refused somebody for a limit */
+	MSG_HOSTS_BEGIN,
+	MSG_HOST,
+	MSG_HOSTS_END,
+	MSG_STORE_UP,		/* u8 up, str why */
+	/* store and fw */
+	MSG_FW_BEGIN = 96,	/* the whole set follows */
+	MSG_FW_HOST,		/* addr (cut to admit), plen u8, until i64 */
+	MSG_FW_END,
+	MSG_FW_DO,		/* id, addr, plen u8, until i64 (0: take out); answered when id */
+	MSG_FW_DONE,		/* id, u8 ok */
+	/* statistics, any child */
+	MSG_STAT_ASK = 112,
+	MSG_STAT,		/* name str, value i64 */
+	MSG_STAT_END,
+	/* control socket */
+	CTL_HELLO = 128,	/* u32 version; the answer has the server's */
+	CTL_LIST,		/* struct ctl_list */
+	CTL_GET,		/* entries by exact key text: str */
+	CTL_ADD,		/* struct ctl_edit */
+	CTL_DELETE,		/* struct ctl_edit */
+	CTL_SHOW,		/* addr */
+	CTL_EXPIRE,		/* u8 flags: 1 clock-ok */
+	CTL_IMPORT,		/* any number of lines, str each; answered by one CTL_END at CTL_IMPORT_END */
+	CTL_IMPORT_END,
+	CTL_STATS,
+	CTL_RELOAD,
+	CTL_LOG,		/* u8 verbose */
+	/* answers */
+	CTL_ENTRY,		/* struct ctl_entry: raw key and data of an entry */
+	CTL_TEXT,		/* u8 kind (CTL_TEXT_*), str */
+	CTL_FACT,		/* name str, value str: show, stats */
+	CTL_END,		/* u8 status, u32 count, str text */
+	CTL_ASK,		/* store -> parent: u16 type (CTL_RELOAD, CTL_LOG), u8 */
+	CTL_RESULT		/* parent -> store: id, u8 status, u8 more, str text */
+};
+
+/* front -> store: one RCPT.  id of the message: the session. */
+struct rcpt_req {
+	uint32_t	seq;		/* of the RCPT in its session; echoed */
+	struct addr	client;
+	uint8_t		flags;		/* RCPT_F_* */
+	const char	*helo;
+	const char	*from;		/* with brackets */
+	const char	*to;
+};
+#define RCPT_F_LOWMX	1		/* came to a low-priority-mx listener */
+#define RCPT_F_WHITE	2		/* front saw it WHITE or whitelisted: put it
+					   back into the table, make no tuple */
+#define RCPT_F_AGAIN	4		/* not the session's first RCPT */
+
+enum rcpt_verdict {
+	RCPT_GREY = 1,			/* stored; left seconds to wait */
+	RCPT_PASS,			/* the host is WHITE and in the table */
+	RCPT_WHITE,			/* was WHITE or whitelisted already */
+	RCPT_TRAPPED,			/* this recipient, or one before, trapped it */
+	RCPT_UNSTORED			/* not stored: nothing may be promised; text says why */
+};
+
+struct rcpt_answer {
+	uint32_t	seq;
+	uint8_t		verdict;
+	uint8_t		reason;		/* TRAPPED: enum trap_reason */
+	int64_t		left;		/* seconds */
+	const char	*text;		/* UNSTORED: for the reply and the log */
+};
+
+/* What a host did; the store counts and reacts as `on' lines say. */
+enum host_event {
+	EVENT_EARLY_TALKER, EVENT_PIPELINING, EVENT_BARE_LF,
+	EVENT_FOREIGN_COMMAND, EVENT_HTTP_COMMAND,
+	EVENT_MAX
+};
+const char *host_event_str(unsigned int);
+struct event_msg {
+	struct addr	client;
+	uint8_t		event;		/* enum host_event */
+};
+
+struct ctl_list {
+	uint8_t		types;		/* CTL_T_* bits; 0 all */
+	struct prefix	within;		/* len 0: everywhere */
+};
+#define CTL_T_GREY	1
+#define CTL_T_WHITE	2
+#define CTL_T_TRAPPED	4
+#define CTL_T_SPAMTRAP	8
+
+struct ctl_edit {
+	uint8_t		type;		/* one CTL_T_* bit; 0 with delete: whatever has the key */
+	uint8_t		flags;		/* CTL_EDIT_* */
+	int64_t		until;		/* 0: the configured lifetime; HOST_FOREVER */
+	const char	*key;		/* address or mail address, as typed */
+	const char	*comment;
+};
+#define CTL_EDIT_SPAMDB	1		/* spamdb's own semantics and messages */
+
+enum ctl_status {
+	CTL_OK = 0, CTL_FAILED = 1, CTL_NOTFOUND = 2, CTL_BADARG = 3,
+	CTL_DENIED = 4, CTL_VERSION = 5
+};
+enum ctl_text { CTL_TEXT_OUT = 0, CTL_TEXT_ERR = 1 };
+
+int	 proto_put_rcpt(struct ipc *, uint64_t session, const struct rcpt_req *);
+int	 proto_get_rcpt(struct msg *, struct rcpt_req *);
+int	 proto_put_rcpt_answer(struct ipc *, uint64_t session,
+	    const struct rcpt_answer *);
+int	 proto_get_rcpt_answer(struct msg *, struct rcpt_answer *);
+int	 proto_put_event(struct ipc *, uint64_t session,
+	    const struct event_msg *);
+int	 proto_get_event(struct msg *, struct event_msg *);
+int	 proto_put_host(struct ipc *, const struct host *);
+int	 proto_get_host(struct msg *, struct host *);
+int	 proto_put_fw(struct ipc *, uint16_t type, uint64_t id,
+	    const struct addr *, uint8_t plen, int64_t until);
+int	 proto_get_fw(struct msg *, struct addr *, uint8_t *plen,
+	    int64_t *until);
+int	 proto_put_stat(struct ipc *, uint64_t id, const char *, int64_t);
+int	 proto_get_stat(struct msg *, const char **, int64_t *);
+int	 proto_put_list(struct ipc *, uint64_t id, const struct ctl_list *);
+int	 proto_get_list(struct msg *, struct ctl_list *);
+int	 proto_put_edit(struct ipc *, uint16_t type, uint64_t id,
+	    const struct ctl_edit *);
+int	 proto_get_edit(struct msg *, struct ctl_edit *);
+/* The entry as it stands on disk; get decodes with strbuf as entry_decode. */
+int	 proto_put_entry(struct ipc *, uint64_t id, const struct entry *);
+int	 proto_get_entry(struct msg *, struct entry *, char *strbuf);
+int	 proto_put_text(struct ipc *, uint64_t id, uint8_t kind, const char *);
+int	 proto_get_text(struct msg *, uint8_t *kind, const char **);
+int	 proto_put_fact(struct ipc *, uint64_t id, const char *, const char *);
+int	 proto_get_fact(struct msg *, const char **, const char **);
+int	 proto_put_end(struct ipc *, uint64_t id, uint8_t status,
+	    uint32_t count, const char *);
+int	 proto_get_end(struct msg *, uint8_t *status, uint32_t *count,
+	    const char **);
+
+#endif

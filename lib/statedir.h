@@ -1,0 +1,23 @@
+/*
+ * The state directory: made with its owner and mode if root finds it missing,
+ * locked by one process at a time.
+ *	STATE/lock	flock; holds the pid of the owner for messages
+ *	STATE/db/	the database environment
+ *	STATE/spool/	_spamgreyd's
+ */
+#ifndef STATEDIR_H
+#define STATEDIR_H
+
+#include <sys/types.h>
+
+/*
+ * As root: make dir (0700, uid:gid) and dir/db when they are missing, and
+ * give existing files in dir/db to uid:gid; as another user make them if the
+ * parent allows it.  0, or -1 and a logged message with the remedy.
+ */
+int	 statedir_make(const char *dir, uid_t, gid_t);
+/* The lock's descriptor, or -1: EWOULDBLOCK when another holds it (*pid
+ * then its owner, 0 unknown), any other errno logged. */
+int	 statedir_lock(const char *dir, pid_t *pid);
+
+#endif

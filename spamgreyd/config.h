@@ -1,0 +1,160 @@
+/*
+ * What spamgreyd.conf(5) says, as a structure.  parse.y fills it, printconf.c
+ * prints it back, conf_ipc.c sends it to the children, which keep their own.
+ * A structure is never changed once it is in force; a reload makes another.
+ */
+#ifndef CONFIG_H
+#define CONFIG_H
+
+#include <sys/types.h>
+#include <sys/queue.h>
+
+#include <stdint.h>
+
+#include "../lib/addr.h"
+#include "../lib/addrset.h"
+#include "../lib/grey.h"
+#include "../lib/proto.h"
+
+#define CONF_FILE	"/etc/spamgreyd.conf"
+#define CONF_STATEDIR	"/var/db/spamgreyd"
+#define CONF_SOCKET	"/var/run/spamgreyd.sock"
+#define CONF_USER	"_spamgreyd"
+#define CONF_DBUSER	"_spamgreydb"
+#define CONF_FD_RESERVE	256	/* descriptors that are not connections */
+
+struct conf_string {
+	TAILQ_ENTRY(conf_string)	 entry;
+	char				*text;
+};
+TAILQ_HEAD(conf_strings, conf_string);
+
+struct conf_tls {
+	char		*cert_file;
+	char		*key_file;
+	uint8_t		*cert;		/* PEM bytes, read by the parent */
+	size_t		 cert_len;
+	uint8_t		*key;		/* wiped when freed */
+	size_t		 key_len;
+};
+
+struct conf_listen {
+	TAILQ_ENTRY(conf_listen)	 entry;
+	uint32_t	 id;		/* of the socket: kept over a reload */
+	struct addr	 addr;
+	uint16_t	 port;
+	int		 low_priority_mx;
+	int		 no_tls;
+	struct conf_tls	*tls;		/* its own, or NULL: the global one */
+	int		 fd;		/* -1 where it is not open (parent: kept) */
+};
+TAILQ_HEAD(conf_listens, conf_listen);
+
+enum conf_list_kind { LIST_BLACK, LIST_WHITE };
+
+struct conf_list {
+	TAILQ_ENTRY(conf_list)	 entry;
+	enum conf_list_kind	 kind;
+	char			*name;
+	char			*file;
+	char			*message;	/* black: template, NULL default */
+	int			 reply;		/* black: 450 or 550 */
+	struct conf_strings	 except;	/* names of whitelists */
+	unsigned int		 index;		/* in the compiled set */
+	size_t			 count;		/* ranges, after loading */
+};
+TAILQ_HEAD(conf_lists, conf_list);
+
+enum conf_action { ACT_LOG, ACT_TRAP, ACT_DEMOTE };
+
+/* on EVENT ACTION [for TIME] [after N in TIME] */
+struct conf_reaction {
+	enum conf_action	 action;
+	int64_t			 trap_for;	/* seconds; 0: greylist trapped */
+	uint32_t		 after;		/* 1: at once */
+	int64_t			 within;	/* seconds; with after > 1 */
+	int			 set;		/* the file says so (not a default) */
+};
+
+enum conf_fw { FW_NONE, FW_PF, FW_NFT };
+
+struct conf_limit {
+	uint32_t	 connections;		/* 0: auto */
+	uint32_t	 per_host, per_network, tls;
+	uint32_t	 bad_commands;
+	uint32_t	 line;			/* octets of a command line */
+	uint32_t	 recipients;		/* a transaction */
+	uint32_t	 grey_per_network, grey_per_host;
+	int64_t		 idle, idle_stress;	/* seconds */
+	int64_t		 session_grey, session_trapped;
+	uint64_t	 message_size;		/* octets; 0: SIZE not offered */
+};
+
+struct config {
+	char		*file;
+	char		*hostname;
+	char		*statedir;
+	char		*socket;
+	char		*contact;		/* NULL: none */
+	uint32_t	 restart_max;		/* 0: restart no */
+	int64_t		 restart_within;
+	uint32_t	 fronts;		/* front 1 */
+	struct conf_tls	*tls;			/* NULL: none */
+	struct conf_strings domains;		/* allowed domains */
+	struct conf_strings spamtraps;
+	struct conf_strings not_to;
+	struct conf_listens listens;
+	enum conf_fw	 fw;
+	char		*fw_table;		/* pf */
+	char		*nft_family, *nft_table, *nft_set4, *nft_set6;
+	struct grey_conf grey;
+	char		*grey_reply;		/* "451 4.7.1 text with %s" */
+	int64_t		 stutter_ms;		/* 0: stutter no */
+	int64_t		 stutter_grey;		/* seconds, for grey hosts */
+	char		*trap_message;
+	int		 trap_reply;		/* 450 or 550 */
+	struct conf_limit limit;
+	struct conf_lists lists;
+	struct conf_reaction reaction[EVENT_MAX];
+	uint64_t	 cache;			/* of the database, bytes; 0 default */
+	int		 set_fd;		/* compiled lists, or -1 */
+	struct addrset	*set;			/* mapped, or NULL */
+};
+
+struct config *config_new(void);		/* all defaults */
+void	 config_free(struct config *);		/* NULL is fine */
+const struct conf_list *config_list(const struct config *, unsigned int index);
+/* Masks over the compiled set: bit i is list i. */
+uint64_t config_mask(const struct config *, enum conf_list_kind);
+
+struct conf_define {				/* -D name=value */
+	const char	*name, *value;
+};
+/*
+ * parse.y.  NULL when there was any error; each was printed to stderr by
+ * file and line ("file:line: text"), or, when report is not NULL, given to it.
+ * Reads lists' names, not their contents.
+ */
+struct config *config_parse(const char *file, const struct conf_define *,
+	    size_t ndefines, void (*report)(const char *line, void *),
+	    void *arg);
+/* Everything that needs the files the configuration names: certificates are
+ * read, lists loaded and compiled to conf->set_fd. -1: said through report. */
+int	 config_load(struct config *, void (*report)(const char *, void *),
+	    void *arg);
+/* printconf.c: -nv.  Parses again to the same text. */
+void	 config_print(const struct config *);
+
+/* conf_ipc.c: to one child.  secrets: TLS keys too (front). -1: queue. */
+struct chan;
+int	 config_send(struct chan *, const struct config *, int secrets,
+	    int listeners);
+/*
+ * In a child: handles any MSG_CONF_*.  *building is made at BEGIN; at COMMIT
+ * it is complete and the function returns 1 (else 0; -1 malformed).  A
+ * listener whose socket is kept arrives without descriptor (fd -1): the
+ * child finds it by id in the one in force.
+ */
+int	 config_recv(struct config **building, struct msg *);
+
+#endif

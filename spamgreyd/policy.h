@@ -1,0 +1,90 @@
+/*
+ * What the store decides, apart from any process: the database, the settings
+ * and the clock go in; verdicts, host states and firewall changes come out.
+ * Used by the store role, and by spamgreydb when no daemon runs.
+ *
+ * Changes are collected while a transaction is open and told through the
+ * sink only after policy_commit made them durable; policy_abort forgets
+ * them.  So nobody is ever told what the disk does not know.
+ */
+#ifndef POLICY_H
+#define POLICY_H
+
+#include <stdint.h>
+
+#include "../lib/db.h"
+#include "../lib/hosts.h"
+#include "../lib/proto.h"
+#include "config.h"
+
+struct policy;
+
+struct policy_sink {
+	/* The state of a host changed (both times 0: unknown again).  in_table:
+	 * until when it belongs into the firewall's table, 0: not. */
+	void	(*host)(const struct host *, int64_t in_table, void *arg);
+};
+
+struct policy *policy_new(struct db *, const struct policy_sink *, void *arg);
+void	 policy_free(struct policy *);
+/*
+ * Takes a configuration into use (borrowed until the next call).  -1: the
+ * database could not be read.  Counts networks' GREY entries on first use;
+ * when `match' or `admit' differ from the last run's (META), entries are
+ * keyed anew; when spamtraps or allowed domains went, hosts trapped for
+ * them are let go.
+ */
+int	 policy_configure(struct policy *, const struct config *);
+
+enum db_result policy_begin(struct policy *);
+enum db_result policy_commit(struct policy *);
+void	 policy_abort(struct policy *);
+
+/* One RCPT, inside a transaction; fills ans (text is static or the policy's). */
+enum db_result policy_rcpt(struct policy *, const struct rcpt_req *,
+	    struct rcpt_answer *);
+enum db_result policy_visit(struct policy *, const struct addr *);
+enum db_result policy_event(struct policy *, const struct event_msg *);
+void	 policy_overlimit(struct policy *);
+
+/* Edits, inside a transaction.  key: full address; until as in ctl_edit. */
+enum db_result policy_white(struct policy *, const struct addr *,
+	    int64_t until, const char *comment);
+enum db_result policy_trap(struct policy *, const struct addr *,
+	    int64_t until, unsigned int reason, const char *comment);
+enum db_result policy_demote(struct policy *, const struct addr *);
+enum db_result policy_delete_white(struct policy *, const struct addr *);
+enum db_result policy_delete_trapped(struct policy *, const struct addr *);
+/* One tuple / all tuples of exactly this client address. */
+enum db_result policy_delete_grey(struct policy *, const struct addr *,
+	    int all, size_t *n);
+enum db_result policy_spamtrap(struct policy *, const char *rcpt, int add,
+	    const char *comment);
+/* An entry as parsed from a line: net and hash are made here; what is there
+ * already is merged (first = min, expire and pass = the later). */
+enum db_result policy_import(struct policy *, const struct entry *);
+
+/* At most max expired entries, in a transaction of its own; *more: go on. */
+enum db_result policy_expire(struct policy *, size_t max, int *more,
+	    size_t *n);
+/*
+ * The clock rule: 1 fine, 0 out of range (nothing expires; *why says it).
+ * Call each minute; `ok' forces it right (spamgreydb expire --clock-ok).
+ */
+int	 policy_clock(struct policy *, int ok, const char **why);
+
+/* What the next visit of the address gets, in facts: for `show'. */
+enum db_result policy_show(struct policy *, const struct addr *,
+	    void (*fact)(const char *name, const char *value, void *),
+	    void *arg);
+
+/* All host states in slices: *pos as in db_walk; each goes to sink->host. */
+enum db_result policy_stream(struct policy *, struct db_pos *, size_t max);
+
+/* 0: not in the table; else until when (HOST_FOREVER: for ever). */
+int64_t	 policy_in_table(struct policy *, const struct host *);
+
+void	 policy_stats(struct policy *,
+	    void (*stat)(const char *name, int64_t value, void *), void *arg);
+
+#endif

@@ -1,0 +1,93 @@
+/*
+ * The daemon's processes.  A role is a row of roles[] (roles.c); child.c runs
+ * the life that all of them share, and calls the row's functions:
+ *
+ *	HELLO, PEER…, CONF_BEGIN … CONF_COMMIT	 the parent speaks
+ *	    -> configure(first)			 still privileged: open things
+ *	privilege drop, chroot, sandbox
+ *	    -> run()				 unprivileged: open the rest
+ *	READY
+ *	    -> start() at MSG_START		 front: accept
+ *	    -> configure(later)			 at each reload
+ *	    -> stop() at QUIT or when the parent's socket closes, then exit
+ */
+#ifndef SPAMGREYD_H
+#define SPAMGREYD_H
+
+#include <sys/types.h>
+
+#include <event2/event.h>
+
+#include "../lib/chan.h"
+#include "../lib/proto.h"
+#include "config.h"
+
+enum role {
+	ROLE_PARENT,
+	ROLE_FRONT,
+	ROLE_STORE,
+	ROLE_FW,
+	ROLE_MAX
+};
+
+enum role_root {
+	ROOT_EMPTY,		/* chroot /var/empty */
+	ROOT_STATE		/* chroot into the state directory */
+};
+
+/* What a child has.  One a process: `self' in child.c. */
+struct child {
+	enum role		 role;
+	unsigned int		 instance;	/* front 0, 1, … */
+	struct event_base	*base;
+	struct chan		*parent;
+	struct config		*conf;		/* in force, or NULL */
+	int			 privileged;	/* started as root */
+	const struct role_def	*def;
+	void			*data;		/* the role's own */
+};
+
+struct role_def {
+	const char	*name;			/* "front"; also the -x argument */
+	const char	*user;			/* dropped to when root */
+	enum role_root	 root;
+	unsigned int	 peers;			/* bits 1 << ROLE_*: a socketpair with each */
+	/* messages of the parent that only this role takes; may be NULL */
+	const struct chan_rule *parent_rules;	/* arg: the struct child */
+	/* The socketpair's end to a peer; takes fd.  Before configure. */
+	void		(*peer)(struct child *, enum role, unsigned int instance,
+			    int fd);
+	/* c->conf is already the new one; old is freed afterwards (may be NULL). */
+	void		(*configure)(struct child *, struct config *old);
+	void		(*run)(struct child *);
+	void		(*start)(struct child *);
+	void		(*stop)(struct child *);
+};
+
+extern const struct role_def roles[ROLE_MAX];
+extern const struct role_def role_front, role_store, role_fw;
+extern const char buildid[];
+
+/* child.c */
+int	 child_main(enum role);			/* never returns but by exit */
+/* Tells the parent why this child cannot go on and that starting it again
+ * would not help; the daemon ends with that message. */
+void	 child_fatal(struct child *, const char *, ...)
+	    __attribute__((__noreturn__, __format__(printf, 2, 3)));
+
+/* parent.c */
+int	 parent_main(struct config *, const char *file,
+	    const struct conf_define *, size_t ndefines, int foreground,
+	    int verbose);
+
+/* sandbox_*.c: after the privilege drop, before READY.  -1 with errno. */
+int	 sandbox_enter(const struct child *);
+const char *sandbox_name(void);
+
+/* origdst_*.c: where the client wanted to go.  0; -1: unknown.  pf: a
+ * read-only descriptor of /dev/pf, or -1. */
+int	 origdst(int fd, int pf, const struct addr *client, uint16_t cport,
+	    const struct addr *local, uint16_t lport, struct addr *dst,
+	    uint16_t *port);
+
+#endif
