@@ -38,7 +38,7 @@ enum msg_type {
 	MSG_CONF_REACTION,
 	MSG_CONF_LISTEN,	/* with a descriptor when it is new */
 	MSG_CONF_PEM,		/* certificate or key bytes, in chunks */
-	MSG_CONF_FW,		/* with a descriptor: /dev/pf */
+	MSG_CONF_FW,
 	MSG_CONF_COMMIT,
 	MSG_START,		/* front may accept */
 	MSG_LOG,		/* priority u8, line str */
@@ -47,6 +47,7 @@ enum msg_type {
 	MSG_QUIT,
 	MSG_STATE_LOCK,		/* with a descriptor that holds the lock */
 	MSG_CTL_LISTEN,		/* the control socket, with its descriptor */
+	MSG_PF,			/* a descriptor of /dev/pf: fw (writable), front (read-only) */
 	MSG_FW_READY,		/* fw -> parent: the table is filled */
 	/* front and store */
 	MSG_RCPT = 64,

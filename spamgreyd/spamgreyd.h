@@ -43,6 +43,7 @@ struct child {
 	struct chan		*parent;
 	struct config		*conf;		/* in force, or NULL */
 	int			 privileged;	/* started as root */
+	int			 pf;		/* /dev/pf (MSG_PF), or -1; before configure */
 	const struct role_def	*def;
 	void			*data;		/* the role's own */
 };
@@ -52,7 +53,8 @@ struct role_def {
 	const char	*user;			/* dropped to when root */
 	enum role_root	 root;
 	unsigned int	 peers;			/* bits 1 << ROLE_*: a socketpair with each */
-	/* messages of the parent that only this role takes; may be NULL */
+	/* messages of the parent that only this role takes; may be NULL, and
+	 * ends with type 0 (store: MSG_STATE_LOCK, MSG_CTL_LISTEN, CTL_RESULT) */
 	const struct chan_rule *parent_rules;	/* arg: the struct child */
 	/* The socketpair's end to a peer; takes fd.  Before configure. */
 	void		(*peer)(struct child *, enum role, unsigned int instance,
@@ -79,6 +81,12 @@ void	 child_fatal(struct child *, const char *, ...)
 int	 parent_main(struct config *, const char *file,
 	    const struct conf_define *, size_t ndefines, int foreground,
 	    int verbose);
+
+/* privdrop_*.c: to the role's user and root directory; fw keeps what its driver
+ * needs.  Not dumpable afterwards.  -1: logged. */
+int	 privdrop(const struct child *);
+/* privdrop_*.c: the child dies with its parent, where the system can do that. */
+void	 privdrop_follow_parent(void);
 
 /* sandbox_*.c: after the privilege drop, before READY.  -1 with errno. */
 int	 sandbox_enter(const struct child *);
