@@ -22,6 +22,11 @@
 #define CONF_USER	"_spamgreyd"
 #define CONF_DBUSER	"_spamgreydb"
 #define CONF_FD_RESERVE	256	/* descriptors that are not connections */
+#define CONF_CONNECTIONS_MAX	1000000
+#define CONF_PF_TABLE	"spamgrey-white"
+#define CONF_CACHE	(64 * 1024 * 1024)
+#define CONF_GREY_REPLY	"451 4.7.1 Greylisted, please try again in %s seconds"
+#define CONF_TRAP_MESSAGE "Your address %A has mailed to spamtraps here or broken the rules of SMTP"
 
 struct conf_string {
 	TAILQ_ENTRY(conf_string)	 entry;
@@ -123,9 +128,19 @@ struct config {
 
 struct config *config_new(void);		/* all defaults */
 void	 config_free(struct config *);		/* NULL is fine */
+void	 conf_strings_free(struct conf_strings *);	/* the members */
+void	 conf_tls_free(struct conf_tls *);		/* NULL is fine */
+void	 conf_listen_free(struct conf_listen *);
+void	 conf_list_free(struct conf_list *);
 const struct conf_list *config_list(const struct config *, unsigned int index);
 /* Masks over the compiled set: bit i is list i. */
 uint64_t config_mask(const struct config *, enum conf_list_kind);
+
+/*
+ * Fits limit.connections to the limit of open descriptors: `auto' (0) is
+ * filled in, too high a number lowered with a warning that is logged.
+ */
+void	 config_check_descriptors(struct config *, uint64_t rlim);
 
 struct conf_define {				/* -D name=value */
 	const char	*name, *value;
@@ -138,12 +153,21 @@ struct conf_define {				/* -D name=value */
 struct config *config_parse(const char *file, const struct conf_define *,
 	    size_t ndefines, void (*report)(const char *line, void *),
 	    void *arg);
+/* The same for a text in memory that stands for that file. */
+struct config *config_parse_text(const char *file, const char *text,
+	    size_t len, const struct conf_define *, size_t ndefines,
+	    void (*report)(const char *line, void *), void *arg);
+/* A report line begins "file:line: "; with "warning: " after it, it is no
+ * error. */
+
 /* Everything that needs the files the configuration names: certificates are
  * read, lists loaded and compiled to conf->set_fd. -1: said through report. */
 int	 config_load(struct config *, void (*report)(const char *, void *),
 	    void *arg);
 /* printconf.c: -nv.  Parses again to the same text. */
 void	 config_print(const struct config *);
+struct buf;
+int	 config_text(const struct config *, struct buf *);	/* -1: no memory */
 
 /* conf_ipc.c: to one child.  secrets: TLS keys too (front). -1: queue. */
 struct chan;

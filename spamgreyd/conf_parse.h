@@ -1,0 +1,122 @@
+/*
+ * Between the parts of the configuration parser only: conf_lex.c makes
+ * tokens of files, parse.y makes a struct config of tokens, conf_value.c
+ * turns their texts into numbers and strings, conf_check.c judges the whole.
+ *
+ * Everything that a token points to lives in one arena until lex_end, so
+ * that a syntax error, which throws tokens away unseen, leaks nothing.
+ */
+#ifndef CONF_PARSE_H
+#define CONF_PARSE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "config.h"
+
+#define CONF_INCLUDE_MAX	16	/* files open at once */
+#define CONF_ERRORS_MAX		200	/* reported in one run */
+#define CONF_FILE_MAX		(64 * 1024 * 1024)
+#define CONF_STRING_MAX		4096	/* octets of one string */
+#define CONF_LISTEN_MAX		64
+#define CONF_TIME_MAX		(INT64_C(3650) * 86400)
+
+enum lex_kind {
+	LEX_EOF,
+	LEX_NEWLINE,
+	LEX_PUNCT,		/* { } , = */
+	LEX_WORD,		/* bare: may be a keyword */
+	LEX_STRING,		/* quoted: never one */
+	LEX_BAD			/* already reported */
+};
+
+struct lex_token {
+	enum lex_kind	 kind;
+	const char	*text;		/* "{" for punctuation */
+	const char	*file;
+	unsigned int	 line;
+	unsigned int	 depth;		/* braces open before it */
+};
+
+/* The items of a list in braces. */
+struct lex_item {
+	struct lex_token	 tok;
+	struct lex_item		*next;
+};
+struct lex_items {
+	struct lex_item		*first, *last;
+};
+
+typedef void (*conf_report)(const char *line, void *arg);
+
+/* conf_lex.c */
+void	 lex_start(conf_report, void *arg);
+void	 lex_end(void);
+/* Text that is parsed as if it were that file; 0 or -1 (reported). */
+int	 lex_push_text(const char *name, const char *text, size_t len);
+/* at: who includes it; NULL for the main file. */
+int	 lex_push_file(const char *file, const struct lex_token *at);
+void	 lex_next(struct lex_token *);
+/* Drop tokens up to the end of the statement that tok stands in. */
+void	 lex_skip(const struct lex_token *);
+void	 lex_define(const char *name, const char *value);	/* -D */
+void	 lex_macro(const struct lex_token *name);	/* reads the value */
+void	*lex_alloc(size_t);		/* from the arena; never NULL */
+char	*lex_strdup(const char *, size_t);
+unsigned int lex_errors(void);
+
+/* "file:line: text" through the report; errors are counted. */
+void	 conf_error(const struct lex_token *, const char *, ...)
+	    __attribute__((__format__(printf, 2, 3)));
+void	 conf_warning(const struct lex_token *, const char *, ...)
+	    __attribute__((__format__(printf, 2, 3)));
+/*
+ * Notes that the setting was given at tok: 0, or -1 when it had been given
+ * before, which is reported with both places.
+ */
+int	 conf_once(const struct lex_token *, const char *, ...)
+	    __attribute__((__format__(printf, 2, 3)));
+/* Where the setting was given; NULL: not in the file. */
+const struct lex_token *conf_where(const char *, ...)
+	    __attribute__((__format__(printf, 1, 2)));
+/* Where a finding about several settings belongs: the last given of them;
+ * else the main file. */
+const struct lex_token *conf_where2(const char *, const char *);
+
+/* conf_value.c: report and return -1 when the text is not one. */
+int	 conf_number(const struct lex_token *, const char *what, uint32_t min,
+	    uint32_t max, uint32_t *);
+int	 conf_time(const struct lex_token *, const char *what, int64_t min,
+	    int64_t max, int64_t *seconds);
+int	 conf_time_ms(const struct lex_token *, const char *what, int64_t *ms);
+int	 conf_size(const struct lex_token *, const char *what, uint64_t min,
+	    uint64_t max, uint64_t *);
+int	 conf_prefixlen(const struct lex_token *, unsigned int max, uint8_t *);
+int	 conf_is_domain(const char *, size_t len);
+int	 conf_hostname(const struct lex_token *, char **);
+int	 conf_path(const struct lex_token *, const char *what, char **);
+int	 conf_template(const struct lex_token *, const char *what,
+	    const char *allowed, char **);
+int	 conf_contact(const struct lex_token *, char **);
+int	 conf_grey_reply(const struct lex_token *, char **);
+int	 conf_reply_code(const struct lex_token *, int *);
+int	 conf_fw_name(const struct lex_token *, const char *what, size_t max,
+	    char **);
+int	 conf_list_name(const struct lex_token *);
+void	 conf_replace(char **, const char *);
+
+enum conf_entry_kind { ENTRY_DOMAIN, ENTRY_TRAP, ENTRY_RCPT, ENTRY_NAME };
+/* Each is checked; what is wrong is reported and left out. */
+void	 conf_entries(struct conf_strings *, enum conf_entry_kind,
+	    const struct lex_items *);
+void	 conf_entries_file(struct conf_strings *, enum conf_entry_kind,
+	    const struct lex_token *);
+int	 conf_strings_add(struct conf_strings *, const char *);
+
+/* conf_check.c */
+void	 conf_check(struct config *);
+
+/* parse.y */
+int	 conf_grammar(struct config *);
+
+#endif
