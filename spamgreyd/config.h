@@ -96,6 +96,9 @@ struct conf_limit {
 };
 
 struct config {
+	unsigned int	 refs;			/* holders besides the first one:
+						   config_free only drops one
+						   while there is any */
 	char		*file;
 	char		*hostname;
 	char		*statedir;
