@@ -153,6 +153,10 @@ config_free(struct config *c)
 
 	if (c == NULL)
 		return;
+	if (c->refs > 0) {
+		c->refs--;
+		return;
+	}
 	while ((l = TAILQ_FIRST(&c->listens)) != NULL) {
 		TAILQ_REMOVE(&c->listens, l, entry);
 		conf_listen_free(l);
