@@ -26,7 +26,7 @@ OWN_LDFLAGS =	-pie -pthread ${OS_LDFLAGS}
 YACC_CMD =	sh lib/yacc.sh
 
 LIB_SRC !=	ls lib/*.c | grep -v buildid | tr '\n' ' '
-D_SRC !=	ls spamgreyd/*.c | grep -Ev '/(sandbox_|origdst_|fw_nft|parse\.c)' | tr '\n' ' '
+D_SRC !=	ls spamgreyd/*.c | grep -Ev '/(sandbox_|origdst_|fw_nft|os_|syslog_|parse\.c)' | tr '\n' ' '
 DB_SRC !=	ls spamgreydb/*.c 2>/dev/null | tr '\n' ' '
 HEADERS !=	ls lib/*.h spamgreyd/*.h spamgreydb/*.h 2>/dev/null | tr '\n' ' '
 LIB_OBJ =	${LIB_SRC:.c=.o}

@@ -33,6 +33,8 @@ void	 log_debug(const char *, ...)
 /* LOG_INFO: "<16-hex session> <role> <event> <fmt...>" (fmt may be NULL). */
 void	 log_event(uint64_t session, const char *event, const char *fmt, ...)
 	    __attribute__((__format__(printf, 3, 4)));
+/* A line that is one already (a child's), straight to the sink. */
+void	 log_line(int priority, const char *line);
 /* log_warn(x) at LOG_CRIT, then exit(1). */
 void	 fatal(const char *, ...)
 	    __attribute__((__noreturn__, __format__(printf, 1, 2)));

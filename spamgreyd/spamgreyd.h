@@ -66,7 +66,7 @@ struct role_def {
 	void		(*stop)(struct child *);
 };
 
-extern const struct role_def roles[ROLE_MAX];
+extern const struct role_def *const roles[ROLE_MAX];
 extern const struct role_def role_front, role_store, role_fw;
 extern const char buildid[];
 
@@ -82,11 +82,19 @@ int	 parent_main(struct config *, const char *file,
 	    const struct conf_define *, size_t ndefines, int foreground,
 	    int verbose);
 
-/* privdrop_*.c: to the role's user and root directory; fw keeps what its driver
- * needs.  Not dumpable afterwards.  -1: logged. */
-int	 privdrop(const struct child *);
-/* privdrop_*.c: the child dies with its parent, where the system can do that. */
-void	 privdrop_follow_parent(void);
+/*
+ * os_*.c: what each system does in its own way.
+ * os_init: first thing in main (setproctitle, closing what was inherited).
+ * os_privdrop: to the role's user and root directory, keeping for fw what
+ * its driver needs; not dumpable afterwards.  -1: logged.
+ * os_follow_parent: die with the parent, where the system can do that.
+ */
+void	 os_init(int argc, char **argv, char **envp);
+int	 os_privdrop(const struct child *);
+void	 os_follow_parent(void);
+
+/* syslog_*.c: a line to syslogd, never blocking; -1: it was not taken. */
+int	 syslog_line(int priority, const char *line);
 
 /* sandbox_*.c: after the privilege drop, before READY.  -1 with errno. */
 int	 sandbox_enter(const struct child *);

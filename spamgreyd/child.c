@@ -1,0 +1,293 @@
+/*
+ * The life that all children share: take the configuration from the parent,
+ * let the role open what needs privilege, drop it, work until the parent says
+ * QUIT or is gone.  What a role does is in its role_def; nothing here knows
+ * one role from another.
+ */
+#include <sys/types.h>
+
+#include <errno.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <event2/event.h>
+
+#include "../lib/log.h"
+#include "spamgreyd.h"
+
+#define CHILD_PARENT_FD	3			/* as parent_set.c dups it */
+#define CHILD_LOG_QUEUE	(1024 * 1024)		/* past it lines are dropped */
+#define CHILD_RULES	48
+
+static struct child	 self = { .pf = -1 };
+static struct config	*building;
+static unsigned long	 dropped;		/* log lines, since the last one sent */
+static struct chan_rule	 rules[CHILD_RULES];
+static int		 ready;
+
+static void
+child_exit(struct child *c, int status)
+{
+	if (ready && c->def->stop != NULL)
+		c->def->stop(c);
+	if (c->parent != NULL)
+		chan_flush(c->parent);
+	exit(status);
+}
+
+static void
+child_log_send(int priority, const char *line)
+{
+	struct ipc	*ipc = chan_ipc(self.parent);
+
+	ipc_begin(ipc, MSG_LOG, 0);
+	ipc_put_u8(ipc, (uint8_t)priority);
+	ipc_put_str(ipc, line);
+	(void)chan_send(self.parent, -1);
+}
+
+/*
+ * The log sink: a line for the parent.  A child never waits for a slow
+ * syslogd: what does not fit into the queue is counted and said later.
+ */
+static void
+child_log(int priority, const char *line, void *arg)
+{
+	char	note[64];
+
+	(void)arg;
+	if (chan_queued(self.parent) > CHILD_LOG_QUEUE) {
+		dropped++;
+		return;
+	}
+	if (dropped > 0) {
+		snprintf(note, sizeof(note), "%s: %lu log lines dropped",
+		    self.def->name, dropped);
+		dropped = 0;
+		child_log_send(LOG_WARNING, note);
+	}
+	child_log_send(priority, line);
+	if (priority <= LOG_CRIT)
+		chan_flush(self.parent);
+}
+
+void
+child_fatal(struct child *c, const char *fmt, ...)
+{
+	char	line[LOG_LINE_MAX];
+	va_list	ap;
+
+	va_start(ap, fmt);
+	vsnprintf(line, sizeof(line), fmt, ap);
+	va_end(ap);
+	ipc_begin(chan_ipc(c->parent), MSG_FATAL, 0);
+	ipc_put_str(chan_ipc(c->parent), line);
+	(void)chan_send(c->parent, -1);
+	chan_flush(c->parent);
+	_exit(1);
+}
+
+static void
+child_hello(struct chan *ch, struct msg *m, void *arg)
+{
+	struct child	*c = arg;
+	const char	*id = msg_get_str(m);
+	unsigned int	 role = msg_get_u8(m);
+
+	(void)ch;
+	c->instance = msg_get_u16(m);
+	c->privileged = msg_get_u8(m);
+	log_set_verbose(msg_get_u8(m));
+	if (msg_end(m) == -1)
+		return;
+	if (strcmp(id, buildid) != 0)
+		child_fatal(c, "the program file was replaced while the daemon "
+		    "runs; restart the daemon");
+	if (role != c->role)
+		child_fatal(c, "started as %s but greeted as role %u",
+		    c->def->name, role);
+}
+
+static void
+child_peer(struct chan *ch, struct msg *m, void *arg)
+{
+	struct child	*c = arg;
+	unsigned int	 role = msg_get_u8(m);
+	unsigned int	 instance = msg_get_u16(m);
+	int		 fd;
+
+	(void)ch;
+	if (msg_end(m) == -1)
+		return;
+	if ((fd = msg_take_fd(m)) == -1 || role >= ROLE_MAX ||
+	    c->def->peer == NULL)
+		child_fatal(c, "%s: no socket came with the peer",
+		    c->def->name);
+	c->def->peer(c, role, instance, fd);
+}
+
+static void
+child_pf(struct chan *ch, struct msg *m, void *arg)
+{
+	struct child	*c = arg;
+
+	(void)ch;
+	if (c->pf != -1)
+		close(c->pf);
+	c->pf = msg_take_fd(m);
+}
+
+/* The first configuration is complete: the point of no return. */
+static void
+child_become(struct child *c)
+{
+	c->def->configure(c, NULL);
+	if (os_privdrop(c) == -1)
+		child_fatal(c, "%s: could not drop privileges",
+		    c->def->name);
+	if (sandbox_enter(c) == -1)
+		child_fatal(c, "%s: sandbox %s: %s", c->def->name,
+		    sandbox_name(), strerror(errno));
+	if (c->def->run != NULL)
+		c->def->run(c);
+	ready = 1;
+	ipc_begin(chan_ipc(c->parent), MSG_READY, 0);
+	ipc_put_str(chan_ipc(c->parent), buildid);
+	(void)chan_send(c->parent, -1);
+}
+
+static void
+child_conf(struct chan *ch, struct msg *m, void *arg)
+{
+	struct child	*c = arg;
+	struct config	*old = c->conf;
+
+	(void)ch;
+	switch (config_recv(&building, m)) {
+	case 0:
+		return;
+	case 1:
+		break;
+	default:
+		child_fatal(c, "%s: bad configuration message %u",
+		    c->def->name, m->type);
+	}
+	c->conf = building;
+	building = NULL;
+	if (old == NULL)
+		child_become(c);
+	else
+		c->def->configure(c, old);
+}
+
+static void
+child_start(struct chan *ch, struct msg *m, void *arg)
+{
+	struct child	*c = arg;
+
+	(void)ch;
+	(void)m;
+	if (c->def->start != NULL)
+		c->def->start(c);
+}
+
+static void
+child_loglevel(struct chan *ch, struct msg *m, void *arg)
+{
+	(void)ch;
+	(void)arg;
+	log_set_verbose(msg_get_u8(m));
+}
+
+static void
+child_quit(struct chan *ch, struct msg *m, void *arg)
+{
+	(void)ch;
+	(void)m;
+	child_exit(arg, 0);
+}
+
+static void
+child_parent_ended(struct chan *ch, enum chan_end how, void *arg)
+{
+	(void)ch;
+	(void)how;
+	/* Nobody is left to log to. */
+	log_set_sink(NULL, NULL);
+	child_exit(arg, 0);
+}
+
+static void
+child_rules(const struct role_def *def)
+{
+	static const struct chan_rule common[] = {
+		{ MSG_HELLO, 0, child_hello },
+		{ MSG_PEER, CHAN_FD, child_peer },
+		{ MSG_PF, CHAN_FD, child_pf },
+		{ MSG_CONF_BEGIN, 0, child_conf },
+		{ MSG_CONF_GLOBAL, 0, child_conf },
+		{ MSG_CONF_GREY, 0, child_conf },
+		{ MSG_CONF_LIMIT, 0, child_conf },
+		{ MSG_CONF_STRING, 0, child_conf },
+		{ MSG_CONF_LIST, 0, child_conf },
+		{ MSG_CONF_SET, CHAN_FD, child_conf },
+		{ MSG_CONF_REACTION, 0, child_conf },
+		{ MSG_CONF_LISTEN, CHAN_FD, child_conf },
+		{ MSG_CONF_PEM, 0, child_conf },
+		{ MSG_CONF_FW, 0, child_conf },
+		{ MSG_CONF_COMMIT, 0, child_conf },
+		{ MSG_START, 0, child_start },
+		{ MSG_LOGLEVEL, 0, child_loglevel },
+		{ MSG_QUIT, 0, child_quit },
+		{ 0, 0, NULL }
+	};
+	const struct chan_rule	*r;
+	size_t			 n = 0;
+
+	for (r = common; r->type != 0; r++)
+		rules[n++] = *r;
+	for (r = def->parent_rules; r != NULL && r->type != 0; r++) {
+		if (n == CHILD_RULES - 1)
+			fatalx("%s: too many rules", def->name);
+		rules[n++] = *r;
+	}
+}
+
+/*
+ * A signal to the whole group (Ctrl-C, a service manager) is the parent's
+ * business; a child ends when the parent says so, or is gone.
+ */
+static void
+child_signals(void)
+{
+	signal(SIGINT, SIG_IGN);
+	signal(SIGTERM, SIG_IGN);
+	signal(SIGHUP, SIG_IGN);
+	signal(SIGPIPE, SIG_IGN);
+}
+
+int
+child_main(enum role role)
+{
+	struct child	*c = &self;
+
+	c->role = role;
+	c->def = roles[role];
+	log_init(c->def->name);
+	child_signals();
+	os_follow_parent();
+	child_rules(c->def);
+	if ((c->base = event_base_new()) == NULL)
+		fatalx("%s: no event loop", c->def->name);
+	if ((c->parent = chan_new(c->base, CHILD_PARENT_FD, "parent", rules, c,
+	    child_parent_ended)) == NULL)
+		fatal("%s: the parent's socket (is -%c meant for you? only the "
+		    "daemon itself uses it)", c->def->name, 'x');
+	log_set_sink(child_log, NULL);
+	event_base_dispatch(c->base);
+	fatalx("%s: the event loop ended", c->def->name);
+}

@@ -1,0 +1,314 @@
+/*
+ * The parent: root, reads no network.  It opens what needs privilege, starts
+ * and watches the others, writes the log, reloads the configuration.
+ */
+#include <sys/types.h>
+#include <sys/resource.h>
+
+#include <errno.h>
+#include <pwd.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../lib/clock.h"
+#include "../lib/log.h"
+#include "parent.h"
+
+static unsigned long	syslog_lost;
+
+/* The parent's sink: standard error with -d, else syslog. */
+static void
+parent_sink(int priority, const char *line, void *arg)
+{
+	struct parent	*p = arg;
+	char		 note[96];
+
+	if (p->foreground) {
+		fprintf(stderr, "%s\n", line);
+		return;
+	}
+	if (syslog_line(priority, line) == -1) {
+		syslog_lost++;
+		return;
+	}
+	if (syslog_lost > 0) {
+		snprintf(note, sizeof(note), "%lu lines were lost while "
+		    "syslogd did not take them", syslog_lost);
+		syslog_lost = 0;
+		(void)syslog_line(LOG_WARNING, note);
+	}
+}
+
+/* Until the daemon is in the background, errors are for the terminal too. */
+static void
+early_sink(int priority, const char *line, void *arg)
+{
+	struct parent	*p = arg;
+
+	fprintf(stderr, "spamgreyd: %s\n", line);
+	if (!p->foreground)
+		(void)syslog_line(priority, line);
+}
+
+void
+parent_end(struct parent *p, int status)
+{
+	if (!p->ending)
+		p->status = status;
+	p->ending = 1;
+	if (p->state == SET_NONE) {
+		event_del(p->ev_set);
+		event_base_loopbreak(p->base);
+	} else
+		set_end(p);
+}
+
+static void
+report_log(const char *line, void *arg)
+{
+	(void)arg;
+	log_warnx("%s", line);
+}
+
+/* What a running daemon cannot change under its children. */
+static int
+reload_refused(const struct config *old, const struct config *new,
+    void (*report)(const char *, void *), void *arg)
+{
+	int	r = 0;
+
+	if (strcmp(old->statedir, new->statedir) != 0) {
+		report("state directory: a change needs a restart of the "
+		    "daemon", arg);
+		r = -1;
+	}
+	if (strcmp(old->socket, new->socket) != 0) {
+		report("control socket: a change needs a restart of the "
+		    "daemon", arg);
+		r = -1;
+	}
+	return (r);
+}
+
+static int
+differ(const char *a, const char *b)
+{
+	if (a == NULL || b == NULL)
+		return (a != b);
+	return (strcmp(a, b) != 0);
+}
+
+/* What only new processes can take: they are started again for it. */
+static int
+reload_restarts(const struct config *old, const struct config *new)
+{
+	return (old->fronts != new->fronts || old->fw != new->fw ||
+	    old->cache != new->cache ||
+	    differ(old->fw_table, new->fw_table) ||
+	    differ(old->nft_family, new->nft_family) ||
+	    differ(old->nft_table, new->nft_table) ||
+	    differ(old->nft_set4, new->nft_set4) ||
+	    differ(old->nft_set6, new->nft_set6));
+}
+
+static struct config *
+conf_read(struct parent *p, void (*report)(const char *, void *), void *arg)
+{
+	struct config	*conf;
+	struct rlimit	 rl;
+
+	if ((conf = config_parse(p->file, p->defines, p->ndefines, report,
+	    arg)) == NULL)
+		return (NULL);
+	if (getrlimit(RLIMIT_NOFILE, &rl) == 0)
+		config_check_descriptors(conf, rl.rlim_cur, report, arg);
+	if (config_load(conf, report, arg) == -1 ||
+	    tls_check(conf, report, arg) == -1) {
+		config_free(conf);
+		return (NULL);
+	}
+	return (conf);
+}
+
+int
+parent_reload(struct parent *p, void (*report)(const char *, void *),
+    void *arg)
+{
+	struct config	*old = p->conf, *new;
+	unsigned int	 i;
+
+	if ((new = conf_read(p, report, arg)) == NULL)
+		return (-1);
+	if (reload_refused(old, new, report, arg) == -1 ||
+	    open_listeners(p, new, old, 0) == -1) {
+		config_free(new);
+		return (-1);
+	}
+	p->conf = new;
+	if (reload_restarts(old, new)) {
+		log_info("configuration reloaded; the processes start anew "
+		    "for it");
+		if (p->state == SET_RUNNING || p->state == SET_STARTING) {
+			p->backoff = 0;
+			set_end(p);
+		}
+	} else {
+		for (i = 0; i < p->nprocs; i++)
+			if (p->procs[i].chan != NULL &&
+			    set_configure(p, &p->procs[i]) == -1)
+				log_warnx("%s: did not take the configuration",
+				    p->procs[i].name);
+		log_info("configuration reloaded");
+	}
+	config_free(old);
+	return (0);
+}
+
+static void
+on_signal(evutil_socket_t sig, short what, void *arg)
+{
+	struct parent	*p = arg;
+
+	(void)what;
+	switch (sig) {
+	case SIGCHLD:
+		set_reaped(p);
+		break;
+	case SIGHUP:
+		if (parent_reload(p, report_log, NULL) == -1)
+			log_warnx("not reloaded; the configuration in force "
+			    "stays");
+		break;
+	default:
+		log_info("ending: signal %d", (int)sig);
+		parent_end(p, 0);
+		break;
+	}
+}
+
+/* ev_set: a next set is due, or the last one is slow to end. */
+static void
+on_set(evutil_socket_t fd, short what, void *arg)
+{
+	struct parent	*p = arg;
+	unsigned int	 i;
+
+	(void)fd;
+	(void)what;
+	if (p->state == SET_NONE) {
+		set_start(p);
+		return;
+	}
+	for (i = 0; i < p->nprocs; i++)
+		if (p->procs[i].pid > 0)
+			kill(p->procs[i].pid, SIGKILL);
+	set_reaped(p);
+}
+
+static void
+on_start(evutil_socket_t fd, short what, void *arg)
+{
+	struct parent	*p = arg;
+
+	(void)fd;
+	(void)what;
+	if (!p->started)
+		log_warnx("the firewall's table is not filled after 10 s; "
+		    "accepting all the same");
+	set_front_start(p);
+}
+
+static int
+users(struct parent *p)
+{
+	const struct passwd	*pw;
+	const char		*name = CONF_USER;
+
+	p->db_uid = geteuid();
+	p->db_gid = getegid();
+	if (!(p->privileged = geteuid() == 0)) {
+		log_info("not started as root: the processes run as this user, "
+		    "without chroot");
+		return (0);
+	}
+	if (getpwnam(CONF_USER) != NULL) {
+		name = CONF_DBUSER;
+		if ((pw = getpwnam(CONF_DBUSER)) != NULL) {
+			p->db_uid = pw->pw_uid;
+			p->db_gid = pw->pw_gid;
+			return (0);
+		}
+	}
+	log_warnx("no user %s; `make install' makes it (a user and a group of "
+	    "that name, home /var/empty, shell nologin)", name);
+	return (-1);
+}
+
+static void
+descriptors(void)
+{
+	struct rlimit	rl;
+
+	if (getrlimit(RLIMIT_NOFILE, &rl) == -1 || rl.rlim_cur == rl.rlim_max)
+		return;
+	rl.rlim_cur = rl.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &rl) == -1)
+		log_warn("descriptor limit %llu",
+		    (unsigned long long)rl.rlim_max);
+}
+
+static int
+parent_loop(struct parent *p)
+{
+	static const int	sigs[] = { SIGCHLD, SIGHUP, SIGINT, SIGTERM };
+	size_t			i;
+
+	if ((p->base = event_base_new()) == NULL ||
+	    (p->ev_set = evtimer_new(p->base, on_set, p)) == NULL ||
+	    (p->ev_start = evtimer_new(p->base, on_start, p)) == NULL)
+		fatalx("no event loop");
+	for (i = 0; i < sizeof(sigs) / sizeof(sigs[0]); i++)
+		if ((p->ev_sig[i] = evsignal_new(p->base, sigs[i], on_signal,
+		    p)) == NULL || event_add(p->ev_sig[i], NULL) == -1)
+			fatalx("no signal event");
+	set_start(p);
+	event_base_dispatch(p->base);
+	close_control(p);
+	log_info("ended");
+	return (p->status);
+}
+
+int
+parent_main(struct config *conf, const char *file,
+    const struct conf_define *defines, size_t ndefines, int foreground,
+    int verbose)
+{
+	static struct parent	par;
+	struct parent		*p = &par;
+
+	config_free(conf);	/* was only checked: read again below, once the
+				 * descriptor limit is known */
+	p->file = file;
+	p->defines = defines;
+	p->ndefines = ndefines;
+	p->foreground = foreground;
+	p->verbose = verbose;
+	p->lock = p->control = -1;
+	signal(SIGPIPE, SIG_IGN);
+	log_init("parent");
+	log_set_verbose(verbose);
+	log_set_sink(early_sink, p);
+	descriptors();
+	if ((p->conf = conf_read(p, report_log, NULL)) == NULL ||
+	    users(p) == -1 || open_state(p) == -1 ||
+	    open_listeners(p, p->conf, NULL, 1) == -1 ||
+	    open_control(p) == -1)
+		return (1);
+	if (!foreground && daemon(0, 0) == -1)
+		fatal("daemon");
+	log_set_sink(parent_sink, p);
+	return (parent_loop(p));
+}

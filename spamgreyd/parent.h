@@ -1,0 +1,100 @@
+/*
+ * The parent's own: private to parent*.c.
+ */
+#ifndef PARENT_H
+#define PARENT_H
+
+#include <sys/types.h>
+
+#include "spamgreyd.h"
+
+#define PARENT_FRONTS_MAX	16
+#define PARENT_PROCS_MAX	(PARENT_FRONTS_MAX + ROLE_MAX)
+#define PARENT_DEATHS_MAX	1024		/* of `restart N per TIME' */
+
+struct parent;
+
+struct proc {
+	struct parent	*parent;
+	enum role	 role;
+	unsigned int	 instance;
+	pid_t		 pid;			/* 0: not running */
+	struct chan	*chan;			/* NULL: closed */
+	int		 ready;
+	char		 name[32];
+};
+
+enum set_state {
+	SET_NONE,		/* none runs; a timer may start one */
+	SET_STARTING,		/* READY is awaited */
+	SET_RUNNING,
+	SET_STOPPING		/* the rest is ending */
+};
+
+struct parent {
+	struct event_base	*base;
+	struct config		*conf;
+	const char		*file;
+	const struct conf_define *defines;
+	size_t			 ndefines;
+	int			 foreground;
+	int			 verbose;
+	int			 privileged;
+	uid_t			 db_uid;
+	gid_t			 db_gid;
+	int			 lock;		/* the state directory's */
+	int			 control;	/* the control socket */
+	uint32_t		 listen_id;	/* last one given */
+
+	struct proc		 procs[PARENT_PROCS_MAX];
+	unsigned int		 nprocs;
+	enum set_state		 state;
+	int			 started;	/* front was told to start */
+	int64_t			 set_since;	/* clock_mono of its start */
+	unsigned int		 backoff;	/* seconds before the next one */
+	int64_t			 deaths[PARENT_DEATHS_MAX];
+	unsigned int		 ndeaths;
+	int			 ever_ready;	/* a set has been READY once */
+	int			 ending;	/* the daemon itself ends … */
+	int			 status;	/* … with this */
+	char			*why;		/* a child's MSG_FATAL */
+
+	struct event		*ev_set;	/* next set, or kill the slow */
+	struct event		*ev_start;	/* front need not wait longer for fw */
+	struct event		*ev_sig[4];
+};
+
+/* spamgreyd.c: our own file, absolute; what set_start executes */
+extern char	*program_path;
+
+/* parent_set.c: the processes */
+void	 set_start(struct parent *);
+void	 set_end(struct parent *);		/* ask all, then kill */
+void	 set_reaped(struct parent *);		/* SIGCHLD */
+void	 set_front_start(struct parent *);
+int	 set_configure(struct parent *, struct proc *);
+struct proc *set_proc(struct parent *, enum role, unsigned int instance);
+
+/* parent_msg.c: what children say */
+extern const struct chan_rule parent_rules[];
+
+/* parent_open.c: what needs privilege.  -1: logged. */
+int	 open_listener(struct conf_listen *, int wait);
+int	 open_listeners(struct parent *, struct config *,
+	    const struct config *old, int wait);
+int	 open_control(struct parent *);
+void	 close_control(struct parent *);
+int	 open_state(struct parent *);
+int	 open_pf(const struct parent *, int flags);
+
+/* parent.c */
+void	 parent_end(struct parent *, int status);	/* when all have ended */
+/* Reads the file anew: 0, or -1 and the errors through report. */
+int	 parent_reload(struct parent *, void (*report)(const char *, void *),
+	    void *arg);
+
+/* tls_check.c: do certificate and key belong together?  -1: reported. */
+int	 tls_check(const struct config *, void (*report)(const char *, void *),
+	    void *arg);
+
+#endif

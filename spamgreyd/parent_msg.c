@@ -1,0 +1,155 @@
+/*
+ * What children tell the parent, and what it answers.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../lib/log.h"
+#include "parent.h"
+
+static void
+msg_ready(struct chan *ch, struct msg *m, void *arg)
+{
+	struct proc	*pr = arg;
+	struct parent	*p = pr->parent;
+	const char	*id = msg_get_str(m);
+	unsigned int	 i;
+
+	(void)ch;
+	if (msg_end(m) == -1)
+		return;
+	if (strcmp(id, buildid) != 0) {
+		log_warnx("%s is of another build; restart the daemon",
+		    pr->name);
+		parent_end(p, 1);
+		return;
+	}
+	pr->ready = 1;
+	for (i = 0; i < p->nprocs; i++)
+		if (!p->procs[i].ready)
+			return;
+	p->state = SET_RUNNING;
+	p->ever_ready = 1;
+	for (i = 0; i < p->nprocs; i++)
+		if (p->procs[i].role != ROLE_FRONT)
+			(void)chan_send_empty(p->procs[i].chan, MSG_START, 0);
+	/* front waits for the firewall's table, but not for ever */
+	event_add(p->ev_start, &(struct timeval){ 10, 0 });
+}
+
+static void
+msg_fw_ready(struct chan *ch, struct msg *m, void *arg)
+{
+	struct proc	*pr = arg;
+
+	(void)ch;
+	(void)m;
+	if (pr->role == ROLE_FW)
+		set_front_start(pr->parent);
+}
+
+static void
+msg_log(struct chan *ch, struct msg *m, void *arg)
+{
+	struct proc	*pr = arg;
+	int		 priority = msg_get_u8(m) & LOG_PRIMASK;
+	const char	*line = msg_get_str(m);
+
+	(void)ch;
+	if (msg_end(m) == 0 &&
+	    (priority < LOG_DEBUG || pr->parent->verbose))
+		log_line(priority, line);
+}
+
+static void
+msg_fatal(struct chan *ch, struct msg *m, void *arg)
+{
+	struct proc	*pr = arg;
+	const char	*why = msg_get_str(m);
+
+	(void)ch;
+	if (msg_end(m) == -1)
+		return;
+	log_warnx("%s", why);
+	pr->parent->status = 1;
+	parent_end(pr->parent, 1);
+}
+
+struct answer {
+	struct chan	*chan;
+	uint64_t	 id;
+};
+
+static void
+answer(struct answer *a, unsigned int status, int more, const char *text)
+{
+	struct ipc	*ipc = chan_ipc(a->chan);
+
+	ipc_begin(ipc, CTL_RESULT, a->id);
+	ipc_put_u8(ipc, (uint8_t)status);
+	ipc_put_u8(ipc, (uint8_t)more);
+	ipc_put_str(ipc, text);
+	(void)chan_send(a->chan, -1);
+}
+
+static void
+answer_line(const char *line, void *arg)
+{
+	log_warnx("%s", line);
+	answer(arg, CTL_OK, 1, line);
+}
+
+static void
+set_verbose(struct parent *p, int verbose)
+{
+	unsigned int	i;
+
+	p->verbose = verbose;
+	log_set_verbose(verbose);
+	for (i = 0; i < p->nprocs; i++) {
+		if (p->procs[i].chan == NULL)
+			continue;
+		ipc_begin(chan_ipc(p->procs[i].chan), MSG_LOGLEVEL, 0);
+		ipc_put_u8(chan_ipc(p->procs[i].chan), (uint8_t)verbose);
+		(void)chan_send(p->procs[i].chan, -1);
+	}
+}
+
+/* A command of the control socket that is the parent's to do. */
+static void
+msg_ctl_ask(struct chan *ch, struct msg *m, void *arg)
+{
+	struct proc	*pr = arg;
+	struct answer	 a = { ch, m->id };
+	unsigned int	 type = msg_get_u16(m), value = msg_get_u8(m);
+
+	if (msg_end(m) == -1)
+		return;
+	switch (type) {
+	case CTL_RELOAD:
+		if (parent_reload(pr->parent, answer_line, &a) == -1)
+			answer(&a, CTL_FAILED, 0, "the configuration in force "
+			    "stays");
+		else
+			answer(&a, CTL_OK, 0, "configuration reloaded");
+		break;
+	case CTL_LOG:
+		set_verbose(pr->parent, value != 0);
+		answer(&a, CTL_OK, 0, value ? "log verbose" : "log brief");
+		break;
+	default:
+		answer(&a, CTL_BADARG, 0, "not a command of the parent");
+		break;
+	}
+}
+
+const struct chan_rule parent_rules[] = {
+	{ MSG_READY, 0, msg_ready },
+	{ MSG_LOG, 0, msg_log },
+	{ MSG_FATAL, 0, msg_fatal },
+	{ MSG_FW_READY, 0, msg_fw_ready },
+	{ CTL_ASK, 0, msg_ctl_ask },
+	{ 0, 0, NULL }
+};

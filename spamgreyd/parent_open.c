@@ -1,0 +1,227 @@
+/*
+ * What the parent opens for its children because it needs privilege, or must
+ * outlive them: listeners, the control socket, the state directory's lock,
+ * /dev/pf.
+ */
+#include <sys/types.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+#include <netinet/in.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "../lib/log.h"
+#include "../lib/statedir.h"
+#include "parent.h"
+
+#define OPEN_WAIT	100	/* tenths of a second for an old daemon's end */
+#define OPEN_BACKLOG	4096	/* the kernel lowers it to its own limit */
+
+static void
+tenth(void)
+{
+	const struct timespec	ts = { 0, 100000000 };
+
+	/* Only before the event loop has begun. */
+	nanosleep(&ts, NULL);
+}
+
+static int
+bind_listener(const struct conf_listen *l)
+{
+	struct sockaddr_storage	ss;
+	socklen_t		len;
+	int			fd, on = 1, saved;
+
+	len = addr_to_sa(&l->addr, l->port, &ss);
+	if ((fd = socket(ss.ss_family, SOCK_STREAM, 0)) == -1)
+		return (-1);
+	if (fcntl(fd, F_SETFD, FD_CLOEXEC) == -1 ||
+	    fcntl(fd, F_SETFL, O_NONBLOCK) == -1 ||
+	    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) == -1 ||
+	    (ss.ss_family == AF_INET6 && setsockopt(fd, IPPROTO_IPV6,
+	    IPV6_V6ONLY, &on, sizeof(on)) == -1) ||
+	    bind(fd, (struct sockaddr *)&ss, len) == -1 ||
+	    listen(fd, OPEN_BACKLOG) == -1) {
+		saved = errno;
+		close(fd);
+		errno = saved;
+		return (-1);
+	}
+	return (fd);
+}
+
+/*
+ * The children of a killed daemon hold its ports until they notice: wait for
+ * them, but only at start, when there is nothing else to do.
+ */
+int
+open_listener(struct conf_listen *l, int wait)
+{
+	char	text[ADDR_STRLEN];
+	int	i;
+
+	for (i = 0; (l->fd = bind_listener(l)) == -1; i++) {
+		if (errno != EADDRINUSE || !wait || i == OPEN_WAIT) {
+			log_warn("listen on %s port %u%s",
+			    addr_str(&l->addr, text), l->port,
+			    errno == EADDRINUSE ? ": is another daemon (spamd?)"
+			    " running there" : "");
+			return (-1);
+		}
+		if (i == 0)
+			log_info("listen on %s port %u: in use, waiting",
+			    addr_str(&l->addr, text), l->port);
+		tenth();
+	}
+	return (0);
+}
+
+static int
+listen_same(const struct conf_listen *a, const struct conf_listen *b)
+{
+	return (addr_cmp(&a->addr, &b->addr) == 0 && a->port == b->port);
+}
+
+/*
+ * Listeners that both configurations have keep their socket; new ones are
+ * opened.  On failure the new ones are closed and old's are untouched.
+ */
+int
+open_listeners(struct parent *p, struct config *conf, const struct config *old,
+    int wait)
+{
+	struct conf_listen	*l, *o;
+
+	TAILQ_FOREACH(l, &conf->listens, entry) {
+		l->fd = -1;
+		if (old != NULL)
+			TAILQ_FOREACH(o, &old->listens, entry)
+				if (listen_same(l, o))
+					break;
+		if (old != NULL && o != NULL) {
+			l->id = o->id;
+			if ((l->fd = fcntl(o->fd, F_DUPFD_CLOEXEC, 0)) == -1) {
+				log_warn("listener");
+				return (-1);
+			}
+			continue;
+		}
+		l->id = ++p->listen_id;
+		if (open_listener(l, wait) == -1)
+			return (-1);
+	}
+	return (0);
+}
+
+/* 1: somebody answers there; 0: nobody. */
+static int
+control_alive(const struct sockaddr_un *sun)
+{
+	int	fd, r;
+
+	if ((fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)) == -1)
+		return (0);
+	r = connect(fd, (const struct sockaddr *)sun, sizeof(*sun));
+	close(fd);
+	return (r == 0);
+}
+
+int
+open_control(struct parent *p)
+{
+	struct sockaddr_un	 sun;
+	const char		*path = p->conf->socket;
+	mode_t			 mask;
+	int			 fd, r;
+
+	memset(&sun, 0, sizeof(sun));
+	sun.sun_family = AF_UNIX;
+	if (strlcpy(sun.sun_path, path, sizeof(sun.sun_path)) >=
+	    sizeof(sun.sun_path)) {
+		log_warnx("control socket %s: the path is too long (at most "
+		    "%zu octets)", path, sizeof(sun.sun_path) - 1);
+		return (-1);
+	}
+	if (control_alive(&sun)) {
+		log_warnx("control socket %s: another daemon answers there",
+		    path);
+		return (-1);
+	}
+	if (unlink(path) == -1 && errno != ENOENT) {
+		log_warn("control socket %s", path);
+		return (-1);
+	}
+	if ((fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK,
+	    0)) == -1) {
+		log_warn("control socket");
+		return (-1);
+	}
+	mask = umask(0117);
+	r = bind(fd, (struct sockaddr *)&sun, sizeof(sun));
+	umask(mask);
+	if (r == -1 || (p->privileged && chown(path, 0, p->db_gid) == -1) ||
+	    listen(fd, 16) == -1) {
+		log_warn("control socket %s", path);
+		close(fd);
+		return (-1);
+	}
+	p->control = fd;
+	return (0);
+}
+
+void
+close_control(struct parent *p)
+{
+	if (p->control == -1)
+		return;
+	close(p->control);
+	(void)unlink(p->conf->socket);
+	p->control = -1;
+}
+
+int
+open_state(struct parent *p)
+{
+	const char	*dir = p->conf->statedir;
+	pid_t		 pid = 0;
+	int		 i;
+
+	if (statedir_make(dir, p->db_uid, p->db_gid) == -1)
+		return (-1);
+	for (i = 0; (p->lock = statedir_lock(dir, &pid)) == -1; i++) {
+		if (errno != EWOULDBLOCK)
+			return (-1);
+		if (i == OPEN_WAIT) {
+			log_warnx("state directory %s: locked by process %ld; "
+			    "is a daemon or spamgreydb running?", dir,
+			    (long)pid);
+			return (-1);
+		}
+		if (i == 0)
+			log_info("state directory %s: locked by process %ld, "
+			    "waiting", dir, (long)pid);
+		tenth();
+	}
+	return (0);
+}
+
+int
+open_pf(const struct parent *p, int flags)
+{
+	int	fd;
+
+	(void)p;
+	if ((fd = open("/dev/pf", flags | O_CLOEXEC)) == -1)
+		log_warn("/dev/pf: `firewall pf' needs PF in the kernel and a "
+		    "start as root");
+	return (fd);
+}

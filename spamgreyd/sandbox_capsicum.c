@@ -1,0 +1,26 @@
+/*
+ * FreeBSD: capability mode for front, which opens nothing.  store opens
+ * database files by name and fw's ioctls on /dev/pf need no name either; fw
+ * enters it, store stays with its user and its directory.
+ */
+#include <sys/capsicum.h>
+
+#include <errno.h>
+
+#include "spamgreyd.h"
+
+int
+sandbox_enter(const struct child *c)
+{
+	if (c->role == ROLE_STORE)
+		return (0);
+	if (cap_enter() == -1 && errno != ENOSYS)
+		return (-1);
+	return (0);
+}
+
+const char *
+sandbox_name(void)
+{
+	return ("capsicum");
+}

@@ -1,0 +1,34 @@
+/*
+ * OpenBSD: pledge(2) and unveil(2).  fw cannot pledge: "pf" does not admit
+ * DIOCRADDADDRS and DIOCRDELADDRS; it sees no file instead.
+ */
+#include <unistd.h>
+
+#include "spamgreyd.h"
+
+int
+sandbox_enter(const struct child *c)
+{
+	switch (c->role) {
+	case ROLE_FRONT:
+		/* pf: DIOCNATLOOK on the descriptor it was given */
+		return (pledge(c->pf == -1 ? "stdio inet recvfd" :
+		    "stdio inet recvfd pf", NULL));
+	case ROLE_STORE:
+		if (unveil(".", "rwc") == -1 || unveil(NULL, NULL) == -1)
+			return (-1);
+		/* unix: accept(2) on the control socket */
+		return (pledge("stdio rpath wpath cpath fattr flock unix "
+		    "recvfd", NULL));
+	case ROLE_FW:
+		return (unveil(NULL, NULL));
+	default:
+		return (-1);
+	}
+}
+
+const char *
+sandbox_name(void)
+{
+	return ("pledge");
+}

@@ -1,0 +1,125 @@
+/*
+ * Linux: seccomp through libseccomp.  What a role needs is a list; all else
+ * answers ENOSYS, so that a newer C library falls back to an older call
+ * instead of dying, and what only an intruder would try kills the process.
+ * To find a missing call: strace -f -p PID and look for ENOSYS.
+ */
+#include <errno.h>
+#include <seccomp.h>
+#include <stddef.h>
+#include <sys/socket.h>
+
+#include "spamgreyd.h"
+
+#define S(name)	SCMP_SYS(name)
+
+static const int common[] = {
+	S(read), S(write), S(readv), S(writev), S(close), S(fcntl), S(fstat),
+	S(newfstatat), S(lseek), S(recvmsg), S(sendmsg), S(recvfrom),
+	S(sendto), S(shutdown), S(getsockopt), S(setsockopt), S(getsockname),
+	S(getpeername), S(poll), S(ppoll), S(epoll_wait), S(epoll_pwait),
+	S(epoll_ctl), S(epoll_create1), S(brk), S(mmap), S(munmap),
+	S(mremap), S(madvise), S(mprotect), S(futex), S(getrandom),
+	S(clock_gettime), S(gettimeofday), S(time), S(clock_nanosleep),
+	S(nanosleep), S(sched_yield), S(rt_sigaction), S(rt_sigprocmask),
+	S(rt_sigreturn), S(sigaltstack), S(getpid), S(gettid), S(getuid),
+	S(geteuid), S(getgid), S(getegid), S(exit), S(exit_group),
+	S(restart_syscall), S(rseq), S(set_robust_list), S(prlimit64),
+	S(sysinfo), S(uname), S(dup), S(tgkill), S(timerfd_create),
+	S(timerfd_settime), S(eventfd2), S(pipe2), S(sched_getaffinity)
+};
+
+static const int front[] = {
+	S(accept), S(accept4)
+};
+
+/* Berkeley DB in the state directory, its checkpoint thread, the control
+ * socket's clients. */
+static const int store[] = {
+	S(accept), S(accept4), S(open), S(openat), S(stat), S(lstat),
+	S(access), S(faccessat), S(faccessat2), S(unlink), S(unlinkat),
+	S(rename), S(renameat), S(renameat2), S(mkdir), S(mkdirat),
+	S(ftruncate), S(fallocate), S(fsync), S(fdatasync), S(pread64),
+	S(pwrite64), S(preadv), S(pwritev), S(getdents64), S(chmod),
+	S(fchmod), S(fchmodat), S(flock), S(clone), S(clone3), S(statfs),
+	S(fstatfs), S(getcwd), S(select), S(pselect6), S(statx), S(msync),
+	S(fadvise64), S(umask)
+};
+
+/* libnftables over netlink, or ioctl(2) on /dev/pf (emulated, in tests). */
+static const int fw[] = {
+	S(bind), S(ioctl), S(pread64), S(pwrite64), S(ftruncate), S(flock),
+	S(select), S(getppid)
+};
+
+static const int deadly[] = {
+	S(execve), S(execveat), S(ptrace), S(process_vm_readv),
+	S(process_vm_writev), S(mount), S(umount2), S(pivot_root), S(chroot),
+	S(setuid), S(setgid), S(setresuid), S(setresgid), S(setns),
+	S(unshare), S(init_module), S(finit_module), S(kexec_load), S(bpf),
+	S(perf_event_open), S(keyctl), S(add_key), S(request_key)
+};
+
+static int
+rules_add(scmp_filter_ctx ctx, uint32_t action, const int *list, size_t n)
+{
+	size_t	i;
+	int	r;
+
+	for (i = 0; i < n; i++)
+		if ((r = seccomp_rule_add(ctx, action, list[i], 0)) != 0) {
+			errno = -r;
+			return (-1);
+		}
+	return (0);
+}
+
+#define ADD(ctx, action, list) \
+	rules_add(ctx, action, list, sizeof(list) / sizeof((list)[0]))
+
+static int
+rules_role(scmp_filter_ctx ctx, enum role role)
+{
+	switch (role) {
+	case ROLE_FRONT:
+		return (ADD(ctx, SCMP_ACT_ALLOW, front));
+	case ROLE_STORE:
+		return (ADD(ctx, SCMP_ACT_ALLOW, store));
+	case ROLE_FW:
+		if (seccomp_rule_add(ctx, SCMP_ACT_ALLOW, S(socket), 1,
+		    SCMP_A0(SCMP_CMP_EQ, AF_NETLINK)) != 0)
+			return (-1);
+		return (ADD(ctx, SCMP_ACT_ALLOW, fw));
+	default:
+		errno = EINVAL;
+		return (-1);
+	}
+}
+
+int
+sandbox_enter(const struct child *c)
+{
+	scmp_filter_ctx	ctx;
+	int		r = -1;
+
+	if ((ctx = seccomp_init(SCMP_ACT_ERRNO(ENOSYS))) == NULL) {
+		errno = ENOMEM;
+		return (-1);
+	}
+	if (ADD(ctx, SCMP_ACT_ALLOW, common) == 0 &&
+	    ADD(ctx, SCMP_ACT_KILL_PROCESS, deadly) == 0 &&
+	    rules_role(ctx, c->role) == 0) {
+		if ((r = seccomp_load(ctx)) != 0) {
+			errno = -r;
+			r = -1;
+		}
+	}
+	seccomp_release(ctx);
+	return (r);
+}
+
+const char *
+sandbox_name(void)
+{
+	return ("seccomp");
+}

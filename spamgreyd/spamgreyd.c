@@ -1,0 +1,152 @@
+/*
+ * The command line of spamgreyd(8).
+ */
+#include <sys/types.h>
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../lib/log.h"
+#include "parent.h"
+
+#define DEFINES_MAX	64
+
+/* For fork + exec of ourselves: absolute, since daemon(3) changes to /. */
+char		*program_path;
+
+static void __attribute__((__noreturn__))
+usage(void)
+{
+	fprintf(stderr,
+	    "usage: spamgreyd [-dnv] [-D name=value] [-f file]\n");
+	exit(2);
+}
+
+static void
+report(const char *line, void *arg)
+{
+	(void)arg;
+	fprintf(stderr, "%s\n", line);
+}
+
+/* argv[0] as execv(2) wants it: as it is when it has a slash, else by PATH. */
+static char *
+find_program(const char *argv0)
+{
+	const char	*path, *end;
+	char		 name[PATH_MAX];
+
+	if (strchr(argv0, '/') != NULL)
+		return (realpath(argv0, NULL));
+	for (path = getenv("PATH"); path != NULL && *path != '\0';
+	    path = *end == ':' ? end + 1 : end) {
+		end = path + strcspn(path, ":");
+		if (snprintf(name, sizeof(name), "%.*s/%s",
+		    (int)(end - path), path, argv0) < (int)sizeof(name) &&
+		    access(name, X_OK) == 0)
+			return (realpath(name, NULL));
+	}
+	return (NULL);
+}
+
+static void
+define(struct conf_define *d, char *text)
+{
+	char	*eq;
+
+	if ((eq = strchr(text, '=')) == NULL || eq == text) {
+		fprintf(stderr, "spamgreyd: -D %s: name=value is needed\n",
+		    text);
+		exit(2);
+	}
+	*eq = '\0';
+	d->name = text;
+	d->value = eq + 1;
+}
+
+static int
+child(const char *name)
+{
+	unsigned int	r;
+
+	for (r = ROLE_PARENT + 1; r < ROLE_MAX; r++)
+		if (strcmp(roles[r]->name, name) == 0)
+			return (child_main(r));
+	usage();
+}
+
+/* -n: say what is wrong, or with -v what was understood. */
+static int
+check(struct config *conf, int verbose)
+{
+	if (config_load(conf, report, NULL) == -1 ||
+	    tls_check(conf, report, NULL) == -1)
+		return (1);
+	if (verbose)
+		config_print(conf);
+	else
+		fprintf(stderr, "configuration OK\n");
+	config_free(conf);
+	return (0);
+}
+
+int
+main(int argc, char **argv, char **envp)
+{
+	static struct conf_define	 defines[DEFINES_MAX];
+	const char			*file = CONF_FILE;
+	struct config			*conf;
+	size_t				 ndefines = 0;
+	int				 ch, foreground = 0, only = 0;
+	int				 verbose = 0;
+
+	os_init(argc, argv, envp);
+	while ((ch = getopt(argc, argv, "D:df:nvx:")) != -1)
+		switch (ch) {
+		case 'D':
+			if (ndefines == DEFINES_MAX)
+				usage();
+			define(&defines[ndefines++], optarg);
+			break;
+		case 'd':
+			foreground = 1;
+			break;
+		case 'f':
+			file = optarg;
+			break;
+		case 'n':
+			only = 1;
+			break;
+		case 'v':
+			verbose = 1;
+			break;
+		case 'x':
+			return (child(optarg));
+		default:
+			usage();
+		}
+	if (optind != argc)
+		usage();
+	if ((conf = config_parse(file, defines, ndefines, report, NULL)) ==
+	    NULL)
+		return (1);
+	if (only)
+		return (check(conf, verbose));
+	if ((program_path = find_program(argv[0])) == NULL) {
+		fprintf(stderr, "spamgreyd: %s: cannot find my own program "
+		    "file: %s\n", argv[0], strerror(errno));
+		return (1);
+	}
+	/* A relative -f must survive daemon(3)'s change to /. */
+	if ((file = realpath(file, NULL)) == NULL) {
+		fprintf(stderr, "spamgreyd: configuration file: %s\n",
+		    strerror(errno));
+		return (1);
+	}
+	return (parent_main(conf, file, defines, ndefines, foreground,
+	    verbose));
+}
