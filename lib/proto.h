@@ -157,6 +157,10 @@ enum ctl_status {
 };
 enum ctl_text { CTL_TEXT_OUT = 0, CTL_TEXT_ERR = 1 };
 
+/*
+ * put begins the frame and fills it; ipc_send or chan_send ends it (and is the
+ * one that reports a failure; put only tells of it early).
+ */
 int	 proto_put_rcpt(struct ipc *, uint64_t session, const struct rcpt_req *);
 int	 proto_get_rcpt(struct msg *, struct rcpt_req *);
 int	 proto_put_rcpt_answer(struct ipc *, uint64_t session,

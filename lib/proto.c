@@ -1,0 +1,298 @@
+/*
+ * The layouts of the messages.  put and get stand together, so that nobody
+ * need look at two files to see whether they agree.
+ */
+#include <stddef.h>
+#include <string.h>
+
+#include "proto.h"
+
+static const char *const event_names[EVENT_MAX] = {
+	[EVENT_EARLY_TALKER] = "early-talker",
+	[EVENT_PIPELINING] = "pipelining",
+	[EVENT_BARE_LF] = "bare-lf",
+	[EVENT_FOREIGN_COMMAND] = "foreign-command",
+	[EVENT_HTTP_COMMAND] = "http-command"
+};
+
+const char *
+host_event_str(unsigned int event)
+{
+	return (event < EVENT_MAX ? event_names[event] : "unknown");
+}
+
+/* The frame is closed by the caller's chan_send: a channel counts it. */
+
+int
+proto_put_rcpt(struct ipc *ipc, uint64_t session, const struct rcpt_req *r)
+{
+	ipc_begin(ipc, MSG_RCPT, session);
+	ipc_put_u32(ipc, r->seq);
+	ipc_put_addr(ipc, &r->client);
+	ipc_put_u8(ipc, r->flags);
+	ipc_put_str(ipc, r->helo);
+	ipc_put_str(ipc, r->from);
+	ipc_put_str(ipc, r->to);
+	return (ipc->failed ? -1 : 0);
+}
+
+int
+proto_get_rcpt(struct msg *m, struct rcpt_req *r)
+{
+	r->seq = msg_get_u32(m);
+	msg_get_addr(m, &r->client);
+	r->flags = msg_get_u8(m);
+	r->helo = msg_get_str(m);
+	r->from = msg_get_str(m);
+	r->to = msg_get_str(m);
+	if (r->flags & ~(RCPT_F_LOWMX | RCPT_F_WHITE | RCPT_F_AGAIN))
+		m->err = 1;
+	return (msg_end(m));
+}
+
+int
+proto_put_rcpt_answer(struct ipc *ipc, uint64_t session,
+    const struct rcpt_answer *a)
+{
+	ipc_begin(ipc, MSG_RCPT_ANSWER, session);
+	ipc_put_u32(ipc, a->seq);
+	ipc_put_u8(ipc, a->verdict);
+	ipc_put_u8(ipc, a->reason);
+	ipc_put_i64(ipc, a->left);
+	ipc_put_str(ipc, a->text);
+	return (ipc->failed ? -1 : 0);
+}
+
+int
+proto_get_rcpt_answer(struct msg *m, struct rcpt_answer *a)
+{
+	a->seq = msg_get_u32(m);
+	a->verdict = msg_get_u8(m);
+	a->reason = msg_get_u8(m);
+	a->left = msg_get_i64(m);
+	a->text = msg_get_str(m);
+	if (a->verdict < RCPT_GREY || a->verdict > RCPT_UNSTORED ||
+	    a->reason >= TRAP_MAX || a->left < 0)
+		m->err = 1;
+	return (msg_end(m));
+}
+
+int
+proto_put_event(struct ipc *ipc, uint64_t session, const struct event_msg *e)
+{
+	ipc_begin(ipc, MSG_EVENT, session);
+	ipc_put_addr(ipc, &e->client);
+	ipc_put_u8(ipc, e->event);
+	return (ipc->failed ? -1 : 0);
+}
+
+int
+proto_get_event(struct msg *m, struct event_msg *e)
+{
+	msg_get_addr(m, &e->client);
+	e->event = msg_get_u8(m);
+	if (e->event >= EVENT_MAX)
+		m->err = 1;
+	return (msg_end(m));
+}
+
+int
+proto_put_host(struct ipc *ipc, const struct host *h)
+{
+	ipc_begin(ipc, MSG_HOST, 0);
+	ipc_put_addr(ipc, &h->key);
+	ipc_put_i64(ipc, h->white);
+	ipc_put_i64(ipc, h->trapped);
+	ipc_put_u8(ipc, h->reason);
+	return (ipc->failed ? -1 : 0);
+}
+
+int
+proto_get_host(struct msg *m, struct host *h)
+{
+	memset(h, 0, sizeof(*h));
+	msg_get_addr(m, &h->key);
+	h->white = msg_get_i64(m);
+	h->trapped = msg_get_i64(m);
+	h->reason = msg_get_u8(m);
+	if (h->white < 0 || h->trapped < 0 || h->reason >= TRAP_MAX)
+		m->err = 1;
+	return (msg_end(m));
+}
+
+int
+proto_put_fw(struct ipc *ipc, uint16_t type, uint64_t id,
+    const struct addr *a, uint8_t plen, int64_t until)
+{
+	ipc_begin(ipc, type, id);
+	ipc_put_addr(ipc, a);
+	ipc_put_u8(ipc, plen);
+	ipc_put_i64(ipc, until);
+	return (ipc->failed ? -1 : 0);
+}
+
+int
+proto_get_fw(struct msg *m, struct addr *a, uint8_t *plen, int64_t *until)
+{
+	msg_get_addr(m, a);
+	*plen = msg_get_u8(m);
+	*until = msg_get_i64(m);
+	if (*plen > 128 || *until < 0)
+		m->err = 1;
+	return (msg_end(m));
+}
+
+int
+proto_put_stat(struct ipc *ipc, uint64_t id, const char *name, int64_t value)
+{
+	ipc_begin(ipc, MSG_STAT, id);
+	ipc_put_str(ipc, name);
+	ipc_put_i64(ipc, value);
+	return (ipc->failed ? -1 : 0);
+}
+
+int
+proto_get_stat(struct msg *m, const char **name, int64_t *value)
+{
+	*name = msg_get_str(m);
+	*value = msg_get_i64(m);
+	return (msg_end(m));
+}
+
+int
+proto_put_list(struct ipc *ipc, uint64_t id, const struct ctl_list *l)
+{
+	ipc_begin(ipc, CTL_LIST, id);
+	ipc_put_u8(ipc, l->types);
+	ipc_put_addr(ipc, &l->within.addr);
+	ipc_put_u8(ipc, l->within.len);
+	return (ipc->failed ? -1 : 0);
+}
+
+int
+proto_get_list(struct msg *m, struct ctl_list *l)
+{
+	l->types = msg_get_u8(m);
+	msg_get_addr(m, &l->within.addr);
+	l->within.len = msg_get_u8(m);
+	if (l->within.len > 128 || (l->types & ~(CTL_T_GREY | CTL_T_WHITE |
+	    CTL_T_TRAPPED | CTL_T_SPAMTRAP)))
+		m->err = 1;
+	else
+		addr_mask(&l->within.addr, l->within.len);
+	return (msg_end(m));
+}
+
+int
+proto_put_edit(struct ipc *ipc, uint16_t type, uint64_t id,
+    const struct ctl_edit *e)
+{
+	ipc_begin(ipc, type, id);
+	ipc_put_u8(ipc, e->type);
+	ipc_put_u8(ipc, e->flags);
+	ipc_put_i64(ipc, e->until);
+	ipc_put_str(ipc, e->key);
+	ipc_put_str(ipc, e->comment);
+	return (ipc->failed ? -1 : 0);
+}
+
+int
+proto_get_edit(struct msg *m, struct ctl_edit *e)
+{
+	e->type = msg_get_u8(m);
+	e->flags = msg_get_u8(m);
+	e->until = msg_get_i64(m);
+	e->key = msg_get_str(m);
+	e->comment = msg_get_str(m);
+	if ((e->type & (e->type - 1)) != 0 || e->type > CTL_T_SPAMTRAP ||
+	    (e->flags & ~CTL_EDIT_SPAMDB) || e->until < 0)
+		m->err = 1;
+	return (msg_end(m));
+}
+
+int
+proto_put_entry(struct ipc *ipc, uint64_t id, const struct entry *e)
+{
+	struct entry_key	key;
+	struct entry_data	data;
+
+	if (entry_encode(e, &key, &data) == -1)
+		return (-1);
+	ipc_begin(ipc, CTL_ENTRY, id);
+	ipc_put_data(ipc, key.b, key.len);
+	ipc_put_data(ipc, data.b, data.len);
+	return (ipc->failed ? -1 : 0);
+}
+
+int
+proto_get_entry(struct msg *m, struct entry *e, char *strbuf)
+{
+	const uint8_t	*key, *data;
+	size_t		 keylen, datalen;
+
+	key = msg_get_data(m, &keylen);
+	data = msg_get_data(m, &datalen);
+	if (msg_end(m) == -1)
+		return (-1);
+	if (entry_decode(key, keylen, data, datalen, e, strbuf) != 0) {
+		m->err = 1;
+		return (-1);
+	}
+	return (0);
+}
+
+int
+proto_put_text(struct ipc *ipc, uint64_t id, uint8_t kind, const char *text)
+{
+	ipc_begin(ipc, CTL_TEXT, id);
+	ipc_put_u8(ipc, kind);
+	ipc_put_str(ipc, text);
+	return (ipc->failed ? -1 : 0);
+}
+
+int
+proto_get_text(struct msg *m, uint8_t *kind, const char **text)
+{
+	*kind = msg_get_u8(m);
+	*text = msg_get_str(m);
+	return (msg_end(m));
+}
+
+int
+proto_put_fact(struct ipc *ipc, uint64_t id, const char *name,
+    const char *value)
+{
+	ipc_begin(ipc, CTL_FACT, id);
+	ipc_put_str(ipc, name);
+	ipc_put_str(ipc, value);
+	return (ipc->failed ? -1 : 0);
+}
+
+int
+proto_get_fact(struct msg *m, const char **name, const char **value)
+{
+	*name = msg_get_str(m);
+	*value = msg_get_str(m);
+	return (msg_end(m));
+}
+
+int
+proto_put_end(struct ipc *ipc, uint64_t id, uint8_t status, uint32_t count,
+    const char *text)
+{
+	ipc_begin(ipc, CTL_END, id);
+	ipc_put_u8(ipc, status);
+	ipc_put_u32(ipc, count);
+	ipc_put_str(ipc, text);
+	return (ipc->failed ? -1 : 0);
+}
+
+int
+proto_get_end(struct msg *m, uint8_t *status, uint32_t *count,
+    const char **text)
+{
+	*status = msg_get_u8(m);
+	*count = msg_get_u32(m);
+	*text = msg_get_str(m);
+	return (msg_end(m));
+}
