@@ -1,7 +1,7 @@
 /*
  * Host states as front and pass keep them: which hosts (addresses cut to
  * `admit') are WHITE or TRAPPED, and until when.  A copy; only store writes
- * the original.  Open addressing, 40 bytes an entry.
+ * the original.  40 bytes an entry (addrmap.h).
  */
 #ifndef HOSTS_H
 #define HOSTS_H
