@@ -22,6 +22,8 @@ struct ctl_env {
 	/* Asks the parent (CTL_RELOAD, CTL_LOG) or gathers statistics
 	 * (CTL_STATS); the answer comes by ctl_answer. */
 	void		(*ask)(struct ctl *, uint16_t type, uint8_t arg, void *);
+	/* What this client changed, one encoded line for the log; may be NULL. */
+	void		(*note)(struct ctl *, const char *line, void *);
 	void		*arg;
 };
 #define CTL_QUEUE_HIGH	(1024 * 1024)
@@ -29,9 +31,17 @@ struct ctl_env {
 
 struct ctl *ctl_new(const struct ctl_env *, struct ipc *out);
 void	 ctl_free(struct ctl *);
-/* One request frame.  -1: not understood; the caller drops the client. */
+/*
+ * One request frame, never while ctl_busy.  -1: not understood, or no memory;
+ * the caller drops the client (after what is queued, if it can be sent).
+ */
 int	 ctl_request(struct ctl *, struct msg *);
-/* One slice of at most CTL_SLICE_MS: 1 there is more, 0 idle. */
+/* A request is being worked on or waits for ctl_answer: read no other. */
+int	 ctl_busy(const struct ctl *);
+/*
+ * One slice of at most CTL_SLICE_MS: 1 there is more, 0 nothing to do now,
+ * -1 the client must be dropped.
+ */
 int	 ctl_work(struct ctl *);
 void	 ctl_answer(struct ctl *, uint8_t status, int more, const char *text);
 void	 ctl_answer_stat(struct ctl *, const char *name, int64_t value);
