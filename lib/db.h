@@ -69,9 +69,15 @@ struct db_pos {
 	int		 done;
 };
 /*
+ * How keys are cut, so that a walk knows which networks an address may be in;
+ * until it is called keys are taken for full addresses.
+ */
+void	 db_set_cuts(struct db *, const struct addr_cut *match,
+	    const struct addr_cut *admit);
+/*
  * In key order from *pos, entries whose type is in types (a string of type
- * letters; NULL all) and, for keys with an address, inside within (NULL:
- * everywhere): calls fn for each until fn returns non-zero, max entries were
+ * letters; NULL all) and, for keys with an address, inside within or around
+ * it (NULL: everywhere; else keys without an address are left out): calls fn for each until fn returns non-zero, max entries were
  * looked at, or the end (pos->done).  fn must not write.  Outside of a
  * transaction.
  */
@@ -93,8 +99,8 @@ enum db_result db_meta_put(struct db *, const char *name, const void *,
 	    size_t len);
 
 struct db_stats {
-	uint64_t	commits, puts, dels, entries_estimate, log_bytes,
-			reopens, checkpoints;
+	uint64_t	commits, puts, dels, reopens, checkpoints;
+	uint64_t	log_bytes;	/* written since the last open */
 };
 void	 db_stats(struct db *, struct db_stats *);
 

@@ -44,6 +44,7 @@ enum entry_type {
 };
 
 #define ENTRY_F_IP6	1	/* addr is 16 octets */
+#define ENTRY_EXPIRE_OFF	12	/* of `expire' in the data */
 
 struct entry {
 	enum entry_type	 type;

@@ -1,0 +1,434 @@
+/*
+ * The life of the database environment: open with recovery, the checkpoint
+ * thread, going down, tearing down and building again.  Only the process that
+ * holds the state directory's lock may come here.
+ *
+ * A failed write of the log panics the environment for good, so there is no
+ * half way: at the first error that is not "not found" the database counts as
+ * down, db_reopen closes every handle and opens anew with recovery.  What a
+ * commit reported is in the log and comes back.
+ */
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+
+#include <errno.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "db_int.h"
+#include "log.h"
+
+#define CACHE_DEFAULT	(64 * 1024 * 1024)
+#define PAGE_SIZE_DB	4096		/* the file system's block: no torn pages */
+#define LOG_FILE	(4 * 1024 * 1024)
+#define LOG_BUFFER	(2 * 1024 * 1024)
+#define CHECKPOINT_KB	(16 * 1024)
+#define POKE_BYTES	(1024 * 1024)
+/* Below this much free space a recovery only fails again. */
+#define SPACE_NEEDED	(512 * 1024)
+
+/* The index' key is a piece of the record: five octets of `expire'. */
+static int
+index_key(DB *index, const DBT *key, const DBT *data, DBT *result)
+{
+	const uint8_t	*k = key->data;
+
+	(void)index;
+	if (key->size == 0 || k[0] == ENTRY_META ||
+	    entry_raw_expire(data->data, data->size) == 0)
+		return (DB_DONOTINDEX);
+	memset(result, 0, sizeof(*result));
+	result->data = (uint8_t *)data->data + ENTRY_EXPIRE_OFF;
+	result->size = DB_EXPIRE_LEN;
+	return (0);
+}
+
+/* libdb's words.  May come from the checkpoint thread, so it only notes them. */
+static void
+note_error(const DB_ENV *env, const char *prefix, const char *msg)
+{
+	struct db	*db = env->app_private;
+
+	(void)prefix;
+	if (strstr(msg, strerror(ENOSPC)) != NULL)
+		atomic_store(&db->cause, ENOSPC);
+	else if (strstr(msg, strerror(EDQUOT)) != NULL)
+		atomic_store(&db->cause, EDQUOT);
+	else if (strstr(msg, strerror(EIO)) != NULL)
+		atomic_store(&db->cause, EIO);
+	pthread_mutex_lock(&db->mtx);
+	if (db->msg[0] == '\0')
+		strlcpy(db->msg, msg, sizeof(db->msg));
+	pthread_mutex_unlock(&db->mtx);
+}
+
+static int
+space_left(const struct db *db)
+{
+	struct statvfs	sv;
+
+	if (statvfs(db->dir, &sv) == -1)
+		return (1);	/* whatever it is, the open will say it */
+	return ((uint64_t)sv.f_bavail * sv.f_frsize >= SPACE_NEEDED);
+}
+
+static void
+set_why(struct db *db, int rc)
+{
+	int	cause = atomic_load(&db->cause);
+
+	if (rc != DB_RUNRECOVERY && cause == 0)
+		cause = rc;
+	if (cause == ENOSPC || cause == EDQUOT || !space_left(db))
+		strlcpy(db->why, cause == EDQUOT ? "disk quota exceeded" :
+		    "disk full", sizeof(db->why));
+	else if (cause > 0)
+		strlcpy(db->why, strerror(cause), sizeof(db->why));
+	else
+		snprintf(db->why, sizeof(db->why), "database error: %s",
+		    db_strerror(rc));
+}
+
+enum db_result
+db_fail(struct db *db, int rc, const char *what)
+{
+	char	msg[sizeof(db->msg)];
+
+	if (!db->up)
+		return (DB_DOWN);
+	db->up = 0;
+	set_why(db, rc);
+	pthread_mutex_lock(&db->mtx);
+	strlcpy(msg, db->msg, sizeof(msg));
+	pthread_mutex_unlock(&db->mtx);
+	strlcpy(db->logged, db->why, sizeof(db->logged));
+	log_warnx("database in %s/%s is down: %s (%s: %s%s%s); nothing is "
+	    "stored until it can be opened again", db->dir, DB_SUBDIR,
+	    db->why, what, db_strerror(rc), msg[0] != '\0' ? "; " : "", msg);
+	return (DB_DOWN);
+}
+
+static void *
+checkpointer(void *arg)
+{
+	struct db	*db = arg;
+	DB_ENV		*env = db->h.env;
+	int		 rc = 0;
+
+	pthread_mutex_lock(&db->mtx);
+	while (!db->quit) {
+		if (!db->want) {
+			pthread_cond_wait(&db->cond, &db->mtx);
+			continue;
+		}
+		db->want = 0;
+		pthread_mutex_unlock(&db->mtx);
+		/* Does nothing unless so much was logged since the last. */
+		rc = env->txn_checkpoint(env, CHECKPOINT_KB, 0, 0);
+		if (rc == 0)
+			rc = env->log_archive(env, NULL, DB_ARCH_REMOVE);
+		if (rc == 0)
+			atomic_fetch_add(&db->checkpoints, 1);
+		else
+			atomic_store(&db->thread_rc, rc);
+		pthread_mutex_lock(&db->mtx);
+		if (rc != 0)
+			break;	/* the next db_begin finds thread_rc */
+	}
+	pthread_mutex_unlock(&db->mtx);
+	return (NULL);
+}
+
+static int
+start_thread(struct db *db)
+{
+	sigset_t	all, old;
+	int		rc;
+
+	db->want = db->quit = 0;
+	atomic_store(&db->thread_rc, 0);
+	/* Signals are the event loop's. */
+	sigfillset(&all);
+	pthread_sigmask(SIG_BLOCK, &all, &old);
+	rc = pthread_create(&db->h.thread, NULL, checkpointer, db);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	db->h.has_thread = rc == 0;
+	return (rc);
+}
+
+static void
+stop_thread(struct db *db)
+{
+	if (!db->h.has_thread)
+		return;
+	pthread_mutex_lock(&db->mtx);
+	db->quit = 1;
+	pthread_cond_signal(&db->cond);
+	pthread_mutex_unlock(&db->mtx);
+	pthread_join(db->h.thread, NULL);
+	db->h.has_thread = 0;
+}
+
+void
+db_poke(struct db *db)
+{
+	if (db->unsynced < POKE_BYTES)
+		return;
+	db->unsynced = 0;
+	pthread_mutex_lock(&db->mtx);
+	db->want = 1;
+	pthread_cond_signal(&db->cond);
+	pthread_mutex_unlock(&db->mtx);
+}
+
+/* Errors are of no use here: a panicked environment gives nothing else. */
+static void
+tear_down(struct db *db)
+{
+	struct db_handles	*h = &db->h;
+
+	stop_thread(db);
+	if (h->txn != NULL)
+		h->txn->abort(h->txn);
+	if (h->index != NULL)
+		h->index->close(h->index, db->up ? 0 : DB_NOSYNC);
+	if (h->entries != NULL)
+		h->entries->close(h->entries, db->up ? 0 : DB_NOSYNC);
+	if (h->env != NULL)
+		h->env->close(h->env, 0);
+	memset(h, 0, sizeof(*h));
+	db->up = 0;
+}
+
+static int
+open_file(struct db *db, DB **dbp, const char *name, uint32_t flags)
+{
+	int	rc;
+
+	if ((rc = db_create(dbp, db->h.env, 0)) != 0)
+		return (rc);
+	if ((rc = (*dbp)->set_pagesize(*dbp, PAGE_SIZE_DB)) != 0 ||
+	    (flags != 0 && (rc = (*dbp)->set_flags(*dbp, flags)) != 0))
+		return (rc);
+	return ((*dbp)->open(*dbp, NULL, name, NULL, DB_BTREE,
+	    DB_CREATE | DB_AUTO_COMMIT | DB_THREAD, 0600));
+}
+
+static int
+open_env(struct db *db, const char *home)
+{
+	DB_ENV	*env;
+	int	 rc;
+
+	if ((rc = db_env_create(&db->h.env, 0)) != 0)
+		return (rc);
+	env = db->h.env;
+	env->app_private = db;
+	env->set_errcall(env, note_error);
+	if ((rc = env->set_cachesize(env, (uint32_t)(db->cache >> 30),
+	    (uint32_t)(db->cache & 0x3fffffff), 1)) != 0 ||
+	    (rc = env->set_lg_bsize(env, LOG_BUFFER)) != 0 ||
+	    (rc = env->set_lg_max(env, LOG_FILE)) != 0)
+		return (rc);
+	return (env->open(env, home, DB_PRIVATE | DB_CREATE | DB_RECOVER |
+	    DB_THREAD | DB_INIT_TXN | DB_INIT_LOG | DB_INIT_MPOOL, 0600));
+}
+
+/* One try; on failure everything is closed again and *what says where. */
+static int
+build(struct db *db, const char **what)
+{
+	struct db_handles	*h = &db->h;
+	char			 home[PATH_MAX];
+	int			 rc;
+
+	snprintf(home, sizeof(home), "%s/%s", db->dir, DB_SUBDIR);
+	pthread_mutex_lock(&db->mtx);
+	db->msg[0] = '\0';
+	pthread_mutex_unlock(&db->mtx);
+	atomic_store(&db->cause, 0);
+	*what = "opening it with recovery";
+	if ((rc = open_env(db, home)) != 0)
+		goto fail;
+	*what = "opening " DB_FILE_MAIN;
+	if ((rc = open_file(db, &h->entries, DB_FILE_MAIN, 0)) != 0)
+		goto fail;
+	*what = "opening " DB_FILE_INDEX;
+	if ((rc = open_file(db, &h->index, DB_FILE_INDEX, DB_DUPSORT)) != 0 ||
+	    (rc = h->entries->associate(h->entries, NULL, h->index, index_key,
+	    DB_CREATE)) != 0)
+		goto fail;
+	*what = "starting the checkpoint thread";
+	if ((rc = start_thread(db)) != 0)
+		goto fail;
+	db->up = 1;
+	db->why[0] = '\0';
+	db->unsynced = 0;
+	return (0);
+ fail:
+	set_why(db, rc);
+	tear_down(db);
+	return (rc);
+}
+
+/* The database's own facts: its format, and the key of its hashes. */
+static int
+read_facts(struct db *db)
+{
+	static const char	*keyname = "hash-key", *fmtname = "format";
+	enum db_result		 rc;
+	uint8_t			 format;
+	size_t			 len;
+
+	rc = db_meta_get(db, fmtname, &format, sizeof(format), &len);
+	if (rc == DB_OK && (len != 1 || format > ENTRY_VERSION))
+		rc = DB_NEWER;
+	if (rc == DB_OK)
+		rc = db_meta_get(db, keyname, db->hash_key,
+		    sizeof(db->hash_key), &len);
+	if (rc == DB_OK && len != sizeof(db->hash_key))
+		rc = DB_BAD;
+	if (rc == DB_NONE) {
+		format = ENTRY_VERSION;
+		arc4random_buf(db->hash_key, sizeof(db->hash_key));
+		if ((rc = db_begin(db)) == DB_OK)
+			rc = db_meta_put(db, fmtname, &format, sizeof(format));
+		if (rc == DB_OK)
+			rc = db_meta_put(db, keyname, db->hash_key,
+			    sizeof(db->hash_key));
+		if (rc == DB_OK)
+			rc = db_commit(db);
+	}
+	if (rc == DB_NEWER)
+		log_warnx("%s/%s was written by a newer version of this "
+		    "program; install that one, or move the directory away",
+		    db->dir, DB_SUBDIR);
+	else if (rc == DB_BAD)
+		log_warnx("%s/%s/%s: the database's own facts are malformed; "
+		    "restore it from a backup, or move the directory away",
+		    db->dir, DB_SUBDIR, DB_FILE_MAIN);
+	return (rc == DB_OK ? 0 : -1);
+}
+
+static int
+make_home(const char *dir)
+{
+	char	home[PATH_MAX];
+
+	if (snprintf(home, sizeof(home), "%s/%s", dir, DB_SUBDIR) >=
+	    (int)sizeof(home)) {
+		log_warnx("state directory %s: name too long", dir);
+		return (-1);
+	}
+	if (mkdir(home, 0700) == -1 && errno != EEXIST) {
+		log_warn("cannot make %s; check that the state directory "
+		    "exists and belongs to this user", home);
+		return (-1);
+	}
+	return (0);
+}
+
+int
+db_open(struct db **dbp, const char *dir, const struct db_opts *opts)
+{
+	struct db	*db;
+	const char	*what;
+	int		 rc;
+
+	*dbp = NULL;
+	if (make_home(dir) == -1)
+		return (-1);
+	if ((db = calloc(1, sizeof(*db))) == NULL ||
+	    (db->dir = strdup(dir)) == NULL ||
+	    (db->bulk = malloc(DB_BULK)) == NULL) {
+		log_warn("database in %s", dir);
+		if (db != NULL)
+			free(db->dir);
+		free(db);
+		return (-1);
+	}
+	db->cache = opts != NULL && opts->cache != 0 ? opts->cache :
+	    CACHE_DEFAULT;
+	db->match4 = db->match6 = db->admit4 = db->admit6 = 128;
+	pthread_mutex_init(&db->mtx, NULL);
+	pthread_cond_init(&db->cond, NULL);
+	if ((rc = build(db, &what)) != 0) {
+		log_warnx("cannot open the database in %s/%s: %s: %s%s%s",
+		    dir, DB_SUBDIR, what, db->why, db->msg[0] ? "; " : "",
+		    db->msg);
+		db_close(db);
+		return (-1);
+	}
+	if (read_facts(db) == -1) {
+		db_close(db);
+		return (-1);
+	}
+	*dbp = db;
+	return (0);
+}
+
+int
+db_reopen(struct db *db)
+{
+	const char	*what = "no space";
+	int		 rc;
+
+	if (db->up)
+		return (0);
+	tear_down(db);
+	if (!space_left(db)) {
+		strlcpy(db->why, "disk full", sizeof(db->why));
+		rc = ENOSPC;
+	} else if ((rc = build(db, &what)) == 0) {
+		/* The key came with the directory; it is the same. */
+		db->stats.reopens++;
+		db->logged[0] = '\0';
+		log_info("database in %s/%s is up again", db->dir, DB_SUBDIR);
+		return (0);
+	}
+	if (strcmp(db->logged, db->why) != 0) {
+		strlcpy(db->logged, db->why, sizeof(db->logged));
+		log_warnx("database in %s/%s is still down: %s (%s)", db->dir,
+		    DB_SUBDIR, db->why, what);
+	}
+	return (-1);
+}
+
+void
+db_close(struct db *db)
+{
+	DB_ENV	*env;
+
+	if (db == NULL)
+		return;
+	if (db->up) {
+		stop_thread(db);
+		db_abort(db);
+		env = db->h.env;
+		if (env->txn_checkpoint(env, 0, 0, DB_FORCE) == 0)
+			env->log_archive(env, NULL, DB_ARCH_REMOVE);
+	}
+	tear_down(db);
+	pthread_cond_destroy(&db->cond);
+	pthread_mutex_destroy(&db->mtx);
+	free(db->expired);
+	free(db->bulk);
+	free(db->dir);
+	free(db);
+}
+
+int
+db_is_up(const struct db *db)
+{
+	return (db->up);
+}
+
+const char *
+db_why(const struct db *db)
+{
+	return (db->why);
+}
