@@ -67,7 +67,7 @@ void	 ipc_put_u32(struct ipc *, uint32_t);
 void	 ipc_put_u64(struct ipc *, uint64_t);
 void	 ipc_put_i64(struct ipc *, int64_t);
 void	 ipc_put_addr(struct ipc *, const struct addr *);
-/* u16 length and the bytes; NULL is sent as "". */
+/* u16 length and the bytes (of a string its NUL too); NULL is sent as "". */
 void	 ipc_put_str(struct ipc *, const char *);
 void	 ipc_put_data(struct ipc *, const void *, size_t);
 int	 ipc_send(struct ipc *, int fd);

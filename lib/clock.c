@@ -1,0 +1,44 @@
+/*
+ * The one clock; see clock.h.  A process has one, so this is one of the few
+ * files with state of its own.
+ */
+#include <time.h>
+
+#include "clock.h"
+
+static int	faked;
+static int64_t	fake_wall, fake_mono;
+
+int64_t
+clock_wall(void)
+{
+	if (faked)
+		return (fake_wall);
+	return ((int64_t)time(NULL));
+}
+
+int64_t
+clock_mono(void)
+{
+	struct timespec	ts;
+
+	if (faked)
+		return (fake_mono);
+	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ((int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000);
+}
+
+void
+clock_fake(int64_t wall, int64_t mono_ms)
+{
+	faked = 1;
+	fake_wall = wall;
+	fake_mono = mono_ms;
+}
+
+void
+clock_fake_advance(int64_t seconds)
+{
+	fake_wall += seconds;
+	fake_mono += seconds * 1000;
+}
