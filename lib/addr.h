@@ -50,6 +50,7 @@ void	 addr_cut(const struct addr *src, const struct addr_cut *,
 	    struct addr *dst);
 /* The length in 128ths that the cut has for this address' family. */
 unsigned int addr_cut_len(const struct addr *, const struct addr_cut *);
+/* An IPv6 prefix, ::/0 too, holds no IPv4 address. */
 int	 prefix_has(const struct prefix *, const struct addr *);
 
 /* From a sockaddr of either family; -1 for any other.  port may be NULL. */

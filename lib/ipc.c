@@ -1,10 +1,12 @@
 /*
- * Frames and their descriptors on a stream socket; see ipc.h.
+ * Frames over a stream socket; see ipc.h.  Nothing in a frame is believed:
+ * its length is checked before its body is waited for, and a descriptor that
+ * nobody asked for is closed.
  *
- * A descriptor must arrive with its frame, so it goes with the frame's first
- * octet: ipc_flush writes up to the next frame that has one, then begins a
- * sendmsg with that frame.  The receiver keeps descriptors in order of
- * arrival and gives one to each frame that is flagged.
+ * A descriptor travels with the first octet of its frame.  The kernel ends a
+ * read after the piece that carried one, but may put earlier octets before
+ * it; so descriptors are matched to the frames that are flagged for one by
+ * order alone, and one that got lost (MSG_CTRUNC) keeps its place as -1.
  */
 #include <sys/types.h>
 #include <sys/socket.h>
@@ -18,12 +20,13 @@
 
 #include "ipc.h"
 
-#define IPC_READ	65536	/* octets a read asks for */
-#define IPC_NFDS	(sizeof(((struct ipc *)NULL)->infd) / sizeof(int))
+#define IPC_READ	65536		/* room offered to one read */
+#define IPC_KEEP	(256 * 1024)	/* an empty queue keeps so much memory */
+#define IPC_INFD	(sizeof(((struct ipc *)0)->infd) / sizeof(int))
 
 struct ipc_outfd {
-	size_t	ahead;		/* octets queued before its frame */
-	int	fd;
+	uint64_t	at;		/* where its frame begins, counted as `sent' */
+	int		fd;
 };
 
 void
@@ -33,11 +36,20 @@ ipc_init(struct ipc *ipc, int fd)
 
 	memset(ipc, 0, sizeof(*ipc));
 	ipc->fd = fd;
-	if (fd != -1 && (flags = fcntl(fd, F_GETFL)) != -1 &&
-	    !(flags & O_NONBLOCK))
+	if ((flags = fcntl(fd, F_GETFL)) != -1)
 		(void)fcntl(fd, F_SETFL, flags | O_NONBLOCK);
-	if (fd != -1)
-		(void)fcntl(fd, F_SETFD, FD_CLOEXEC);
+	(void)fcntl(fd, F_SETFD, FD_CLOEXEC);
+}
+
+static void
+ipc_close_infd(struct ipc *ipc)
+{
+	unsigned int	i;
+
+	for (i = 0; i < ipc->ninfd; i++)
+		if (ipc->infd[i] != -1)
+			close(ipc->infd[i]);
+	ipc->ninfd = 0;
 }
 
 void
@@ -45,48 +57,47 @@ ipc_clear(struct ipc *ipc)
 {
 	unsigned int	i;
 
-	for (i = 0; i < ipc->noutfd; i++)
-		close(ipc->outfd[i].fd);
-	for (i = 0; i < ipc->ninfd; i++)
-		close(ipc->infd[i]);
-	free(ipc->outfd);
-	buf_free(&ipc->in);
-	buf_free(&ipc->out);
 	if (ipc->fd != -1)
 		close(ipc->fd);
+	for (i = 0; i < ipc->noutfd; i++)
+		close(ipc->outfd[i].fd);
+	free(ipc->outfd);
+	ipc_close_infd(ipc);
+	buf_free(&ipc->in);
+	buf_free(&ipc->out);
 	memset(ipc, 0, sizeof(*ipc));
 	ipc->fd = -1;
 }
 
-size_t
-ipc_queued(const struct ipc *ipc)
+/* Forget the frame being made, if there is one. */
+static void
+ipc_drop(struct ipc *ipc)
 {
-	return (buf_len(&ipc->out));
-}
-
-/* Sending. */
-
-void
-ipc_put(struct ipc *ipc, const void *data, size_t len)
-{
-	if (ipc->failed || len == 0)
-		return;
-	if (len > IPC_MAX || buf_len(&ipc->out) - ipc->open + len > IPC_MAX)
-		ipc->failed = EMSGSIZE;
-	else if (buf_add(&ipc->out, data, len) == -1)
-		ipc->failed = ENOMEM;
+	ipc->out.end = ipc->out.start + ipc->open;
+	ipc->failed = 0;
 }
 
 void
 ipc_begin(struct ipc *ipc, uint16_t type, uint64_t id)
 {
-	struct ipc_hdr	h = { 0, type, 0, id };
+	struct ipc_hdr	hdr;
 
-	ipc->failed = 0;
-	ipc->open = buf_len(&ipc->out);
-	if (ipc->open > IPC_QUEUE_MAX)
-		ipc->failed = ENOBUFS;
-	ipc_put(ipc, &h, sizeof(h));
+	ipc_drop(ipc);
+	memset(&hdr, 0, sizeof(hdr));
+	hdr.type = type;
+	hdr.id = id;
+	ipc_put(ipc, &hdr, sizeof(hdr));
+}
+
+void
+ipc_put(struct ipc *ipc, const void *data, size_t len)
+{
+	if (ipc->failed)
+		return;
+	if (len > IPC_MAX || buf_len(&ipc->out) - ipc->open + len > IPC_MAX)
+		ipc->failed = EMSGSIZE;
+	else if (buf_add(&ipc->out, data, len) == -1)
+		ipc->failed = ENOMEM;
 }
 
 void
@@ -129,14 +140,15 @@ void
 ipc_put_data(struct ipc *ipc, const void *data, size_t len)
 {
 	if (len > IPC_MAX) {
-		ipc->failed = EMSGSIZE;
+		if (!ipc->failed)
+			ipc->failed = EMSGSIZE;
 		return;
 	}
 	ipc_put_u16(ipc, (uint16_t)len);
 	ipc_put(ipc, data, len);
 }
 
-/* The NUL goes along, so that the receiver can borrow the string. */
+/* The NUL goes too, so that the receiver can use the string where it lies. */
 void
 ipc_put_str(struct ipc *ipc, const char *s)
 {
@@ -146,41 +158,52 @@ ipc_put_str(struct ipc *ipc, const char *s)
 }
 
 static int
-outfd_add(struct ipc *ipc, int fd)
+ipc_queue_fd(struct ipc *ipc, int fd)
 {
 	struct ipc_outfd	*p;
+	unsigned int		 n;
 
-	if ((p = reallocarray(ipc->outfd, ipc->noutfd + 1, sizeof(*p))) ==
-	    NULL)
-		return (-1);
-	ipc->outfd = p;
-	p[ipc->noutfd].ahead = ipc->open;
-	p[ipc->noutfd++].fd = fd;
+	if (ipc->noutfd == ipc->sizeoutfd) {
+		n = ipc->sizeoutfd == 0 ? 4 : ipc->sizeoutfd * 2;
+		if ((p = reallocarray(ipc->outfd, n, sizeof(*p))) == NULL)
+			return (-1);
+		ipc->outfd = p;
+		ipc->sizeoutfd = n;
+	}
+	ipc->outfd[ipc->noutfd].at = ipc->sent + ipc->open;
+	ipc->outfd[ipc->noutfd++].fd = fd;
 	return (0);
 }
 
 int
 ipc_send(struct ipc *ipc, int fd)
 {
-	struct ipc_hdr	h;
-	uint8_t		*at;
+	struct ipc_hdr	 hdr;
+	uint8_t		*frame;
+	size_t		 len;
+	int		 error;
 
-	if (!ipc->failed && fd != -1 && outfd_add(ipc, fd) == -1)
-		ipc->failed = ENOMEM;
-	if (ipc->failed) {
-		/* drop the frame whole */
-		if (buf_len(&ipc->out) > ipc->open)
-			ipc->out.end = ipc->out.start + ipc->open;
+	len = buf_len(&ipc->out) - ipc->open;
+	error = ipc->failed;
+	if (error == 0 && len < sizeof(hdr))
+		error = EINVAL;		/* no ipc_begin */
+	if (error == 0 && ipc->open + len > IPC_QUEUE_MAX)
+		error = ENOBUFS;
+	if (error == 0 && fd != -1 && ipc_queue_fd(ipc, fd) == -1)
+		error = ENOMEM;
+	if (error != 0) {
+		ipc_drop(ipc);
 		if (fd != -1)
 			close(fd);
-		errno = ipc->failed;
+		errno = error;
 		return (-1);
 	}
-	at = buf_ptr(&ipc->out) + ipc->open;
-	memcpy(&h, at, sizeof(h));
-	h.len = (uint32_t)(buf_len(&ipc->out) - ipc->open);
-	h.flags = fd == -1 ? 0 : IPC_F_FD;
-	memcpy(at, &h, sizeof(h));
+	frame = buf_ptr(&ipc->out) + ipc->open;
+	memcpy(&hdr, frame, sizeof(hdr));
+	hdr.len = (uint32_t)len;
+	hdr.flags = fd != -1 ? IPC_F_FD : 0;
+	memcpy(frame, &hdr, sizeof(hdr));
+	ipc->open += len;
 	return (0);
 }
 
@@ -191,47 +214,57 @@ ipc_send_empty(struct ipc *ipc, uint16_t type, uint64_t id)
 	return (ipc_send(ipc, -1));
 }
 
-static ssize_t
-send_some(struct ipc *ipc, size_t len, int fd)
+size_t
+ipc_queued(const struct ipc *ipc)
 {
-	union {
-		struct cmsghdr	hdr;
-		char		space[CMSG_SPACE(sizeof(int))];
-	}		 control;
+	return (ipc->open);
+}
+
+/* One write of len octets, with the first waiting descriptor if asked. */
+static ssize_t
+ipc_write(struct ipc *ipc, size_t len, int with_fd)
+{
 	struct msghdr	 mh;
-	struct cmsghdr	*c;
-	struct iovec	 iov = { buf_ptr(&ipc->out), len };
+	struct iovec	 iov;
+	struct cmsghdr	*cm;
+	union {
+		struct cmsghdr	align;
+		char		space[CMSG_SPACE(sizeof(int))];
+	} ctl;
 
 	memset(&mh, 0, sizeof(mh));
+	iov.iov_base = buf_ptr(&ipc->out);
+	iov.iov_len = len;
 	mh.msg_iov = &iov;
 	mh.msg_iovlen = 1;
-	if (fd != -1) {
-		memset(&control, 0, sizeof(control));
-		mh.msg_control = &control;
-		mh.msg_controllen = sizeof(control.space);
-		c = CMSG_FIRSTHDR(&mh);
-		c->cmsg_len = CMSG_LEN(sizeof(int));
-		c->cmsg_level = SOL_SOCKET;
-		c->cmsg_type = SCM_RIGHTS;
-		memcpy(CMSG_DATA(c), &fd, sizeof(fd));
+	if (with_fd) {
+		memset(&ctl, 0, sizeof(ctl));
+		mh.msg_control = ctl.space;
+		mh.msg_controllen = sizeof(ctl.space);
+		cm = CMSG_FIRSTHDR(&mh);
+		cm->cmsg_len = CMSG_LEN(sizeof(int));
+		cm->cmsg_level = SOL_SOCKET;
+		cm->cmsg_type = SCM_RIGHTS;
+		memcpy(CMSG_DATA(cm), &ipc->outfd[0].fd, sizeof(int));
 	}
 	return (sendmsg(ipc->fd, &mh, MSG_NOSIGNAL));
 }
 
 static void
-sent(struct ipc *ipc, size_t n, int with_fd)
+ipc_wrote(struct ipc *ipc, size_t n, int with_fd)
 {
-	unsigned int	i;
-
-	buf_drain_keep(&ipc->out, n);
 	if (with_fd) {
 		close(ipc->outfd[0].fd);
 		ipc->noutfd--;
 		memmove(ipc->outfd, ipc->outfd + 1,
 		    ipc->noutfd * sizeof(*ipc->outfd));
 	}
-	for (i = 0; i < ipc->noutfd; i++)
-		ipc->outfd[i].ahead -= n;
+	ipc->sent += n;
+	ipc->open -= n;
+	if (ipc->out.size > IPC_KEEP)
+		buf_drain(&ipc->out, n);
+	else
+		buf_drain_keep(&ipc->out, n);
 }
 
 int
@@ -239,81 +272,88 @@ ipc_flush(struct ipc *ipc)
 {
 	ssize_t	n;
 	size_t	len;
-	int	fd;
+	int	with_fd;
 
-	while ((len = buf_len(&ipc->out)) > 0) {
-		fd = -1;
-		if (ipc->noutfd > 0 && ipc->outfd[0].ahead == 0) {
-			fd = ipc->outfd[0].fd;
-			if (ipc->noutfd > 1)
-				len = ipc->outfd[1].ahead;
-		} else if (ipc->noutfd > 0)
-			len = ipc->outfd[0].ahead;
-		if ((n = send_some(ipc, len, fd)) == -1) {
-			if (errno == EINTR)
+	while (ipc->open > 0) {
+		/* As far as the next frame with a descriptor of its own. */
+		len = ipc->open;
+		with_fd = ipc->noutfd > 0 && ipc->outfd[0].at == ipc->sent;
+		if (ipc->noutfd > (with_fd ? 1u : 0u) &&
+		    ipc->outfd[with_fd].at - ipc->sent < len)
+			len = (size_t)(ipc->outfd[with_fd].at - ipc->sent);
+		if ((n = ipc_write(ipc, len, with_fd)) == -1) {
+			switch (errno) {
+			case EINTR:
 				continue;
-			if (errno == EAGAIN || errno == EWOULDBLOCK ||
-			    errno == ENOBUFS)
+			case EAGAIN:
+			case ENOBUFS:		/* the kernel's, for now */
+			case ETOOMANYREFS:	/* too many in flight, for now */
 				return (0);
-			return (-1);
+			default:
+				return (-1);
+			}
 		}
-		sent(ipc, (size_t)n, fd != -1);
+		ipc_wrote(ipc, (size_t)n, with_fd);
 	}
-	if (ipc->out.size > IPC_READ)
-		buf_free(&ipc->out);
 	return (1);
 }
 
-/* Receiving. */
-
+/* What came beside the octets. */
 static void
-take_fds(struct ipc *ipc, struct msghdr *mh)
+ipc_control(struct ipc *ipc, struct msghdr *mh)
 {
-	struct cmsghdr	*c;
-	size_t		 i, n;
+	struct cmsghdr	*cm;
+	size_t		 i, n, got = 0;
 	int		 fd;
 
-	for (c = CMSG_FIRSTHDR(mh); c != NULL; c = CMSG_NXTHDR(mh, c)) {
-		if (c->cmsg_level != SOL_SOCKET ||
-		    c->cmsg_type != SCM_RIGHTS)
+	for (cm = CMSG_FIRSTHDR(mh); cm != NULL; cm = CMSG_NXTHDR(mh, cm)) {
+		if (cm->cmsg_level != SOL_SOCKET ||
+		    cm->cmsg_type != SCM_RIGHTS)
 			continue;
-		n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+		n = (cm->cmsg_len - CMSG_LEN(0)) / sizeof(int);
 		for (i = 0; i < n; i++) {
-			memcpy(&fd, CMSG_DATA(c) + i * sizeof(int),
+			memcpy(&fd, CMSG_DATA(cm) + i * sizeof(int),
 			    sizeof(fd));
-			if (ipc->fdok && ipc->ninfd < IPC_NFDS)
-				ipc->infd[ipc->ninfd++] = fd;
-			else
+			if (!ipc->fdok || got > 0 || ipc->ninfd == IPC_INFD)
 				close(fd);
+			else {
+				ipc->infd[ipc->ninfd++] = fd;
+				got++;
+			}
 		}
 	}
-	if (mh->msg_flags & MSG_CTRUNC)
+	if (mh->msg_flags & MSG_CTRUNC) {
 		ipc->truncated = 1;
+		if (ipc->fdok && got == 0 && ipc->ninfd < IPC_INFD)
+			ipc->infd[ipc->ninfd++] = -1;
+	}
 }
 
 int
 ipc_read(struct ipc *ipc)
 {
+	struct msghdr	mh;
+	struct iovec	iov;
 	union {
-		struct cmsghdr	hdr;
-		char		space[CMSG_SPACE(sizeof(int) * IPC_NFDS)];
-	}		 control;
-	struct msghdr	 mh;
-	struct iovec	 iov;
-	ssize_t		 n;
+		struct cmsghdr	align;
+		char		space[CMSG_SPACE(sizeof(int))];
+	} ctl;
+	ssize_t		n;
 
 	if ((iov.iov_base = buf_reserve(&ipc->in, IPC_READ)) == NULL)
 		return (-1);
-	iov.iov_len = IPC_READ;
-	memset(&mh, 0, sizeof(mh));
-	mh.msg_iov = &iov;
-	mh.msg_iovlen = 1;
-	mh.msg_control = &control;
-	mh.msg_controllen = sizeof(control.space);
-	while ((n = recvmsg(ipc->fd, &mh, MSG_CMSG_CLOEXEC)) == -1)
-		if (errno != EINTR)
-			return (-1);
-	take_fds(ipc, &mh);
+	iov.iov_len = ipc->in.size - ipc->in.end;
+	do {
+		memset(&mh, 0, sizeof(mh));
+		mh.msg_iov = &iov;
+		mh.msg_iovlen = 1;
+		mh.msg_control = ctl.space;
+		mh.msg_controllen = sizeof(ctl.space);
+		n = recvmsg(ipc->fd, &mh, MSG_CMSG_CLOEXEC);
+	} while (n == -1 && errno == EINTR);
+	if (n == -1)
+		return (-1);
+	ipc_control(ipc, &mh);
 	if (n == 0)
 		return (0);
 	buf_grew(&ipc->in, (size_t)n);
@@ -323,117 +363,123 @@ ipc_read(struct ipc *ipc)
 int
 ipc_next(struct ipc *ipc, struct msg *m)
 {
-	struct ipc_hdr	h;
+	struct ipc_hdr	hdr;
 
-	memset(m, 0, sizeof(*m));
-	m->fd = -1;
-	if (buf_len(&ipc->in) < sizeof(h))
+	if (buf_len(&ipc->in) < sizeof(hdr)) {
+		/* All is read, and what is left belongs to no frame. */
+		if (buf_len(&ipc->in) == 0)
+			ipc_close_infd(ipc);
 		return (0);
-	memcpy(&h, buf_ptr(&ipc->in), sizeof(h));
-	if (h.len < sizeof(h) || h.len > IPC_MAX) {
+	}
+	memcpy(&hdr, buf_ptr(&ipc->in), sizeof(hdr));
+	if (hdr.len < sizeof(hdr) || hdr.len > IPC_MAX) {
 		errno = EPROTO;
 		return (-1);
 	}
-	if (buf_len(&ipc->in) < h.len)
+	if (buf_len(&ipc->in) < hdr.len)
 		return (0);
-	m->type = h.type;
-	m->id = h.id;
-	m->data = buf_ptr(&ipc->in) + sizeof(h);
-	m->len = h.len - sizeof(h);
-	if ((h.flags & IPC_F_FD) && ipc->ninfd > 0) {
+	memset(m, 0, sizeof(*m));
+	m->type = hdr.type;
+	m->id = hdr.id;
+	m->data = buf_ptr(&ipc->in) + sizeof(hdr);
+	m->len = hdr.len - sizeof(hdr);
+	m->fd = -1;
+	if ((hdr.flags & IPC_F_FD) && ipc->ninfd > 0) {
 		m->fd = ipc->infd[0];
 		ipc->ninfd--;
 		memmove(ipc->infd, ipc->infd + 1,
 		    ipc->ninfd * sizeof(ipc->infd[0]));
 	}
-	/* The octets stay where they are until the next ipc_read. */
-	buf_drain_keep(&ipc->in, h.len);
+	/* The octets stay where they are until the next read. */
+	buf_drain_keep(&ipc->in, hdr.len);
 	return (1);
 }
 
 static const uint8_t *
-get(struct msg *m, size_t len)
-{
-	const uint8_t	*p = m->data + m->pos;
-
-	if (m->err || len > m->len - m->pos) {
-		m->err = 1;
-		return (NULL);
-	}
-	m->pos += len;
-	return (p);
-}
-
-static void
-get_int(struct msg *m, void *dst, size_t len)
+msg_get(struct msg *m, size_t len)
 {
 	const uint8_t	*p;
 
-	if ((p = get(m, len)) == NULL)
-		memset(dst, 0, len);
-	else
-		memcpy(dst, p, len);
+	if (m->err || m->len - m->pos < len) {
+		m->err = 1;
+		return (NULL);
+	}
+	p = m->data + m->pos;
+	m->pos += len;
+	return (p);
 }
 
 uint8_t
 msg_get_u8(struct msg *m)
 {
-	uint8_t	v;
+	const uint8_t	*p = msg_get(m, 1);
 
-	get_int(m, &v, sizeof(v));
-	return (v);
+	return (p == NULL ? 0 : *p);
 }
 
 uint16_t
 msg_get_u16(struct msg *m)
 {
-	uint16_t	v;
+	const uint8_t	*p;
+	uint16_t	 v = 0;
 
-	get_int(m, &v, sizeof(v));
+	if ((p = msg_get(m, sizeof(v))) != NULL)
+		memcpy(&v, p, sizeof(v));
 	return (v);
 }
 
 uint32_t
 msg_get_u32(struct msg *m)
 {
-	uint32_t	v;
+	const uint8_t	*p;
+	uint32_t	 v = 0;
 
-	get_int(m, &v, sizeof(v));
+	if ((p = msg_get(m, sizeof(v))) != NULL)
+		memcpy(&v, p, sizeof(v));
 	return (v);
 }
 
 uint64_t
 msg_get_u64(struct msg *m)
 {
-	uint64_t	v;
+	const uint8_t	*p;
+	uint64_t	 v = 0;
 
-	get_int(m, &v, sizeof(v));
+	if ((p = msg_get(m, sizeof(v))) != NULL)
+		memcpy(&v, p, sizeof(v));
 	return (v);
 }
 
 int64_t
 msg_get_i64(struct msg *m)
 {
-	int64_t	v;
+	const uint8_t	*p;
+	int64_t		 v = 0;
 
-	get_int(m, &v, sizeof(v));
+	if ((p = msg_get(m, sizeof(v))) != NULL)
+		memcpy(&v, p, sizeof(v));
 	return (v);
 }
 
 void
 msg_get_addr(struct msg *m, struct addr *a)
 {
-	get_int(m, a->b, sizeof(a->b));
+	const uint8_t	*p;
+
+	memset(a, 0, sizeof(*a));
+	if ((p = msg_get(m, sizeof(a->b))) != NULL)
+		memcpy(a->b, p, sizeof(a->b));
 }
 
 const uint8_t *
 msg_get_data(struct msg *m, size_t *len)
 {
 	const uint8_t	*p;
+	size_t		 n;
 
-	*len = msg_get_u16(m);
-	if ((p = get(m, *len)) == NULL)
-		*len = 0;
+	n = msg_get_u16(m);
+	p = msg_get(m, n);
+	*len = p == NULL ? 0 : n;
 	return (p);
 }
 
@@ -441,12 +487,11 @@ const char *
 msg_get_str(struct msg *m)
 {
 	const uint8_t	*p;
-	size_t		 len;
+	size_t		 n;
 
-	if ((p = msg_get_data(m, &len)) == NULL)
-		return ("");
-	/* exactly one NUL, at its end */
-	if (len == 0 || memchr(p, '\0', len) != p + len - 1) {
+	/* Exactly one NUL, at its end. */
+	p = msg_get_data(m, &n);
+	if (p == NULL || n == 0 || memchr(p, '\0', n) != p + n - 1) {
 		m->err = 1;
 		return ("");
 	}
@@ -456,13 +501,13 @@ msg_get_str(struct msg *m)
 size_t
 msg_left(const struct msg *m)
 {
-	return (m->len - m->pos);
+	return (m->err ? 0 : m->len - m->pos);
 }
 
 int
 msg_end(const struct msg *m)
 {
-	return (m->err || m->pos != m->len ? -1 : 0);
+	return (!m->err && m->pos == m->len ? 0 : -1);
 }
 
 int

@@ -29,13 +29,17 @@ struct ipc {
 	int		 fd;
 	struct buf	 in;
 	struct buf	 out;
-	size_t		 open;		/* offset of the frame being made, from out.start */
-	int		 failed;	/* the frame being made overflowed */
+	size_t		 open;		/* octets of whole frames in out; past
+					   them is the frame being made */
+	int		 failed;	/* errno of the frame being made */
 	int		 infd[16];	/* descriptors received, in order */
 	unsigned int	 ninfd;
 	struct ipc_outfd *outfd;	/* descriptors waiting to go */
 	unsigned int	 noutfd;
-	int		 fdok;		/* this peer may send descriptors */
+	unsigned int	 sizeoutfd;
+	uint64_t	 sent;		/* octets written since ipc_init */
+	int		 fdok;		/* this peer may send descriptors (ipc_init
+					   says no: set it afterwards) */
 	int		 truncated;	/* MSG_CTRUNC was seen: a descriptor was lost */
 };
 
