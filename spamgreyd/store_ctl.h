@@ -27,8 +27,8 @@ struct store_ctl_role {
 void	 store_ctl_listen(struct chan *, struct msg *, void *);
 void	 store_ctl_result(struct chan *, struct msg *, void *);
 void	 store_ctl_start(const struct store_ctl_role *);
-/* peer: "front", "front 1", "fw": goes before the name. */
-void	 store_ctl_stat(const char *peer, struct msg *);
+/* Values of the same name (of several fronts) are added up. */
+void	 store_ctl_stat(struct msg *);
 void	 store_ctl_stop(void);
 
 #endif
