@@ -35,7 +35,8 @@ DB_OBJ =	${DB_SRC:.c=.o}
 # What of the daemon the command uses: the configuration and the policy.
 DB_SHARED =	spamgreyd/config.o spamgreyd/parse.o spamgreyd/lists.o \
 		spamgreyd/policy.o spamgreyd/policy_edit.o \
-		spamgreyd/policy_show.o spamgreyd/ctl.o
+		spamgreyd/policy_show.o spamgreyd/ctl.o \
+		spamgreyd/ctl_edit.o spamgreyd/ctl_import.o
 
 .SUFFIXES:
 .SUFFIXES: .c .o

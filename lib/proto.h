@@ -141,6 +141,8 @@ struct ctl_list {
 #define CTL_T_WHITE	2
 #define CTL_T_TRAPPED	4
 #define CTL_T_SPAMTRAP	8
+#define CTL_T_STAMP	16		/* for an export; not among `all' */
+#define CTL_T_VISIT	32
 
 struct ctl_edit {
 	uint8_t		type;		/* one CTL_T_* bit; 0 with delete: whatever has the key */

@@ -1,0 +1,273 @@
+/*
+ * The lines of an export.  What spamdb's form holds is left to entry_line.c;
+ * here are only the fields behind it and the two kinds that spamdb lacks.
+ * Pure functions, used by both programs.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "backup.h"
+#include "hosts.h"
+
+#define FIELDS_MAX	10
+
+/* As entry_line does it: the number of fields does not depend on the text. */
+static size_t
+put_text(char *dst, const char *s)
+{
+	char		*d = dst;
+	unsigned char	 c;
+
+	for (; (c = (unsigned char)*s) != '\0'; s++) {
+		if (c == '|' || c == '\\' || c < 0x20 || c >= 0x7f)
+			d += snprintf(d, 5, "\\x%02x", c);
+		else
+			*d++ = (char)c;
+	}
+	*d = '\0';
+	return ((size_t)(d - dst));
+}
+
+/* A comment is at most ENTRY_STR_MAX octets, so it always fits. */
+static size_t
+put_comment(char *dst, const struct entry *e)
+{
+	if (strlen(e->comment) > ENTRY_STR_MAX)
+		return (0);
+	return (put_text(dst, e->comment));
+}
+
+size_t
+backup_line(const struct entry *e, char *dst)
+{
+	char	 ip[ADDR_STRLEN];
+	char	*d = dst;
+
+	switch (e->type) {
+	case ENTRY_WHITE:
+		d += entry_line(e, dst);
+		if (e->comment[0] != '\0') {
+			*d++ = '|';
+			d += put_comment(d, e);
+		}
+		break;
+	case ENTRY_TRAPPED:
+		d += entry_line(e, dst);
+		d += snprintf(d, 128, "|%lld|%lld|%u|%u|%s|",
+		    (long long)e->first, (long long)e->pass, e->block,
+		    e->passed, trap_reason_str(e->reason));
+		d += put_comment(d, e);
+		break;
+	case ENTRY_SPAMTRAP:
+		d += entry_line(e, dst);
+		d += snprintf(d, 128, "|%lld|%lld|%lld|%u|%u|",
+		    (long long)e->first, (long long)e->pass,
+		    (long long)e->expire, e->block, e->passed);
+		d += put_comment(d, e);
+		break;
+	case ENTRY_STAMP:
+	case ENTRY_VISIT:
+		d += snprintf(d, 256, "%s|%s|%lld|%lld|%lld|%u|%u",
+		    e->type == ENTRY_STAMP ? "STAMP" : "VISIT",
+		    addr_str(&e->addr, ip), (long long)e->first,
+		    (long long)e->pass, (long long)e->expire, e->block,
+		    e->passed);
+		break;
+	default:
+		return (entry_line(e, dst));
+	}
+	return ((size_t)(d - dst));
+}
+
+static int
+hexval(char c)
+{
+	if (c >= '0' && c <= '9')
+		return (c - '0');
+	if (c >= 'a' && c <= 'f')
+		return (c - 'a' + 10);
+	if (c >= 'A' && c <= 'F')
+		return (c - 'A' + 10);
+	return (-1);
+}
+
+static int
+get_comment(char *s, struct entry *e, const char **why)
+{
+	char	*d = s;
+	int	 hi, lo;
+
+	e->comment = s;
+	while (*s != '\0') {
+		if (s[0] == '\\' && s[1] == 'x' && (hi = hexval(s[2])) != -1 &&
+		    (lo = hexval(s[3])) != -1 && (hi != 0 || lo != 0)) {
+			*d++ = (char)(hi << 4 | lo);
+			s += 4;
+		} else
+			*d++ = *s++;
+	}
+	*d = '\0';
+	if (strlen(e->comment) > ENTRY_STR_MAX) {
+		*why = "the comment is too long";
+		return (-1);
+	}
+	return (0);
+}
+
+static int
+get_num(const char *s, int64_t max, int64_t *v)
+{
+	char		*end;
+	long long	 n;
+
+	if (*s < '0' || *s > '9')
+		return (-1);
+	errno = 0;
+	n = strtoll(s, &end, 10);
+	if (errno != 0 || *end != '\0' || n > max)
+		return (-1);
+	*v = n;
+	return (0);
+}
+
+static int
+get_time(const char *s, int64_t *v, const char **why)
+{
+	*why = "bad time";
+	return (get_num(s, ENTRY_TIME_MAX, v));
+}
+
+static int
+get_counts(char **f, struct entry *e, const char **why)
+{
+	int64_t	block, passed;
+
+	*why = "bad count";
+	if (get_num(f[0], UINT32_MAX, &block) == -1 ||
+	    get_num(f[1], UINT32_MAX, &passed) == -1)
+		return (-1);
+	e->block = (uint32_t)block;
+	e->passed = (uint32_t)passed;
+	return (0);
+}
+
+/* Cuts at each '|', and says how many fields there were. */
+static size_t
+split(char *line, char **f)
+{
+	size_t	 n = 0;
+
+	f[n++] = line;
+	for (; *line != '\0'; line++) {
+		if (*line != '|')
+			continue;
+		if (n == FIELDS_MAX)
+			return (n + 1);
+		*line = '\0';
+		f[n++] = line + 1;
+	}
+	return (n);
+}
+
+/* Where the n-th field begins, or NULL. */
+static char *
+field(char *line, unsigned int n)
+{
+	while (n > 0 && (line = strchr(line, '|')) != NULL) {
+		line++;
+		n--;
+	}
+	return (line);
+}
+
+static int
+parse_own(char *line, struct entry *e, const char **why)
+{
+	char	*f[FIELDS_MAX];
+	size_t	 n = split(line, f);
+
+	entry_init(e, strcmp(f[0], "STAMP") == 0 ? ENTRY_STAMP : ENTRY_VISIT);
+	if (n != 7) {
+		*why = "STAMP and VISIT have seven fields";
+		return (-1);
+	}
+	*why = "not an address";
+	if (addr_parse(f[1], &e->addr) == -1)
+		return (-1);
+	if (get_time(f[2], &e->first, why) == -1 ||
+	    get_time(f[3], &e->pass, why) == -1 ||
+	    get_time(f[4], &e->expire, why) == -1)
+		return (-1);
+	return (get_counts(f + 5, e, why));
+}
+
+static int
+parse_trapped(char *rest, struct entry *e, const char **why)
+{
+	char		*f[FIELDS_MAX];
+	unsigned int	 i;
+
+	if (split(rest, f) != 6) {
+		*why = "TRAPPED has three fields, or nine in an export";
+		return (-1);
+	}
+	if (get_time(f[0], &e->first, why) == -1 ||
+	    get_time(f[1], &e->pass, why) == -1 ||
+	    get_counts(f + 2, e, why) == -1)
+		return (-1);
+	for (i = 1; i < TRAP_MAX; i++) {
+		if (strcmp(f[4], trap_reason_str(i)) == 0)
+			e->reason = (uint8_t)i;
+	}
+	return (get_comment(f[5], e, why));
+}
+
+static int
+parse_spamtrap(char *rest, struct entry *e, const char **why)
+{
+	char	*f[FIELDS_MAX];
+
+	if (split(rest, f) != 6) {
+		*why = "SPAMTRAP has two fields, or eight in an export";
+		return (-1);
+	}
+	if (get_time(f[0], &e->first, why) == -1 ||
+	    get_time(f[1], &e->pass, why) == -1 ||
+	    get_time(f[2], &e->expire, why) == -1 ||
+	    get_counts(f + 3, e, why) == -1)
+		return (-1);
+	return (get_comment(f[5], e, why));
+}
+
+int
+backup_parse(char *line, struct entry *e, const char **why)
+{
+	static const struct {
+		const char	*name;
+		unsigned int	 fields;	/* of spamdb's form */
+		int		(*rest)(char *, struct entry *, const char **);
+	} kinds[] = {
+		{ "WHITE|", 9, get_comment },
+		{ "TRAPPED|", 3, parse_trapped },
+		{ "SPAMTRAP|", 2, parse_spamtrap }
+	};
+	char	*rest;
+	size_t	 i;
+
+	line[strcspn(line, "\r\n")] = '\0';
+	if (strncmp(line, "STAMP|", 6) == 0 || strncmp(line, "VISIT|", 6) == 0)
+		return (parse_own(line, e, why));
+	for (i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		if (strncmp(line, kinds[i].name, strlen(kinds[i].name)) != 0)
+			continue;
+		if ((rest = field(line, kinds[i].fields)) == NULL)
+			break;
+		rest[-1] = '\0';
+		if (entry_parse_line(line, e, why) == -1)
+			return (-1);
+		return (kinds[i].rest(rest, e, why));
+	}
+	return (entry_parse_line(line, e, why));
+}

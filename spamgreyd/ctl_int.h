@@ -1,0 +1,67 @@
+/*
+ * What the files of the command engine share: ctl.c (requests and slices),
+ * ctl_edit.c (add and delete), ctl_import.c.  Nobody else looks in here.
+ */
+#ifndef CTL_INT_H
+#define CTL_INT_H
+
+#include "ctl.h"
+
+enum ctl_job {
+	JOB_NONE,
+	JOB_LIST,
+	JOB_SHOW,		/* facts are out; the entries follow */
+	JOB_EXPIRE,
+	JOB_IMPORT,		/* lines of one frame */
+	JOB_ASK			/* somebody else answers: ctl_answer */
+};
+
+struct ctl {
+	struct ctl_env	 env;
+	struct ipc	*out;
+	enum ctl_job	 job;
+	uint64_t	 id;		/* of the request that the job is for */
+	int		 hello;
+	int		 broken;	/* an answer could not be queued */
+	uint32_t	 count;
+
+	/* list, show */
+	struct db_pos	 pos;
+	struct prefix	 within;
+	char		 types[8];	/* type letters for db_walk; "": all */
+	int64_t		 slice_end;	/* clock_mono */
+
+	/* import: lines, each with its NUL, from pos to len */
+	struct {
+		int		 active;	/* between the first frame and IMPORT_END */
+		uint64_t	 id;
+		uint64_t	 dead;		/* failed; the rest of it is ignored */
+		char		*text;
+		size_t		 size, len, pos;
+		uint32_t	 line, bad;
+	} import;
+};
+
+/* ctl.c: answers */
+void	 ctl_end(struct ctl *, uint64_t id, uint8_t status, uint32_t count,
+	    const char *text);
+void	 ctl_fact(struct ctl *, uint64_t id, const char *name, const char *value);
+void	 ctl_text(struct ctl *, uint64_t id, uint8_t kind, const char *);
+/* The end of a request that the database refused, in words. */
+void	 ctl_end_db(struct ctl *, uint64_t id, enum db_result);
+void	 ctl_note(struct ctl *, const char *, ...)
+	    __attribute__((__format__(printf, 2, 3)));
+/* Sends an entry to the client; for db_walk. */
+int	 ctl_entry(const struct entry *, void *);
+
+/* ctl_edit.c */
+int	 ctl_req_add(struct ctl *, struct msg *);
+int	 ctl_req_delete(struct ctl *, struct msg *);
+int	 ctl_req_get(struct ctl *, struct msg *);
+
+/* ctl_import.c */
+int	 ctl_req_import(struct ctl *, struct msg *);
+int	 ctl_req_import_end(struct ctl *, struct msg *);
+void	 ctl_import_slice(struct ctl *);
+
+#endif
