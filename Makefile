@@ -33,7 +33,10 @@ LIB_OBJ =	${LIB_SRC:.c=.o}
 D_OBJ =		${D_SRC:.c=.o} ${OS_OBJ} spamgreyd/parse.o
 DB_OBJ =	${DB_SRC:.c=.o}
 # What of the daemon the command uses: the configuration and the policy.
-DB_SHARED =	spamgreyd/config.o spamgreyd/parse.o spamgreyd/lists.o \
+DB_SHARED =	spamgreyd/config.o spamgreyd/conf_check.o \
+		spamgreyd/conf_entries.o spamgreyd/conf_lex.o \
+		spamgreyd/conf_report.o spamgreyd/conf_value.o \
+		spamgreyd/parse.o spamgreyd/lists.o \
 		spamgreyd/policy.o spamgreyd/policy_edit.o \
 		spamgreyd/policy_show.o spamgreyd/ctl.o \
 		spamgreyd/ctl_edit.o spamgreyd/ctl_import.o

@@ -9,8 +9,11 @@
 #ifndef CONF_PARSE_H
 #define CONF_PARSE_H
 
+#include <sys/types.h>
+
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "config.h"
 
@@ -19,6 +22,9 @@
 #define CONF_FILE_MAX		(64 * 1024 * 1024)
 #define CONF_STRING_MAX		4096	/* octets of one string */
 #define CONF_LISTEN_MAX		64
+#define CONF_STUTTER_MS_MAX	60000
+#define CONF_PF_TABLE_MAX	31
+#define CONF_NFT_NAME_MAX	127
 #define CONF_TIME_MAX		(INT64_C(3650) * 86400)
 
 enum lex_kind {
@@ -36,6 +42,7 @@ struct lex_token {
 	const char	*file;
 	unsigned int	 line;
 	unsigned int	 depth;		/* braces open before it */
+	int		 assigns;	/* a word with "=" after it */
 };
 
 /* The items of a list in braces. */
@@ -52,19 +59,23 @@ typedef void (*conf_report)(const char *line, void *arg);
 /* conf_lex.c */
 void	 lex_start(conf_report, void *arg);
 void	 lex_end(void);
-/* Text that is parsed as if it were that file; 0 or -1 (reported). */
-int	 lex_push_text(const char *name, const char *text, size_t len);
-/* at: who includes it; NULL for the main file. */
+/* Text that is parsed as if it were that file. */
+void	 lex_push_text(const char *name, const char *text, size_t len);
+/* at: who includes it; NULL for the main file.  0, or -1 and reported. */
 int	 lex_push_file(const char *file, const struct lex_token *at);
 void	 lex_next(struct lex_token *);
-/* Drop tokens up to the end of the statement that tok stands in. */
-void	 lex_skip(const struct lex_token *);
+/* Drops the rest of a statement at that depth: *t is then the newline, brace
+ * or end of file that ends it. */
+void	 lex_rest(struct lex_token *t, unsigned int at_depth);
+const struct lex_token *lex_main(void);	/* line 1 of the main file */
 void	 lex_define(const char *name, const char *value);	/* -D */
 void	 lex_macro(const struct lex_token *name);	/* reads the value */
 void	*lex_alloc(size_t);		/* from the arena; never NULL */
 char	*lex_strdup(const char *, size_t);
-unsigned int lex_errors(void);
 
+/* conf_report.c */
+void	 conf_report_start(conf_report, void *arg);
+unsigned int conf_errors(void);
 /* "file:line: text" through the report; errors are counted. */
 void	 conf_error(const struct lex_token *, const char *, ...)
 	    __attribute__((__format__(printf, 2, 3)));
@@ -79,9 +90,7 @@ int	 conf_once(const struct lex_token *, const char *, ...)
 /* Where the setting was given; NULL: not in the file. */
 const struct lex_token *conf_where(const char *, ...)
 	    __attribute__((__format__(printf, 1, 2)));
-/* Where a finding about several settings belongs: the last given of them;
- * else the main file. */
-const struct lex_token *conf_where2(const char *, const char *);
+void	 conf_where_clear(void);
 
 /* conf_value.c: report and return -1 when the text is not one. */
 int	 conf_number(const struct lex_token *, const char *what, uint32_t min,
@@ -105,12 +114,17 @@ int	 conf_fw_name(const struct lex_token *, const char *what, size_t max,
 int	 conf_list_name(const struct lex_token *);
 void	 conf_replace(char **, const char *);
 
-enum conf_entry_kind { ENTRY_DOMAIN, ENTRY_TRAP, ENTRY_RCPT, ENTRY_NAME };
+/* conf_entries.c */
+enum conf_item_kind { ITEM_DOMAIN, ITEM_TRAP, ITEM_RCPT, ITEM_NAME };
 /* Each is checked; what is wrong is reported and left out. */
-void	 conf_entries(struct conf_strings *, enum conf_entry_kind,
+void	 conf_entries(struct conf_strings *, enum conf_item_kind,
 	    const struct lex_items *);
-void	 conf_entries_file(struct conf_strings *, enum conf_entry_kind,
+void	 conf_entries_file(struct conf_strings *, enum conf_item_kind,
 	    const struct lex_token *);
+/* A regular file for reading, or NULL and *why. */
+FILE	*conf_list_open(const char *file, const char **why);
+/* What a line holds without comment and blanks: 1, 0 nothing, -1 a NUL. */
+int	 conf_line_item(char *line, ssize_t len, char **item);
 int	 conf_strings_add(struct conf_strings *, const char *);
 
 /* conf_check.c */

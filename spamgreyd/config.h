@@ -21,6 +21,7 @@
 #define CONF_SOCKET	"/var/run/spamgreyd.sock"
 #define CONF_USER	"_spamgreyd"
 #define CONF_DBUSER	"_spamgreydb"
+#define CONF_PORT	8025
 #define CONF_FD_RESERVE	256	/* descriptors that are not connections */
 #define CONF_CONNECTIONS_MAX	1000000
 #define CONF_PF_TABLE	"spamgrey-white"

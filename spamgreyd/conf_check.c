@@ -1,0 +1,236 @@
+/*
+ * Reading a configuration from beginning to end: the files are parsed, what
+ * was not said gets its default, and what can only be judged when everything
+ * is known is judged.
+ */
+#include <sys/types.h>
+#include <sys/queue.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../lib/log.h"
+#include "conf_parse.h"
+
+/* Where it was given; if it was not, the main file has to do. */
+static const struct lex_token *
+where(const char *what)
+{
+	const struct lex_token	*t = conf_where("%s", what);
+
+	return (t != NULL ? t : lex_main());
+}
+
+static void
+check_greylist(const struct config *c)
+{
+	if (c->grey.pass >= c->grey.grey)
+		conf_error(where(conf_where("pass") != NULL ? "pass" : "grey"),
+		    "greylist: pass must be shorter than grey, or no retry "
+		    "could ever pass");
+	if (c->grey.grey >= c->grey.white)
+		conf_error(where(conf_where("grey") != NULL ? "grey" : "white"),
+		    "greylist: grey must be shorter than white");
+}
+
+/* A limit that was lowered takes the one below it along, unless that was
+ * given too. */
+static void
+check_limits(struct conf_limit *l)
+{
+	if (l->idle_stress > l->idle) {
+		if (conf_where("limit idle-stress") != NULL)
+			conf_error(where("limit idle-stress"), "limit: "
+			    "idle-stress must not be longer than idle");
+		l->idle_stress = l->idle;
+	}
+	if (l->grey_per_host > l->grey_per_network) {
+		if (conf_where("limit grey-per-host") != NULL)
+			conf_error(where("limit grey-per-host"), "limit: "
+			    "grey-per-host must not be more than "
+			    "grey-per-network");
+		l->grey_per_host = l->grey_per_network;
+	}
+	if (l->per_host > l->per_network) {
+		if (conf_where("limit per-host") != NULL)
+			conf_error(where("limit per-host"), "limit: per-host "
+			    "must not be more than per-network");
+		l->per_host = l->per_network;
+	}
+}
+
+static void
+check_paths(const struct config *c)
+{
+	struct sockaddr_un	 sun;
+
+	if (*c->statedir != '/')
+		conf_error(where("state directory"), "state directory \"%s\": "
+		    "the name must begin with /", c->statedir);
+	if (*c->socket != '/')
+		conf_error(where("control socket"), "control socket \"%s\": "
+		    "the name must begin with /", c->socket);
+	if (strlen(c->socket) >= sizeof(sun.sun_path))
+		conf_error(where("control socket"), "control socket: a name "
+		    "may have at most %zu octets", sizeof(sun.sun_path) - 1);
+}
+
+static struct conf_listen *
+listen_add(struct config *c, const char *address, uint16_t port)
+{
+	struct conf_listen	*l;
+
+	if ((l = calloc(1, sizeof(*l))) == NULL)
+		fatal("configuration");
+	l->fd = -1;
+	l->port = port;
+	TAILQ_INSERT_TAIL(&c->listens, l, entry);
+	if (addr_parse(address, &l->addr) == -1)
+		fatalx("configuration: %s", address);
+	return (l);
+}
+
+static void
+check_listens(struct config *c)
+{
+	const struct conf_listen	*l;
+	unsigned int			 n = 0, primary = 0;
+
+	if (TAILQ_EMPTY(&c->listens)) {
+		listen_add(c, "127.0.0.1", CONF_PORT);
+		listen_add(c, "::1", CONF_PORT);
+		return;
+	}
+	TAILQ_FOREACH(l, &c->listens, entry) {
+		n++;
+		primary += !l->low_priority_mx;
+	}
+	if (n > CONF_LISTEN_MAX)
+		conf_error(lex_main(), "more than %d listen lines",
+		    CONF_LISTEN_MAX);
+	if (primary == 0)
+		conf_warning(lex_main(), "every listen line is a "
+		    "low-priority-mx: with no primary MX here, nobody is "
+		    "trapped for having left it out");
+}
+
+static const struct conf_list *
+list_find(const struct config *c, const char *name)
+{
+	const struct conf_list	*l;
+
+	TAILQ_FOREACH(l, &c->lists, entry)
+		if (strcmp(l->name, name) == 0)
+			return (l);
+	return (NULL);
+}
+
+static void
+check_lists(const struct config *c)
+{
+	const struct conf_list		*l, *white;
+	const struct conf_string	*s;
+	const struct lex_token		*at;
+
+	TAILQ_FOREACH(l, &c->lists, entry) {
+		if ((at = conf_where("list \"%s\"", l->name)) == NULL)
+			at = lex_main();
+		TAILQ_FOREACH(s, &l->except, entry) {
+			white = list_find(c, s->text);
+			if (white == NULL)
+				conf_error(at, "blacklist \"%s\": there is no "
+				    "whitelist \"%s\" to except", l->name,
+				    s->text);
+			else if (white->kind != LIST_WHITE)
+				conf_error(at, "blacklist \"%s\": \"%s\" is a "
+				    "blacklist; only a whitelist can be "
+				    "excepted", l->name, s->text);
+		}
+	}
+}
+
+static void
+default_hostname(struct config *c)
+{
+	char	name[256];
+	size_t	len;
+
+	if (conf_where("hostname") != NULL)
+		return;
+	if (gethostname(name, sizeof(name)) == -1)
+		name[0] = '\0';
+	name[sizeof(name) - 1] = '\0';
+	len = strlen(name);
+	if (conf_is_domain(name, len))
+		conf_replace(&c->hostname, name);
+	else
+		conf_warning(lex_main(), "the system's name \"%s\" is not a "
+		    "host name; hostname is %s until the file gives one", name,
+		    c->hostname);
+}
+
+void
+conf_check(struct config *c)
+{
+	default_hostname(c);
+	check_greylist(c);
+	check_limits(&c->limit);
+	check_paths(c);
+	check_listens(c);
+	check_lists(c);
+	if (c->fw == FW_NONE)
+		conf_warning(where("firewall"), "firewall none: hosts that "
+		    "passed are answered 451, because nothing takes them to "
+		    "the mail server");
+}
+
+/* text NULL: the file is read. */
+static struct config *
+parse(const char *file, const char *text, size_t len,
+    const struct conf_define *defines, size_t ndefines, conf_report report,
+    void *arg)
+{
+	struct config	*c;
+	size_t		 i;
+	int		 bad = 0;
+
+	if ((c = config_new()) == NULL)
+		fatal("configuration");
+	conf_replace(&c->file, file);
+	lex_start(report, arg);
+	for (i = 0; i < ndefines; i++)
+		lex_define(defines[i].name, defines[i].value);
+	if (text != NULL)
+		lex_push_text(file, text, len);
+	else
+		bad = lex_push_file(file, NULL) == -1;
+	if (!bad) {
+		bad = conf_grammar(c) != 0;
+		conf_check(c);
+	}
+	if (bad || conf_errors() > 0) {
+		config_free(c);
+		c = NULL;
+	}
+	lex_end();
+	return (c);
+}
+
+struct config *
+config_parse(const char *file, const struct conf_define *defines,
+    size_t ndefines, void (*report)(const char *, void *), void *arg)
+{
+	return (parse(file, NULL, 0, defines, ndefines, report, arg));
+}
+
+struct config *
+config_parse_text(const char *file, const char *text, size_t len,
+    const struct conf_define *defines, size_t ndefines,
+    void (*report)(const char *, void *), void *arg)
+{
+	return (parse(file, text, len, defines, ndefines, report, arg));
+}

@@ -1,0 +1,186 @@
+/*
+ * Lists of text in the configuration: allowed domains, spamtraps, recipients
+ * that are never delayed, names of lists; written in braces or in a file of
+ * their own with one item a line.
+ */
+#include <sys/types.h>
+#include <sys/queue.h>
+#include <sys/stat.h>
+
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../lib/log.h"
+#include "conf_parse.h"
+
+#define LOCAL_MAX	64		/* RFC 5321 4.5.3.1.1 */
+
+int
+conf_strings_add(struct conf_strings *list, const char *text)
+{
+	struct conf_string	*s;
+
+	if ((s = calloc(1, sizeof(*s))) == NULL)
+		return (-1);
+	if ((s->text = strdup(text)) == NULL) {
+		free(s);
+		return (-1);
+	}
+	TAILQ_INSERT_TAIL(list, s, entry);
+	return (0);
+}
+
+/* local@domain; the domain is what follows the last @. */
+static int
+is_mailaddr(const char *s)
+{
+	const char	*at, *p;
+
+	if ((at = strrchr(s, '@')) == NULL || at == s || at - s > LOCAL_MAX)
+		return (0);
+	for (p = s; p < at; p++)
+		if ((unsigned char)*p <= 0x20 || *p == 0x7f ||
+		    strchr("<>,;", *p) != NULL)
+			return (0);
+	return (conf_is_domain(at + 1, strlen(at + 1)));
+}
+
+static int
+is_domain_rule(const char *s)
+{
+	if (*s == '.' || *s == '@')
+		s++;
+	return (conf_is_domain(s, strlen(s)));
+}
+
+/* NULL, or what the entry should have been. */
+static const char *
+entry_wrong(enum conf_item_kind kind, const char *s)
+{
+	switch (kind) {
+	case ITEM_DOMAIN:
+		if (is_domain_rule(s) || is_mailaddr(s))
+			return (NULL);
+		return ("a domain (\"example.org\"), the subdomains of one "
+		    "(\".example.org\") or an address");
+	case ITEM_TRAP:
+		if (is_mailaddr(s))
+			return (NULL);
+		return ("a mail address (\"john.doe@example.org\")");
+	case ITEM_RCPT:
+		if (is_mailaddr(s) || (*s == '@' && is_domain_rule(s)))
+			return (NULL);
+		return ("a mail address (\"support@example.org\") or all "
+		    "of a domain (\"@example.org\")");
+	case ITEM_NAME:
+		break;
+	}
+	return (NULL);
+}
+
+static void
+entry_add(struct conf_strings *list, enum conf_item_kind kind,
+    const struct lex_token *t)
+{
+	const char	*wanted;
+
+	if ((wanted = entry_wrong(kind, t->text)) != NULL)
+		conf_error(t, "\"%s\" is not %s", t->text, wanted);
+	else if (conf_strings_add(list, t->text) == -1)
+		fatal("configuration");
+}
+
+void
+conf_entries(struct conf_strings *list, enum conf_item_kind kind,
+    const struct lex_items *items)
+{
+	const struct lex_item	*item;
+
+	for (item = items->first; item != NULL; item = item->next)
+		entry_add(list, kind, &item->tok);
+}
+
+int
+conf_line_item(char *line, ssize_t len, char **item)
+{
+	char	*p;
+
+	*item = line;
+	if (memchr(line, '\0', (size_t)len) != NULL)
+		return (-1);
+	while (isspace((unsigned char)**item))
+		(*item)++;
+	for (p = *item; *p != '\0'; p++)
+		if (*p == '#' && (p == *item || isspace((unsigned char)p[-1])))
+			break;
+	while (p > *item && isspace((unsigned char)p[-1]))
+		p--;
+	*p = '\0';
+	return (p != *item);
+}
+
+FILE *
+conf_list_open(const char *file, const char **why)
+{
+	struct stat	 st;
+	FILE		*f;
+	int		 fd;
+
+	*why = NULL;
+	/* A FIFO must not hold up a reload. */
+	if ((fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK)) == -1) {
+		*why = strerror(errno);
+		return (NULL);
+	}
+	if (fstat(fd, &st) == -1)
+		*why = strerror(errno);
+	else if (!S_ISREG(st.st_mode))
+		*why = "not a regular file";
+	else if ((f = fdopen(fd, "r")) == NULL)
+		*why = strerror(errno);
+	else
+		return (f);
+	close(fd);
+	return (NULL);
+}
+
+void
+conf_entries_file(struct conf_strings *list, enum conf_item_kind kind,
+    const struct lex_token *name)
+{
+	struct lex_token	 t;
+	const char		*why;
+	FILE			*f;
+	char			*line = NULL, *item;
+	size_t			 size = 0;
+	ssize_t			 len;
+	int			 r;
+
+	if ((f = conf_list_open(name->text, &why)) == NULL) {
+		conf_error(name, "%s: %s", name->text, why);
+		return;
+	}
+	memset(&t, 0, sizeof(t));
+	t.file = name->text;
+	while ((len = getline(&line, &size, f)) != -1) {
+		t.line++;
+		r = conf_line_item(line, len, &item);
+		t.text = item;
+		if (r == -1)
+			conf_error(&t, "a NUL byte in the line");
+		else if (len > CONF_STRING_MAX)
+			conf_error(&t, "a line longer than %d octets",
+			    CONF_STRING_MAX);
+		else if (r == 1)
+			entry_add(list, kind, &t);
+	}
+	if (ferror(f))
+		conf_error(name, "%s: %s", name->text, strerror(errno));
+	free(line);
+	fclose(f);
+}

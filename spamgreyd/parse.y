@@ -1,0 +1,781 @@
+/*
+ * The grammar of spamgreyd.conf(5).  Tokens come from conf_lex.c, values are
+ * judged by conf_value.c and conf_entries.c, the whole by conf_check.c; here
+ * is only what may follow what, and where it goes.
+ *
+ * A wrong value is reported and left at its default; only what is not
+ * grammar at all is a yacc error, after which the rest of the statement is
+ * dropped.  So one run finds all errors.
+ */
+%{
+#include <sys/types.h>
+#include <sys/queue.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../lib/log.h"
+#include "conf_parse.h"
+
+static struct config		*conf;
+static struct conf_list		*list;		/* the statement being read */
+static struct conf_listen	*listener;
+static struct conf_reaction	*reaction;
+static struct lex_token		 last;		/* the last token read */
+static int			 skip;		/* drop the statement's rest */
+
+int	 yyparse(void);
+int	 yylex(void);
+void	 yyerror(const char *);
+
+static void	 items_add(struct lex_items *, const struct lex_token *);
+static void	 set_number(const struct lex_token *, const struct lex_token *,
+		    const char *, uint32_t, uint32_t, uint32_t *);
+static void	 set_time(const struct lex_token *, const struct lex_token *,
+		    const char *, int64_t *);
+static void	 set_tls(const struct lex_token *, const struct lex_token *,
+		    struct conf_tls **);
+static void	 set_prefixlen(const struct lex_token *,
+		    const struct lex_token *, const char *, unsigned int,
+		    uint8_t *);
+static void	 listen_new(const struct lex_token *, const struct lex_token *,
+		    const struct lex_token *);
+static void	 list_new(const struct lex_token *, enum conf_list_kind);
+static void	 reaction_new(const struct lex_token *, enum host_event);
+static void	 macro_set(const struct lex_token *);
+
+#define ONCE(tok, what)	(conf_once(&(tok), what) == 0)
+%}
+
+%union {
+	struct lex_token	 tok;
+	struct lex_items	 items;
+	unsigned int		 number;
+}
+
+%token	<tok> ACT_DEMOTE_ ACT_LOG_ ACT_TRAP_ ADMIT AFTER ALLOWED
+%token	<tok> BAD_COMMANDS BARE_LF BLACKLIST CACHE CERTIFICATE CONNECTIONS
+%token	<tok> CONTACT CONTROL DATABASE DIRECTORY DOMAINS EARLY_TALKER EXCEPT
+%token	<tok> FILE_ FIREWALL FOR FOREIGN_COMMAND FRONT GREY GREYLIST
+%token	<tok> GREY_PER_HOST GREY_PER_NETWORK HELO HOSTNAME HTTP_COMMAND IDLE
+%token	<tok> IDLE_STRESS IN INCLUDE IP4 IP6 KEY LIMIT LINE LISTEN
+%token	<tok> LOW_PRIORITY_MX MATCH MESSAGE MESSAGE_SIZE NFTABLES NO NONE NOT
+%token	<tok> ON PASS PER PER_HOST PER_NETWORK PF PIPELINING PORT RECIPIENTS
+%token	<tok> REPLY RESTART SESSION SET SOCKET SPAMTRAP STATE STUTTER TABLE
+%token	<tok> TARPIT TLS TO TRAPPED WHITE WHITELIST
+%token	<tok> AUTO
+%token	<tok> WORD STRING MACRO BAD
+%type	<tok> value
+%type	<items> list items
+%type	<number> event
+
+%%
+
+grammar	: /* empty */
+	| grammar '\n'
+	| grammar MACRO '='		{ macro_set(&$2); }
+	| grammar include
+	| grammar statement
+	| grammar listen '\n'
+	| grammar error '\n'		{ yyerrok; }
+	;
+
+/* The file comes in place of the statement, before any further token. */
+include	: INCLUDE value			{ lex_push_file($2.text, &$2); }
+	;
+
+value	: WORD
+	| STRING
+	;
+
+nl	: /* empty */
+	| nl '\n'
+	;
+
+list	: '{' items '}'			{ $$ = $2; }
+	| '{' items error '}'		{ $$ = $2; yyerrok; }
+	;
+
+items	: /* empty */			{ $$.first = $$.last = NULL; }
+	| items value			{ $$ = $1; items_add(&$$, &$2); }
+	| items ','			{ $$ = $1; }
+	| items '\n'			{ $$ = $1; }
+	| items error '\n'		{ $$ = $1; yyerrok; }
+	;
+
+statement
+	: HOSTNAME value {
+		if (ONCE($1, "hostname"))
+			conf_hostname(&$2, &conf->hostname);
+	}
+	| STATE DIRECTORY value {
+		if (ONCE($1, "state directory"))
+			conf_path(&$3, "state directory", &conf->statedir);
+	}
+	| CONTROL SOCKET value {
+		if (ONCE($1, "control socket"))
+			conf_path(&$3, "control socket", &conf->socket);
+	}
+	| RESTART value PER value {
+		if (ONCE($1, "restart")) {
+			conf_number(&$2, "restart", 1, 1000,
+			    &conf->restart_max);
+			conf_time(&$4, "restart per", 1, 86400,
+			    &conf->restart_within);
+		}
+	}
+	| RESTART NO {
+		if (ONCE($1, "restart"))
+			conf->restart_max = 0;
+	}
+	| CONTACT value {
+		if (ONCE($1, "contact"))
+			conf_contact(&$2, &conf->contact);
+	}
+	| FRONT value {
+		set_number(&$1, &$2, "front", 1, 64, &conf->fronts);
+	}
+	| DATABASE CACHE value {
+		if (ONCE($1, "database cache"))
+			conf_size(&$3, "database cache", 1024 * 1024,
+			    UINT64_C(1) << 40, &conf->cache);
+	}
+	| TLS CERTIFICATE value KEY value {
+		if (ONCE($1, "tls certificate"))
+			set_tls(&$3, &$5, &conf->tls);
+	}
+	| ALLOWED DOMAINS FILE_ value {
+		if (ONCE($1, "allowed domains"))
+			conf_entries_file(&conf->domains, ITEM_DOMAIN, &$4);
+	}
+	| ALLOWED DOMAINS nl list {
+		if (ONCE($1, "allowed domains"))
+			conf_entries(&conf->domains, ITEM_DOMAIN, &$4);
+	}
+	| SPAMTRAP FILE_ value {
+		if (ONCE($1, "spamtrap"))
+			conf_entries_file(&conf->spamtraps, ITEM_TRAP, &$3);
+	}
+	| SPAMTRAP nl list {
+		if (ONCE($1, "spamtrap"))
+			conf_entries(&conf->spamtraps, ITEM_TRAP, &$3);
+	}
+	| firewall
+	| blacklist
+	| whitelist
+	| on
+	| GREYLIST nl '{' greyopts '}'
+	| GREYLIST nl '{' greyopts error '}'	{ yyerrok; }
+	| TARPIT nl '{' taropts '}'
+	| TARPIT nl '{' taropts error '}'	{ yyerrok; }
+	| LIMIT nl '{' limits '}'
+	| LIMIT nl '{' limits error '}'		{ yyerrok; }
+	;
+
+listen	: LISTEN ON value PORT value	{ listen_new(&$1, &$3, &$5); }
+	  listenopts
+	;
+
+listenopts
+	: /* empty */
+	| listenopts LOW_PRIORITY_MX	{ listener->low_priority_mx = 1; }
+	| listenopts NO TLS {
+		listener->no_tls = 1;
+		if (listener->tls != NULL)
+			conf_error(&$2, "listen: both no tls and a "
+			    "certificate");
+	}
+	| listenopts TLS CERTIFICATE value KEY value {
+		if (listener->tls != NULL)
+			conf_error(&$2, "listen: two certificates");
+		else
+			set_tls(&$4, &$6, &listener->tls);
+		if (listener->no_tls)
+			conf_error(&$2, "listen: both no tls and a "
+			    "certificate");
+	}
+	;
+
+firewall
+	: FIREWALL NONE {
+		if (ONCE($1, "firewall"))
+			conf->fw = FW_NONE;
+	}
+	| FIREWALL PF {
+		if (ONCE($1, "firewall"))
+			conf->fw = FW_PF;
+	}
+	| FIREWALL PF TABLE value {
+		if (ONCE($1, "firewall")) {
+			conf->fw = FW_PF;
+			conf_fw_name(&$4, "table", CONF_PF_TABLE_MAX,
+			    &conf->fw_table);
+		}
+	}
+	| FIREWALL NFTABLES {
+		if (ONCE($1, "firewall"))
+			conf->fw = FW_NFT;
+	}
+	  nftopts
+	;
+
+nftopts	: /* empty */
+	| nftopts TABLE value value {
+		if (ONCE($2, "firewall table")) {
+			if (strcmp($3.text, "inet") != 0 &&
+			    strcmp($3.text, "ip") != 0 &&
+			    strcmp($3.text, "ip6") != 0)
+				conf_error(&$3, "table family \"%s\": must be "
+				    "inet, ip or ip6", $3.text);
+			else
+				conf_replace(&conf->nft_family, $3.text);
+			conf_fw_name(&$4, "table", CONF_NFT_NAME_MAX,
+			    &conf->nft_table);
+		}
+	}
+	| nftopts SET nftsets
+	;
+
+nftsets	: nftset
+	| nftsets nftset
+	;
+
+nftset	: IP4 value {
+		if (ONCE($1, "firewall set ip4"))
+			conf_fw_name(&$2, "set", CONF_NFT_NAME_MAX,
+			    &conf->nft_set4);
+	}
+	| IP6 value {
+		if (ONCE($1, "firewall set ip6"))
+			conf_fw_name(&$2, "set", CONF_NFT_NAME_MAX,
+			    &conf->nft_set6);
+	}
+	;
+
+greyopts
+	: /* empty */
+	| greyopts greyopt
+	| greyopts ','
+	| greyopts '\n'
+	| greyopts error '\n'		{ yyerrok; }
+	;
+
+greyopt	: PASS value	{ set_time(&$1, &$2, "pass", &conf->grey.pass); }
+	| GREY value	{ set_time(&$1, &$2, "grey", &conf->grey.grey); }
+	| WHITE value	{ set_time(&$1, &$2, "white", &conf->grey.white); }
+	| TRAPPED value	{
+		set_time(&$1, &$2, "trapped", &conf->grey.trapped);
+	}
+	| MATCH matches
+	| ADMIT admits
+	| NOT TO FILE_ value {
+		if (ONCE($1, "not to"))
+			conf_entries_file(&conf->not_to, ITEM_RCPT, &$4);
+	}
+	| NOT TO nl list {
+		if (ONCE($1, "not to"))
+			conf_entries(&conf->not_to, ITEM_RCPT, &$4);
+	}
+	| REPLY value {
+		if (ONCE($1, "greylist reply"))
+			conf_grey_reply(&$2, &conf->grey_reply);
+	}
+	;
+
+matches	: match
+	| matches match
+	;
+
+match	: IP4 value {
+		set_prefixlen(&$1, &$2, "match ip4", 32, &conf->grey.match.ip4);
+	}
+	| IP6 value {
+		set_prefixlen(&$1, &$2, "match ip6", 128,
+		    &conf->grey.match.ip6);
+	}
+	| HELO {
+		if (ONCE($1, "match helo"))
+			conf->grey.match_helo = 1;
+	}
+	;
+
+admits	: admit
+	| admits admit
+	;
+
+admit	: IP4 value {
+		set_prefixlen(&$1, &$2, "admit ip4", 32, &conf->grey.admit.ip4);
+	}
+	| IP6 value {
+		set_prefixlen(&$1, &$2, "admit ip6", 128,
+		    &conf->grey.admit.ip6);
+	}
+	;
+
+taropts	: /* empty */
+	| taropts taropt
+	| taropts ','
+	| taropts '\n'
+	| taropts error '\n'		{ yyerrok; }
+	;
+
+taropt	: STUTTER value {
+		if (ONCE($1, "stutter"))
+			conf_time_ms(&$2, "stutter", &conf->stutter_ms);
+	}
+	| STUTTER value FOR value {
+		if (ONCE($1, "stutter")) {
+			conf_time_ms(&$2, "stutter", &conf->stutter_ms);
+			conf_time(&$4, "stutter for", 0, 3600,
+			    &conf->stutter_grey);
+		}
+	}
+	| STUTTER NO {
+		if (ONCE($1, "stutter"))
+			conf->stutter_ms = 0;
+	}
+	| MESSAGE value {
+		if (ONCE($1, "tarpit message"))
+			conf_template(&$2, "tarpit message", "A",
+			    &conf->trap_message);
+	}
+	| REPLY value {
+		if (ONCE($1, "tarpit reply"))
+			conf_reply_code(&$2, &conf->trap_reply);
+	}
+	;
+
+limits	: /* empty */
+	| limits limit
+	| limits ','
+	| limits '\n'
+	| limits error '\n'		{ yyerrok; }
+	;
+
+limit	: CONNECTIONS value {
+		set_number(&$1, &$2, "limit connections", 1,
+		    CONF_CONNECTIONS_MAX, &conf->limit.connections);
+	}
+	| CONNECTIONS AUTO {
+		if (ONCE($1, "limit connections"))
+			conf->limit.connections = 0;
+	}
+	| PER_HOST value {
+		set_number(&$1, &$2, "limit per-host", 1,
+		    CONF_CONNECTIONS_MAX, &conf->limit.per_host);
+	}
+	| PER_NETWORK value {
+		set_number(&$1, &$2, "limit per-network", 1,
+		    CONF_CONNECTIONS_MAX, &conf->limit.per_network);
+	}
+	| TLS value {
+		set_number(&$1, &$2, "limit tls", 0, CONF_CONNECTIONS_MAX,
+		    &conf->limit.tls);
+	}
+	| BAD_COMMANDS value {
+		set_number(&$1, &$2, "limit bad-commands", 1, 1000,
+		    &conf->limit.bad_commands);
+	}
+	| LINE value {
+		set_number(&$1, &$2, "limit line", 512, 8192,
+		    &conf->limit.line);
+	}
+	| RECIPIENTS value {
+		set_number(&$1, &$2, "limit recipients", 100, 10000,
+		    &conf->limit.recipients);
+	}
+	| GREY_PER_NETWORK value {
+		set_number(&$1, &$2, "limit grey-per-network", 1, UINT32_MAX,
+		    &conf->limit.grey_per_network);
+	}
+	| GREY_PER_HOST value {
+		set_number(&$1, &$2, "limit grey-per-host", 1, UINT32_MAX,
+		    &conf->limit.grey_per_host);
+	}
+	| IDLE value {
+		set_time(&$1, &$2, "limit idle", &conf->limit.idle);
+	}
+	| IDLE_STRESS value {
+		set_time(&$1, &$2, "limit idle-stress",
+		    &conf->limit.idle_stress);
+	}
+	| SESSION sessions
+	| MESSAGE_SIZE value {
+		if (ONCE($1, "limit message-size"))
+			conf_size(&$2, "limit message-size", 64 * 1024,
+			    UINT64_C(1) << 40, &conf->limit.message_size);
+	}
+	| MESSAGE_SIZE NO {
+		if (ONCE($1, "limit message-size"))
+			conf->limit.message_size = 0;
+	}
+	;
+
+sessions: session
+	| sessions session
+	;
+
+session	: GREY value {
+		set_time(&$1, &$2, "limit session grey",
+		    &conf->limit.session_grey);
+	}
+	| TRAPPED value {
+		set_time(&$1, &$2, "limit session trapped",
+		    &conf->limit.session_trapped);
+	}
+	;
+
+blacklist
+	: BLACKLIST value FILE_ value {
+		list_new(&$2, LIST_BLACK);
+		conf_path(&$4, "file", &list->file);
+	}
+	  blackopts
+	;
+
+blackopts
+	: /* empty */
+	| blackopts MESSAGE value {
+		if (list->message != NULL)
+			conf_error(&$2, "blacklist: two messages");
+		else
+			conf_template(&$3, "message", "A", &list->message);
+	}
+	| blackopts REPLY value		{ conf_reply_code(&$3, &list->reply); }
+	| blackopts EXCEPT value {
+		struct lex_items	 one = { NULL, NULL };
+
+		items_add(&one, &$3);
+		conf_entries(&list->except, ITEM_NAME, &one);
+	}
+	| blackopts EXCEPT list {
+		conf_entries(&list->except, ITEM_NAME, &$3);
+	}
+	;
+
+whitelist
+	: WHITELIST value FILE_ value {
+		list_new(&$2, LIST_WHITE);
+		conf_path(&$4, "file", &list->file);
+	}
+	;
+
+on	: ON event action reactopts
+	;
+
+event	: EARLY_TALKER		{ reaction_new(&$1, EVENT_EARLY_TALKER); }
+	| PIPELINING		{ reaction_new(&$1, EVENT_PIPELINING); }
+	| BARE_LF		{ reaction_new(&$1, EVENT_BARE_LF); }
+	| FOREIGN_COMMAND	{ reaction_new(&$1, EVENT_FOREIGN_COMMAND); }
+	| HTTP_COMMAND		{ reaction_new(&$1, EVENT_HTTP_COMMAND); }
+	;
+
+action	: ACT_LOG_		{ reaction->action = ACT_LOG; }
+	| ACT_TRAP_		{ reaction->action = ACT_TRAP; }
+	| ACT_DEMOTE_		{ reaction->action = ACT_DEMOTE; }
+	;
+
+reactopts
+	: /* empty */
+	| reactopts FOR value {
+		if (reaction->action != ACT_TRAP)
+			conf_error(&$2, "on: only trap has a for");
+		else
+			conf_time(&$3, "trap for", 1, CONF_TIME_MAX,
+			    &reaction->trap_for);
+	}
+	| reactopts AFTER value IN value {
+		if (reaction->action == ACT_LOG)
+			conf_error(&$2, "on: log has no after");
+		conf_number(&$3, "after", 1, 1000, &reaction->after);
+		conf_time(&$5, "after in", 1, 7 * 86400, &reaction->within);
+	}
+	;
+
+%%
+
+struct keyword {
+	const char	*name;
+	int		 token;
+};
+
+/* Sorted, for bsearch.  Each stands in spamgreyd.conf(5). */
+static const struct keyword keywords[] = {
+	{ "admit",		ADMIT },
+	{ "after",		AFTER },
+	{ "allowed",		ALLOWED },
+	{ "auto",		AUTO },
+	{ "bad-commands",	BAD_COMMANDS },
+	{ "bare-lf",		BARE_LF },
+	{ "blacklist",		BLACKLIST },
+	{ "cache",		CACHE },
+	{ "certificate",	CERTIFICATE },
+	{ "connections",	CONNECTIONS },
+	{ "contact",		CONTACT },
+	{ "control",		CONTROL },
+	{ "database",		DATABASE },
+	{ "demote",		ACT_DEMOTE_ },
+	{ "directory",		DIRECTORY },
+	{ "domains",		DOMAINS },
+	{ "early-talker",	EARLY_TALKER },
+	{ "except",		EXCEPT },
+	{ "file",		FILE_ },
+	{ "firewall",		FIREWALL },
+	{ "for",		FOR },
+	{ "foreign-command",	FOREIGN_COMMAND },
+	{ "front",		FRONT },
+	{ "grey",		GREY },
+	{ "grey-per-host",	GREY_PER_HOST },
+	{ "grey-per-network",	GREY_PER_NETWORK },
+	{ "greylist",		GREYLIST },
+	{ "helo",		HELO },
+	{ "hostname",		HOSTNAME },
+	{ "http-command",	HTTP_COMMAND },
+	{ "idle",		IDLE },
+	{ "idle-stress",	IDLE_STRESS },
+	{ "in",			IN },
+	{ "include",		INCLUDE },
+	{ "ip4",		IP4 },
+	{ "ip6",		IP6 },
+	{ "key",		KEY },
+	{ "limit",		LIMIT },
+	{ "line",		LINE },
+	{ "listen",		LISTEN },
+	{ "log",		ACT_LOG_ },
+	{ "low-priority-mx",	LOW_PRIORITY_MX },
+	{ "match",		MATCH },
+	{ "message",		MESSAGE },
+	{ "message-size",	MESSAGE_SIZE },
+	{ "nftables",		NFTABLES },
+	{ "no",			NO },
+	{ "none",		NONE },
+	{ "not",		NOT },
+	{ "on",			ON },
+	{ "pass",		PASS },
+	{ "per",		PER },
+	{ "per-host",		PER_HOST },
+	{ "per-network",	PER_NETWORK },
+	{ "pf",			PF },
+	{ "pipelining",		PIPELINING },
+	{ "port",		PORT },
+	{ "recipients",		RECIPIENTS },
+	{ "reply",		REPLY },
+	{ "restart",		RESTART },
+	{ "session",		SESSION },
+	{ "set",		SET },
+	{ "socket",		SOCKET },
+	{ "spamtrap",		SPAMTRAP },
+	{ "state",		STATE },
+	{ "stutter",		STUTTER },
+	{ "table",		TABLE },
+	{ "tarpit",		TARPIT },
+	{ "tls",		TLS },
+	{ "to",			TO },
+	{ "trap",		ACT_TRAP_ },
+	{ "trapped",		TRAPPED },
+	{ "white",		WHITE },
+	{ "whitelist",		WHITELIST },
+};
+
+static int
+keyword_cmp(const void *name, const void *k)
+{
+	return (strcmp(name, ((const struct keyword *)k)->name));
+}
+
+static const struct keyword *
+keyword_find(const char *name)
+{
+	return (bsearch(name, keywords, sizeof(keywords) / sizeof(keywords[0]),
+	    sizeof(keywords[0]), keyword_cmp));
+}
+
+int
+yylex(void)
+{
+	const struct keyword	*k;
+
+	if (skip) {
+		lex_rest(&last, last.depth);
+		skip = 0;
+	} else
+		lex_next(&last);
+	yylval.tok = last;
+	switch (last.kind) {
+	case LEX_EOF:
+		return (0);
+	case LEX_NEWLINE:
+		return ('\n');
+	case LEX_PUNCT:
+		return (*last.text);
+	case LEX_STRING:
+		return (STRING);
+	case LEX_BAD:
+		return (BAD);
+	case LEX_WORD:
+		break;
+	}
+	if (last.assigns && last.depth == 0)
+		return (MACRO);
+	return ((k = keyword_find(last.text)) != NULL ? k->token : WORD);
+}
+
+void
+yyerror(const char *why)
+{
+	(void)why;
+	switch (last.kind) {
+	case LEX_EOF:
+	case LEX_NEWLINE:
+		conf_error(&last, "the statement is not complete at the end "
+		    "of the line");
+		return;
+	case LEX_PUNCT:
+		conf_error(&last, "syntax error at \"%s\"", last.text);
+		if (*last.text == '}')
+			return;		/* it still ends the block */
+		break;
+	case LEX_STRING:
+		conf_error(&last, "syntax error at \"%s\"", last.text);
+		break;
+	case LEX_BAD:
+		break;			/* said already */
+	case LEX_WORD:
+		if (keyword_find(last.text) != NULL)
+			conf_error(&last, "the keyword \"%s\" does not belong "
+			    "here; a name needs quotes", last.text);
+		else
+			conf_error(&last, "unknown keyword \"%s\"", last.text);
+		break;
+	}
+	skip = 1;
+}
+
+static void
+items_add(struct lex_items *items, const struct lex_token *t)
+{
+	struct lex_item	*item = lex_alloc(sizeof(*item));
+
+	item->tok = *t;
+	if (items->last == NULL)
+		items->first = item;
+	else
+		items->last->next = item;
+	items->last = item;
+}
+
+static void
+set_number(const struct lex_token *at, const struct lex_token *t,
+    const char *what, uint32_t min, uint32_t max, uint32_t *result)
+{
+	if (conf_once(at, "%s", what) == 0)
+		conf_number(t, what, min, max, result);
+}
+
+static void
+set_time(const struct lex_token *at, const struct lex_token *t,
+    const char *what, int64_t *result)
+{
+	if (conf_once(at, "%s", what) == 0)
+		conf_time(t, what, 1, CONF_TIME_MAX, result);
+}
+
+static void
+set_prefixlen(const struct lex_token *at, const struct lex_token *t,
+    const char *what, unsigned int max, uint8_t *result)
+{
+	if (conf_once(at, "%s", what) == 0)
+		conf_prefixlen(t, max, result);
+}
+
+static void
+set_tls(const struct lex_token *cert, const struct lex_token *key,
+    struct conf_tls **result)
+{
+	if ((*result = calloc(1, sizeof(**result))) == NULL)
+		fatal("configuration");
+	conf_replace(&(*result)->cert_file, "");
+	conf_replace(&(*result)->key_file, "");
+	conf_path(cert, "certificate", &(*result)->cert_file);
+	conf_path(key, "key", &(*result)->key_file);
+}
+
+static void
+listen_new(const struct lex_token *at, const struct lex_token *address,
+    const struct lex_token *port)
+{
+	char		 text[ADDR_STRLEN];
+	uint32_t	 number = 0;
+	int		 good = 1;
+
+	if ((listener = calloc(1, sizeof(*listener))) == NULL)
+		fatal("configuration");
+	listener->fd = -1;
+	TAILQ_INSERT_TAIL(&conf->listens, listener, entry);
+	if (addr_parse(address->text, &listener->addr) == -1) {
+		conf_error(address, "listen on \"%s\": not an IPv4 or IPv6 "
+		    "address", address->text);
+		good = 0;
+	}
+	if (conf_number(port, "port", 1, 65535, &number) == -1)
+		good = 0;
+	listener->port = (uint16_t)number;
+	if (good)
+		conf_once(at, "listen on %s port %u",
+		    addr_str(&listener->addr, text), number);
+}
+
+static void
+list_new(const struct lex_token *name, enum conf_list_kind kind)
+{
+	const struct conf_list	*before;
+
+	if ((list = calloc(1, sizeof(*list))) == NULL)
+		fatal("configuration");
+	TAILQ_INIT(&list->except);
+	list->kind = kind;
+	list->reply = 450;
+	if ((before = TAILQ_LAST(&conf->lists, conf_lists)) != NULL)
+		list->index = before->index + 1;
+	conf_replace(&list->name, name->text);
+	conf_replace(&list->file, "");
+	if (conf_list_name(name) == 0)
+		conf_once(name, "list \"%s\"", name->text);
+	if (list->index == ADDRSET_LISTS_MAX)
+		conf_error(name, "more than %d lists", ADDRSET_LISTS_MAX);
+	TAILQ_INSERT_TAIL(&conf->lists, list, entry);
+}
+
+/* An `on' line says all about its event: nothing of the default stays. */
+static void
+reaction_new(const struct lex_token *at, enum host_event event)
+{
+	conf_once(at, "on %s", at->text);
+	reaction = &conf->reaction[event];
+	memset(reaction, 0, sizeof(*reaction));
+	reaction->after = 1;
+	reaction->set = 1;
+}
+
+static void
+macro_set(const struct lex_token *name)
+{
+	if (keyword_find(name->text) != NULL)
+		conf_error(name, "\"%s\" is a keyword and cannot be a macro's "
+		    "name", name->text);
+	lex_macro(name);
+}
+
+int
+conf_grammar(struct config *c)
+{
+	int	r;
+
+	conf = c;
+	skip = 0;
+	r = yyparse();
+	conf = NULL;
+	return (r);
+}
