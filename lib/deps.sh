@@ -1,0 +1,134 @@
+#!/bin/sh
+# deps.sh build|check|ci: installs the packages that are missing, and says
+# nothing when none are.
+#	build	what `make' needs
+#	check	and what `make check' needs
+#	ci	and what .ci/run needs
+# What only tests use may stay missing: those tests then say so and skip.
+
+set -u
+what=${1:-build}
+case $what in
+build|check|ci) ;;
+*)	echo "usage: deps.sh build|check|ci" >&2; exit 2 ;;
+esac
+
+have() { command -v "$1" >/dev/null 2>&1; }
+
+as_root() {
+	if [ "$(id -u)" = 0 ]; then
+		"$@"
+	elif have sudo; then
+		sudo "$@"
+	elif have doas; then
+		doas "$@"
+	else
+		echo "deps.sh: not root, and neither sudo nor doas is here" >&2
+		return 1
+	fi
+}
+
+# What to install, by the name that the system's packages have.
+debian_packages() {
+	have cc || echo gcc
+	have byacc || have bison || have yacc || echo byacc
+	echo libc6-dev libdb5.3-dev libevent-dev libtls-dev libnftables-dev \
+	    libseccomp-dev libjansson-dev libbsd-dev
+	[ "$what" = build ] && return
+	echo perl swaks libnet-ssleay-perl openssl nftables iproute2 mandoc
+	[ "$what" = check ] && return
+	echo bmake byacc gcc clang cppcheck shellcheck valgrind
+}
+
+debian_missing() {
+	# dpkg-query complains of packages it never heard of: they are missing.
+	# shellcheck disable=SC2046
+	set -- $(debian_packages)
+	for pkg; do
+		case $(dpkg-query -W -f '${Status}' "$pkg" 2>/dev/null) in
+		*" installed")	;;
+		*)		echo "$pkg" ;;
+		esac
+	done
+}
+
+debian_install() {
+	as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q \
+	    --no-install-recommends -o DPkg::Lock::Timeout=300 "$@"
+}
+
+debian() {
+	missing=$(debian_missing | tr '\n' ' ')
+	[ -z "$missing" ] && return 0
+	echo "deps.sh: installing $missing"
+	# Without package lists, or with old ones, the first try fails.
+	# shellcheck disable=SC2086
+	debian_install $missing || {
+		as_root env DEBIAN_FRONTEND=noninteractive apt-get update -q &&
+		debian_install $missing
+	}
+	missing=$(debian_missing | tr '\n' ' ')
+	[ -z "$missing" ]
+}
+
+freebsd() {
+	pkgs="db5 libevent jansson libretls"
+	[ "$what" = build ] || pkgs="$pkgs perl5 swaks"
+	missing=
+	for pkg in $pkgs; do
+		pkg info -e "$pkg" || missing="$missing $pkg"
+	done
+	[ -z "$missing" ] && return 0
+	echo "deps.sh: installing$missing"
+	# shellcheck disable=SC2086
+	as_root pkg install -y $missing
+}
+
+openbsd() {
+	pkgs="db libevent jansson"
+	[ "$what" = build ] || pkgs="$pkgs swaks"
+	missing=
+	for pkg in $pkgs; do
+		pkg_info -q -e "$pkg-*" >/dev/null || missing="$missing $pkg"
+	done
+	[ -z "$missing" ] && return 0
+	echo "deps.sh: installing$missing"
+	# shellcheck disable=SC2086
+	as_root pkg_add -I $missing
+}
+
+# Is everything there that the build needs, whoever installed it?
+build_possible() {
+	have cc || return 1
+	have byacc || have bison || have yacc || return 1
+	[ "$(uname -s)" = Linux ] || return 0
+	printf '#include <%s>\n' db.h event2/event.h tls.h jansson.h \
+	    nftables/libnftables.h seccomp.h bsd/string.h |
+	    cc -E - >/dev/null 2>&1
+}
+
+case $(uname -s) in
+Linux)
+	if have apt-get && have dpkg-query; then
+		debian && exit 0
+	else
+		missing="a C compiler, byacc or bison, and the headers of
+Berkeley DB 5.3, libevent 2.1, libtls, libnftables, libseccomp, jansson, libbsd"
+	fi
+	;;
+FreeBSD)
+	freebsd && exit 0 ;;
+OpenBSD)
+	openbsd && exit 0 ;;
+*)	missing="what lib/*.mk names" ;;
+esac
+
+if build_possible; then
+	[ "$what" = build ] && [ "$(uname -s)" = Linux ] && ! have apt-get &&
+	    exit 0
+	echo "deps.sh: not installed: $missing" >&2
+	echo "deps.sh: the build goes on; tests that need them are skipped" >&2
+	exit 0
+fi
+echo "deps.sh: please install by hand: $missing" >&2
+exit 1
