@@ -1,0 +1,74 @@
+#!/bin/sh
+# private.sh PROGRAM ARGUMENT …: runs a test where it can harm nothing and
+# leaves nothing: mounts, processes and network of its own, which the kernel
+# takes down when the test ends, however it ends.  In there are an empty
+# network with loopback, the users that the daemon drops its privilege to (in
+# copies of passwd and group that only the test sees) and /var/empty.
+#	SG_TMP	a directory of the test's own, removed afterwards
+#	SG_MNT	where it may mount; never below SG_TMP, or the removal would
+#		go through the mounts
+# Descriptor 9 leads back to the host's network, for installing packages.
+# Where all that cannot be had, the test is skipped by name.
+
+set -u
+
+skip() {
+	echo "1..0 # SKIP $1"
+	exit 0
+}
+
+outside() {
+	[ "$(uname -s)" = Linux ] || skip "needs Linux's namespaces"
+	[ "$(id -u)" = 0 ] || skip "needs root, for namespaces of its own"
+	command -v ip >/dev/null || skip "needs ip(8), package iproute2"
+	why=$(unshare --mount --pid --net --fork true 2>&1) ||
+	    skip "no namespaces here: $why"
+	SG_TMP=$(mktemp -d "${TMPDIR:-/tmp}/spamgreyd-system.XXXXXX") || exit 1
+	chmod 755 "$SG_TMP"
+	SG_PRIVATE=1
+	export SG_TMP SG_PRIVATE
+	exec 9</proc/self/ns/net
+	unshare --mount --pid --net --fork --kill-child --mount-proc \
+	    --propagation private sh "$0" "$@" &
+	test=$!
+	# The directory goes after the mounts are gone, and they cannot be
+	# seen from here anyway.
+	trap 'kill -9 $test; rm -rf "$SG_TMP"' INT TERM HUP
+	wait $test
+	rc=$?
+	rm -rf "$SG_TMP"
+	exit $rc
+}
+
+user() {	# name, number
+	grep -q "^$1:" /etc/passwd && return
+	echo "$1:x:$2:$2::/var/empty:/usr/sbin/nologin" >> "$SG_MNT/passwd"
+	echo "$1:x:$2:" >> "$SG_MNT/group"
+}
+
+# The cache of packages lies below /var, and must stay the host's.
+empty() {
+	mkdir "$SG_MNT/var" "$SG_MNT/work" "$SG_MNT/cache" &&
+	    mount --bind /var/cache "$SG_MNT/cache" &&
+	    mount -t overlay overlay \
+	    -o "lowerdir=/var,upperdir=$SG_MNT/var,workdir=$SG_MNT/work" /var &&
+	    mount --bind "$SG_MNT/cache" /var/cache && mkdir -p /var/empty
+}
+
+[ "${SG_PRIVATE:-}" = 1 ] || outside "$@"
+case $(pwd) in
+/mnt*)	SG_MNT=/media ;;
+*)	SG_MNT=/mnt ;;
+esac
+export SG_MNT
+ip link set lo up
+mount -t tmpfs tmpfs $SG_MNT || skip "cannot mount"
+cp /etc/passwd /etc/group $SG_MNT/
+user _spamgreyd 64801
+user _spamgreydb 64802
+mount --bind $SG_MNT/passwd /etc/passwd
+mount --bind $SG_MNT/group /etc/group
+mkdir -p /run/netns
+mount -t tmpfs tmpfs /run/netns
+[ -d /var/empty ] || empty || skip "cannot make /var/empty"
+exec "$@"

@@ -1,0 +1,79 @@
+#!/bin/sh
+# root.sh DIRECTORY PACKAGE …: mounts at DIRECTORY (below SG_MNT) the running
+# system with the Debian packages installed too, without the host seeing any of
+# them: an overlay, so nothing is copied.  What the installation wrote is kept
+# in a cache and used again; the tree is at /srv/tree.  Runs inside of
+# private.sh.  Exit 3: it cannot be done here, and the reason is said.
+
+set -u
+
+fail() {
+	echo "$1"
+	exit 3
+}
+
+dir=$1
+shift
+name=$(echo "$*" | tr ' ' -)
+cache=${XDG_CACHE_HOME:-/var/cache}/spamgreyd-regress
+
+# What is written lies in memory: it goes with the test, and an overlay on an
+# overlay (in a container) would be refused.
+overlay() {
+	mount -t overlay overlay \
+	    -o "lowerdir=/,upperdir=$dir.up,workdir=$dir.work" "$dir" &&
+	    mount --rbind /proc "$dir/proc" && mount --rbind /dev "$dir/dev" &&
+	    mount -t tmpfs tmpfs "$dir/run" && mount -t tmpfs tmpfs "$dir/tmp" &&
+	    chmod 1777 "$dir/tmp"
+}
+
+# Descriptor 9 is the host's network.
+apt() {
+	DEBIAN_FRONTEND=noninteractive nsenter --net=/proc/self/fd/9 \
+	    chroot "$dir" apt-get -q -o DPkg::Lock::Timeout=300 "$@" 8>&- >&2
+}
+
+make() {
+	overlay || fail "cannot mount an overlay"
+	# Nothing may be started, and names must resolve without the host's /run.
+	printf '#!/bin/sh\nexit 101\n' > "$dir/usr/sbin/policy-rc.d"
+	chmod 755 "$dir/usr/sbin/policy-rc.d"
+	if [ -L /etc/resolv.conf ]; then
+		rm -f "$dir/etc/resolv.conf"
+		cat /etc/resolv.conf > "$dir/etc/resolv.conf"
+	fi
+	if ! apt install -y --no-install-recommends "$@"; then
+		{ apt update && apt install -y --no-install-recommends "$@"; } ||
+		    fail "cannot install $name (no network?)"
+	fi
+	umount -R -l "$dir"
+	tar -C "$dir.up" --xattrs --xattrs-include='*' -cf "$cache/$name.new" . &&
+	    mv "$cache/$name.new" "$cache/$name.tar" &&
+	    echo "$key" > "$cache/$name.key"
+	rm -rf "$dir.up" "$dir.work"
+	mkdir "$dir.up" "$dir.work"
+}
+
+command -v apt-get >/dev/null || fail "no apt-get to install $name with"
+mkdir -p "$cache" "$dir" "$dir.up" "$dir.work" ||
+    fail "cannot make $cache"
+# One maker at a time; the key says what it was made on top of.
+exec 8>"$cache/lock"
+flock 8
+key=$(cksum < /var/lib/dpkg/status)
+if [ "$(cat "$cache/$name.key" 2>/dev/null)" != "$key" ]; then
+	make "$@"
+fi
+tar -C "$dir.up" --xattrs --xattrs-include='*' -xpf "$cache/$name.tar" ||
+    fail "cannot unpack $cache/$name.tar"
+exec 8>&-
+overlay || fail "cannot mount an overlay"
+mkdir -p "$dir/srv/tree" "$dir/var/empty"
+mount --bind "$(pwd)" "$dir/srv/tree" || fail "cannot mount the tree"
+for user in _spamgreyd _spamgreydb; do
+	for file in passwd group; do
+		grep -q "^$user:" "$dir/etc/$file" ||
+		    grep "^$user:" "/etc/$file" >> "$dir/etc/$file"
+	done
+done
+exit 0
