@@ -1,0 +1,110 @@
+#!/usr/bin/perl
+# A full disk: what cannot be stored is answered with the text that promises
+# nothing, no process dies, and it is over by itself when there is space.
+use strict;
+use warnings;
+use FindBin;
+use lib $FindBin::Bin;
+use Sys;
+use Test::More;
+
+private();
+
+my $port = 8025;
+my $disk = "$ENV{SG_MNT}/disk";
+mkdir($disk);
+system('mount', '-t', 'tmpfs', '-o', 'size=64m,mode=755', 'tmpfs', $disk) == 0
+    or die;
+conf(<<"END", state => "$disk/state");
+listen on 127.0.0.1 port $port
+firewall none
+allowed domains { "example.org" }
+tarpit { stutter no }
+greylist { pass 1h }
+limit { grey-per-network 1000000 grey-per-host 1000000 }
+END
+my $tuples = tmp() . '/tuples';
+my $prefix = 'a';
+
+# So many sessions: killload's counts by name.
+sub
+load
+{
+	my ($n, $rate) = @_;
+	my ($status, $out, $err) = run(program('killload'), '-n', $n, '-r',
+	    $rate, '-s', 100, '-o', $tuples, '-x', $prefix++, $port);
+
+	is($status, 0, 'the load program') or diag($err);
+	my %c = $out =~ /(\w+) ([\d.]+)/g;
+	diag("load: $out");
+	return (\%c);
+}
+
+# All but so many kilobytes of what is free.
+sub
+fill
+{
+	my ($leave) = @_;
+
+	my ($status, $out) = run('df', '-k', '--output=avail', $disk);
+	my ($free) = $out =~ /(\d+)/;
+	open(my $f, '>', "$disk/ballast") or die;
+	syswrite($f, "\0" x 1024) for 1 .. $free - $leave;
+	close($f);
+}
+
+start();
+my %before = roles();
+my $c = load(400, 400);
+is($c->{grey}, 400, 'stored while there is space');
+
+fill(0);
+log_mark();
+$c = load(400, 200);
+cmp_ok($c->{unstored}, '>', 0, 'a full disk: unstored');
+is($c->{grey} + $c->{unstored}, 400, 'each client had one of the two answers');
+like(log_since(), qr/unstored/, 'the log says unstored');
+like(log_since(), qr/(No space left|ENOSPC|disk is full)/i, '… and why');
+my %now = roles();
+is_deeply(\%now, \%before, 'no process died');
+like(smtp_code(port => $port, mail => 'full@example.com'),
+    qr/^451 4\.3\.0 [^\r\n]+\r\n\z/s, 'the unstored text');
+my ($status, $out, $err) = db('stats');
+is($status, 0, 'the command is served meanwhile') or diag($err);
+
+unlink("$disk/ballast");
+wait_for('the store to come back', sub {
+	smtp_code(port => $port, mail => 'back@example.com') =~ /^451 4\.7\.1/
+});
+pass('back by itself when there is space');
+is_deeply({roles()}, \%before, 'by the same processes');
+$c = load(400, 400);
+is($c->{grey}, 400, 'and all is stored again');
+
+# Now it fills in the middle of the work.
+fill(3000);
+$c = load(torture_or(60000, 20000), 2000);
+cmp_ok($c->{unstored}, '>', 0, 'the disk fills under load');
+unlink("$disk/ballast");
+wait_for('the store to come back', sub {
+	smtp_code(port => $port, mail => 'again@example.com') =~ /^451 4\.7\.1/
+});
+is_deeply({roles()}, \%before, 'no process died of it');
+
+# The same, and kill -9 at its worst.
+fill(2000);
+$c = load(torture_or(60000, 20000), 2000);
+kill('KILL', $Sys::pid, values(%before));
+waitpid($Sys::pid, 0);
+unlink("$disk/ballast");
+start();
+($status) = stop();
+is($status, 0, 'the end');
+my %have = map { $_ => 1 } map { join('|', (split(/\|/))[1, 3, 4]) }
+    grep { /^GREY/ } split(/\n/, db_ok());
+my @promised = map { (split(/ /))[2] } split(/\n/, slurp($tuples));
+my @lost = grep { !$have{$_} } @promised;
+diag(scalar(@promised) . ' promised, ' . scalar(@lost) . ' missing');
+is(scalar(@lost), 0, 'nothing was promised that is not stored')
+    or diag("lost: @lost[0 .. ($#lost < 5 ? $#lost : 5)]");
+done_testing();

@@ -1,0 +1,127 @@
+#!/usr/bin/perl
+# Each process gets garbage from each that may speak to it: the receiver says
+# so, ends the connection and with it the set, and the next set works.  The
+# daemon as a whole stays.  Then a process that says nothing at all.
+use strict;
+use warnings;
+use FindBin;
+use lib $FindBin::Bin;
+use Sys;
+use Test::More;
+
+private();
+
+my $port = 8025;
+conf(<<"END");
+listen on 127.0.0.1 port $port
+firewall none
+allowed domains { "example.org" }
+tarpit { stutter no }
+greylist { pass 1h }
+restart 1000 per 1m
+END
+
+# The descriptor by which one process speaks to another, from ss(8): each
+# socket with its inode, its peer's inode and who has it open.
+sub
+descriptor
+{
+	my ($from, $to) = @_;
+	my ($status, $out) = run('ss', '-xanpH');
+	my (%peer, %owner);
+
+	for (split(/\n/, $out)) {
+		next if !/\s\*\s+(\d+)\s+\*\s+(\d+)\s+users:\((.*)\)/;
+		my ($inode, $peer, $users) = ($1, $2, $3);
+		$peer{$inode} = $peer;
+		$owner{$inode}{$1} = $2 while $users =~ /pid=(\d+),fd=(\d+)/g;
+	}
+	for my $inode (keys %peer) {
+		return ($owner{$inode}{$from}) if $owner{$inode}{$from} &&
+		    $owner{$peer{$inode}}{$to};
+	}
+	return (undef);
+}
+
+sub
+inject
+{
+	my ($from, $fd, $data) = @_;
+	my $file = spit(tmp() . '/garbage', $data);
+	my $inject = program('inject');
+	my ($status, $out, $err) = run('sh', '-c', "$inject $from $fd < $file");
+
+	return ($status == 0 ? 1 : (diag($err), 0)[1]);
+}
+
+# struct ipc_hdr: length, type, flags, id
+sub frame { return (pack('LSSQ', 16 + length($_[1]), $_[0], 0, 7) . $_[1]) }
+
+srand(3);
+my %garbage = (
+	'random octets' => join('', map { chr(int(rand(256))) } 1 .. 30000),
+	'a length that is none' => pack('LSSQ', 3, 64, 0, 7) . 'x' x 64,
+	'a length past the limit' => pack('LSSQ', 0x7fffffff, 64, 0, 7),
+	'a type that does not exist' => frame(9999, 'x' x 8),
+	'a type that the peer may not send' => frame(128, pack('L', 1)),
+	'a body that is too short' => frame(64, "\1") . frame(65, "\1") .
+	    frame(97, "\1") . frame(99, "\1") . frame(35, "\1"),
+	'zeroes' => "\0" x 4096
+);
+my @pairs = (['front', 'store'], ['store', 'front'], ['store', 'fw'],
+    ['fw', 'store'], ['front', 'parent'], ['store', 'parent'],
+    ['fw', 'parent'], ['parent', 'front'], ['parent', 'store'],
+    ['parent', 'fw']);
+my @kinds = sort keys %garbage;
+my $each = torture_or(scalar(@kinds), 2);
+
+start();
+my $daemon = $Sys::pid;
+my $i = 0;
+for my $pair (@pairs) {
+	my ($from, $to) = @$pair;
+	for (1 .. $each) {
+		my $kind = $kinds[$i++ % @kinds];
+		my $name = "$from to $to: $kind";
+		my %r = (roles(), parent => $daemon);
+		my $fd = descriptor($r{$from}, $r{$to});
+		if (!defined $fd) {
+			fail("$name: no socket between them");
+			next;
+		}
+		log_mark();
+		ok(inject($r{$from}, $fd, $garbage{$kind}), $name);
+		wait_log(qr/^ready$/m, 90);
+		# who heard it names who said it
+		like(log_since(), qr/^[^\n]*\b\Q$from\E\b[^\n]*\n/m,
+		    "$name: the log names the sender") or diag(log_since());
+		like(smtp_code(port => $port, mail => "n$i\@example.com",
+		    rcpt => ["n$i\@example.org"]), qr/^451 4\.7\.1/,
+		    "$name: the next set works");
+	}
+}
+ok(alive(), 'the daemon as a whole stays');
+is($Sys::pid, $daemon, '… the same one');
+unlike(log_text(), qr/signal 11|signal 6/, 'no process crashed');
+my $dump = db_ok();
+my @missing = grep { $dump !~ /\|<n$_\@example\.org>\|/ } 1 .. $i;
+is("@missing", '', 'and nothing that was promised is missing');
+
+# A store that does not answer: front stops reading, then says the unstored
+# text, and the session is not kept for ever.
+my $store = role_pid('store');
+log_mark();
+kill('STOP', $store);
+my $t = now();
+like(smtp_code(port => $port, mail => 'stopped@example.com', timeout => 120),
+    qr/^451 4\.3\.0/, 'a store that is silent: the unstored text');
+diag(sprintf('after %.1f s', now() - $t));
+kill('CONT', $store);
+like(log_since(), qr/unstored/, '… and the log says unstored');
+wait_for('the store', sub {
+	smtp_code(port => $port, mail => 'awake@example.com') =~ /^451 4\.7\.1/
+});
+pass('back when it speaks again');
+my ($status) = stop();
+is($status, 0, 'SIGTERM at the end');
+done_testing();

@@ -1,0 +1,84 @@
+#!/usr/bin/perl
+# torture
+# Blacklisted hosts held in one front, all stuttering: what each costs in
+# memory.  make torture: 19,000, and 1 KiB each at most.
+use strict;
+use warnings;
+use FindBin;
+use lib $FindBin::Bin;
+use Sys;
+use Test::More;
+use Time::HiRes qw(sleep);
+
+private();
+
+my $port = 8025;
+my $n = torture_or(19000, 3000);
+my ($status, $limit) = run('sh', '-c', 'ulimit -Hn');
+chomp($limit);
+if ($limit ne 'unlimited' && $limit < $n + 256 + 50) {
+	$n = int(($limit - 306) / 1000) * 1000;
+	diag("descriptor limit $limit: only $n connections");
+}
+
+my $list = spit(tmp() . '/black', "127.1.0.0/16\n127.2.0.0/15\n127.4.0.0/14\n");
+conf(<<"END");
+listen on 127.0.0.1 port $port
+firewall none
+blacklist "all" file "$list" message "Your address %A is on our list"
+limit { per-host 50 per-network 200 }
+END
+start();
+# What a first connection brings with it is not a connection's cost.
+smtp_code(port => $port, from => '127.0.0.1');
+my $front = role_pid('front');
+my $empty = rss($front);
+
+# The holder has a limit of descriptors too: two of them.
+my $program = program('holdload');
+my (@holders, @outs);
+for my $h (0, 1) {
+	my $out = tmp() . "/hold$h";
+	my $pid = fork();
+	if ($pid == 0) {
+		open(STDOUT, '>', $out);
+		exec($program, $h == 0 ? int($n / 2) : $n - int($n / 2),
+		    256 + 1024 * $h, $port) or POSIX::_exit(127);
+	}
+	push(@holders, $pid);
+	push(@outs, $out);
+}
+wait_for('all to be open', sub {
+	(grep { slurp($_) =~ /^open/ } @outs) == 2
+}, 300);
+my $held = () = glob("/proc/$front/fd/*");
+cmp_ok($held, '>=', $n, "$n connections held in one front");
+# Some dozens of octets to each.
+my $t = now();
+sleep(torture_or(30, 10));
+my $rss = rss($front);
+my $each = ($rss - $empty) * 1024 / $n;
+my ($ut, $st) = (split(/ /, slurp("/proc/$front/stat")))[13, 14];
+diag(sprintf('%d held: front %d KiB, empty %d KiB: %.0f octets each; %s', $n,
+    $rss, $empty, $each, "CPU $ut+$st ticks"));
+cmp_ok($each, '<=', 1024, 'at most 1 KiB of user memory each');
+
+# Beside them others are served.
+like(smtp_code(port => $port, from => '127.0.0.1'), qr/^451 4\.7\.1/,
+    'a mail beside them is greylisted');
+is(role_pid('front'), $front, 'by the same front');
+my ($held_end, $octets) = (0, 0);
+my $seconds = now() - $t;
+for my $i (0, 1) {
+	kill('TERM', $holders[$i]);
+	waitpid($holders[$i], 0);
+	slurp($outs[$i]) =~ /^held (\d+) octets (\d+)/m or next;
+	$held_end += $1;
+	$octets += $2;
+}
+is($held_end, $n, 'all were held to the end');
+diag(sprintf('%.2f octets a second to each', $octets / $n / $seconds));
+cmp_ok($octets, '>=', $n * 5, 'and all stuttered at');
+($status) = stop();
+is($status, 0, 'SIGTERM');
+done_testing();
