@@ -1,0 +1,350 @@
+#!/usr/bin/perl
+# A whole gateway: nftables sends unknown hosts to spamgreyd and the others to
+# a real OpenSMTPD; a real Postfix outside sends.  Over IPv4, over IPv6, and
+# with no IPv4 at all.
+#
+#	namespace out			namespace gw
+#	Postfix, swaks, clients --veth-- nftables, spamgreyd, OpenSMTPD
+#	203.0.113.10 to .13		203.0.113.25
+#	2001:db8:1::10, :2::10 …	2001:db8:1::25
+use strict;
+use warnings;
+use FindBin;
+use lib $FindBin::Bin;
+use Sys;
+use Test::More;
+use Time::HiRes qw(sleep);
+
+private();
+
+for my $need (qw(nft ip)) {
+	plan(skip_all => "needs $need") if (run('which', $need))[0] != 0;
+}
+my ($gwroot, $why) = root('gw', 'opensmtpd');
+plan(skip_all => "OpenSMTPD: $why") if !$gwroot;
+(my $outroot, $why) = root('out', 'postfix');
+plan(skip_all => "Postfix: $why") if !$outroot;
+
+# Inside of a namespace; as a list for exec.
+sub ns { return ('nsenter', "--net=/run/netns/$_[0]") }
+
+sub
+must
+{
+	my ($status, $out, $err) = run(@_);
+
+	die "@_: $out$err\n" if $status != 0;
+	return ($out);
+}
+
+# --- the network
+must('ip', 'netns', 'add', $_) for qw(out gw);
+must('ip', 'link', 'add', 'out0', 'netns', 'out', 'type', 'veth', 'peer',
+    'name', 'gw0', 'netns', 'gw');
+for (['out', 'lo'], ['out', 'out0'], ['gw', 'lo'], ['gw', 'gw0']) {
+	my ($n, $if) = @$_;
+	must('ip', '-n', $n, 'link', 'set', $if, 'up');
+}
+must('ip', '-n', 'gw', 'addr', 'add', '203.0.113.25/24', 'dev', 'gw0');
+must('ip', '-n', 'gw', 'addr', 'add', '2001:db8:1::25/64', 'dev', 'gw0',
+    'nodad');
+must('ip', '-n', 'out', 'addr', 'add', "203.0.113.$_/24", 'dev', 'out0')
+    for 10 .. 13;
+must('ip', '-n', 'out', 'addr', 'add', "2001:db8:$_\::10/64", 'dev', 'out0',
+    'nodad') for 1 .. 3;
+must('ip', '-n', 'gw', 'route', 'add', '2001:db8::/32', 'dev', 'gw0');
+
+# --- the firewall, as shipped
+my $rules = slurp('spamgreyd/nftables.conf.sample');
+$rules =~ s/^(\s*define\s+outside\s*=\s*).*$/$1\{ "gw0" \}/m or
+    die "nftables.conf.sample has no `define outside'\n";
+spit(tmp() . '/nftables.conf', $rules);
+must(ns('gw'), 'nft', '-f', tmp() . '/nftables.conf');
+
+# Is the host in the set?
+sub
+in_set
+{
+	my ($set, $addr) = @_;
+
+	return ((run(ns('gw'), 'nft', 'get', 'element', 'inet', 'spamgrey',
+	    $set, "{ $addr }"))[0] == 0);
+}
+
+# --- OpenSMTPD behind
+must('chroot', $gwroot, 'useradd', '-m', '-s', '/bin/sh', 'user');
+spit("$gwroot/etc/smtpd.conf", <<'END');
+listen on 0.0.0.0 port 25 hostname mta.example.org
+listen on :: port 25 hostname mta.example.org
+action "local" maildir "/home/user/Maildir"
+match from any for domain { "example.org", "example.net" } action "local"
+END
+chmod(0644, "$gwroot/etc/smtpd.conf");
+
+sub
+background
+{
+	my ($out, @cmd) = @_;
+	my $pid = fork();
+
+	if ($pid == 0) {
+		open(STDIN, '<', '/dev/null');
+		open(STDOUT, '>>', $out);
+		open(STDERR, '>>', $out);
+		exec(@cmd) or POSIX::_exit(127);
+	}
+	return ($pid);
+}
+
+my $smtpd_log = tmp() . '/smtpd.log';
+my $smtpd = background($smtpd_log, ns('gw'), 'chroot', $gwroot,
+    '/usr/sbin/smtpd', '-d');
+wait_for('OpenSMTPD', sub {
+	(run(ns('gw'), $^X, '-MIO::Socket::IP', '-e',
+	    'exit !IO::Socket::IP->new(PeerHost => "203.0.113.25", ' .
+	    'PeerPort => 25)'))[0] == 0
+});
+
+# --- Postfix outside: one MX address for each domain, quick retries
+my $pf = "$outroot/etc/postfix";
+must('cp', "$outroot/usr/share/postfix/main.cf.debian", "$pf/main.cf");
+must('cp', "$pf/master.cf.dist", "$pf/master.cf") if -e "$pf/master.cf.dist";
+must('cp', "$outroot/usr/share/postfix/master.cf.dist", "$pf/master.cf")
+    if !-e "$pf/master.cf";
+must('chroot', $outroot, 'postconf', '-e', 'maillog_file=/var/log/maillog',
+    'myhostname=sender.example.com', 'mydestination=', 'mynetworks=127.0.0.0/8',
+    'inet_protocols=all', 'inet_interfaces=loopback-only',
+    'smtp_dns_support_level=disabled', 'smtp_host_lookup=native',
+    'alias_maps=', 'alias_database=', 'smtp_tls_security_level=none',
+    'minimal_backoff_time=5s', 'maximal_backoff_time=5s', 'queue_run_delay=5s',
+    'transport_maps=inline:{ {example.org=smtp:[203.0.113.25]}, ' .
+    '{example.net=smtp:[2001:db8:1::25]} }');
+must('chroot', $outroot, 'postconf', '-F', '*/*/chroot=n');
+my $maillog = "$outroot/var/log/maillog";
+
+sub
+postfix_start
+{
+	must(ns('out'), 'chroot', $outroot, 'postfix', 'start');
+}
+
+sub
+send_mail
+{
+	my ($from, $to, $subject) = @_;
+
+	spit("$outroot/tmp/mail", "From: <$from>\nTo: <$to>\n" .
+	    "Subject: $subject\n\nhello\n");
+	must(ns('out'), 'chroot', $outroot, 'sh', '-c',
+	    "/usr/sbin/sendmail -f $from $to < /tmp/mail");
+}
+
+# What Postfix's log says of the deliveries to an address, in order.
+sub
+deliveries
+{
+	my ($to) = @_;
+
+	return (grep { /to=<\Q$to\E>.* status=/ } split(/\n/,
+	    slurp($maillog)));
+}
+
+# One SMTP dialogue from outside: its replies.
+sub
+from_out
+{
+	my (%o) = (port => 25, timeout => 60, @_);
+	my $args = join(', ', map { my $v = $o{$_}; ref($v) ?
+	    "$_ => [" . join(', ', map { "q($_)" } @$v) . ']' :
+	    "$_ => q($v)" } keys %o);
+	my ($status, $out, $err) = run(ns('out'), $^X, "-I$FindBin::Bin",
+	    '-MSys', '-e', "print(join(chr(0), Sys::dialogue($args)))");
+
+	diag($err) if $err ne '';
+	return (split(/\0/, $out));
+}
+
+# The whole way of one mail: two refusals, then OpenSMTPD has it.
+sub
+mail_passes
+{
+	my ($name, $to, $mta, $set, $elem) = @_;
+	my (@d, $refused_first);
+
+	wait_for("$name: delivery", sub {
+		@d = deliveries($to);
+		$refused_first //= !in_set($set, $elem) if @d == 1;
+		return (grep { /status=sent/ } @d);
+	}, 120);
+	my @deferred = grep { /status=deferred/ } @d;
+	is(scalar(@deferred), 2, "$name: exactly two refusals") or
+	    diag(join("\n", @d));
+	is(scalar(grep { /\[\Q$mta\E\](:25)? said: 451 4\.7\.1 .*DATA/ }
+	    @deferred), 2, "$name: both the greylist text, at DATA") or
+	    diag(join("\n", @d));
+	ok($refused_first, "$name: not in the set after the first");
+	ok(in_set($set, $elem), "$name: in the set after the second");
+	like($d[-1], qr/status=sent \(250 .*Message accepted/,
+	    "$name: the third connection is OpenSMTPD's");
+	# no waiting for any scan: the first retry after the second refusal
+	my @at = map { /(\d\d):(\d\d):(\d\d)/ ? $1 * 3600 + $2 * 60 + $3 : 0 }
+	    @d;
+	diag("$name: attempts after " . join(', ', map { ($_ - $at[0]) % 86400 }
+	    @at) . ' s');
+}
+
+my $cert = tmp() . '/cert.pem';
+my $key = tmp() . '/key.pem';
+must('openssl', 'req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '30',
+    '-subj', '/CN=mx.example.org', '-keyout', $key, '-out', $cert);
+my $common = <<"END";
+firewall nftables table inet "spamgrey" set ip4 "white4" ip6 "white6"
+allowed domains { "example.org", "example.net" }
+tarpit { stutter 1s for 2s }
+greylist { pass 4s }
+tls certificate "$cert" key "$key"
+limit { per-host 1000 per-network 1000 }
+END
+conf($common . "listen on 0.0.0.0 port 8025\nlisten on :: port 8025\n");
+start(wrap => [ns('gw')]);
+my %r = roles();
+like(slurp("/proc/$r{fw}/status"), qr/^CapEff:\s+0*1000$/m,
+    'fw keeps CAP_NET_ADMIN alone');
+
+# --- 1. Postfix over IPv4 and IPv6
+postfix_start();
+send_mail('a@sender.example.com', 'user@example.org', 'four');
+send_mail('b@sender.example.com', 'user@example.net', 'six');
+mail_passes('IPv4', 'user@example.org', '203.0.113.25', 'white4',
+    '203.0.113.10');
+mail_passes('IPv6', 'user@example.net', '2001:db8:1::25', 'white6',
+    '2001:db8:1::');
+wait_for('the mails', sub {
+	(() = glob("$gwroot/home/user/Maildir/new/*")) == 2
+});
+pass('both mails are in the mailbox');
+my @got = sort map { slurp($_) =~ /^Subject: (.*)$/m } 
+    glob("$gwroot/home/user/Maildir/new/*");
+is("@got", 'four six', 'and are the ones sent');
+my $list = db_ok();
+like($list, qr/^WHITE\|203\.0\.113\.10\|\|\|\d+\|\d+\|\d+\|2\|/m,
+    'the database: WHITE, refused twice');
+like($list, qr/^WHITE\|2001:db8:1::10\|/m, 'the database: the IPv6 host');
+my ($status, $out, $err) = db('show', '203.0.113.10');
+like($out, qr/WHITE/i, 'show says so');
+
+# The next mail has no delay at all.
+send_mail('c@sender.example.com', 'user@example.org', 'later');
+wait_for('the second mail', sub {
+	grep { /status=sent/ && /from|to/ } (deliveries('user@example.org'))[3]
+	    // ()
+});
+is(scalar(deliveries('user@example.org')), 4,
+    'the next mail from there goes straight through');
+
+# --- 2. the set has the host before the reply goes out
+my %two = (from => '203.0.113.11', to => '203.0.113.25',
+    mail => 'x@two.example.com', rcpt => ['user@example.org']);
+my @replies = from_out(%two);
+like($replies[-1], qr/^451 4\.7\.1/, 'another host: greylisted');
+ok(!in_set('white4', '203.0.113.11'), '… and not in the set');
+sleep(4.2);
+# fw stands still: the answer waits for its word, a second at most.
+log_mark();
+kill('STOP', $r{fw});
+my $t = now();
+@replies = from_out(%two);
+my $took = now() - $t;
+kill('CONT', $r{fw});
+like($replies[-1], qr/^451 /, 'with the firewall process stopped: an answer');
+cmp_ok($took, '>=', 1, '… but only after waiting for it');
+diag(sprintf('%.2f s', $took));
+like(log_since(), qr/\bfw\b/, '… and the log says so');
+wait_for('the set', sub { in_set('white4', '203.0.113.11') });
+pass('when it goes on, the host is in the set');
+
+my %three = (%two, from => '203.0.113.12', mail => 'x@three.example.com');
+from_out(%three);
+sleep(4.2);
+@replies = from_out(%three);
+ok(in_set('white4', '203.0.113.12'), 'the set has the host when the reply is there');
+like($replies[-1], qr/^451 /, '… which is a 451, without pass');
+@replies = from_out(%three);
+like($replies[0], qr/^220 mta\.example\.org/, 'the next connection is the MTA\'s');
+
+# --- 3. behind the daemon's back
+must(ns('gw'), 'nft', 'flush', 'set', 'inet', 'spamgrey', 'white4');
+wait_for('the refill', sub { in_set('white4', '203.0.113.12') });
+pass('a flushed set is filled again');
+must(ns('gw'), 'nft', '-f', tmp() . '/nftables.conf');
+wait_for('the refill', sub { in_set('white4', '203.0.113.12') &&
+    in_set('white6', '2001:db8:1::') });
+pass('and after the rules were loaded anew');
+is(db_ok('trap', '203.0.113.12') && '', '', 'trap a host');
+wait_for('it to leave the set', sub { !in_set('white4', '203.0.113.12') });
+pass('a trapped host leaves the set');
+
+# --- 4. STARTTLS
+SKIP: {
+	skip('STARTTLS: no swaks', 2) if (run('which', 'swaks'))[0] != 0;
+	skip('STARTTLS: no Net::SSLeay', 2)
+	    if (run($^X, '-MNet::SSLeay', '-e', '1'))[0] != 0;
+	($status, $out, $err) = run(ns('out'), 'swaks', '--server',
+	    '203.0.113.25', '--local-interface', '203.0.113.13', '-tls',
+	    '--from', 'tls@example.com', '--to', 'user@example.org', '--helo',
+	    'tls.example.com', '--timeout', '60');
+	like($out, qr/TLS started with cipher TLSv1\.[23]/, 'swaks: STARTTLS')
+	    or diag($out . $err);
+	like($out, qr/451 4\.7\.1/, '… and greylisted inside of it');
+}
+
+# --- 5. nobody walks round the redirect
+for my $to ('203.0.113.25', '2001:db8:1::25') {
+	for my $p (8025 .. 8027) {
+		($status, $out) = run(ns('out'), $^X, '-MIO::Socket::IP',
+		    '-MErrno', '-e', 'IO::Socket::IP->new(PeerHost => $ARGV[0],'
+		    . ' PeerPort => $ARGV[1], Timeout => 2) and exit 1;'
+		    . 'print $!{ETIMEDOUT} ? "dropped" : "$!"', $to, $p);
+		is("$status $out", '0 dropped', "$to port $p from outside");
+	}
+}
+
+# --- 6. many hosts
+my $load = program('killload');
+my @load = (ns('gw'), $load, '-f', '-n', 300, '-s', 300, '-r', 300, 8025);
+conf($common =~ s/stutter 1s for 2s/stutter no/r .
+    "listen on 0.0.0.0 port 8025\nlisten on :: port 8025\n");
+is((db('reload'))[0], 0, 'reload');
+($status, $out) = run(@load);
+like($out, qr/ grey 300 /, '300 hosts in 300 networks: greylisted');
+sleep(4.5);
+($status, $out) = run(@load);
+is(scalar(() = db_ok('list', 'white', '127.0.0.0/8') =~ /^WHITE/mg), 300,
+    '… and all WHITE at the second visit');
+my $set = must(ns('gw'), 'nft', '-j', 'list', 'set', 'inet', 'spamgrey',
+    'white4');
+is(scalar(() = $set =~ /"127\.\d+\.\d+\.1"/g), 300, '… and in the set');
+($status) = stop();
+is($status, 0, 'SIGTERM');
+
+# --- 7. no IPv4 at all
+must(ns('out'), 'chroot', $outroot, 'postfix', 'stop');
+must('ip', '-n', $_, '-4', 'addr', 'flush', 'scope', 'global') for qw(out gw);
+must('ip', '-n', $_, 'addr', 'del', '127.0.0.1/8', 'dev', 'lo') for qw(out gw);
+is(must('ip', '-n', 'gw', '-4', 'addr') . must('ip', '-n', 'out', '-4', 'addr'),
+    '', 'no IPv4 address is left');
+must('chroot', $outroot, 'postconf', '-e', 'inet_protocols=ipv6',
+    'smtp_bind_address6=2001:db8:2::10');
+must('rm', '-rf', tmp() . '/state');
+spit($maillog, '');
+conf($common . "listen on :: port 8025\n");
+start(wrap => [ns('gw')]);
+postfix_start();
+send_mail('d@sender.example.com', 'user@example.net', 'only six');
+mail_passes('without IPv4', 'user@example.net', '2001:db8:1::25', 'white6',
+    '2001:db8:2::');
+($status) = stop();
+is($status, 0, 'SIGTERM');
+run(ns('out'), 'chroot', $outroot, 'postfix', 'stop');
+kill('TERM', $smtpd);
+done_testing();
