@@ -37,7 +37,7 @@ debian_packages() {
 	[ "$what" = build ] && return
 	echo perl swaks libnet-ssleay-perl openssl nftables iproute2 mandoc
 	[ "$what" = check ] && return
-	echo bmake byacc gcc clang cppcheck shellcheck valgrind
+	echo bmake bison byacc gcc clang cppcheck shellcheck valgrind
 }
 
 debian_missing() {
