@@ -31,9 +31,9 @@ enum smtp_verb {
 };
 
 /*
- * The verb (a whole word, any case), and *arg/*arg_len what follows it, with
- * the blanks around removed.  A NUL or another control character in the line
- * makes it SMTP_UNKNOWN; an empty line is SMTP_UNKNOWN.
+ * The verb (a whole word, any case), and in *arg and *arg_len what follows it,
+ * with the blanks around removed.  A NUL or another control character in the
+ * line makes it SMTP_UNKNOWN; an empty line is SMTP_UNKNOWN.
  */
 enum smtp_verb smtp_verb_parse(const uint8_t *line, size_t len,
 	    const char **arg, size_t *arg_len);
