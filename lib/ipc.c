@@ -298,6 +298,19 @@ ipc_flush(struct ipc *ipc)
 	return (1);
 }
 
+int
+ipc_move(struct ipc *from, struct ipc *to)
+{
+	size_t	len = from->open;
+
+	if (len == 0)
+		return (0);
+	if (buf_add(&to->in, buf_ptr(&from->out), len) == -1)
+		return (-1);
+	ipc_wrote(from, len, 0);
+	return (0);
+}
+
 /* What came beside the octets. */
 static void
 ipc_control(struct ipc *ipc, struct msghdr *mh)

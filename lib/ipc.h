@@ -81,6 +81,9 @@ size_t	 ipc_queued(const struct ipc *);
 
 /* Write what the socket takes: 1 all gone, 0 some left, -1 errno (EPIPE …). */
 int	 ipc_flush(struct ipc *);
+/* To the input of another in this same process, in place of a socket; no
+ * descriptors.  -1: no memory. */
+int	 ipc_move(struct ipc *from, struct ipc *to);
 /* Read what there is: 1 something, 0 end of file, -1 errno (EAGAIN too). */
 int	 ipc_read(struct ipc *);
 /* 1: *m is the next frame; 0: none whole yet; -1: not a frame (EPROTO). */

@@ -176,7 +176,7 @@ proto_get_list(struct msg *m, struct ctl_list *l)
 	msg_get_addr(m, &l->within.addr);
 	l->within.len = msg_get_u8(m);
 	if (l->within.len > 128 || (l->types & ~(CTL_T_GREY | CTL_T_WHITE |
-	    CTL_T_TRAPPED | CTL_T_SPAMTRAP)))
+	    CTL_T_TRAPPED | CTL_T_SPAMTRAP | CTL_T_STAMP | CTL_T_VISIT)))
 		m->err = 1;
 	else
 		addr_mask(&l->within.addr, l->within.len);

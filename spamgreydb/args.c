@@ -1,0 +1,278 @@
+/*
+ * The command line: spamdb's options, or a word and what belongs to it.
+ * A pure function of argv (but for getopt's own state).
+ */
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "spamgreydb.h"
+
+/* What spamdb exits with, and what the words do. */
+#define EXIT_SPAMDB_USAGE	1
+#define EXIT_SPAMDB_KEYS	2
+#define EXIT_WORD_USAGE		2
+
+static const struct {
+	const char	*name;
+	uint8_t		 type;
+} types[] = {
+	{ "grey", CTL_T_GREY },
+	{ "white", CTL_T_WHITE },
+	{ "trapped", CTL_T_TRAPPED },
+	{ "spamtrap", CTL_T_SPAMTRAP }
+};
+
+static int	bad(struct args *, int, const char *, ...)
+		    __attribute__((__format__(printf, 3, 4)));
+
+static int
+bad(struct args *a, int status, const char *fmt, ...)
+{
+	va_list	ap;
+
+	va_start(ap, fmt);
+	vsnprintf(a->error, sizeof(a->error), fmt, ap);
+	va_end(ap);
+	return (status);
+}
+
+static uint8_t
+type_find(const char *name)
+{
+	size_t	i;
+
+	for (i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+		if (strcmp(types[i].name, name) == 0)
+			return (types[i].type);
+	}
+	return (0);
+}
+
+static int
+is_mail(const char *key)
+{
+	const char	*at = strrchr(key, '@');
+
+	return (at != NULL && at[1] != '\0');
+}
+
+static int
+is_addr(const char *key)
+{
+	struct addr	addr;
+
+	return (addr_parse(key, &addr) == 0);
+}
+
+static int
+word_list(struct args *a)
+{
+	if (a->nkeys > 0 && (a->type = type_find(a->keys[0])) != 0) {
+		a->keys++;
+		a->nkeys--;
+	}
+	if (a->nkeys > 1)
+		return (bad(a, EXIT_WORD_USAGE, "list: one address or network "
+		    "at a time"));
+	if (a->nkeys == 1 && prefix_parse(a->keys[0], &a->within) == -1)
+		return (bad(a, EXIT_WORD_USAGE, "list: %s: neither grey, "
+		    "white, trapped or spamtrap nor an IP address or network "
+		    "(192.0.2.0/24; no bits set after the prefix)",
+		    a->keys[0]));
+	return (0);
+}
+
+static int
+word_show(struct args *a)
+{
+	if (a->nkeys != 1)
+		return (bad(a, EXIT_WORD_USAGE, "show: one address"));
+	if (!is_addr(a->keys[0]))
+		return (bad(a, EXIT_WORD_USAGE, "show: %s: not an IP address",
+		    a->keys[0]));
+	return (0);
+}
+
+static int
+word_add(struct args *a)
+{
+	int	i;
+
+	a->type = CTL_T_WHITE;
+	if (a->nkeys == 0)
+		return (bad(a, EXIT_WORD_USAGE, "add: which address?"));
+	for (i = 0; i < a->nkeys; i++) {
+		if (!is_addr(a->keys[i]))
+			return (bad(a, EXIT_WORD_USAGE, "add: %s: not an IP "
+			    "address (networks go into a whitelist of "
+			    "spamgreyd.conf)", a->keys[i]));
+	}
+	return (0);
+}
+
+static int
+word_keys(struct args *a)
+{
+	const char	*word = a->command == CMD_TRAP ? "trap" : "delete";
+	int		 i;
+
+	if (a->command == CMD_DELETE && a->nkeys > 0 &&
+	    (a->type = type_find(a->keys[0])) != 0) {
+		a->keys++;
+		a->nkeys--;
+	}
+	if (a->nkeys == 0)
+		return (bad(a, EXIT_WORD_USAGE, "%s: which address?", word));
+	for (i = 0; i < a->nkeys; i++) {
+		if (!is_addr(a->keys[i]) && !is_mail(a->keys[i]))
+			return (bad(a, EXIT_WORD_USAGE, "%s: %s: neither an "
+			    "IP address nor a mail address", word,
+			    a->keys[i]));
+	}
+	return (0);
+}
+
+static int
+word_import(struct args *a)
+{
+	if (a->nkeys != 1)
+		return (bad(a, EXIT_WORD_USAGE, "import: one file, or - for "
+		    "standard input"));
+	return (0);
+}
+
+static int
+word_log(struct args *a)
+{
+	if (a->nkeys == 1 && strcmp(a->keys[0], "verbose") == 0)
+		a->verbose = 1;
+	else if (a->nkeys != 1 || strcmp(a->keys[0], "brief") != 0)
+		return (bad(a, EXIT_WORD_USAGE, "log: verbose or brief"));
+	return (0);
+}
+
+static int
+word_alone(struct args *a)
+{
+	if (a->nkeys != 0)
+		return (bad(a, EXIT_WORD_USAGE, "%s: not understood here",
+		    a->keys[0]));
+	return (0);
+}
+
+static const struct word {
+	const char	*name;
+	enum command	 command;
+	int		(*check)(struct args *);
+} words[] = {
+	{ "list", CMD_LIST, word_list },
+	{ "show", CMD_SHOW, word_show },
+	{ "add", CMD_ADD, word_add },
+	{ "whitelist", CMD_ADD, word_add },
+	{ "delete", CMD_DELETE, word_keys },
+	{ "trap", CMD_TRAP, word_keys },
+	{ "expire", CMD_EXPIRE, word_alone },
+	{ "import", CMD_IMPORT, word_import },
+	{ "export", CMD_EXPORT, word_alone },
+	{ "stats", CMD_STATS, word_alone },
+	{ "reload", CMD_RELOAD, word_alone },
+	{ "log", CMD_LOG, word_log }
+};
+
+/*
+ * Options may stand anywhere behind a word; argv is rearranged so that the
+ * operands follow each other.  A lone - is an operand, and what is behind
+ * -- is.
+ */
+static int
+parse_word(const struct word *w, int argc, char **argv, struct args *a)
+{
+	int	i, n = 0, only = 0;
+
+	a->command = w->command;
+	for (i = 0; i < argc; i++) {
+		if (only || argv[i][0] != '-' || argv[i][1] == '\0')
+			argv[n++] = argv[i];
+		else if (strcmp(argv[i], "--") == 0)
+			only = 1;
+		else if (strcmp(argv[i], "-j") == 0)
+			a->json = 1;
+		else if (w->command == CMD_EXPIRE &&
+		    strcmp(argv[i], "--clock-ok") == 0)
+			a->clock_ok = 1;
+		else
+			return (bad(a, EXIT_WORD_USAGE, "%s: unknown option "
+			    "%s", w->name, argv[i]));
+	}
+	a->keys = argv;
+	a->nkeys = n;
+	return (w->check(a));
+}
+
+/* spamdb's: the last of -a and -d counts, and the last of -t, -T and -G. */
+static int
+parse_spamdb(int action, int type, int argc, char **argv, struct args *a)
+{
+	a->keys = argv;
+	a->nkeys = argc;
+	a->type = type == 't' ? CTL_T_TRAPPED : type == 'T' ? CTL_T_SPAMTRAP :
+	    type == 'G' ? CTL_T_GREY : CTL_T_WHITE;
+	if (action == 0) {
+		if (type != 0)
+			return (EXIT_SPAMDB_USAGE);
+		a->type = 0;
+		a->command = argc > 0 ? CMD_GET : CMD_DUMP;
+		return (0);
+	}
+	a->command = action == 'a' ? CMD_DB_ADD : CMD_DB_DELETE;
+	if (argc == 0)
+		return (bad(a, EXIT_SPAMDB_KEYS, "-%c: no key to %s", action,
+		    action == 'a' ? "add" : "delete"));
+	if (action == 'a' && type == 'G')
+		return (bad(a, EXIT_SPAMDB_KEYS, "a GREY entry cannot be "
+		    "added; only a client makes one"));
+	return (0);
+}
+
+int
+args_parse(int argc, char **argv, struct args *a)
+{
+	size_t	i;
+	int	ch, action = 0, type = 0;
+
+	memset(a, 0, sizeof(*a));
+	/* The + keeps the C library from looking for options among keys. */
+	while ((ch = getopt(argc, argv, "+adf:GjtT")) != -1) {
+		switch (ch) {
+		case 'a':
+		case 'd':
+			action = ch;
+			break;
+		case 't':
+		case 'T':
+		case 'G':
+			type = ch;
+			break;
+		case 'f':
+			a->file = optarg;
+			break;
+		case 'j':
+			a->json = 1;
+			break;
+		default:
+			return (EXIT_SPAMDB_USAGE);
+		}
+	}
+	argc -= optind;
+	argv += optind;
+	if (action == 0 && type == 0 && argc > 0) {
+		for (i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+			if (strcmp(words[i].name, argv[0]) == 0)
+				return (parse_word(&words[i], argc - 1,
+				    argv + 1, a));
+		}
+	}
+	return (parse_spamdb(action, type, argc, argv, a));
+}

@@ -1,0 +1,107 @@
+/*
+ * spamgreydb: the command.  args.c reads the command line, conn.c finds the
+ * daemon or, when there is none, has direct.c open the database; then one
+ * cmd_*.c sends requests (proto.h) and out.c prints what comes back.  Which
+ * of the two answers makes no difference to a cmd_*.c.
+ */
+#ifndef SPAMGREYDB_H
+#define SPAMGREYDB_H
+
+#include <stdint.h>
+#include <stdio.h>
+
+#include "../lib/ipc.h"
+#include "../lib/proto.h"
+#include "../spamgreyd/config.h"
+
+enum command {
+	CMD_DUMP, CMD_GET,			/* spamdb without -a or -d */
+	CMD_DB_ADD, CMD_DB_DELETE,		/* spamdb -a, -d */
+	CMD_LIST, CMD_SHOW, CMD_ADD, CMD_DELETE, CMD_TRAP, CMD_EXPIRE,
+	CMD_IMPORT, CMD_EXPORT, CMD_STATS, CMD_RELOAD, CMD_LOG
+};
+
+struct args {
+	const char	*file;			/* -f, or NULL */
+	enum command	 command;
+	int		 json;
+	uint8_t		 type;			/* one CTL_T_*; 0: any */
+	struct prefix	 within;		/* list; len 0: everywhere */
+	int		 clock_ok;
+	int		 verbose;		/* log */
+	char *const	*keys;			/* the operands */
+	int		 nkeys;
+	char		 error[512];		/* "": show the usage */
+};
+
+/* 0, or the exit status for a command line that cannot be; then error. */
+int	 args_parse(int argc, char **argv, struct args *);
+
+/* conn.c */
+struct conn;
+/* NULL: said why. */
+struct conn *conn_open(struct config *);
+void	 conn_close(struct conn *);
+struct ipc *conn_ipc(struct conn *);		/* to begin and put */
+/* Ends the frame; writes until the queue is short. -1: said why. */
+int	 conn_send(struct conn *);
+/* 1 a frame; 0 none yet (only without wait); -1 the other end is gone, said. */
+int	 conn_next(struct conn *, struct msg *, int wait);
+
+/* direct.c */
+struct direct;
+enum direct_result {
+	DIRECT_OK,
+	DIRECT_LOCKED,				/* another process has it */
+	DIRECT_FAILED				/* said why */
+};
+enum direct_result direct_open(struct config *, struct direct **, pid_t *);
+void	 direct_close(struct direct *);
+/* Takes the client's requests and works on them until there is an answer.
+ * -1: said why. */
+int	 direct_run(struct direct *, struct ipc *client);
+
+/*
+ * request.c: waits for the answer to a request, its parts given to these
+ * (each may be NULL).
+ */
+struct answer {
+	int	(*entry)(const struct entry *, void *);	/* -1 ends it */
+	void	(*fact)(const char *name, const char *value, void *);
+	void	*arg;
+	/* filled in */
+	uint8_t	 status;			/* CTL_* */
+	uint32_t count;
+	char	 text[1024];
+};
+/* -1: no answer, or output failed; said. */
+int	 request_wait(struct conn *, struct answer *);
+/* One frame that has come: 1 that was the end, 0 more to come, -1 as above. */
+int	 request_frame(struct msg *, struct answer *);
+
+/* out.c */
+void	 out_init(void);
+/* Text that the daemon sent, made safe for a terminal. */
+void	 out_error(const char *fmt, ...)
+	    __attribute__((__format__(printf, 1, 2)));
+int	 out_entry(const struct entry *);	/* -1: output failed */
+int	 out_backup(const struct entry *);
+int	 out_json_entry(const struct entry *);
+struct json_t *out_entry_object(const struct entry *);
+int	 out_json(struct json_t *);		/* takes it */
+/* 0; -1 said why (a closed pipe ends the program quietly at exit). */
+int	 out_end(void);
+int	 out_broken_pipe(void);
+
+/* cmd_*.c: each returns the exit status */
+int	 cmd_list(struct conn *, const struct args *);	/* dump, list, export */
+int	 cmd_get(struct conn *, const struct args *);
+int	 cmd_spamdb(struct conn *, const struct args *);
+int	 cmd_edit(struct conn *, const struct args *);
+int	 cmd_show(struct conn *, const struct args *);
+int	 cmd_import(struct conn *, const struct args *, FILE *);
+int	 cmd_expire(struct conn *, const struct args *);
+int	 cmd_stats(struct conn *, const struct args *);
+int	 cmd_daemon(struct conn *, const struct args *);
+
+#endif
