@@ -3,9 +3,7 @@
  * here are only the fields behind it and the two kinds that spamdb lacks.
  * Pure functions, used by both programs.
  */
-#include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "backup.h"
@@ -13,30 +11,13 @@
 
 #define FIELDS_MAX	10
 
-/* As entry_line does it: the number of fields does not depend on the text. */
-static size_t
-put_text(char *dst, const char *s)
-{
-	char		*d = dst;
-	unsigned char	 c;
-
-	for (; (c = (unsigned char)*s) != '\0'; s++) {
-		if (c == '|' || c == '\\' || c < 0x20 || c >= 0x7f)
-			d += snprintf(d, 5, "\\x%02x", c);
-		else
-			*d++ = (char)c;
-	}
-	*d = '\0';
-	return ((size_t)(d - dst));
-}
-
 /* A comment is at most ENTRY_STR_MAX octets, so it always fits. */
 static size_t
 put_comment(char *dst, const struct entry *e)
 {
 	if (strlen(e->comment) > ENTRY_STR_MAX)
 		return (0);
-	return (put_text(dst, e->comment));
+	return (entry_put_text(dst, e->comment));
 }
 
 size_t
@@ -82,53 +63,13 @@ backup_line(const struct entry *e, char *dst)
 }
 
 static int
-hexval(char c)
-{
-	if (c >= '0' && c <= '9')
-		return (c - '0');
-	if (c >= 'a' && c <= 'f')
-		return (c - 'a' + 10);
-	if (c >= 'A' && c <= 'F')
-		return (c - 'A' + 10);
-	return (-1);
-}
-
-static int
 get_comment(char *s, struct entry *e, const char **why)
 {
-	char	*d = s;
-	int	 hi, lo;
-
 	e->comment = s;
-	while (*s != '\0') {
-		if (s[0] == '\\' && s[1] == 'x' && (hi = hexval(s[2])) != -1 &&
-		    (lo = hexval(s[3])) != -1 && (hi != 0 || lo != 0)) {
-			*d++ = (char)(hi << 4 | lo);
-			s += 4;
-		} else
-			*d++ = *s++;
-	}
-	*d = '\0';
-	if (strlen(e->comment) > ENTRY_STR_MAX) {
-		*why = "the comment is too long";
+	if (entry_get_text(s) == -1 || strlen(s) > ENTRY_STR_MAX) {
+		*why = "the comment is too long, or has a NUL";
 		return (-1);
 	}
-	return (0);
-}
-
-static int
-get_num(const char *s, int64_t max, int64_t *v)
-{
-	char		*end;
-	long long	 n;
-
-	if (*s < '0' || *s > '9')
-		return (-1);
-	errno = 0;
-	n = strtoll(s, &end, 10);
-	if (errno != 0 || *end != '\0' || n > max)
-		return (-1);
-	*v = n;
 	return (0);
 }
 
@@ -136,7 +77,7 @@ static int
 get_time(const char *s, int64_t *v, const char **why)
 {
 	*why = "bad time";
-	return (get_num(s, ENTRY_TIME_MAX, v));
+	return (entry_get_number(s, ENTRY_TIME_MAX, v));
 }
 
 static int
@@ -145,8 +86,8 @@ get_counts(char **f, struct entry *e, const char **why)
 	int64_t	block, passed;
 
 	*why = "bad count";
-	if (get_num(f[0], UINT32_MAX, &block) == -1 ||
-	    get_num(f[1], UINT32_MAX, &passed) == -1)
+	if (entry_get_number(f[0], UINT32_MAX, &block) == -1 ||
+	    entry_get_number(f[1], UINT32_MAX, &passed) == -1)
 		return (-1);
 	e->block = (uint32_t)block;
 	e->passed = (uint32_t)passed;

@@ -90,6 +90,15 @@ int64_t	 entry_raw_expire(const void *data, size_t datalen);
  */
 size_t	 entry_line(const struct entry *, char *dst);
 /*
+ * Peer text as a field of such a line, and back in place: '|', '\', control
+ * characters and octets from 0x7f on as \xHH.  dst holds four times the text
+ * and a NUL.  get: -1 when a NUL comes out.
+ */
+size_t	 entry_put_text(char *dst, const char *);
+int	 entry_get_text(char *);
+/* Digits and nothing else, from 0 to max; -1. */
+int	 entry_get_number(const char *, int64_t max, int64_t *);
+/*
  * A line of spamdb's output (ours or OpenBSD's) back to an entry; the line
  * is changed, and the entry borrows from it.  net and hash are not set.
  * 0, or -1 and *why.

@@ -14,8 +14,8 @@
 
 #define FIELDS_MAX	10
 
-static size_t
-put_encoded(char *dst, const char *s)
+size_t
+entry_put_text(char *dst, const char *s)
 {
 	static const char	hex[] = "0123456789abcdef";
 	char			*d = dst;
@@ -44,7 +44,7 @@ entry_line(const struct entry *e, char *dst)
 	switch (e->type) {
 	case ENTRY_SPAMTRAP:
 		memcpy(d, "SPAMTRAP|", 9);
-		return (9 + put_encoded(d + 9, e->rcpt));
+		return (9 + entry_put_text(d + 9, e->rcpt));
 	case ENTRY_TRAPPED:
 		return ((size_t)snprintf(dst, ENTRY_LINE_MAX, "TRAPPED|%s|%lld",
 		    addr_str(&e->addr, ip), (long long)e->expire));
@@ -56,11 +56,11 @@ entry_line(const struct entry *e, char *dst)
 	case ENTRY_GREY:
 		d += snprintf(d, ENTRY_LINE_MAX, "GREY|%s|",
 		    addr_str(&e->addr, ip));
-		d += put_encoded(d, e->helo);
+		d += entry_put_text(d, e->helo);
 		*d++ = '|';
-		d += put_encoded(d, e->from);
+		d += entry_put_text(d, e->from);
 		*d++ = '|';
-		d += put_encoded(d, e->to);
+		d += entry_put_text(d, e->to);
 		d += snprintf(d, ENTRY_LINE_MAX - (size_t)(d - dst),
 		    "|%lld|%lld|%lld|%u|%u", (long long)e->first,
 		    (long long)e->pass, (long long)e->expire, e->block,
@@ -86,8 +86,8 @@ hexval(char c)
 
 /* Undo \xHH in place.  Any other backslash stands for itself, as in the
  * lines of OpenBSD's spamdb.  -1: a NUL came out of it. */
-static int
-decode_field(char *s)
+int
+entry_get_text(char *s)
 {
 	char	*d = s;
 	int	 hi, lo;
@@ -106,8 +106,8 @@ decode_field(char *s)
 	return (0);
 }
 
-static int
-parse_num(const char *s, int64_t max, int64_t *v)
+int
+entry_get_number(const char *s, int64_t max, int64_t *v)
 {
 	char		*end;
 	long long	 n;
@@ -128,14 +128,14 @@ parse_numbers(char **f, struct entry *e, const char **why)
 {
 	int64_t	block, passed;
 
-	if (parse_num(f[0], ENTRY_TIME_MAX, &e->first) == -1 ||
-	    parse_num(f[1], ENTRY_TIME_MAX, &e->pass) == -1 ||
-	    parse_num(f[2], ENTRY_TIME_MAX, &e->expire) == -1) {
+	if (entry_get_number(f[0], ENTRY_TIME_MAX, &e->first) == -1 ||
+	    entry_get_number(f[1], ENTRY_TIME_MAX, &e->pass) == -1 ||
+	    entry_get_number(f[2], ENTRY_TIME_MAX, &e->expire) == -1) {
 		*why = "bad time";
 		return (-1);
 	}
-	if (parse_num(f[3], UINT32_MAX, &block) == -1 ||
-	    parse_num(f[4], UINT32_MAX, &passed) == -1) {
+	if (entry_get_number(f[3], UINT32_MAX, &block) == -1 ||
+	    entry_get_number(f[4], UINT32_MAX, &passed) == -1) {
 		*why = "bad count";
 		return (-1);
 	}
@@ -156,7 +156,7 @@ parse_grey(char **f, size_t n, struct entry *e, const char **why)
 		return (-1);
 	}
 	for (i = 2; i < 5; i++) {
-		if (decode_field(f[i]) == -1) {
+		if (entry_get_text(f[i]) == -1) {
 			*why = "a NUL in a field";
 			return (-1);
 		}
@@ -178,7 +178,7 @@ parse_spamtrap(char **f, size_t n, struct entry *e, const char **why)
 		*why = "SPAMTRAP has two fields";
 		return (-1);
 	}
-	if (decode_field(f[1]) == -1) {
+	if (entry_get_text(f[1]) == -1) {
 		*why = "a NUL in a field";
 		return (-1);
 	}
@@ -199,7 +199,7 @@ parse_host(char **f, size_t n, struct entry *e, const char **why)
 			return (-1);
 		}
 		e->reason = TRAP_IMPORT;
-		if (parse_num(f[2], ENTRY_TIME_MAX, &e->expire) == -1) {
+		if (entry_get_number(f[2], ENTRY_TIME_MAX, &e->expire) == -1) {
 			*why = "bad time";
 			return (-1);
 		}
