@@ -1,0 +1,275 @@
+/*
+ * The way to whoever answers: the daemon's control socket, or, when no
+ * daemon runs, the database in this process.  To the rest of the command
+ * both are frames.  It blocks, as a command may.
+ */
+#include <sys/types.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../lib/clock.h"
+#include "spamgreydb.h"
+
+#define PATIENCE	10000		/* ms for a lock that is held, or a start */
+#define RETRY		100		/* ms */
+#define QUEUE_HIGH	(256 * 1024)	/* above it conn_send writes first */
+
+struct conn {
+	struct ipc	 ipc;
+	struct direct	*direct;	/* NULL: the socket */
+	int64_t		 deadline;	/* for the first answer; 0: none */
+};
+
+/* A connected socket, or -1 with errno. */
+static int
+try_socket(const char *path)
+{
+	struct sockaddr_un	 sun;
+	int			 fd, saved;
+
+	memset(&sun, 0, sizeof(sun));
+	sun.sun_family = AF_UNIX;
+	if (strlen(path) >= sizeof(sun.sun_path)) {
+		errno = ENAMETOOLONG;
+		return (-1);
+	}
+	memcpy(sun.sun_path, path, strlen(path) + 1);
+	if ((fd = socket(AF_UNIX, SOCK_STREAM, 0)) == -1)
+		return (-1);
+	/* Not blocking, so that a full backlog is an error to wait out. */
+	if (fcntl(fd, F_SETFL, O_NONBLOCK) == -1 ||
+	    connect(fd, (struct sockaddr *)&sun, sizeof(sun)) == -1) {
+		saved = errno;
+		close(fd);
+		errno = saved;
+		return (-1);
+	}
+	return (fd);
+}
+
+struct ipc *
+conn_ipc(struct conn *c)
+{
+	return (&c->ipc);
+}
+
+/* Waits for the socket: 1 ready, 0 too late, -1 errno. */
+static int
+wait_socket(struct conn *c)
+{
+	struct pollfd	pfd = { c->ipc.fd, POLLIN, 0 };
+	int64_t		left = -1;
+	int		r;
+
+	if (ipc_queued(&c->ipc) > 0)
+		pfd.events |= POLLOUT;
+	if (c->deadline != 0 && (left = c->deadline - clock_mono()) <= 0)
+		return (0);
+	if ((r = poll(&pfd, 1, (int)left)) == -1 && errno == EINTR)
+		return (1);
+	return (r);
+}
+
+/* One step of reading and writing: 1 fine, 0 closed or too late (errno). */
+static int
+step_socket(struct conn *c, int wait)
+{
+	int	r;
+
+	if (ipc_flush(&c->ipc) == -1 && errno != EPIPE &&
+	    errno != ECONNRESET)
+		return (0);
+	if (wait) {
+		if ((r = wait_socket(c)) == 0)
+			errno = ETIMEDOUT;
+		if (r <= 0)
+			return (0);
+	}
+	if ((r = ipc_read(&c->ipc)) == 1 ||
+	    (r == -1 && (errno == EAGAIN || errno == EINTR)))
+		return (1);
+	if (r == 0)
+		errno = ECONNRESET;
+	return (0);
+}
+
+int
+conn_next(struct conn *c, struct msg *m, int wait)
+{
+	int	r;
+
+	for (;;) {
+		if ((r = ipc_next(&c->ipc, m)) == 1)
+			return (1);
+		if (r == -1) {
+			out_error("what answers on the control socket is no "
+			    "spamgreyd");
+			return (-1);
+		}
+		if (c->direct != NULL) {
+			if (direct_run(c->direct, &c->ipc) == -1)
+				return (-1);
+			if (buf_len(&c->ipc.in) == 0)
+				return (0);
+			continue;
+		}
+		if (step_socket(c, wait) == 0) {
+			if (c->deadline == 0)
+				out_error("the daemon went away before it "
+				    "answered; what it had done is kept");
+			return (-1);
+		}
+		if (!wait && (r = ipc_next(&c->ipc, m)) != 0)
+			return (r);
+		if (!wait)
+			return (0);
+	}
+}
+
+int
+conn_send(struct conn *c)
+{
+	if (ipc_send(&c->ipc, -1) == -1) {
+		out_error("cannot ask that: %s", strerror(errno));
+		return (-1);
+	}
+	if (c->direct != NULL)
+		return (direct_run(c->direct, &c->ipc));
+	while (ipc_queued(&c->ipc) > QUEUE_HIGH) {
+		if (step_socket(c, 1) == 0) {
+			out_error("the daemon went away; what it had done is "
+			    "kept");
+			return (-1);
+		}
+	}
+	return (0);
+}
+
+enum hello { HELLO_OK, HELLO_AGAIN, HELLO_FAILED };
+
+/* Are we of one version? */
+static enum hello
+hello(struct conn *c)
+{
+	struct msg	m;
+	uint32_t	version;
+
+	ipc_begin(&c->ipc, CTL_HELLO, 0);
+	ipc_put_u32(&c->ipc, PROTO_VERSION);
+	if (conn_send(c) == -1)
+		return (HELLO_FAILED);
+	switch (conn_next(c, &m, 1)) {
+	case 1:
+		break;
+	default:
+		return (HELLO_AGAIN);		/* a store that starts again */
+	}
+	version = msg_get_u32(&m);
+	if (m.type != CTL_HELLO || msg_end(&m) == -1) {
+		out_error("what answers on the control socket is no "
+		    "spamgreyd");
+		return (HELLO_FAILED);
+	}
+	if (version != PROTO_VERSION) {
+		out_error("the daemon speaks version %u of the control "
+		    "protocol and this spamgreydb %d; restart the daemon",
+		    version, PROTO_VERSION);
+		return (HELLO_FAILED);
+	}
+	c->deadline = 0;
+	return (HELLO_OK);
+}
+
+/* Can this error of connect(2) mean that there is no daemon? */
+static int
+no_daemon(int error)
+{
+	return (error == ENOENT || error == ECONNREFUSED);
+}
+
+/* One round: 1 there it is, 0 try again, -1 no use (said). */
+static int
+try_open(struct conn *c, struct config *conf, pid_t *pid)
+{
+	int	fd;
+
+	*pid = 0;
+	if ((fd = try_socket(conf->socket)) != -1) {
+		ipc_init(&c->ipc, fd);
+		switch (hello(c)) {
+		case HELLO_OK:
+			return (1);
+		case HELLO_AGAIN:
+			ipc_clear(&c->ipc);
+			return (0);
+		case HELLO_FAILED:
+			break;
+		}
+		return (-1);
+	}
+	if (errno == EAGAIN)
+		return (0);
+	if (!no_daemon(errno)) {
+		out_error("%s: %s%s", conf->socket, strerror(errno),
+		    errno == EACCES || errno == EPERM ? "; be root, or a "
+		    "member of the socket's group" : "");
+		return (-1);
+	}
+	switch (direct_open(conf, &c->direct, pid)) {
+	case DIRECT_OK:
+		ipc_init(&c->ipc, -1);
+		return (hello(c) == HELLO_OK ? 1 : -1);
+	case DIRECT_LOCKED:
+		return (0);
+	case DIRECT_FAILED:
+		break;
+	}
+	return (-1);
+}
+
+struct conn *
+conn_open(struct config *conf)
+{
+	struct conn	*c;
+	pid_t		 pid;
+	int		 r;
+
+	if ((c = calloc(1, sizeof(*c))) == NULL) {
+		out_error("no memory");
+		return (NULL);
+	}
+	c->ipc.fd = -1;
+	c->deadline = clock_mono() + PATIENCE;
+	while ((r = try_open(c, conf, &pid)) == 0 &&
+	    clock_mono() < c->deadline)
+		(void)poll(NULL, 0, RETRY);
+	if (r == 1)
+		return (c);
+	if (r == 0 && pid != 0)
+		out_error("%s is in use by process %ld, and nothing answers "
+		    "on %s; is another spamgreydb at work, or a daemon with "
+		    "another `control socket'?", conf->statedir, (long)pid,
+		    conf->socket);
+	else if (r == 0)
+		out_error("nothing answers on %s; is the daemon starting, or "
+		    "stopped by a signal?", conf->socket);
+	conn_close(c);
+	return (NULL);
+}
+
+void
+conn_close(struct conn *c)
+{
+	if (c == NULL)
+		return;
+	ipc_clear(&c->ipc);
+	direct_close(c->direct);
+	free(c);
+}

@@ -1,0 +1,179 @@
+/*
+ * The database without a daemon: the lock of the state directory, the
+ * privilege drop, and the same command engine that the store role runs
+ * (spamgreyd/ctl.c), its frames handed over in memory.  Being killed harms
+ * nothing: each change is a transaction, and the next open recovers.
+ */
+#include <sys/types.h>
+
+#include <errno.h>
+#include <grp.h>
+#include <pwd.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../lib/statedir.h"
+#include "../spamgreyd/ctl.h"
+#include "spamgreydb.h"
+
+struct direct {
+	struct ipc	 ipc;		/* the server's end */
+	struct ctl	*ctl;
+	struct db	*db;
+	struct policy	*policy;
+	int		 lock;
+};
+
+static struct passwd *
+db_user(void)
+{
+	struct passwd	*pw;
+
+	if ((pw = getpwnam(CONF_DBUSER)) == NULL)
+		out_error("there is no user %s; `make install' makes it",
+		    CONF_DBUSER);
+	return (pw);
+}
+
+/*
+ * The lock file is _spamgreydb's from the moment it exists, so it is made as
+ * that user; root comes back, since it may be that another holds the lock
+ * and the socket has to be tried again.
+ */
+static int
+lock_as(struct passwd *pw, const char *dir, pid_t *pid)
+{
+	int	fd, saved;
+
+	if (pw == NULL)
+		return (statedir_lock(dir, pid));
+	if (setegid(pw->pw_gid) == -1 || seteuid(pw->pw_uid) == -1)
+		return (-1);
+	fd = statedir_lock(dir, pid);
+	saved = errno;
+	if (seteuid(0) == -1 || setegid(0) == -1)
+		abort();
+	errno = saved;
+	return (fd);
+}
+
+static int
+drop(struct passwd *pw)
+{
+	if (setgroups(1, &pw->pw_gid) == -1 ||
+	    setresgid(pw->pw_gid, pw->pw_gid, pw->pw_gid) == -1 ||
+	    setresuid(pw->pw_uid, pw->pw_uid, pw->pw_uid) == -1) {
+		out_error("cannot become %s: %s", CONF_DBUSER,
+		    strerror(errno));
+		return (-1);
+	}
+	return (0);
+}
+
+static void
+no_sink(const struct host *h, int64_t in_table, void *arg)
+{
+	(void)h;
+	(void)in_table;
+	(void)arg;
+}
+
+/* The lock is held: open what it guards. */
+static int
+open_all(struct direct *d, struct config *conf)
+{
+	static const struct policy_sink	 sink = { no_sink };
+	struct db_opts			 opts;
+	struct ctl_env			 env;
+
+	memset(&opts, 0, sizeof(opts));
+	opts.cache = conf->cache;
+	if (db_open(&d->db, conf->statedir, &opts) == -1)
+		return (-1);
+	if ((d->policy = policy_new(d->db, &sink, NULL)) == NULL) {
+		out_error("no memory");
+		return (-1);
+	}
+	if (policy_configure(d->policy, conf) == -1) {
+		out_error("%s: the database cannot be read", conf->statedir);
+		return (-1);
+	}
+	memset(&env, 0, sizeof(env));
+	env.policy = d->policy;
+	env.db = d->db;
+	ipc_init(&d->ipc, -1);
+	if ((d->ctl = ctl_new(&env, &d->ipc)) == NULL) {
+		out_error("no memory");
+		return (-1);
+	}
+	return (0);
+}
+
+enum direct_result
+direct_open(struct config *conf, struct direct **dp, pid_t *pid)
+{
+	struct passwd	*pw = NULL;
+	struct direct	*d;
+	int		 lock;
+
+	if (geteuid() == 0 && (pw = db_user()) == NULL)
+		return (DIRECT_FAILED);
+	if (statedir_make(conf->statedir, pw != NULL ? pw->pw_uid : geteuid(),
+	    pw != NULL ? pw->pw_gid : getegid()) == -1)
+		return (DIRECT_FAILED);
+	if ((lock = lock_as(pw, conf->statedir, pid)) == -1)
+		return (errno == EWOULDBLOCK ? DIRECT_LOCKED : DIRECT_FAILED);
+	if (pw != NULL && drop(pw) == -1)
+		return (DIRECT_FAILED);
+	if ((d = calloc(1, sizeof(*d))) == NULL) {
+		out_error("no memory");
+		return (DIRECT_FAILED);
+	}
+	d->lock = lock;
+	if (open_all(d, conf) == -1) {
+		direct_close(d);
+		return (DIRECT_FAILED);
+	}
+	*dp = d;
+	return (DIRECT_OK);
+}
+
+void
+direct_close(struct direct *d)
+{
+	if (d == NULL)
+		return;
+	ctl_free(d->ctl);
+	policy_free(d->policy);
+	db_close(d->db);
+	if (d->ctl != NULL)
+		ipc_clear(&d->ipc);
+	close(d->lock);
+	free(d);
+}
+
+int
+direct_run(struct direct *d, struct ipc *client)
+{
+	struct msg	m;
+	int		r = 0;
+
+	if (ipc_move(client, &d->ipc) == -1) {
+		out_error("no memory");
+		return (-1);
+	}
+	do {
+		if (ctl_busy(d->ctl))
+			r = ctl_work(d->ctl);
+		else if (ipc_next(&d->ipc, &m) == 1)
+			r = ctl_request(d->ctl, &m);
+		else
+			break;
+	} while (r != -1 && ipc_queued(&d->ipc) == 0);
+	if (r == -1 || ipc_move(&d->ipc, client) == -1) {
+		out_error("this request cannot be carried out");
+		return (-1);
+	}
+	return (0);
+}

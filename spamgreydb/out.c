@@ -1,0 +1,195 @@
+/*
+ * Output: entries in spamdb's form, as an export, or as JSON, one object a
+ * line.  Standard output has a large buffer and is never flushed by line; a
+ * closed pipe ends the command quietly.
+ */
+#include <sys/types.h>
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <jansson.h>
+
+#include "../lib/backup.h"
+#include "../lib/hosts.h"
+#include "spamgreydb.h"
+
+#define OUT_BUFFER	(256 * 1024)
+
+static int	out_errno;		/* why standard output failed; 0: fine */
+
+void
+out_init(void)
+{
+	static char	buf[OUT_BUFFER];
+
+	(void)setvbuf(stdout, buf, _IOFBF, sizeof(buf));
+}
+
+/* The daemon's words may quote what a client sent. */
+void
+out_error(const char *fmt, ...)
+{
+	char	text[2048], *p;
+	va_list	ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	for (p = text; *p != '\0'; p++) {
+		if ((unsigned char)*p < 0x20 || *p == 0x7f)
+			*p = '?';
+	}
+	fprintf(stderr, "spamgreydb: %s\n", text);
+}
+
+static int
+out_line(char *line, size_t len)
+{
+	if (len == 0 || out_errno != 0)
+		return (out_errno != 0 ? -1 : 0);
+	line[len] = '\n';
+	if (fwrite(line, len + 1, 1, stdout) == 1)
+		return (0);
+	out_errno = errno != 0 ? errno : EIO;
+	return (-1);
+}
+
+int
+out_entry(const struct entry *e)
+{
+	static char	line[ENTRY_LINE_MAX + 1];
+
+	return (out_line(line, entry_line(e, line)));
+}
+
+int
+out_backup(const struct entry *e)
+{
+	static char	line[ENTRY_LINE_MAX + 1];
+
+	return (out_line(line, backup_line(e, line)));
+}
+
+/* Encoded as in the lines: ASCII whatever it was, and the same in both. */
+static void
+put_text(json_t *o, const char *name, const char *text)
+{
+	static char	enc[4 * ENTRY_DATA_MAX + 1];
+
+	if (strlen(text) > ENTRY_DATA_MAX)
+		return;
+	entry_put_text(enc, text);
+	(void)json_object_set_new(o, name, json_string(enc));
+}
+
+static void
+put_int(json_t *o, const char *name, int64_t value)
+{
+	(void)json_object_set_new(o, name, json_integer(value));
+}
+
+static const char *
+type_str(enum entry_type type)
+{
+	switch (type) {
+	case ENTRY_GREY:
+		return ("GREY");
+	case ENTRY_WHITE:
+		return ("WHITE");
+	case ENTRY_TRAPPED:
+		return ("TRAPPED");
+	case ENTRY_SPAMTRAP:
+		return ("SPAMTRAP");
+	case ENTRY_STAMP:
+		return ("STAMP");
+	case ENTRY_VISIT:
+		return ("VISIT");
+	case ENTRY_META:
+		break;
+	}
+	return ("?");
+}
+
+json_t *
+out_entry_object(const struct entry *e)
+{
+	char	 ip[ADDR_STRLEN];
+	json_t	*o;
+
+	if ((o = json_object()) == NULL)
+		return (NULL);
+	put_text(o, "type", type_str(e->type));
+	if (e->type == ENTRY_SPAMTRAP)
+		put_text(o, "address", e->rcpt);
+	else {
+		put_text(o, "address", addr_str(&e->addr, ip));
+		put_text(o, "network", addr_str(&e->net, ip));
+	}
+	if (e->type == ENTRY_GREY) {
+		put_text(o, "helo", e->helo);
+		put_text(o, "from", e->from);
+		put_text(o, "to", e->to);
+	}
+	put_int(o, "first", e->first);
+	put_int(o, "pass", e->pass);
+	put_int(o, "expire", e->expire);
+	put_int(o, "block", e->block);
+	put_int(o, "passed", e->passed);
+	if (e->type == ENTRY_TRAPPED)
+		put_text(o, "reason", trap_reason_str(e->reason));
+	if (e->comment[0] != '\0')
+		put_text(o, "comment", e->comment);
+	return (o);
+}
+
+static int
+out_dump(const char *data, size_t len, void *arg)
+{
+	(void)arg;
+	if (fwrite(data, 1, len, stdout) == len)
+		return (0);
+	out_errno = errno != 0 ? errno : EIO;
+	return (-1);
+}
+
+int
+out_json(json_t *o)
+{
+	int	r;
+
+	if (o == NULL) {
+		out_error("no memory");
+		return (-1);
+	}
+	r = out_errno != 0 ? -1 : json_dump_callback(o, out_dump, NULL,
+	    JSON_COMPACT);
+	json_decref(o);
+	return (r == 0 ? out_dump("\n", 1, NULL) : -1);
+}
+
+int
+out_json_entry(const struct entry *e)
+{
+	return (out_json(out_entry_object(e)));
+}
+
+int
+out_broken_pipe(void)
+{
+	return (out_errno == EPIPE);
+}
+
+int
+out_end(void)
+{
+	errno = 0;
+	if (out_errno == 0 && (fflush(stdout) != 0 || ferror(stdout)))
+		out_errno = errno != 0 ? errno : EIO;
+	if (out_errno != 0 && out_errno != EPIPE)
+		out_error("standard output: %s", strerror(out_errno));
+	return (out_errno != 0 ? -1 : 0);
+}

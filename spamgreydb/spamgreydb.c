@@ -1,0 +1,160 @@
+/*
+ * spamgreydb: shows and edits the database, through the daemon's control
+ * socket or, when no daemon runs, by itself.  It never touches the firewall.
+ */
+#include <sys/types.h>
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../lib/log.h"
+#include "spamgreydb.h"
+
+static void
+usage(void)
+{
+	fprintf(stderr,
+	    "usage: spamgreydb [-j] [-f file] [key ...]\n"
+	    "       spamgreydb [-f file] -a [-t | -T] key ...\n"
+	    "       spamgreydb [-f file] -d [-G | -t | -T] key ...\n"
+	    "       spamgreydb [-f file] list [grey|white|trapped|spamtrap] "
+	    "[-j] [address|network]\n"
+	    "       spamgreydb [-f file] show [-j] address\n"
+	    "       spamgreydb [-f file] add|whitelist address ...\n"
+	    "       spamgreydb [-f file] delete "
+	    "[grey|white|trapped|spamtrap] address ...\n"
+	    "       spamgreydb [-f file] trap address ...\n"
+	    "       spamgreydb [-f file] expire [-j] [--clock-ok]\n"
+	    "       spamgreydb [-f file] import [-j] file|-\n"
+	    "       spamgreydb [-f file] export [-j]\n"
+	    "       spamgreydb [-f file] stats [-j]\n"
+	    "       spamgreydb [-f file] reload\n"
+	    "       spamgreydb [-f file] log verbose|brief\n");
+}
+
+static void
+log_out(int priority, const char *line, void *arg)
+{
+	(void)arg;
+	if (priority <= LOG_WARNING)
+		out_error("%s", line);
+}
+
+/* A warning of the configuration is the daemon's to say. */
+static void
+report(const char *line, void *arg)
+{
+	(void)arg;
+	if (strstr(line, ": warning: ") == NULL)
+		fprintf(stderr, "%s\n", line);
+}
+
+/*
+ * spamgreyd's configuration, for the socket and the directory.  The default
+ * file may be missing: then it is the defaults; a file that was named may
+ * not.
+ */
+static struct config *
+configure(const char *file)
+{
+	if (file == NULL) {
+		if (access(CONF_FILE, F_OK) == -1 && errno == ENOENT)
+			return (config_new());
+		file = CONF_FILE;
+	}
+	return (config_parse(file, NULL, 0, report, NULL));
+}
+
+static int
+run(struct conn *c, const struct args *args, FILE *fp)
+{
+	switch (args->command) {
+	case CMD_DUMP:
+	case CMD_LIST:
+	case CMD_EXPORT:
+		return (cmd_list(c, args));
+	case CMD_GET:
+		return (cmd_get(c, args));
+	case CMD_DB_ADD:
+	case CMD_DB_DELETE:
+		return (cmd_spamdb(c, args));
+	case CMD_SHOW:
+		return (cmd_show(c, args));
+	case CMD_ADD:
+	case CMD_DELETE:
+	case CMD_TRAP:
+		return (cmd_edit(c, args));
+	case CMD_EXPIRE:
+		return (cmd_expire(c, args));
+	case CMD_IMPORT:
+		return (cmd_import(c, args, fp));
+	case CMD_STATS:
+		return (cmd_stats(c, args));
+	case CMD_RELOAD:
+	case CMD_LOG:
+		return (cmd_daemon(c, args));
+	}
+	return (1);
+}
+
+/* The exit status is a number of failures, which may be more than fit. */
+static int
+clamp(int status)
+{
+	return (status > 255 ? 254 : status);
+}
+
+/* As if SIGPIPE had ended us, which was ignored to close the database. */
+static void
+end_by_pipe(void)
+{
+	(void)signal(SIGPIPE, SIG_DFL);
+	(void)raise(SIGPIPE);
+}
+
+int
+main(int argc, char **argv)
+{
+	struct args	 args;
+	struct config	*conf;
+	struct conn	*c;
+	FILE		*fp = NULL;
+	int		 status;
+
+	log_init("spamgreydb");
+	log_set_sink(log_out, NULL);
+	if ((status = args_parse(argc, argv, &args)) != 0) {
+		if (args.error[0] != '\0')
+			out_error("%s", args.error);
+		else
+			usage();
+		return (status);
+	}
+	(void)signal(SIGPIPE, SIG_IGN);
+	out_init();
+	/* Opened now: without a daemon root is given up below. */
+	if (args.command == CMD_IMPORT) {
+		fp = strcmp(args.keys[0], "-") == 0 ? stdin :
+		    fopen(args.keys[0], "r");
+		if (fp == NULL) {
+			out_error("%s: %s", args.keys[0], strerror(errno));
+			return (1);
+		}
+	}
+	if ((conf = configure(args.file)) == NULL)
+		return (1);
+	if ((c = conn_open(conf)) == NULL)
+		return (1);
+	status = run(c, &args, fp);
+	if (out_end() == -1)
+		status = 1;
+	conn_close(c);
+	config_free(conf);
+	if (out_broken_pipe())
+		end_by_pipe();
+	return (clamp(status));
+}
