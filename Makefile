@@ -37,8 +37,10 @@ DB_SHARED =	spamgreyd/config.o spamgreyd/conf_check.o \
 		spamgreyd/conf_entries.o spamgreyd/conf_lex.o \
 		spamgreyd/conf_report.o spamgreyd/conf_value.o \
 		spamgreyd/parse.o spamgreyd/lists.o \
-		spamgreyd/policy.o spamgreyd/policy_edit.o \
-		spamgreyd/policy_show.o spamgreyd/ctl.o \
+		spamgreyd/policy.o spamgreyd/policy_conf.o \
+		spamgreyd/policy_edit.o spamgreyd/policy_event.o \
+		spamgreyd/policy_rcpt.o spamgreyd/policy_rules.o \
+		spamgreyd/policy_show.o spamgreyd/policy_tuple.o spamgreyd/ctl.o \
 		spamgreyd/ctl_edit.o spamgreyd/ctl_import.o
 
 .SUFFIXES:

@@ -61,6 +61,8 @@ db_begin(struct db *db)
 
 	if (!db->up || thread_failed(db))
 		return (DB_DOWN);
+	if (db->h.txn != NULL)		/* the caller's mistake; not nested */
+		return (DB_BAD);
 	rc = db->h.env->txn_begin(db->h.env, NULL, &db->h.txn, DB_TXN_SYNC);
 	if (rc != 0) {
 		db->h.txn = NULL;
@@ -101,7 +103,7 @@ db_abort(struct db *db)
 int
 db_in_txn(const struct db *db)
 {
-	return (db->h.txn != NULL);
+	return (db->up && db->h.txn != NULL);
 }
 
 /* key is encoded in *k. */

@@ -77,9 +77,10 @@ void	 db_set_cuts(struct db *, const struct addr_cut *match,
 /*
  * In key order from *pos, entries whose type is in types (a string of type
  * letters; NULL all) and, for keys with an address, inside within or around
- * it (NULL: everywhere; else keys without an address are left out): calls fn for each until fn returns non-zero, max entries were
- * looked at, or the end (pos->done).  fn must not write.  Outside of a
- * transaction.
+ * it (NULL: everywhere; else keys without an address are left out): calls fn
+ * for each until fn returns non-zero, max entries were looked at, or the end
+ * (pos->done).  fn must not write, but may db_get (which takes the entry's
+ * strings).  In a transaction it sees what that wrote.
  */
 enum db_result db_walk(struct db *, struct db_pos *, const char *types,
 	    const struct prefix *within, size_t max,

@@ -157,7 +157,8 @@ walk_bulk(struct walk *w, enum step *step)
 	uint32_t	 flag = DB_SET_RANGE;
 	int		 rc, rc2;
 
-	if ((rc = db->h.entries->cursor(db->h.entries, NULL, &c, 0)) != 0)
+	if ((rc = db->h.entries->cursor(db->h.entries, db->h.txn, &c,
+	    0)) != 0)
 		return (db_fail(db, rc, "cursor"));
 	*step = GO_ON;
 	while (*step == GO_ON) {

@@ -29,12 +29,24 @@ struct policy *policy_new(struct db *, const struct policy_sink *, void *arg);
 void	 policy_free(struct policy *);
 /*
  * Takes a configuration into use (borrowed until the next call).  -1: the
- * database could not be read.  Counts networks' GREY entries on first use;
- * when `match' or `admit' differ from the last run's (META), entries are
- * keyed anew; when spamtraps or allowed domains went, hosts trapped for
- * them are let go.
+ * database could not be read, or there was no memory (the old one stays).
+ * Counts networks' GREY entries on first use; when `match' or `admit' differ
+ * from the last run's (META), entries are keyed anew: on first use before it
+ * returns, later by policy_rekey; when spamtraps or allowed domains went, hosts
+ * trapped for them are let go.  While the database is down the part that
+ * needs it waits for policy_reopen.
  */
 int	 policy_configure(struct policy *, const struct config *);
+/*
+ * Are there entries to be keyed anew?  At most max are looked at, in a
+ * transaction of its own; *more: go on.  Host states change on the way, so
+ * who keeps copies reads all of them again afterwards.
+ */
+int	 policy_must_rekey(const struct policy *);
+enum db_result policy_rekey(struct policy *, size_t max, int *more);
+/* One try to open the database again.  0: it is up; what was told through
+ * the sink may differ from what is there: read all host states again. */
+int	 policy_reopen(struct policy *);
 
 enum db_result policy_begin(struct policy *);
 enum db_result policy_commit(struct policy *);
@@ -47,7 +59,11 @@ enum db_result policy_visit(struct policy *, const struct addr *);
 enum db_result policy_event(struct policy *, const struct event_msg *);
 void	 policy_overlimit(struct policy *);
 
-/* Edits, inside a transaction.  key: full address; until as in ctl_edit. */
+/*
+ * Edits, inside a transaction.  The address is the full one; until as in
+ * ctl_edit.  DB_NONE: nothing to delete.  WHITE does not end TRAPPED, which
+ * stands over it.
+ */
 enum db_result policy_white(struct policy *, const struct addr *,
 	    int64_t until, const char *comment);
 enum db_result policy_trap(struct policy *, const struct addr *,
@@ -60,8 +76,11 @@ enum db_result policy_delete_grey(struct policy *, const struct addr *,
 	    int all, size_t *n);
 enum db_result policy_spamtrap(struct policy *, const char *rcpt, int add,
 	    const char *comment);
-/* An entry as parsed from a line: net and hash are made here; what is there
- * already is merged (first = min, expire and pass = the later). */
+/*
+ * An entry as parsed from a line: net and hash are made here; what is there
+ * already is merged (first = min, expire and pass = the later).  DB_BAD: it
+ * does not fit.  One that is expired already is left out (DB_OK).
+ */
 enum db_result policy_import(struct policy *, const struct entry *);
 
 /* At most max expired entries, in a transaction of its own; *more: go on. */

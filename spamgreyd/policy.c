@@ -1,0 +1,415 @@
+/*
+ * The policy's core: host states as they are on disk, what changed in the
+ * open transaction, and the counters beside the database.  Knows no process.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "../lib/clock.h"
+#include "../lib/log.h"
+#include "policy_int.h"
+
+struct policy *
+policy_new(struct db *db, const struct policy_sink *sink, void *arg)
+{
+	struct policy	*p;
+
+	if ((p = calloc(1, sizeof(*p))) == NULL)
+		return (NULL);
+	p->db = db;
+	if (sink != NULL)
+		p->sink = *sink;
+	p->arg = arg;
+	p->net_cut.ip4 = NET_IP4;
+	p->net_cut.ip6 = NET_IP6;
+	p->net_grey = limit_new();
+	p->host_grey = limit_new();
+	p->events = events_new();
+	p->lowmx_grace = clock_mono() + LOWMX_GRACE * 1000;
+	p->limit_logged = -LIMIT_LOG_EVERY;
+	if (p->net_grey == NULL || p->host_grey == NULL ||
+	    p->events == NULL) {
+		policy_free(p);
+		return (NULL);
+	}
+	return (p);
+}
+
+void
+policy_free(struct policy *p)
+{
+	if (p == NULL)
+		return;
+	rules_free(&p->rules.domains);
+	rules_free(&p->rules.spamtraps);
+	rules_free(&p->rules.not_to);
+	limit_free(p->net_grey);
+	limit_free(p->host_grey);
+	events_free(p->events);
+	free(p->tally);
+	free(p->change);
+	free(p->change_table);
+	free(p);
+}
+
+/* What the counters say of GREY entries by network and host. */
+static void
+count_now(struct policy *p, enum entry_type type, const struct addr *addr,
+    int delta)
+{
+	struct addr	net, host;
+
+	p->entries[type] += delta;
+	if (type != ENTRY_GREY)
+		return;
+	addr_cut(addr, &p->net_cut, &net);
+	addr_cut(addr, &p->admit, &host);
+	if (delta > 0) {
+		limit_inc(p->net_grey, &net);
+		limit_inc(p->host_grey, &host);
+	} else {
+		limit_dec(p->net_grey, &net);
+		limit_dec(p->host_grey, &host);
+	}
+}
+
+void
+policy_count(struct policy *p, enum entry_type type, const struct addr *addr,
+    int delta)
+{
+	struct tally	*t;
+	size_t		 n;
+
+	count_now(p, type, addr, delta);
+	if (!db_in_txn(p->db))
+		return;
+	if (p->ntally == p->tally_size) {
+		n = p->tally_size == 0 ? 256 : p->tally_size * 2;
+		if ((t = reallocarray(p->tally, n, sizeof(*t))) == NULL) {
+			p->lost = 1;
+			return;
+		}
+		p->tally = t;
+		p->tally_size = n;
+	}
+	t = &p->tally[p->ntally++];
+	t->type = type;
+	t->addr = *addr;
+	t->delta = delta;
+}
+
+enum db_result
+policy_begin(struct policy *p)
+{
+	if (db_in_txn(p->db))
+		return (DB_BAD);
+	p->ntally = p->nchange = 0;
+	p->lost = 0;
+	return (db_begin(p->db));
+}
+
+static void
+forget(struct policy *p)
+{
+	/* Backwards, so that no counter goes below zero on the way. */
+	while (p->ntally > 0) {
+		p->ntally--;
+		count_now(p, p->tally[p->ntally].type,
+		    &p->tally[p->ntally].addr, -p->tally[p->ntally].delta);
+	}
+	p->nchange = 0;
+	p->lost = 0;
+}
+
+enum db_result
+policy_commit(struct policy *p)
+{
+	enum db_result	rc;
+	size_t		i;
+	int64_t		now;
+
+	/* Who was not told of a change would have to be wrong for ever. */
+	if (p->lost) {
+		policy_abort(p);
+		return (DB_DOWN);
+	}
+	if ((rc = db_commit(p->db)) != DB_OK) {
+		forget(p);
+		return (rc);
+	}
+	now = clock_wall();
+	if (!p->clock_bad && now > p->newest)
+		p->newest = now;
+	p->ntally = 0;
+	for (i = 0; i < p->nchange; i++)
+		if (p->sink.host != NULL)
+			p->sink.host(&p->change[i], p->change_table[i],
+			    p->arg);
+	p->nchange = 0;
+	return (DB_OK);
+}
+
+void
+policy_abort(struct policy *p)
+{
+	db_abort(p->db);
+	forget(p);
+}
+
+void
+policy_host(const struct policy *p, const struct addr *addr,
+    struct addr *host)
+{
+	addr_cut(addr, &p->conf->grey.admit, host);
+}
+
+void
+host_key(enum entry_type type, const struct addr *host, struct entry *e)
+{
+	entry_init(e, type);
+	e->net = *host;
+}
+
+/* An expiry as a time until when: 0 when it is past. */
+static int64_t
+judged(int64_t expire, int64_t now)
+{
+	if (expire == 0)
+		return (HOST_FOREVER);
+	return (expire > now ? expire : 0);
+}
+
+enum db_result
+host_times(struct policy *p, const struct addr *host, int64_t now,
+    struct host *h)
+{
+	struct entry	key, e;
+	enum db_result	rc;
+
+	memset(h, 0, sizeof(*h));
+	h->key = *host;
+	host_key(ENTRY_WHITE, host, &key);
+	if ((rc = db_get(p->db, &key, &e)) == DB_OK)
+		h->white = judged(e.expire, now);
+	else if (rc != DB_NONE && rc != DB_BAD)
+		return (rc);
+	host_key(ENTRY_TRAPPED, host, &key);
+	if ((rc = db_get(p->db, &key, &e)) == DB_OK) {
+		h->trapped = judged(e.expire, now);
+		if (h->trapped != 0)
+			h->reason = e.reason < TRAP_MAX ? e.reason : TRAP_NONE;
+	} else if (rc != DB_NONE && rc != DB_BAD)
+		return (rc);
+	return (DB_OK);
+}
+
+enum db_result
+policy_state(struct policy *p, const struct addr *addr, int64_t now,
+    struct state *s)
+{
+	struct entry	key, e;
+	enum db_result	rc;
+
+	policy_host(p, addr, &s->host);
+	s->lists = addrset_lookup(p->conf->set, addr);
+	s->whitelisted = (s->lists & p->white_lists) != 0;
+	s->blacklisted = !s->whitelisted &&
+	    (s->lists & p->black_lists) != 0;
+	s->stamp = 0;
+	if ((rc = host_times(p, &s->host, now, &s->h)) != DB_OK)
+		return (rc);
+	if (p->entries[ENTRY_STAMP] == 0)
+		return (DB_OK);
+	host_key(ENTRY_STAMP, &s->host, &key);
+	if ((rc = db_get(p->db, &key, &e)) == DB_OK)
+		s->stamp = e.first;
+	return (rc == DB_NONE || rc == DB_BAD ? DB_OK : rc);
+}
+
+/* The firewall's table holds WHITE and whitelisted, less TRAPPED and
+ * blacklisted; whitelisted stands above both of these. */
+static int64_t
+in_table(const struct policy *p, const struct host *h,
+    const struct addr *full)
+{
+	uint64_t	lists = addrset_lookup(p->conf->set, full);
+
+	if (lists & p->white_lists)
+		return (HOST_FOREVER);
+	if (h->trapped != 0 || (lists & p->black_lists))
+		return (0);
+	return (h->white);
+}
+
+int64_t
+policy_in_table(struct policy *p, const struct host *h)
+{
+	struct host	judge = *h;
+	int64_t		now = clock_wall();
+
+	if (judge.white != HOST_FOREVER && judge.white <= now)
+		judge.white = 0;
+	if (judge.trapped != HOST_FOREVER && judge.trapped <= now)
+		judge.trapped = 0;
+	return (in_table(p, &judge, &h->key));
+}
+
+enum db_result
+policy_changed(struct policy *p, const struct addr *host,
+    const struct addr *full)
+{
+	struct host	 h, *nh;
+	int64_t		*nt;
+	enum db_result	 rc;
+	size_t		 n;
+
+	if ((rc = host_times(p, host, clock_wall(), &h)) != DB_OK)
+		return (rc);
+	if (p->nchange > 0 &&
+	    addr_cmp(&p->change[p->nchange - 1].key, host) == 0)
+		p->nchange--;		/* only the last word counts */
+	if (p->nchange == p->change_size) {
+		n = p->change_size == 0 ? 128 : p->change_size * 2;
+		nh = reallocarray(p->change, n, sizeof(*nh));
+		if (nh != NULL)
+			p->change = nh;
+		nt = reallocarray(p->change_table, n, sizeof(*nt));
+		if (nt != NULL)
+			p->change_table = nt;
+		if (nh == NULL || nt == NULL) {
+			p->lost = 1;
+			return (DB_OK);
+		}
+		p->change_size = n;
+	}
+	p->change[p->nchange] = h;
+	p->change_table[p->nchange++] = in_table(p, &h, full);
+	return (DB_OK);
+}
+
+enum db_result
+policy_put(struct policy *p, const struct entry *e, int found,
+    const struct addr *old)
+{
+	enum db_result	rc;
+
+	if ((rc = db_put(p->db, e)) != DB_OK)
+		return (rc);
+	if (!found)
+		policy_count(p, e->type, &e->addr, 1);
+	else if (e->type == ENTRY_GREY && addr_cmp(old, &e->addr) != 0) {
+		/* Another host of the network: the entry is now its. */
+		policy_count(p, e->type, old, -1);
+		policy_count(p, e->type, &e->addr, 1);
+	}
+	return (DB_OK);
+}
+
+enum db_result
+policy_del(struct policy *p, const struct entry *e)
+{
+	enum db_result	rc;
+
+	if ((rc = db_del(p->db, e)) == DB_OK)
+		policy_count(p, e->type, &e->addr, -1);
+	return (rc);
+}
+
+int64_t
+until_expire(int64_t until, int64_t dflt)
+{
+	if (until == 0)
+		return (dflt);
+	return (until >= ENTRY_TIME_MAX ? 0 : until);
+}
+
+int64_t
+later(int64_t a, int64_t b)
+{
+	if (a == 0 || b == 0)
+		return (0);
+	return (a > b ? a : b);
+}
+
+struct stream {
+	struct policy	*p;
+	int64_t		 now;
+	enum db_result	 rc;
+};
+
+static int
+stream_one(const struct entry *e, void *arg)
+{
+	struct stream	*s = arg;
+	struct host	 h;
+	struct addr	 host = e->net, full = e->addr;
+
+	/* TRAPPED comes first in key order; with WHITE under it, it is told
+	 * twice, which is as good as once. */
+	s->rc = host_times(s->p, &host, s->now, &h);
+	if (s->rc != DB_OK)
+		return (1);
+	if ((h.white != 0 || h.trapped != 0) && s->p->sink.host != NULL)
+		s->p->sink.host(&h, in_table(s->p, &h, &full), s->p->arg);
+	return (0);
+}
+
+enum db_result
+policy_stream(struct policy *p, struct db_pos *pos, size_t max)
+{
+	struct stream	s = { p, clock_wall(), DB_OK };
+	enum db_result	rc;
+
+	rc = db_walk(p->db, pos, "TW", NULL, max, stream_one, &s);
+	return (rc == DB_OK ? s.rc : rc);
+}
+
+void
+policy_overlimit(struct policy *p)
+{
+	p->lowmx_grace = clock_mono() + LOWMX_GRACE * 1000;
+}
+
+void
+policy_stats(struct policy *p,
+    void (*stat)(const char *name, int64_t value, void *), void *arg)
+{
+	static const struct {
+		const char		*name;
+		enum entry_type		 type;
+	} types[] = {
+		{ "entries grey", ENTRY_GREY }, { "entries white", ENTRY_WHITE },
+		{ "entries trapped", ENTRY_TRAPPED },
+		{ "entries spamtrap", ENTRY_SPAMTRAP },
+		{ "entries stamp", ENTRY_STAMP }, { "entries visit", ENTRY_VISIT }
+	};
+	static const char *const	names[PST_MAX] = {
+		[PST_RCPT] = "rcpt", [PST_NEW] = "grey-new",
+		[PST_WAIT] = "grey-wait", [PST_PASS] = "passed",
+		[PST_WHITE_AT_FRONT] = "white-at-front",
+		[PST_NOT_TO] = "passed not-to",
+		[PST_TRAPPED_SPAMTRAP] = "trapped spamtrap",
+		[PST_TRAPPED_DOMAIN] = "trapped domain",
+		[PST_TRAPPED_MX] = "trapped low-priority-mx",
+		[PST_TRAPPED_EVENT] = "trapped event",
+		[PST_DEMOTED] = "demoted",
+		[PST_OVER_LIMIT] = "unstored limit grey",
+		[PST_EXPIRED] = "expired", [PST_IMPORTED] = "imported"
+	};
+	struct db_stats	ds;
+	size_t		i;
+
+	for (i = 0; i < sizeof(types) / sizeof(types[0]); i++)
+		stat(types[i].name, p->entries[types[i].type], arg);
+	for (i = 0; i < PST_MAX; i++)
+		stat(names[i], p->stat[i], arg);
+	stat("clock out of range", p->clock_bad, arg);
+	db_stats(p->db, &ds);
+	stat("database up", db_is_up(p->db), arg);
+	stat("database commits", (int64_t)ds.commits, arg);
+	stat("database writes", (int64_t)ds.puts, arg);
+	stat("database deletes", (int64_t)ds.dels, arg);
+	stat("database reopens", (int64_t)ds.reopens, arg);
+	stat("database checkpoints", (int64_t)ds.checkpoints, arg);
+	stat("database log bytes", (int64_t)ds.log_bytes, arg);
+}

@@ -1,0 +1,152 @@
+/*
+ * Inside of the policy files (policy*.c) only.
+ */
+#ifndef POLICY_INT_H
+#define POLICY_INT_H
+
+#include "../lib/limit.h"
+#include "policy.h"
+
+#define NET_IP4		24	/* `limit grey-per-network' counts a /24 */
+#define NET_IP6		48	/* or a /48, whatever `match' is */
+#define GREY_HOST_ROOM	20	/* a host's, when its network is over */
+#define LOWMX_GRACE	3600	/* seconds without trap after a start */
+#define LIMIT_LOG_EVERY	60000	/* ms between lines about a limit */
+#define REKEY_STEP	256
+
+/* policy_rules.c.  Addresses and domains of the configuration, sorted. */
+struct rules {
+	char	**text;
+	size_t	  n;
+};
+int	 rules_build(struct rules *, const struct conf_strings *);
+void	 rules_free(struct rules *);
+/* The same answer as mailaddr_match of any of them. path is lower case,
+ * without brackets. */
+int	 rules_match(const struct rules *, const char *path);
+
+struct rule_set {
+	struct rules	domains, spamtraps, not_to;
+};
+
+/* policy_event.c.  What hosts did lately, in memory, bounded. */
+struct events;
+struct events *events_new(void);
+void	 events_free(struct events *);
+/* Counts one; 1 when it is the n-th within so many ms (and forgets them). */
+int	 events_count(struct events *, const struct addr *, unsigned int event,
+	    uint32_t n, int64_t within_ms, int64_t now_ms);
+
+/* A change of a counter, so that an aborted transaction can be undone. */
+struct tally {
+	enum entry_type	type;
+	struct addr	addr;	/* GREY: counted by network and host */
+	int		delta;
+};
+
+enum policy_stat {
+	PST_RCPT, PST_NEW, PST_WAIT, PST_PASS, PST_WHITE_AT_FRONT,
+	PST_NOT_TO, PST_TRAPPED_SPAMTRAP, PST_TRAPPED_DOMAIN, PST_TRAPPED_MX,
+	PST_TRAPPED_EVENT, PST_DEMOTED, PST_OVER_LIMIT, PST_EXPIRED,
+	PST_IMPORTED, PST_MAX
+};
+
+struct policy {
+	struct db		*db;
+	struct policy_sink	 sink;
+	void			*arg;
+	const struct config	*conf;
+	struct rule_set		 rules;
+	uint64_t		 white_lists, black_lists;
+	struct addr_cut		 net_cut;
+	struct addr_cut		 admit;	/* of host_grey */
+	int			 started;
+
+	struct limit		*net_grey, *host_grey;
+	int64_t			 entries[256];	/* by type */
+	struct events		*events;
+	struct tally		*tally;
+	size_t			 ntally, tally_size;
+	struct host		*change;
+	int64_t			*change_table;
+	size_t			 nchange, change_size;
+	int			 lost;	/* no memory for a change: not to be committed */
+
+	/* Low-priority MX: since when visits are kept, 0 not kept; until when
+	 * (mono ms) there is no trap. */
+	int64_t			 visits_since;
+	int64_t			 lowmx_grace;
+
+	/* The clock rule. */
+	int64_t			 newest, newest_written;
+	int			 clock_bad;
+	char			 clock_why[256];
+
+	/* Keying anew. */
+	int			 rekey, pending;
+	struct db_pos		 rekey_pos;
+
+	int64_t			 limit_logged;	/* mono ms */
+	unsigned long		 limit_quiet;
+	int64_t			 stat[PST_MAX];
+	char			 text[160];
+};
+
+/* What is known of a host at this moment. */
+struct state {
+	struct addr	host;
+	uint64_t	lists;		/* those the address is on */
+	int		whitelisted, blacklisted;
+	struct host	h;		/* times judged: 0 or in the future */
+	int64_t		stamp;		/* demoted when, 0 never */
+};
+
+/* policy.c */
+void		 policy_host(const struct policy *, const struct addr *,
+		    struct addr *host);
+void		 host_key(enum entry_type, const struct addr *host,
+		    struct entry *);
+enum db_result	 host_times(struct policy *, const struct addr *host,
+		    int64_t now, struct host *);
+enum db_result	 policy_state(struct policy *, const struct addr *,
+		    int64_t now, struct state *);
+/* Notes the host's state for the sink. full: the address for the lists. */
+enum db_result	 policy_changed(struct policy *, const struct addr *host,
+		    const struct addr *full);
+/* Writes; found: it was there, old: its address then (GREY). */
+enum db_result	 policy_put(struct policy *, const struct entry *, int found,
+		    const struct addr *old);
+enum db_result	 policy_del(struct policy *, const struct entry *);
+void		 policy_count(struct policy *, enum entry_type,
+		    const struct addr *, int delta);
+int64_t		 until_expire(int64_t until, int64_t dflt);
+int64_t		 later(int64_t, int64_t);	/* of expiries: 0 is for ever */
+
+/* policy_tuple.c */
+struct tuple {
+	const struct grey_conf *conf;
+	char	from[MAILADDR_KEY_MAX], to[MAILADDR_KEY_MAX];
+	char	cmp_from[MAILADDR_KEY_MAX], cmp_to[MAILADDR_KEY_MAX];
+};
+/* Fills in net and hash of *e from addr and strings. */
+void		 tuple_key(const struct policy *, struct entry *e,
+		    struct tuple *);
+int		 tuple_same(const struct entry *, const struct entry *, void *);
+
+/* policy_conf.c.  Times in META: eight octets, network order. */
+enum db_result	 meta_get_time(struct policy *, const char *, int64_t *);
+enum db_result	 meta_put_time(struct policy *, const char *, int64_t);
+
+/* policy_rcpt.c */
+int		 rcpt_is_exempt(const struct policy *, const char *lower);
+enum db_result	 rcpt_traps(struct policy *, const char *lower, uint8_t *reason);
+int		 policy_lowmx(const struct policy *);
+
+/* policy_edit.c */
+enum db_result	 policy_trap_host(struct policy *, const struct addr *full,
+		    int64_t expire, unsigned int reason, const char *comment,
+		    int extend);
+/* policy_import without counting it. */
+enum db_result	 policy_enter(struct policy *, const struct entry *);
+
+#endif

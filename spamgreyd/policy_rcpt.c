@@ -1,0 +1,371 @@
+/*
+ * What a RCPT, a visit or an event of a client leads to.  Everything is
+ * written in the caller's open transaction; the answer may only be given when
+ * that is on disk.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "../lib/clock.h"
+#include "../lib/log.h"
+#include "../lib/mailaddr.h"
+#include "policy_int.h"
+
+/* One RCPT on its way. */
+struct work {
+	const struct rcpt_req	*req;
+	struct rcpt_answer	*ans;
+	struct state		 s;
+	int64_t			 now;
+	char			 lower[MAILADDR_KEY_MAX];	/* recipient */
+};
+
+/* <postmaster>, and postmaster@ and abuse@ at an allowed domain or at
+ * `hostname', never trap: RFC 5321 4.5.1 wants them to be reachable. */
+int
+rcpt_is_exempt(const struct policy *p, const char *lower)
+{
+	const char	*domain;
+	size_t		 len;
+
+	if (mailaddr_is_postmaster(lower) ||
+	    mailaddr_is_role(lower, p->conf->hostname))
+		return (1);
+	if ((domain = mailaddr_domain(lower, &len)) == NULL)
+		return (0);
+	return (mailaddr_is_role(lower, domain) &&
+	    rules_match(&p->rules.domains, lower));
+}
+
+/* Does this recipient trap, and why?  DB_OK with TRAP_NONE: it does not. */
+enum db_result
+rcpt_traps(struct policy *p, const char *lower, uint8_t *reason)
+{
+	struct entry	key, e;
+	enum db_result	rc;
+
+	*reason = TRAP_NONE;
+	if (rcpt_is_exempt(p, lower))
+		return (DB_OK);
+	if (rules_match(&p->rules.spamtraps, lower)) {
+		*reason = TRAP_SPAMTRAP;
+		return (DB_OK);
+	}
+	if (p->entries[ENTRY_SPAMTRAP] > 0 && lower[0] != '\0') {
+		entry_init(&key, ENTRY_SPAMTRAP);
+		key.rcpt = lower;
+		if ((rc = db_get(p->db, &key, &e)) == DB_OK) {
+			*reason = TRAP_SPAMTRAP;
+			return (DB_OK);
+		} else if (rc != DB_NONE && rc != DB_BAD)
+			return (rc);
+	}
+	if (p->rules.domains.n > 0 && !rules_match(&p->rules.domains, lower))
+		*reason = TRAP_DOMAIN;
+	return (DB_OK);
+}
+
+/* May coming to the low-priority MX first trap somebody now? */
+int
+policy_lowmx(const struct policy *p)
+{
+	return (p->visits_since != 0 && !p->clock_bad &&
+	    clock_mono() >= p->lowmx_grace &&
+	    clock_wall() - p->visits_since >= p->conf->grey.grey);
+}
+
+static enum db_result
+lowmx_traps(struct policy *p, const struct work *w, int *traps)
+{
+	struct entry	key, e;
+	enum db_result	rc;
+
+	*traps = 0;
+	if (!(w->req->flags & RCPT_F_LOWMX) || w->s.h.white != 0 ||
+	    !policy_lowmx(p))
+		return (DB_OK);
+	entry_init(&key, ENTRY_VISIT);
+	addr_cut(&w->req->client, &p->conf->grey.match, &key.net);
+	rc = db_get(p->db, &key, &e);
+	if (rc == DB_NONE || rc == DB_BAD ||
+	    (rc == DB_OK && e.expire <= w->now))
+		*traps = 1;
+	return (rc == DB_NONE || rc == DB_BAD ? DB_OK : rc);
+}
+
+static void
+answer(struct work *w, enum rcpt_verdict verdict, int64_t left)
+{
+	w->ans->verdict = (uint8_t)verdict;
+	w->ans->left = left;
+}
+
+static enum db_result
+trap_client(struct policy *p, struct work *w, uint8_t reason)
+{
+	static const enum policy_stat	stats[] = {
+		[TRAP_SPAMTRAP] = PST_TRAPPED_SPAMTRAP,
+		[TRAP_DOMAIN] = PST_TRAPPED_DOMAIN,
+		[TRAP_MX] = PST_TRAPPED_MX
+	};
+
+	p->stat[stats[reason]]++;
+	w->ans->reason = reason;
+	answer(w, RCPT_TRAPPED, 0);
+	/* The recipient is kept, so that the host can be let go when it is no
+	 * trap any more. */
+	return (policy_trap_host(p, &w->req->client,
+	    w->now + p->conf->grey.trapped, reason, w->lower, 1));
+}
+
+/* The host becomes WHITE, in this transaction. */
+static enum db_result
+promote(struct policy *p, struct work *w, const struct entry *tuple)
+{
+	struct entry	white, key, old;
+	enum db_result	rc;
+	int		found;
+
+	host_key(ENTRY_WHITE, &w->s.host, &key);
+	rc = db_get(p->db, &key, &old);
+	if (rc != DB_OK && rc != DB_NONE && rc != DB_BAD)
+		return (rc);
+	found = rc != DB_NONE;
+	grey_promote(&p->conf->grey, tuple, &w->s.host, w->now, &white);
+	if ((rc = policy_put(p, &white, found, &white.addr)) != DB_OK ||
+	    (rc = policy_changed(p, &w->s.host, &w->req->client)) != DB_OK)
+		return (rc);
+	answer(w, RCPT_PASS, 0);
+	return (DB_OK);
+}
+
+/* A recipient that is never delayed. */
+static enum db_result
+pass_not_to(struct policy *p, struct work *w)
+{
+	struct entry	e;
+
+	entry_init(&e, ENTRY_GREY);
+	e.addr = w->req->client;
+	e.first = w->now;
+	e.passed = 1;
+	p->stat[PST_NOT_TO]++;
+	return (promote(p, w, &e));
+}
+
+/* Is there no more room for tuples of this client? */
+static int
+over_limit(struct policy *p, struct work *w)
+{
+	const struct conf_limit	*l = &p->conf->limit;
+	struct addr		 net;
+	uint32_t		 host_n, net_n;
+	char			 ip[ADDR_STRLEN];
+	int64_t			 mono = clock_mono();
+
+	addr_cut(&w->req->client, &p->net_cut, &net);
+	host_n = limit_get(p->host_grey, &w->s.host);
+	net_n = limit_get(p->net_grey, &net);
+	if (host_n < l->grey_per_host &&
+	    (net_n < l->grey_per_network || host_n < GREY_HOST_ROOM))
+		return (0);
+	p->stat[PST_OVER_LIMIT]++;
+	snprintf(p->text, sizeof(p->text), "too many messages from your %s "
+	    "are waiting", host_n >= l->grey_per_host ? "host" : "network");
+	w->ans->text = p->text;
+	answer(w, RCPT_UNSTORED, 0);
+	if (mono - p->limit_logged < LIMIT_LOG_EVERY) {
+		p->limit_quiet++;
+		return (1);
+	}
+	log_info("unstored: %s has %u GREY entries and its network %u (limit "
+	    "grey-per-host %u, grey-per-network %u); %lu more since the last "
+	    "line", addr_str(&w->req->client, ip), host_n, net_n,
+	    l->grey_per_host, l->grey_per_network, p->limit_quiet);
+	p->limit_logged = mono;
+	p->limit_quiet = 0;
+	return (1);
+}
+
+/* At most what an entry keeps, without cutting elsewhere. */
+static const char *
+shorten(const char *s, char *buf)
+{
+	if (strlen(s) <= ENTRY_STR_MAX)
+		return (s);
+	strlcpy(buf, s, ENTRY_STR_MAX + 1);
+	return (buf);
+}
+
+static enum db_result
+greylist(struct policy *p, struct work *w)
+{
+	static char		 helo[ENTRY_STR_MAX + 1],
+				 from[ENTRY_STR_MAX + 1],
+				 to[ENTRY_STR_MAX + 1];
+	static struct tuple	 t;
+	struct entry		 e, found;
+	struct addr		 old;
+	enum grey_verdict	 v;
+	enum db_result		 rc;
+	int64_t			 left;
+	int			 there;
+
+	entry_init(&e, ENTRY_GREY);
+	e.addr = w->req->client;
+	e.helo = shorten(w->req->helo, helo);
+	e.from = shorten(w->req->from, from);
+	e.to = shorten(w->req->to, to);
+	tuple_key(p, &e, &t);
+	rc = db_get_tuple(p->db, &e, tuple_same, &t, &found);
+	if (rc == DB_BAD) {	/* eight keyed hashes in a row the same */
+		w->ans->text = "no room for this message";
+		answer(w, RCPT_UNSTORED, 0);
+		return (DB_OK);
+	}
+	if (rc != DB_OK && rc != DB_NONE)
+		return (rc);
+	there = rc == DB_OK;
+	if (!there && over_limit(p, w))
+		return (DB_OK);
+	old = e.addr;
+	if (there) {
+		e.first = found.first;
+		e.pass = found.pass;
+		e.expire = found.expire;
+		e.block = found.block;
+		e.passed = found.passed;
+		old = found.addr;
+	}
+	v = grey_decide(&p->conf->grey, &e, there, w->s.stamp, w->now, &left);
+	if ((rc = policy_put(p, &e, there, &old)) != DB_OK)
+		return (rc);
+	p->stat[v == GREY_NEW ? PST_NEW : v == GREY_WAIT ? PST_WAIT :
+	    PST_PASS]++;
+	if (v != GREY_PASS) {
+		answer(w, RCPT_GREY, left);
+		return (DB_OK);
+	}
+	/* Listed since its session began: no promotion, as long as that. */
+	if (w->s.blacklisted) {
+		answer(w, RCPT_GREY, p->conf->grey.pass);
+		return (DB_OK);
+	}
+	return (promote(p, w, &e));
+}
+
+enum db_result
+policy_rcpt(struct policy *p, const struct rcpt_req *req,
+    struct rcpt_answer *ans)
+{
+	struct work	w;
+	enum db_result	rc;
+	uint8_t		reason;
+	int		traps;
+
+	memset(ans, 0, sizeof(*ans));
+	ans->seq = req->seq;
+	ans->text = "";
+	w.req = req;
+	w.ans = ans;
+	w.now = clock_wall();
+	p->stat[PST_RCPT]++;
+	if ((rc = policy_state(p, &req->client, w.now, &w.s)) != DB_OK)
+		return (rc);
+	if (w.s.whitelisted) {
+		if (!(req->flags & RCPT_F_AGAIN))
+			p->stat[PST_WHITE_AT_FRONT]++;
+		answer(&w, RCPT_WHITE, 0);
+		return (DB_OK);
+	}
+	if (w.s.h.trapped != 0) {
+		ans->reason = w.s.h.reason;
+		answer(&w, RCPT_TRAPPED, 0);
+		return (DB_OK);
+	}
+	if (mailaddr_lower(req->to, w.lower, sizeof(w.lower)) == -1)
+		w.lower[0] = '\0';
+	if ((rc = rcpt_traps(p, w.lower, &reason)) != DB_OK)
+		return (rc);
+	if (reason != TRAP_NONE)
+		return (trap_client(p, &w, reason));
+	if ((rc = lowmx_traps(p, &w, &traps)) != DB_OK)
+		return (rc);
+	if (traps)
+		return (trap_client(p, &w, TRAP_MX));
+	if (!w.s.blacklisted && w.s.h.white != 0) {
+		if (!(req->flags & RCPT_F_AGAIN))
+			p->stat[PST_WHITE_AT_FRONT]++;
+		answer(&w, RCPT_WHITE, 0);
+		return (DB_OK);
+	}
+	if (!w.s.blacklisted && rules_match(&p->rules.not_to, w.lower))
+		return (pass_not_to(p, &w));
+	return (greylist(p, &w));
+}
+
+/*
+ * A connection came to the primary MX.  Kept only when some listener is
+ * low-priority; one written a short while ago is good enough, and lives that
+ * while longer.
+ */
+enum db_result
+policy_visit(struct policy *p, const struct addr *client)
+{
+	struct entry	e, old;
+	enum db_result	rc;
+	int64_t		now = clock_wall(), grey, slack;
+
+	if (p->visits_since == 0)
+		return (DB_OK);
+	grey = p->conf->grey.grey;
+	slack = grey / 24;
+	entry_init(&e, ENTRY_VISIT);
+	addr_cut(client, &p->conf->grey.match, &e.net);
+	rc = db_get(p->db, &e, &old);
+	if (rc != DB_OK && rc != DB_NONE && rc != DB_BAD)
+		return (rc);
+	if (rc == DB_OK && old.expire >= now + grey &&
+	    old.expire <= now + grey + slack)
+		return (DB_OK);
+	e.addr = *client;
+	e.first = rc == DB_OK ? old.first : now;
+	e.pass = now;
+	e.expire = now + grey + slack;
+	return (policy_put(p, &e, rc != DB_NONE, client));
+}
+
+enum db_result
+policy_event(struct policy *p, const struct event_msg *ev)
+{
+	const struct conf_reaction	*r;
+	struct state			 s;
+	enum db_result			 rc;
+	int64_t				 now = clock_wall();
+	static const uint8_t		 reasons[EVENT_MAX] = {
+		[EVENT_EARLY_TALKER] = TRAP_EARLY,
+		[EVENT_PIPELINING] = TRAP_PIPELINING,
+		[EVENT_BARE_LF] = TRAP_BARELF,
+		[EVENT_FOREIGN_COMMAND] = TRAP_FOREIGN,
+		[EVENT_HTTP_COMMAND] = TRAP_FOREIGN
+	};
+
+	if (ev->event >= EVENT_MAX)
+		return (DB_OK);
+	r = &p->conf->reaction[ev->event];
+	if (r->action == ACT_LOG)
+		return (DB_OK);
+	if ((rc = policy_state(p, &ev->client, now, &s)) != DB_OK)
+		return (rc);
+	if (s.whitelisted || !events_count(p->events, &s.host, ev->event,
+	    r->after, r->within * 1000, clock_mono()))
+		return (DB_OK);
+	if (r->action == ACT_DEMOTE) {
+		rc = policy_demote(p, &ev->client);
+		return (rc == DB_NONE ? DB_OK : rc);
+	}
+	p->stat[PST_TRAPPED_EVENT]++;
+	return (policy_trap_host(p, &ev->client, now + (r->trap_for != 0 ?
+	    r->trap_for : p->conf->grey.trapped), reasons[ev->event],
+	    "", 1));
+}

@@ -1,0 +1,103 @@
+/*
+ * Addresses and domains of the configuration as one sorted array, so that a
+ * list of many thousand costs a few comparisons.  Pure.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "../lib/mailaddr.h"
+#include "policy_int.h"
+
+static int
+compare(const void *a, const void *b)
+{
+	return (strcmp(*(char *const *)a, *(char *const *)b));
+}
+
+void
+rules_free(struct rules *r)
+{
+	size_t	i;
+
+	for (i = 0; i < r->n; i++)
+		free(r->text[i]);
+	free(r->text);
+	r->text = NULL;
+	r->n = 0;
+}
+
+/* "@example.org" and "example.org" mean the same; a final dot means nothing. */
+static char *
+canonical(const char *rule)
+{
+	char	buf[MAILADDR_MAX];
+	char	*s = buf;
+	size_t	 len;
+
+	if (mailaddr_lower(rule, buf, sizeof(buf)) == -1)
+		return (NULL);
+	if (*s == '@')
+		s++;
+	len = strlen(s);
+	if (len > 1 && s[len - 1] == '.')
+		s[len - 1] = '\0';
+	return (strdup(s));
+}
+
+int
+rules_build(struct rules *r, const struct conf_strings *list)
+{
+	const struct conf_string	*s;
+	size_t				 n = 0;
+
+	r->text = NULL;
+	r->n = 0;
+	TAILQ_FOREACH(s, list, entry)
+		n++;
+	if (n == 0)
+		return (0);
+	if ((r->text = calloc(n, sizeof(*r->text))) == NULL)
+		return (-1);
+	TAILQ_FOREACH(s, list, entry) {
+		if ((r->text[r->n] = canonical(s->text)) == NULL) {
+			rules_free(r);
+			return (-1);
+		}
+		r->n++;
+	}
+	qsort(r->text, r->n, sizeof(*r->text), compare);
+	return (0);
+}
+
+static int
+has(const struct rules *r, const char *text)
+{
+	return (bsearch(&text, r->text, r->n, sizeof(*r->text), compare) !=
+	    NULL);
+}
+
+int
+rules_match(const struct rules *r, const char *path)
+{
+	char		 buf[MAILADDR_MAX];
+	const char	*domain, *dot;
+	size_t		 len;
+
+	if (r->n == 0 || strlcpy(buf, path, sizeof(buf)) >= sizeof(buf))
+		return (0);
+	len = strlen(buf);
+	if (len > 1 && buf[len - 1] == '.')
+		buf[len - 1] = '\0';
+	if (has(r, buf))
+		return (1);
+	if ((domain = strrchr(buf, '@')) == NULL)
+		return (0);
+	domain++;
+	if (has(r, domain))
+		return (1);
+	/* ".example.org" is its subdomains: try each label boundary. */
+	for (dot = strchr(domain, '.'); dot != NULL; dot = strchr(dot + 1, '.'))
+		if (has(r, dot))
+			return (1);
+	return (0);
+}

@@ -1,0 +1,225 @@
+/*
+ * What an address is, why, until when, and what its next visit will get, as
+ * facts for `spamgreydb show'.  Reads only.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "../lib/clock.h"
+#include "../lib/log.h"
+#include "policy_int.h"
+
+#define TUPLES_SHOWN	20
+
+struct show {
+	struct policy	*p;
+	void		(*fact)(const char *, const char *, void *);
+	void		*arg;
+	int64_t		 now;
+	struct state	 s;
+	struct addr	 net;
+	size_t		 tuples, mature;
+	int64_t		 first_left;	/* of the tuple that matures next; -1 */
+};
+
+static void
+say(struct show *s, const char *name, const char *fmt, ...)
+    __attribute__((__format__(printf, 3, 4)));
+
+static void
+say(struct show *s, const char *name, const char *fmt, ...)
+{
+	char	buf[3 * LOG_LINE_MAX];
+	va_list	ap;
+
+	va_start(ap, fmt);
+	vsnprintf(buf, sizeof(buf), fmt, ap);
+	va_end(ap);
+	s->fact(name, buf, s->arg);
+}
+
+/* "2026-11-23 17:00:00 UTC (in 5m)"; 0 is never. */
+static const char *
+when(const struct show *s, int64_t t, char *buf, size_t size)
+{
+	struct tm	 tm;
+	time_t		 tt = (time_t)t;
+	int64_t		 d = t > s->now ? t - s->now : s->now - t;
+	char		 date[40], span[24];
+
+	if (t == 0 || t == HOST_FOREVER) {
+		strlcpy(buf, "for ever", size);
+		return (buf);
+	}
+	if (gmtime_r(&tt, &tm) == NULL ||
+	    strftime(date, sizeof(date), "%Y-%m-%d %H:%M:%S UTC", &tm) == 0)
+		snprintf(date, sizeof(date), "%" PRId64, t);
+	if (d < 120)
+		snprintf(span, sizeof(span), "%" PRId64 "s", d);
+	else if (d < 7200)
+		snprintf(span, sizeof(span), "%" PRId64 "m", d / 60);
+	else if (d < 172800)
+		snprintf(span, sizeof(span), "%" PRId64 "h", d / 3600);
+	else
+		snprintf(span, sizeof(span), "%" PRId64 "d", d / 86400);
+	snprintf(buf, size, t > s->now ? "%s (in %s)" : "%s (%s ago)", date,
+	    span);
+	return (buf);
+}
+
+static void
+show_lists(struct show *s)
+{
+	const struct conf_list	*l;
+
+	TAILQ_FOREACH(l, &s->p->conf->lists, entry)
+		if (s->s.lists & (UINT64_C(1) << l->index))
+			say(s, l->kind == LIST_WHITE ? "whitelist" :
+			    "blacklist", "%s", l->name);
+}
+
+static enum db_result
+show_host(struct show *s, enum entry_type type, const char *name)
+{
+	struct entry	key, e;
+	enum db_result	rc;
+	char		at[80], text[3 * ENTRY_STR_MAX];
+
+	host_key(type, &s->s.host, &key);
+	if (type == ENTRY_VISIT)
+		key.net = s->net;
+	if ((rc = db_get(s->p->db, &key, &e)) != DB_OK)
+		return (rc == DB_NONE || rc == DB_BAD ? DB_OK : rc);
+	if (type == ENTRY_STAMP || type == ENTRY_VISIT) {
+		say(s, name, "%s", when(s, e.pass, at, sizeof(at)));
+		return (DB_OK);
+	}
+	if (e.expire != 0 && e.expire <= s->now) {
+		say(s, name, "expired %s", when(s, e.expire, at, sizeof(at)));
+		return (DB_OK);
+	}
+	if (e.expire == 0)
+		say(s, name, "for ever");
+	else
+		say(s, name, "until %s", when(s, e.expire, at, sizeof(at)));
+	say(s, "since", "%s", when(s, e.first, at, sizeof(at)));
+	if (type == ENTRY_TRAPPED)
+		say(s, "reason", "%s", trap_reason_str(e.reason));
+	else
+		say(s, "counts", "refused %u, passed %u", e.block, e.passed);
+	if (e.comment[0] != '\0')
+		say(s, type == ENTRY_TRAPPED && (e.reason == TRAP_SPAMTRAP ||
+		    e.reason == TRAP_DOMAIN || e.reason == TRAP_MX) ?
+		    "recipient" : "comment", "%s",
+		    log_encode_str(text, sizeof(text), e.comment));
+	return (DB_OK);
+}
+
+static int
+show_tuple(const struct entry *e, void *arg)
+{
+	struct show	*s = arg;
+	const struct grey_conf *g = &s->p->conf->grey;
+	char		 from[512], to[512], helo[256], ip[ADDR_STRLEN],
+			 at[80];
+	int64_t		 left;
+
+	if (e->expire <= s->now || e->first < s->s.stamp)
+		return (0);
+	left = e->pass < e->expire ? 0 : g->pass - (s->now - e->first);
+	if (left <= 0) {
+		left = 0;
+		s->mature++;
+	} else if (s->first_left == -1 || left < s->first_left)
+		s->first_left = left;
+	if (s->tuples++ >= TUPLES_SHOWN)
+		return (0);
+	say(s, "tuple", "from %s to %s helo %s last from %s, %s, refused %u, "
+	    "expires %s", log_encode_str(from, sizeof(from), e->from),
+	    log_encode_str(to, sizeof(to), e->to),
+	    log_encode_str(helo, sizeof(helo), e->helo),
+	    addr_str(&e->addr, ip), left == 0 ? "passes at the next attempt" :
+	    "too early", e->block, when(s, e->expire, at, sizeof(at)));
+	return (0);
+}
+
+static void
+show_next(struct show *s)
+{
+	const char	*state, *next;
+	char		 buf[200];
+
+	if (s->s.whitelisted) {
+		state = "whitelisted";
+		next = "is not delayed; the firewall's table has it";
+	} else if (s->s.h.trapped != 0) {
+		state = s->s.h.white != 0 ? "trapped (over white)" : "trapped";
+		next = "is held in the tarpit and refused";
+	} else if (s->s.blacklisted) {
+		state = "blacklisted";
+		next = "is held in the tarpit and refused";
+	} else if (s->s.h.white != 0) {
+		state = "white";
+		next = "is not delayed; the firewall's table has it";
+	} else {
+		state = s->tuples > 0 ? "grey" : "unknown";
+		if (s->mature > 0)
+			next = "passes with one of its tuples; with any other "
+			    "it is greylisted";
+		else if (s->first_left != -1) {
+			snprintf(buf, sizeof(buf), "is greylisted; one of its "
+			    "tuples passes in %" PRId64 " seconds",
+			    s->first_left);
+			next = buf;
+		} else
+			next = "is greylisted";
+	}
+	say(s, "state", "%s", state);
+	say(s, "next visit", "%s", next);
+}
+
+enum db_result
+policy_show(struct policy *p, const struct addr *addr,
+    void (*fact)(const char *, const char *, void *), void *arg)
+{
+	struct show	s;
+	struct prefix	within = { *addr, 128 };
+	struct db_pos	pos = { { { 0 }, 0 }, 0 };
+	struct prefix	cut;
+	char		buf[PREFIX_STRLEN];
+	enum db_result	rc;
+
+	memset(&s, 0, sizeof(s));
+	s.p = p;
+	s.fact = fact;
+	s.arg = arg;
+	s.now = clock_wall();
+	s.first_left = -1;
+	if ((rc = policy_state(p, addr, s.now, &s.s)) != DB_OK)
+		return (rc);
+	say(&s, "address", "%s", addr_str(addr, buf));
+	cut.addr = s.s.host;
+	cut.len = (uint8_t)addr_cut_len(addr, &p->conf->grey.admit);
+	say(&s, "host", "%s", prefix_str(&cut, buf));
+	addr_cut(addr, &p->conf->grey.match, &s.net);
+	cut.addr = s.net;
+	cut.len = (uint8_t)addr_cut_len(addr, &p->conf->grey.match);
+	say(&s, "network", "%s", prefix_str(&cut, buf));
+	show_lists(&s);
+	if ((rc = show_host(&s, ENTRY_TRAPPED, "trapped")) != DB_OK ||
+	    (rc = show_host(&s, ENTRY_WHITE, "white")) != DB_OK ||
+	    (rc = show_host(&s, ENTRY_STAMP, "demoted")) != DB_OK ||
+	    (rc = show_host(&s, ENTRY_VISIT, "seen at the primary")) != DB_OK)
+		return (rc);
+	while (rc == DB_OK && !pos.done)
+		rc = db_walk(p->db, &pos, "G", &within, 1000, show_tuple, &s);
+	if (rc != DB_OK)
+		return (rc);
+	if (s.tuples > TUPLES_SHOWN)
+		say(&s, "tuples", "%zu, of which %d are shown", s.tuples,
+		    TUPLES_SHOWN);
+	show_next(&s);
+	return (DB_OK);
+}
