@@ -129,14 +129,35 @@ list_find(const struct config *c, const char *name)
 	return (NULL);
 }
 
+/* Each name once: so there are never more of them than lists. */
 static void
-check_lists(const struct config *c)
+names_unique(struct conf_strings *names)
 {
-	const struct conf_list		*l, *white;
+	struct conf_string	*s, *next, *before;
+
+	for (s = TAILQ_FIRST(names); s != NULL; s = next) {
+		next = TAILQ_NEXT(s, entry);
+		TAILQ_FOREACH(before, names, entry)
+			if (before == s || strcmp(before->text, s->text) == 0)
+				break;
+		if (before != s) {
+			TAILQ_REMOVE(names, s, entry);
+			free(s->text);
+			free(s);
+		}
+	}
+}
+
+static void
+check_lists(struct config *c)
+{
+	const struct conf_list		*white;
+	struct conf_list		*l;
 	const struct conf_string	*s;
 	const struct lex_token		*at;
 
 	TAILQ_FOREACH(l, &c->lists, entry) {
+		names_unique(&l->except);
 		if ((at = conf_where("list \"%s\"", l->name)) == NULL)
 			at = lex_main();
 		TAILQ_FOREACH(s, &l->except, entry) {

@@ -76,6 +76,8 @@ char	*lex_strdup(const char *, size_t);
 /* conf_report.c */
 void	 conf_report_start(conf_report, void *arg);
 unsigned int conf_errors(void);
+/* One line to report (NULL: standard error), made printable. */
+void	 conf_say(conf_report, void *arg, const char *line);
 /* "file:line: text" through the report; errors are counted. */
 void	 conf_error(const struct lex_token *, const char *, ...)
 	    __attribute__((__format__(printf, 2, 3)));

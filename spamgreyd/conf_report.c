@@ -42,8 +42,8 @@ conf_errors(void)
 }
 
 /* What a file holds goes to terminals and logs: no byte of it unprinted. */
-static void
-say(const char *line)
+void
+conf_say(conf_report fn, void *arg, const char *line)
 {
 	static const char	 hex[] = "0123456789abcdef";
 	char			 safe[REPORT_LINE_MAX];
@@ -62,8 +62,8 @@ say(const char *line)
 		}
 	}
 	safe[n] = '\0';
-	if (report_fn != NULL)
-		report_fn(safe, report_arg);
+	if (fn != NULL)
+		fn(safe, arg);
 	else
 		fprintf(stderr, "%s\n", safe);
 }
@@ -81,7 +81,7 @@ message(const struct lex_token *at, const char *kind, const char *fmt,
 		n = snprintf(line, sizeof(line), "%.1024s:%u: %s", at->file,
 		    at->line, kind);
 	vsnprintf(line + n, sizeof(line) - (size_t)n, fmt, ap);
-	say(line);
+	conf_say(report_fn, report_arg, line);
 }
 
 void
@@ -91,7 +91,8 @@ conf_error(const struct lex_token *at, const char *fmt, ...)
 
 	if (++errors > CONF_ERRORS_MAX) {
 		if (errors == CONF_ERRORS_MAX + 1)
-			say("more errors follow, which are not shown");
+			conf_say(report_fn, report_arg,
+			    "more errors follow, which are not shown");
 		return;
 	}
 	va_start(ap, fmt);

@@ -11,7 +11,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../lib/log.h"
 #include "config.h"
 
 static void
@@ -117,6 +116,7 @@ conf_tls_free(struct conf_tls *t)
 {
 	if (t == NULL)
 		return;
+	free(t->where);
 	free(t->cert_file);
 	free(t->key_file);
 	free(t->cert);
@@ -139,6 +139,7 @@ void
 conf_list_free(struct conf_list *l)
 {
 	conf_strings_free(&l->except);
+	free(l->where);
 	free(l->name);
 	free(l->file);
 	free(l->message);
@@ -211,8 +212,10 @@ config_mask(const struct config *c, enum conf_list_kind kind)
 }
 
 void
-config_check_descriptors(struct config *c, uint64_t rlim)
+config_check_descriptors(struct config *c, uint64_t rlim,
+    void (*report)(const char *, void *), void *arg)
 {
+	char		line[512];
 	uint64_t	room;
 
 	room = rlim > CONF_FD_RESERVE + 1 ? rlim - CONF_FD_RESERVE : 1;
@@ -224,11 +227,15 @@ config_check_descriptors(struct config *c, uint64_t rlim)
 	}
 	if (c->limit.connections <= room)
 		return;
-	log_warnx("warning: limit connections %u lowered to %llu, because the "
-	    "descriptor limit is %llu and %d are for other things; raise the "
-	    "limit of open files to %llu", c->limit.connections,
-	    (unsigned long long)room, (unsigned long long)rlim,
-	    CONF_FD_RESERVE,
+	snprintf(line, sizeof(line), "%.200s: warning: limit connections %u "
+	    "lowered to %llu: the limit of open files is %llu, and %d are for "
+	    "other things; raise it to %llu for that many", c->file,
+	    c->limit.connections, (unsigned long long)room,
+	    (unsigned long long)rlim, CONF_FD_RESERVE,
 	    (unsigned long long)c->limit.connections + CONF_FD_RESERVE);
+	if (report != NULL)
+		report(line, arg);
+	else
+		fprintf(stderr, "%s\n", line);
 	c->limit.connections = (uint32_t)room;
 }

@@ -36,6 +36,7 @@ struct conf_string {
 TAILQ_HEAD(conf_strings, conf_string);
 
 struct conf_tls {
+	char		*where;		/* "file:line" of the statement, or NULL */
 	char		*cert_file;
 	char		*key_file;
 	uint8_t		*cert;		/* PEM bytes, read by the parent */
@@ -61,6 +62,7 @@ enum conf_list_kind { LIST_BLACK, LIST_WHITE };
 struct conf_list {
 	TAILQ_ENTRY(conf_list)	 entry;
 	enum conf_list_kind	 kind;
+	char			*where;		/* "file:line", or NULL */
 	char			*name;
 	char			*file;
 	char			*message;	/* black: template, NULL default */
@@ -142,9 +144,10 @@ uint64_t config_mask(const struct config *, enum conf_list_kind);
 
 /*
  * Fits limit.connections to the limit of open descriptors: `auto' (0) is
- * filled in, too high a number lowered with a warning that is logged.
+ * filled in, too high a number lowered with a warning to report.
  */
-void	 config_check_descriptors(struct config *, uint64_t rlim);
+void	 config_check_descriptors(struct config *, uint64_t rlim,
+	    void (*report)(const char *line, void *), void *arg);
 
 struct conf_define {				/* -D name=value */
 	const char	*name, *value;
@@ -168,6 +171,9 @@ struct config *config_parse_text(const char *file, const char *text,
  * read, lists loaded and compiled to conf->set_fd. -1: said through report. */
 int	 config_load(struct config *, void (*report)(const char *, void *),
 	    void *arg);
+/* The lists alone: for who needs no certificates. */
+int	 config_load_lists(struct config *,
+	    void (*report)(const char *, void *), void *arg);
 /* printconf.c: -nv.  Parses again to the same text. */
 void	 config_print(const struct config *);
 struct buf;
@@ -180,8 +186,8 @@ int	 config_send(struct chan *, const struct config *, int secrets,
 /*
  * In a child: handles any MSG_CONF_*.  *building is made at BEGIN; at COMMIT
  * it is complete and the function returns 1 (else 0; -1 malformed).  A
- * listener whose socket is kept arrives without descriptor (fd -1): the
- * child finds it by id in the one in force.
+ * listener whose socket is kept has the id of the one in force: the child
+ * goes on with that and closes the descriptor that came, if one did.
  */
 int	 config_recv(struct config **building, struct msg *);
 

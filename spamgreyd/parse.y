@@ -691,11 +691,21 @@ set_prefixlen(const struct lex_token *at, const struct lex_token *t,
 }
 
 static void
+set_where(char **where, const struct lex_token *t)
+{
+	char	text[1100];
+
+	snprintf(text, sizeof(text), "%.1024s:%u", t->file, t->line);
+	conf_replace(where, text);
+}
+
+static void
 set_tls(const struct lex_token *cert, const struct lex_token *key,
     struct conf_tls **result)
 {
 	if ((*result = calloc(1, sizeof(**result))) == NULL)
 		fatal("configuration");
+	set_where(&(*result)->where, cert);
 	conf_replace(&(*result)->cert_file, "");
 	conf_replace(&(*result)->key_file, "");
 	conf_path(cert, "certificate", &(*result)->cert_file);
@@ -739,6 +749,7 @@ list_new(const struct lex_token *name, enum conf_list_kind kind)
 	list->reply = 450;
 	if ((before = TAILQ_LAST(&conf->lists, conf_lists)) != NULL)
 		list->index = before->index + 1;
+	set_where(&list->where, name);
 	conf_replace(&list->name, name->text);
 	conf_replace(&list->file, "");
 	if (conf_list_name(name) == 0)

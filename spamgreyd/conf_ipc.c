@@ -1,0 +1,578 @@
+/*
+ * The configuration on its way from the parent to a child, one message an
+ * object.  The two ends of each layout stand beside each other here, put
+ * before get.  The child builds beside the configuration in force; nothing
+ * of it counts before COMMIT.
+ *
+ *	BEGIN GLOBAL GREY LIMIT FW STRING* LIST* SET? REACTION*
+ *	PEM* (the global certificate) { LISTEN PEM* }* COMMIT
+ */
+#include <sys/types.h>
+#include <sys/queue.h>
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../lib/chan.h"
+#include "config.h"
+
+#define CHUNK		8192
+#define PEM_TOTAL_MAX	(4 * 1024 * 1024)
+
+enum string_kind { STR_DOMAIN, STR_SPAMTRAP, STR_NOTTO, STR_MAX };
+enum pem_part { PEM_CERT, PEM_KEY, PEM_PARTS };
+
+static int
+take_str(struct msg *m, char **dst)
+{
+	const char	*s = msg_get_str(m);
+	char		*copy;
+
+	if ((copy = strdup(s)) == NULL)
+		return (-1);
+	free(*dst);
+	*dst = copy;
+	return (0);
+}
+
+/* A string that may be NULL. */
+static void
+put_opt(struct ipc *ipc, const char *s)
+{
+	ipc_put_u8(ipc, s != NULL);
+	if (s != NULL)
+		ipc_put_str(ipc, s);
+}
+
+static int
+take_opt(struct msg *m, char **dst)
+{
+	return (msg_get_u8(m) ? take_str(m, dst) : 0);
+}
+
+static int
+dup_fd(int fd)
+{
+	return (fcntl(fd, F_DUPFD_CLOEXEC, 0));
+}
+
+/* Only the names; the bytes come as PEM. */
+static void
+put_tls(struct ipc *ipc, const struct conf_tls *t)
+{
+	ipc_put_u8(ipc, t != NULL);
+	if (t != NULL) {
+		ipc_put_str(ipc, t->cert_file);
+		ipc_put_str(ipc, t->key_file);
+	}
+}
+
+static int
+take_tls(struct msg *m, struct conf_tls **t)
+{
+	if (!msg_get_u8(m))
+		return (0);
+	if (*t != NULL || (*t = calloc(1, sizeof(**t))) == NULL)
+		return (-1);
+	return (take_str(m, &(*t)->cert_file) | take_str(m, &(*t)->key_file));
+}
+
+static int
+send_global(struct chan *ch, const struct config *c)
+{
+	struct ipc	*ipc = chan_ipc(ch);
+
+	ipc_begin(ipc, MSG_CONF_GLOBAL, 0);
+	put_opt(ipc, c->file);
+	ipc_put_str(ipc, c->hostname);
+	ipc_put_str(ipc, c->statedir);
+	ipc_put_str(ipc, c->socket);
+	put_opt(ipc, c->contact);
+	ipc_put_u32(ipc, c->restart_max);
+	ipc_put_i64(ipc, c->restart_within);
+	ipc_put_u32(ipc, c->fronts);
+	ipc_put_u64(ipc, c->cache);
+	put_tls(ipc, c->tls);
+	return (chan_send(ch, -1));
+}
+
+static int
+recv_global(struct config *c, struct msg *m)
+{
+	int	r;
+
+	r = take_opt(m, &c->file);
+	r |= take_str(m, &c->hostname);
+	r |= take_str(m, &c->statedir);
+	r |= take_str(m, &c->socket);
+	r |= take_opt(m, &c->contact);
+	c->restart_max = msg_get_u32(m);
+	c->restart_within = msg_get_i64(m);
+	c->fronts = msg_get_u32(m);
+	c->cache = msg_get_u64(m);
+	return (r | take_tls(m, &c->tls));
+}
+
+static int
+send_grey(struct chan *ch, const struct config *c)
+{
+	struct ipc	*ipc = chan_ipc(ch);
+
+	ipc_begin(ipc, MSG_CONF_GREY, 0);
+	ipc_put_i64(ipc, c->grey.pass);
+	ipc_put_i64(ipc, c->grey.grey);
+	ipc_put_i64(ipc, c->grey.white);
+	ipc_put_i64(ipc, c->grey.trapped);
+	ipc_put_u8(ipc, c->grey.match.ip4);
+	ipc_put_u8(ipc, c->grey.match.ip6);
+	ipc_put_u8(ipc, c->grey.admit.ip4);
+	ipc_put_u8(ipc, c->grey.admit.ip6);
+	ipc_put_u8(ipc, c->grey.match_helo != 0);
+	ipc_put_str(ipc, c->grey_reply);
+	ipc_put_i64(ipc, c->stutter_ms);
+	ipc_put_i64(ipc, c->stutter_grey);
+	ipc_put_str(ipc, c->trap_message);
+	ipc_put_u16(ipc, (uint16_t)c->trap_reply);
+	return (chan_send(ch, -1));
+}
+
+static int
+recv_grey(struct config *c, struct msg *m)
+{
+	struct grey_conf	*g = &c->grey;
+	int			 r;
+
+	g->pass = msg_get_i64(m);
+	g->grey = msg_get_i64(m);
+	g->white = msg_get_i64(m);
+	g->trapped = msg_get_i64(m);
+	g->match.ip4 = msg_get_u8(m);
+	g->match.ip6 = msg_get_u8(m);
+	g->admit.ip4 = msg_get_u8(m);
+	g->admit.ip6 = msg_get_u8(m);
+	g->match_helo = msg_get_u8(m);
+	r = take_str(m, &c->grey_reply);
+	c->stutter_ms = msg_get_i64(m);
+	c->stutter_grey = msg_get_i64(m);
+	r |= take_str(m, &c->trap_message);
+	c->trap_reply = msg_get_u16(m);
+	if (g->match.ip4 > 32 || g->match.ip6 > 128 || g->admit.ip4 > 32 ||
+	    g->admit.ip6 > 128 || c->stutter_ms < 0)
+		return (-1);
+	return (r);
+}
+
+static int
+send_limit(struct chan *ch, const struct conf_limit *l)
+{
+	struct ipc	*ipc = chan_ipc(ch);
+
+	ipc_begin(ipc, MSG_CONF_LIMIT, 0);
+	ipc_put_u32(ipc, l->connections);
+	ipc_put_u32(ipc, l->per_host);
+	ipc_put_u32(ipc, l->per_network);
+	ipc_put_u32(ipc, l->tls);
+	ipc_put_u32(ipc, l->bad_commands);
+	ipc_put_u32(ipc, l->line);
+	ipc_put_u32(ipc, l->recipients);
+	ipc_put_u32(ipc, l->grey_per_network);
+	ipc_put_u32(ipc, l->grey_per_host);
+	ipc_put_i64(ipc, l->idle);
+	ipc_put_i64(ipc, l->idle_stress);
+	ipc_put_i64(ipc, l->session_grey);
+	ipc_put_i64(ipc, l->session_trapped);
+	ipc_put_u64(ipc, l->message_size);
+	return (chan_send(ch, -1));
+}
+
+static int
+recv_limit(struct conf_limit *l, struct msg *m)
+{
+	l->connections = msg_get_u32(m);
+	l->per_host = msg_get_u32(m);
+	l->per_network = msg_get_u32(m);
+	l->tls = msg_get_u32(m);
+	l->bad_commands = msg_get_u32(m);
+	l->line = msg_get_u32(m);
+	l->recipients = msg_get_u32(m);
+	l->grey_per_network = msg_get_u32(m);
+	l->grey_per_host = msg_get_u32(m);
+	l->idle = msg_get_i64(m);
+	l->idle_stress = msg_get_i64(m);
+	l->session_grey = msg_get_i64(m);
+	l->session_trapped = msg_get_i64(m);
+	l->message_size = msg_get_u64(m);
+	return (0);
+}
+
+static int
+send_fw(struct chan *ch, const struct config *c)
+{
+	struct ipc	*ipc = chan_ipc(ch);
+
+	ipc_begin(ipc, MSG_CONF_FW, 0);
+	ipc_put_u8(ipc, (uint8_t)c->fw);
+	ipc_put_str(ipc, c->fw_table);
+	ipc_put_str(ipc, c->nft_family);
+	ipc_put_str(ipc, c->nft_table);
+	ipc_put_str(ipc, c->nft_set4);
+	ipc_put_str(ipc, c->nft_set6);
+	return (chan_send(ch, -1));
+}
+
+static int
+recv_fw(struct config *c, struct msg *m)
+{
+	uint8_t	fw = msg_get_u8(m);
+	int	r;
+
+	r = take_str(m, &c->fw_table);
+	r |= take_str(m, &c->nft_family);
+	r |= take_str(m, &c->nft_table);
+	r |= take_str(m, &c->nft_set4);
+	r |= take_str(m, &c->nft_set6);
+	if (fw > FW_NFT)
+		return (-1);
+	c->fw = (enum conf_fw)fw;
+	return (r);
+}
+
+/* As many as fit in a message of their own, for there may be thousands. */
+static int
+send_strings(struct chan *ch, enum string_kind kind,
+    const struct conf_strings *list)
+{
+	const struct conf_string	*s = TAILQ_FIRST(list);
+	struct ipc			*ipc = chan_ipc(ch);
+	size_t				 used;
+
+	while (s != NULL) {
+		ipc_begin(ipc, MSG_CONF_STRING, 0);
+		ipc_put_u8(ipc, (uint8_t)kind);
+		for (used = 0; s != NULL && used < CHUNK;
+		    s = TAILQ_NEXT(s, entry)) {
+			ipc_put_str(ipc, s->text);
+			used += strlen(s->text) + 3;
+		}
+		if (chan_send(ch, -1) == -1)
+			return (-1);
+	}
+	return (0);
+}
+
+static int
+take_string(struct msg *m, struct conf_strings *list)
+{
+	struct conf_string	*s;
+
+	if ((s = calloc(1, sizeof(*s))) == NULL)
+		return (-1);
+	TAILQ_INSERT_TAIL(list, s, entry);
+	return (take_str(m, &s->text));
+}
+
+static int
+recv_strings(struct config *c, struct msg *m)
+{
+	struct conf_strings	*lists[STR_MAX];
+	uint8_t			 kind = msg_get_u8(m);
+
+	lists[STR_DOMAIN] = &c->domains;
+	lists[STR_SPAMTRAP] = &c->spamtraps;
+	lists[STR_NOTTO] = &c->not_to;
+	if (kind >= STR_MAX)
+		return (-1);
+	while (!m->err && msg_left(m) > 0)
+		if (take_string(m, lists[kind]) == -1)
+			return (-1);
+	return (0);
+}
+
+static int
+send_list(struct chan *ch, const struct conf_list *l)
+{
+	const struct conf_string	*s;
+	struct ipc			*ipc = chan_ipc(ch);
+
+	ipc_begin(ipc, MSG_CONF_LIST, 0);
+	ipc_put_u8(ipc, (uint8_t)l->kind);
+	ipc_put_str(ipc, l->name);
+	ipc_put_str(ipc, l->file);
+	put_opt(ipc, l->message);
+	ipc_put_u16(ipc, (uint16_t)l->reply);
+	ipc_put_u32(ipc, l->index);
+	ipc_put_u64(ipc, l->count);
+	TAILQ_FOREACH(s, &l->except, entry)
+		ipc_put_str(ipc, s->text);
+	return (chan_send(ch, -1));
+}
+
+static int
+recv_list(struct config *c, struct msg *m)
+{
+	struct conf_list	*l;
+	uint8_t			 kind = msg_get_u8(m);
+	int			 r;
+
+	if ((l = calloc(1, sizeof(*l))) == NULL)
+		return (-1);
+	TAILQ_INIT(&l->except);
+	TAILQ_INSERT_TAIL(&c->lists, l, entry);
+	l->kind = (enum conf_list_kind)kind;
+	r = take_str(m, &l->name);
+	r |= take_str(m, &l->file);
+	r |= take_opt(m, &l->message);
+	l->reply = msg_get_u16(m);
+	l->index = msg_get_u32(m);
+	l->count = msg_get_u64(m);
+	while (r == 0 && !m->err && msg_left(m) > 0)
+		r = take_string(m, &l->except);
+	if (kind > LIST_WHITE || l->index >= ADDRSET_LISTS_MAX)
+		return (-1);
+	return (r);
+}
+
+static int
+send_set(struct chan *ch, const struct config *c)
+{
+	int	fd;
+
+	if (c->set_fd == -1)
+		return (0);
+	if ((fd = dup_fd(c->set_fd)) == -1)
+		return (-1);
+	ipc_begin(chan_ipc(ch), MSG_CONF_SET, 0);
+	return (chan_send(ch, fd));
+}
+
+static int
+recv_set(struct config *c, struct msg *m)
+{
+	if (c->set_fd != -1 || (c->set_fd = msg_take_fd(m)) == -1)
+		return (-1);
+	return ((c->set = addrset_map(c->set_fd)) == NULL ? -1 : 0);
+}
+
+static int
+send_reaction(struct chan *ch, unsigned int event,
+    const struct conf_reaction *a)
+{
+	struct ipc	*ipc = chan_ipc(ch);
+
+	ipc_begin(ipc, MSG_CONF_REACTION, 0);
+	ipc_put_u8(ipc, (uint8_t)event);
+	ipc_put_u8(ipc, (uint8_t)a->action);
+	ipc_put_i64(ipc, a->trap_for);
+	ipc_put_u32(ipc, a->after);
+	ipc_put_i64(ipc, a->within);
+	ipc_put_u8(ipc, a->set != 0);
+	return (chan_send(ch, -1));
+}
+
+static int
+recv_reaction(struct config *c, struct msg *m)
+{
+	struct conf_reaction	 a;
+	uint8_t			 event = msg_get_u8(m);
+	uint8_t			 action = msg_get_u8(m);
+
+	a.action = (enum conf_action)action;
+	a.trap_for = msg_get_i64(m);
+	a.after = msg_get_u32(m);
+	a.within = msg_get_i64(m);
+	a.set = msg_get_u8(m);
+	if (event >= EVENT_MAX || action > ACT_DEMOTE)
+		return (-1);
+	c->reaction[event] = a;
+	return (0);
+}
+
+static int
+send_listen(struct chan *ch, const struct conf_listen *l, int with_fd)
+{
+	struct ipc	*ipc = chan_ipc(ch);
+	int		 fd = -1;
+
+	if (with_fd && l->fd != -1 && (fd = dup_fd(l->fd)) == -1)
+		return (-1);
+	ipc_begin(ipc, MSG_CONF_LISTEN, 0);
+	ipc_put_u32(ipc, l->id);
+	ipc_put_addr(ipc, &l->addr);
+	ipc_put_u16(ipc, l->port);
+	ipc_put_u8(ipc, l->low_priority_mx != 0);
+	ipc_put_u8(ipc, l->no_tls != 0);
+	put_tls(ipc, l->tls);
+	return (chan_send(ch, fd));
+}
+
+static int
+recv_listen(struct config *c, struct msg *m)
+{
+	struct conf_listen	*l;
+
+	if ((l = calloc(1, sizeof(*l))) == NULL)
+		return (-1);
+	l->fd = -1;
+	TAILQ_INSERT_TAIL(&c->listens, l, entry);
+	l->id = msg_get_u32(m);
+	msg_get_addr(m, &l->addr);
+	l->port = msg_get_u16(m);
+	l->low_priority_mx = msg_get_u8(m);
+	l->no_tls = msg_get_u8(m);
+	if (take_tls(m, &l->tls) == -1)
+		return (-1);
+	l->fd = msg_take_fd(m);
+	return (0);
+}
+
+static int
+send_pem(struct chan *ch, enum pem_part part, const uint8_t *data, size_t len)
+{
+	struct ipc	*ipc = chan_ipc(ch);
+	size_t		 n;
+
+	for (; len > 0; data += n, len -= n) {
+		n = len < CHUNK ? len : CHUNK;
+		ipc_begin(ipc, MSG_CONF_PEM, 0);
+		ipc_put_u8(ipc, (uint8_t)part);
+		ipc_put_data(ipc, data, n);
+		if (chan_send(ch, -1) == -1)
+			return (-1);
+	}
+	return (0);
+}
+
+static int
+send_pems(struct chan *ch, const struct conf_tls *t)
+{
+	if (t == NULL)
+		return (0);
+	if (send_pem(ch, PEM_CERT, t->cert, t->cert_len) == -1)
+		return (-1);
+	return (send_pem(ch, PEM_KEY, t->key, t->key_len));
+}
+
+/* To the last listener, or before the first one to the global certificate. */
+static int
+recv_pem(struct config *c, struct msg *m)
+{
+	const struct conf_listen *l = TAILQ_LAST(&c->listens, conf_listens);
+	struct conf_tls		*t = l != NULL ? l->tls : c->tls;
+	const uint8_t		*data;
+	uint8_t			**dst, *bigger;
+	size_t			 len, *total;
+	uint8_t			 part = msg_get_u8(m);
+
+	data = msg_get_data(m, &len);
+	if (t == NULL || part >= PEM_PARTS || data == NULL || len == 0)
+		return (-1);
+	dst = part == PEM_KEY ? &t->key : &t->cert;
+	total = part == PEM_KEY ? &t->key_len : &t->cert_len;
+	if (*total + len > PEM_TOTAL_MAX ||
+	    (bigger = malloc(*total + len)) == NULL)
+		return (-1);
+	if (*dst != NULL) {
+		memcpy(bigger, *dst, *total);
+		/* No copy of a key stays behind, as realloc might leave one. */
+		explicit_bzero(*dst, *total);
+		free(*dst);
+	}
+	memcpy(bigger + *total, data, len);
+	*dst = bigger;
+	*total += len;
+	return (0);
+}
+
+static int
+send_listens(struct chan *ch, const struct config *c, int secrets,
+    int listeners)
+{
+	const struct conf_listen	*l;
+
+	if (secrets && send_pems(ch, c->tls) == -1)
+		return (-1);
+	TAILQ_FOREACH(l, &c->listens, entry)
+		if (send_listen(ch, l, listeners) == -1 ||
+		    (secrets && send_pems(ch, l->tls) == -1))
+			return (-1);
+	return (0);
+}
+
+int
+config_send(struct chan *ch, const struct config *c, int secrets,
+    int listeners)
+{
+	const struct conf_list	*l;
+	unsigned int		 i;
+
+	if (chan_send_empty(ch, MSG_CONF_BEGIN, 0) == -1 ||
+	    send_global(ch, c) == -1 || send_grey(ch, c) == -1 ||
+	    send_limit(ch, &c->limit) == -1 || send_fw(ch, c) == -1 ||
+	    send_strings(ch, STR_DOMAIN, &c->domains) == -1 ||
+	    send_strings(ch, STR_SPAMTRAP, &c->spamtraps) == -1 ||
+	    send_strings(ch, STR_NOTTO, &c->not_to) == -1)
+		return (-1);
+	TAILQ_FOREACH(l, &c->lists, entry)
+		if (send_list(ch, l) == -1)
+			return (-1);
+	if (send_set(ch, c) == -1)
+		return (-1);
+	for (i = 0; i < EVENT_MAX; i++)
+		if (send_reaction(ch, i, &c->reaction[i]) == -1)
+			return (-1);
+	if (send_listens(ch, c, secrets, listeners) == -1)
+		return (-1);
+	return (chan_send_empty(ch, MSG_CONF_COMMIT, 0));
+}
+
+static int
+recv_part(struct config *c, struct msg *m)
+{
+	switch (m->type) {
+	case MSG_CONF_GLOBAL:
+		return (recv_global(c, m));
+	case MSG_CONF_GREY:
+		return (recv_grey(c, m));
+	case MSG_CONF_LIMIT:
+		return (recv_limit(&c->limit, m));
+	case MSG_CONF_FW:
+		return (recv_fw(c, m));
+	case MSG_CONF_STRING:
+		return (recv_strings(c, m));
+	case MSG_CONF_LIST:
+		return (recv_list(c, m));
+	case MSG_CONF_SET:
+		return (recv_set(c, m));
+	case MSG_CONF_REACTION:
+		return (recv_reaction(c, m));
+	case MSG_CONF_LISTEN:
+		return (recv_listen(c, m));
+	case MSG_CONF_PEM:
+		return (recv_pem(c, m));
+	case MSG_CONF_COMMIT:
+		return (0);
+	default:
+		return (-1);
+	}
+}
+
+int
+config_recv(struct config **building, struct msg *m)
+{
+	if (m->type == MSG_CONF_BEGIN) {
+		/* One before that was never finished is forgotten. */
+		config_free(*building);
+		*building = config_new();
+	}
+	if (*building == NULL)
+		return (-1);
+	if ((m->type != MSG_CONF_BEGIN && recv_part(*building, m) == -1) ||
+	    msg_end(m) == -1) {
+		config_free(*building);
+		*building = NULL;
+		return (-1);
+	}
+	return (m->type == MSG_CONF_COMMIT);
+}
