@@ -23,6 +23,7 @@
 #define CONF_DBUSER	"_spamgreydb"
 #define CONF_PORT	8025
 #define CONF_FD_RESERVE	256	/* descriptors that are not connections */
+#define CONF_FRONTS_MAX	16
 #define CONF_CONNECTIONS_MAX	1000000
 #define CONF_PF_TABLE	"spamgrey-white"
 #define CONF_CACHE	(64 * 1024 * 1024)

@@ -8,8 +8,7 @@
 
 #include "spamgreyd.h"
 
-#define PARENT_FRONTS_MAX	16
-#define PARENT_PROCS_MAX	(PARENT_FRONTS_MAX + ROLE_MAX)
+#define PARENT_PROCS_MAX	(CONF_FRONTS_MAX + ROLE_MAX)
 #define PARENT_DEATHS_MAX	1024		/* of `restart N per TIME' */
 
 struct parent;

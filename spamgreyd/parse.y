@@ -135,7 +135,8 @@ statement
 			conf_contact(&$2, &conf->contact);
 	}
 	| FRONT value {
-		set_number(&$1, &$2, "front", 1, 64, &conf->fronts);
+		set_number(&$1, &$2, "front", 1, CONF_FRONTS_MAX,
+		    &conf->fronts);
 	}
 	| DATABASE CACHE value {
 		if (ONCE($1, "database cache"))
