@@ -1,0 +1,25 @@
+/*
+ * No nftables on this system: `firewall nftables' is refused at start.
+ */
+#include "fw.h"
+
+static int
+nft_open(const struct config *conf, int fd)
+{
+	(void)conf;
+	(void)fd;
+	return (fw_set_why("firewall nftables: this system has none; say "
+	    "`firewall pf' or `firewall none'"));
+}
+
+static void
+nft_close(void)
+{
+}
+
+/* open() never succeeds, so nothing else is ever called. */
+const struct fw_driver fw_nft = {
+	.name = "nftables",
+	.open = nft_open,
+	.close = nft_close
+};
