@@ -1,29 +1,55 @@
 #!/bin/sh
 # build.sh test.c …: each to regress/obj/NAME, from the top of the tree.
 # A test links lib/libspamgrey.a (of which the linker takes only what the test
-# calls) and the objects that its line "/* LINK: spamgreyd/x.o … */" names; "/* LIBS: -ldb … */" adds
-# libraries.
+# calls) and the objects that its line "/* LINK: spamgreyd/x.o … */" names;
+# "/* LIBS: -ldb … */" adds libraries.  NAME_fuzz.c gets the main() of
+# regress/fuzz/replay.c.  The library and the objects are made first.
 set -e
 mkdir -p regress/obj
 os=$(uname -s)
 cppflags=$(sed -n 's/^OS_CPPFLAGS =//p' "lib/$os.mk")
 ldflags=$(sed -n 's/^OS_LDFLAGS =//p' "lib/$os.mk")
+case $os in
+Linux)	oslibs=-lbsd ;;
+*)	oslibs= ;;
+esac
+# Another make's flags are not this one's; what counts of them (CC, CFLAGS) is
+# in the environment.
+unset MAKEFLAGS MFLAGS MAKELEVEL
+objects=lib/libspamgrey.a
+for src; do
+	objects="$objects $(sed -n 's,^/\* LINK: \(.*\) \*/$,\1,p' "$src")"
+done
+# shellcheck disable=SC2086
+${MAKE:-make} -s CFLAGS="${CFLAGS:-}" $objects
+
+# newer OUT file …: is OUT there and newer than each?
+newer() {
+	out=$1
+	shift
+	[ -f "$out" ] || return 1
+	for file; do
+		[ "$out" -nt "$file" ] || return 1
+	done
+}
+
 rc=0
 for src; do
 	out=regress/obj/$(basename "$src" .c)
 	link=$(sed -n 's,^/\* LINK: \(.*\) \*/$,\1,p' "$src")
 	libs=$(sed -n 's,^/\* LIBS: \(.*\) \*/$,\1,p' "$src")
+	case $src in
+	*_fuzz.c)	main=regress/fuzz/replay.c ;;
+	*)		main= ;;
+	esac
 	# shellcheck disable=SC2086
-	if [ -n "$link" ]; then
-		${MAKE:-make} -s CFLAGS="$CFLAGS" $link
-	fi
-	if [ "$out" -nt "$src" ] && [ "$out" -nt lib/libspamgrey.a ] &&
-	    [ -z "$link" ]; then
+	if newer "$out" "$src" $main $link lib/libspamgrey.a \
+	    regress/lib/tap.h; then
 		continue
 	fi
 	# shellcheck disable=SC2086
-	${CC:-cc} -std=c11 -g -O1 -Wall -Wextra $cppflags $CFLAGS -Iregress/lib \
-	    -o "$out" "$src" $link lib/libspamgrey.a $ldflags $LDFLAGS $libs \
-	    -levent_core -lpthread $( [ "$os" = Linux ] && echo -lbsd ) || rc=1
+	${CC:-cc} -std=c11 -g -O1 -Wall -Wextra $cppflags ${CFLAGS:-} \
+	    -Iregress/lib -o "$out" "$src" $main $link lib/libspamgrey.a \
+	    $ldflags ${LDFLAGS:-} $libs -levent_core -lpthread $oslibs || rc=1
 done
 exit $rc

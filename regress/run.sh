@@ -2,13 +2,12 @@
 # run.sh [check|torture]: builds and runs the tests that there are, by ls;
 # from the top of the tree, after make.  The last line is the sum.
 #	REGRESS="unit smtp"	only these directories of regress/
-#	TESTS=part		only tests with this in their name
+#	LTESTS="chan kill.t"	only tests with one of these in their name
 # A unit test is regress/AREA/NAME_test.c, a fuzz target NAME_fuzz.c, any other
 # test an executable NAME.t; torture runs those with a line "# torture".
 
 set -u
 mode=${1:-check}
-PERL=${PERL:-perl}
 
 areas() {
 	if [ -n "${REGRESS:-}" ]; then
@@ -27,17 +26,23 @@ areas() {
 	echo system bench
 }
 
+chosen() {
+	[ -n "${LTESTS:-}" ] || return 0
+	for name in $LTESTS; do
+		case $1 in
+		*"$name"*)	return 0 ;;
+		esac
+	done
+	return 1
+}
+
 tests() {
 	for area in $(areas); do
 		for file in "regress/$area"/*_test.c "regress/$area"/*_fuzz.c \
 		    "regress/$area"/*.t; do
-			[ -f "$file" ] || continue
-			case $file in
-			*"${TESTS:-}"*)	;;
-			*)	continue ;;
-			esac
+			[ -f "$file" ] && chosen "$file" || continue
 			if [ "$mode" = torture ] &&
-			    ! grep -q '^# torture$' "$file"; then
+			    ! grep -q '^# torture' "$file"; then
 				continue
 			fi
 			echo "$file"
@@ -45,38 +50,15 @@ tests() {
 	done
 }
 
+files=$(tests)
 # A test that cannot be built is a test that failed, not one that is not there.
-built=
-for file in $(tests); do
+for file in $files; do
 	case $file in
-	*.c)	sh regress/build.sh "$file" ||
-		    echo "run.sh: $file: cannot be built" >&2
-		built="$built regress/obj/$(basename "$file" .c)" ;;
-	*)	built="$built $file" ;;
+	*.c)	rm -f "regress/obj/$(basename "$file" .c).failed"
+		sh regress/build.sh "$file" ||
+		    : >"regress/obj/$(basename "$file" .c).failed" ;;
 	esac
 done
 
 # shellcheck disable=SC2086
-exec $PERL -MTAP::Harness -e '
-	my $h = TAP::Harness->new({
-		verbosity => $ENV{TEST_VERBOSE} ? 1 : 0,
-		exec => sub {
-			my ($harness, $file) = @_;
-			# a fuzz target runs over its corpus
-			return (["./$file", "regress/fuzz/corpus/$1"])
-			    if $file =~ m{([^/]+)_fuzz$};
-			return (["./$file"]);
-		}
-	});
-	my @missing = grep { !-x } @ARGV;
-	my $sum = $h->runtests(grep { -x } @ARGV);
-	my $passed = $sum->passed;
-	# A test file that ended early or badly counts too.
-	my %bad = map { $_ => 1 } $sum->parse_errors, $sum->exit, $sum->wait;
-	my $failed = $sum->failed + @missing;
-	for my $file (keys %bad) {
-		$failed++ if !grep { $_ eq $file } $sum->failed;
-	}
-	print "cannot be run: $_\n" for @missing;
-	print "$passed passed, $failed failed\n";
-	exit($failed || !$passed ? 1 : 0);' $built
+exec "${PERL:-perl}" regress/lib/harness.pl $files

@@ -1,0 +1,79 @@
+#!/usr/bin/perl
+# harness.pl file …: runs tests (built ones by the name of their source) and
+# says at the end which were skipped and why, which files failed, and as the
+# last line "N passed, N failed".  A skipped test is neither.  A file that
+# dies, ends non-zero, has a bad plan or no test at all is a failure too.
+# TEST_VERBOSE=1 shows every test.
+use strict;
+use warnings;
+use TAP::Harness;
+
+my (%command, @run, @bad, @skipped);
+
+for my $file (@ARGV) {
+	my ($name, @args) = ($file);
+	if ($file =~ m{([^/]+)\.c$}) {
+		$name = "regress/obj/$1";
+		if (-e "$name.failed" || !-x $name) {
+			push @bad, [$file, "cannot be built"];
+			next;
+		}
+		# A fuzz target runs over its corpus.
+		push @args, "regress/fuzz/corpus/$1" if $name =~ m{([^/]+)_fuzz$};
+	} elsif (!-x $file) {
+		push @bad, [$file, "is not executable"];
+		next;
+	}
+	$command{$file} = ["./$name", @args];
+	push @run, $file;
+}
+
+my $harness = TAP::Harness->new({
+	verbosity => $ENV{TEST_VERBOSE} ? 1 : 0,
+	exec => sub { return $command{$_[1]} },
+});
+$harness->callback(made_parser => sub {
+	my ($parser, $job) = @_;
+	my $file = ref $job eq 'ARRAY' ? $job->[0] : $job->description;
+	$parser->callback(test => sub {
+		my $t = shift;
+		return unless $t->has_skip;
+		my $what = $t->description;
+		$what =~ s/^- //;
+		push @skipped, [$file, $what eq '' ? "test " . $t->number : $what,
+		    $t->explanation];
+	});
+	$parser->callback(plan => sub {
+		my $plan = shift;
+		push @skipped, [$file, "all", $plan->explanation]
+		    if $plan->has_skip;
+	});
+});
+
+my ($passed, $failed) = (0, scalar @bad);
+if (@run) {
+	my $sum = $harness->runtests(@run);
+	for my $file ($sum->descriptions) {
+		my ($p) = $sum->parsers($file);
+		my %skip = map { $_ => 1 } $p->skipped;
+		my @why;
+		$passed += grep { !$skip{$_} } $p->passed;
+		$failed += $p->failed;
+		push @why, "failed " . join(" ", $p->failed) if $p->failed;
+		push @why, $p->parse_errors if $p->parse_errors;
+		push @why, "has no test" if !$p->tests_run && !$p->skip_all;
+		if ($p->wait & 127) {
+			push @why, "died of signal " . ($p->wait & 127);
+		} elsif ($p->exit) {
+			push @why, "ended with status " . $p->exit;
+		}
+		next unless @why;
+		$failed++ unless $p->failed;
+		push @bad, [$file, join("; ", @why)];
+	}
+}
+print "skipped: $_->[0]: $_->[1]: ", $_->[2] || "no reason given", "\n"
+    for @skipped;
+print "failed: $_->[0]: $_->[1]\n" for @bad;
+print "$passed passed, $failed failed\n";
+exit($failed || !$passed ? 1 : 0);
