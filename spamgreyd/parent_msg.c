@@ -27,6 +27,9 @@ msg_ready(struct chan *ch, struct msg *m, void *arg)
 		return;
 	}
 	pr->ready = 1;
+	/* Too late: another one died meanwhile, and the set is ending. */
+	if (p->state != SET_STARTING)
+		return;
 	for (i = 0; i < p->nprocs; i++)
 		if (!p->procs[i].ready)
 			return;
