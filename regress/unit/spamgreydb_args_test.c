@@ -1,0 +1,164 @@
+/*
+ * The command line of spamgreydb: spamdb's grammar with its exit status, the
+ * words with theirs.
+ */
+/* LINK: spamgreydb/args.o */
+#include <unistd.h>
+
+#include "../../spamgreydb/spamgreydb.h"
+#include "tap.h"
+
+static struct args	a;
+
+/* The arguments behind the program's name, separated by blanks.  They are
+ * never freed: getopt keeps a pointer into the last of them. */
+static int
+parse(const char *line)
+{
+	static char	*argv[32];
+	char		*p = strdup(line);
+	int		 argc = 0;
+
+	argv[argc++] = "spamgreydb";
+	while ((argv[argc] = strsep(&p, " ")) != NULL) {
+		if (argv[argc][0] != '\0')
+			argc++;
+	}
+	optind = 1;
+	opterr = 0;
+	return (args_parse(argc, argv, &a));
+}
+
+static void
+spamdb(void)
+{
+	is_int(parse(""), 0, "no argument");
+	is_int(a.command, CMD_DUMP, "is the dump");
+	is_int(parse("192.0.2.1 a@example.org"), 0, "keys");
+	is_int(a.command, CMD_GET, "are looked up");
+	is_int(a.nkeys, 2, "both of them");
+	is_int(parse("-a 192.0.2.1"), 0, "-a key");
+	ok(a.command == CMD_DB_ADD && a.type == CTL_T_WHITE, "adds WHITE");
+	is_int(parse("-a -t -T x@example.org"), 0, "two types");
+	is_int(a.type, CTL_T_SPAMTRAP, "the last type counts");
+	is_int(parse("-d -a -T -t 192.0.2.1"), 0, "two actions");
+	ok(a.command == CMD_DB_ADD && a.type == CTL_T_TRAPPED,
+	    "the last action counts");
+	is_int(parse("-adG 192.0.2.1"), 0, "options in one word");
+	ok(a.command == CMD_DB_DELETE && a.type == CTL_T_GREY, "-adG is -d -G");
+	is_int(parse("-G -a 192.0.2.1"), 2, "-G -a is 2");
+	ok(a.error[0] != '\0', "and says why");
+	is_int(parse("-G -t -a 192.0.2.1"), 0, "-G -t -a adds");
+	is_int(a.type, CTL_T_TRAPPED, "TRAPPED");
+	is_int(parse("-t"), 1, "-t alone is a usage error, 1");
+	is_str(a.error, "", "which shows the usage");
+	is_int(parse("-T"), 1, "-T alone");
+	is_int(parse("-G 192.0.2.1"), 1, "-G with a key but no action");
+	is_int(parse("-a"), 2, "-a without keys is 2");
+	is_int(parse("-d -t"), 2, "-d -t without keys is 2");
+	is_int(parse("-x"), 1, "an unknown option is a usage error");
+	is_int(parse("-a 192.0.2.1 -t"), 0, "an option behind a key");
+	is_int(a.nkeys, 2, "is a key, as in spamdb");
+	is_int(a.type, CTL_T_WHITE, "and no option");
+	is_int(parse("-a list"), 0, "a word behind -a");
+	is_int(a.command, CMD_DB_ADD, "is a key");
+}
+
+static void
+global(void)
+{
+	is_int(parse("-f /etc/x.conf"), 0, "-f");
+	is_str(a.file, "/etc/x.conf", "its file");
+	is_int(a.command, CMD_DUMP, "and the dump");
+	is_int(parse("-f"), 1, "-f without a file");
+	is_int(parse("-j"), 0, "-j");
+	ok(a.json && a.command == CMD_DUMP, "the dump in JSON");
+	is_int(parse("-f x -a -t 192.0.2.1"), 0, "-f with -a");
+	ok(a.command == CMD_DB_ADD && a.file != NULL, "both are seen");
+}
+
+static void
+list(void)
+{
+	struct prefix	p;
+
+	is_int(parse("list"), 0, "list");
+	ok(a.command == CMD_LIST && a.type == 0 && a.within.len == 0,
+	    "everything");
+	is_int(parse("list white -j 192.0.2.0/24"), 0, "list, type and -j");
+	is_int(a.type, CTL_T_WHITE, "its type");
+	ok(a.json, "JSON");
+	(void)prefix_parse("192.0.2.0/24", &p);
+	ok(memcmp(&p, &a.within, sizeof(p)) == 0, "its network");
+	is_int(parse("-j list 2001:db8::1 -j"), 0, "list of an address");
+	is_int(a.within.len, 128, "a whole address");
+	is_int(parse("list 192.0.2.1/24"), 2, "bits behind the prefix: 2");
+	ok(strstr(a.error, "192.0.2.1/24") != NULL, "the message names it");
+	is_int(parse("list whit"), 2, "an unknown type: 2");
+	is_int(parse("list grey 192.0.2.1 192.0.2.2"), 2, "two addresses: 2");
+	is_int(parse("list -x"), 2, "an unknown option of a word: 2");
+}
+
+static void
+edits(void)
+{
+	is_int(parse("add 192.0.2.1 2001:db8::1"), 0, "add");
+	ok(a.command == CMD_ADD && a.nkeys == 2, "two addresses");
+	is_int(parse("whitelist 192.0.2.1"), 0, "whitelist");
+	is_int(a.command, CMD_ADD, "is add");
+	is_int(parse("add"), 2, "add nothing: 2");
+	is_int(parse("add 192.0.2.0/24"), 2, "add a network: 2");
+	is_int(parse("add 192.0.2.1 a@example.org"), 2,
+	    "add with one that is no address: 2, before anything is done");
+	is_int(parse("delete white 192.0.2.1"), 0, "delete by type");
+	ok(a.type == CTL_T_WHITE && a.nkeys == 1, "the type is no key");
+	is_int(parse("delete a@example.org 192.0.2.1"), 0, "delete both kinds");
+	is_int(a.type, 0, "of any type");
+	is_int(parse("delete grey"), 2, "delete a type: 2");
+	is_int(parse("trap 192.0.2.1 a@example.org"), 0, "trap both kinds");
+	is_int(parse("trap word"), 2, "trap a word: 2");
+	is_int(parse("trap a@"), 2, "trap an empty domain: 2");
+	is_int(parse("trap -- -x@example.org"), 0, "-- ends the options");
+	is_str(a.keys[0], "-x@example.org", "its key");
+}
+
+static void
+others(void)
+{
+	is_int(parse("show 192.0.2.1 -j"), 0, "show");
+	ok(a.command == CMD_SHOW && a.json, "in JSON");
+	is_int(parse("show"), 2, "show nothing: 2");
+	is_int(parse("show example.org"), 2, "show a name: 2");
+	is_int(parse("expire"), 0, "expire");
+	is_int(a.clock_ok, 0, "by the clock's rule");
+	is_int(parse("expire --clock-ok"), 0, "expire --clock-ok");
+	is_int(a.clock_ok, 1, "overrides it");
+	is_int(parse("stats --clock-ok"), 2, "which is expire's alone");
+	is_int(parse("expire 192.0.2.1"), 2, "expire an address: 2");
+	is_int(parse("import -"), 0, "import -");
+	is_str(a.keys[0], "-", "is standard input");
+	is_int(parse("import"), 2, "import nothing: 2");
+	is_int(parse("import a b"), 2, "import two files: 2");
+	is_int(parse("export -j"), 0, "export");
+	is_int(parse("stats"), 0, "stats");
+	is_int(parse("reload"), 0, "reload");
+	is_int(parse("reload now"), 2, "reload now: 2");
+	is_int(parse("log verbose"), 0, "log verbose");
+	is_int(a.verbose, 1, "is 1");
+	is_int(parse("log brief"), 0, "log brief");
+	is_int(a.verbose, 0, "is 0");
+	is_int(parse("log loud"), 2, "log loud: 2");
+	is_int(parse("lst"), 0, "a word that is none");
+	is_int(a.command, CMD_GET, "is a key, as in spamdb");
+}
+
+int
+main(void)
+{
+	spamdb();
+	global();
+	list();
+	edits();
+	others();
+	return (done());
+}
