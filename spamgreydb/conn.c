@@ -196,7 +196,7 @@ no_daemon(int error)
 
 /* One round: 1 there it is, 0 try again, -1 no use (said). */
 static int
-try_open(struct conn *c, struct config *conf, pid_t *pid)
+try_open(struct conn *c, struct config *conf, int lists, pid_t *pid)
 {
 	int	fd;
 
@@ -222,7 +222,7 @@ try_open(struct conn *c, struct config *conf, pid_t *pid)
 		    "member of the socket's group" : "");
 		return (-1);
 	}
-	switch (direct_open(conf, &c->direct, pid)) {
+	switch (direct_open(conf, lists, &c->direct, pid)) {
 	case DIRECT_OK:
 		ipc_init(&c->ipc, -1);
 		return (hello(c) == HELLO_OK ? 1 : -1);
@@ -235,7 +235,7 @@ try_open(struct conn *c, struct config *conf, pid_t *pid)
 }
 
 struct conn *
-conn_open(struct config *conf)
+conn_open(struct config *conf, int lists)
 {
 	struct conn	*c;
 	pid_t		 pid;
@@ -247,7 +247,7 @@ conn_open(struct config *conf)
 	}
 	c->ipc.fd = -1;
 	c->deadline = clock_mono() + PATIENCE;
-	while ((r = try_open(c, conf, &pid)) == 0 &&
+	while ((r = try_open(c, conf, lists, &pid)) == 0 &&
 	    clock_mono() < c->deadline)
 		(void)poll(NULL, 0, RETRY);
 	if (r == 1)

@@ -110,8 +110,15 @@ open_all(struct direct *d, struct config *conf)
 	return (0);
 }
 
+static void
+report(const char *line, void *arg)
+{
+	(void)arg;
+	out_error("%s", line);
+}
+
 enum direct_result
-direct_open(struct config *conf, struct direct **dp, pid_t *pid)
+direct_open(struct config *conf, int lists, struct direct **dp, pid_t *pid)
 {
 	struct passwd	*pw = NULL;
 	struct direct	*d;
@@ -124,6 +131,10 @@ direct_open(struct config *conf, struct direct **dp, pid_t *pid)
 		return (DIRECT_FAILED);
 	if ((lock = lock_as(pw, conf->statedir, pid)) == -1)
 		return (errno == EWOULDBLOCK ? DIRECT_LOCKED : DIRECT_FAILED);
+	/* As root, who may read the files; a list that is missing is said,
+	 * and the rest is as true as before. */
+	if (lists)
+		(void)config_load_lists(conf, report, NULL);
 	if (pw != NULL && drop(pw) == -1)
 		return (DIRECT_FAILED);
 	if ((d = calloc(1, sizeof(*d))) == NULL) {

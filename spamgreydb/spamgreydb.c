@@ -147,7 +147,7 @@ main(int argc, char **argv)
 	}
 	if ((conf = configure(args.file)) == NULL)
 		return (1);
-	if ((c = conn_open(conf)) == NULL)
+	if ((c = conn_open(conf, args.command == CMD_SHOW)) == NULL)
 		return (1);
 	status = run(c, &args, fp);
 	if (out_end() == -1)

@@ -39,8 +39,8 @@ int	 args_parse(int argc, char **argv, struct args *);
 
 /* conn.c */
 struct conn;
-/* NULL: said why. */
-struct conn *conn_open(struct config *);
+/* NULL: said why.  lists: the address lists matter, should there be no daemon. */
+struct conn *conn_open(struct config *, int lists);
 void	 conn_close(struct conn *);
 struct ipc *conn_ipc(struct conn *);		/* to begin and put */
 /* Ends the frame; writes until the queue is short. -1: said why. */
@@ -55,7 +55,8 @@ enum direct_result {
 	DIRECT_LOCKED,				/* another process has it */
 	DIRECT_FAILED				/* said why */
 };
-enum direct_result direct_open(struct config *, struct direct **, pid_t *);
+enum direct_result direct_open(struct config *, int lists, struct direct **,
+	    pid_t *);
 void	 direct_close(struct direct *);
 /* Takes the client's requests and works on them until there is an answer.
  * -1: said why. */
