@@ -41,6 +41,6 @@ for i in moved elsewhere; do
 	sed 's/^/# /' "$d/log"
 done
 n=$((n + 1))
-left=$(ls "$d/moved/db" | grep -c '^__db')
-[ "$left" -eq 0 ] && echo "ok $n - no region files" ||
+left=$(find "$d/moved/db" -name '__db*')
+[ -z "$left" ] && echo "ok $n - no region files" ||
     echo "not ok $n - no region files"
