@@ -203,7 +203,7 @@ conf_check(struct config *c)
 	check_paths(c);
 	check_listens(c);
 	check_lists(c);
-	if (c->fw == FW_NONE)
+	if (c->fw == FW_NONE && conf_errors() == 0)
 		conf_warning(where("firewall"), "firewall none: hosts that "
 		    "passed are answered 451, because nothing takes them to "
 		    "the mail server");

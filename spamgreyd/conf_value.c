@@ -267,11 +267,7 @@ conf_template(const struct lex_token *t, const char *what,
 {
 	const char	*why;
 
-	if (*t->text == '\0')
-		why = "it is empty";
-	else
-		why = tmpl_check(t->text, allowed);
-	if (why != NULL) {
+	if ((why = tmpl_check(t->text, allowed)) != NULL) {
 		conf_error(t, "%s: %s", what, why);
 		return (-1);
 	}

@@ -11,6 +11,7 @@
 #include <sys/types.h>
 #include <sys/queue.h>
 
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -384,7 +385,7 @@ limit	: CONNECTIONS value {
 		    &conf->limit.line);
 	}
 	| RECIPIENTS value {
-		set_number(&$1, &$2, "limit recipients", 100, 10000,
+		set_number(&$1, &$2, "limit recipients", 1, 10000,
 		    &conf->limit.recipients);
 	}
 	| GREY_PER_NETWORK value {
@@ -647,8 +648,10 @@ yyerror(const char *why)
 		if (keyword_find(last.text) != NULL)
 			conf_error(&last, "the keyword \"%s\" does not belong "
 			    "here; a name needs quotes", last.text);
-		else
+		else if (isalpha((unsigned char)*last.text))
 			conf_error(&last, "unknown keyword \"%s\"", last.text);
+		else
+			conf_error(&last, "syntax error at \"%s\"", last.text);
 		break;
 	}
 	skip = 1;

@@ -1,0 +1,162 @@
+#!/usr/bin/perl
+#
+# spamgreyd -n and -nv over the files beside this one.
+#	good/N.in	parses; -nv prints N.ok, and of that the same again;
+#			standard error is N.warn, or nothing
+#	bad/N.in	is refused with exactly N.err, all of it in one run
+# A first line "# flags: -D x=y" gives more arguments.  A file's messages name
+# it as good/N.in, for the program runs in this directory.
+# UPDATE=1 writes what came out in place of comparing: read the difference.
+
+use strict;
+use warnings;
+use Cwd qw(abs_path);
+use File::Basename qw(dirname);
+use File::Temp qw(tempdir);
+use Test::More;
+
+my $prog = abs_path($ENV{SPAMGREYD} || './spamgreyd/spamgreyd');
+my $top = abs_path('.');
+chdir(dirname($0)) or die "$0: $!";
+my $tmp = tempdir(CLEANUP => 1);
+
+sub slurp {
+	my ($file) = @_;
+	open(my $fh, '<:raw', $file) or return undef;
+	local $/;
+	my $text = <$fh>;
+	return defined $text ? $text : '';
+}
+
+sub spew {
+	my ($file, $text) = @_;
+	open(my $fh, '>:raw', $file) or die "$file: $!";
+	print $fh $text;
+	close($fh) or die "$file: $!";
+}
+
+# Exit status, standard output, standard error.
+sub run {
+	my (@args) = @_;
+	my $pid = fork() // die "fork: $!";
+	if ($pid == 0) {
+		open(STDOUT, '>', "$tmp/out") or die;
+		open(STDERR, '>', "$tmp/err") or die;
+		exec($prog, @args) or die "$prog: $!";
+	}
+	waitpid($pid, 0);
+	my $status = $? & 127 ? "signal " . ($? & 127) : $? >> 8;
+	return ($status, slurp("$tmp/out"), slurp("$tmp/err"));
+}
+
+sub flags {
+	my ($file) = @_;
+	return slurp($file) =~ /\A# flags: (.*)/ ? split(' ', $1) : ();
+}
+
+# Equal to the file's text; the differing lines are shown.
+sub is_file {
+	my ($got, $file, $name) = @_;
+	if ($ENV{UPDATE}) {
+		$got eq '' ? unlink($file) : spew($file, $got);
+	}
+	my $want = slurp($file);
+	is($got, defined $want ? $want : '', $name);
+}
+
+for my $in (sort glob('good/*.in')) {
+	(my $base = $in) =~ s/\.in$//;
+	my ($status, $out, $err) = run('-nv', flags($in), '-f', $in);
+	is($status, 0, "$base is accepted");
+	is_file($out, "$base.ok", "$base is printed back");
+	is_file($err, "$base.warn", "$base: warnings");
+	spew("$tmp/again", $out);
+	my ($status2, $out2) = run('-nv', '-f', "$tmp/again");
+	is($status2, 0, "$base: what was printed is accepted");
+	is($out2, $out, "$base: and prints the same again");
+}
+
+for my $in (sort glob('bad/*.in')) {
+	(my $base = $in) =~ s/\.in$//;
+	my ($status, $out, $err) = run('-n', flags($in), '-f', $in);
+	is($status, 1, "$base is refused");
+	is($out, '', "$base: nothing on standard output");
+	is_file($err, "$base.err", "$base: all errors, and no others");
+	isnt($err, '', "$base: it is said why");
+}
+
+my ($status, $out, $err) = run('-n', '-f', "$tmp/nonexistent");
+is($status, 1, 'a missing file is refused');
+is($err, "$tmp/nonexistent: No such file or directory\n", 'and named');
+($status, $out, $err) = run('-n', '-f', $tmp);
+is($status, 1, 'a directory is refused');
+is($err, "$tmp: Is a directory\n", 'and named');
+
+# Nothing said: the system's own name.
+spew("$tmp/empty", '');
+($status, $out) = run('-nv', '-f', "$tmp/empty");
+is($status, 0, 'an empty file is a configuration');
+chomp(my $name = `uname -n`);
+SKIP: {
+	skip("the system's name is no host name", 1)
+	    unless $name =~ /^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/i;
+	like($out, qr/^hostname "\Q$name\E"$/m, "the system's name is taken");
+}
+
+# A chain of includes, none of them twice: 16 files, and not one more.
+for my $n (1 .. 17) {
+	spew("$tmp/$n.conf", $n == 17 ? "front 2\n" :
+	    "include \"$tmp/" . ($n + 1) . ".conf\"\n");
+}
+($status, $out) = run('-nv', '-f', "$tmp/2.conf");
+is($status, 0, '16 files deep');
+like($out, qr/^front 2$/m, 'the deepest counts');
+($status, $out, $err) = run('-n', '-f', "$tmp/1.conf");
+is($status, 1, '17 files deep is refused');
+is($err =~ s/.*warning:.*\n//r,
+    "$tmp/16.conf:1: include \"$tmp/17.conf\": included too deeply\n",
+    'where it is too deep');
+
+# A pair of certificate and key; the key must not be everybody's.
+SKIP: {
+	skip('openssl(1) is not installed', 6) if system(
+	    "openssl req -x509 -newkey rsa:2048 -nodes -subj /CN=mx.example.org"
+	    . " -keyout $tmp/key.pem -out $tmp/cert.pem >/dev/null 2>&1") != 0;
+	chmod(0600, "$tmp/key.pem");
+	my $conf = <<"END";
+hostname "mx.example.org"
+firewall pf
+tls certificate "$tmp/cert.pem" key "$tmp/key.pem"
+listen on 127.0.0.1 port 25 tls certificate "$tmp/cert.pem" key "$tmp/key.pem"
+listen on ::1 port 25
+END
+	spew("$tmp/tls.conf", $conf);
+	($status, $out, $err) = run('-nv', '-f', "$tmp/tls.conf");
+	is($status, 0, 'certificates are accepted');
+	is($err, '', 'silently');
+	like($out, qr/^\Q$_\E$/m, "printed: $_")
+	    for grep { /tls/ } split(/\n/, $conf);
+	chmod(0604, "$tmp/key.pem");
+	($status, $out, $err) = run('-n', '-f', "$tmp/tls.conf");
+	is($status, 1, 'a key that everybody may read is refused');
+	is($err, join('', map { "$tmp/tls.conf:$_: $tmp/key.pem: everybody "
+	    . "may read or write this key; chmod o= it\n" } 3, 4),
+	    'for each that uses it');
+}
+
+# The sample that is shipped.
+($status, $out, $err) = run('-n', '-f', "$top/spamgreyd/spamgreyd.conf.sample");
+is($status, 0, 'the sample is accepted');
+unlike($err, qr/error|:\d+: (?!warning)/, 'with warnings at most');
+
+# Every keyword of the grammar is in the manual.
+my $manual = slurp("$top/spamgreyd/spamgreyd.conf.5");
+my $grammar = slurp("$top/spamgreyd/parse.y");
+my ($table) = $grammar =~ /keywords\[\] = \{(.*?)^\};/ms;
+my @keywords = $table =~ /\{ "([^"]+)",/g;
+cmp_ok(scalar @keywords, '>', 60, 'the table of keywords is found');
+is_deeply(\@keywords, [sort @keywords], 'and is sorted');
+my @missing = grep { $manual !~ /^\.(?:It )?.*\bIc (?:"[^"]*)?(?<![\w-])\Q$_\E(?![\w-])/m } @keywords;
+is("@missing", '', 'every keyword is in the manual');
+
+done_testing();
