@@ -124,7 +124,7 @@ conf_read(struct parent *p, void (*report)(const char *, void *), void *arg)
 	    arg)) == NULL)
 		return (NULL);
 	if (getrlimit(RLIMIT_NOFILE, &rl) == 0)
-		config_check_descriptors(conf, rl.rlim_cur);
+		config_check_descriptors(conf, rl.rlim_cur, report, arg);
 	if (config_load(conf, report, arg) == -1 ||
 	    tls_check(conf, report, arg) == -1) {
 		config_free(conf);
