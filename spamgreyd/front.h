@@ -1,0 +1,308 @@
+/*
+ * Inside the front role only: what its files (front*.c) share.  One process,
+ * one loop, one struct front.
+ *
+ * The life of a connection.  Every callback ends in conn_settle(), which
+ * writes what there is to write, goes on with input that was kept, and frees
+ * the connection when it is dead; nothing below it frees one, so that no
+ * function ever returns to a caller whose connection is gone.
+ *
+ *	COMMAND --RCPT--> WAIT --answer of the store--> COMMAND
+ *	COMMAND --DATA (trapped, blacklisted)--> DATA --> CLOSING
+ *	COMMAND --STARTTLS--> TLS_START --220 is out--> HANDSHAKE --> COMMAND
+ *	any --last reply is queued--> CLOSING --it is out--> LINGER --> DEAD
+ */
+#ifndef FRONT_H
+#define FRONT_H
+
+#include <sys/types.h>
+#include <sys/queue.h>
+
+#include <stdint.h>
+
+#include <event2/event.h>
+#include <event2/event_struct.h>
+
+#include "../lib/addr.h"
+#include "../lib/buf.h"
+#include "../lib/hosts.h"
+#include "../lib/limit.h"
+#include "config.h"
+#include "spamgreyd.h"
+
+#define FRONT_ACCEPT_BATCH	64	/* connections a turn of the loop */
+#define FRONT_HOSTS_WAIT	10	/* s for store's host states at start */
+#define FRONT_STORE_WAIT	30	/* s until a client is told "not stored" */
+#define FRONT_STORE_HIGH	(1024 * 1024)	/* octets queued to store … */
+#define FRONT_STORE_LOW		(256 * 1024)	/* … and when to go on */
+#define FRONT_LINGER		10	/* s for a client to take the last reply */
+#define FRONT_LAST_REPLY	60	/* s without an octet of it going out */
+#define FRONT_LINGER_MAX	(256 * 1024)	/* octets thrown away meanwhile */
+#define FRONT_HANDSHAKE		60	/* s */
+#define FRONT_STUTTER_INPUT	512	/* octets kept of who talks meanwhile */
+#define FRONT_OUT_MAX		4096	/* replies queued before more input */
+#define FRONT_BODY_LINES	10	/* of a tarpitted message, as spamd */
+#define FRONT_BODY_MAX		(64 * 1024)
+#define FRONT_LOG_FIELD		256	/* octets of a peer's text in the log */
+#define FRONT_CERT_WARN		(7 * 86400)
+
+enum conn_kind {			/* by precedence at connect */
+	KIND_GREY,			/* unknown */
+	KIND_WHITE,
+	KIND_PASS,			/* WHITE since a RCPT of this session */
+	KIND_BLACK,
+	KIND_TRAPPED,
+	KIND_WHITELISTED
+};
+
+enum conn_state {
+	ST_COMMAND,
+	ST_WAIT,			/* for the store's answer to a RCPT */
+	ST_DATA,			/* the body of who is trapped */
+	ST_TLS_START,			/* its 220 is on the way */
+	ST_HANDSHAKE,
+	ST_CLOSING,
+	ST_LINGER,
+	ST_DEAD
+};
+
+enum conn_end {				/* the summary's reason= */
+	END_NONE, END_QUIT, END_HANGUP, END_ERROR, END_IDLE, END_SESSION,
+	END_REFUSED, END_BAD_COMMANDS, END_FOREIGN, END_TLS, END_SHUTDOWN,
+	END_MEMORY
+};
+
+#define F_BANNER	0x0001		/* its last octet is sent */
+#define F_EOF		0x0002
+#define F_WANT_WRITE	0x0004		/* the socket was full */
+#define F_WHEEL		0x0008		/* waits in a slot for its next octet */
+#define F_SKIP		0x0010		/* inside a line that is too long */
+#define F_RUSH		0x0020		/* stutter no more */
+#define F_LOWMX		0x0040
+#define F_COUNTED	0x0080		/* in the per-host and network counts */
+#define F_TLS_MORE	0x0100		/* libtls may hold input */
+#define F_HEADERS	0x0200		/* DATA: before the empty line */
+#define F_ASKED		0x0400		/* a RCPT went to the store before */
+#define F_UNSTORED	0x0800
+#define F_GREYED	0x1000
+#define F_WHITE_SEEN	0x2000
+
+#define OFFER_EHLO	1		/* what this EHLO was told */
+#define OFFER_SIZE	2
+#define OFFER_STARTTLS	4
+
+struct front_tls;			/* front_tls.c: one certificate */
+struct tls;
+
+/* A configuration in use, with what is derived from it. */
+struct front_conf {
+	unsigned int	 refs;
+	struct config	*conf;
+	uint64_t	 black, white;	/* masks over the lists */
+	int		 grey_code;
+	char		*grey_enhanced;
+	const char	*grey_text;	/* inside conf->grey_reply */
+	struct front_tls *tls;		/* the global certificate, or NULL */
+	uint32_t	 max;		/* connections */
+	int		 lowmx;		/* some listener is low-priority-mx */
+};
+
+/* A mail transaction: between MAIL and its end. */
+struct tx {
+	TAILQ_ENTRY(tx)	 parked;	/* its RCPT waits for room to store */
+	struct conn	*conn;
+	char		*from;
+	char		*to;		/* the RCPT that is being asked for */
+	uint32_t	 accepted;
+	uint32_t	 passed;
+	uint32_t	 tempfail;
+	uint32_t	 refused;
+	int64_t		 left;		/* the longest time of its recipients */
+	int		 is_parked;
+};
+TAILQ_HEAD(txs, tx);
+
+/*
+ * 19,000 of these are held at once, so a field is here only when a silent
+ * connection needs it; the rest is in what is pointed to.
+ */
+struct conn {
+	struct event		 ev;
+	LIST_ENTRY(conn)	 slot;
+	uint64_t		 id;	/* 40 bits counted, 24 the descriptor */
+	struct front_conf	*fc;
+	struct front_tls	*cert;	/* for STARTTLS, or NULL */
+	struct tls		*tls;
+	struct tx		*tx;
+	char			*helo;
+	char			*log_from;	/* of the first transaction */
+	char			*log_to;
+	struct buf		 in;
+	struct buf		 out;
+	struct addr		 client;
+	struct addr		 dst;
+	uint64_t		 lists;	/* the blacklists that have it */
+	int64_t			 start;	/* ms */
+	uint64_t		 bytes_in, bytes_out;
+	uint32_t		 last;	/* s, last line read or octet written */
+	uint32_t		 wait;	/* s, since when in ST_WAIT */
+	uint32_t		 seq;
+	uint32_t		 rcpts;
+	uint32_t		 body;	/* octets of DATA, of LINGER */
+	int			 fd;
+	uint16_t		 port, dport;
+	uint16_t		 flags;
+	uint16_t		 bad;
+	short			 watched;	/* EV_* that ev is added for */
+	uint8_t			 kind;
+	uint8_t			 state;
+	uint8_t			 end;
+	uint8_t			 events;	/* bit 1 << enum host_event */
+	uint8_t			 offered;
+	uint8_t			 reason;	/* enum trap_reason */
+	uint8_t			 body_lines;
+};
+
+struct listener {
+	TAILQ_ENTRY(listener)	 entry;
+	uint32_t		 id;
+	int			 fd;
+	struct event		*ev;
+	int			 lowmx;
+	struct addr		 addr;
+	uint16_t		 port;
+	struct front_tls	*tls;
+	int			 keep;	/* while a reload is matched */
+};
+TAILQ_HEAD(listeners, listener);
+
+enum front_stat {
+	STAT_CONNECTIONS, STAT_GREY, STAT_PASS, STAT_TRAPPED,
+	STAT_BLACKLISTED, STAT_WHITE, STAT_UNSTORED, STAT_NONE,
+	STAT_OVER_CONNECTIONS, STAT_OVER_HOST, STAT_OVER_NETWORK,
+	STAT_OVER_DESCRIPTORS, STAT_EARLY, STAT_PIPELINING, STAT_BARE_LF,
+	STAT_FOREIGN, STAT_HTTP, STAT_TLS, STAT_TLS_FAILED, STAT_TIMEOUT,
+	STAT_RCPT, STAT_LATE, STAT_MAX
+};
+
+struct front {
+	struct child		*child;
+	struct event_base	*base;
+	struct chan		*store;		/* NULL: it is gone */
+	struct front_conf	*fc;		/* in force */
+	struct hosts		*hosts;
+	struct limit		*by_host, *by_net;
+	struct listeners	 listens;
+	struct conn		**conns;	/* by descriptor */
+	size_t			 nconns;	/* size of the array */
+	uint32_t		 count;		/* connections now */
+	uint32_t		 black;		/* of them trapped or blacklisted */
+	uint32_t		 tls;		/* of them under TLS */
+	uint64_t		 next_id;
+	int			 stress;	/* 90 % were taken, not yet 70 % */
+	int			 configured, started, hosts_ready, accepting, stopping;
+	int			 nullfd, spare;	/* so that a 421 can be said */
+	uint64_t		 rlimit;
+	struct txs		 parked;
+	uint64_t		 stat[STAT_MAX];
+};
+extern struct front front;
+
+/* front.c */
+void	 front_conf_unref(struct front_conf *);
+
+/* front_accept.c */
+void	 accept_configure(const struct config *);
+void	 accept_start(void);
+void	 accept_stop(void);
+void	 accept_hosts_ready(void);
+/* One accepted descriptor (taken), with its addresses known. */
+void	 accept_conn(struct listener *, int fd, const struct addr *client,
+	    uint16_t port);
+
+/* front_conn.c */
+struct conn *conn_new(struct listener *, int fd, const struct addr *,
+	    uint16_t port, enum conn_kind, uint64_t lists, unsigned reason);
+struct conn *conn_by_id(uint64_t);	/* NULL: gone */
+void	 conn_settle(struct conn *);
+void	 conn_close(struct conn *, enum conn_end);	/* after what is queued */
+void	 conn_die(struct conn *, enum conn_end);	/* now */
+/* Says 421 with that text at once and closes. */
+void	 conn_expel(struct conn *, enum conn_end, const char *enhanced,
+	    const char *text);
+void	 conn_due(struct conn *);	/* of the wheel: its next octet */
+void	 conn_free(struct conn *);
+void	 conn_set_kind(struct conn *, enum conn_kind);
+int	 conn_is_black(const struct conn *);
+int	 conn_stutters(const struct conn *);
+uint32_t front_now(void);		/* seconds */
+
+/* front_log.c */
+void	 front_log_end(const struct conn *);
+void	 front_event(struct conn *, enum host_event);
+int	 front_stat_verdict(const struct conn *);
+void	 front_stats(uint64_t id);
+
+/* front_reply.c: queue a reply; never write. */
+void	 reply(struct conn *, const char *, ...)
+	    __attribute__((__format__(printf, 2, 3)));
+/* A refusal: `contact' and the session end it. code is 5xx. */
+void	 reply_5xx(struct conn *, int code, const char *enhanced,
+	    const char *text);
+void	 reply_banner(struct conn *);
+void	 reply_ehlo(struct conn *);
+void	 reply_grey(struct conn *, int64_t left);
+void	 reply_refused(struct conn *);	/* trapped and blacklisted */
+
+/* front_smtp.c */
+void	 smtp_input(struct conn *, const uint8_t *, size_t);
+/* Goes on with input that was kept; 1: something was done. */
+int	 smtp_resume(struct conn *);
+void	 smtp_bad(struct conn *, int code, const char *enhanced, const char *text);
+
+/* front_tx.c */
+void	 tx_free(struct conn *);
+void	 tx_mail(struct conn *, const char *, size_t);
+void	 tx_rcpt(struct conn *, const char *, size_t);
+void	 tx_data(struct conn *, const char *, size_t);
+void	 tx_answer(struct conn *, const struct rcpt_answer *);
+void	 tx_unstored(struct conn *, const char *);
+void	 tx_body_line(struct conn *, const uint8_t *, size_t);
+void	 tx_body_done(struct conn *);
+
+/* front_param.c: parameters of MAIL and RCPT. NULL: fine; else what to
+ * answer, "NNN X.X.X text". */
+const char *param_mail(const char *, size_t, unsigned int offered,
+	    uint64_t max_size);
+const char *param_rcpt(const char *, size_t, unsigned int offered);
+
+/* front_store.c */
+void	 store_peer(struct child *, int fd);
+void	 store_ask(struct conn *);	/* its tx->to; state becomes ST_WAIT */
+void	 store_unpark(void);
+void	 store_visit(const struct addr *);
+void	 store_overlimit(void);
+void	 store_event(const struct conn *, enum host_event);
+
+/* front_tls.c */
+void	 front_tls_init(void);
+/* A certificate's context; NULL: logged. */
+struct front_tls *front_tls_new(const struct conf_tls *);
+struct front_tls *front_tls_ref(struct front_tls *);	/* NULL is fine */
+void	 front_tls_unref(struct front_tls *);
+void	 front_tls_expiry(const struct front_tls *);	/* logs when near */
+int	 front_tls_begin(struct conn *);	/* -1: cannot */
+void	 front_tls_handshake(struct conn *);
+/* As recv and send: -1 with EAGAIN (F_WANT_WRITE set when for writing). */
+ssize_t	 front_tls_read(struct conn *, void *, size_t);
+ssize_t	 front_tls_write(struct conn *, const void *, size_t);
+void	 front_tls_end(struct conn *);
+const char *front_tls_version(const struct conn *);
+
+/* front_wheel.c */
+void	 wheel_init(void);
+void	 wheel_start(void);		/* there is a connection */
+void	 wheel_add(struct conn *);	/* its next octet is due a stutter later */
+void	 wheel_del(struct conn *);
+
+#endif

@@ -1,0 +1,481 @@
+/*
+ * Front: the life of one connection: made, read, written, timed out by the
+ * wheel, ended.  Knows octets and states; what they say is not its business.
+ */
+#include <sys/types.h>
+#include <sys/socket.h>
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../lib/clock.h"
+#include "../lib/log.h"
+#include "front.h"
+
+static uint8_t	read_buf[16384];	/* one for all: a read is used at once */
+
+static void	conn_read(struct conn *);
+static void	conn_event(evutil_socket_t, short, void *);
+
+uint32_t
+front_now(void)
+{
+	return ((uint32_t)(clock_mono() / 1000));
+}
+
+int
+conn_is_black(const struct conn *c)
+{
+	return (c->kind == KIND_TRAPPED || c->kind == KIND_BLACK);
+}
+
+/*
+ * Does the reply go out an octet at a time?  For unknown hosts only at the
+ * beginning, and not when places are rare: they must not be kept from real
+ * senders by waiting ones.
+ */
+int
+conn_stutters(const struct conn *c)
+{
+	const struct config	*conf = c->fc->conf;
+
+	if (conf->stutter_ms == 0 || c->tls != NULL || (c->flags & F_RUSH))
+		return (0);
+	if (conn_is_black(c))
+		return (1);
+	if (c->kind != KIND_GREY)
+		return (0);
+	if (((uint64_t)front.fc->max - front.count) * 10 < front.fc->max)
+		return (0);
+	return (clock_mono() - c->start < conf->stutter_grey * 1000);
+}
+
+struct conn *
+conn_by_id(uint64_t id)
+{
+	size_t		 fd = id & 0xffffff;
+	struct conn	*c;
+
+	if (fd >= front.nconns || (c = front.conns[fd]) == NULL || c->id != id)
+		return (NULL);
+	return (c);
+}
+
+static int
+conns_insert(struct conn *c)
+{
+	struct conn	**p;
+	size_t		  n;
+
+	if ((size_t)c->fd >= front.nconns) {
+		n = front.nconns == 0 ? 64 : front.nconns * 2;
+		while ((size_t)c->fd >= n)
+			n *= 2;
+		if ((p = reallocarray(front.conns, n, sizeof(*p))) == NULL)
+			return (-1);
+		memset(p + front.nconns, 0, (n - front.nconns) * sizeof(*p));
+		front.conns = p;
+		front.nconns = n;
+	}
+	front.conns[c->fd] = c;
+	return (0);
+}
+
+static void
+stress_update(void)
+{
+	uint64_t	max = front.fc->max;
+
+	if (!front.stress && (uint64_t)front.count * 10 > max * 9) {
+		front.stress = 1;
+		log_warnx("front: %u of %llu places are taken; unknown hosts "
+		    "have %lld s a command until fewer than 70 %% are",
+		    front.count, (unsigned long long)max,
+		    (long long)front.fc->conf->limit.idle_stress);
+	} else if (front.stress && (uint64_t)front.count * 10 < max * 7) {
+		front.stress = 0;
+		log_info("front: %u of %llu places are taken; no shortage "
+		    "any more", front.count, (unsigned long long)max);
+	}
+}
+
+/* Where the client wanted to go, when the firewall sent it here. */
+static void
+conn_dst(struct conn *c, const struct listener *l)
+{
+	struct sockaddr_storage	ss;
+	socklen_t		len = sizeof(ss);
+	struct addr		local;
+	uint16_t		lport;
+
+	c->dst = l->addr;
+	c->dport = l->port;
+	if (getsockname(c->fd, (struct sockaddr *)&ss, &len) == -1 ||
+	    addr_from_sa((struct sockaddr *)&ss, &local, &lport) == -1)
+		return;
+	c->dst = local;
+	c->dport = lport;
+	(void)origdst(c->fd, front.child->pf, &c->client, c->port, &local,
+	    lport, &c->dst, &c->dport);
+}
+
+struct conn *
+conn_new(struct listener *l, int fd, const struct addr *client, uint16_t port,
+    enum conn_kind kind, uint64_t lists, unsigned int reason)
+{
+	struct conn	*c;
+
+	if ((c = calloc(1, sizeof(*c))) == NULL) {
+		log_warn("front: connection");
+		close(fd);
+		return (NULL);
+	}
+	c->fd = fd;
+	if (conns_insert(c) == -1) {
+		log_warn("front: connection");
+		close(fd);
+		free(c);
+		return (NULL);
+	}
+	c->id = (front.next_id++ << 24) | (uint64_t)fd;
+	c->client = *client;
+	c->port = port;
+	c->fc = front.fc;
+	c->fc->refs++;
+	c->cert = front_tls_ref(l->tls);
+	c->kind = (uint8_t)kind;
+	c->lists = lists;
+	c->reason = (uint8_t)reason;
+	c->start = clock_mono();
+	c->last = front_now();
+	if (l->lowmx)
+		c->flags |= F_LOWMX;
+	if (kind != KIND_WHITELISTED)
+		c->flags |= F_COUNTED;
+	conn_dst(c, l);
+	if (front.count++ == 0)
+		wheel_start();
+	if (conn_is_black(c))
+		front.black++;
+	stress_update();
+	reply_banner(c);
+	/* Has it spoken already?  With stutter the loop finds that out. */
+	if (!conn_stutters(c))
+		conn_read(c);
+	return (c);
+}
+
+void
+conn_set_kind(struct conn *c, enum conn_kind kind)
+{
+	if (conn_is_black(c))
+		front.black--;
+	c->kind = (uint8_t)kind;
+	if (conn_is_black(c))
+		front.black++;
+}
+
+void
+conn_free(struct conn *c)
+{
+	struct addr	key;
+
+	if (!front.stopping)
+		front_log_end(c);
+	front.stat[front_stat_verdict(c)]++;
+	if (conn_is_black(c))
+		front.black--;
+	if (c->flags & F_COUNTED) {
+		addr_cut(&c->client, &c->fc->conf->grey.admit, &key);
+		limit_dec(front.by_host, &key);
+		addr_cut(&c->client, &c->fc->conf->grey.match, &key);
+		limit_dec(front.by_net, &key);
+	}
+	wheel_del(c);
+	if (c->watched)
+		event_del(&c->ev);
+	front_tls_end(c);
+	front.conns[c->fd] = NULL;
+	close(c->fd);
+	tx_free(c);
+	buf_free(&c->in);
+	buf_free(&c->out);
+	free(c->helo);
+	free(c->log_from);
+	free(c->log_to);
+	front_tls_unref(c->cert);
+	front_conf_unref(c->fc);
+	free(c);
+	front.count--;
+	stress_update();
+}
+
+void
+conn_die(struct conn *c, enum conn_end end)
+{
+	if (c->end == END_NONE)
+		c->end = (uint8_t)end;
+	c->state = ST_DEAD;
+}
+
+void
+conn_close(struct conn *c, enum conn_end end)
+{
+	if (c->end == END_NONE)
+		c->end = (uint8_t)end;
+	tx_free(c);
+	if (c->state < ST_CLOSING)
+		c->state = ST_CLOSING;
+}
+
+static ssize_t
+conn_send(struct conn *c, size_t n)
+{
+	ssize_t	w;
+
+	if (c->tls != NULL)
+		w = front_tls_write(c, buf_ptr(&c->out), n);
+	else
+		w = send(c->fd, buf_ptr(&c->out), n, MSG_NOSIGNAL);
+	if (w > 0) {
+		c->bytes_out += (uint64_t)w;
+		c->last = front_now();
+		buf_drain(&c->out, (size_t)w);
+	}
+	return (w);
+}
+
+/* Writes n octets of what waits, or all. */
+static void
+conn_write(struct conn *c, size_t n)
+{
+	if (conn_send(c, n) == -1) {
+		if (errno == EAGAIN || errno == EWOULDBLOCK ||
+		    errno == EINTR) {
+			c->flags |= F_WANT_WRITE;
+			return;
+		}
+		buf_free(&c->out);
+		conn_die(c, errno == EPIPE || errno == ECONNRESET ?
+		    END_HANGUP : END_ERROR);
+		return;
+	}
+	c->flags &= ~F_WANT_WRITE;
+	if (buf_len(&c->out) == 0)
+		c->flags |= F_BANNER;
+}
+
+static void
+conn_flush(struct conn *c)
+{
+	if (buf_len(&c->out) == 0 || c->state == ST_DEAD ||
+	    (c->flags & F_WANT_WRITE))
+		return;
+	if (conn_stutters(c)) {
+		wheel_add(c);
+		return;
+	}
+	wheel_del(c);
+	conn_write(c, buf_len(&c->out));
+	if (buf_len(&c->out) > 0)
+		c->flags |= F_WANT_WRITE;
+}
+
+/* The wheel says that the next octet is due. */
+void
+conn_due(struct conn *c)
+{
+	if (conn_stutters(c)) {
+		/* A full socket is tried again a stutter later. */
+		conn_write(c, 1);
+		c->flags &= ~F_WANT_WRITE;
+	}
+	conn_settle(c);
+}
+
+/*
+ * How much input is kept while it cannot be answered.  A line must fit; who
+ * talks while we stutter is held for long and gets little.
+ */
+static size_t
+input_room(const struct conn *c)
+{
+	size_t	max = c->fc->conf->limit.line + 2, len = buf_len(&c->in);
+
+	if ((c->flags & F_WHEEL) && max > FRONT_STUTTER_INPUT)
+		max = FRONT_STUTTER_INPUT;
+	return (len < max ? max - len : 0);
+}
+
+static void
+conn_linger_read(struct conn *c)
+{
+	ssize_t	n;
+
+	n = recv(c->fd, read_buf, sizeof(read_buf), 0);
+	if (n == 0 || (n == -1 && errno != EAGAIN && errno != EINTR)) {
+		c->state = ST_DEAD;
+		return;
+	}
+	if (n > 0 && (c->body += (uint32_t)n) > FRONT_LINGER_MAX)
+		c->state = ST_DEAD;
+}
+
+static void
+conn_read(struct conn *c)
+{
+	size_t	room;
+	ssize_t	n;
+
+	do {
+		if (c->state == ST_DEAD || (room = input_room(c)) == 0)
+			return;
+		if (room > sizeof(read_buf))
+			room = sizeof(read_buf);
+		if (c->tls != NULL)
+			n = front_tls_read(c, read_buf, room);
+		else
+			n = recv(c->fd, read_buf, room, 0);
+		c->flags &= ~F_TLS_MORE;
+		if (n == 0) {
+			c->flags |= F_EOF;
+			return;
+		}
+		if (n == -1) {
+			if (errno != EAGAIN && errno != EWOULDBLOCK &&
+			    errno != EINTR)
+				conn_die(c, END_HANGUP);
+			return;
+		}
+		c->bytes_in += (uint64_t)n;
+		/* What libtls has read ahead makes no descriptor ready. */
+		if (c->tls != NULL)
+			c->flags |= F_TLS_MORE;
+		smtp_input(c, read_buf, (size_t)n);
+	} while (c->tls != NULL);
+}
+
+/* The last reply is out: let the client have it before the socket goes. */
+static void
+conn_linger(struct conn *c)
+{
+	if (c->end == END_QUIT || (c->flags & F_EOF)) {
+		c->state = ST_DEAD;
+		return;
+	}
+	front_tls_end(c);
+	(void)shutdown(c->fd, SHUT_WR);
+	buf_free(&c->in);
+	c->state = ST_LINGER;
+	c->last = front_now();
+	c->body = 0;
+	conn_linger_read(c);
+}
+
+/* What the connection waits for becomes what its event is added for. */
+static void
+conn_watch(struct conn *c)
+{
+	short	want = EV_PERSIST;
+
+	if (!(c->flags & F_EOF) && (c->state == ST_LINGER ||
+	    c->state == ST_HANDSHAKE || input_room(c) > 0))
+		want |= EV_READ;
+	if (c->flags & F_WANT_WRITE)
+		want |= EV_WRITE;
+	if (want == EV_PERSIST)
+		want = 0;
+	if (want == c->watched)
+		return;
+	if (c->watched)
+		event_del(&c->ev);
+	c->watched = want;
+	if (want == 0)
+		return;
+	event_assign(&c->ev, front.base, c->fd, want, conn_event, NULL);
+	if (event_add(&c->ev, NULL) == -1) {
+		c->watched = 0;
+		conn_die(c, END_ERROR);
+	}
+}
+
+/* Everything that is in the way of the next step is out. 1: look again. */
+static int
+conn_step(struct conn *c)
+{
+	switch (c->state) {
+	case ST_CLOSING:
+		conn_linger(c);
+		return (0);
+	case ST_TLS_START:
+		if (front_tls_begin(c) == -1)
+			conn_die(c, END_TLS);
+		return (0);
+	case ST_COMMAND:
+	case ST_DATA:
+		if (smtp_resume(c))
+			return (1);
+		if ((c->flags & F_TLS_MORE) && input_room(c) > 0) {
+			conn_read(c);
+			return (buf_len(&c->out) > 0);
+		}
+		return (0);
+	default:
+		return (0);
+	}
+}
+
+/* May free the connection; every callback's last call. */
+void
+conn_settle(struct conn *c)
+{
+	do {
+		conn_flush(c);
+	} while (c->state != ST_DEAD && buf_len(&c->out) == 0 &&
+	    conn_step(c));
+	/* A half-closed client is answered what it asked before, no more. */
+	if ((c->flags & F_EOF) && c->state != ST_WAIT &&
+	    (buf_len(&c->out) == 0 || (c->flags & F_WHEEL)))
+		conn_die(c, END_HANGUP);
+	if (c->state != ST_DEAD)
+		conn_watch(c);
+	if (c->state == ST_DEAD)
+		conn_free(c);
+}
+
+static void
+conn_event(evutil_socket_t fd, short what, void *arg)
+{
+	struct conn	*c = front.conns[fd];
+
+	(void)arg;
+	if (what & EV_WRITE)
+		c->flags &= ~F_WANT_WRITE;
+	if (c->state == ST_HANDSHAKE)
+		front_tls_handshake(c);
+	else if ((what & EV_READ) && c->state == ST_LINGER)
+		conn_linger_read(c);
+	else if (what & EV_READ)
+		conn_read(c);
+	conn_settle(c);
+}
+
+void
+conn_expel(struct conn *c, enum conn_end end, const char *enhanced,
+    const char *text)
+{
+	if (c->state == ST_LINGER || c->state == ST_HANDSHAKE ||
+	    c->state == ST_DEAD) {
+		conn_die(c, end);
+		return;
+	}
+	c->flags |= F_RUSH;
+	/* A reply that is half out is ended first. */
+	if (c->state != ST_CLOSING)
+		reply(c, "421 %s %s %s\r\n", enhanced,
+		    c->fc->conf->hostname, text);
+	conn_close(c, end);
+	conn_flush(c);
+}

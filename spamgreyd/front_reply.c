@@ -1,0 +1,165 @@
+/*
+ * Front: what is said to a client.  Replies are queued here and written by
+ * front_conn.c.  Every line ends in CRLF, and our own 5xx end in `contact'.
+ */
+#include <sys/types.h>
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "../lib/clock.h"
+#include "../lib/log.h"
+#include "../lib/tmpl.h"
+#include "front.h"
+
+void
+reply(struct conn *c, const char *fmt, ...)
+{
+	char	line[SMTP_REPLY_LINE_MAX + 1];
+	va_list	ap;
+	int	n;
+
+	va_start(ap, fmt);
+	n = vsnprintf(line, sizeof(line), fmt, ap);
+	va_end(ap);
+	if (n < 0 || (size_t)n >= sizeof(line) ||
+	    buf_add(&c->out, line, (size_t)n) == -1)
+		conn_die(c, END_MEMORY);
+}
+
+/* The lines of one text: code, enhanced code, text, in tmpl's manner. */
+static void
+reply_tmpl(struct conn *c, int code, const char *enhanced, const char *text,
+    int64_t seconds, int last)
+{
+	if (tmpl_reply(&c->out, code, enhanced, text, &c->client, seconds,
+	    last) == -1)
+		conn_die(c, END_MEMORY);
+}
+
+/* The last line of a refusal: how to reach a person, and which session. */
+static void
+reply_contact(struct conn *c, int code, const char *enhanced)
+{
+	char	text[SMTP_REPLY_LINE_MAX];
+	int	n;
+
+	n = snprintf(text, sizeof(text), "%s [%016llx]", c->fc->conf->contact,
+	    (unsigned long long)c->id);
+	/* On a line of its own where the two do not fit on one. */
+	if (n > 480)
+		snprintf(text, sizeof(text), "%.460s\\n[%016llx]",
+		    c->fc->conf->contact, (unsigned long long)c->id);
+	reply_tmpl(c, code, enhanced, text, 0, 1);
+}
+
+void
+reply_5xx(struct conn *c, int code, const char *enhanced, const char *text)
+{
+	int	contact = c->fc->conf->contact != NULL;
+
+	reply_tmpl(c, code, enhanced, text, 0, !contact);
+	if (contact)
+		reply_contact(c, code, enhanced);
+}
+
+/* In UTC: the chroot has no time zone. */
+static const char *
+date_str(void)
+{
+	static char	str[40];
+	static time_t	made;
+	time_t		now = (time_t)clock_wall();
+	struct tm	tm;
+
+	if (now != made || str[0] == '\0') {
+		made = now;
+		if (gmtime_r(&now, &tm) == NULL || strftime(str, sizeof(str),
+		    "%a, %d %b %Y %H:%M:%S +0000", &tm) == 0)
+			str[0] = '\0';
+	}
+	return (str);
+}
+
+void
+reply_banner(struct conn *c)
+{
+	reply(c, "220 %s ESMTP; %s\r\n", c->fc->conf->hostname, date_str());
+}
+
+/*
+ * Nothing is offered that the mail server behind might not have, nor what
+ * would make a client send more before we have answered.
+ */
+void
+reply_ehlo(struct conn *c)
+{
+	const struct config	*conf = c->fc->conf;
+
+	c->offered = OFFER_EHLO;
+	reply(c, "250-%s\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n250-DSN\r\n",
+	    conf->hostname);
+	if (conf->limit.message_size > 0) {
+		c->offered |= OFFER_SIZE;
+		reply(c, "250-SIZE %llu\r\n",
+		    (unsigned long long)conf->limit.message_size);
+	}
+	/* Not to who only has our time to win, and not to unknown hosts
+	 * when many are under TLS: each takes the memory of a hundred. */
+	if (c->cert != NULL && c->tls == NULL && !conn_is_black(c) &&
+	    (c->kind != KIND_GREY || front.tls < conf->limit.tls)) {
+		c->offered |= OFFER_STARTTLS;
+		reply(c, "250-STARTTLS\r\n");
+	}
+	reply(c, "250 ENHANCEDSTATUSCODES\r\n");
+}
+
+void
+reply_grey(struct conn *c, int64_t left)
+{
+	reply_tmpl(c, c->fc->grey_code, c->fc->grey_enhanced,
+	    c->fc->grey_text, left, 1);
+}
+
+static const char *
+list_message(const struct conf_list *l)
+{
+	return (l->message != NULL ? l->message :
+	    "Your address %A is on a list of senders of spam");
+}
+
+/*
+ * The end of the tarpit: the message of the trap and of every list the host
+ * is on.  One reply has one code: 550 where any of them says so.
+ */
+void
+reply_refused(struct conn *c)
+{
+	const struct config	*conf = c->fc->conf;
+	const struct conf_list	*lists[ADDRSET_LISTS_MAX], *l;
+	unsigned int		 i, n = 0;
+	int			 code, contact;
+	const char		*enhanced;
+
+	code = c->kind == KIND_TRAPPED ? conf->trap_reply : 450;
+	for (i = 0; i < ADDRSET_LISTS_MAX; i++) {
+		if (!(c->lists & UINT64_C(1) << i) ||
+		    (l = config_list(conf, i)) == NULL)
+			continue;
+		lists[n++] = l;
+		if (l->reply == 550)
+			code = 550;
+	}
+	enhanced = code == 550 ? "5.7.1" : "4.7.1";
+	contact = code == 550 && conf->contact != NULL;
+	if (c->kind == KIND_TRAPPED)
+		reply_tmpl(c, code, enhanced, conf->trap_message, 0,
+		    n == 0 && !contact);
+	for (i = 0; i < n; i++)
+		reply_tmpl(c, code, enhanced, list_message(lists[i]), 0,
+		    i == n - 1 && !contact);
+	if (contact)
+		reply_contact(c, code, enhanced);
+}

@@ -1,0 +1,278 @@
+/*
+ * Front: from octets to commands, and those commands that are no part of a
+ * mail transaction.  A line is taken only when all that was asked before it
+ * is answered, so whatever a client sends at once is answered in order.
+ */
+#include <sys/types.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "../lib/log.h"
+#include "../lib/smtpline.h"
+#include "front.h"
+
+/* May the next line be looked at now? */
+static int
+smtp_ready(const struct conn *c)
+{
+	if (c->state != ST_COMMAND && c->state != ST_DATA)
+		return (0);
+	if (!(c->flags & F_BANNER))
+		return (0);
+	if (buf_len(&c->out) == 0)
+		return (1);
+	return (!(c->flags & (F_WHEEL | F_WANT_WRITE)) &&
+	    buf_len(&c->out) < FRONT_OUT_MAX && !conn_stutters(c));
+}
+
+/* A refusal that counts; one too many, and the client has had its chance. */
+void
+smtp_bad(struct conn *c, int code, const char *enhanced, const char *text)
+{
+	if (c->bad++ < c->fc->conf->limit.bad_commands) {
+		reply_5xx(c, code, enhanced, text);
+		return;
+	}
+	reply(c, "421 4.7.0 %s Too many errors\r\n", c->fc->conf->hostname);
+	conn_close(c, END_BAD_COMMANDS);
+}
+
+static void
+cmd_helo(struct conn *c, enum smtp_verb verb, const char *arg, size_t len)
+{
+	char	*helo;
+
+	if (len == 0) {
+		smtp_bad(c, 501, "5.5.4", "Your name is missing");
+		return;
+	}
+	if (len > ENTRY_STR_MAX)
+		len = ENTRY_STR_MAX;
+	if ((helo = strndup(arg, len)) == NULL) {
+		conn_die(c, END_MEMORY);
+		return;
+	}
+	free(c->helo);
+	c->helo = helo;
+	tx_free(c);
+	c->offered = 0;
+	if (verb == SMTP_EHLO)
+		reply_ehlo(c);
+	else
+		reply(c, "250 %s\r\n", c->fc->conf->hostname);
+}
+
+static void
+cmd_starttls(struct conn *c, size_t len)
+{
+	if (len > 0) {
+		smtp_bad(c, 501, "5.5.4", "STARTTLS takes no parameters");
+		return;
+	}
+	if (c->tls != NULL) {
+		smtp_bad(c, 503, "5.5.1", "TLS is active already");
+		return;
+	}
+	if (!(c->offered & OFFER_STARTTLS)) {
+		smtp_bad(c, 502, "5.5.1", "Command not implemented");
+		return;
+	}
+	if (front.tls >= c->fc->conf->limit.tls && c->kind == KIND_GREY) {
+		reply(c, "454 4.7.0 TLS is not available now\r\n");
+		return;
+	}
+	reply(c, "220 2.0.0 Ready to start TLS\r\n");
+	c->state = ST_TLS_START;
+}
+
+static void
+cmd_foreign(struct conn *c, enum host_event event)
+{
+	front_event(c, event);
+	reply(c, "421 4.7.0 %s This is a mail server\r\n",
+	    c->fc->conf->hostname);
+	conn_close(c, END_FOREIGN);
+}
+
+/* Those that change nothing. 1: it was one. */
+static int
+cmd_simple(struct conn *c, enum smtp_verb verb)
+{
+	switch (verb) {
+	case SMTP_NOOP:
+		reply(c, "250 2.0.0 Ok\r\n");
+		return (1);
+	case SMTP_VRFY:
+		reply(c, "252 2.0.0 Send mail, and it will be seen\r\n");
+		return (1);
+	case SMTP_EXPN:
+	case SMTP_HELP:
+	case SMTP_ETRN:
+	case SMTP_BDAT:
+	case SMTP_XCLIENT:
+	case SMTP_XFORWARD:
+		smtp_bad(c, 502, "5.5.1", "Command not implemented");
+		return (1);
+	case SMTP_AUTH:
+		smtp_bad(c, 503, "5.5.1", "Authentication is not possible here");
+		return (1);
+	case SMTP_UNKNOWN:
+		smtp_bad(c, 500, "5.5.1", "Command not recognised");
+		return (1);
+	default:
+		return (0);
+	}
+}
+
+static void
+smtp_command(struct conn *c, const uint8_t *line, size_t line_len)
+{
+	const char	*arg;
+	size_t		 len;
+	enum smtp_verb	 verb;
+
+	verb = smtp_verb_parse(line, line_len, &arg, &len);
+	if (cmd_simple(c, verb))
+		return;
+	switch (verb) {
+	case SMTP_HELO:
+	case SMTP_EHLO:
+		cmd_helo(c, verb, arg, len);
+		break;
+	case SMTP_MAIL:
+		tx_mail(c, arg, len);
+		break;
+	case SMTP_RCPT:
+		tx_rcpt(c, arg, len);
+		break;
+	case SMTP_DATA:
+		tx_data(c, arg, len);
+		break;
+	case SMTP_RSET:
+		tx_free(c);
+		reply(c, "250 2.0.0 Ok\r\n");
+		break;
+	case SMTP_QUIT:
+		reply(c, "221 2.0.0 %s Bye\r\n", c->fc->conf->hostname);
+		conn_close(c, END_QUIT);
+		break;
+	case SMTP_STARTTLS:
+		cmd_starttls(c, len);
+		break;
+	case SMTP_FOREIGN_HTTP:
+		cmd_foreign(c, EVENT_HTTP_COMMAND);
+		break;
+	case SMTP_FOREIGN:
+	default:
+		cmd_foreign(c, EVENT_FOREIGN_COMMAND);
+		break;
+	}
+}
+
+/* One whole line; more: others have come after it. */
+static void
+smtp_line(struct conn *c, const uint8_t *line, size_t len, int bare_lf,
+    int more)
+{
+	int	body = c->state == ST_DATA;
+
+	c->last = front_now();
+	if (bare_lf)
+		front_event(c, EVENT_BARE_LF);
+	if (c->flags & F_SKIP) {
+		c->flags &= ~F_SKIP;
+		if (!body)
+			smtp_bad(c, 500, "5.5.2", "Line too long");
+		return;
+	}
+	if (body) {
+		tx_body_line(c, line, len);
+		return;
+	}
+	/* We have not offered to be sent several at once. */
+	if (more)
+		front_event(c, EVENT_PIPELINING);
+	smtp_command(c, line, len);
+}
+
+/*
+ * Takes what can be taken of the data; returns how much that was.
+ */
+static size_t
+smtp_lines(struct conn *c, const uint8_t *data, size_t len)
+{
+	size_t	max = c->fc->conf->limit.line, pos = 0, line_len, used;
+	int	bare_lf;
+
+	while (pos < len && smtp_ready(c)) {
+		switch (smtp_line_find(data + pos, len - pos, max, &line_len,
+		    &used, &bare_lf)) {
+		case SMTP_LINE_NONE:
+			/* The rest of a line that is too long. */
+			if (c->flags & F_SKIP)
+				return (len);
+			return (pos);
+		case SMTP_LINE_TOOLONG:
+			c->flags |= F_SKIP;
+			if (c->state == ST_DATA)
+				tx_body_line(c, data + pos, max);
+			pos += max;
+			break;
+		case SMTP_LINE_OK:
+			smtp_line(c, data + pos, line_len, bare_lf,
+			    pos + used < len);
+			pos += used;
+			break;
+		}
+	}
+	/* Nothing that came in clear may count once TLS is there. */
+	if (c->state == ST_TLS_START || c->state >= ST_CLOSING)
+		return (len);
+	return (pos);
+}
+
+/* Octets of the client: used at once where that is possible, else kept. */
+void
+smtp_input(struct conn *c, const uint8_t *data, size_t len)
+{
+	size_t	used;
+
+	if (c->state == ST_TLS_START) {
+		front_event(c, EVENT_PIPELINING);
+		return;
+	}
+	if (c->state >= ST_CLOSING)
+		return;
+	if (!(c->flags & F_BANNER))
+		front_event(c, EVENT_EARLY_TALKER);
+	else if (c->state == ST_WAIT || (c->state == ST_COMMAND &&
+	    buf_len(&c->out) > 0))
+		front_event(c, EVENT_PIPELINING);
+	if (buf_len(&c->in) == 0) {
+		used = smtp_lines(c, data, len);
+		data += used;
+		len -= used;
+		if (buf_add(&c->in, data, len) == -1)
+			conn_die(c, END_MEMORY);
+		return;
+	}
+	if (buf_add(&c->in, data, len) == -1) {
+		conn_die(c, END_MEMORY);
+		return;
+	}
+	used = smtp_lines(c, buf_ptr(&c->in), buf_len(&c->in));
+	buf_drain(&c->in, used);
+}
+
+int
+smtp_resume(struct conn *c)
+{
+	size_t	used;
+
+	if (buf_len(&c->in) == 0)
+		return (0);
+	used = smtp_lines(c, buf_ptr(&c->in), buf_len(&c->in));
+	buf_drain(&c->in, used);
+	return (used > 0);
+}

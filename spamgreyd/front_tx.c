@@ -1,0 +1,317 @@
+/*
+ * Front: the mail transaction: MAIL, RCPT, DATA, and the verdicts of store
+ * between them.  A recipient is answered only after store's word came, so
+ * what a client was told is on disk.
+ */
+#include <sys/types.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "../lib/log.h"
+#include "../lib/smtpline.h"
+#include "front.h"
+
+#define BODY_HEADERS_MAX	(FRONT_BODY_MAX / 2)
+
+/* The transaction is over; an answer that is still to come is ignored. */
+void
+tx_free(struct conn *c)
+{
+	struct tx	*tx = c->tx;
+
+	if (tx == NULL)
+		return;
+	if (tx->is_parked)
+		TAILQ_REMOVE(&front.parked, tx, parked);
+	free(tx->from);
+	free(tx->to);
+	free(tx);
+	c->tx = NULL;
+}
+
+/* "NNN X.X.X text" of a parser, as a reply that counts as bad. */
+static void
+refuse_param(struct conn *c, const char *text)
+{
+	char	enhanced[6];
+
+	memcpy(enhanced, text + 4, 5);
+	enhanced[5] = '\0';
+	smtp_bad(c, atoi(text), enhanced, text + 10);
+}
+
+static char *
+log_copy(const char *text)
+{
+	return (strndup(text, FRONT_LOG_FIELD));
+}
+
+void
+tx_mail(struct conn *c, const char *arg, size_t len)
+{
+	char		 path[ENTRY_STR_MAX + 1];
+	const char	*params, *error;
+	size_t		 params_len;
+	struct tx	*tx;
+
+	if (c->helo == NULL) {
+		refuse_param(c, "503 5.5.1 Send HELO or EHLO first");
+		return;
+	}
+	if (c->tx != NULL) {
+		refuse_param(c, "503 5.5.1 There is a sender already");
+		return;
+	}
+	switch (smtp_path_parse(arg, len, "FROM:", path, sizeof(path),
+	    &params, &params_len)) {
+	case 0:
+		break;
+	case -2:
+		refuse_param(c, "501 5.1.7 The sender's address is too long");
+		return;
+	default:
+		refuse_param(c, "501 5.5.4 Write MAIL FROM:<address>");
+		return;
+	}
+	if ((error = param_mail(params, params_len, c->offered,
+	    c->fc->conf->limit.message_size)) != NULL) {
+		refuse_param(c, error);
+		return;
+	}
+	if ((tx = calloc(1, sizeof(*tx))) == NULL ||
+	    (tx->from = strdup(path)) == NULL ||
+	    (c->log_from == NULL && (c->log_from = log_copy(path)) == NULL)) {
+		if (tx != NULL)
+			free(tx->from);
+		free(tx);
+		conn_die(c, END_MEMORY);
+		return;
+	}
+	tx->conn = c;
+	c->tx = tx;
+	reply(c, "250 2.1.0 Ok\r\n");
+}
+
+static void
+rcpt_refused(struct conn *c, const char *text)
+{
+	c->tx->refused++;
+	refuse_param(c, text);
+}
+
+/* 0: path has the recipient; -1: answered. */
+static int
+rcpt_parse(struct conn *c, const char *arg, size_t len, char *path,
+    size_t size)
+{
+	const char	*params, *error;
+	size_t		 params_len;
+
+	switch (smtp_path_parse(arg, len, "TO:", path, size, &params,
+	    &params_len)) {
+	case 0:
+		break;
+	case -2:
+		rcpt_refused(c, "501 5.1.3 The address is too long");
+		return (-1);
+	default:
+		rcpt_refused(c, "501 5.5.4 Write RCPT TO:<address>");
+		return (-1);
+	}
+	if (strcmp(path, "<>") == 0) {
+		rcpt_refused(c, "501 5.1.3 Nobody has an empty address");
+		return (-1);
+	}
+	if ((error = param_rcpt(params, params_len, c->offered)) != NULL) {
+		rcpt_refused(c, error);
+		return (-1);
+	}
+	return (0);
+}
+
+void
+tx_rcpt(struct conn *c, const char *arg, size_t len)
+{
+	char		 path[ENTRY_STR_MAX + 1];
+	struct tx	*tx = c->tx;
+
+	if (tx == NULL) {
+		refuse_param(c, "503 5.5.1 Send MAIL first");
+		return;
+	}
+	if (tx->accepted + tx->tempfail >= c->fc->conf->limit.recipients) {
+		reply(c, "452 4.5.3 Too many recipients, send the rest in "
+		    "another transaction\r\n");
+		return;
+	}
+	if (rcpt_parse(c, arg, len, path, sizeof(path)) == -1)
+		return;
+	front.stat[STAT_RCPT]++;
+	c->rcpts++;
+	if (c->log_to == NULL && (c->log_to = log_copy(path)) == NULL) {
+		conn_die(c, END_MEMORY);
+		return;
+	}
+	/* Its fate is sealed: nothing of it goes into the database. */
+	if (conn_is_black(c)) {
+		tx->accepted++;
+		reply(c, "250 2.1.5 Ok\r\n");
+		return;
+	}
+	free(tx->to);
+	if ((tx->to = strdup(path)) == NULL) {
+		conn_die(c, END_MEMORY);
+		return;
+	}
+	store_ask(c);
+}
+
+/* Nothing is promised to who gets this. */
+void
+tx_unstored(struct conn *c, const char *why)
+{
+	struct tx	*tx = c->tx;
+
+	c->state = ST_COMMAND;
+	if (tx->is_parked) {
+		TAILQ_REMOVE(&front.parked, tx, parked);
+		tx->is_parked = 0;
+	}
+	tx->tempfail++;
+	c->flags |= F_UNSTORED;
+	c->last = front_now();
+	log_debug("unstored: %s", why);
+	reply(c, "451 4.3.0 Not stored: %.200s; please try again later\r\n",
+	    why);
+}
+
+static void
+rcpt_trapped(struct conn *c, unsigned int reason)
+{
+	char	a[ADDR_STRLEN], enc[FRONT_LOG_FIELD * 4 + 4];
+
+	conn_set_kind(c, KIND_TRAPPED);
+	c->reason = (uint8_t)reason;
+	log_event(c->id, "trapped", "address=%s trap=%s to=%s",
+	    addr_str(&c->client, a), trap_reason_str(reason),
+	    log_encode_str(enc, sizeof(enc), c->tx->to));
+}
+
+/* Store's word on the RCPT that waits. */
+void
+tx_answer(struct conn *c, const struct rcpt_answer *ans)
+{
+	struct tx	*tx = c->tx;
+
+	c->state = ST_COMMAND;
+	c->last = front_now();
+	switch (ans->verdict) {
+	case RCPT_GREY:
+		c->flags |= F_GREYED;
+		if (ans->left > tx->left)
+			tx->left = ans->left;
+		break;
+	case RCPT_PASS:
+		tx->passed++;
+		conn_set_kind(c, KIND_PASS);
+		break;
+	case RCPT_WHITE:
+		tx->passed++;
+		c->flags |= F_WHITE_SEEN;
+		if (c->kind == KIND_GREY)
+			conn_set_kind(c, KIND_WHITE);
+		break;
+	case RCPT_TRAPPED:
+		rcpt_trapped(c, ans->reason);
+		break;
+	case RCPT_UNSTORED:
+	default:
+		tx_unstored(c, ans->text);
+		return;
+	}
+	tx->accepted++;
+	reply(c, "250 2.1.5 Ok\r\n");
+}
+
+/*
+ * Grey: the text with the time left.  Who has passed is not told a time: its
+ * next connection goes another way.
+ */
+static void
+data_deferred(struct conn *c)
+{
+	struct tx	*tx = c->tx;
+
+	if (tx->passed > 0)
+		reply(c, "451 4.7.1 Your address is known now, please try "
+		    "again at once\r\n");
+	else
+		reply_grey(c, tx->left);
+	tx_free(c);
+}
+
+void
+tx_data(struct conn *c, const char *arg, size_t len)
+{
+	struct tx	*tx = c->tx;
+
+	(void)arg;
+	if (len > 0) {
+		refuse_param(c, "501 5.5.4 DATA takes no parameters");
+		return;
+	}
+	if (tx == NULL || (tx->accepted == 0 && tx->tempfail == 0 &&
+	    tx->refused == 0)) {
+		refuse_param(c, tx == NULL ? "503 5.5.1 Send MAIL first" :
+		    "503 5.5.1 Send RCPT first");
+		return;
+	}
+	if (tx->accepted == 0) {
+		/* One whom we could not serve must not take it for final. */
+		if (tx->tempfail > 0)
+			reply(c, "451 4.3.0 No recipient could be stored, "
+			    "please try again later\r\n");
+		else
+			refuse_param(c, "554 5.5.1 No valid recipients");
+		return;
+	}
+	if (!conn_is_black(c)) {
+		data_deferred(c);
+		return;
+	}
+	reply(c, "354 End data with <CR><LF>.<CR><LF>\r\n");
+	c->state = ST_DATA;
+	c->flags |= F_HEADERS;
+	c->body = 0;
+	c->body_lines = 0;
+}
+
+void
+tx_body_done(struct conn *c)
+{
+	tx_free(c);
+	reply_refused(c);
+	conn_close(c, END_REFUSED);
+}
+
+/*
+ * A line of the message of a trapped host: read and forgotten, up to the dot,
+ * to some lines of the body, or to a bound in octets.
+ */
+void
+tx_body_line(struct conn *c, const uint8_t *line, size_t len)
+{
+	c->body += (uint32_t)len + 2;
+	if ((len == 1 && line[0] == '.') || c->body > FRONT_BODY_MAX) {
+		tx_body_done(c);
+		return;
+	}
+	if (c->flags & F_HEADERS) {
+		if (len == 0 || c->body > BODY_HEADERS_MAX)
+			c->flags &= ~F_HEADERS;
+		return;
+	}
+	if (++c->body_lines >= FRONT_BODY_LINES)
+		tx_body_done(c);
+}
