@@ -1,0 +1,333 @@
+/*
+ * smtp_load: SMTP clients out of 127.0.0.0/8, each source in a /24 of its
+ * own, so that the limits per host and network are met as in the world.
+ *	smtp_load [-c concurrent] [-n sessions] [-s sources] [-t id] host port
+ *		whole greylist sessions, each with a tuple of its own
+ *	smtp_load hold -n connections [-s sources] -d seconds host port
+ *		opens so many and keeps them, reading what comes
+ * Prints name=value lines.  A session is counted by what DATA was answered.
+ */
+#include <sys/types.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <arpa/inet.h>
+#include <netinet/in.h>
+
+#include <err.h>
+#include <errno.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define EVENTS	256
+
+enum step { BANNER, EHLO, MAIL, RCPT, DATA, QUIT };	/* waiting for its reply */
+
+struct session {
+	int		 fd;		/* -1: free */
+	enum step	 step;
+	uint64_t	 number;
+	int64_t		 began;		/* us */
+	size_t		 len;
+	char		 buf[1024];
+};
+
+static struct sockaddr_in to;
+static unsigned int	  sources = 200;
+static const char	 *tag = "l";
+static uint64_t		  begun, ended, wanted = 10000;
+static uint64_t		  grey, unstored, over, other, failed, octets;
+static int64_t		 *latency;
+static int		  ep;
+
+static int64_t
+now_us(void)
+{
+	struct timespec	ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ((int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000);
+}
+
+/* From source i: 127.64.0.1 and on, in steps of a /24. */
+static int
+dial(uint64_t i)
+{
+	struct sockaddr_in	from = { .sin_family = AF_INET };
+	int			fd, on = 1;
+
+	i %= sources;
+	from.sin_addr.s_addr = htonl(0x7f400001 + ((uint32_t)i << 8));
+	fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd == -1)
+		err(1, "socket");
+	(void)setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on,
+	    sizeof(on));
+	if (bind(fd, (struct sockaddr *)&from, sizeof(from)) == -1)
+		err(1, "bind");
+	if (connect(fd, (struct sockaddr *)&to, sizeof(to)) == -1 &&
+	    errno != EINPROGRESS) {
+		close(fd);
+		return (-1);
+	}
+	return (fd);
+}
+
+static void
+begin(struct session *s)
+{
+	struct epoll_event	ev;
+
+	s->fd = -1;
+	while (begun < wanted) {
+		s->number = begun++;
+		s->began = now_us();
+		s->step = BANNER;
+		s->len = 0;
+		if ((s->fd = dial(s->number)) == -1) {
+			failed++;
+			ended++;
+			continue;
+		}
+		memset(&ev, 0, sizeof(ev));
+		ev.events = EPOLLIN;
+		ev.data.ptr = s;
+		if (epoll_ctl(ep, EPOLL_CTL_ADD, s->fd, &ev) == -1)
+			err(1, "epoll_ctl");
+		return;
+	}
+}
+
+static void
+end(struct session *s)
+{
+	latency[ended++] = now_us() - s->began;
+	close(s->fd);
+	begin(s);
+}
+
+static void
+verdict(const char *reply)
+{
+	if (strncmp(reply, "451 4.7.1", 9) == 0)
+		grey++;
+	else if (strncmp(reply, "451 4.3.0", 9) == 0)
+		unstored++;
+	else if (strncmp(reply, "421", 3) == 0)
+		over++;
+	else
+		other++;
+}
+
+/* A whole reply is there: the next command, or the end. 1: ended. */
+static int
+advance(struct session *s, const char *last)
+{
+	static const char	want[] = { '2', '2', '2', '2', '4', '2' };
+	char			line[256];
+	int			n;
+
+	if (s->step == DATA || last[0] != want[s->step]) {
+		verdict(last);
+		if (last[0] != want[s->step])
+			return (1);
+	}
+	switch (s->step) {
+	case BANNER:
+		n = snprintf(line, sizeof(line), "EHLO client.test\r\n");
+		break;
+	case EHLO:
+		n = snprintf(line, sizeof(line),
+		    "MAIL FROM:<sender.%s@host-%llx.example>\r\n", tag,
+		    (unsigned long long)s->number);
+		break;
+	case MAIL:
+		n = snprintf(line, sizeof(line),
+		    "RCPT TO:<someone@example.org>\r\n");
+		break;
+	case RCPT:
+		n = snprintf(line, sizeof(line), "DATA\r\n");
+		break;
+	case DATA:
+		n = snprintf(line, sizeof(line), "QUIT\r\n");
+		break;
+	default:
+		return (1);
+	}
+	s->step++;
+	if (send(s->fd, line, (size_t)n, MSG_NOSIGNAL) != n) {
+		failed++;
+		return (1);
+	}
+	return (0);
+}
+
+static void
+readable(struct session *s)
+{
+	char	*nl, *line = s->buf;
+	ssize_t	 n;
+
+	n = recv(s->fd, s->buf + s->len, sizeof(s->buf) - s->len - 1, 0);
+	if (n <= 0) {
+		if (n == -1 && errno == EAGAIN)
+			return;
+		failed++;
+		end(s);
+		return;
+	}
+	s->len += (size_t)n;
+	s->buf[s->len] = '\0';
+	while ((nl = strchr(line, '\n')) != NULL) {
+		if (nl - line < 4 || line[3] != '-')
+			if (advance(s, line)) {
+				end(s);
+				return;
+			}
+		line = nl + 1;
+	}
+	s->len -= (size_t)(line - s->buf);
+	memmove(s->buf, line, s->len);
+}
+
+static int
+by_value(const void *a, const void *b)
+{
+	int64_t	x = *(const int64_t *)a, y = *(const int64_t *)b;
+
+	return (x < y ? -1 : x > y);
+}
+
+static void
+load(unsigned int concurrent)
+{
+	struct epoll_event	 evs[EVENTS];
+	struct session		*s;
+	int64_t			 start = now_us(), took;
+	unsigned int		 i;
+	int			 n;
+
+	if ((s = calloc(concurrent, sizeof(*s))) == NULL ||
+	    (latency = calloc(wanted + 1, sizeof(*latency))) == NULL)
+		err(1, NULL);
+	for (i = 0; i < concurrent; i++)
+		begin(&s[i]);
+	while (ended < wanted) {
+		if ((n = epoll_wait(ep, evs, EVENTS, 60000)) == 0)
+			errx(1, "nothing for 60 s, %llu of %llu ended",
+			    (unsigned long long)ended,
+			    (unsigned long long)wanted);
+		while (n-- > 0)
+			readable(evs[n].data.ptr);
+	}
+	took = now_us() - start;
+	qsort(latency, ended, sizeof(*latency), by_value);
+	printf("sessions=%llu\nseconds=%.3f\nrate=%.0f\np50_us=%lld\n"
+	    "p99_us=%lld\ngrey=%llu\nunstored=%llu\nover_limit=%llu\n"
+	    "other=%llu\nfailed=%llu\n", (unsigned long long)ended,
+	    (double)took / 1e6, (double)ended * 1e6 / (double)took,
+	    (long long)latency[ended / 2], (long long)latency[ended * 99 / 100],
+	    (unsigned long long)grey, (unsigned long long)unstored,
+	    (unsigned long long)over, (unsigned long long)other,
+	    (unsigned long long)failed);
+}
+
+/* Opens them a few at a time, so that no backlog overflows. */
+static void
+hold(double seconds)
+{
+	struct epoll_event	 evs[EVENTS], ev;
+	char			 buf[4096];
+	int64_t			 until = 0;
+	uint64_t		 open = 0;
+	ssize_t			 got;
+	int			 fd, i, n;
+
+	while (until == 0 || now_us() < until) {
+		for (i = 0; i < 100 && begun < wanted; i++) {
+			memset(&ev, 0, sizeof(ev));
+			ev.events = EPOLLIN;
+			if ((fd = dial(begun++)) == -1) {
+				failed++;
+				continue;
+			}
+			ev.data.fd = fd;
+			epoll_ctl(ep, EPOLL_CTL_ADD, fd, &ev);
+			open++;
+		}
+		if (begun == wanted && until == 0) {
+			printf("opened=%llu\n", (unsigned long long)open);
+			fflush(stdout);
+			until = now_us() + (int64_t)(seconds * 1e6);
+		}
+		n = epoll_wait(ep, evs, EVENTS, begun < wanted ? 1 : 100);
+		while (n-- > 0) {
+			got = recv(evs[n].data.fd, buf, sizeof(buf), 0);
+			if (got > 0)
+				octets += (uint64_t)got;
+			else if (got == 0 || errno != EAGAIN) {
+				close(evs[n].data.fd);
+				open--;
+				over++;
+			}
+		}
+	}
+	printf("held=%llu\noctets=%llu\nended_by_server=%llu\nfailed=%llu\n",
+	    (unsigned long long)open, (unsigned long long)octets,
+	    (unsigned long long)over, (unsigned long long)failed);
+}
+
+int
+main(int argc, char *argv[])
+{
+	struct rlimit	rl;
+	unsigned int	concurrent = 200;
+	double		seconds = 10;
+	int		ch, holding;
+
+	holding = argc > 1 && strcmp(argv[1], "hold") == 0;
+	argc -= holding;
+	argv += holding;
+	while ((ch = getopt(argc, argv, "c:d:n:s:t:")) != -1)
+		switch (ch) {
+		case 'c':
+			concurrent = (unsigned int)atoi(optarg);
+			break;
+		case 'd':
+			seconds = atof(optarg);
+			break;
+		case 'n':
+			wanted = strtoull(optarg, NULL, 10);
+			break;
+		case 's':
+			sources = (unsigned int)atoi(optarg);
+			break;
+		case 't':
+			tag = optarg;
+			break;
+		default:
+			return (2);
+		}
+	if (argc - optind != 2 || sources == 0 || sources > 0x3fff)
+		errx(2, "usage: smtp_load [hold] [-c concurrent] [-d seconds] "
+		    "[-n count] [-s sources] [-t tag] host port");
+	to.sin_family = AF_INET;
+	to.sin_port = htons((uint16_t)atoi(argv[optind + 1]));
+	if (inet_pton(AF_INET, argv[optind], &to.sin_addr) != 1)
+		errx(2, "%s: not an IPv4 address", argv[optind]);
+	if (getrlimit(RLIMIT_NOFILE, &rl) == 0) {
+		rl.rlim_cur = rl.rlim_max;
+		(void)setrlimit(RLIMIT_NOFILE, &rl);
+	}
+	if ((ep = epoll_create1(EPOLL_CLOEXEC)) == -1)
+		err(1, "epoll");
+	if (holding)
+		hold(seconds);
+	else
+		load(concurrent);
+	return (0);
+}
