@@ -255,6 +255,8 @@ proto_get_text(struct msg *m, uint8_t *kind, const char **text)
 {
 	*kind = msg_get_u8(m);
 	*text = msg_get_str(m);
+	if (*kind > CTL_TEXT_ERR)
+		m->err = 1;
 	return (msg_end(m));
 }
 
@@ -294,5 +296,7 @@ proto_get_end(struct msg *m, uint8_t *status, uint32_t *count,
 	*status = msg_get_u8(m);
 	*count = msg_get_u32(m);
 	*text = msg_get_str(m);
+	if (*status > CTL_VERSION)
+		m->err = 1;
 	return (msg_end(m));
 }

@@ -1,0 +1,313 @@
+/* Every message of proto.h: there and back, cut short, too long, out of range. */
+#include <sys/types.h>
+#include <sys/socket.h>
+
+#include <unistd.h>
+
+#include "../../lib/proto.h"
+#include "tap.h"
+
+static struct ipc	a, b;
+static char		strbuf[ENTRY_DATA_MAX + ENTRY_KEY_MAX];
+
+/* The frame in the making, sent and received. */
+static struct msg
+through(void)
+{
+	struct msg	m;
+
+	memset(&m, 0, sizeof(m));
+	if (ipc_send(&a, -1) == -1 || ipc_flush(&a) != 1 ||
+	    ipc_read(&b) != 1 || ipc_next(&b, &m) != 1)
+		exit(1);
+	return (m);
+}
+
+/* get of any message; what it fills in is of no interest. */
+static int
+get_any(struct msg *m)
+{
+	union {
+		struct rcpt_req		req;
+		struct rcpt_answer	ans;
+		struct event_msg	ev;
+		struct host		host;
+		struct ctl_list		list;
+		struct ctl_edit		edit;
+		struct entry		entry;
+	} u;
+	struct addr	 addr;
+	const char	*s, *t;
+	int64_t		 i;
+	uint32_t	 n;
+	uint8_t		 c;
+
+	switch (m->type) {
+	case MSG_RCPT:
+		return (proto_get_rcpt(m, &u.req));
+	case MSG_RCPT_ANSWER:
+		return (proto_get_rcpt_answer(m, &u.ans));
+	case MSG_EVENT:
+		return (proto_get_event(m, &u.ev));
+	case MSG_HOST:
+		return (proto_get_host(m, &u.host));
+	case MSG_FW_DO:
+		return (proto_get_fw(m, &addr, &c, &i));
+	case MSG_STAT:
+		return (proto_get_stat(m, &s, &i));
+	case CTL_LIST:
+		return (proto_get_list(m, &u.list));
+	case CTL_ADD:
+		return (proto_get_edit(m, &u.edit));
+	case CTL_ENTRY:
+		return (proto_get_entry(m, &u.entry, strbuf));
+	case CTL_TEXT:
+		return (proto_get_text(m, &c, &s));
+	case CTL_FACT:
+		return (proto_get_fact(m, &s, &t));
+	case CTL_END:
+		return (proto_get_end(m, &c, &n, &s));
+	}
+	return (-2);
+}
+
+/* Each shorter body, and one octet more, is refused. */
+static void
+strict(const struct msg *good, const char *name)
+{
+	struct msg	m;
+	uint8_t		body[IPC_MAX];
+	char		text[80];
+	size_t		n;
+	int		wrong = 0;
+
+	memcpy(body, good->data, good->len);
+	body[good->len] = 0;
+	for (n = 0; n <= good->len + 1; n++) {
+		m = *good;
+		m.data = body;
+		m.len = n;
+		m.pos = 0;
+		m.err = 0;
+		if (get_any(&m) != (n == good->len ? 0 : -1))
+			wrong++;
+	}
+	snprintf(text, sizeof(text), "%s: whole or not at all", name);
+	is_int(wrong, 0, text);
+}
+
+/* The octet at `at' set to value makes the message invalid. */
+static void
+invalid(const struct msg *good, size_t at, uint8_t value, const char *name)
+{
+	struct msg	m = *good;
+	uint8_t		body[IPC_MAX];
+
+	memcpy(body, good->data, good->len);
+	body[at] = value;
+	m.data = body;
+	m.pos = 0;
+	m.err = 0;
+	is_int(get_any(&m), -1, name);
+}
+
+static void
+test_front(void)
+{
+	struct rcpt_req		req, req2;
+	struct rcpt_answer	ans, ans2;
+	struct event_msg	ev, ev2;
+	struct host		h, h2;
+	struct msg		m;
+
+	memset(&req, 0, sizeof(req));
+	addr_parse("192.0.2.9", &req.client);
+	req.seq = 7;
+	req.flags = RCPT_F_LOWMX | RCPT_F_AGAIN;
+	req.helo = "mail.example.org";
+	req.from = "<>";
+	req.to = "<joe@example.org>";
+	proto_put_rcpt(&a, 0x1234, &req);
+	m = through();
+	strict(&m, "rcpt");
+	invalid(&m, 4 + 16, 0xff, "rcpt: unknown flags");
+	m.pos = 0;
+	ok(m.type == MSG_RCPT && m.id == 0x1234 &&
+	    proto_get_rcpt(&m, &req2) == 0, "rcpt");
+	ok(req2.seq == 7 && req2.flags == req.flags &&
+	    addr_cmp(&req.client, &req2.client) == 0, "its numbers");
+	ok(strcmp(req2.helo, req.helo) == 0 && strcmp(req2.from, "<>") == 0 &&
+	    strcmp(req2.to, req.to) == 0, "its strings");
+
+	ans = (struct rcpt_answer){ 7, RCPT_TRAPPED, TRAP_DOMAIN, 180, "why" };
+	proto_put_rcpt_answer(&a, 9, &ans);
+	m = through();
+	strict(&m, "answer");
+	invalid(&m, 4, 0, "answer: verdict 0");
+	invalid(&m, 4, RCPT_UNSTORED + 1, "answer: verdict too large");
+	invalid(&m, 5, TRAP_MAX, "answer: reason too large");
+	m.pos = 0;
+	ok(m.id == 9 && proto_get_rcpt_answer(&m, &ans2) == 0 &&
+	    ans2.seq == 7 && ans2.verdict == RCPT_TRAPPED &&
+	    ans2.reason == TRAP_DOMAIN && ans2.left == 180 &&
+	    strcmp(ans2.text, "why") == 0, "answer");
+
+	ev.client = req.client;
+	ev.event = EVENT_HTTP_COMMAND;
+	proto_put_event(&a, 3, &ev);
+	m = through();
+	strict(&m, "event");
+	invalid(&m, 16, EVENT_MAX, "event: none such");
+	m.pos = 0;
+	ok(proto_get_event(&m, &ev2) == 0 && ev2.event == ev.event &&
+	    addr_cmp(&ev.client, &ev2.client) == 0, "event");
+
+	memset(&h, 0, sizeof(h));
+	h.key = req.client;
+	h.white = HOST_FOREVER;
+	h.trapped = 12345;
+	h.reason = TRAP_EARLY;
+	proto_put_host(&a, &h);
+	m = through();
+	strict(&m, "host");
+	invalid(&m, 32, TRAP_MAX, "host: no such reason");
+	m.pos = 0;
+	ok(proto_get_host(&m, &h2) == 0 && h2.white == h.white &&
+	    h2.trapped == h.trapped && h2.reason == h.reason &&
+	    addr_cmp(&h.key, &h2.key) == 0, "host");
+}
+
+static void
+test_fw(void)
+{
+	struct addr	 addr, addr2;
+	struct msg	 m;
+	const char	*name;
+	int64_t		 v;
+	uint8_t		 plen;
+
+	addr_parse("2001:db8::", &addr);
+	proto_put_fw(&a, MSG_FW_DO, 5, &addr, 64, HOST_FOREVER);
+	m = through();
+	strict(&m, "fw");
+	invalid(&m, 16, 129, "fw: prefix length");
+	m.pos = 0;
+	ok(m.id == 5 && proto_get_fw(&m, &addr2, &plen, &v) == 0 &&
+	    plen == 64 && v == HOST_FOREVER && addr_cmp(&addr, &addr2) == 0,
+	    "fw");
+	proto_put_stat(&a, 6, "commits", -3);
+	m = through();
+	strict(&m, "stat");
+	m.pos = 0;
+	ok(proto_get_stat(&m, &name, &v) == 0 && v == -3 &&
+	    strcmp(name, "commits") == 0, "stat");
+}
+
+static void
+test_ctl(void)
+{
+	struct ctl_list	 l, l2;
+	struct ctl_edit	 e, e2;
+	struct msg	 m;
+	const char	*s, *t;
+	uint32_t	 n;
+	uint8_t		 c;
+
+	l.types = CTL_T_GREY | CTL_T_TRAPPED;
+	prefix_parse("192.0.2.0/24", &l.within);
+	proto_put_list(&a, 1, &l);
+	m = through();
+	strict(&m, "list");
+	invalid(&m, 0, 0x80, "list: unknown type");
+	invalid(&m, 17, 200, "list: prefix length");
+	m.pos = 0;
+	ok(proto_get_list(&m, &l2) == 0 && l2.types == l.types &&
+	    l2.within.len == 120 &&
+	    addr_cmp(&l.within.addr, &l2.within.addr) == 0, "list");
+
+	e = (struct ctl_edit){ CTL_T_WHITE, CTL_EDIT_SPAMDB, 99, "192.0.2.1",
+	    NULL };
+	proto_put_edit(&a, CTL_ADD, 2, &e);
+	m = through();
+	strict(&m, "edit");
+	invalid(&m, 0, CTL_T_WHITE | CTL_T_GREY, "edit: two types");
+	invalid(&m, 0, 16, "edit: unknown type");
+	invalid(&m, 1, 0x80, "edit: unknown flags");
+	m.pos = 0;
+	ok(proto_get_edit(&m, &e2) == 0 && e2.type == e.type &&
+	    e2.flags == e.flags && e2.until == 99 &&
+	    strcmp(e2.key, "192.0.2.1") == 0 && strcmp(e2.comment, "") == 0,
+	    "edit");
+
+	proto_put_text(&a, 3, CTL_TEXT_ERR, "no such host");
+	m = through();
+	strict(&m, "text");
+	invalid(&m, 0, CTL_TEXT_ERR + 1, "text: no such kind");
+	m.pos = 0;
+	ok(proto_get_text(&m, &c, &s) == 0 && c == CTL_TEXT_ERR &&
+	    strcmp(s, "no such host") == 0, "text");
+	proto_put_fact(&a, 4, "state", "WHITE");
+	m = through();
+	strict(&m, "fact");
+	m.pos = 0;
+	ok(proto_get_fact(&m, &s, &t) == 0 && strcmp(s, "state") == 0 &&
+	    strcmp(t, "WHITE") == 0, "fact");
+	proto_put_end(&a, 5, CTL_NOTFOUND, 77, "done");
+	m = through();
+	strict(&m, "end");
+	invalid(&m, 0, CTL_VERSION + 1, "end: no such status");
+	m.pos = 0;
+	ok(proto_get_end(&m, &c, &n, &s) == 0 && c == CTL_NOTFOUND &&
+	    n == 77 && strcmp(s, "done") == 0, "end");
+}
+
+static void
+test_entry(void)
+{
+	struct entry	e, e2;
+	struct msg	m;
+
+	entry_init(&e, ENTRY_GREY);
+	addr_parse("192.0.2.0", &e.net);
+	addr_parse("192.0.2.77", &e.addr);
+	e.hash = 42;
+	e.first = 1000;
+	e.pass = 2000;
+	e.expire = 3000;
+	e.block = 4;
+	e.helo = "h";
+	e.from = "<f@example.org>";
+	e.to = "<t@example.org>";
+	is_int(proto_put_entry(&a, 1, &e), 0, "put an entry");
+	m = through();
+	ok(proto_get_entry(&m, &e2, strbuf) == 0 && e2.type == ENTRY_GREY &&
+	    e2.hash == 42 && e2.expire == 3000 && e2.block == 4 &&
+	    strcmp(e2.from, e.from) == 0 && strcmp(e2.to, e.to) == 0,
+	    "and get it");
+	m.pos = 0;
+	m.len--;
+	is_int(proto_get_entry(&m, &e2, strbuf), -1, "cut short");
+}
+
+int
+main(void)
+{
+	int		sv[2];
+	unsigned int	i, wrong = 0;
+
+	if (socketpair(AF_UNIX, SOCK_STREAM, 0, sv) == -1)
+		exit(1);
+	ipc_init(&a, sv[0]);
+	ipc_init(&b, sv[1]);
+	test_front();
+	test_fw();
+	test_ctl();
+	test_entry();
+	for (i = 0; i < EVENT_MAX; i++)
+		wrong += strcmp(host_event_str(i), "unknown") == 0;
+	is_int(wrong, 0, "every event has a name");
+	is_str(host_event_str(EVENT_MAX), "unknown", "what is none has not");
+	ipc_clear(&a);
+	ipc_clear(&b);
+	return (done());
+}
