@@ -84,15 +84,20 @@ tmpl_reply(struct buf *out, int code, const char *enhanced, const char *text,
 		    enhanced == NULL ? "" : " ");
 		line_add(line, &len, head, strlen(head));
 		for (; *s != '\0' && (br = line_break(s)) == 0; s++) {
-			if (*s != '%' || s[1] == '\0')
-				line_add(line, &len, s, 1);
-			else if (*++s == 'A' && client != NULL) {
+			if (*s == '%' && s[1] == 'A' && client != NULL) {
 				addr_str(client, a);
 				line_add(line, &len, a, strlen(a));
-			} else if (*s == 's')
+				s++;
+			} else if (*s == '%' && s[1] == 's') {
 				line_add(line, &len, num, strlen(num));
-			else
-				line_add(line, &len, s, 1);
+				s++;
+			} else {
+				/* What check refuses still makes no line. */
+				if (*s == '%' && s[1] == '%')
+					s++;
+				line_add(line, &len, *s < 0x20 || *s > 0x7e ?
+				    "?" : s, 1);
+			}
 		}
 		if ((more = *s != '\0'))
 			s += br;

@@ -63,6 +63,10 @@ main(void)
 	reply("not the last", "one\\ntwo", 550, NULL, 0, "550-one\r\n550-two\r\n");
 	reply("backslash, line break", "a\\\\n", 550, NULL, 1, "550-a\\\r\n550 \r\n");
 	reply("backslash", "c:\\dir", 550, NULL, 1, "550 c:\\dir\r\n");
+	reply("lone percent, line break", "50%\nof", 450, NULL, 1,
+	    "450-50%\r\n450 of\r\n");
+	reply("control characters", "a\rb\x80", 450, NULL, 1,
+	    "450 a?b?\r\n");
 	/* What check would refuse is still never more than a line. */
 	memset(line, 'y', sizeof(line));
 	line[sizeof(line) - 1] = '\0';
