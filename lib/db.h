@@ -17,7 +17,8 @@ struct db;
 
 struct db_opts {
 	uint64_t	cache;		/* bytes; 0: 64 MB */
-	int		readonly_lock;	/* unused by the daemon */
+	int		may_be_down;	/* a full disk or an I/O error is no failure:
+					   it is down, for db_reopen */
 };
 
 enum db_result {

@@ -35,6 +35,7 @@ struct db {
 	char		*dir;
 	uint64_t	 cache;
 	int		 up;
+	int		 known;		/* hash_key has been read */
 	char		 why[128];	/* why it is down, for clients and log */
 	char		 logged[256];	/* the last open error that was logged */
 	uint8_t		 hash_key[16];

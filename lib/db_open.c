@@ -311,7 +311,18 @@ read_facts(struct db *db)
 		log_warnx("%s/%s/%s: the database's own facts are malformed; "
 		    "restore it from a backup, or move the directory away",
 		    db->dir, DB_SUBDIR, DB_FILE_MAIN);
-	return (rc == DB_OK ? 0 : -1);
+	db->known = rc == DB_OK;
+	return (db->known ? 0 : -1);
+}
+
+/* Does it pass when somebody makes room, or brings the disk back? */
+static int
+is_passing(const struct db *db, int rc)
+{
+	int	cause = atomic_load(&db->cause);
+
+	return (rc == ENOSPC || rc == EDQUOT || rc == EIO ||
+	    cause == ENOSPC || cause == EDQUOT || cause == EIO);
 }
 
 static int
@@ -357,6 +368,14 @@ db_open(struct db **dbp, const char *dir, const struct db_opts *opts)
 	pthread_mutex_init(&db->mtx, NULL);
 	pthread_cond_init(&db->cond, NULL);
 	if ((rc = build(db, &what)) != 0) {
+		if (opts != NULL && opts->may_be_down && is_passing(db, rc)) {
+			strlcpy(db->logged, db->why, sizeof(db->logged));
+			log_warnx("database in %s/%s is down: %s (%s); nothing "
+			    "is stored until it can be opened", dir, DB_SUBDIR,
+			    db->why, what);
+			*dbp = db;
+			return (0);
+		}
 		log_warnx("cannot open the database in %s/%s: %s: %s%s%s",
 		    dir, DB_SUBDIR, what, db->why, db->msg[0] ? "; " : "",
 		    db->msg);
@@ -375,16 +394,17 @@ int
 db_reopen(struct db *db)
 {
 	const char	*what = "no space";
-	int		 rc;
 
 	if (db->up)
 		return (0);
 	tear_down(db);
 	if (!space_left(db)) {
 		strlcpy(db->why, "disk full", sizeof(db->why));
-		rc = ENOSPC;
-	} else if ((rc = build(db, &what)) == 0) {
-		/* The key came with the directory; it is the same. */
+	} else if (build(db, &what) == 0) {
+		if (!db->known && read_facts(db) == -1) {
+			tear_down(db);
+			return (-1);
+		}
 		db->stats.reopens++;
 		db->logged[0] = '\0';
 		log_info("database in %s/%s is up again", db->dir, DB_SUBDIR);

@@ -364,6 +364,31 @@ policy_stream(struct policy *p, struct db_pos *pos, size_t max)
 	return (rc == DB_OK ? s.rc : rc);
 }
 
+enum db_result
+policy_lookup(struct policy *p, const struct addr *addr, struct host *h,
+    int64_t *table)
+{
+	struct addr	host;
+	enum db_result	rc;
+
+	policy_host(p, addr, &host);
+	rc = host_times(p, &host, clock_wall(), h);
+	*table = rc == DB_OK ? in_table(p, h, addr) : 0;
+	return (rc);
+}
+
+void
+policy_count_unstored(struct policy *p)
+{
+	p->stat[PST_UNSTORED]++;
+}
+
+void
+policy_count_fw_late(struct policy *p)
+{
+	p->stat[PST_FW_LATE]++;
+}
+
 void
 policy_overlimit(struct policy *p)
 {
@@ -394,7 +419,8 @@ policy_stats(struct policy *p,
 		[PST_TRAPPED_EVENT] = "trapped event",
 		[PST_DEMOTED] = "demoted",
 		[PST_OVER_LIMIT] = "unstored limit grey",
-		[PST_EXPIRED] = "expired", [PST_IMPORTED] = "imported"
+		[PST_EXPIRED] = "expired", [PST_IMPORTED] = "imported",
+		[PST_UNSTORED] = "unstored", [PST_FW_LATE] = "firewall late"
 	};
 	struct db_stats	ds;
 	size_t		i;

@@ -55,6 +55,8 @@ void	 policy_abort(struct policy *);
 /* One RCPT, inside a transaction; fills ans (text is static or the policy's). */
 enum db_result policy_rcpt(struct policy *, const struct rcpt_req *,
 	    struct rcpt_answer *);
+/* Are visits at the primary of any use?  Front may ask too often. */
+int	 policy_keeps_visits(const struct policy *);
 enum db_result policy_visit(struct policy *, const struct addr *);
 enum db_result policy_event(struct policy *, const struct event_msg *);
 void	 policy_overlimit(struct policy *);
@@ -100,9 +102,15 @@ enum db_result policy_show(struct policy *, const struct addr *,
 /* All host states in slices: *pos as in db_walk; each goes to sink->host. */
 enum db_result policy_stream(struct policy *, struct db_pos *, size_t max);
 
+/* The state of an address' host now, and in_table as the sink has it. */
+enum db_result policy_lookup(struct policy *, const struct addr *,
+	    struct host *, int64_t *in_table);
 /* 0: not in the table; else until when (HOST_FOREVER: for ever). */
 int64_t	 policy_in_table(struct policy *, const struct host *);
 
+/* A RCPT was answered `unstored'; fw was late with its word. */
+void	 policy_count_unstored(struct policy *);
+void	 policy_count_fw_late(struct policy *);
 void	 policy_stats(struct policy *,
 	    void (*stat)(const char *name, int64_t value, void *), void *arg);
 

@@ -383,7 +383,7 @@ policy_configure(struct policy *p, const struct config *conf)
 	if (rc == DB_NEWER)
 		log_warnx("the database holds entries of a newer version of "
 		    "this program; install that one");
-	if (rc != DB_DOWN || !p->started)
+	if (rc != DB_DOWN)
 		return (-1);
 	p->pending = 1;
 	return (0);
@@ -398,5 +398,6 @@ policy_reopen(struct policy *p)
 	if (load(p, 1) != DB_OK)
 		return (-1);
 	p->pending = 0;
+	p->started = 1;
 	return (0);
 }

@@ -304,6 +304,12 @@ policy_rcpt(struct policy *p, const struct rcpt_req *req,
 	return (greylist(p, &w));
 }
 
+int
+policy_keeps_visits(const struct policy *p)
+{
+	return (p->visits_since != 0);
+}
+
 /*
  * A connection came to the primary MX.  Kept only when some listener is
  * low-priority; one written a short while ago is good enough, and lives that

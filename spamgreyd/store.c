@@ -1,0 +1,363 @@
+/*
+ * The role store: the only process that opens the database.  It answers the
+ * fronts' RCPTs, tells fronts and fw of every change of a host, serves the
+ * control socket (store_ctl.c), and expires.  What is decided is decided in
+ * policy*.c; here are the loop, the order of messages, and what happens when
+ * the disk fails.
+ *
+ * Long work (telling all states, keying anew, expiry) goes in slices, one a
+ * turn of the loop, so that no RCPT waits for it.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../lib/clock.h"
+#include "../lib/log.h"
+#include "store.h"
+#include "store_ctl.h"
+
+static struct store	store;
+
+static const struct timeval	second = { 1, 0 };
+static const struct timeval	at_once = { 0, 0 };
+static const struct timeval	shortly = { 0, 20000 };
+
+void
+store_work_soon(struct store *st)
+{
+	if (st->ev_work != NULL && !evtimer_pending(st->ev_work, NULL))
+		evtimer_add(st->ev_work, &at_once);
+}
+
+/* policy's word on a host: while streaming only to those who asked. */
+static void
+sink_host(const struct host *h, int64_t in_table, void *arg)
+{
+	struct store	*st = arg;
+	char		 ip[ADDR_STRLEN];
+
+	if (st->in_slice) {
+		if (st->stream_fronts)
+			store_fronts_send_host(st, h);
+		if (st->stream_fw && in_table != 0)
+			store_fw_host(st, &h->key, in_table);
+		return;
+	}
+	log_debug("host %s white until %lld, trapped until %lld (%s), in the "
+	    "table until %lld", addr_str(&h->key, ip), (long long)h->white,
+	    (long long)h->trapped, trap_reason_str(h->reason),
+	    (long long)in_table);
+	store_fronts_send_host(st, h);
+	store_fw_do(st, 0, &h->key, in_table);
+}
+
+static const struct policy_sink	sink = { sink_host };
+
+static void
+stream_begin(struct store *st, int fronts, int fw)
+{
+	st->stream_fronts |= fronts;
+	st->stream_fw |= fw;
+	st->streaming = 1;
+	memset(&st->stream_pos, 0, sizeof(st->stream_pos));
+	if (st->stream_fronts)
+		store_fronts_send_empty(st, MSG_HOSTS_BEGIN);
+	if (st->stream_fw && st->fw != NULL)
+		(void)chan_send_empty(st->fw, MSG_FW_BEGIN, 0);
+	store_work_soon(st);
+}
+
+static void
+stream_end(struct store *st)
+{
+	if (st->stream_fronts)
+		store_fronts_send_empty(st, MSG_HOSTS_END);
+	if (st->stream_fw && st->fw != NULL)
+		(void)chan_send_empty(st->fw, MSG_FW_END, 0);
+	st->streaming = st->stream_fronts = st->stream_fw = 0;
+}
+
+/* One slice; 1: there is more. */
+static int
+stream_work(struct store *st)
+{
+	enum db_result	rc;
+
+	st->in_slice = 1;
+	rc = policy_stream(st->policy, &st->stream_pos, STORE_SLICE);
+	st->in_slice = 0;
+	if (rc != DB_OK) {
+		store_check_up(st);	/* begins again when it is up */
+		return (0);
+	}
+	if (!st->stream_pos.done)
+		return (1);
+	stream_end(st);
+	return (0);
+}
+
+static int
+expire_work(struct store *st)
+{
+	size_t	n;
+	int	more;
+
+	if (policy_expire(st->policy, STORE_SLICE, &more, &n) != DB_OK)
+		store_check_up(st);
+	return (more);
+}
+
+static int
+rekey_work(struct store *st)
+{
+	int	more;
+
+	if (policy_rekey(st->policy, STORE_SLICE, &more) != DB_OK) {
+		store_check_up(st);
+		return (0);
+	}
+	if (!more)		/* host keys are others now */
+		stream_begin(st, 1, 1);
+	return (more);
+}
+
+/* One slice of one kind of work; the loop goes round in between. */
+static void
+work(evutil_socket_t fd, short what, void *arg)
+{
+	struct store	*st = arg;
+	int		 more = 0;
+
+	(void)fd;
+	(void)what;
+	if (!db_is_up(st->db))
+		return;
+	if (store_fronts_full(st) || store_fw_full(st)) {
+		evtimer_add(st->ev_work, &shortly);
+		return;
+	}
+	if (policy_must_rekey(st->policy)) {
+		(void)rekey_work(st);
+		more = 1;
+	} else if (st->streaming)
+		more = stream_work(st);
+	else if (st->stream_again) {
+		st->stream_again = 0;
+		stream_begin(st, 1, 1);
+	} else if (st->expiring)
+		more = st->expiring = expire_work(st);
+	if (more || (db_is_up(st->db) && (st->expiring || st->streaming ||
+	    st->stream_again)))
+		store_work_soon(st);
+}
+
+/* Did the database go down?  Then everybody is told, once. */
+void
+store_check_up(struct store *st)
+{
+	if (!st->was_up || db_is_up(st->db))
+		return;
+	st->was_up = 0;
+	st->last_try = clock_mono();
+	st->expiring = 0;
+	store_fronts_send_up(st, 0, db_why(st->db));
+}
+
+static void
+try_reopen(struct store *st)
+{
+	if (policy_reopen(st->policy) == -1)
+		return;
+	st->was_up = 1;
+	store_fronts_send_up(st, 1, "");
+	/* A commit that failed may be there all the same. */
+	stream_begin(st, 1, 1);
+}
+
+static void
+minute(struct store *st)
+{
+	const char	*why;
+
+	if (policy_clock(st->policy, 0, &why))
+		st->expiring = 1;
+	store_check_up(st);
+	store_work_soon(st);
+}
+
+static void
+tick(evutil_socket_t fd, short what, void *arg)
+{
+	struct store	*st = arg;
+	int64_t		 now = clock_mono();
+
+	(void)fd;
+	(void)what;
+	store_check_up(st);
+	store_front_resume(st);
+	if (!st->was_up) {
+		if (now - st->last_try >= STORE_REOPEN) {
+			st->last_try = now;
+			try_reopen(st);
+		}
+	} else if (now - st->last_minute >= STORE_MINUTE) {
+		st->last_minute = now;
+		minute(st);
+	}
+}
+
+static unsigned int
+stat_ask(uint64_t id, void *arg)
+{
+	struct store	*st = arg;
+	struct front	*f;
+	unsigned int	 n = 0;
+
+	TAILQ_FOREACH(f, &st->fronts, entry)
+		n += chan_send_empty(f->chan, MSG_STAT_ASK, id) == 0;
+	if (st->fw != NULL)
+		n += chan_send_empty(st->fw, MSG_STAT_ASK, id) == 0;
+	return (n);
+}
+
+static void
+role_peer(struct child *c, enum role who, unsigned int instance, int fd)
+{
+	struct store	*st = &store;
+
+	if (st->child == NULL) {
+		st->child = c;
+		TAILQ_INIT(&st->fronts);
+		TAILQ_INIT(&st->waits);
+	}
+	if (who == ROLE_FRONT)
+		store_front_peer(st, instance, fd);
+	else if (who == ROLE_FW)
+		store_fw_peer(st, fd);
+	else
+		child_fatal(c, "store: a peer that it has no use for: %d", who);
+}
+
+/* Which addresses are a host, and what is in the table, may be others now. */
+static void
+role_configure(struct child *c, struct config *old)
+{
+	struct store	*st = &store;
+	int		 cut;
+
+	if (old == NULL)
+		return;			/* run() opens the database */
+	cut = memcmp(&old->grey.admit, &c->conf->grey.admit,
+	    sizeof(old->grey.admit)) != 0;
+	if (policy_configure(st->policy, c->conf) == -1) {
+		/* The policy goes on with the old one, which must stay. */
+		log_warnx("store: the old configuration stays in use");
+		old->refs++;
+		return;
+	}
+	store_check_up(st);
+	if (db_is_up(st->db))
+		stream_begin(st, cut, 1);
+}
+
+/* The parent holds the lock's descriptor too, but may die before us. */
+static void
+on_lock(struct chan *ch, struct msg *m, void *arg)
+{
+	static int	lock = -1;
+
+	(void)ch;
+	(void)arg;
+	if (lock == -1)
+		lock = msg_take_fd(m);
+}
+
+static void
+role_run(struct child *c)
+{
+	struct store_ctl_role	 ctl;
+	struct store		*st = &store;
+	struct db_opts		 opts;
+	struct front		*f;
+	const char		*why;
+
+	memset(&opts, 0, sizeof(opts));
+	opts.cache = c->conf->cache;
+	opts.may_be_down = 1;
+	/* The working directory is the state directory, chrooted or not. */
+	if (db_open(&st->db, ".", &opts) == -1)
+		child_fatal(c, "store: the database in %s could not be opened",
+		    c->conf->statedir);
+	if ((st->policy = policy_new(st->db, &sink, st)) == NULL ||
+	    policy_configure(st->policy, c->conf) == -1)
+		child_fatal(c, "store: the database in %s could not be taken "
+		    "into use", c->conf->statedir);
+	st->late_logged = INT64_MIN / 2;
+	st->last_minute = st->last_try = clock_mono();
+	st->was_up = db_is_up(st->db);
+	st->ev_second = event_new(c->base, -1, EV_PERSIST, tick, st);
+	st->ev_work = evtimer_new(c->base, work, st);
+	if (st->ev_second == NULL || st->ev_work == NULL ||
+	    event_add(st->ev_second, &second) == -1)
+		child_fatal(c, "store: no memory");
+	if (st->was_up)
+		stream_begin(st, 1, 1);
+	else {
+		/* Fronts may accept: what they get is `unstored'.  The table
+		 * is left as it is. */
+		store_fronts_send_empty(st, MSG_HOSTS_BEGIN);
+		store_fronts_send_empty(st, MSG_HOSTS_END);
+		store_fronts_send_up(st, 0, db_why(st->db));
+	}
+	(void)policy_clock(st->policy, 0, &why);
+	st->expiring = st->was_up;
+	TAILQ_FOREACH(f, &st->fronts, entry)
+		store_front_start(f);
+	store_fw_start(st);
+	memset(&ctl, 0, sizeof(ctl));
+	ctl.child = c;
+	ctl.policy = st->policy;
+	ctl.db = st->db;
+	ctl.stat_ask = stat_ask;
+	ctl.arg = st;
+	store_ctl_start(&ctl);
+	st->running = 1;
+}
+
+/* A batch is never open here: it ends in the callback that began it. */
+static void
+role_stop(struct child *c)
+{
+	struct store	*st = &store;
+	struct front	*f;
+
+	(void)c;
+	if (!st->running)
+		return;
+	store_ctl_stop();
+	TAILQ_FOREACH(f, &st->fronts, entry)
+		chan_flush(f->chan);
+	policy_free(st->policy);
+	db_close(st->db);
+}
+
+static const struct chan_rule parent_rules[] = {
+	{ MSG_STATE_LOCK, CHAN_FD, on_lock },
+	{ MSG_CTL_LISTEN, CHAN_FD, store_ctl_listen },
+	{ CTL_RESULT, 0, store_ctl_result },
+	{ 0, 0, NULL }
+};
+
+const struct role_def role_store = {
+	.name = "store",
+	.user = CONF_DBUSER,
+	.root = ROOT_STATE,
+	.peers = 1U << ROLE_FRONT | 1U << ROLE_FW,
+	.parent_rules = parent_rules,
+	.peer = role_peer,
+	.configure = role_configure,
+	.run = role_run,
+	.stop = role_stop
+};
