@@ -158,7 +158,7 @@ parse_trapped(char *rest, struct entry *e, const char **why)
 	    get_time(f[1], &e->pass, why) == -1 ||
 	    get_counts(f + 2, e, why) == -1)
 		return (-1);
-	for (i = 1; i < TRAP_MAX; i++) {
+	for (i = 0; i < TRAP_MAX; i++) {
 		if (strcmp(f[4], trap_reason_str(i)) == 0)
 			e->reason = (uint8_t)i;
 	}
