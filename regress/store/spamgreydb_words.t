@@ -1,0 +1,160 @@
+#!/usr/bin/perl
+# spamgreydb in words, without a daemon: list, show, add, delete, trap, expire,
+# stats and their JSON; what needs a daemon says so.
+use strict;
+use warnings;
+use FindBin;
+use lib $FindBin::Bin;
+use Db;
+use JSON::PP;
+use Test::More;
+
+sub
+check
+{
+	my ($args, $want, $out, $what) = @_;
+	my ($status, $got, $err) = db(@$args);
+
+	is($status, $want, "$what: status");
+	like($got, $out, "$what: output") if defined $out;
+	return ($err);
+}
+
+# Every line is an object by itself.
+sub json { return (map { decode_json($_) } split(/\n/, db_ok(@_))) }
+
+# How many lines it prints.
+sub count { return (db_ok(@_) =~ tr/\n//) }
+
+my $none = qr/\A\z/;
+my $later = time() + 86400;
+
+sub
+grey
+{
+	my ($ip, $from, $to) = @_;
+
+	return ("GREY|$ip|mail.example.com|<$from>|<$to>|" . time() .
+	    "|$later|$later|1|0\n");
+}
+
+# add, trap, delete
+check(['add', '192.0.2.1', '2001:db8::1'], 0, $none, 'add');
+check(['whitelist', '192.0.2.2'], 0, $none, 'whitelist');
+is(count('list', 'white'), 3, 'three are WHITE');
+check(['trap', '192.0.2.2', '198.51.100.1', 'Trap@example.org'], 0, $none,
+    'trap both kinds');
+is(join(' ', map { (split(/\|/))[0] } lines(db_ok('list'))),
+    'SPAMTRAP TRAPPED TRAPPED WHITE WHITE', 'TRAPPED hides WHITE');
+is(count('list', 'white'), 2, 'also where only WHITE is asked');
+like(check(['add', 'word'], 2, $none, 'add a word'), qr/word: not an IP/,
+    '… is named');
+check(['delete', '192.0.2.99'], 1, $none, 'delete what is not there');
+check(['delete', 'nobody@example.org', '192.0.2.1'], 1, $none,
+    'delete with one of two there');
+check(['192.0.2.1'], 1, $none, 'which is gone');
+check(['delete', 'trapped', '192.0.2.2'], 0, $none, 'delete one type');
+check(['192.0.2.2'], 0, qr/^WHITE\|192\.0\.2\.2\|/, 'the other stays');
+check(['delete', 'white', 'TRAP@example.org'], 0, $none,
+    'a mail address has one type only');
+
+# list
+my $in = grey('203.0.113.5', 'x@example.com', 'you@example.org') .
+    grey('203.0.113.200', 'y@example.com', 'you@example.org') .
+    grey('2001:db8:5::7', 'z@example.com', 'you@example.org');
+check(['import', spit('in', $in)], 0, $none, 'import');
+my @rows = lines($in);
+is(join("\n", lines(db_ok('list', 'grey'))), join("\n", @rows), 'list grey');
+is(db_ok('list', '203.0.113.0/24') =~ tr/\n//, 2, 'a network');
+is(db_ok('list', '203.0.113.128/25') =~ tr/\n//, 1, 'half of it');
+like(db_ok('list', '203.0.113.5'), qr/\AGREY\|203\.0\.113\.5\|.*\n\z/,
+    'an address: the tuple that it made');
+like(db_ok('list', 'white', '2001:db8::/32'), qr/\AWHITE\|2001:db8::1\|.*\n\z/,
+    'an IPv6 network and a type');
+like(db_ok('list', '2001:db8::ffff'), qr/\AWHITE\|2001:db8::1\|/,
+    'an IPv6 address is its /64');
+is(db_ok('list', '0.0.0.0/0') =~ tr/\n//, 4, 'all of IPv4');
+is(db_ok('list', 'trapped', '192.0.2.0/24'), '', 'none: no output');
+
+# JSON
+my @j = json('list', '-j');
+is(scalar @j, 6, 'list -j: an object an entry');
+my ($g) = grep { $_->{address} eq '203.0.113.5' } @j;
+is($g->{type}, 'GREY', 'its type');
+is($g->{network}, '203.0.113.0', 'its network');
+is($g->{from}, '<x@example.com>', 'its sender');
+is($g->{expire}, $later, 'its expiry, a number');
+my ($t) = json('-j', '198.51.100.1');
+is($t->{reason}, 'manual', '-j with a key: the reason of a trap');
+check(['trap', '192.0.2.2'], 0, $none, 'trap a WHITE host');
+is(scalar(grep { $_->{address} eq '192.0.2.2' } json('-j')), 2,
+    '-j has both of TRAPPED over WHITE');
+
+# show
+like(db_ok('show', '192.0.2.2'), qr/^state +trapped \(over white\)$/m,
+    'show: TRAPPED over WHITE');
+like(db_ok('show', '192.0.2.2'), qr/^reason +manual$/m, 'why');
+like(db_ok('show', '198.51.100.200'), qr/^state +unknown$/m, 'an unknown one');
+my $show = db_ok('show', '203.0.113.77');
+like($show, qr/^network +203\.0\.113\.0\/24$/m, 'its network');
+like($show, qr/^state +grey$/m, 'a neighbour shares the tuples');
+is(scalar(() = $show =~ /^tuple /mg), 2, 'both are shown');
+like($show, qr/^next visit +\S.*\n\z/m, 'what comes next is last');
+my ($s) = json('show', '-j', '192.0.2.2');
+is($s->{state}, 'trapped (over white)', 'show -j: state');
+is(join(' ', map { $_->{type} } @{$s->{entries}}), 'TRAPPED WHITE',
+    'its entries');
+spit('white.txt', "198.51.100.0/24\n");
+conf('whitelist "partners" file "' . dir() . "/white.txt\"\n");
+($s) = json('show', '-j', '198.51.100.7');
+is($s->{state}, 'whitelisted', 'an address of a list');
+is("@{$s->{whitelist}}", 'partners', 'which list');
+unlink(dir() . '/white.txt');
+my ($status, $out, $err) = db('show', '198.51.100.7');
+is($status, 0, 'a list that is missing is no obstacle');
+like($err, qr/white\.txt/, 'but is said');
+conf('');
+
+# delete forgets all of a host
+my $soon = time() + 3600;
+check(['add', '203.0.113.5'], 0, $none, 'add a host with a tuple');
+check(['delete', '203.0.113.5'], 0, $none, 'delete it');
+is(db_ok('list', '203.0.113.0/24') =~ tr/\n//, 1, 'its tuple is gone too');
+
+# expire: the entries' time comes by itself
+my $end = time() + 2;
+check(['import', spit('in', "TRAPPED|192.0.2.50|$end\n" .
+    "WHITE|192.0.2.51|||1|2|$end|1|1\nTRAPPED|192.0.2.52|$later\n")], 0,
+    $none, 'two entries for two seconds');
+my $before = count('list', '-j');
+my $expired = 0;
+for (1 .. 100) {
+	$expired += (json('expire', '-j'))[0]->{expired};
+	last if $expired >= 2;
+	select(undef, undef, undef, 0.2);
+}
+is($expired, 2, 'expire deletes them when it is over');
+is(count('list', '-j'), $before - 2, 'they are not there');
+check(['192.0.2.52'], 0, qr/^TRAPPED/, 'one that is not over is');
+check(['expire'], 0, $none, 'nothing to expire is no error');
+check(['expire', '--clock-ok'], 0, $none, '--clock-ok');
+
+# stats
+($s) = json('stats', '-j');
+is($s->{'entries trapped'}, 3, 'stats: entries by type');
+like(db_ok('stats'), qr/^entries trapped +3$/m, 'the same as text');
+
+# what needs a daemon
+for my $args (['reload'], ['log', 'verbose']) {
+	like(check($args, 1, $none, "@$args"), qr/no daemon is running/,
+	    '… needs a daemon');
+}
+
+# configuration
+spit('conf', "no such thing\n");
+like(check(['list'], 1, $none, 'a bad configuration file'), qr/conf:1: /,
+    '… is told by line');
+unlink(dir() . '/conf');
+check(['list'], 1, $none, 'a file that was named and is missing');
+
+done_testing();
