@@ -1,3 +1,7 @@
+/*
+ * The table of addrmap.h.  Three quarters full it doubles, an eighth full it
+ * halves, so that a flood of addresses gives its memory back.
+ */
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,3 +1,7 @@
+/*
+ * Host states; see hosts.h.  A record is a struct host; one with neither
+ * time set is a free place.
+ */
 #include <stdlib.h>
 
 #include "addrmap.h"

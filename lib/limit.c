@@ -1,3 +1,6 @@
+/*
+ * Counters by key; see limit.h.  A count of zero is a free place.
+ */
 #include <stdlib.h>
 
 #include "addrmap.h"
