@@ -1,0 +1,444 @@
+/* LINK: spamgreyd/config.o spamgreyd/conf_ipc.o spamgreyd/conf_check.o spamgreyd/conf_entries.o spamgreyd/conf_lex.o spamgreyd/conf_report.o spamgreyd/conf_value.o spamgreyd/parse.o spamgreyd/lists.o spamgreyd/printconf.o */
+/*
+ * The configuration from parent to child: what arrives prints the same, with
+ * its lists, descriptors and keys; and what no parent sends is refused.
+ */
+#include <sys/types.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "../../lib/chan.h"
+#include "../../lib/log.h"
+#include "../../spamgreyd/config.h"
+#include "tap.h"
+
+#define PEM_BYTES	20000		/* more than one message */
+
+static struct event_base	*base;
+static struct config		*building, *got;
+static int			 result;	/* of config_recv, the last */
+static char			 dir[] = "/tmp/conf_ipc.XXXXXX";
+static char			 reported[4096];
+
+static void
+report(const char *line, void *arg)
+{
+	size_t	n = strlen(reported);
+
+	(void)arg;
+	snprintf(reported + n, sizeof(reported) - n, "%s\n", line);
+}
+
+static void
+quiet(int priority, const char *line, void *arg)
+{
+	(void)priority;
+	(void)line;
+	(void)arg;
+}
+
+static void
+h_conf(struct chan *c, struct msg *m, void *arg)
+{
+	(void)c;
+	(void)arg;
+	if (result == -1)
+		return;
+	if ((result = config_recv(&building, m)) == 1) {
+		got = building;
+		building = NULL;
+	}
+}
+
+static void
+ended(struct chan *c, enum chan_end how, void *arg)
+{
+	(void)c;
+	(void)how;
+	(void)arg;
+	event_base_loopbreak(base);
+}
+
+static const struct chan_rule rules[] = {
+	{ MSG_CONF_BEGIN, 0, h_conf },
+	{ MSG_CONF_GLOBAL, 0, h_conf },
+	{ MSG_CONF_GREY, 0, h_conf },
+	{ MSG_CONF_LIMIT, 0, h_conf },
+	{ MSG_CONF_STRING, 0, h_conf },
+	{ MSG_CONF_LIST, 0, h_conf },
+	{ MSG_CONF_SET, CHAN_FD, h_conf },
+	{ MSG_CONF_REACTION, 0, h_conf },
+	{ MSG_CONF_LISTEN, CHAN_FD, h_conf },
+	{ MSG_CONF_PEM, 0, h_conf },
+	{ MSG_CONF_FW, 0, h_conf },
+	{ MSG_CONF_COMMIT, 0, h_conf },
+	{ 0, 0, NULL }
+};
+static const struct chan_rule no_rules[] = { { 0, 0, NULL } };
+
+static struct chan *left, *right;
+
+static void
+connect_ends(void)
+{
+	int	fds[2];
+
+	if (socketpair(AF_UNIX, SOCK_STREAM, 0, fds) == -1)
+		fatal("socketpair");
+	left = chan_new(base, fds[0], "parent", no_rules, NULL, ended);
+	right = chan_new(base, fds[1], "child", rules, NULL, ended);
+	if (left == NULL || right == NULL)
+		fatal("chan");
+}
+
+/* Everything that left has queued arrives; the channels are gone then. */
+static struct config *
+transfer(void)
+{
+	struct config	*c;
+
+	while (chan_queued(left) > 0 && event_base_loop(base, EVLOOP_ONCE) == 0)
+		continue;
+	chan_free(left);
+	event_base_dispatch(base);	/* until right sees the end */
+	chan_free(right);
+	c = got;
+	got = NULL;
+	config_free(building);
+	building = NULL;
+	return (c);
+}
+
+static struct config *
+round_trip(const struct config *c, int secrets, int listeners)
+{
+	connect_ends();
+	result = 0;
+	if (config_send(left, c, secrets, listeners) == -1)
+		fatal("config_send");
+	return (transfer());
+}
+
+static char *
+text(const struct config *c)
+{
+	struct buf	 b = { NULL, 0, 0, 0 };
+	char		*s;
+
+	if (c == NULL)
+		return (strdup("no configuration"));
+	if (config_text(c, &b) == -1 || buf_add(&b, "", 1) == -1)
+		fatal("config_text");
+	s = strdup((const char *)buf_ptr(&b));
+	buf_free(&b);
+	return (s);
+}
+
+static void
+write_file(const char *name, const char *what, mode_t mode)
+{
+	char	path[256];
+	FILE	*f;
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	if ((f = fopen(path, "w")) == NULL || fputs(what, f) == EOF ||
+	    fclose(f) != 0 || chmod(path, mode) == -1)
+		fatal("%s", path);
+}
+
+static void
+remove_files(void)
+{
+	static const char *const names[] = { "black", "white", "cert", "key" };
+	char			 path[256];
+	size_t			 i;
+
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		snprintf(path, sizeof(path), "%s/%s", dir, names[i]);
+		unlink(path);
+	}
+	rmdir(dir);
+}
+
+/* Bytes that begin and end as PEM; nobody looks into them here. */
+static void
+write_pem(const char *name, const char *kind)
+{
+	static char	body[PEM_BYTES + 1], whole[PEM_BYTES + 128];
+	size_t		i;
+
+	for (i = 0; i < PEM_BYTES; i++)
+		body[i] = i % 65 == 64 ? '\n' : (char)('A' + (i * 7 + i / 65) % 26);
+	snprintf(whole, sizeof(whole), "-----BEGIN %s-----\n%s\n-----END %s-----\n",
+	    kind, body, kind);
+	write_file(name, whole, 0600);
+}
+
+static struct config *
+parse(const char *fmt, ...)
+{
+	static char	 whole[65536];
+	struct config	*c;
+	va_list		 ap;
+
+	va_start(ap, fmt);
+	vsnprintf(whole, sizeof(whole), fmt, ap);
+	va_end(ap);
+	reported[0] = '\0';
+	c = config_parse_text("test.conf", whole, strlen(whole), NULL, 0,
+	    report, NULL);
+	if (c != NULL && config_load(c, report, NULL) == -1) {
+		config_free(c);
+		c = NULL;
+	}
+	if (c == NULL)
+		printf("# %s", reported);
+	return (c);
+}
+
+static struct config *
+full(void)
+{
+	write_file("black", "192.0.2.0/24\n2001:db8::/32\n", 0644);
+	write_file("white", "192.0.2.7 # a friend\n198.51.100.0/24\n", 0644);
+	write_pem("cert", "CERTIFICATE");
+	write_pem("key", "PRIVATE KEY");
+	return (parse(
+	    "hostname mx.example.org  contact \"ask us\"\n"
+	    "restart no  front 3  database cache 16M\n"
+	    "allowed domains { example.org .example.org }\n"
+	    "spamtrap { a@example.org b@example.org }\n"
+	    "tls certificate \"%s/cert\" key \"%s/key\"\n"
+	    "listen on 127.0.0.1 port 2525 low-priority-mx no tls\n"
+	    "listen on ::1 port 2525 tls certificate \"%s/cert\" key \"%s/key\"\n"
+	    "firewall nftables table inet t set ip4 a ip6 b\n"
+	    "greylist { pass 1m grey 2h white 3d trapped 4h\n"
+	    "match ip4 /31 ip6 /63 helo admit ip4 /30 ip6 /62\n"
+	    "not to { c@example.org } reply \"450 4.2.0 wait %%s\" }\n"
+	    "tarpit { stutter 20ms for 3s message \"gone %%A\" reply 550 }\n"
+	    "limit { connections 1 per-host 2 per-network 3 tls 4\n"
+	    "bad-commands 5 line 600 recipients 7 grey-per-network 8\n"
+	    "grey-per-host 6 idle 10s idle-stress 9s\n"
+	    "session grey 11s trapped 12s message-size 13M }\n"
+	    "blacklist b file \"%s/black\" message \"no %%A\" reply 550 except w\n"
+	    "blacklist b2 file \"%s/black\"\n"
+	    "whitelist w file \"%s/white\"\n"
+	    "on early-talker trap for 1h after 2 in 3h on bare-lf demote\n"
+	    "on http-command log on pipelining trap\n",
+	    dir, dir, dir, dir, dir, dir, dir));
+}
+
+static uint64_t
+lists_of(const struct config *c, const char *address)
+{
+	struct addr	a;
+
+	if (addr_parse(address, &a) == -1)
+		fatalx("%s", address);
+	return (addrset_lookup(c->set, &a));
+}
+
+static void
+test_lists(const struct config *c)
+{
+	ok(c->set != NULL, "the compiled lists are mapped");
+	is_int(lists_of(c, "192.0.2.1"), 3, "on both blacklists");
+	is_int(lists_of(c, "192.0.2.7"), 6,
+	    "excepted from the one, and on the whitelist");
+	is_int(lists_of(c, "2001:db8::1"), 3, "IPv6 too");
+	is_int(lists_of(c, "198.51.100.1"), 4, "on the whitelist only");
+	is_int(lists_of(c, "203.0.113.1"), 0, "on none");
+	is_int(config_mask(c, LIST_BLACK), 3, "the blacklists' mask");
+	is_int(config_mask(c, LIST_WHITE), 4, "the whitelist's mask");
+	is_str(config_list(c, 2)->name, "w", "a list by its index");
+	is_int(config_list(c, 0)->count, 3,
+	    "one excepted address makes two ranges of one");
+	is_int(write(c->set_fd, "x", 1), -1,
+	    "the lists cannot be written through what the children get");
+	is_int(errno, EBADF, "because the descriptor is for reading");
+}
+
+static void
+test_full(const struct config *c)
+{
+	struct config		*copy;
+	const struct conf_listen *l, *o;
+	struct stat		 a, b;
+	char			*want = text(c), *have;
+
+	copy = round_trip(c, 1, 1);
+	have = text(copy);
+	is_str(have, want, "what arrives prints the same");
+	free(have);
+	if (copy == NULL) {
+		free(want);
+		return;
+	}
+	test_lists(copy);
+	is_int(copy->tls->cert_len, c->tls->cert_len, "a long certificate");
+	ok(memcmp(copy->tls->cert, c->tls->cert, c->tls->cert_len) == 0,
+	    "whole");
+	ok(copy->tls->key_len == c->tls->key_len &&
+	    memcmp(copy->tls->key, c->tls->key, c->tls->key_len) == 0,
+	    "and its key");
+	l = TAILQ_FIRST(&copy->listens);
+	o = TAILQ_FIRST(&c->listens);
+	is_int(l->id, o->id, "the listener's id");
+	ok(l->fd != -1 && l->fd != o->fd, "a descriptor of its own");
+	ok(fstat(l->fd, &a) == 0 && fstat(o->fd, &b) == 0 &&
+	    a.st_ino == b.st_ino, "of the same socket");
+	l = TAILQ_NEXT(l, entry);
+	is_int(l->fd, -1, "none where there is none");
+	ok(l->tls != NULL && l->tls->key_len == c->tls->key_len,
+	    "a listener's own key");
+	config_free(copy);
+
+	copy = round_trip(c, 0, 0);
+	have = text(copy);
+	is_str(have, want, "without secrets it prints the same");
+	ok(copy != NULL && copy->tls != NULL && copy->tls->key == NULL &&
+	    copy->tls->cert == NULL, "but has no key");
+	ok(copy != NULL && TAILQ_FIRST(&copy->listens)->fd == -1,
+	    "and no listener's descriptor");
+	config_free(copy);
+	free(have);
+	free(want);
+}
+
+/* So many strings that they need several messages. */
+static void
+test_many(void)
+{
+	static char	 list[60000];
+	struct config	*c, *copy;
+	char		*want, *have;
+	size_t		 n = 0;
+	int		 i;
+
+	for (i = 0; i < 2000; i++)
+		n += (size_t)snprintf(list + n, sizeof(list) - n,
+		    "user%d@example.org ", i);
+	c = parse("hostname h.example\nspamtrap { %s}\n", list);
+	if (c == NULL) {
+		ok(0, "many strings parse");
+		return;
+	}
+	copy = round_trip(c, 0, 0);
+	want = text(c);
+	have = text(copy);
+	ok(strlen(want) > 2 * IPC_MAX, "two thousand strings");
+	is_str(have, want, "all arrive, in their order");
+	ok(copy != NULL && copy->set == NULL && copy->set_fd == -1,
+	    "no lists, no descriptor");
+	free(want);
+	free(have);
+	config_free(c);
+	config_free(copy);
+}
+
+/* One message with that body after BEGIN; what config_recv made of it. */
+static int
+bad(uint16_t type, const void *body, size_t len, int begin)
+{
+	struct config	*c;
+
+	connect_ends();
+	result = 0;
+	if (begin)
+		chan_send_empty(left, MSG_CONF_BEGIN, 0);
+	ipc_begin(chan_ipc(left), type, 0);
+	ipc_put(chan_ipc(left), body, len);
+	chan_send(left, -1);
+	c = transfer();
+	config_free(c);
+	return (result);
+}
+
+static void
+test_bad(void)
+{
+	static const uint16_t	 types[] = {
+		MSG_CONF_GLOBAL, MSG_CONF_GREY, MSG_CONF_LIMIT,
+		MSG_CONF_STRING, MSG_CONF_LIST, MSG_CONF_SET,
+		MSG_CONF_REACTION, MSG_CONF_LISTEN, MSG_CONF_PEM, MSG_CONF_FW
+	};
+	uint8_t			 zero[64], ones[64];
+	char			 name[64];
+	size_t			 i;
+
+	memset(zero, 0, sizeof(zero));
+	memset(ones, 0xff, sizeof(ones));
+	is_int(bad(MSG_CONF_COMMIT, "", 0, 0), -1, "COMMIT without BEGIN");
+	is_int(bad(MSG_CONF_COMMIT, "x", 1, 1), -1, "COMMIT with a body");
+	is_int(bad(MSG_CONF_BEGIN, "x", 1, 0), -1, "BEGIN with a body");
+	is_int(bad(MSG_CONF_COMMIT, "", 0, 1), 1, "BEGIN and COMMIT");
+	for (i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+		snprintf(name, sizeof(name), "type %u, all ones", types[i]);
+		is_int(bad(types[i], ones, sizeof(ones), 1), -1, name);
+		snprintf(name, sizeof(name), "type %u, cut short", types[i]);
+		is_int(bad(types[i], zero, 1, 1),
+		    types[i] == MSG_CONF_STRING ? 0 : -1, name);
+		snprintf(name, sizeof(name), "type %u before BEGIN", types[i]);
+		is_int(bad(types[i], zero, 1, 0), -1, name);
+	}
+}
+
+static void
+test_descriptors(void)
+{
+	struct config	*c = config_new();
+
+	reported[0] = '\0';
+	config_check_descriptors(c, 20000, report, NULL);
+	is_int(c->limit.connections, 20000 - CONF_FD_RESERVE,
+	    "auto is the limit of open files less the reserve");
+	is_str(reported, "", "silently");
+	c->file = strdup("test.conf");
+	c->limit.connections = 19000;
+	config_check_descriptors(c, 20000, report, NULL);
+	is_int(c->limit.connections, 19000, "what fits stays");
+	is_str(reported, "", "silently");
+	config_check_descriptors(c, 1024, report, NULL);
+	is_int(c->limit.connections, 1024 - CONF_FD_RESERVE,
+	    "what does not is lowered");
+	is_str(reported, "test.conf: warning: limit connections 19000 lowered "
+	    "to 768: the limit of open files is 1024, and 256 are for other "
+	    "things; raise it to 19256 for that many\n",
+	    "with a warning that names both");
+	c->limit.connections = 0;
+	config_check_descriptors(c, 10, report, NULL);
+	is_int(c->limit.connections, 1, "never to none");
+	config_free(c);
+}
+
+int
+main(void)
+{
+	struct config		*c;
+	struct conf_listen	*l;
+
+	log_init("test");
+	log_set_sink(quiet, NULL);
+	if (mkdtemp(dir) == NULL)
+		fatal("mkdtemp");
+	base = event_base_new();
+	c = full();
+	ok(c != NULL, "a full configuration");
+	if (c != NULL) {
+		l = TAILQ_FIRST(&c->listens);
+		l->id = 77;
+		l->fd = open("/dev/null", O_RDONLY);
+		test_full(c);
+	}
+	config_free(c);
+	test_many();
+	test_bad();
+	test_descriptors();
+	event_base_free(base);
+	remove_files();
+	return (done());
+}
