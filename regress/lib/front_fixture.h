@@ -81,7 +81,7 @@ fixture_verdict(const char *to, struct rcpt_answer *a)
 	a->left = 180;
 	a->text = "";
 	if (fixture_is(to, "grey-"))
-		a->left = atoi(to + 6);
+		a->left = strtol(to + 6, NULL, 10) & 0xffff;
 	else if (fixture_is(to, "pass"))
 		a->verdict = RCPT_PASS;
 	else if (fixture_is(to, "white"))
@@ -102,7 +102,7 @@ fixture_answer(uint64_t id, struct rcpt_answer *a)
 		(void)chan_send(fixture.store, -1);
 }
 
-static void
+static inline void
 fixture_release(void)
 {
 	struct rcpt_answer	a;
@@ -254,7 +254,7 @@ fixture_configure(struct config *conf)
 	}
 }
 
-static void
+static inline void
 fixture_host(const struct addr *a, int64_t white, int64_t trapped,
     uint8_t reason)
 {
@@ -269,7 +269,7 @@ fixture_host(const struct addr *a, int64_t white, int64_t trapped,
 		(void)chan_send(fixture.store, -1);
 }
 
-static void
+static inline void
 fixture_hosts_end(void)
 {
 	(void)chan_send_empty(fixture.store, MSG_HOSTS_END, 0);
