@@ -22,7 +22,7 @@
 #define CLIENTS_MAX	32	/* more wait in the listening socket's backlog */
 #define STATS_MAX	256	/* different names */
 #define STATS_WAIT	2	/* seconds for the other processes */
-#define HELLO_WAIT	10	/* seconds for the first word */
+#define HELLO_WAIT	5	/* seconds for the first word */
 #define ACCEPT_WAIT	1	/* seconds, when descriptors have run out */
 
 struct stat_value {
