@@ -40,7 +40,7 @@ db_decode(struct db *db, const DBT *key, const DBT *data, struct entry *e)
 	/* One line, not one for each: a damaged file may hold many. */
 	if (db->bad++ == 0)
 		log_warnx("database in %s: a malformed entry was skipped; "
-		    "more are only counted (stats)", db->dir);
+		    "more are only counted (stats)", db->name);
 	return (DB_BAD);
 }
 

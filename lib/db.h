@@ -17,6 +17,7 @@ struct db;
 
 struct db_opts {
 	uint64_t	cache;		/* bytes; 0: 64 MB */
+	const char	*name;		/* dir as messages call it; NULL: dir */
 	int		may_be_down;	/* a full disk or an I/O error is no failure:
 					   it is down, for db_reopen */
 };

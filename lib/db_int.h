@@ -33,6 +33,7 @@ struct db_handles {
 struct db {
 	struct db_handles h;
 	char		*dir;
+	char		*name;		/* for messages */
 	uint64_t	 cache;
 	int		 up;
 	int		 known;		/* hash_key has been read */

@@ -107,7 +107,7 @@ db_fail(struct db *db, int rc, const char *what)
 	pthread_mutex_unlock(&db->mtx);
 	strlcpy(db->logged, db->why, sizeof(db->logged));
 	log_warnx("database in %s/%s is down: %s (%s: %s%s%s); nothing is "
-	    "stored until it can be opened again", db->dir, DB_SUBDIR,
+	    "stored until it can be opened again", db->name, DB_SUBDIR,
 	    db->why, what, db_strerror(rc), msg[0] != '\0' ? "; " : "", msg);
 	return (DB_DOWN);
 }
@@ -306,11 +306,11 @@ read_facts(struct db *db)
 	if (rc == DB_NEWER)
 		log_warnx("%s/%s was written by a newer version of this "
 		    "program; install that one, or move the directory away",
-		    db->dir, DB_SUBDIR);
+		    db->name, DB_SUBDIR);
 	else if (rc == DB_BAD)
 		log_warnx("%s/%s/%s: the database's own facts are malformed; "
 		    "restore it from a backup, or move the directory away",
-		    db->dir, DB_SUBDIR, DB_FILE_MAIN);
+		    db->name, DB_SUBDIR, DB_FILE_MAIN);
 	db->known = rc == DB_OK;
 	return (db->known ? 0 : -1);
 }
@@ -343,6 +343,30 @@ make_home(const char *dir)
 	return (0);
 }
 
+static struct db *
+new_db(const char *dir, const struct db_opts *opts)
+{
+	struct db	*db;
+
+	if ((db = calloc(1, sizeof(*db))) == NULL)
+		return (NULL);
+	db->dir = strdup(dir);
+	db->name = strdup(opts != NULL && opts->name != NULL ? opts->name :
+	    dir);
+	db->bulk = malloc(DB_BULK);
+	db->cache = opts != NULL && opts->cache != 0 ? opts->cache :
+	    CACHE_DEFAULT;
+	db->match4 = db->match6 = db->admit4 = db->admit6 = 128;
+	pthread_mutex_init(&db->mtx, NULL);
+	pthread_cond_init(&db->cond, NULL);
+	if (db->dir == NULL || db->name == NULL || db->bulk == NULL) {
+		db_close(db);
+		errno = ENOMEM;
+		return (NULL);
+	}
+	return (db);
+}
+
 int
 db_open(struct db **dbp, const char *dir, const struct db_opts *opts)
 {
@@ -353,31 +377,21 @@ db_open(struct db **dbp, const char *dir, const struct db_opts *opts)
 	*dbp = NULL;
 	if (make_home(dir) == -1)
 		return (-1);
-	if ((db = calloc(1, sizeof(*db))) == NULL ||
-	    (db->dir = strdup(dir)) == NULL ||
-	    (db->bulk = malloc(DB_BULK)) == NULL) {
+	if ((db = new_db(dir, opts)) == NULL) {
 		log_warn("database in %s", dir);
-		if (db != NULL)
-			free(db->dir);
-		free(db);
 		return (-1);
 	}
-	db->cache = opts != NULL && opts->cache != 0 ? opts->cache :
-	    CACHE_DEFAULT;
-	db->match4 = db->match6 = db->admit4 = db->admit6 = 128;
-	pthread_mutex_init(&db->mtx, NULL);
-	pthread_cond_init(&db->cond, NULL);
 	if ((rc = build(db, &what)) != 0) {
 		if (opts != NULL && opts->may_be_down && is_passing(db, rc)) {
 			strlcpy(db->logged, db->why, sizeof(db->logged));
 			log_warnx("database in %s/%s is down: %s (%s); nothing "
-			    "is stored until it can be opened", dir, DB_SUBDIR,
+			    "is stored until it can be opened", db->name, DB_SUBDIR,
 			    db->why, what);
 			*dbp = db;
 			return (0);
 		}
 		log_warnx("cannot open the database in %s/%s: %s: %s%s%s",
-		    dir, DB_SUBDIR, what, db->why, db->msg[0] ? "; " : "",
+		    db->name, DB_SUBDIR, what, db->why, db->msg[0] ? "; " : "",
 		    db->msg);
 		db_close(db);
 		return (-1);
@@ -407,12 +421,12 @@ db_reopen(struct db *db)
 		}
 		db->stats.reopens++;
 		db->logged[0] = '\0';
-		log_info("database in %s/%s is up again", db->dir, DB_SUBDIR);
+		log_info("database in %s/%s is up again", db->name, DB_SUBDIR);
 		return (0);
 	}
 	if (strcmp(db->logged, db->why) != 0) {
 		strlcpy(db->logged, db->why, sizeof(db->logged));
-		log_warnx("database in %s/%s is still down: %s (%s)", db->dir,
+		log_warnx("database in %s/%s is still down: %s (%s)", db->name,
 		    DB_SUBDIR, db->why, what);
 	}
 	return (-1);
@@ -438,6 +452,7 @@ db_close(struct db *db)
 	free(db->expired);
 	free(db->bulk);
 	free(db->dir);
+	free(db->name);
 	free(db);
 }
 

@@ -189,12 +189,14 @@ host_times(struct policy *p, const struct addr *host, int64_t now,
 	memset(h, 0, sizeof(*h));
 	h->key = *host;
 	host_key(ENTRY_WHITE, host, &key);
-	if ((rc = db_get(p->db, &key, &e)) == DB_OK)
+	rc = p->entries[ENTRY_WHITE] == 0 ? DB_NONE : db_get(p->db, &key, &e);
+	if (rc == DB_OK)
 		h->white = judged(e.expire, now);
 	else if (rc != DB_NONE && rc != DB_BAD)
 		return (rc);
 	host_key(ENTRY_TRAPPED, host, &key);
-	if ((rc = db_get(p->db, &key, &e)) == DB_OK) {
+	rc = p->entries[ENTRY_TRAPPED] == 0 ? DB_NONE : db_get(p->db, &key, &e);
+	if (rc == DB_OK) {
 		h->trapped = judged(e.expire, now);
 		if (h->trapped != 0)
 			h->reason = e.reason < TRAP_MAX ? e.reason : TRAP_NONE;

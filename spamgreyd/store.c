@@ -283,8 +283,10 @@ role_run(struct child *c)
 	struct front		*f;
 	const char		*why;
 
+	c->data = st;
 	memset(&opts, 0, sizeof(opts));
 	opts.cache = c->conf->cache;
+	opts.name = c->conf->statedir;
 	opts.may_be_down = 1;
 	/* The working directory is the state directory, chrooted or not. */
 	if (db_open(&st->db, ".", &opts) == -1)

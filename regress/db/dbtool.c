@@ -244,7 +244,7 @@ round_full(const char *ballast, long long leave, unsigned long n)
 static int
 full(const char *dir)
 {
-	struct db_opts	opts = { 8 * 1024 * 1024, 0 };
+	struct db_opts	opts = { .cache = 8 * 1024 * 1024 };
 	char		ballast[1024];
 	unsigned long	n;
 	struct stat	st;

@@ -103,7 +103,7 @@ make_lists(const char *white, const char *black)
 static void
 begin_with(struct config *c)
 {
-	struct db_opts	opts = { 1024 * 1024, 0 };
+	struct db_opts	opts = { .cache = 1024 * 1024 };
 
 	nftw(dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);
 	mkdir(dir, 0700);
@@ -141,7 +141,7 @@ finish(void)
 static void
 restart(void)
 {
-	struct db_opts	opts = { 1024 * 1024, 0 };
+	struct db_opts	opts = { .cache = 1024 * 1024 };
 
 	policy_free(p);
 	db_close(db);
