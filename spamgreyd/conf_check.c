@@ -5,8 +5,6 @@
  */
 #include <sys/types.h>
 #include <sys/queue.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -66,17 +64,15 @@ check_limits(struct conf_limit *l)
 static void
 check_paths(const struct config *c)
 {
-	struct sockaddr_un	 sun;
-
 	if (*c->statedir != '/')
 		conf_error(where("state directory"), "state directory \"%s\": "
 		    "the name must begin with /", c->statedir);
 	if (*c->socket != '/')
 		conf_error(where("control socket"), "control socket \"%s\": "
 		    "the name must begin with /", c->socket);
-	if (strlen(c->socket) >= sizeof(sun.sun_path))
+	if (strlen(c->socket) > CONF_SOCKET_MAX)
 		conf_error(where("control socket"), "control socket: a name "
-		    "may have at most %zu octets", sizeof(sun.sun_path) - 1);
+		    "may have at most %d octets", CONF_SOCKET_MAX);
 }
 
 static struct conf_listen *

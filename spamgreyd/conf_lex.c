@@ -3,8 +3,7 @@
  * put in place, errors and warnings reported by file and line.  It knows no
  * keyword and no struct config.
  *
- * A file is read whole before it is taken apart, so that a file that changes
- * meanwhile cannot be seen half old and half new.  A macro is a row of
+ * A macro is a row of
  * tokens, not text: nothing in a value can be read as something else than
  * where it was defined.
  */
@@ -14,8 +13,6 @@
 
 #include <ctype.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,11 +23,6 @@
 
 #define MACRO_TOKENS_MAX	1024
 #define MACROS_MAX		1024
-
-struct block {				/* of the arena */
-	struct block	*next;
-	max_align_t	 data[];
-};
 
 struct source {				/* a file being read */
 	const char	*name;		/* of the arena */
@@ -52,7 +44,6 @@ struct macro {
 	struct lex_items	 value;
 };
 
-static struct block	*arena;
 static struct source	*top;
 static unsigned int	 sources;
 static struct macro	*macros;
@@ -61,27 +52,6 @@ static const struct lex_item *replay;	/* what is left of a macro */
 static struct lex_token	 replay_at;	/* where it was used */
 static unsigned int	 depth;
 static const struct lex_token *mainfile;
-
-void *
-lex_alloc(size_t size)
-{
-	struct block	*b;
-
-	if ((b = calloc(1, sizeof(*b) + size)) == NULL)
-		fatal("configuration");
-	b->next = arena;
-	arena = b;
-	return (b->data);
-}
-
-char *
-lex_strdup(const char *s, size_t len)
-{
-	char	*copy = lex_alloc(len + 1);
-
-	memcpy(copy, s, len);
-	return (copy);
-}
 
 static void
 source_pop(void)
@@ -107,14 +77,9 @@ lex_start(conf_report fn, void *arg)
 void
 lex_end(void)
 {
-	struct block	*b;
-
 	while (top != NULL)
 		source_pop();
-	while ((b = arena) != NULL) {
-		arena = b->next;
-		free(b);
-	}
+	lex_free_all();
 	conf_where_clear();		/* it was of the arena too */
 	macros = NULL;
 	replay = NULL;
@@ -163,39 +128,6 @@ lex_push_text(const char *name, const char *text, size_t len)
 	main_is(source_new(name, NULL, text, len));
 }
 
-/* The whole of fd; NULL with errno. */
-static char *
-read_all(int fd, size_t *len)
-{
-	char	*buf = NULL, *bigger;
-	size_t	 size = 0;
-	ssize_t	 n;
-
-	*len = 0;
-	for (;;) {
-		if (*len == size) {
-			if (size >= CONF_FILE_MAX) {
-				errno = EFBIG;
-				break;
-			}
-			size = size == 0 ? 8192 : size * 2;
-			if ((bigger = realloc(buf, size)) == NULL)
-				break;
-			buf = bigger;
-		}
-		if ((n = read(fd, buf + *len, size - *len)) == 0)
-			return (buf);
-		if (n == -1) {
-			if (errno == EINTR)
-				continue;
-			break;
-		}
-		*len += (size_t)n;
-	}
-	free(buf);
-	return (NULL);
-}
-
 static int
 push_failed(const char *file, const struct lex_token *at, const char *why)
 {
@@ -211,32 +143,6 @@ push_failed(const char *file, const struct lex_token *at, const char *why)
 	return (-1);
 }
 
-/*
- * Only the main file may be something else than a regular file (standard
- * input, a descriptor of a shell); an included FIFO would hold up a reload.
- */
-static int
-file_open(const char *file, const struct lex_token *at, struct stat *st)
-{
-	int	fd, saved;
-
-	if ((fd = open(file, O_RDONLY | O_CLOEXEC |
-	    (at != NULL ? O_NONBLOCK : 0))) == -1)
-		return (-1);
-	if (fstat(fd, st) == -1) {
-		saved = errno;
-		close(fd);
-		errno = saved;
-		return (-1);
-	}
-	if (S_ISDIR(st->st_mode) || (at != NULL && !S_ISREG(st->st_mode))) {
-		close(fd);
-		errno = S_ISDIR(st->st_mode) ? EISDIR : EINVAL;
-		return (-1);
-	}
-	return (fd);
-}
-
 int
 lex_push_file(const char *file, const struct lex_token *at)
 {
@@ -244,9 +150,9 @@ lex_push_file(const char *file, const struct lex_token *at)
 	struct stat	 st;
 	char		*text;
 	size_t		 len;
-	int		 fd, saved;
+	int		 fd;
 
-	if ((fd = file_open(file, at, &st)) == -1)
+	if ((fd = conf_file_open(file, at != NULL, &st)) == -1)
 		return (push_failed(file, at,
 		    errno == EINVAL ? "not a regular file" : strerror(errno)));
 	for (s = top; s != NULL; s = s->from)
@@ -259,11 +165,8 @@ lex_push_file(const char *file, const struct lex_token *at)
 		close(fd);
 		return (push_failed(file, at, "included too deeply"));
 	}
-	text = read_all(fd, &len);
-	saved = errno;
-	close(fd);
-	if (text == NULL)
-		return (push_failed(file, at, strerror(saved)));
+	if ((text = conf_file_read(fd, &len)) == NULL)
+		return (push_failed(file, at, strerror(errno)));
 	s = source_new(file, text, text, len);
 	s->dev = st.st_dev;
 	s->ino = st.st_ino;
@@ -520,8 +423,8 @@ lex_next(struct lex_token *t)
 	}
 }
 
-static void
-items_add(struct lex_items *items, const struct lex_token *t)
+void
+lex_items_add(struct lex_items *items, const struct lex_token *t)
 {
 	struct lex_item	*item = lex_alloc(sizeof(*item));
 
@@ -544,7 +447,7 @@ macro_text(struct macro *m, const char *text)
 	s->line = m->where.line;
 	for (lex_next(&t); top != below; lex_next(&t))
 		if (t.kind != LEX_NEWLINE && t.kind != LEX_BAD)
-			items_add(&m->value, &t);
+			lex_items_add(&m->value, &t);
 }
 
 /* A string that is a list in braces, or one word, stands for that. */
@@ -564,7 +467,7 @@ macro_string(struct macro *m, const struct lex_token *string)
 		;
 	if (*p == '\0' && p != t.text)
 		t.kind = LEX_WORD;
-	items_add(&m->value, &t);
+	lex_items_add(&m->value, &t);
 }
 
 static struct macro *
@@ -614,7 +517,7 @@ lex_macro(const struct lex_token *name)
 	for (lex_next(&t); t.kind != LEX_EOF && t.kind != LEX_BAD &&
 	    (t.kind != LEX_NEWLINE || depth > base); lex_next(&t))
 		if (t.kind != LEX_NEWLINE && n++ < MACRO_TOKENS_MAX)
-			items_add(&value, &t);
+			lex_items_add(&value, &t);
 	if (t.kind == LEX_BAD) {
 		lex_rest(&t, base);
 		value.first = NULL;

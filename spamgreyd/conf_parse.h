@@ -10,6 +10,7 @@
 #define CONF_PARSE_H
 
 #include <sys/types.h>
+#include <sys/stat.h>
 
 #include <stddef.h>
 #include <stdint.h>
@@ -24,6 +25,7 @@
 #define CONF_LISTEN_MAX		64
 #define CONF_STUTTER_MS_MAX	60000
 #define CONF_PF_TABLE_MAX	31
+#define CONF_SOCKET_MAX		103	/* what every system takes */
 #define CONF_NFT_NAME_MAX	127
 #define CONF_TIME_MAX		(INT64_C(3650) * 86400)
 
@@ -70,8 +72,18 @@ void	 lex_rest(struct lex_token *t, unsigned int at_depth);
 const struct lex_token *lex_main(void);	/* line 1 of the main file */
 void	 lex_define(const char *name, const char *value);	/* -D */
 void	 lex_macro(const struct lex_token *name);	/* reads the value */
+void	 lex_items_add(struct lex_items *, const struct lex_token *);
+
+/* conf_file.c */
 void	*lex_alloc(size_t);		/* from the arena; never NULL */
 char	*lex_strdup(const char *, size_t);
+void	 lex_free_all(void);
+/* A file for reading; -1 with errno, EINVAL when it is no regular file and
+ * must be one, because it is included. */
+int	 conf_file_open(const char *file, int included, struct stat *);
+/* All of it, to be freed; takes fd.  NULL with errno. */
+char	*conf_file_read(int fd, size_t *len);
+
 
 /* conf_report.c */
 void	 conf_report_start(conf_report, void *arg);
@@ -128,6 +140,22 @@ FILE	*conf_list_open(const char *file, const char **why);
 /* What a line holds without comment and blanks: 1, 0 nothing, -1 a NUL. */
 int	 conf_line_item(char *line, ssize_t len, char **item);
 int	 conf_strings_add(struct conf_strings *, const char *);
+
+/* conf_set.c: at is where the setting was named, for a second one. */
+void	 conf_set_number(const struct lex_token *at, const struct lex_token *,
+	    const char *what, uint32_t min, uint32_t max, uint32_t *);
+void	 conf_set_time(const struct lex_token *at, const struct lex_token *,
+	    const char *what, int64_t *seconds);
+void	 conf_set_prefixlen(const struct lex_token *at,
+	    const struct lex_token *, const char *what, unsigned int max,
+	    uint8_t *);
+void	 conf_set_tls(const struct lex_token *cert, const struct lex_token *key,
+	    struct conf_tls **);
+struct conf_listen *conf_listen_new(struct config *,
+	    const struct lex_token *at, const struct lex_token *address,
+	    const struct lex_token *port);
+struct conf_list *conf_list_new(struct config *, const struct lex_token *name,
+	    enum conf_list_kind);
 
 /* conf_check.c */
 void	 conf_check(struct config *);

@@ -31,20 +31,7 @@ int	 yyparse(void);
 int	 yylex(void);
 void	 yyerror(const char *);
 
-static void	 items_add(struct lex_items *, const struct lex_token *);
-static void	 set_number(const struct lex_token *, const struct lex_token *,
-		    const char *, uint32_t, uint32_t, uint32_t *);
-static void	 set_time(const struct lex_token *, const struct lex_token *,
-		    const char *, int64_t *);
-static void	 set_tls(const struct lex_token *, const struct lex_token *,
-		    struct conf_tls **);
-static void	 set_prefixlen(const struct lex_token *,
-		    const struct lex_token *, const char *, unsigned int,
-		    uint8_t *);
-static void	 listen_new(const struct lex_token *, const struct lex_token *,
-		    const struct lex_token *);
-static void	 list_new(const struct lex_token *, enum conf_list_kind);
-static void	 reaction_new(const struct lex_token *, enum host_event);
+static void	 reaction_begin(const struct lex_token *, enum host_event);
 static void	 macro_set(const struct lex_token *);
 
 #define ONCE(tok, what)	(conf_once(&(tok), what) == 0)
@@ -53,7 +40,6 @@ static void	 macro_set(const struct lex_token *);
 %union {
 	struct lex_token	 tok;
 	struct lex_items	 items;
-	unsigned int		 number;
 }
 
 %token	<tok> ACT_DEMOTE_ ACT_LOG_ ACT_TRAP_ ADMIT AFTER ALLOWED
@@ -70,7 +56,6 @@ static void	 macro_set(const struct lex_token *);
 %token	<tok> WORD STRING MACRO BAD
 %type	<tok> value
 %type	<items> list items
-%type	<number> event
 
 %%
 
@@ -100,7 +85,7 @@ list	: '{' items '}'			{ $$ = $2; }
 	;
 
 items	: /* empty */			{ $$.first = $$.last = NULL; }
-	| items value			{ $$ = $1; items_add(&$$, &$2); }
+	| items value			{ $$ = $1; lex_items_add(&$$, &$2); }
 	| items ','			{ $$ = $1; }
 	| items '\n'			{ $$ = $1; }
 	| items error '\n'		{ $$ = $1; yyerrok; }
@@ -136,7 +121,7 @@ statement
 			conf_contact(&$2, &conf->contact);
 	}
 	| FRONT value {
-		set_number(&$1, &$2, "front", 1, CONF_FRONTS_MAX,
+		conf_set_number(&$1, &$2, "front", 1, CONF_FRONTS_MAX,
 		    &conf->fronts);
 	}
 	| DATABASE CACHE value {
@@ -146,7 +131,7 @@ statement
 	}
 	| TLS CERTIFICATE value KEY value {
 		if (ONCE($1, "tls certificate"))
-			set_tls(&$3, &$5, &conf->tls);
+			conf_set_tls(&$3, &$5, &conf->tls);
 	}
 	| ALLOWED DOMAINS FILE_ value {
 		if (ONCE($1, "allowed domains"))
@@ -176,7 +161,9 @@ statement
 	| LIMIT nl '{' limits error '}'		{ yyerrok; }
 	;
 
-listen	: LISTEN ON value PORT value	{ listen_new(&$1, &$3, &$5); }
+listen	: LISTEN ON value PORT value	{
+		listener = conf_listen_new(conf, &$1, &$3, &$5);
+	}
 	  listenopts
 	;
 
@@ -193,7 +180,7 @@ listenopts
 		if (listener->tls != NULL)
 			conf_error(&$2, "listen: two certificates");
 		else
-			set_tls(&$4, &$6, &listener->tls);
+			conf_set_tls(&$4, &$6, &listener->tls);
 		if (listener->no_tls)
 			conf_error(&$2, "listen: both no tls and a "
 			    "certificate");
@@ -264,11 +251,11 @@ greyopts
 	| greyopts error '\n'		{ yyerrok; }
 	;
 
-greyopt	: PASS value	{ set_time(&$1, &$2, "pass", &conf->grey.pass); }
-	| GREY value	{ set_time(&$1, &$2, "grey", &conf->grey.grey); }
-	| WHITE value	{ set_time(&$1, &$2, "white", &conf->grey.white); }
+greyopt	: PASS value	{ conf_set_time(&$1, &$2, "pass", &conf->grey.pass); }
+	| GREY value	{ conf_set_time(&$1, &$2, "grey", &conf->grey.grey); }
+	| WHITE value	{ conf_set_time(&$1, &$2, "white", &conf->grey.white); }
 	| TRAPPED value	{
-		set_time(&$1, &$2, "trapped", &conf->grey.trapped);
+		conf_set_time(&$1, &$2, "trapped", &conf->grey.trapped);
 	}
 	| MATCH matches
 	| ADMIT admits
@@ -291,10 +278,10 @@ matches	: match
 	;
 
 match	: IP4 value {
-		set_prefixlen(&$1, &$2, "match ip4", 32, &conf->grey.match.ip4);
+		conf_set_prefixlen(&$1, &$2, "match ip4", 32, &conf->grey.match.ip4);
 	}
 	| IP6 value {
-		set_prefixlen(&$1, &$2, "match ip6", 128,
+		conf_set_prefixlen(&$1, &$2, "match ip6", 128,
 		    &conf->grey.match.ip6);
 	}
 	| HELO {
@@ -308,10 +295,10 @@ admits	: admit
 	;
 
 admit	: IP4 value {
-		set_prefixlen(&$1, &$2, "admit ip4", 32, &conf->grey.admit.ip4);
+		conf_set_prefixlen(&$1, &$2, "admit ip4", 32, &conf->grey.admit.ip4);
 	}
 	| IP6 value {
-		set_prefixlen(&$1, &$2, "admit ip6", 128,
+		conf_set_prefixlen(&$1, &$2, "admit ip6", 128,
 		    &conf->grey.admit.ip6);
 	}
 	;
@@ -357,7 +344,7 @@ limits	: /* empty */
 	;
 
 limit	: CONNECTIONS value {
-		set_number(&$1, &$2, "limit connections", 1,
+		conf_set_number(&$1, &$2, "limit connections", 1,
 		    CONF_CONNECTIONS_MAX, &conf->limit.connections);
 	}
 	| CONNECTIONS AUTO {
@@ -365,42 +352,42 @@ limit	: CONNECTIONS value {
 			conf->limit.connections = 0;
 	}
 	| PER_HOST value {
-		set_number(&$1, &$2, "limit per-host", 1,
+		conf_set_number(&$1, &$2, "limit per-host", 1,
 		    CONF_CONNECTIONS_MAX, &conf->limit.per_host);
 	}
 	| PER_NETWORK value {
-		set_number(&$1, &$2, "limit per-network", 1,
+		conf_set_number(&$1, &$2, "limit per-network", 1,
 		    CONF_CONNECTIONS_MAX, &conf->limit.per_network);
 	}
 	| TLS value {
-		set_number(&$1, &$2, "limit tls", 0, CONF_CONNECTIONS_MAX,
+		conf_set_number(&$1, &$2, "limit tls", 0, CONF_CONNECTIONS_MAX,
 		    &conf->limit.tls);
 	}
 	| BAD_COMMANDS value {
-		set_number(&$1, &$2, "limit bad-commands", 1, 1000,
+		conf_set_number(&$1, &$2, "limit bad-commands", 1, 1000,
 		    &conf->limit.bad_commands);
 	}
 	| LINE value {
-		set_number(&$1, &$2, "limit line", 512, 8192,
+		conf_set_number(&$1, &$2, "limit line", 512, 8192,
 		    &conf->limit.line);
 	}
 	| RECIPIENTS value {
-		set_number(&$1, &$2, "limit recipients", 1, 10000,
+		conf_set_number(&$1, &$2, "limit recipients", 1, 10000,
 		    &conf->limit.recipients);
 	}
 	| GREY_PER_NETWORK value {
-		set_number(&$1, &$2, "limit grey-per-network", 1, UINT32_MAX,
+		conf_set_number(&$1, &$2, "limit grey-per-network", 1, UINT32_MAX,
 		    &conf->limit.grey_per_network);
 	}
 	| GREY_PER_HOST value {
-		set_number(&$1, &$2, "limit grey-per-host", 1, UINT32_MAX,
+		conf_set_number(&$1, &$2, "limit grey-per-host", 1, UINT32_MAX,
 		    &conf->limit.grey_per_host);
 	}
 	| IDLE value {
-		set_time(&$1, &$2, "limit idle", &conf->limit.idle);
+		conf_set_time(&$1, &$2, "limit idle", &conf->limit.idle);
 	}
 	| IDLE_STRESS value {
-		set_time(&$1, &$2, "limit idle-stress",
+		conf_set_time(&$1, &$2, "limit idle-stress",
 		    &conf->limit.idle_stress);
 	}
 	| SESSION sessions
@@ -420,18 +407,18 @@ sessions: session
 	;
 
 session	: GREY value {
-		set_time(&$1, &$2, "limit session grey",
+		conf_set_time(&$1, &$2, "limit session grey",
 		    &conf->limit.session_grey);
 	}
 	| TRAPPED value {
-		set_time(&$1, &$2, "limit session trapped",
+		conf_set_time(&$1, &$2, "limit session trapped",
 		    &conf->limit.session_trapped);
 	}
 	;
 
 blacklist
 	: BLACKLIST value FILE_ value {
-		list_new(&$2, LIST_BLACK);
+		list = conf_list_new(conf, &$2, LIST_BLACK);
 		conf_path(&$4, "file", &list->file);
 	}
 	  blackopts
@@ -449,7 +436,7 @@ blackopts
 	| blackopts EXCEPT value {
 		struct lex_items	 one = { NULL, NULL };
 
-		items_add(&one, &$3);
+		lex_items_add(&one, &$3);
 		conf_entries(&list->except, ITEM_NAME, &one);
 	}
 	| blackopts EXCEPT list {
@@ -459,7 +446,7 @@ blackopts
 
 whitelist
 	: WHITELIST value FILE_ value {
-		list_new(&$2, LIST_WHITE);
+		list = conf_list_new(conf, &$2, LIST_WHITE);
 		conf_path(&$4, "file", &list->file);
 	}
 	;
@@ -467,11 +454,11 @@ whitelist
 on	: ON event action reactopts
 	;
 
-event	: EARLY_TALKER		{ reaction_new(&$1, EVENT_EARLY_TALKER); }
-	| PIPELINING		{ reaction_new(&$1, EVENT_PIPELINING); }
-	| BARE_LF		{ reaction_new(&$1, EVENT_BARE_LF); }
-	| FOREIGN_COMMAND	{ reaction_new(&$1, EVENT_FOREIGN_COMMAND); }
-	| HTTP_COMMAND		{ reaction_new(&$1, EVENT_HTTP_COMMAND); }
+event	: EARLY_TALKER		{ reaction_begin(&$1, EVENT_EARLY_TALKER); }
+	| PIPELINING		{ reaction_begin(&$1, EVENT_PIPELINING); }
+	| BARE_LF		{ reaction_begin(&$1, EVENT_BARE_LF); }
+	| FOREIGN_COMMAND	{ reaction_begin(&$1, EVENT_FOREIGN_COMMAND); }
+	| HTTP_COMMAND		{ reaction_begin(&$1, EVENT_HTTP_COMMAND); }
 	;
 
 action	: ACT_LOG_		{ reaction->action = ACT_LOG; }
@@ -657,115 +644,9 @@ yyerror(const char *why)
 	skip = 1;
 }
 
+/* Its action and the rest follow. */
 static void
-items_add(struct lex_items *items, const struct lex_token *t)
-{
-	struct lex_item	*item = lex_alloc(sizeof(*item));
-
-	item->tok = *t;
-	if (items->last == NULL)
-		items->first = item;
-	else
-		items->last->next = item;
-	items->last = item;
-}
-
-static void
-set_number(const struct lex_token *at, const struct lex_token *t,
-    const char *what, uint32_t min, uint32_t max, uint32_t *result)
-{
-	if (conf_once(at, "%s", what) == 0)
-		conf_number(t, what, min, max, result);
-}
-
-static void
-set_time(const struct lex_token *at, const struct lex_token *t,
-    const char *what, int64_t *result)
-{
-	if (conf_once(at, "%s", what) == 0)
-		conf_time(t, what, 1, CONF_TIME_MAX, result);
-}
-
-static void
-set_prefixlen(const struct lex_token *at, const struct lex_token *t,
-    const char *what, unsigned int max, uint8_t *result)
-{
-	if (conf_once(at, "%s", what) == 0)
-		conf_prefixlen(t, max, result);
-}
-
-static void
-set_where(char **where, const struct lex_token *t)
-{
-	char	text[1100];
-
-	snprintf(text, sizeof(text), "%.1024s:%u", t->file, t->line);
-	conf_replace(where, text);
-}
-
-static void
-set_tls(const struct lex_token *cert, const struct lex_token *key,
-    struct conf_tls **result)
-{
-	if ((*result = calloc(1, sizeof(**result))) == NULL)
-		fatal("configuration");
-	set_where(&(*result)->where, cert);
-	conf_replace(&(*result)->cert_file, "");
-	conf_replace(&(*result)->key_file, "");
-	conf_path(cert, "certificate", &(*result)->cert_file);
-	conf_path(key, "key", &(*result)->key_file);
-}
-
-static void
-listen_new(const struct lex_token *at, const struct lex_token *address,
-    const struct lex_token *port)
-{
-	char		 text[ADDR_STRLEN];
-	uint32_t	 number = 0;
-	int		 good = 1;
-
-	if ((listener = calloc(1, sizeof(*listener))) == NULL)
-		fatal("configuration");
-	listener->fd = -1;
-	TAILQ_INSERT_TAIL(&conf->listens, listener, entry);
-	if (addr_parse(address->text, &listener->addr) == -1) {
-		conf_error(address, "listen on \"%s\": not an IPv4 or IPv6 "
-		    "address", address->text);
-		good = 0;
-	}
-	if (conf_number(port, "port", 1, 65535, &number) == -1)
-		good = 0;
-	listener->port = (uint16_t)number;
-	if (good)
-		conf_once(at, "listen on %s port %u",
-		    addr_str(&listener->addr, text), number);
-}
-
-static void
-list_new(const struct lex_token *name, enum conf_list_kind kind)
-{
-	const struct conf_list	*before;
-
-	if ((list = calloc(1, sizeof(*list))) == NULL)
-		fatal("configuration");
-	TAILQ_INIT(&list->except);
-	list->kind = kind;
-	list->reply = 450;
-	if ((before = TAILQ_LAST(&conf->lists, conf_lists)) != NULL)
-		list->index = before->index + 1;
-	set_where(&list->where, name);
-	conf_replace(&list->name, name->text);
-	conf_replace(&list->file, "");
-	if (conf_list_name(name) == 0)
-		conf_once(name, "list \"%s\"", name->text);
-	if (list->index == ADDRSET_LISTS_MAX)
-		conf_error(name, "more than %d lists", ADDRSET_LISTS_MAX);
-	TAILQ_INSERT_TAIL(&conf->lists, list, entry);
-}
-
-/* An `on' line says all about its event: nothing of the default stays. */
-static void
-reaction_new(const struct lex_token *at, enum host_event event)
+reaction_begin(const struct lex_token *at, enum host_event event)
 {
 	conf_once(at, "on %s", at->text);
 	reaction = &conf->reaction[event];

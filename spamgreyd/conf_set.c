@@ -1,0 +1,111 @@
+/*
+ * What a statement of the configuration sets, each once; and the objects of
+ * which there may be several, made with their defaults.
+ */
+#include <sys/types.h>
+#include <sys/queue.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../lib/log.h"
+#include "conf_parse.h"
+
+void
+conf_set_number(const struct lex_token *at, const struct lex_token *t,
+    const char *what, uint32_t min, uint32_t max, uint32_t *result)
+{
+	if (conf_once(at, "%s", what) == 0)
+		conf_number(t, what, min, max, result);
+}
+
+void
+conf_set_time(const struct lex_token *at, const struct lex_token *t,
+    const char *what, int64_t *result)
+{
+	if (conf_once(at, "%s", what) == 0)
+		conf_time(t, what, 1, CONF_TIME_MAX, result);
+}
+
+void
+conf_set_prefixlen(const struct lex_token *at, const struct lex_token *t,
+    const char *what, unsigned int max, uint8_t *result)
+{
+	if (conf_once(at, "%s", what) == 0)
+		conf_prefixlen(t, max, result);
+}
+
+static void
+set_where(char **where, const struct lex_token *t)
+{
+	char	text[1100];
+
+	snprintf(text, sizeof(text), "%.1024s:%u", t->file, t->line);
+	conf_replace(where, text);
+}
+
+void
+conf_set_tls(const struct lex_token *cert, const struct lex_token *key,
+    struct conf_tls **result)
+{
+	if ((*result = calloc(1, sizeof(**result))) == NULL)
+		fatal("configuration");
+	set_where(&(*result)->where, cert);
+	conf_replace(&(*result)->cert_file, "");
+	conf_replace(&(*result)->key_file, "");
+	conf_path(cert, "certificate", &(*result)->cert_file);
+	conf_path(key, "key", &(*result)->key_file);
+}
+
+struct conf_listen *
+conf_listen_new(struct config *conf, const struct lex_token *at,
+    const struct lex_token *address, const struct lex_token *port)
+{
+	struct conf_listen	*l;
+	char			 text[ADDR_STRLEN];
+	uint32_t		 number = 0;
+	int			 good = 1;
+
+	if ((l = calloc(1, sizeof(*l))) == NULL)
+		fatal("configuration");
+	l->fd = -1;
+	TAILQ_INSERT_TAIL(&conf->listens, l, entry);
+	if (addr_parse(address->text, &l->addr) == -1) {
+		conf_error(address, "listen on \"%s\": not an IPv4 or IPv6 "
+		    "address", address->text);
+		good = 0;
+	}
+	if (conf_number(port, "port", 1, 65535, &number) == -1)
+		good = 0;
+	l->port = (uint16_t)number;
+	if (good)
+		conf_once(at, "listen on %s port %u",
+		    addr_str(&l->addr, text), number);
+	return (l);
+}
+
+struct conf_list *
+conf_list_new(struct config *conf, const struct lex_token *name,
+    enum conf_list_kind kind)
+{
+	const struct conf_list	*before;
+	struct conf_list	*list;
+
+	if ((list = calloc(1, sizeof(*list))) == NULL)
+		fatal("configuration");
+	TAILQ_INIT(&list->except);
+	list->kind = kind;
+	list->reply = 450;
+	if ((before = TAILQ_LAST(&conf->lists, conf_lists)) != NULL)
+		list->index = before->index + 1;
+	set_where(&list->where, name);
+	conf_replace(&list->name, name->text);
+	conf_replace(&list->file, "");
+	if (conf_list_name(name) == 0)
+		conf_once(name, "list \"%s\"", name->text);
+	if (list->index == ADDRSET_LISTS_MAX)
+		conf_error(name, "more than %d lists", ADDRSET_LISTS_MAX);
+	TAILQ_INSERT_TAIL(&conf->lists, list, entry);
+	return (list);
+}
