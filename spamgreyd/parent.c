@@ -282,15 +282,12 @@ parent_loop(struct parent *p)
 }
 
 int
-parent_main(struct config *conf, const char *file,
-    const struct conf_define *defines, size_t ndefines, int foreground,
-    int verbose)
+parent_main(const char *file, const struct conf_define *defines,
+    size_t ndefines, int foreground, int verbose)
 {
 	static struct parent	par;
 	struct parent		*p = &par;
 
-	config_free(conf);	/* was only checked: read again below, once the
-				 * descriptor limit is known */
 	p->file = file;
 	p->defines = defines;
 	p->ndefines = ndefines;

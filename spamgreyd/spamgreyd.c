@@ -81,11 +81,17 @@ child(const char *name)
 
 /* -n: say what is wrong, or with -v what was understood. */
 static int
-check(struct config *conf, int verbose)
+check(const char *file, const struct conf_define *defines, size_t ndefines,
+    int verbose)
 {
-	if (config_load(conf, report, NULL) == -1 ||
-	    tls_check(conf, report, NULL) == -1)
+	struct config	*conf;
+
+	if ((conf = config_parse(file, defines, ndefines, report, NULL)) ==
+	    NULL || config_load(conf, report, NULL) == -1 ||
+	    tls_check(conf, report, NULL) == -1) {
+		config_free(conf);
 		return (1);
+	}
 	if (verbose)
 		config_print(conf);
 	else
@@ -99,7 +105,7 @@ main(int argc, char **argv, char **envp)
 {
 	static struct conf_define	 defines[DEFINES_MAX];
 	const char			*file = CONF_FILE;
-	struct config			*conf;
+	char				*absolute;
 	size_t				 ndefines = 0;
 	int				 ch, foreground = 0, only = 0;
 	int				 verbose = 0;
@@ -131,22 +137,19 @@ main(int argc, char **argv, char **envp)
 		}
 	if (optind != argc)
 		usage();
-	if ((conf = config_parse(file, defines, ndefines, report, NULL)) ==
-	    NULL)
-		return (1);
 	if (only)
-		return (check(conf, verbose));
+		return (check(file, defines, ndefines, verbose));
 	if ((program_path = find_program(argv[0])) == NULL) {
 		fprintf(stderr, "spamgreyd: %s: cannot find my own program "
 		    "file: %s\n", argv[0], strerror(errno));
 		return (1);
 	}
 	/* A relative -f must survive daemon(3)'s change to /. */
-	if ((file = realpath(file, NULL)) == NULL) {
-		fprintf(stderr, "spamgreyd: configuration file: %s\n",
-		    strerror(errno));
+	if ((absolute = realpath(file, NULL)) == NULL) {
+		fprintf(stderr, "spamgreyd: configuration file %s: %s\n",
+		    file, strerror(errno));
 		return (1);
 	}
-	return (parent_main(conf, file, defines, ndefines, foreground,
+	return (parent_main(absolute, defines, ndefines, foreground,
 	    verbose));
 }

@@ -78,9 +78,8 @@ void	 child_fatal(struct child *, const char *, ...)
 	    __attribute__((__noreturn__, __format__(printf, 2, 3)));
 
 /* parent.c */
-int	 parent_main(struct config *, const char *file,
-	    const struct conf_define *, size_t ndefines, int foreground,
-	    int verbose);
+int	 parent_main(const char *file, const struct conf_define *,
+	    size_t ndefines, int foreground, int verbose);
 
 /*
  * os_*.c: what each system does in its own way.
