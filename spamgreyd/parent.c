@@ -215,7 +215,7 @@ on_start(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	if (!p->started)
+	if (!p->started && !p->filled)
 		log_warnx("the firewall's table is not filled after 10 s; "
 		    "accepting all the same");
 	set_front_start(p);

@@ -48,6 +48,7 @@ struct parent {
 	struct proc		 procs[PARENT_PROCS_MAX];
 	unsigned int		 nprocs;
 	enum set_state		 state;
+	int			 filled;	/* fw has filled the table */
 	int			 started;	/* front was told to start */
 	int64_t			 set_since;	/* clock_mono of its start */
 	unsigned int		 backoff;	/* seconds before the next one */

@@ -38,8 +38,12 @@ msg_ready(struct chan *ch, struct msg *m, void *arg)
 	for (i = 0; i < p->nprocs; i++)
 		if (p->procs[i].role != ROLE_FRONT)
 			(void)chan_send_empty(p->procs[i].chan, MSG_START, 0);
-	/* front waits for the firewall's table, but not for ever */
-	event_add(p->ev_start, &(struct timeval){ 10, 0 });
+	/* front waits for the firewall's table, but not for ever; fw may have
+	 * filled it before the last of the others was ready */
+	if (p->filled)
+		set_front_start(p);
+	else
+		event_add(p->ev_start, &(struct timeval){ 10, 0 });
 }
 
 static void
@@ -49,8 +53,10 @@ msg_fw_ready(struct chan *ch, struct msg *m, void *arg)
 
 	(void)ch;
 	(void)m;
-	if (pr->role == ROLE_FW)
-		set_front_start(pr->parent);
+	if (pr->role != ROLE_FW)
+		return;
+	pr->parent->filled = 1;
+	set_front_start(pr->parent);
 }
 
 static void

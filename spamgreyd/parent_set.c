@@ -231,7 +231,7 @@ set_start(struct parent *p)
 	unsigned int	 i, r;
 
 	p->nprocs = 0;
-	p->started = 0;
+	p->started = p->filled = 0;
 	p->state = SET_STARTING;
 	p->set_since = clock_mono();
 	for (r = ROLE_PARENT + 1; r < ROLE_MAX; r++)
