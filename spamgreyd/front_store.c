@@ -215,8 +215,10 @@ static void
 store_ended(struct chan *ch, enum chan_end end, void *arg)
 {
 	(void)arg;
-	log_warnx("front: store %s", end == CHAN_EOF ? "is gone" :
-	    "sent what it must not");
+	/* a peer that speaks nonsense is not waited for: the set starts anew */
+	if (end == CHAN_BROKEN)
+		fatalx("front: store sent what it must not");
+	log_warnx("front: store is gone");
 	front.store = NULL;
 	chan_free(ch);
 }
