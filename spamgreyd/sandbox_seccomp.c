@@ -49,7 +49,7 @@ static const int store[] = {
 /* libnftables over netlink, or ioctl(2) on /dev/pf (emulated, in tests). */
 static const int fw[] = {
 	S(bind), S(ioctl), S(pread64), S(pwrite64), S(ftruncate), S(flock),
-	S(select), S(getppid)
+	S(select), S(pselect6), S(getppid)
 };
 
 static const int deadly[] = {
