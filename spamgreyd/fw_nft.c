@@ -49,7 +49,7 @@ static struct {
 	char		 table[NFT_NAME_LEN];
 	char		 set[NSETS][NFT_NAME_LEN];
 	struct buf	 text;
-	long		 count;			/* hosts, as we left them */
+	long		 count;			/* hosts, at the last dump */
 	int		 full[NSETS];		/* no room, seen in this call */
 	unsigned int	 refused;		/* in this call */
 	int		 gone_logged, full_logged;
@@ -394,6 +394,18 @@ nft_del(struct fw_host *h, size_t n)
 	return (change_all(DELETE, h, n, 0));
 }
 
+static enum fw_result
+said(const char *what, const char *why)
+{
+	char	text[512];
+
+	if (missing())
+		return (FW_GONE);
+	log_warnx("nftables: %s of table %s %s: %s", what, nft.family,
+	    nft.table, log_encode_str(text, sizeof(text), why));
+	return (FW_FAILED);
+}
+
 /* Both interval sets as a whole, in one transaction when none is refused. */
 static enum fw_result
 nft_nets(const struct prefix *p, size_t n)
@@ -428,7 +440,7 @@ nft_nets(const struct prefix *p, size_t n)
 		    "flush set %s %s %s\n", nft.family, nft.table,
 		    nft.set[NET4], nft.family, nft.table, nft.set[NET6]);
 		if (run(&why) == -1)
-			r = missing() ? FW_GONE : FW_FAILED;
+			r = said("networks", why);
 		else
 			r = change_all(ADD_NET, h, n, 0);
 	}
@@ -507,16 +519,22 @@ nft_clear(void)
 	for (i = 0; i < NSETS; i++)
 		buf_printf(&nft.text, "flush set %s %s %s\n", nft.family,
 		    nft.table, nft.set[i]);
-	nft.count = 0;
-	if (run(&why) == 0)
-		return (FW_OK);
-	return (missing() ? FW_GONE : FW_FAILED);
+	return (run(&why) == 0 ? FW_OK : said("sets", why));
+}
+
+static void
+ignore(const struct addr *a, uint8_t plen, int64_t left, void *arg)
+{
+	(void)a;
+	(void)plen;
+	(void)left;
+	(void)arg;
 }
 
 static long
 nft_count(void)
 {
-	return (nft.count);
+	return (nft_dump(ignore, NULL) == FW_OK ? nft.count : -1);
 }
 
 const struct fw_driver fw_nft = {
