@@ -1,0 +1,106 @@
+# What the tests of the role fw share: programs built, the role started by
+# fwdrive and spoken to, and waiting for a condition instead of for a time.
+package FwDrive;
+use strict;
+use warnings;
+use Exporter 'import';
+use File::Temp qw(tempdir);
+use IPC::Open2;
+use Test::More;
+use Time::HiRes qw(sleep time);
+
+our @EXPORT = qw(build tmp start say_to ask ready stat_of finish until_true
+    logged);
+
+my %of;		# pid of a running role: its pipes and log
+
+sub tmp { my $d = tempdir("fw.XXXXXX", TMPDIR => 1, CLEANUP => 1); return $d }
+
+# Programs of regress/fw, by build.sh; the emulation as library and command.
+sub build {
+	my $cc = $ENV{CC} || 'cc';
+	system('sh', 'regress/build.sh', 'regress/fw/fwdrive.c') == 0
+	    or BAIL_OUT('fwdrive does not build');
+	my @o = split ' ', "-std=c11 -D_GNU_SOURCE -g -O1 -Wall -Wextra";
+	system($cc, @o, '-shared', '-fPIC', '-o', 'regress/obj/pfemu.so',
+	    'regress/fw/pfemu.c', '-ldl', '-lpthread') == 0
+	    or BAIL_OUT('pfemu.so does not build');
+	system($cc, @o, '-o', 'regress/obj/pfemuctl',
+	    'regress/fw/pfemuctl.c', '-lpthread') == 0
+	    or BAIL_OUT('pfemuctl does not build');
+}
+
+# start(dir, env => {...}, netns => name, args => [...])
+sub start {
+	my ($dir, %o) = @_;
+	my $log = "$dir/log";
+	my @cmd = ('regress/obj/fwdrive', @{$o{args}});
+	unshift @cmd, 'ip', 'netns', 'exec', $o{netns} if $o{netns};
+	local %ENV = (%ENV, %{$o{env} || {}});
+	my $pid = open2(my $out, my $in, 'sh', '-c',
+	    'log=$1; shift; exec "$@" 2>>"$log"', 'sh', $log, @cmd);
+	$in->autoflush(1);
+	$of{$pid} = { in => $in, out => $out, log => $log };
+	return $pid;
+}
+
+sub say_to { my ($pid, $line) = @_; print { $of{$pid}{in} } "$line\n" }
+
+# One command, one line of answer.
+sub ask {
+	my ($pid, $line) = @_;
+	local $SIG{PIPE} = 'IGNORE';
+	say_to($pid, $line) if defined $line;
+	my $out = $of{$pid}{out};
+	my $answer = <$out>;
+	chomp $answer if defined $answer;
+	return defined $answer ? $answer : 'no answer';
+}
+
+sub ready { my ($pid) = @_; return ask($pid, 'ready') }
+
+sub stat_of {
+	my ($pid, $name) = @_;
+	my $value;
+	my $out = $of{$pid}{out};
+	say_to($pid, 'stat');
+	for (1 .. 7) {
+		my ($k, $v) = split ' ', <$out>;
+		$value = $v if $k eq $name;
+	}
+	return $value;
+}
+
+sub finish {
+	my ($pid) = @_;
+	local $SIG{PIPE} = 'IGNORE';
+	say_to($pid, 'quit');
+	close $of{$pid}{in};
+	waitpid($pid, 0);
+	delete $of{$pid};
+	return $?;
+}
+
+sub logged {
+	my ($dir) = @_;
+	open my $f, '<', "$dir/log" or return '';
+	local $/;
+	my $text = <$f>;
+	return defined $text ? $text : '';
+}
+
+# Waits until the condition holds; after a minute it never will.  Returns the
+# seconds that it took, or undef.
+sub until_true {
+	my ($cond) = @_;
+	my $start = time;
+	while (time - $start < 60) {
+		return time - $start if $cond->();
+		sleep 0.02;
+	}
+	return;
+}
+
+END { my $st = $?; kill 'KILL', keys %of if %of; $? = $st }
+
+1;

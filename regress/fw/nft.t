@@ -1,0 +1,269 @@
+#!/usr/bin/perl
+# The role fw on real nftables, in network namespaces of its own, with the
+# sample as the ruleset: its sets' life, and real connections through it.
+use strict;
+use warnings;
+use lib 'regress/fw';
+use FwDrive;
+use IPC::Open2;
+use Test::More;
+use Time::HiRes qw(sleep);
+
+my ($gate, $world) = map { "fwt-$_-$$" } 'gate', 'world';
+my $sample = 'spamgreyd/nftables.conf.sample';
+my $dir = tmp();
+my $top = `pwd`;
+chomp $top;
+
+plan skip_all => 'nftables: not root' if $> != 0;
+plan skip_all => 'nftables: no nft(8)'
+    if system('nft --version >/dev/null 2>&1') != 0;
+plan skip_all => 'nftables: no network namespaces here'
+    if system("ip netns add $gate 2>/dev/null") != 0;
+
+sub cleanup { system("ip netns del $_ 2>/dev/null") for $gate, $world }
+END { my $st = $?; cleanup() if $dir; $? = $st }
+$SIG{INT} = $SIG{TERM} = sub { exit 1 };
+
+sub gate { return system('ip', 'netns', 'exec', $gate, @_) }
+sub nft { return system('ip', 'netns', 'exec', $gate, 'nft', @_) == 0 }
+sub list_set { return scalar `ip netns exec $gate nft list set inet spamgrey $_[0] 2>&1` }
+sub elements {
+	my ($e) = list_set($_[0]) =~ /elements = \{(.*?)\}/s;
+	return defined $e ? 1 + ($e =~ tr/,//) : 0;
+}
+sub hosts { return elements('white4') + elements('white6') }
+sub nets { my ($e) = list_set($_[0]) =~ /elements = \{(.*?)\}/s; $e //= '';
+    $e =~ s/\s+//g; return $e }
+
+if (!nft('list', 'ruleset')) {
+	plan skip_all => 'nftables: not in this kernel';
+}
+build();
+is(system('nft', '-c', '-f', $sample), 0, 'the sample is accepted by nft -c');
+
+my $d = start($dir, netns => $gate, args => ['nft', 'spamgrey']);
+like(ask($d), qr/no set `inet spamgrey white4': load .*nftables.conf.sample/,
+    'no table: the file to load');
+isnt(finish($d), 0, 'and the end');
+
+ok(nft('-f', $sample), 'the sample loads');
+ok(nft('add', 'element', 'inet', 'spamgrey', 'white4',
+    '{ 203.0.113.99 timeout 1h }'), 'somebody adds a host');
+ok(nft('add', 'element', 'inet', 'spamgrey', 'net6', '{ 2001:db8:aa::/48 }'),
+    'and a network');
+$d = start($dir, netns => $gate, args => ['nft', 'spamgrey',
+    '198.51.100.0/24', '198.51.101.0/24', '198.51.100.7', '2001:db8:ffff::/48',
+    '10.0.0.0/16', '128.0.0.0/1', '192.0.2.1']);
+say_to($d, 'set 100000');
+like(my $took = ready($d), qr/^ready \d+ ms/, '100,000 set');
+diag($took);
+is(elements('white4'), 90000, 'IPv4 hosts, the stranger gone');
+is(elements('white6'), 10000, 'IPv6 hosts');
+is(nets('net4'), '10.0.0.0/16,128.0.0.0/1', 'networks, none twice')
+    or diag(list_set('net4'));
+is(nets('net6'), '2001:db8:ffff::/48', 'IPv6 networks');
+ok(list_set('white6') =~ qr/2001:db8:0:9:: timeout (36d|35d23h59m5\ds)/, 'an IPv6 host is its masked address, with its time');
+
+like(my $each = ask($d, 'each add 1000 200000'), qr/^done 1000 /,
+    '1,000 added one by one');
+diag("added: $each");
+is(hosts(), 101000, 'all in');
+like($each = ask($d, 'each del 1000 200000'), qr/^done 1000 /,
+    '1,000 removed one by one');
+diag("removed: $each");
+is(hosts(), 100000, 'all out');
+like(ask($d, 'burst add 5000 200000'), qr/^done 5000 /, '5,000 at once');
+like(ask($d, 'burst del 5000 200000'), qr/^done 5000 /, 'and away');
+like(ask($d, 'del 192.0.2.200'), qr/^done/, 'one that is not there');
+like(ask($d, 'add 192.0.2.7 600'), qr/^done/, 'a host for ten minutes');
+ok(list_set('white4') =~ qr/192\.0\.2\.7 timeout (10m|9m59s)/, 'has ten minutes');
+like(ask($d, 'add 192.0.2.7 7200'), qr/^done/, 'and is renewed');
+ok(list_set('white4') =~ qr/192\.0\.2\.7 timeout (2h|1h59m59s)/, 'to two hours');
+like(ask($d, 'add 192.0.2.8'), qr/^done/, 'a host for ever');
+ok(list_set('white4') =~ qr/192\.0\.2\.8[,\s]/, 'has no timeout');
+is(stat_of($d, 'firewall-table'), 100002, 'the table is counted');
+ask($d, 'del 192.0.2.7');
+ask($d, 'del 192.0.2.8');
+
+open my $f, '>', "$dir/reload" or die;
+print $f "flush ruleset\ninclude \"$top/$sample\"\n";
+close $f;
+ok(nft('-f', "$dir/reload"), 'the ruleset is flushed and loaded again');
+ok(defined($took = until_true(sub {
+    logged($dir) =~ /changed by others: 100000 put in/ })), 'refilled');
+diag("flush ruleset to full: $took s");
+is(hosts(), 100000, 'all of them');
+ok(defined until_true(sub { nets('net4') =~ /^10\.0\.0\.0/ }), 'networks too');
+
+ok(nft('-f', "$dir/reload"), 'and once more');
+like($each = ask($d, 'each add 100 300000'), qr/^done 100 /,
+    'promotions while they are refilled');
+diag("while refilled: $each");
+like(ask($d, 'each del 100 300000'), qr/^done 100 /, 'and out again');
+ok(defined until_true(sub { stat_of($d, 'firewall-table') == 100000 }),
+    'and full again');
+nft('delete', 'element', 'inet', 'spamgrey', 'white4', '{ 10.0.0.1 }');
+ok(defined until_true(sub { list_set('white4') =~ / 10\.0\.0\.1 / }),
+    'one deleted behind our back is back');
+nft('add', 'element', 'inet', 'spamgrey', 'white4', '{ 203.0.113.9 timeout 1h }');
+ok(defined until_true(sub { list_set('white4') !~ / 203\.0\.113\.9 / }),
+    'one added behind our back is gone');
+nft('flush', 'set', 'inet', 'spamgrey', 'net4');
+ok(defined until_true(sub { nets('net4') =~ /^10\.0\.0\.0/ }),
+    'networks flushed behind our back are back');
+
+say_to($d, 'setlist 192.0.2.1 192.0.2.2 2001:db8:1:2::/64');
+ok(defined until_true(sub { hosts() == 3 }), 'another set');
+ask($d, 'nets 203.0.113.0/24 0.0.0.0/1 ::/0');
+ok(defined until_true(sub { nets('net4') eq '0.0.0.0/1,203.0.113.0/24' }),
+    'other whitelists') or diag(list_set('net4'));
+is(nets('net6'), '::/0', 'all of IPv6');
+
+nft('delete', 'table', 'inet', 'spamgrey');
+like(ask($d, 'add 192.0.2.3'), qr/^refused/, 'no table: a promotion is not done');
+ok(defined until_true(sub { logged($dir) =~ /load the file that has them/ }),
+    'the log names the remedy');
+nft('-f', $sample);
+ok(defined until_true(sub { hosts() == 4 }),
+    'loaded again: all are back, the promoted one too');
+
+# A set of a fixed size.
+nft('-f', "$dir/reload");
+ok(defined until_true(sub { hosts() == 4 }), 'and after a flush');
+is(finish($d), 0, 'ends');
+is(hosts(), 4, 'the sets stay filled');
+unlike(logged($dir), qr/refuses/, 'nothing was refused');
+
+nft('delete', 'table', 'inet', 'spamgrey');
+open $f, '>', "$dir/small" or die;
+print $f <<'END';
+table inet spamgrey {
+	set white4 { type ipv4_addr; flags timeout; size 100; }
+	set white6 { type ipv6_addr; flags timeout; }
+	set net4 { type ipv4_addr; flags interval; }
+	set net6 { type ipv6_addr; flags interval; }
+}
+END
+close $f;
+ok(nft('-f', "$dir/small"), 'a set of a fixed size');
+$d = start($dir, netns => $gate, args => ['nft', 'spamgrey']);
+say_to($d, 'set 500');
+like(ready($d), qr/^ready/, 'more than it holds');
+is(elements('white4'), 100, 'what fits is in');
+is(elements('white6'), 50, 'and all of the other');
+like(logged($dir), qr/has no room for more: raise its `size'/, 'the log says so');
+is(finish($d), 0, 'ends');
+nft('delete', 'table', 'inet', 'spamgrey');
+nft('add', 'table', 'inet', 'spamgrey');
+nft('add', 'set', 'inet', 'spamgrey', 'white4', '{ type ipv4_addr; flags interval; }');
+$d = start($dir, netns => $gate, args => ['nft', 'spamgrey']);
+like(ask($d), qr/must be `type ipv4_addr; flags timeout;'/,
+    'a set of another kind: what it must be');
+finish($d);
+nft('delete', 'table', 'inet', 'spamgrey');
+
+# As the daemon runs it: empty root, another user, one capability, sandbox.
+nft('-f', $sample);
+$d = start($dir, netns => $gate, args => ['-d', 'nft', 'spamgrey', '192.0.2.0/24']);
+say_to($d, 'set 1000');
+like(ready($d), qr/^ready/, 'confined: filled');
+like(ask($d, 'add 198.51.100.1 600'), qr/^done/, 'confined: one added');
+is(hosts(), 1001, 'confined: all in');
+nft('-f', "$dir/reload");
+ok(defined until_true(sub { hosts() == 1001 }), 'confined: refilled');
+like(ask($d, 'del 198.51.100.1'), qr/^done/, 'confined: one deleted');
+
+# A world outside, and connections from it.
+system("ip netns add $world && ip -n $world link set lo up && ip -n $gate link set lo up && " .
+    "ip link add eth0 netns $gate type veth peer name eth0 netns $world && " .
+    "ip -n $gate addr add 203.0.113.25/24 dev eth0 && ip -n $gate addr add 2001:db8:25::25/64 nodad dev eth0 && " .
+    "ip -n $world addr add 203.0.113.1/24 dev eth0 && ip -n $world addr add 2001:db8:25::1/64 nodad dev eth0 && " .
+    "ip -n $gate link set eth0 up && ip -n $world link set eth0 up") == 0
+    or BAIL_OUT('no veth pair');
+
+# Each port answers with its number; the server ends with its standard input.
+my $server = <<'END';
+my $sel = IO::Select->new(\*STDIN);
+my %port;
+for my $p (25, 587, 8025, 8027) {
+	my $s = IO::Socket::IP->new(LocalHost => "::", LocalPort => $p,
+	    Listen => 64, ReuseAddr => 1, V6Only => 0) or die "$p: $@";
+	$sel->add($s);
+	$port{$s} = $p;
+}
+print "up\n";
+while (1) {
+	for my $s ($sel->can_read) {
+		exit 0 if $s == \*STDIN;
+		my $c = $s->accept or next;
+		print $c "$port{$s}\n";
+	}
+}
+END
+my $client = <<'END';
+my $s = IO::Socket::IP->new(PeerHost => $ARGV[0], PeerPort => $ARGV[1]) or die $@;
+print scalar <$s>;
+END
+my $pid = open2(my $srv_out, my $srv_in, 'ip', 'netns', 'exec', $gate, $^X,
+    '-MIO::Socket::IP', '-MIO::Select', '-e', "\$| = 1; $server");
+is(scalar <$srv_out>, "up\n", 'a server behind the rules');
+
+sub reached {
+	my ($host, $port) = @_;
+	open my $p, '-|', 'ip', 'netns', 'exec', $world, $^X, '-MIO::Socket::IP', '-e',
+	    $client, $host, $port or die;
+	my $line = <$p> // 'nothing';
+	chomp $line;
+	return $line;
+}
+
+my ($v4, $v6) = ('203.0.113.25', '2001:db8:25::25');
+is(reached($v4, 25), 8025, 'an unknown host reaches the front');
+is(reached($v6, 25), 8025, 'over IPv6 too');
+is(reached($v4, 587), 587, 'submission is untouched');
+ask($d, 'add 203.0.113.1 600');
+is(reached($v4, 25), 25, 'a white host reaches the mail server');
+is(reached($v6, 25), 8025, 'which says nothing of another address');
+ask($d, 'add 2001:db8:25::/64 600');
+is(reached($v6, 25), 25, 'an IPv6 host by its /64');
+ask($d, 'del 203.0.113.1');
+is(reached($v4, 25), 8025, 'taken out: back to the front');
+ask($d, 'nets 203.0.113.0/28');
+ok(defined until_true(sub { nets('net4') eq '203.0.113.0/28' }),
+    'a whitelist is loaded');
+is(reached($v4, 25), 25, 'a host of its network');
+ask($d, 'nets');
+until_true(sub { nets('net4') eq '' });
+is(reached($v4, 25), 8025, 'and without it');
+nft('add', 'element', 'inet', 'spamgrey', 'bypass4', '{ 203.0.113.1 }');
+is(reached($v4, 25), 25, 'a host of the bypass set');
+
+# Straight to 8025: dropped, which the rule's counter tells.
+sub dropped {
+	my $text = `ip netns exec $gate nft list chain inet spamgrey input`;
+	my ($n) = $text =~ /counter packets (\d+) bytes \d+ drop/;
+	return $n;
+}
+for my $host ($v4, $v6) {
+	for my $port (8025, 8027) {
+		my $before = dropped();
+		my $c = fork() // die;
+		if ($c == 0) {
+			open STDOUT, '>', "$dir/direct";
+			open STDERR, '>', '/dev/null';
+			exec 'ip', 'netns', 'exec', $world, $^X,
+			    '-MIO::Socket::IP', '-e', $client, $host, $port;
+		}
+		ok(defined until_true(sub { dropped() > $before }),
+		    "straight to $host port $port is dropped");
+		kill 'KILL', $c;
+		waitpid $c, 0;
+		is(-s "$dir/direct", 0, 'and nothing answered');
+	}
+}
+close $srv_in;
+waitpid $pid, 0;
+is(finish($d), 0, 'ends');
+cleanup();
+done_testing();

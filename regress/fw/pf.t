@@ -1,0 +1,134 @@
+#!/usr/bin/perl
+# The role fw on the emulated /dev/pf, in both systems' layouts: what a table
+# goes through in its life.
+use strict;
+use warnings;
+use lib 'regress/fw';
+use FwDrive;
+use Test::More;
+
+my $table = 'spamgrey-white';
+build();
+
+sub ctl { my @out = `regress/obj/pfemuctl @_ 2>/dev/null`; chomp @out; return @out }
+
+sub pf {
+	my ($dir, @args) = @_;
+	return start($dir, args => ['pf', $table, @args], env => {
+	    PFEMU_STATE => "$dir/pf",
+	    LD_PRELOAD => "$ENV{PWD}/regress/obj/pfemu.so" });
+}
+
+$ENV{PWD} = `pwd`;
+chomp $ENV{PWD};
+
+sub life {
+	my ($system) = @_;
+	my $dir = tmp();
+	my $pf = "$dir/pf";
+	my $count = sub { (ctl("$pf count $table"))[0] };
+
+	ctl("$pf init $system");
+	my $d = pf($dir);
+	like(ask($d), qr/add the line `table <$table> persist' to pf.conf/,
+	    "$system: no table: the line for pf.conf");
+	isnt(finish($d), 0, "$system: and the end");
+
+	ctl("$pf create $table");
+	ctl("$pf add $table 203.0.113.99 203.0.113.0/28");
+	$d = pf($dir, '198.51.100.0/24', '2001:db8:ffff::/48');
+	say_to($d, 'set 100000');
+	like(my $took = ready($d), qr/^ready \d+ ms/, "$system: 100,000 set");
+	diag("$system: $took");
+	is($count->(), 100002, "$system: hosts and the whitelists' networks");
+	isnt(system("regress/obj/pfemuctl $pf test $table 203.0.113.99"), 0,
+	    "$system: what others left there is gone");
+	is(system("regress/obj/pfemuctl $pf test $table 198.51.100.0/24"), 0,
+	    "$system: a network is in");
+
+	# A promotion while the table is filled does not wait for the rest.
+	ctl("$pf flushall");
+	like(ask($d, 'each add 50 300000'), qr/^done 50 /,
+	    "$system: promotions while it is refilled");
+	ask($d, 'each del 50 300000');
+	ok(defined until_true(sub { ($count->() || 0) == 100002 }),
+	    "$system: and it is");
+
+	like(my $each = ask($d, 'each add 1000 200000'), qr/^done 1000 /,
+	    "$system: 1,000 added one by one");
+	diag("$system: added: $each");
+	is($count->(), 101002, "$system: all in");
+	like($each = ask($d, 'each del 1000 200000'), qr/^done 1000 /,
+	    "$system: 1,000 removed one by one");
+	diag("$system: removed: $each");
+	is($count->(), 100002, "$system: all out");
+	like(ask($d, 'burst add 5000 200000'), qr/^done 5000 /,
+	    "$system: 5,000 at once");
+	like(ask($d, 'burst del 5000 200000'), qr/^done 5000 /,
+	    "$system: and away");
+	like(ask($d, 'del 192.0.2.200'), qr/^done/,
+	    "$system: one that is not there");
+
+	my $back = sub { ($count->() || 0) == 100002 };
+	ctl("$pf flush $table");
+	ok(defined($took = until_true($back)), "$system: refilled after -T flush");
+	diag("$system: flush to full: $took s");
+	ctl("$pf flushall");
+	ok(defined($took = until_true($back)), "$system: and after -F all");
+	diag("$system: -F all to full: $took s");
+	ctl("$pf del $table 10.0.0.1");
+	ok(defined until_true($back), "$system: one taken behind our back");
+	ctl("$pf add $table 203.0.113.98");
+	ok(defined until_true($back), "$system: one too many goes");
+	ctl("$pf expire $table 0");
+	ok(defined until_true($back), "$system: what -T expire took is back");
+
+	# -F all, and a promotion before anybody looked.
+	ctl("$pf flushall");
+	like(ask($d, 'add 192.0.2.1'), qr/^done/,
+	    "$system: a promotion into a table that is gone");
+	is(system("regress/obj/pfemuctl $pf test $table 192.0.2.1"), 0,
+	    "$system: is in when it is answered");
+	ok(defined until_true(sub { ($count->() || 0) == 100003 }),
+	    "$system: and the rest follows");
+
+	say_to($d, 'setlist 192.0.2.1 192.0.2.2 2001:db8:1:2::/64');
+	ok(defined until_true(sub { $count->() == 5 }), "$system: another set");
+	ask($d, 'nets 203.0.113.0/24 192.0.2.1');
+	ok(defined until_true(sub { $count->() == 4 }),
+	    "$system: other whitelists");
+	like(ask($d, 'del 192.0.2.1'), qr/^done/,
+	    "$system: a host that a whitelist has too");
+	is($count->(), 4, "$system: stays");
+	is(finish($d), 0, "$system: ends");
+	is($count->(), 4, "$system: the table stays filled");
+	unlike(logged($dir), qr/failed|Invalid/, "$system: no failure in the log");
+}
+
+sub full {
+	my ($system) = @_;
+	my $dir = tmp();
+	my $pf = "$dir/pf";
+
+	ctl("$pf init $system limit 1000");
+	ctl("$pf create $table");
+	my $d = pf($dir);
+	say_to($d, 'set 1500');
+	like(ready($d), qr/^ready/, "$system: a table too small");
+	is((ctl("$pf count $table"))[0], 1000, "$system: takes what fits");
+	like(logged($dir), qr/set limit table-entries/, "$system: the log says so");
+	is(ask($d, 'add 192.0.2.1') =~ /^(\w+)/ && $1, 'refused',
+	    "$system: a promotion that does not fit is not called done");
+	ctl("$pf limit 2000");
+	like(ask($d, 'add 192.0.2.2'), qr/^done/, "$system: with room it is");
+	ctl("$pf flush $table");
+	ok(defined until_true(sub { (ctl("$pf count $table"))[0] == 1502 }),
+	    "$system: all are in at the next comparison");
+	is(finish($d), 0, "$system: ends");
+}
+
+for my $system ('openbsd', 'freebsd') {
+	life($system);
+	full($system);
+}
+done_testing();
