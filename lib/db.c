@@ -274,6 +274,7 @@ db_stats(struct db *db, struct db_stats *st)
 
 	*st = db->stats;
 	st->checkpoints = atomic_load(&db->checkpoints);
+	st->bad = db->bad;
 	st->log_bytes = 0;
 	if (db->up && db->h.env->log_stat(db->h.env, &ls, 0) == 0) {
 		st->log_bytes = (uint64_t)ls->st_w_mbytes * 1024 * 1024 +

@@ -103,6 +103,7 @@ enum db_result db_meta_put(struct db *, const char *name, const void *,
 
 struct db_stats {
 	uint64_t	commits, puts, dels, reopens, checkpoints;
+	uint64_t	bad;		/* malformed entries met */
 	uint64_t	log_bytes;	/* written since the last open */
 };
 void	 db_stats(struct db *, struct db_stats *);

@@ -439,5 +439,6 @@ policy_stats(struct policy *p,
 	stat("database deletes", (int64_t)ds.dels, arg);
 	stat("database reopens", (int64_t)ds.reopens, arg);
 	stat("database checkpoints", (int64_t)ds.checkpoints, arg);
+	stat("database malformed", (int64_t)ds.bad, arg);
 	stat("database log bytes", (int64_t)ds.log_bytes, arg);
 }

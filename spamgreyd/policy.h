@@ -58,7 +58,9 @@ enum db_result policy_rcpt(struct policy *, const struct rcpt_req *,
 /* Are visits at the primary of any use?  Front may ask too often. */
 int	 policy_keeps_visits(const struct policy *);
 enum db_result policy_visit(struct policy *, const struct addr *);
-enum db_result policy_event(struct policy *, const struct event_msg *);
+/* *did: what came of it (ACT_LOG: nothing), for the log. */
+enum db_result policy_event(struct policy *, const struct event_msg *,
+	    enum conf_action *did);
 void	 policy_overlimit(struct policy *);
 
 /*

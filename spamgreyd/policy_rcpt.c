@@ -342,7 +342,8 @@ policy_visit(struct policy *p, const struct addr *client)
 }
 
 enum db_result
-policy_event(struct policy *p, const struct event_msg *ev)
+policy_event(struct policy *p, const struct event_msg *ev,
+    enum conf_action *did)
 {
 	const struct conf_reaction	*r;
 	struct state			 s;
@@ -356,6 +357,7 @@ policy_event(struct policy *p, const struct event_msg *ev)
 		[EVENT_HTTP_COMMAND] = TRAP_FOREIGN
 	};
 
+	*did = ACT_LOG;
 	if (ev->event >= EVENT_MAX)
 		return (DB_OK);
 	r = &p->conf->reaction[ev->event];
@@ -367,9 +369,11 @@ policy_event(struct policy *p, const struct event_msg *ev)
 	    r->after, r->within * 1000, clock_mono()))
 		return (DB_OK);
 	if (r->action == ACT_DEMOTE) {
-		rc = policy_demote(p, &ev->client);
+		if ((rc = policy_demote(p, &ev->client)) == DB_OK)
+			*did = ACT_DEMOTE;
 		return (rc == DB_NONE ? DB_OK : rc);
 	}
+	*did = ACT_TRAP;
 	p->stat[PST_TRAPPED_EVENT]++;
 	return (policy_trap_host(p, &ev->client, now + (r->trap_for != 0 ?
 	    r->trap_for : p->conf->grey.trapped), reasons[ev->event],

@@ -114,13 +114,19 @@ on_event(struct chan *ch, struct msg *m, void *arg)
 {
 	struct front		*f = arg;
 	struct event_msg	 ev;
+	enum conf_action	 did;
 	enum db_result		 rc;
+	char			 ip[ADDR_STRLEN];
 
 	(void)ch;
 	if (proto_get_event(m, &ev) == -1 || batch_begin(f) == -1)
 		return;
-	if ((rc = policy_event(f->store->policy, &ev)) != DB_OK)
+	if ((rc = policy_event(f->store->policy, &ev, &did)) != DB_OK)
 		batch_failed(f->store, rc);
+	else if (did != ACT_LOG)
+		log_event(m->id, did == ACT_TRAP ? "trap" : "demote",
+		    "address=%s event=%s", addr_str(&ev.client, ip),
+		    host_event_str(ev.event));
 }
 
 static void

@@ -186,6 +186,15 @@ no_log(int priority, const char *line, void *arg)
 	printf("# log: %s\n", line);
 }
 
+static void
+to_stdout(int priority, const char *line, void *arg)
+{
+	(void)priority;
+	(void)arg;
+	printf("# log: %s\n", line);
+	fflush(stdout);
+}
+
 /* Fill up, stay full for a while, get space back; n entries are promised
  * at the start.  Returns how many are at the end. */
 static unsigned long
@@ -221,7 +230,7 @@ round_full(const char *ballast, long long leave, unsigned long n)
 			while (write_batch(n) == 0)
 				n += BATCH;
 		}
-	log_set_sink(NULL, NULL);
+	log_set_sink(to_stdout, NULL);
 	after = rss();
 	printf("# rss %ld KB, after 220 tries %ld KB\n", before / 1024,
 	    after / 1024);
@@ -271,6 +280,7 @@ int
 main(int argc, char **argv)
 {
 	log_init("dbtool");
+	log_set_sink(to_stdout, NULL);
 	if (argc == 3 && strcmp(argv[1], "fill") == 0)
 		return (fill(argv[2]));
 	if (argc == 4 && strcmp(argv[1], "check") == 0)

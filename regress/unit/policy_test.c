@@ -611,11 +611,14 @@ static void
 event(const char *client, unsigned int what)
 {
 	struct event_msg	ev = { ip(client), (uint8_t)what };
+	enum conf_action	did = ACT_LOG;
 
 	ntold = 0;
 	policy_begin(p);
-	policy_event(p, &ev);
+	policy_event(p, &ev, &did);
 	policy_commit(p);
+	if ((did != ACT_LOG) != (ntold != 0))
+		ok(0, "what it says it did is what the sink was told");
 }
 
 static void
