@@ -144,12 +144,16 @@ confine(void)
 	struct __user_cap_header_struct	h = { _LINUX_CAPABILITY_VERSION_3, 0 };
 	struct __user_cap_data_struct	d[2];
 	char				root[] = "/tmp/fwdrive.XXXXXX";
+	int				top;
 
 	memset(d, 0, sizeof(d));
 	d[0].effective = d[0].permitted = 1U << CAP_NET_ADMIN;
-	if (mkdtemp(root) == NULL || chroot(root) == -1 ||
-	    chdir("/") == -1)
+	/* Removed at once: it stays our root, and nothing stays behind. */
+	if (mkdtemp(root) == NULL || (top = open("/", O_RDONLY)) == -1 ||
+	    chroot(root) == -1 || chdir("/") == -1 ||
+	    unlinkat(top, root + 1, AT_REMOVEDIR) == -1)
 		child_fatal(&child, "chroot: %s", strerror(errno));
+	close(top);
 	if (prctl(PR_SET_KEEPCAPS, 1) == -1 || setgroups(0, NULL) == -1 ||
 	    setresgid(65534, 65534, 65534) == -1 ||
 	    setresuid(65534, 65534, 65534) == -1 ||
@@ -471,5 +475,6 @@ main(int argc, char **argv)
 	close(s[1]);
 	hand(p[0], s[0]);
 	waitpid(pid, &status, 0);
+	config_free(conf);
 	return (status != 0);
 }

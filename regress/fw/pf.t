@@ -14,7 +14,8 @@ sub ctl { my @out = `regress/obj/pfemuctl @_ 2>/dev/null`; chomp @out; return @o
 
 sub pf {
 	my ($dir, @args) = @_;
-	return start($dir, args => ['pf', $table, @args], env => {
+	my @confine = @args && $args[0] eq '-d' ? (shift @args) : ();
+	return start($dir, args => [@confine, 'pf', $table, @args], env => {
 	    PFEMU_STATE => "$dir/pf",
 	    LD_PRELOAD => "$ENV{PWD}/regress/obj/pfemu.so" });
 }
@@ -127,8 +128,30 @@ sub full {
 	is(finish($d), 0, "$system: ends");
 }
 
+# As the daemon runs it: empty root, another user, sandbox.
+sub confined {
+	my $dir = tmp();
+	my $pf = "$dir/pf";
+
+	ctl("$pf init");
+	ctl("$pf create $table");
+	my $d = pf($dir, '-d');
+	say_to($d, 'set 1000');
+	like(ready($d), qr/^ready/, 'confined: filled');
+	like(ask($d, 'add 192.0.2.1'), qr/^done/, 'confined: one added');
+	is((ctl("$pf count $table"))[0], 1001, 'confined: all in');
+	ctl("$pf flushall");
+	ok(defined until_true(sub { ((ctl("$pf count $table"))[0] || 0) == 1001 }),
+	    'confined: made again and refilled');
+	is(finish($d), 0, 'confined: ends');
+}
+
 for my $system ('openbsd', 'freebsd') {
 	life($system);
 	full($system);
+}
+SKIP: {
+	skip 'confined: not root', 5 if $> != 0;
+	confined();
 }
 done_testing();
