@@ -26,7 +26,7 @@
 #define PAGE_SIZE_DB	4096		/* the file system's block: no torn pages */
 #define LOG_FILE	(4 * 1024 * 1024)
 #define LOG_BUFFER	(2 * 1024 * 1024)
-#define CHECKPOINT_KB	(16 * 1024)
+#define CHECKPOINT_MB	16
 #define POKE_BYTES	(1024 * 1024)
 /* Below this much free space a recovery only fails again. */
 #define SPACE_NEEDED	(512 * 1024)
@@ -112,12 +112,33 @@ db_fail(struct db *db, int rc, const char *what)
 	return (DB_DOWN);
 }
 
+/* A checkpoint when enough was logged since the last, and old logs go. */
+static int
+checkpoint(struct db *db)
+{
+	DB_ENV		*env = db->h.env;
+	DB_LOG_STAT	*st;
+	uint32_t	 mb;
+	int		 rc;
+
+	if ((rc = env->log_stat(env, &st, 0)) != 0)
+		return (rc);
+	mb = st->st_wc_mbytes;
+	free(st);
+	if (mb < CHECKPOINT_MB)
+		return (0);
+	if ((rc = env->txn_checkpoint(env, 0, 0, 0)) != 0 ||
+	    (rc = env->log_archive(env, NULL, DB_ARCH_REMOVE)) != 0)
+		return (rc);
+	atomic_fetch_add(&db->checkpoints, 1);
+	return (0);
+}
+
 static void *
 checkpointer(void *arg)
 {
 	struct db	*db = arg;
-	DB_ENV		*env = db->h.env;
-	int		 rc = 0;
+	int		 rc;
 
 	pthread_mutex_lock(&db->mtx);
 	while (!db->quit) {
@@ -127,13 +148,7 @@ checkpointer(void *arg)
 		}
 		db->want = 0;
 		pthread_mutex_unlock(&db->mtx);
-		/* Does nothing unless so much was logged since the last. */
-		rc = env->txn_checkpoint(env, CHECKPOINT_KB, 0, 0);
-		if (rc == 0)
-			rc = env->log_archive(env, NULL, DB_ARCH_REMOVE);
-		if (rc == 0)
-			atomic_fetch_add(&db->checkpoints, 1);
-		else
+		if ((rc = checkpoint(db)) != 0)
 			atomic_store(&db->thread_rc, rc);
 		pthread_mutex_lock(&db->mtx);
 		if (rc != 0)
