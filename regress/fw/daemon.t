@@ -1,0 +1,117 @@
+#!/usr/bin/perl
+# The whole daemon on the emulated /dev/pf: 100,000 white hosts in the table, a
+# thousand added and removed one by one, the table taken away behind its back.
+use strict;
+use warnings;
+use lib 'regress/fw';
+use FwDrive;
+use IO::Socket::IP;
+use Test::More;
+use Time::HiRes qw(time);
+
+my $table = 'spamgrey-white';
+my $n = 100_000;
+my $dir = tmp();
+my $pf = "$dir/pf";
+chomp(my $top = `pwd`);
+
+plan skip_all => 'daemon: spamgreyd is not built'
+    if !-x 'spamgreyd/spamgreyd' || !-x 'spamgreydb/spamgreydb';
+build();
+chmod 0755, $dir;
+
+sub ctl { my @out = `regress/obj/pfemuctl $pf @_ 2>/dev/null`; chomp @out; return $out[0] // 0 }
+sub count { return ctl("count $table") }
+sub db { return system("spamgreydb/spamgreydb -f $dir/conf @_ >>$dir/db.out 2>&1") == 0 }
+
+my $s = IO::Socket::IP->new(LocalHost => '127.0.0.1', Listen => 1) or die $@;
+my $port = $s->sockport;
+close $s;
+open my $f, '>', "$dir/conf" or die;
+print $f <<END;
+hostname "mx.example.org"
+state directory "$dir/state"
+control socket "$dir/sock"
+listen on 127.0.0.1 port $port
+firewall pf table "$table"
+whitelist "partners" file "$dir/white"
+END
+close $f;
+open $f, '>', "$dir/white" or die;
+print $f "198.51.100.0/24\n2001:db8:ffff::/48\n";
+close $f;
+open $f, '>', "$dir/import" or die;
+my $now = int time;
+printf $f "WHITE|10.%d.%d.%d|||%d|%d|%d|1|0\n", $_ >> 16, $_ >> 8 & 255, $_ & 255,
+    $now, $now, $now + 36 * 86400 for 0 .. $n - 1;
+close $f;
+
+my $pid;
+sub daemon {
+	$pid = fork // die;
+	return if $pid;
+	$ENV{PFEMU_STATE} = $pf;
+	$ENV{LD_PRELOAD} = "$top/regress/obj/pfemu.so";
+	open STDERR, '>>', "$dir/log";
+	open STDOUT, '>&', \*STDERR;
+	exec 'spamgreyd/spamgreyd', '-d', '-f', "$dir/conf";
+	exit 127;
+}
+sub stop {
+	kill 'TERM', $pid if $pid;
+	waitpid $pid, 0 if $pid;
+	$pid = undef;
+	return $?;
+}
+END { my $st = $?; stop(); $? = $st }
+$SIG{INT} = $SIG{TERM} = sub { exit 1 };
+
+ctl('init');
+daemon();
+waitpid $pid, 0;
+isnt($?, 0, 'without the table it does not start');
+$pid = undef;
+like(logged($dir), qr/add the line `table <$table> persist' to pf.conf/,
+    'and says what to add to pf.conf');
+
+ctl("create $table");
+ctl("add $table 203.0.113.99");
+daemon();
+ok(defined until_true(sub { -S "$dir/sock" && count() == 2 }),
+    'the whitelists are in, a stranger is out') or diag(logged($dir));
+my $start = time;
+ok(db("import $dir/import"), 'import of 100,000') or diag(`tail -3 $dir/db.out`);
+diag(sprintf 'import: %.1f s', time - $start);
+ok(defined until_true(sub { count() == $n + 2 }), 'they are in the table');
+
+my @thousand = map { sprintf '192.0.%d.%d', 2 + ($_ >> 8), $_ & 255 } 1 .. 1000;
+$start = time;
+ok(db('-a', @thousand), '1,000 added one by one') or diag(`tail -3 $dir/db.out`);
+diag(sprintf 'added: %.1f s', time - $start);
+ok(defined until_true(sub { count() == $n + 1002 }), 'all in the table');
+$start = time;
+ok(db('-d', @thousand), '1,000 removed one by one') or diag(`tail -3 $dir/db.out`);
+diag(sprintf 'removed: %.1f s', time - $start);
+ok(defined until_true(sub { count() == $n + 2 }), 'all out of it');
+
+for my $way ("flush $table", 'flushall', "expire $table 0") {
+	ctl($way);
+	my $took = until_true(sub { count() == $n + 2 });
+	ok(defined $took, "refilled after $way");
+	diag(sprintf '%s to full: %.2f s', $way, $took // 0);
+}
+ok(db('trap', '10.0.0.1'), 'a white host is trapped');
+ok(defined until_true(sub { count() == $n + 1 }), 'and leaves the table');
+
+is(stop(), 0, 'the daemon ends');
+is(count(), $n + 1, 'the table stays filled');
+ctl("del $table 10.0.0.2");
+ctl("add $table 10.0.0.1");
+daemon();
+ok(defined until_true(sub {
+	system("regress/obj/pfemuctl $pf test $table 10.0.0.2") == 0 &&
+	system("regress/obj/pfemuctl $pf test $table 10.0.0.1") != 0 }),
+    'started again, it puts the table right');
+is(count(), $n + 1, 'with all the others');
+is(stop(), 0, 'ends');
+done_testing();
