@@ -1,10 +1,12 @@
 /*
  * smtp_load: SMTP clients out of 127.0.0.0/8, each source in a /24 of its
  * own, so that the limits per host and network are met as in the world.
- *	smtp_load [-c concurrent] [-n sessions] [-s sources] [-t id] host port
+ *	smtp_load [-b net] [-c concurrent] [-n sessions] [-s sources] [-t tag]
+ *	    host port
  *		whole greylist sessions, each with a tuple of its own
- *	smtp_load hold -n connections [-s sources] -d seconds host port
+ *	smtp_load hold [-b net] -n connections [-s sources] -d seconds host port
  *		opens so many and keeps them, reading what comes
+ * -b: sources are 127.net.0.1 and on, default 64.
  * Prints name=value lines.  A session is counted by what DATA was answered.
  */
 #include <sys/types.h>
@@ -38,6 +40,7 @@ struct session {
 
 static struct sockaddr_in to;
 static unsigned int	  sources = 200;
+static uint32_t		  net = 64;
 static const char	 *tag = "l";
 static uint64_t		  begun, ended, wanted = 10000;
 static uint64_t		  grey, unstored, over, other, failed, octets;
@@ -53,7 +56,7 @@ now_us(void)
 	return ((int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000);
 }
 
-/* From source i: 127.64.0.1 and on, in steps of a /24. */
+/* From source i: 127.net.0.1 and on, in steps of a /24. */
 static int
 dial(uint64_t i)
 {
@@ -61,7 +64,8 @@ dial(uint64_t i)
 	int			fd, on = 1;
 
 	i %= sources;
-	from.sin_addr.s_addr = htonl(0x7f400001 + ((uint32_t)i << 8));
+	from.sin_addr.s_addr = htonl(0x7f000001 + (net << 16) +
+	    ((uint32_t)i << 8));
 	fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd == -1)
 		err(1, "socket");
@@ -292,8 +296,11 @@ main(int argc, char *argv[])
 	holding = argc > 1 && strcmp(argv[1], "hold") == 0;
 	argc -= holding;
 	argv += holding;
-	while ((ch = getopt(argc, argv, "c:d:n:s:t:")) != -1)
+	while ((ch = getopt(argc, argv, "b:c:d:n:s:t:")) != -1)
 		switch (ch) {
+		case 'b':
+			net = (uint32_t)atoi(optarg) & 0xff;
+			break;
 		case 'c':
 			concurrent = (unsigned int)atoi(optarg);
 			break;
@@ -313,8 +320,8 @@ main(int argc, char *argv[])
 			return (2);
 		}
 	if (argc - optind != 2 || sources == 0 || sources > 0x3fff)
-		errx(2, "usage: smtp_load [hold] [-c concurrent] [-d seconds] "
-		    "[-n count] [-s sources] [-t tag] host port");
+		errx(2, "usage: smtp_load [hold] [-b net] [-c concurrent] "
+		    "[-d seconds] [-n count] [-s sources] [-t tag] host port");
 	to.sin_family = AF_INET;
 	to.sin_port = htons((uint16_t)atoi(argv[optind + 1]));
 	if (inet_pton(AF_INET, argv[optind], &to.sin_addr) != 1)
