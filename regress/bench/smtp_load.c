@@ -5,7 +5,8 @@
  *	    host port
  *		whole greylist sessions, each with a tuple of its own
  *	smtp_load hold [-b net] -n connections [-s sources] -d seconds host port
- *		opens so many and keeps them, reading what comes
+ *		opens so many and keeps them, reading what comes, for that
+ *		time or up to SIGTERM
  * -b: sources are 127.net.0.1 and on, default 64.
  * Prints name=value lines.  A session is counted by what DATA was answered.
  */
@@ -18,6 +19,7 @@
 
 #include <err.h>
 #include <errno.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -46,6 +48,14 @@ static uint64_t		  begun, ended, wanted = 10000;
 static uint64_t		  grey, unstored, over, other, failed, octets;
 static int64_t		 *latency;
 static int		  ep;
+static volatile sig_atomic_t over_now;	/* hold: SIGTERM came */
+
+static void
+on_term(int sig)
+{
+	(void)sig;
+	over_now = 1;
+}
 
 static int64_t
 now_us(void)
@@ -251,7 +261,8 @@ hold(double seconds)
 	ssize_t			 got;
 	int			 fd, i, n;
 
-	while (until == 0 || now_us() < until) {
+	signal(SIGTERM, on_term);
+	while (!over_now && (until == 0 || now_us() < until)) {
 		for (i = 0; i < 100 && begun < wanted; i++) {
 			memset(&ev, 0, sizeof(ev));
 			ev.events = EPOLLIN;
