@@ -61,22 +61,24 @@ like($err, qr/no user _spamgreyd\b.*make install/, '… and says what makes them
 start();
 my %r = roles();
 is(join(' ', sort keys %r), 'front fw store', 'the processes');
-my %uid = (front => (getpwnam('_spamgreyd'))[2],
-    fw => (getpwnam('_spamgreyd'))[2], store => (getpwnam('_spamgreydb'))[2]);
+my %user = (front => '_spamgreyd', fw => '_spamgreyd',
+    store => '_spamgreydb');
 my %dir = (front => '/var/empty', fw => '/var/empty',
     store => tmp() . '/state');
 for my $role (sort keys %r) {
-	my $st = slurp("/proc/$r{$role}/status");
-	like($st, qr/^Uid:\s+$uid{$role}\s+$uid{$role}\s+$uid{$role}/m,
-	    "$role: its user");
+	my %st = slurp("/proc/$r{$role}/status") =~ /^(\w+):\s*(.*?)\s*$/mg;
+	my ($uid, $gid) = (getpwnam($user{$role}))[2, 3];
+	is($st{Uid}, join("\t", ($uid) x 4), "$role: its user");
+	is($st{Gid}, join("\t", ($gid) x 4), "$role: its group");
+	is($st{Groups}, $gid, "$role: no other group");
+	is($st{CapEff} . $st{CapPrm}, '0' x 32, "$role: no capabilities");
+	is($st{NoNewPrivs}, 1, "$role: no new privileges");
+	is($st{Seccomp}, 2, "$role: in its sandbox");
 	is(readlink("/proc/$r{$role}/root"), $dir{$role}, "$role: its root");
-	like($st, qr/^NoNewPrivs:\s+1$/m, "$role: no new privileges");
-	like($st, qr/^Seccomp:\s+2$/m, "$role: in its sandbox");
-	like($st, qr/^CapEff:\s+0+$/m, "$role: no capabilities");
-	like($st, qr/^Groups:\s+$uid{$role}\s*$/m, "$role: one group");
 }
+my $owner = (getpwnam('_spamgreydb'))[2];
 is((stat(tmp() . '/state'))[2] & 07777, 0700, 'state directory: mode');
-is((stat(tmp() . '/state'))[4], $uid{store}, 'state directory: owner');
+is((stat(tmp() . '/state'))[4], $owner, 'state directory: owner');
 is((stat(tmp() . '/sock'))[2] & 07777, 0660, 'control socket: mode');
 is((stat(tmp() . '/sock'))[5], (getpwnam('_spamgreydb'))[3],
     'control socket: group');

@@ -71,4 +71,6 @@ mount --bind $SG_MNT/group /etc/group
 mkdir -p /run/netns
 mount -t tmpfs tmpfs /run/netns
 [ -d /var/empty ] || empty || skip "cannot make /var/empty"
-exec "$@"
+# This shell stays, as the process that reaps the orphans.
+"$@"
+exit $?

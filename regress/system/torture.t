@@ -73,6 +73,7 @@ my ($kills, $worst) = (0, 0);
 for my $who (qw(front store fw parent all)) {
 	my (@took, $early);
 	for my $round (1 .. $rounds) {
+		my %old = roles();
 		my $t = now();
 		my $up = $t + $between;
 		$kill{$who}->() or die "$who is not there\n";
@@ -80,8 +81,13 @@ for my $who (qw(front store fw parent all)) {
 			waitpid($Sys::pid, 0);
 			start(nowait => 1);
 		}
+		# An old process may answer one more: that is no recovery.
+		wait_for("the old processes' end", sub {
+			!grep { -d "/proc/$_" } values(%old)
+		});
+		my $gone = now();
 		my $answered = wait_for("an answer after $who was killed",
-		    sub { answered_after($t) }, 90);
+		    sub { answered_after($gone) }, 90);
 		push(@took, $answered - $t);
 		$kills++;
 		# so that the next kill finds a set that works
