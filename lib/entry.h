@@ -2,8 +2,10 @@
  * An entry of the database: its form in memory, on disk, and as a line.
  *
  * On disk, integers big-endian, times 40 bits:
- *	key	GREY	'G' net[16] hash[8]	hash: siphash of the normalised
- *						tuple, under the database's key
+ *	key	GREY	'g' net[16] hash[8]	hash: siphash of the normalised
+ *						tuple, under the database's key;
+ *						last of all types, so that keys that
+ *						come in order fill pages to the end
  *		WHITE	'W' host[16]		host: address cut to `admit'
  *		TRAPPED	'T' host[16]
  *		SPAMTRAP 'S' address, lower case, no brackets
@@ -34,7 +36,7 @@
 #define ENTRY_LINE_MAX	16384	/* a printed line: each octet may be \xHH */
 
 enum entry_type {
-	ENTRY_GREY = 'G',
+	ENTRY_GREY = 'g',
 	ENTRY_WHITE = 'W',
 	ENTRY_TRAPPED = 'T',
 	ENTRY_SPAMTRAP = 'S',

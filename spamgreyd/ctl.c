@@ -46,6 +46,7 @@ ctl_free(struct ctl *c)
 	if (c == NULL)
 		return;
 	free(c->import.text);
+	free(c->import.items);
 	free(c);
 }
 
@@ -337,7 +338,7 @@ req_show(struct ctl *c, struct msg *m)
 	}
 	c->within.addr = addr;
 	c->within.len = 128;
-	memcpy(c->types, "TWG", 4);
+	memcpy(c->types, "TWg", 4);
 	c->job = JOB_SHOW;
 	return (0);
 }

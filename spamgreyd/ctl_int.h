@@ -16,6 +16,12 @@ enum ctl_job {
 	JOB_ASK			/* somebody else answers: ctl_answer */
 };
 
+/* A line of an import, parsed. */
+struct import_item {
+	struct entry	 e;
+	unsigned int	 line;
+};
+
 struct ctl {
 	struct ctl_env	 env;
 	struct ipc	*out;
@@ -31,13 +37,14 @@ struct ctl {
 	char		 types[8];	/* type letters for db_walk; "": all */
 	int64_t		 slice_end;	/* clock_mono */
 
-	/* import: lines, each with its NUL, from pos to len */
+	/* import: the entries of one frame, in the order of the disk */
 	struct {
 		int		 active;	/* between the first frame and IMPORT_END */
 		uint64_t	 id;
 		uint64_t	 dead;		/* failed; the rest of it is ignored */
-		char		*text;
-		size_t		 size, len, pos;
+		char		*text;		/* what the entries borrow from */
+		struct import_item *items;
+		size_t		 size, n, pos;	/* pos: the next to enter */
 		uint32_t	 line, bad;
 	} import;
 };

@@ -86,6 +86,11 @@ enum db_result policy_spamtrap(struct policy *, const char *rcpt, int add,
  * does not fit.  One that is expired already is left out (DB_OK).
  */
 enum db_result policy_import(struct policy *, const struct entry *);
+/*
+ * Only net and hash of an entry as parsed: entries that are imported in the
+ * order of type, net and hash fill pages, since that is the order on disk.
+ */
+void	 policy_import_key(const struct policy *, struct entry *);
 
 /* At most max expired entries, in a transaction of its own; *more: go on. */
 enum db_result policy_expire(struct policy *, size_t max, int *more,

@@ -200,7 +200,7 @@ policy_delete_grey(struct policy *p, const struct addr *addr, int all,
 	do {
 		f.n = 0;
 		while (!pos.done && f.n < f.max && rc == DB_OK)
-			rc = db_walk(p->db, &pos, "G", &within, 1000,
+			rc = db_walk(p->db, &pos, "g", &within, 1000,
 			    find_grey, &f);
 		for (i = 0; i < f.n && rc == DB_OK; i++) {
 			if ((rc = policy_del(p, &f.key[i])) == DB_OK)
@@ -315,6 +315,17 @@ policy_enter(struct policy *p, const struct entry *from)
 	if (get_failed(rc))
 		return (rc);
 	return (import_found(p, &e, rc, &old));
+}
+
+void
+policy_import_key(const struct policy *p, struct entry *e)
+{
+	static struct tuple	t;
+
+	if (e->type == ENTRY_GREY)
+		tuple_key(p, e, &t);
+	else
+		policy_host(p, &e->addr, &e->net);
 }
 
 enum db_result

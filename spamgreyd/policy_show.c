@@ -214,7 +214,7 @@ policy_show(struct policy *p, const struct addr *addr,
 	    (rc = show_host(&s, ENTRY_VISIT, "seen at the primary")) != DB_OK)
 		return (rc);
 	while (rc == DB_OK && !pos.done)
-		rc = db_walk(p->db, &pos, "G", &within, 1000, show_tuple, &s);
+		rc = db_walk(p->db, &pos, "g", &within, 1000, show_tuple, &s);
 	if (rc != DB_OK)
 		return (rc);
 	if (s.tuples > TUPLES_SHOWN)

@@ -182,7 +182,7 @@ walk(void)
 	memset(&pos, 0, sizeof(pos));
 	start();
 	while (!pos.done)
-		if (db_walk(db, &pos, "G", NULL, 2000, one, &n) != DB_OK)
+		if (db_walk(db, &pos, "g", NULL, 2000, one, &n) != DB_OK)
 			errx(1, "walk");
 	result("walk, slices of 2000", n);
 }

@@ -106,7 +106,7 @@ count_all(void)
 
 	memset(&s, 0, sizeof(s));
 	while (!s.pos.done)
-		if (db_walk(db, &s.pos, "G", NULL, 5000, see, &s) != DB_OK)
+		if (db_walk(db, &s.pos, "g", NULL, 5000, see, &s) != DB_OK)
 			return (0);
 	return (s.n);
 }

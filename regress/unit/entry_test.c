@@ -41,7 +41,7 @@ test_disk(void)
 {
 	struct entry	e = grey("192.0.2.77"), d;
 	static const uint8_t want[] = {
-		'G', 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 192, 0, 2, 0,
+		'g', 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 192, 0, 2, 0,
 		1, 2, 3, 4, 5, 6, 7, 8
 	};
 	static const uint8_t want_data[] = {
