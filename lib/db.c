@@ -1,6 +1,14 @@
 /*
  * The database: transactions and single entries.  One thread only; see
  * db_open.c for the one that writes checkpoints.
+ *
+ * Every return code of libdb goes through db_fail, which takes anything that
+ * is not "not found" for the end of this environment: after a failed write of
+ * the log nothing else that it says can be believed.  Callers therefore see
+ * five results and never an errno.
+ *
+ * Records are read into buffers of struct db, because DB_THREAD wants memory
+ * of the caller's; an entry lives until the next call for that reason.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +16,7 @@
 #include "db_int.h"
 #include "log.h"
 
+/* Something to be written, or a key to look for. */
 void
 db_dbt(DBT *t, const void *data, size_t len)
 {
@@ -17,6 +26,7 @@ db_dbt(DBT *t, const void *data, size_t len)
 	t->size = (uint32_t)len;
 }
 
+/* Room for something to be read. */
 void
 db_dbt_room(DBT *t, void *room, size_t size)
 {
@@ -44,6 +54,11 @@ db_decode(struct db *db, const DBT *key, const DBT *data, struct entry *e)
 	return (DB_BAD);
 }
 
+/*
+ * A checkpoint that could not be written is no panic: the log still takes
+ * commits.  But pages that do not reach the disk must come out of an ever
+ * longer log at the next start, so it counts as the disk's failure that it is.
+ */
 static int
 thread_failed(struct db *db)
 {
@@ -93,8 +108,9 @@ db_abort(struct db *db)
 	DB_TXN	*txn = db->h.txn;
 	int	 rc;
 
+	/* Of an environment that is down tear_down takes care. */
 	if (txn == NULL || !db->up)
-		return;		/* when down, tear_down aborts it */
+		return;
 	db->h.txn = NULL;
 	if ((rc = txn->abort(txn)) != 0)
 		db_fail(db, rc, "abort");
@@ -106,7 +122,10 @@ db_in_txn(const struct db *db)
 	return (db->up && db->h.txn != NULL);
 }
 
-/* key is encoded in *k. */
+/*
+ * Reads a record as it is.  Without a transaction this is a plain read: there
+ * are no locks, and nobody else writes.
+ */
 static enum db_result
 get_raw(struct db *db, const void *k, size_t klen, DBT *key, DBT *data)
 {
@@ -138,6 +157,10 @@ db_get(struct db *db, const struct entry *want, struct entry *e)
 	return (db_decode(db, &key, &data, e));
 }
 
+/*
+ * Writes a record, and by the association its index entry.  db->unsynced only
+ * decides when it is worth waking the checkpoint thread; an estimate will do.
+ */
 static enum db_result
 put_raw(struct db *db, const void *k, size_t klen, const void *d, size_t dlen)
 {
@@ -190,6 +213,12 @@ db_del(struct db *db, const struct entry *want)
 	return (DB_OK);
 }
 
+/*
+ * A keyed hash of 64 bits does not collide by chance, nor by design of a
+ * stranger, who does not know the key; the probes are for the sake of being
+ * right all the same.  A deleted entry leaves a hole that hides those behind
+ * it; they expire unseen, which costs a sender one more attempt.
+ */
 enum db_result
 db_get_tuple(struct db *db, struct entry *e,
     int (*same)(const struct entry *, const struct entry *, void *),
@@ -210,7 +239,10 @@ db_get_tuple(struct db *db, struct entry *e,
 	return (DB_BAD);
 }
 
-/* META data: a version octet, then the value. */
+/*
+ * META: the database's own facts, under a type of key that no walk of entries
+ * looks at and that the index leaves out.  Data: a version octet, the value.
+ */
 static enum db_result
 meta_key(const char *name, struct entry_key *k)
 {

@@ -18,15 +18,16 @@ struct db;
 struct db_opts {
 	uint64_t	cache;		/* bytes; 0: 64 MB */
 	const char	*name;		/* dir as messages call it; NULL: dir */
-	int		may_be_down;	/* a full disk or an I/O error is no failure:
-					   it is down, for db_reopen */
+	/* A full disk or an I/O error is no failure of db_open: the database
+	 * is then down, and db_reopen tries again. */
+	int		may_be_down;
 };
 
 enum db_result {
 	DB_OK = 0,
 	DB_NONE,		/* not found */
 	DB_DOWN,		/* the environment is gone: db_reopen later */
-	DB_NEWER,		/* an entry or the database is of a newer version */
+	DB_NEWER,		/* written by a newer version */
 	DB_BAD			/* a malformed entry; skipped, logged */
 };
 
@@ -89,7 +90,8 @@ enum db_result db_walk(struct db *, struct db_pos *, const char *types,
 	    int (*fn)(const struct entry *, void *), void *arg);
 /*
  * Deletes at most max entries whose expire is > 0 and <= now, found by the
- * index; fn (may be NULL) is told of each before it goes.  Inside a transaction.
+ * index; fn (may be NULL) is told of each before it goes.  Inside a
+ * transaction.
  * *n: how many.
  */
 enum db_result db_expire(struct db *, int64_t now, size_t max,

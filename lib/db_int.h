@@ -37,8 +37,8 @@ struct db {
 	uint64_t	 cache;
 	int		 up;
 	int		 known;		/* hash_key has been read */
-	char		 why[128];	/* why it is down, for clients and log */
-	char		 logged[256];	/* the last open error that was logged */
+	char		 why[128];	/* it is down, in words for clients */
+	char		 logged[256];	/* the last `why' that was logged */
 	uint8_t		 hash_key[16];
 	unsigned int	 match4, match6, admit4, admit6;	/* 128ths */
 	uint64_t	 unsynced;	/* estimated log since the last poke */
@@ -50,7 +50,7 @@ struct db {
 	pthread_mutex_t	 mtx;
 	pthread_cond_t	 cond;
 	int		 want, quit;
-	char		 msg[256];	/* libdb's own words, the first since up */
+	char		 msg[256];	/* libdb's first words since up */
 	atomic_int	 cause;		/* errno behind a panic, 0 unknown */
 	atomic_int	 thread_rc;	/* a checkpoint failed with this */
 	atomic_ullong	 checkpoints;

@@ -3,6 +3,10 @@
  * knows neither Berkeley DB nor time.  What comes from disk is checked as if
  * a stranger had written it: lengths, version, no octet left over.
  * The printed form is in entry_line.c.
+ *
+ * Octets are written one by one, most significant first: the order of keys on
+ * disk is then the order of addresses, and a database may move to a machine
+ * of the other byte order.
  */
 #include <string.h>
 
@@ -37,6 +41,7 @@ put_uint(struct put *w, uint64_t v, unsigned int n)
 		*w->p++ = (uint8_t)(v >> (8 * n));
 }
 
+/* Forty bits: enough for 34,000 years, and three octets less, five times. */
 static void
 put_time(struct put *w, int64_t t)
 {
@@ -94,6 +99,7 @@ get_bytes(struct get *r, void *dst, size_t len)
 	r->p += len;
 }
 
+/* To the caller's buffer, which holds any key and any data together. */
 static const char *
 get_str(struct get *r, size_t len)
 {
@@ -110,6 +116,7 @@ get_str(struct get *r, size_t len)
 	return (s);
 }
 
+/* With its length before it. */
 static const char *
 get_lstr(struct get *r)
 {
@@ -233,6 +240,7 @@ decode_key(struct get *r, struct entry *e)
 	}
 }
 
+/* IPv4 is four octets on disk and its mapped form in memory. */
 static void
 decode_addr(struct get *r, uint64_t flags, struct addr *addr)
 {
@@ -297,6 +305,7 @@ entry_decode(const void *key, size_t keylen, const void *data,
 	return (r.bad || r.p != r.end ? -1 : 0);
 }
 
+/* Called by libdb for each write: no decoding, no strings. */
 int64_t
 entry_raw_expire(const void *data, size_t datalen)
 {
@@ -306,6 +315,7 @@ entry_raw_expire(const void *data, size_t datalen)
 		return (0);
 	r.p = (const uint8_t *)data + ENTRY_EXPIRE_OFF;
 	r.end = (const uint8_t *)data + datalen;
+	r.str = NULL;
 	r.bad = 0;
 	return ((int64_t)get_uint(&r, TIME_LEN));
 }

@@ -144,6 +144,10 @@ parse_numbers(char **f, struct entry *e, const char **why)
 	return (0);
 }
 
+/*
+ * spamd's own lines do not encode a | of a client, so such a line has more
+ * fields than it ought to; which of them is which cannot be known.
+ */
 static int
 parse_grey(char **f, size_t n, struct entry *e, const char **why)
 {
@@ -190,6 +194,7 @@ parse_spamtrap(char **f, size_t n, struct entry *e, const char **why)
 	return (0);
 }
 
+/* WHITE and TRAPPED; a line does not say why a host was trapped. */
 static int
 parse_host(char **f, size_t n, struct entry *e, const char **why)
 {

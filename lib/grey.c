@@ -12,6 +12,7 @@ has_passed(const struct entry *e)
 	return (e->pass < e->expire);
 }
 
+/* First sight, or as if it were: what was known of it counts no more. */
 static void
 begin_anew(const struct grey_conf *conf, struct entry *e, int64_t now)
 {
@@ -23,6 +24,7 @@ begin_anew(const struct grey_conf *conf, struct entry *e, int64_t now)
 	e->passed = 0;
 }
 
+/* A counter that stays at its end instead of beginning again. */
 static void
 count(uint32_t *n)
 {

@@ -138,6 +138,8 @@ make_dir(int at, const char *path, const char *shown, int *made)
 	return (fd);
 }
 
+/* A run as root must leave nothing behind that the daemon's user, who comes
+ * later, cannot write. */
 int
 statedir_make(const char *dir, uid_t uid, gid_t gid)
 {
@@ -162,6 +164,7 @@ statedir_make(const char *dir, uid_t uid, gid_t gid)
 	return (rc);
 }
 
+/* The pid in the lock is for people; nothing is decided by it. */
 static pid_t
 read_pid(int fd)
 {

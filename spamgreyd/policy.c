@@ -1,6 +1,16 @@
 /*
  * The policy's core: host states as they are on disk, what changed in the
  * open transaction, and the counters beside the database.  Knows no process.
+ *
+ * A host has up to two entries, WHITE and TRAPPED; TRAPPED stands over WHITE
+ * while it lasts.  Both are judged by the clock whenever they are read, so an
+ * expiry run that has not come yet makes no difference to anybody; what it
+ * adds is that fronts and firewall are told.
+ *
+ * Two kinds of things are kept beside the database and have to follow its
+ * transactions: counters (tally: changed at once, changed back by an abort)
+ * and the changes of hosts (told through the sink after the commit, and
+ * forgotten by an abort).
  */
 #include <stdlib.h>
 #include <string.h>
@@ -73,6 +83,7 @@ count_now(struct policy *p, enum entry_type type, const struct addr *addr,
 	}
 }
 
+/* Counts, and notes it for an abort while a transaction is open. */
 void
 policy_count(struct policy *p, enum entry_type type, const struct addr *addr,
     int delta)
@@ -108,6 +119,7 @@ policy_begin(struct policy *p)
 	return (db_begin(p->db));
 }
 
+/* The transaction is gone: counters go back, nobody is told anything. */
 static void
 forget(struct policy *p)
 {
@@ -137,6 +149,7 @@ policy_commit(struct policy *p)
 		forget(p);
 		return (rc);
 	}
+	/* For the clock rule: the newest time that is on disk. */
 	now = clock_wall();
 	if (!p->clock_bad && now > p->newest)
 		p->newest = now;
@@ -156,6 +169,7 @@ policy_abort(struct policy *p)
 	forget(p);
 }
 
+/* What becomes WHITE or TRAPPED: the address cut to `admit'. */
 void
 policy_host(const struct policy *p, const struct addr *addr,
     struct addr *host)
@@ -179,6 +193,10 @@ judged(int64_t expire, int64_t now)
 	return (expire > now ? expire : 0);
 }
 
+/*
+ * WHITE and TRAPPED of a host, judged.  A malformed entry is none.  Where no
+ * entry of a type exists the look into the tree is spared.
+ */
 enum db_result
 host_times(struct policy *p, const struct addr *host, int64_t now,
     struct host *h)
@@ -205,6 +223,7 @@ host_times(struct policy *p, const struct addr *host, int64_t now,
 	return (DB_OK);
 }
 
+/* All that decides over an address: lists, host state, demotion. */
 enum db_result
 policy_state(struct policy *p, const struct addr *addr, int64_t now,
     struct state *s)
@@ -256,6 +275,10 @@ policy_in_table(struct policy *p, const struct host *h)
 	return (in_table(p, &judge, &h->key));
 }
 
+/*
+ * In the middle of the transaction, which sees its own writes: the state as it
+ * will be once it is committed.
+ */
 enum db_result
 policy_changed(struct policy *p, const struct addr *host,
     const struct addr *full)
@@ -317,6 +340,7 @@ policy_del(struct policy *p, const struct entry *e)
 	return (rc);
 }
 
+/* "Until" as people give it to an expiry as it is stored, 0 being never. */
 int64_t
 until_expire(int64_t until, int64_t dflt)
 {
@@ -391,6 +415,7 @@ policy_count_fw_late(struct policy *p)
 	p->stat[PST_FW_LATE]++;
 }
 
+/* Who was told 421 goes to the next MX, as it should: no trap for a while. */
 void
 policy_overlimit(struct policy *p)
 {
@@ -405,10 +430,12 @@ policy_stats(struct policy *p,
 		const char		*name;
 		enum entry_type		 type;
 	} types[] = {
-		{ "entries grey", ENTRY_GREY }, { "entries white", ENTRY_WHITE },
+		{ "entries grey", ENTRY_GREY },
+		{ "entries white", ENTRY_WHITE },
 		{ "entries trapped", ENTRY_TRAPPED },
 		{ "entries spamtrap", ENTRY_SPAMTRAP },
-		{ "entries stamp", ENTRY_STAMP }, { "entries visit", ENTRY_VISIT }
+		{ "entries stamp", ENTRY_STAMP },
+		{ "entries visit", ENTRY_VISIT }
 	};
 	static const char *const	names[PST_MAX] = {
 		[PST_RCPT] = "rcpt", [PST_NEW] = "grey-new",

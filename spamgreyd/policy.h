@@ -52,7 +52,8 @@ enum db_result policy_begin(struct policy *);
 enum db_result policy_commit(struct policy *);
 void	 policy_abort(struct policy *);
 
-/* One RCPT, inside a transaction; fills ans (text is static or the policy's). */
+/* One RCPT, inside a transaction; fills ans (its text is static, or the
+ * policy's until the next call). */
 enum db_result policy_rcpt(struct policy *, const struct rcpt_req *,
 	    struct rcpt_answer *);
 /* Are visits at the primary of any use?  Front may ask too often. */

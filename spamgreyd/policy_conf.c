@@ -1,6 +1,13 @@
 /*
  * The policy takes a configuration into use: rules, what the database has to
  * be brought in line with, and the counters that are kept in memory only.
+ *
+ * What of the configuration shaped the database is kept in META: "cuts" (how
+ * keys are cut), "visits-since" (since when visits at the primary are kept)
+ * and "clock" (the newest time written).  A difference is worked off in
+ * transactions of bounded size, each of which leaves a database that is as
+ * good as before; "cuts" is written with the last of them, so a kill in the
+ * middle only means that the next start looks at all entries again.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -94,6 +101,7 @@ cuts_of(const struct config *conf, uint8_t cuts[5])
 	cuts[4] = g->match_helo != 0;
 }
 
+/* Are the keys cut as the configuration wants them? */
 static enum db_result
 check_cuts(struct policy *p)
 {
@@ -125,6 +133,11 @@ struct misplaced {
 	size_t		 n;
 };
 
+/*
+ * The full address and the strings are in each entry, so its key can be made
+ * anew from nothing else.  Moved entries may be met again further on in the
+ * walk, where they are found to be in place.
+ */
 static int
 find_misplaced(const struct entry *e, void *arg)
 {
@@ -157,6 +170,7 @@ find_misplaced(const struct entry *e, void *arg)
 	return (m->n == REKEY_STEP);
 }
 
+/* Where its new key is taken already, the two become one, as in an import. */
 static enum db_result
 move_one(struct policy *p, const struct entry *key)
 {
@@ -236,15 +250,15 @@ check_visits(struct policy *p)
 	const struct conf_listen	*l;
 	enum db_result			 rc;
 	int64_t				 since;
+	int				 wanted = 0;
 
 	TAILQ_FOREACH(l, &p->conf->listens, entry)
-		if (l->low_priority_mx)
-			break;
+		wanted |= l->low_priority_mx != 0;
 	if ((rc = meta_get_time(p, "visits-since", &p->visits_since)) != DB_OK)
 		return (rc);
-	if ((l != NULL) == (p->visits_since != 0))
+	if (wanted == (p->visits_since != 0))
 		return (DB_OK);
-	since = l != NULL ? clock_wall() : 0;
+	since = wanted ? clock_wall() : 0;
 	if ((rc = policy_begin(p)) != DB_OK)
 		return (rc);
 	if ((rc = meta_put_time(p, "visits-since", since)) != DB_OK ||
@@ -263,6 +277,7 @@ struct release {
 	enum db_result	 rc;
 };
 
+/* The recipient that trapped a host is kept as its comment. */
 static int
 find_release(const struct entry *e, void *arg)
 {
@@ -374,6 +389,7 @@ policy_configure(struct policy *p, const struct config *conf)
 	p->white_lists = config_mask(conf, LIST_WHITE);
 	p->black_lists = config_mask(conf, LIST_BLACK);
 	db_set_cuts(p->db, &conf->grey.match, &conf->grey.admit);
+	/* From here on the new one is in use, whatever the database says. */
 	rc = load(p, count);
 	if (rc == DB_OK) {
 		p->started = 1;

@@ -28,7 +28,10 @@ get_failed(enum db_result rc)
 	return (rc != DB_OK && rc != DB_NONE && rc != DB_BAD);
 }
 
-/* A host's entry that is being edited: what is there, or a new one. */
+/*
+ * A host's entry that is being edited: what is there, or a new one with first
+ * 0.  Its comment is borrowed: nothing may be read before it is written.
+ */
 static enum db_result
 edit_host(struct policy *p, enum entry_type type, const struct addr *full,
     struct entry *e, int *found)
@@ -48,6 +51,7 @@ edit_host(struct policy *p, enum entry_type type, const struct addr *full,
 	return (DB_OK);
 }
 
+/* A new comment replaces the old one; none leaves it. */
 static const char *
 comment_of(const char *comment, const char *old)
 {
@@ -152,6 +156,7 @@ policy_demote(struct policy *p, const struct addr *addr)
 	return (policy_put(p, &e, found, addr));
 }
 
+/* By hand it is the same: an old matured tuple must not undo it. */
 enum db_result
 policy_delete_white(struct policy *p, const struct addr *addr)
 {
@@ -184,6 +189,7 @@ find_grey(const struct entry *e, void *arg)
 	return (f->n == f->max);
 }
 
+/* The walk finds a batch, which is then deleted; it goes on behind it. */
 enum db_result
 policy_delete_grey(struct policy *p, const struct addr *addr, int all,
     size_t *n)
@@ -238,6 +244,10 @@ policy_spamtrap(struct policy *p, const char *rcpt, int add,
 	return (policy_put(p, &e, rc != DB_NONE, &e.addr));
 }
 
+/*
+ * Two records of the same thing, from here and from a file: merged so that the
+ * order in which they come, or how often, makes no difference.
+ */
 static void
 merge(struct entry *e, const struct entry *old)
 {
@@ -255,6 +265,7 @@ merge(struct entry *e, const struct entry *old)
 	e->comment = comment_of(e->comment, old->comment);
 }
 
+/* rc: what the look for it said; old: what is there when it is DB_OK. */
 static enum db_result
 import_found(struct policy *p, struct entry *e, enum db_result rc,
     const struct entry *old)
@@ -345,6 +356,7 @@ struct gone {
 	size_t		 n, max;
 };
 
+/* Before it goes; its host is told of when it is gone (policy_expire). */
 static void
 expire_one(const struct entry *e, void *arg)
 {
@@ -401,7 +413,8 @@ clock_say(struct policy *p, int64_t now)
 
 	if (off < 0)
 		snprintf(p->clock_why, sizeof(p->clock_why), "the clock is "
-		    "%lld minutes behind the newest entry", (long long)-off / 60);
+		    "%lld minutes behind the newest entry",
+		    (long long)-off / 60);
 	else
 		snprintf(p->clock_why, sizeof(p->clock_why), "the clock is "
 		    "%lld hours ahead of the newest entry",
@@ -411,6 +424,11 @@ clock_say(struct policy *p, int64_t now)
 	    sizeof(p->clock_why));
 }
 
+/*
+ * A clock that jumped must not empty the
+ * database.  What is written while it is out of range does not count as the
+ * newest time, or the first write would make any clock right.
+ */
 int
 policy_clock(struct policy *p, int force, const char **why)
 {

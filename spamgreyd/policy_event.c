@@ -44,6 +44,7 @@ events_new(void)
 	return (ev);
 }
 
+/* What a record counts against MEMORY_MAX. */
 static size_t
 record_size(uint32_t n)
 {
@@ -81,6 +82,8 @@ bucket(const struct events *ev, const struct addr *host, unsigned int event)
 	return (siphash24(ev->key, b, sizeof(b)) % BUCKETS);
 }
 
+/* The host's record for this event, a new one if need be, as the youngest;
+ * NULL: no memory, and the event is not counted. */
 static struct record *
 find(struct events *ev, const struct addr *host, unsigned int event,
     uint32_t n)
@@ -115,6 +118,7 @@ find(struct events *ev, const struct addr *host, unsigned int event,
 	return (r);
 }
 
+/* After a reaction the count begins anew: N more for the next one. */
 int
 events_count(struct events *ev, const struct addr *host, unsigned int event,
     uint32_t n, int64_t within_ms, int64_t now_ms)

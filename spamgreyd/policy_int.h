@@ -70,7 +70,7 @@ struct policy {
 	struct host		*change;
 	int64_t			*change_table;
 	size_t			 nchange, change_size;
-	int			 lost;	/* no memory for a change: not to be committed */
+	int			 lost;	/* no memory for a change: no commit */
 
 	/* Low-priority MX: since when visits are kept, 0 not kept; until when
 	 * (mono ms) there is no trap. */
@@ -139,7 +139,8 @@ enum db_result	 meta_put_time(struct policy *, const char *, int64_t);
 
 /* policy_rcpt.c */
 int		 rcpt_is_exempt(const struct policy *, const char *lower);
-enum db_result	 rcpt_traps(struct policy *, const char *lower, uint8_t *reason);
+enum db_result	 rcpt_traps(struct policy *, const char *lower,
+		    uint8_t *reason);
 int		 policy_lowmx(const struct policy *);
 
 /* policy_edit.c */

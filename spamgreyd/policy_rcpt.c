@@ -2,6 +2,12 @@
  * What a RCPT, a visit or an event of a client leads to.  Everything is
  * written in the caller's open transaction; the answer may only be given when
  * that is on disk.
+ *
+ * The order in which a RCPT is looked at is the precedence of the manual:
+ * whitelisted, TRAPPED, a recipient or an MX that traps, WHITE, a recipient
+ * that is never delayed, and what is left is greylisted.  A blacklisted host
+ * meets the tarpit in front and asks nothing here, but for sessions that are
+ * older than the list.
  */
 #include <stdio.h>
 #include <string.h>
@@ -74,6 +80,10 @@ policy_lowmx(const struct policy *p)
 	    clock_wall() - p->visits_since >= p->conf->grey.grey);
 }
 
+/*
+ * Real mailers try the primary first.  A WHITE host went there, past front,
+ * so nothing is known of its visits.
+ */
 static enum db_result
 lowmx_traps(struct policy *p, const struct work *w, int *traps)
 {
@@ -118,7 +128,8 @@ trap_client(struct policy *p, struct work *w, uint8_t reason)
 	    w->now + p->conf->grey.trapped, reason, w->lower, 1));
 }
 
-/* The host becomes WHITE, in this transaction. */
+/* The host becomes WHITE, in this transaction: at once, not at a later scan.
+ * The tuple stays, for the other hosts of its network. */
 static enum db_result
 promote(struct policy *p, struct work *w, const struct entry *tuple)
 {
@@ -153,7 +164,11 @@ pass_not_to(struct policy *p, struct work *w)
 	return (promote(p, w, &e));
 }
 
-/* Is there no more room for tuples of this client? */
+/*
+ * Is there no more room for tuples of this client?  Nobody fills the database,
+ * and no neighbour is shut out: past the network's number a host still has
+ * GREY_HOST_ROOM.  Only new tuples are refused.
+ */
 static int
 over_limit(struct policy *p, struct work *w)
 {
@@ -197,6 +212,10 @@ shorten(const char *s, char *buf)
 	return (buf);
 }
 
+/*
+ * The strings may be as long as a command line; what an entry keeps of them is
+ * also what its key is made of, so that both agree after a restart.
+ */
 static enum db_result
 greylist(struct policy *p, struct work *w)
 {
@@ -341,6 +360,7 @@ policy_visit(struct policy *p, const struct addr *client)
 	return (policy_put(p, &e, rc != DB_NONE, client));
 }
 
+/* Front has seen and logged it; here is only what follows from it. */
 enum db_result
 policy_event(struct policy *p, const struct event_msg *ev,
     enum conf_action *did)

@@ -69,6 +69,7 @@ when(const struct show *s, int64_t t, char *buf, size_t size)
 	return (buf);
 }
 
+/* The lists that name the address. */
 static void
 show_lists(struct show *s)
 {
@@ -80,6 +81,7 @@ show_lists(struct show *s)
 			    "blacklist", "%s", l->name);
 }
 
+/* One of the host's entries: until when, since when, why. */
 static enum db_result
 show_host(struct show *s, enum entry_type type, const char *name)
 {
@@ -117,6 +119,7 @@ show_host(struct show *s, enum entry_type type, const char *name)
 	return (DB_OK);
 }
 
+/* A tuple of the address' network: any of its hosts may mature it. */
 static int
 show_tuple(const struct entry *e, void *arg)
 {
@@ -145,6 +148,7 @@ show_tuple(const struct entry *e, void *arg)
 	return (0);
 }
 
+/* By the precedence that policy_rcpt.c follows. */
 static void
 show_next(struct show *s)
 {

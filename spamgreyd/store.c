@@ -7,6 +7,11 @@
  *
  * Long work (telling all states, keying anew, expiry) goes in slices, one a
  * turn of the loop, so that no RCPT waits for it.
+ *
+ * Order is the contract with the fronts: a change of a host goes out after the
+ * commit that made it and before the answer that caused it, on the same
+ * socket.  While all states are being told, changes go between them; either
+ * way the last word on a host is the right one.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -55,6 +60,10 @@ sink_host(const struct host *h, int64_t in_table, void *arg)
 
 static const struct policy_sink	sink = { sink_host };
 
+/*
+ * All states to the fronts, and the whole set to fw, from the beginning.  A
+ * stream that was under way is begun again: BEGIN voids what came before.
+ */
 static void
 stream_begin(struct store *st, int fronts, int fw)
 {
@@ -98,6 +107,7 @@ stream_work(struct store *st)
 	return (0);
 }
 
+/* One transaction of expiry; 1: there is more. */
 static int
 expire_work(struct store *st)
 {
@@ -109,6 +119,7 @@ expire_work(struct store *st)
 	return (more);
 }
 
+/* One transaction of keying anew; at its end everybody is told all of it. */
 static int
 rekey_work(struct store *st)
 {
@@ -165,6 +176,7 @@ store_check_up(struct store *st)
 	store_fronts_send_up(st, 0, db_why(st->db));
 }
 
+/* One try.  It blocks for a recovery, when there is nothing else to serve. */
 static void
 try_reopen(struct store *st)
 {
@@ -176,6 +188,7 @@ try_reopen(struct store *st)
 	stream_begin(st, 1, 1);
 }
 
+/* The clock is looked at first: when it is wrong nothing expires. */
 static void
 minute(struct store *st)
 {
@@ -208,6 +221,7 @@ tick(evutil_socket_t fd, short what, void *arg)
 	}
 }
 
+/* For `spamgreydb stats': the other processes' figures. */
 static unsigned int
 stat_ask(uint64_t id, void *arg)
 {
@@ -274,6 +288,7 @@ on_lock(struct chan *ch, struct msg *m, void *arg)
 		lock = msg_take_fd(m);
 }
 
+/* Unprivileged and in the sandbox: everything that touches the disk. */
 static void
 role_run(struct child *c)
 {

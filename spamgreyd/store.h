@@ -11,7 +11,7 @@
 #include "spamgreyd.h"
 
 #define STORE_BATCH	128		/* requests a transaction */
-#define STORE_HIGH	(1024 * 1024)	/* octets queued to a peer: wait for it */
+#define STORE_HIGH	(1024 * 1024)	/* octets queued to a peer: wait */
 #define STORE_LOW	(256 * 1024)
 #define STORE_SLICE	256		/* entries a turn of long work */
 #define STORE_FW_WAIT	1000		/* ms for fw's word on a promotion */
@@ -65,7 +65,7 @@ struct store {
 	/* All host states being told: to fronts, to fw. */
 	int			 streaming, stream_fronts, stream_fw;
 	int			 stream_again;
-	int			 in_slice;	/* the sink is telling, not a change */
+	int			 in_slice;	/* the sink tells, no change */
 	struct db_pos		 stream_pos;
 
 	int			 expiring;

@@ -14,7 +14,10 @@
 #include "store.h"
 #include "store_ctl.h"
 
-/* Opens the batch's transaction with its first request. */
+/*
+ * Opens the batch's transaction with its first request.  -1: the database is
+ * down, or failed earlier in this batch; there is nothing to ask it.
+ */
 static int
 batch_begin(struct front *f)
 {
@@ -27,6 +30,7 @@ batch_begin(struct front *f)
 	return (st->batch_bad ? -1 : 0);
 }
 
+/* One request failed, so all of the batch does: it is one transaction. */
 static void
 batch_failed(struct store *st, enum db_result rc)
 {
@@ -50,6 +54,7 @@ store_front_answer(struct front *f, uint64_t session,
 		log_warn("store: an answer to front %u", f->instance);
 }
 
+/* The truth, in a text that promises nothing. */
 static void
 unstored(struct store *st, struct pending *p)
 {
@@ -93,6 +98,7 @@ on_rcpt(struct chan *ch, struct msg *m, void *arg)
 	    (p->ans.verdict == RCPT_WHITE && !(req.flags & RCPT_F_AGAIN));
 }
 
+/* No answer is waited for; with the database down it is only forgotten. */
 static void
 on_visit(struct chan *ch, struct msg *m, void *arg)
 {
@@ -177,6 +183,7 @@ on_batch(struct chan *ch, void *arg)
 			store_front_answer(f, p->session, &p->ans);
 	}
 	f->n = 0;
+	/* It does not read what it asked for: no more of it until it does. */
 	if (chan_queued(ch) > STORE_HIGH) {
 		chan_pause(ch);
 		f->paused = 1;

@@ -13,6 +13,7 @@
 
 #define LATE_LOG_EVERY	60000		/* ms */
 
+/* A host's length goes with it: fw knows no `admit'. */
 static void
 send_fw(struct store *st, uint16_t type, uint64_t id, const struct addr *host,
     int64_t until)
@@ -58,6 +59,7 @@ wait_end(struct store *st, struct fw_wait *w)
 	free(w);
 }
 
+/* One timer, for the oldest: all wait equally long. */
 static void
 wait_timer(struct store *st)
 {
@@ -100,6 +102,11 @@ late(evutil_socket_t fd, short what, void *arg)
 	wait_timer(st);
 }
 
+/*
+ * The commit told fw already, without asking for an answer; this asks for it.
+ * fw makes one change of the two.  A host that came to front although it is
+ * white is put back by this alone.
+ */
 void
 store_fw_wait(struct store *st, struct front *f, const struct pending *p)
 {
@@ -125,6 +132,7 @@ store_fw_wait(struct store *st, struct front *f, const struct pending *p)
 		wait_timer(st);
 }
 
+/* The front is gone, and who asked with it. */
 void
 store_fw_forget(struct store *st, struct front *f)
 {

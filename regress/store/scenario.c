@@ -29,7 +29,7 @@ static struct child	 child;
 static struct chan	*front[FRONTS], *fw;
 static char		 log_text[1 << 20];	/* what came, in order */
 static int		 fw_answers = 1;
-static uint64_t		 fw_asked;		/* the last id that wants an answer */
+static uint64_t		 fw_asked;	/* the last id that wants an answer */
 static unsigned int	 answers;
 static char		 dir[1024], last_log[LOG_LINE_MAX];
 
@@ -625,7 +625,7 @@ scenario_startfull2(void)
 	role_store.stop(&child);
 }
 
-/* What a broken front may send; the role ends with a line, never by a signal. */
+/* What a broken front may send: the role ends with a line, not by a signal. */
 static void
 garbage_one(const void *data, size_t len, const char *name)
 {
@@ -679,7 +679,7 @@ scenario_garbage(void)
 	memcpy(b, &h, sizeof(h));
 	garbage_one(b, 200, "a RCPT of garbage");
 
-	/* A front that only goes away in the middle of a frame is not broken. */
+	/* A front that goes away in the middle of a frame is not broken. */
 	fflush(stdout);
 	if ((pid = fork()) == 0) {
 		alarm(60);
