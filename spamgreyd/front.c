@@ -176,7 +176,8 @@ front_stop(struct child *c)
 	uint32_t	 n = front.count;
 
 	(void)c;
-	front.stopping = 1;
+	/* As many lines would be lost in the queue anyway. */
+	front.silent = n > FRONT_STOP_LINES;
 	accept_stop();
 	for (i = 0; i < front.nconns; i++) {
 		if ((conn = front.conns[i]) == NULL)

@@ -44,6 +44,7 @@
 #define FRONT_BODY_LINES	10	/* of a tarpitted message, as spamd */
 #define FRONT_BODY_MAX		(64 * 1024)
 #define FRONT_LOG_FIELD		256	/* octets of a peer's text in the log */
+#define FRONT_STOP_LINES	1000	/* connections with a line each at the end */
 #define FRONT_CERT_WARN		(7 * 86400)
 
 enum conn_kind {			/* by precedence at connect */
@@ -161,6 +162,7 @@ struct conn {
 	uint8_t			 offered;
 	uint8_t			 reason;	/* enum trap_reason */
 	uint8_t			 body_lines;
+	uint8_t			 tls_minor;	/* 3: TLSv1.3; 0: was never up */
 };
 
 struct listener {
@@ -200,7 +202,8 @@ struct front {
 	uint32_t		 tls;		/* of them under TLS */
 	uint64_t		 next_id;
 	int			 stress;	/* 90 % were taken, not yet 70 % */
-	int			 configured, started, hosts_ready, accepting, stopping;
+	int			 configured, started, hosts_ready, accepting;
+	int			 silent;	/* no line for each connection */
 	int			 nullfd, spare;	/* so that a 421 can be said */
 	uint64_t		 rlimit;
 	struct txs		 parked;
@@ -297,7 +300,6 @@ void	 front_tls_handshake(struct conn *);
 ssize_t	 front_tls_read(struct conn *, void *, size_t);
 ssize_t	 front_tls_write(struct conn *, const void *, size_t);
 void	 front_tls_end(struct conn *);
-const char *front_tls_version(const struct conn *);
 
 /* front_wheel.c */
 void	 wheel_init(void);

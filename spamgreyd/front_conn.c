@@ -182,7 +182,7 @@ conn_free(struct conn *c)
 {
 	struct addr	key;
 
-	if (!front.stopping)
+	if (!front.silent)
 		front_log_end(c);
 	front.stat[front_stat_verdict(c)]++;
 	if (conn_is_black(c))

@@ -160,8 +160,8 @@ front_log_end(const struct conn *c)
 	put_text(&b, "to", c->log_to);
 	if (c->rcpts > 1)
 		(void)buf_printf(&b, " recipients=%u", c->rcpts);
-	if (c->tls != NULL)
-		(void)buf_printf(&b, " tls=%s", front_tls_version(c));
+	if (c->tls_minor != 0)
+		(void)buf_printf(&b, " tls=TLSv1.%u", c->tls_minor);
 	(void)buf_printf(&b, " dst=%s port=%u in=%llu out=%llu",
 	    addr_str(&c->dst, a), c->dport, (unsigned long long)c->bytes_in,
 	    (unsigned long long)c->bytes_out);

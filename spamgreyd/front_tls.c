@@ -227,10 +227,15 @@ front_tls_begin(struct conn *c)
 void
 front_tls_handshake(struct conn *c)
 {
-	char	enc[FRONT_LOG_FIELD];
+	char		 enc[FRONT_LOG_FIELD];
+	const char	*version;
 
 	switch (tls_handshake(c->tls)) {
 	case 0:
+		/* "TLSv1.3"; the string goes with the session. */
+		version = tls_conn_version(c->tls);
+		c->tls_minor = version != NULL && version[0] != '\0' ?
+		    (uint8_t)(version[strlen(version) - 1] - '0') : 2;
 		c->state = ST_COMMAND;
 		c->offered = 0;
 		c->flags |= F_TLS_MORE;
@@ -295,12 +300,4 @@ front_tls_end(struct conn *c)
 	tls_free(c->tls);
 	c->tls = NULL;
 	front.tls--;
-}
-
-const char *
-front_tls_version(const struct conn *c)
-{
-	const char	*version = tls_conn_version(c->tls);
-
-	return (version != NULL ? version : "none");
 }

@@ -53,6 +53,9 @@ static size_t		 npending;
 static void
 say(const char *line)
 {
+	/* of store_busy() */
+	if (strcmp(line, "VISIT 192.0.2.1") == 0)
+		return;
 	printf("store %s\n", line);
 	fflush(stdout);
 }
@@ -259,6 +262,19 @@ order_host(char *arg)
 		    arg == NULL ? TRAP_SPAMTRAP : (uint8_t)atoi(arg));
 }
 
+/* Store reads no more, and has much to read. */
+static void
+store_busy(void)
+{
+	struct addr	a;
+
+	if (addr_parse("192.0.2.1", &a) == -1)
+		die("addr");
+	chan_pause(fixture.store);
+	while (chan_queued(front.store) <= FRONT_STORE_HIGH + 1024 * 1024)
+		store_visit(&a);
+}
+
 static void
 order(char *line)
 {
@@ -288,7 +304,11 @@ order(char *line)
 	else if (strcmp(word, "store-dies") == 0) {
 		chan_free(fixture.store);
 		fixture.store = NULL;
-	} else if (strcmp(word, "stats") == 0)
+	} else if (strcmp(word, "store-busy") == 0)
+		store_busy();
+	else if (strcmp(word, "store-free") == 0)
+		chan_resume(fixture.store);
+	else if (strcmp(word, "stats") == 0)
 		(void)chan_send_empty(fixture.store, MSG_STAT_ASK, 7);
 	else if (strcmp(word, "descriptors") == 0) {
 		/* So many more than are open now. */
