@@ -49,6 +49,11 @@ enum db_result db_begin(struct db *);
 enum db_result db_commit(struct db *);	/* durable when it returns DB_OK */
 void	 db_abort(struct db *);
 int	 db_in_txn(const struct db *);
+/*
+ * Call each minute: a checkpoint, in the thread, though less was logged than
+ * would bring one, so that at rest the log is short and a restart quick.
+ */
+void	 db_rest(struct db *);
 
 /* Inside a transaction or, for get, outside of one too. The entry borrows
  * from the db until its next call. */

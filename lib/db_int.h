@@ -49,7 +49,8 @@ struct db {
 	 * nothing else of this structure but h.env. */
 	pthread_mutex_t	 mtx;
 	pthread_cond_t	 cond;
-	int		 want, quit;
+	uint32_t	 want;		/* MB of log that make a checkpoint; 0: sleep */
+	int		 quit;
 	char		 msg[256];	/* libdb's first words since up */
 	atomic_int	 cause;		/* errno behind a panic, 0 unknown */
 	atomic_int	 thread_rc;	/* a checkpoint failed with this */

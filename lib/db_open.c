@@ -35,6 +35,7 @@
 #define LOG_FILE	(4 * 1024 * 1024)
 #define LOG_BUFFER	(2 * 1024 * 1024)
 #define CHECKPOINT_MB	16
+#define REST_MB		1	/* db_rest */
 #define POKE_BYTES	(1024 * 1024)
 /* Below this much free space a recovery only fails again. */
 #define SPACE_NEEDED	(512 * 1024)
@@ -133,7 +134,7 @@ db_fail(struct db *db, int rc, const char *what)
 
 /* A checkpoint when enough was logged since the last, and old logs go. */
 static int
-checkpoint(struct db *db)
+checkpoint(struct db *db, uint32_t enough)
 {
 	DB_ENV		*env = db->h.env;
 	DB_LOG_STAT	*st;
@@ -144,7 +145,7 @@ checkpoint(struct db *db)
 		return (rc);
 	mb = st->st_wc_mbytes;
 	free(st);
-	if (mb < CHECKPOINT_MB)
+	if (mb < enough)
 		return (0);
 	if ((rc = env->txn_checkpoint(env, 0, 0, 0)) != 0 ||
 	    (rc = env->log_archive(env, NULL, DB_ARCH_REMOVE)) != 0)
@@ -161,17 +162,19 @@ static void *
 checkpointer(void *arg)
 {
 	struct db	*db = arg;
+	uint32_t	 enough;
 	int		 rc;
 
 	pthread_mutex_lock(&db->mtx);
 	while (!db->quit) {
-		if (!db->want) {
+		if (db->want == 0) {
 			pthread_cond_wait(&db->cond, &db->mtx);
 			continue;
 		}
+		enough = db->want;
 		db->want = 0;
 		pthread_mutex_unlock(&db->mtx);
-		if ((rc = checkpoint(db)) != 0)
+		if ((rc = checkpoint(db, enough)) != 0)
 			atomic_store(&db->thread_rc, rc);
 		pthread_mutex_lock(&db->mtx);
 		if (rc != 0)
@@ -211,6 +214,17 @@ stop_thread(struct db *db)
 	db->h.has_thread = 0;
 }
 
+/* The thread looks whether so many megabytes were logged. */
+static void
+wake(struct db *db, uint32_t enough)
+{
+	pthread_mutex_lock(&db->mtx);
+	if (db->want == 0 || enough < db->want)
+		db->want = enough;
+	pthread_cond_signal(&db->cond);
+	pthread_mutex_unlock(&db->mtx);
+}
+
 /* Wakes the thread after so much log; it looks itself whether it is time. */
 void
 db_poke(struct db *db)
@@ -218,10 +232,14 @@ db_poke(struct db *db)
 	if (db->unsynced < POKE_BYTES)
 		return;
 	db->unsynced = 0;
-	pthread_mutex_lock(&db->mtx);
-	db->want = 1;
-	pthread_cond_signal(&db->cond);
-	pthread_mutex_unlock(&db->mtx);
+	wake(db, CHECKPOINT_MB);
+}
+
+void
+db_rest(struct db *db)
+{
+	if (db->up)
+		wake(db, REST_MB);
 }
 
 /* Errors are of no use here: a panicked environment gives nothing else. */

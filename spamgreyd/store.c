@@ -194,6 +194,7 @@ minute(struct store *st)
 {
 	const char	*why;
 
+	db_rest(st->db);
 	if (policy_clock(st->policy, 0, &why))
 		st->expiring = 1;
 	store_check_up(st);
