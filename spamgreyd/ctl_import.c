@@ -118,8 +118,9 @@ ctl_req_import(struct ctl *c, struct msg *m)
 	}
 	if (msg_end(m) == -1)
 		return (-1);
-	qsort(c->import.items, c->import.n, sizeof(*c->import.items),
-	    item_cmp);
+	if (c->import.n > 0)
+		qsort(c->import.items, c->import.n, sizeof(*c->import.items),
+		    item_cmp);
 	c->id = m->id;
 	c->job = JOB_IMPORT;
 	return (0);

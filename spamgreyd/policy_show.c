@@ -152,12 +152,15 @@ show_tuple(const struct entry *e, void *arg)
 static void
 show_next(struct show *s)
 {
-	const char	*state, *next;
+	const char	*state, *next, *white;
 	char		 buf[200];
 
+	white = s->p->conf->fw == FW_NONE ?
+	    "gets one 451: with `firewall none' nobody lets it through" :
+	    "is not delayed; the firewall's table has it";
 	if (s->s.whitelisted) {
 		state = "whitelisted";
-		next = "is not delayed; the firewall's table has it";
+		next = white;
 	} else if (s->s.h.trapped != 0) {
 		state = s->s.h.white != 0 ? "trapped (over white)" : "trapped";
 		next = "is held in the tarpit and refused";
@@ -166,7 +169,7 @@ show_next(struct show *s)
 		next = "is held in the tarpit and refused";
 	} else if (s->s.h.white != 0) {
 		state = "white";
-		next = "is not delayed; the firewall's table has it";
+		next = white;
 	} else {
 		state = s->tuples > 0 ? "grey" : "unknown";
 		if (s->mature > 0)

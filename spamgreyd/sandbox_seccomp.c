@@ -87,7 +87,7 @@ rules_role(scmp_filter_ctx ctx, enum role role)
 		return (ADD(ctx, SCMP_ACT_ALLOW, store));
 	case ROLE_FW:
 		if (seccomp_rule_add(ctx, SCMP_ACT_ALLOW, S(socket), 1,
-		    SCMP_A0(SCMP_CMP_EQ, AF_NETLINK)) != 0)
+		    SCMP_A0(SCMP_CMP_EQ, AF_NETLINK, 0)) != 0)
 			return (-1);
 		return (ADD(ctx, SCMP_ACT_ALLOW, fw));
 	default:

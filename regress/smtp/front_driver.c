@@ -108,7 +108,7 @@ static uint8_t *
 slurp(const char *file, size_t *len)
 {
 	struct stat	st;
-	uint8_t		*p;
+	uint8_t		*p = NULL;
 	int		fd;
 
 	if ((fd = open(file, O_RDONLY)) == -1 || fstat(fd, &st) == -1 ||

@@ -269,12 +269,14 @@ ok(syslog_has(qr/: ended/), 'SIGTERM ends it');
 wait_for('its end', sub { !-d "/proc/$background" ||
     slurp("/proc/$background/stat") =~ /\) Z / });
 
-# as an ordinary user
+# as an ordinary user, who may not be able to read the tree
 my $home = tmp() . '/home';
 mkdir($home);
 chmod(0755, $home);
 chown((getpwnam('nobody'))[2, 3], $home);
 conf($base, dir => $home);
+system('cp', $Sys::daemon, "$home/spamgreyd") == 0 or die;
+$Sys::daemon = "$home/spamgreyd";
 start(wrap => ['setpriv', '--reuid=nobody', '--clear-groups']);
 like(log_text(), qr/not started as root/, 'an ordinary user: it says so');
 greylisted('… and works');

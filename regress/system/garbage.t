@@ -73,9 +73,6 @@ my @pairs = (['front', 'store'], ['store', 'front'], ['store', 'fw'],
     ['fw', 'parent'], ['parent', 'front'], ['parent', 'store'],
     ['parent', 'fw']);
 my @kinds = sort keys %garbage;
-my $each = torture_or(scalar(@kinds), 2);
-
-my @kinds = sort keys %garbage;
 my ($i, $next) = (0, 0);
 for my $pair (@pairs) {
 	my ($from, $to) = @$pair;

@@ -10,15 +10,21 @@
 
 static struct args	a;
 
+#define LINES	200
+
 /* The arguments behind the program's name, separated by blanks.  They are
  * never freed: getopt keeps a pointer into the last of them. */
 static int
 parse(const char *line)
 {
-	static char	*argv[32];
+	static char	*argv[32], *kept[LINES];
+	static int	 nkept;
 	char		*p = strdup(line);
 	int		 argc = 0;
 
+	if (p == NULL || nkept == LINES)
+		abort();
+	kept[nkept++] = p;
 	argv[argc++] = "spamgreydb";
 	while ((argv[argc] = strsep(&p, " ")) != NULL) {
 		if (argv[argc][0] != '\0')
