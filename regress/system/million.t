@@ -81,9 +81,23 @@ diag('mail meanwhile: ' . slurp($load_out));
 is($c{begun}, $c{grey}, 'all mail meanwhile had its greylist text');
 cmp_ok($c{p99ms}, '<', 200, 'p99 of RCPT to 451 below 200 ms') if full();
 
-my $size = (run('du', '-sk', tmp() . '/state'))[1] =~ m{^(\d+)} ? $1 : 0;
-diag(sprintf('%d octets an entry on disk, log included', $size * 1024 / $n));
-cmp_ok($size * 1024 / $n, '<=', 280, 'at most 280 octets an entry') if full();
+# On disk, log included: right after the work, and at rest, when the log has
+# been cut.
+sub
+octets_each
+{
+	my ($kib) = (run('du', '-sk', tmp() . '/state'))[1] =~ /^(\d+)/;
+
+	return ($kib * 1024 / $n);
+}
+diag(sprintf('%.0f octets an entry on disk after the import', octets_each()));
+if (full()) {
+	my $t0 = now();
+	sleep(1) while octets_each() > 280 && now() < $t0 + 150;
+	diag(sprintf('%.0f at rest, after %.0f s', octets_each(),
+	    now() - $t0));
+	cmp_ok(octets_each(), '<=', 280, 'at most 280 octets an entry');
+}
 
 my $total = $n + $c{grey};
 for my $what ('list', 'list again') {

@@ -40,37 +40,12 @@ outside() {
 	exit $rc
 }
 
-user() {	# name, number
-	grep -q "^$1:" /etc/passwd && return
-	echo "$1:x:$2:$2::/var/empty:/usr/sbin/nologin" >> "$SG_MNT/passwd"
-	echo "$1:x:$2:" >> "$SG_MNT/group"
-}
-
-# The cache of packages lies below /var, and must stay the host's.
-empty() {
-	mkdir "$SG_MNT/var" "$SG_MNT/work" "$SG_MNT/cache" &&
-	    mount --bind /var/cache "$SG_MNT/cache" &&
-	    mount -t overlay overlay \
-	    -o "lowerdir=/var,upperdir=$SG_MNT/var,workdir=$SG_MNT/work" /var &&
-	    mount --bind "$SG_MNT/cache" /var/cache && mkdir -p /var/empty
-}
-
 [ "${SG_PRIVATE:-}" = 1 ] || outside "$@"
-case $(pwd) in
-/mnt*)	SG_MNT=/media ;;
-*)	SG_MNT=/mnt ;;
-esac
-export SG_MNT
 ip link set lo up
-mount -t tmpfs tmpfs $SG_MNT || skip "cannot mount"
-cp /etc/passwd /etc/group $SG_MNT/
-user _spamgreyd 64801
-user _spamgreydb 64802
-mount --bind $SG_MNT/passwd /etc/passwd
-mount --bind $SG_MNT/group /etc/group
+. regress/lib/users.sh
+users_make || skip "cannot mount"
 mkdir -p /run/netns
 mount -t tmpfs tmpfs /run/netns
-[ -d /var/empty ] || empty || skip "cannot make /var/empty"
 # This shell stays, as the process that reaps the orphans.
 "$@"
 exit $?
