@@ -32,7 +32,7 @@ struct chan {
 	struct event		*ev_read;
 	struct event		*ev_write;	/* after EAGAIN */
 	struct event		*ev_flush;	/* the end of this turn */
-	struct event		*ev_more;	/* go on in this turn, later */
+	struct event		*ev_more;	/* go on in the next turn */
 	int			 flushing;	/* ev_flush is active */
 	int			 writing;	/* ev_write is added */
 	int			 paused;
@@ -96,6 +96,19 @@ chan_new(struct event_base *base, int fd, const char *peer,
 		return (NULL);
 	}
 	return (c);
+}
+
+/*
+ * Go on after the next look at all descriptors and timers.  An event that is
+ * made active from a callback would run before it: libevent empties the queue
+ * first, and a peer that always has a batch ready would be the only one heard.
+ */
+static void
+chan_more(struct chan *c)
+{
+	static const struct timeval	now = { 0, 0 };
+
+	(void)event_add(c->ev_more, &now);
 }
 
 static void
@@ -229,7 +242,7 @@ chan_run(struct chan *c, unsigned int reads, int through)
 			if (c->dead)
 				return;
 			if (!through) {
-				event_active(c->ev_more, EV_READ, 0);
+				chan_more(c);
 				return;
 			}
 		}
@@ -299,7 +312,7 @@ chan_write(struct chan *c)
 	if (c->writing)
 		(void)event_del(c->ev_write);
 	c->writing = 0;
-	event_active(c->ev_more, EV_READ, 0);
+	chan_more(c);
 }
 
 static void
@@ -380,7 +393,7 @@ chan_drain(struct chan *c)
 	chan_run(c, CHAN_READS_DRAIN, 1);
 	/* The caller does not expect the channel to go away under it. */
 	if (!c->dead && c->over && !c->told)
-		event_active(c->ev_more, EV_READ, 0);
+		chan_more(c);
 	chan_leave(c);
 }
 
@@ -409,7 +422,7 @@ chan_resume(struct chan *c)
 	if (c->over)
 		return;
 	(void)event_add(c->ev_read, NULL);
-	event_active(c->ev_more, EV_READ, 0);
+	chan_more(c);
 }
 
 void *

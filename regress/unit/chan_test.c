@@ -203,6 +203,50 @@ test_batch(void)
 	unpair(&a, &b);
 }
 
+static struct side	*quiet;		/* has one frame to say … */
+static struct side	*heard;		/* … to this one */
+static int		 busy_when_heard;
+
+/* The quiet one speaks in the first batch of the busy one. */
+static void
+fair_batch(struct chan *c, void *arg)
+{
+	struct side	*s = arg;
+
+	(void)c;
+	s->batches++;
+	if (s->batches == 1) {
+		chan_send_empty(quiet->c, T_FLOOD, 0);
+		chan_flush(quiet->c);
+	}
+	if (heard->frames == 0)
+		busy_when_heard = s->frames;
+}
+
+/* Whoever has always another batch ready must not keep others waiting. */
+static void
+test_fair(void)
+{
+	struct side	a, b, c, d;
+	int		sv[2], i;
+
+	pair(&a, &b, sv);
+	pair(&c, &d, sv);
+	quiet = &c;
+	heard = &d;
+	chan_set_batch(b.c, 8);
+	chan_on_batch(b.c, fair_batch);
+	for (i = 0; i < 800; i++)
+		chan_send_empty(a.c, T_FLOOD, 0);
+	for (i = 0; i < 50; i++)
+		spin();
+	is_int(b.frames, 800, "the busy one: all frames");
+	is_int(d.frames, 1, "the other: its frame");
+	ok(busy_when_heard <= 32, "heard between two batches");
+	unpair(&a, &b);
+	unpair(&c, &d);
+}
+
 static void
 test_backpressure(void)
 {
@@ -424,6 +468,7 @@ main(void)
 	base = event_base_new();
 	test_exchange();
 	test_batch();
+	test_fair();
 	test_backpressure();
 	test_pause_inside();
 	test_fd();
