@@ -121,15 +121,18 @@ client_next(struct client *cl)
 		client_free(cl);
 		return;
 	}
+	/* Nor does a client that reads no answers get to ask any more. */
+	if (ipc_queued(ipc) >= CTL_QUEUE_HIGH) {
+		chan_pause(cl->chan);
+		(void)event_add(cl->ev_room, NULL);
+		return;
+	}
 	if (!ctl_busy(cl->ctl)) {
 		chan_resume(cl->chan);
 		return;
 	}
 	chan_pause(cl->chan);
-	if (ipc_queued(ipc) >= CTL_QUEUE_HIGH)
-		(void)event_add(cl->ev_room, NULL);
-	else
-		work_soon();
+	work_soon();
 }
 
 static void
@@ -292,8 +295,11 @@ client_new(int fd, uid_t uid)
 	cl->ev_room = event_new(base, fd, EV_WRITE, client_room, cl);
 	cl->ev_late = evtimer_new(base, client_late, cl);
 	cl->chan = chan_new(base, fd, peer, rules, cl, client_ended);
-	if (cl->chan != NULL)
+	if (cl->chan != NULL) {
+		/* Each may be a commit: RCPTs have their turn in between. */
+		chan_set_batch(cl->chan, 1);
 		cl->ctl = ctl_new(&env, chan_ipc(cl->chan));
+	}
 	if (cl->ctl == NULL || cl->ev_room == NULL || cl->ev_late == NULL ||
 	    event_add(cl->ev_late, &wait) == -1)
 		client_free(cl);
