@@ -91,8 +91,11 @@ ctl_req_import(struct ctl *c, struct msg *m)
 	char		*copy;
 	size_t		 len, used = 0;
 
-	if (c->import.dead != 0 && m->id == c->import.dead)
+	if (c->import.dead != 0 && m->id == c->import.dead) {
+		while (msg_left(m) > 0)
+			(void)msg_get_str(m);
 		return (0);
+	}
 	if (c->import.active && m->id != c->import.id)
 		return (-1);
 	/* No line is longer than the frame it came in. */
