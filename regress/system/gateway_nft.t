@@ -260,6 +260,8 @@ my %two = (from => '203.0.113.11', to => '203.0.113.25',
     mail => 'x@two.example.com', rcpt => ['user@example.org']);
 my @replies = from_out(%two);
 like($replies[-1], qr/^451 4\.7\.1/, 'another host: greylisted');
+wait_log(qr/^\w{16} front end address=203\.0\.113\.11 .* dst=203\.0\.113\.25 port=25\b/m);
+pass('the log has the address that it called');
 ok(!in_set('white4', '203.0.113.11'), '… and not in the set');
 sleep(4.2);
 # fw stands still: the answer waits for its word, a second at most.
