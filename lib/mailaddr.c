@@ -91,6 +91,48 @@ mailaddr_lower(const char *path, char *dst, size_t dstsize)
 	return (0);
 }
 
+/* `"a\ b"' is `a b': in place, it never gets longer. */
+static void
+unquote(char *s)
+{
+	char	*d = s;
+
+	for (; *s != '\0'; s++) {
+		if (*s == '"')
+			continue;
+		if (*s == '\\' && s[1] != '\0')
+			s++;
+		*d++ = *s;
+	}
+	*d = '\0';
+}
+
+int
+mailaddr_rcpt(const char *path, char *dst, size_t dstsize)
+{
+	char	*at, *end;
+	size_t	 n;
+
+	if (mailaddr_lower(path, dst, dstsize) == -1)
+		return (-1);
+	if (dst[0] == '@' && (end = strchr(dst, ':')) != NULL &&
+	    end[1] != '\0')
+		memmove(dst, end + 1, strlen(end + 1) + 1);
+	if ((at = strrchr(dst, '@')) == NULL) {
+		unquote(dst);
+		return (0);
+	}
+	n = strlen(at);
+	if (n > 2 && at[n - 1] == '.')
+		at[--n] = '\0';
+	*at = '\0';
+	unquote(dst);
+	end = dst + strlen(dst);
+	*at = '@';
+	memmove(end, at, n + 1);
+	return (0);
+}
+
 int
 mailaddr_normalise_rcpt(const char *path, char *dst, size_t dstsize)
 {

@@ -12,6 +12,12 @@
 
 /* "<A@B.C>" to "a@b.c"; -1 when it does not fit or holds a NUL. */
 int	 mailaddr_lower(const char *path, char *dst, size_t dstsize);
+/*
+ * The mailbox that a recipient's path is another spelling of: lower case, a
+ * source route, quotes, backslashes and the domain's final dot taken off.  For
+ * comparing with spamtraps, allowed domains and the like.  Same returns.
+ */
+int	 mailaddr_rcpt(const char *path, char *dst, size_t dstsize);
 /* The part after the last '@' without brackets, or NULL; *len its length. */
 const char *mailaddr_domain(const char *path, size_t *len);
 /*

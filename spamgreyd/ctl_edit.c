@@ -35,7 +35,7 @@ trap_key(const char *text, char *key, size_t size)
 {
 	const char	*at;
 
-	if (mailaddr_lower(text, key, size) == -1)
+	if (mailaddr_rcpt(text, key, size) == -1)
 		return (-1);
 	if ((at = strchr(key, '@')) == NULL || at[1] == '\0')
 		return (-1);

@@ -227,7 +227,7 @@ policy_spamtrap(struct policy *p, const char *rcpt, int add,
 	char		lower[MAILADDR_KEY_MAX];
 	int64_t		now = clock_wall();
 
-	if (mailaddr_lower(rcpt, lower, sizeof(lower)) == -1 ||
+	if (mailaddr_rcpt(rcpt, lower, sizeof(lower)) == -1 ||
 	    strchr(lower, '@') == NULL)
 		return (DB_BAD);
 	entry_init(&e, ENTRY_SPAMTRAP);
@@ -304,7 +304,7 @@ policy_enter(struct policy *p, const struct entry *from)
 			return (DB_BAD);
 		break;
 	case ENTRY_SPAMTRAP:
-		if (mailaddr_lower(e.rcpt, lower, sizeof(lower)) == -1 ||
+		if (mailaddr_rcpt(e.rcpt, lower, sizeof(lower)) == -1 ||
 		    strchr(lower, '@') == NULL)
 			return (DB_BAD);
 		e.rcpt = lower;

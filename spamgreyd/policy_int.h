@@ -10,6 +10,7 @@
 #define NET_IP4		24	/* `limit grey-per-network' counts a /24 */
 #define NET_IP6		48	/* or a /48, whatever `match' is */
 #define GREY_HOST_ROOM	20	/* a host's, when its network is over */
+#define GREY_NET_ROOM	(256 * GREY_HOST_ROOM)	/* all such hosts together */
 #define LOWMX_GRACE	3600	/* seconds without trap after a start */
 #define LIMIT_LOG_EVERY	60000	/* ms between lines about a limit */
 #define REKEY_STEP	256

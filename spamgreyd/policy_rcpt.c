@@ -167,7 +167,9 @@ pass_not_to(struct policy *p, struct work *w)
 /*
  * Is there no more room for tuples of this client?  Nobody fills the database,
  * and no neighbour is shut out: past the network's number a host still has
- * GREY_HOST_ROOM.  Only new tuples are refused.
+ * GREY_HOST_ROOM.  A tuple counts for the host that came with it last, so two
+ * that hand theirs to each other would always have that room: it has an end
+ * for the network too.  Only new tuples are refused.
  */
 static int
 over_limit(struct policy *p, struct work *w)
@@ -182,7 +184,8 @@ over_limit(struct policy *p, struct work *w)
 	host_n = limit_get(p->host_grey, &w->s.host);
 	net_n = limit_get(p->net_grey, &net);
 	if (host_n < l->grey_per_host &&
-	    (net_n < l->grey_per_network || host_n < GREY_HOST_ROOM))
+	    (net_n < l->grey_per_network || (host_n < GREY_HOST_ROOM &&
+	    net_n - l->grey_per_network < GREY_NET_ROOM)))
 		return (0);
 	p->stat[PST_OVER_LIMIT]++;
 	snprintf(p->text, sizeof(p->text), "too many messages from your %s "
@@ -302,7 +305,7 @@ policy_rcpt(struct policy *p, const struct rcpt_req *req,
 		answer(&w, RCPT_TRAPPED, 0);
 		return (DB_OK);
 	}
-	if (mailaddr_lower(req->to, w.lower, sizeof(w.lower)) == -1)
+	if (mailaddr_rcpt(req->to, w.lower, sizeof(w.lower)) == -1)
 		w.lower[0] = '\0';
 	if ((rc = rcpt_traps(p, w.lower, &reason)) != DB_OK)
 		return (rc);

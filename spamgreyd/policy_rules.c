@@ -34,7 +34,7 @@ canonical(const char *rule)
 	char	*s = buf;
 	size_t	 len;
 
-	if (mailaddr_lower(rule, buf, sizeof(buf)) == -1)
+	if (mailaddr_rcpt(rule, buf, sizeof(buf)) == -1)
 		return (NULL);
 	if (*s == '@')
 		s++;
@@ -88,10 +88,10 @@ rules_match(const struct rules *r, const char *path)
 	len = strlen(buf);
 	if (len > 1 && buf[len - 1] == '.')
 		buf[len - 1] = '\0';
+	if ((domain = strrchr(buf, '@')) == NULL)
+		return (0);		/* "example.org" has no domain */
 	if (has(r, buf))
 		return (1);
-	if ((domain = strrchr(buf, '@')) == NULL)
-		return (0);
 	domain++;
 	if (has(r, domain))
 		return (1);

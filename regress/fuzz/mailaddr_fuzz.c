@@ -39,6 +39,15 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	    mailaddr_normalise_rcpt(path, twice, sizeof(twice)) == -1 ||
 	    strcmp(once, twice) != 0)
 		abort();
+	/* Another spelling is never longer, and has no capitals. */
+	if (mailaddr_rcpt(path, once, sizeof(once)) == -1 ||
+	    strlen(once) > len || strpbrk(once, "AZ") != NULL)
+		abort();
+	if ((tight = malloc(len + 1)) == NULL)
+		exit(1);
+	if (mailaddr_rcpt(path, tight, len + 1) == -1)
+		abort();
+	free(tight);
 	if ((domain = mailaddr_domain(path, &n)) != NULL &&
 	    (n == 0 || domain <= path || domain + n > path + len ||
 	    domain[-1] != '@'))

@@ -225,9 +225,50 @@ test_parts(void)
 	    "role: another user");
 }
 
+/* Whatever a client writes: the same mailbox is the same string. */
+static void
+test_spellings(void)
+{
+	static const struct {
+		const char	*path, *want;
+	} t[] = {
+		{ "<Trap@Example.ORG>", "trap@example.org" },
+		{ "<trap@example.org.>", "trap@example.org" },
+		{ "<\"trap\"@example.org>", "trap@example.org" },
+		{ "<\"Tr\\ap\"@example.org.>", "trap@example.org" },
+		{ "<t\\rap@example.org>", "trap@example.org" },
+		{ "<tr\"a\"p@example.org>", "trap@example.org" },
+		{ "<@a.b,@c.d:trap@example.org>", "trap@example.org" },
+		{ "<@a.b:\"trap\"@example.org>", "trap@example.org" },
+		{ "<\"PostMaster\">", "postmaster" },
+		{ "<\"a b\"@example.org>", "a b@example.org" },
+		{ "<\"a@b\"@example.org>", "a@b@example.org" },
+		{ "<trap%example.org@example.org>",
+		    "trap%example.org@example.org" },
+		{ "<@example.org>", "@example.org" },
+		{ "<@example.org:>", "@example.org:" },
+		{ "<a@.>", "a@." },
+		{ "<a@>", "a@" },
+		{ "<>", "" }
+	};
+	char	dst[64], tight[17];
+	size_t	i;
+
+	for (i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+		is_int(mailaddr_rcpt(t[i].path, dst, sizeof(dst)), 0,
+		    t[i].path);
+		is_str(dst, t[i].want, t[i].path);
+	}
+	is_int(mailaddr_rcpt("<trap@example.org>", tight, sizeof(tight)), 0,
+	    "just enough room");
+	is_int(mailaddr_rcpt("<trap1@example.org>", tight, sizeof(tight)), -1,
+	    "not enough");
+}
+
 int
 main(void)
 {
+	test_spellings();
 	test_plain();
 	test_schemes();
 	test_streams();

@@ -353,6 +353,19 @@ test_trap(void)
 	is_int(rcpt("192.0.2.4", A, "<trap@example.org>"), RCPT_TRAPPED,
 	    "traps");
 
+	/* However it is spelt. */
+	is_int(rcpt("192.0.2.6", A, "<trap@example.org.>"), RCPT_TRAPPED,
+	    "a final dot");
+	is_int(rcpt("192.0.2.7", A, "<\"trap\"@example.org>"), RCPT_TRAPPED,
+	    "quotes");
+	is_int(rcpt("192.0.2.8", A, "<@a.example,@b.example:tr\\ap@example.org>"),
+	    RCPT_TRAPPED, "a source route and a backslash");
+	is_int(rcpt("192.0.2.9", A, "<\"john.doe\"@example.org.>"),
+	    RCPT_TRAPPED, "those of the file too");
+	is_int(rcpt("192.0.2.10", A, "<example.org>"), RCPT_TRAPPED,
+	    "an allowed domain's name is no address in it");
+	is_int(ans.reason, TRAP_DOMAIN, "reason");
+
 	/* TRAPPED stands over WHITE, and ends. */
 	is_int(rcpt("192.0.2.5", A, "<support@example.org>"), RCPT_PASS,
 	    "`not to' recipients pass at once");
@@ -510,6 +523,17 @@ test_limits(void)
 	is_int(rcpt("192.0.2.1", "<uaa@example.com>", B), RCPT_GREY,
 	    "a tuple that is there goes on");
 
+	/* Two that take turns: each new tuple of one is the other's next. */
+	for (grey = 0, i = 0; i < 26 * 26 * 26; i++) {
+		snprintf(from, sizeof(from), "<y%c%c%c@example.com>",
+		    'a' + i / 676, 'a' + i / 26 % 26, 'a' + i % 26);
+		if (rcpt("192.0.2.4", from, B) != RCPT_GREY)
+			break;
+		grey += rcpt("192.0.2.5", from, B) == RCPT_GREY;
+	}
+	is_int(stat_of("entries grey"), 50 + 256 * 20 + 1,
+	    "two hosts do not get round the network's number");
+
 	/* IPv6 is counted by /48, whatever `match' says. */
 	for (grey = 0, i = 0; i < 60; i++) {
 		snprintf(client, sizeof(client), "2001:db8:1:%x::1", i);
@@ -520,7 +544,7 @@ test_limits(void)
 	is_int(grey, 60, "each new /64 still has its room");
 
 	restart();
-	is_int(rcpt("192.0.2.1", "<new@example.com>", B), RCPT_UNSTORED,
+	is_int(rcpt("192.0.2.2", "<new@example.com>", B), RCPT_UNSTORED,
 	    "counted anew after a restart");
 	clock_fake_advance(DAY);
 	tick();
