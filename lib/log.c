@@ -5,6 +5,7 @@
  * always one line.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +18,17 @@ static const char	*log_role = "-";
 static log_sink		 log_to;
 static void		*log_arg;
 static int		 log_verb;
+
+void
+log_std(void)
+{
+	int	fd;
+
+	for (fd = 0; fd <= 2; fd++)
+		if (fcntl(fd, F_GETFD) == -1 && open("/dev/null", fd == 1 ?
+		    O_RDONLY : O_RDWR) != fd)
+			_exit(1);
+}
 
 void
 log_init(const char *role)

@@ -16,6 +16,10 @@
 /* line has no newline and is already encoded. */
 typedef void (*log_sink)(int priority, const char *line, void *arg);
 
+/* Descriptors 0 to 2 are taken from here on: what is opened later shall not be
+ * read or written as a standard stream.  Writing to standard output fails
+ * when the caller had closed it.  Before anything else is opened. */
+void	 log_std(void);
 /* role: shown in event lines. Until a sink is set lines go to stderr. */
 void	 log_init(const char *role);
 void	 log_set_sink(log_sink, void *arg);

@@ -179,8 +179,8 @@ read_pid(int fd)
 	return (pid > 0 && pid <= INT_MAX ? (pid_t)pid : 0);
 }
 
-static void
-write_pid(int fd)
+void
+statedir_owner(int fd)
 {
 	char	buf[32];
 	int	n;
@@ -222,6 +222,6 @@ statedir_lock(const char *dir, pid_t *pid)
 		errno = saved;
 		return (-1);
 	}
-	write_pid(fd);
+	statedir_owner(fd);
 	return (fd);
 }

@@ -19,5 +19,7 @@ int	 statedir_make(const char *dir, uid_t, gid_t);
 /* The lock's descriptor, or -1: EWOULDBLOCK when another holds it (*pid
  * then its owner, 0 unknown), any other errno logged. */
 int	 statedir_lock(const char *dir, pid_t *pid);
+/* The lock names this process now: the daemon forks after taking it. */
+void	 statedir_owner(int fd);
 
 #endif

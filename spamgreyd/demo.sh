@@ -47,7 +47,7 @@ In another terminal, in this directory:
   perl spamgreyd/try.pl $port                               again after 10 seconds: 451, and now 127.0.0.1 is WHITE
   spamgreydb/spamgreydb -f $rel/spamgreyd.conf list         the database
   spamgreydb/spamgreydb -f $rel/spamgreyd.conf show 127.0.0.1
-  perl spamgreyd/try.pl $port trap@example.org 127.0.0.2    mail to a spamtrap, from 127.0.0.2: the tarpit
+  perl spamgreyd/try.pl $port trap@example.org 127.0.0.2    mail to a spamtrap, from 127.0.0.2: the tarpit (two minutes)
 
 END
 

@@ -15,6 +15,7 @@
 
 #include "../lib/clock.h"
 #include "../lib/log.h"
+#include "../lib/statedir.h"
 #include "parent.h"
 
 static unsigned long	syslog_lost;
@@ -143,7 +144,7 @@ parent_reload(struct parent *p, void (*report)(const char *, void *),
 	if ((new = conf_read(p, report, arg)) == NULL)
 		return (-1);
 	if (reload_refused(old, new, report, arg) == -1 ||
-	    open_listeners(p, new, old, 0) == -1) {
+	    open_listeners(p, new, old, report, arg) == -1) {
 		config_free(new);
 		return (-1);
 	}
@@ -151,20 +152,46 @@ parent_reload(struct parent *p, void (*report)(const char *, void *),
 	if (reload_restarts(old, new)) {
 		log_info("configuration reloaded; the processes start anew "
 		    "for it");
-		if (p->state == SET_RUNNING || p->state == SET_STARTING) {
-			p->backoff = 0;
-			set_end(p);
-		}
-	} else {
-		for (i = 0; i < p->nprocs; i++)
-			if (p->procs[i].chan != NULL &&
-			    set_configure(p, &p->procs[i]) == -1)
-				log_warnx("%s: did not take the configuration",
-				    p->procs[i].name);
-		log_info("configuration reloaded");
+		if (p->before == NULL)
+			p->before = old;
+		else
+			config_free(old);	/* no set was ready with it */
+		return (1);
 	}
+	for (i = 0; i < p->nprocs; i++)
+		if (p->procs[i].chan != NULL &&
+		    set_configure(p, &p->procs[i]) == -1)
+			log_warnx("%s: did not take the configuration",
+			    p->procs[i].name);
+	log_info("configuration reloaded");
 	config_free(old);
 	return (0);
+}
+
+void
+parent_restart(struct parent *p)
+{
+	static const struct timeval	now = { 0, 0 };
+
+	p->backoff = 0;
+	if (p->state == SET_NONE)
+		event_add(p->ev_set, &now);
+	else
+		set_end(p);
+}
+
+int
+parent_go_back(struct parent *p)
+{
+	if (p->before == NULL || p->ending)
+		return (0);
+	log_warnx("the processes do not start with the new configuration; "
+	    "the one before is in force again");
+	config_free(p->conf);
+	p->conf = p->before;
+	p->before = NULL;
+	parent_restart(p);
+	return (1);
 }
 
 static void
@@ -178,9 +205,15 @@ on_signal(evutil_socket_t sig, short what, void *arg)
 		set_reaped(p);
 		break;
 	case SIGHUP:
-		if (parent_reload(p, report_log, NULL) == -1)
+		switch (parent_reload(p, report_log, NULL)) {
+		case -1:
 			log_warnx("not reloaded; the configuration in force "
 			    "stays");
+			break;
+		case 1:
+			parent_restart(p);
+			break;
+		}
 		break;
 	default:
 		log_info("ending: signal %d", (int)sig);
@@ -301,11 +334,12 @@ parent_main(const char *file, const struct conf_define *defines,
 	descriptors();
 	if ((p->conf = conf_read(p, report_log, NULL)) == NULL ||
 	    users(p) == -1 || open_state(p) == -1 ||
-	    open_listeners(p, p->conf, NULL, 1) == -1 ||
+	    open_listeners(p, p->conf, NULL, report_log, NULL) == -1 ||
 	    open_control(p) == -1)
 		return (1);
 	if (!foreground && daemon(0, 0) == -1)
 		fatal("daemon");
+	statedir_owner(p->lock);
 	log_set_sink(parent_sink, p);
 	return (parent_loop(p));
 }

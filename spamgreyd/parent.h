@@ -33,6 +33,8 @@ enum set_state {
 struct parent {
 	struct event_base	*base;
 	struct config		*conf;
+	struct config		*before;	/* to go back to, until a
+						   set is ready with conf */
 	const char		*file;
 	const struct conf_define *defines;
 	size_t			 ndefines;
@@ -79,9 +81,9 @@ struct proc *set_proc(struct parent *, enum role, unsigned int instance);
 extern const struct chan_rule parent_rules[];
 
 /* parent_open.c: what needs privilege.  -1: logged. */
-int	 open_listener(struct conf_listen *, int wait);
 int	 open_listeners(struct parent *, struct config *,
-	    const struct config *old, int wait);
+	    const struct config *old, void (*report)(const char *, void *),
+	    void *arg);
 int	 open_control(struct parent *);
 void	 close_control(struct parent *);
 int	 open_state(struct parent *);
@@ -89,9 +91,13 @@ int	 open_pf(const struct parent *, int flags);
 
 /* parent.c */
 void	 parent_end(struct parent *, int status);	/* when all have ended */
-/* Reads the file anew: 0, or -1 and the errors through report. */
+/* Reads the file anew: 0, or -1 and the errors through report; 1 when the
+ * processes have to start anew for it, with parent_restart. */
 int	 parent_reload(struct parent *, void (*report)(const char *, void *),
 	    void *arg);
+void	 parent_restart(struct parent *);
+/* The set does not start: 1 when a reload is to blame, and is taken back. */
+int	 parent_go_back(struct parent *);
 
 /* tls_check.c: do certificate and key belong together?  -1: reported. */
 int	 tls_check(const struct config *, void (*report)(const char *, void *),

@@ -82,6 +82,8 @@ msg_fatal(struct chan *ch, struct msg *m, void *arg)
 	if (msg_end(m) == -1)
 		return;
 	log_warnx("%s", why);
+	if (parent_go_back(pr->parent))
+		return;
 	pr->parent->status = 1;
 	parent_end(pr->parent, 1);
 }
@@ -126,6 +128,25 @@ set_verbose(struct parent *p, int verbose)
 	}
 }
 
+/* The answer goes before store is told to end. */
+static void
+reload(struct parent *p, struct answer *a)
+{
+	switch (parent_reload(p, answer_line, a)) {
+	case -1:
+		answer(a, CTL_FAILED, 0, "the configuration in force stays");
+		break;
+	case 0:
+		answer(a, CTL_OK, 0, "configuration reloaded");
+		break;
+	default:
+		answer(a, CTL_OK, 0, "configuration reloaded; the processes "
+		    "start anew for it");
+		parent_restart(p);
+		break;
+	}
+}
+
 /* A command of the control socket that is the parent's to do. */
 static void
 msg_ctl_ask(struct chan *ch, struct msg *m, void *arg)
@@ -138,11 +159,7 @@ msg_ctl_ask(struct chan *ch, struct msg *m, void *arg)
 		return;
 	switch (type) {
 	case CTL_RELOAD:
-		if (parent_reload(pr->parent, answer_line, &a) == -1)
-			answer(&a, CTL_FAILED, 0, "the configuration in force "
-			    "stays");
-		else
-			answer(&a, CTL_OK, 0, "configuration reloaded");
+		reload(pr->parent, &a);
 		break;
 	case CTL_LOG:
 		set_verbose(pr->parent, value != 0);

@@ -59,22 +59,48 @@ bind_listener(const struct conf_listen *l)
 	return (fd);
 }
 
+/* Says why, and when it is our own doing what helps. */
+static void
+listen_failed(const struct conf_listen *l, const struct config *old,
+    void (*report)(const char *, void *), void *arg)
+{
+	const struct conf_listen	*o = NULL;
+	char				 text[ADDR_STRLEN], other[ADDR_STRLEN];
+	char				 line[256];
+	const char			*why = strerror(errno);
+
+	addr_str(&l->addr, text);
+	if (errno == EADDRINUSE && old != NULL)
+		TAILQ_FOREACH(o, &old->listens, entry)
+			if (o->port == l->port && addr_is4(&o->addr) ==
+			    addr_is4(&l->addr))
+				break;
+	if (o != NULL)
+		snprintf(line, sizeof(line), "listen on %s port %u: the "
+		    "listener %s port %u of the configuration in force is in "
+		    "its way; restart the daemon for this change", text,
+		    l->port, addr_str(&o->addr, other), o->port);
+	else
+		snprintf(line, sizeof(line), "listen on %s port %u%s: %s",
+		    text, l->port, errno == EADDRINUSE ?
+		    ": is another daemon (spamd?) running there" : "", why);
+	report(line, arg);
+}
+
 /*
  * The children of a killed daemon hold its ports until they notice: wait for
- * them, but only at start, when there is nothing else to do.
+ * them, but only at start (old is NULL), when there is nothing else to do.
  */
-int
-open_listener(struct conf_listen *l, int wait)
+static int
+open_listener(struct conf_listen *l, const struct config *old,
+    void (*report)(const char *, void *), void *arg)
 {
 	char	text[ADDR_STRLEN];
 	int	i;
 
 	for (i = 0; (l->fd = bind_listener(l)) == -1; i++) {
-		if (errno != EADDRINUSE || !wait || i == OPEN_WAIT) {
-			log_warn("listen on %s port %u%s",
-			    addr_str(&l->addr, text), l->port,
-			    errno == EADDRINUSE ? ": is another daemon (spamd?)"
-			    " running there" : "");
+		if (errno != EADDRINUSE || old != NULL || i == OPEN_WAIT) {
+			listen_failed(l, old, report, arg);
 			return (-1);
 		}
 		if (i == 0)
@@ -97,9 +123,10 @@ listen_same(const struct conf_listen *a, const struct conf_listen *b)
  */
 int
 open_listeners(struct parent *p, struct config *conf, const struct config *old,
-    int wait)
+    void (*report)(const char *, void *), void *arg)
 {
 	struct conf_listen	*l, *o;
+	int			 rc = 0;
 
 	TAILQ_FOREACH(l, &conf->listens, entry) {
 		l->fd = -1;
@@ -116,8 +143,32 @@ open_listeners(struct parent *p, struct config *conf, const struct config *old,
 			continue;
 		}
 		l->id = ++p->listen_id;
-		if (open_listener(l, wait) == -1)
-			return (-1);
+		if (open_listener(l, old, report, arg) == -1)
+			rc = -1;
+	}
+	return (rc);
+}
+
+/* What a killed daemon left is taken away; anything else is not ours. */
+static int
+control_clear(const char *path)
+{
+	struct stat	st;
+
+	if (lstat(path, &st) == -1) {
+		if (errno == ENOENT)
+			return (0);
+		log_warn("control socket %s", path);
+		return (-1);
+	}
+	if (!S_ISSOCK(st.st_mode)) {
+		log_warnx("control socket %s: there is something that is no "
+		    "socket; name another path, or take it away", path);
+		return (-1);
+	}
+	if (unlink(path) == -1) {
+		log_warn("control socket %s", path);
+		return (-1);
 	}
 	return (0);
 }
@@ -156,10 +207,8 @@ open_control(struct parent *p)
 		    path);
 		return (-1);
 	}
-	if (unlink(path) == -1 && errno != ENOENT) {
-		log_warn("control socket %s", path);
+	if (control_clear(path) == -1)
 		return (-1);
-	}
 	if ((fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK,
 	    0)) == -1) {
 		log_warn("control socket");
@@ -170,7 +219,8 @@ open_control(struct parent *p)
 	umask(mask);
 	if (r == -1 || (p->privileged && chown(path, 0, p->db_gid) == -1) ||
 	    listen(fd, 16) == -1) {
-		log_warn("control socket %s", path);
+		log_warn("control socket %s: cannot make it%s", path,
+		    errno == ENOENT ? "; make its directory first" : "");
 		close(fd);
 		return (-1);
 	}

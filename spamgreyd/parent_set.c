@@ -249,7 +249,7 @@ set_start(struct parent *p)
 fail:
 	if (!p->ever_ready)
 		parent_end(p, 1);
-	else
+	else if (!parent_go_back(p))
 		set_end(p);
 }
 
@@ -261,6 +261,8 @@ set_front_start(struct parent *p)
 	if (p->started || p->state != SET_RUNNING)
 		return;
 	p->started = 1;
+	config_free(p->before);
+	p->before = NULL;
 	event_del(p->ev_start);
 	for (i = 0; i < p->nprocs; i++)
 		if (p->procs[i].role == ROLE_FRONT &&
@@ -357,7 +359,9 @@ proc_died(struct parent *p, struct proc *pr, int status)
 	if (!p->ever_ready) {
 		log_warnx("start failed");
 		parent_end(p, 1);
-	} else if (!p->ending && !restart_allowed(p))
+	} else if (parent_go_back(p))
+		return;
+	else if (!p->ending && !restart_allowed(p))
 		parent_end(p, 1);
 	else
 		set_end(p);

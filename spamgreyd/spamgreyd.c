@@ -110,6 +110,7 @@ main(int argc, char **argv, char **envp)
 	int				 ch, foreground = 0, only = 0;
 	int				 verbose = 0;
 
+	log_std();
 	os_init(argc, argv, envp);
 	while ((ch = getopt(argc, argv, "D:df:nvx:")) != -1)
 		switch (ch) {

@@ -125,6 +125,7 @@ main(int argc, char **argv)
 	FILE		*fp = NULL;
 	int		 status;
 
+	log_std();
 	log_init("spamgreydb");
 	log_set_sink(log_out, NULL);
 	if ((status = args_parse(argc, argv, &args)) != 0) {
