@@ -146,7 +146,7 @@ static void
 child_become(struct child *c)
 {
 	c->def->configure(c, NULL);
-	if (os_privdrop(c) == -1)
+	if (privdrop(c) == -1)
 		child_fatal(c, "%s: could not drop privileges",
 		    c->def->name);
 	if (sandbox_enter(c) == -1)

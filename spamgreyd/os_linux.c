@@ -1,15 +1,13 @@
 /*
- * Linux: process titles by libbsd, privilege drop with the one capability
- * that the firewall needs, and the parent's death as a signal.
+ * Linux: process titles by libbsd, the one capability that the firewall needs,
+ * and the parent's death as a signal.
  */
 #include <sys/types.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 
 #include <errno.h>
-#include <grp.h>
 #include <linux/capability.h>
-#include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,8 +16,6 @@
 
 #include "../lib/log.h"
 #include "spamgreyd.h"
-
-#define OS_EMPTY	"/var/empty"
 
 void
 os_init(int argc, char **argv, char **envp)
@@ -51,57 +47,33 @@ caps_set(uint64_t caps)
 	return ((int)syscall(SYS_capset, &h, d));
 }
 
+/* fw's driver needs CAP_NET_ADMIN afterwards. */
 static int
-drop(const struct child *c, const struct passwd *pw, const char *root,
-    int net_admin)
+keeps_net_admin(const struct child *c)
 {
-	if (chroot(root) == -1 || chdir("/") == -1) {
-		log_warn("%s: chroot %s", c->def->name, root);
-		return (-1);
-	}
-	if (net_admin && prctl(PR_SET_KEEPCAPS, 1) == -1) {
+	return (c->privileged && c->role == ROLE_FW && c->conf->fw == FW_NFT);
+}
+
+int
+os_drop_begin(const struct child *c)
+{
+	if (keeps_net_admin(c) && prctl(PR_SET_KEEPCAPS, 1) == -1) {
 		log_warn("%s: keep capabilities", c->def->name);
-		return (-1);
-	}
-	if (setgroups(1, &pw->pw_gid) == -1 ||
-	    setresgid(pw->pw_gid, pw->pw_gid, pw->pw_gid) == -1 ||
-	    setresuid(pw->pw_uid, pw->pw_uid, pw->pw_uid) == -1) {
-		log_warn("%s: become user %s", c->def->name, pw->pw_name);
-		return (-1);
-	}
-	if (net_admin && caps_set(UINT64_C(1) << CAP_NET_ADMIN) == -1) {
-		log_warn("%s: keep CAP_NET_ADMIN alone", c->def->name);
 		return (-1);
 	}
 	return (0);
 }
 
 int
-os_privdrop(const struct child *c)
+os_drop_end(const struct child *c)
 {
-	const struct passwd	*pw;
-	const char		*root;
-
-	setproctitle(c->role == ROLE_FRONT ? "%s %u" : "%s", c->def->name,
-	    c->instance);
-	if (c->privileged) {
-		if ((pw = getpwnam(c->def->user)) == NULL) {
-			log_warnx("%s: no user %s; `make install' makes it",
-			    c->def->name, c->def->user);
-			return (-1);
-		}
-		root = c->def->root == ROOT_STATE ? c->conf->statedir :
-		    OS_EMPTY;
-		if (drop(c, pw, root, c->role == ROLE_FW &&
-		    c->conf->fw == FW_NFT) == -1)
-			return (-1);
-		/* A change of user clears what os_follow_parent set. */
-		os_follow_parent();
-	} else if (c->def->root == ROOT_STATE &&
-	    chdir(c->conf->statedir) == -1) {
-		log_warn("%s: %s", c->def->name, c->conf->statedir);
+	if (keeps_net_admin(c) &&
+	    caps_set(UINT64_C(1) << CAP_NET_ADMIN) == -1) {
+		log_warn("%s: keep CAP_NET_ADMIN alone", c->def->name);
 		return (-1);
 	}
+	/* A change of user clears what os_follow_parent set. */
+	os_follow_parent();
 	if (prctl(PR_SET_DUMPABLE, 0) == -1 ||
 	    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1) {
 		log_warn("%s: prctl", c->def->name);

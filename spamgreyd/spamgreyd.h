@@ -81,15 +81,19 @@ void	 child_fatal(struct child *, const char *, ...)
 int	 parent_main(const char *file, const struct conf_define *,
 	    size_t ndefines, int foreground, int verbose);
 
+/* privdrop.c: to the role's user and root directory.  -1: logged. */
+int	 privdrop(const struct child *);
+
 /*
  * os_*.c: what each system does in its own way.
- * os_init: first thing in main (setproctitle, closing what was inherited).
- * os_privdrop: to the role's user and root directory, keeping for fw what
- * its driver needs; not dumpable afterwards.  -1: logged.
+ * os_init: first thing in main (setproctitle).
+ * os_drop_begin, os_drop_end: around the change of user: what fw's driver
+ * needs is kept, the process is not dumpable afterwards.  -1: logged.
  * os_follow_parent: die with the parent, where the system can do that.
  */
 void	 os_init(int argc, char **argv, char **envp);
-int	 os_privdrop(const struct child *);
+int	 os_drop_begin(const struct child *);
+int	 os_drop_end(const struct child *);
 void	 os_follow_parent(void);
 
 /* syslog_*.c: a line to syslogd, never blocking; -1: it was not taken. */
