@@ -25,7 +25,8 @@
 enum msg_type {
 	MSG_NONE = 0,
 	/* parent and children */
-	MSG_HELLO,		/* build id (str), role u8, instance u16 */
+	MSG_HELLO,		/* build id (str), role u8, instance u16,
+				   privileged u8, again u8, verbose u8 */
 	MSG_READY,		/* build id (str) */
 	MSG_PEER,		/* role u8, instance u16; with a descriptor */
 	MSG_CONF_BEGIN,		/* conf_ipc.c has the layouts */

@@ -101,6 +101,7 @@ child_hello(struct chan *ch, struct msg *m, void *arg)
 	(void)ch;
 	c->instance = msg_get_u16(m);
 	c->privileged = msg_get_u8(m);
+	c->again = msg_get_u8(m);
 	log_set_verbose(msg_get_u8(m));
 	if (msg_end(m) == -1)
 		return;

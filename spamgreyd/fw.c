@@ -411,6 +411,22 @@ driver(const struct config *conf)
 	}
 }
 
+/*
+ * No table at the daemon's start is somebody's mistake.  One that was there
+ * and went away while fw was dead is made again, or awaited, as when it goes
+ * before the eyes of a living fw.
+ */
+static void
+open_table(struct fw_role *r)
+{
+	enum fw_result	rc = r->drv->open(r->c->conf, r->c->pf);
+
+	if (rc == FW_GONE && r->c->again)
+		r->gone = 1;
+	else if (rc != FW_OK)
+		child_fatal(r->c, "%s", fw_why());
+}
+
 /* Another firewall or table takes new processes; here only lists change. */
 static void
 role_configure(struct child *c, struct config *old)
@@ -421,8 +437,7 @@ role_configure(struct child *c, struct config *old)
 		r->c = c;
 		r->drv = driver(c->conf);
 		fw_set_init(&r->want);
-		if (r->drv->open(c->conf, c->pf) == -1)
-			child_fatal(c, "%s", fw_why());
+		open_table(r);
 	}
 	switch (take_nets(r, c->conf)) {
 	case -1:

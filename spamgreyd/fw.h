@@ -38,10 +38,10 @@ struct fw_driver {
 	const char	*name;		/* "pf", "nftables", "none" */
 	size_t		 slice;		/* elements a call */
 	int		 timeouts;	/* the kernel ends a host by itself */
-	/* Privileged; 0, or -1 and in fw_why() what is wrong and its remedy
-	 * (the line to add to pf.conf …).  fd: /dev/pf or -1, stays the
-	 * caller's. */
-	int		(*open)(const struct config *, int fd);
+	/* Privileged; what is not FW_OK has in fw_why() what is wrong and its
+	 * remedy (the line to add to pf.conf …).  After FW_GONE the rest may
+	 * be called all the same.  fd: /dev/pf or -1, stays the caller's. */
+	enum fw_result	(*open)(const struct config *, int fd);
 	/* Unprivileged, in the loop: what must be heard of behind our back
 	 * (netlink events).  changed: the table was flushed or edited.  NULL:
 	 * the role asks intact() each second. */
@@ -71,7 +71,7 @@ extern const struct fw_driver fw_pf, fw_nft, fw_none;
 
 /* fw_set.c: why open() failed; the drivers set it. */
 const char *fw_why(void);
-int	 fw_set_why(const char *, ...)		/* returns -1 */
+enum fw_result fw_set_why(const char *, ...)	/* returns FW_FAILED */
 	    __attribute__((__format__(printf, 1, 2)));
 
 /*

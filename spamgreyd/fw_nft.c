@@ -91,7 +91,7 @@ copy_name(char dst[NFT_NAME_LEN], const char *src)
 	return (0);
 }
 
-static int
+static enum fw_result
 check_set(int i)
 {
 	uint32_t	flags, keylen, want;
@@ -101,11 +101,13 @@ check_set(int i)
 	if (error == EPERM)
 		return (fw_set_why("firewall nftables: not permitted: start as "
 		    "root"));
-	if (error == ENOENT)
-		return (fw_set_why("firewall nftables: there is no set `%s %s "
+	if (error == ENOENT) {
+		fw_set_why("firewall nftables: there is no set `%s %s "
 		    "%s': load the sets and rules of %s with `nft -f', or name "
 		    "your own table in `firewall nftables'", nft.family,
-		    nft.table, nft.set[i], sample));
+		    nft.table, nft.set[i], sample);
+		return (FW_GONE);
+	}
 	if (error != 0)
 		return (fw_set_why("firewall nftables: set `%s %s %s': %s",
 		    nft.family, nft.table, nft.set[i], strerror(error)));
@@ -116,10 +118,10 @@ check_set(int i)
 		    "`type %s; flags %s;'", nft.family, nft.table, nft.set[i],
 		    i == HOST4 || i == NET4 ? "ipv4_addr" : "ipv6_addr",
 		    i >= NET4 ? "interval" : "timeout"));
-	return (0);
+	return (FW_OK);
 }
 
-static int
+static enum fw_result
 take_names(const struct config *conf)
 {
 	static const struct {
@@ -148,7 +150,7 @@ take_names(const struct config *conf)
 	memcpy(nft.set[NET4], NFT_NET4, sizeof(NFT_NET4));
 	memcpy(nft.set[NET6], NFT_NET6, sizeof(NFT_NET6));
 	nft.id.table = nft.table;
-	return (0);
+	return (FW_OK);
 }
 
 static void
@@ -163,22 +165,23 @@ nft_close(void)
 	memset(&nft, 0, sizeof(nft));
 }
 
-static int
+static enum fw_result
 nft_open(const struct config *conf, int fd)
 {
-	int	i, rc = 0;
+	enum fw_result	rc;
+	int		i;
 
 	(void)fd;
-	if (take_names(conf) == -1)
-		return (-1);
+	if ((rc = take_names(conf)) != FW_OK)
+		return (rc);
 	if ((nft.ctx = nft_ctx_new(NFT_CTX_DEFAULT)) == NULL ||
 	    nft_ctx_buffer_error(nft.ctx) != 0 ||
 	    nft_ctx_buffer_output(nft.ctx) != 0 || nft_link_open() == -1)
 		rc = fw_set_why("firewall nftables: netlink: %s",
 		    strerror(errno));
-	for (i = 0; i < NSETS && rc == 0; i++)
+	for (i = 0; i < NSETS && rc == FW_OK; i++)
 		rc = check_set(i);
-	if (rc == -1)
+	if (rc == FW_FAILED)
 		nft_close();
 	return (rc);
 }

@@ -3,7 +3,7 @@
  */
 #include "fw.h"
 
-static int
+static enum fw_result
 nft_open(const struct config *conf, int fd)
 {
 	(void)conf;

@@ -5,12 +5,12 @@
  */
 #include "fw.h"
 
-static int
+static enum fw_result
 none_open(const struct config *conf, int fd)
 {
 	(void)conf;
 	(void)fd;
-	return (0);
+	return (FW_OK);
 }
 
 static int

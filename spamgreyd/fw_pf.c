@@ -172,7 +172,10 @@ failed(const char *what, int error)
 	return (FW_FAILED);
 }
 
-/* With no element the kernel still checks table, permission and sizes. */
+/*
+ * With no element the kernel still checks sizes, permission and table, in that
+ * order: the layout is known even of a table that is gone.
+ */
 static int
 probe(void)
 {
@@ -190,7 +193,7 @@ probe(void)
 	return (error);
 }
 
-static int
+static enum fw_result
 pf_open(const struct config *conf, int fd)
 {
 	int	error;
@@ -208,13 +211,17 @@ pf_open(const struct config *conf, int fd)
 	pf.fd = fd;
 	pf.expect = -1;
 	pf.full_logged = 0;
+	if (pf.buf == NULL &&
+	    (pf.buf = calloc(PF_SLICE, (size_t)layouts[0].esize)) == NULL)
+		return (fw_set_why("firewall pf: no memory"));
 	switch (error = probe()) {
 	case 0:
 		break;
 	case ESRCH:
-		return (fw_set_why("firewall pf: there is no table <%s>: add "
+		fw_set_why("firewall pf: there is no table <%s>: add "
 		    "the line `table <%s> persist' to pf.conf and load it "
-		    "with `pfctl -f /etc/pf.conf'", pf.table, pf.table));
+		    "with `pfctl -f /etc/pf.conf'", pf.table, pf.table);
+		return (FW_GONE);
 	case EPERM:
 		return (fw_set_why("firewall pf: table <%s> cannot be "
 		    "changed: take `const' out of its line in pf.conf",
@@ -227,11 +234,8 @@ pf_open(const struct config *conf, int fd)
 		return (fw_set_why("firewall pf: /dev/pf does not speak "
 		    "OpenBSD's or FreeBSD's PF (%s)", strerror(error)));
 	}
-	if (pf.buf == NULL &&
-	    (pf.buf = calloc(PF_SLICE, (size_t)layouts[0].esize)) == NULL)
-		return (fw_set_why("firewall pf: no memory"));
 	log_debug("pf: table <%s>, %s's layout", pf.table, pf.layout->name);
-	return (0);
+	return (FW_OK);
 }
 
 static long

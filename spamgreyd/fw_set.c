@@ -19,7 +19,7 @@ fw_why(void)
 	return (why);
 }
 
-int
+enum fw_result
 fw_set_why(const char *fmt, ...)
 {
 	va_list	ap;
@@ -27,7 +27,7 @@ fw_set_why(const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(why, sizeof(why), fmt, ap);
 	va_end(ap);
-	return (-1);
+	return (FW_FAILED);
 }
 
 void

@@ -126,6 +126,7 @@ proc_hello(struct parent *p, struct proc *pr)
 	ipc_put_u8(ipc, (uint8_t)pr->role);
 	ipc_put_u16(ipc, (uint16_t)pr->instance);
 	ipc_put_u8(ipc, (uint8_t)p->privileged);
+	ipc_put_u8(ipc, (uint8_t)p->ever_ready);
 	ipc_put_u8(ipc, (uint8_t)p->verbose);
 	return (chan_send(pr->chan, -1));
 }

@@ -43,6 +43,7 @@ struct child {
 	struct chan		*parent;
 	struct config		*conf;		/* in force, or NULL */
 	int			 privileged;	/* started as root */
+	int			 again;		/* in place of one that died */
 	int			 pf;		/* /dev/pf (MSG_PF), or -1; before configure */
 	const struct role_def	*def;
 	void			*data;		/* the role's own */

@@ -6,6 +6,7 @@ use warnings;
 use lib 'regress/fw';
 use FwDrive;
 use IO::Socket::IP;
+use POSIX qw(WNOHANG);
 use Test::More;
 use Time::HiRes qw(time);
 
@@ -102,6 +103,28 @@ for my $way ("flush $table", 'flushall', "expire $table 0") {
 }
 ok(db('trap', '10.0.0.1'), 'a white host is trapped');
 ok(defined until_true(sub { count() == $n + 1 }), 'and leaves the table');
+
+# fw dies, and the table goes before the next one looks.
+sub fw_pid {
+	for (glob '/proc/[0-9]*') {
+		open my $st, '<', "$_/status" or next;
+		open my $cl, '<', "$_/cmdline" or next;
+		local $/;
+		return $1 if <$st> =~ /^PPid:\t$pid$/m &&
+		    <$cl> =~ /spamgreyd: fw/ && m{(\d+)$};
+	}
+	return 0;
+}
+my $fw = fw_pid();
+ok($fw, 'fw is found');
+kill 'STOP', $fw;
+ctl('flushall');
+kill 'KILL', $fw;
+ok(defined until_true(sub { count() == $n + 1 }),
+    'a table that went with fw is made again') or diag(logged($dir));
+like(logged($dir), qr/pf: table <$table> was gone; made again/,
+    'and that is said');
+is(waitpid($pid, WNOHANG), 0, 'the daemon goes on');
 
 is(stop(), 0, 'the daemon ends');
 is(count(), $n + 1, 'the table stays filled');

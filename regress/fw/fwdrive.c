@@ -4,7 +4,9 @@
  * input are what the others would send.  With -d it is confined first, as
  * the daemon does it: empty root, another user, CAP_NET_ADMIN alone, sandbox.
  *
- *	fwdrive [-d] none|pf TABLE|nft TABLE [network …]
+ * With -a it comes in place of one that died.
+ *
+ *	fwdrive [-a] [-d] none|pf TABLE|nft TABLE [network …]
  *
  *	set N		the whole set: N hosts, every tenth an IPv6 /64
  *	setlist ADDR …	the whole set: these
@@ -452,10 +454,15 @@ main(int argc, char **argv)
 	int		 p[2], s[2], drop, status;
 	pid_t		 pid;
 
+	if (argc > 1 && strcmp(argv[1], "-a") == 0) {
+		child.again = 1;
+		argc--;
+		argv++;
+	}
 	drop = argc > 1 && strcmp(argv[1], "-d") == 0;
 	if (argc < 2 + drop || (strcmp(argv[1 + drop], "none") != 0 &&
 	    argc < 3 + drop)) {
-		fprintf(stderr, "usage: fwdrive [-d] none|pf|nft [table] "
+		fprintf(stderr, "usage: fwdrive [-a] [-d] none|pf|nft [table] "
 		    "[network ...]\n");
 		return (2);
 	}

@@ -47,7 +47,17 @@ like(ask($d), qr/no set `inet spamgrey white4': load .*nftables.conf.sample/,
     'no table: the file to load');
 isnt(finish($d), 0, 'and the end');
 
+$d = start($dir, netns => $gate, args => ['-a', 'nft', 'spamgrey']);
+say_to($d, 'setlist 192.0.2.1 192.0.2.2');
+ok(defined until_true(sub { logged($dir) =~ /load the file that has them/ }),
+    'in place of one that died: it waits for the table');
 ok(nft('-f', $sample), 'the sample loads');
+like(ask($d, 'ready'), qr/^ready/, 'then it is filled');
+is(hosts(), 2, 'with what belongs into it');
+is(finish($d), 0, 'ends');
+nft('delete', 'table', 'inet', 'spamgrey');
+
+ok(nft('-f', $sample), 'the sample loads again');
 ok(nft('add', 'element', 'inet', 'spamgrey', 'white4',
     '{ 203.0.113.99 timeout 1h }'), 'somebody adds a host');
 ok(nft('add', 'element', 'inet', 'spamgrey', 'net6', '{ 2001:db8:aa::/48 }'),

@@ -14,7 +14,7 @@ sub ctl { my @out = `regress/obj/pfemuctl @_ 2>/dev/null`; chomp @out; return @o
 
 sub pf {
 	my ($dir, @args) = @_;
-	my @confine = @args && $args[0] eq '-d' ? (shift @args) : ();
+	my @confine = @args && $args[0] =~ /^-[ad]$/ ? (shift @args) : ();
 	return start($dir, args => [@confine, 'pf', $table, @args], env => {
 	    PFEMU_STATE => "$dir/pf",
 	    LD_PRELOAD => "$ENV{PWD}/regress/obj/pfemu.so" });
@@ -34,6 +34,14 @@ sub life {
 	like(ask($d), qr/add the line `table <$table> persist' to pf.conf/,
 	    "$system: no table: the line for pf.conf");
 	isnt(finish($d), 0, "$system: and the end");
+
+	$d = pf($dir, '-a');
+	say_to($d, 'setlist 192.0.2.1 192.0.2.2');
+	like(ready($d), qr/^ready/,
+	    "$system: no table after a death: it is made again");
+	is($count->(), 2, "$system: with what belongs into it");
+	is(finish($d), 0, "$system: ends");
+	ctl("$pf flushall");
 
 	ctl("$pf create $table");
 	ctl("$pf add $table 203.0.113.99 203.0.113.0/28");

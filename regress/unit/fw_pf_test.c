@@ -2,7 +2,6 @@
  * The PF driver against the emulated /dev/pf, in both systems' layouts.
  */
 /* LINK: spamgreyd/fw_pf.o spamgreyd/fw_set.o */
-/* LIBS: -ldl */
 #include <sys/socket.h>
 
 #include "tap.h"
@@ -105,26 +104,29 @@ test_open(int freebsd)
 	start(NULL, 0, freebsd, EMU_LIMIT);
 	fd = open("/dev/pf", O_RDWR);
 	ok(fd != -1, "the device opens");
-	is_int(fw_pf.open(&conf, -1), -1, "without a descriptor");
+	is_int(fw_pf.open(&conf, -1), FW_FAILED, "without a descriptor");
 	ok(strstr(fw_why(), "start as root") != NULL, "why names the remedy");
-	is_int(fw_pf.open(&conf, fd), -1, "no such table");
+	is_int(fw_pf.open(&conf, fd), FW_GONE, "no such table");
 	ok(strstr(fw_why(), "`table <" TABLE "> persist'") != NULL,
 	    "why is the line for pf.conf");
+	is_int(fw_pf.revive(), FW_OK, "it can be made all the same");
+	is_int(fw_pf.count(), 0, "and is empty");
+	start(NULL, 0, freebsd, EMU_LIMIT);
 	emu_make_table(emu, TABLE, PF_ABI_PERSIST | PF_ABI_CONST);
-	is_int(fw_pf.open(&conf, fd), -1, "a const table");
+	is_int(fw_pf.open(&conf, fd), FW_FAILED, "a const table");
 	ok(strstr(fw_why(), "`const'") != NULL, "why says so");
 	start(TABLE, 0, freebsd, EMU_LIMIT);
 	ro = open("/dev/pf", O_RDONLY);
-	is_int(fw_pf.open(&conf, ro), -1, "a read-only descriptor");
+	is_int(fw_pf.open(&conf, ro), FW_FAILED, "a read-only descriptor");
 	close(ro);
 	ro = open("/dev/null", O_RDWR);
-	is_int(fw_pf.open(&conf, ro), -1, "another device");
+	is_int(fw_pf.open(&conf, ro), FW_FAILED, "another device");
 	ok(strstr(fw_why(), "does not speak") != NULL, "why says so");
 	close(ro);
 	conf.fw_table = (char *)(uintptr_t)"a-name-that-is-32-octets-long-xx";
-	is_int(fw_pf.open(&conf, fd), -1, "a name of 32 octets");
+	is_int(fw_pf.open(&conf, fd), FW_FAILED, "a name of 32 octets");
 	conf.fw_table = (char *)(uintptr_t)TABLE;
-	is_int(fw_pf.open(&conf, fd), 0, "a table that is there");
+	is_int(fw_pf.open(&conf, fd), FW_OK, "a table that is there");
 	/* The layout was found by asking. */
 	is_int(emu->calls > 0, 1, "the kernel was asked");
 	is_int(fw_pf.count(), 0, "it is empty");
