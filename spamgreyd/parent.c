@@ -173,11 +173,13 @@ parent_restart(struct parent *p)
 {
 	static const struct timeval	now = { 0, 0 };
 
-	p->backoff = 0;
-	if (p->state == SET_NONE)
+	if (p->state == SET_NONE) {
+		p->backoff = 0;
 		event_add(p->ev_set, &now);
-	else
+	} else {
+		p->renew = 1;
 		set_end(p);
+	}
 }
 
 int

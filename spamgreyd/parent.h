@@ -54,6 +54,7 @@ struct parent {
 	int			 started;	/* front was told to start */
 	int64_t			 set_since;	/* clock_mono of its start */
 	unsigned int		 backoff;	/* seconds before the next one */
+	int			 renew;		/* it ends for a new configuration */
 	int64_t			 deaths[PARENT_DEATHS_MAX];
 	unsigned int		 ndeaths;
 	int			 ever_ready;	/* a set has been READY once */

@@ -126,7 +126,8 @@ proc_hello(struct parent *p, struct proc *pr)
 	ipc_put_u8(ipc, (uint8_t)pr->role);
 	ipc_put_u16(ipc, (uint16_t)pr->instance);
 	ipc_put_u8(ipc, (uint8_t)p->privileged);
-	ipc_put_u8(ipc, (uint8_t)p->ever_ready);
+	/* With a new configuration it is not again, but for the first time. */
+	ipc_put_u8(ipc, p->ever_ready && p->before == NULL);
 	ipc_put_u8(ipc, (uint8_t)p->verbose);
 	return (chan_send(pr->chan, -1));
 }
@@ -321,20 +322,24 @@ restart_allowed(struct parent *p)
 	return (1);
 }
 
-/* A set that died young waits longer each time: 1, 2, 4 … 30 s. */
+/*
+ * A set that died young waits longer each time: 1, 2, 4 … 30 s.  One that was
+ * ended for a new configuration does not.
+ */
 static void
 set_again(struct parent *p)
 {
-	if (clock_mono() - p->set_since >= SET_LIVED_MS || p->backoff == 0) {
-		p->backoff = clock_mono() - p->set_since >= SET_LIVED_MS ?
-		    0 : 1;
+	if (p->renew || clock_mono() - p->set_since >= SET_LIVED_MS) {
+		p->renew = 0;
+		p->backoff = 0;
 		timer(p->ev_set, 0);
 		return;
 	}
+	p->backoff = p->backoff == 0 ? 1 : p->backoff * 2;
+	if (p->backoff > SET_BACKOFF_MAX)
+		p->backoff = SET_BACKOFF_MAX;
 	log_info("next start in %u s", p->backoff);
 	timer(p->ev_set, (int64_t)p->backoff * 1000);
-	p->backoff = p->backoff * 2 > SET_BACKOFF_MAX ? SET_BACKOFF_MAX :
-	    p->backoff * 2;
 }
 
 static void
