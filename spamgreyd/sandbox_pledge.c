@@ -21,7 +21,10 @@ sandbox_enter(const struct child *c)
 		return (pledge("stdio rpath wpath cpath fattr flock unix "
 		    "recvfd", NULL));
 	case ROLE_FW:
-		return (unveil(NULL, NULL));
+		/* The lock alone would leave all of the root visible. */
+		if (unveil("/", "") == -1 || unveil(NULL, NULL) == -1)
+			return (-1);
+		return (0);
 	default:
 		return (-1);
 	}
