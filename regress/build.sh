@@ -10,9 +10,11 @@ os=$(uname -s)
 cppflags=$(sed -n 's/^OS_CPPFLAGS =//p' "lib/$os.mk")
 ldflags=$(sed -n 's/^OS_LDFLAGS =//p' "lib/$os.mk")
 case $os in
-Linux)	oslibs=-lbsd ;;
+Linux)	oslibs="-lbsd -ldl" ;;
 *)	oslibs= ;;
 esac
+# Berkeley DB's library has its version in its name here and there.
+libdb=$(sed -n 's/^D_LIBS =.*\(-ldb[^ ]*\).*/\1/p' "lib/$os.mk")
 # Another make's flags are not this one's; what counts of them (CC, CFLAGS) is
 # in the environment.
 unset MAKEFLAGS MFLAGS MAKELEVEL
@@ -37,7 +39,8 @@ rc=0
 for src; do
 	out=regress/obj/$(basename "$src" .c)
 	link=$(sed -n 's,^/\* LINK: \(.*\) \*/$,\1,p' "$src")
-	libs=$(sed -n 's,^/\* LIBS: \(.*\) \*/$,\1,p' "$src")
+	libs=$(sed -n 's,^/\* LIBS: \(.*\) \*/$,\1,p' "$src" |
+	    sed "s/-ldb/$libdb/")
 	case $src in
 	*_fuzz.c)	main=regress/fuzz/replay.c ;;
 	*)		main= ;;
