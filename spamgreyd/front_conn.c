@@ -47,7 +47,8 @@ conn_stutters(const struct conn *c)
 		return (1);
 	if (c->kind != KIND_GREY)
 		return (0);
-	if (((uint64_t)front.fc->max - front.count) * 10 < front.fc->max)
+	/* (a reload may have lowered the limit below what is held) */
+	if ((uint64_t)front.count * 10 > (uint64_t)front.fc->max * 9)
 		return (0);
 	return (clock_mono() - c->start < conf->stutter_grey * 1000);
 }
