@@ -49,14 +49,16 @@ check_limits(struct conf_limit *l)
 	if (l->grey_per_host > l->grey_per_network) {
 		if (conf_where("limit grey-per-host") != NULL)
 			conf_error(where("limit grey-per-host"), "limit: "
-			    "grey-per-host must not be more than "
-			    "grey-per-network");
+			    "grey-per-host (%u) must not be more than "
+			    "grey-per-network (%u)", l->grey_per_host,
+			    l->grey_per_network);
 		l->grey_per_host = l->grey_per_network;
 	}
 	if (l->per_host > l->per_network) {
 		if (conf_where("limit per-host") != NULL)
 			conf_error(where("limit per-host"), "limit: per-host "
-			    "must not be more than per-network");
+			    "(%u) must not be more than per-network (%u)",
+			    l->per_host, l->per_network);
 		l->per_host = l->per_network;
 	}
 }
@@ -73,6 +75,28 @@ check_paths(const struct config *c)
 	if (strlen(c->socket) > CONF_SOCKET_MAX)
 		conf_error(where("control socket"), "control socket: a name "
 		    "may have at most %d octets", CONF_SOCKET_MAX);
+}
+
+/* Hosts and networks are kept apart by their sets. */
+static void
+check_sets(const struct config *c)
+{
+	const char	*names[4] = { c->nft_set4, c->nft_set6, CONF_NFT_NET4,
+			    CONF_NFT_NET6 };
+	unsigned int	 i, j;
+
+	if (c->fw != FW_NFT)
+		return;
+	for (i = 0; i < 2; i++) {
+		for (j = i + 1; j < 4; j++)
+			if (strcmp(names[i], names[j]) == 0)
+				break;
+		if (j < 4)
+			conf_error(where(i == 0 ? "firewall set ip4" :
+			    "firewall set ip6"), "firewall: the set %s cannot "
+			    "be used twice; net4 and net6 are those of the "
+			    "whitelists", names[i]);
+	}
 }
 
 static struct conf_listen *
@@ -199,6 +223,7 @@ conf_check(struct config *c)
 	check_paths(c);
 	check_listens(c);
 	check_lists(c);
+	check_sets(c);
 	if (c->fw == FW_NONE && conf_errors() == 0)
 		conf_warning(where("firewall"), "firewall none: hosts that "
 		    "passed are answered 451, because nothing takes them to "

@@ -52,6 +52,7 @@ static const struct lex_item *replay;	/* what is left of a macro */
 static struct lex_token	 replay_at;	/* where it was used */
 static unsigned int	 depth;
 static const struct lex_token *mainfile;
+static unsigned int	 last_line;	/* of the file that ended last */
 
 static void
 source_pop(void)
@@ -361,6 +362,7 @@ lex_eof(struct source *s, struct lex_token *t)
 		t->text = "}";
 		return;
 	}
+	last_line = s->line;
 	source_pop();
 	t->kind = LEX_NEWLINE;
 	t->text = "\n";
@@ -375,6 +377,7 @@ lex_raw(struct lex_token *t)
 	t->text = "";
 	if (s == NULL) {
 		t->file = mainfile->file;
+		t->line = last_line;
 		t->kind = LEX_EOF;
 		return;
 	}

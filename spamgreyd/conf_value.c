@@ -20,6 +20,7 @@
 #define DOMAIN_MAX	255
 #define LABEL_MAX	63
 #define LIST_NAME_MAX	63
+#define SPAN_LEN	32	/* a limit in a message */
 
 void
 conf_replace(char **dst, const char *text)
@@ -117,10 +118,38 @@ time_parse(const struct lex_token *t, const char *what, int64_t *ms)
 	return (0);
 }
 
+/* A time as one writes it: by the longest unit that leaves no rest. */
+static const char *
+span(int64_t seconds, char text[SPAN_LEN])
+{
+	static const struct { char name; int64_t s; } units[] = {
+		{ 'd', 86400 }, { 'h', 3600 }, { 'm', 60 }, { 's', 1 }
+	};
+	size_t	i;
+
+	for (i = 0; i < 3; i++)
+		if (seconds >= units[i].s && seconds % units[i].s == 0)
+			break;
+	snprintf(text, SPAN_LEN, "%lld%c", (long long)(seconds / units[i].s),
+	    units[i].name);
+	return (text);
+}
+
+static const char *
+size_text(uint64_t size, char text[SPAN_LEN])
+{
+	int	m = size % (1024 * 1024) == 0;
+
+	snprintf(text, SPAN_LEN, "%llu%c", (unsigned long long)size /
+	    (m ? 1024 * 1024 : 1024), m ? 'M' : 'K');
+	return (text);
+}
+
 int
 conf_time(const struct lex_token *t, const char *what, int64_t min,
     int64_t max, int64_t *seconds)
 {
+	char	from[SPAN_LEN], to[SPAN_LEN];
 	int64_t	ms;
 
 	if (time_parse(t, what, &ms) == -1)
@@ -130,8 +159,8 @@ conf_time(const struct lex_token *t, const char *what, int64_t min,
 		return (-1);
 	}
 	if (ms / 1000 < min || ms / 1000 > max) {
-		conf_error(t, "%s: %s is not between %llds and %llds", what,
-		    t->text, (long long)min, (long long)max);
+		conf_error(t, "%s: %s is not between %s and %s", what,
+		    t->text, span(min, from), span(max, to));
 		return (-1);
 	}
 	*seconds = ms / 1000;
@@ -160,6 +189,7 @@ conf_size(const struct lex_token *t, const char *what, uint64_t min,
 {
 	static const char	 units[] = "KMG";
 	const char		*end, *unit;
+	char			 from[SPAN_LEN], to[SPAN_LEN];
 	uint64_t		 v, scale = 1;
 
 	if (digits(t->text, UINT64_MAX >> 8, &v, &end) == -1) {
@@ -179,9 +209,8 @@ conf_size(const struct lex_token *t, const char *what, uint64_t min,
 	}
 	scale <<= 10 * (unit - units + 1);
 	if (v > max / scale || v * scale < min) {
-		conf_error(t, "%s: %s is not between %lluK and %lluK", what,
-		    t->text, (unsigned long long)min / 1024,
-		    (unsigned long long)max / 1024);
+		conf_error(t, "%s: %s is not between %s and %s", what,
+		    t->text, size_text(min, from), size_text(max, to));
 		return (-1);
 	}
 	*result = v * scale;

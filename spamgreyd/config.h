@@ -26,6 +26,9 @@
 #define CONF_FRONTS_MAX	16
 #define CONF_CONNECTIONS_MAX	1000000
 #define CONF_PF_TABLE	"spamgrey-white"
+/* The sets of the whitelists' networks; fw_nft.c has the same names. */
+#define CONF_NFT_NET4	"net4"
+#define CONF_NFT_NET6	"net6"
 #define CONF_CACHE	(64 * 1024 * 1024)
 #define CONF_GREY_REPLY	"451 4.7.1 Greylisted, please try again in %s seconds"
 #define CONF_TRAP_MESSAGE "Your address %A has mailed to spamtraps here or broken the rules of SMTP"

@@ -134,6 +134,7 @@ reload(struct parent *p, struct answer *a)
 {
 	switch (parent_reload(p, answer_line, a)) {
 	case -1:
+		log_warnx("not reloaded; the configuration in force stays");
 		answer(a, CTL_FAILED, 0, "the configuration in force stays");
 		break;
 	case 0:

@@ -35,6 +35,9 @@ static void	 reaction_begin(const struct lex_token *, enum host_event);
 static void	 macro_set(const struct lex_token *);
 
 #define ONCE(tok, what)	(conf_once(&(tok), what) == 0)
+#define ONCE_OF(tok, what, name)	(conf_once(&(tok), what, name) == 0)
+#define REACTION_NAME \
+	host_event_str((unsigned int)(reaction - conf->reaction))
 %}
 
 %union {
@@ -427,12 +430,13 @@ blacklist
 blackopts
 	: /* empty */
 	| blackopts MESSAGE value {
-		if (list->message != NULL)
-			conf_error(&$2, "blacklist: two messages");
-		else
+		if (ONCE_OF($2, "blacklist \"%s\": message", list->name))
 			conf_template(&$3, "message", "A", &list->message);
 	}
-	| blackopts REPLY value		{ conf_reply_code(&$3, &list->reply); }
+	| blackopts REPLY value {
+		if (ONCE_OF($2, "blacklist \"%s\": reply", list->name))
+			conf_reply_code(&$3, &list->reply);
+	}
 	| blackopts EXCEPT value {
 		struct lex_items	 one = { NULL, NULL };
 
@@ -471,15 +475,18 @@ reactopts
 	| reactopts FOR value {
 		if (reaction->action != ACT_TRAP)
 			conf_error(&$2, "on: only trap has a for");
-		else
+		else if (ONCE_OF($2, "on %s: for", REACTION_NAME))
 			conf_time(&$3, "trap for", 1, CONF_TIME_MAX,
 			    &reaction->trap_for);
 	}
 	| reactopts AFTER value IN value {
 		if (reaction->action == ACT_LOG)
 			conf_error(&$2, "on: log has no after");
-		conf_number(&$3, "after", 1, 1000, &reaction->after);
-		conf_time(&$5, "after in", 1, 7 * 86400, &reaction->within);
+		if (ONCE_OF($2, "on %s: after", REACTION_NAME)) {
+			conf_number(&$3, "after", 1, 1000, &reaction->after);
+			conf_time(&$5, "after in", 1, 7 * 86400,
+			    &reaction->within);
+		}
 	}
 	;
 
@@ -661,6 +668,9 @@ macro_set(const struct lex_token *name)
 	if (keyword_find(name->text) != NULL)
 		conf_error(name, "\"%s\" is a keyword and cannot be a macro's "
 		    "name", name->text);
+	else if (!isalpha((unsigned char)*name->text) && *name->text != '_')
+		conf_error(name, "\"%s\": a macro's name begins with a letter "
+		    "or an underscore", name->text);
 	lex_macro(name);
 }
 

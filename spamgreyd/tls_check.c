@@ -33,13 +33,14 @@ static int
 check(const struct conf_tls *t, void (*report)(const char *, void *),
     void *arg)
 {
-	char		 why[256], line[1024];
+	char		 why[256], line[2048];
 	const char	*error;
 
 	if (t == NULL || (error = pair_error(t, why, sizeof(why))) == NULL)
 		return (0);
-	snprintf(line, sizeof(line), "tls certificate %s key %s: %s",
-	    t->cert_file, t->key_file, error);
+	snprintf(line, sizeof(line), "%s%stls certificate %s key %s: %s; does "
+	    "the key belong to it?", t->where != NULL ? t->where : "",
+	    t->where != NULL ? ": " : "", t->cert_file, t->key_file, error);
 	report(line, arg);
 	return (-1);
 }

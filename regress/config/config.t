@@ -119,7 +119,7 @@ is($err =~ s/.*warning:.*\n//r,
 
 # A pair of certificate and key; the key must not be everybody's.
 SKIP: {
-	skip('openssl(1) is not installed', 6) if system(
+	skip('openssl(1) is not installed', 8) if system(
 	    "openssl req -x509 -newkey rsa:2048 -nodes -subj /CN=mx.example.org"
 	    . " -keyout $tmp/key.pem -out $tmp/cert.pem >/dev/null 2>&1") != 0;
 	chmod(0600, "$tmp/key.pem");
@@ -136,6 +136,14 @@ END
 	is($err, '', 'silently');
 	like($out, qr/^\Q$_\E$/m, "printed: $_")
 	    for grep { /tls/ } split(/\n/, $conf);
+	(my $other = $conf) =~ s/^tls.*\K\bkey .*/key "$tmp\/other.pem"/m;
+	system("openssl genrsa -out $tmp/other.pem 2048 >/dev/null 2>&1");
+	chmod(0600, "$tmp/other.pem");
+	spew("$tmp/other.conf", $other);
+	($status, $out, $err) = run('-n', '-f', "$tmp/other.conf");
+	is($status, 1, 'a key of another certificate is refused');
+	like($err, qr{^\Q$tmp\E/other\.conf:3: tls certificate \S+ key \S+/other\.pem: .*belong}m,
+	    'by file and line');
 	chmod(0604, "$tmp/key.pem");
 	($status, $out, $err) = run('-n', '-f', "$tmp/tls.conf");
 	is($status, 1, 'a key that everybody may read is refused');
