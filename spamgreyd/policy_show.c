@@ -106,7 +106,8 @@ show_host(struct show *s, enum entry_type type, const char *name)
 		say(s, name, "for ever");
 	else
 		say(s, name, "until %s", when(s, e.expire, at, sizeof(at)));
-	say(s, "since", "%s", when(s, e.first, at, sizeof(at)));
+	if (e.first != 0)	/* spamdb does not say it of a trap */
+		say(s, "since", "%s", when(s, e.first, at, sizeof(at)));
 	if (type == ENTRY_TRAPPED)
 		say(s, "reason", "%s", trap_reason_str(e.reason));
 	else
@@ -119,6 +120,24 @@ show_host(struct show *s, enum entry_type type, const char *name)
 	return (DB_OK);
 }
 
+/* When it passed, or will. */
+static const char *
+tuple_passes(const struct show *s, const struct entry *e, int64_t left,
+    char *buf, size_t size)
+{
+	char	at[80];
+
+	if (e->pass < e->expire)
+		snprintf(buf, size, "passed %s", when(s, e->pass, at,
+		    sizeof(at)));
+	else if (left == 0)
+		strlcpy(buf, "passes at the next attempt", size);
+	else
+		snprintf(buf, size, "passes from %s", when(s, s->now + left, at,
+		    sizeof(at)));
+	return (buf);
+}
+
 /* A tuple of the address' network: any of its hosts may mature it. */
 static int
 show_tuple(const struct entry *e, void *arg)
@@ -126,7 +145,7 @@ show_tuple(const struct entry *e, void *arg)
 	struct show	*s = arg;
 	const struct grey_conf *g = &s->p->conf->grey;
 	char		 from[512], to[512], helo[256], ip[ADDR_STRLEN],
-			 at[80];
+			 at[80], passes[100];
 	int64_t		 left;
 
 	if (e->expire <= s->now || e->first < s->s.stamp)
@@ -143,8 +162,8 @@ show_tuple(const struct entry *e, void *arg)
 	    "expires %s", log_encode_str(from, sizeof(from), e->from),
 	    log_encode_str(to, sizeof(to), e->to),
 	    log_encode_str(helo, sizeof(helo), e->helo),
-	    addr_str(&e->addr, ip), left == 0 ? "passes at the next attempt" :
-	    "too early", e->block, when(s, e->expire, at, sizeof(at)));
+	    addr_str(&e->addr, ip), tuple_passes(s, e, left, passes,
+	    sizeof(passes)), e->block, when(s, e->expire, at, sizeof(at)));
 	return (0);
 }
 

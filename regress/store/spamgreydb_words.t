@@ -100,6 +100,26 @@ like($show, qr/^network +203\.0\.113\.0\/24$/m, 'its network');
 like($show, qr/^state +grey$/m, 'a neighbour shares the tuples');
 is(scalar(() = $show =~ /^tuple /mg), 2, 'both are shown');
 like($show, qr/^next visit +\S.*\n\z/m, 'what comes next is last');
+my $then = time();
+my $last = $then + 9000;
+my $tuples = '';
+for my $t (['192.0.2.200', 0, $last], ['198.18.1.1', 600, $last],
+    ['198.18.2.1', 600, $then - 5]) {
+	$tuples .= "GREY|$t->[0]|h|<t\@example.com>|<you\@example.org>|" .
+	    ($then - $t->[1]) . "|$t->[2]|$last|1|0\n";
+}
+check(['import', spit('in', $tuples . "TRAPPED|198.18.3.1|$last\n")], 0, $none,
+    'import tuples of all ages, and a trap');
+like(db_ok('show', '192.0.2.200'), qr/, passes from \d{4}-\S+ \S+ UTC \(in/,
+    'a tuple that is too early');
+like(db_ok('show', '198.18.1.1'), qr/, passes at the next attempt,/,
+    'one that is mature');
+like(db_ok('show', '198.18.2.1'), qr/, passed \d{4}-\S+ \S+ UTC \(\d+s ago\),/,
+    'one that passed');
+unlike(db_ok('show', '198.18.3.1'), qr/^since/m,
+    'since when spamd trapped a host nobody knows');
+check(['delete', '192.0.2.200', '198.18.1.1', '198.18.2.1', '198.18.3.1'], 0,
+    $none, 'they go');
 my ($s) = json('show', '-j', '192.0.2.2');
 is($s->{state}, 'trapped (over white)', 'show -j: state');
 is(join(' ', map { $_->{type} } @{$s->{entries}}), 'TRAPPED WHITE',
