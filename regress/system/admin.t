@@ -78,6 +78,16 @@ log_mark();
 is($status, 0, 'a good file after that');
 wait_log(qr/^ready$/m);
 
+# Every counter is in the manual.
+my ($counters) = slurp("$Sys::top/spamgreydb/spamgreydb.8") =~
+    /^\.Ss Counters\n(.*?)^\.S[hs] /ms;
+my @names = db_ok('stats') =~ /^(\S.*?) +\d+$/mg;
+cmp_ok(scalar(@names), '>', 50, 'counters');
+is(join(', ', grep {
+	my $name = $_;
+	grep { $counters !~ /(?<![\w-])\Q$_\E(?![\w-])/ } split(/[ .]/, $name)
+} @names), '', 'all of them are in the manual');
+
 # Standard streams that the caller closed are not the daemon's connection.
 ($status, $out, $err) = run('sh', '-c',
     "'$Sys::command' -f '$Sys::conf' export >&-");
