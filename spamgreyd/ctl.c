@@ -368,10 +368,15 @@ req_expire(struct ctl *c, struct msg *m)
 static int
 req_stats(struct ctl *c, struct msg *m)
 {
+	const char	*why;
+
 	if (msg_end(m) == -1)
 		return (-1);
 	job_start(c, JOB_NONE, m->id);
 	policy_stats(c->env.policy, stat_fact, c);
+	why = policy_clock_why(c->env.policy);
+	if (*why != '\0')
+		show_fact("clock", why, c);
 	if (c->env.ask == NULL) {
 		ctl_end(c, m->id, CTL_OK, 0, "");
 		return (0);

@@ -101,6 +101,8 @@ enum db_result policy_expire(struct policy *, size_t max, int *more,
  * Call each minute; `ok' forces it right (spamgreydb expire --clock-ok).
  */
 int	 policy_clock(struct policy *, int ok, const char **why);
+/* Why nothing expires now; "" when it does. */
+const char *policy_clock_why(const struct policy *);
 
 /* What the next visit of the address gets, in facts: for `show'. */
 enum db_result policy_show(struct policy *, const struct addr *,

@@ -424,6 +424,12 @@ clock_say(struct policy *p, int64_t now)
 	    sizeof(p->clock_why));
 }
 
+const char *
+policy_clock_why(const struct policy *p)
+{
+	return (p->clock_bad ? p->clock_why : "");
+}
+
 /*
  * A clock that jumped must not empty the
  * database.  What is written while it is out of range does not count as the

@@ -45,8 +45,13 @@ stat_text(const char *name, const char *value, void *arg)
 static void
 stat_json(const char *name, const char *value, void *arg)
 {
-	(void)json_object_set_new(arg, name,
-	    json_integer(strtoll(value, NULL, 10)));
+	json_int_t	 n;
+	char		*end;
+
+	/* What is no number is a reason. */
+	n = strtoll(value, &end, 10);
+	(void)json_object_set_new(arg, name, *value != '\0' && *end == '\0' ?
+	    json_integer(n) : json_string(value));
 }
 
 int

@@ -129,6 +129,7 @@ hello(uint32_t version)
 
 struct seen {
 	unsigned int	hellos, entries, facts, texts, ends;
+	char		clock[256];	/* the fact of that name */
 	uint8_t		status;
 	uint32_t	count;
 	uint64_t	id;
@@ -156,8 +157,12 @@ hear(void)
 			s.entries++;
 			break;
 		case CTL_FACT:
-			if (proto_get_fact(&m, &name, &text) == 0)
+			if (proto_get_fact(&m, &name, &text) == 0) {
 				s.facts++;
+				if (strcmp(name, "clock") == 0)
+					strlcpy(s.clock, text,
+					    sizeof(s.clock));
+			}
 			break;
 		case CTL_TEXT:
 			if (proto_get_text(&m, &kind, &text) == 0)
@@ -368,6 +373,18 @@ expire(uint8_t flags, struct seen *s)
 	return (r);
 }
 
+/* What `stats' says of the clock. */
+static const char *
+clock_stat(void)
+{
+	static struct seen	s;
+
+	(void)empty(CTL_STATS, 1);
+	ctl_answer(ctl, CTL_OK, 0, "");
+	s = hear();
+	return (s.ends == 1 ? s.clock : "no answer");
+}
+
 static void
 clocks(void)
 {
@@ -378,18 +395,22 @@ clocks(void)
 	(void)hear();
 	(void)expire(0, &s);
 	ok(s.status == CTL_OK && s.count == 0, "nothing has expired yet");
+	is_str(clock_stat(), "", "stats has nothing to say of the clock");
 	clock_fake(NOW + 30 * 86400, 2000);
 	(void)expire(0, &s);
 	is_int(s.status, CTL_FAILED, "a clock that is 30 days ahead");
 	is_int(s.count, 0, "expires nothing");
 	ok(strstr(s.text, "--clock-ok") != NULL, "and says what would");
+	ok(strstr(clock_stat(), "hours ahead") != NULL, "stats says why");
 	clock_fake(NOW - 7200, 3000);
 	(void)expire(0, &s);
 	is_int(s.status, CTL_FAILED, "one that is two hours behind too");
+	ok(strstr(clock_stat(), "minutes behind") != NULL, "stats says why");
 	clock_fake(NOW + 30 * 86400, 4000);
 	(void)expire(1, &s);
 	is_int(s.status, CTL_OK, "--clock-ok");
 	is_int(s.count, 6000, "expires all tuples");
+	is_str(clock_stat(), "", "stats has nothing to say any more");
 	(void)expire(0, &s);
 	ok(s.status == CTL_OK && s.count == 0, "the clock is right since");
 	is_int(expire(2, &s), -1, "an unknown flag");
