@@ -424,9 +424,3 @@ chan_resume(struct chan *c)
 	(void)event_add(c->ev_read, NULL);
 	chan_more(c);
 }
-
-void *
-chan_arg(struct chan *c)
-{
-	return (c->arg);
-}

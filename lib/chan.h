@@ -49,6 +49,5 @@ void	 chan_drain(struct chan *);
 void	 chan_flush(struct chan *);
 void	 chan_pause(struct chan *);	/* stop reading; frames stay queued */
 void	 chan_resume(struct chan *);
-void	*chan_arg(struct chan *);
 
 #endif

@@ -49,12 +49,6 @@ log_set_verbose(int verbose)
 	log_verb = verbose;
 }
 
-int
-log_verbose(void)
-{
-	return (log_verb);
-}
-
 /* line has room for LOG_LINE_MAX + 1 octets. */
 static void
 log_out(int priority, char *line)

@@ -24,7 +24,6 @@ void	 log_std(void);
 void	 log_init(const char *role);
 void	 log_set_sink(log_sink, void *arg);
 void	 log_set_verbose(int);	/* 0: no LOG_DEBUG lines are even made */
-int	 log_verbose(void);
 
 void	 log_warn(const char *, ...)	/* LOG_ERR, with strerror(errno) */
 	    __attribute__((__format__(printf, 1, 2)));

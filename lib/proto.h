@@ -156,7 +156,7 @@ struct ctl_edit {
 
 enum ctl_status {
 	CTL_OK = 0, CTL_FAILED = 1, CTL_NOTFOUND = 2, CTL_BADARG = 3,
-	CTL_DENIED = 4, CTL_VERSION = 5
+	CTL_VERSION = 5
 };
 enum ctl_text { CTL_TEXT_OUT = 0, CTL_TEXT_ERR = 1 };
 

@@ -20,8 +20,8 @@
 
 #define LOCAL_MAX	64		/* RFC 5321 4.5.3.1.1 */
 
-int
-conf_strings_add(struct conf_strings *list, const char *text)
+static int
+strings_add(struct conf_strings *list, const char *text)
 {
 	struct conf_string	*s;
 
@@ -91,7 +91,7 @@ entry_add(struct conf_strings *list, enum conf_item_kind kind,
 
 	if ((wanted = entry_wrong(kind, t->text)) != NULL)
 		conf_error(t, "\"%s\" is not %s", t->text, wanted);
-	else if (conf_strings_add(list, t->text) == -1)
+	else if (strings_add(list, t->text) == -1)
 		fatal("configuration");
 }
 

@@ -139,7 +139,6 @@ void	 conf_entries_file(struct conf_strings *, enum conf_item_kind,
 FILE	*conf_list_open(const char *file, const char **why);
 /* What a line holds without comment and blanks: 1, 0 nothing, -1 a NUL. */
 int	 conf_line_item(char *line, ssize_t len, char **item);
-int	 conf_strings_add(struct conf_strings *, const char *);
 
 /* conf_set.c: at is where the setting was named, for a second one. */
 void	 conf_set_number(const struct lex_token *at, const struct lex_token *,

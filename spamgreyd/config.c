@@ -111,7 +111,7 @@ conf_strings_free(struct conf_strings *list)
 	}
 }
 
-void
+static void
 conf_tls_free(struct conf_tls *t)
 {
 	if (t == NULL)
@@ -126,7 +126,7 @@ conf_tls_free(struct conf_tls *t)
 	free(t);
 }
 
-void
+static void
 conf_listen_free(struct conf_listen *l)
 {
 	conf_tls_free(l->tls);
@@ -135,7 +135,7 @@ conf_listen_free(struct conf_listen *l)
 	free(l);
 }
 
-void
+static void
 conf_list_free(struct conf_list *l)
 {
 	conf_strings_free(&l->except);

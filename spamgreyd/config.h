@@ -139,9 +139,6 @@ struct config {
 struct config *config_new(void);		/* all defaults */
 void	 config_free(struct config *);		/* NULL is fine */
 void	 conf_strings_free(struct conf_strings *);	/* the members */
-void	 conf_tls_free(struct conf_tls *);		/* NULL is fine */
-void	 conf_listen_free(struct conf_listen *);
-void	 conf_list_free(struct conf_list *);
 const struct conf_list *config_list(const struct config *, unsigned int index);
 /* Masks over the compiled set: bit i is list i. */
 uint64_t config_mask(const struct config *, enum conf_list_kind);

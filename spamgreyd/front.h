@@ -219,9 +219,6 @@ void	 accept_configure(const struct config *);
 void	 accept_start(void);
 void	 accept_stop(void);
 void	 accept_hosts_ready(void);
-/* One accepted descriptor (taken), with its addresses known. */
-void	 accept_conn(struct listener *, int fd, const struct addr *client,
-	    uint16_t port);
 
 /* front_conn.c */
 struct conn *conn_new(struct listener *, int fd, const struct addr *,
@@ -271,7 +268,6 @@ void	 tx_data(struct conn *, const char *, size_t);
 void	 tx_answer(struct conn *, const struct rcpt_answer *);
 void	 tx_unstored(struct conn *, const char *);
 void	 tx_body_line(struct conn *, const uint8_t *, size_t);
-void	 tx_body_done(struct conn *);
 
 /* front_param.c: parameters of MAIL and RCPT. NULL: fine; else what to
  * answer, "NNN X.X.X text". */

@@ -123,7 +123,8 @@ count_in(const struct addr *client, enum front_stat *stat, const char **limit)
 	return (0);
 }
 
-void
+/* One accepted descriptor (taken), with its addresses known. */
+static void
 accept_conn(struct listener *l, int fd, const struct addr *client,
     uint16_t port)
 {

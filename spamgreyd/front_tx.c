@@ -287,7 +287,7 @@ tx_data(struct conn *c, const char *arg, size_t len)
 	c->body_lines = 0;
 }
 
-void
+static void
 tx_body_done(struct conn *c)
 {
 	tx_free(c);

@@ -17,8 +17,10 @@
 
 static struct fw_role	role = { .drv = &fw_none };
 
-uint8_t
-fw_key_plen(const struct fw_role *r, uint8_t plen)
+/* The length that makes the key: a driver with sets of their own for
+ * networks knows hosts by address only. */
+static uint8_t
+key_plen(const struct fw_role *r, uint8_t plen)
 {
 	return (r->drv->nets != NULL ? 128 : plen);
 }
@@ -57,7 +59,7 @@ want_host(struct fw_role *r, const struct addr *a, uint8_t plen, int64_t until)
 {
 	struct fw_want	*w;
 
-	if ((w = fw_set_put(&r->want, a, fw_key_plen(r, plen))) == NULL)
+	if ((w = fw_set_put(&r->want, a, key_plen(r, plen))) == NULL)
 		return (-1);
 	w->stream = r->stream;
 	/* A network of a list lives as long as the list. */
@@ -149,7 +151,7 @@ on_do(struct chan *ch, struct msg *m, void *arg)
 		return;
 	}
 	c->addr = a;
-	c->plen = fw_key_plen(r, plen);
+	c->plen = key_plen(r, plen);
 	c->id = m->id;
 	c->first = r->nchange - 1;
 	c->bad = 0;

@@ -67,9 +67,6 @@ struct fw_role {
 /* Between comparisons that others' changes cause. */
 #define FW_CHANGED_MS	500
 
-/* The length that makes the key: a driver with sets of their own for
- * networks knows hosts by address only. */
-uint8_t	 fw_key_plen(const struct fw_role *, uint8_t plen);
 int	 fw_list_add(struct fw_list *, const struct addr *, uint8_t plen,
 	    int64_t until);			/* -1: no memory */
 void	 fw_list_free(struct fw_list *);

@@ -76,7 +76,6 @@ void	 set_end(struct parent *);		/* ask all, then kill */
 void	 set_reaped(struct parent *);		/* SIGCHLD */
 void	 set_front_start(struct parent *);
 int	 set_configure(struct parent *, struct proc *);
-struct proc *set_proc(struct parent *, enum role, unsigned int instance);
 
 /* parent_msg.c: what children say */
 extern const struct chan_rule parent_rules[];

@@ -32,18 +32,6 @@ timer(struct event *ev, int64_t ms)
 	event_add(ev, &tv);
 }
 
-struct proc *
-set_proc(struct parent *p, enum role role, unsigned int instance)
-{
-	unsigned int	i;
-
-	for (i = 0; i < p->nprocs; i++)
-		if (p->procs[i].role == role &&
-		    p->procs[i].instance == instance)
-			return (&p->procs[i]);
-	return (NULL);
-}
-
 static int
 pair(int fd[2])
 {

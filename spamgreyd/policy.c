@@ -262,19 +262,6 @@ in_table(const struct policy *p, const struct host *h,
 	return (h->white);
 }
 
-int64_t
-policy_in_table(struct policy *p, const struct host *h)
-{
-	struct host	judge = *h;
-	int64_t		now = clock_wall();
-
-	if (judge.white != HOST_FOREVER && judge.white <= now)
-		judge.white = 0;
-	if (judge.trapped != HOST_FOREVER && judge.trapped <= now)
-		judge.trapped = 0;
-	return (in_table(p, &judge, &h->key));
-}
-
 /*
  * In the middle of the transaction, which sees its own writes: the state as it
  * will be once it is committed.

@@ -112,11 +112,10 @@ enum db_result policy_show(struct policy *, const struct addr *,
 /* All host states in slices: *pos as in db_walk; each goes to sink->host. */
 enum db_result policy_stream(struct policy *, struct db_pos *, size_t max);
 
-/* The state of an address' host now, and in_table as the sink has it. */
+/* The state of an address' host now, and in_table as the sink has it: 0: not
+ * in the table; else until when (HOST_FOREVER: for ever). */
 enum db_result policy_lookup(struct policy *, const struct addr *,
 	    struct host *, int64_t *in_table);
-/* 0: not in the table; else until when (HOST_FOREVER: for ever). */
-int64_t	 policy_in_table(struct policy *, const struct host *);
 
 /* A RCPT was answered `unstored'; fw was late with its word. */
 void	 policy_count_unstored(struct policy *);

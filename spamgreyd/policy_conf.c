@@ -19,7 +19,7 @@
 #define WALK_STEP	4096
 #define RELEASE_STEP	256
 
-enum db_result
+static enum db_result
 meta_get_time(struct policy *p, const char *name, int64_t *t)
 {
 	uint8_t		b[8];

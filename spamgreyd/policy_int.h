@@ -135,14 +135,11 @@ void		 tuple_key(const struct policy *, struct entry *e,
 int		 tuple_same(const struct entry *, const struct entry *, void *);
 
 /* policy_conf.c.  Times in META: eight octets, network order. */
-enum db_result	 meta_get_time(struct policy *, const char *, int64_t *);
 enum db_result	 meta_put_time(struct policy *, const char *, int64_t);
 
 /* policy_rcpt.c */
-int		 rcpt_is_exempt(const struct policy *, const char *lower);
 enum db_result	 rcpt_traps(struct policy *, const char *lower,
 		    uint8_t *reason);
-int		 policy_lowmx(const struct policy *);
 
 /* policy_edit.c */
 enum db_result	 policy_trap_host(struct policy *, const struct addr *full,

@@ -28,7 +28,7 @@ struct work {
 
 /* <postmaster>, and postmaster@ and abuse@ at an allowed domain or at
  * `hostname', never trap: RFC 5321 4.5.1 wants them to be reachable. */
-int
+static int
 rcpt_is_exempt(const struct policy *p, const char *lower)
 {
 	const char	*domain;
@@ -72,7 +72,7 @@ rcpt_traps(struct policy *p, const char *lower, uint8_t *reason)
 }
 
 /* May coming to the low-priority MX first trap somebody now? */
-int
+static int
 policy_lowmx(const struct policy *p)
 {
 	return (p->visits_since != 0 && !p->clock_bad &&
