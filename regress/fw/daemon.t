@@ -103,6 +103,12 @@ for my $way ("flush $table", 'flushall', "expire $table 0") {
 }
 ok(db('trap', '10.0.0.1'), 'a white host is trapped');
 ok(defined until_true(sub { count() == $n + 1 }), 'and leaves the table');
+ok(db('delete', 'trapped', '10.0.0.1'), 'its trap ends');
+ok(defined until_true(sub {
+	system("regress/obj/pfemuctl $pf test $table 10.0.0.1") == 0 }),
+    'it is WHITE still, and in the table again');
+ok(db('trap', '10.0.0.1'), 'trapped again');
+ok(defined until_true(sub { count() == $n + 1 }), 'and out');
 
 # fw dies, and the table goes before the next one looks.
 sub fw_pid {
