@@ -132,6 +132,31 @@ like(logged($dir), qr/pf: table <$table> was gone; made again/,
     'and that is said');
 is(waitpid($pid, WNOHANG), 0, 'the daemon goes on');
 
+# Another table is a new configuration, and none that died is replaced.
+sub table_is {
+	my ($name) = @_;
+	open my $in, '<', "$dir/conf" or die;
+	my $text = join '', <$in>;
+	$text =~ s/(firewall pf table) ".*"/$1 "$name"/;
+	open my $out, '>', "$dir/conf" or die;
+	print $out $text;
+	close $out;
+}
+table_is('other');
+db('reload');
+ok(defined until_true(sub {
+	logged($dir) =~ /there is no table <other>: add the line/ }),
+    'a table that is not there: the log says what to do');
+ok(defined until_true(sub { logged($dir) =~ /one before is in force again/ }),
+    'and goes back');
+isnt(system("regress/obj/pfemuctl $pf test other 10.0.0.2 2>/dev/null"), 0,
+    'nor is it made');
+table_is($table);
+ok(defined until_true(sub { db('-a', '192.0.2.99') && count() == $n + 2 }),
+    'the one before is in force again') or diag(logged($dir));
+ok(db('-d', '192.0.2.99'), 'and taken out');
+ok(defined until_true(sub { count() == $n + 1 }), 'is in order');
+
 is(stop(), 0, 'the daemon ends');
 is(count(), $n + 1, 'the table stays filled');
 ctl("del $table 10.0.0.2");

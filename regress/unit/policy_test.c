@@ -25,6 +25,8 @@ static struct rcpt_answer ans;
 /* What the sink was told. */
 static struct host	 told;
 static int64_t		 told_table;
+static struct addr	 watched;	/* what was told of this one last … */
+static int64_t		 watched_table;	/* … and for the table; -1: nothing */
 static int		 ntold;
 
 static void
@@ -33,6 +35,8 @@ sink_host(const struct host *h, int64_t in_table, void *arg)
 	(void)arg;
 	told = *h;
 	told_table = in_table;
+	if (addr_cmp(&h->key, &watched) == 0)
+		watched_table = in_table;
 	ntold++;
 }
 
@@ -381,8 +385,12 @@ test_trap(void)
 	is_int(rcpt("192.0.2.5", A, "<b@example.org>"), RCPT_WHITE,
 	    "past: WHITE again, before any expiry run");
 	ntold = 0;
+	(void)addr_parse("192.0.2.5", &watched);
+	watched_table = -1;
 	is_int(tick(), 1, "the clock is fine");
 	ok(expire() > 0, "expiry run");
+	ok(watched_table > clock_wall(),
+	    "a trap that ended over WHITE: into the table again");
 	is_int(ntold > 0, 1, "hosts are told of");
 	is_int(stat_of("entries trapped"), 0, "no TRAPPED is left");
 	ok(host_of("192.0.2.5").white != 0, "WHITE survived");
