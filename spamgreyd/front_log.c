@@ -94,11 +94,14 @@ verdict_str(const struct conn *c)
 	}
 }
 
-/* " name=text", the text encoded; nothing when there is none. */
+/*
+ * " name=text", the text encoded; nothing when there is none.  No longer
+ * encoded than that three of them leave room on the line for what follows.
+ */
 static void
 put_text(struct buf *b, const char *name, const char *text)
 {
-	char	enc[FRONT_LOG_FIELD * 4 + 4];
+	char	enc[FRONT_LOG_FIELD * 2];
 
 	if (text != NULL)
 		(void)buf_printf(b, " %s=%s", name,
