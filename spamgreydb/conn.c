@@ -77,15 +77,21 @@ wait_socket(struct conn *c)
 	return (r);
 }
 
-/* One step of reading and writing: 1 fine, 0 closed or too late (errno). */
+/*
+ * One step of reading and writing: 1 fine, 0 closed or too late (errno).
+ * Who has no more than `high' to send does not wait, since no answer need be
+ * on its way; SIZE_MAX: an answer is wanted.
+ */
 static int
-step_socket(struct conn *c, int wait)
+step_socket(struct conn *c, int wait, size_t high)
 {
 	int	r;
 
 	if (ipc_flush(&c->ipc) == -1 && errno != EPIPE &&
 	    errno != ECONNRESET)
 		return (0);
+	if (wait && high != SIZE_MAX && ipc_queued(&c->ipc) <= high)
+		return (1);
 	if (wait) {
 		if ((r = wait_socket(c)) == 0)
 			errno = ETIMEDOUT;
@@ -120,7 +126,7 @@ conn_next(struct conn *c, struct msg *m, int wait)
 				return (0);
 			continue;
 		}
-		if (step_socket(c, wait) == 0) {
+		if (step_socket(c, wait, SIZE_MAX) == 0) {
 			if (c->deadline == 0)
 				out_error("the daemon went away before it "
 				    "answered; what it had done is kept");
@@ -143,7 +149,7 @@ conn_send(struct conn *c)
 	if (c->direct != NULL)
 		return (direct_run(c->direct, &c->ipc));
 	while (ipc_queued(&c->ipc) > QUEUE_HIGH) {
-		if (step_socket(c, 1) == 0) {
+		if (step_socket(c, 1, QUEUE_HIGH) == 0) {
 			out_error("the daemon went away; what it had done is "
 			    "kept");
 			return (-1);
