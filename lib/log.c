@@ -14,6 +14,9 @@
 
 #include "log.h"
 
+static void	log_fmt(int, const char *, const char *, va_list)
+		    __attribute__((__format__(printf, 3, 0)));
+
 static const char	*log_role = "-";
 static log_sink		 log_to;
 static void		*log_arg;
