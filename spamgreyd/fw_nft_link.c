@@ -27,6 +27,7 @@
 
 static int	ask_fd = -1, events_fd = -1;
 static uint32_t	seq;
+static uint32_t	own_pid;	/* as the kernel calls us, see learn_pid */
 static int	touched;	/* the transaction being told is about us */
 static union {
 	struct nlmsghdr	h;	/* for its alignment */
@@ -38,6 +39,8 @@ struct request {
 	struct nfgenmsg	 g;
 	uint8_t		 attr[1024];
 };
+
+static void	learn_pid(void);
 
 int
 nft_link_open(void)
@@ -60,6 +63,7 @@ nft_link_open(void)
 	/* Filling a table is told to us too; ENOBUFS only costs a comparison. */
 	(void)setsockopt(events_fd, SOL_SOCKET, SO_RCVBUFFORCE, &size,
 	    sizeof(size));
+	learn_pid();
 	return (0);
 }
 
@@ -97,19 +101,25 @@ put_str(struct request *r, uint16_t type, const char *s)
 	    NLA_ALIGN(NLA_HDRLEN + len));
 }
 
+static void
+begin(struct request *r, uint8_t family, uint16_t type, uint16_t flags)
+{
+	memset(r, 0, sizeof(*r));
+	r->h.nlmsg_len = NLMSG_LENGTH(sizeof(r->g));
+	r->h.nlmsg_type = (uint16_t)(NFNL_SUBSYS_NFTABLES << 8 | type);
+	r->h.nlmsg_flags = (uint16_t)(NLM_F_REQUEST | flags);
+	r->h.nlmsg_seq = ++seq;
+	r->g.nfgen_family = family;
+	r->g.version = NFNETLINK_V0;
+}
+
 /* table and name are attributes 1 and 2 of sets and of their elements. */
 static int
 ask(const struct nft_id *id, const char *set, uint16_t type, uint16_t flags)
 {
 	struct request	r;
 
-	memset(&r, 0, sizeof(r));
-	r.h.nlmsg_len = NLMSG_LENGTH(sizeof(r.g));
-	r.h.nlmsg_type = (uint16_t)(NFNL_SUBSYS_NFTABLES << 8 | type);
-	r.h.nlmsg_flags = (uint16_t)(NLM_F_REQUEST | flags);
-	r.h.nlmsg_seq = ++seq;
-	r.g.nfgen_family = id->family;
-	r.g.version = NFNETLINK_V0;
+	begin(&r, id->family, type, flags);
 	put_str(&r, NFTA_SET_TABLE, id->table);
 	put_str(&r, NFTA_SET_NAME, set);
 	return (send(ask_fd, &r, r.h.nlmsg_len, 0) == -1 ? errno : 0);
@@ -206,6 +216,34 @@ answers(void (*fn)(const struct nlmsghdr *, void *), void *arg, int dump)
 				return (0);
 		}
 	}
+}
+
+static void
+read_gen(const struct nlmsghdr *h, void *arg)
+{
+	struct attrs	 as = attrs_of(h);
+	const uint8_t	*p;
+	uint16_t	 type;
+	size_t		 len;
+
+	while ((p = next_attr(&as, &type, &len)) != NULL)
+		if (type == NFTA_GEN_PROC_PID)
+			*(uint32_t *)arg = be32(p, len);
+}
+
+/*
+ * Events name processes as the first pid namespace numbers them, which in a
+ * container is not what getpid(2) says: a generation that we ask for names us.
+ */
+static void
+learn_pid(void)
+{
+	struct request	r;
+
+	own_pid = (uint32_t)getpid();
+	begin(&r, AF_UNSPEC, NFT_MSG_GETGEN, 0);
+	if (send(ask_fd, &r, r.h.nlmsg_len, 0) != -1)
+		(void)answers(read_gen, &own_pid, 0);
 }
 
 struct set_facts {
@@ -335,7 +373,7 @@ event(const struct nlmsghdr *h, const struct nft_id *id)
 		while ((p = next_attr(&as, &type, &len)) != NULL)
 			if (type == NFTA_GEN_PROC_PID)
 				pid = be32(p, len);
-		ours = pid == (uint32_t)getpid();
+		ours = pid == own_pid;
 		if (!touched || ours) {
 			touched = 0;
 			return (0);
