@@ -38,6 +38,12 @@ enum db_result {
  */
 int	 db_open(struct db **, const char *dir, const struct db_opts *);
 void	 db_close(struct db *);		/* final checkpoint; NULL is fine */
+/*
+ * For a process that ends at once: db_close where that is quick, else nothing;
+ * what was committed is in the log, and the next open reads it.  The handle
+ * is not to be used again, and the process must exit.
+ */
+void	 db_leave(struct db *);
 int	 db_is_up(const struct db *);
 const char *db_why(const struct db *);	/* why it is down, in words */
 /* One try: 0 up again, -1 still down (message logged when it changes). */

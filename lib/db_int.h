@@ -50,6 +50,7 @@ struct db {
 	pthread_mutex_t	 mtx;
 	pthread_cond_t	 cond;
 	uint32_t	 want;		/* MB of log that make a checkpoint; 0: sleep */
+	int		 busy;		/* a checkpoint is being written */
 	int		 quit;
 	char		 msg[256];	/* libdb's first words since up */
 	atomic_int	 cause;		/* errno behind a panic, 0 unknown */

@@ -36,6 +36,7 @@
 #define LOG_BUFFER	(2 * 1024 * 1024)
 #define CHECKPOINT_MB	16
 #define REST_MB		1	/* db_rest */
+#define LEAVE_MB	2	/* db_leave: a checkpoint of so little is quick */
 #define POKE_BYTES	(1024 * 1024)
 /* Below this much free space a recovery only fails again. */
 #define SPACE_NEEDED	(512 * 1024)
@@ -173,10 +174,12 @@ checkpointer(void *arg)
 		}
 		enough = db->want;
 		db->want = 0;
+		db->busy = 1;
 		pthread_mutex_unlock(&db->mtx);
 		if ((rc = checkpoint(db, enough)) != 0)
 			atomic_store(&db->thread_rc, rc);
 		pthread_mutex_lock(&db->mtx);
+		db->busy = 0;
 		if (rc != 0)
 			break;	/* the next db_begin finds thread_rc */
 	}
@@ -190,7 +193,8 @@ start_thread(struct db *db)
 	sigset_t	all, old;
 	int		rc;
 
-	db->want = db->quit = 0;
+	db->want = 0;
+	db->busy = db->quit = 0;
 	atomic_store(&db->thread_rc, 0);
 	/* Signals are the event loop's. */
 	sigfillset(&all);
@@ -514,6 +518,27 @@ db_close(struct db *db)
 	free(db->dir);
 	free(db->name);
 	free(db);
+}
+
+void
+db_leave(struct db *db)
+{
+	DB_LOG_STAT	*st;
+	uint32_t	 mb;
+	int		 busy;
+
+	if (db == NULL || !db->up)
+		return;
+	pthread_mutex_lock(&db->mtx);
+	db->want = 0;
+	busy = db->busy;
+	pthread_mutex_unlock(&db->mtx);
+	if (busy || db->h.env->log_stat(db->h.env, &st, 0) != 0)
+		return;
+	mb = st->st_wc_mbytes;
+	free(st);
+	if (mb < LEAVE_MB)
+		db_close(db);
 }
 
 int

@@ -358,7 +358,7 @@ role_stop(struct child *c)
 	TAILQ_FOREACH(f, &st->fronts, entry)
 		chan_flush(f->chan);
 	policy_free(st->policy);
-	db_close(st->db);
+	db_leave(st->db);
 }
 
 static const struct chan_rule parent_rules[] = {

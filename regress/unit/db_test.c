@@ -4,6 +4,7 @@
  */
 /* LIBS: -ldb */
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 #include <ftw.h>
 #include <unistd.h>
@@ -266,6 +267,52 @@ test_foreign(void)
 	ok(strstr(last, "newer version") != NULL, "and says why");
 }
 
+/* What was committed is there after db_leave, whether it had much to write
+ * (and left that to the next open) or little (and closed). */
+static void
+test_leave(unsigned int count, const char *name)
+{
+	struct entry	e;
+	unsigned int	i;
+	char		ip[ADDR_STRLEN];
+	pid_t		pid;
+	size_t		n = 0, gone = 0;
+	int		status = -1;
+
+	db_close(db);
+	db = NULL;
+	if ((pid = fork()) == 0) {
+		if (reopen() == -1 || db_begin(db) != DB_OK)
+			_exit(1);
+		for (i = 0; i < count; i++) {
+			snprintf(ip, sizeof(ip), "10.%u.%u.%u", i >> 16,
+			    i >> 8 & 255, i & 255);
+			e = make(ENTRY_WHITE, ip, 50);
+			if (db_put(db, &e) != DB_OK)
+				_exit(2);
+		}
+		if (db_commit(db) != DB_OK)
+			_exit(3);
+		db_leave(db);
+		_exit(0);
+	}
+	waitpid(pid, &status, 0);
+	is_int(status, 0, name);
+	is_int(reopen(), 0, "... opens again");
+	snprintf(ip, sizeof(ip), "10.%u.%u.%u", (count - 1) >> 16,
+	    (count - 1) >> 8 & 255, (count - 1) & 255);
+	e = make(ENTRY_WHITE, ip, 0);
+	is_int(db_get(db, &e, &e), DB_OK, "... and has the last entry");
+	(void)db_begin(db);
+	do {
+		if (db_expire(db, 60, 256, NULL, NULL, &n) != DB_OK)
+			break;
+		gone += n;
+	} while (n > 0);
+	is_int(gone, count, "... and all others");
+	is_int(db_commit(db), DB_OK, "... for good");
+}
+
 int
 main(void)
 {
@@ -277,6 +324,8 @@ main(void)
 	test_probe();
 	test_txn();
 	is_int(reopen(), 0, "opened again");
+	test_leave(10, "left with little to write");
+	test_leave(40000, "left with much to write");
 	test_foreign();
 	nftw(dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);
 	return (done());
