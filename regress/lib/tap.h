@@ -46,6 +46,14 @@ tap_str(const char *got, const char *want, const char *file, int line,
 		    got == NULL ? "NULL" : got, want == NULL ? "NULL" : want);
 }
 
+/* One test that cannot be made here, by name and with the reason. */
+static inline void
+skip(const char *name, const char *why)
+{
+	printf("ok %d - %s # SKIP %s\n", ++tap_count, name, why);
+	fflush(stdout);
+}
+
 #define ok(c, name)		tap_line(!!(c), __FILE__, __LINE__, name)
 #define is_int(g, w, name)	tap_int((long long)(g), (long long)(w), \
 				    __FILE__, __LINE__, name)

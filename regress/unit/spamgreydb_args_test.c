@@ -12,20 +12,20 @@ static struct args	a;
 
 #define LINES	200
 
-/* The arguments behind the program's name, separated by blanks.  They are
- * never freed: getopt keeps a pointer into the last of them. */
+/* The arguments behind the program's name, separated by blanks.  They stay
+ * where they are: getopt keeps a pointer into the last of them. */
 static int
 parse(const char *line)
 {
-	static char	*argv[32], *kept[LINES];
-	static int	 nkept;
-	char		*p = strdup(line);
+	static char	*argv[32], lines[LINES][256], name[] = "spamgreydb";
+	static int	 n;
+	char		*p = lines[n];
 	int		 argc = 0;
 
-	if (p == NULL || nkept == LINES)
+	if (n == LINES || strlen(line) >= sizeof(lines[0]))
 		abort();
-	kept[nkept++] = p;
-	argv[argc++] = "spamgreydb";
+	strcpy(lines[n++], line);
+	argv[argc++] = name;
 	while ((argv[argc] = strsep(&p, " ")) != NULL) {
 		if (argv[argc][0] != '\0')
 			argc++;
