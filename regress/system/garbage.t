@@ -120,7 +120,8 @@ like(smtp_code(port => $port, mail => 'stopped@example.com', timeout => 120),
     qr/^451 4\.3\.0/, 'a store that is silent: the unstored text');
 diag(sprintf('after %.1f s', now() - $t));
 kill('CONT', $store);
-like(log_since(), qr/unstored/, '… and the log says unstored');
+wait_log(qr/unstored/);
+pass('… and the log says unstored');
 wait_for('the store', sub {
 	smtp_code(port => $port, mail => 'awake@example.com') =~ /^451 4\.7\.1/
 });
