@@ -50,6 +50,8 @@ struct db {
 	pthread_mutex_t	 mtx;
 	pthread_cond_t	 cond;
 	uint32_t	 want;		/* MB of log that make a checkpoint; 0: sleep */
+	uint32_t	 ckp_file;	/* the log file that the last one began in; the
+					   thread's own */
 	int		 busy;		/* a checkpoint is being written */
 	int		 quit;
 	char		 msg[256];	/* libdb's first words since up */

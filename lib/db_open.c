@@ -133,21 +133,27 @@ db_fail(struct db *db, int rc, const char *what)
 	return (DB_DOWN);
 }
 
-/* A checkpoint when enough was logged since the last, and old logs go. */
+/*
+ * A checkpoint when enough was logged since the last, and old logs go.  One
+ * that was written under load keeps all the log from its beginning, which
+ * libdb's count, from its end, does not show; at rest that has to go too.
+ */
 static int
 checkpoint(struct db *db, uint32_t enough)
 {
 	DB_ENV		*env = db->h.env;
 	DB_LOG_STAT	*st;
-	uint32_t	 mb;
+	uint32_t	 mb, file;
 	int		 rc;
 
 	if ((rc = env->log_stat(env, &st, 0)) != 0)
 		return (rc);
 	mb = st->st_wc_mbytes;
+	file = st->st_cur_file;
 	free(st);
-	if (mb < enough)
+	if (mb < enough && (enough != REST_MB || file == db->ckp_file))
 		return (0);
+	db->ckp_file = file;
 	if ((rc = env->txn_checkpoint(env, 0, 0, 0)) != 0 ||
 	    (rc = env->log_archive(env, NULL, DB_ARCH_REMOVE)) != 0)
 		return (rc);
