@@ -9,6 +9,11 @@
  *	store -> front	HOSTS_BEGIN HOST HOSTS_END RCPT_ANSWER STORE_UP STAT_ASK
  *	store -> fw	FW_BEGIN FW_HOST FW_END FW_DO STAT_ASK
  *	fw -> store	FW_DONE STAT…
+ *	front -> pass	HANDOVER_BEGIN HANDOVER_RCPT* HANDOVER_INPUT* HANDOVER_END
+ *	pass -> front	HANDOVER_OK HANDOVER_NO CAPS
+ *	pass -> store	EVENT MAIL_SEEN CAPS STAT…
+ *	store -> pass	HOSTS_BEGIN HOST CAPS HOSTS_END STORE_UP STAT_ASK
+ *	pass -> parent	SOCK_ASK;  parent -> pass  SOCK
  *	client <-> store CTL_*
  */
 #ifndef PROTO_H
@@ -50,6 +55,15 @@ enum msg_type {
 	MSG_CTL_LISTEN,		/* the control socket, with its descriptor */
 	MSG_PF,			/* a descriptor of /dev/pf: fw (writable), front (read-only) */
 	MSG_FW_READY,		/* fw -> parent: the table is filled */
+	MSG_CONF_PASS,
+	MSG_CONF_RELAY,		/* relay, then its targets, a message each */
+	MSG_CONF_TARGET,
+	MSG_CONF_MODULE,	/* module, then its options, a message each */
+	MSG_CONF_OPTION,
+	MSG_SOCK_ASK,		/* pass -> parent: id; relay u16, target u16,
+				   addr, port u16: a socket bound to that
+				   (foreign) address, for that target */
+	MSG_SOCK,		/* id; errno u32; with a descriptor when 0 */
 	/* front and store */
 	MSG_RCPT = 64,
 	MSG_RCPT_ANSWER,
@@ -60,6 +74,17 @@ enum msg_type {
 	MSG_HOST,
 	MSG_HOSTS_END,
 	MSG_STORE_UP,		/* u8 up, str why */
+	MSG_WHITE_SEEN,		/* front -> store: addr: it is handed over at
+				   connect; put it back into the table */
+	MSG_MAIL_SEEN,		/* pass -> store: struct mail_seen */
+	MSG_CAPS,		/* struct mta_caps */
+	MSG_HANDOVER_BEGIN,	/* struct handover */
+	MSG_HANDOVER_RCPT,	/* to str, params str: answered 250 before, but
+				   the last one of all when HANDOVER_PENDING */
+	MSG_HANDOVER_INPUT,	/* data: read ahead from the client */
+	MSG_HANDOVER_END,	/* with the client's descriptor */
+	MSG_HANDOVER_OK,	/* id; the sender may close its descriptor */
+	MSG_HANDOVER_NO,	/* id; why str */
 	/* store and fw */
 	MSG_FW_BEGIN = 96,	/* the whole set follows */
 	MSG_FW_HOST,		/* addr (cut to admit), plen u8, until i64 */
@@ -105,13 +130,16 @@ struct rcpt_req {
 #define RCPT_F_WHITE	2		/* front saw it WHITE or whitelisted: put it
 					   back into the table, make no tuple */
 #define RCPT_F_AGAIN	4		/* not the session's first RCPT */
+#define RCPT_F_HANDOVER	8		/* front could hand the session over now */
 
 enum rcpt_verdict {
 	RCPT_GREY = 1,			/* stored; left seconds to wait */
 	RCPT_PASS,			/* the host is WHITE and in the table */
 	RCPT_WHITE,			/* was WHITE or whitelisted already */
 	RCPT_TRAPPED,			/* this recipient, or one before, trapped it */
-	RCPT_UNSTORED			/* not stored: nothing may be promised; text says why */
+	RCPT_UNSTORED,			/* not stored: nothing may be promised; text says why */
+	RCPT_NOT_TO			/* asked with RCPT_F_HANDOVER only: `not to';
+					   the host stays what it is */
 };
 
 struct rcpt_answer {
@@ -126,13 +154,67 @@ struct rcpt_answer {
 enum host_event {
 	EVENT_EARLY_TALKER, EVENT_PIPELINING, EVENT_BARE_LF,
 	EVENT_FOREIGN_COMMAND, EVENT_HTTP_COMMAND,
+	/* of pass only */
+	EVENT_DICTIONARY,	/* the MTA refused a recipient */
+	EVENT_VIRUS, EVENT_SPAM,
 	EVENT_MAX
 };
 const char *host_event_str(unsigned int);
 struct event_msg {
 	struct addr	client;
 	uint8_t		event;		/* enum host_event */
+	uint8_t		flags;		/* EVENT_F_* */
 };
+#define EVENT_F_VOUCHED	1		/* a list of good repute vouches for it:
+					   content never traps or demotes it */
+
+/* pass -> store: a message came to its end, relayed or refused for what it is.
+ * Good mail extends WHITE; both count for `of bad N%'. */
+struct mail_seen {
+	struct addr	client;
+	uint8_t		bad;		/* refused as virus or spam */
+};
+
+/*
+ * What the MTA offers, the common part of all targets.  Learned by pass, kept
+ * by store.  known 0: no MTA was reached yet, ever.
+ */
+struct mta_caps {
+	uint8_t		known;
+	uint32_t	keywords;	/* CAPS_* */
+	uint64_t	size;		/* 0: no limit named */
+	const char	*relays;	/* the targets this was learned from, as
+					   text: others make it void */
+};
+#define CAPS_PIPELINING	0x01
+#define CAPS_SIZE	0x02
+#define CAPS_8BITMIME	0x04
+#define CAPS_SMTPUTF8	0x08
+#define CAPS_DSN	0x10
+#define CAPS_ENHANCED	0x20
+#define CAPS_STARTTLS	0x40
+#define CAPS_XCLIENT	0x80
+
+/* front -> pass: a session, as far as it came. */
+enum handover_kind { HANDOVER_WHITE, HANDOVER_WHITELISTED, HANDOVER_NOT_TO };
+struct handover {
+	struct addr	client, dst;
+	uint16_t	port, dport;
+	uint8_t		kind;		/* enum handover_kind */
+	uint8_t		flags;		/* HANDOVER_* */
+	uint16_t	bad;		/* bad commands so far */
+	uint16_t	events;		/* bits 1 << enum host_event */
+	uint32_t	offered;	/* CAPS_* that its EHLO was told */
+	int64_t		start;		/* clock_mono of the connection */
+	const char	*helo;		/* "" none */
+	const char	*from;		/* "" no transaction */
+	const char	*from_params;
+	const char	*tls_version, *tls_cipher;	/* "" in clear */
+};
+#define HANDOVER_BANNER	1		/* the banner is out */
+#define HANDOVER_ESMTP	2		/* it said EHLO */
+#define HANDOVER_PENDING 4		/* the last recipient has no answer yet */
+#define HANDOVER_LOWMX	8
 
 struct ctl_list {
 	uint8_t		types;		/* CTL_T_* bits; 0 all */
@@ -172,6 +254,14 @@ int	 proto_get_rcpt_answer(struct msg *, struct rcpt_answer *);
 int	 proto_put_event(struct ipc *, uint64_t session,
 	    const struct event_msg *);
 int	 proto_get_event(struct msg *, struct event_msg *);
+int	 proto_put_mail_seen(struct ipc *, uint64_t session,
+	    const struct mail_seen *);
+int	 proto_get_mail_seen(struct msg *, struct mail_seen *);
+int	 proto_put_caps(struct ipc *, const struct mta_caps *);
+int	 proto_get_caps(struct msg *, struct mta_caps *);
+int	 proto_put_handover(struct ipc *, uint64_t session,
+	    const struct handover *);
+int	 proto_get_handover(struct msg *, struct handover *);
 int	 proto_put_host(struct ipc *, const struct host *);
 int	 proto_get_host(struct msg *, struct host *);
 int	 proto_put_fw(struct ipc *, uint16_t type, uint64_t id,

@@ -22,6 +22,9 @@
 #define CONF_USER	"_spamgreyd"
 #define CONF_DBUSER	"_spamgreydb"
 #define CONF_PORT	8025
+#define CONF_PASS_PORT	8027
+#define CONF_REJECT_AT	10000		/* thousandths of a point */
+#define CONF_MARK_AT	4000
 #define CONF_FD_RESERVE	256	/* descriptors that are not connections */
 #define CONF_FRONTS_MAX	16
 #define CONF_CONNECTIONS_MAX	1000000
@@ -56,6 +59,7 @@ struct conf_listen {
 	uint16_t	 port;
 	int		 low_priority_mx;
 	int		 no_tls;
+	int		 pass;		/* a listener of pass, not of front */
 	struct conf_tls	*tls;		/* its own, or NULL: the global one */
 	int		 fd;		/* -1 where it is not open (parent: kept) */
 };
@@ -79,12 +83,14 @@ TAILQ_HEAD(conf_lists, conf_list);
 
 enum conf_action { ACT_LOG, ACT_TRAP, ACT_DEMOTE };
 
-/* on EVENT ACTION [for TIME] [after N in TIME] */
+/* on EVENT ACTION [for TIME] [after N in TIME [of bad N%]] */
 struct conf_reaction {
 	enum conf_action	 action;
 	int64_t			 trap_for;	/* seconds; 0: greylist trapped */
 	uint32_t		 after;		/* 1: at once */
 	int64_t			 within;	/* seconds; with after > 1 */
+	uint32_t		 bad;		/* percent of its messages that
+						   must be bad; 0: any */
 	int			 set;		/* the file says so (not a default) */
 };
 
@@ -100,6 +106,88 @@ struct conf_limit {
 	int64_t		 idle, idle_stress;	/* seconds */
 	int64_t		 session_grey, session_trapped;
 	uint64_t	 message_size;		/* octets; 0: SIZE not offered */
+};
+
+/*
+ * pass { … }.  A relay is where mail goes: the first one has no domains and
+ * takes all that no other names.  Its targets are tried in their order.
+ */
+enum relay_client {			/* how the MTA learns the client's address */
+	CLIENT_RECEIVED,		/* by our Received line alone */
+	CLIENT_XCLIENT, CLIENT_PROXY1, CLIENT_PROXY2, CLIENT_TRANSPARENT
+};
+enum relay_tls {
+	RELAY_CLEAR, RELAY_TLS_TRY, RELAY_TLS, RELAY_TLS_VERIFY
+};
+struct conf_target {
+	TAILQ_ENTRY(conf_target) entry;
+	struct addr	 addr;
+	uint16_t	 port;			/* 25 */
+};
+struct conf_relay {
+	TAILQ_ENTRY(conf_relay)	 entry;
+	char			*where;		/* "file:line", or NULL */
+	struct conf_strings	 domains;	/* as mailaddr_match; empty: the default */
+	TAILQ_HEAD(, conf_target) targets;
+	enum relay_client	 client;
+	enum relay_tls		 tls;
+	char			*tls_name;	/* VERIFY: the name that must be in
+						   the certificate */
+	char			*ca_file;	/* NULL: the system's */
+	uint8_t			*ca;		/* VERIFY: PEM, read by the parent */
+	size_t			 ca_len;
+};
+TAILQ_HEAD(conf_relays, conf_relay);
+
+/* A word of a module's option as it stands in the file. */
+struct conf_word {
+	char	*text;
+	uint8_t	 quoted;
+};
+struct conf_option {
+	TAILQ_ENTRY(conf_option) entry;
+	char			*where;
+	char			*keyword;
+	struct conf_word	*words;
+	size_t			 nwords;
+};
+struct conf_module {
+	TAILQ_ENTRY(conf_module) entry;
+	char			*where;
+	char			*name;
+	int			 log_only;
+	int			 on_error;	/* enum module_error, -1: the module's */
+	struct conf_strings	 except;	/* CIDRs and names of lists */
+	struct conf_word	*raw;		/* the parser's: the block's words,
+						   "\n" between lines; NULL once
+						   they are split into options */
+	unsigned int		*raw_line;	/* of each raw word */
+	size_t			 nraw;
+	TAILQ_HEAD(conf_options, conf_option) options;
+};
+TAILQ_HEAD(conf_modules, conf_module);
+
+enum pass_timeout {
+	PT_CONNECT, PT_BANNER, PT_EHLO, PT_MAIL, PT_RCPT, PT_DATA, PT_BLOCK,
+	PT_DOT, PT_MAX
+};
+
+struct conf_pass {
+	struct conf_relays	 relays;
+	int			 relay_check;	/* 0: relay check no */
+	int			 early;		/* connect to the MTA at EHLO */
+	int			 reject_newlines; /* bare CR, LF: reject */
+	int32_t			 reject_at, mark_at;	/* 1/1000 points; 0: never */
+	uint32_t		 sessions;	/* 0: auto */
+	uint32_t		 tries;		/* targets tried for a message: 2 */
+	uint64_t		 spool_message, spool_memory;	/* octets */
+	int64_t			 session;	/* s */
+	int64_t			 scan;		/* s, the EOM budget */
+	int64_t			 timeout[PT_MAX];	/* s, to the MTA */
+	struct conf_strings	 recipients;	/* sorted, lower case; addresses
+						   and "@domain" */
+	int			 has_recipients;
+	struct conf_modules	 modules;	/* in the order of the file */
 };
 
 struct config {
@@ -131,6 +219,10 @@ struct config {
 	struct conf_limit limit;
 	struct conf_lists lists;
 	struct conf_reaction reaction[EVENT_MAX];
+	int		 handover;		/* 0: handover no */
+	struct conf_pass *pass;			/* NULL: no pass block */
+	struct conf_strings resolvers;		/* "127.0.0.1:53", "[::1]:53"; filled
+						   from the system when empty */
 	uint64_t	 cache;			/* of the database, bytes; 0 default */
 	int		 set_fd;		/* compiled lists, or -1 */
 	struct addrset	*set;			/* mapped, or NULL */
@@ -175,6 +267,27 @@ int	 config_load(struct config *, void (*report)(const char *, void *),
 /* The lists alone: for who needs no certificates. */
 int	 config_load_lists(struct config *,
 	    void (*report)(const char *, void *), void *arg);
+/*
+ * conf_module.c, pure: the words that follow an option's keyword, by its form
+ * (module.h), to arguments.  args has room for nwords.  How many words were
+ * used; -1: *error says why not.  off: "no" was there.
+ */
+struct module;
+struct module_option;
+struct module_arg;
+int	 conf_module_args(const struct module_option *,
+	    const struct conf_word *, size_t nwords, struct module_arg *args,
+	    size_t *nargs, int *off, const char **error);
+/*
+ * Splits m's raw words into its options by the module's table, tries them all
+ * (option, check) and reports what is wrong.  NULL: spamgreydb, which has no
+ * modules and leaves them alone; the daemon sets it before it parses.
+ */
+extern int	(*conf_module_split)(struct conf_module *,
+		    void (*report)(const char *line, void *), void *arg);
+int	 conf_module_split_all(struct conf_module *,
+	    void (*report)(const char *line, void *), void *arg);
+
 /* printconf.c: -nv.  Parses again to the same text. */
 void	 config_print(const struct config *);
 struct buf;
@@ -182,8 +295,12 @@ int	 config_text(const struct config *, struct buf *);	/* -1: no memory */
 
 /* conf_ipc.c: to one child.  secrets: TLS keys too (front). -1: queue. */
 struct chan;
-int	 config_send(struct chan *, const struct config *, int secrets,
-	    int listeners);
+enum conf_send {
+	SEND_PLAIN,		/* store, fw: no sockets, no keys */
+	SEND_FRONT,		/* front's listeners, and the keys */
+	SEND_PASS		/* pass' listeners, the keys, the CAs */
+};
+int	 config_send(struct chan *, const struct config *, enum conf_send);
 /*
  * In a child: handles any MSG_CONF_*.  *building is made at BEGIN; at COMMIT
  * it is complete and the function returns 1 (else 0; -1 malformed).  A

@@ -27,12 +27,14 @@ enum role {
 	ROLE_FRONT,
 	ROLE_STORE,
 	ROLE_FW,
+	ROLE_PASS,		/* only when the file has a pass block */
 	ROLE_MAX
 };
 
 enum role_root {
 	ROOT_EMPTY,		/* chroot /var/empty */
-	ROOT_STATE		/* chroot into the state directory */
+	ROOT_STATE,		/* chroot into the state directory */
+	ROOT_SPOOL		/* chroot into its spool */
 };
 
 /* What a child has.  One a process: `self' in child.c. */
@@ -68,7 +70,7 @@ struct role_def {
 };
 
 extern const struct role_def *const roles[ROLE_MAX];
-extern const struct role_def role_front, role_store, role_fw;
+extern const struct role_def role_front, role_store, role_fw, role_pass;
 extern const char buildid[];
 
 /* child.c */
@@ -96,6 +98,11 @@ void	 os_init(int argc, char **argv, char **envp);
 int	 os_drop_begin(const struct child *);
 int	 os_drop_end(const struct child *);
 void	 os_follow_parent(void);
+
+/* os_*.c: a socket of that family that may bind to a foreign address
+ * (transparent): IP_TRANSPARENT, SO_BINDANY, IP_BINDANY.  Parent only, as
+ * root.  -1 with errno. */
+int	 os_socket_transparent(int family);
 
 /* syslog_*.c: a line to syslogd, never blocking; -1: it was not taken. */
 int	 syslog_line(int priority, const char *line);

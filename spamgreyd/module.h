@@ -1,0 +1,216 @@
+/*
+ * The contract of a post-pass module, and the whole of it: a module includes
+ * this file, lib/, and nothing else of the daemon.
+ *
+ * The life of a message.  A host that passed connects; the runner calls each
+ * module's CONNECT hook in the order of the file, then BANNER, and the client
+ * gets its 220.  HELO, MAIL and RCPT are called before the command goes to
+ * the MTA, RCPT_REPLY when the MTA has answered a recipient, DATA when the
+ * client wants to send, EOM when the whole message lies in the spool and the
+ * MTA has not seen any of it: the last chance to refuse it.  A session may
+ * have many messages: MAIL to EOM again and again.  CLOSE comes once, when
+ * the client is gone; forget, if there is one, after it or whenever the
+ * runner no longer wants an answer: cancel what you started.  EVENT is called
+ * whenever the dialogue notices something (enum host_event: s->event), out of
+ * turn and at any time.
+ *
+ * A hook looks at *s, which it must not change, and returns a verdict:
+ *
+ *	verdict_next()		nothing against it
+ *	verdict_wait(ms)	the answer comes by module_resume, from the
+ *				event loop, never inline; later than ms is an
+ *				error of the module
+ *	verdict_delay(ms)	go on after that time
+ *	verdict_tempfail(…)	4xx to this command
+ *	verdict_reject(…)	5xx to this command
+ *	verdict_close(…)	421 or 554, and the end of the session
+ *
+ * A refusal at RCPT is for that recipient, at MAIL, DATA and EOM for the
+ * transaction, at CONNECT, BANNER and HELO for the session: MAIL is then
+ * refused with it.  EVENT cannot wait or delay; its refusal is the
+ * answer to the command at which the thing was noticed (before the banner: in
+ * place of the banner).  EOM hooks of all modules run side by side, all
+ * others one after the other, and the first refusal ends the round.
+ *
+ * Points are no verdict: module_points adds them, with a reason, whenever it
+ * is called.  The runner holds their sum against `reject at' and `mark at'.
+ *
+ * The runner owns everything else: order, the time budget, what an error means
+ * (on-error), `log-only' (every verdict but wait is logged and becomes next;
+ * points are logged and not counted), `except', that postmaster and abuse are
+ * never refused by points and dnsbl or throttles (module.spares_roles), the
+ * exemption of whitelisted hosts (module.spares_whitelisted), counters, the
+ * log line.  A module never writes to a socket of the session and never frees
+ * it; it keeps what it needs for one session in s's module data
+ * (module_data), and what it needs for a host in tables of its own, bounded.
+ *
+ * A module is one file, mod_NAME.c, that defines `const struct module
+ * mod_NAME'; the build finds it.
+ */
+#ifndef MODULE_H
+#define MODULE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "../lib/addr.h"
+#include "../lib/proto.h"
+#include "spool.h"
+
+#define MODULES_MAX	32		/* in one configuration */
+#define MODULE_REASON_MAX 160		/* octets of a reason for points */
+
+enum stage {
+	STAGE_CONNECT, STAGE_BANNER, STAGE_HELO, STAGE_MAIL, STAGE_RCPT,
+	STAGE_RCPT_REPLY, STAGE_DATA, STAGE_EOM, STAGE_CLOSE, STAGE_EVENT,
+	STAGE_MAX
+};
+const char *stage_str(enum stage);
+
+/* What a module sees of a session; read only. */
+struct msession {
+	uint64_t	 key;		/* for module_resume, module_session */
+	uint64_t	 id;		/* in the log; the same in front */
+	struct addr	 client;
+	uint16_t	 port;
+	struct addr	 dst;		/* where the client wanted to go */
+	uint16_t	 dport;
+	const char	*hostname;	/* ours */
+	int		 whitelisted;	/* by a list */
+	int		 loopback;
+	int		 handed;	/* came from front in mid-session: the
+					   banner is out, no BANNER stage */
+	const char	*helo;		/* NULL before HELO; hostile text */
+	int		 esmtp;		/* it said EHLO */
+	const char	*tls_version, *tls_cipher;	/* NULL: in clear */
+	int64_t		 start;		/* clock_mono of the connection */
+	/* the transaction; NULL and 0 outside of one */
+	const char	*from;		/* with brackets */
+	const char	*from_params;
+	const char	*rcpt;		/* RCPT, RCPT_REPLY: this one */
+	int		 rcpt_is_role;	/* postmaster@ or abuse@ of ours */
+	int		 reply_code;	/* RCPT_REPLY: the MTA's, or ours for a
+					   recipient not in `recipients' */
+	uint32_t	 accepted;	/* recipients the MTA took */
+	uint32_t	 messages;	/* of this session, relayed so far */
+	const struct spool *spool;	/* EOM: the message, else NULL */
+	enum host_event	 event;		/* EVENT */
+	unsigned int	 events;	/* all so far, bits 1 << enum host_event */
+};
+
+enum verdict_kind {
+	VERDICT_NEXT, VERDICT_WAIT, VERDICT_DELAY, VERDICT_TEMPFAIL,
+	VERDICT_REJECT, VERDICT_CLOSE
+};
+struct verdict {
+	enum verdict_kind kind;
+	int		 code;		/* of the reply */
+	char		 enhanced[10];	/* "4.3.2" */
+	int64_t		 ms;		/* WAIT, DELAY; CLOSE: held back so long */
+	char		 text[256];	/* one line, printable ASCII */
+};
+struct verdict	verdict_next(void);
+struct verdict	verdict_wait(int64_t ms);
+struct verdict	verdict_delay(int64_t ms);
+struct verdict	verdict_tempfail(int code, const char *enhanced,
+		    const char *, ...)
+		    __attribute__((__format__(printf, 3, 4)));
+struct verdict	verdict_reject(int code, const char *enhanced,
+		    const char *, ...)
+		    __attribute__((__format__(printf, 3, 4)));
+/* code 421 or 554; said after ms (0: at once), and closed. */
+struct verdict	verdict_close(int64_t ms, int code, const char *enhanced,
+		    const char *, ...)
+		    __attribute__((__format__(printf, 4, 5)));
+
+/*
+ * Options.  form says what follows the keyword, as words:
+ *	%n number  %t time  %z size  %p points (a decimal, thousandths in n)
+ *	%r rate: "%n per %t" as two arguments  %s string  %a address or CIDR
+ *	%w one of the words of `words' ("a|b|c")
+ *	%* any words in braces, each an argument (punctuation too: "{" never)
+ *	anything else: that very word
+ *	[ … ] at the end: may be left out; tried when its first word fits
+ * "" is a flag: the keyword alone.  "KEYWORD no" turns an option off and
+ * comes as no arguments at all with module_arg.off (can_be_off).
+ */
+struct module_option {
+	const char	*keyword;
+	const char	*form;
+	const char	*words;
+	int64_t		 min, max;	/* of each %n (as it is), %t (ms), %z, %p */
+	const char	*def;		/* as in the file, "" none: applied
+					   when the file does not have it */
+	int		 many;		/* may be given more than once */
+	int		 can_be_off;
+	const char	*help;		/* one line */
+};
+enum arg_kind { ARG_NUMBER, ARG_TIME, ARG_SIZE, ARG_POINTS, ARG_STRING,
+	ARG_PREFIX, ARG_WORD };
+struct module_arg {
+	enum arg_kind	 kind;
+	int64_t		 n;		/* TIME: ms; SIZE: octets; POINTS: 1/1000 */
+	const char	*s;		/* the text of any kind; borrowed */
+	struct prefix	 prefix;
+};
+
+enum module_error { ONERR_ACCEPT, ONERR_TEMPFAIL, ONERR_MARK };
+
+struct module {
+	const char	*name;
+	const struct module_option *options;	/* ends with keyword NULL */
+	size_t		 conf_size;	/* of its settings, zeroed */
+	size_t		 data_size;	/* of its data in each session, zeroed */
+	enum module_error on_error;	/* the default */
+	int		 spares_roles;	/* refusals at RCPT, EOM spare postmaster */
+	int		 spares_whitelisted; /* not run for whitelisted hosts */
+	const char *const *counters;	/* its own, ends with NULL; or NULL */
+
+	/* One option, also each default; 0, or -1 and *error says what is
+	 * wrong with it.  nargs 0 and off: "KEYWORD no". */
+	int	 (*option)(void *conf, const char *keyword,
+		    const struct module_arg *, size_t nargs, int off,
+		    const char **error);
+	/* All options are in: does it hang together?  (may be NULL) */
+	int	 (*check)(void *conf, const char **error);
+	void	 (*conf_clear)(void *conf);	/* what option allocated */
+	/* Once a process, before it loses its privileges; 0 or -1, logged. */
+	int	 (*open)(void);
+	void	 (*close)(void);
+	/* NULL: nothing to do at that stage. */
+	struct verdict (*hook[STAGE_MAX])(struct msession *, void *conf);
+	void	 (*forget)(struct msession *, void *conf);
+	/* Every second, if not NULL: sweep tables. */
+	void	 (*tick)(void);
+};
+
+/* The runner's, for modules. */
+/* The module's own data in that session (data_size octets). */
+void	*module_data(struct msession *, const struct module *);
+void	 module_points(struct msession *, const struct module *, int32_t milli,
+	    const char *reason, ...)
+	    __attribute__((__format__(printf, 4, 5)));
+/* What the host did, for store's reactions. */
+void	 module_event(struct msession *, const struct module *,
+	    enum host_event);
+/* Counter i of module.counters. */
+void	 module_count(const struct module *, unsigned int i);
+/* A line in the log: "<session> pass <module> fmt…". */
+void	 module_log(struct msession *, const struct module *, const char *, ...)
+	    __attribute__((__format__(printf, 3, 4)));
+/* BANNER: "220-text" goes out before the delay that is returned. */
+void	 module_teaser(struct msession *, const char *text);
+/* A list of good repute vouches for the host: it is never trapped or demoted
+ * for content. */
+void	 module_vouch(struct msession *);
+/* NULL: the session is gone. */
+struct msession *module_session(uint64_t key);
+/* The verdict that was waited for; of a session that is gone: ignored. */
+void	 module_resume(uint64_t key, const struct module *, struct verdict);
+/* The event loop, for modules that talk to others. */
+struct event_base *module_base(void);
+
+/* All there are, in the order of their names; ends with NULL (generated). */
+extern const struct module *const modules[];
+
+#endif

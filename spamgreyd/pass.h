@@ -1,0 +1,288 @@
+/*
+ * Inside the pass role only: what its files (pass*.c, module_run.c) share.
+ * One process, one loop, one struct pass.  Modules do not see this file.
+ *
+ * A session is a client's connection.  Its files:
+ *	pass_conn.c	octets: the client's socket, TLS, timers, its end
+ *	pass_smtp.c	lines to commands, and those outside of a transaction
+ *	pass_tx.c	MAIL, RCPT, DATA, and the MTA's answers to them
+ *	pass_body.c	the message: into the spool, through EOM, to the MTA
+ *	module_run.c	the modules' stages
+ *	pass_mta*.c	one connection to an MTA (knows no session)
+ *	pass_caps.c	what the MTA offers: learned, kept, told
+ *	pass_store.c	the channel to store: host states, events
+ *	pass_front.c	the channels to the fronts: hand-over
+ *
+ * The life of a session.  Exactly one thing is waited for at a time: `state'.
+ * Every callback ends in pass_settle(), which writes what there is to write,
+ * goes on with input that was kept, and frees the session when it is dead;
+ * nothing below it frees one.
+ *
+ *	GREET --CONNECT, BANNER stages; 220--> COMMAND
+ *	COMMAND --a stage of the modules--> STAGE --its outcome--> …
+ *	COMMAND --something for the MTA--> MTA --its reply--> COMMAND
+ *	COMMAND --DATA: 354--> DATA --the dot--> STAGE (EOM) --> MTA --> COMMAND
+ *	COMMAND --STARTTLS--> TLS_START --220 is out--> HANDSHAKE --> COMMAND
+ *	any --last reply queued--> CLOSING --it is out--> LINGER --> DEAD
+ */
+#ifndef PASS_H
+#define PASS_H
+
+#include <sys/types.h>
+#include <sys/queue.h>
+
+#include <stdint.h>
+
+#include <event2/event.h>
+#include <event2/event_struct.h>
+
+#include "../lib/addr.h"
+#include "../lib/buf.h"
+#include "../lib/hosts.h"
+#include "../lib/smtpdata.h"
+#include "../lib/smtpreply.h"
+#include "config.h"
+#include "module.h"
+#include "pass_mta.h"
+#include "spamgreyd.h"
+#include "spool.h"
+#include "tlsctx.h"
+
+#define PASS_ACCEPT_BATCH	64
+#define PASS_OUT_MAX		16384	/* replies queued before more input */
+#define PASS_IN_MAX		65536	/* input kept while it cannot be used */
+#define PASS_LINGER		10	/* s */
+#define PASS_RECEIVED_MAX	30	/* Received lines: a loop (RFC 5321 6.3) */
+#define PASS_BUDGET_RCPT	285000	/* ms in all for one MAIL or RCPT */
+#define PASS_BUDGET_DATA	110000
+#define PASS_BUDGET_DOT		585000
+#define PASS_NOOP		60000	/* ms between NOOPs to a waiting MTA */
+
+enum pass_state {
+	PS_GREET, PS_COMMAND, PS_STAGE, PS_MTA, PS_DATA, PS_TLS_START,
+	PS_HANDSHAKE, PS_CLOSING, PS_LINGER, PS_DEAD
+};
+
+enum pass_end {				/* the summary's reason= */
+	PE_NONE, PE_QUIT, PE_HANGUP, PE_ERROR, PE_IDLE, PE_SESSION,
+	PE_REFUSED, PE_BAD_COMMANDS, PE_FOREIGN, PE_TLS, PE_SHUTDOWN,
+	PE_MEMORY, PE_NOT_WHITE, PE_TRAPPED, PE_LIMIT, PE_NOT_TO, PE_MTA
+};
+
+/* A configuration in use, with what is derived from it. */
+struct pass_conf {
+	unsigned int	 refs;
+	struct config	*conf;
+	uint64_t	 black, white;	/* masks over the lists */
+	struct tlsctx	*tls;		/* the global certificate, or NULL */
+	struct module_chain *chain;	/* module_run.c */
+	uint32_t	 max;		/* sessions */
+};
+
+/* One recipient of the transaction. */
+struct rcpt {
+	TAILQ_ENTRY(rcpt) entry;
+	char		*to;		/* with brackets */
+	char		*params;
+	uint8_t		 accepted;	/* the client was told 250 */
+	uint8_t		 replayed;	/* front told it, the MTA has not yet */
+	uint8_t		 role;
+};
+
+/* A mail transaction: from MAIL to its end. */
+struct ptx {
+	char		*from, *params;	/* with brackets; "" none */
+	uint64_t	 declared;	/* SIZE=, 0: none */
+	int		 smtputf8, body8;
+	int		 whose;		/* recipients so far: 1 roles, 2 others */
+	TAILQ_HEAD(, rcpt) rcpts;
+	uint32_t	 naccepted, nrefused, ntempfail;
+	const struct conf_relay *relay;	/* of its first recipient; NULL: none yet */
+	int		 mailed;	/* the MTA has taken MAIL */
+	int		 broken;	/* the MTA refused one that front had
+					   answered 250: 451 at DATA */
+	/* the body */
+	struct spool	*spool;
+	struct smtpdata_in in;
+	struct msghead	 head;
+	int		 toobig, lost;	/* past SIZE; errno of the spool */
+	struct verdict	 refuse;	/* NEXT: none; a module's at MAIL, DATA */
+};
+
+struct session {
+	struct event		 ev;
+	LIST_ENTRY(session)	 entry;
+	struct msession		 ms;	/* what modules see; ms.key finds it */
+	struct pass_conf	*pc;
+	struct tlsctx		*cert;	/* for STARTTLS, or NULL */
+	struct tls		*tls;
+	int			 fd;
+	int			 handed_tls; /* front does TLS and pumps */
+	struct buf		 in, out;
+	uint8_t			 state;	/* enum pass_state */
+	uint8_t			 end;	/* enum pass_end */
+	uint8_t			 kind;	/* enum handover_kind */
+	short			 watched;
+	unsigned int		 flags;	/* PF_*, pass_conn.c */
+	struct event		*timer;	/* delays, budgets; pass_conn.c */
+	int64_t			 last;	/* clock_mono of the last progress */
+	char			*helo;	/* ms.helo points here */
+	uint32_t		 offered; /* CAPS_* that its EHLO was told */
+	unsigned int		 bad;	/* commands */
+	struct ptx		*tx;	/* NULL: outside of one */
+	struct mta		*mta;	/* NULL: none; kept between transactions */
+	struct run		*run;	/* the stage that is under way, or NULL */
+	struct module_state	*mods;	/* points and data of each module */
+	struct verdict		 refuse; /* of CONNECT, HELO: MAIL gets it */
+	uint64_t		 bytes_in, bytes_out;
+	uint32_t		 delivered, refused, deferred;	/* messages */
+	uint32_t		 rcpts;
+	char			*log_from, *log_to;	/* of the first transaction */
+};
+
+struct pass {
+	struct child		*child;
+	struct event_base	*base;
+	struct chan		*store;		/* NULL: it is gone */
+	struct pass_conf	*pc;		/* in force */
+	struct hosts		*hosts;
+	struct mta_caps		 caps;		/* caps.relays is its own copy */
+	LIST_HEAD(, session)	 sessions;
+	uint32_t		 count;
+	int			 started, hosts_ready, accepting;
+	uint64_t		 stat[64];	/* enum pass_stat */
+};
+extern struct pass pass;
+
+/* pass.c */
+void	 pass_conf_unref(struct pass_conf *);
+
+/* pass_accept.c: listeners, who may come, limits */
+void	 pass_accept_configure(const struct config *);
+void	 pass_accept_start(void);
+void	 pass_accept_stop(void);
+void	 pass_accept_hosts_ready(void);
+/* What the host is now: -1 trapped, blacklisted or unknown; else kind. */
+int	 pass_host_kind(const struct addr *);
+int	 pass_host_trapped(const struct addr *);
+
+/* pass_conn.c */
+/* A connection of the client; h NULL: on a listener (l its certificate).
+ * Takes fd.  NULL: no memory, or over a limit; fd is closed then. */
+struct session *pass_session_new(int fd, const struct addr *client,
+	    uint16_t port, const struct addr *dst, uint16_t dport,
+	    struct tlsctx *cert, enum handover_kind, const struct handover *h);
+struct session *pass_session_by_key(uint64_t);	/* NULL: gone */
+void	 pass_settle(struct session *);
+void	 pass_close(struct session *, enum pass_end);	/* after what is queued */
+void	 pass_die(struct session *, enum pass_end);	/* now */
+void	 pass_expel(struct session *, enum pass_end, const char *enhanced,
+	    const char *text);			/* 421, and closed */
+/* fn is called after ms, once; a later call replaces it; NULL: none. */
+void	 pass_timer(struct session *, int64_t ms, void (*fn)(struct session *));
+/* Replies: queued, never written at once. */
+void	 pass_reply(struct session *, const char *, ...)
+	    __attribute__((__format__(printf, 2, 3)));
+/* Ours: "NNN X.X.X text", contact and session id as design 6.2 says. */
+void	 pass_refuse(struct session *, int code, const char *enhanced,
+	    const char *text);
+void	 pass_refuse_verdict(struct session *, const struct verdict *);
+/* The MTA's, unchanged; enhanced code left out when not offered. */
+void	 pass_reply_mta(struct session *, const struct smtpreply *);
+
+/* pass_smtp.c */
+void	 pass_greet(struct session *);		/* CONNECT, BANNER, 220 */
+size_t	 pass_input(struct session *, const uint8_t *, size_t);	/* used */
+void	 pass_bad(struct session *, int code, const char *enhanced,
+	    const char *text);
+void	 pass_noticed(struct session *, enum host_event);
+/* A session of front goes on here: its envelope, then its input. */
+void	 pass_resume_handover(struct session *, const struct handover *,
+	    struct ptx *, int pending, const uint8_t *input, size_t len);
+
+/* pass_tx.c */
+void	 ptx_free(struct session *);
+void	 ptx_mail(struct session *, const char *arg, size_t len);
+void	 ptx_rcpt(struct session *, const char *arg, size_t len);
+void	 ptx_data(struct session *);
+void	 ptx_rset(struct session *);
+/* Makes the MTA know MAIL and all accepted recipients (again): done(0) when
+ * it does, done(-1) after a 451 was queued. */
+void	 ptx_replay(struct session *, void (*done)(struct session *, int));
+struct rcpt *ptx_add(struct ptx *, const char *to, const char *params);
+void	 ptx_end(struct session *);		/* the transaction is over */
+
+/* pass_body.c */
+void	 body_begin(struct session *);		/* 354 is queued */
+/* Octets of DATA: how many were used. */
+size_t	 body_input(struct session *, const uint8_t *, size_t);
+
+/* module_run.c: the runner */
+struct module_chain *chain_new(const struct config *);	/* NULL: logged */
+void	 chain_free(struct module_chain *);
+int	 chain_any(const struct module_chain *);
+int	 chain_open(void);			/* modules' open(): once */
+/* Of a session; -1: no memory. */
+int	 run_attach(struct session *);
+void	 run_detach(struct session *);		/* CLOSE, forget; frees */
+/*
+ * Calls the modules of a stage.  done is called exactly once, from here or
+ * later: *v is NEXT, or the refusal.  While it is under way s->run is set.
+ * EVENT returns its verdict at once and has no done (run_event).
+ */
+void	 run_stage(struct session *, enum stage,
+	    void (*done)(struct session *, const struct verdict *v));
+void	 run_cancel(struct session *);	/* done is not called any more */
+struct verdict run_event(struct session *, enum host_event);
+/* A new transaction: points that EOM hooks gave to the last one are gone. */
+void	 run_new_message(struct session *);
+/* The sum of the points, in thousandths; against reject at, mark at. */
+int32_t	 run_points(const struct session *);
+int	 run_over(const struct session *);	/* 0 fine, 1 mark, 2 reject */
+/* "X-Spamgreyd: …" header fields for a marked message, CRLF lines. */
+int	 run_headers(const struct session *, struct buf *);
+/* " points=4.5 dnsbl=4 (zen…)" for the log line; nothing when there are none. */
+void	 run_log(const struct session *, struct buf *);
+void	 run_stats(void (*)(const char *name, int64_t value, void *), void *);
+int	 run_vouched(const struct session *);
+
+/* pass_store.c */
+void	 pass_store_peer(struct child *, int fd);
+void	 pass_store_event(const struct session *, enum host_event);
+void	 pass_store_mail(const struct session *, int bad);
+void	 pass_store_caps(void);
+
+/* pass_front.c */
+void	 pass_front_peer(struct child *, unsigned int instance, int fd);
+void	 pass_front_caps(void);		/* to all of them */
+
+/* pass_caps.c */
+void	 caps_configure(struct pass_conf *);	/* also at each reload */
+void	 caps_start(void);			/* ask the MTAs, now and hourly */
+void	 caps_kept(const struct mta_caps *);	/* what store had on disk */
+/* What a session of ours tells at EHLO (CAPS_* without STARTTLS); 0 with
+ * *known 0: nothing is known, 421. */
+uint32_t caps_offer(const struct pass_conf *, uint64_t *size, int *known);
+/* An MTA just answered EHLO in a session: has it changed? */
+void	 caps_seen(const struct conf_relay *, const struct smtp_ehlo *);
+
+/* pass_trace.c: header lines of ours. -1: no memory. */
+int	 trace_received(const struct session *, struct buf *);
+
+/* pass_log.c */
+enum pass_stat {
+	PSTAT_SESSIONS, PSTAT_HANDED, PSTAT_NOT_WHITE, PSTAT_LIMIT,
+	PSTAT_DELIVERED, PSTAT_REFUSED, PSTAT_DEFERRED, PSTAT_RCPT,
+	PSTAT_RCPT_REFUSED, PSTAT_RELAY_DENIED, PSTAT_LOOP, PSTAT_TOO_BIG,
+	PSTAT_SPOOL_FULL, PSTAT_MTA_FAILED, PSTAT_TLS, PSTAT_TLS_FAILED,
+	PSTAT_MARKED, PSTAT_POINTS_REJECTED, PSTAT_TIMEOUT, PSTAT_REPLAYED,
+	PSTAT_TRAPPED, PSTAT_BYTES, PSTAT_MAX
+};
+void	 pass_log_end(const struct session *);
+/* One line for each message's end: from, to count, size, points, the MTA's
+ * words. */
+void	 pass_log_message(const struct session *, const char *outcome,
+	    const char *reply);
+void	 pass_stats(uint64_t id);
+
+#endif

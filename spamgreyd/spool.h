@@ -1,0 +1,34 @@
+/*
+ * A message on its way: in memory up to a size, beyond that (or when all
+ * messages together are above theirs) in one unlinked file of the process'
+ * working directory, which is STATE/spool.  Written once from front to back,
+ * then read by whoever wants, any number of times.  CRLF line ends, no dot
+ * stuffing.
+ */
+#ifndef SPOOL_H
+#define SPOOL_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct spool;
+
+/* message: octets of one in memory; total: of all of them. */
+void	 spool_limits(size_t message, size_t total);
+struct spool *spool_new(void);			/* NULL: no memory */
+void	 spool_free(struct spool *);		/* NULL is fine */
+/* 0, or -1 with errno (ENOSPC, ENOMEM, EIO, EDQUOT): the message is lost, and
+ * every later write fails too. */
+int	 spool_write(struct spool *, const void *, size_t);
+uint64_t spool_size(const struct spool *);
+/* Up to len octets from that place: how many, 0 at the end, -1 errno. */
+ssize_t	 spool_read(const struct spool *, uint64_t at, void *, size_t len);
+/* All of it, when it is in memory; else NULL. */
+const uint8_t *spool_mem(const struct spool *, size_t *len);
+/* A descriptor of the whole message at its beginning, the caller's to close:
+ * a new one each time, of the same file.  -1 errno. */
+int	 spool_fd(struct spool *);
+/* Octets held in memory and in files now, of all. */
+void	 spool_stats(uint64_t *memory, uint64_t *files, uint32_t *messages);
+
+#endif
