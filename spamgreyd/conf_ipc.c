@@ -403,6 +403,7 @@ send_listen(struct chan *ch, const struct conf_listen *l, int with_fd)
 	ipc_put_u16(ipc, l->port);
 	ipc_put_u8(ipc, l->low_priority_mx != 0);
 	ipc_put_u8(ipc, l->no_tls != 0);
+	ipc_put_u8(ipc, l->pass != 0);
 	put_tls(ipc, l->tls);
 	return (chan_send(ch, fd));
 }
@@ -421,6 +422,7 @@ recv_listen(struct config *c, struct msg *m)
 	l->port = msg_get_u16(m);
 	l->low_priority_mx = msg_get_u8(m);
 	l->no_tls = msg_get_u8(m);
+	l->pass = msg_get_u8(m);
 	if (take_tls(m, &l->tls) == -1)
 		return (-1);
 	l->fd = msg_take_fd(m);
@@ -485,24 +487,25 @@ recv_pem(struct config *c, struct msg *m)
 	return (0);
 }
 
+/* All of them to everybody; a socket only to the role that accepts on it. */
 static int
-send_listens(struct chan *ch, const struct config *c, int secrets,
-    int listeners)
+send_listens(struct chan *ch, const struct config *c, enum conf_send what)
 {
 	const struct conf_listen	*l;
+	int				 secrets = what != SEND_PLAIN;
 
 	if (secrets && send_pems(ch, c->tls) == -1)
 		return (-1);
 	TAILQ_FOREACH(l, &c->listens, entry)
-		if (send_listen(ch, l, listeners) == -1 ||
+		if (send_listen(ch, l, what == (l->pass ? SEND_PASS :
+		    SEND_FRONT)) == -1 ||
 		    (secrets && send_pems(ch, l->tls) == -1))
 			return (-1);
 	return (0);
 }
 
 int
-config_send(struct chan *ch, const struct config *c, int secrets,
-    int listeners)
+config_send(struct chan *ch, const struct config *c, enum conf_send what)
 {
 	const struct conf_list	*l;
 	unsigned int		 i;
@@ -522,7 +525,7 @@ config_send(struct chan *ch, const struct config *c, int secrets,
 	for (i = 0; i < EVENT_MAX; i++)
 		if (send_reaction(ch, i, &c->reaction[i]) == -1)
 			return (-1);
-	if (send_listens(ch, c, secrets, listeners) == -1)
+	if (send_listens(ch, c, what) == -1)
 		return (-1);
 	return (chan_send_empty(ch, MSG_CONF_COMMIT, 0));
 }

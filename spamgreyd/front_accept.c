@@ -340,6 +340,8 @@ accept_configure(const struct config *conf)
 	TAILQ_FOREACH(l, &front.listens, entry)
 		l->keep = 0;
 	TAILQ_FOREACH(cl, &conf->listens, entry) {
+		if (cl->pass)
+			continue;
 		l = listener_find(cl->id);
 		if (l == NULL && (l = listener_new(cl)) == NULL)
 			continue;

@@ -178,8 +178,8 @@ proc_send_pf(struct parent *p, struct proc *pr, int flags)
 int
 set_configure(struct parent *p, struct proc *pr)
 {
-	return (config_send(pr->chan, p->conf, pr->role == ROLE_FRONT,
-	    pr->role == ROLE_FRONT));
+	return (config_send(pr->chan, p->conf, pr->role == ROLE_FRONT ?
+	    SEND_FRONT : pr->role == ROLE_PASS ? SEND_PASS : SEND_PLAIN));
 }
 
 static int
@@ -224,9 +224,12 @@ set_start(struct parent *p)
 	p->started = p->filled = 0;
 	p->state = SET_STARTING;
 	p->set_since = clock_mono();
-	for (r = ROLE_PARENT + 1; r < ROLE_MAX; r++)
+	for (r = ROLE_PARENT + 1; r < ROLE_MAX; r++) {
+		if (r == ROLE_PASS && p->conf->pass == NULL)
+			continue;
 		for (i = 0; i < (r == ROLE_FRONT ? p->conf->fronts : 1); i++)
 			set_add(p, r, i);
+	}
 	for (pr = p->procs; pr < p->procs + p->nprocs; pr++)
 		if (proc_spawn(p, pr) == -1 || proc_hello(p, pr) == -1)
 			goto fail;

@@ -74,7 +74,7 @@ child(const char *name)
 	unsigned int	r;
 
 	for (r = ROLE_PARENT + 1; r < ROLE_MAX; r++)
-		if (strcmp(roles[r]->name, name) == 0)
+		if (roles[r] != NULL && strcmp(roles[r]->name, name) == 0)
 			return (child_main(r));
 	usage();
 }

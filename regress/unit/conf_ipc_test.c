@@ -114,11 +114,11 @@ transfer(void)
 }
 
 static struct config *
-round_trip(const struct config *c, int secrets, int listeners)
+round_trip(const struct config *c, enum conf_send what)
 {
 	connect_ends();
 	result = 0;
-	if (config_send(left, c, secrets, listeners) == -1)
+	if (config_send(left, c, what) == -1)
 		fatal("config_send");
 	return (transfer());
 }
@@ -270,7 +270,7 @@ test_full(const struct config *c)
 	struct stat		 a, b;
 	char			*want = text(c), *have;
 
-	copy = round_trip(c, 1, 1);
+	copy = round_trip(c, SEND_FRONT);
 	have = text(copy);
 	is_str(have, want, "what arrives prints the same");
 	free(have);
@@ -297,7 +297,7 @@ test_full(const struct config *c)
 	    "a listener's own key");
 	config_free(copy);
 
-	copy = round_trip(c, 0, 0);
+	copy = round_trip(c, SEND_PLAIN);
 	have = text(copy);
 	is_str(have, want, "without secrets it prints the same");
 	ok(copy != NULL && copy->tls != NULL && copy->tls->key == NULL &&
@@ -327,7 +327,7 @@ test_many(void)
 		ok(0, "many strings parse");
 		return;
 	}
-	copy = round_trip(c, 0, 0);
+	copy = round_trip(c, SEND_PLAIN);
 	want = text(c);
 	have = text(copy);
 	ok(strlen(want) > 2 * IPC_MAX, "two thousand strings");
