@@ -47,7 +47,7 @@ for src; do
 	esac
 	# shellcheck disable=SC2086
 	if newer "$out" "$src" $main $link lib/libspamgrey.a \
-	    regress/lib/tap.h; then
+	    regress/lib/*.h; then
 		continue
 	fi
 	# shellcheck disable=SC2086

@@ -1,0 +1,251 @@
+# The mail servers that the tests of pass have behind it, and pass itself in
+# front of one: smtpsink, a real Postfix in an overlay root, smtp-sink out of
+# the same root.  For use inside of private.sh only: ports are of that network,
+# and what is started there ends with it.
+package Mta;
+
+use strict;
+use warnings;
+use Exporter qw(import);
+use IO::Socket::IP;
+use POSIX ();
+use Sys;
+use Test::More;
+
+our @EXPORT = qw(background listening mta_port sink_start sink_stop postfix_root
+    postfix_config postfix_start postfix_kill postfix_queue smtp_sink
+    pass_start pass_why_not counts);
+
+my $next_port = 20000 + $$ % 1000 * 10;
+
+# A program in the background, its output in a file.
+sub
+background
+{
+	my ($out, @cmd) = @_;
+	my $pid = fork() // die "fork: $!\n";
+
+	if ($pid == 0) {
+		open(STDIN, '<', '/dev/null');
+		open(STDOUT, '>>', $out);
+		open(STDERR, '>>', $out);
+		exec(@cmd) or POSIX::_exit(127);
+	}
+	return ($pid);
+}
+
+# Waits until something answers there.
+sub
+listening
+{
+	my ($what, $port, $addr) = @_;
+
+	wait_for($what, sub {
+		my $s = IO::Socket::IP->new(PeerHost => $addr // '127.0.0.1',
+		    PeerPort => $port, Timeout => 5) or return (0);
+		close($s);
+		return (1);
+	});
+	return ($port);
+}
+
+# A port that nobody has, in this network.
+sub
+mta_port
+{
+	while (1) {
+		my $s = IO::Socket::IP->new(LocalHost => '127.0.0.1',
+		    LocalPort => $next_port, Listen => 1, ReuseAddr => 1);
+		my $port = $next_port++;
+		next if !$s;
+		close($s);
+		return ($port);
+	}
+}
+
+# --- smtpsink
+
+# (pid, port); what it stores lies in the directory.
+sub
+sink_start
+{
+	my ($dir, @args) = @_;
+	my $out = "$dir.out";
+
+	-d $dir or mkdir($dir) or die "$dir: $!\n";
+	unlink($out);
+	my $pid = background($out, program('smtpsink'), @args, $dir);
+	wait_for('smtpsink', sub {
+		waitpid($pid, POSIX::WNOHANG()) == 0 or
+		    die 'smtpsink: ' . slurp($out);
+		slurp($out) =~ /^port \d+\n/m;
+	});
+	return ($pid, slurp($out) =~ /^port (\d+)/m);
+}
+
+sub
+sink_stop
+{
+	my ($pid) = @_;
+
+	kill('KILL', $pid);
+	waitpid($pid, 0);
+}
+
+# --- Postfix
+
+# A root with Postfix in it and a configuration that takes what it is given
+# from here for example.org, and keeps it: (root) or (undef, why not).
+sub
+postfix_root
+{
+	my ($name) = @_;
+	my ($root, $why) = root($name, 'postfix');
+
+	return (undef, $why) if !$root;
+	my $pf = "$root/etc/postfix";
+	for (['main.cf.debian', 'main.cf'], ['master.cf.dist', 'master.cf']) {
+		my ($from, $to) = @$_;
+		my ($file) = grep { -e $_ } "$root/usr/share/postfix/$from",
+		    "$pf/$from";
+		spit("$pf/$to", slurp($file));
+	}
+	postfix_config($root, 'maillog_file=/var/log/maillog',
+	    'myhostname=mta.example.org', 'mydestination=example.org',
+	    'local_recipient_maps=', 'alias_maps=', 'alias_database=',
+	    'mynetworks=127.0.0.0/8', 'inet_protocols=all',
+	    'smtpd_peername_lookup=no', 'smtpd_tls_security_level=none',
+	    'message_size_limit=30000000', 'smtpd_client_connection_count_limit=0',
+	    'smtpd_recipient_restrictions=check_client_access static:HOLD');
+	chroot_ok($root, 'postconf', '-F', '*/*/chroot=n');
+	chroot_ok($root, 'postconf', '-MX', 'smtp/inet');
+	return ($root);
+}
+
+sub
+chroot_ok
+{
+	my ($root, @cmd) = @_;
+	my ($status, $out, $err) = run('chroot', $root, @cmd);
+
+	die "@cmd: $out$err" if $status != 0;
+	return ($out);
+}
+
+sub
+postfix_config
+{
+	my ($root, @settings) = @_;
+
+	chroot_ok($root, 'postconf', '-e', @settings);
+}
+
+# A service of master.cf, then "postfix start"; waits for the port.
+sub
+postfix_start
+{
+	my ($root, $port, @options) = @_;
+
+	chroot_ok($root, 'postconf', '-M', "$port/inet=127.0.0.1:$port inet n " .
+	    "- n - - smtpd @options") if defined $port;
+	chroot_ok($root, 'postfix', 'start');
+	listening('Postfix', $port) if defined $port;
+	return ($port);
+}
+
+# kill -9 of everything whose root is there.
+sub
+postfix_kill
+{
+	my ($root) = @_;
+	my @pids;
+
+	do {
+		@pids = grep {
+			(readlink("/proc/$_/root") // '') eq $root &&
+			    slurp("/proc/$_/stat") !~ /\) Z /
+		} map { m{/proc/(\d+)$} ? $1 : () } glob('/proc/[0-9]*');
+		kill('KILL', @pids);
+	} while (@pids);
+}
+
+# The numbers of msggen's messages in its queue, each as often as it is there.
+sub
+postfix_queue
+{
+	my ($root) = @_;
+
+	return (chroot_ok($root, 'postqueue', '-j') =~
+	    /"sender": "m(\d+)\@example\.com"/g);
+}
+
+# smtp-sink out of Postfix's root, dumping to a directory: (pid, port).
+sub
+smtp_sink
+{
+	my ($root, $dir, @args) = @_;
+	my $port = mta_port();
+
+	my @dump;
+	if (defined $dir) {
+		mkdir($dir) or die "$dir: $!\n";
+		mkdir("$root/srv/dump");
+		chmod(0777, $dir);
+		run('mount', '--bind', $dir, "$root/srv/dump");
+		@dump = ('-d', '/srv/dump/%H%M%S.');
+	}
+	my $pid = background(tmp() . '/smtp-sink.out', 'chroot', $root,
+	    'smtp-sink', '-u', 'nobody', @dump, @args, "127.0.0.1:$port",
+	    '256');
+	listening('smtp-sink', $port);
+	return ($pid, $port);
+}
+
+# --- pass
+
+# Why the daemon has no pass here, or undef when it has.
+sub
+pass_why_not
+{
+	my $file = spit(tmp() . '/pass-try.conf', <<"END");
+state directory "${\tmp()}/state"
+control socket "${\tmp()}/sock"
+allowed domains { "example.org" }
+pass { listen on 127.0.0.1 port 8027  relay to 127.0.0.1 port 25 }
+END
+	my ($status, $out, $err) = run($Sys::daemon, '-n', '-f', $file);
+
+	return (undef) if $status == 0;
+	return ('the pass role is not there yet');
+}
+
+# The daemon with pass in front of a port, ready: the port to send to.  More
+# for the pass block, and for the file.
+sub
+pass_start
+{
+	my ($to, %o) = @_;
+	my $front = mta_port();
+	my $port = mta_port();
+	my $pass = $o{pass} // '';
+	my $relay = $o{relay} // '';
+
+	conf(<<"END", %o);
+allowed domains { "example.org" }
+firewall none
+listen on 127.0.0.1 port $front
+pass {
+	listen on 127.0.0.1 port $port
+	relay to 127.0.0.1 port $to $relay
+	$pass
+}
+${\($o{text} // '')}
+END
+	start(%o);
+	return ($port);
+}
+
+# "name number" pairs as the test programs print them.
+sub counts { return ($_[0] =~ /([\w-]+) ([\d.]+)/g) }
+
+1;
