@@ -12,7 +12,10 @@ static const char *const event_names[EVENT_MAX] = {
 	[EVENT_PIPELINING] = "pipelining",
 	[EVENT_BARE_LF] = "bare-lf",
 	[EVENT_FOREIGN_COMMAND] = "foreign-command",
-	[EVENT_HTTP_COMMAND] = "http-command"
+	[EVENT_HTTP_COMMAND] = "http-command",
+	[EVENT_DICTIONARY] = "dictionary",
+	[EVENT_VIRUS] = "virus",
+	[EVENT_SPAM] = "spam"
 };
 
 const char *
@@ -45,7 +48,8 @@ proto_get_rcpt(struct msg *m, struct rcpt_req *r)
 	r->helo = msg_get_str(m);
 	r->from = msg_get_str(m);
 	r->to = msg_get_str(m);
-	if (r->flags & ~(RCPT_F_LOWMX | RCPT_F_WHITE | RCPT_F_AGAIN))
+	if (r->flags & ~(RCPT_F_LOWMX | RCPT_F_WHITE | RCPT_F_AGAIN |
+	    RCPT_F_HANDOVER))
 		m->err = 1;
 	return (msg_end(m));
 }
@@ -71,7 +75,7 @@ proto_get_rcpt_answer(struct msg *m, struct rcpt_answer *a)
 	a->reason = msg_get_u8(m);
 	a->left = msg_get_i64(m);
 	a->text = msg_get_str(m);
-	if (a->verdict < RCPT_GREY || a->verdict > RCPT_UNSTORED ||
+	if (a->verdict < RCPT_GREY || a->verdict > RCPT_NOT_TO ||
 	    a->reason >= TRAP_MAX || a->left < 0)
 		m->err = 1;
 	return (msg_end(m));
@@ -83,6 +87,7 @@ proto_put_event(struct ipc *ipc, uint64_t session, const struct event_msg *e)
 	ipc_begin(ipc, MSG_EVENT, session);
 	ipc_put_addr(ipc, &e->client);
 	ipc_put_u8(ipc, e->event);
+	ipc_put_u8(ipc, e->flags);
 	return (ipc->failed ? -1 : 0);
 }
 
@@ -91,7 +96,99 @@ proto_get_event(struct msg *m, struct event_msg *e)
 {
 	msg_get_addr(m, &e->client);
 	e->event = msg_get_u8(m);
-	if (e->event >= EVENT_MAX)
+	e->flags = msg_get_u8(m);
+	if (e->event >= EVENT_MAX || (e->flags & ~EVENT_F_VOUCHED))
+		m->err = 1;
+	return (msg_end(m));
+}
+
+int
+proto_put_mail_seen(struct ipc *ipc, uint64_t session,
+    const struct mail_seen *s)
+{
+	ipc_begin(ipc, MSG_MAIL_SEEN, session);
+	ipc_put_addr(ipc, &s->client);
+	ipc_put_u8(ipc, s->bad);
+	return (ipc->failed ? -1 : 0);
+}
+
+int
+proto_get_mail_seen(struct msg *m, struct mail_seen *s)
+{
+	msg_get_addr(m, &s->client);
+	s->bad = msg_get_u8(m);
+	if (s->bad > 1)
+		m->err = 1;
+	return (msg_end(m));
+}
+
+int
+proto_put_caps(struct ipc *ipc, const struct mta_caps *c)
+{
+	ipc_begin(ipc, MSG_CAPS, 0);
+	ipc_put_u8(ipc, c->known);
+	ipc_put_u32(ipc, c->keywords);
+	ipc_put_u64(ipc, c->size);
+	ipc_put_str(ipc, c->relays);
+	return (ipc->failed ? -1 : 0);
+}
+
+int
+proto_get_caps(struct msg *m, struct mta_caps *c)
+{
+	c->known = msg_get_u8(m);
+	c->keywords = msg_get_u32(m);
+	c->size = msg_get_u64(m);
+	c->relays = msg_get_str(m);
+	if (c->known > 1 || (c->keywords & ~CAPS_ALL))
+		m->err = 1;
+	return (msg_end(m));
+}
+
+int
+proto_put_handover(struct ipc *ipc, uint64_t session,
+    const struct handover *h)
+{
+	ipc_begin(ipc, MSG_HANDOVER_BEGIN, session);
+	ipc_put_addr(ipc, &h->client);
+	ipc_put_addr(ipc, &h->dst);
+	ipc_put_u16(ipc, h->port);
+	ipc_put_u16(ipc, h->dport);
+	ipc_put_u8(ipc, h->kind);
+	ipc_put_u8(ipc, h->flags);
+	ipc_put_u16(ipc, h->bad);
+	ipc_put_u16(ipc, h->events);
+	ipc_put_u32(ipc, h->offered);
+	ipc_put_i64(ipc, h->start);
+	ipc_put_str(ipc, h->helo);
+	ipc_put_str(ipc, h->from);
+	ipc_put_str(ipc, h->from_params);
+	ipc_put_str(ipc, h->tls_version);
+	ipc_put_str(ipc, h->tls_cipher);
+	return (ipc->failed ? -1 : 0);
+}
+
+int
+proto_get_handover(struct msg *m, struct handover *h)
+{
+	msg_get_addr(m, &h->client);
+	msg_get_addr(m, &h->dst);
+	h->port = msg_get_u16(m);
+	h->dport = msg_get_u16(m);
+	h->kind = msg_get_u8(m);
+	h->flags = msg_get_u8(m);
+	h->bad = msg_get_u16(m);
+	h->events = msg_get_u16(m);
+	h->offered = msg_get_u32(m);
+	h->start = msg_get_i64(m);
+	h->helo = msg_get_str(m);
+	h->from = msg_get_str(m);
+	h->from_params = msg_get_str(m);
+	h->tls_version = msg_get_str(m);
+	h->tls_cipher = msg_get_str(m);
+	if (h->kind > HANDOVER_NOT_TO || (h->flags & ~(HANDOVER_BANNER |
+	    HANDOVER_ESMTP | HANDOVER_PENDING | HANDOVER_LOWMX)) ||
+	    (h->events >> EVENT_MAX) != 0 || (h->offered & ~CAPS_ALL))
 		m->err = 1;
 	return (msg_end(m));
 }

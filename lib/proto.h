@@ -194,6 +194,7 @@ struct mta_caps {
 #define CAPS_ENHANCED	0x20
 #define CAPS_STARTTLS	0x40
 #define CAPS_XCLIENT	0x80
+#define CAPS_ALL	0xff
 
 /* front -> pass: a session, as far as it came. */
 enum handover_kind { HANDOVER_WHITE, HANDOVER_WHITELISTED, HANDOVER_NOT_TO };

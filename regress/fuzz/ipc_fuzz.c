@@ -47,6 +47,29 @@ front(struct msg m)
 }
 
 static void
+pass(struct msg m)
+{
+	struct mail_seen	seen;
+	struct mta_caps		caps;
+	struct handover		h;
+	struct msg		k;
+
+	k = m;
+	if (proto_get_mail_seen(&k, &seen) == 0 && seen.bad > 1)
+		abort();
+	k = m;
+	if (proto_get_caps(&k, &caps) == 0 && ((caps.keywords & ~CAPS_ALL) ||
+	    strlen(caps.relays) > m.len))
+		abort();
+	k = m;
+	if (proto_get_handover(&k, &h) == 0 && (h.kind > HANDOVER_NOT_TO ||
+	    h.events >> EVENT_MAX != 0 || strlen(h.helo) + strlen(h.from) +
+	    strlen(h.from_params) + strlen(h.tls_version) +
+	    strlen(h.tls_cipher) > m.len))
+		abort();
+}
+
+static void
 control(struct msg m)
 {
 	struct ctl_list	 list;
@@ -91,6 +114,7 @@ frames(struct ipc *b)
 		if (m.len > IPC_MAX || m.fd != -1)
 			abort();
 		front(m);
+		pass(m);
 		control(m);
 		/* By its own account: every field type in turn. */
 		while (msg_left(&m) > 0) {

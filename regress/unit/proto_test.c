@@ -31,6 +31,9 @@ get_any(struct msg *m)
 		struct rcpt_req		req;
 		struct rcpt_answer	ans;
 		struct event_msg	ev;
+		struct mail_seen	seen;
+		struct mta_caps		caps;
+		struct handover		hand;
 		struct host		host;
 		struct ctl_list		list;
 		struct ctl_edit		edit;
@@ -49,6 +52,12 @@ get_any(struct msg *m)
 		return (proto_get_rcpt_answer(m, &u.ans));
 	case MSG_EVENT:
 		return (proto_get_event(m, &u.ev));
+	case MSG_MAIL_SEEN:
+		return (proto_get_mail_seen(m, &u.seen));
+	case MSG_CAPS:
+		return (proto_get_caps(m, &u.caps));
+	case MSG_HANDOVER_BEGIN:
+		return (proto_get_handover(m, &u.hand));
 	case MSG_HOST:
 		return (proto_get_host(m, &u.host));
 	case MSG_FW_DO:
@@ -123,7 +132,7 @@ test_front(void)
 	memset(&req, 0, sizeof(req));
 	addr_parse("192.0.2.9", &req.client);
 	req.seq = 7;
-	req.flags = RCPT_F_LOWMX | RCPT_F_AGAIN;
+	req.flags = RCPT_F_LOWMX | RCPT_F_AGAIN | RCPT_F_HANDOVER;
 	req.helo = "mail.example.org";
 	req.from = "<>";
 	req.to = "<joe@example.org>";
@@ -144,7 +153,7 @@ test_front(void)
 	m = through();
 	strict(&m, "answer");
 	invalid(&m, 4, 0, "answer: verdict 0");
-	invalid(&m, 4, RCPT_UNSTORED + 1, "answer: verdict too large");
+	invalid(&m, 4, RCPT_NOT_TO + 1, "answer: verdict too large");
 	invalid(&m, 5, TRAP_MAX, "answer: reason too large");
 	m.pos = 0;
 	ok(m.id == 9 && proto_get_rcpt_answer(&m, &ans2) == 0 &&
@@ -153,14 +162,16 @@ test_front(void)
 	    strcmp(ans2.text, "why") == 0, "answer");
 
 	ev.client = req.client;
-	ev.event = EVENT_HTTP_COMMAND;
+	ev.event = EVENT_VIRUS;
+	ev.flags = EVENT_F_VOUCHED;
 	proto_put_event(&a, 3, &ev);
 	m = through();
 	strict(&m, "event");
 	invalid(&m, 16, EVENT_MAX, "event: none such");
+	invalid(&m, 17, 2, "event: unknown flags");
 	m.pos = 0;
 	ok(proto_get_event(&m, &ev2) == 0 && ev2.event == ev.event &&
-	    addr_cmp(&ev.client, &ev2.client) == 0, "event");
+	    ev2.flags == EVENT_F_VOUCHED && addr_cmp(&ev.client, &ev2.client) == 0, "event");
 
 	memset(&h, 0, sizeof(h));
 	h.key = req.client;
@@ -175,6 +186,99 @@ test_front(void)
 	ok(proto_get_host(&m, &h2) == 0 && h2.white == h.white &&
 	    h2.trapped == h.trapped && h2.reason == h.reason &&
 	    addr_cmp(&h.key, &h2.key) == 0, "host");
+}
+
+static void
+test_pass(void)
+{
+	struct mail_seen	s, s2;
+	struct mta_caps		c, c2;
+	struct msg		m;
+
+	memset(&s, 0, sizeof(s));
+	addr_parse("2001:db8::1", &s.client);
+	s.bad = 1;
+	proto_put_mail_seen(&a, 0x77, &s);
+	m = through();
+	strict(&m, "mail seen");
+	invalid(&m, 16, 2, "mail seen: neither good nor bad");
+	m.pos = 0;
+	ok(m.type == MSG_MAIL_SEEN && m.id == 0x77 &&
+	    proto_get_mail_seen(&m, &s2) == 0 && s2.bad == 1 &&
+	    addr_cmp(&s.client, &s2.client) == 0, "mail seen");
+
+	c = (struct mta_caps){ 1, CAPS_SIZE | CAPS_SMTPUTF8, UINT64_MAX,
+	    "127.0.0.1:25" };
+	proto_put_caps(&a, &c);
+	m = through();
+	strict(&m, "caps");
+	invalid(&m, 0, 2, "caps: known is yes or no");
+	invalid(&m, 1 + 2, 0xff, "caps: unknown keywords");
+	m.pos = 0;
+	ok(m.type == MSG_CAPS && proto_get_caps(&m, &c2) == 0 &&
+	    c2.known == 1 && c2.keywords == c.keywords &&
+	    c2.size == UINT64_MAX && strcmp(c2.relays, c.relays) == 0, "caps");
+}
+
+static int
+same_handover(const struct handover *h, const struct handover *k)
+{
+	return (addr_cmp(&h->client, &k->client) == 0 &&
+	    addr_cmp(&h->dst, &k->dst) == 0 && h->port == k->port &&
+	    h->dport == k->dport && h->kind == k->kind &&
+	    h->flags == k->flags && h->bad == k->bad &&
+	    h->events == k->events && h->offered == k->offered &&
+	    h->start == k->start && strcmp(h->helo, k->helo) == 0 &&
+	    strcmp(h->from, k->from) == 0 &&
+	    strcmp(h->from_params, k->from_params) == 0 &&
+	    strcmp(h->tls_version, k->tls_version) == 0 &&
+	    strcmp(h->tls_cipher, k->tls_cipher) == 0);
+}
+
+static void
+test_handover(void)
+{
+	struct handover	h, h2;
+	struct msg	m;
+	size_t		kind = 2 * 16 + 2 * 2;
+
+	memset(&h, 0, sizeof(h));
+	addr_parse("192.0.2.9", &h.client);
+	addr_parse("198.51.100.1", &h.dst);
+	h.port = 40000;
+	h.dport = 25;
+	h.kind = HANDOVER_NOT_TO;
+	h.flags = HANDOVER_BANNER | HANDOVER_ESMTP | HANDOVER_PENDING |
+	    HANDOVER_LOWMX;
+	h.bad = 3;
+	h.events = (1U << EVENT_MAX) - 1;
+	h.offered = CAPS_8BITMIME | CAPS_DSN;
+	h.start = 123456789012;
+	h.helo = "mail.example.net";
+	h.from = "<a@example.net>";
+	h.from_params = "SIZE=100 BODY=8BITMIME";
+	h.tls_version = "TLSv1.3";
+	h.tls_cipher = "TLS_AES_256_GCM_SHA384";
+	proto_put_handover(&a, 0xabcdef, &h);
+	m = through();
+	strict(&m, "handover");
+	invalid(&m, kind, HANDOVER_NOT_TO + 1, "handover: no such kind");
+	invalid(&m, kind + 1, 0x10, "handover: unknown flags");
+	m.pos = 0;
+	ok(m.type == MSG_HANDOVER_BEGIN && m.id == 0xabcdef &&
+	    proto_get_handover(&m, &h2) == 0 && same_handover(&h, &h2),
+	    "handover");
+	h.events = 1U << EVENT_MAX;
+	proto_put_handover(&a, 1, &h);
+	m = through();
+	is_int(proto_get_handover(&m, &h2), -1,
+	    "handover: an event that there is not");
+	h.events = 0;
+	h.offered = CAPS_ALL + 1;
+	proto_put_handover(&a, 1, &h);
+	m = through();
+	is_int(proto_get_handover(&m, &h2), -1,
+	    "handover: a keyword that there is not");
 }
 
 static void
@@ -300,6 +404,8 @@ main(void)
 	ipc_init(&a, sv[0]);
 	ipc_init(&b, sv[1]);
 	test_front();
+	test_pass();
+	test_handover();
 	test_fw();
 	test_ctl();
 	test_entry();
