@@ -26,11 +26,14 @@ OWN_LDFLAGS =	-pie -pthread ${OS_LDFLAGS}
 YACC_CMD =	sh lib/yacc.sh
 
 LIB_SRC !=	ls lib/*.c | grep -v buildid | tr '\n' ' '
-D_SRC !=	ls spamgreyd/*.c | grep -Ev '/(sandbox_|origdst_|fw_nft|os_|syslog_|parse\.c)' | tr '\n' ' '
+D_SRC !=	ls spamgreyd/*.c | grep -Ev '/(sandbox_|origdst_|fw_nft|os_|syslog_|(parse|modules_tab)\.c)' | tr '\n' ' '
 DB_SRC !=	ls spamgreydb/*.c 2>/dev/null | tr '\n' ' '
+# The modules are what mod_*.c there are: writes spamgreyd/modules_tab.c.
+MODULES !=	sh lib/modtab.sh
 HEADERS !=	ls lib/*.h spamgreyd/*.h spamgreydb/*.h 2>/dev/null | tr '\n' ' '
 LIB_OBJ =	${LIB_SRC:.c=.o}
-D_OBJ =		${D_SRC:.c=.o} ${OS_OBJ} spamgreyd/parse.o
+D_OBJ =		${D_SRC:.c=.o} ${OS_OBJ} spamgreyd/parse.o \
+		spamgreyd/modules_tab.o
 DB_OBJ =	${DB_SRC:.c=.o}
 # What of the daemon the command uses: the configuration and the policy.
 DB_SHARED =	spamgreyd/config.o spamgreyd/conf_check.o \
@@ -55,12 +58,17 @@ lib/libspamgrey.a: ${LIB_OBJ}
 	rm -f $@
 	${AR} rc $@ ${LIB_OBJ}
 
-lib/buildid.c: ${LIB_SRC} ${D_SRC} ${HEADERS} spamgreyd/parse.y
-	cat ${LIB_SRC} ${D_SRC} ${HEADERS} spamgreyd/parse.y | cksum | \
+lib/buildid.c: ${LIB_SRC} ${D_SRC} ${HEADERS} spamgreyd/parse.y \
+    spamgreyd/modules_tab.c
+	cat ${LIB_SRC} ${D_SRC} ${HEADERS} spamgreyd/parse.y \
+	    spamgreyd/modules_tab.c | cksum | \
 	    sed 's/\(.*\) \(.*\)/extern const char buildid[]; const char buildid[] = "\1-\2";/' > $@
 
 spamgreyd/parse.c: spamgreyd/parse.y lib/yacc.sh
 	${YACC_CMD} spamgreyd/parse.y $@
+
+spamgreyd/modules_tab.c:
+	sh lib/modtab.sh
 
 spamgreyd/spamgreyd: ${D_OBJ} lib/libspamgrey.a lib/buildid.o
 	${CC} ${OWN_LDFLAGS} ${CFLAGS} ${LDFLAGS} -o $@ ${D_OBJ} lib/buildid.o \
@@ -95,6 +103,6 @@ install: all
 
 clean:
 	rm -f lib/*.o spamgreyd/*.o spamgreydb/*.o lib/libspamgrey.a
-	rm -f lib/buildid.c spamgreyd/parse.c
+	rm -f lib/buildid.c spamgreyd/parse.c spamgreyd/modules_tab.c
 	rm -f spamgreyd/spamgreyd spamgreydb/spamgreydb
 	rm -rf regress/obj
