@@ -78,10 +78,10 @@ front_conf_new(struct config *conf, struct front_conf *old)
 		return (NULL);
 	}
 	if (conf->tls != NULL) {
-		fc->tls = front_tls_new(conf->tls);
+		fc->tls = tlsctx_new(conf->tls);
 		if (fc->tls == NULL && old != NULL && old->tls != NULL) {
 			log_warnx("the certificate in use before stays");
-			fc->tls = front_tls_ref(old->tls);
+			fc->tls = tlsctx_ref(old->tls);
 		}
 	}
 	return (fc);
@@ -92,7 +92,7 @@ front_conf_unref(struct front_conf *fc)
 {
 	if (fc == NULL || --fc->refs > 0)
 		return;
-	front_tls_unref(fc->tls);
+	tlsctx_unref(fc->tls);
 	free(fc->grey_enhanced);
 	config_free(fc->conf);
 	free(fc);
@@ -130,7 +130,7 @@ front_first(struct child *c)
 		fatalx("front: out of memory");
 	/* Seeded, so that a log has no session twice after a restart. */
 	arc4random_buf(&front.next_id, sizeof(front.next_id));
-	front_tls_init();
+	tlsctx_init();
 	wheel_init();
 }
 

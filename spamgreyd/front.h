@@ -29,6 +29,7 @@
 #include "../lib/limit.h"
 #include "config.h"
 #include "spamgreyd.h"
+#include "tlsctx.h"
 
 #define FRONT_ACCEPT_BATCH	64	/* connections a turn of the loop */
 #define FRONT_HOSTS_WAIT	10	/* s for store's host states at start */
@@ -45,7 +46,6 @@
 #define FRONT_BODY_MAX		(64 * 1024)
 #define FRONT_LOG_FIELD		256	/* octets of a peer's text in the log */
 #define FRONT_STOP_LINES	1000	/* connections with a line each at the end */
-#define FRONT_CERT_WARN		(7 * 86400)
 
 enum conn_kind {			/* by precedence at connect */
 	KIND_GREY,			/* unknown */
@@ -92,7 +92,6 @@ enum conn_end {				/* the summary's reason= */
 #define OFFER_SIZE	2
 #define OFFER_STARTTLS	4
 
-struct front_tls;			/* front_tls.c: one certificate */
 struct tls;
 
 /* A configuration in use, with what is derived from it. */
@@ -103,7 +102,7 @@ struct front_conf {
 	int		 grey_code;
 	char		*grey_enhanced;
 	const char	*grey_text;	/* inside conf->grey_reply */
-	struct front_tls *tls;		/* the global certificate, or NULL */
+	struct tlsctx	*tls;		/* the global certificate, or NULL */
 	uint32_t	 max;		/* connections */
 	int		 lowmx;		/* some listener is low-priority-mx */
 };
@@ -132,7 +131,7 @@ struct conn {
 	LIST_ENTRY(conn)	 slot;
 	uint64_t		 id;	/* 40 bits counted, 24 the descriptor */
 	struct front_conf	*fc;
-	struct front_tls	*cert;	/* for STARTTLS, or NULL */
+	struct tlsctx		*cert;	/* for STARTTLS, or NULL */
 	struct tls		*tls;
 	struct tx		*tx;
 	char			*helo;
@@ -173,7 +172,7 @@ struct listener {
 	int			 lowmx;
 	struct addr		 addr;
 	uint16_t		 port;
-	struct front_tls	*tls;
+	struct tlsctx		*tls;
 	int			 keep;	/* while a reload is matched */
 };
 TAILQ_HEAD(listeners, listener);
@@ -284,12 +283,6 @@ void	 store_overlimit(void);
 void	 store_event(const struct conn *, enum host_event);
 
 /* front_tls.c */
-void	 front_tls_init(void);
-/* A certificate's context; NULL: logged. */
-struct front_tls *front_tls_new(const struct conf_tls *);
-struct front_tls *front_tls_ref(struct front_tls *);	/* NULL is fine */
-void	 front_tls_unref(struct front_tls *);
-void	 front_tls_expiry(const struct front_tls *);	/* logs when near */
 int	 front_tls_begin(struct conn *);	/* -1: cannot */
 void	 front_tls_handshake(struct conn *);
 /* As recv and send: -1 with EAGAIN (F_WANT_WRITE set when for writing). */

@@ -304,20 +304,20 @@ listener_free(struct listener *l)
 	TAILQ_REMOVE(&front.listens, l, entry);
 	event_free(l->ev);
 	close(l->fd);
-	front_tls_unref(l->tls);
+	tlsctx_unref(l->tls);
 	free(l);
 }
 
 static void
 listener_tls(struct listener *l, const struct conf_listen *cl)
 {
-	struct front_tls	*tls;
+	struct tlsctx	*tls;
 
 	if (cl->no_tls)
 		tls = NULL;
 	else if (cl->tls == NULL)
-		tls = front_tls_ref(front.fc->tls);
-	else if ((tls = front_tls_new(cl->tls)) == NULL) {
+		tls = tlsctx_ref(front.fc->tls);
+	else if ((tls = tlsctx_new(cl->tls)) == NULL) {
 		if (!front.configured)
 			child_fatal(front.child, "tls certificate %s key %s "
 			    "cannot be used; see the line above",
@@ -327,7 +327,7 @@ listener_tls(struct listener *l, const struct conf_listen *cl)
 		    "the listener offers no STARTTLS");
 		return;
 	}
-	front_tls_unref(l->tls);
+	tlsctx_unref(l->tls);
 	l->tls = tls;
 }
 

@@ -145,7 +145,7 @@ conn_new(struct listener *l, int fd, const struct addr *client, uint16_t port,
 	c->port = port;
 	c->fc = front.fc;
 	c->fc->refs++;
-	c->cert = front_tls_ref(l->tls);
+	c->cert = tlsctx_ref(l->tls);
 	c->kind = (uint8_t)kind;
 	c->lists = lists;
 	c->reason = (uint8_t)reason;
@@ -206,7 +206,7 @@ conn_free(struct conn *c)
 	free(c->helo);
 	free(c->log_from);
 	free(c->log_to);
-	front_tls_unref(c->cert);
+	tlsctx_unref(c->cert);
 	front_conf_unref(c->fc);
 	free(c);
 	front.count--;

@@ -113,7 +113,7 @@ certs_check(uint32_t now)
 		return;
 	certs_seen = now;
 	TAILQ_FOREACH(l, &front.listens, entry)
-		front_tls_expiry(l->tls);
+		tlsctx_expiry(l->tls);
 }
 
 static void
