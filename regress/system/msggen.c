@@ -11,7 +11,8 @@
  *		it is taken or refused, up to patience
  *	-R	new messages a second
  * Some go in lockstep, some pipelined, some small ones in pieces of some
- * octets, several over one connection.  The last line says the counts.
+ * octets, several over one connection.  The last line says the counts, and
+ * of the tries that were followed by another how they had ended.
  */
 #include <sys/types.h>
 #include <sys/socket.h>
@@ -65,6 +66,7 @@ static struct sockaddr_in	 to;
 static unsigned int		 nconns = 10, n = 100, large, total, decided;
 static unsigned int		 first_waiting, under_way, tries;
 static unsigned int		 accepted, refused, putoff, lost, unknown;
+static unsigned int		 again_putoff, again_lost, again_unknown;
 static uint64_t			 seed = 1, octets;
 static double			 rate, started, patience = 300;
 static int			 again;
@@ -90,6 +92,8 @@ outcome(struct conn *c, const char *what)
 		octets += c->m.len;
 	} else if (again && what[0] != '5' && now() - w->first < patience) {
 		w->state = WAITING;
+		*(what[0] == '4' ? &again_putoff : what[0] == 'l' ?
+		    &again_lost : &again_unknown) += 1;
 		w->due = now() + AGAIN_S;
 		if (c->id < first_waiting)
 			first_waiting = c->id;
@@ -476,8 +480,9 @@ main(int argc, char **argv)
 	if (list != NULL && fclose(list) == EOF)
 		err(1, "list");
 	printf("messages %u tries %u accepted %u refused %u put-off %u lost %u "
-	    "unknown %u octets %ju seconds %.2f\n", total, tries, accepted,
-	    refused, putoff, lost, unknown, (uintmax_t)octets,
-	    now() - started);
+	    "unknown %u again-put-off %u again-lost %u again-unknown %u "
+	    "octets %ju seconds %.2f\n", total, tries, accepted, refused,
+	    putoff, lost, unknown, again_putoff, again_lost, again_unknown,
+	    (uintmax_t)octets, now() - started);
 	return (0);
 }

@@ -1,0 +1,133 @@
+#!/usr/bin/perl
+# torture
+# The mail server behind is killed and started again and again while mail is
+# delivered: whatever had a 250 is in its spool.  A sender as mailers are tries
+# again what was put off or lost, so there may be duplicates, but no loss.
+# Once with smtpsink, which has a message on disk before it says 250, once with
+# a real Postfix.
+# make check: 200 deliveries each; make torture: 5,000.
+use strict;
+use warnings;
+use FindBin;
+use lib $FindBin::Bin;
+use Sys;
+use Mta;
+use Test::More;
+use Time::HiRes qw(sleep);
+
+private();
+
+my $n = torture_or(5000, 200);
+my $large = torture_or(50, 3);
+my $total = $n + $large;
+my $seed = $ENV{SEED} // int(rand(1 << 30));
+my @which = ('-n', $n, '-l', $large, '-S', $seed);
+srand($seed);
+diag("SEED=$seed");
+
+# Delivers to a port while kill and start are called in turns, until all is
+# decided: the numbers that had a 250, and the counts.
+sub
+deliver
+{
+	my ($name, $port, $rate, $kill, $start, $up, $down) = @_;
+	my ($list, $out) = (tmp() . '/list', tmp() . '/msggen.out');
+	my $kills = 0;
+
+	unlink($out);
+	my $load = background($out, program('msggen'), '-r', '-c', 10, '-R',
+	    $rate, '-t', 600, @which, '-o', $list, $port);
+	while (waitpid($load, POSIX::WNOHANG()) == 0) {
+		sleep($up * (0.2 + rand()));
+		$kill->();
+		$kills++;
+		sleep($down * rand());
+		$start->();
+	}
+	is($?, 0, "$name: the sender ended") or diag(slurp($out));
+	my %c = counts(slurp($out));
+	my @taken = slurp($list) =~ /^(\d+) \d+ 250 /mg;
+	is(scalar(@taken), $total, "$name: every message had its 250 at last");
+	diag("$name: $kills kills; of $c{tries} tries $c{'again-put-off'} " .
+	    "were put off, $c{'again-lost'} lost their connection before " .
+	    "the final dot, $c{'again-unknown'} after it");
+	cmp_ok($c{tries}, '>', $total, "$name: the kills met deliveries");
+	return (\@taken, %c);
+}
+
+# What had a 250 against what is there.
+sub
+compare
+{
+	my ($name, $taken, @stored) = @_;
+	my %stored;
+
+	$stored{$_}++ for @stored;
+	my @missing = grep { !$stored{$_} } @$taken;
+	diag(sprintf('%s: sent %d, 250s %d, stored %d, duplicates %d, ' .
+	    'missing %d', $name, $total, scalar(@$taken), scalar(@stored),
+	    @stored - keys(%stored), scalar(@missing)));
+	is("@missing", '', "$name: nothing that had a 250 is missing");
+}
+
+sub
+with_sink
+{
+	my ($name, $front) = @_;
+	my ($dir, $have) = (tmp() . '/sink', tmp() . '/have');
+	my $to = mta_port();
+	my $sink;
+	my $start = sub { ($sink) = sink_start($dir, '-f', '-p', $to) };
+
+	$start->();
+	my ($taken, %c) = deliver($name, $front->($to), torture_or(100, 50),
+	    sub { sink_stop($sink) }, $start, 0.5, 0.3);
+	sink_stop($sink);
+	my ($status, $out, $err) = run(program('msgcmp'), @which, '-o', $have,
+	    $dir);
+	is($status, 0, "$name: what is there is whole") or
+	    diag($out . substr($err, 0, 2000));
+	compare($name, $taken, split(/\n/, slurp($have)));
+	run('rm', '-rf', $dir);
+	return (%c);
+}
+
+sub
+with_postfix
+{
+	my ($name, $root, $front) = @_;
+	my $to = mta_port();
+
+	postfix_start($root, $to);
+	my ($taken, %c) = deliver($name, $front->($to), torture_or(50, 25),
+	    sub { postfix_kill($root) }, sub { postfix_start($root) }, 3, 0.3);
+	compare($name, $taken, postfix_queue($root));
+	postfix_kill($root);
+	run('chroot', $root, 'postsuper', '-d', 'ALL');
+	run('chroot', $root, 'postconf', '-MX', "$to/inet");
+	return (%c);
+}
+
+with_sink('sink, direct', sub { $_[0] });
+my ($root, $no) = postfix_root('pf');
+SKIP: {
+	skip("Postfix: $no", 1) if !$root;
+	with_postfix('Postfix, direct', $root, sub { $_[0] });
+}
+
+# With pass in between the client never loses its connection: it is told.
+SKIP: {
+	my $why = pass_why_not();
+	skip("pass in between: $why", 1) if $why;
+
+	my %c = with_sink('sink, pass', \&pass_start);
+	is($c{'again-lost'} + $c{'again-unknown'}, 0,
+	    'sink, pass: each client was told');
+	is((stop())[0], 0, 'SIGTERM');
+	skip("Postfix: $no", 1) if !$root;
+	%c = with_postfix('Postfix, pass', $root, \&pass_start);
+	is($c{'again-lost'} + $c{'again-unknown'}, 0,
+	    'Postfix, pass: each client was told');
+	is((stop())[0], 0, 'SIGTERM');
+}
+done_testing();
