@@ -12,6 +12,7 @@ use warnings;
 use FindBin;
 use lib $FindBin::Bin;
 use Sys;
+use Gate;
 use Test::More;
 use Time::HiRes qw(sleep);
 
@@ -25,144 +26,21 @@ plan(skip_all => "OpenSMTPD: $why") if !$gwroot;
 (my $outroot, $why) = root('out', 'postfix');
 plan(skip_all => "Postfix: $why") if !$outroot;
 
-# Inside of a namespace; as a list for exec.
-sub ns { return ('nsenter', "--net=/run/netns/$_[0]") }
-
-sub
-must
-{
-	my ($status, $out, $err) = run(@_);
-
-	die "@_: $out$err\n" if $status != 0;
-	return ($out);
-}
-
-# --- the network
-must('ip', 'netns', 'add', $_) for qw(out gw);
-must('ip', 'link', 'add', 'out0', 'netns', 'out', 'type', 'veth', 'peer',
-    'name', 'gw0', 'netns', 'gw');
-for (['out', 'lo'], ['out', 'out0'], ['gw', 'lo'], ['gw', 'gw0']) {
-	my ($n, $if) = @$_;
-	must('ip', '-n', $n, 'link', 'set', $if, 'up');
-}
-must('ip', '-n', 'gw', 'addr', 'add', '203.0.113.25/24', 'dev', 'gw0');
-must('ip', '-n', 'gw', 'addr', 'add', '2001:db8:1::25/64', 'dev', 'gw0',
-    'nodad');
-must('ip', '-n', 'out', 'addr', 'add', "203.0.113.$_/24", 'dev', 'out0')
-    for 10 .. 13;
-must('ip', '-n', 'out', 'addr', 'add', "2001:db8:$_\::10/64", 'dev', 'out0',
-    'nodad') for 1 .. 3;
-must('ip', '-n', 'gw', 'route', 'add', '2001:db8::/32', 'dev', 'gw0');
-
-# --- the firewall, as shipped
-my $rules = slurp('spamgreyd/nftables.conf.sample');
-$rules =~ s/^(\s*define\s+outside\s*=\s*).*$/$1\{ "gw0" \}/m or
-    die "nftables.conf.sample has no `define outside'\n";
-spit(tmp() . '/nftables.conf', $rules);
-must(ns('gw'), 'nft', '-f', tmp() . '/nftables.conf');
-
-# Is the host in the set?
-sub
-in_set
-{
-	my ($set, $addr) = @_;
-
-	return ((run(ns('gw'), 'nft', 'get', 'element', 'inet', 'spamgrey',
-	    $set, "{ $addr }"))[0] == 0);
-}
+network();
+nft_sample();
 
 # --- OpenSMTPD behind
-must('chroot', $gwroot, 'useradd', '-m', '-s', '/bin/sh', 'user');
-spit("$gwroot/etc/smtpd.conf", <<'END');
+opensmtpd('gw', $gwroot, <<'END');
 listen on 0.0.0.0 port 25 hostname mta.example.org
 listen on :: port 25 hostname mta.example.org
 action "local" maildir "/home/user/Maildir"
 match from any for domain { "example.org", "example.net" } action "local"
 END
-chmod(0644, "$gwroot/etc/smtpd.conf");
-
-sub
-background
-{
-	my ($out, @cmd) = @_;
-	my $pid = fork();
-
-	if ($pid == 0) {
-		open(STDIN, '<', '/dev/null');
-		open(STDOUT, '>>', $out);
-		open(STDERR, '>>', $out);
-		exec(@cmd) or POSIX::_exit(127);
-	}
-	return ($pid);
-}
-
-my $smtpd_log = tmp() . '/smtpd.log';
-my $smtpd = background($smtpd_log, ns('gw'), 'chroot', $gwroot,
-    '/usr/sbin/smtpd', '-d');
-wait_for('OpenSMTPD', sub {
-	(run(ns('gw'), $^X, '-MIO::Socket::IP', '-e',
-	    'exit !IO::Socket::IP->new(PeerHost => "203.0.113.25", ' .
-	    'PeerPort => 25)'))[0] == 0
-});
+answers('gw', '203.0.113.25', 25);
 
 # --- Postfix outside: one MX address for each domain, quick retries
-my $pf = "$outroot/etc/postfix";
-must('cp', "$outroot/usr/share/postfix/main.cf.debian", "$pf/main.cf");
-must('cp', "$pf/master.cf.dist", "$pf/master.cf") if -e "$pf/master.cf.dist";
-must('cp', "$outroot/usr/share/postfix/master.cf.dist", "$pf/master.cf")
-    if !-e "$pf/master.cf";
-must('chroot', $outroot, 'postconf', '-e', 'maillog_file=/var/log/maillog',
-    'myhostname=sender.example.com', 'mydestination=', 'mynetworks=127.0.0.0/8',
-    'inet_protocols=all', 'inet_interfaces=loopback-only',
-    'smtp_dns_support_level=disabled', 'smtp_host_lookup=native',
-    'alias_maps=', 'alias_database=', 'smtp_tls_security_level=none',
-    'minimal_backoff_time=5s', 'maximal_backoff_time=5s', 'queue_run_delay=5s',
-    'transport_maps=inline:{ {example.org=smtp:[203.0.113.25]}, ' .
-    '{example.net=smtp:[2001:db8:1::25]} }');
-must('chroot', $outroot, 'postconf', '-F', '*/*/chroot=n');
-my $maillog = "$outroot/var/log/maillog";
-
-sub
-postfix_start
-{
-	must(ns('out'), 'chroot', $outroot, 'postfix', 'start');
-}
-
-sub
-send_mail
-{
-	my ($from, $to, $subject) = @_;
-
-	spit("$outroot/tmp/mail", "From: <$from>\nTo: <$to>\n" .
-	    "Subject: $subject\n\nhello\n");
-	must(ns('out'), 'chroot', $outroot, 'sh', '-c',
-	    "/usr/sbin/sendmail -f $from $to < /tmp/mail");
-}
-
-# What Postfix's log says of the deliveries to an address, in order.
-sub
-deliveries
-{
-	my ($to) = @_;
-
-	return (grep { /to=<\Q$to\E>.* status=/ } split(/\n/,
-	    slurp($maillog)));
-}
-
-# One SMTP dialogue from outside: its replies.
-sub
-from_out
-{
-	my (%o) = (port => 25, timeout => 60, @_);
-	my $args = join(', ', map { my $v = $o{$_}; ref($v) ?
-	    "$_ => [" . join(', ', map { "q($_)" } @$v) . ']' :
-	    "$_ => q($v)" } keys %o);
-	my ($status, $out, $err) = run(ns('out'), $^X, "-I$FindBin::Bin",
-	    '-MSys', '-e', "print(join(chr(0), Sys::dialogue($args)))");
-
-	diag($err) if $err ne '';
-	return (split(/\0/, $out));
-}
+sender($outroot, 'example.org' => '203.0.113.25',
+    'example.net' => '2001:db8:1::25');
 
 # After the first refusal.
 sub
@@ -201,10 +79,7 @@ mail_passes
 	    @at) . ' s');
 }
 
-my $cert = tmp() . '/cert.pem';
-my $key = tmp() . '/key.pem';
-must('openssl', 'req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '30',
-    '-subj', '/CN=mx.example.org', '-keyout', $key, '-out', $cert);
+my ($cert, $key) = certificate('mx.example.org', 'mx');
 my $common = <<"END";
 firewall nftables table inet "spamgrey" set ip4 "white4" ip6 "white6"
 allowed domains { "example.org", "example.net" }
@@ -220,7 +95,7 @@ like(slurp("/proc/$r{fw}/status"), qr/^CapEff:\s+0*1000$/m,
     'fw keeps CAP_NET_ADMIN alone');
 
 # --- 1. Postfix over IPv4 and IPv6
-postfix_start();
+sender_start();
 send_mail('a@sender.example.com', 'user@example.org', 'four');
 send_mail('b@sender.example.com', 'user@example.net', 'six');
 mail_refused('IPv4', 'user@example.org', 'white4', '203.0.113.10');
@@ -340,7 +215,7 @@ is(scalar(() = $set =~ /"127\.\d+\.\d+\.1"/g), 300, '… and in the set');
 is($status, 0, 'SIGTERM');
 
 # --- 7. no IPv4 at all
-must(ns('out'), 'chroot', $outroot, 'postfix', 'stop');
+sender_stop();
 must('ip', '-n', $_, '-4', 'addr', 'flush', 'scope', 'global') for qw(out gw);
 must('ip', '-n', $_, 'addr', 'del', '127.0.0.1/8', 'dev', 'lo') for qw(out gw);
 is(must('ip', '-n', 'gw', '-4', 'addr') . must('ip', '-n', 'out', '-4', 'addr'),
@@ -348,16 +223,15 @@ is(must('ip', '-n', 'gw', '-4', 'addr') . must('ip', '-n', 'out', '-4', 'addr'),
 must('chroot', $outroot, 'postconf', '-e', 'inet_protocols=ipv6',
     'smtp_bind_address6=2001:db8:2::10');
 must('rm', '-rf', tmp() . '/state');
-spit($maillog, '');
+maillog_clear();
 conf($common . "listen on :: port 8025\n");
 start(wrap => [ns('gw')]);
-postfix_start();
+sender_start();
 send_mail('d@sender.example.com', 'user@example.net', 'only six');
 mail_refused('without IPv4', 'user@example.net', 'white6', '2001:db8:2::');
 mail_passes('without IPv4', 'user@example.net', '2001:db8:1::25', 'white6',
     '2001:db8:2::');
 ($status) = stop();
 is($status, 0, 'SIGTERM');
-run(ns('out'), 'chroot', $outroot, 'postfix', 'stop');
-kill('TERM', $smtpd);
+end_all();
 done_testing();
