@@ -268,7 +268,7 @@ int	 config_load(struct config *, void (*report)(const char *, void *),
 int	 config_load_lists(struct config *,
 	    void (*report)(const char *, void *), void *arg);
 /*
- * conf_module.c, pure: the words that follow an option's keyword, by its form
+ * conf_module_args.c, pure: the words that follow an option's keyword, by its form
  * (module.h), to arguments.  args has room for nwords.  How many words were
  * used; -1: *error says why not.  off: "no" was there.
  */
@@ -287,6 +287,16 @@ extern int	(*conf_module_split)(struct conf_module *,
 		    void (*report)(const char *line, void *), void *arg);
 int	 conf_module_split_all(struct conf_module *,
 	    void (*report)(const char *line, void *), void *arg);
+const struct module *conf_module_find(const char *name);	/* NULL: none */
+/*
+ * The module's settings: its defaults where the file says nothing, then the
+ * options, then its check.  conf is conf_size zeroed octets; conf_clear is the
+ * caller's.  How much failed; each is told: where NULL: not of one line,
+ * keyword NULL: not of one option.
+ */
+unsigned int conf_module_apply(const struct module *, const struct conf_module *,
+	    void *conf, void (*failed)(const char *where, const char *keyword,
+	    const char *error, void *), void *arg);
 
 /* printconf.c: -nv.  Parses again to the same text. */
 void	 config_print(const struct config *);

@@ -130,7 +130,9 @@ struct verdict	verdict_close(int64_t ms, int code, const char *enhanced,
  *	%w one of the words of `words' ("a|b|c")
  *	%* any words in braces, each an argument (punctuation too: "{" never)
  *	anything else: that very word
- *	[ … ] at the end: may be left out; tried when its first word fits
+ *	[ … ] at the end: may be left out; taken when its first word fits (of
+ *	%s only a quoted one does); several may follow each other
+ * All is on one line, but for what is in braces.
  * "" is a flag: the keyword alone.  "KEYWORD no" turns an option off and
  * comes as no arguments at all with module_arg.off (can_be_off).
  */
@@ -138,7 +140,9 @@ struct module_option {
 	const char	*keyword;
 	const char	*form;
 	const char	*words;
-	int64_t		 min, max;	/* of each %n (as it is), %t (ms), %z, %p */
+	int64_t		 min, max;	/* of each %n (as it is), %t (ms), %z, %p
+					   (thousandths) of the kind that comes
+					   first in form; both 0: any */
 	const char	*def;		/* as in the file, "" none: applied
 					   when the file does not have it */
 	int		 many;		/* may be given more than once */

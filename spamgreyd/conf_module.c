@@ -1,0 +1,501 @@
+/*
+ * A module's block of the configuration: its words to options by the module's
+ * own table, and the options to the module's settings.  The three that every
+ * module has are read here.  In the parent, and again in pass, which gets the
+ * options as they stand in the file.
+ */
+#include <sys/types.h>
+#include <sys/queue.h>
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../lib/buf.h"
+#include "../lib/log.h"
+#include "config.h"
+#include "conf_parse.h"
+#include "module.h"
+
+#define WHERE_MAX	1200
+#define LINE_MAX_OUT	4096
+
+/* One block that is being split. */
+struct splitter {
+	struct conf_module	*m;
+	const struct module	*mod;
+	size_t			 at;		/* the next word */
+	unsigned int		 errors;
+	unsigned int		 log_only, on_error;	/* lines, 0: not given */
+	void	(*report)(const char *, void *);
+	void	*arg;
+};
+
+static void __attribute__((__format__(printf, 3, 4)))
+complain(struct splitter *s, const char *where, const char *fmt, ...)
+{
+	char	 line[LINE_MAX_OUT];
+	va_list	 ap;
+	int	 n;
+
+	n = snprintf(line, sizeof(line), "%.*s: module %.64s: ", WHERE_MAX,
+	    where, s->m->name);
+	va_start(ap, fmt);
+	vsnprintf(line + n, sizeof(line) - (size_t)n, fmt, ap);
+	va_end(ap);
+	conf_say(s->report, s->arg, line);
+	s->errors++;
+}
+
+/* "file:line" of a raw word; the block's own file. */
+static const char *
+where_of(const struct splitter *s, size_t i, char text[WHERE_MAX])
+{
+	const char	*where = s->m->where == NULL ? "" : s->m->where;
+	const char	*colon = strrchr(where, ':');
+	int		 len;
+
+	len = colon == NULL ? (int)strlen(where) : (int)(colon - where);
+	if (s->m->raw_line == NULL || i >= s->m->nraw)
+		snprintf(text, WHERE_MAX, "%s", where);
+	else
+		snprintf(text, WHERE_MAX, "%.*s:%u", len, where,
+		    s->m->raw_line[i]);
+	return (text);
+}
+
+static int
+is_mark(const struct conf_word *w, const char *text)
+{
+	return (!w->quoted && strcmp(w->text, text) == 0);
+}
+
+const struct module *
+conf_module_find(const char *name)
+{
+	size_t	i;
+
+	for (i = 0; modules[i] != NULL; i++)
+		if (strcmp(modules[i]->name, name) == 0)
+			return (modules[i]);
+	return (NULL);
+}
+
+static const struct module_option *
+option_find(const struct module *mod, const char *keyword)
+{
+	const struct module_option	*o;
+
+	for (o = mod->options; o != NULL && o->keyword != NULL; o++)
+		if (strcmp(o->keyword, keyword) == 0)
+			return (o);
+	return (NULL);
+}
+
+/* Words from i to the end of the line; a brace holds lines together. */
+static size_t
+line_words(const struct conf_module *m, size_t i)
+{
+	size_t		from = i;
+	unsigned int	depth = 0;
+
+	for (; i < m->nraw; i++) {
+		if (is_mark(&m->raw[i], "{"))
+			depth++;
+		else if (is_mark(&m->raw[i], "}") && depth > 0)
+			depth--;
+		else if (is_mark(&m->raw[i], "\n") && depth == 0)
+			break;
+	}
+	return (i - from);
+}
+
+/* "a, b and c": what could have stood there. */
+static void
+option_names(const struct module *mod, struct buf *b)
+{
+	const struct module_option	*o;
+
+	for (o = mod->options; o != NULL && o->keyword != NULL; o++)
+		if (buf_printf(b, "%s, ", o->keyword) == -1)
+			fatal("configuration");
+	if (buf_add(b, "except, log-only and on-error", 30) == -1)
+		fatal("configuration");
+}
+
+static char *
+copy(const char *text)
+{
+	char	*p;
+
+	if ((p = strdup(text)) == NULL)
+		fatal("configuration");
+	return (p);
+}
+
+static struct conf_option *
+option_new(const char *where, const char *keyword,
+    const struct conf_word *words, size_t nwords)
+{
+	struct conf_option	*o;
+	size_t			 i;
+
+	if ((o = calloc(1, sizeof(*o))) == NULL ||
+	    (o->words = calloc(nwords + 1, sizeof(*o->words))) == NULL)
+		fatal("configuration");
+	o->where = copy(where);
+	o->keyword = copy(keyword);
+	for (i = 0; i < nwords; i++) {
+		if (is_mark(&words[i], "\n"))
+			continue;
+		o->words[o->nwords].text = copy(words[i].text);
+		o->words[o->nwords++].quoted = words[i].quoted;
+	}
+	return (o);
+}
+
+/* One member of `except'. */
+static void
+except_add(struct splitter *s, const char *where, const struct conf_word *w)
+{
+	struct conf_string	*str;
+	struct prefix		 p;
+	size_t			 len = strlen(w->text);
+
+	if (prefix_parse(w->text, &p) == -1 && (len == 0 || len > 63 ||
+	    strspn(w->text, "abcdefghijklmnopqrstuvwxyz0123456789"
+	    "ABCDEFGHIJKLMNOPQRSTUVWXYZ_.-") != len)) {
+		complain(s, where, "except: \"%.64s\" is neither an address, a "
+		    "network (whose host bits are 0) nor the name of a list",
+		    w->text);
+		return;
+	}
+	TAILQ_FOREACH(str, &s->m->except, entry)
+		if (strcmp(str->text, w->text) == 0) {
+			complain(s, where, "except: %s given twice", w->text);
+			return;
+		}
+	if ((str = calloc(1, sizeof(*str))) == NULL)
+		fatal("configuration");
+	str->text = copy(w->text);
+	TAILQ_INSERT_TAIL(&s->m->except, str, entry);
+}
+
+/* except WORD | except { WORD … }: words used of n, -1 reported. */
+static int
+take_except(struct splitter *s, const char *where,
+    const struct conf_word *words, size_t n)
+{
+	size_t	i;
+
+	if (n > 0 && !is_mark(&words[0], "{") && !is_mark(&words[0], "}") &&
+	    !is_mark(&words[0], ",")) {
+		except_add(s, where, &words[0]);
+		return (1);
+	}
+	if (n == 0 || !is_mark(&words[0], "{")) {
+		complain(s, where, "except: addresses, networks or names of "
+		    "lists, in braces, are missing");
+		return (-1);
+	}
+	for (i = 1; i < n && !is_mark(&words[i], "}"); i++)
+		if (!is_mark(&words[i], ",") && !is_mark(&words[i], "\n"))
+			except_add(s, where, &words[i]);
+	if (i == n) {
+		complain(s, where, "except: \"}\" is missing");
+		return (-1);
+	}
+	return ((int)i + 1);
+}
+
+static int
+once(struct splitter *s, unsigned int *seen, const char *where,
+    const char *keyword)
+{
+	const char	*colon = strrchr(where, ':');
+	unsigned int	 line = s->m->raw_line == NULL ? 1 :
+			    s->m->raw_line[s->at];
+
+	if (*seen != 0) {
+		complain(s, where, "%s given twice, first at %.*s:%u", keyword,
+		    colon == NULL ? 0 : (int)(colon - where), where, *seen);
+		return (-1);
+	}
+	*seen = line;
+	return (0);
+}
+
+static int
+take_on_error(struct splitter *s, const char *where,
+    const struct conf_word *words, size_t n)
+{
+	static const char *const names[] = { "accept", "tempfail", "mark" };
+	int	i;
+
+	for (i = 0; n > 0 && i < 3; i++)
+		if (is_mark(&words[0], names[i])) {
+			if (once(s, &s->on_error, where, "on-error") == 0)
+				s->m->on_error = i;
+			return (1);
+		}
+	complain(s, where, "on-error: must be accept, tempfail or mark");
+	return (-1);
+}
+
+/* An option of the module's own. */
+static int
+take_option(struct splitter *s, const char *where,
+    const struct conf_word *words, size_t n)
+{
+	const char		*keyword = s->m->raw[s->at].text, *error;
+	const struct module_option *opt = option_find(s->mod, keyword);
+	struct module_arg	*args;
+	struct conf_option	*o;
+	struct buf		 b = { NULL, 0, 0, 0 };
+	size_t			 nargs;
+	int			 used, off;
+
+	if (opt == NULL) {
+		option_names(s->mod, &b);
+		complain(s, where, "no option \"%.64s\"; there are %s", keyword,
+		    (const char *)buf_ptr(&b));
+		buf_free(&b);
+		return (-1);
+	}
+	if ((args = calloc(n + 1, sizeof(*args))) == NULL)
+		fatal("configuration");
+	used = conf_module_args(opt, words, n, args, &nargs, &off, &error);
+	free(args);
+	if (used == -1) {
+		complain(s, where, "%s: %s", keyword, error);
+		return (-1);
+	}
+	TAILQ_FOREACH(o, &s->m->options, entry)
+		if (!opt->many && strcmp(o->keyword, keyword) == 0) {
+			complain(s, where, "%s given twice, first at %s",
+			    keyword, o->where);
+			return (used);
+		}
+	o = option_new(where, keyword, words, (size_t)used);
+	TAILQ_INSERT_TAIL(&s->m->options, o, entry);
+	return (used);
+}
+
+/* The statement at s->at. */
+static void
+split_one(struct splitter *s)
+{
+	struct conf_module	*m = s->m;
+	const struct conf_word	*w = &m->raw[s->at], *rest = w + 1;
+	size_t			 n = line_words(m, s->at + 1);
+	char			 where[WHERE_MAX];
+	int			 used;
+
+	where_of(s, s->at, where);
+	if (w->quoted || is_mark(w, "{") || is_mark(w, "}") ||
+	    is_mark(w, ",") || is_mark(w, "=")) {
+		complain(s, where, "\"%.64s\" where an option is expected",
+		    w->text);
+		used = -1;
+	} else if (strcmp(w->text, "except") == 0)
+		used = take_except(s, where, rest, n);
+	else if (strcmp(w->text, "on-error") == 0)
+		used = take_on_error(s, where, rest, n);
+	else if (strcmp(w->text, "log-only") == 0) {
+		if (once(s, &s->log_only, where, "log-only") == 0)
+			m->log_only = 1;
+		used = 0;
+	} else
+		used = take_option(s, where, rest, n);
+	/* What is wrong takes its line with it: one mistake, one message. */
+	s->at += 1 + (used == -1 ? n : (size_t)used);
+}
+
+
+static void
+apply_failed(const char *where, const char *keyword, const char *error,
+    void *arg)
+{
+	struct splitter	*s = arg;
+
+	if (where == NULL)
+		where = s->m->where == NULL ? "" : s->m->where;
+	if (keyword == NULL)
+		complain(s, where, "%s", error);
+	else
+		complain(s, where, "%s: %s", keyword, error);
+}
+
+/* Do the settings make sense to the module itself? */
+static void
+try_options(struct splitter *s)
+{
+	void	*conf;
+
+	if ((conf = calloc(1, s->mod->conf_size + 1)) == NULL)
+		fatal("configuration");
+	(void)conf_module_apply(s->mod, s->m, conf, apply_failed, s);
+	if (s->mod->conf_clear != NULL)
+		s->mod->conf_clear(conf);
+	free(conf);
+}
+
+static void
+raw_free(struct conf_module *m)
+{
+	size_t	i;
+
+	for (i = 0; i < m->nraw; i++)
+		free(m->raw[i].text);
+	free(m->raw);
+	free(m->raw_line);
+	m->raw = NULL;
+	m->raw_line = NULL;
+	m->nraw = 0;
+}
+
+static void
+no_module(struct splitter *s)
+{
+	struct buf	b = { NULL, 0, 0, 0 };
+	size_t		i;
+
+	for (i = 0; modules[i] != NULL; i++)
+		if (buf_printf(&b, "%s%s", i == 0 ? "" : ", ",
+		    modules[i]->name) == -1)
+			fatal("configuration");
+	if (buf_add(&b, "", 1) == -1)
+		fatal("configuration");
+	complain(s, s->m->where == NULL ? "" : s->m->where,
+	    "there is none of that name; there are %s",
+	    (const char *)buf_ptr(&b));
+	buf_free(&b);
+}
+
+int
+conf_module_split_all(struct conf_module *m,
+    void (*report)(const char *line, void *), void *arg)
+{
+	struct splitter	s = { .m = m, .report = report, .arg = arg };
+
+	if ((s.mod = conf_module_find(m->name)) == NULL)
+		no_module(&s);
+	else {
+		while (s.at < m->nraw)
+			if (is_mark(&m->raw[s.at], "\n"))
+				s.at++;
+			else
+				split_one(&s);
+		if (s.errors == 0)
+			try_options(&s);
+	}
+	raw_free(m);
+	return (s.errors > 0 ? -1 : 0);
+}
+
+/* A default's text to words: blanks part them, quotes hold them together. */
+static struct conf_word *
+def_words(const char *def, size_t *n)
+{
+	struct conf_word	*words;
+	size_t			 len;
+
+	*n = 0;
+	if ((words = calloc(strlen(def) + 1, sizeof(*words))) == NULL)
+		fatal("configuration");
+	for (def += strspn(def, " "); *def != '\0'; def += strspn(def, " ")) {
+		if (*def == '"') {
+			len = strcspn(++def, "\"");
+			words[*n].quoted = 1;
+		} else
+			len = strcspn(def, " ");
+		if ((words[*n].text = strndup(def, len)) == NULL)
+			fatal("configuration");
+		def += len;
+		if (words[(*n)++].quoted && *def == '"')
+			def++;
+	}
+	return (words);
+}
+
+/* Gives one option's words to the module: NULL, or what is wrong. */
+static const char *
+apply(const struct module *mod, const struct module_option *opt,
+    const struct conf_word *words, size_t nwords, void *conf)
+{
+	struct module_arg	*args;
+	const char		*error = NULL;
+	size_t			 nargs;
+	int			 used, off;
+
+	if ((args = calloc(nwords + 1, sizeof(*args))) == NULL)
+		fatal("configuration");
+	used = conf_module_args(opt, words, nwords, args, &nargs, &off, &error);
+	if (used >= 0 && (size_t)used != nwords)
+		error = "more words than the option takes";
+	else if (used >= 0) {
+		error = "not what the module takes";
+		if (mod->option(conf, opt->keyword, args, nargs, off,
+		    &error) == 0)
+			error = NULL;
+	}
+	free(args);
+	return (error);
+}
+
+static const char *
+apply_default(const struct module *mod, const struct module_option *opt,
+    void *conf)
+{
+	struct conf_word	*words;
+	const char		*error;
+	size_t			 n, i;
+
+	words = def_words(opt->def, &n);
+	error = apply(mod, opt, words, n, conf);
+	for (i = 0; i < n; i++)
+		free(words[i].text);
+	free(words);
+	return (error);
+}
+
+unsigned int
+conf_module_apply(const struct module *mod, const struct conf_module *m,
+    void *conf, void (*failed)(const char *where, const char *keyword,
+    const char *error, void *), void *arg)
+{
+	const struct module_option	*opt;
+	const struct conf_option	*o;
+	const char			*error;
+	unsigned int			 failures = 0;
+
+	for (opt = mod->options; opt != NULL && opt->keyword != NULL; opt++) {
+		if (opt->def == NULL || opt->def[0] == '\0')
+			continue;
+		TAILQ_FOREACH(o, &m->options, entry)
+			if (strcmp(o->keyword, opt->keyword) == 0)
+				break;
+		if (o == NULL &&
+		    (error = apply_default(mod, opt, conf)) != NULL) {
+			failed(NULL, opt->keyword, error, arg);
+			failures++;
+		}
+	}
+	TAILQ_FOREACH(o, &m->options, entry) {
+		error = "no such option";
+		if ((opt = option_find(mod, o->keyword)) == NULL ||
+		    (error = apply(mod, opt, o->words, o->nwords, conf)) !=
+		    NULL) {
+			failed(o->where, o->keyword, error, arg);
+			failures++;
+		}
+	}
+	error = "its settings do not go together";
+	if (failures == 0 && mod->check != NULL &&
+	    mod->check(conf, &error) == -1) {
+		failed(NULL, NULL, error, arg);
+		failures++;
+	}
+	return (failures);
+}
