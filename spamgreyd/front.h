@@ -28,6 +28,7 @@
 #include "../lib/hosts.h"
 #include "../lib/limit.h"
 #include "config.h"
+#include "param.h"
 #include "spamgreyd.h"
 #include "tlsctx.h"
 
@@ -87,10 +88,6 @@ enum conn_end {				/* the summary's reason= */
 #define F_UNSTORED	0x0800
 #define F_GREYED	0x1000
 #define F_WHITE_SEEN	0x2000
-
-#define OFFER_EHLO	1		/* what this EHLO was told */
-#define OFFER_SIZE	2
-#define OFFER_STARTTLS	4
 
 struct tls;
 
@@ -158,7 +155,7 @@ struct conn {
 	uint8_t			 state;
 	uint8_t			 end;
 	uint8_t			 events;	/* bit 1 << enum host_event */
-	uint8_t			 offered;
+	uint8_t			 offered; /* CAPS_* that its EHLO was told */
 	uint8_t			 reason;	/* enum trap_reason */
 	uint8_t			 body_lines;
 	uint8_t			 tls_minor;	/* 3: TLSv1.3; 0: was never up */
@@ -267,12 +264,6 @@ void	 tx_data(struct conn *, const char *, size_t);
 void	 tx_answer(struct conn *, const struct rcpt_answer *);
 void	 tx_unstored(struct conn *, const char *);
 void	 tx_body_line(struct conn *, const uint8_t *, size_t);
-
-/* front_param.c: parameters of MAIL and RCPT. NULL: fine; else what to
- * answer, "NNN X.X.X text". */
-const char *param_mail(const char *, size_t, unsigned int offered,
-	    uint64_t max_size);
-const char *param_rcpt(const char *, size_t, unsigned int offered);
 
 /* front_store.c */
 void	 store_peer(struct child *, int fd);

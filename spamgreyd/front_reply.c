@@ -98,11 +98,12 @@ reply_ehlo(struct conn *c)
 {
 	const struct config	*conf = c->fc->conf;
 
-	c->offered = OFFER_EHLO;
+	c->offered = CAPS_8BITMIME | CAPS_SMTPUTF8 | CAPS_DSN |
+	    CAPS_ENHANCED;
 	reply(c, "250-%s\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n250-DSN\r\n",
 	    conf->hostname);
 	if (conf->limit.message_size > 0) {
-		c->offered |= OFFER_SIZE;
+		c->offered |= CAPS_SIZE;
 		reply(c, "250-SIZE %llu\r\n",
 		    (unsigned long long)conf->limit.message_size);
 	}
@@ -110,7 +111,7 @@ reply_ehlo(struct conn *c)
 	 * when many are under TLS: each takes the memory of a hundred. */
 	if (c->cert != NULL && c->tls == NULL && !conn_is_black(c) &&
 	    (c->kind != KIND_GREY || front.tls < conf->limit.tls)) {
-		c->offered |= OFFER_STARTTLS;
+		c->offered |= CAPS_STARTTLS;
 		reply(c, "250-STARTTLS\r\n");
 	}
 	reply(c, "250 ENHANCEDSTATUSCODES\r\n");

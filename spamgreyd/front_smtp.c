@@ -74,7 +74,7 @@ cmd_starttls(struct conn *c, size_t len)
 		smtp_bad(c, 503, "5.5.1", "TLS is active already");
 		return;
 	}
-	if (!(c->offered & OFFER_STARTTLS)) {
+	if (!(c->offered & CAPS_STARTTLS)) {
 		smtp_bad(c, 502, "5.5.1", "Command not implemented");
 		return;
 	}

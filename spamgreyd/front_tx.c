@@ -53,6 +53,7 @@ tx_mail(struct conn *c, const char *arg, size_t len)
 	char		 path[ENTRY_STR_MAX + 1];
 	const char	*params, *error;
 	size_t		 params_len;
+	struct param_mail pm;
 	struct tx	*tx;
 
 	if (c->helo == NULL) {
@@ -75,7 +76,7 @@ tx_mail(struct conn *c, const char *arg, size_t len)
 		return;
 	}
 	if ((error = param_mail(params, params_len, c->offered,
-	    c->fc->conf->limit.message_size)) != NULL) {
+	    c->fc->conf->limit.message_size, &pm)) != NULL) {
 		refuse_param(c, error);
 		return;
 	}

@@ -1,15 +1,16 @@
 /*
- * The parameters that MAIL and RCPT may have, as pure functions.  What the
- * client's EHLO was not told of is refused with 555, so that nobody relies
- * on a thing that nobody does.
+ * The parameters that MAIL and RCPT may have, as pure functions; of front and
+ * of pass.  What the client's EHLO was not told of is refused with 555, so
+ * that nobody relies on a thing that nobody does.
  */
 #include <sys/types.h>
 
 #include <string.h>
 #include <strings.h>
 
+#include "../lib/proto.h"
 #include "../lib/smtpline.h"
-#include "front.h"
+#include "param.h"
 
 #define UNKNOWN	"555 5.5.4 Parameter not recognised or not offered"
 #define BAD	"501 5.5.4 Bad value of a parameter"
@@ -46,9 +47,42 @@ is_xtext(const char *s, size_t len)
 	return (len > 0);
 }
 
+/* Which keyword of EHLO tells of the parameter; 0: no such parameter. */
+static uint32_t
+keyword(const struct smtp_param *p, int rcpt)
+{
+	static const struct {
+		const char	*name;
+		int		 rcpt;
+		uint32_t	 caps;
+	} t[] = {
+		{ "SIZE", 0, CAPS_SIZE }, { "BODY", 0, CAPS_8BITMIME },
+		{ "SMTPUTF8", 0, CAPS_SMTPUTF8 }, { "RET", 0, CAPS_DSN },
+		{ "ENVID", 0, CAPS_DSN }, { "NOTIFY", 1, CAPS_DSN },
+		{ "ORCPT", 1, CAPS_DSN }
+	};
+	size_t	i;
+
+	for (i = 0; i < sizeof(t) / sizeof(t[0]); i++)
+		if (t[i].rcpt == rcpt && is(p->name, p->name_len, t[i].name))
+			return (t[i].caps);
+	return (0);
+}
+
+uint32_t
+param_caps(const char *pos, size_t left, int rcpt)
+{
+	struct smtp_param	p;
+	uint32_t		caps = 0;
+
+	while (smtp_param_next(&pos, &left, &p) == 1)
+		caps |= keyword(&p, rcpt);
+	return (caps);
+}
+
 /* SIZE: RFC 1870, at most 20 digits. */
 static const char *
-check_size(const struct smtp_param *p, uint64_t max)
+check_size(const struct smtp_param *p, uint64_t max, struct param_mail *out)
 {
 	uint64_t	n = 0;
 	size_t		i;
@@ -61,40 +95,48 @@ check_size(const struct smtp_param *p, uint64_t max)
 		n = n > UINT64_MAX / 10 - 1 ? UINT64_MAX :
 		    n * 10 + (uint64_t)(p->value[i] - '0');
 	}
+	out->size = n;
 	return (max != 0 && n > max ?
 	    "552 5.3.4 The message is larger than we take" : NULL);
 }
 
 static const char *
-mail_one(const struct smtp_param *p, unsigned int offered, uint64_t max)
+mail_one(const struct smtp_param *p, uint32_t offered, uint64_t max,
+    struct param_mail *out)
 {
-	if (!(offered & OFFER_EHLO))
+	uint32_t	caps = keyword(p, 0);
+
+	if (caps == 0 || !(offered & caps))
 		return (UNKNOWN);
-	if (is(p->name, p->name_len, "SIZE"))
-		return (offered & OFFER_SIZE ? check_size(p, max) : UNKNOWN);
-	if (is(p->name, p->name_len, "BODY"))
-		return (value_is(p, "7BIT") || value_is(p, "8BITMIME") ?
-		    NULL : BAD);
-	if (is(p->name, p->name_len, "SMTPUTF8"))
+	if (caps == CAPS_SIZE)
+		return (check_size(p, max, out));
+	if (caps == CAPS_8BITMIME) {
+		out->body8 = value_is(p, "8BITMIME");
+		return (out->body8 || value_is(p, "7BIT") ? NULL : BAD);
+	}
+	if (caps == CAPS_SMTPUTF8) {
+		out->smtputf8 = 1;
 		return (p->value == NULL ? NULL : BAD);
+	}
 	if (is(p->name, p->name_len, "RET"))
 		return (value_is(p, "FULL") || value_is(p, "HDRS") ?
 		    NULL : BAD);
-	if (is(p->name, p->name_len, "ENVID"))
-		return (p->value != NULL && p->value_len <= 100 &&
-		    is_xtext(p->value, p->value_len) ? NULL : BAD);
-	return (UNKNOWN);
+	/* ENVID */
+	return (p->value != NULL && p->value_len <= 100 &&
+	    is_xtext(p->value, p->value_len) ? NULL : BAD);
 }
 
 const char *
-param_mail(const char *pos, size_t left, unsigned int offered, uint64_t max)
+param_mail(const char *pos, size_t left, uint32_t offered, uint64_t max,
+    struct param_mail *out)
 {
 	struct smtp_param	 p;
 	const char		*error;
 	int			 r;
 
+	memset(out, 0, sizeof(*out));
 	while ((r = smtp_param_next(&pos, &left, &p)) == 1)
-		if ((error = mail_one(&p, offered, max)) != NULL)
+		if ((error = mail_one(&p, offered, max, out)) != NULL)
 			return (error);
 	return (r == 0 ? NULL : SYNTAX);
 }
@@ -137,21 +179,21 @@ check_orcpt(const struct smtp_param *p)
 }
 
 const char *
-param_rcpt(const char *pos, size_t left, unsigned int offered)
+param_rcpt(const char *pos, size_t left, uint32_t offered)
 {
 	struct smtp_param	 p;
 	const char		*error;
+	uint32_t		 caps;
 	int			 r;
 
 	while ((r = smtp_param_next(&pos, &left, &p)) == 1) {
-		if (!(offered & OFFER_EHLO))
+		caps = keyword(&p, 1);
+		if (caps == 0 || !(offered & caps))
 			error = UNKNOWN;
 		else if (is(p.name, p.name_len, "NOTIFY"))
 			error = check_notify(&p);
-		else if (is(p.name, p.name_len, "ORCPT"))
-			error = check_orcpt(&p);
 		else
-			error = UNKNOWN;
+			error = check_orcpt(&p);
 		if (error != NULL)
 			return (error);
 	}
