@@ -5,7 +5,9 @@
  * A session is a client's connection.  Its files:
  *	pass_conn.c	octets: the client's socket, TLS, timers, its end
  *	pass_smtp.c	lines to commands, and those outside of a transaction
- *	pass_tx.c	MAIL, RCPT, DATA, and the MTA's answers to them
+ *	pass_tx.c	MAIL, RCPT, DATA: what the client is told
+ *	pass_rcpt.c	what we say of a recipient ourselves
+ *	pass_relay.c	what the MTA is asked, again when it must be
  *	pass_body.c	the message: into the spool, through EOM, to the MTA
  *	module_run.c	the modules' stages
  *	pass_mta*.c	one connection to an MTA (knows no session)
@@ -86,6 +88,7 @@ struct rcpt {
 	char		*params;
 	uint8_t		 accepted;	/* the client was told 250 */
 	uint8_t		 replayed;	/* front told it, the MTA has not yet */
+	uint8_t		 known;		/* to the MTA that s->mta talks to */
 	uint8_t		 role;
 };
 
@@ -99,14 +102,34 @@ struct ptx {
 	uint32_t	 naccepted, nrefused, ntempfail;
 	const struct conf_relay *relay;	/* of its first recipient; NULL: none yet */
 	int		 mailed;	/* the MTA has taken MAIL */
-	int		 broken;	/* the MTA refused one that front had
-					   answered 250: 451 at DATA */
+	int		 broken;	/* one whom the client believes accepted
+					   was refused: 451 at DATA */
+	size_t		 octets;	/* of the recipients */
 	/* the body */
 	struct spool	*spool;
 	struct smtpdata_in in;
 	struct msghead	 head;
 	int		 toobig, lost;	/* past SIZE; errno of the spool */
 	struct verdict	 refuse;	/* NEXT: none; a module's at MAIL, DATA */
+};
+
+/* Where the dialogue is: the client's command that has no answer yet, and
+ * what its MTA is asked for that.  Of pass_smtp.c, _tx, _body and _relay. */
+enum doing {
+	DOING_NOTHING, DOING_HELO, DOING_MAIL, DOING_RCPT, DOING_DATA,
+	DOING_DOT
+};
+struct dialogue {
+	uint8_t		 doing;		/* enum doing */
+	uint8_t		 goal, ask;	/* pass_relay.c */
+	uint8_t		 fresh;		/* the connection is of this goal */
+	uint8_t		 dirty;		/* the MTA needs RSET first */
+	struct rcpt	*asked;
+	void		(*answered)(struct session *, const struct smtpreply *);
+	const char	*why;		/* it failed: for a 451; static */
+	struct buf	 head;		/* before the message */
+	uint64_t	 max;		/* octets of a message; 0: no limit */
+	struct verdict	 notice;	/* EVENT's, for the next command */
 };
 
 struct session {
@@ -131,6 +154,7 @@ struct session {
 	unsigned int		 bad;	/* commands */
 	struct ptx		*tx;	/* NULL: outside of one */
 	struct mta		*mta;	/* NULL: none; kept between transactions */
+	struct dialogue		 d;
 	struct run		*run;	/* the stage that is under way, or NULL */
 	struct module_state	*mods;	/* points and data of each module */
 	struct verdict		 refuse; /* of CONNECT, HELO: MAIL gets it */
@@ -192,7 +216,12 @@ void	 pass_reply_mta(struct session *, const struct smtpreply *);
 
 /* pass_smtp.c */
 void	 pass_greet(struct session *);		/* CONNECT, BANNER, 220 */
-size_t	 pass_input(struct session *, const uint8_t *, size_t);	/* used */
+/*
+ * All input that waits, whenever more of it has come, in any state (before the
+ * banner it is an early talker's), and when an answer is out: how much was
+ * used.  What was not is kept.
+ */
+size_t	 pass_input(struct session *, const uint8_t *, size_t);
 void	 pass_bad(struct session *, int code, const char *enhanced,
 	    const char *text);
 void	 pass_noticed(struct session *, enum host_event);
@@ -201,21 +230,49 @@ void	 pass_resume_handover(struct session *, const struct handover *,
 	    struct ptx *, int pending, const uint8_t *input, size_t len);
 
 /* pass_tx.c */
-void	 ptx_free(struct session *);
+/* NULL: no memory.  params: "" none. */
+struct ptx *ptx_new(const char *from, const char *params);
+struct rcpt *ptx_add(struct ptx *, const char *to, const char *params);
+void	 ptx_destroy(struct ptx *);		/* one of no session */
+void	 ptx_free(struct session *);		/* its own, if it has one */
 void	 ptx_mail(struct session *, const char *arg, size_t len);
 void	 ptx_rcpt(struct session *, const char *arg, size_t len);
 void	 ptx_data(struct session *);
-void	 ptx_rset(struct session *);
-/* Makes the MTA know MAIL and all accepted recipients (again): done(0) when
- * it does, done(-1) after a 451 was queued. */
-void	 ptx_replay(struct session *, void (*done)(struct session *, int));
-struct rcpt *ptx_add(struct ptx *, const char *to, const char *params);
 void	 ptx_end(struct session *);		/* the transaction is over */
+/* In s->tx, the last recipient being asked (pending) or all answered. */
+void	 ptx_resume(struct session *, int pending);
+/* Its answer is out: back to commands. */
+void	 ptx_answered(struct session *);
+/* The budget of what the client waits for begins. */
+void	 ptx_budget(struct session *, enum doing);
+
+/* pass_rcpt.c: what we say of a recipient ourselves; NULL: nothing, else
+ * "NNN X.X.X text". */
+const char *rcpt_check(const struct session *, const char *to);
+int	 rcpt_is_role(const struct config *, const char *to);
+const struct conf_relay *rcpt_relay(const struct conf_pass *, const char *to);
+
+/* pass_relay.c: what a session wants of its MTA.  answered is called once:
+ * with the MTA's reply, or NULL when there is none (relay_refuse). */
+void	 relay_early(struct session *);		/* connect, nothing more */
+void	 relay_mail(struct session *,
+	    void (*answered)(struct session *, const struct smtpreply *));
+void	 relay_rcpt(struct session *, struct rcpt *,
+	    void (*answered)(struct session *, const struct smtpreply *));
+/* s->d.head and the spool. */
+void	 relay_data(struct session *,
+	    void (*answered)(struct session *, const struct smtpreply *));
+void	 relay_noop(struct session *);
+void	 relay_drop(struct session *);		/* the connection, at once */
+void	 relay_refuse(struct session *);	/* 451 with what went wrong */
+/* The client is gone: must the session go on, as the MTA has the dot? */
+int	 relay_must_end(const struct session *);
 
 /* pass_body.c */
 void	 body_begin(struct session *);		/* 354 is queued */
 /* Octets of DATA: how many were used. */
 size_t	 body_input(struct session *, const uint8_t *, size_t);
+void	 body_free(struct ptx *);
 
 /* module_run.c: the runner */
 struct module_chain *chain_new(const struct config *);	/* NULL: logged */
