@@ -3,7 +3,10 @@
  * One process, one loop, one struct pass.  Modules do not see this file.
  *
  * A session is a client's connection.  Its files:
- *	pass_conn.c	octets: the client's socket, TLS, timers, its end
+ *	pass_conn.c	octets: the client's socket, its timers, its end
+ *	pass_session.c	a session made and freed, and found again
+ *	pass_tls.c	STARTTLS of the client
+ *	pass_reply.c	what is said to the client
  *	pass_smtp.c	lines to commands, and those outside of a transaction
  *	pass_tx.c	MAIL, RCPT, DATA: what the client is told
  *	pass_rcpt.c	what we say of a recipient ourselves
@@ -14,6 +17,7 @@
  *	pass_caps.c	what the MTA offers: learned, kept, told
  *	pass_store.c	the channel to store: host states, events
  *	pass_front.c	the channels to the fronts: hand-over
+ *	pass_handover.c	a hand-over put together from its messages
  *
  * The life of a session.  Exactly one thing is waited for at a time: `state'.
  * Every callback ends in pass_settle(), which writes what there is to write,
@@ -59,6 +63,11 @@
 #define PASS_BUDGET_DATA	110000
 #define PASS_BUDGET_DOT		585000
 #define PASS_NOOP		60000	/* ms between NOOPs to a waiting MTA */
+#define PASS_HANDOVER_RCPTS	1000	/* recipients of a hand-over */
+#define PASS_HANDSHAKE		60	/* s */
+#define PASS_LAST_REPLY		60	/* s without an octet of it going out */
+#define PASS_LOG_FIELD		256	/* octets of a peer's text in the log */
+#define PASS_STOP_LINES		1000	/* sessions with a line each at the end */
 
 enum pass_state {
 	PS_GREET, PS_COMMAND, PS_STAGE, PS_MTA, PS_DATA, PS_TLS_START,
@@ -70,6 +79,16 @@ enum pass_end {				/* the summary's reason= */
 	PE_REFUSED, PE_BAD_COMMANDS, PE_FOREIGN, PE_TLS, PE_SHUTDOWN,
 	PE_MEMORY, PE_NOT_WHITE, PE_TRAPPED, PE_LIMIT, PE_NOT_TO, PE_MTA
 };
+
+/* Flags of a session; from 0x0100 on they are the dialogue's. */
+#define PF_BANNER	0x0001		/* its last octet is sent */
+#define PF_EOF		0x0002
+#define PF_WANT_WRITE	0x0004		/* the socket was full */
+#define PF_TLS_MORE	0x0008		/* libtls may hold input */
+#define PF_SETTLING	0x0010
+#define PF_TIMER	0x0020		/* the timer is set */
+
+struct tls;
 
 /* A configuration in use, with what is derived from it. */
 struct pass_conf {
@@ -146,10 +165,13 @@ struct session {
 	uint8_t			 end;	/* enum pass_end */
 	uint8_t			 kind;	/* enum handover_kind */
 	short			 watched;
-	unsigned int		 flags;	/* PF_*, pass_conn.c */
-	struct event		*timer;	/* delays, budgets; pass_conn.c */
+	unsigned int		 flags;	/* PF_* */
+	struct event		 timer;	/* pass_timer: delays, budgets */
+	void			(*timer_fn)(struct session *);
 	int64_t			 last;	/* clock_mono of the last progress */
+	uint32_t		 lingered;	/* octets thrown away */
 	char			*helo;	/* ms.helo points here */
+	char			*tls_version, *tls_cipher;	/* and ms' */
 	uint32_t		 offered; /* CAPS_* that its EHLO was told */
 	unsigned int		 bad;	/* commands */
 	struct ptx		*tx;	/* NULL: outside of one */
@@ -174,6 +196,10 @@ struct pass {
 	LIST_HEAD(, session)	 sessions;
 	uint32_t		 count;
 	int			 started, hosts_ready, accepting;
+	int			 stopping;
+	int			 silent;	/* no line for each session */
+	int			 nullfd, spare;	/* so that a 421 can be said */
+	uint64_t		 rlimit;
 	uint64_t		 stat[64];	/* enum pass_stat */
 };
 extern struct pass pass;
@@ -190,29 +216,49 @@ void	 pass_accept_hosts_ready(void);
 int	 pass_host_kind(const struct addr *);
 int	 pass_host_trapped(const struct addr *);
 
-/* pass_conn.c */
-/* A connection of the client; h NULL: on a listener (l its certificate).
- * Takes fd.  NULL: no memory, or over a limit; fd is closed then. */
+/* pass_session.c */
+/* A connection of the client; h NULL: on a listener (cert its certificate).
+ * Takes fd.  NULL: no memory; fd is closed then.  Modules are attached, and
+ * an early talker is noticed: greet it only if it is in PS_GREET still. */
 struct session *pass_session_new(int fd, const struct addr *client,
 	    uint16_t port, const struct addr *dst, uint16_t dport,
 	    struct tlsctx *cert, enum handover_kind, const struct handover *h);
 struct session *pass_session_by_key(uint64_t);	/* NULL: gone */
+void	 pass_session_free(struct session *);	/* of pass_settle alone */
+uint64_t pass_next_key(int fd);
+
+/* pass_conn.c */
 void	 pass_settle(struct session *);
+void	 pass_read(struct session *);		/* what has come, and uses it */
+void	 pass_wake(void);			/* there is a session */
 void	 pass_close(struct session *, enum pass_end);	/* after what is queued */
 void	 pass_die(struct session *, enum pass_end);	/* now */
 void	 pass_expel(struct session *, enum pass_end, const char *enhanced,
 	    const char *text);			/* 421, and closed */
 /* fn is called after ms, once; a later call replaces it; NULL: none. */
 void	 pass_timer(struct session *, int64_t ms, void (*fn)(struct session *));
-/* Replies: queued, never written at once. */
+
+/* pass_tls.c: as front_tls.c */
+int	 pass_tls_begin(struct session *);	/* -1: cannot */
+void	 pass_tls_handshake(struct session *);
+ssize_t	 pass_tls_read(struct session *, void *, size_t);
+ssize_t	 pass_tls_write(struct session *, const void *, size_t);
+void	 pass_tls_end(struct session *);
+
+/* pass_reply.c: queued, never written at once; the caller's text ends in
+ * CRLF. */
 void	 pass_reply(struct session *, const char *, ...)
 	    __attribute__((__format__(printf, 2, 3)));
 /* Ours: "NNN X.X.X text", contact and session id as design 6.2 says. */
 void	 pass_refuse(struct session *, int code, const char *enhanced,
 	    const char *text);
 void	 pass_refuse_verdict(struct session *, const struct verdict *);
-/* The MTA's, unchanged; enhanced code left out when not offered. */
+/* The MTA's, unchanged. */
 void	 pass_reply_mta(struct session *, const struct smtpreply *);
+/* A refusal of ours without a session; id in it.  -1: no memory. */
+int	 pass_refusal(struct buf *, const struct config *, uint64_t id,
+	    const struct addr *client, int code, const char *enhanced,
+	    const char *text);
 
 /* pass_smtp.c */
 void	 pass_greet(struct session *);		/* CONNECT, BANNER, 220 */
@@ -312,6 +358,27 @@ void	 pass_store_caps(void);
 /* pass_front.c */
 void	 pass_front_peer(struct child *, unsigned int instance, int fd);
 void	 pass_front_caps(void);		/* to all of them */
+
+/* pass_handover.c, pure: what a front says of a session, until its END. */
+struct handed {
+	int		 open;		/* BEGIN came */
+	uint64_t	 id;
+	struct handover	 h;		/* its texts are copies */
+	char		*texts[5];
+	uint32_t	 nrcpts;
+	struct buf	 rcpts;		/* to NUL params NUL, each */
+	struct buf	 input;
+	const char	*why;		/* it cannot be taken */
+};
+void	 handed_begin(struct handed *, struct msg *);
+void	 handed_rcpt(struct handed *, struct msg *);
+void	 handed_input(struct handed *, struct msg *);
+/* END came.  NULL: it is whole; else why it cannot be taken. */
+const char *handed_end(struct handed *, struct msg *);
+/* The recipients in turn; *at is 0 at first.  0: no more. */
+int	 handed_next(const struct handed *, size_t *at, const char **to,
+	    const char **params);
+void	 handed_clear(struct handed *);
 
 /* pass_caps.c */
 void	 caps_configure(struct pass_conf *);	/* also at each reload */

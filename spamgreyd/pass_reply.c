@@ -1,0 +1,88 @@
+/*
+ * Pass: what is said to a client.  Replies are queued here and written by
+ * pass_conn.c.  Refusals of our own end in `contact' and the session, those of
+ * the MTA are its own.
+ */
+#include <sys/types.h>
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "../lib/tmpl.h"
+#include "pass.h"
+
+void
+pass_reply(struct session *s, const char *fmt, ...)
+{
+	char	line[SMTP_REPLY_LINE_MAX + 1];
+	va_list	ap;
+	int	n;
+
+	va_start(ap, fmt);
+	n = vsnprintf(line, sizeof(line), fmt, ap);
+	va_end(ap);
+	if (n < 0 || (size_t)n >= sizeof(line) ||
+	    buf_add(&s->out, line, (size_t)n) == -1)
+		pass_die(s, PE_MEMORY);
+}
+
+/* How to reach a person, and which session it was. */
+static int
+refusal_contact(struct buf *out, const struct config *conf, uint64_t id,
+    const struct addr *client, int code, const char *enhanced)
+{
+	char	text[SMTP_REPLY_LINE_MAX];
+	int	n;
+
+	n = snprintf(text, sizeof(text), "%s [%016llx]", conf->contact,
+	    (unsigned long long)id);
+	/* On a line of its own where the two do not fit on one. */
+	if (n > 480)
+		snprintf(text, sizeof(text), "%.460s\\n[%016llx]",
+		    conf->contact, (unsigned long long)id);
+	return (tmpl_reply(out, code, enhanced, text, client, 0, 1));
+}
+
+int
+pass_refusal(struct buf *out, const struct config *conf, uint64_t id,
+    const struct addr *client, int code, const char *enhanced,
+    const char *text)
+{
+	char	line[SMTP_REPLY_LINE_MAX - 20], *p;
+	int	contact = conf->contact != NULL;
+
+	/* A text from elsewhere is one line, and what may stand in it. */
+	snprintf(line, sizeof(line), "%s", text);
+	for (p = line; *p != '\0'; p++)
+		if (*p < ' ' || *p > '~')
+			*p = '?';
+	if (buf_printf(out, "%d%c%s %s\r\n", code, contact ? '-' : ' ',
+	    enhanced, line) == -1)
+		return (-1);
+	if (!contact)
+		return (0);
+	return (refusal_contact(out, conf, id, client, code, enhanced));
+}
+
+void
+pass_refuse(struct session *s, int code, const char *enhanced,
+    const char *text)
+{
+	if (pass_refusal(&s->out, s->pc->conf, s->ms.id, &s->ms.client, code,
+	    enhanced, text) == -1)
+		pass_die(s, PE_MEMORY);
+}
+
+void
+pass_refuse_verdict(struct session *s, const struct verdict *v)
+{
+	pass_refuse(s, v->code, v->enhanced, v->text);
+}
+
+void
+pass_reply_mta(struct session *s, const struct smtpreply *r)
+{
+	if (r->text == NULL || buf_add(&s->out, r->text, r->len) == -1)
+		pass_die(s, PE_MEMORY);
+}
