@@ -23,13 +23,14 @@ enum smtpreply_result {
 	SMTPREPLY_MORE,			/* all was used, no whole reply yet */
 	SMTPREPLY_DONE,
 	SMTPREPLY_BAD,			/* not SMTP: code out of 200…599, a code
-					   that changes, too long */
+					   that changes, too long; clear it */
 	SMTPREPLY_NOMEM
 };
 /* *used: how much was taken; after DONE the rest belongs to the next one. */
 enum smtpreply_result smtpreply_input(struct smtpreply *, const uint8_t *,
 	    size_t len, size_t *used);
 void	 smtpreply_clear(struct smtpreply *);	/* empty again, memory freed */
+void	 smtpreply_reuse(struct smtpreply *);	/* empty again, memory kept */
 /* Line n without code and separator: its text, *len long; NULL: no such. */
 const char *smtpreply_line(const struct smtpreply *, unsigned int n,
 	    size_t *len);
