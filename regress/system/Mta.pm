@@ -14,7 +14,7 @@ use Test::More;
 
 our @EXPORT = qw(background listening mta_port sink_start sink_stop postfix_root
     postfix_config postfix_start postfix_kill postfix_queue smtp_sink
-    pass_start pass_why_not counts);
+    sendmail_root sendmail_start sendmail_stop pass_start pass_why_not counts);
 
 my $next_port = 20000 + $$ % 1000 * 10;
 
@@ -155,7 +155,12 @@ postfix_start
 
 # kill -9 of everything whose root is there.
 sub
-postfix_kill
+postfix_kill { root_kill(@_) }
+sub
+sendmail_stop { root_kill(@_) }
+
+sub
+root_kill
 {
 	my ($root) = @_;
 	my @pids;
@@ -201,6 +206,86 @@ smtp_sink
 	return ($pid, $port);
 }
 
+# --- sendmail
+
+# A root with sendmail 8.17 in it: (root) or (undef, why not).  Names are
+# looked up in its hosts file alone.
+sub
+sendmail_root
+{
+	my ($name) = @_;
+	my ($root, $why) = root($name, qw(sendmail-bin sendmail-cf
+	    sendmail-base));
+
+	return (undef, $why) if !$root;
+	my $host = (POSIX::uname())[1];
+	spit("$root/etc/hosts", "127.0.0.1 localhost.localdomain localhost\n" .
+	    "127.0.1.1 $host.example.org $host\n");
+	spit("$root/etc/nsswitch.conf", "passwd: files\ngroup: files\n" .
+	    "hosts: files dns\n");
+	spit("$root/etc/mail/service.switch", "hosts files\naliases files\n");
+	spit("$root/etc/mail/aliases", "postmaster: root\nabuse: root\n");
+	chroot_ok($root, 'newaliases', '-OQueueDirectory=/var/spool/mqueue');
+	chroot_ok($root, 'useradd', '-M', '-s', '/bin/sh', 'user');
+	return ($root);
+}
+
+# sendmail on a port of an address.  mc: lines of the .mc before the mailers;
+# access: lines of the access map.  What it takes stays in its queue.
+sub
+sendmail_start
+{
+	my ($root, $addr, $port, %o) = @_;
+	my $dir = "$root/etc/mail/t";
+	my $m4 = '/usr/share/sendmail/cf';
+
+	-d $dir or mkdir($dir) or die "$dir: $!\n";
+	spit("$dir/access", join('', map { "$_\n" } @{$o{access} // []}));
+	spit("$dir/t.mc", <<"END" =~ s/^\s+//mgr);
+	divert(0)dnl
+	OSTYPE(`debian')dnl
+	FEATURE(`no_default_msa')dnl
+	FEATURE(`nocanonify')dnl
+	FEATURE(`accept_unresolvable_domains')dnl
+	define(`confDOMAIN_NAME', `mta.example.org')dnl
+	define(`QUEUE_DIR', `/etc/mail/t/queue')dnl
+	define(`confHOST_STATUS_DIRECTORY', `')dnl
+	define(`confDELIVERY_MODE', `queueonly')dnl
+	define(`confTO_IDENT', `0')dnl
+	define(`confLOG_LEVEL', `9')dnl
+	DAEMON_OPTIONS(`Name=t, Family=inet, Addr=$addr, Port=$port')dnl
+	FEATURE(`access_db', `hash -T<TMPF> /etc/mail/t/access')dnl
+	${\($o{mc} // '')}
+	MAILER(`local')dnl
+	MAILER(`smtp')dnl
+	LOCAL_CONFIG
+	Cwexample.org
+END
+	chroot_ok($root, 'sh', '-ec', "cd /etc/mail/t
+	    mkdir -p -m 700 queue
+	    makemap hash access < access
+	    chown root access.db
+	    m4 -D_CF_DIR_=$m4/ $m4/m4/cf.m4 t.mc > t.cf");
+	my $pid = background(tmp() . '/sendmail.out', 'chroot', $root,
+	    'sendmail', '-C/etc/mail/t/t.cf', '-bD', '-OPidFile=/run/sm.pid');
+	wait_for('sendmail', sub {
+		waitpid($pid, POSIX::WNOHANG()) == 0 or die "sendmail: " .
+		    slurp(tmp() . '/sendmail.out');
+		listens($port);
+	});
+	return ($pid);
+}
+
+# Is that port listened on?  Without a connection, which would be counted.
+sub
+listens
+{
+	my ($port) = @_;
+
+	return (slurp('/proc/net/tcp') =~
+	    /^\s*\d+: [0-9A-F]{8}:${\sprintf('%04X', $port)} 0{8}:0000 0A /m);
+}
+
 # --- pass
 
 # Why the daemon has no pass here, or undef when it has.
@@ -226,6 +311,7 @@ pass_start
 {
 	my ($to, %o) = @_;
 	my $front = mta_port();
+	my $listen = $o{listen} // "127.0.0.1";
 	my $port = mta_port();
 	my $pass = $o{pass} // '';
 	my $relay = $o{relay} // '';
@@ -235,7 +321,7 @@ allowed domains { "example.org" }
 firewall none
 listen on 127.0.0.1 port $front
 pass {
-	listen on 127.0.0.1 port $port
+	listen on $listen port $port
 	relay to 127.0.0.1 port $to $relay
 	$pass
 }
