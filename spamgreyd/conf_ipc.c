@@ -5,7 +5,9 @@
  * of it counts before COMMIT.
  *
  *	BEGIN GLOBAL GREY LIMIT FW STRING* LIST* SET? REACTION*
- *	PEM* (the global certificate) { LISTEN PEM* }* COMMIT
+ *	PEM* (the global certificate) { LISTEN PEM* }* pass? COMMIT
+ *
+ * What the pass block is made of is in conf_ipc_pass.c.
  */
 #include <sys/types.h>
 #include <sys/queue.h>
@@ -15,17 +17,12 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../lib/chan.h"
-#include "config.h"
+#include "conf_ipc.h"
 
-#define CHUNK		8192
 #define PEM_TOTAL_MAX	(4 * 1024 * 1024)
 
-enum string_kind { STR_DOMAIN, STR_SPAMTRAP, STR_NOTTO, STR_MAX };
-enum pem_part { PEM_CERT, PEM_KEY, PEM_PARTS };
-
-static int
-take_str(struct msg *m, char **dst)
+int
+ci_take_str(struct msg *m, char **dst)
 {
 	const char	*s = msg_get_str(m);
 	char		*copy;
@@ -38,18 +35,18 @@ take_str(struct msg *m, char **dst)
 }
 
 /* A string that may be NULL. */
-static void
-put_opt(struct ipc *ipc, const char *s)
+void
+ci_put_opt(struct ipc *ipc, const char *s)
 {
 	ipc_put_u8(ipc, s != NULL);
 	if (s != NULL)
 		ipc_put_str(ipc, s);
 }
 
-static int
-take_opt(struct msg *m, char **dst)
+int
+ci_take_opt(struct msg *m, char **dst)
 {
-	return (msg_get_u8(m) ? take_str(m, dst) : 0);
+	return (msg_get_u8(m) ? ci_take_str(m, dst) : 0);
 }
 
 static int
@@ -76,7 +73,7 @@ take_tls(struct msg *m, struct conf_tls **t)
 		return (0);
 	if (*t != NULL || (*t = calloc(1, sizeof(**t))) == NULL)
 		return (-1);
-	return (take_str(m, &(*t)->cert_file) | take_str(m, &(*t)->key_file));
+	return (ci_take_str(m, &(*t)->cert_file) | ci_take_str(m, &(*t)->key_file));
 }
 
 static int
@@ -85,15 +82,16 @@ send_global(struct chan *ch, const struct config *c)
 	struct ipc	*ipc = chan_ipc(ch);
 
 	ipc_begin(ipc, MSG_CONF_GLOBAL, 0);
-	put_opt(ipc, c->file);
+	ci_put_opt(ipc, c->file);
 	ipc_put_str(ipc, c->hostname);
 	ipc_put_str(ipc, c->statedir);
 	ipc_put_str(ipc, c->socket);
-	put_opt(ipc, c->contact);
+	ci_put_opt(ipc, c->contact);
 	ipc_put_u32(ipc, c->restart_max);
 	ipc_put_i64(ipc, c->restart_within);
 	ipc_put_u32(ipc, c->fronts);
 	ipc_put_u64(ipc, c->cache);
+	ipc_put_u8(ipc, c->handover != 0);
 	put_tls(ipc, c->tls);
 	return (chan_send(ch, -1));
 }
@@ -103,15 +101,16 @@ recv_global(struct config *c, struct msg *m)
 {
 	int	r;
 
-	r = take_opt(m, &c->file);
-	r |= take_str(m, &c->hostname);
-	r |= take_str(m, &c->statedir);
-	r |= take_str(m, &c->socket);
-	r |= take_opt(m, &c->contact);
+	r = ci_take_opt(m, &c->file);
+	r |= ci_take_str(m, &c->hostname);
+	r |= ci_take_str(m, &c->statedir);
+	r |= ci_take_str(m, &c->socket);
+	r |= ci_take_opt(m, &c->contact);
 	c->restart_max = msg_get_u32(m);
 	c->restart_within = msg_get_i64(m);
 	c->fronts = msg_get_u32(m);
 	c->cache = msg_get_u64(m);
+	c->handover = msg_get_u8(m);
 	return (r | take_tls(m, &c->tls));
 }
 
@@ -153,10 +152,10 @@ recv_grey(struct config *c, struct msg *m)
 	g->admit.ip4 = msg_get_u8(m);
 	g->admit.ip6 = msg_get_u8(m);
 	g->match_helo = msg_get_u8(m);
-	r = take_str(m, &c->grey_reply);
+	r = ci_take_str(m, &c->grey_reply);
 	c->stutter_ms = msg_get_i64(m);
 	c->stutter_grey = msg_get_i64(m);
-	r |= take_str(m, &c->trap_message);
+	r |= ci_take_str(m, &c->trap_message);
 	c->trap_reply = msg_get_u16(m);
 	if (g->match.ip4 > 32 || g->match.ip6 > 128 || g->admit.ip4 > 32 ||
 	    g->admit.ip6 > 128 || c->stutter_ms < 0)
@@ -228,11 +227,11 @@ recv_fw(struct config *c, struct msg *m)
 	uint8_t	fw = msg_get_u8(m);
 	int	r;
 
-	r = take_str(m, &c->fw_table);
-	r |= take_str(m, &c->nft_family);
-	r |= take_str(m, &c->nft_table);
-	r |= take_str(m, &c->nft_set4);
-	r |= take_str(m, &c->nft_set6);
+	r = ci_take_str(m, &c->fw_table);
+	r |= ci_take_str(m, &c->nft_family);
+	r |= ci_take_str(m, &c->nft_table);
+	r |= ci_take_str(m, &c->nft_set4);
+	r |= ci_take_str(m, &c->nft_set6);
 	if (fw > FW_NFT)
 		return (-1);
 	c->fw = (enum conf_fw)fw;
@@ -240,8 +239,8 @@ recv_fw(struct config *c, struct msg *m)
 }
 
 /* As many as fit in a message of their own, for there may be thousands. */
-static int
-send_strings(struct chan *ch, enum string_kind kind,
+int
+ci_send_strings(struct chan *ch, enum string_kind kind,
     const struct conf_strings *list)
 {
 	const struct conf_string	*s = TAILQ_FIRST(list);
@@ -251,7 +250,7 @@ send_strings(struct chan *ch, enum string_kind kind,
 	while (s != NULL) {
 		ipc_begin(ipc, MSG_CONF_STRING, 0);
 		ipc_put_u8(ipc, (uint8_t)kind);
-		for (used = 0; s != NULL && used < CHUNK;
+		for (used = 0; s != NULL && used < CONF_CHUNK;
 		    s = TAILQ_NEXT(s, entry)) {
 			ipc_put_str(ipc, s->text);
 			used += strlen(s->text) + 3;
@@ -270,22 +269,34 @@ take_string(struct msg *m, struct conf_strings *list)
 	if ((s = calloc(1, sizeof(*s))) == NULL)
 		return (-1);
 	TAILQ_INSERT_TAIL(list, s, entry);
-	return (take_str(m, &s->text));
+	return (ci_take_str(m, &s->text));
 }
 
 static int
 recv_strings(struct config *c, struct msg *m)
 {
-	struct conf_strings	*lists[STR_MAX];
+	struct conf_strings	*list;
 	uint8_t			 kind = msg_get_u8(m);
 
-	lists[STR_DOMAIN] = &c->domains;
-	lists[STR_SPAMTRAP] = &c->spamtraps;
-	lists[STR_NOTTO] = &c->not_to;
-	if (kind >= STR_MAX)
-		return (-1);
+	switch (kind) {
+	case STR_DOMAIN:
+		list = &c->domains;
+		break;
+	case STR_SPAMTRAP:
+		list = &c->spamtraps;
+		break;
+	case STR_NOTTO:
+		list = &c->not_to;
+		break;
+	case STR_RESOLVER:
+		list = &c->resolvers;
+		break;
+	default:
+		if ((list = ci_pass_strings(c, kind)) == NULL)
+			return (-1);
+	}
 	while (!m->err && msg_left(m) > 0)
-		if (take_string(m, lists[kind]) == -1)
+		if (take_string(m, list) == -1)
 			return (-1);
 	return (0);
 }
@@ -300,7 +311,7 @@ send_list(struct chan *ch, const struct conf_list *l)
 	ipc_put_u8(ipc, (uint8_t)l->kind);
 	ipc_put_str(ipc, l->name);
 	ipc_put_str(ipc, l->file);
-	put_opt(ipc, l->message);
+	ci_put_opt(ipc, l->message);
 	ipc_put_u16(ipc, (uint16_t)l->reply);
 	ipc_put_u32(ipc, l->index);
 	ipc_put_u64(ipc, l->count);
@@ -321,9 +332,9 @@ recv_list(struct config *c, struct msg *m)
 	TAILQ_INIT(&l->except);
 	TAILQ_INSERT_TAIL(&c->lists, l, entry);
 	l->kind = (enum conf_list_kind)kind;
-	r = take_str(m, &l->name);
-	r |= take_str(m, &l->file);
-	r |= take_opt(m, &l->message);
+	r = ci_take_str(m, &l->name);
+	r |= ci_take_str(m, &l->file);
+	r |= ci_take_opt(m, &l->message);
 	l->reply = msg_get_u16(m);
 	l->index = msg_get_u32(m);
 	l->count = msg_get_u64(m);
@@ -367,6 +378,7 @@ send_reaction(struct chan *ch, unsigned int event,
 	ipc_put_i64(ipc, a->trap_for);
 	ipc_put_u32(ipc, a->after);
 	ipc_put_i64(ipc, a->within);
+	ipc_put_u32(ipc, a->bad);
 	ipc_put_u8(ipc, a->set != 0);
 	return (chan_send(ch, -1));
 }
@@ -382,6 +394,7 @@ recv_reaction(struct config *c, struct msg *m)
 	a.trap_for = msg_get_i64(m);
 	a.after = msg_get_u32(m);
 	a.within = msg_get_i64(m);
+	a.bad = msg_get_u32(m);
 	a.set = msg_get_u8(m);
 	if (event >= EVENT_MAX || action > ACT_DEMOTE)
 		return (-1);
@@ -429,14 +442,14 @@ recv_listen(struct config *c, struct msg *m)
 	return (0);
 }
 
-static int
-send_pem(struct chan *ch, enum pem_part part, const uint8_t *data, size_t len)
+int
+ci_send_pem(struct chan *ch, enum pem_part part, const uint8_t *data, size_t len)
 {
 	struct ipc	*ipc = chan_ipc(ch);
 	size_t		 n;
 
 	for (; len > 0; data += n, len -= n) {
-		n = len < CHUNK ? len : CHUNK;
+		n = len < CONF_CHUNK ? len : CONF_CHUNK;
 		ipc_begin(ipc, MSG_CONF_PEM, 0);
 		ipc_put_u8(ipc, (uint8_t)part);
 		ipc_put_data(ipc, data, n);
@@ -451,39 +464,67 @@ send_pems(struct chan *ch, const struct conf_tls *t)
 {
 	if (t == NULL)
 		return (0);
-	if (send_pem(ch, PEM_CERT, t->cert, t->cert_len) == -1)
+	if (ci_send_pem(ch, PEM_CERT, t->cert, t->cert_len) == -1)
 		return (-1);
-	return (send_pem(ch, PEM_KEY, t->key, t->key_len));
+	return (ci_send_pem(ch, PEM_KEY, t->key, t->key_len));
 }
 
-/* To the last listener, or before the first one to the global certificate. */
+struct pem {			/* where its bytes go */
+	uint8_t	**data;
+	size_t	 *len;
+};
+
+/*
+ * A certificate and its key to the last listener, or before the first one to
+ * the global pair; CAs to the last relay.
+ */
+static int
+pem_place(struct config *c, uint8_t part, struct pem *pem)
+{
+	const struct conf_listen *l = TAILQ_LAST(&c->listens, conf_listens);
+	struct conf_relay	*r = NULL;
+	struct conf_tls		*t = l != NULL ? l->tls : c->tls;
+
+	if (part == PEM_CA) {
+		if (c->pass == NULL ||
+		    (r = TAILQ_LAST(&c->pass->relays, conf_relays)) == NULL)
+			return (-1);
+		*pem = (struct pem){ &r->ca, &r->ca_len };
+		return (0);
+	}
+	if (t == NULL || part >= PEM_PARTS)
+		return (-1);
+	if (part == PEM_KEY)
+		*pem = (struct pem){ &t->key, &t->key_len };
+	else
+		*pem = (struct pem){ &t->cert, &t->cert_len };
+	return (0);
+}
+
 static int
 recv_pem(struct config *c, struct msg *m)
 {
-	const struct conf_listen *l = TAILQ_LAST(&c->listens, conf_listens);
-	struct conf_tls		*t = l != NULL ? l->tls : c->tls;
-	const uint8_t		*data;
-	uint8_t			**dst, *bigger;
-	size_t			 len, *total;
-	uint8_t			 part = msg_get_u8(m);
+	struct pem	 pem;
+	const uint8_t	*data;
+	uint8_t		*bigger;
+	size_t		 len;
+	uint8_t		 part = msg_get_u8(m);
 
 	data = msg_get_data(m, &len);
-	if (t == NULL || part >= PEM_PARTS || data == NULL || len == 0)
+	if (data == NULL || len == 0 || pem_place(c, part, &pem) == -1)
 		return (-1);
-	dst = part == PEM_KEY ? &t->key : &t->cert;
-	total = part == PEM_KEY ? &t->key_len : &t->cert_len;
-	if (*total + len > PEM_TOTAL_MAX ||
-	    (bigger = malloc(*total + len)) == NULL)
+	if (*pem.len + len > PEM_TOTAL_MAX ||
+	    (bigger = malloc(*pem.len + len)) == NULL)
 		return (-1);
-	if (*dst != NULL) {
-		memcpy(bigger, *dst, *total);
+	if (*pem.data != NULL) {
+		memcpy(bigger, *pem.data, *pem.len);
 		/* No copy of a key stays behind, as realloc might leave one. */
-		explicit_bzero(*dst, *total);
-		free(*dst);
+		explicit_bzero(*pem.data, *pem.len);
+		free(*pem.data);
 	}
-	memcpy(bigger + *total, data, len);
-	*dst = bigger;
-	*total += len;
+	memcpy(bigger + *pem.len, data, len);
+	*pem.data = bigger;
+	*pem.len += len;
 	return (0);
 }
 
@@ -513,9 +554,10 @@ config_send(struct chan *ch, const struct config *c, enum conf_send what)
 	if (chan_send_empty(ch, MSG_CONF_BEGIN, 0) == -1 ||
 	    send_global(ch, c) == -1 || send_grey(ch, c) == -1 ||
 	    send_limit(ch, &c->limit) == -1 || send_fw(ch, c) == -1 ||
-	    send_strings(ch, STR_DOMAIN, &c->domains) == -1 ||
-	    send_strings(ch, STR_SPAMTRAP, &c->spamtraps) == -1 ||
-	    send_strings(ch, STR_NOTTO, &c->not_to) == -1)
+	    ci_send_strings(ch, STR_DOMAIN, &c->domains) == -1 ||
+	    ci_send_strings(ch, STR_SPAMTRAP, &c->spamtraps) == -1 ||
+	    ci_send_strings(ch, STR_NOTTO, &c->not_to) == -1 ||
+	    ci_send_strings(ch, STR_RESOLVER, &c->resolvers) == -1)
 		return (-1);
 	TAILQ_FOREACH(l, &c->lists, entry)
 		if (send_list(ch, l) == -1)
@@ -525,7 +567,8 @@ config_send(struct chan *ch, const struct config *c, enum conf_send what)
 	for (i = 0; i < EVENT_MAX; i++)
 		if (send_reaction(ch, i, &c->reaction[i]) == -1)
 			return (-1);
-	if (send_listens(ch, c, what) == -1)
+	if (send_listens(ch, c, what) == -1 ||
+	    (c->pass != NULL && ci_send_pass(ch, c->pass, what) == -1))
 		return (-1);
 	return (chan_send_empty(ch, MSG_CONF_COMMIT, 0));
 }
@@ -554,8 +597,14 @@ recv_part(struct config *c, struct msg *m)
 		return (recv_listen(c, m));
 	case MSG_CONF_PEM:
 		return (recv_pem(c, m));
+	case MSG_CONF_PASS:
+	case MSG_CONF_RELAY:
+	case MSG_CONF_TARGET:
+	case MSG_CONF_MODULE:
+	case MSG_CONF_OPTION:
+		return (ci_recv_pass(c, m));
 	case MSG_CONF_COMMIT:
-		return (0);
+		return (c->pass != NULL ? conf_pass_index(c->pass) : 0);
 	default:
 		return (-1);
 	}

@@ -11,7 +11,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../lib/mailaddr.h"
 #include "config.h"
+
+#define RCPT_MAX	1024		/* octets of a recipient, lower case */
 
 static void
 grey_defaults(struct grey_conf *g)
@@ -46,11 +49,31 @@ limit_defaults(struct conf_limit *l)
 	l->message_size = 0;
 }
 
+static void
+reaction_defaults(struct conf_reaction *r)
+{
+	unsigned int	i;
+
+	for (i = 0; i < EVENT_MAX; i++) {
+		r[i].action = ACT_LOG;
+		r[i].after = 1;
+	}
+	/* No mailer sends these: nothing legitimate can be hurt. */
+	r[EVENT_HTTP_COMMAND].action = ACT_TRAP;
+	r[EVENT_HTTP_COMMAND].trap_for = 3600;
+	/* Trapping would hurt forwarders and list servers. */
+	r[EVENT_VIRUS].action = ACT_DEMOTE;
+	r[EVENT_VIRUS].after = 2;
+	r[EVENT_VIRUS].within = 24 * 3600;
+	r[EVENT_DICTIONARY].action = ACT_DEMOTE;
+	r[EVENT_DICTIONARY].after = 25;
+	r[EVENT_DICTIONARY].within = 3600;
+}
+
 struct config *
 config_new(void)
 {
 	struct config	*c;
-	unsigned int	 i;
 
 	if ((c = calloc(1, sizeof(*c))) == NULL)
 		return (NULL);
@@ -59,6 +82,7 @@ config_new(void)
 	TAILQ_INIT(&c->not_to);
 	TAILQ_INIT(&c->listens);
 	TAILQ_INIT(&c->lists);
+	TAILQ_INIT(&c->resolvers);
 	grey_defaults(&c->grey);
 	limit_defaults(&c->limit);
 	c->restart_max = 5;
@@ -70,14 +94,8 @@ config_new(void)
 	c->trap_reply = 450;
 	c->cache = CONF_CACHE;
 	c->set_fd = -1;
-	for (i = 0; i < EVENT_MAX; i++) {
-		c->reaction[i].action = ACT_LOG;
-		c->reaction[i].after = 1;
-	}
-	/* No mailer sends these: nothing legitimate can be hurt. */
-	c->reaction[EVENT_HTTP_COMMAND].action = ACT_TRAP;
-	c->reaction[EVENT_HTTP_COMMAND].trap_for = 3600;
-
+	c->handover = 1;
+	reaction_defaults(c->reaction);
 	c->hostname = strdup("localhost");
 	c->statedir = strdup(CONF_STATEDIR);
 	c->socket = strdup(CONF_SOCKET);
@@ -97,6 +115,97 @@ config_new(void)
 		return (NULL);
 	}
 	return (c);
+}
+
+/* Times: each below the client's own (RFC 5321 4.5.3.2). */
+struct conf_pass *
+conf_pass_new(void)
+{
+	struct conf_pass	*p;
+
+	if ((p = calloc(1, sizeof(*p))) == NULL)
+		return (NULL);
+	TAILQ_INIT(&p->relays);
+	TAILQ_INIT(&p->recipients);
+	TAILQ_INIT(&p->modules);
+	p->relay_check = 1;
+	p->reject_at = CONF_REJECT_AT;
+	p->mark_at = CONF_MARK_AT;
+	p->tries = 2;
+	p->spool_message = 128 * 1024;
+	p->spool_memory = 256 * 1024 * 1024;
+	p->session = 3600;
+	p->scan = 60;
+	p->timeout[PT_CONNECT] = 10;
+	p->timeout[PT_BANNER] = 60;
+	p->timeout[PT_EHLO] = 30;
+	p->timeout[PT_MAIL] = 60;
+	p->timeout[PT_RCPT] = 240;
+	p->timeout[PT_DATA] = 110;
+	p->timeout[PT_BLOCK] = 170;
+	p->timeout[PT_DOT] = 510;
+	return (p);
+}
+
+struct conf_relay *
+conf_relay_new(void)
+{
+	struct conf_relay	*r;
+
+	if ((r = calloc(1, sizeof(*r))) == NULL)
+		return (NULL);
+	TAILQ_INIT(&r->domains);
+	TAILQ_INIT(&r->targets);
+	return (r);
+}
+
+struct conf_module *
+conf_module_new(const char *name)
+{
+	struct conf_module	*m;
+
+	if ((m = calloc(1, sizeof(*m))) == NULL)
+		return (NULL);
+	TAILQ_INIT(&m->except);
+	TAILQ_INIT(&m->options);
+	m->on_error = -1;
+	if ((m->name = strdup(name)) == NULL) {
+		free(m);
+		return (NULL);
+	}
+	return (m);
+}
+
+struct conf_option *
+conf_option_new(struct conf_module *m, const char *where, const char *keyword)
+{
+	struct conf_option	*o;
+
+	if ((o = calloc(1, sizeof(*o))) == NULL)
+		return (NULL);
+	if ((o->keyword = strdup(keyword)) == NULL ||
+	    (where != NULL && (o->where = strdup(where)) == NULL)) {
+		free(o->keyword);
+		free(o);
+		return (NULL);
+	}
+	TAILQ_INSERT_TAIL(&m->options, o, entry);
+	return (o);
+}
+
+int
+conf_option_add(struct conf_option *o, const char *word, int quoted)
+{
+	struct conf_word	*more;
+
+	if ((more = reallocarray(o->words, o->nwords + 1,
+	    sizeof(*more))) == NULL)
+		return (-1);
+	o->words = more;
+	if ((more[o->nwords].text = strdup(word)) == NULL)
+		return (-1);
+	more[o->nwords++].quoted = quoted != 0;
+	return (0);
 }
 
 void
@@ -146,6 +255,79 @@ conf_list_free(struct conf_list *l)
 	free(l);
 }
 
+static void
+conf_words_free(struct conf_word *words, size_t n)
+{
+	size_t	i;
+
+	for (i = 0; i < n; i++)
+		free(words[i].text);
+	free(words);
+}
+
+void
+conf_module_free(struct conf_module *m)
+{
+	struct conf_option	*o;
+
+	if (m == NULL)
+		return;
+	while ((o = TAILQ_FIRST(&m->options)) != NULL) {
+		TAILQ_REMOVE(&m->options, o, entry);
+		conf_words_free(o->words, o->nwords);
+		free(o->where);
+		free(o->keyword);
+		free(o);
+	}
+	if (m->raw != NULL)
+		conf_words_free(m->raw, m->nraw);
+	free(m->raw_line);
+	conf_strings_free(&m->except);
+	free(m->where);
+	free(m->name);
+	free(m);
+}
+
+void
+conf_relay_free(struct conf_relay *r)
+{
+	struct conf_target	*t;
+
+	if (r == NULL)
+		return;
+	while ((t = TAILQ_FIRST(&r->targets)) != NULL) {
+		TAILQ_REMOVE(&r->targets, t, entry);
+		free(t);
+	}
+	conf_strings_free(&r->domains);
+	free(r->where);
+	free(r->tls_name);
+	free(r->ca_file);
+	free(r->ca);
+	free(r);
+}
+
+void
+conf_pass_free(struct conf_pass *p)
+{
+	struct conf_relay	*r;
+	struct conf_module	*m;
+
+	if (p == NULL)
+		return;
+	while ((r = TAILQ_FIRST(&p->relays)) != NULL) {
+		TAILQ_REMOVE(&p->relays, r, entry);
+		conf_relay_free(r);
+	}
+	while ((m = TAILQ_FIRST(&p->modules)) != NULL) {
+		TAILQ_REMOVE(&p->modules, m, entry);
+		conf_module_free(m);
+	}
+	free(p->known);
+	conf_strings_free(&p->recipients);
+	free(p);
+}
+
 void
 config_free(struct config *c)
 {
@@ -169,6 +351,8 @@ config_free(struct config *c)
 	conf_strings_free(&c->domains);
 	conf_strings_free(&c->spamtraps);
 	conf_strings_free(&c->not_to);
+	conf_strings_free(&c->resolvers);
+	conf_pass_free(c->pass);
 	conf_tls_free(c->tls);
 	addrset_unmap(c->set);
 	if (c->set_fd != -1)
@@ -211,31 +395,95 @@ config_mask(const struct config *c, enum conf_list_kind kind)
 	return (mask);
 }
 
-void
-config_check_descriptors(struct config *c, uint64_t rlim,
+int
+conf_pass_index(struct conf_pass *p)
+{
+	const struct conf_string	*s;
+	size_t				 n = 0;
+
+	TAILQ_FOREACH(s, &p->recipients, entry)
+		n++;
+	free(p->known);
+	p->nknown = 0;
+	if ((p->known = calloc(n == 0 ? 1 : n, sizeof(*p->known))) == NULL)
+		return (-1);
+	TAILQ_FOREACH(s, &p->recipients, entry)
+		p->known[p->nknown++] = s->text;
+	return (0);
+}
+
+static int
+known_cmp(const void *name, const void *entry)
+{
+	return (strcmp(name, *(char *const *)entry));
+}
+
+int
+conf_recipient_known(const struct config *c, const char *path)
+{
+	const struct conf_pass	*p = c->pass;
+	char			 name[RCPT_MAX];
+	const char		*at;
+
+	if (p == NULL || !p->has_recipients)
+		return (1);
+	if (mailaddr_rcpt(path, name, sizeof(name)) == -1)
+		return (0);
+	if ((at = strrchr(name, '@')) == NULL)
+		return (mailaddr_is_postmaster(name));
+	return (mailaddr_is_role(name, at + 1) ||
+	    bsearch(name, p->known, p->nknown, sizeof(*p->known),
+	    known_cmp) != NULL ||
+	    bsearch(at, p->known, p->nknown, sizeof(*p->known),
+	    known_cmp) != NULL);
+}
+
+struct lower {				/* a limit that may be too high */
+	const char	*what;
+	uint64_t	 rlim, room;
+	unsigned int	 each;		/* descriptors that one takes */
+};
+
+static void
+lower(const struct config *c, const struct lower *lo, uint32_t *limit,
     void (*report)(const char *, void *), void *arg)
 {
-	char		line[512];
-	uint64_t	room;
+	char	line[512];
 
-	room = rlim > CONF_FD_RESERVE + 1 ? rlim - CONF_FD_RESERVE : 1;
-	if (room > CONF_CONNECTIONS_MAX)
-		room = CONF_CONNECTIONS_MAX;
-	if (c->limit.connections == 0) {
-		c->limit.connections = (uint32_t)room;
+	if (*limit == 0) {
+		*limit = (uint32_t)lo->room;
 		return;
 	}
-	if (c->limit.connections <= room)
+	if (*limit <= lo->room)
 		return;
-	snprintf(line, sizeof(line), "%.200s: warning: limit connections %u "
-	    "lowered to %llu: the limit of open files is %llu, and %d are for "
-	    "other things; raise it to %llu for that many", c->file,
-	    c->limit.connections, (unsigned long long)room,
-	    (unsigned long long)rlim, CONF_FD_RESERVE,
-	    (unsigned long long)c->limit.connections + CONF_FD_RESERVE);
+	snprintf(line, sizeof(line), "%.200s: warning: %s %u lowered to %llu: "
+	    "the limit of open files is %llu, and %d are for other things; "
+	    "raise it to %llu for that many", c->file, lo->what, *limit,
+	    (unsigned long long)lo->room, (unsigned long long)lo->rlim,
+	    CONF_FD_RESERVE,
+	    (unsigned long long)*limit * lo->each + CONF_FD_RESERVE);
 	if (report != NULL)
 		report(line, arg);
 	else
 		fprintf(stderr, "%s\n", line);
-	c->limit.connections = (uint32_t)room;
+	*limit = (uint32_t)lo->room;
+}
+
+/* A session of pass has its client, the MTA and perhaps a spooled message. */
+void
+config_check_descriptors(struct config *c, uint64_t rlim,
+    void (*report)(const char *, void *), void *arg)
+{
+	struct lower	lo = { "limit connections", rlim, 0, 1 };
+
+	lo.room = rlim > CONF_FD_RESERVE + 1 ? rlim - CONF_FD_RESERVE : 1;
+	if (lo.room > CONF_CONNECTIONS_MAX)
+		lo.room = CONF_CONNECTIONS_MAX;
+	lower(c, &lo, &c->limit.connections, report, arg);
+	if (c->pass == NULL)
+		return;
+	lo.what = "limit sessions";
+	lo.each = 3;
+	lo.room = lo.room < 3 ? 1 : lo.room / 3;
+	lower(c, &lo, &c->pass->sessions, report, arg);
 }

@@ -25,6 +25,7 @@
 #define CONF_PASS_PORT	8027
 #define CONF_REJECT_AT	10000		/* thousandths of a point */
 #define CONF_MARK_AT	4000
+#define CONF_POINTS_MAX	1000000
 #define CONF_FD_RESERVE	256	/* descriptors that are not connections */
 #define CONF_FRONTS_MAX	16
 #define CONF_CONNECTIONS_MAX	1000000
@@ -128,7 +129,7 @@ struct conf_relay {
 	TAILQ_ENTRY(conf_relay)	 entry;
 	char			*where;		/* "file:line", or NULL */
 	struct conf_strings	 domains;	/* as mailaddr_match; empty: the default */
-	TAILQ_HEAD(, conf_target) targets;
+	TAILQ_HEAD(conf_targets, conf_target) targets;
 	enum relay_client	 client;
 	enum relay_tls		 tls;
 	char			*tls_name;	/* VERIFY: the name that must be in
@@ -158,8 +159,10 @@ struct conf_module {
 	int			 log_only;
 	int			 on_error;	/* enum module_error, -1: the module's */
 	struct conf_strings	 except;	/* CIDRs and names of lists */
-	struct conf_word	*raw;		/* the parser's: the block's words,
-						   "\n" between lines; NULL once
+	struct conf_word	*raw;		/* the parser's: the block's words
+						   less the three above, "\n"
+						   between lines, "{", "}", "," and
+						   "=" unquoted words too; NULL once
 						   they are split into options */
 	unsigned int		*raw_line;	/* of each raw word */
 	size_t			 nraw;
@@ -186,6 +189,9 @@ struct conf_pass {
 	int64_t			 timeout[PT_MAX];	/* s, to the MTA */
 	struct conf_strings	 recipients;	/* sorted, lower case; addresses
 						   and "@domain" */
+	char			**known;	/* conf_pass_index: the same, for a
+						   binary search; borrowed */
+	size_t			 nknown;
 	int			 has_recipients;
 	struct conf_modules	 modules;	/* in the order of the file */
 };
@@ -231,13 +237,30 @@ struct config {
 struct config *config_new(void);		/* all defaults */
 void	 config_free(struct config *);		/* NULL is fine */
 void	 conf_strings_free(struct conf_strings *);	/* the members */
+/* Of the pass block, with their defaults.  NULL: no memory; free takes NULL. */
+struct conf_pass *conf_pass_new(void);
+void	 conf_pass_free(struct conf_pass *);
+struct conf_relay *conf_relay_new(void);
+void	 conf_relay_free(struct conf_relay *);
+struct conf_module *conf_module_new(const char *name);
+void	 conf_module_free(struct conf_module *);
+/* A new option at the end of m's; where may be NULL. */
+struct conf_option *conf_option_new(struct conf_module *m, const char *where,
+	    const char *keyword);
+int	 conf_option_add(struct conf_option *, const char *word, int quoted);
+/* The recipients' index, when all of them are there.  -1: no memory. */
+int	 conf_pass_index(struct conf_pass *);
+/* Is there such a recipient?  By `recipients'; postmaster and abuse, of
+ * whatever domain, always; anybody when there are no `recipients'. */
+int	 conf_recipient_known(const struct config *, const char *path);
 const struct conf_list *config_list(const struct config *, unsigned int index);
 /* Masks over the compiled set: bit i is list i. */
 uint64_t config_mask(const struct config *, enum conf_list_kind);
 
 /*
- * Fits limit.connections to the limit of open descriptors: `auto' (0) is
- * filled in, too high a number lowered with a warning to report.
+ * Fits limit.connections, and pass' sessions, to the limit of open
+ * descriptors: `auto' (0) is filled in, too high a number lowered with a
+ * warning to report.
  */
 void	 config_check_descriptors(struct config *, uint64_t rlim,
 	    void (*report)(const char *line, void *), void *arg);
@@ -279,9 +302,10 @@ int	 conf_module_args(const struct module_option *,
 	    const struct conf_word *, size_t nwords, struct module_arg *args,
 	    size_t *nargs, int *off, const char **error);
 /*
- * Splits m's raw words into its options by the module's table, tries them all
- * (option, check) and reports what is wrong.  NULL: spamgreydb, which has no
- * modules and leaves them alone; the daemon sets it before it parses.
+ * Splits m's raw words into its options by the module's table, adds the
+ * defaults of those that are not there (so that -nv prints them), tries them
+ * all (option, check) and reports what is wrong.  NULL: spamgreydb, which has
+ * no modules and leaves them alone; the daemon sets it before it parses.
  */
 extern int	(*conf_module_split)(struct conf_module *,
 		    void (*report)(const char *line, void *), void *arg);
@@ -303,7 +327,7 @@ void	 config_print(const struct config *);
 struct buf;
 int	 config_text(const struct config *, struct buf *);	/* -1: no memory */
 
-/* conf_ipc.c: to one child.  secrets: TLS keys too (front). -1: queue. */
+/* conf_ipc.c: to one child.  -1: queue. */
 struct chan;
 enum conf_send {
 	SEND_PLAIN,		/* store, fw: no sockets, no keys */

@@ -1,4 +1,4 @@
-/* LINK: spamgreyd/config.o spamgreyd/conf_ipc.o spamgreyd/conf_check.o spamgreyd/conf_entries.o spamgreyd/conf_file.o spamgreyd/conf_lex.o spamgreyd/conf_report.o spamgreyd/conf_set.o spamgreyd/conf_value.o spamgreyd/parse.o spamgreyd/lists.o spamgreyd/printconf.o */
+/* LINK: spamgreyd/config.o spamgreyd/conf_ipc.o spamgreyd/conf_ipc_pass.o spamgreyd/conf_check.o spamgreyd/conf_entries.o spamgreyd/conf_file.o spamgreyd/conf_lex.o spamgreyd/conf_report.o spamgreyd/conf_set.o spamgreyd/conf_value.o spamgreyd/parse.o spamgreyd/lists.o spamgreyd/printconf.o */
 /*
  * The configuration from parent to child: what arrives prints the same, with
  * its lists, descriptors and keys; and what no parent sends is refused.
@@ -14,6 +14,7 @@
 #include "../../lib/chan.h"
 #include "../../lib/log.h"
 #include "../../spamgreyd/config.h"
+#include "../../spamgreyd/module.h"
 #include "tap.h"
 
 #define PEM_BYTES	20000		/* more than one message */
@@ -75,6 +76,11 @@ static const struct chan_rule rules[] = {
 	{ MSG_CONF_LISTEN, CHAN_FD, h_conf },
 	{ MSG_CONF_PEM, 0, h_conf },
 	{ MSG_CONF_FW, 0, h_conf },
+	{ MSG_CONF_PASS, 0, h_conf },
+	{ MSG_CONF_RELAY, 0, h_conf },
+	{ MSG_CONF_TARGET, 0, h_conf },
+	{ MSG_CONF_MODULE, 0, h_conf },
+	{ MSG_CONF_OPTION, 0, h_conf },
 	{ MSG_CONF_COMMIT, 0, h_conf },
 	{ 0, 0, NULL }
 };
@@ -364,7 +370,9 @@ test_bad(void)
 	static const uint16_t	 types[] = {
 		MSG_CONF_GLOBAL, MSG_CONF_GREY, MSG_CONF_LIMIT,
 		MSG_CONF_STRING, MSG_CONF_LIST, MSG_CONF_SET,
-		MSG_CONF_REACTION, MSG_CONF_LISTEN, MSG_CONF_PEM, MSG_CONF_FW
+		MSG_CONF_REACTION, MSG_CONF_LISTEN, MSG_CONF_PEM, MSG_CONF_FW,
+		MSG_CONF_PASS, MSG_CONF_RELAY, MSG_CONF_TARGET,
+		MSG_CONF_MODULE, MSG_CONF_OPTION
 	};
 	uint8_t			 zero[64], ones[64];
 	char			 name[64];
@@ -385,6 +393,168 @@ test_bad(void)
 		snprintf(name, sizeof(name), "type %u before BEGIN", types[i]);
 		is_int(bad(types[i], zero, 1, 0), -1, name);
 	}
+}
+
+/* A module's option with more words than one message takes. */
+static void
+module_long(struct conf_pass *p)
+{
+	struct conf_module	*m = conf_module_new("dnsbl");
+	struct conf_option	*o;
+	char			 word[32];
+	int			 i;
+
+	m->log_only = 1;
+	m->on_error = ONERR_MARK;
+	TAILQ_INSERT_TAIL(&p->modules, m, entry);
+	if ((o = conf_option_new(m, "x:7", "zone")) == NULL)
+		fatal("option");
+	for (i = 0; i < 3000; i++) {
+		snprintf(word, sizeof(word), "word%d", i);
+		if (conf_option_add(o, word, i % 2) == -1)
+			fatal("option");
+	}
+	if (conf_option_new(m, NULL, "flag") == NULL)
+		fatal("option");
+}
+
+static void
+test_module(const struct conf_pass *p)
+{
+	const struct conf_module	*m = TAILQ_FIRST(&p->modules);
+	const struct conf_option	*o = TAILQ_FIRST(&m->options);
+	char				 word[32];
+	size_t				 i, same = 0;
+
+	is_str(m->name, "dnsbl", "a module");
+	is_int(m->log_only, 1, "which only logs");
+	is_int(m->on_error, ONERR_MARK, "and what its errors mean");
+	is_str(o->keyword, "zone", "its option");
+	is_str(o->where, "x:7", "with its place");
+	for (i = 0; i < o->nwords; i++) {
+		snprintf(word, sizeof(word), "word%zu", i);
+		same += strcmp(o->words[i].text, word) == 0 &&
+		    o->words[i].quoted == i % 2;
+	}
+	is_int(same, 3000, "three thousand words, quoted or not");
+	o = TAILQ_NEXT(o, entry);
+	is_str(o->keyword, "flag", "the next option");
+	ok(o->nwords == 0 && o->where == NULL, "has no words");
+	ok(TAILQ_NEXT(o, entry) == NULL, "and is the last");
+}
+
+static void
+ask(const struct config *c, const char *path, int want)
+{
+	char	name[128];
+
+	snprintf(name, sizeof(name), "%s is %sknown", path,
+	    want ? "" : "not ");
+	is_int(conf_recipient_known(c, path), want, name);
+}
+
+static void
+test_recipients(const struct config *c)
+{
+	ask(c, "<a@example.org>", 1);
+	ask(c, "<A@EXAMPLE.ORG.>", 1);
+	ask(c, "<\"a\"@example.org>", 1);
+	ask(c, "<z@example.org>", 1);
+	ask(c, "<b@example.org>", 0);
+	ask(c, "<a@example.net>", 0);
+	ask(c, "<any@example.com>", 1);
+	ask(c, "<any@sub.example.com>", 0);
+	ask(c, "<postmaster>", 1);
+	ask(c, "<Postmaster@example.org>", 1);
+	ask(c, "<abuse@example.net>", 1);
+	ask(c, "<a>", 0);
+	ask(c, "<>", 0);
+}
+
+/* The pass block, made by hand: its parts and their ends. */
+static void
+test_pass(void)
+{
+	static const char *const rcpts[] =
+	    { "@example.com", "a@example.org", "z@example.org" };
+	struct config		*c = config_new(), *copy;
+	struct conf_pass	*p = c->pass = conf_pass_new();
+	struct conf_relay	*r = conf_relay_new();
+	struct conf_target	*t;
+	struct conf_string	*s;
+	static uint8_t		 ca[PEM_BYTES];
+	size_t			 i;
+
+	TAILQ_INSERT_TAIL(&p->relays, r, entry);
+	for (i = 0; i < 2; i++) {
+		t = calloc(1, sizeof(*t));
+		addr_parse(i == 0 ? "192.0.2.1" : "2001:db8::1", &t->addr);
+		t->port = (uint16_t)(25 + i);
+		TAILQ_INSERT_TAIL(&r->targets, t, entry);
+	}
+	memset(ca, 'c', sizeof(ca));
+	if ((r->ca = malloc(sizeof(ca))) == NULL)
+		fatal("malloc");
+	memcpy(r->ca, ca, r->ca_len = sizeof(ca));
+	r->client = CLIENT_PROXY2;
+	r->tls = RELAY_TLS_VERIFY;
+	r->tls_name = strdup("mta.example.org");
+	p->has_recipients = 1;
+	for (i = 0; i < 3; i++) {
+		s = calloc(1, sizeof(*s));
+		s->text = strdup(rcpts[i]);
+		TAILQ_INSERT_TAIL(&p->recipients, s, entry);
+	}
+	p->reject_at = 12345;
+	p->mark_at = 0;
+	p->timeout[PT_DOT] = 99;
+	module_long(p);
+	c->reaction[EVENT_SPAM].bad = 50;
+	copy = round_trip(c, SEND_PASS);
+	ok(copy != NULL && copy->pass != NULL, "a pass block arrives");
+	if (copy == NULL || (p = copy->pass) == NULL)
+		return;
+	is_int(p->reject_at, 12345, "points");
+	is_int(p->mark_at, 0, "or none");
+	is_int(p->timeout[PT_DOT], 99, "its timeouts");
+	is_int(copy->reaction[EVENT_SPAM].bad, 50, "of bad 50%");
+	is_int(copy->handover, 1, "hand-over by default");
+	r = TAILQ_FIRST(&p->relays);
+	is_int(r->client, CLIENT_PROXY2, "how the MTA learns the client");
+	is_str(r->tls_name, "mta.example.org", "the name to verify");
+	ok(r->ca_len == sizeof(ca) && memcmp(r->ca, ca, sizeof(ca)) == 0,
+	    "the CAs");
+	t = TAILQ_LAST(&r->targets, conf_targets);
+	is_int(t->port, 26, "the second target");
+	ok(!addr_is4(&t->addr), "by IPv6");
+	test_module(p);
+	test_recipients(copy);
+	config_free(copy);
+	copy = round_trip(c, SEND_FRONT);
+	ok(copy != NULL && copy->pass != NULL &&
+	    TAILQ_EMPTY(&copy->pass->recipients), "front has no recipients");
+	ok(copy != NULL && TAILQ_FIRST(&copy->pass->relays)->ca == NULL,
+	    "and no CAs");
+	config_free(copy);
+	config_free(c);
+}
+
+/* Parts of a pass block that has not begun, or of what is not there. */
+static void
+test_pass_order(void)
+{
+	static const uint8_t	kinds[] = { 4, 5, 6 };
+	static const char	pem[] = "\2\1\0x";
+	char			name[64];
+	size_t			i;
+
+	for (i = 0; i < sizeof(kinds); i++) {
+		snprintf(name, sizeof(name), "strings of kind %u without a "
+		    "pass block", kinds[i]);
+		is_int(bad(MSG_CONF_STRING, &kinds[i], 1, 1), -1, name);
+	}
+	is_int(bad(MSG_CONF_PEM, pem, sizeof(pem) - 1, 1), -1,
+	    "CAs without a relay");
 }
 
 static void
@@ -412,6 +582,18 @@ test_descriptors(void)
 	c->limit.connections = 0;
 	config_check_descriptors(c, 10, report, NULL);
 	is_int(c->limit.connections, 1, "never to none");
+	reported[0] = '\0';
+	c->limit.connections = 0;
+	c->pass = conf_pass_new();
+	config_check_descriptors(c, 1024, report, NULL);
+	is_int(c->pass->sessions, 256, "a session takes three descriptors");
+	is_str(reported, "", "silently");
+	c->pass->sessions = 500;
+	config_check_descriptors(c, 1024, report, NULL);
+	is_int(c->pass->sessions, 256, "and their limit is lowered too");
+	is_str(reported, "test.conf: warning: limit sessions 500 lowered to "
+	    "256: the limit of open files is 1024, and 256 are for other "
+	    "things; raise it to 1756 for that many\n", "with a warning");
 	config_free(c);
 }
 
@@ -437,6 +619,8 @@ main(void)
 	config_free(c);
 	test_many();
 	test_bad();
+	test_pass();
+	test_pass_order();
 	test_descriptors();
 	event_base_free(base);
 	remove_files();

@@ -1,0 +1,35 @@
+/*
+ * Between conf_ipc.c and conf_ipc_pass.c only: the pieces that both lay out.
+ */
+#ifndef CONF_IPC_H
+#define CONF_IPC_H
+
+#include "../lib/chan.h"
+#include "config.h"
+
+#define CONF_CHUNK	8192		/* octets of one message, about */
+
+enum string_kind {
+	STR_DOMAIN, STR_SPAMTRAP, STR_NOTTO, STR_RESOLVER,
+	STR_RECIPIENT,			/* of pass */
+	STR_RELAY_DOMAIN,		/* of the last relay */
+	STR_EXCEPT,			/* of the last module */
+	STR_MAX
+};
+enum pem_part { PEM_CERT, PEM_KEY, PEM_CA, PEM_PARTS };
+
+/* conf_ipc.c */
+int	 ci_take_str(struct msg *, char **);
+void	 ci_put_opt(struct ipc *, const char *);	/* may be NULL */
+int	 ci_take_opt(struct msg *, char **);
+int	 ci_send_strings(struct chan *, enum string_kind,
+	    const struct conf_strings *);
+int	 ci_send_pem(struct chan *, enum pem_part, const uint8_t *, size_t);
+
+/* conf_ipc_pass.c */
+int	 ci_send_pass(struct chan *, const struct conf_pass *, enum conf_send);
+int	 ci_recv_pass(struct config *, struct msg *);
+/* Where the strings of that kind go; NULL: nowhere. */
+struct conf_strings *ci_pass_strings(struct config *, enum string_kind);
+
+#endif
