@@ -114,6 +114,7 @@ int	 conf_time(const struct lex_token *, const char *what, int64_t min,
 int	 conf_time_ms(const struct lex_token *, const char *what, int64_t *ms);
 int	 conf_size(const struct lex_token *, const char *what, uint64_t min,
 	    uint64_t max, uint64_t *);
+int	 conf_percent(const struct lex_token *, const char *what, uint32_t *);
 int	 conf_prefixlen(const struct lex_token *, unsigned int max, uint8_t *);
 int	 conf_is_domain(const char *, size_t len);
 int	 conf_hostname(const struct lex_token *, char **);

@@ -217,6 +217,23 @@ conf_size(const struct lex_token *t, const char *what, uint64_t min,
 	return (0);
 }
 
+/* "50%" */
+int
+conf_percent(const struct lex_token *t, const char *what, uint32_t *result)
+{
+	const char	*end;
+	uint64_t	 v;
+
+	if (digits(t->text, 100, &v, &end) == -1 || strcmp(end, "%") != 0 ||
+	    v < 1 || v > 100) {
+		conf_error(t, "%s: \"%s\" is not between 1%% and 100%%", what,
+		    t->text);
+		return (-1);
+	}
+	*result = (uint32_t)v;
+	return (0);
+}
+
 int
 conf_prefixlen(const struct lex_token *t, unsigned int max, uint8_t *result)
 {

@@ -46,7 +46,7 @@ static void	 macro_set(const struct lex_token *);
 }
 
 %token	<tok> ACT_DEMOTE_ ACT_LOG_ ACT_TRAP_ ADMIT AFTER ALLOWED
-%token	<tok> BAD_COMMANDS BARE_LF BLACKLIST CACHE CERTIFICATE CONNECTIONS
+%token	<tok> BAD_ BAD_COMMANDS BARE_LF BLACKLIST CACHE CERTIFICATE CONNECTIONS
 %token	<tok> CONTACT CONTROL DATABASE DIRECTORY DOMAINS EARLY_TALKER EXCEPT
 %token	<tok> FILE_ FIREWALL FOR FOREIGN_COMMAND FRONT GREY GREYLIST
 %token	<tok> GREY_PER_HOST GREY_PER_NETWORK HELO HOSTNAME HTTP_COMMAND IDLE
@@ -55,7 +55,7 @@ static void	 macro_set(const struct lex_token *);
 %token	<tok> ON PASS PER PER_HOST PER_NETWORK PF PIPELINING PORT RECIPIENTS
 %token	<tok> REPLY RESTART SESSION SET SOCKET SPAMTRAP STATE STUTTER TABLE
 %token	<tok> TARPIT TLS TO TRAPPED WHITE WHITELIST
-%token	<tok> AUTO
+%token	<tok> AUTO DICTIONARY OF SPAM VIRUS
 %token	<tok> WORD STRING MACRO BAD
 %type	<tok> value
 %type	<items> list items
@@ -463,6 +463,9 @@ event	: EARLY_TALKER		{ reaction_begin(&$1, EVENT_EARLY_TALKER); }
 	| BARE_LF		{ reaction_begin(&$1, EVENT_BARE_LF); }
 	| FOREIGN_COMMAND	{ reaction_begin(&$1, EVENT_FOREIGN_COMMAND); }
 	| HTTP_COMMAND		{ reaction_begin(&$1, EVENT_HTTP_COMMAND); }
+	| DICTIONARY		{ reaction_begin(&$1, EVENT_DICTIONARY); }
+	| VIRUS			{ reaction_begin(&$1, EVENT_VIRUS); }
+	| SPAM			{ reaction_begin(&$1, EVENT_SPAM); }
 	;
 
 action	: ACT_LOG_		{ reaction->action = ACT_LOG; }
@@ -488,6 +491,10 @@ reactopts
 			    &reaction->within);
 		}
 	}
+	| reactopts OF BAD_ value {
+		if (ONCE_OF($2, "on %s: of bad", REACTION_NAME))
+			conf_percent(&$4, "of bad", &reaction->bad);
+	}
 	;
 
 %%
@@ -503,6 +510,7 @@ static const struct keyword keywords[] = {
 	{ "after",		AFTER },
 	{ "allowed",		ALLOWED },
 	{ "auto",		AUTO },
+	{ "bad",		BAD_ },
 	{ "bad-commands",	BAD_COMMANDS },
 	{ "bare-lf",		BARE_LF },
 	{ "blacklist",		BLACKLIST },
@@ -513,6 +521,7 @@ static const struct keyword keywords[] = {
 	{ "control",		CONTROL },
 	{ "database",		DATABASE },
 	{ "demote",		ACT_DEMOTE_ },
+	{ "dictionary",		DICTIONARY },
 	{ "directory",		DIRECTORY },
 	{ "domains",		DOMAINS },
 	{ "early-talker",	EARLY_TALKER },
@@ -548,6 +557,7 @@ static const struct keyword keywords[] = {
 	{ "no",			NO },
 	{ "none",		NONE },
 	{ "not",		NOT },
+	{ "of",			OF },
 	{ "on",			ON },
 	{ "pass",		PASS },
 	{ "per",		PER },
@@ -562,6 +572,7 @@ static const struct keyword keywords[] = {
 	{ "session",		SESSION },
 	{ "set",		SET },
 	{ "socket",		SOCKET },
+	{ "spam",		SPAM },
 	{ "spamtrap",		SPAMTRAP },
 	{ "state",		STATE },
 	{ "stutter",		STUTTER },
@@ -571,6 +582,7 @@ static const struct keyword keywords[] = {
 	{ "to",			TO },
 	{ "trap",		ACT_TRAP_ },
 	{ "trapped",		TRAPPED },
+	{ "virus",		VIRUS },
 	{ "white",		WHITE },
 	{ "whitelist",		WHITELIST },
 };

@@ -259,6 +259,8 @@ put_reaction(struct buf *b, unsigned int event, const struct conf_reaction *a)
 	if (a->action != ACT_LOG && a->after > 1)
 		r |= buf_printf(b, " after %u", a->after) |
 		    put_time(b, " in ", a->within);
+	if (a->bad != 0)
+		r |= buf_printf(b, " of bad %u%%", a->bad);
 	return (r | buf_addstr(b, "\n"));
 }
 
