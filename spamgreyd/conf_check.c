@@ -14,6 +14,8 @@
 #include "../lib/log.h"
 #include "conf_parse.h"
 
+int	(*conf_module_split)(struct conf_module *, conf_report, void *);
+
 /* Where it was given; if it was not, the main file has to do. */
 static const struct lex_token *
 where(const char *what)

@@ -159,11 +159,10 @@ struct conf_module {
 	int			 log_only;
 	int			 on_error;	/* enum module_error, -1: the module's */
 	struct conf_strings	 except;	/* CIDRs and names of lists */
-	struct conf_word	*raw;		/* the parser's: the block's words
-						   less the three above, "\n"
-						   between lines, "{", "}", "," and
-						   "=" unquoted words too; NULL once
-						   they are split into options */
+	struct conf_word	*raw;		/* the parser's: the block's words,
+						   "\n" between lines, "{", "}", ","
+						   and "=" words too; NULL once they
+						   are split into options */
 	unsigned int		*raw_line;	/* of each raw word */
 	size_t			 nraw;
 	TAILQ_HEAD(conf_options, conf_option) options;
@@ -291,9 +290,9 @@ int	 config_load(struct config *, void (*report)(const char *, void *),
 int	 config_load_lists(struct config *,
 	    void (*report)(const char *, void *), void *arg);
 /*
- * conf_module_args.c, pure: the words that follow an option's keyword, by its form
- * (module.h), to arguments.  args has room for nwords.  How many words were
- * used; -1: *error says why not.  off: "no" was there.
+ * conf_module_args.c, pure: the words that follow an option's keyword, by its
+ * form (module.h), to arguments.  args has room for nwords.  How many words
+ * were used; -1: *error says why not.  off: "no" was there.
  */
 struct module;
 struct module_option;
@@ -327,7 +326,7 @@ void	 config_print(const struct config *);
 struct buf;
 int	 config_text(const struct config *, struct buf *);	/* -1: no memory */
 
-/* conf_ipc.c: to one child.  -1: queue. */
+/* conf_ipc.c, conf_ipc_pass.c: to one child.  -1: queue. */
 struct chan;
 enum conf_send {
 	SEND_PLAIN,		/* store, fw: no sockets, no keys */
