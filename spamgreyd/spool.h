@@ -8,6 +8,8 @@
 #ifndef SPOOL_H
 #define SPOOL_H
 
+#include <sys/types.h>
+
 #include <stddef.h>
 #include <stdint.h>
 
