@@ -95,12 +95,13 @@ sink_stop
 # --- Postfix
 
 # A root with Postfix in it and a configuration that takes what it is given
-# from here for example.org, and keeps it: (root) or (undef, why not).
+# from here for example.org, and keeps it: (root) or (undef, why not).  More
+# packages may go into the same root.
 sub
 postfix_root
 {
-	my ($name) = @_;
-	my ($root, $why) = root($name, 'postfix');
+	my ($name, @more) = @_;
+	my ($root, $why) = root($name, 'postfix', @more);
 
 	return (undef, $why) if !$root;
 	my $pf = "$root/etc/postfix";
