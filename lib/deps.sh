@@ -32,8 +32,8 @@ as_root() {
 debian_packages() {
 	have cc || echo gcc
 	have byacc || have bison || have yacc || echo byacc
-	echo libc6-dev libdb5.3-dev libevent-dev libtls-dev libnftables-dev \
-	    libseccomp-dev libjansson-dev libbsd-dev
+	echo libc6-dev libdb5.3-dev libevent-dev libtls-dev libc-ares-dev \
+	    libnftables-dev libseccomp-dev libjansson-dev libbsd-dev
 	[ "$what" = build ] && return
 	echo perl swaks libnet-ssleay-perl openssl nftables iproute2 mandoc
 	[ "$what" = check ] && return
@@ -72,7 +72,7 @@ debian() {
 }
 
 freebsd() {
-	pkgs="db5 libevent jansson libretls"
+	pkgs="db5 libevent jansson libretls c-ares"
 	[ "$what" = build ] || pkgs="$pkgs perl5 swaks"
 	missing=
 	for pkg in $pkgs; do
@@ -85,7 +85,7 @@ freebsd() {
 }
 
 openbsd() {
-	pkgs="db libevent jansson"
+	pkgs="db libevent jansson libcares"
 	[ "$what" = build ] || pkgs="$pkgs swaks"
 	missing=
 	for pkg in $pkgs; do
@@ -102,7 +102,7 @@ build_possible() {
 	have cc || return 1
 	have byacc || have bison || have yacc || return 1
 	[ "$(uname -s)" = Linux ] || return 0
-	printf '#include <%s>\n' db.h event2/event.h tls.h jansson.h \
+	printf '#include <%s>\n' db.h event2/event.h tls.h ares.h jansson.h \
 	    nftables/libnftables.h seccomp.h bsd/string.h |
 	    cc -E - >/dev/null 2>&1
 }
@@ -113,7 +113,7 @@ Linux)
 		debian && exit 0
 	else
 		missing="a C compiler, byacc or bison, and the headers of
-Berkeley DB 5.3, libevent 2.1, libtls, libnftables, libseccomp, jansson, libbsd"
+Berkeley DB 5.3, libevent 2.1, libtls, c-ares, libnftables, libseccomp, jansson, libbsd"
 	fi
 	;;
 FreeBSD)

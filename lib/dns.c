@@ -1,0 +1,458 @@
+/*
+ * The DNS in an event loop: c-ares asks, libevent waits, this file keeps the
+ * answers for as long as they are good.
+ */
+#include <sys/types.h>
+#include <sys/queue.h>
+
+#include <ctype.h>
+#include <netinet/in.h>
+#include <arpa/inet.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <ares.h>
+
+#include "clock.h"
+#include "dns.h"
+#include "log.h"
+#include "siphash.h"
+
+#define DNS_TRY_MS	1000	/* for one server, before the next is asked */
+#define DNS_TRIES	2
+#define DNS_BUCKETS	8192
+#define DNS_CACHE_MAX	20000	/* answers */
+#define DNS_NEGATIVE	60	/* s, of an answer that does not say */
+#define DNS_CLASS_IN	1
+#define DNS_BAD		10	/* s that a failure is believed */
+
+struct dns_query {
+	LIST_ENTRY(dns_query)	 entry;
+	dns_cb			 cb;		/* NULL: nobody waits any more */
+	void			*arg;
+	struct event		*timer;		/* its deadline; or: answer now */
+	enum dns_type		 type;
+	int			 asked;		/* c-ares has it */
+	int			 asking;	/* … and is being told */
+	struct dns_answer	*ready;		/* from the cache */
+	char			 name[DNS_NAME_MAX + 1];
+};
+
+struct cached {
+	TAILQ_ENTRY(cached)	 lru;
+	LIST_ENTRY(cached)	 hash;
+	int64_t			 until;		/* clock_mono */
+	enum dns_type		 type;
+	struct dns_answer	 answer;
+	char			 name[];
+};
+
+static struct {
+	struct event_base		*base;
+	ares_channel			 channel;
+	struct event			*timer;	/* c-ares' own */
+	struct event			**fds;	/* by descriptor */
+	size_t				 nfds;
+	LIST_HEAD(, dns_query)		 queries;
+	TAILQ_HEAD(, cached)		 lru;	/* the oldest use first */
+	LIST_HEAD(, cached)		 bucket[DNS_BUCKETS];
+	uint64_t			 entries, hits, asked;
+	uint8_t				 key[16];
+	int				 up;
+} dns;
+
+static const struct timeval	at_once = { 0, 0 };
+
+static void	timer_set(void);
+
+static size_t
+bucket(const char *name, enum dns_type type)
+{
+	char	b[DNS_NAME_MAX + 2];
+	size_t	n = strlen(name);
+
+	memcpy(b, name, n);
+	b[n] = (char)type;
+	return (siphash24(dns.key, b, n + 1) % DNS_BUCKETS);
+}
+
+static void
+forget(struct cached *c)
+{
+	TAILQ_REMOVE(&dns.lru, c, lru);
+	LIST_REMOVE(c, hash);
+	dns.entries--;
+	free(c);
+}
+
+static const struct dns_answer *
+cache_get(const char *name, enum dns_type type)
+{
+	struct cached	*c;
+
+	LIST_FOREACH(c, &dns.bucket[bucket(name, type)], hash)
+		if (c->type == type && strcmp(c->name, name) == 0)
+			break;
+	if (c == NULL)
+		return (NULL);
+	if (clock_mono() >= c->until) {
+		forget(c);
+		return (NULL);
+	}
+	TAILQ_REMOVE(&dns.lru, c, lru);
+	TAILQ_INSERT_TAIL(&dns.lru, c, lru);
+	return (&c->answer);
+}
+
+static void
+cache_put(const char *name, enum dns_type type, const struct dns_answer *a)
+{
+	struct cached	*c;
+	size_t		 len = strlen(name) + 1;
+	int64_t		 ttl = a->ttl;
+
+	if (a->status == DNS_FAILED)
+		ttl = DNS_BAD;
+	else if (a->status == DNS_NOTHING && ttl == 0)
+		ttl = DNS_NEGATIVE;
+	if (ttl == 0 || cache_get(name, type) != NULL)
+		return;
+	if (dns.entries >= DNS_CACHE_MAX)
+		forget(TAILQ_FIRST(&dns.lru));
+	if ((c = malloc(sizeof(*c) + len)) == NULL)
+		return;
+	c->answer = *a;
+	c->type = type;
+	c->until = clock_mono() + ttl * 1000;
+	memcpy(c->name, name, len);
+	TAILQ_INSERT_TAIL(&dns.lru, c, lru);
+	LIST_INSERT_HEAD(&dns.bucket[bucket(name, type)], c, hash);
+	dns.entries++;
+}
+
+static void
+query_free(struct dns_query *q)
+{
+	LIST_REMOVE(q, entry);
+	if (q->timer != NULL)
+		event_free(q->timer);
+	free(q->ready);
+	free(q);
+}
+
+/* c-ares still has it: what remains is freed when it gives it back. */
+static void
+query_end(struct dns_query *q)
+{
+	q->cb = NULL;
+	if (!q->asked)
+		query_free(q);
+	else
+		event_del(q->timer);
+}
+
+static void
+query_timer(evutil_socket_t fd, short what, void *arg)
+{
+	struct dns_query	*q = arg;
+	struct dns_answer	 late;
+	dns_cb			 cb = q->cb;
+	void			*cbarg = q->arg;
+
+	(void)fd;
+	(void)what;
+	memset(&late, 0, sizeof(late));
+	if (q->ready != NULL)
+		late = *q->ready;
+	else {
+		late.status = DNS_FAILED;
+		late.why = "no answer in time";
+	}
+	query_end(q);
+	if (cb != NULL)
+		cb(&late, cbarg);
+}
+
+/* From c-ares: the server's words, or why there are none. */
+static void
+query_done(void *arg, int status, int timeouts, unsigned char *msg, int len)
+{
+	struct dns_query	*q = arg;
+	struct dns_answer	 a;
+	dns_cb			 cb = q->cb;
+	void			*cbarg = q->arg;
+
+	(void)timeouts;
+	if (msg != NULL && len > 0)
+		dns_parse(msg, (size_t)len, q->type, &a);
+	else {
+		memset(&a, 0, sizeof(a));
+		a.status = DNS_FAILED;
+		a.why = ares_strerror(status);
+	}
+	if (status != ARES_ECANCELLED && status != ARES_EDESTRUCTION)
+		cache_put(q->name, q->type, &a);
+	q->asked = 0;
+	if (q->asking) {		/* from inside dns_ask: from the loop */
+		if ((q->ready = malloc(sizeof(a))) != NULL)
+			*q->ready = a;
+		event_add(q->timer, &at_once);
+		return;
+	}
+	query_free(q);
+	if (cb != NULL)
+		cb(&a, cbarg);
+}
+
+static void
+fd_ready(evutil_socket_t fd, short what, void *arg)
+{
+	(void)arg;
+	ares_process_fd(dns.channel, what & EV_READ ? fd : ARES_SOCKET_BAD,
+	    what & EV_WRITE ? fd : ARES_SOCKET_BAD);
+	timer_set();
+}
+
+static void
+timer_ready(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	(void)arg;
+	ares_process_fd(dns.channel, ARES_SOCKET_BAD, ARES_SOCKET_BAD);
+	timer_set();
+}
+
+static void
+timer_set(void)
+{
+	struct timeval	tv, *next;
+
+	if ((next = ares_timeout(dns.channel, NULL, &tv)) != NULL)
+		event_add(dns.timer, next);
+	else
+		event_del(dns.timer);
+}
+
+/* c-ares opened, closed, or wants something else of a socket. */
+static void
+fd_state(void *arg, ares_socket_t fd, int readable, int writable)
+{
+	struct event	**p;
+	size_t		  n = (size_t)fd + 16;
+	short		  want = EV_PERSIST;
+
+	(void)arg;
+	if ((size_t)fd >= dns.nfds) {
+		if ((p = reallocarray(dns.fds, n, sizeof(*p))) == NULL) {
+			log_warn("dns");	/* the query ends at its deadline */
+			return;
+		}
+		memset(p + dns.nfds, 0, (n - dns.nfds) * sizeof(*p));
+		dns.fds = p;
+		dns.nfds = n;
+	}
+	if (dns.fds[fd] != NULL) {
+		event_free(dns.fds[fd]);
+		dns.fds[fd] = NULL;
+	}
+	if (readable)
+		want |= EV_READ;
+	if (writable)
+		want |= EV_WRITE;
+	if (!readable && !writable)
+		return;
+	dns.fds[fd] = event_new(dns.base, fd, want, fd_ready, NULL);
+	if (dns.fds[fd] == NULL || event_add(dns.fds[fd], NULL) == -1)
+		log_warnx("dns: no event for a socket");
+}
+
+static int
+servers_set(const char *servers)
+{
+	int	rc;
+
+	rc = ares_set_servers_ports_csv(dns.channel, servers);
+	if (rc != ARES_SUCCESS)
+		log_warnx("dns: servers \"%s\": %s", servers, ares_strerror(rc));
+	return (rc == ARES_SUCCESS ? 0 : -1);
+}
+
+int
+dns_init(struct event_base *base, const char *servers)
+{
+	static char		 hosts[] = "b";	/* the DNS alone, no files */
+	struct ares_options	 o;
+	int			 rc;
+
+	if ((rc = ares_library_init(ARES_LIB_INIT_ALL)) != ARES_SUCCESS) {
+		log_warnx("dns: %s", ares_strerror(rc));
+		return (-1);
+	}
+	memset(&o, 0, sizeof(o));
+	o.timeout = DNS_TRY_MS;
+	o.tries = DNS_TRIES;
+	o.sock_state_cb = fd_state;
+	o.lookups = hosts;
+	o.ndomains = 0;
+	o.flags = ARES_FLAG_NOSEARCH | ARES_FLAG_NOALIASES;
+	rc = ares_init_options(&dns.channel, &o, ARES_OPT_TIMEOUTMS |
+	    ARES_OPT_TRIES | ARES_OPT_SOCK_STATE_CB | ARES_OPT_LOOKUPS |
+	    ARES_OPT_DOMAINS | ARES_OPT_FLAGS | ARES_OPT_ROTATE);
+	if (rc != ARES_SUCCESS) {
+		log_warnx("dns: %s", ares_strerror(rc));
+		ares_library_cleanup();
+		return (-1);
+	}
+	dns.base = base;
+	LIST_INIT(&dns.queries);
+	TAILQ_INIT(&dns.lru);
+	arc4random_buf(dns.key, sizeof(dns.key));
+	dns.timer = evtimer_new(base, timer_ready, NULL);
+	dns.up = 1;
+	if (dns.timer == NULL || servers_set(servers) == -1) {
+		dns_free();
+		return (-1);
+	}
+	return (0);
+}
+
+int
+dns_servers(const char *servers)
+{
+	struct cached	*c;
+
+	/* c-ares wants none under way; who waits is told that it failed */
+	ares_cancel(dns.channel);
+	if (servers_set(servers) == -1)
+		return (-1);
+	while ((c = TAILQ_FIRST(&dns.lru)) != NULL)
+		forget(c);
+	return (0);
+}
+
+void
+dns_free(void)
+{
+	struct dns_query	*q, *next;
+	struct cached		*c;
+	size_t			 i;
+
+	if (!dns.up)
+		return;
+	for (q = LIST_FIRST(&dns.queries); q != NULL; q = next) {
+		next = LIST_NEXT(q, entry);
+		q->cb = NULL;
+		if (!q->asked)
+			query_free(q);
+	}
+	ares_destroy(dns.channel);
+	ares_library_cleanup();
+	while ((c = TAILQ_FIRST(&dns.lru)) != NULL)
+		forget(c);
+	for (i = 0; i < dns.nfds; i++)
+		if (dns.fds[i] != NULL)
+			event_free(dns.fds[i]);
+	free(dns.fds);
+	if (dns.timer != NULL)
+		event_free(dns.timer);
+	memset(&dns, 0, sizeof(dns));
+}
+
+int
+dns_system(char *dst, size_t size)
+{
+	struct ares_addr_port_node	*list = NULL, *s;
+	ares_channel			 channel;
+	char				 text[ADDR_STRLEN];
+	size_t				 used = 0;
+	int				 n;
+
+	dst[0] = '\0';
+	if (ares_library_init(ARES_LIB_INIT_ALL) != ARES_SUCCESS)
+		return (-1);
+	if (ares_init(&channel) == ARES_SUCCESS) {
+		if (ares_get_servers_ports(channel, &list) != ARES_SUCCESS)
+			list = NULL;
+		for (s = list; s != NULL; s = s->next) {
+			if (inet_ntop(s->family, &s->addr, text,
+			    sizeof(text)) == NULL)
+				continue;
+			n = snprintf(dst + used, size - used, s->family ==
+			    AF_INET6 ? "%s[%s]:%d" : "%s%s:%d", used > 0 ? "," :
+			    "", text, s->udp_port != 0 ? s->udp_port : 53);
+			if (n < 0 || (size_t)n >= size - used) {
+				dst[used] = '\0';
+				break;
+			}
+			used += (size_t)n;
+		}
+		ares_free_data(list);
+		ares_destroy(channel);
+	}
+	ares_library_cleanup();
+	return (used > 0 ? 0 : -1);
+}
+
+static int
+query_arm(struct dns_query *q, int64_t ms)
+{
+	struct timeval	tv = { ms / 1000, (ms % 1000) * 1000 };
+
+	q->timer = evtimer_new(dns.base, query_timer, q);
+	return (q->timer == NULL || event_add(q->timer, &tv) == -1 ? -1 : 0);
+}
+
+struct dns_query *
+dns_ask(const char *name, enum dns_type type, int64_t ms, dns_cb cb, void *arg)
+{
+	const struct dns_answer	*known;
+	struct dns_query	*q;
+	size_t			 i, len = strlen(name);
+
+	if (!dns.up || len == 0 || len > DNS_NAME_MAX ||
+	    (q = calloc(1, sizeof(*q))) == NULL)
+		return (NULL);
+	for (i = 0; i < len; i++)
+		q->name[i] = (char)tolower((unsigned char)name[i]);
+	q->type = type;
+	q->cb = cb;
+	q->arg = arg;
+	LIST_INSERT_HEAD(&dns.queries, q, entry);
+	if ((known = cache_get(q->name, type)) != NULL) {
+		dns.hits++;
+		if ((q->ready = malloc(sizeof(*known))) != NULL)
+			*q->ready = *known;
+		ms = 0;
+	}
+	if ((known != NULL && q->ready == NULL) || query_arm(q, ms) == -1) {
+		query_free(q);
+		return (NULL);
+	}
+	if (known != NULL)
+		return (q);
+	dns.asked++;
+	q->asked = q->asking = 1;
+	ares_query(dns.channel, q->name, DNS_CLASS_IN, (int)type, query_done,
+	    q);
+	q->asking = 0;
+	timer_set();
+	return (q);
+}
+
+void
+dns_cancel(struct dns_query *q)
+{
+	if (q != NULL)
+		query_end(q);
+}
+
+void
+dns_stats(uint64_t *entries, uint64_t *hits, uint64_t *asked)
+{
+	*entries = dns.entries;
+	*hits = dns.hits;
+	*asked = dns.asked;
+}
