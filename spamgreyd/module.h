@@ -17,9 +17,10 @@
  * A hook looks at *s, which it must not change, and returns a verdict:
  *
  *	verdict_next()		nothing against it
- *	verdict_wait(ms)	the answer comes by module_resume, from the
- *				event loop, never inline; later than ms is an
- *				error of the module
+ *	verdict_wait(ms)	the answer comes by module_resume, after the
+ *				hook returned; the session goes on from the
+ *				event loop; later than ms is an error of the
+ *				module
  *	verdict_delay(ms)	go on after that time
  *	verdict_tempfail(…)	4xx to this command
  *	verdict_reject(…)	5xx to this command
@@ -193,6 +194,12 @@ struct module {
 void	*module_data(struct msession *, const struct module *);
 void	 module_points(struct msession *, const struct module *, int32_t milli,
 	    const char *reason, ...)
+	    __attribute__((__format__(printf, 4, 5)));
+/* The same, for the session even if it is found out in a transaction: what
+ * modules learn of the host.  Points of CONNECT, BANNER, HELO and EVENT are
+ * the session's anyway, all others the message's. */
+void	 module_session_points(struct msession *, const struct module *,
+	    int32_t milli, const char *reason, ...)
 	    __attribute__((__format__(printf, 4, 5)));
 /* What the host did, for store's reactions. */
 void	 module_event(struct msession *, const struct module *,

@@ -320,7 +320,8 @@ void	 body_begin(struct session *);		/* 354 is queued */
 size_t	 body_input(struct session *, const uint8_t *, size_t);
 void	 body_free(struct ptx *);
 
-/* module_run.c: the runner */
+/* module_chain.c, module_run.c, module_points.c: the runner.  When a stage had
+ * to wait, done is called from the event loop and pass_settle after it. */
 struct module_chain *chain_new(const struct config *);	/* NULL: logged */
 void	 chain_free(struct module_chain *);
 int	 chain_any(const struct module_chain *);
@@ -339,9 +340,11 @@ void	 run_cancel(struct session *);	/* done is not called any more */
 struct verdict run_event(struct session *, enum host_event);
 /* A new transaction: points that EOM hooks gave to the last one are gone. */
 void	 run_new_message(struct session *);
-/* The sum of the points, in thousandths; against reject at, mark at. */
+/* The sum of the points, in thousandths; against reject at, mark at.  0 fine,
+ * 1 mark, 2 reject; with recipients that are postmaster and abuse alone never
+ * more than mark. */
 int32_t	 run_points(const struct session *);
-int	 run_over(const struct session *);	/* 0 fine, 1 mark, 2 reject */
+int	 run_over(const struct session *);
 /* "X-Spamgreyd: …" header fields for a marked message, CRLF lines. */
 int	 run_headers(const struct session *, struct buf *);
 /* " points=4.5 dnsbl=4 (zen…)" for the log line; nothing when there are none. */

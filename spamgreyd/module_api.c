@@ -1,0 +1,328 @@
+/*
+ * Pass: what modules call: verdicts, and what the runner does for them.  Knows
+ * no module by name.
+ */
+#include <sys/types.h>
+
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "../lib/log.h"
+#include "module_int.h"
+
+#define API_LINE	1024
+
+const char *
+stage_str(enum stage stage)
+{
+	static const char *const names[STAGE_MAX] = {
+		"connect", "banner", "helo", "mail", "rcpt", "rcpt-reply",
+		"data", "eom", "close", "event"
+	};
+
+	return (stage < STAGE_MAX ? names[stage] : "unknown");
+}
+
+struct verdict
+verdict_next(void)
+{
+	struct verdict	v;
+
+	memset(&v, 0, sizeof(v));
+	return (v);
+}
+
+struct verdict
+verdict_wait(int64_t ms)
+{
+	struct verdict	v = verdict_next();
+
+	v.kind = VERDICT_WAIT;
+	v.ms = ms < 1 ? 1 : ms;
+	return (v);
+}
+
+struct verdict
+verdict_delay(int64_t ms)
+{
+	struct verdict	v = verdict_next();
+
+	if (ms > 0) {
+		v.kind = VERDICT_DELAY;
+		v.ms = ms > MODULE_DELAY_MAX ? MODULE_DELAY_MAX : ms;
+	}
+	return (v);
+}
+
+/* A refusal; its text is what may stand in a reply, whatever was in it. */
+static struct verdict __attribute__((__format__(printf, 4, 0)))
+refusal(enum verdict_kind kind, int code, const char *enhanced,
+    const char *fmt, va_list ap)
+{
+	struct verdict	 v = verdict_next();
+	char		*p;
+
+	v.kind = kind;
+	v.code = code;
+	snprintf(v.enhanced, sizeof(v.enhanced), "%s", enhanced);
+	vsnprintf(v.text, sizeof(v.text), fmt, ap);
+	for (p = v.text; *p != '\0'; p++)
+		if (*p < 0x20 || *p > 0x7e)
+			*p = '?';
+	return (v);
+}
+
+struct verdict
+verdict_tempfail(int code, const char *enhanced, const char *fmt, ...)
+{
+	struct verdict	v;
+	va_list		ap;
+
+	if (code < 400 || code > 499) {
+		code = 451;
+		enhanced = "4.3.0";
+	}
+	va_start(ap, fmt);
+	v = refusal(VERDICT_TEMPFAIL, code, enhanced, fmt, ap);
+	va_end(ap);
+	return (v);
+}
+
+struct verdict
+verdict_reject(int code, const char *enhanced, const char *fmt, ...)
+{
+	struct verdict	v;
+	va_list		ap;
+
+	if (code < 500 || code > 599) {
+		code = 550;
+		enhanced = "5.7.1";
+	}
+	va_start(ap, fmt);
+	v = refusal(VERDICT_REJECT, code, enhanced, fmt, ap);
+	va_end(ap);
+	return (v);
+}
+
+struct verdict
+verdict_close(int64_t ms, int code, const char *enhanced, const char *fmt, ...)
+{
+	struct verdict	v;
+	va_list		ap;
+
+	if (code != 421 && code != 554) {
+		code = 421;
+		enhanced = "4.3.2";
+	}
+	va_start(ap, fmt);
+	v = refusal(VERDICT_CLOSE, code, enhanced, fmt, ap);
+	va_end(ap);
+	v.ms = ms < 0 ? 0 : ms > MODULE_DELAY_MAX ? MODULE_DELAY_MAX : ms;
+	return (v);
+}
+
+struct session *
+module_owner(struct msession *ms)
+{
+	return ((struct session *)(void *)
+	    ((char *)ms - offsetof(struct session, ms)));
+}
+
+struct module_one *
+module_find(struct session *s, const struct module *mod,
+    const struct chain_link **link)
+{
+	const struct module_chain	*chain = s->pc->chain;
+	size_t				 i;
+
+	if (s->mods == NULL)
+		return (NULL);
+	for (i = 0; i < s->mods->n; i++)
+		if (chain->link[i].mod == mod) {
+			if (link != NULL)
+				*link = &chain->link[i];
+			return (&s->mods->one[i]);
+		}
+	return (NULL);
+}
+
+void *
+module_data(struct msession *ms, const struct module *mod)
+{
+	struct module_one	*one = module_find(module_owner(ms), mod, NULL);
+
+	return (one == NULL ? NULL : one->data);
+}
+
+static void __attribute__((__format__(printf, 3, 0)))
+add_points(struct points *p, int32_t milli, const char *fmt, va_list ap)
+{
+	char	why[MODULE_REASON_MAX + 1];
+
+	vsnprintf(why, sizeof(why), fmt, ap);
+	points_add(p, milli, why);
+}
+
+/* Points that are only logged. */
+static void __attribute__((__format__(printf, 4, 0)))
+log_points(struct session *s, const struct module *mod, int32_t milli,
+    const char *fmt, va_list ap)
+{
+	char	why[MODULE_REASON_MAX + 1], enc[MODULE_REASON_MAX * 4 + 1];
+
+	vsnprintf(why, sizeof(why), fmt, ap);
+	chain_count(mod, MSTAT_LOG_ONLY);
+	log_event(s->ms.id, mod->name, "log-only points=%g reason=%s",
+	    (double)milli / 1000, log_encode_str(enc, sizeof(enc), why));
+}
+
+/* Is what happens now of the message, or of the whole session? */
+static int
+of_message(const struct session *s)
+{
+	if (s->mods->in_event)
+		return (0);
+	return (s->ms.from != NULL || (s->run != NULL &&
+	    s->run->stage >= STAGE_MAIL && s->run->stage <= STAGE_EOM));
+}
+
+static void __attribute__((__format__(printf, 5, 0)))
+give_points(struct msession *ms, const struct module *mod, int message,
+    int32_t milli, const char *fmt, va_list ap)
+{
+	struct session			*s = module_owner(ms);
+	const struct chain_link		*link;
+	struct module_one		*one;
+
+	if (milli == 0 || (one = module_find(s, mod, &link)) == NULL)
+		return;
+	if (link->log_only) {
+		log_points(s, mod, milli, fmt, ap);
+		return;
+	}
+	chain_count(mod, MSTAT_POINTS);
+	add_points(message ? &one->message : &one->session, milli, fmt, ap);
+}
+
+void
+module_points(struct msession *ms, const struct module *mod, int32_t milli,
+    const char *fmt, ...)
+{
+	va_list	ap;
+
+	va_start(ap, fmt);
+	give_points(ms, mod, of_message(module_owner(ms)), milli, fmt, ap);
+	va_end(ap);
+}
+
+void
+module_session_points(struct msession *ms, const struct module *mod,
+    int32_t milli, const char *fmt, ...)
+{
+	va_list	ap;
+
+	va_start(ap, fmt);
+	give_points(ms, mod, 0, milli, fmt, ap);
+	va_end(ap);
+}
+
+void
+module_event(struct msession *ms, const struct module *mod,
+    enum host_event event)
+{
+	struct session			*s = module_owner(ms);
+	const struct chain_link		*link;
+
+	if (module_find(s, mod, &link) == NULL)
+		return;
+	if (link->log_only) {
+		chain_count(mod, MSTAT_LOG_ONLY);
+		log_event(s->ms.id, mod->name, "log-only event=%s",
+		    host_event_str(event));
+		return;
+	}
+	pass_store_event(s, event);
+}
+
+void
+module_count(const struct module *mod, unsigned int i)
+{
+	chain_count_own(mod, i);
+}
+
+void
+module_log(struct msession *ms, const struct module *mod, const char *fmt, ...)
+{
+	char	line[API_LINE];
+	va_list	ap;
+
+	va_start(ap, fmt);
+	vsnprintf(line, sizeof(line), fmt, ap);
+	va_end(ap);
+	log_event(ms->id, mod->name, "%s", line);
+}
+
+void
+module_teaser(struct msession *ms, const char *text)
+{
+	struct session	*s = module_owner(ms);
+	size_t		 i;
+
+	if (s->run == NULL || s->run->stage != STAGE_BANNER)
+		return;
+	for (i = 0; i < s->mods->n; i++)
+		if (s->mods->one[i].in_hook && s->pc->chain->link[i].log_only)
+			return;
+	pass_reply(s, "220-%s", text);
+}
+
+void
+module_vouch(struct msession *ms)
+{
+	struct session	*s = module_owner(ms);
+
+	if (s->mods != NULL)
+		s->mods->vouched = 1;
+}
+
+struct msession *
+module_session(uint64_t key)
+{
+	struct session	*s = pass_session_by_key(key);
+
+	return (s == NULL || s->mods == NULL ? NULL : &s->ms);
+}
+
+/*
+ * Only noted here, and the session goes on from the event loop: whoever calls
+ * this, from wherever, finds all sessions as they were when it returns.
+ */
+void
+module_resume(uint64_t key, const struct module *mod, struct verdict v)
+{
+	struct session		*s = pass_session_by_key(key);
+	struct module_one	*one;
+
+	if (s == NULL || (one = module_find(s, mod, NULL)) == NULL ||
+	    one->answered)
+		return;
+	if (one->in_hook)
+		log_warnx("module %s: module_resume from inside its own hook",
+		    mod->name);
+	else if (!one->waits)
+		return;
+	if (v.kind == VERDICT_WAIT)
+		v = verdict_next();
+	one->answer = v;
+	one->answered = 1;
+	if (s->run != NULL && !one->in_hook)
+		event_active(&s->mods->ev, EV_TIMEOUT, 0);
+}
+
+struct event_base *
+module_base(void)
+{
+	return (pass.base);
+}

@@ -1,0 +1,95 @@
+/*
+ * Between the files of the runner only: module_run.c (stages), module_chain.c
+ * (the modules of a configuration, their counters), module_points.c (sums,
+ * headers), module_api.c (what modules call).
+ */
+#ifndef MODULE_INT_H
+#define MODULE_INT_H
+
+#include <sys/types.h>
+
+#include <event2/event_struct.h>
+#include <stdint.h>
+
+#include "pass.h"
+
+#define MODULE_COUNTERS_MAX	32	/* of a module's own */
+#define MODULE_POINTS_MAX	1000000	/* thousandths, either way */
+#define MODULE_TEXT_MAX		480	/* octets of all reasons of a module */
+#define MODULE_DELAY_MAX	300000	/* ms: RFC 5321's for the first 220 */
+
+enum module_stat {
+	MSTAT_CALLS, MSTAT_TEMPFAIL, MSTAT_REJECT, MSTAT_CLOSE, MSTAT_DELAY,
+	MSTAT_POINTS, MSTAT_ERRORS, MSTAT_LOG_ONLY, MSTAT_SPARED, MSTAT_MAX
+};
+
+/* A module of a configuration. */
+struct chain_link {
+	const struct module	*mod;
+	void			*conf;
+	enum module_error	 on_error;
+	int			 log_only;
+	struct prefix		*except;
+	size_t			 nexcept;
+	uint64_t		 except_lists;	/* mask over the compiled set */
+};
+struct module_chain {
+	size_t			 n;
+	struct chain_link	 link[MODULES_MAX];
+	size_t			 data_size;	/* of all modules, in a session */
+};
+
+/* A module's part of a score. */
+struct points {
+	int32_t		 milli;
+	char		*why;		/* reasons, NULL: none */
+};
+/* A module in a session. */
+struct module_one {
+	void		*data;
+	struct points	 session, message;
+	uint8_t		 excepted;
+	uint8_t		 in_hook;
+	uint8_t		 waits;		/* the runner wants its answer … */
+	uint8_t		 answered;	/* … which is here: `answer' */
+	uint8_t		 unsure;	/* on-error mark: a message, 2 session */
+	int64_t		 deadline;	/* clock_mono */
+	struct verdict	 answer;
+};
+struct run {
+	enum stage	 stage;
+	size_t		 next;		/* the module to ask */
+	int64_t		 budget;	/* EOM: clock_mono, 0 none */
+	struct verdict	 refusal;	/* EOM: the first; NEXT none */
+	void		(*done)(struct session *, const struct verdict *);
+};
+struct module_state {
+	struct event	 ev;
+	struct run	 run;
+	int		 in_event;
+	int		 vouched;
+	size_t		 n;
+	struct module_one one[];	/* as chain->link */
+};
+
+/* module_chain.c */
+void	 chain_count(const struct module *, enum module_stat);
+void	 chain_count_own(const struct module *, unsigned int);
+/* Is this module not for that client? */
+int	 chain_excepts(const struct chain_link *, const struct config *,
+	    const struct addr *);
+
+/* module_run.c */
+void	 run_init(struct session *);
+
+/* module_api.c */
+struct session *module_owner(struct msession *);
+/* The module in that session; NULL: it is not in its chain. */
+struct module_one *module_find(struct session *, const struct module *,
+	    const struct chain_link **);
+
+/* module_points.c */
+void	 points_add(struct points *, int32_t milli, const char *why);
+void	 points_clear(struct points *);
+
+#endif

@@ -1,0 +1,229 @@
+/*
+ * Pass: points: each module's part, for the session and for its message; their
+ * sum against `mark at' and `reject at', and how both are told.
+ */
+#include <sys/types.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../lib/log.h"
+#include "module_int.h"
+
+#define HEADER_COLUMN	76
+#define NUMBER_LEN	24
+
+void
+points_clear(struct points *p)
+{
+	free(p->why);
+	p->why = NULL;
+	p->milli = 0;
+}
+
+void
+points_add(struct points *p, int32_t milli, const char *why)
+{
+	size_t	 have = p->why == NULL ? 0 : strlen(p->why);
+	char	*text;
+	int64_t	 sum = (int64_t)p->milli + milli;
+
+	if (sum > MODULE_POINTS_MAX)
+		sum = MODULE_POINTS_MAX;
+	if (sum < -MODULE_POINTS_MAX)
+		sum = -MODULE_POINTS_MAX;
+	p->milli = (int32_t)sum;
+	/* The number counts; of the reasons there are as many as have room. */
+	if (have + strlen(why) + 2 > MODULE_TEXT_MAX ||
+	    (text = malloc(MODULE_TEXT_MAX + 1)) == NULL)
+		return;
+	snprintf(text, MODULE_TEXT_MAX + 1, "%s%s%s",
+	    have == 0 ? "" : p->why, have == 0 ? "" : ", ", why);
+	free(p->why);
+	p->why = text;
+}
+
+/* Thousandths as one writes them: 4.5. */
+static const char *
+number(int64_t milli, char text[NUMBER_LEN])
+{
+	int64_t	 a = milli < 0 ? -milli : milli;
+	int	 n;
+
+	n = snprintf(text, NUMBER_LEN, "%s%lld.%03d", milli < 0 ? "-" : "",
+	    (long long)(a / 1000), (int)(a % 1000));
+	while (text[n - 1] == '0')
+		text[--n] = '\0';
+	if (text[n - 1] == '.')
+		text[n - 1] = '\0';
+	return (text);
+}
+
+/*
+ * Reasons as they may stand in parentheses, in a header and in the log: no
+ * control character, no parenthesis, no quote, no backslash but ours.
+ */
+static void
+encode(char *dst, size_t size, const char *src)
+{
+	static const char	hex[] = "0123456789abcdef";
+	size_t			n = 0;
+
+	for (; *src != '\0' && n + 5 < size; src++) {
+		unsigned char	c = (unsigned char)*src;
+
+		if (c >= 0x20 && c < 0x7f && strchr("()\"\\|", c) == NULL)
+			dst[n++] = (char)c;
+		else {
+			dst[n++] = '\\';
+			dst[n++] = 'x';
+			dst[n++] = hex[c >> 4];
+			dst[n++] = hex[c & 15];
+		}
+	}
+	dst[n] = '\0';
+}
+
+/* "NAME=4.5 (reasons)" of module i; 0: it has no part. */
+static size_t
+part(const struct session *s, size_t i, char *dst, size_t size)
+{
+	const struct module_one	*one = &s->mods->one[i];
+	const char		*name = s->pc->chain->link[i].mod->name;
+	const char		*a = one->session.why, *b = one->message.why;
+	char			 why[MODULE_TEXT_MAX * 2 + 32];
+	char			 enc[MODULE_TEXT_MAX * 3], num[NUMBER_LEN];
+	int			 n;
+
+	if (a == NULL && b == NULL && one->session.milli == 0 &&
+	    one->message.milli == 0 && !one->unsure)
+		return (0);
+	snprintf(why, sizeof(why), "%s%s%s%s%s", a == NULL ? "" : a,
+	    a != NULL && b != NULL ? ", " : "", b == NULL ? "" : b,
+	    one->unsure && (a != NULL || b != NULL) ? ", " : "",
+	    one->unsure ? "not checked" : "");
+	encode(enc, sizeof(enc), why);
+	n = snprintf(dst, size, "%s=%s (%s)", name, number(
+	    (int64_t)one->session.milli + one->message.milli, num), enc);
+	return (n < 0 ? 0 : (size_t)n >= size ? size - 1 : (size_t)n);
+}
+
+int32_t
+run_points(const struct session *s)
+{
+	int64_t	sum = 0;
+	size_t	i;
+
+	if (s->mods == NULL)
+		return (0);
+	for (i = 0; i < s->mods->n; i++)
+		sum += (int64_t)s->mods->one[i].session.milli +
+		    s->mods->one[i].message.milli;
+	return ((int32_t)sum);		/* 32 modules of 2 * 10^6 at most */
+}
+
+int
+run_over(const struct session *s)
+{
+	const struct conf_pass	*p = s->pc->conf->pass;
+	int32_t			 sum = run_points(s);
+	size_t			 i;
+
+	/* To postmaster and abuse alone nothing is refused for its points. */
+	if (p->reject_at > 0 && sum >= p->reject_at)
+		return (s->tx != NULL && s->tx->whose == 1 ? 1 : 2);
+	if (p->mark_at > 0 && sum >= p->mark_at)
+		return (1);
+	for (i = 0; s->mods != NULL && i < s->mods->n; i++)
+		if (s->mods->one[i].unsure)
+			return (1);
+	return (0);
+}
+
+/* Text at words' ends to lines of a header field; *column is where it is. */
+static int
+fold(struct buf *b, const char *text, size_t *column)
+{
+	size_t	len;
+
+	while (*text != '\0') {
+		len = strcspn(text, " ");
+		if (*column > 1 && *column + 1 + len > HEADER_COLUMN) {
+			if (buf_add(b, "\r\n\t", 3) == -1)
+				return (-1);
+			*column = 8;
+		} else if (*column > 0) {
+			if (buf_add(b, " ", 1) == -1)
+				return (-1);
+			(*column)++;
+		}
+		if (buf_add(b, text, len) == -1)
+			return (-1);
+		*column += len;
+		text += len;
+		text += strspn(text, " ");
+	}
+	return (0);
+}
+
+/*
+ * X-Spamgreyd: score=4.5 mark=4 reject=10; dnsbl=4 (reasons);
+ *	protocol=0.5 (reasons)
+ */
+int
+run_headers(const struct session *s, struct buf *b)
+{
+	const struct conf_pass	*p = s->pc->conf->pass;
+	char			 text[MODULE_TEXT_MAX * 4], num[NUMBER_LEN];
+	char			 mark[NUMBER_LEN], reject[NUMBER_LEN];
+	size_t			 i, column = 12, len;
+
+	snprintf(text, sizeof(text), "score=%s mark=%s reject=%s",
+	    number(run_points(s), num), p->mark_at == 0 ? "never" :
+	    number(p->mark_at, mark), p->reject_at == 0 ? "never" :
+	    number(p->reject_at, reject));
+	if (buf_addstr(b, "X-Spamgreyd:") == -1 ||
+	    fold(b, text, &column) == -1)
+		return (-1);
+	for (i = 0; s->mods != NULL && i < s->mods->n; i++) {
+		if ((len = part(s, i, text, sizeof(text))) == 0)
+			continue;
+		if (buf_add(b, ";", 1) == -1)
+			return (-1);
+		column++;
+		if (fold(b, text, &column) == -1)
+			return (-1);
+	}
+	return (buf_add(b, "\r\n", 2));
+}
+
+void
+run_log(const struct session *s, struct buf *b)
+{
+	char	text[MODULE_TEXT_MAX * 4], num[NUMBER_LEN];
+	int	first = 1;
+	size_t	i;
+
+	for (i = 0; s->mods != NULL && i < s->mods->n; i++) {
+		if (part(s, i, text, sizeof(text)) == 0)
+			continue;
+		if (first)
+			(void)buf_printf(b, " points=%s",
+			    number(run_points(s), num));
+		first = 0;
+		(void)buf_printf(b, " %s", text);
+	}
+}
+
+void
+run_new_message(struct session *s)
+{
+	size_t	i;
+
+	for (i = 0; s->mods != NULL && i < s->mods->n; i++) {
+		points_clear(&s->mods->one[i].message);
+		if (s->mods->one[i].unsure == 1)
+			s->mods->one[i].unsure = 0;
+	}
+}

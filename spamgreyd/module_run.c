@@ -1,0 +1,460 @@
+/*
+ * Pass: the stages of a session's modules.  Asks each in its order, waits for
+ * those that want to, and makes one outcome of all.  What `log-only', `except',
+ * on-error and the sparing of postmaster mean is decided here, once for all
+ * modules.  Writes to no socket; frees no session.
+ */
+#include <sys/types.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "../lib/clock.h"
+#include "../lib/log.h"
+#include "module_int.h"
+
+#define TEXT_ENC	1100
+
+static int
+is_refusal(const struct verdict *v)
+{
+	return (v->kind >= VERDICT_TEMPFAIL);
+}
+
+/* Are all that the answer would be for postmaster or abuse? */
+static int
+to_roles(const struct session *s, enum stage stage)
+{
+	if (stage == STAGE_RCPT || stage == STAGE_RCPT_REPLY)
+		return (s->ms.rcpt_is_role);
+	return ((stage == STAGE_DATA || stage == STAGE_EOM) && s->tx != NULL &&
+	    s->tx->whose == 1);
+}
+
+static void
+log_verdict(const struct session *s, const struct chain_link *link,
+    enum stage stage, const char *how, const struct verdict *v)
+{
+	char	enc[TEXT_ENC];
+
+	log_event(s->ms.id, link->mod->name, "%sstage=%s reply=%d/%s text=%s",
+	    how, stage_str(stage), v->code, v->enhanced,
+	    log_encode_str(enc, sizeof(enc), v->text));
+}
+
+/*
+ * What a module's verdict (none of them WAIT) comes to, by what was
+ * configured; counted and logged.
+ */
+static struct verdict
+judge(struct session *s, const struct chain_link *link, enum stage stage,
+    const struct verdict *v)
+{
+	static const enum module_stat stats[] = {
+		[VERDICT_DELAY] = MSTAT_DELAY,
+		[VERDICT_TEMPFAIL] = MSTAT_TEMPFAIL,
+		[VERDICT_REJECT] = MSTAT_REJECT,
+		[VERDICT_CLOSE] = MSTAT_CLOSE
+	};
+
+	if (v->kind == VERDICT_NEXT)
+		return (*v);
+	if (link->log_only) {
+		chain_count(link->mod, MSTAT_LOG_ONLY);
+		if (is_refusal(v))
+			log_verdict(s, link, stage, "log-only ", v);
+		else
+			log_event(s->ms.id, link->mod->name,
+			    "log-only stage=%s delay=%lldms", stage_str(stage),
+			    (long long)v->ms);
+		return (verdict_next());
+	}
+	if (is_refusal(v) && link->mod->spares_roles && to_roles(s, stage)) {
+		chain_count(link->mod, MSTAT_SPARED);
+		log_verdict(s, link, stage, "spared ", v);
+		return (verdict_next());
+	}
+	chain_count(link->mod, stats[v->kind]);
+	if (is_refusal(v))
+		log_verdict(s, link, stage, "", v);
+	else
+		log_debug("%016llx pass %s stage=%s delay=%lldms",
+		    (unsigned long long)s->ms.id, link->mod->name,
+		    stage_str(stage), (long long)v->ms);
+	return (*v);
+}
+
+/* The module did not answer, or not as it may. */
+static struct verdict
+module_failed(struct session *s, size_t i, enum stage stage, const char *why)
+{
+	static const char *const names[] = { "accept", "tempfail", "mark" };
+	const struct chain_link	*link = &s->pc->chain->link[i];
+	struct verdict		 v;
+
+	chain_count(link->mod, MSTAT_ERRORS);
+	log_event(s->ms.id, link->mod->name, "%serror=%s stage=%s on-error=%s",
+	    link->log_only ? "log-only " : "", why, stage_str(stage),
+	    names[link->on_error]);
+	if (link->log_only || link->on_error == ONERR_ACCEPT)
+		return (verdict_next());
+	if (link->on_error == ONERR_MARK) {
+		s->mods->one[i].unsure = stage >= STAGE_MAIL &&
+		    stage <= STAGE_EOM ? 1 : 2;
+		return (verdict_next());
+	}
+	v = verdict_tempfail(451, "4.3.0", "The checks of mail do not work at "
+	    "the moment, please try again later");
+	return (judge(s, link, stage, &v));
+}
+
+/* Has module i anything to do with this session? */
+static int
+is_for(const struct session *s, size_t i)
+{
+	return (!s->mods->one[i].excepted && !(s->ms.whitelisted &&
+	    s->pc->chain->link[i].mod->spares_whitelisted));
+}
+
+static int
+concerns(const struct session *s, size_t i, enum stage stage)
+{
+	return (s->pc->chain->link[i].mod->hook[stage] != NULL &&
+	    is_for(s, i));
+}
+
+/* The runner wants no answer of it any more. */
+static void
+forget(struct session *s, size_t i)
+{
+	const struct chain_link	*link = &s->pc->chain->link[i];
+	struct module_one	*one = &s->mods->one[i];
+
+	one->waits = one->answered = 0;
+	if (link->mod->forget != NULL)
+		link->mod->forget(&s->ms, link->conf);
+}
+
+static void
+forget_waiting(struct session *s)
+{
+	size_t	i;
+
+	for (i = 0; i < s->mods->n; i++)
+		if (s->mods->one[i].waits)
+			forget(s, i);
+}
+
+/* Asks one module; what it says inside a hook already counts at its WAIT. */
+static struct verdict
+ask(struct session *s, size_t i, enum stage stage)
+{
+	const struct chain_link	*link = &s->pc->chain->link[i];
+	struct module_one	*one = &s->mods->one[i];
+	struct verdict		 v;
+
+	chain_count(link->mod, MSTAT_CALLS);
+	one->in_hook = 1;
+	v = link->mod->hook[stage](&s->ms, link->conf);
+	one->in_hook = 0;
+	if (one->answered && !one->waits) {
+		one->answered = 0;
+		if (v.kind == VERDICT_WAIT)
+			v = one->answer;
+	}
+	return (v);
+}
+
+/* When the next thing is due: the timer to that. */
+static void
+arm(struct session *s)
+{
+	int64_t			 due = INT64_MAX, left;
+	struct timeval		 tv;
+	size_t			 i;
+
+	for (i = 0; i < s->mods->n; i++)
+		if (s->mods->one[i].waits && s->mods->one[i].deadline < due)
+			due = s->mods->one[i].deadline;
+	left = due - clock_mono();
+	if (left < 0)
+		left = 0;
+	tv.tv_sec = left / 1000;
+	tv.tv_usec = (left % 1000) * 1000;
+	if (event_add(&s->mods->ev, &tv) == -1)
+		log_warnx("modules: no timer");
+}
+
+/* Over: the session is told, and may do anything then. */
+static void
+finish(struct session *s, const struct verdict *v)
+{
+	struct run	*run = &s->mods->run;
+	struct verdict	 outcome = *v;
+	void		(*done)(struct session *, const struct verdict *);
+
+	forget_waiting(s);
+	event_del(&s->mods->ev);
+	done = run->done;
+	s->run = NULL;
+	done(s, &outcome);
+}
+
+static void
+wait_for(struct session *s, size_t i, const struct verdict *v)
+{
+	const struct run	*run = &s->mods->run;
+	struct module_one	*one = &s->mods->one[i];
+
+	one->waits = 1;
+	one->answered = 0;
+	one->deadline = clock_mono() + v->ms;
+	if (run->budget != 0 && one->deadline > run->budget)
+		one->deadline = run->budget;
+	/* A delay is an answer that is known already. */
+	if (v->kind == VERDICT_DELAY) {
+		one->answer = verdict_next();
+		one->answered = 2;
+	}
+}
+
+/*
+ * Has module i, which was waited for, come to an end?  1: *v is its verdict,
+ * judged; 0: not yet.
+ */
+static int
+came(struct session *s, size_t i, int64_t now, struct verdict *v)
+{
+	const struct run	*run = &s->mods->run;
+	struct module_one	*one = &s->mods->one[i];
+	struct verdict		 answer;
+
+	if (one->answered == 1 || (one->answered == 2 &&
+	    one->deadline <= now)) {
+		answer = one->answer;
+		one->waits = one->answered = 0;
+		*v = judge(s, &s->pc->chain->link[i], run->stage, &answer);
+		return (1);
+	}
+	if (one->answered == 0 && one->deadline <= now) {
+		forget(s, i);
+		*v = module_failed(s, i, run->stage, "no-answer-in-time");
+		return (1);
+	}
+	return (0);
+}
+
+/* One after the other, from run->next on. */
+static void
+advance(struct session *s)
+{
+	struct run	*run = &s->mods->run;
+	struct verdict	 v;
+	size_t		 i;
+
+	for (; run->next < s->mods->n; run->next++) {
+		i = run->next;
+		if (s->mods->one[i].waits) {
+			if (!came(s, i, clock_mono(), &v)) {
+				arm(s);
+				return;
+			}
+			if (v.kind == VERDICT_DELAY) {
+				wait_for(s, i, &v);
+				arm(s);
+				return;
+			}
+		} else {
+			if (!concerns(s, i, run->stage))
+				continue;
+			v = ask(s, i, run->stage);
+			if (v.kind != VERDICT_WAIT)
+				v = judge(s, &s->pc->chain->link[i],
+				    run->stage, &v);
+			if (v.kind == VERDICT_WAIT ||
+			    v.kind == VERDICT_DELAY) {
+				wait_for(s, i, &v);
+				arm(s);
+				return;
+			}
+		}
+		if (is_refusal(&v)) {
+			finish(s, &v);
+			return;
+		}
+	}
+	v = verdict_next();
+	finish(s, &v);
+}
+
+/* All at once; the first refusal is the end of it, else the last answer. */
+static void
+gather(struct session *s)
+{
+	struct run	*run = &s->mods->run;
+	struct verdict	 v;
+	int64_t		 now = clock_mono();
+	size_t		 i, waiting = 0;
+
+	for (i = 0; i < s->mods->n && !is_refusal(&run->refusal); i++) {
+		if (!s->mods->one[i].waits)
+			continue;
+		if (!came(s, i, now, &v))
+			waiting++;
+		else if (is_refusal(&v))
+			run->refusal = v;
+		else if (v.kind == VERDICT_DELAY) {
+			wait_for(s, i, &v);
+			waiting++;
+		}
+	}
+	if (is_refusal(&run->refusal) || waiting == 0)
+		finish(s, &run->refusal);
+	else
+		arm(s);
+}
+
+static void
+begin_all(struct session *s)
+{
+	struct run	*run = &s->mods->run;
+	struct verdict	 v;
+	size_t		 i;
+
+	run->budget = clock_mono() + s->pc->conf->pass->scan * 1000;
+	for (i = 0; i < s->mods->n; i++) {
+		if (!concerns(s, i, STAGE_EOM))
+			continue;
+		v = ask(s, i, STAGE_EOM);
+		if (v.kind != VERDICT_WAIT)
+			v = judge(s, &s->pc->chain->link[i], STAGE_EOM, &v);
+		if (v.kind == VERDICT_WAIT || v.kind == VERDICT_DELAY)
+			wait_for(s, i, &v);
+		else if (is_refusal(&v)) {
+			run->refusal = v;
+			break;
+		}
+	}
+	gather(s);
+}
+
+/*
+ * A timer of the session, or an answer.  The end of a stage may be the end of
+ * the session, which only its key tells.
+ */
+static void
+run_wakes(int fd, short what, void *arg)
+{
+	struct session	*s = arg;
+	uint64_t	 key = s->ms.key;
+
+	(void)fd;
+	(void)what;
+	if (s->run == NULL)
+		return;
+	if (s->run->stage == STAGE_EOM)
+		gather(s);
+	else
+		advance(s);
+	if ((s = pass_session_by_key(key)) != NULL)
+		pass_settle(s);
+}
+
+void
+run_init(struct session *s)
+{
+	event_assign(&s->mods->ev, pass.base, -1, 0, run_wakes, s);
+}
+
+void
+run_stage(struct session *s, enum stage stage,
+    void (*done)(struct session *, const struct verdict *v))
+{
+	struct run	*run = &s->mods->run;
+
+	if (s->run != NULL) {
+		log_warnx("modules: stage %s inside of stage %s",
+		    stage_str(stage), stage_str(run->stage));
+		run_cancel(s);
+	}
+	run->stage = stage;
+	run->next = 0;
+	run->budget = 0;
+	run->refusal = verdict_next();
+	run->done = done;
+	s->run = run;
+	if (stage == STAGE_EOM)
+		begin_all(s);
+	else
+		advance(s);
+}
+
+void
+run_cancel(struct session *s)
+{
+	if (s->mods == NULL || s->run == NULL)
+		return;
+	forget_waiting(s);
+	event_del(&s->mods->ev);
+	s->run = NULL;
+}
+
+struct verdict
+run_event(struct session *s, enum host_event event)
+{
+	const struct chain_link	*link;
+	struct verdict		 v;
+	size_t			 i;
+
+	s->ms.event = event;
+	s->ms.events |= 1U << event;
+	for (i = 0; s->mods != NULL && i < s->mods->n; i++) {
+		link = &s->pc->chain->link[i];
+		if (!concerns(s, i, STAGE_EVENT) || s->mods->one[i].in_hook)
+			continue;
+		chain_count(link->mod, MSTAT_CALLS);
+		s->mods->in_event++;
+		v = link->mod->hook[STAGE_EVENT](&s->ms, link->conf);
+		s->mods->in_event--;
+		if (v.kind == VERDICT_WAIT || v.kind == VERDICT_DELAY) {
+			(void)module_failed(s, i, STAGE_EVENT,
+			    "waits-at-an-event");
+			continue;
+		}
+		v = judge(s, link, STAGE_EVENT, &v);
+		if (is_refusal(&v))
+			return (v);
+	}
+	return (verdict_next());
+}
+
+int
+run_vouched(const struct session *s)
+{
+	return (s->mods != NULL && s->mods->vouched);
+}
+
+void
+run_detach(struct session *s)
+{
+	const struct chain_link	*link;
+	size_t			 i;
+
+	if (s->mods == NULL)
+		return;
+	run_cancel(s);
+	for (i = 0; i < s->mods->n; i++) {
+		link = &s->pc->chain->link[i];
+		if (concerns(s, i, STAGE_CLOSE)) {
+			chain_count(link->mod, MSTAT_CALLS);
+			(void)link->mod->hook[STAGE_CLOSE](&s->ms, link->conf);
+		}
+		if (is_for(s, i) && link->mod->forget != NULL)
+			link->mod->forget(&s->ms, link->conf);
+		points_clear(&s->mods->one[i].session);
+		points_clear(&s->mods->one[i].message);
+	}
+	event_del(&s->mods->ev);
+	free(s->mods);
+	s->mods = NULL;
+}
