@@ -164,6 +164,116 @@ statedir_make(const char *dir, uid_t uid, gid_t gid)
 	return (rc);
 }
 
+static int
+spool_open(const char *dir, struct stat *st)
+{
+	int	dfd, fd, saved;
+
+	if ((dfd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) == -1)
+		return (-1);
+	fd = openat(dfd, "spool", O_RDONLY | O_DIRECTORY | O_NOFOLLOW |
+	    O_CLOEXEC);
+	saved = errno;
+	close(dfd);
+	if (fd != -1 && fstat(fd, st) == -1) {
+		saved = errno;
+		close(fd);
+		fd = -1;
+	}
+	errno = saved;
+	return (fd);
+}
+
+int
+statedir_spool_open(const char *dir, uid_t uid)
+{
+	struct stat	st;
+	int		fd;
+
+	if ((fd = spool_open(dir, &st)) != -1 && st.st_uid != uid) {
+		close(fd);
+		errno = EPERM;
+		return (-1);
+	}
+	return (fd);
+}
+
+/* A spool that root or the directory's owner made becomes uid's. */
+static int
+spool_own(int fd, const char *path, const char *dir, const struct stat *st,
+    uid_t uid, gid_t gid)
+{
+	struct stat	above;
+
+	if (geteuid() == 0 && st->st_uid != uid) {
+		if (stat(dir, &above) == -1 ||
+		    (st->st_uid != 0 && st->st_uid != above.st_uid)) {
+			log_warnx("%s belongs to user %u; take it away, or "
+			    "chown it to user %u", path,
+			    (unsigned int)st->st_uid, (unsigned int)uid);
+			return (-1);
+		}
+		if (fchown(fd, uid, gid) == -1) {
+			log_warn("%s: chown to user %u", path,
+			    (unsigned int)uid);
+			return (-1);
+		}
+	}
+	if ((st->st_mode & 07777) != 0700 && fchmod(fd, 0700) == -1) {
+		log_warn("%s: chmod", path);
+		return (-1);
+	}
+	return (0);
+}
+
+static void
+spool_empty(int fd, const char *path)
+{
+	struct dirent	*de;
+	DIR		*d;
+	int		 copy;
+
+	if ((copy = dup(fd)) == -1 || (d = fdopendir(copy)) == NULL) {
+		log_warn("%s", path);
+		return;
+	}
+	while ((de = readdir(d)) != NULL)
+		if (strcmp(de->d_name, ".") != 0 &&
+		    strcmp(de->d_name, "..") != 0 &&
+		    unlinkat(fd, de->d_name, 0) == -1)
+			log_warn("%s: what an earlier run left is not removed",
+			    path);
+	closedir(d);
+}
+
+int
+statedir_spool(const char *dir, uid_t uid, gid_t gid)
+{
+	struct stat	st;
+	char		path[PATH_MAX];
+	int		fd, rc;
+
+	if (snprintf(path, sizeof(path), "%s/spool", dir) >=
+	    (int)sizeof(path)) {
+		log_warnx("%s: the name is too long", dir);
+		return (-1);
+	}
+	if (mkdir(path, 0700) == -1 && errno != EEXIST) {
+		log_warn("cannot make %s; make it, or name another directory "
+		    "with `state directory'", path);
+		return (-1);
+	}
+	if ((fd = spool_open(dir, &st)) == -1) {
+		log_warn("cannot open %s; it must be a directory, and of the "
+		    "daemon's user", path);
+		return (-1);
+	}
+	if ((rc = spool_own(fd, path, dir, &st, uid, gid)) == 0)
+		spool_empty(fd, path);
+	close(fd);
+	return (rc);
+}
+
 /* The pid in the lock is for people; nothing is decided by it. */
 static pid_t
 read_pid(int fd)

@@ -16,6 +16,13 @@
  * parent allows it.  0, or -1 and a logged message with the remedy.
  */
 int	 statedir_make(const char *dir, uid_t, gid_t);
+/*
+ * STATE/spool for uid: made when it is missing (0700), and emptied: what a
+ * killed daemon left there belongs to nobody.  Same returns.
+ */
+int	 statedir_spool(const char *dir, uid_t, gid_t);
+/* A descriptor of it, if it is a directory (no link) of that user; -1 errno. */
+int	 statedir_spool_open(const char *dir, uid_t);
 /* The lock's descriptor, or -1: EWOULDBLOCK when another holds it (*pid
  * then its owner, 0 unknown), any other errno logged. */
 int	 statedir_lock(const char *dir, pid_t *pid);

@@ -289,6 +289,11 @@ int	 config_load(struct config *, void (*report)(const char *, void *),
 /* The lists alone: for who needs no certificates. */
 int	 config_load_lists(struct config *,
 	    void (*report)(const char *, void *), void *arg);
+/* conf_resolv.c: those of the system when the file names none; file is
+ * /etc/resolv.conf.  -1: no memory. */
+int	 conf_resolvers_system(struct config *, const char *file);
+int	 conf_resolver_add(struct conf_strings *, const struct addr *,
+	    uint16_t port);
 /*
  * conf_module_args.c, pure: the words that follow an option's keyword, by its
  * form (module.h), to arguments.  args has room for nwords.  How many words

@@ -1,10 +1,16 @@
 /*
- * FreeBSD: the parent's death as a signal.
+ * FreeBSD: the parent's death as a signal, and foreign source addresses.
  */
 #include <sys/types.h>
 #include <sys/procctl.h>
+#include <sys/socket.h>
 
+#include <netinet/in.h>
+
+#include <errno.h>
 #include <signal.h>
+#include <unistd.h>
+
 #include "spamgreyd.h"
 
 void
@@ -35,4 +41,23 @@ os_drop_end(const struct child *c)
 {
 	(void)c;
 	return (0);
+}
+
+int
+os_socket_transparent(int family)
+{
+	int	fd, on = 1, saved;
+
+	if ((fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC,
+	    0)) == -1)
+		return (-1);
+	if ((family == AF_INET6 ?
+	    setsockopt(fd, IPPROTO_IPV6, IPV6_BINDANY, &on, sizeof(on)) :
+	    setsockopt(fd, IPPROTO_IP, IP_BINDANY, &on, sizeof(on))) == -1) {
+		saved = errno;
+		close(fd);
+		errno = saved;
+		return (-1);
+	}
+	return (fd);
 }

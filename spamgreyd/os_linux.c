@@ -1,10 +1,13 @@
 /*
  * Linux: process titles by libbsd, the one capability that the firewall needs,
- * and the parent's death as a signal.
+ * the parent's death as a signal, and foreign source addresses.
  */
 #include <sys/types.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
+
+#include <netinet/in.h>
 
 #include <errno.h>
 #include <linux/capability.h>
@@ -80,4 +83,23 @@ os_drop_end(const struct child *c)
 		return (-1);
 	}
 	return (0);
+}
+
+int
+os_socket_transparent(int family)
+{
+	int	fd, on = 1, saved;
+
+	if ((fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC,
+	    0)) == -1)
+		return (-1);
+	if ((family == AF_INET6 ?
+	    setsockopt(fd, IPPROTO_IPV6, IPV6_TRANSPARENT, &on, sizeof(on)) :
+	    setsockopt(fd, IPPROTO_IP, IP_TRANSPARENT, &on, sizeof(on))) == -1) {
+		saved = errno;
+		close(fd);
+		errno = saved;
+		return (-1);
+	}
+	return (fd);
 }

@@ -1,6 +1,13 @@
 /*
- * OpenBSD: nothing that the others do in a way of their own.
+ * OpenBSD: foreign source addresses, and nothing else that the others do in a
+ * way of their own.
  */
+#include <sys/types.h>
+#include <sys/socket.h>
+
+#include <errno.h>
+#include <unistd.h>
+
 #include "spamgreyd.h"
 
 void
@@ -29,4 +36,22 @@ os_drop_end(const struct child *c)
 {
 	(void)c;
 	return (0);
+}
+
+int
+os_socket_transparent(int family)
+{
+	int	fd, on = 1, saved;
+
+	if ((fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC,
+	    0)) == -1)
+		return (-1);
+	if (setsockopt(fd, SOL_SOCKET, SO_BINDANY, &on,
+	    sizeof(on)) == -1) {
+		saved = errno;
+		close(fd);
+		errno = saved;
+		return (-1);
+	}
+	return (fd);
 }

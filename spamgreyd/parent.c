@@ -107,6 +107,7 @@ static int
 reload_restarts(const struct config *old, const struct config *new)
 {
 	return (old->fronts != new->fronts || old->fw != new->fw ||
+	    (old->pass == NULL) != (new->pass == NULL) ||
 	    old->cache != new->cache ||
 	    differ(old->fw_table, new->fw_table) ||
 	    differ(old->nft_family, new->nft_family) ||
@@ -131,6 +132,8 @@ conf_read(struct parent *p, void (*report)(const char *, void *), void *arg)
 		config_free(conf);
 		return (NULL);
 	}
+	if (conf_resolvers_system(conf, "/etc/resolv.conf") == -1)
+		fatal("configuration");
 	return (conf);
 }
 
@@ -262,14 +265,16 @@ users(struct parent *p)
 	const struct passwd	*pw;
 	const char		*name = CONF_USER;
 
-	p->db_uid = geteuid();
-	p->db_gid = getegid();
+	p->uid = p->db_uid = geteuid();
+	p->gid = p->db_gid = getegid();
 	if (!(p->privileged = geteuid() == 0)) {
 		log_info("not started as root: the processes run as this user, "
 		    "without chroot");
 		return (0);
 	}
-	if (getpwnam(CONF_USER) != NULL) {
+	if ((pw = getpwnam(CONF_USER)) != NULL) {
+		p->uid = pw->pw_uid;
+		p->gid = pw->pw_gid;
 		name = CONF_DBUSER;
 		if ((pw = getpwnam(CONF_DBUSER)) != NULL) {
 			p->db_uid = pw->pw_uid;

@@ -41,8 +41,8 @@ struct parent {
 	int			 foreground;
 	int			 verbose;
 	int			 privileged;
-	uid_t			 db_uid;
-	gid_t			 db_gid;
+	uid_t			 uid, db_uid;
+	gid_t			 gid, db_gid;
 	int			 lock;		/* the state directory's */
 	int			 control;	/* the control socket */
 	uint32_t		 listen_id;	/* last one given */
@@ -88,6 +88,11 @@ int	 open_control(struct parent *);
 void	 close_control(struct parent *);
 int	 open_state(struct parent *);
 int	 open_pf(const struct parent *, int flags);
+int	 open_spool(const struct parent *);
+/* A socket to the target of that index whose own end is the client's; -1
+ * errno, EPERM when that relay is not `transparent'. */
+int	 open_transparent(const struct parent *, unsigned int relay,
+	    unsigned int target, const struct addr *, uint16_t port);
 
 /* parent.c */
 void	 parent_end(struct parent *, int status);	/* when all have ended */

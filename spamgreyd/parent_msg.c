@@ -1,11 +1,13 @@
 /*
  * What children tell the parent, and what it answers.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "../lib/clock.h"
 #include "../lib/log.h"
 #include "parent.h"
 
@@ -172,11 +174,54 @@ msg_ctl_ask(struct chan *ch, struct msg *m, void *arg)
 	}
 }
 
+/* One line a minute: with a wrong configuration it is so for each client. */
+static void
+socket_failed(const struct addr *client, int error)
+{
+	static int64_t	last;
+	int64_t		now = clock_mono();
+	char		text[ADDR_STRLEN];
+
+	if (last != 0 && now - last < 60000)
+		return;
+	last = now;
+	log_warnx("relay transparent: no socket with the address %s: %s%s",
+	    addr_str(client, text), strerror(error),
+	    error == EPERM || error == EACCES ?
+	    "; it needs a start as root" : error == EAFNOSUPPORT ?
+	    "; name a target of its kind (IPv4 or IPv6) too" : "");
+}
+
+/* pass wants to speak to the MTA from its client's address. */
+static void
+msg_sock_ask(struct chan *ch, struct msg *m, void *arg)
+{
+	struct proc	*pr = arg;
+	struct addr	 client;
+	unsigned int	 relay = msg_get_u16(m), target = msg_get_u16(m);
+	uint16_t	 port;
+	int		 fd, error = 0;
+
+	msg_get_addr(m, &client);
+	port = msg_get_u16(m);
+	if (msg_end(m) == -1 || pr->role != ROLE_PASS)
+		return;
+	if ((fd = open_transparent(pr->parent, relay, target, &client,
+	    port)) == -1) {
+		error = errno;
+		socket_failed(&client, error);
+	}
+	ipc_begin(chan_ipc(ch), MSG_SOCK, m->id);
+	ipc_put_u32(chan_ipc(ch), (uint32_t)error);
+	(void)chan_send(ch, fd);
+}
+
 const struct chan_rule parent_rules[] = {
 	{ MSG_READY, 0, msg_ready },
 	{ MSG_LOG, 0, msg_log },
 	{ MSG_FATAL, 0, msg_fatal },
 	{ MSG_FW_READY, 0, msg_fw_ready },
 	{ CTL_ASK, 0, msg_ctl_ask },
+	{ MSG_SOCK_ASK, 0, msg_sock_ask },
 	{ 0, 0, NULL }
 };

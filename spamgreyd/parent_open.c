@@ -275,3 +275,62 @@ open_pf(const struct parent *p, int flags)
 		    "start as root");
 	return (fd);
 }
+
+int
+open_spool(const struct parent *p)
+{
+	return (statedir_spool(p->conf->statedir, p->uid, p->gid));
+}
+
+static const struct conf_target *
+transparent_target(const struct parent *p, unsigned int relay,
+    unsigned int target)
+{
+	const struct conf_relay		*r;
+	const struct conf_target	*t;
+
+	if (p->conf->pass == NULL)
+		return (NULL);
+	TAILQ_FOREACH(r, &p->conf->pass->relays, entry)
+		if (relay-- == 0)
+			break;
+	if (r == NULL || r->client != CLIENT_TRANSPARENT)
+		return (NULL);
+	TAILQ_FOREACH(t, &r->targets, entry)
+		if (target-- == 0)
+			return (t);
+	return (NULL);
+}
+
+/*
+ * pass names a relay of the configuration and a client; whether it may have
+ * such a socket is decided here, by the parent's own copy.
+ */
+int
+open_transparent(const struct parent *p, unsigned int relay,
+    unsigned int target, const struct addr *client, uint16_t port)
+{
+	const struct conf_target	*t;
+	struct sockaddr_storage		 ss;
+	socklen_t			 len;
+	int				 fd, on = 1, saved;
+
+	if ((t = transparent_target(p, relay, target)) == NULL) {
+		errno = EPERM;
+		return (-1);
+	}
+	if (addr_is4(&t->addr) != addr_is4(client)) {
+		errno = EAFNOSUPPORT;
+		return (-1);
+	}
+	len = addr_to_sa(client, port, &ss);
+	if ((fd = os_socket_transparent(ss.ss_family)) == -1)
+		return (-1);
+	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) == 0 &&
+	    bind(fd, (struct sockaddr *)&ss, len) == 0)
+		return (fd);
+	saved = errno;
+	close(fd);
+	errno = saved;
+	return (-1);
+}

@@ -192,7 +192,8 @@ proc_equip(struct parent *p, struct proc *pr)
 	if (p->conf->fw == FW_PF && pr->role == ROLE_FW &&
 	    proc_send_pf(p, pr, O_RDWR) == -1)
 		return (-1);
-	if (p->conf->fw == FW_PF && pr->role == ROLE_FRONT &&
+	if (p->conf->fw == FW_PF &&
+	    (pr->role == ROLE_FRONT || pr->role == ROLE_PASS) &&
 	    proc_send_pf(p, pr, O_RDONLY) == -1)
 		return (-1);
 	return (set_configure(p, pr));
@@ -230,6 +231,8 @@ set_start(struct parent *p)
 		for (i = 0; i < (r == ROLE_FRONT ? p->conf->fronts : 1); i++)
 			set_add(p, r, i);
 	}
+	if (p->conf->pass != NULL && open_spool(p) == -1)
+		goto fail;
 	for (pr = p->procs; pr < p->procs + p->nprocs; pr++)
 		if (proc_spawn(p, pr) == -1 || proc_hello(p, pr) == -1)
 			goto fail;

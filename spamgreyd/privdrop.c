@@ -10,17 +10,61 @@
 #include <unistd.h>
 
 #include "../lib/log.h"
+#include "../lib/statedir.h"
 #include "spamgreyd.h"
 
 #define ROOT_EMPTY_DIR	"/var/empty"	/* not the user's home, which may be
 					   made anything */
 
-/* An ordinary user's daemon: no chroot, but store works by relative names. */
+/* Not by its name: the state directory is another user's, who might have put
+ * a link there. */
+static int
+enter_spool(const struct child *c, uid_t uid)
+{
+	int	fd;
+
+	if ((fd = statedir_spool_open(c->conf->statedir, uid)) == -1)
+		return (-1);
+	if (fchdir(fd) == -1) {
+		close(fd);
+		return (-1);
+	}
+	close(fd);
+	return (0);
+}
+
+/* An ordinary user's daemon: no chroot, but store and pass work by relative
+ * names. */
 static int
 stay(const struct child *c)
 {
 	if (c->def->root == ROOT_STATE && chdir(c->conf->statedir) == -1) {
 		log_warn("%s: %s", c->def->name, c->conf->statedir);
+		return (-1);
+	}
+	if (c->def->root == ROOT_SPOOL && enter_spool(c, geteuid()) == -1) {
+		log_warn("%s: %s/spool", c->def->name, c->conf->statedir);
+		return (-1);
+	}
+	return (0);
+}
+
+static int
+change_root(const struct child *c, uid_t uid)
+{
+	const char	*root;
+
+	if (c->def->root == ROOT_SPOOL) {
+		if (enter_spool(c, uid) == 0 && chroot(".") == 0)
+			return (0);
+		log_warn("%s: chroot %s/spool", c->def->name,
+		    c->conf->statedir);
+		return (-1);
+	}
+	root = c->def->root == ROOT_STATE ? c->conf->statedir :
+	    ROOT_EMPTY_DIR;
+	if (chroot(root) == -1 || chdir("/") == -1) {
+		log_warn("%s: chroot %s", c->def->name, root);
 		return (-1);
 	}
 	return (0);
@@ -30,7 +74,6 @@ int
 privdrop(const struct child *c)
 {
 	const struct passwd	*pw;
-	const char		*root;
 
 	setproctitle(c->role == ROLE_FRONT ? "%s %u" : "%s", c->def->name,
 	    c->instance);
@@ -41,12 +84,8 @@ privdrop(const struct child *c)
 		    c->def->name, c->def->user);
 		return (-1);
 	}
-	root = c->def->root == ROOT_STATE ? c->conf->statedir :
-	    ROOT_EMPTY_DIR;
-	if (chroot(root) == -1 || chdir("/") == -1) {
-		log_warn("%s: chroot %s", c->def->name, root);
+	if (change_root(c, pw->pw_uid) == -1)
 		return (-1);
-	}
 	if (os_drop_begin(c) == -1)
 		return (-1);
 	if (setgroups(1, &pw->pw_gid) == -1 ||

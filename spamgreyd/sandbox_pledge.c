@@ -20,6 +20,12 @@ sandbox_enter(const struct child *c)
 		/* unix: accept(2) on the control socket */
 		return (pledge("stdio rpath wpath cpath fattr flock unix "
 		    "recvfd", NULL));
+	case ROLE_PASS:
+		/* its root is the spool; unix: the scanners' sockets */
+		return (pledge(c->pf == -1 ?
+		    "stdio rpath wpath cpath inet recvfd sendfd unix" :
+		    "stdio rpath wpath cpath inet recvfd sendfd unix pf",
+		    NULL));
 	case ROLE_FW:
 		/* The lock alone would leave all of the root visible. */
 		if (unveil("/", "") == -1 || unveil(NULL, NULL) == -1)

@@ -52,6 +52,13 @@ static const int fw[] = {
 	S(select), S(pselect6), S(getppid)
 };
 
+/* The MTA, a resolver, and files of the spool. */
+static const int pass[] = {
+	S(accept), S(accept4), S(connect), S(bind), S(sendmmsg), S(open),
+	S(openat), S(unlink), S(unlinkat), S(ftruncate), S(fallocate),
+	S(pread64), S(pwrite64), S(preadv), S(pwritev), S(stat), S(statx)
+};
+
 static const int deadly[] = {
 	S(execve), S(execveat), S(ptrace), S(process_vm_readv),
 	S(process_vm_writev), S(mount), S(umount2), S(pivot_root), S(chroot),
@@ -77,6 +84,25 @@ rules_add(scmp_filter_ctx ctx, uint32_t action, const int *list, size_t n)
 #define ADD(ctx, action, list) \
 	rules_add(ctx, action, list, sizeof(list) / sizeof((list)[0]))
 
+/* Of the internet alone, and no raw ones. */
+static int
+rules_inet(scmp_filter_ctx ctx)
+{
+	static const uint64_t	families[] = { AF_INET, AF_INET6 };
+	static const uint64_t	types[] = { SOCK_STREAM, SOCK_DGRAM };
+	size_t			i;
+	int			r;
+
+	for (i = 0; i < 4; i++)
+		if ((r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, S(socket), 2,
+		    SCMP_A0(SCMP_CMP_EQ, families[i / 2], 0),
+		    SCMP_A1(SCMP_CMP_MASKED_EQ, 0xf, types[i % 2]))) != 0) {
+			errno = -r;
+			return (-1);
+		}
+	return (0);
+}
+
 static int
 rules_role(scmp_filter_ctx ctx, enum role role)
 {
@@ -85,6 +111,9 @@ rules_role(scmp_filter_ctx ctx, enum role role)
 		return (ADD(ctx, SCMP_ACT_ALLOW, front));
 	case ROLE_STORE:
 		return (ADD(ctx, SCMP_ACT_ALLOW, store));
+	case ROLE_PASS:
+		return (rules_inet(ctx) == -1 ? -1 :
+		    ADD(ctx, SCMP_ACT_ALLOW, pass));
 	case ROLE_FW:
 		if (seccomp_rule_add(ctx, SCMP_ACT_ALLOW, S(socket), 1,
 		    SCMP_A0(SCMP_CMP_EQ, AF_NETLINK, 0)) != 0)

@@ -1,4 +1,4 @@
-/* LINK: spamgreyd/config.o spamgreyd/conf_ipc.o spamgreyd/conf_ipc_pass.o spamgreyd/conf_check.o spamgreyd/conf_entries.o spamgreyd/conf_file.o spamgreyd/conf_lex.o spamgreyd/conf_report.o spamgreyd/conf_set.o spamgreyd/conf_value.o spamgreyd/parse.o spamgreyd/lists.o spamgreyd/printconf.o */
+/* LINK: spamgreyd/config.o spamgreyd/conf_ipc.o spamgreyd/conf_ipc_pass.o spamgreyd/conf_resolv.o spamgreyd/conf_check.o spamgreyd/conf_entries.o spamgreyd/conf_file.o spamgreyd/conf_lex.o spamgreyd/conf_report.o spamgreyd/conf_set.o spamgreyd/conf_value.o spamgreyd/parse.o spamgreyd/lists.o spamgreyd/printconf.o */
 /*
  * The configuration from parent to child: what arrives prints the same, with
  * its lists, descriptors and keys; and what no parent sends is refused.
@@ -159,7 +159,8 @@ write_file(const char *name, const char *what, mode_t mode)
 static void
 remove_files(void)
 {
-	static const char *const names[] = { "black", "white", "cert", "key" };
+	static const char *const names[] = { "black", "white", "cert", "key",
+	    "resolv" };
 	char			 path[256];
 	size_t			 i;
 
@@ -471,6 +472,40 @@ test_recipients(const struct config *c)
 	ask(c, "<>", 0);
 }
 
+static void
+test_resolvers(void)
+{
+	struct config		*c = config_new(), *copy;
+	struct conf_string	*s;
+	char			 path[256];
+
+	snprintf(path, sizeof(path), "%s/resolv", dir);
+	write_file("resolv", "# a comment\nsearch example.org\n"
+	    "nameserver\t192.0.2.53 # one\nnameserver 2001:db8::53\n"
+	    "nameservers 192.0.2.54\nnameserver fe80::1%eth0\n", 0644);
+	is_int(conf_resolvers_system(c, path), 0, "the system's resolvers");
+	copy = round_trip(c, SEND_PASS);
+	ok(copy != NULL && (s = TAILQ_FIRST(&copy->resolvers)) != NULL,
+	    "arrive");
+	if (copy == NULL || s == NULL)
+		return;
+	is_str(s->text, "192.0.2.53:53", "the first");
+	s = TAILQ_NEXT(s, entry);
+	is_str(s != NULL ? s->text : "none", "[2001:db8::53]:53",
+	    "the second");
+	ok(s != NULL && TAILQ_NEXT(s, entry) == NULL, "and no others");
+	is_int(conf_resolvers_system(copy, "/nonexistent"), 0,
+	    "what the file names");
+	is_str(TAILQ_FIRST(&copy->resolvers)->text, "192.0.2.53:53", "stays");
+	config_free(copy);
+	config_free(c);
+	c = config_new();
+	(void)conf_resolvers_system(c, "/nonexistent");
+	is_str(TAILQ_FIRST(&c->resolvers)->text, "127.0.0.1:53",
+	    "without resolv.conf it is this machine");
+	config_free(c);
+}
+
 /* The pass block, made by hand: its parts and their ends. */
 static void
 test_pass(void)
@@ -621,6 +656,7 @@ main(void)
 	test_bad();
 	test_pass();
 	test_pass_order();
+	test_resolvers();
 	test_descriptors();
 	event_base_free(base);
 	remove_files();

@@ -79,6 +79,63 @@ test_lock(void)
 	unlink(path);
 }
 
+static int
+make_in(const char *name, mode_t mode)
+{
+	snprintf(path, sizeof(path), "%s%s", dir, name);
+	return (mkdir(path, mode));
+}
+
+/* What pass' spool must be: uid's alone, empty, and no link. */
+static void
+test_spool(int root, uid_t uid)
+{
+	int	fd;
+
+	is_int(statedir_spool(dir, uid + (uid_t)root, uid), 0,
+	    "a spool is made");
+	is_int(mode_of("/spool"), 0700, "mode");
+	is_int(owner_of("/spool"), uid + (uid_t)root, "owner");
+	touch("/spool/left");
+	snprintf(path, sizeof(path), "%s/spool/link", dir);
+	ok(symlink(base, path) == 0, "with a file and a link in it");
+	is_int(statedir_spool(dir, uid + (uid_t)root, uid), 0, "again");
+	is_int(mode_of("/spool/left"), -1, "what was left is gone");
+	is_int(mode_of("/spool/link"), -1, "the link too");
+	ok(mode_of("/../../../var") != -1, "not what it led to");
+	ok((fd = statedir_spool_open(dir, uid + (uid_t)root)) != -1,
+	    "its user opens it");
+	close(fd);
+	ok(statedir_spool_open(dir, uid + 7) == -1 && errno == EPERM,
+	    "it is no other user's");
+	snprintf(path, sizeof(path), "%s/spool", dir);
+	ok(chmod(path, 0755) == 0 &&
+	    statedir_spool(dir, uid + (uid_t)root, uid) == 0, "others in it");
+	is_int(mode_of("/spool"), 0700, "are shut out");
+	if (root) {
+		ok(chown(path, uid, uid) == 0 &&
+		    statedir_spool(dir, uid + 1, uid) == 0,
+		    "the directory's owner made it");
+		is_int(owner_of("/spool"), uid + 1, "it is given away");
+		snprintf(path, sizeof(path), "%s/spool", dir);
+		ok(chown(path, 54321, uid) == 0 &&
+		    statedir_spool(dir, uid + 1, uid) == -1,
+		    "somebody else's is not taken");
+		ok(strstr(last, "chown it to user") != NULL,
+		    "the remedy is named");
+		snprintf(path, sizeof(path), "%s/spool", dir);
+	}
+	ok(rmdir(path) == 0 && symlink("db", path) == 0, "a link in its place");
+	is_int(statedir_spool(dir, uid, uid), -1, "is not followed");
+	ok(statedir_spool_open(dir, uid) == -1, "nor later");
+	unlink(path);
+	ok(make_in("/spool", 0700) == 0 &&
+	    make_in("/spool/sub", 0700) == 0 &&
+	    statedir_spool(dir, uid, uid) == 0,
+	    "a directory in it is no obstacle");
+	ok(strstr(last, "not removed") != NULL, "but told");
+}
+
 int
 main(void)
 {
@@ -114,6 +171,7 @@ main(void)
 	if (root)
 		is_int(owner_of("/db/hard"), 0, "nor a file with two names");
 
+	test_spool(root, uid);
 	snprintf(dir, sizeof(dir), "%s/var", base);
 	touch("/another");
 	if (root) {
