@@ -187,6 +187,7 @@ struct front {
 	struct child		*child;
 	struct event_base	*base;
 	struct chan		*store;		/* NULL: it is gone */
+	struct mta_caps		 caps;		/* relays is not kept */
 	struct front_conf	*fc;		/* in force */
 	struct hosts		*hosts;
 	struct limit		*by_host, *by_net;

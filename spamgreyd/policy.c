@@ -35,10 +35,11 @@ policy_new(struct db *db, const struct policy_sink *sink, void *arg)
 	p->net_grey = limit_new();
 	p->host_grey = limit_new();
 	p->events = events_new();
+	p->mails = mails_new();
 	p->lowmx_grace = clock_mono() + LOWMX_GRACE * 1000;
 	p->limit_logged = -LIMIT_LOG_EVERY;
 	if (p->net_grey == NULL || p->host_grey == NULL ||
-	    p->events == NULL) {
+	    p->events == NULL || p->mails == NULL) {
 		policy_free(p);
 		return (NULL);
 	}
@@ -56,6 +57,7 @@ policy_free(struct policy *p)
 	limit_free(p->net_grey);
 	limit_free(p->host_grey);
 	events_free(p->events);
+	mails_free(p->mails);
 	free(p->tally);
 	free(p->change);
 	free(p->change_table);
@@ -391,6 +393,12 @@ policy_lookup(struct policy *p, const struct addr *addr, struct host *h,
 }
 
 void
+policy_count_white_seen(struct policy *p)
+{
+	p->stat[PST_WHITE_AT_FRONT]++;
+}
+
+void
 policy_count_unstored(struct policy *p)
 {
 	p->stat[PST_UNSTORED]++;
@@ -436,7 +444,9 @@ policy_stats(struct policy *p,
 		[PST_DEMOTED] = "demoted",
 		[PST_OVER_LIMIT] = "unstored limit grey",
 		[PST_EXPIRED] = "expired", [PST_IMPORTED] = "imported",
-		[PST_UNSTORED] = "unstored", [PST_FW_LATE] = "firewall late"
+		[PST_UNSTORED] = "unstored", [PST_FW_LATE] = "firewall late",
+		[PST_SPARED] = "spared", [PST_MAIL_GOOD] = "mail good",
+		[PST_MAIL_BAD] = "mail bad", [PST_EXTENDED] = "white extended"
 	};
 	struct db_stats	ds;
 	size_t		i;
@@ -445,6 +455,7 @@ policy_stats(struct policy *p,
 		stat(types[i].name, p->entries[types[i].type], arg);
 	for (i = 0; i < PST_MAX; i++)
 		stat(names[i], p->stat[i], arg);
+	stat("mail hosts", (int64_t)mails_hosts(p->mails), arg);
 	stat("clock out of range", p->clock_bad, arg);
 	db_stats(p->db, &ds);
 	stat("database up", db_is_up(p->db), arg);

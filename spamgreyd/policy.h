@@ -59,9 +59,13 @@ enum db_result policy_rcpt(struct policy *, const struct rcpt_req *,
 /* Are visits at the primary of any use?  Front may ask too often. */
 int	 policy_keeps_visits(const struct policy *);
 enum db_result policy_visit(struct policy *, const struct addr *);
-/* *did: what came of it (ACT_LOG: nothing), for the log. */
+/* *did: what came of it (ACT_LOG: nothing), for the log; *why_not: something
+ * would have, but the host is one that content never traps or demotes, for
+ * this reason; else NULL. */
 enum db_result policy_event(struct policy *, const struct event_msg *,
-	    enum conf_action *did);
+	    enum conf_action *did, const char **why_not);
+/* A message came to its end: good mail extends WHITE. */
+enum db_result policy_mail(struct policy *, const struct mail_seen *);
 void	 policy_overlimit(struct policy *);
 
 /*
@@ -117,7 +121,9 @@ enum db_result policy_stream(struct policy *, struct db_pos *, size_t max);
 enum db_result policy_lookup(struct policy *, const struct addr *,
 	    struct host *, int64_t *in_table);
 
-/* A RCPT was answered `unstored'; fw was late with its word. */
+/* A white host went through front to pass; a RCPT was answered `unstored';
+ * fw was late with its word. */
+void	 policy_count_white_seen(struct policy *);
 void	 policy_count_unstored(struct policy *);
 void	 policy_count_fw_late(struct policy *);
 void	 policy_stats(struct policy *,

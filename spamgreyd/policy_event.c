@@ -1,6 +1,7 @@
 /*
- * What hosts did lately: `on EVENT … after N in TIME'.  In memory only; the
- * memory is bounded, and the host that was quiet longest is forgotten first.
+ * What hosts did lately, and what follows: `on EVENT … after N in TIME of bad
+ * N%'.  The counts are in memory only; the memory is bounded, and the host
+ * that was quiet longest is forgotten first.
  */
 #include <sys/queue.h>
 
@@ -8,6 +9,7 @@
 #include <string.h>
 
 #include "../lib/addr.h"
+#include "../lib/clock.h"
 #include "../lib/siphash.h"
 #include "policy_int.h"
 
@@ -118,7 +120,6 @@ find(struct events *ev, const struct addr *host, unsigned int event,
 	return (r);
 }
 
-/* After a reaction the count begins anew: N more for the next one. */
 int
 events_count(struct events *ev, const struct addr *host, unsigned int event,
     uint32_t n, int64_t within_ms, int64_t now_ms)
@@ -134,8 +135,116 @@ events_count(struct events *ev, const struct addr *host, unsigned int event,
 	if (r->count < n)
 		r->count++;
 	/* The ring is full: `next' is the oldest of the last n. */
-	if (r->count < n || now_ms - r->when[r->next] >= within_ms)
-		return (0);
-	drop(ev, r);
-	return (1);
+	return (r->count == n && now_ms - r->when[r->next] < within_ms);
+}
+
+void
+events_forget(struct events *ev, const struct addr *host, unsigned int event)
+{
+	struct record	*r;
+
+	LIST_FOREACH(r, &ev->bucket[bucket(ev, host, event)], hash)
+		if (r->event == event && addr_cmp(&r->host, host) == 0) {
+			drop(ev, r);
+			return;
+		}
+}
+
+/* Is the event about what the host sends, not about how it speaks? */
+static int
+of_content(unsigned int event)
+{
+	return (event == EVENT_DICTIONARY || event == EVENT_VIRUS ||
+	    event == EVENT_SPAM);
+}
+
+/*
+ * Were enough of its messages bad?  The events themselves count as bad
+ * messages too, since the word on the last one may still be on its way.
+ */
+static int
+bad_enough(const struct policy *p, const struct conf_reaction *r,
+    unsigned int event, const struct addr *host)
+{
+	uint64_t	good, bad;
+
+	if (r->bad == 0)
+		return (1);
+	mails_sum(p->mails, host, r->within, &good, &bad);
+	if (event != EVENT_DICTIONARY && of_content(event) && bad < r->after)
+		bad = r->after;
+	return (bad * 100 >= (good + bad) * r->bad);
+}
+
+/* Why content is never held against this host; NULL: it is. */
+static const char *
+spared(const struct policy *p, const struct event_msg *ev,
+    const struct addr *host)
+{
+	if (!of_content(ev->event))
+		return (NULL);
+	if (ev->flags & EVENT_F_VOUCHED)
+		return ("vouched");
+	return (mails_vouch(p->mails, host) ? "good-mail" : NULL);
+}
+
+static enum db_result
+react(struct policy *p, const struct event_msg *ev,
+    const struct conf_reaction *r, enum conf_action *did)
+{
+	static const uint8_t	reasons[EVENT_MAX] = {
+		[EVENT_EARLY_TALKER] = TRAP_EARLY,
+		[EVENT_PIPELINING] = TRAP_PIPELINING,
+		[EVENT_BARE_LF] = TRAP_BARELF,
+		[EVENT_FOREIGN_COMMAND] = TRAP_FOREIGN,
+		[EVENT_HTTP_COMMAND] = TRAP_FOREIGN,
+		[EVENT_DICTIONARY] = TRAP_DICTIONARY,
+		[EVENT_VIRUS] = TRAP_VIRUS,
+		[EVENT_SPAM] = TRAP_SPAM
+	};
+	enum db_result		rc;
+
+	if (r->action == ACT_DEMOTE) {
+		if ((rc = policy_demote(p, &ev->client)) == DB_OK)
+			*did = ACT_DEMOTE;
+		return (rc == DB_NONE ? DB_OK : rc);
+	}
+	*did = ACT_TRAP;
+	p->stat[PST_TRAPPED_EVENT]++;
+	return (policy_trap_host(p, &ev->client, clock_wall() +
+	    (r->trap_for != 0 ? r->trap_for : p->conf->grey.trapped),
+	    reasons[ev->event], "", 1));
+}
+
+/*
+ * Front and pass have seen and logged it; here is only what follows from it.
+ * After a reaction the count begins anew: N more for the next one.
+ */
+enum db_result
+policy_event(struct policy *p, const struct event_msg *ev,
+    enum conf_action *did, const char **why_not)
+{
+	const struct conf_reaction	*r;
+	struct state			 s;
+	enum db_result			 rc;
+
+	*did = ACT_LOG;
+	*why_not = NULL;
+	if (ev->event >= EVENT_MAX)
+		return (DB_OK);
+	r = &p->conf->reaction[ev->event];
+	if (r->action == ACT_LOG)
+		return (DB_OK);
+	if ((rc = policy_state(p, &ev->client, clock_wall(), &s)) != DB_OK)
+		return (rc);
+	if (s.whitelisted || !events_count(p->events, &s.host, ev->event,
+	    r->after, r->within * 1000, clock_mono()) ||
+	    !bad_enough(p, r, ev->event, &s.host))
+		return (DB_OK);
+	events_forget(p->events, &s.host, ev->event);
+	if ((*why_not = spared(p, ev, &s.host)) != NULL) {
+		p->stat[PST_SPARED]++;
+		return (DB_OK);
+	}
+	return (react(p, ev, r, did));
 }

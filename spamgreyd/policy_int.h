@@ -14,6 +14,11 @@
 #define LOWMX_GRACE	3600	/* seconds without trap after a start */
 #define LIMIT_LOG_EVERY	60000	/* ms between lines about a limit */
 #define REKEY_STEP	256
+#define MAIL_HOSTS_MAX	50000	/* of policy_mail.c: some 17 MB */
+#define MAIL_WRITE_EVERY 600	/* s between writes of a busy host */
+#define MAIL_WEEK	(7 * 86400)
+#define MAIL_GOOD_ENOUGH 20	/* good messages in a week, … */
+#define MAIL_GOOD_FOR_BAD 10	/* … so many for each bad one: spared */
 
 /* policy_rules.c.  Addresses and domains of the configuration, sorted. */
 struct rules {
@@ -34,9 +39,22 @@ struct rule_set {
 struct events;
 struct events *events_new(void);
 void	 events_free(struct events *);
-/* Counts one; 1 when it is the n-th within so many ms (and forgets them). */
+/* Counts one; 1 when it is at least the n-th within so many ms. */
 int	 events_count(struct events *, const struct addr *, unsigned int event,
 	    uint32_t n, int64_t within_ms, int64_t now_ms);
+void	 events_forget(struct events *, const struct addr *,
+	    unsigned int event);
+
+/* policy_mail.c.  The messages of hosts (cut to `admit'), bounded. */
+struct mails;
+struct mails *mails_new(void);
+void	 mails_free(struct mails *);
+size_t	 mails_hosts(const struct mails *);
+/* The messages of the last so many seconds, a week at most. */
+void	 mails_sum(const struct mails *, const struct addr *host,
+	    int64_t within, uint64_t *good, uint64_t *bad);
+/* Has it sent so much good mail that content is not held against it? */
+int	 mails_vouch(const struct mails *, const struct addr *host);
 
 /* A change of a counter, so that an aborted transaction can be undone. */
 struct tally {
@@ -49,7 +67,8 @@ enum policy_stat {
 	PST_RCPT, PST_NEW, PST_WAIT, PST_PASS, PST_WHITE_AT_FRONT,
 	PST_NOT_TO, PST_TRAPPED_SPAMTRAP, PST_TRAPPED_DOMAIN, PST_TRAPPED_MX,
 	PST_TRAPPED_EVENT, PST_DEMOTED, PST_OVER_LIMIT, PST_EXPIRED,
-	PST_IMPORTED, PST_UNSTORED, PST_FW_LATE, PST_MAX
+	PST_IMPORTED, PST_UNSTORED, PST_FW_LATE, PST_SPARED, PST_MAIL_GOOD,
+	PST_MAIL_BAD, PST_EXTENDED, PST_MAX
 };
 
 struct policy {
@@ -66,6 +85,7 @@ struct policy {
 	struct limit		*net_grey, *host_grey;
 	int64_t			 entries[256];	/* by type */
 	struct events		*events;
+	struct mails		*mails;
 	struct tally		*tally;
 	size_t			 ntally, tally_size;
 	struct host		*change;

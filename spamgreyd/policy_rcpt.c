@@ -1,5 +1,5 @@
 /*
- * What a RCPT, a visit or an event of a client leads to.  Everything is
+ * What a RCPT or a visit of a client leads to.  Everything is
  * written in the caller's open transaction; the answer may only be given when
  * that is on disk.
  *
@@ -321,8 +321,15 @@ policy_rcpt(struct policy *p, const struct rcpt_req *req,
 		answer(&w, RCPT_WHITE, 0);
 		return (DB_OK);
 	}
-	if (!w.s.blacklisted && rules_match(&p->rules.not_to, w.lower))
-		return (pass_not_to(p, &w));
+	if (!w.s.blacklisted && rules_match(&p->rules.not_to, w.lower)) {
+		if (!(req->flags & RCPT_F_HANDOVER))
+			return (pass_not_to(p, &w));
+		/* Front gives this recipient to pass; the host earns nothing
+		 * by it. */
+		p->stat[PST_NOT_TO]++;
+		answer(&w, RCPT_NOT_TO, 0);
+		return (DB_OK);
+	}
 	return (greylist(p, &w));
 }
 
@@ -361,44 +368,4 @@ policy_visit(struct policy *p, const struct addr *client)
 	e.pass = now;
 	e.expire = now + grey + slack;
 	return (policy_put(p, &e, rc != DB_NONE, client));
-}
-
-/* Front has seen and logged it; here is only what follows from it. */
-enum db_result
-policy_event(struct policy *p, const struct event_msg *ev,
-    enum conf_action *did)
-{
-	const struct conf_reaction	*r;
-	struct state			 s;
-	enum db_result			 rc;
-	int64_t				 now = clock_wall();
-	static const uint8_t		 reasons[EVENT_MAX] = {
-		[EVENT_EARLY_TALKER] = TRAP_EARLY,
-		[EVENT_PIPELINING] = TRAP_PIPELINING,
-		[EVENT_BARE_LF] = TRAP_BARELF,
-		[EVENT_FOREIGN_COMMAND] = TRAP_FOREIGN,
-		[EVENT_HTTP_COMMAND] = TRAP_FOREIGN
-	};
-
-	*did = ACT_LOG;
-	if (ev->event >= EVENT_MAX)
-		return (DB_OK);
-	r = &p->conf->reaction[ev->event];
-	if (r->action == ACT_LOG)
-		return (DB_OK);
-	if ((rc = policy_state(p, &ev->client, now, &s)) != DB_OK)
-		return (rc);
-	if (s.whitelisted || !events_count(p->events, &s.host, ev->event,
-	    r->after, r->within * 1000, clock_mono()))
-		return (DB_OK);
-	if (r->action == ACT_DEMOTE) {
-		if ((rc = policy_demote(p, &ev->client)) == DB_OK)
-			*did = ACT_DEMOTE;
-		return (rc == DB_NONE ? DB_OK : rc);
-	}
-	*did = ACT_TRAP;
-	p->stat[PST_TRAPPED_EVENT]++;
-	return (policy_trap_host(p, &ev->client, now + (r->trap_for != 0 ?
-	    r->trap_for : p->conf->grey.trapped), reasons[ev->event],
-	    "", 1));
 }

@@ -167,6 +167,30 @@ show_tuple(const struct entry *e, void *arg)
 	return (0);
 }
 
+/* What it sent lately, while that is remembered. */
+static void
+show_mail(struct show *s)
+{
+	uint64_t	good, bad;
+
+	mails_sum(s->p->mails, &s->s.host, MAIL_WEEK, &good, &bad);
+	if (good + bad == 0)
+		return;
+	say(s, "mail", "%" PRIu64 " good, %" PRIu64 " bad in 7 days%s", good,
+	    bad, mails_vouch(s->p->mails, &s->s.host) ?
+	    "; content is not held against it" : "");
+}
+
+static const char *
+next_of_white(const struct config *conf)
+{
+	if (conf->fw != FW_NONE)
+		return ("is not delayed; the firewall's table has it");
+	if (conf->pass != NULL && conf->handover)
+		return ("is not delayed; it is handed over to pass");
+	return ("gets one 451: with `firewall none' nobody lets it through");
+}
+
 /* By the precedence that policy_rcpt.c follows. */
 static void
 show_next(struct show *s)
@@ -174,9 +198,7 @@ show_next(struct show *s)
 	const char	*state, *next, *white;
 	char		 buf[200];
 
-	white = s->p->conf->fw == FW_NONE ?
-	    "gets one 451: with `firewall none' nobody lets it through" :
-	    "is not delayed; the firewall's table has it";
+	white = next_of_white(s->p->conf);
 	if (s->s.whitelisted) {
 		state = "whitelisted";
 		next = white;
@@ -239,6 +261,7 @@ policy_show(struct policy *p, const struct addr *addr,
 	    (rc = show_host(&s, ENTRY_STAMP, "demoted")) != DB_OK ||
 	    (rc = show_host(&s, ENTRY_VISIT, "seen at the primary")) != DB_OK)
 		return (rc);
+	show_mail(&s);
 	while (rc == DB_OK && !pos.done)
 		rc = db_walk(p->db, &pos, "g", &within, 1000, show_tuple, &s);
 	if (rc != DB_OK)

@@ -1,16 +1,16 @@
 /*
  * The role store: the only process that opens the database.  It answers the
- * fronts' RCPTs, tells fronts and fw of every change of a host, serves the
- * control socket (store_ctl.c), and expires.  What is decided is decided in
+ * fronts' RCPTs, hears from pass what hosts sent, tells fronts, pass and fw of
+ * every change of a host, serves the control socket (store_ctl.c), and expires.  What is decided is decided in
  * policy*.c; here are the loop, the order of messages, and what happens when
  * the disk fails.
  *
  * Long work (telling all states, keying anew, expiry) goes in slices, one a
  * turn of the loop, so that no RCPT waits for it.
  *
- * Order is the contract with the fronts: a change of a host goes out after the
- * commit that made it and before the answer that caused it, on the same
- * socket.  While all states are being told, changes go between them; either
+ * Order is the contract with fronts and pass: a change of a host goes out to
+ * all of them after the commit that made it and before the answer that caused
+ * it, on the same socket.  While all states are being told, changes go between them; either
  * way the last word on a host is the right one.
  */
 #include <errno.h>
@@ -44,8 +44,8 @@ sink_host(const struct host *h, int64_t in_table, void *arg)
 	char		 ip[ADDR_STRLEN];
 
 	if (st->in_slice) {
-		if (st->stream_fronts)
-			store_fronts_send_host(st, h);
+		if (st->stream_peers)
+			store_peers_send_host(st, h);
 		if (st->stream_fw && in_table != 0)
 			store_fw_host(st, &h->key, in_table);
 		return;
@@ -54,25 +54,27 @@ sink_host(const struct host *h, int64_t in_table, void *arg)
 	    "table until %lld", addr_str(&h->key, ip), (long long)h->white,
 	    (long long)h->trapped, trap_reason_str(h->reason),
 	    (long long)in_table);
-	store_fronts_send_host(st, h);
+	store_peers_send_host(st, h);
 	store_fw_do(st, 0, &h->key, in_table);
 }
 
 static const struct policy_sink	sink = { sink_host };
 
 /*
- * All states to the fronts, and the whole set to fw, from the beginning.  A
+ * All states to fronts and pass, and the whole set to fw, from the beginning.  A
  * stream that was under way is begun again: BEGIN voids what came before.
  */
 static void
-stream_begin(struct store *st, int fronts, int fw)
+stream_begin(struct store *st, int peers, int fw)
 {
-	st->stream_fronts |= fronts;
+	st->stream_peers |= peers;
 	st->stream_fw |= fw;
 	st->streaming = 1;
 	memset(&st->stream_pos, 0, sizeof(st->stream_pos));
-	if (st->stream_fronts)
-		store_fronts_send_empty(st, MSG_HOSTS_BEGIN);
+	if (st->stream_peers) {
+		store_peers_send_empty(st, MSG_HOSTS_BEGIN);
+		store_caps_send(st);
+	}
 	if (st->stream_fw && st->fw != NULL)
 		(void)chan_send_empty(st->fw, MSG_FW_BEGIN, 0);
 	store_work_soon(st);
@@ -81,11 +83,11 @@ stream_begin(struct store *st, int fronts, int fw)
 static void
 stream_end(struct store *st)
 {
-	if (st->stream_fronts)
-		store_fronts_send_empty(st, MSG_HOSTS_END);
+	if (st->stream_peers)
+		store_peers_send_empty(st, MSG_HOSTS_END);
 	if (st->stream_fw && st->fw != NULL)
 		(void)chan_send_empty(st->fw, MSG_FW_END, 0);
-	st->streaming = st->stream_fronts = st->stream_fw = 0;
+	st->streaming = st->stream_peers = st->stream_fw = 0;
 }
 
 /* One slice; 1: there is more. */
@@ -145,7 +147,7 @@ work(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	if (!db_is_up(st->db))
 		return;
-	if (store_fronts_full(st) || store_fw_full(st)) {
+	if (store_peers_full(st) || store_fw_full(st)) {
 		evtimer_add(st->ev_work, &shortly);
 		return;
 	}
@@ -173,7 +175,7 @@ store_check_up(struct store *st)
 	st->was_up = 0;
 	st->last_try = clock_mono();
 	st->expiring = 0;
-	store_fronts_send_up(st, 0, db_why(st->db));
+	store_peers_send_up(st, 0, db_why(st->db));
 }
 
 /* One try.  It blocks for a recovery, when there is nothing else to serve. */
@@ -183,7 +185,8 @@ try_reopen(struct store *st)
 	if (policy_reopen(st->policy) == -1)
 		return;
 	st->was_up = 1;
-	store_fronts_send_up(st, 1, "");
+	store_peers_send_up(st, 1, "");
+	store_caps_load(st);
 	/* A commit that failed may be there all the same. */
 	stream_begin(st, 1, 1);
 }
@@ -210,13 +213,16 @@ tick(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	store_check_up(st);
-	store_front_resume(st);
+	store_peers_resume(st);
 	if (!st->was_up) {
 		if (now - st->last_try >= STORE_REOPEN) {
 			st->last_try = now;
 			try_reopen(st);
 		}
-	} else if (now - st->last_minute >= STORE_MINUTE) {
+		return;
+	}
+	store_caps_save(st);
+	if (now - st->last_minute >= STORE_MINUTE) {
 		st->last_minute = now;
 		minute(st);
 	}
@@ -227,10 +233,10 @@ static unsigned int
 stat_ask(uint64_t id, void *arg)
 {
 	struct store	*st = arg;
-	struct front	*f;
+	struct peer	*f;
 	unsigned int	 n = 0;
 
-	TAILQ_FOREACH(f, &st->fronts, entry)
+	TAILQ_FOREACH(f, &st->peers, entry)
 		n += chan_send_empty(f->chan, MSG_STAT_ASK, id) == 0;
 	if (st->fw != NULL)
 		n += chan_send_empty(st->fw, MSG_STAT_ASK, id) == 0;
@@ -244,11 +250,11 @@ role_peer(struct child *c, enum role who, unsigned int instance, int fd)
 
 	if (st->child == NULL) {
 		st->child = c;
-		TAILQ_INIT(&st->fronts);
+		TAILQ_INIT(&st->peers);
 		TAILQ_INIT(&st->waits);
 	}
-	if (who == ROLE_FRONT)
-		store_front_peer(st, instance, fd);
+	if (who == ROLE_FRONT || who == ROLE_PASS)
+		store_peer_new(st, who, instance, fd);
 	else if (who == ROLE_FW)
 		store_fw_peer(st, fd);
 	else
@@ -296,7 +302,7 @@ role_run(struct child *c)
 	struct store_ctl_role	 ctl;
 	struct store		*st = &store;
 	struct db_opts		 opts;
-	struct front		*f;
+	struct peer		*f;
 	const char		*why;
 
 	c->data = st;
@@ -320,19 +326,20 @@ role_run(struct child *c)
 	if (st->ev_second == NULL || st->ev_work == NULL ||
 	    event_add(st->ev_second, &second) == -1)
 		child_fatal(c, "store: no memory");
-	if (st->was_up)
+	if (st->was_up) {
+		store_caps_load(st);
 		stream_begin(st, 1, 1);
-	else {
+	} else {
 		/* Fronts may accept: what they get is `unstored'.  The table
 		 * is left as it is. */
-		store_fronts_send_empty(st, MSG_HOSTS_BEGIN);
-		store_fronts_send_empty(st, MSG_HOSTS_END);
-		store_fronts_send_up(st, 0, db_why(st->db));
+		store_peers_send_empty(st, MSG_HOSTS_BEGIN);
+		store_peers_send_empty(st, MSG_HOSTS_END);
+		store_peers_send_up(st, 0, db_why(st->db));
 	}
 	(void)policy_clock(st->policy, 0, &why);
 	st->expiring = st->was_up;
-	TAILQ_FOREACH(f, &st->fronts, entry)
-		store_front_start(f);
+	TAILQ_FOREACH(f, &st->peers, entry)
+		store_peer_start(f);
 	store_fw_start(st);
 	memset(&ctl, 0, sizeof(ctl));
 	ctl.child = c;
@@ -349,13 +356,14 @@ static void
 role_stop(struct child *c)
 {
 	struct store	*st = &store;
-	struct front	*f;
+	struct peer	*f;
 
 	(void)c;
 	if (!st->running)
 		return;
 	store_ctl_stop();
-	TAILQ_FOREACH(f, &st->fronts, entry)
+	store_caps_save(st);
+	TAILQ_FOREACH(f, &st->peers, entry)
 		chan_flush(f->chan);
 	policy_free(st->policy);
 	db_leave(st->db);
@@ -372,7 +380,7 @@ const struct role_def role_store = {
 	.name = "store",
 	.user = CONF_DBUSER,
 	.root = ROOT_STATE,
-	.peers = 1U << ROLE_FRONT | 1U << ROLE_FW,
+	.peers = 1U << ROLE_FRONT | 1U << ROLE_FW | 1U << ROLE_PASS,
 	.parent_rules = parent_rules,
 	.peer = role_peer,
 	.configure = role_configure,

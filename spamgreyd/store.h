@@ -27,10 +27,12 @@ struct pending {
 	char			text[160];
 };
 
-struct front {
-	TAILQ_ENTRY(front)	 entry;
+/* A front, or pass: who keeps a copy of the host states. */
+struct peer {
+	TAILQ_ENTRY(peer)	 entry;
 	struct store		*store;
-	unsigned int		 instance;
+	enum role		 role;
+	char			 name[16];	/* "front 1", "pass" */
 	struct chan		*chan;
 	int			 paused;	/* its queue is long */
 	struct pending		 batch[STORE_BATCH];
@@ -41,7 +43,7 @@ struct front {
 struct fw_wait {
 	TAILQ_ENTRY(fw_wait)	 entry;
 	uint64_t		 id;
-	struct front		*front;
+	struct peer		*peer;
 	uint64_t		 session;
 	struct rcpt_answer	 ans;
 	int64_t			 deadline;	/* mono ms */
@@ -51,7 +53,7 @@ struct store {
 	struct child		*child;
 	struct db		*db;
 	struct policy		*policy;
-	TAILQ_HEAD(, front)	 fronts;
+	TAILQ_HEAD(, peer)	 peers;
 	struct chan		*fw;
 	TAILQ_HEAD(, fw_wait)	 waits;		/* the oldest first */
 	uint64_t		 last_wait;
@@ -59,11 +61,16 @@ struct store {
 	int			 running;
 
 	/* The open batch: at most one at a time, within one callback. */
-	struct front		*batch;		/* whose; NULL: none is open */
+	struct peer		*batch;		/* whose; NULL: none is open */
 	int			 batch_bad;	/* the database failed in it */
 
-	/* All host states being told: to fronts, to fw. */
-	int			 streaming, stream_fronts, stream_fw;
+	/* What the MTA offers, as pass told it last; relays NULL: nothing. */
+	struct mta_caps		 caps;
+	char			*caps_relays;
+	int			 caps_unsaved;
+
+	/* All host states being told: to fronts and pass, to fw. */
+	int			 streaming, stream_peers, stream_fw;
 	int			 stream_again;
 	int			 in_slice;	/* the sink tells, no change */
 	struct db_pos		 stream_pos;
@@ -79,14 +86,29 @@ void	 store_work_soon(struct store *);
 void	 store_check_up(struct store *);
 
 /* store_front.c */
-void	 store_front_peer(struct store *, unsigned int instance, int fd);
-void	 store_front_start(struct front *);	/* begin to read */
+void	 store_peer_new(struct store *, enum role, unsigned int instance,
+	    int fd);
+void	 store_peer_start(struct peer *);	/* begin to read */
+void	 store_peer_answer(struct peer *, uint64_t session,
+	    const struct rcpt_answer *);
+/* Opens the batch's transaction, if there is none yet.  -1: the database is
+ * down, or failed earlier in this batch. */
+int	 store_batch_begin(struct peer *);
+void	 store_batch_failed(struct store *, enum db_result);
 /* Reads those again whose queue is short again. */
-void	 store_front_resume(struct store *);
-void	 store_fronts_send_host(struct store *, const struct host *);
-void	 store_fronts_send_empty(struct store *, uint16_t type);
-void	 store_fronts_send_up(struct store *, int up, const char *why);
-int	 store_fronts_full(const struct store *);	/* a queue is long */
+void	 store_peers_resume(struct store *);
+void	 store_peers_send_host(struct store *, const struct host *);
+void	 store_peers_send_empty(struct store *, uint16_t type);
+void	 store_peers_send_up(struct store *, int up, const char *why);
+int	 store_peers_full(const struct store *);	/* a queue is long */
+
+/* store_pass.c: what pass tells, and what it is told besides */
+extern const struct chan_rule store_pass_rules[];
+void	 store_on_event(struct chan *, struct msg *, void *);
+void	 store_on_stat(struct chan *, struct msg *, void *);
+void	 store_caps_load(struct store *);	/* at start and reopening */
+void	 store_caps_save(struct store *);	/* if they are not on disk yet */
+void	 store_caps_send(struct store *);	/* to all peers */
 
 /* store_fw.c */
 void	 store_fw_peer(struct store *, int fd);
@@ -96,12 +118,8 @@ void	 store_fw_do(struct store *, uint64_t id, const struct addr *host,
 	    int64_t until);
 void	 store_fw_host(struct store *, const struct addr *host, int64_t until);
 /* The answer goes out when fw has the host, or is late. */
-void	 store_fw_wait(struct store *, struct front *, const struct pending *);
-void	 store_fw_forget(struct store *, struct front *);
+void	 store_fw_wait(struct store *, struct peer *, const struct pending *);
+void	 store_fw_forget(struct store *, struct peer *);
 int	 store_fw_full(const struct store *);
-
-/* store_front.c */
-void	 store_front_answer(struct front *, uint64_t session,
-	    const struct rcpt_answer *);
 
 #endif

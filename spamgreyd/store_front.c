@@ -1,8 +1,9 @@
 /*
- * Store and the fronts: RCPTs come in batches, one transaction and one sync a
- * batch, and all its answers leave together.  An answer is only ever sent
- * after the commit that it speaks of; when that fails, every answer of the
- * batch says that nothing was stored.
+ * Store and its peers, the fronts and pass.  RCPTs of fronts come in batches,
+ * one transaction and one sync a batch, and all its answers leave together.
+ * An answer is only ever sent after the commit that it speaks of; when that
+ * fails, every answer of the batch says that nothing was stored.  What pass
+ * tells (store_pass.c) comes in such batches too, and has no answers.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -18,8 +19,8 @@
  * Opens the batch's transaction with its first request.  -1: the database is
  * down, or failed earlier in this batch; there is nothing to ask it.
  */
-static int
-batch_begin(struct front *f)
+int
+store_batch_begin(struct peer *f)
 {
 	struct store	*st = f->store;
 
@@ -31,8 +32,8 @@ batch_begin(struct front *f)
 }
 
 /* One request failed, so all of the batch does: it is one transaction. */
-static void
-batch_failed(struct store *st, enum db_result rc)
+void
+store_batch_failed(struct store *st, enum db_result rc)
 {
 	if (!st->batch_bad) {
 		policy_abort(st->policy);
@@ -44,14 +45,14 @@ batch_failed(struct store *st, enum db_result rc)
 }
 
 void
-store_front_answer(struct front *f, uint64_t session,
+store_peer_answer(struct peer *f, uint64_t session,
     const struct rcpt_answer *ans)
 {
 	if (f->chan == NULL)
 		return;
 	if (proto_put_rcpt_answer(chan_ipc(f->chan), session, ans) == -1 ||
 	    chan_send(f->chan, -1) == -1)
-		log_warn("store: an answer to front %u", f->instance);
+		log_warn("store: an answer to %s", f->name);
 }
 
 /* The truth, in a text that promises nothing. */
@@ -71,7 +72,7 @@ static void	on_batch(struct chan *, void *);
 static void
 on_rcpt(struct chan *ch, struct msg *m, void *arg)
 {
-	struct front	*f = arg;
+	struct peer	*f = arg;
 	struct pending	*p;
 	struct rcpt_req	 req;
 	enum db_result	 rc;
@@ -86,10 +87,10 @@ on_rcpt(struct chan *ch, struct msg *m, void *arg)
 	p->ans.seq = req.seq;
 	p->ans.text = "";
 	p->ask_fw = 0;
-	if (batch_begin(f) == -1)
+	if (store_batch_begin(f) == -1)
 		return;			/* on_batch says so */
 	if ((rc = policy_rcpt(f->store->policy, &req, &p->ans)) != DB_OK) {
-		batch_failed(f->store, rc);
+		store_batch_failed(f->store, rc);
 		return;
 	}
 	strlcpy(p->text, p->ans.text, sizeof(p->text));
@@ -102,62 +103,54 @@ on_rcpt(struct chan *ch, struct msg *m, void *arg)
 static void
 on_visit(struct chan *ch, struct msg *m, void *arg)
 {
-	struct front	*f = arg;
+	struct peer	*f = arg;
 	struct addr	 addr;
 	enum db_result	 rc;
 
 	(void)ch;
 	msg_get_addr(m, &addr);
 	if (msg_end(m) == -1 || !policy_keeps_visits(f->store->policy) ||
-	    batch_begin(f) == -1)
+	    store_batch_begin(f) == -1)
 		return;
 	if ((rc = policy_visit(f->store->policy, &addr)) != DB_OK)
-		batch_failed(f->store, rc);
+		store_batch_failed(f->store, rc);
 }
 
+/* A white host goes on in pass: the table has lost it, and gets it back. */
 static void
-on_event(struct chan *ch, struct msg *m, void *arg)
+on_white_seen(struct chan *ch, struct msg *m, void *arg)
 {
-	struct front		*f = arg;
-	struct event_msg	 ev;
-	enum conf_action	 did;
-	enum db_result		 rc;
-	char			 ip[ADDR_STRLEN];
+	struct peer	*f = arg;
+	struct store	*st = f->store;
+	struct addr	 addr;
+	struct host	 h;
+	int64_t		 until;
 
 	(void)ch;
-	if (proto_get_event(m, &ev) == -1 || batch_begin(f) == -1)
+	msg_get_addr(m, &addr);
+	if (msg_end(m) == -1)
 		return;
-	if ((rc = policy_event(f->store->policy, &ev, &did)) != DB_OK)
-		batch_failed(f->store, rc);
-	else if (did != ACT_LOG)
-		log_event(m->id, did == ACT_TRAP ? "trap" : "demote",
-		    "address=%s event=%s", addr_str(&ev.client, ip),
-		    host_event_str(ev.event));
+	policy_count_white_seen(st->policy);
+	if (db_is_up(st->db) && policy_lookup(st->policy, &addr, &h,
+	    &until) == DB_OK && until != 0)
+		store_fw_do(st, 0, &h.key, until);
 }
 
 static void
 on_overlimit(struct chan *ch, struct msg *m, void *arg)
 {
-	struct front	*f = arg;
+	struct peer	*f = arg;
 
 	(void)ch;
 	if (msg_end(m) == 0)
 		policy_overlimit(f->store->policy);
 }
 
-static void
-on_stat(struct chan *ch, struct msg *m, void *arg)
-{
-	(void)ch;
-	(void)arg;
-	store_ctl_stat(m);
-}
-
 /* Commit, then the changes (the sink's work), then the answers. */
 static void
 on_batch(struct chan *ch, void *arg)
 {
-	struct front	*f = arg;
+	struct peer	*f = arg;
 	struct store	*st = f->store;
 	struct pending	*p;
 	enum db_result	 rc;
@@ -166,7 +159,7 @@ on_batch(struct chan *ch, void *arg)
 	if (st->batch != f)
 		return;
 	if (!st->batch_bad && (rc = policy_commit(st->policy)) != DB_OK)
-		batch_failed(st, rc);
+		store_batch_failed(st, rc);
 	bad = st->batch_bad;
 	st->batch = NULL;
 	st->batch_bad = 0;
@@ -180,7 +173,7 @@ on_batch(struct chan *ch, void *arg)
 		if (p->ask_fw)
 			store_fw_wait(st, f, p);
 		else
-			store_front_answer(f, p->session, &p->ans);
+			store_peer_answer(f, p->session, &p->ans);
 	}
 	f->n = 0;
 	/* It does not read what it asked for: no more of it until it does. */
@@ -193,17 +186,18 @@ on_batch(struct chan *ch, void *arg)
 static const struct chan_rule front_rules[] = {
 	{ MSG_RCPT, 0, on_rcpt },
 	{ MSG_VISIT, 0, on_visit },
-	{ MSG_EVENT, 0, on_event },
+	{ MSG_EVENT, 0, store_on_event },
+	{ MSG_WHITE_SEEN, 0, on_white_seen },
 	{ MSG_OVERLIMIT, 0, on_overlimit },
-	{ MSG_STAT, 0, on_stat },
-	{ MSG_STAT_END, 0, on_stat },
+	{ MSG_STAT, 0, store_on_stat },
+	{ MSG_STAT_END, 0, store_on_stat },
 	{ 0, 0, NULL }
 };
 
 static void
 ended(struct chan *ch, enum chan_end how, void *arg)
 {
-	struct front	*f = arg;
+	struct peer	*f = arg;
 	struct store	*st = f->store;
 
 	chan_free(ch);
@@ -215,46 +209,50 @@ ended(struct chan *ch, enum chan_end how, void *arg)
 		st->batch_bad = 0;
 	}
 	store_fw_forget(st, f);
-	TAILQ_REMOVE(&st->fronts, f, entry);
-	/* The parent sees a death, and ends us; a broken front it does not. */
+	TAILQ_REMOVE(&st->peers, f, entry);
+	/* The parent sees a death, and ends us; a broken peer it does not. */
 	if (how == CHAN_BROKEN)
-		fatalx("store: front %u sent what it must not", f->instance);
+		fatalx("store: %s sent what it must not", f->name);
 	free(f);
 }
 
 void
-store_front_peer(struct store *st, unsigned int instance, int fd)
+store_peer_new(struct store *st, enum role role, unsigned int instance,
+    int fd)
 {
-	struct front	*f;
-	char		 name[32];
+	struct peer	*f;
 
-	snprintf(name, sizeof(name), "front %u", instance);
 	if ((f = calloc(1, sizeof(*f))) == NULL)
-		child_fatal(st->child, "store: no memory for %s", name);
+		child_fatal(st->child, "store: no memory for a peer");
 	f->store = st;
-	f->instance = instance;
-	f->chan = chan_new(st->child->base, fd, name, front_rules, f, ended);
+	f->role = role;
+	if (role == ROLE_FRONT)
+		snprintf(f->name, sizeof(f->name), "front %u", instance);
+	else
+		strlcpy(f->name, "pass", sizeof(f->name));
+	f->chan = chan_new(st->child->base, fd, f->name, role == ROLE_FRONT ?
+	    front_rules : store_pass_rules, f, ended);
 	if (f->chan == NULL)
-		child_fatal(st->child, "store: socket of %s: %s", name,
+		child_fatal(st->child, "store: socket of %s: %s", f->name,
 		    strerror(errno));
 	chan_set_batch(f->chan, STORE_BATCH);
 	chan_on_batch(f->chan, on_batch);
 	chan_pause(f->chan);
-	TAILQ_INSERT_TAIL(&st->fronts, f, entry);
+	TAILQ_INSERT_TAIL(&st->peers, f, entry);
 }
 
 void
-store_front_start(struct front *f)
+store_peer_start(struct peer *f)
 {
 	chan_resume(f->chan);
 }
 
 void
-store_front_resume(struct store *st)
+store_peers_resume(struct store *st)
 {
-	struct front	*f;
+	struct peer	*f;
 
-	TAILQ_FOREACH(f, &st->fronts, entry)
+	TAILQ_FOREACH(f, &st->peers, entry)
 		if (f->paused && chan_queued(f->chan) < STORE_LOW) {
 			f->paused = 0;
 			chan_resume(f->chan);
@@ -262,35 +260,35 @@ store_front_resume(struct store *st)
 }
 
 void
-store_fronts_send_host(struct store *st, const struct host *h)
+store_peers_send_host(struct store *st, const struct host *h)
 {
-	struct front	*f;
+	struct peer	*f;
 
-	TAILQ_FOREACH(f, &st->fronts, entry)
+	TAILQ_FOREACH(f, &st->peers, entry)
 		if (proto_put_host(chan_ipc(f->chan), h) == -1 ||
 		    chan_send(f->chan, -1) == -1) {
 			/* Its copy would be wrong: all of it anew, later. */
-			log_warn("store: queue of front %u", f->instance);
+			log_warn("store: queue of %s", f->name);
 			st->stream_again = 1;
 			store_work_soon(st);
 		}
 }
 
 void
-store_fronts_send_empty(struct store *st, uint16_t type)
+store_peers_send_empty(struct store *st, uint16_t type)
 {
-	struct front	*f;
+	struct peer	*f;
 
-	TAILQ_FOREACH(f, &st->fronts, entry)
+	TAILQ_FOREACH(f, &st->peers, entry)
 		(void)chan_send_empty(f->chan, type, 0);
 }
 
 void
-store_fronts_send_up(struct store *st, int up, const char *why)
+store_peers_send_up(struct store *st, int up, const char *why)
 {
-	struct front	*f;
+	struct peer	*f;
 
-	TAILQ_FOREACH(f, &st->fronts, entry) {
+	TAILQ_FOREACH(f, &st->peers, entry) {
 		ipc_begin(chan_ipc(f->chan), MSG_STORE_UP, 0);
 		ipc_put_u8(chan_ipc(f->chan), (uint8_t)up);
 		ipc_put_str(chan_ipc(f->chan), why);
@@ -299,11 +297,11 @@ store_fronts_send_up(struct store *st, int up, const char *why)
 }
 
 int
-store_fronts_full(const struct store *st)
+store_peers_full(const struct store *st)
 {
-	const struct front	*f;
+	const struct peer	*f;
 
-	TAILQ_FOREACH(f, &st->fronts, entry)
+	TAILQ_FOREACH(f, &st->peers, entry)
 		if (chan_queued(f->chan) > STORE_HIGH)
 			return (1);
 	return (0);

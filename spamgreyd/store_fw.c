@@ -55,7 +55,7 @@ static void
 wait_end(struct store *st, struct fw_wait *w)
 {
 	TAILQ_REMOVE(&st->waits, w, entry);
-	store_front_answer(w->front, w->session, &w->ans);
+	store_peer_answer(w->peer, w->session, &w->ans);
 	free(w);
 }
 
@@ -108,7 +108,7 @@ late(evutil_socket_t fd, short what, void *arg)
  * white is put back by this alone.
  */
 void
-store_fw_wait(struct store *st, struct front *f, const struct pending *p)
+store_fw_wait(struct store *st, struct peer *f, const struct pending *p)
 {
 	struct fw_wait	*w;
 	struct host	 h;
@@ -117,11 +117,11 @@ store_fw_wait(struct store *st, struct front *f, const struct pending *p)
 	if (st->fw == NULL || policy_lookup(st->policy, &p->client, &h,
 	    &until) != DB_OK || until == 0 ||
 	    (w = calloc(1, sizeof(*w))) == NULL) {
-		store_front_answer(f, p->session, &p->ans);
+		store_peer_answer(f, p->session, &p->ans);
 		return;
 	}
 	w->id = ++st->last_wait;
-	w->front = f;
+	w->peer = f;
 	w->session = p->session;
 	w->ans = p->ans;
 	w->ans.text = "";
@@ -134,13 +134,13 @@ store_fw_wait(struct store *st, struct front *f, const struct pending *p)
 
 /* The front is gone, and who asked with it. */
 void
-store_fw_forget(struct store *st, struct front *f)
+store_fw_forget(struct store *st, struct peer *f)
 {
 	struct fw_wait	*w, *next;
 
 	for (w = TAILQ_FIRST(&st->waits); w != NULL; w = next) {
 		next = TAILQ_NEXT(w, entry);
-		if (w->front != f)
+		if (w->peer != f)
 			continue;
 		TAILQ_REMOVE(&st->waits, w, entry);
 		free(w);

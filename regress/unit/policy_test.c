@@ -1,7 +1,7 @@
 /*
  * The store's policy on a real database with a moved clock.
  */
-/* LINK: spamgreyd/policy.o spamgreyd/policy_conf.o spamgreyd/policy_edit.o spamgreyd/policy_event.o spamgreyd/policy_rcpt.o spamgreyd/policy_rules.o spamgreyd/policy_show.o spamgreyd/policy_tuple.o spamgreyd/config.o */
+/* LINK: spamgreyd/policy.o spamgreyd/policy_conf.o spamgreyd/policy_edit.o spamgreyd/policy_event.o spamgreyd/policy_mail.o spamgreyd/policy_rcpt.o spamgreyd/policy_rules.o spamgreyd/policy_show.o spamgreyd/policy_tuple.o spamgreyd/config.o */
 /* LIBS: -ldb */
 #include <ftw.h>
 #include <unistd.h>
@@ -642,12 +642,13 @@ test_lowmx(void)
 static void
 event(const char *client, unsigned int what)
 {
-	struct event_msg	ev = { ip(client), (uint8_t)what };
+	struct event_msg	ev = { ip(client), (uint8_t)what, 0 };
 	enum conf_action	did = ACT_LOG;
+	const char		*why_not;
 
 	ntold = 0;
 	policy_begin(p);
-	policy_event(p, &ev, &did);
+	policy_event(p, &ev, &did, &why_not);
 	policy_commit(p);
 	if ((did != ACT_LOG) != (ntold != 0))
 		ok(0, "what it says it did is what the sink was told");
