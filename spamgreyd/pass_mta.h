@@ -16,6 +16,7 @@
 #include "config.h"
 #include "spool.h"
 
+struct event_base;
 struct mta;
 
 /* Whom we speak for; texts are copied. */
