@@ -138,6 +138,7 @@ enum doing {
 	DOING_NOTHING, DOING_HELO, DOING_MAIL, DOING_RCPT, DOING_DATA,
 	DOING_DOT
 };
+struct session;
 struct dialogue {
 	uint8_t		 doing;		/* enum doing */
 	uint8_t		 goal, ask;	/* pass_relay.c */
@@ -212,6 +213,7 @@ void	 pass_accept_configure(const struct config *);
 void	 pass_accept_start(void);
 void	 pass_accept_stop(void);
 void	 pass_accept_hosts_ready(void);
+void	 pass_accept_certs(void);	/* logs those that end soon */
 /* What the host is now: -1 trapped, blacklisted or unknown; else kind. */
 int	 pass_host_kind(const struct addr *);
 int	 pass_host_trapped(const struct addr *);
@@ -231,6 +233,7 @@ uint64_t pass_next_key(int fd);
 void	 pass_settle(struct session *);
 void	 pass_read(struct session *);		/* what has come, and uses it */
 void	 pass_wake(void);			/* there is a session */
+void	 pass_last_words(struct session *);	/* written once, and freed */
 void	 pass_close(struct session *, enum pass_end);	/* after what is queued */
 void	 pass_die(struct session *, enum pass_end);	/* now */
 void	 pass_expel(struct session *, enum pass_end, const char *enhanced,

@@ -1,0 +1,267 @@
+/*
+ * The pass role: the proxy for hosts that passed, from the client to the mail
+ * server, with the modules between them.  This file wires the role to the
+ * process: configurations, the parent's sockets, start and end.
+ *
+ * Pass decides nothing about hosts (that is store's), opens no file but those
+ * of its spool once it is unprivileged, and never waits for anything but its
+ * event loop.
+ */
+#include <sys/types.h>
+#include <sys/resource.h>
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../lib/log.h"
+#include "pass.h"
+
+#define EXPIRY_CHECK	86400	/* s */
+
+struct pass	pass = { .nullfd = -1, .spare = -1 };
+
+static struct event	*expiry_ev;
+
+/* A session has up to three descriptors: its client's, its MTA's, its spool. */
+static uint32_t
+conf_max(const struct config *conf)
+{
+	uint64_t	room = 1;
+
+	if (pass.rlimit > CONF_FD_RESERVE + 3)
+		room = (pass.rlimit - CONF_FD_RESERVE) / 3;
+	if (room > CONF_CONNECTIONS_MAX)
+		room = CONF_CONNECTIONS_MAX;
+	if (conf->pass->sessions == 0)
+		return ((uint32_t)room);
+	if (conf->pass->sessions > room) {
+		log_warnx("pass: sessions %u is more than the limit of %llu "
+		    "descriptors has room for; it is %llu",
+		    conf->pass->sessions, (unsigned long long)pass.rlimit,
+		    (unsigned long long)room);
+		return ((uint32_t)room);
+	}
+	return (conf->pass->sessions);
+}
+
+static struct pass_conf *
+pass_conf_new(struct config *conf, struct pass_conf *old)
+{
+	struct pass_conf	*pc;
+
+	if ((pc = calloc(1, sizeof(*pc))) == NULL)
+		return (NULL);
+	pc->refs = 1;
+	pc->conf = conf;
+	conf->refs++;
+	pc->black = config_mask(conf, LIST_BLACK);
+	pc->white = config_mask(conf, LIST_WHITE);
+	pc->max = conf_max(conf);
+	if ((pc->chain = chain_new(conf)) == NULL) {
+		pass_conf_unref(pc);
+		return (NULL);
+	}
+	if (conf->tls != NULL) {
+		pc->tls = tlsctx_new(conf->tls);
+		if (pc->tls == NULL && old != NULL && old->tls != NULL) {
+			log_warnx("the certificate in use before stays");
+			pc->tls = tlsctx_ref(old->tls);
+		}
+	}
+	return (pc);
+}
+
+void
+pass_conf_unref(struct pass_conf *pc)
+{
+	if (pc == NULL || --pc->refs > 0)
+		return;
+	chain_free(pc->chain);
+	tlsctx_unref(pc->tls);
+	config_free(pc->conf);
+	free(pc);
+}
+
+/* Which relay and target of the configuration in force, as the parent has
+ * it: a session may still use those of an older one. */
+static int
+target_index(const struct conf_relay *relay, unsigned int target,
+    unsigned int *ri, unsigned int *ti)
+{
+	const struct conf_target	*t, *u;
+	const struct conf_relay		*r;
+
+	t = TAILQ_FIRST(&relay->targets);
+	while (t != NULL && target-- > 0)
+		t = TAILQ_NEXT(t, entry);
+	*ri = 0;
+	TAILQ_FOREACH(r, &pass.pc->conf->pass->relays, entry) {
+		*ti = 0;
+		TAILQ_FOREACH(u, &r->targets, entry) {
+			if (t != NULL && r->client == CLIENT_TRANSPARENT &&
+			    u->port == t->port &&
+			    addr_cmp(&u->addr, &t->addr) == 0)
+				return (0);
+			(*ti)++;
+		}
+		(*ri)++;
+	}
+	return (-1);
+}
+
+static int
+ask_socket(uint64_t id, const struct conf_relay *relay, unsigned int target,
+    const struct addr *addr, uint16_t port)
+{
+	struct ipc	*ipc = chan_ipc(pass.child->parent);
+	unsigned int	 ri, ti;
+
+	if (target_index(relay, target, &ri, &ti) == -1)
+		return (-1);
+	ipc_begin(ipc, MSG_SOCK_ASK, id);
+	ipc_put_u16(ipc, (uint16_t)ri);
+	ipc_put_u16(ipc, (uint16_t)ti);
+	ipc_put_addr(ipc, addr);
+	ipc_put_u16(ipc, port);
+	return (chan_send(pass.child->parent, -1));
+}
+
+static void
+on_sock(struct chan *ch, struct msg *m, void *arg)
+{
+	uint32_t	error = msg_get_u32(m);
+
+	(void)ch;
+	(void)arg;
+	if (msg_end(m) == 0)
+		mta_socket(m->id, error, msg_take_fd(m));
+}
+
+static void
+pass_peer(struct child *c, enum role role, unsigned int instance, int fd)
+{
+	if (role == ROLE_STORE)
+		pass_store_peer(c, fd);
+	else if (role == ROLE_FRONT)
+		pass_front_peer(c, instance, fd);
+	else
+		fatalx("pass: a channel to a role that it does not talk to");
+}
+
+static void
+expiry_check(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	(void)arg;
+	pass_accept_certs();
+}
+
+/* While there still is privilege: what cannot be opened later. */
+static void
+pass_first(struct child *c)
+{
+	struct timeval	day = { EXPIRY_CHECK, 0 };
+	struct rlimit	rl;
+
+	pass.child = c;
+	pass.base = c->base;
+	LIST_INIT(&pass.sessions);
+	if (getrlimit(RLIMIT_NOFILE, &rl) == -1)
+		fatal("getrlimit");
+	pass.rlimit = (uint64_t)rl.rlim_cur;
+	if ((pass.nullfd = open("/dev/null", O_RDWR | O_CLOEXEC)) == -1)
+		fatal("/dev/null");
+	if ((pass.spare = fcntl(pass.nullfd, F_DUPFD_CLOEXEC, 0)) == -1)
+		fatal("descriptor in reserve");
+	tlsctx_init();
+	mta_ask_socket = ask_socket;
+	/* (c-ares reads what the system's resolver is) */
+	if (chain_open() == -1)
+		child_fatal(c, "pass: a module cannot be used; see the line "
+		    "above");
+	expiry_ev = event_new(c->base, -1, EV_PERSIST, expiry_check, NULL);
+	if (expiry_ev == NULL || event_add(expiry_ev, &day) == -1)
+		fatalx("pass: out of memory");
+}
+
+static void
+pass_configure(struct child *c, struct config *old)
+{
+	struct pass_conf	*pc;
+	int			 first = pass.pc == NULL;
+
+	(void)old;
+	if (first)
+		pass_first(c);
+	if (c->conf->pass == NULL)
+		fatalx("pass: the configuration has no pass block");
+	if ((pc = pass_conf_new(c->conf, pass.pc)) == NULL)
+		fatalx("pass: the configuration cannot be used");
+	if (c->conf->tls != NULL && pc->tls == NULL && first)
+		child_fatal(c, "tls certificate %s key %s cannot be used; "
+		    "see the line above, or take the tls line out",
+		    c->conf->tls->cert_file, c->conf->tls->key_file);
+	pass_conf_unref(pass.pc);
+	pass.pc = pc;
+	spool_limits((size_t)c->conf->pass->spool_message,
+	    (size_t)c->conf->pass->spool_memory);
+	pass_accept_configure(c->conf);
+	caps_configure(pc);
+}
+
+static void
+pass_run(struct child *c)
+{
+	(void)c;
+	log_debug("pass: %u sessions at most", pass.pc->max);
+}
+
+static void
+pass_start(struct child *c)
+{
+	(void)c;
+	caps_start();
+	pass_accept_start();
+}
+
+static void
+pass_stop(struct child *c)
+{
+	struct session	*s, *next;
+	uint32_t	 n = pass.count;
+
+	(void)c;
+	/* As many lines would be lost in the queue anyway. */
+	pass.silent = n > PASS_STOP_LINES;
+	pass.stopping = 1;
+	pass_accept_stop();
+	for (s = LIST_FIRST(&pass.sessions); s != NULL; s = next) {
+		next = LIST_NEXT(s, entry);
+		pass_expel(s, PE_SHUTDOWN, "4.3.2",
+		    "Service is shutting down, please try again later");
+		pass_last_words(s);
+	}
+	if (n > 0)
+		log_info("pass: %u sessions ended with 421", n);
+}
+
+static const struct chan_rule pass_parent_rules[] = {
+	{ MSG_SOCK, CHAN_FD, on_sock },
+	{ 0, 0, NULL }
+};
+
+const struct role_def role_pass = {
+	.name = "pass",
+	.user = CONF_USER,
+	.root = ROOT_SPOOL,
+	.peers = 1 << ROLE_FRONT | 1 << ROLE_STORE,
+	.parent_rules = pass_parent_rules,
+	.peer = pass_peer,
+	.configure = pass_configure,
+	.run = pass_run,
+	.start = pass_start,
+	.stop = pass_stop
+};

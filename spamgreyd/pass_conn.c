@@ -1,0 +1,441 @@
+/*
+ * Pass: the octets of a session: read, written, timed out, ended.  What they
+ * say is not its business.  Few system calls: what there is to write goes out
+ * at once, EV_WRITE is waited for only after EAGAIN, and one sweep a second
+ * finds who is idle.
+ */
+#include <sys/types.h>
+#include <sys/socket.h>
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../lib/clock.h"
+#include "../lib/log.h"
+#include "pass.h"
+
+#define TLS_READS	4		/* of one record each, before others
+					   have their turn */
+#define LINGER_MAX	(256 * 1024)	/* octets thrown away */
+#define SETTLE_STEPS	1000		/* more is a fault: the session ends */
+
+static uint8_t		 read_buf[65536];	/* one for all: used at once */
+static struct event	*sweep_ev;
+
+static void	conn_event(evutil_socket_t, short, void *);
+
+void
+pass_die(struct session *s, enum pass_end end)
+{
+	if (s->end == PE_NONE)
+		s->end = (uint8_t)end;
+	s->state = PS_DEAD;
+}
+
+void
+pass_close(struct session *s, enum pass_end end)
+{
+	if (s->end == PE_NONE)
+		s->end = (uint8_t)end;
+	pass_timer(s, 0, NULL);
+	run_cancel(s);
+	ptx_free(s);
+	relay_drop(s);
+	if (s->state < PS_CLOSING)
+		s->state = PS_CLOSING;
+}
+
+void
+pass_expel(struct session *s, enum pass_end end, const char *enhanced,
+    const char *text)
+{
+	char	line[256];
+
+	if (s->state == PS_LINGER || s->state == PS_HANDSHAKE ||
+	    s->state == PS_DEAD) {
+		pass_die(s, end);
+		return;
+	}
+	/* A reply that is half out is ended first. */
+	if (s->state != PS_CLOSING) {
+		snprintf(line, sizeof(line), "%.128s %s", s->ms.hostname,
+		    text);
+		pass_refuse(s, 421, enhanced, line);
+	}
+	pass_close(s, end);
+}
+
+static void
+timer_due(evutil_socket_t fd, short what, void *arg)
+{
+	struct session	*s = arg;
+	void		(*fn)(struct session *) = s->timer_fn;
+
+	(void)fd;
+	(void)what;
+	s->flags &= ~PF_TIMER;
+	s->timer_fn = NULL;
+	if (fn != NULL)
+		fn(s);
+	pass_settle(s);
+}
+
+void
+pass_timer(struct session *s, int64_t ms, void (*fn)(struct session *))
+{
+	struct timeval	tv;
+
+	s->timer_fn = fn;
+	if (fn == NULL) {
+		if (s->flags & PF_TIMER)
+			event_del(&s->timer);
+		s->flags &= ~PF_TIMER;
+		return;
+	}
+	if (ms < 0)
+		ms = 0;
+	tv.tv_sec = ms / 1000;
+	tv.tv_usec = ms % 1000 * 1000;
+	if (!(s->flags & PF_TIMER))
+		evtimer_assign(&s->timer, pass.base, timer_due, s);
+	s->flags |= PF_TIMER;
+	if (event_add(&s->timer, &tv) == -1) {
+		s->flags &= ~PF_TIMER;
+		pass_die(s, PE_MEMORY);
+	}
+}
+
+static void
+conn_flush(struct session *s)
+{
+	ssize_t	n;
+
+	if (buf_len(&s->out) == 0 || s->state == PS_DEAD ||
+	    (s->flags & PF_WANT_WRITE))
+		return;
+	if (s->tls != NULL)
+		n = pass_tls_write(s, buf_ptr(&s->out), buf_len(&s->out));
+	else
+		n = send(s->fd, buf_ptr(&s->out), buf_len(&s->out),
+		    MSG_NOSIGNAL);
+	if (n == -1) {
+		if (errno == EAGAIN || errno == EWOULDBLOCK ||
+		    errno == EINTR) {
+			s->flags |= PF_WANT_WRITE;
+			return;
+		}
+		buf_free(&s->out);
+		pass_die(s, errno == EPIPE || errno == ECONNRESET ?
+		    PE_HANGUP : PE_ERROR);
+		return;
+	}
+	s->bytes_out += (uint64_t)n;
+	s->last = clock_mono();
+	buf_drain_keep(&s->out, (size_t)n);
+	if (buf_len(&s->out) > 0)
+		s->flags |= PF_WANT_WRITE;
+	else if (s->state != PS_GREET)
+		s->flags |= PF_BANNER;
+}
+
+/* How much more input is read; what is kept is bounded. */
+static size_t
+input_room(const struct session *s)
+{
+	size_t	len = buf_len(&s->in);
+
+	return (len < PASS_IN_MAX ? PASS_IN_MAX - len : 0);
+}
+
+/* Input is looked at in these states, if only to be kept. */
+static int
+is_open(const struct session *s)
+{
+	return (s->state < PS_TLS_START);
+}
+
+/* 1: something was used. */
+static int
+conn_use_kept(struct session *s)
+{
+	size_t	n;
+
+	if (buf_len(&s->in) == 0 || !is_open(s))
+		return (0);
+	n = pass_input(s, buf_ptr(&s->in), buf_len(&s->in));
+	/* (STARTTLS throws away what is kept) */
+	if (n > buf_len(&s->in))
+		n = buf_len(&s->in);
+	if (n > 0)
+		buf_drain(&s->in, n);
+	return (n > 0);
+}
+
+/* What has come goes to the dialogue straight from where it was read to. */
+static void
+conn_use(struct session *s, size_t len)
+{
+	size_t	used = 0, n;
+
+	if (buf_len(&s->in) == 0)
+		while (used < len && is_open(s) &&
+		    buf_len(&s->out) <= PASS_OUT_MAX) {
+			n = pass_input(s, read_buf + used, len - used);
+			if (n == 0)
+				break;
+			used += n;
+		}
+	if (used < len && is_open(s) &&
+	    buf_add(&s->in, read_buf + used, len - used) == -1)
+		pass_die(s, PE_MEMORY);
+}
+
+static void
+conn_linger_read(struct session *s)
+{
+	ssize_t	n;
+
+	n = recv(s->fd, read_buf, sizeof(read_buf), 0);
+	if (n == 0 || (n == -1 && errno != EAGAIN && errno != EINTR)) {
+		s->state = PS_DEAD;
+		return;
+	}
+	if (n > 0 && (s->lingered += (uint32_t)n) > LINGER_MAX)
+		s->state = PS_DEAD;
+}
+
+void
+pass_read(struct session *s)
+{
+	size_t	room;
+	ssize_t	n;
+	int	i;
+
+	for (i = 0; i < (s->tls != NULL ? TLS_READS : 1); i++) {
+		if (!is_open(s) || (room = input_room(s)) == 0)
+			return;
+		if (room > sizeof(read_buf))
+			room = sizeof(read_buf);
+		n = s->tls != NULL ? pass_tls_read(s, read_buf, room) :
+		    recv(s->fd, read_buf, room, 0);
+		s->flags &= ~PF_TLS_MORE;
+		if (n == 0) {
+			s->flags |= PF_EOF;
+			return;
+		}
+		if (n == -1) {
+			if (errno == EAGAIN || errno == EWOULDBLOCK ||
+			    errno == EINTR)
+				return;
+			if (relay_must_end(s))
+				s->flags |= PF_EOF;
+			else
+				pass_die(s, PE_HANGUP);
+			return;
+		}
+		s->bytes_in += (uint64_t)n;
+		s->last = clock_mono();
+		/* What libtls has read ahead makes no descriptor ready. */
+		if (s->tls != NULL)
+			s->flags |= PF_TLS_MORE;
+		conn_use(s, (size_t)n);
+	}
+}
+
+/* The last reply is out: let the client have it before the socket goes. */
+static void
+conn_linger(struct session *s)
+{
+	if (s->end == PE_QUIT || (s->flags & PF_EOF)) {
+		s->state = PS_DEAD;
+		return;
+	}
+	pass_tls_end(s);
+	(void)shutdown(s->fd, SHUT_WR);
+	buf_free(&s->in);
+	s->state = PS_LINGER;
+	s->last = clock_mono();
+	conn_linger_read(s);
+}
+
+/* What the session waits for becomes what its event is added for. */
+static void
+conn_watch(struct session *s)
+{
+	short	want = EV_PERSIST;
+
+	if (!(s->flags & PF_EOF) && (s->state == PS_LINGER ||
+	    s->state == PS_HANDSHAKE || (is_open(s) && input_room(s) > 0)))
+		want |= EV_READ;
+	if (s->flags & PF_WANT_WRITE)
+		want |= EV_WRITE;
+	if (want == EV_PERSIST)
+		want = 0;
+	if (want == s->watched)
+		return;
+	if (s->watched)
+		event_del(&s->ev);
+	s->watched = want;
+	if (want == 0)
+		return;
+	event_assign(&s->ev, pass.base, s->fd, want, conn_event, s);
+	if (event_add(&s->ev, NULL) == -1) {
+		s->watched = 0;
+		pass_die(s, PE_ERROR);
+	}
+}
+
+/* Everything that is in the way of the next step is out. 1: look again. */
+static int
+conn_step(struct session *s)
+{
+	if (s->state == PS_CLOSING)
+		conn_linger(s);
+	else if (s->state == PS_TLS_START) {
+		if (pass_tls_begin(s) == -1)
+			pass_die(s, PE_TLS);
+	} else if (conn_use_kept(s))
+		return (1);
+	else if ((s->flags & PF_TLS_MORE) && is_open(s) && input_room(s) > 0) {
+		pass_read(s);
+		return (1);
+	}
+	return (0);
+}
+
+/* Nothing more will come: does it matter to anybody what we still do? */
+static int
+is_over(const struct session *s)
+{
+	if (!(s->flags & PF_EOF) || buf_len(&s->out) > 0)
+		return (0);
+	/* What it asked before is answered. */
+	return (s->state != PS_GREET && s->state != PS_STAGE &&
+	    s->state != PS_MTA && !relay_must_end(s));
+}
+
+void
+pass_settle(struct session *s)
+{
+	int	i = 0;
+
+	/* From inside one of our own calls: that one goes on with it. */
+	if (s->flags & PF_SETTLING)
+		return;
+	s->flags |= PF_SETTLING;
+	do {
+		conn_flush(s);
+		if (++i == SETTLE_STEPS) {
+			log_warnx("pass: %016llx makes no progress",
+			    (unsigned long long)s->ms.id);
+			pass_die(s, PE_ERROR);
+		}
+	} while (s->state != PS_DEAD && buf_len(&s->out) == 0 &&
+	    conn_step(s));
+	if (s->state != PS_DEAD && is_over(s))
+		pass_die(s, PE_HANGUP);
+	if (s->state != PS_DEAD)
+		conn_watch(s);
+	s->flags &= ~PF_SETTLING;
+	if (s->state == PS_DEAD)
+		pass_session_free(s);
+}
+
+void
+pass_last_words(struct session *s)
+{
+	s->flags &= ~PF_WANT_WRITE;
+	conn_flush(s);
+	pass_die(s, PE_SHUTDOWN);
+	pass_settle(s);
+}
+
+static void
+conn_event(evutil_socket_t fd, short what, void *arg)
+{
+	struct session	*s = arg;
+
+	(void)fd;
+	if (what & EV_WRITE)
+		s->flags &= ~PF_WANT_WRITE;
+	if (s->state == PS_HANDSHAKE)
+		pass_tls_handshake(s);
+	else if ((what & EV_READ) && s->state == PS_LINGER)
+		conn_linger_read(s);
+	else if (what & EV_READ)
+		pass_read(s);
+	pass_settle(s);
+}
+
+/* In the other states something else has an end of its own. */
+static void
+conn_timeout(struct session *s, int64_t now)
+{
+	int64_t	idle = (now - s->last) / 1000;
+
+	switch (s->state) {
+	case PS_LINGER:
+	case PS_CLOSING:
+		if (idle >= (s->state == PS_LINGER ? PASS_LINGER :
+		    PASS_LAST_REPLY))
+			pass_die(s, PE_NONE);
+		break;
+	case PS_TLS_START:
+	case PS_HANDSHAKE:
+		if (idle < PASS_HANDSHAKE)
+			break;
+		pass.stat[PSTAT_TLS_FAILED]++;
+		pass_die(s, PE_TLS);
+		break;
+	case PS_COMMAND:
+	case PS_DATA:
+		if (s->state == PS_COMMAND && (now - s->ms.start) / 1000 >=
+		    s->pc->conf->pass->session) {
+			pass.stat[PSTAT_TIMEOUT]++;
+			pass_expel(s, PE_SESSION, "4.4.2",
+			    "This connection has lasted too long");
+		} else if (idle >= s->pc->conf->limit.idle) {
+			pass.stat[PSTAT_TIMEOUT]++;
+			/* It does not read either: no use to say so. */
+			if (buf_len(&s->out) > 0)
+				pass_die(s, PE_IDLE);
+			pass_expel(s, PE_IDLE, "4.4.2", "Timeout, closing");
+		}
+		break;
+	case PS_DEAD:
+		break;
+	default:
+		return;
+	}
+	pass_settle(s);
+}
+
+static void
+sweep(evutil_socket_t fd, short what, void *arg)
+{
+	struct session	*s, *next;
+	int64_t		 now = clock_mono();
+
+	(void)fd;
+	(void)what;
+	(void)arg;
+	for (s = LIST_FIRST(&pass.sessions); s != NULL; s = next) {
+		next = LIST_NEXT(s, entry);
+		conn_timeout(s, now);
+	}
+	/* Nobody is here: sleep. */
+	if (pass.count > 0)
+		pass_wake();
+}
+
+void
+pass_wake(void)
+{
+	struct timeval	second = { 1, 0 };
+
+	if (sweep_ev == NULL &&
+	    (sweep_ev = evtimer_new(pass.base, sweep, NULL)) == NULL)
+		fatalx("pass: out of memory");
+	event_add(sweep_ev, &second);
+}
