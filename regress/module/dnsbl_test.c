@@ -1,0 +1,236 @@
+/* LINK: spamgreyd/mod_dnsbl.o spamgreyd/module_run.o spamgreyd/module_chain.o spamgreyd/module_points.o spamgreyd/module_api.o spamgreyd/conf_module.o spamgreyd/conf_module_args.o spamgreyd/conf_report.o spamgreyd/conf_file.o spamgreyd/conf_lex.o */
+/* LIBS: -lcares */
+/*
+ * The module dnsbl by itself: the DNS is played, so that an answer comes when
+ * the test says so.
+ */
+#include "../../lib/dns.h"
+#include "runner_fixture.h"
+
+extern const struct module mod_dnsbl;
+const struct module *const modules[] = { &mod_dnsbl, NULL };
+
+struct dns_query {
+	char	 name[DNS_NAME_MAX + 1];
+	dns_cb	 cb;
+	void	*arg;
+	int64_t	 ms;
+};
+static struct dns_query	 asked[32];
+static unsigned int	 nasked, cancelled;
+
+struct dns_query *
+dns_ask(const char *name, enum dns_type type, int64_t ms, dns_cb cb, void *arg)
+{
+	struct dns_query	*q = &asked[nasked++ % 32];
+
+	if (type != DNS_A)
+		abort();
+	strlcpy(q->name, name, sizeof(q->name));
+	q->cb = cb;
+	q->arg = arg;
+	q->ms = ms;
+	return (q);
+}
+
+void
+dns_cancel(struct dns_query *q)
+{
+	if (q != NULL)
+		cancelled++;
+}
+
+/* The answer to question i: addresses with blanks between; "" none; "!" no
+ * answer. */
+static void
+answer(unsigned int i, const char *text)
+{
+	struct dns_answer	 a;
+	char			 copy[200], *p, *word;
+
+	memset(&a, 0, sizeof(a));
+	a.status = *text == '\0' ? DNS_NOTHING : *text == '!' ? DNS_FAILED :
+	    DNS_FOUND;
+	a.why = *text == '!' ? "no answer in time" : NULL;
+	strlcpy(copy, text, sizeof(copy));
+	for (p = copy; *text != '!' && (word = strsep(&p, " ")) != NULL;)
+		if (*word != '\0' && addr_parse(word, &a.addrs[a.naddrs++]) ==
+		    -1)
+			abort();
+	asked[i].cb(&a, asked[i].arg);
+}
+
+#define CONF "dnsbl { zone \"bl.test\" { 127.0.0.2-127.0.0.7 points 4 " \
+	"127.0.0.10 points 2 } zone \"list.dnswl.org\" { 127.0.x.2 points -3 " \
+	"127.0.x.1 points -1 } "
+
+static struct session *
+begin(struct pass_conf *pc, const char *client)
+{
+	struct session	*s;
+
+	nasked = cancelled = 0;
+	s = fix_session(pc, client);
+	is_str(fix_stage(s, STAGE_CONNECT), "", "connect waits for nobody");
+	return (s);
+}
+
+static void
+test_points(void)
+{
+	struct pass_conf	*pc = fix_conf(CONF "}");
+	struct session		*s = begin(pc, "192.0.2.99");
+
+	is_int(nasked, 2, "all zones at once");
+	is_str(asked[0].name, "99.2.0.192.bl.test", "the first");
+	is_str(asked[1].name, "99.2.0.192.list.dnswl.org", "the second");
+	is_int(asked[0].ms, 3000, "within the budget");
+	answer(0, "127.0.0.4 127.0.0.2 127.0.0.10");
+	is_int(run_points(s), 6000, "each pattern counts once");
+	is_int(run_vouched(s), 0, "nobody vouches");
+	answer(1, "127.0.9.2");
+	is_int(run_points(s), 3000, "a list of good repute takes away");
+	is_int(run_vouched(s), 1, "… and, medium or high, vouches");
+	is_str(fix_stage(s, STAGE_RCPT), "", "no refusal of its own");
+	is_str(fix_stage(s, STAGE_DATA), "", "… nor at DATA");
+	run_new_message(s);
+	is_int(run_points(s), 3000, "the next message has the same points");
+	fix_session_free(s);
+	is_int(cancelled, 0, "nothing was under way any more");
+	s = begin(pc, "2001:db8::1");
+	is_str(asked[0].name, "1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0."
+	    "8.b.d.0.1.0.0.2.bl.test", "IPv6 by nibbles");
+	answer(1, "127.0.3.1");
+	is_int(run_vouched(s), 0, "low repute does not vouch");
+	fix_session_free(s);
+	is_int(cancelled, 1, "a question under way is cancelled");
+	fix_conf_free(pc);
+}
+
+static void
+test_neutral(void)
+{
+	static const char *const	strange[] = { "127.255.255.252",
+	    "127.255.255.254", "127.255.255.255", "127.0.0.255", "192.0.2.1",
+	    "10.0.0.2" };
+	struct pass_conf		*pc = fix_conf(CONF "}");
+	struct session			*s;
+	size_t				 i;
+
+	fix_logged();
+	for (i = 0; i < sizeof(strange) / sizeof(*strange); i++) {
+		s = begin(pc, "192.0.2.1");
+		answer(0, strange[i]);
+		answer(1, strange[i]);
+		is_int(run_points(s), 0, strange[i]);
+		is_int(run_vouched(s), 0, "… nor vouches");
+		fix_session_free(s);
+	}
+	ok(strstr(fix_logged(), "zone bl.test answers 127.255.255.252") !=
+	    NULL, "it is logged");
+	s = begin(pc, "192.0.2.1");
+	answer(0, "127.255.255.254");
+	is_str(fix_logged(), "", "… but not each time");
+	fix_session_free(s);
+	fix_pass(3600000);
+	s = begin(pc, "192.0.2.1");
+	answer(0, "127.255.255.254");
+	ok(strstr(fix_logged(), "bl.test") != NULL, "… once an hour");
+	fix_session_free(s);
+	s = begin(pc, "127.0.0.1");
+	is_int(nasked, 0, "loopback is not asked about");
+	fix_session_free(s);
+	s = begin(pc, "192.168.3.4");
+	is_int(nasked, 0, "nor private addresses");
+	fix_session_free(s);
+	s = begin(pc, "fd00::1");
+	is_int(nasked, 0, "nor IPv6 ones");
+	fix_session_free(s);
+	fix_conf_free(pc);
+}
+
+static void
+test_waiting(void)
+{
+	struct pass_conf	*pc = fix_conf(CONF "reject at 5 }");
+	struct session		*s = begin(pc, "192.0.2.5");
+
+	s->ms.rcpt = "<user@example.org>";
+	ok(fix_stage(s, STAGE_RCPT) == NULL, "RCPT waits for late answers");
+	answer(0, "127.0.0.3 127.0.0.10");
+	fix_pass(1);
+	ok(fix_outcome == NULL, "… for all of them");
+	answer(1, "!");
+	fix_pass(1);
+	is_str(fix_outcome, "550 5.7.1 Your address 192.0.2.5 is listed by "
+	    "bl.test", "over `reject at': refused, with the list's name");
+	is_str(fix_stage(s, STAGE_RCPT), "550 5.7.1 Your address 192.0.2.5 is "
+	    "listed by bl.test", "the next one at once");
+	s->ms.rcpt = "<postmaster@example.org>";
+	s->ms.rcpt_is_role = 1;
+	is_str(fix_stage(s, STAGE_RCPT), "", "but not postmaster");
+	fix_session_free(s);
+
+	s = begin(pc, "192.0.2.6");
+	s->ms.rcpt = "<user@example.org>";
+	ok(fix_stage(s, STAGE_RCPT) == NULL, "nobody answers");
+	answer(0, "!");
+	answer(1, "!");
+	fix_pass(1);
+	is_str(fix_outcome, "", "… the mail goes on, with no points");
+	is_int(run_points(s), 0, "none");
+	fix_session_free(s);
+
+	s = begin(pc, "192.0.2.7");
+	s->ms.rcpt = "<user@example.org>";
+	ok(fix_stage(s, STAGE_RCPT) == NULL, "a resolver that is stuck");
+	fix_pass(4500);
+	ok(fix_outcome != NULL && *fix_outcome == '\0',
+	    "… does not hold the mail past the budget");
+	fix_session_free(s);
+	is_int(cancelled, 2, "what is under way then is cancelled at the end");
+	fix_conf_free(pc);
+
+	pc = fix_conf(CONF "}");
+	s = begin(pc, "192.0.2.8");
+	is_str(fix_stage(s, STAGE_RCPT), "", "without `reject at' RCPT does "
+	    "not wait");
+	ok(fix_stage(s, STAGE_DATA) == NULL, "but DATA does");
+	answer(0, "127.0.0.2");
+	answer(1, "");
+	fix_pass(1);
+	is_str(fix_outcome, "", "… and never refuses");
+	is_int(run_points(s), 4000, "the points are there by then");
+	fix_session_free(s);
+	fix_conf_free(pc);
+}
+
+static void
+refused(const char *block, const char *why)
+{
+	struct conf_module	*m = words_module("dnsbl", block);
+
+	is_int(conf_module_split_all(m, fix_report, NULL), -1, why);
+	words_free(m);
+}
+
+int
+main(void)
+{
+	fix_init();
+	test_points();
+	test_neutral();
+	test_waiting();
+	refused("", "no zone");
+	refused("zone \"a.test\" { }", "a zone without codes");
+	refused("zone \"a.test\" { 10.0.0.1 points 1 }", "no code of a list");
+	refused("zone \"a.test\" { 127.0.0.7-127.0.0.2 points 1 }",
+	    "a range backwards");
+	refused("zone \"a.test\" { 127.0.x.1-127.0.0.2 points 1 }",
+	    "a range with x");
+	refused("zone \"a.test\" { 127.0.0.2 points many }", "no number");
+	refused("zone \"a.test\" { 127.0.0.2 }", "no points");
+	refused("zone \"a b\" { 127.0.0.2 points 1 }", "no name");
+	refused("zone \"a.test\" { 127.0.0.256 points 1 }", "no octet");
+	return (done());
+}
