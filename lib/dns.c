@@ -6,9 +6,6 @@
 #include <sys/queue.h>
 
 #include <ctype.h>
-#include <netinet/in.h>
-#include <arpa/inet.h>
-
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -359,41 +356,6 @@ dns_free(void)
 	if (dns.timer != NULL)
 		event_free(dns.timer);
 	memset(&dns, 0, sizeof(dns));
-}
-
-int
-dns_system(char *dst, size_t size)
-{
-	struct ares_addr_port_node	*list = NULL, *s;
-	ares_channel			 channel;
-	char				 text[ADDR_STRLEN];
-	size_t				 used = 0;
-	int				 n;
-
-	dst[0] = '\0';
-	if (ares_library_init(ARES_LIB_INIT_ALL) != ARES_SUCCESS)
-		return (-1);
-	if (ares_init(&channel) == ARES_SUCCESS) {
-		if (ares_get_servers_ports(channel, &list) != ARES_SUCCESS)
-			list = NULL;
-		for (s = list; s != NULL; s = s->next) {
-			if (inet_ntop(s->family, &s->addr, text,
-			    sizeof(text)) == NULL)
-				continue;
-			n = snprintf(dst + used, size - used, s->family ==
-			    AF_INET6 ? "%s[%s]:%d" : "%s%s:%d", used > 0 ? "," :
-			    "", text, s->udp_port != 0 ? s->udp_port : 53);
-			if (n < 0 || (size_t)n >= size - used) {
-				dst[used] = '\0';
-				break;
-			}
-			used += (size_t)n;
-		}
-		ares_free_data(list);
-		ares_destroy(channel);
-	}
-	ares_library_cleanup();
-	return (used > 0 ? 0 : -1);
 }
 
 static int

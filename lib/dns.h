@@ -41,15 +41,13 @@ struct dns_query;
 typedef void (*dns_cb)(const struct dns_answer *, void *arg);
 
 /*
- * servers: "192.0.2.1:53,[2001:db8::1]:53", as dns_system writes it.  Before
- * the chroot (c-ares reads its files here, once).  -1: logged.
+ * servers: "192.0.2.1:53,[2001:db8::1]:53".  Before the chroot
+ * (c-ares reads its files here, once).  -1: logged.
  */
 int	 dns_init(struct event_base *, const char *servers);
 /* Other servers from now on, and an empty cache.  -1: logged, nothing changed. */
 int	 dns_servers(const char *servers);
 void	 dns_free(void);
-/* The system's servers (/etc/resolv.conf), for the parent; -1: none. */
-int	 dns_system(char *dst, size_t size);
 
 /* The answer comes within ms, if need be as FAILED.  NULL: no memory, or the
  * name is none. */

@@ -15,6 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../lib/dns.h"
 #include "../lib/log.h"
 #include "pass.h"
 
@@ -187,6 +188,27 @@ pass_first(struct child *c)
 		fatalx("pass: out of memory");
 }
 
+/* The parent has filled in the system's name servers if none are named. */
+static void
+pass_dns(const struct config *conf, int first)
+{
+	const struct conf_string	*s;
+	struct buf			 b = { 0 };
+	int				 r = -1;
+
+	TAILQ_FOREACH(s, &conf->resolvers, entry)
+		if (buf_printf(&b, "%s%s", buf_len(&b) > 0 ? "," : "",
+		    s->text) == -1)
+			fatal("pass");
+	if (buf_len(&b) > 0 && buf_add(&b, "", 1) == 0)
+		r = first ? dns_init(pass.base, (char *)buf_ptr(&b)) :
+		    dns_servers((char *)buf_ptr(&b));
+	if (r == -1)
+		log_warnx("pass: no name server can be asked%s",
+		    first ? "" : "; those of before are");
+	buf_free(&b);
+}
+
 static void
 pass_configure(struct child *c, struct config *old)
 {
@@ -208,6 +230,7 @@ pass_configure(struct child *c, struct config *old)
 	pass.pc = pc;
 	spool_limits((size_t)c->conf->pass->spool_message,
 	    (size_t)c->conf->pass->spool_memory);
+	pass_dns(c->conf, first);
 	pass_accept_configure(c->conf);
 	caps_configure(pc);
 }
