@@ -14,5 +14,6 @@ const struct role_def *const roles[ROLE_MAX] = {
 	[ROLE_PARENT] = &role_parent,
 	[ROLE_FRONT] = &role_front,
 	[ROLE_STORE] = &role_store,
-	[ROLE_FW] = &role_fw
+	[ROLE_FW] = &role_fw,
+	[ROLE_PASS] = &role_pass
 };
