@@ -56,26 +56,19 @@ no_room(void)
 static struct ptx *
 envelope(const struct handed *hd, int *failed)
 {
-	int		 pending = (hd->h.flags & HANDOVER_PENDING) != 0;
 	struct ptx	*tx;
-	struct rcpt	*r;
 	const char	*to, *params;
-	uint32_t	 n = 0;
 	size_t		 at = 0;
 
 	*failed = 0;
 	if (hd->h.from[0] == '\0')
 		return (NULL);
 	tx = ptx_new(hd->h.from, hd->h.from_params);
-	while (tx != NULL && handed_next(hd, &at, &to, &params)) {
-		if ((r = ptx_add(tx, to, params)) == NULL) {
+	while (tx != NULL && handed_next(hd, &at, &to, &params))
+		if (ptx_add(tx, to, params) == NULL) {
 			ptx_destroy(tx);
 			tx = NULL;
-		} else if (++n < hd->nrcpts || !pending) {
-			r->accepted = r->replayed = 1;
-			tx->naccepted++;
 		}
-	}
 	*failed = tx == NULL;
 	return (tx);
 }
@@ -87,8 +80,7 @@ go_on(struct chan *ch, struct session *s, const struct handed *hd,
 {
 	pass.stat[PSTAT_HANDED]++;
 	if (chan_send_empty(ch, MSG_HANDOVER_OK, hd->id) == -1) {
-		if (tx != NULL)
-			ptx_destroy(tx);
+		ptx_destroy(tx);
 		pass_die(s, PE_MEMORY);
 	} else if (s->ms.handed)
 		pass_resume_handover(s, &hd->h, tx,
@@ -119,8 +111,7 @@ take(struct peer *p, struct chan *ch, int fd)
 	s = pass_session_new(fd, &h->client, h->port, &h->dst, h->dport,
 	    h->tls_version[0] == '\0' ? pass.pc->tls : NULL, h->kind, h);
 	if (s == NULL) {
-		if (tx != NULL)
-			ptx_destroy(tx);
+		ptx_destroy(tx);
 		answer_no(ch, hd->id, "out of memory");
 		return;
 	}
