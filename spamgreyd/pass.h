@@ -68,6 +68,8 @@
 #define PASS_LAST_REPLY		60	/* s without an octet of it going out */
 #define PASS_LOG_FIELD		256	/* octets of a peer's text in the log */
 #define PASS_STOP_LINES		1000	/* sessions with a line each at the end */
+#define PASS_PARAMS_MAX		2048	/* octets of parameters */
+#define PASS_RCPTS_MAX		(1024 * 1024)	/* octets of recipients */
 
 enum pass_state {
 	PS_GREET, PS_COMMAND, PS_STAGE, PS_MTA, PS_DATA, PS_TLS_START,
@@ -98,6 +100,9 @@ struct pass_conf {
 	struct tlsctx	*tls;		/* the global certificate, or NULL */
 	struct module_chain *chain;	/* module_run.c */
 	uint32_t	 max;		/* sessions */
+	const char	**recipients;	/* of the file `recipients': pass_rcpt.c;
+					   freed with the rest */
+	size_t		 nrecipients;
 };
 
 /* One recipient of the transaction. */
@@ -116,8 +121,8 @@ struct ptx {
 	char		*from, *params;	/* with brackets; "" none */
 	uint64_t	 declared;	/* SIZE=, 0: none */
 	int		 smtputf8, body8;
-	int		 whose;		/* recipients so far: 1 roles, 2 others */
-	TAILQ_HEAD(, rcpt) rcpts;
+	int		 whose;		/* recipients so far, bits: 1 roles, 2 others */
+	TAILQ_HEAD(rcpts, rcpt) rcpts;
 	uint32_t	 naccepted, nrefused, ntempfail;
 	const struct conf_relay *relay;	/* of its first recipient; NULL: none yet */
 	int		 mailed;	/* the MTA has taken MAIL */
@@ -144,11 +149,19 @@ struct dialogue {
 	uint8_t		 goal, ask;	/* pass_relay.c */
 	uint8_t		 fresh;		/* the connection is of this goal */
 	uint8_t		 dirty;		/* the MTA needs RSET first */
-	struct rcpt	*asked;
+	uint8_t		 closes;	/* enum pass_end: after this answer */
+	uint8_t		 held;		/* which is held back (s->refuse) */
+	uint8_t		 skip;		/* inside a line that is too long */
+	uint8_t		 over;		/* a transaction has ended */
+	uint8_t		 pending;	/* hand-over: its last RCPT waits */
+	struct rcpt	*rcpt;		/* the client's, that has no answer */
+	struct rcpt	*asked;		/* the one that is told again */
 	void		(*answered)(struct session *, const struct smtpreply *);
-	const char	*why;		/* it failed: for a 451; static */
+	const char	*why;		/* no answer: for a 451; static */
+	struct smtpreply said;		/* the MTA's to a RCPT, kept */
 	struct buf	 head;		/* before the message */
 	uint64_t	 max;		/* octets of a message; 0: no limit */
+	unsigned int	 events;	/* VIRUS, SPAM before this message */
 	struct verdict	 notice;	/* EVENT's, for the next command */
 };
 
@@ -274,6 +287,13 @@ size_t	 pass_input(struct session *, const uint8_t *, size_t);
 void	 pass_bad(struct session *, int code, const char *enhanced,
 	    const char *text);
 void	 pass_noticed(struct session *, enum host_event);
+/* Is the host TRAPPED, and does that count for it?  own: only when this
+ * session did what may have led to it. */
+int	 smtp_trapped(const struct session *, int own);
+/* A module's refusal as the answer; one that closes does so in smtp_closes,
+ * later when it is to be held back. */
+void	 smtp_refuse(struct session *, const struct verdict *);
+void	 smtp_closes(struct session *);
 /* A session of front goes on here: its envelope, then its input. */
 void	 pass_resume_handover(struct session *, const struct handover *,
 	    struct ptx *, int pending, const uint8_t *input, size_t len);
@@ -290,14 +310,15 @@ void	 ptx_data(struct session *);
 void	 ptx_end(struct session *);		/* the transaction is over */
 /* In s->tx, the last recipient being asked (pending) or all answered. */
 void	 ptx_resume(struct session *, int pending);
-/* Its answer is out: back to commands. */
+/* A command's answer is queued: back to commands. */
 void	 ptx_answered(struct session *);
 /* The budget of what the client waits for begins. */
 void	 ptx_budget(struct session *, enum doing);
 
 /* pass_rcpt.c: what we say of a recipient ourselves; NULL: nothing, else
- * "NNN X.X.X text". */
+ * "NNN X.X.X text".  unknown: by the file `recipients'. */
 const char *rcpt_check(const struct session *, const char *to);
+const char *rcpt_unknown(const struct session *, const char *to);
 int	 rcpt_is_role(const struct config *, const char *to);
 const struct conf_relay *rcpt_relay(const struct conf_pass *, const char *to);
 

@@ -86,7 +86,9 @@ int	 mta_command(struct mta *, const char *line, enum pass_timeout pt);
  * it was no 354.  spool must live until then; head is copied.
  */
 int	 mta_data(struct mta *, const struct buf *head, const struct spool *);
-/* Ends a DATA that is under way without its dot: the connection is closed. */
+/* A DATA is under way and its final dot is given to the system: the message
+ * may be taken.  mta_free before that ends it without the dot. */
+int	 mta_dotted(const struct mta *);
 
 /* The parent's answer to MSG_SOCK_ASK; takes fd (-1: error). */
 void	 mta_socket(uint64_t id, uint32_t error, int fd);
