@@ -243,6 +243,7 @@ module_event(struct msession *ms, const struct module *mod,
 		    host_event_str(event));
 		return;
 	}
+	s->ms.events |= 1U << event;
 	pass_store_event(s, event);
 }
 

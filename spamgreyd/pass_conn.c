@@ -310,6 +310,10 @@ is_over(const struct session *s)
 {
 	if (!(s->flags & PF_EOF) || buf_len(&s->out) > 0)
 		return (0);
+	/* A message that nobody waits for would come twice: not without its
+	 * end, unless the MTA has that. */
+	if (s->d.doing == DOING_DOT)
+		return (!relay_must_end(s));
 	/* What it asked before is answered. */
 	return (s->state != PS_GREET && s->state != PS_STAGE &&
 	    s->state != PS_MTA && !relay_must_end(s));
