@@ -233,11 +233,12 @@ int	 pass_host_trapped(const struct addr *);
 
 /* pass_session.c */
 /* A connection of the client; h NULL: on a listener (cert its certificate).
- * Takes fd.  NULL: no memory; fd is closed then.  Modules are attached, and
- * an early talker is noticed: greet it only if it is in PS_GREET still. */
+ * Takes fd.  NULL: no memory; fd is closed then. */
 struct session *pass_session_new(int fd, const struct addr *client,
 	    uint16_t port, const struct addr *dst, uint16_t dport,
 	    struct tlsctx *cert, enum handover_kind, const struct handover *h);
+/* Before its banner: has it spoken already?  Then it is greeted. */
+void	 pass_begin(struct session *);
 struct session *pass_session_by_key(uint64_t);	/* NULL: gone */
 void	 pass_session_free(struct session *);	/* of pass_settle alone */
 uint64_t pass_next_key(int fd);

@@ -187,8 +187,7 @@ accept_conn(struct listener *l, int fd, const struct addr *client,
 	    (enum handover_kind)kind, NULL);
 	if (s == NULL)
 		return;
-	if (s->state == PS_GREET)
-		pass_greet(s);
+	pass_begin(s);
 	pass_settle(s);
 }
 

@@ -90,7 +90,7 @@ go_on(struct chan *ch, struct session *s, const struct handed *hd,
 	    buf_ptr(&hd->input), buf_len(&hd->input)) == -1)
 		pass_die(s, PE_MEMORY);
 	else
-		pass_greet(s);
+		pass_begin(s);
 	pass_settle(s);
 }
 

@@ -134,10 +134,16 @@ pass_session_new(int fd, const struct addr *client, uint16_t port,
 		pass_session_free(s);
 		return (NULL);
 	}
-	/* Has it spoken already?  (front has looked, and read ahead) */
-	if (h == NULL)
-		pass_read(s);
 	return (s);
+}
+
+void
+pass_begin(struct session *s)
+{
+	pass_read(s);
+	/* A refusal of who talks early may have taken the banner's place. */
+	if (s->state == PS_GREET && s->d.closes == PE_NONE)
+		pass_greet(s);
 }
 
 void

@@ -80,6 +80,13 @@ pass_log_end(const struct session *x)
 	s = NULL;
 }
 
+void
+pass_greet(struct session *x)
+{
+	x->state = PS_COMMAND;
+	pass_reply(x, "220 hello\r\n");
+}
+
 static void
 on_time(struct session *x)
 {
@@ -153,8 +160,7 @@ begin_early(const char *said)
 	    HANDOVER_WHITE, NULL);
 	if (s == NULL)
 		exit(1);
-	s->state = PS_COMMAND;
-	pass_reply(s, "220 hello\r\n");
+	pass_begin(s);
 	pass_settle(s);
 }
 
