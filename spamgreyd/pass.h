@@ -8,6 +8,7 @@
  *	pass_tls.c	STARTTLS of the client
  *	pass_reply.c	what is said to the client
  *	pass_smtp.c	lines to commands, and those outside of a transaction
+ *	pass_ptx.c	a transaction as data
  *	pass_tx.c	MAIL, RCPT, DATA: what the client is told
  *	pass_rcpt.c	what we say of a recipient ourselves
  *	pass_relay.c	what the MTA is asked, again when it must be
@@ -299,12 +300,15 @@ void	 smtp_closes(struct session *);
 void	 pass_resume_handover(struct session *, const struct handover *,
 	    struct ptx *, int pending, const uint8_t *input, size_t len);
 
-/* pass_tx.c */
+/* pass_ptx.c */
 /* NULL: no memory.  params: "" none. */
 struct ptx *ptx_new(const char *from, const char *params);
 struct rcpt *ptx_add(struct ptx *, const char *to, const char *params);
+void	 ptx_remove(struct ptx *, struct rcpt *);
 void	 ptx_destroy(struct ptx *);		/* one of no session */
 void	 ptx_free(struct session *);		/* its own, if it has one */
+
+/* pass_tx.c */
 void	 ptx_mail(struct session *, const char *arg, size_t len);
 void	 ptx_rcpt(struct session *, const char *arg, size_t len);
 void	 ptx_data(struct session *);

@@ -18,110 +18,6 @@
 
 static void	rcpt_begin(struct session *, struct rcpt *);
 
-/* Blanks between parameters become one space each: a tab goes to no MTA. */
-static char *
-copy_params(const char *params, size_t len)
-{
-	char	*copy, *d;
-	size_t	 i;
-
-	if ((copy = d = malloc(len + 1)) == NULL)
-		return (NULL);
-	for (i = 0; i < len; i++) {
-		if (params[i] != ' ' && params[i] != '\t')
-			*d++ = params[i];
-		else if (d > copy && d[-1] != ' ')
-			*d++ = ' ';
-	}
-	*d = '\0';
-	return (copy);
-}
-
-struct ptx *
-ptx_new(const char *from, const char *params)
-{
-	struct param_mail	 pm;
-	struct ptx		*tx;
-
-	if ((tx = calloc(1, sizeof(*tx))) == NULL)
-		return (NULL);
-	TAILQ_INIT(&tx->rcpts);
-	tx->from = strdup(from);
-	tx->params = copy_params(params, strlen(params));
-	if (tx->from == NULL || tx->params == NULL) {
-		ptx_destroy(tx);
-		return (NULL);
-	}
-	(void)param_mail(tx->params, strlen(tx->params), CAPS_ALL, 0, &pm);
-	tx->declared = pm.size;
-	tx->smtputf8 = pm.smtputf8;
-	tx->body8 = pm.body8;
-	return (tx);
-}
-
-static void
-rcpt_free(struct ptx *tx, struct rcpt *r)
-{
-	TAILQ_REMOVE(&tx->rcpts, r, entry);
-	free(r->to);
-	free(r->params);
-	free(r);
-}
-
-struct rcpt *
-ptx_add(struct ptx *tx, const char *to, const char *params)
-{
-	struct rcpt	*r;
-
-	if ((r = calloc(1, sizeof(*r))) == NULL)
-		return (NULL);
-	r->to = strdup(to);
-	r->params = copy_params(params, strlen(params));
-	TAILQ_INSERT_TAIL(&tx->rcpts, r, entry);
-	if (r->to == NULL || r->params == NULL) {
-		rcpt_free(tx, r);
-		return (NULL);
-	}
-	return (r);
-}
-
-void
-ptx_destroy(struct ptx *tx)
-{
-	struct rcpt	*r;
-
-	if (tx == NULL)
-		return;
-	while ((r = TAILQ_FIRST(&tx->rcpts)) != NULL)
-		rcpt_free(tx, r);
-	body_free(tx);
-	free(tx->from);
-	free(tx->params);
-	free(tx);
-}
-
-void
-ptx_free(struct session *s)
-{
-	if (s->tx == NULL)
-		return;
-	/* The MTA has half of it still. */
-	if (s->tx->mailed && s->mta != NULL)
-		s->d.dirty = 1;
-	free(s->d.said.text);
-	memset(&s->d.said, 0, sizeof(s->d.said));
-	buf_free(&s->d.head);
-	s->d.rcpt = s->d.asked = NULL;
-	ptx_destroy(s->tx);
-	s->tx = NULL;
-	s->ms.from = s->ms.from_params = s->ms.rcpt = NULL;
-	s->ms.spool = NULL;
-	s->ms.rcpt_is_role = s->ms.reply_code = 0;
-	s->ms.accepted = 0;
-	s->ms.events |= s->d.events;
-	s->d.events = 0;
-}
-
 void
 ptx_end(struct session *s)
 {
@@ -176,7 +72,7 @@ budget_over(struct session *s)
 	if (doing == DOING_RCPT) {
 		s->tx->ntempfail++;
 		if (!s->d.rcpt->accepted)
-			rcpt_free(s->tx, s->d.rcpt);
+			ptx_remove(s->tx, s->d.rcpt);
 	} else {
 		if (doing == DOING_DOT) {
 			s->deferred++;
@@ -339,7 +235,7 @@ rcpt_end(struct session *s, int code)
 		else
 			tx->nrefused++;
 		pass.stat[PSTAT_RCPT_REFUSED]++;
-		rcpt_free(tx, r);
+		ptx_remove(tx, r);
 	}
 	s->d.rcpt = NULL;
 	if (code == 421)

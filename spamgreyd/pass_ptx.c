@@ -1,0 +1,115 @@
+/*
+ * Pass: a mail transaction as data: made, added to, freed.  Says and asks
+ * nothing.
+ */
+#include <sys/types.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "param.h"
+#include "pass.h"
+
+/* Blanks between parameters become one space each: a tab goes to no MTA. */
+static char *
+copy_params(const char *params, size_t len)
+{
+	char	*copy, *d;
+	size_t	 i;
+
+	if ((copy = d = malloc(len + 1)) == NULL)
+		return (NULL);
+	for (i = 0; i < len; i++) {
+		if (params[i] != ' ' && params[i] != '\t')
+			*d++ = params[i];
+		else if (d > copy && d[-1] != ' ')
+			*d++ = ' ';
+	}
+	*d = '\0';
+	return (copy);
+}
+
+struct ptx *
+ptx_new(const char *from, const char *params)
+{
+	struct param_mail	 pm;
+	struct ptx		*tx;
+
+	if ((tx = calloc(1, sizeof(*tx))) == NULL)
+		return (NULL);
+	TAILQ_INIT(&tx->rcpts);
+	tx->from = strdup(from);
+	tx->params = copy_params(params, strlen(params));
+	if (tx->from == NULL || tx->params == NULL) {
+		ptx_destroy(tx);
+		return (NULL);
+	}
+	(void)param_mail(tx->params, strlen(tx->params), CAPS_ALL, 0, &pm);
+	tx->declared = pm.size;
+	tx->smtputf8 = pm.smtputf8;
+	tx->body8 = pm.body8;
+	return (tx);
+}
+
+void
+ptx_remove(struct ptx *tx, struct rcpt *r)
+{
+	TAILQ_REMOVE(&tx->rcpts, r, entry);
+	free(r->to);
+	free(r->params);
+	free(r);
+}
+
+struct rcpt *
+ptx_add(struct ptx *tx, const char *to, const char *params)
+{
+	struct rcpt	*r;
+
+	if ((r = calloc(1, sizeof(*r))) == NULL)
+		return (NULL);
+	r->to = strdup(to);
+	r->params = copy_params(params, strlen(params));
+	TAILQ_INSERT_TAIL(&tx->rcpts, r, entry);
+	if (r->to == NULL || r->params == NULL) {
+		ptx_remove(tx, r);
+		return (NULL);
+	}
+	return (r);
+}
+
+void
+ptx_destroy(struct ptx *tx)
+{
+	struct rcpt	*r;
+
+	if (tx == NULL)
+		return;
+	while ((r = TAILQ_FIRST(&tx->rcpts)) != NULL)
+		ptx_remove(tx, r);
+	body_free(tx);
+	free(tx->from);
+	free(tx->params);
+	free(tx);
+}
+
+void
+ptx_free(struct session *s)
+{
+	if (s->tx == NULL)
+		return;
+	/* The MTA has half of it still. */
+	if (s->tx->mailed && s->mta != NULL)
+		s->d.dirty = 1;
+	free(s->d.said.text);
+	memset(&s->d.said, 0, sizeof(s->d.said));
+	buf_free(&s->d.head);
+	s->d.rcpt = s->d.asked = NULL;
+	ptx_destroy(s->tx);
+	s->tx = NULL;
+	s->ms.from = s->ms.from_params = s->ms.rcpt = NULL;
+	s->ms.spool = NULL;
+	s->ms.rcpt_is_role = s->ms.reply_code = 0;
+	s->ms.accepted = 0;
+	s->ms.events |= s->d.events;
+	s->d.events = 0;
+}
