@@ -325,6 +325,16 @@ relay_lacks(struct session *s, const char *params, int rcpt)
 	return (1);
 }
 
+/* A connection that takes nothing now has an end that is still to be told. */
+static void
+relay_asked(struct session *s, enum ask ask, int r)
+{
+	if (r == 0 || !mta_idle(s->mta))
+		s->d.ask = (uint8_t)ask;
+	else
+		relay_fail(s, "Out of memory, please try again later");
+}
+
 /* "MAIL FROM:" path, parameters. */
 static void
 relay_command(struct session *s, enum ask ask, const char *verb,
@@ -343,14 +353,10 @@ relay_command(struct session *s, enum ask ask, const char *verb,
 	    "", params);
 	if (r == 0)
 		r = buf_add(&b, "", 1);
-	s->d.ask = (uint8_t)ask;
 	if (r == 0)
 		r = mta_command(s->mta, (const char *)buf_ptr(&b), pt);
 	buf_free(&b);
-	if (r == -1) {
-		s->d.ask = ASK_NONE;
-		relay_fail(s, "Out of memory, please try again later");
-	}
+	relay_asked(s, ask, r);
 }
 
 static struct rcpt *
@@ -372,11 +378,7 @@ relay_body(struct session *s)
 		    "more; please try again later");
 		return;
 	}
-	s->d.ask = ASK_DATA;
-	if (mta_data(s->mta, &s->d.head, s->tx->spool) == -1) {
-		s->d.ask = ASK_NONE;
-		relay_fail(s, "Out of memory, please try again later");
-	}
+	relay_asked(s, ASK_DATA, mta_data(s->mta, &s->d.head, s->tx->spool));
 }
 
 /* The next thing on the way to the goal. */
@@ -468,9 +470,8 @@ relay_noop(struct session *s)
 {
 	if (s->mta == NULL || s->d.ask != ASK_NONE || s->d.goal != GOAL_NONE)
 		return;
-	s->d.ask = ASK_NOOP;
-	if (mta_command(s->mta, "NOOP", PT_MAIL) == -1)
-		s->d.ask = ASK_NONE;
+	if (mta_command(s->mta, "NOOP", PT_MAIL) == 0)
+		s->d.ask = ASK_NOOP;
 }
 
 void
