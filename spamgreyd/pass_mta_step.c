@@ -1,0 +1,352 @@
+/*
+ * Pass: the dialogue with an MTA up to READY, and what a reply means in each
+ * state.  What the configuration asks for (TLS, the client's address) is done
+ * or the connection fails; it is never left out in silence.
+ */
+#include <sys/types.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../lib/proto.h"
+#include "pass_mta_int.h"
+
+#define XCLIENT_SIZE	513
+#define HELO_MAX	255
+
+static void	step_offers(struct mta *);
+
+/* The first line of the reply, for `why'. */
+static const char *
+words(const struct mta *m, int *len)
+{
+	const char	*p;
+	size_t		 n = 0;
+
+	if ((p = smtpreply_line(&m->reply, 0, &n)) == NULL)
+		p = "";
+	*len = (int)(n < 160 ? n : 160);
+	return (p);
+}
+
+/* It said no, or something that is no answer to that. */
+static void
+step_refused(struct mta *m, const char *what)
+{
+	const char	*p;
+	int		 n;
+
+	p = words(m, &n);
+	if (m->reply.code < 400)
+		mta_fail(m, MTAF_NONSENSE, "%s was answered with %d %.*s",
+		    what, m->reply.code, n, p);
+	else
+		mta_fail(m, MTAF_REFUSED, "%s was refused: %d %.*s", what,
+		    m->reply.code, n, p);
+}
+
+static void
+step_ready(struct mta *m)
+{
+	struct mta_event	ev = { 0 };
+
+	m->state = MS_READY;
+	mta_wait_none(m);
+	ev.what = MTA_READY;
+	ev.ehlo = &m->ehlo;
+	(void)mta_tell(m, &ev);
+}
+
+/*
+ * Who is greeted?  We, and once the MTA has the client's address, the client:
+ * Postfix forgets the HELO of XCLIENT at the EHLO that has to follow.  A name
+ * that is no word would be taken for something else; then it is ours.
+ */
+static const char *
+greeting_name(const struct mta *m)
+{
+	const unsigned char	*s = (const unsigned char *)m->helo;
+	size_t			 i;
+
+	if (!(m->flags & MF_XCLIENT) || s == NULL || s[0] == '\0')
+		return (m->hostname);
+	for (i = 0; s[i] != '\0'; i++)
+		if (s[i] <= ' ' || s[i] >= 0x7f || i >= HELO_MAX)
+			return (m->hostname);
+	return (m->helo);
+}
+
+static void
+say_hello(struct mta *m, enum mta_state state)
+{
+	char	line[HELO_MAX + 300];
+
+	snprintf(line, sizeof(line), "%s %s", state == MS_EHLO ? "EHLO" :
+	    "HELO", greeting_name(m));
+	mta_say(m, state, PT_EHLO, line);
+}
+
+static int
+needs_esmtp(const struct mta *m)
+{
+	return (m->relay->tls == RELAY_TLS || m->relay->tls ==
+	    RELAY_TLS_VERIFY || (m->relay->client == CLIENT_XCLIENT &&
+	    !(m->flags & MF_PROBE)));
+}
+
+static void
+step_banner(struct mta *m)
+{
+	if (m->reply.code == 220)
+		say_hello(m, MS_EHLO);
+	else
+		step_refused(m, "the connection");
+}
+
+static void
+step_ehlo(struct mta *m)
+{
+	uint32_t	tls = m->ehlo.keywords & CAPS_STARTTLS;
+	int		n;
+
+	if (m->reply.code == 250) {
+		smtp_ehlo_parse(&m->reply, &m->ehlo);
+		/* Under TLS it is not offered again; that it was, counts. */
+		m->ehlo.keywords |= tls;
+		step_offers(m);
+	} else if (m->reply.code >= 500 && (m->flags & MF_XCLIENT))
+		mta_fail_final(m, MTAF_REFUSED, "it refuses this client: %d "
+		    "%.*s", m->reply.code, n, words(m, &n));
+	else if (m->reply.code >= 500 && !needs_esmtp(m) && m->tls == NULL)
+		say_hello(m, MS_HELO);
+	else
+		step_refused(m, "EHLO");
+}
+
+/* 1: something is under way, or failed. */
+static int
+offers_tls(struct mta *m)
+{
+	if (m->relay->tls == RELAY_CLEAR || m->tls != NULL ||
+	    (m->flags & MF_CLEAR))
+		return (0);
+	if (m->ehlo.keywords & CAPS_STARTTLS) {
+		mta_say(m, MS_STARTTLS, PT_EHLO, "STARTTLS");
+		return (1);
+	}
+	if (m->relay->tls == RELAY_TLS_TRY)
+		return (0);
+	mta_fail(m, MTAF_TLS, "it does not offer STARTTLS");
+	return (1);
+}
+
+static int
+offers_xclient(struct mta *m)
+{
+	char	line[XCLIENT_SIZE], line2[XCLIENT_SIZE];
+
+	if (m->relay->client != CLIENT_XCLIENT ||
+	    (m->flags & (MF_PROBE | MF_XCLIENT)))
+		return (0);
+	if (!(m->ehlo.xclient & XCLIENT_ADDR)) {
+		mta_fail(m, MTAF_CLIENT, "it does not offer XCLIENT ADDR to "
+		    "us");
+		return (1);
+	}
+	if (mta_xclient(&m->client, m->ehlo.xclient, line, sizeof(line),
+	    line2, sizeof(line2)) == -1) {
+		mta_fail(m, MTAF_CLIENT, "XCLIENT does not fit into its "
+		    "line");
+		return (1);
+	}
+	free(m->xclient2);
+	m->xclient2 = NULL;
+	if (line2[0] != '\0' && (m->xclient2 = strdup(line2)) == NULL)
+		mta_fail(m, MTAF_MEMORY, "out of memory");
+	else
+		mta_say(m, MS_XCLIENT, PT_EHLO, line);
+	return (1);
+}
+
+static void
+step_offers(struct mta *m)
+{
+	if (offers_tls(m) || offers_xclient(m))
+		return;
+	step_ready(m);
+}
+
+static void
+step_helo(struct mta *m)
+{
+	if (m->reply.code != 250) {
+		step_refused(m, "HELO");
+		return;
+	}
+	memset(&m->ehlo, 0, sizeof(m->ehlo));
+	step_ready(m);
+}
+
+static void
+step_starttls(struct mta *m)
+{
+	int	n;
+
+	if (m->reply.code == 220) {
+		/* What came behind it in clear is as if never sent. */
+		smtpreply_reuse(&m->ahead);
+		m->flags &= ~(unsigned int)MF_AHEAD_BAD;
+		mta_tls_begin(m);
+	} else if (m->reply.code == 421)
+		step_refused(m, "STARTTLS");
+	else if (m->relay->tls == RELAY_TLS_TRY && m->reply.code >= 400) {
+		m->flags |= MF_CLEAR;
+		step_offers(m);
+	} else
+		mta_fail(m, MTAF_TLS, "STARTTLS was answered with %d %.*s",
+		    m->reply.code, n, words(m, &n));
+}
+
+void
+mta_step_tls(struct mta *m)
+{
+	say_hello(m, MS_EHLO);
+}
+
+static void
+step_xclient(struct mta *m)
+{
+	int	n, code = m->reply.code;
+
+	if (code == 220) {
+		if (m->xclient2 != NULL && !(m->flags & MF_XCLIENT2)) {
+			m->flags |= MF_XCLIENT2;
+			mta_say(m, MS_XCLIENT, PT_EHLO, m->xclient2);
+			return;
+		}
+		m->flags |= MF_XCLIENT;
+		say_hello(m, MS_EHLO);
+	} else if (code == 421)
+		step_refused(m, "XCLIENT");
+	else if (code < 400 || code == 550 || (code >= 500 && code <= 504))
+		mta_fail(m, MTAF_CLIENT, "XCLIENT was answered with %d %.*s",
+		    code, n, words(m, &n));
+	else
+		/* A refusal of that client: no other target shall take it. */
+		mta_fail_final(m, MTAF_REFUSED, "it refuses this client: %d "
+		    "%.*s", code, n, words(m, &n));
+}
+
+/* The whole answer to what was asked; -1: m is gone. */
+static int
+step_tell(struct mta *m)
+{
+	struct mta_event	ev = { 0 };
+
+	m->state = MS_READY;
+	m->flags |= MF_STALE;
+	mta_wait_none(m);
+	mta_body_free(m);
+	ev.what = MTA_REPLY;
+	ev.reply = &m->reply;
+	if (mta_tell(m, &ev) == -1)
+		return (-1);
+	if (m->state == MS_READY && mta_has_ahead(m))
+		mta_fail_ahead(m);
+	return (0);
+}
+
+static void
+step_data(struct mta *m)
+{
+	if (m->reply.code == 354 && mta_has_ahead(m))
+		mta_fail_ahead(m);
+	else if (m->reply.code == 354)
+		mta_body_begin(m);
+	else if (m->reply.code < 400)
+		step_refused(m, "DATA");
+	else
+		(void)step_tell(m);
+}
+
+/*
+ * A reply before our dot is out, or that began before it, cannot be a yes.  A
+ * no is what the client is told; the connection is of no use any more.
+ */
+static void
+step_early(struct mta *m)
+{
+	if (m->reply.code < 400) {
+		mta_fail(m, MTAF_NONSENSE, "it answered %d before the end of "
+		    "the message", m->reply.code);
+		return;
+	}
+	/* It would take what is written now for more of the message. */
+	m->flags |= MF_WDEAD;
+	if (step_tell(m) == 0)
+		mta_fail(m, MTAF_CLOSED, "it answered before the end of the "
+		    "message");
+}
+
+static void
+step_dot(struct mta *m)
+{
+	if (m->flags & MF_EARLY)
+		step_early(m);
+	else if (m->reply.code >= 300 && m->reply.code < 400)
+		step_refused(m, "the end of the message");
+	else
+		(void)step_tell(m);
+}
+
+static void
+step_command(struct mta *m)
+{
+	if (m->reply.code >= 300 && m->reply.code < 400)
+		step_refused(m, "a command");
+	else
+		(void)step_tell(m);
+}
+
+void
+mta_step(struct mta *m)
+{
+	/* Who says more than was asked is not believed the rest either. */
+	if (m->state < MS_READY && m->state != MS_STARTTLS &&
+	    m->reply.code < 400 && mta_has_ahead(m)) {
+		mta_fail_ahead(m);
+		return;
+	}
+	switch (m->state) {
+	case MS_CONNECT:
+		step_banner(m);
+		break;
+	case MS_EHLO:
+		step_ehlo(m);
+		break;
+	case MS_HELO:
+		step_helo(m);
+		break;
+	case MS_STARTTLS:
+		step_starttls(m);
+		break;
+	case MS_XCLIENT:
+		step_xclient(m);
+		break;
+	case MS_COMMAND:
+		step_command(m);
+		break;
+	case MS_DATA:
+		step_data(m);
+		break;
+	case MS_BODY:
+		step_early(m);
+		break;
+	case MS_DOT:
+		step_dot(m);
+		break;
+	default:
+		break;
+	}
+}
