@@ -14,11 +14,8 @@
 #include "../lib/log.h"
 #include "conf_parse.h"
 
-int	(*conf_module_split)(struct conf_module *, conf_report, void *);
-
-/* Where it was given; if it was not, the main file has to do. */
-static const struct lex_token *
-where(const char *what)
+const struct lex_token *
+conf_place(const char *what)
 {
 	const struct lex_token	*t = conf_where("%s", what);
 
@@ -29,11 +26,11 @@ static void
 check_greylist(const struct config *c)
 {
 	if (c->grey.pass >= c->grey.grey)
-		conf_error(where(conf_where("pass") != NULL ? "pass" : "grey"),
+		conf_error(conf_place(conf_where("pass") != NULL ? "pass" : "grey"),
 		    "greylist: pass must be shorter than grey, or no retry "
 		    "could ever pass");
 	if (c->grey.grey >= c->grey.white)
-		conf_error(where(conf_where("grey") != NULL ? "grey" : "white"),
+		conf_error(conf_place(conf_where("grey") != NULL ? "grey" : "white"),
 		    "greylist: grey must be shorter than white");
 }
 
@@ -44,13 +41,13 @@ check_limits(struct conf_limit *l)
 {
 	if (l->idle_stress > l->idle) {
 		if (conf_where("limit idle-stress") != NULL)
-			conf_error(where("limit idle-stress"), "limit: "
+			conf_error(conf_place("limit idle-stress"), "limit: "
 			    "idle-stress must not be longer than idle");
 		l->idle_stress = l->idle;
 	}
 	if (l->grey_per_host > l->grey_per_network) {
 		if (conf_where("limit grey-per-host") != NULL)
-			conf_error(where("limit grey-per-host"), "limit: "
+			conf_error(conf_place("limit grey-per-host"), "limit: "
 			    "grey-per-host (%u) must not be more than "
 			    "grey-per-network (%u)", l->grey_per_host,
 			    l->grey_per_network);
@@ -58,7 +55,7 @@ check_limits(struct conf_limit *l)
 	}
 	if (l->per_host > l->per_network) {
 		if (conf_where("limit per-host") != NULL)
-			conf_error(where("limit per-host"), "limit: per-host "
+			conf_error(conf_place("limit per-host"), "limit: per-host "
 			    "(%u) must not be more than per-network (%u)",
 			    l->per_host, l->per_network);
 		l->per_host = l->per_network;
@@ -69,13 +66,13 @@ static void
 check_paths(const struct config *c)
 {
 	if (*c->statedir != '/')
-		conf_error(where("state directory"), "state directory \"%s\": "
+		conf_error(conf_place("state directory"), "state directory \"%s\": "
 		    "the name must begin with /", c->statedir);
 	if (*c->socket != '/')
-		conf_error(where("control socket"), "control socket \"%s\": "
+		conf_error(conf_place("control socket"), "control socket \"%s\": "
 		    "the name must begin with /", c->socket);
 	if (strlen(c->socket) > CONF_SOCKET_MAX)
-		conf_error(where("control socket"), "control socket: a name "
+		conf_error(conf_place("control socket"), "control socket: a name "
 		    "may have at most %d octets", CONF_SOCKET_MAX);
 }
 
@@ -94,15 +91,15 @@ check_sets(const struct config *c)
 			if (strcmp(names[i], names[j]) == 0)
 				break;
 		if (j < 4)
-			conf_error(where(i == 0 ? "firewall set ip4" :
+			conf_error(conf_place(i == 0 ? "firewall set ip4" :
 			    "firewall set ip6"), "firewall: the set %s cannot "
 			    "be used twice; net4 and net6 are those of the "
 			    "whitelists", names[i]);
 	}
 }
 
-static struct conf_listen *
-listen_add(struct config *c, const char *address, uint16_t port)
+struct conf_listen *
+conf_listen_add(struct config *c, const char *address, uint16_t port)
 {
 	struct conf_listen	*l;
 
@@ -116,32 +113,54 @@ listen_add(struct config *c, const char *address, uint16_t port)
 	return (l);
 }
 
+/* Of front: those of pass are looked at in conf_check_pass.c. */
 static void
 check_listens(struct config *c)
 {
 	const struct conf_listen	*l;
-	unsigned int			 n = 0, primary = 0;
+	unsigned int			 all = 0, n = 0, primary = 0;
 
-	if (TAILQ_EMPTY(&c->listens)) {
-		listen_add(c, "127.0.0.1", CONF_PORT);
-		listen_add(c, "::1", CONF_PORT);
-		return;
-	}
 	TAILQ_FOREACH(l, &c->listens, entry) {
-		n++;
-		primary += !l->low_priority_mx;
+		all++;
+		n += !l->pass;
+		primary += !l->pass && !l->low_priority_mx;
 	}
-	if (n > CONF_LISTEN_MAX)
+	if (all > CONF_LISTEN_MAX)
 		conf_error(lex_main(), "more than %d listen lines",
 		    CONF_LISTEN_MAX);
-	if (primary == 0)
+	if (n == 0) {
+		conf_listen_add(c, "127.0.0.1", CONF_PORT);
+		conf_listen_add(c, "::1", CONF_PORT);
+	} else if (primary == 0)
 		conf_warning(lex_main(), "every listen line is a "
 		    "low-priority-mx: with no primary MX here, nobody is "
 		    "trapped for having left it out");
 }
 
-static const struct conf_list *
-list_find(const struct config *c, const char *name)
+/* `of bad' counts messages, which pass alone sees. */
+static void
+check_reactions(const struct config *c)
+{
+	const struct lex_token	*at;
+	const char		*name;
+	unsigned int		 i;
+
+	for (i = 0; i < EVENT_MAX; i++) {
+		name = host_event_str(i);
+		if (c->reaction[i].bad == 0 ||
+		    (at = conf_where("on %s: of bad", name)) == NULL)
+			continue;
+		if (i != EVENT_DICTIONARY && i != EVENT_VIRUS &&
+		    i != EVENT_SPAM)
+			conf_error(at, "on %s: of bad is for dictionary, virus "
+			    "and spam", name);
+		else if (conf_where("on %s: after", name) == NULL)
+			conf_error(at, "on %s: of bad needs an after", name);
+	}
+}
+
+const struct conf_list *
+conf_list_find(const struct config *c, const char *name)
 {
 	const struct conf_list	*l;
 
@@ -183,7 +202,7 @@ check_lists(struct config *c)
 		if ((at = conf_where("list \"%s\"", l->name)) == NULL)
 			at = lex_main();
 		TAILQ_FOREACH(s, &l->except, entry) {
-			white = list_find(c, s->text);
+			white = conf_list_find(c, s->text);
 			if (white == NULL)
 				conf_error(at, "blacklist \"%s\": there is no "
 				    "whitelist \"%s\" to except", l->name,
@@ -226,10 +245,17 @@ conf_check(struct config *c)
 	check_listens(c);
 	check_lists(c);
 	check_sets(c);
-	if (c->fw == FW_NONE && conf_errors() == 0)
-		conf_warning(where("firewall"), "firewall none: hosts that "
+	check_reactions(c);
+	if (c->pass != NULL)
+		conf_check_pass(c);
+	if (c->fw == FW_NONE && c->pass == NULL && conf_errors() == 0)
+		conf_warning(conf_place("firewall"), "firewall none: hosts that "
 		    "passed are answered 451, because nothing takes them to "
 		    "the mail server");
+	else if (c->fw == FW_NONE && !c->handover && conf_errors() == 0)
+		conf_warning(conf_place("handover"), "handover no with firewall "
+		    "none: hosts that passed are answered 451, because nothing "
+		    "takes them to pass");
 }
 
 /* text NULL: the file is read. */

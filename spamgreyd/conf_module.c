@@ -394,9 +394,8 @@ conf_module_split_all(struct conf_module *m,
 	return (s.errors > 0 ? -1 : 0);
 }
 
-/* A default's text to words: blanks part them, quotes hold them together. */
-static struct conf_word *
-def_words(const char *def, size_t *n)
+struct conf_word *
+conf_module_words(const char *def, size_t *n)
 {
 	struct conf_word	*words;
 	size_t			 len;
@@ -452,7 +451,7 @@ apply_default(const struct module *mod, const struct module_option *opt,
 	const char		*error;
 	size_t			 n, i;
 
-	words = def_words(opt->def, &n);
+	words = conf_module_words(opt->def, &n);
 	error = apply(mod, opt, words, n, conf);
 	for (i = 0; i < n; i++)
 		free(words[i].text);

@@ -27,6 +27,8 @@
 #define CONF_PF_TABLE_MAX	31
 #define CONF_SOCKET_MAX		103	/* what every system takes */
 #define CONF_NFT_NAME_MAX	127
+#define CONF_TARGETS_MAX	64	/* of one relay */
+#define CONF_SCAN_MAX		580	/* s: the client waits for its reply */
 #define CONF_TIME_MAX		(INT64_C(3650) * 86400)
 
 enum lex_kind {
@@ -88,6 +90,9 @@ char	*conf_file_read(int fd, size_t *len);
 /* conf_report.c */
 void	 conf_report_start(conf_report, void *arg);
 unsigned int conf_errors(void);
+/* The module's words to its options, if there are modules in this program;
+ * what is wrong counts as an error. */
+void	 conf_module_check(struct conf_module *);
 /* One line to report (NULL: standard error), made printable. */
 void	 conf_say(conf_report, void *arg, const char *line);
 /* "file:line: text" through the report; errors are counted. */
@@ -157,8 +162,42 @@ struct conf_listen *conf_listen_new(struct config *,
 struct conf_list *conf_list_new(struct config *, const struct lex_token *name,
 	    enum conf_list_kind);
 
+void	 conf_set_where(char **where, const struct lex_token *);
+
+/* conf_pass.c */
+extern const char *const conf_timeouts[PT_MAX];
+void	 conf_pass_begin(struct config *, const struct lex_token *at);
+struct conf_relay *conf_relay_add(struct config *, const struct lex_token *at,
+	    int domains);
+void	 conf_target_add(struct conf_targets *, const struct lex_token *address,
+	    const struct lex_token *number, uint16_t usual);
+struct conf_targets *conf_resolver_begin(const struct lex_token *at);
+void	 conf_resolver_end(struct config *, const struct lex_token *at);
+void	 conf_relay_client(struct conf_relay *, const struct lex_token *at,
+	    enum relay_client);
+void	 conf_relay_proxy(struct conf_relay *, const struct lex_token *at,
+	    const struct lex_token *version);
+void	 conf_relay_tls(struct conf_relay *, const struct lex_token *at,
+	    enum relay_tls, const struct lex_token *name);
+void	 conf_relay_ca(struct conf_relay *, const struct lex_token *at,
+	    const struct lex_token *file);
+void	 conf_set_points(const struct lex_token *at, const struct lex_token *,
+	    const char *what, int32_t *);
+void	 conf_pass_timeout(struct conf_pass *, const struct lex_token *name,
+	    const struct lex_token *value);
+void	 conf_module_read(struct config *, const struct lex_token *at,
+	    const struct lex_token *name, struct lex_token *last);
+
 /* conf_check.c */
 void	 conf_check(struct config *);
+/* Where it was given; if it was not, the main file has to do. */
+const struct lex_token *conf_place(const char *what);
+const struct conf_list *conf_list_find(const struct config *, const char *);
+struct conf_listen *conf_listen_add(struct config *, const char *address,
+	    uint16_t port);
+
+/* conf_check_pass.c */
+void	 conf_check_pass(struct config *);
 
 /* parse.y */
 int	 conf_grammar(struct config *);

@@ -21,6 +21,8 @@ struct where {				/* of the arena */
 	struct lex_token	 tok;
 };
 
+int	(*conf_module_split)(struct conf_module *, conf_report, void *);
+
 static conf_report	 report_fn;
 static void		*report_arg;
 static unsigned int	 errors;
@@ -108,6 +110,14 @@ conf_warning(const struct lex_token *at, const char *fmt, ...)
 	va_start(ap, fmt);
 	message(at, "warning: ", fmt, ap);
 	va_end(ap);
+}
+
+void
+conf_module_check(struct conf_module *m)
+{
+	if (conf_module_split != NULL &&
+	    conf_module_split(m, report_fn, report_arg) == -1)
+		errors++;
 }
 
 static unsigned int

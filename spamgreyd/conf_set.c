@@ -36,8 +36,8 @@ conf_set_prefixlen(const struct lex_token *at, const struct lex_token *t,
 		conf_prefixlen(t, max, result);
 }
 
-static void
-set_where(char **where, const struct lex_token *t)
+void
+conf_set_where(char **where, const struct lex_token *t)
 {
 	char	text[1100];
 
@@ -51,7 +51,7 @@ conf_set_tls(const struct lex_token *cert, const struct lex_token *key,
 {
 	if ((*result = calloc(1, sizeof(**result))) == NULL)
 		fatal("configuration");
-	set_where(&(*result)->where, cert);
+	conf_set_where(&(*result)->where, cert);
 	conf_replace(&(*result)->cert_file, "");
 	conf_replace(&(*result)->key_file, "");
 	conf_path(cert, "certificate", &(*result)->cert_file);
@@ -99,7 +99,7 @@ conf_list_new(struct config *conf, const struct lex_token *name,
 	list->reply = 450;
 	if ((before = TAILQ_LAST(&conf->lists, conf_lists)) != NULL)
 		list->index = before->index + 1;
-	set_where(&list->where, name);
+	conf_set_where(&list->where, name);
 	conf_replace(&list->name, name->text);
 	conf_replace(&list->file, "");
 	if (conf_list_name(name) == 0)

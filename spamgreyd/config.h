@@ -305,15 +305,21 @@ struct module_arg;
 int	 conf_module_args(const struct module_option *,
 	    const struct conf_word *, size_t nwords, struct module_arg *args,
 	    size_t *nargs, int *off, const char **error);
+/* A default's text to words: blanks part them, quotes hold them together.  Its
+ * memory and theirs is the caller's. */
+struct conf_word *conf_module_words(const char *def, size_t *n);
 /*
- * Splits m's raw words into its options by the module's table, adds the
- * defaults of those that are not there (so that -nv prints them), tries them
- * all (option, check) and reports what is wrong.  NULL: spamgreydb, which has
- * no modules and leaves them alone; the daemon sets it before it parses.
+ * Splits m's raw words into its options by the module's table, tries them all
+ * (option, check) and reports what is wrong.  NULL: spamgreydb, which has no
+ * modules and leaves them alone; the daemon sets it before it parses.
  */
 extern int	(*conf_module_split)(struct conf_module *,
 		    void (*report)(const char *line, void *), void *arg);
 int	 conf_module_split_all(struct conf_module *,
+	    void (*report)(const char *line, void *), void *arg);
+/* conf_module_full.c: the same, and then what the file does not say is there
+ * as if it did, so that -nv prints it. */
+int	 conf_module_split_full(struct conf_module *,
 	    void (*report)(const char *line, void *), void *arg);
 const struct module *conf_module_find(const char *name);	/* NULL: none */
 /*

@@ -228,15 +228,16 @@ lists_load(struct load *ld)
 
 /* The whole of a file that should be PEM of that kind; NULL: reported. */
 static uint8_t *
-pem_read(struct load *ld, const struct conf_tls *t, const char *file,
+pem_read(struct load *ld, const char *where, const char *file,
     const char *kind, int secret, size_t *len)
 {
-	const char	*where = t->where != NULL ? t->where : ld->conf->file;
 	struct stat	 st;
 	uint8_t		*data = NULL;
 	ssize_t		 n;
 	int		 fd;
 
+	if (where == NULL)
+		where = ld->conf->file;
 	if ((fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK)) == -1 ||
 	    fstat(fd, &st) == -1)
 		fail(ld, "%s: %s: %s", where, file, strerror(errno));
@@ -271,10 +272,24 @@ tls_load(struct load *ld, struct conf_tls *t)
 {
 	if (t == NULL)
 		return;
-	t->cert = pem_read(ld, t, t->cert_file, "CERTIFICATE-----", 0,
+	t->cert = pem_read(ld, t->where, t->cert_file, "CERTIFICATE-----", 0,
 	    &t->cert_len);
-	t->key = pem_read(ld, t, t->key_file, "PRIVATE KEY-----", 1,
+	t->key = pem_read(ld, t->where, t->key_file, "PRIVATE KEY-----", 1,
 	    &t->key_len);
+}
+
+/* For the certificate of the MTA. */
+static void
+ca_load(struct load *ld, const struct conf_pass *p)
+{
+	struct conf_relay	*r;
+
+	if (p == NULL)
+		return;
+	TAILQ_FOREACH(r, &p->relays, entry)
+		if (r->ca_file != NULL)
+			r->ca = pem_read(ld, r->where, r->ca_file,
+			    "CERTIFICATE-----", 0, &r->ca_len);
 }
 
 int
@@ -297,6 +312,7 @@ config_load(struct config *conf, void (*report)(const char *, void *),
 	tls_load(&ld, conf->tls);
 	TAILQ_FOREACH(l, &conf->listens, entry)
 		tls_load(&ld, l->tls);
+	ca_load(&ld, conf->pass);
 	lists_load(&ld);
 	return (ld.failed ? -1 : 0);
 }

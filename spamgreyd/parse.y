@@ -24,6 +24,9 @@ static struct config		*conf;
 static struct conf_list		*list;		/* the statement being read */
 static struct conf_listen	*listener;
 static struct conf_reaction	*reaction;
+static struct conf_relay	*relay;
+static struct conf_targets	*targets;	/* where addresses go */
+static uint16_t			 port;		/* … that name no port */
 static struct lex_token		 last;		/* the last token read */
 static int			 skip;		/* drop the statement's rest */
 
@@ -43,6 +46,7 @@ static void	 macro_set(const struct lex_token *);
 %union {
 	struct lex_token	 tok;
 	struct lex_items	 items;
+	int			 num;
 }
 
 %token	<tok> ACT_DEMOTE_ ACT_LOG_ ACT_TRAP_ ADMIT AFTER ALLOWED
@@ -56,9 +60,14 @@ static void	 macro_set(const struct lex_token *);
 %token	<tok> REPLY RESTART SESSION SET SOCKET SPAMTRAP STATE STUTTER TABLE
 %token	<tok> TARPIT TLS TO TRAPPED WHITE WHITELIST
 %token	<tok> AUTO DICTIONARY OF SPAM VIRUS
+%token	<tok> AT BARE_NEWLINE CA CHECK CONNECT DOMAIN EARLY HANDOVER MARK
+%token	<tok> MEMORY MODULE NORMALISE PROXY_PROTOCOL REJECT RELAY RESOLVER
+%token	<tok> SCAN SESSIONS SPOOL STARTTLS TIMEOUT TRANSPARENT TRIES TRY
+%token	<tok> VERIFY XCLIENT YES
 %token	<tok> WORD STRING MACRO BAD
-%type	<tok> value
+%type	<tok> value timename
 %type	<items> list items
+%type	<num> yesno
 
 %%
 
@@ -77,6 +86,10 @@ include	: INCLUDE value			{ lex_push_file($2.text, &$2); }
 
 value	: WORD
 	| STRING
+	;
+
+yesno	: YES				{ $$ = 1; }
+	| NO				{ $$ = 0; }
 	;
 
 nl	: /* empty */
@@ -152,10 +165,21 @@ statement
 		if (ONCE($1, "spamtrap"))
 			conf_entries(&conf->spamtraps, ITEM_TRAP, &$3);
 	}
+	| HANDOVER yesno {
+		if (ONCE($1, "handover"))
+			conf->handover = $2;
+	}
+	| RESOLVER {
+		targets = conf_resolver_begin(&$1);
+		port = 53;
+	}
+	  addresses			{ conf_resolver_end(conf, &$1); }
 	| firewall
 	| blacklist
 	| whitelist
 	| on
+	| pass passopts '}'
+	| pass passopts error '}'		{ yyerrok; }
 	| GREYLIST nl '{' greyopts '}'
 	| GREYLIST nl '{' greyopts error '}'	{ yyerrok; }
 	| TARPIT nl '{' taropts '}'
@@ -172,7 +196,12 @@ listen	: LISTEN ON value PORT value	{
 
 listenopts
 	: /* empty */
-	| listenopts LOW_PRIORITY_MX	{ listener->low_priority_mx = 1; }
+	| listenopts LOW_PRIORITY_MX {
+		if (listener->pass)
+			conf_error(&$2, "listen: low-priority-mx is for "
+			    "listeners of front, outside of pass");
+		listener->low_priority_mx = 1;
+	}
 	| listenopts NO TLS {
 		listener->no_tls = 1;
 		if (listener->tls != NULL)
@@ -188,6 +217,184 @@ listenopts
 			conf_error(&$2, "listen: both no tls and a "
 			    "certificate");
 	}
+	;
+
+pass	: PASS nl '{'			{ conf_pass_begin(conf, &$1); }
+	;
+
+passopts
+	: /* empty */
+	| passopts passopt
+	| passopts ','
+	| passopts '\n'
+	| passopts error '\n'		{ yyerrok; }
+	;
+
+passopt	: LISTEN ON value PORT value {
+		listener = conf_listen_new(conf, &$1, &$3, &$5);
+		listener->pass = 1;
+	}
+	  listenopts
+	| RELAY TO			{ relay = conf_relay_add(conf, &$1, 0); }
+	  relayto
+	| RELAY DOMAIN			{ relay = conf_relay_add(conf, &$1, 1); }
+	  relaydomains TO relayto
+	| RELAY CHECK yesno {
+		if (ONCE($1, "relay check"))
+			conf->pass->relay_check = $3;
+	}
+	| RELAY CONNECT EARLY {
+		if (ONCE($1, "relay connect"))
+			conf->pass->early = 1;
+	}
+	| REJECT AT value {
+		conf_set_points(&$1, &$3, "reject at", &conf->pass->reject_at);
+	}
+	| REJECT AT NO {
+		conf_set_points(&$1, NULL, "reject at", &conf->pass->reject_at);
+	}
+	| MARK AT value {
+		conf_set_points(&$1, &$3, "mark at", &conf->pass->mark_at);
+	}
+	| MARK AT NO {
+		conf_set_points(&$1, NULL, "mark at", &conf->pass->mark_at);
+	}
+	| RECIPIENTS FILE_ value {
+		if (ONCE($1, "recipients")) {
+			conf->pass->has_recipients = 1;
+			conf_entries_file(&conf->pass->recipients, ITEM_RCPT,
+			    &$3);
+		}
+	}
+	| RECIPIENTS nl list {
+		if (ONCE($1, "recipients")) {
+			conf->pass->has_recipients = 1;
+			conf_entries(&conf->pass->recipients, ITEM_RCPT, &$3);
+		}
+	}
+	| LIMIT SESSIONS value {
+		conf_set_number(&$1, &$3, "limit sessions", 1,
+		    CONF_CONNECTIONS_MAX, &conf->pass->sessions);
+	}
+	| LIMIT SESSIONS AUTO {
+		if (ONCE($1, "limit sessions"))
+			conf->pass->sessions = 0;
+	}
+	| TRIES value {
+		conf_set_number(&$1, &$2, "tries", 1, CONF_TARGETS_MAX,
+		    &conf->pass->tries);
+	}
+	| SPOOL spools
+	| BARE_NEWLINE NORMALISE {
+		if (ONCE($1, "bare-newline"))
+			conf->pass->reject_newlines = 0;
+	}
+	| BARE_NEWLINE REJECT {
+		if (ONCE($1, "bare-newline"))
+			conf->pass->reject_newlines = 1;
+	}
+	| SESSION value {
+		conf_set_time(&$1, &$2, "session", &conf->pass->session);
+	}
+	| SCAN value {
+		if (ONCE($1, "scan"))
+			conf_time(&$2, "scan", 1, CONF_SCAN_MAX,
+			    &conf->pass->scan);
+	}
+	| TIMEOUT timeouts
+	| MODULE value nl '{' {
+		conf_module_read(conf, &$1, &$2, &last);
+	}
+	;
+
+relayto	: {
+		targets = &relay->targets;
+		port = 25;
+	}
+	  addresses relayopts
+	;
+
+relaydomains
+	: value {
+		struct lex_items	 one = { NULL, NULL };
+
+		lex_items_add(&one, &$1);
+		conf_entries(&relay->domains, ITEM_DOMAIN, &one);
+	}
+	| nl list {
+		conf_entries(&relay->domains, ITEM_DOMAIN, &$2);
+	}
+	| FILE_ value {
+		conf_entries_file(&relay->domains, ITEM_DOMAIN, &$2);
+	}
+	;
+
+relayopts
+	: /* empty */
+	| relayopts XCLIENT {
+		conf_relay_client(relay, &$2, CLIENT_XCLIENT);
+	}
+	| relayopts PROXY_PROTOCOL value {
+		conf_relay_proxy(relay, &$2, &$3);
+	}
+	| relayopts TRANSPARENT {
+		conf_relay_client(relay, &$2, CLIENT_TRANSPARENT);
+	}
+	| relayopts STARTTLS {
+		conf_relay_tls(relay, &$2, RELAY_TLS, NULL);
+	}
+	| relayopts STARTTLS TRY {
+		conf_relay_tls(relay, &$2, RELAY_TLS_TRY, NULL);
+	}
+	| relayopts STARTTLS VERIFY value {
+		conf_relay_tls(relay, &$2, RELAY_TLS_VERIFY, &$4);
+	}
+	| relayopts CA value		{ conf_relay_ca(relay, &$2, &$3); }
+	;
+
+addresses
+	: address
+	| nl '{' addritems '}'
+	| nl '{' addritems error '}'	{ yyerrok; }
+	;
+
+addritems
+	: /* empty */
+	| addritems address
+	| addritems ','
+	| addritems '\n'
+	| addritems error '\n'		{ yyerrok; }
+	;
+
+address	: value				{ conf_target_add(targets, &$1, NULL, port); }
+	| value PORT value		{ conf_target_add(targets, &$1, &$3, port); }
+	;
+
+spools	: spool
+	| spools spool
+	;
+
+spool	: MEMORY value {
+		if (ONCE($1, "spool memory"))
+			conf_size(&$2, "spool memory", 1024 * 1024,
+			    UINT64_C(1) << 40, &conf->pass->spool_memory);
+	}
+	| MESSAGE value {
+		if (ONCE($1, "spool message"))
+			conf_size(&$2, "spool message", 1024,
+			    UINT64_C(1) << 30, &conf->pass->spool_message);
+	}
+	;
+
+timeouts: timeout
+	| timeouts timeout
+	;
+
+timeout	: timename value		{ conf_pass_timeout(conf->pass, &$1, &$2); }
+	;
+
+timename: WORD
+	| CONNECT
 	;
 
 firewall
@@ -509,13 +716,18 @@ static const struct keyword keywords[] = {
 	{ "admit",		ADMIT },
 	{ "after",		AFTER },
 	{ "allowed",		ALLOWED },
+	{ "at",			AT },
 	{ "auto",		AUTO },
 	{ "bad",		BAD_ },
 	{ "bad-commands",	BAD_COMMANDS },
 	{ "bare-lf",		BARE_LF },
+	{ "bare-newline",	BARE_NEWLINE },
 	{ "blacklist",		BLACKLIST },
+	{ "ca",			CA },
 	{ "cache",		CACHE },
 	{ "certificate",	CERTIFICATE },
+	{ "check",		CHECK },
+	{ "connect",		CONNECT },
 	{ "connections",	CONNECTIONS },
 	{ "contact",		CONTACT },
 	{ "control",		CONTROL },
@@ -523,7 +735,9 @@ static const struct keyword keywords[] = {
 	{ "demote",		ACT_DEMOTE_ },
 	{ "dictionary",		DICTIONARY },
 	{ "directory",		DIRECTORY },
+	{ "domain",		DOMAIN },
 	{ "domains",		DOMAINS },
+	{ "early",		EARLY },
 	{ "early-talker",	EARLY_TALKER },
 	{ "except",		EXCEPT },
 	{ "file",		FILE_ },
@@ -535,6 +749,7 @@ static const struct keyword keywords[] = {
 	{ "grey-per-host",	GREY_PER_HOST },
 	{ "grey-per-network",	GREY_PER_NETWORK },
 	{ "greylist",		GREYLIST },
+	{ "handover",		HANDOVER },
 	{ "helo",		HELO },
 	{ "hostname",		HOSTNAME },
 	{ "http-command",	HTTP_COMMAND },
@@ -550,12 +765,16 @@ static const struct keyword keywords[] = {
 	{ "listen",		LISTEN },
 	{ "log",		ACT_LOG_ },
 	{ "low-priority-mx",	LOW_PRIORITY_MX },
+	{ "mark",		MARK },
 	{ "match",		MATCH },
+	{ "memory",		MEMORY },
 	{ "message",		MESSAGE },
 	{ "message-size",	MESSAGE_SIZE },
+	{ "module",		MODULE },
 	{ "nftables",		NFTABLES },
 	{ "no",			NO },
 	{ "none",		NONE },
+	{ "normalise",		NORMALISE },
 	{ "not",		NOT },
 	{ "of",			OF },
 	{ "on",			ON },
@@ -566,25 +785,40 @@ static const struct keyword keywords[] = {
 	{ "pf",			PF },
 	{ "pipelining",		PIPELINING },
 	{ "port",		PORT },
+	{ "proxy-protocol",	PROXY_PROTOCOL },
 	{ "recipients",		RECIPIENTS },
+	{ "reject",		REJECT },
+	{ "relay",		RELAY },
 	{ "reply",		REPLY },
+	{ "resolver",		RESOLVER },
 	{ "restart",		RESTART },
+	{ "scan",		SCAN },
 	{ "session",		SESSION },
+	{ "sessions",		SESSIONS },
 	{ "set",		SET },
 	{ "socket",		SOCKET },
 	{ "spam",		SPAM },
 	{ "spamtrap",		SPAMTRAP },
+	{ "spool",		SPOOL },
+	{ "starttls",		STARTTLS },
 	{ "state",		STATE },
 	{ "stutter",		STUTTER },
 	{ "table",		TABLE },
 	{ "tarpit",		TARPIT },
+	{ "timeout",		TIMEOUT },
 	{ "tls",		TLS },
 	{ "to",			TO },
+	{ "transparent",	TRANSPARENT },
 	{ "trap",		ACT_TRAP_ },
 	{ "trapped",		TRAPPED },
+	{ "tries",		TRIES },
+	{ "try",		TRY },
+	{ "verify",		VERIFY },
 	{ "virus",		VIRUS },
 	{ "white",		WHITE },
 	{ "whitelist",		WHITELIST },
+	{ "xclient",		XCLIENT },
+	{ "yes",		YES },
 };
 
 static int

@@ -8,8 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "../lib/buf.h"
-#include "config.h"
+#include "printconf.h"
 
 #define UNIT_LEN	32
 
@@ -31,7 +30,7 @@ time_text(int64_t ms, char text[UNIT_LEN])
 	return (text);
 }
 
-static int
+int
 put_time(struct buf *b, const char *before, int64_t seconds)
 {
 	char	text[UNIT_LEN];
@@ -39,7 +38,7 @@ put_time(struct buf *b, const char *before, int64_t seconds)
 	return (buf_printf(b, "%s%s", before, time_text(seconds * 1000, text)));
 }
 
-static int
+int
 put_size(struct buf *b, const char *before, uint64_t size)
 {
 	static const char	units[] = "KMG";
@@ -52,7 +51,7 @@ put_size(struct buf *b, const char *before, uint64_t size)
 	    units[i]));
 }
 
-static int
+int
 put_string(struct buf *b, const char *before, const char *s)
 {
 	int	r;
@@ -67,7 +66,7 @@ put_string(struct buf *b, const char *before, const char *s)
 }
 
 /* NULL or empty: not said. */
-static int
+int
 put_setting(struct buf *b, const char *name, const char *value)
 {
 	if (value == NULL)
@@ -75,7 +74,7 @@ put_setting(struct buf *b, const char *name, const char *value)
 	return (put_string(b, name, value) | buf_addstr(b, "\n"));
 }
 
-static int
+int
 put_strings(struct buf *b, const char *name, const struct conf_strings *list,
     const char *indent)
 {
@@ -124,15 +123,18 @@ put_general(struct buf *b, const struct config *c)
 	return (r);
 }
 
-static int
-put_listens(struct buf *b, const struct config *c)
+int
+put_listens(struct buf *b, const struct config *c, int pass,
+    const char *indent)
 {
 	const struct conf_listen	*l;
 	char				 text[ADDR_STRLEN];
 	int				 r = 0;
 
 	TAILQ_FOREACH(l, &c->listens, entry) {
-		r |= buf_printf(b, "listen on %s port %u%s%s",
+		if (l->pass != pass)
+			continue;
+		r |= buf_printf(b, "%slisten on %s port %u%s%s", indent,
 		    addr_str(&l->addr, text), l->port,
 		    l->low_priority_mx ? " low-priority-mx" : "",
 		    l->no_tls ? " no tls" : "");
@@ -272,7 +274,7 @@ config_text(const struct config *c, struct buf *b)
 	int			 r;
 
 	r = put_general(b, c);
-	r |= put_listens(b, c);
+	r |= put_listens(b, c, 0, "");
 	r |= put_firewall(b, c);
 	r |= put_greylist(b, c);
 	r |= put_tarpit(b, c);
@@ -282,6 +284,10 @@ config_text(const struct config *c, struct buf *b)
 		r |= put_list(b, l);
 	for (i = 0; i < EVENT_MAX; i++)
 		r |= put_reaction(b, i, &c->reaction[i]);
+	r |= buf_printf(b, "handover %s\n", c->handover ? "yes" : "no");
+	r |= put_resolvers(b, &c->resolvers);
+	if (c->pass != NULL)
+		r |= put_pass(b, c);
 	return (r == 0 ? 0 : -1);
 }
 

@@ -111,7 +111,7 @@ main(int argc, char **argv, char **envp)
 	int				 verbose = 0;
 
 	log_std();
-	conf_module_split = conf_module_split_all;
+	conf_module_split = conf_module_split_full;
 	os_init(argc, argv, envp);
 	while ((ch = getopt(argc, argv, "D:df:nvx:")) != -1)
 		switch (ch) {
