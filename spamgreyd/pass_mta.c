@@ -20,6 +20,8 @@
 
 static void	mta_vfail(struct mta *, enum mta_failure, const char *,
 		    va_list) __attribute__((__format__(printf, 3, 0)));
+static void	mta_set_why(struct mta *, const char *, va_list)
+		    __attribute__((__format__(printf, 2, 0)));
 static void	mta_connect(struct mta *, int);
 static void	mta_next(struct mta *);
 

@@ -17,33 +17,31 @@
 
 static void	step_offers(struct mta *);
 
-/* The first line of the reply, for `why'. */
+/* The reply's code and first line, for `why'; good until the next call. */
 static const char *
-words(const struct mta *m, int *len)
+words(const struct mta *m)
 {
+	static char	 text[192];
 	const char	*p;
 	size_t		 n = 0;
 
 	if ((p = smtpreply_line(&m->reply, 0, &n)) == NULL)
 		p = "";
-	*len = (int)(n < 160 ? n : 160);
-	return (p);
+	snprintf(text, sizeof(text), "%d %.*s", m->reply.code,
+	    (int)(n < 160 ? n : 160), p);
+	return (text);
 }
 
 /* It said no, or something that is no answer to that. */
 static void
 step_refused(struct mta *m, const char *what)
 {
-	const char	*p;
-	int		 n;
-
-	p = words(m, &n);
 	if (m->reply.code < 400)
-		mta_fail(m, MTAF_NONSENSE, "%s was answered with %d %.*s",
-		    what, m->reply.code, n, p);
+		mta_fail(m, MTAF_NONSENSE, "%s was answered with %s", what,
+		    words(m));
 	else
-		mta_fail(m, MTAF_REFUSED, "%s was refused: %d %.*s", what,
-		    m->reply.code, n, p);
+		mta_fail(m, MTAF_REFUSED, "%s was refused: %s", what,
+		    words(m));
 }
 
 static void
@@ -108,7 +106,6 @@ static void
 step_ehlo(struct mta *m)
 {
 	uint32_t	tls = m->ehlo.keywords & CAPS_STARTTLS;
-	int		n;
 
 	if (m->reply.code == 250) {
 		smtp_ehlo_parse(&m->reply, &m->ehlo);
@@ -116,8 +113,8 @@ step_ehlo(struct mta *m)
 		m->ehlo.keywords |= tls;
 		step_offers(m);
 	} else if (m->reply.code >= 500 && (m->flags & MF_XCLIENT))
-		mta_fail_final(m, MTAF_REFUSED, "it refuses this client: %d "
-		    "%.*s", m->reply.code, n, words(m, &n));
+		mta_fail_final(m, MTAF_REFUSED, "it refuses this client: %s",
+		    words(m));
 	else if (m->reply.code >= 500 && !needs_esmtp(m) && m->tls == NULL)
 		say_hello(m, MS_HELO);
 	else
@@ -191,8 +188,6 @@ step_helo(struct mta *m)
 static void
 step_starttls(struct mta *m)
 {
-	int	n;
-
 	if (m->reply.code == 220) {
 		/* What came behind it in clear is as if never sent. */
 		smtpreply_reuse(&m->ahead);
@@ -204,8 +199,8 @@ step_starttls(struct mta *m)
 		m->flags |= MF_CLEAR;
 		step_offers(m);
 	} else
-		mta_fail(m, MTAF_TLS, "STARTTLS was answered with %d %.*s",
-		    m->reply.code, n, words(m, &n));
+		mta_fail(m, MTAF_TLS, "STARTTLS was answered with %s",
+		    words(m));
 }
 
 void
@@ -217,7 +212,7 @@ mta_step_tls(struct mta *m)
 static void
 step_xclient(struct mta *m)
 {
-	int	n, code = m->reply.code;
+	int	code = m->reply.code;
 
 	if (code == 220) {
 		if (m->xclient2 != NULL && !(m->flags & MF_XCLIENT2)) {
@@ -230,12 +225,12 @@ step_xclient(struct mta *m)
 	} else if (code == 421)
 		step_refused(m, "XCLIENT");
 	else if (code < 400 || code == 550 || (code >= 500 && code <= 504))
-		mta_fail(m, MTAF_CLIENT, "XCLIENT was answered with %d %.*s",
-		    code, n, words(m, &n));
+		mta_fail(m, MTAF_CLIENT, "XCLIENT was answered with %s",
+		    words(m));
 	else
 		/* A refusal of that client: no other target shall take it. */
-		mta_fail_final(m, MTAF_REFUSED, "it refuses this client: %d "
-		    "%.*s", code, n, words(m, &n));
+		mta_fail_final(m, MTAF_REFUSED, "it refuses this client: %s",
+		    words(m));
 }
 
 /* The whole answer to what was asked; -1: m is gone. */
