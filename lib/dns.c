@@ -58,6 +58,7 @@ static struct {
 	uint64_t			 entries, hits, asked;
 	uint8_t				 key[16];
 	int				 up;
+	char				*servers;
 } dns;
 
 static const struct timeval	at_once = { 0, 0 };
@@ -271,10 +272,17 @@ servers_set(const char *servers)
 {
 	int	rc;
 
+	char	*copy;
+
 	rc = ares_set_servers_ports_csv(dns.channel, servers);
-	if (rc != ARES_SUCCESS)
-		log_warnx("dns: servers \"%s\": %s", servers, ares_strerror(rc));
-	return (rc == ARES_SUCCESS ? 0 : -1);
+	if (rc != ARES_SUCCESS || (copy = strdup(servers)) == NULL) {
+		log_warnx("dns: servers \"%s\": %s", servers,
+		    ares_strerror(rc == ARES_SUCCESS ? ARES_ENOMEM : rc));
+		return (-1);
+	}
+	free(dns.servers);
+	dns.servers = copy;
+	return (0);
 }
 
 int
@@ -321,6 +329,8 @@ dns_servers(const char *servers)
 {
 	struct cached	*c;
 
+	if (dns.servers != NULL && strcmp(servers, dns.servers) == 0)
+		return (0);
 	/* c-ares wants none under way; who waits is told that it failed */
 	ares_cancel(dns.channel);
 	if (servers_set(servers) == -1)
@@ -353,6 +363,7 @@ dns_free(void)
 		if (dns.fds[i] != NULL)
 			event_free(dns.fds[i]);
 	free(dns.fds);
+	free(dns.servers);
 	if (dns.timer != NULL)
 		event_free(dns.timer);
 	memset(&dns, 0, sizeof(dns));

@@ -45,7 +45,8 @@ typedef void (*dns_cb)(const struct dns_answer *, void *arg);
  * (c-ares reads its files here, once).  -1: logged.
  */
 int	 dns_init(struct event_base *, const char *servers);
-/* Other servers from now on, and an empty cache.  -1: logged, nothing changed. */
+/* Other servers from now on, and an empty cache; the same ones: nothing to do.
+ * -1: logged, nothing changed. */
 int	 dns_servers(const char *servers);
 void	 dns_free(void);
 
