@@ -212,12 +212,12 @@ main(void)
 	ask("found.test", DNS_A, 5000);
 	is_int(dns_servers(servers), 0, "the same servers");
 	ask("found.test", DNS_A, 5000);
-	is_int(served, 1, "… keep what is known");
+	is_int(served, 0, "… keep what is known");
 	snprintf(servers, sizeof(servers), "127.0.0.1:%u,127.0.0.1:%u",
 	    ntohs(sin.sin_port), ntohs(sin.sin_port));
 	is_int(dns_servers(servers), 0, "other servers");
 	ask("found.test", DNS_A, 5000);
-	is_int(served, 2, "… are asked");
+	is_int(served, 1, "… are asked");
 	dns_free();
 	event_free(ev);
 	event_base_free(base);
