@@ -92,8 +92,8 @@ check_target(const struct config *c, const struct lex_token *at,
 
 	addr_str(&t->addr, text);
 	if (is_any(&t->addr)) {
-		conf_error(at, "relay to %s: that is no server's address",
-		    text);
+		conf_error(at, "relay to \"%s\": that is no server's "
+		    "address", text);
 		return;
 	}
 	TAILQ_FOREACH(l, &c->listens, entry)
@@ -279,7 +279,9 @@ check_modules(const struct config *c)
 	struct prefix			 p;
 
 	TAILQ_FOREACH(m, &c->pass->modules, entry) {
-		conf_module_check(m);
+		/* a name that cannot be one is told of already */
+		if (conf_where("module \"%s\"", m->name) != NULL)
+			conf_module_check(m);
 		TAILQ_FOREACH(s, &m->except, entry)
 			if (prefix_parse(s->text, &p) == -1 &&
 			    conf_list_find(c, s->text) == NULL)

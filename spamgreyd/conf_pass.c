@@ -271,7 +271,11 @@ conf_module_read(struct config *c, const struct lex_token *at,
 		fatal("configuration");
 	TAILQ_INSERT_TAIL(&c->pass->modules, m, entry);
 	conf_set_where(&m->where, at);
-	if (conf_list_name(name) == 0)
+	if (*name->text == '\0' || strspn(name->text,
+	    "abcdefghijklmnopqrstuvwxyz0123456789_") != strlen(name->text))
+		conf_error(name, "\"%s\" cannot be a module's name",
+		    name->text);
+	else
 		(void)conf_once(name, "module \"%s\"", name->text);
 	for (lex_next(&t); t.kind != LEX_EOF; lex_next(&t)) {
 		if (t.kind == LEX_PUNCT && *t.text == '}' &&

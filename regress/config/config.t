@@ -152,6 +152,23 @@ END
 	    'for each that uses it');
 }
 
+# A listener on all addresses is one on this machine's own.
+SKIP: {
+	my ($own) = `ip -4 -o addr show 2>/dev/null` =~ /inet ((?!127)[\d.]+)/;
+	skip('the machine has no address but loopback', 2) if !defined $own;
+	spew("$tmp/own.conf", <<"END");
+hostname mx.example.org allowed domains { example.org }
+pass {
+	listen on 0.0.0.0 port 8027
+	relay to $own port 8027
+}
+END
+	($status, $out, $err) = run('-n', '-f', "$tmp/own.conf");
+	is($status, 1, 'a relay to an address of this machine is refused');
+	like($err, qr/^\Q$tmp\E\/own\.conf:4: relay to \Q$own\E port 8027: that is our own/m,
+	    'where our listener takes it');
+}
+
 # The sample that is shipped.
 ($status, $out, $err) = run('-n', '-f', "$top/spamgreyd/spamgreyd.conf.sample");
 is($status, 0, 'the sample is accepted');
