@@ -442,6 +442,12 @@ mta_idle(const struct mta *m)
 }
 
 int
+mta_dotted(const struct mta *m)
+{
+	return (m->state == MS_DOT);
+}
+
+int
 mta_is_tls(const struct mta *m)
 {
 	return (m->tls != NULL && m->state != MS_HANDSHAKE);
