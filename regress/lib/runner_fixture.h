@@ -24,8 +24,8 @@
 #include "module_words.h"
 #include "tap.h"
 
-#define FIX_SESSIONS	16
-#define FIX_EVENTS	64
+#define FIX_SESSIONS	64
+#define FIX_EVENTS	128
 
 struct pass			 pass;
 static struct session		*fix_sessions[FIX_SESSIONS];
