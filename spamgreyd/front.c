@@ -102,9 +102,12 @@ static void
 front_peer(struct child *c, enum role role, unsigned int instance, int fd)
 {
 	(void)instance;
-	if (role != ROLE_STORE)
+	if (role == ROLE_PASS)
+		handover_peer(c, fd);
+	else if (role == ROLE_STORE)
+		store_peer(c, fd);
+	else
 		fatalx("front: a channel to a role that it does not talk to");
-	store_peer(c, fd);
 }
 
 /* While there still is privilege: what cannot be opened later. */
@@ -195,7 +198,7 @@ const struct role_def role_front = {
 	.name = "front",
 	.user = CONF_USER,
 	.root = ROOT_EMPTY,
-	.peers = 1 << ROLE_STORE,
+	.peers = 1U << ROLE_STORE | 1U << ROLE_PASS,
 	.parent_rules = NULL,
 	.peer = front_peer,
 	.configure = front_configure,

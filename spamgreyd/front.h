@@ -10,6 +10,8 @@
  *	COMMAND --RCPT--> WAIT --answer of the store--> COMMAND
  *	COMMAND --DATA (trapped, blacklisted)--> DATA --> CLOSING
  *	COMMAND --STARTTLS--> TLS_START --220 is out--> HANDSHAKE --> COMMAND
+ *	new, WAIT --the host is white--> HANDOVER --pass has it--> DEAD, or PUMP
+ *	HANDOVER --pass does not take it--> COMMAND
  *	any --last reply is queued--> CLOSING --it is out--> LINGER --> DEAD
  */
 #ifndef FRONT_H
@@ -37,6 +39,9 @@
 #define FRONT_STORE_WAIT	30	/* s until a client is told "not stored" */
 #define FRONT_STORE_HIGH	(1024 * 1024)	/* octets queued to store … */
 #define FRONT_STORE_LOW		(256 * 1024)	/* … and when to go on */
+#define FRONT_HANDOVER_WAIT	10	/* s for pass to take a session */
+#define FRONT_PASS_HIGH		(1024 * 1024)	/* octets queued to pass */
+#define FRONT_ENVELOPE_MAX	16384	/* octets of it kept for a hand-over */
 #define FRONT_LINGER		10	/* s for a client to take the last reply */
 #define FRONT_LAST_REPLY	60	/* s without an octet of it going out */
 #define FRONT_LINGER_MAX	(256 * 1024)	/* octets thrown away meanwhile */
@@ -63,6 +68,8 @@ enum conn_state {
 	ST_DATA,			/* the body of who is trapped */
 	ST_TLS_START,			/* its 220 is on the way */
 	ST_HANDSHAKE,
+	ST_HANDOVER,			/* on its way to pass */
+	ST_PUMP,			/* in pass, and TLS is here */
 	ST_CLOSING,
 	ST_LINGER,
 	ST_DEAD
@@ -71,7 +78,7 @@ enum conn_state {
 enum conn_end {				/* the summary's reason= */
 	END_NONE, END_QUIT, END_HANGUP, END_ERROR, END_IDLE, END_SESSION,
 	END_REFUSED, END_BAD_COMMANDS, END_FOREIGN, END_TLS, END_SHUTDOWN,
-	END_MEMORY
+	END_MEMORY, END_HANDOVER, END_HANDED
 };
 
 #define F_BANNER	0x0001		/* its last octet is sent */
@@ -88,6 +95,10 @@ enum conn_end {				/* the summary's reason= */
 #define F_UNSTORED	0x0800
 #define F_GREYED	0x1000
 #define F_WHITE_SEEN	0x2000
+#define F_ESMTP		0x4000		/* it said EHLO */
+#define F_HANDED	0x8000		/* pass may have its socket */
+#define F_IN_PASS	0x10000		/* pass has said so */
+#define F_NO_HANDOVER	0x20000		/* pass did not want it */
 
 struct tls;
 
@@ -109,13 +120,18 @@ struct tx {
 	TAILQ_ENTRY(tx)	 parked;	/* its RCPT waits for room to store */
 	struct conn	*conn;
 	char		*from;
+	char		*from_params;	/* NULL: none */
 	char		*to;		/* the RCPT that is being asked for */
+	char		*to_params;
+	struct buf	 rcpts;		/* those answered 250, for a hand-over:
+					   "to\0params\0" each */
 	uint32_t	 accepted;
 	uint32_t	 passed;
 	uint32_t	 tempfail;
 	uint32_t	 refused;
 	int64_t		 left;		/* the longest time of its recipients */
 	int		 is_parked;
+	int		 too_long;	/* more than is kept: no hand-over */
 };
 TAILQ_HEAD(txs, tx);
 
@@ -131,6 +147,7 @@ struct conn {
 	struct tlsctx		*cert;	/* for STARTTLS, or NULL */
 	struct tls		*tls;
 	struct tx		*tx;
+	struct pump		*pump;	/* front_pump.c; NULL: none */
 	char			*helo;
 	char			*log_from;	/* of the first transaction */
 	char			*log_to;
@@ -142,13 +159,13 @@ struct conn {
 	int64_t			 start;	/* ms */
 	uint64_t		 bytes_in, bytes_out;
 	uint32_t		 last;	/* s, last line read or octet written */
-	uint32_t		 wait;	/* s, since when in ST_WAIT */
+	uint32_t		 wait;	/* s, since when in ST_WAIT, HANDOVER */
 	uint32_t		 seq;
 	uint32_t		 rcpts;
 	uint32_t		 body;	/* octets of DATA, of LINGER */
+	uint32_t		 flags;
 	int			 fd;
 	uint16_t		 port, dport;
-	uint16_t		 flags;
 	uint16_t		 bad;
 	short			 watched;	/* EV_* that ev is added for */
 	uint8_t			 kind;
@@ -159,6 +176,7 @@ struct conn {
 	uint8_t			 reason;	/* enum trap_reason */
 	uint8_t			 body_lines;
 	uint8_t			 tls_minor;	/* 3: TLSv1.3; 0: was never up */
+	uint8_t			 handed;	/* enum handover_kind */
 };
 
 struct listener {
@@ -180,14 +198,16 @@ enum front_stat {
 	STAT_OVER_CONNECTIONS, STAT_OVER_HOST, STAT_OVER_NETWORK,
 	STAT_OVER_DESCRIPTORS, STAT_EARLY, STAT_PIPELINING, STAT_BARE_LF,
 	STAT_FOREIGN, STAT_HTTP, STAT_TLS, STAT_TLS_FAILED, STAT_TIMEOUT,
-	STAT_RCPT, STAT_LATE, STAT_MAX
+	STAT_RCPT, STAT_LATE, STAT_HANDED, STAT_HANDOVER_REFUSED, STAT_MAX
 };
 
 struct front {
 	struct child		*child;
 	struct event_base	*base;
 	struct chan		*store;		/* NULL: it is gone */
+	struct chan		*pass;		/* NULL: gone, or never there */
 	struct mta_caps		 caps;		/* relays is not kept */
+	int			 caps_of_pass;	/* from pass itself */
 	struct front_conf	*fc;		/* in force */
 	struct hosts		*hosts;
 	struct limit		*by_host, *by_net;
@@ -216,6 +236,9 @@ void	 accept_configure(const struct config *);
 void	 accept_start(void);
 void	 accept_stop(void);
 void	 accept_hosts_ready(void);
+/* Counts one that was to be handed over and stays; -1: one too many, and the
+ * refusal is queued. */
+int	 accept_count(struct conn *);
 
 /* front_conn.c */
 struct conn *conn_new(struct listener *, int fd, const struct addr *,
@@ -248,6 +271,7 @@ void	 reply_5xx(struct conn *, int code, const char *enhanced,
 	    const char *text);
 void	 reply_banner(struct conn *);
 void	 reply_ehlo(struct conn *);
+uint64_t reply_size_max(const struct conn *);	/* of MAIL SIZE=; 0: none */
 void	 reply_grey(struct conn *, int64_t left);
 void	 reply_refused(struct conn *);	/* trapped and blacklisted */
 
@@ -264,6 +288,7 @@ void	 tx_rcpt(struct conn *, const char *, size_t);
 void	 tx_data(struct conn *, const char *, size_t);
 void	 tx_answer(struct conn *, const struct rcpt_answer *);
 void	 tx_unstored(struct conn *, const char *);
+void	 tx_not_handed(struct conn *);	/* the RCPT is answered here after all */
 void	 tx_body_line(struct conn *, const uint8_t *, size_t);
 
 /* front_store.c */
@@ -271,8 +296,26 @@ void	 store_peer(struct child *, int fd);
 void	 store_ask(struct conn *);	/* its tx->to; state becomes ST_WAIT */
 void	 store_unpark(void);
 void	 store_visit(const struct addr *);
+void	 store_white_seen(const struct addr *);
 void	 store_overlimit(void);
 void	 store_event(const struct conn *, enum host_event);
+
+/* front_handover.c */
+void	 handover_peer(struct child *, int fd);
+int	 handover_at_connect(enum conn_kind);
+int	 handover_possible(const struct conn *);
+enum handover_kind handover_kind(const struct conn *);	/* WHITE, WHITELISTED */
+void	 handover_begin(struct conn *, enum handover_kind);
+void	 handover_step(struct conn *);
+void	 handover_refused(struct conn *, const char *why);
+void	 handover_late(struct conn *);
+
+/* front_pump.c */
+int	 pump_new(struct conn *);
+void	 pump_free(struct conn *);	/* none is fine */
+void	 pump_start(struct conn *);
+int	 pump_run(struct conn *);
+int	 pump_wants(const struct conn *);
 
 /* front_tls.c */
 int	 front_tls_begin(struct conn *);	/* -1: cannot */

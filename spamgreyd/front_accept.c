@@ -93,6 +93,14 @@ host_kind(const struct addr *client, uint64_t *lists, unsigned int *reason)
 	return (KIND_GREY);
 }
 
+static const char *
+over_text(enum front_stat stat)
+{
+	return (stat == STAT_OVER_HOST ?
+	    "Too many connections from your address" :
+	    "Too many connections from your network");
+}
+
 /* 0: the counts have it now (or need not); -1: one too many. */
 static int
 count_in(const struct addr *client, enum front_stat *stat, const char **limit)
@@ -123,6 +131,24 @@ count_in(const struct addr *client, enum front_stat *stat, const char **limit)
 	return (0);
 }
 
+int
+accept_count(struct conn *c)
+{
+	enum front_stat	 stat;
+	const char	*limit;
+
+	if (c->kind == KIND_WHITELISTED)
+		return (0);
+	if (count_in(&c->client, &stat, &limit) == 0) {
+		c->flags |= F_COUNTED;
+		return (0);
+	}
+	overlimit(stat, limit, &c->client);
+	reply(c, "421 4.7.0 %s %s\r\n", c->fc->conf->hostname,
+	    over_text(stat));
+	return (-1);
+}
+
 /* One accepted descriptor (taken), with its addresses known. */
 static void
 accept_conn(struct listener *l, int fd, const struct addr *client,
@@ -146,12 +172,11 @@ accept_conn(struct listener *l, int fd, const struct addr *client,
 	}
 	kind = host_kind(client, &lists, &reason);
 	/* Who is whitelisted is never throttled, but has no claim to the
-	 * last place of all. */
-	if (kind != KIND_WHITELISTED && count_in(client, &stat, &limit) == -1) {
+	 * last place of all.  Who goes on to pass at once is counted there. */
+	if (kind != KIND_WHITELISTED && !handover_at_connect(kind) &&
+	    count_in(client, &stat, &limit) == -1) {
 		overlimit(stat, limit, client);
-		refuse(fd, "4.7.0", stat == STAT_OVER_HOST ?
-		    "Too many connections from your address" :
-		    "Too many connections from your network");
+		refuse(fd, "4.7.0", over_text(stat));
 		return;
 	}
 	c = conn_new(l, fd, client, port, kind, lists & front.fc->black,

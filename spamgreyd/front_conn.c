@@ -153,7 +153,9 @@ conn_new(struct listener *l, int fd, const struct addr *client, uint16_t port,
 	c->last = front_now();
 	if (l->lowmx)
 		c->flags |= F_LOWMX;
-	if (kind != KIND_WHITELISTED)
+	if (handover_at_connect(kind))
+		handover_begin(c, handover_kind(c));
+	else if (kind != KIND_WHITELISTED)
 		c->flags |= F_COUNTED;
 	conn_dst(c, l);
 	if (front.count++ == 0)
@@ -161,6 +163,8 @@ conn_new(struct listener *l, int fd, const struct addr *client, uint16_t port,
 	if (conn_is_black(c))
 		front.black++;
 	stress_update();
+	if (c->state == ST_HANDOVER)
+		return (c);		/* conn_settle hands it over */
 	reply_banner(c);
 	/* Has it spoken already?  With stutter the loop finds that out. */
 	if (!conn_stutters(c))
@@ -197,6 +201,7 @@ conn_free(struct conn *c)
 	wheel_del(c);
 	if (c->watched)
 		event_del(&c->ev);
+	pump_free(c);
 	front_tls_end(c);
 	front.conns[c->fd] = NULL;
 	close(c->fd);
@@ -375,14 +380,24 @@ conn_linger(struct conn *c)
 	conn_linger_read(c);
 }
 
+/* What lies in the socket while it is handed over is pass' to read. */
+static int
+conn_wants_input(const struct conn *c)
+{
+	if (c->state == ST_PUMP)
+		return (pump_wants(c));
+	return (!(c->flags & F_EOF) && c->state != ST_HANDOVER &&
+	    (c->state == ST_LINGER || c->state == ST_HANDSHAKE ||
+	    input_room(c) > 0));
+}
+
 /* What the connection waits for becomes what its event is added for. */
 static void
 conn_watch(struct conn *c)
 {
 	short	want = EV_PERSIST;
 
-	if (!(c->flags & F_EOF) && (c->state == ST_LINGER ||
-	    c->state == ST_HANDSHAKE || input_room(c) > 0))
+	if (conn_wants_input(c))
 		want |= EV_READ;
 	if (c->flags & F_WANT_WRITE)
 		want |= EV_WRITE;
@@ -414,6 +429,11 @@ conn_step(struct conn *c)
 		if (front_tls_begin(c) == -1)
 			conn_die(c, END_TLS);
 		return (0);
+	case ST_HANDOVER:
+		handover_step(c);
+		return (c->state != ST_HANDOVER);
+	case ST_PUMP:
+		return (pump_run(c));
 	case ST_COMMAND:
 	case ST_DATA:
 		if (smtp_resume(c))
@@ -438,7 +458,8 @@ conn_settle(struct conn *c)
 	    conn_step(c));
 	/* A half-closed client is answered what it asked before, no more. */
 	if ((c->flags & F_EOF) && c->state != ST_WAIT &&
-	    (buf_len(&c->out) == 0 || (c->flags & F_WHEEL)))
+	    c->state != ST_HANDOVER && c->state != ST_PUMP && (buf_len(&c->out) == 0 ||
+	    (c->flags & F_WHEEL)))
 		conn_die(c, END_HANGUP);
 	if (c->state != ST_DEAD)
 		conn_watch(c);
@@ -456,6 +477,8 @@ conn_event(evutil_socket_t fd, short what, void *arg)
 		c->flags &= ~F_WANT_WRITE;
 	if (c->state == ST_HANDSHAKE)
 		front_tls_handshake(c);
+	else if (c->state == ST_PUMP)
+		(void)pump_run(c);
 	else if ((what & EV_READ) && c->state == ST_LINGER)
 		conn_linger_read(c);
 	else if (what & EV_READ)
@@ -467,8 +490,10 @@ void
 conn_expel(struct conn *c, enum conn_end end, const char *enhanced,
     const char *text)
 {
+	/* Nor is a word put in where pass speaks, or may. */
 	if (c->state == ST_LINGER || c->state == ST_HANDSHAKE ||
-	    c->state == ST_DEAD) {
+	    c->state == ST_PUMP || c->state == ST_DEAD ||
+	    (c->flags & F_HANDED)) {
 		conn_die(c, end);
 		return;
 	}

@@ -34,6 +34,8 @@ static const char *const stat_names[STAT_MAX] = {
 	[STAT_TIMEOUT] = "timeout",
 	[STAT_RCPT] = "recipients",
 	[STAT_LATE] = "late-answer",
+	[STAT_HANDED] = "handed",
+	[STAT_HANDOVER_REFUSED] = "handover-refused",
 };
 
 static const char *const end_names[] = {
@@ -49,12 +51,16 @@ static const char *const end_names[] = {
 	[END_TLS] = "tls",
 	[END_SHUTDOWN] = "shutdown",
 	[END_MEMORY] = "memory",
+	[END_HANDOVER] = "handover",
+	[END_HANDED] = "handed",
 };
 
 /* What became of the session: the counter that it belongs to. */
 int
 front_stat_verdict(const struct conn *c)
 {
+	if (c->flags & F_IN_PASS)
+		return (STAT_HANDED);
 	switch (c->kind) {
 	case KIND_TRAPPED:
 		return (STAT_TRAPPED);
@@ -77,6 +83,8 @@ static const char *
 verdict_str(const struct conn *c)
 {
 	switch (front_stat_verdict(c)) {
+	case STAT_HANDED:
+		return ("handed");
 	case STAT_TRAPPED:
 		return ("trapped");
 	case STAT_BLACKLISTED:

@@ -90,6 +90,50 @@ reply_banner(struct conn *c)
 }
 
 /*
+ * What may be offered, of what is said once and meant by pass too: without
+ * pass what any server has; with it what the server behind has, once that is
+ * known.  Until then SMTPUTF8 all the same: a sender that finds it missing
+ * bounces the message.  *size: the largest message, 0 no limit.
+ */
+static uint32_t
+offer(const struct conn *c, uint64_t *size)
+{
+	const struct config	*conf = c->fc->conf;
+	uint32_t		 sized;
+
+	*size = conf->limit.message_size;
+	sized = *size > 0 ? CAPS_SIZE : 0;
+	if (conf->pass == NULL)
+		return (CAPS_8BITMIME | CAPS_SMTPUTF8 | CAPS_DSN |
+		    CAPS_ENHANCED | sized);
+	if (!front.caps.known)
+		return (CAPS_8BITMIME | CAPS_SMTPUTF8 | sized);
+	if (front.caps.size != 0 && (*size == 0 || front.caps.size < *size))
+		*size = front.caps.size;
+	return (front.caps.keywords & (CAPS_8BITMIME | CAPS_SMTPUTF8 |
+	    CAPS_DSN | CAPS_ENHANCED | CAPS_SIZE));
+}
+
+uint64_t
+reply_size_max(const struct conn *c)
+{
+	uint64_t	size;
+
+	(void)offer(c, &size);
+	return (size);
+}
+
+/* The last line has a blank for its hyphen. */
+static void
+ehlo_line(struct conn *c, uint32_t *left, uint32_t bit, const char *word)
+{
+	if (!(*left & bit))
+		return;
+	*left &= ~bit;
+	reply(c, "250%c%s\r\n", *left == 0 ? ' ' : '-', word);
+}
+
+/*
  * Nothing is offered that the mail server behind might not have, nor what
  * would make a client send more before we have answered.
  */
@@ -97,24 +141,29 @@ void
 reply_ehlo(struct conn *c)
 {
 	const struct config	*conf = c->fc->conf;
+	uint64_t		 size;
+	uint32_t		 left;
+	char			 word[32];
 
-	c->offered = CAPS_8BITMIME | CAPS_SMTPUTF8 | CAPS_DSN |
-	    CAPS_ENHANCED;
-	reply(c, "250-%s\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n250-DSN\r\n",
-	    conf->hostname);
-	if (conf->limit.message_size > 0) {
-		c->offered |= CAPS_SIZE;
-		reply(c, "250-SIZE %llu\r\n",
-		    (unsigned long long)conf->limit.message_size);
-	}
+	left = offer(c, &size);
 	/* Not to who only has our time to win, and not to unknown hosts
 	 * when many are under TLS: each takes the memory of a hundred. */
 	if (c->cert != NULL && c->tls == NULL && !conn_is_black(c) &&
-	    (c->kind != KIND_GREY || front.tls < conf->limit.tls)) {
-		c->offered |= CAPS_STARTTLS;
-		reply(c, "250-STARTTLS\r\n");
-	}
-	reply(c, "250 ENHANCEDSTATUSCODES\r\n");
+	    (c->kind != KIND_GREY || front.tls < conf->limit.tls))
+		left |= CAPS_STARTTLS;
+	c->offered = (uint8_t)left;
+	reply(c, "250%c%s\r\n", left == 0 ? ' ' : '-', conf->hostname);
+	ehlo_line(c, &left, CAPS_8BITMIME, "8BITMIME");
+	ehlo_line(c, &left, CAPS_SMTPUTF8, "SMTPUTF8");
+	ehlo_line(c, &left, CAPS_DSN, "DSN");
+	if (size > 0)
+		snprintf(word, sizeof(word), "SIZE %llu",
+		    (unsigned long long)size);
+	else
+		strlcpy(word, "SIZE", sizeof(word));
+	ehlo_line(c, &left, CAPS_SIZE, word);
+	ehlo_line(c, &left, CAPS_STARTTLS, "STARTTLS");
+	ehlo_line(c, &left, CAPS_ENHANCED, "ENHANCEDSTATUSCODES");
 }
 
 void

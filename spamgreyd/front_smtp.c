@@ -57,9 +57,11 @@ cmd_helo(struct conn *c, enum smtp_verb verb, const char *arg, size_t len)
 	c->helo = helo;
 	tx_free(c);
 	c->offered = 0;
-	if (verb == SMTP_EHLO)
+	c->flags &= ~F_ESMTP;
+	if (verb == SMTP_EHLO) {
+		c->flags |= F_ESMTP;
 		reply_ehlo(c);
-	else
+	} else
 		reply(c, "250 %s\r\n", c->fc->conf->hostname);
 }
 

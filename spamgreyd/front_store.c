@@ -37,6 +37,8 @@ store_send(struct conn *c)
 		req.flags |= RCPT_F_WHITE;
 	if (c->flags & F_ASKED)
 		req.flags |= RCPT_F_AGAIN;
+	if (handover_possible(c))
+		req.flags |= RCPT_F_HANDOVER;
 	if (proto_put_rcpt(chan_ipc(front.store), c->id, &req) == -1 ||
 	    chan_send(front.store, -1) == -1)
 		return (-1);
@@ -99,6 +101,19 @@ store_visit(const struct addr *client)
 	(void)chan_send(front.store, -1);
 }
 
+void
+store_white_seen(const struct addr *client)
+{
+	struct ipc	*ipc;
+
+	if (front.store == NULL)
+		return;
+	ipc = chan_ipc(front.store);
+	ipc_begin(ipc, MSG_WHITE_SEEN, 0);
+	ipc_put_addr(ipc, client);
+	(void)chan_send(front.store, -1);
+}
+
 /* Store wants to know that there was one, not how many. */
 void
 store_overlimit(void)
@@ -154,7 +169,7 @@ on_caps(struct chan *ch, struct msg *m, void *arg)
 
 	(void)ch;
 	(void)arg;
-	if (proto_get_caps(m, &c) == -1)
+	if (proto_get_caps(m, &c) == -1 || front.caps_of_pass)
 		return;
 	front.caps = c;
 	front.caps.relays = NULL;

@@ -47,6 +47,7 @@ front_tls_handshake(struct conn *c)
 		    (uint8_t)(version[strlen(version) - 1] - '0') : 2;
 		c->state = ST_COMMAND;
 		c->offered = 0;
+		c->flags &= ~F_ESMTP;
 		c->flags |= F_TLS_MORE;
 		tx_free(c);
 		free(c->helo);

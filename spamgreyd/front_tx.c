@@ -25,9 +25,56 @@ tx_free(struct conn *c)
 	if (tx->is_parked)
 		TAILQ_REMOVE(&front.parked, tx, parked);
 	free(tx->from);
+	free(tx->from_params);
 	free(tx->to);
+	free(tx->to_params);
+	buf_free(&tx->rcpts);
 	free(tx);
 	c->tx = NULL;
+}
+
+/* Is the envelope to be kept?  Not of those who never leave the tarpit. */
+static int
+tx_keeps(const struct conn *c)
+{
+	return (c->fc->conf->pass != NULL && c->fc->conf->handover &&
+	    !conn_is_black(c) && !c->tx->too_long);
+}
+
+/* More than that is not kept: who sends it is greylisted, and passes, as if
+ * there were no hand-over. */
+static void
+tx_too_long(struct tx *tx)
+{
+	tx->too_long = 1;
+	buf_free(&tx->rcpts);
+}
+
+/* Parameters as they stand, for the MTA; NULL: none.  -1: no memory. */
+static int
+keep_params(struct conn *c, const char *params, size_t len, char **dst)
+{
+	free(*dst);
+	*dst = NULL;
+	if (len == 0 || !tx_keeps(c))
+		return (0);
+	return ((*dst = strndup(params, len)) == NULL ? -1 : 0);
+}
+
+/* The recipient was answered 250. */
+static void
+keep_rcpt(struct conn *c)
+{
+	struct tx	*tx = c->tx;
+	const char	*params = tx->to_params == NULL ? "" : tx->to_params;
+	size_t		 had = buf_len(&tx->rcpts);
+
+	if (tx->to == NULL || !tx_keeps(c))
+		return;
+	if (had + strlen(tx->to) + strlen(params) + 2 > FRONT_ENVELOPE_MAX ||
+	    buf_add(&tx->rcpts, tx->to, strlen(tx->to) + 1) == -1 ||
+	    buf_add(&tx->rcpts, params, strlen(params) + 1) == -1)
+		tx_too_long(tx);
 }
 
 /* "NNN X.X.X text" of a parser, as a reply that counts as bad. */
@@ -76,7 +123,7 @@ tx_mail(struct conn *c, const char *arg, size_t len)
 		return;
 	}
 	if ((error = param_mail(params, params_len, c->offered,
-	    c->fc->conf->limit.message_size, &pm)) != NULL) {
+	    reply_size_max(c), &pm)) != NULL) {
 		refuse_param(c, error);
 		return;
 	}
@@ -91,6 +138,10 @@ tx_mail(struct conn *c, const char *arg, size_t len)
 	}
 	tx->conn = c;
 	c->tx = tx;
+	if (keep_params(c, params, params_len, &tx->from_params) == -1) {
+		conn_die(c, END_MEMORY);
+		return;
+	}
 	reply(c, "250 2.1.0 Ok\r\n");
 }
 
@@ -101,7 +152,8 @@ rcpt_refused(struct conn *c, const char *text)
 	refuse_param(c, text);
 }
 
-/* 0: path has the recipient; -1: answered. */
+/* 0: path has the recipient, and the transaction its parameters; -1:
+ * answered. */
 static int
 rcpt_parse(struct conn *c, const char *arg, size_t len, char *path,
     size_t size)
@@ -126,6 +178,10 @@ rcpt_parse(struct conn *c, const char *arg, size_t len, char *path,
 	}
 	if ((error = param_rcpt(params, params_len, c->offered)) != NULL) {
 		rcpt_refused(c, error);
+		return (-1);
+	}
+	if (keep_params(c, params, params_len, &c->tx->to_params) == -1) {
+		conn_die(c, END_MEMORY);
 		return (-1);
 	}
 	return (0);
@@ -199,6 +255,51 @@ rcpt_trapped(struct conn *c, unsigned int reason)
 	    log_encode_str(enc, sizeof(enc), c->tx->to));
 }
 
+static void
+rcpt_accepted(struct conn *c)
+{
+	c->tx->accepted++;
+	keep_rcpt(c);
+	reply(c, "250 2.1.5 Ok\r\n");
+}
+
+/* The host is white now: pass answers this RCPT, with the MTA's own words. */
+static void
+rcpt_white(struct conn *c)
+{
+	c->tx->passed++;
+	if (handover_possible(c))
+		handover_begin(c, handover_kind(c));
+	else
+		rcpt_accepted(c);
+}
+
+/* Pass takes it, but for an unknown host it takes nothing else. */
+static void
+rcpt_not_to(struct conn *c)
+{
+	if (c->tx->accepted == 0 && handover_possible(c)) {
+		handover_begin(c, HANDOVER_NOT_TO);
+		return;
+	}
+	c->tx->tempfail++;
+	if (c->tx->accepted > 0)
+		reply(c, "452 4.5.3 Please send this recipient a message of "
+		    "its own\r\n");
+	else
+		reply(c, "451 4.3.2 Please try again later\r\n");
+}
+
+/* The RCPT that was to be pass'. */
+void
+tx_not_handed(struct conn *c)
+{
+	if (c->handed == HANDOVER_NOT_TO)
+		rcpt_not_to(c);
+	else
+		rcpt_accepted(c);
+}
+
 /* Store's word on the RCPT that waits. */
 void
 tx_answer(struct conn *c, const struct rcpt_answer *ans)
@@ -214,15 +315,18 @@ tx_answer(struct conn *c, const struct rcpt_answer *ans)
 			tx->left = ans->left;
 		break;
 	case RCPT_PASS:
-		tx->passed++;
 		conn_set_kind(c, KIND_PASS);
-		break;
+		rcpt_white(c);
+		return;
 	case RCPT_WHITE:
-		tx->passed++;
 		c->flags |= F_WHITE_SEEN;
 		if (c->kind == KIND_GREY)
 			conn_set_kind(c, KIND_WHITE);
-		break;
+		rcpt_white(c);
+		return;
+	case RCPT_NOT_TO:
+		rcpt_not_to(c);
+		return;
 	case RCPT_TRAPPED:
 		rcpt_trapped(c, ans->reason);
 		break;
@@ -231,8 +335,7 @@ tx_answer(struct conn *c, const struct rcpt_answer *ans)
 		tx_unstored(c, ans->text);
 		return;
 	}
-	tx->accepted++;
-	reply(c, "250 2.1.5 Ok\r\n");
+	rcpt_accepted(c);
 }
 
 /*

@@ -60,6 +60,12 @@ conn_timeout(struct conn *c, uint32_t now)
 		    FRONT_LAST_REPLY))
 			return;
 		conn_die(c, END_NONE);
+	} else if (c->state == ST_PUMP) {
+		return;			/* pass looks to that */
+	} else if (c->state == ST_HANDOVER && (c->flags & F_HANDED)) {
+		if (now - c->wait < FRONT_HANDOVER_WAIT)
+			return;
+		handover_late(c);
 	} else if (c->state == ST_HANDSHAKE && idle >= FRONT_HANDSHAKE) {
 		front.stat[STAT_TLS_FAILED]++;
 		conn_die(c, END_TLS);

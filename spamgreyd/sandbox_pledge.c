@@ -12,8 +12,8 @@ sandbox_enter(const struct child *c)
 	switch (c->role) {
 	case ROLE_FRONT:
 		/* pf: DIOCNATLOOK on the descriptor it was given */
-		return (pledge(c->pf == -1 ? "stdio inet recvfd" :
-		    "stdio inet recvfd pf", NULL));
+		return (pledge(c->pf == -1 ? "stdio inet recvfd sendfd" :
+		    "stdio inet recvfd sendfd pf", NULL));
 	case ROLE_STORE:
 		if (unveil(".", "rwc") == -1 || unveil(NULL, NULL) == -1)
 			return (-1);

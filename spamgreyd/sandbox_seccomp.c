@@ -29,8 +29,9 @@ static const int common[] = {
 	S(timerfd_settime), S(eventfd2), S(pipe2), S(sched_getaffinity)
 };
 
+/* socketpair: of a session under TLS that is handed over. */
 static const int front[] = {
-	S(accept), S(accept4)
+	S(accept), S(accept4), S(socketpair)
 };
 
 /* Berkeley DB in the state directory, its checkpoint thread, the control

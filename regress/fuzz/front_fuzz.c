@@ -1,10 +1,10 @@
 /*
  * front's real state machine, fed through a socket: the first octet says what
- * the host is, 0xff ends a segment.  Whatever a client sends, each line of
+ * the host is and whether pass takes sessions, 0xff ends a segment.  Whatever a client sends, each line of
  * the replies must be one that SMTP allows, and nothing may be left over when the
  * client is gone.
  */
-/* LINK: spamgreyd/front.o spamgreyd/front_accept.o spamgreyd/front_conn.o spamgreyd/front_log.o spamgreyd/front_reply.o spamgreyd/front_smtp.o spamgreyd/front_store.o spamgreyd/front_tls.o spamgreyd/front_tx.o spamgreyd/front_wheel.o spamgreyd/param.o spamgreyd/tlsctx.o spamgreyd/origdst_none.o spamgreyd/config.o */
+/* LINK: spamgreyd/front.o spamgreyd/front_accept.o spamgreyd/front_conn.o spamgreyd/front_handover.o spamgreyd/front_log.o spamgreyd/front_pump.o spamgreyd/front_reply.o spamgreyd/front_smtp.o spamgreyd/front_store.o spamgreyd/front_tls.o spamgreyd/front_tx.o spamgreyd/front_wheel.o spamgreyd/param.o spamgreyd/tlsctx.o spamgreyd/origdst_none.o spamgreyd/config.o */
 /* LIBS: -ltls */
 #include <ctype.h>
 #include <errno.h>
@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "../../lib/clock.h"
-#include "front_fixture.h"
+#include "pass_fixture.h"
 
 #define REPLY_MAX	512
 
@@ -32,6 +32,14 @@ quiet(int priority, const char *text, void *arg)
 			abort();
 }
 
+/* A short life in pass. */
+static void
+taken(int fd)
+{
+	(void)send(fd, "421 pass\r\n", 10, MSG_NOSIGNAL);
+	close(fd);
+}
+
 static void
 setup(void)
 {
@@ -41,12 +49,17 @@ setup(void)
 	log_set_sink(quiet, NULL);
 	clock_fake(1700000000, 5000000);
 	fixture_init();
+	played_init(&fixture.child);
+	played.taken = taken;
+	played.why = "no \r\n room";
 	if ((conf = config_new()) == NULL)
 		abort();
 	conf->stutter_ms = 0;
 	conf->limit.message_size = 100000;
 	conf->limit.recipients = 5;
 	conf->contact = strdup("Ask %A");
+	if ((conf->pass = conf_pass_new()) == NULL)
+		abort();
 	fixture_configure(conf);
 	fixture_hosts_end();
 }
@@ -115,6 +128,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	    addr_parse("192.0.2.1", &client) == -1)
 		abort();
 	line_len = 0;
+	played.mode = data[0] & 0x80 ? PASS_LOST : data[0] & 0x40 ? PASS_OK :
+	    PASS_NO;
 	c = conn_new(&listener, sv[0], &client, 1025, kinds[data[0] % 5], 0,
 	    TRAP_MANUAL);
 	if (c == NULL)

@@ -4,6 +4,7 @@
  *	grey…	GREY, 180 s left; "grey-N": N s left
  *	pass…	PASS		white…	WHITE
  *	trap…	TRAPPED (spamtrap)	full…	UNSTORED
+ *	notto…	NOT_TO, when front could hand the session over; else PASS
  *	held…	no answer until fixture_release()
  * Anything else is GREY.
  */
@@ -31,8 +32,9 @@ struct fixture {
 	uint64_t	 held_id;
 	uint32_t	 held_seq;
 	int		 holding;
+	const char	*held_to;	/* as what it is answered; "grey" */
 };
-static struct fixture	fixture;
+static struct fixture	fixture = { .held_to = "grey" };
 
 const char buildid[] = "fixture";
 
@@ -75,7 +77,7 @@ fixture_is(const char *to, const char *word)
 }
 
 static void
-fixture_verdict(const char *to, struct rcpt_answer *a)
+fixture_verdict(const char *to, uint8_t flags, struct rcpt_answer *a)
 {
 	a->verdict = RCPT_GREY;
 	a->left = 180;
@@ -89,7 +91,10 @@ fixture_verdict(const char *to, struct rcpt_answer *a)
 	else if (fixture_is(to, "trap")) {
 		a->verdict = RCPT_TRAPPED;
 		a->reason = TRAP_SPAMTRAP;
-	} else if (fixture_is(to, "full")) {
+	} else if (fixture_is(to, "notto"))
+		a->verdict = flags & RCPT_F_HANDOVER ? RCPT_NOT_TO :
+		    RCPT_PASS;
+	else if (fixture_is(to, "full")) {
 		a->verdict = RCPT_UNSTORED;
 		a->text = "the disk is full";
 	}
@@ -110,7 +115,7 @@ fixture_release(void)
 	if (!fixture.holding)
 		return;
 	memset(&a, 0, sizeof(a));
-	fixture_verdict("grey", &a);
+	fixture_verdict(fixture.held_to, RCPT_F_HANDOVER, &a);
 	a.seq = fixture.held_seq;
 	fixture.holding = 0;
 	fixture_answer(fixture.held_id, &a);
@@ -127,10 +132,11 @@ fixture_on_rcpt(struct chan *ch, struct msg *m, void *arg)
 	(void)arg;
 	if (proto_get_rcpt(m, &r) == -1)
 		abort();
-	fixture_hear("RCPT %s %s %s %s%s%s%s", addr_str(&r.client, addr),
+	fixture_hear("RCPT %s %s %s %s%s%s%s%s", addr_str(&r.client, addr),
 	    r.helo, r.from, r.to, r.flags & RCPT_F_LOWMX ? " lowmx" : "",
 	    r.flags & RCPT_F_WHITE ? " white" : "",
-	    r.flags & RCPT_F_AGAIN ? " again" : "");
+	    r.flags & RCPT_F_AGAIN ? " again" : "",
+	    r.flags & RCPT_F_HANDOVER ? " handover" : "");
 	if (fixture_is(r.to, "held")) {
 		fixture.held_id = m->id;
 		fixture.held_seq = r.seq;
@@ -139,7 +145,7 @@ fixture_on_rcpt(struct chan *ch, struct msg *m, void *arg)
 	}
 	memset(&a, 0, sizeof(a));
 	a.seq = r.seq;
-	fixture_verdict(r.to, &a);
+	fixture_verdict(r.to, r.flags, &a);
 	fixture_answer(m->id, &a);
 }
 
@@ -167,6 +173,18 @@ fixture_on_visit(struct chan *ch, struct msg *m, void *arg)
 	(void)arg;
 	msg_get_addr(m, &a);
 	fixture_hear("VISIT %s", addr_str(&a, addr));
+}
+
+static void
+fixture_on_white_seen(struct chan *ch, struct msg *m, void *arg)
+{
+	struct addr	a;
+	char		addr[ADDR_STRLEN];
+
+	(void)ch;
+	(void)arg;
+	msg_get_addr(m, &a);
+	fixture_hear("WHITE-SEEN %s", addr_str(&a, addr));
 }
 
 static void
@@ -204,6 +222,7 @@ static const struct chan_rule fixture_rules[] = {
 	{ MSG_RCPT, 0, fixture_on_rcpt },
 	{ MSG_EVENT, 0, fixture_on_event },
 	{ MSG_VISIT, 0, fixture_on_visit },
+	{ MSG_WHITE_SEEN, 0, fixture_on_white_seen },
 	{ MSG_OVERLIMIT, 0, fixture_on_overlimit },
 	{ MSG_STAT, 0, fixture_on_stat },
 	{ MSG_STAT_END, 0, fixture_on_stat_end },

@@ -1,10 +1,10 @@
 /*
  * front_driver: the front role under the orders of standard input, one a
  * line; each is answered by "ok" once its effect is there.  What front logs
- * and what it tells store is printed as "log …" and "store …".  The clock
+ * and what it tells store and pass is printed as "log …", "store …", "pass …".  The clock
  * stands unless it is told to advance.  run.t speaks to it.
  */
-/* LINK: spamgreyd/front.o spamgreyd/front_accept.o spamgreyd/front_conn.o spamgreyd/front_log.o spamgreyd/front_reply.o spamgreyd/front_smtp.o spamgreyd/front_store.o spamgreyd/front_tls.o spamgreyd/front_tx.o spamgreyd/front_wheel.o spamgreyd/param.o spamgreyd/tlsctx.o spamgreyd/origdst_none.o spamgreyd/config.o */
+/* LINK: spamgreyd/front.o spamgreyd/front_accept.o spamgreyd/front_conn.o spamgreyd/front_handover.o spamgreyd/front_log.o spamgreyd/front_pump.o spamgreyd/front_reply.o spamgreyd/front_smtp.o spamgreyd/front_store.o spamgreyd/front_tls.o spamgreyd/front_tx.o spamgreyd/front_wheel.o spamgreyd/param.o spamgreyd/tlsctx.o spamgreyd/origdst_none.o spamgreyd/config.o */
 /* LIBS: -ltls */
 #include <sys/types.h>
 #include <sys/resource.h>
@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 #include "../../lib/clock.h"
-#include "front_fixture.h"
+#include "pass_fixture.h"
 
 struct setting {
 	const char	*name;
@@ -41,7 +41,8 @@ static const struct setting settings[] = {
 	S("line", NUM32, limit.line), S("recipients", NUM32, limit.recipients),
 	S("idle", NUM64, limit.idle), S("idle-stress", NUM64, limit.idle_stress),
 	S("session-grey", NUM64, limit.session_grey),
-	S("session-trapped", NUM64, limit.session_trapped)
+	S("session-trapped", NUM64, limit.session_trapped),
+	S("handover", NUMI, handover), S("firewall", NUMI, fw)
 };
 
 static struct config	*next;		/* being made by the orders */
@@ -49,6 +50,7 @@ static unsigned int	 nlisten, nlists;
 static struct addrset_build *builds[ADDRSET_LISTS_MAX];
 static char		 pending[65536];
 static size_t		 npending;
+static char		 held_to[64];
 
 static void
 say(const char *line)
@@ -57,6 +59,13 @@ say(const char *line)
 	if (strcmp(line, "VISIT 192.0.2.1") == 0)
 		return;
 	printf("store %s\n", line);
+	fflush(stdout);
+}
+
+static void
+say_pass(const char *line)
+{
+	printf("pass %s\n", line);
 	fflush(stdout);
 }
 
@@ -262,6 +271,57 @@ order_host(char *arg)
 		    arg == NULL ? TRAP_SPAMTRAP : (uint8_t)atoi(arg));
 }
 
+/* caps store|pass KEYWORDS SIZE: what the MTA offers, in hexadecimal */
+static void
+order_caps(char *arg)
+{
+	struct mta_caps	 c = { .relays = "127.0.0.1:25" };
+	char		*who = strsep(&arg, " ");
+	char		*keywords = strsep(&arg, " ");
+	struct chan	*ch;
+
+	c.keywords = (uint32_t)strtoul(keywords, NULL, 16);
+	c.known = c.keywords != 0;
+	c.size = arg == NULL ? 0 : strtoull(arg, NULL, 10);
+	ch = strcmp(who, "pass") == 0 ? played.chan : fixture.store;
+	if (proto_put_caps(chan_ipc(ch), &c) == -1 || chan_send(ch, -1) == -1)
+		die("caps");
+}
+
+/* pass ok|silent|lost|no WHY; say TEXT, close: to the last session's client;
+ * late: its OK after silence; dies */
+static void
+order_pass(char *arg)
+{
+	static char	 why[200];
+	char		*word = strsep(&arg, " "), line[1100];
+
+	if (strcmp(word, "ok") == 0)
+		played.mode = PASS_OK;
+	else if (strcmp(word, "silent") == 0)
+		played.mode = PASS_SILENT;
+	else if (strcmp(word, "lost") == 0)
+		played.mode = PASS_LOST;
+	else if (strcmp(word, "no") == 0) {
+		played.mode = PASS_NO;
+		snprintf(why, sizeof(why), "%s", arg);
+		played.why = why;
+	} else if (strcmp(word, "late") == 0)
+		played_ok();
+	else if (strcmp(word, "close") == 0)
+		played_close();
+	else if (strcmp(word, "dies") == 0) {
+		played_close();
+		chan_free(played.chan);
+		played.chan = NULL;
+	} else if (strcmp(word, "say") == 0) {
+		snprintf(line, sizeof(line), "%s\r\n", arg);
+		if (send(played.fd, line, strlen(line), MSG_NOSIGNAL) == -1)
+			say_pass("cannot say it");
+	} else
+		die(word);
+}
+
 /* Store reads no more, and has much to read. */
 static void
 store_busy(void)
@@ -306,7 +366,19 @@ order(char *line)
 		fixture.store = NULL;
 	} else if (strcmp(word, "store-busy") == 0)
 		store_busy();
-	else if (strcmp(word, "store-free") == 0)
+	else if (strcmp(word, "pass-block") == 0)
+		next->pass = conf_pass_new();
+	else if (strcmp(word, "pass-here") == 0) {
+		played.heard = say_pass;
+		played_init(&fixture.child);
+	} else if (strcmp(word, "pass") == 0)
+		order_pass(arg);
+	else if (strcmp(word, "caps") == 0)
+		order_caps(arg);
+	else if (strcmp(word, "hold-as") == 0) {
+		snprintf(held_to, sizeof(held_to), "%s", arg);
+		fixture.held_to = held_to;
+	} else if (strcmp(word, "store-free") == 0)
 		chan_resume(fixture.store);
 	else if (strcmp(word, "stats") == 0)
 		(void)chan_send_empty(fixture.store, MSG_STAT_ASK, 7);

@@ -11,8 +11,8 @@
 #	S REGEX		the next line, which ends in CRLF, matches wholly
 #	G TEXT		exactly these octets have arrived, no more
 #	N* LINE		that line N times
-#	L REGEX		a line of the log;  Q REGEX: something told to store
-#	noL, noQ REGEX	nothing like it so far
+#	L REGEX		a line of the log;  Q REGEX: something told to store,
+#	P REGEX		to pass;  noL, noQ, noP REGEX: nothing like it so far
 #	eof		the server ends the connection, having said no more;
 #			then we do
 #	close, shut	we end it; we end our half of it
@@ -194,8 +194,8 @@ sub step {
 		1 while fill(0) > 0;
 		die "got: $c->{buf}\n  want: $want\n" if $c->{buf} ne $want;
 		$c->{buf} = '';
-	} elsif ($line =~ /^(no)?([LQ]) (.*)/) {
-		my $word = $2 eq 'L' ? 'log' : 'store';
+	} elsif ($line =~ /^(no)?([LPQ]) (.*)/) {
+		my $word = { L => 'log', P => 'pass', Q => 'store' }->{$2};
 		order('advance 0') if $1;
 		my $r = heard($word, $3, !$1);
 		die "unwanted \"$word\" line like: $3\n" if $1 && $r;
