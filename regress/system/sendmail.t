@@ -8,6 +8,7 @@ use strict;
 use warnings;
 use FindBin;
 use lib $FindBin::Bin;
+use FakeDns;
 use Sys;
 use Mta;
 use SmtpClient;
@@ -21,8 +22,18 @@ my $exempt = '203.0.113.200';	# what each configuration has as such
 run('ip', 'addr', 'add', "$server/32", 'dev', 'lo');
 run('ip', 'addr', 'add', "$exempt/32", 'dev', 'lo');
 
+# A DNSBL, and the host that is on it.
+my $listed = '203.0.113.210';
+run('ip', 'addr', 'add', "$listed/32", 'dev', 'lo');
+FakeDns::start('210.113.0.203.bl.test' => '127.0.0.2');
+my $resolv = spit(tmp() . '/resolv.conf', "nameserver 127.0.0.1\n");
+# Over the file itself: the name may be a symbolic link.
+my ($file) = (run('readlink', '-f', '/etc/resolv.conf'))[1] =~ /(.*)/;
+run('mount', '--bind', $resolv, $file) if defined $file && -e $file;
+
 my ($root, $no) = sendmail_root('sm');
 plan(skip_all => "sendmail: $no") if !$root;
+spit("$root/etc/resolv.conf", slurp($resolv));
 
 # Where we differ, and what the manual must say of it.
 my %why = (
@@ -217,6 +228,14 @@ too_many_rcpts
 	my $said = recipients($c, 0, map { 'user' } 1 .. 5);
 
 	return (row($said . ', DATA', $c->cmd('DATA')));
+}
+
+sub
+rcpt_from
+{
+	my ($from) = @_;
+
+	return (recipients(client_mail($from), 0, 'user'));
 }
 
 # --- connections a second, of all
@@ -467,6 +486,15 @@ my @scenarios = ({
 		    '552 5.2.3 RSET 250', '552 5.3.4 RSET 250'],
 	],
 }, {
+	feature => 'dnsbl',
+	mc => 'FEATURE(`dnsbl\', `bl.test\')dnl',
+	pass => 'reject at 4
+	    module dnsbl { zone "bl.test" { 127.0.0.2 points 4 } }',
+	rows => [
+		['is listed', sub { rcpt_from($listed) }, '550 5.7.1'],
+		['is not', sub { rcpt_from() }, '250'],
+	],
+}, {
 	feature => 'bad commands',
 	rows => [
 		['forty unknown commands', \&bad_commands,
@@ -541,7 +569,7 @@ SKIP: {
 		    mc => $s->{mta} // '');
 		$to = pass_start($mta, pass => $s->{pass}, text => $s->{text},
 		    listen => $server);
-		db_ok('add', $exempt);
+		db_ok('add', $_) for $exempt, $listed;
 		play('spamgreyd', $s);
 		stop();
 		sendmail_stop($root);
