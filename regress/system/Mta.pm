@@ -293,8 +293,9 @@ listens
 sub
 pass_why_not
 {
-	return (-e "$Sys::top/spamgreyd/pass.c" ? undef :
-	    'the pass role is not there yet');
+	return ((grep { !-e "$Sys::top/spamgreyd/$_.c" } qw(pass pass_smtp
+	    pass_tx pass_mta pass_caps)) ? 'the pass role is not all there yet' :
+	    undef);
 }
 
 # The daemon with pass in front of a port, ready: the port to send to.  More
