@@ -104,8 +104,9 @@ void	 parent_restart(struct parent *);
 /* The set does not start: 1 when a reload is to blame, and is taken back. */
 int	 parent_go_back(struct parent *);
 
-/* tls_check.c: do certificate and key belong together?  -1: reported. */
-int	 tls_check(const struct config *, void (*report)(const char *, void *),
+/* tls_check.c: do certificate and key belong together?  Fills in the system's
+ * CAs where a relay names none.  -1: reported. */
+int	 tls_check(struct config *, void (*report)(const char *, void *),
 	    void *arg);
 
 #endif

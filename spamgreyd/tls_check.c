@@ -1,9 +1,12 @@
 /*
  * Do a certificate and its key belong together?  Asked by the parent before
  * a configuration comes into force, so that a child is never sent a pair that
- * it must refuse.
+ * it must refuse.  And what pass verifies an MTA by when no `ca' is named: the
+ * system's bundle, which cannot be read in the spool.
  */
+#include <errno.h>
 #include <stdio.h>
+#include <string.h>
 #include <tls.h>
 
 #include "../lib/log.h"
@@ -45,16 +48,39 @@ check(const struct conf_tls *t, void (*report)(const char *, void *),
 	return (-1);
 }
 
+static int
+system_ca(struct conf_relay *r, void (*report)(const char *, void *),
+    void *arg)
+{
+	const char	*file = tls_default_ca_cert_file();
+	char		 line[2048];
+
+	if ((r->ca = tls_load_file(file, &r->ca_len, NULL)) != NULL)
+		return (0);
+	snprintf(line, sizeof(line), "%s%srelay: starttls verify: the system's "
+	    "CAs, %s: %s; install them, or name others with ca",
+	    r->where != NULL ? r->where : "", r->where != NULL ? ": " : "",
+	    file, strerror(errno));
+	report(line, arg);
+	return (-1);
+}
+
 int
-tls_check(const struct config *conf, void (*report)(const char *, void *),
+tls_check(struct config *conf, void (*report)(const char *, void *),
     void *arg)
 {
 	const struct conf_listen	*l;
+	struct conf_relay		*rel;
 	int				 r;
 
 	r = check(conf->tls, report, arg);
 	TAILQ_FOREACH(l, &conf->listens, entry)
 		if (check(l->tls, report, arg) == -1)
 			r = -1;
+	if (conf->pass != NULL)
+		TAILQ_FOREACH(rel, &conf->pass->relays, entry)
+			if (rel->tls == RELAY_TLS_VERIFY && rel->ca == NULL &&
+			    system_ca(rel, report, arg) == -1)
+				r = -1;
 	return (r);
 }

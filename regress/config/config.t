@@ -169,6 +169,21 @@ END
 	    'where our listener takes it');
 }
 
+# A certificate of the mail server is held against the system's CAs.
+spew("$tmp/ca.conf", <<'END');
+hostname mx.example.org allowed domains { example.org }
+pass { relay to 192.0.2.25 starttls verify "mail.example.org" }
+END
+($status, $out, $err) = run('-n', '-f', "$tmp/ca.conf");
+my ($bundle) = $err =~ /CAs, (\S+): No such file/;
+if (defined $bundle) {
+	is($status, 1, 'without the system\'s CAs it is refused');
+	ok(!-e $bundle, 'which are not there');
+} else {
+	is($status, 0, 'the system\'s CAs are taken');
+	is($err =~ s/.*warning:.*\n//r, "configuration OK\n", 'silently');
+}
+
 # The sample that is shipped.
 ($status, $out, $err) = run('-n', '-f', "$top/spamgreyd/spamgreyd.conf.sample");
 is($status, 0, 'the sample is accepted');
