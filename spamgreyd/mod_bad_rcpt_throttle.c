@@ -33,10 +33,8 @@ struct bad_rcpt_data {
 	uint8_t		logged;
 };
 
-enum { COUNT_BAD, COUNT_DELAYED, COUNT_SHUTDOWN };
-static const char *const counters[] = {
-	"bad", "delayed", "shutdown", NULL
-};
+enum { COUNT_BAD, COUNT_SHUTDOWN };
+static const char *const counters[] = { "bad", "shutdown", NULL };
 
 static struct rate	*goods, *bads;
 
@@ -165,7 +163,6 @@ bad_rcpt_rcpt(struct msession *s, void *conf)
 	if (ms <= 0)
 		return (verdict_next());
 	d->delayed += ms;
-	module_count(&mod_bad_rcpt_throttle, COUNT_DELAYED);
 	return (verdict_delay(ms));
 }
 
