@@ -302,28 +302,14 @@ transparent_target(const struct parent *p, unsigned int relay,
 	return (NULL);
 }
 
-/*
- * pass names a relay of the configuration and a client; whether it may have
- * such a socket is decided here, by the parent's own copy.
- */
-int
-open_transparent(const struct parent *p, unsigned int relay,
-    unsigned int target, const struct addr *client, uint16_t port)
+/* Its port too, if nobody has it: a client of this machine has it itself. */
+static int
+bind_transparent(const struct addr *client, uint16_t port)
 {
-	const struct conf_target	*t;
-	struct sockaddr_storage		 ss;
-	socklen_t			 len;
-	int				 fd, on = 1, saved;
+	struct sockaddr_storage	ss;
+	socklen_t		len = addr_to_sa(client, port, &ss);
+	int			fd, on = 1, saved;
 
-	if ((t = transparent_target(p, relay, target)) == NULL) {
-		errno = EPERM;
-		return (-1);
-	}
-	if (addr_is4(&t->addr) != addr_is4(client)) {
-		errno = EAFNOSUPPORT;
-		return (-1);
-	}
-	len = addr_to_sa(client, port, &ss);
 	if ((fd = os_socket_transparent(ss.ss_family)) == -1)
 		return (-1);
 	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) == 0 &&
@@ -333,4 +319,29 @@ open_transparent(const struct parent *p, unsigned int relay,
 	close(fd);
 	errno = saved;
 	return (-1);
+}
+
+/*
+ * pass names a relay of the configuration and a client; whether it may have
+ * such a socket is decided here, by the parent's own copy.
+ */
+int
+open_transparent(const struct parent *p, unsigned int relay,
+    unsigned int target, const struct addr *client, uint16_t port)
+{
+	const struct conf_target	*t;
+	int				 fd;
+
+	if ((t = transparent_target(p, relay, target)) == NULL) {
+		errno = EPERM;
+		return (-1);
+	}
+	if (addr_is4(&t->addr) != addr_is4(client)) {
+		errno = EAFNOSUPPORT;
+		return (-1);
+	}
+	if ((fd = bind_transparent(client, port)) == -1 &&
+	    errno == EADDRINUSE && port != 0)
+		fd = bind_transparent(client, 0);
+	return (fd);
 }
