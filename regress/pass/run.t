@@ -1,0 +1,431 @@
+#!/usr/bin/perl
+# Plays the transcripts *.case: a client, pass (pass_driver), an MTA.
+#	run.t [case ...]
+#
+#	! ORDER		an order to pass_driver (its head lists them)
+#	mta N		so many MTAs listen; $1, $2 … are their ports in orders
+#	start [TEXT]	the first MTA (if no relay was ordered) is relayed to;
+#			apply, and each MTA is asked what it offers: it answers
+#			with the keywords of TEXT ("," between them), or does
+#			not exist ("down")
+#	connect [NAME] [from ADDRESS]	a client;  front: to front's port
+#	hi …		connect, and EHLO with its answers
+#	mail [TO …]	MAIL and RCPT, which pass and the MTA take (with "M hello"
+#			where the MTA has no connection); "mail rset …": after
+#			RSET to the MTA
+#	use NAME	an earlier client again
+#	C TEXT		the client sends a line;  R TEXT: as it is, with \r \n \t \xHH
+#	S REGEX		its next line, which ends in CRLF, matches wholly
+#	G TEXT		exactly these octets have arrived, no more
+#	M accept [N]	the next connection to the (Nth) MTA
+#	M hello [TEXT]	that, and its banner and EHLO
+#	M < REGEX	it gets a line;  M > TEXT: says one;  MR TEXT: as it is
+#	M = TEXT	its next octets are exactly these
+#	M body TEXT	DATA, 354, our trace line, and TEXT is the message
+#	M quiet		it has got nothing, and nobody has connected
+#	M eof		its client is gone, having said no more ("M quit": QUIT)
+#	M close, M reset, M use N	(the Nth connection of all)
+#	N* LINE		that line N times
+#	L REGEX		a line of the log;  Q to store;  F to front;  V asked
+#			of the module;  noL, noQ, noF, noV: nothing like it so far
+#	eof		pass ends the connection, having said no more
+#	close, shut, reset	we end it, half of it, or rudely
+# $DATE stands for the clock's.  A watchdog of 30 s is for hanging, not for
+# slowness.
+use strict;
+use warnings;
+use IPC::Open2;
+use Socket qw(:DEFAULT);
+use IO::Select;
+use Errno qw(EAGAIN EINTR);
+use File::Basename;
+
+my $dir = dirname($0);
+my @cases = @ARGV ? @ARGV : sort glob("$dir/*.case");
+my $driver = "regress/obj/pass_driver";
+my @offers = ('PIPELINING', 'SIZE 50000', '8BITMIME', 'SMTPUTF8', 'DSN',
+    'ENHANCEDSTATUSCODES');
+
+system("sh", "regress/build.sh", "$dir/pass_driver.c") == 0 or
+    print("Bail out! pass_driver does not build\n"), exit 1;
+$SIG{PIPE} = 'IGNORE';
+
+my ($in, $out, $pid, @lines, $partial, $port, $fport, %conn, $cur);
+my (@mta, @mconn, $m, $relayed);
+
+sub pump {	# what the driver prints, into @lines; waits for something
+	my $sel = IO::Select->new($out);
+	return 0 unless $sel->can_read(shift);
+	my $n = sysread($out, $partial, 65536, length $partial);
+	die "pass_driver has ended\n" unless $n;
+	while ($partial =~ s/^(.*)\n//) {
+		my $line = $1;
+		if ($line =~ /^(f?)port (\d+)$/) {
+			$1 ? ($fport = $2) : ($port = $2);
+		} else {
+			push @lines, $line;
+		}
+	}
+	return 1;
+}
+
+sub order {
+	my $text = shift;
+	$text =~ s/\$(\d)/$mta[$1 - 1]{port}/g;
+	$relayed = 1 if $text =~ /^relay/;
+	print $in "$text\n";
+	$in->flush;
+	for (;;) {
+		for my $i (0 .. $#lines) {
+			if ($lines[$i] eq 'ok') {
+				splice(@lines, $i, 1);
+				return;
+			}
+			die "$lines[$i]\n" if $lines[$i] =~ /^fatal /;
+		}
+		pump(30) or die "no answer to \"$text\"\n";
+	}
+}
+
+sub heard {	# a line that begins with the word and matches, taken out
+	my ($word, $re, $must) = @_;
+	for (;;) {
+		for my $i (0 .. $#lines) {
+			my $text = $lines[$i];
+			next unless $text =~ s/^$word (\d )?// &&
+			    $text =~ /$re/;
+			splice(@lines, $i, 1) if $must;
+			return 1;
+		}
+		return 0 unless $must;
+		pump(30) or die "no \"$word\" line like: $re\n" .
+		    join('', map { "  had: $_\n" } @lines);
+	}
+}
+
+sub fill {	# octets of a connection; 0 at its end, -1 none in time
+	my ($c, $wait) = @_;
+	return 0 if $c->{eof};
+	IO::Select->new($c->{sock})->can_read($wait) or return -1;
+	my $n = sysread($c->{sock}, $c->{buf}, 65536, length $c->{buf});
+	if (!defined $n) {
+		return -1 if $! == EAGAIN || $! == EINTR;
+		$c->{reset} = "$!";
+		$n = 0;
+	}
+	$c->{eof} = 1 if $n == 0;
+	return $n;
+}
+
+sub get_line {
+	my ($c, $re) = @_;
+	while ($c->{buf} !~ /\n/) {
+		my $n = fill($c, 30);
+		die "no line in 30 s, want: $re\n" if $n == -1;
+		die "end of connection, had: $c->{buf} want: $re\n" if $n == 0;
+	}
+	$c->{buf} =~ s/^(.*?\n)//s;
+	my $line = $1;
+	die "got: $line  want: $re (and CRLF)\n"
+	    unless $line =~ /^(?:$re)\r\n\z/;
+}
+
+sub get_octets {
+	my ($c, $text, $no_more) = @_;
+	my $want = unescape($text);
+	while (length $c->{buf} < length $want) {
+		fill($c, 30) > 0 or last;
+	}
+	if ($no_more) {
+		order('advance 0');
+		1 while fill($c, 0) > 0;
+	}
+	my $got = $no_more ? $c->{buf} : substr($c->{buf}, 0, length $want);
+	die "got: $got\n  want: $want\n" if $got ne $want;
+	substr($c->{buf}, 0, length $want) = '';
+}
+
+sub get_eof {
+	my $c = shift;
+	my $n;
+	while (($n = fill($c, 30)) > 0) {}
+	die "still open after 30 s\n" if $n == -1;
+	die "said before the end: $c->{buf}\n" if length $c->{buf};
+	close $c->{sock};
+}
+
+sub put {
+	my ($c, $data) = @_;
+	while (length $data) {
+		my $n = syswrite($c->{sock}, $data) // die "send: $!\n";
+		substr($data, 0, $n) = '';
+	}
+}
+
+sub unescape {
+	my $t = shift;
+	my %e = (r => "\r", n => "\n", t => "\t", '\\' => '\\');
+	$t =~ s/\\(x([0-9a-fA-F]{2})|.)/defined $2 ? chr(hex $2) : $e{$1}/ge;
+	$t =~ s/\$DATE/Tue, 14 Nov 2023 22:13:20 +0000/g;
+	return $t;
+}
+
+sub rudely {	# a reset in place of an end
+	my $c = shift;
+	setsockopt($c->{sock}, SOL_SOCKET, SO_LINGER, pack('ii', 1, 0));
+	close $c->{sock};
+}
+
+sub dial {
+	my ($name, $from, $to) = ('main', undef, $port);
+	while (defined(my $w = shift)) {
+		if ($w eq 'from') { $from = shift; }
+		elsif ($w eq 'front') { $to = $fport; }
+		else { $name = $w; }
+	}
+	socket(my $s, AF_INET, SOCK_STREAM, 0) or die "socket: $!\n";
+	if ($from) {
+		bind($s, pack_sockaddr_in(0, inet_aton($from))) or
+		    die "bind $from: $!\n";
+	}
+	connect($s, pack_sockaddr_in($to, inet_aton('127.0.0.1'))) or
+	    die "connect: $!\n";
+	$cur = $name;
+	$conn{$name} = { sock => $s, buf => '', eof => 0 };
+}
+
+sub mtas {
+	for (1 .. shift) {
+		socket(my $s, AF_INET, SOCK_STREAM, 0) or die "socket: $!\n";
+		setsockopt($s, SOL_SOCKET, SO_REUSEADDR, 1);
+		bind($s, pack_sockaddr_in(0, inet_aton('127.0.0.1'))) &&
+		    listen($s, 16) or die "mta: $!\n";
+		push @mta, { sock => $s,
+		    port => (unpack_sockaddr_in(getsockname($s)))[0] };
+	}
+}
+
+sub m_accept {
+	my $l = $mta[(shift // 1) - 1];
+	IO::Select->new($l->{sock})->can_read(30) or
+	    die "nobody has connected to the MTA in 30 s\n";
+	accept(my $s, $l->{sock}) or die "accept: $!\n";
+	$m = { sock => $s, buf => '', eof => 0 };
+	push @mconn, $m;
+}
+
+sub m_ehlo {
+	put($m, "220 mta.test ESMTP\r\n");
+	get_line($m, 'EHLO mx\.test');
+	my @k = ('mta.test', @_);
+	for my $i (0 .. $#k) {
+		put($m, '250' . ($i < $#k ? '-' : ' ') . "$k[$i]\r\n");
+	}
+}
+
+sub m_quiet {
+	order('advance 0');
+	if ($m && !$m->{closed}) {
+		1 while fill($m, 0) > 0;
+		die "the MTA got: $m->{buf}\n" if length $m->{buf};
+		die "the MTA's connection was closed\n" if $m->{eof};
+	}
+	for my $l (@mta) {
+		next if $l->{down};
+		die "a connection to the MTA\n" if
+		    IO::Select->new($l->{sock})->can_read(0);
+	}
+}
+
+sub m_step {
+	my $what = shift;
+	if ($what =~ /^accept ?(\d*)$/) {
+		m_accept($1 || 1);
+	} elsif ($what =~ /^hello ?(.*)/) {
+		m_accept(1);
+		m_ehlo($1 ne '' ? split(/,/, $1) : @offers);
+	} elsif ($what =~ /^hello(\d) ?(.*)/) {
+		m_accept($1);
+		m_ehlo($2 ne '' ? split(/,/, $2) : @offers);
+	} elsif ($what =~ /^< ?(.*)/) {
+		get_line($m, $1);
+	} elsif ($what =~ /^> ?(.*)/) {
+		put($m, "$1\r\n");
+	} elsif ($what =~ /^= (.*)/) {
+		get_octets($m, $1, 0);
+	} elsif ($what =~ /^body (.*)/) {
+		my $text = $1;
+		get_line($m, 'DATA');
+		put($m, "354 go on\r\n");
+		get_line($m, 'Received: from .* \(\[[0-9.]+\]\)');
+		get_line($m, '\tby mx\.test with E?SMTP');
+		get_line($m, '\tid [0-9a-f]{16}; [A-Z][a-z]{2}, .* \+0000');
+		get_octets($m, "$text\\r\\n.\\r\\n", 0);
+	} elsif ($what eq 'quiet') {
+		m_quiet();
+	} elsif ($what eq 'eof') {
+		get_eof($m);
+		$m->{closed} = 1;
+	} elsif ($what eq 'quit') {
+		get_line($m, 'QUIT');
+		get_eof($m);
+		$m->{closed} = 1;
+	} elsif ($what eq 'close') {
+		close $m->{sock};
+		$m->{closed} = 1;
+	} elsif ($what eq 'reset') {
+		rudely($m);
+		$m->{closed} = 1;
+	} elsif ($what =~ /^use (\d+)$/) {
+		$m = $mconn[$1 - 1];
+	} elsif ($what =~ /^down (\d+)$/) {
+		close $mta[$1 - 1]{sock};
+		$mta[$1 - 1]{down} = 1;
+	} else {
+		die "what is that?\n";
+	}
+}
+
+sub begin {	# start
+	my $text = shift;
+	mtas(1) unless @mta;
+	unless ($relayed) {
+		order('relay');
+		order('target 127.0.0.1 $1');
+	}
+	my @k = $text ne '' && $text ne 'down' ? split(/,/, $text) : @offers;
+	order('apply');
+	if ($text ne 'down') {
+		for my $i (1 .. @mta) {
+			next if $mta[$i - 1]{down};
+			m_accept($i);
+			m_ehlo(@k);
+			get_line($m, 'QUIT');
+			close $m->{sock};
+		}
+		@mconn = ();
+		undef $m;
+	}
+	order('hosts-end');
+}
+
+sub hi {
+	dial(@_);
+	get_line($conn{$cur}, '220 .*');
+	put($conn{$cur}, "EHLO c.test\r\n");
+	get_line($conn{$cur}, '250-.*') for 1 .. 6;
+	get_line($conn{$cur}, '250 .*');
+}
+
+sub mail {
+	put($conn{$cur}, "MAIL FROM:<a\@c.test>\r\n");
+	unless ($m && !$m->{closed}) {
+		m_accept(1);
+		m_ehlo(@offers);
+	}
+	if (@_ && $_[0] eq 'rset') {
+		shift;
+		get_line($m, 'RSET');
+		put($m, "250 2.0.0 Ok\r\n");
+	}
+	get_line($m, 'MAIL FROM:<a@c\.test>');
+	put($m, "250 2.1.0 Ok\r\n");
+	get_line($conn{$cur}, '250 2\.1\.0 Ok');
+	for my $to (@_) {
+		put($conn{$cur}, "RCPT TO:<$to>\r\n");
+		get_line($m, "RCPT TO:<\Q$to\E>");
+		put($m, "250 2.1.5 Ok\r\n");
+		get_line($conn{$cur}, '250 2\.1\.5 Ok');
+	}
+}
+
+sub step {
+	my $line = shift;
+	if ($line =~ /^(\d+)\* (.*)/) {
+		step($2) for 1 .. $1;
+	} elsif ($line =~ /^! (.*)/) {
+		order($1);
+	} elsif ($line =~ /^mta (\d+)$/) {
+		mtas($1);
+	} elsif ($line =~ /^start ?(.*)/) {
+		begin($1);
+	} elsif ($line =~ /^connect ?(.*)/) {
+		dial(split ' ', $1);
+	} elsif ($line =~ /^hi ?(.*)/) {
+		hi(split ' ', $1);
+	} elsif ($line =~ /^mail ?(.*)/) {
+		mail(split ' ', $1);
+	} elsif ($line =~ /^use (\S+)/) {
+		$cur = $1;
+	} elsif ($line =~ /^C ?(.*)/) {
+		put($conn{$cur}, "$1\r\n");
+	} elsif ($line =~ /^R (.*)/) {
+		put($conn{$cur}, unescape($1));
+	} elsif ($line =~ /^S (.*)/) {
+		get_line($conn{$cur}, $1);
+	} elsif ($line =~ /^G ?(.*)/) {
+		get_octets($conn{$cur}, $1, 1);
+	} elsif ($line =~ /^M (.*)/) {
+		m_step($1);
+	} elsif ($line =~ /^MR (.*)/) {
+		put($m, unescape($1));
+	} elsif ($line =~ /^(no)?([LQFV]) (.*)/) {
+		my %words = (L => 'log', Q => 'store', F => 'front',
+		    V => 'mod');
+		order('advance 0') if $1;
+		my $r = heard($words{$2}, $3, !$1);
+		die "unwanted line like: $3\n" if $1 && $r;
+	} elsif ($line eq 'eof') {
+		get_eof($conn{$cur});
+	} elsif ($line eq 'close') {
+		close $conn{$cur}{sock};
+	} elsif ($line eq 'reset') {
+		rudely($conn{$cur});
+	} elsif ($line eq 'shut') {
+		shutdown($conn{$cur}{sock}, 1);
+	} else {
+		die "what is that?\n";
+	}
+}
+
+sub play {
+	my $file = shift;
+	($partial, @lines, %conn) = ('');
+	(@mta, @mconn) = ();
+	undef $m;
+	$relayed = 0;
+	$pid = open2($out, $in, $driver);
+	order($_) for 'set hostname mx.test', 'domain example.org';
+	open(my $f, '<', $file) or die "$file: $!\n";
+	while (my $line = <$f>) {
+		chomp $line;
+		next if $line =~ /^\s*(#|$)/;
+		eval { step($line); 1 } or die "line $.: $line\n$@";
+	}
+}
+
+print "1.." . @cases . "\n";
+my $n = 0;
+for my $file (@cases) {
+	my $good = eval { play($file); 1 };
+	my $error = $@;
+	my $status;
+	if ($pid) {
+		close $in;
+		local $SIG{ALRM} = sub { kill 'KILL', $pid };
+		alarm 30;
+		# Closed input is a calm end; anything else is a crash.
+		waitpid $pid, 0;
+		alarm 0;
+		$status = $?;
+		close $out;
+		if ($status != 0) {
+			$error .= "pass_driver ended with status $status\n";
+			$good = 0;
+		}
+		undef $pid;
+	}
+	printf "%sok %d - %s\n", $good ? '' : 'not ', ++$n,
+	    basename($file, '.case');
+	print map { "# $_\n" } split /\n/, $error unless $good;
+}
