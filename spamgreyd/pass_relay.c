@@ -205,9 +205,10 @@ relay_reply(struct session *s, const struct smtpreply *r)
 	struct rcpt	*rcpt;
 
 	s->d.ask = ASK_NONE;
-	/* A kept connection that had become too old for the MTA. */
+	/* A kept connection that had become too old for the MTA.  At a
+	 * recipient it means the client, and goes to it. */
 	if (r->code == 421 && (ask == ASK_NOOP || ask == ASK_RSET ||
-	    (!s->d.fresh && ask != ASK_DATA))) {
+	    (ask == ASK_MAIL && !s->d.fresh))) {
 		relay_hang_up(s);
 		relay_next(s);
 		return;
