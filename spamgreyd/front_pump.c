@@ -24,6 +24,7 @@
 
 struct pump {
 	struct event	 ev;		/* of pass' side */
+	struct event	 more;		/* goes on in the next turn */
 	int		 fd;
 	short		 watched;
 	int		 eof;		/* pass has closed */
@@ -32,6 +33,17 @@ struct pump {
 };
 
 static uint8_t	pump_buf[PUMP_MAX];	/* one for all: used at once */
+
+static void
+pump_event(evutil_socket_t fd, short what, void *arg)
+{
+	struct conn	*c = arg;
+
+	(void)fd;
+	(void)what;
+	pump_run(c);
+	conn_settle(c);
+}
 
 /* The other end, for pass; -1 with errno. */
 int
@@ -48,6 +60,7 @@ pump_new(struct conn *c)
 		return (-1);
 	}
 	p->fd = sv[0];
+	evtimer_assign(&p->more, front.base, pump_event, c);
 	c->pump = p;
 	return (sv[1]);
 }
@@ -62,6 +75,7 @@ pump_free(struct conn *c)
 	c->pump = NULL;
 	if (p->watched)
 		event_del(&p->ev);
+	event_del(&p->more);
 	close(p->fd);
 	free(p);
 }
@@ -137,17 +151,6 @@ read_pass(struct conn *c)
 	return (n > 0);
 }
 
-static void
-pump_event(evutil_socket_t fd, short what, void *arg)
-{
-	struct conn	*c = arg;
-
-	(void)fd;
-	(void)what;
-	pump_run(c);
-	conn_settle(c);
-}
-
 /* What it waits for becomes what its event is added for. */
 static void
 pump_watch(struct conn *c)
@@ -181,8 +184,9 @@ pump_watch(struct conn *c)
 int
 pump_run(struct conn *c)
 {
-	struct pump	*p = c->pump;
-	int		 turns = PUMP_TURNS, more = 1;
+	static const struct timeval	 now = { 0, 0 };
+	struct pump			*p = c->pump;
+	int				 turns = PUMP_TURNS, more = 1;
 
 	while (more && turns-- > 0 && c->state == ST_PUMP) {
 		more = read_client(c);
@@ -205,7 +209,7 @@ pump_run(struct conn *c)
 	pump_watch(c);
 	/* What libtls has read ahead makes no descriptor ready. */
 	if (more && turns < 0 && pump_wants(c))
-		event_active(&c->ev, EV_READ, 0);
+		(void)event_add(&p->more, &now);
 	return (buf_len(&c->out) > 0);
 }
 
