@@ -59,7 +59,7 @@ struct data {
 	struct ask	 asks[ZONES_MAX];
 	unsigned int	 pending;
 	int32_t		 sum;		/* of all that is known */
-	int		 waiting;	/* a verdict is waited for */
+	int		 waiting;	/* for a verdict: 1 at DATA, 2 at RCPT */
 	char		 listed[64];	/* the zone with the most points */
 	int32_t		 most;
 };
@@ -128,8 +128,10 @@ points_parse(const char *text, int32_t *milli)
 	char	*end;
 	double	 d;
 
+	/* no exponent, no infinity, no hexadecimal number */
 	d = strtod(text, &end);
-	if (end == text || *end != '\0' || !(d >= -1000 && d <= 1000))
+	if (end == text || text[strspn(text, "-.0123456789")] != '\0' ||
+	    *end != '\0' || d < -1000 || d > 1000)
 		return (-1);
 	*milli = (int32_t)(d * 1000 + (d < 0 ? -0.5 : 0.5));
 	return (0);
@@ -144,6 +146,10 @@ zone_codes(struct zone *z, const struct module_arg *args, size_t n,
 	size_t		 i = 0;
 
 	while (i < n) {
+		if (strcmp(args[i].s, ",") == 0) {
+			i++;
+			continue;
+		}
 		if (z->ncodes == CODES_MAX) {
 			*error = "too many codes for one zone";
 			return (-1);
@@ -348,9 +354,9 @@ answered(const struct dns_answer *ans, void *arg)
 				listed(s, d, a, i, q);
 	}
 	if (d->pending == 0 && d->waiting) {
-		d->waiting = 0;
-		module_resume(a->key, &mod_dnsbl, s->rcpt != NULL ?
+		module_resume(a->key, &mod_dnsbl, d->waiting == 2 ?
 		    judge(s, a->conf, d) : verdict_next());
+		d->waiting = 0;
 	}
 }
 
@@ -408,7 +414,7 @@ wait_or(const struct msession *s, const struct conf *conf, struct data *d,
 {
 	if (d->pending == 0)
 		return (at_rcpt ? judge(s, conf, d) : verdict_next());
-	d->waiting = 1;
+	d->waiting = at_rcpt ? 2 : 1;
 	return (verdict_wait(conf->budget + 1000));
 }
 

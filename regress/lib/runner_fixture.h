@@ -3,7 +3,7 @@
  * loop of the test's own (libevent's timers, replaced here, fire when the
  * test says what time it is), a configuration from module blocks as text, and
  * all lines of the log kept.  The test has modules[] of its own, or links the
- * program's.
+ * program's.  With FIX_REAL_LOOP loop and clock are the real ones.
  */
 #ifndef RUNNER_FIXTURE_H
 #define RUNNER_FIXTURE_H
@@ -35,6 +35,7 @@ static struct buf		 fix_log, fix_out;
 static unsigned int		 fix_stored[EVENT_MAX];
 static unsigned int		 fix_settled;
 
+#ifndef FIX_REAL_LOOP
 /* libevent's timers: the executable's definitions win. */
 static struct fix_event {
 	struct event		*ev;
@@ -164,6 +165,17 @@ fix_armed(void)
 	return (n);
 }
 
+#else
+/* Until a stage has its outcome. */
+static inline void
+fix_wait(const char *const *outcome)
+{
+	while (*outcome == NULL)
+		if (event_base_loop(pass.base, EVLOOP_ONCE) != 0)
+			abort();
+}
+#endif
+
 /* What the rest of pass is to the runner. */
 struct session *
 pass_session_by_key(uint64_t key)
@@ -216,7 +228,12 @@ fix_sink(int priority, const char *line, void *arg)
 static inline void
 fix_init(void)
 {
+#ifdef FIX_REAL_LOOP
+	if ((pass.base = event_base_new()) == NULL)
+		exit(1);
+#else
 	clock_fake(1700000000 + fix_now / 1000, fix_now);
+#endif
 	log_init("pass");
 	log_set_sink(fix_sink, NULL);
 }
@@ -337,12 +354,14 @@ fix_session(struct pass_conf *pc, const char *client)
 static inline void
 fix_session_free(struct session *s)
 {
+	size_t	i;
+#ifndef FIX_REAL_LOOP
 	struct fix_event	*e = fix_event_of(&s->mods->ev);
-	size_t			 i;
 
-	run_detach(s);
 	if (e != NULL)
 		memset(e, 0, sizeof(*e));
+#endif
+	run_detach(s);
 	for (i = 0; i < FIX_SESSIONS; i++)
 		if (fix_sessions[i] == s)
 			fix_sessions[i] = NULL;

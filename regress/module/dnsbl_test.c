@@ -60,7 +60,7 @@ answer(unsigned int i, const char *text)
 	asked[i].cb(&a, asked[i].arg);
 }
 
-#define CONF "dnsbl { zone \"bl.test\" { 127.0.0.2-127.0.0.7 points 4 " \
+#define CONF "dnsbl { zone \"bl.test\" { 127.0.0.2-127.0.0.7 points 4, " \
 	"127.0.0.10 points 2 } zone \"list.dnswl.org\" { 127.0.x.2 points -3 " \
 	"127.0.x.1 points -1 } "
 
@@ -229,6 +229,9 @@ main(void)
 	refused("zone \"a.test\" { 127.0.x.1-127.0.0.2 points 1 }",
 	    "a range with x");
 	refused("zone \"a.test\" { 127.0.0.2 points many }", "no number");
+	refused("zone \"a.test\" { 127.0.0.2 points 0x10 }", "no decimal");
+	refused("zone \"a.test\" { 127.0.0.2 points 1e2 }", "no exponent");
+	refused("zone \"a.test\" { 127.0.0.2 points nan }", "no number either");
 	refused("zone \"a.test\" { 127.0.0.2 }", "no points");
 	refused("zone \"a b\" { 127.0.0.2 points 1 }", "no name");
 	refused("zone \"a.test\" { 127.0.0.256 points 1 }", "no octet");
