@@ -6,6 +6,8 @@
  *	">>text"	the same without CRLF (an end of the line to come)
  *	"<text"		waits for that very line; "<*" any
  *	"<."		takes a message up to its dot: server.body
+ *	"<#n"		takes n octets: server.body
+ *	"pause"		waits for server_go()
  *	"slow"		from here on takes little at a time, once a turn
  *	"tls"		STARTTLS from here on (server.cert, .key)
  *	"close" "reset"	ends the connection
@@ -42,12 +44,14 @@ struct server {
 	const char *const	*script[SERVER_SCRIPTS];
 	unsigned int		 next;		/* script */
 	int			 hung;
+	struct peer		*paused;
 	char			 wrong[512];
 	char			 heard[4096];	/* all lines, '|' between */
 	struct buf		 body;
-	size_t			 largest;	/* kept of a message under way */
 	struct tls		*ctx;
-	unsigned int		 conns;
+	unsigned int		 conns, live;	/* taken; of them there now */
+	struct peer		*dead[SERVER_SCRIPTS];	/* those that hang */
+	unsigned int		 ndead;
 };
 
 struct peer {
@@ -61,16 +65,21 @@ struct peer {
 	size_t			 seen;		/* of in, without its dot */
 };
 
-static void	peer_go(struct peer *);
+static int	peer_go(struct peer *);
 
 static void
 peer_free(struct peer *p)
 {
+	if (p->s->paused == p)
+		p->s->paused = NULL;
 	if (p->tls != NULL) {
 		(void)tls_close(p->tls);
 		tls_free(p->tls);
 	}
-	event_free(p->ev);
+	if (p->ev != NULL) {
+		event_free(p->ev);
+		p->s->live--;
+	}
 	close(p->fd);
 	buf_free(&p->in);
 	buf_free(&p->out);
@@ -129,6 +138,16 @@ peer_expect(struct peer *p, const char *want)
 
 	if (strcmp(want, ".") == 0)
 		return (peer_body(p));
+	if (want[0] == '#') {
+		n = (size_t)atoi(want + 1);
+		if (buf_len(&p->in) < n)
+			return (0);
+		buf_free(&s->body);
+		if (buf_add(&s->body, buf_ptr(&p->in), n) == -1)
+			exit(1);
+		buf_drain(&p->in, n);
+		return (1);
+	}
 	if (buf_len(&p->in) == 0 || (lf = memchr(buf_ptr(&p->in), '\n',
 	    buf_len(&p->in))) == NULL)
 		return (0);
@@ -145,7 +164,7 @@ peer_expect(struct peer *p, const char *want)
 	return (1);
 }
 
-/* Plays what can be played; -1: the connection is gone. */
+/* One step.  1: it is done; 0: more has to come; -1: it was the last. */
 static int
 peer_step(struct peer *p)
 {
@@ -178,6 +197,13 @@ peer_step(struct peer *p)
 		peer_flush(p);
 	} else if (strcmp(t, "hang") == 0) {
 		p->s->hung = 1;
+		p->s->dead[p->s->ndead++] = p;
+		event_free(p->ev);	/* it does not read either */
+		p->ev = NULL;
+		p->s->live--;
+		return (-1);
+	} else if (strcmp(t, "pause") == 0) {
+		p->s->paused = p;
 		return (0);
 	} else if (t[0] != '<') {
 		if (strcmp(t, "reset") == 0)
@@ -188,6 +214,21 @@ peer_step(struct peer *p)
 	}
 	p->step++;
 	return (1);
+}
+
+/* Plays what can be played; -1: the connection is gone. */
+static int
+peer_go(struct peer *p)
+{
+	int	r;
+
+	while ((r = peer_step(p)) == 1)
+		;
+	if (r == 0 && *p->step == NULL && buf_len(&p->in) > 0)
+		snprintf(p->s->wrong, sizeof(p->s->wrong), "more than was "
+		    "expected: %.*s", (int)(buf_len(&p->in) < 200 ?
+		    buf_len(&p->in) : 200), (char *)buf_ptr(&p->in));
+	return (r);
 }
 
 static void
@@ -206,7 +247,7 @@ peer_event(evutil_socket_t fd, short what, void *arg)
 		if (n != 0)
 			return;
 		p->handshake = 0;
-		peer_go(p);
+		(void)peer_go(p);
 		return;
 	}
 	do {
@@ -221,21 +262,11 @@ peer_event(evutil_socket_t fd, short what, void *arg)
 		}
 		if (buf_add(&p->in, data, (size_t)n) == -1)
 			exit(1);
-		while ((n = peer_step(p)) == 1)
-			;
-		if (n == -1)
+		if (peer_go(p) == -1)
 			return;
 	} while (p->tls != NULL && !p->handshake);
 }
 
-static void
-peer_go(struct peer *p)
-{
-	int	r;
-
-	while ((r = peer_step(p)) == 1)
-		;
-}
 
 static void
 server_accept(evutil_socket_t lfd, short what, void *arg)
@@ -249,8 +280,10 @@ server_accept(evutil_socket_t lfd, short what, void *arg)
 		return;
 	evutil_make_socket_nonblocking(fd);
 	s->conns++;
+	s->live++;
 	if (s->next >= SERVER_SCRIPTS || s->script[s->next] == NULL) {
 		snprintf(s->wrong, sizeof(s->wrong), "a connection too many");
+		s->live--;
 		close(fd);
 		return;
 	}
@@ -261,7 +294,7 @@ server_accept(evutil_socket_t lfd, short what, void *arg)
 	p->step = s->script[s->next++];
 	p->ev = event_new(s->base, fd, EV_READ | EV_PERSIST, peer_event, p);
 	event_add(p->ev, NULL);
-	peer_go(p);
+	(void)peer_go(p);
 }
 
 static int
@@ -294,13 +327,28 @@ server_start(struct server *s, struct event_base *base)
 	event_add(s->lev, NULL);
 }
 
+static inline void
+server_go(struct server *s)
+{
+	struct peer	*p = s->paused;
+
+	s->paused = NULL;
+	if (p == NULL)
+		return;
+	p->step++;
+	(void)peer_go(p);
+}
+
 /* For the next case: nothing is left of the last one but the socket. */
 static inline void
 server_reset(struct server *s)
 {
+	while (s->ndead > 0)
+		peer_free(s->dead[--s->ndead]);
 	memset(s->script, 0, sizeof(s->script));
 	s->next = s->conns = 0;
 	s->hung = 0;
+	s->paused = NULL;
 	s->wrong[0] = s->heard[0] = '\0';
 	buf_free(&s->body);
 }
