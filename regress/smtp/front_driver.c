@@ -289,7 +289,8 @@ order_caps(char *arg)
 }
 
 /* pass ok|silent|lost|no WHY; say TEXT, close: to the last session's client;
- * late: its OK after silence; dies */
+ * late: its OK after silence; dies; hold, free: reads no more, and again; to,
+ * from FILE: where its client's octets go, what it is sent */
 static void
 order_pass(char *arg)
 {
@@ -310,6 +311,14 @@ order_pass(char *arg)
 		played_ok();
 	else if (strcmp(word, "close") == 0)
 		played_close();
+	else if (strcmp(word, "hold") == 0)
+		event_del(played.ev);
+	else if (strcmp(word, "free") == 0)
+		event_add(played.ev, NULL);
+	else if (strcmp(word, "to") == 0)
+		played.to = fopen(arg, "w");
+	else if (strcmp(word, "from") == 0)
+		played_send(arg);
 	else if (strcmp(word, "dies") == 0) {
 		played_close();
 		chan_free(played.chan);
@@ -320,6 +329,19 @@ order_pass(char *arg)
 			say_pass("cannot say it");
 	} else
 		die(word);
+}
+
+/* What is kept of each connection's two directions. */
+static void
+order_kept(void)
+{
+	size_t	i;
+
+	for (i = 0; i < front.nconns; i++)
+		if (front.conns[i] != NULL)
+			printf("kept in=%zu out=%zu\n",
+			    buf_len(&front.conns[i]->in),
+			    buf_len(&front.conns[i]->out));
 }
 
 /* Store reads no more, and has much to read. */
@@ -375,6 +397,8 @@ order(char *line)
 		order_pass(arg);
 	else if (strcmp(word, "caps") == 0)
 		order_caps(arg);
+	else if (strcmp(word, "kept") == 0)
+		order_kept();
 	else if (strcmp(word, "hold-as") == 0) {
 		snprintf(held_to, sizeof(held_to), "%s", arg);
 		fixture.held_to = held_to;
