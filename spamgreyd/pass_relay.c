@@ -143,7 +143,7 @@ relay_dead(struct session *s, const struct mta_event *ev)
 	const char	*why = failure_text(ev);
 	int		 again;
 
-	again = !s->d.fresh && !ev->after_dot && ev->failure != MTAF_SPOOL;
+	again = !s->d.fresh && !ev->after_dot && ev->failure == MTAF_CLOSED;
 	if (s->d.goal > GOAL_CONNECT && !again)
 		relay_log(s, ev);
 	else
