@@ -7,6 +7,7 @@
 #include <sys/types.h>
 #include <sys/queue.h>
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,7 +17,7 @@
 #include "module.h"
 
 #define REMEMBERED_MAX	65536		/* hosts: past it the oldest goes */
-#define TEASER_MAX	400		/* octets */
+#define TEASER_MAX	200		/* octets */
 
 enum talk { TALK_REJECT, TALK_POINTS, TALK_LOG };
 
@@ -64,7 +65,7 @@ static const struct module_option options[] = {
 	{ "wait", "%t [ for %a ]", NULL, 0, 300000, "5s", 1, 0,
 	    "time before the banner; 0s: none; the longest network counts" },
 	{ "teaser", "%s", NULL, 0, 0, "", 0, 0,
-	    "first line of the banner, said before the wait" },
+	    "text of a first line of the banner, said before the wait" },
 	{ "on-talk", "%w [ %p ]", "reject|points|log", 0, 100000, "reject",
 	    0, 0, "what becomes of who talks before the banner" },
 	{ "remember", "%t", NULL, 1000, INT64_C(31) * 86400000, "24h", 0, 1,
@@ -188,7 +189,7 @@ option_teaser(struct conf *c, const char *text, const char **error)
 	for (p = text; *p >= 0x20 && *p < 0x7f; p++)
 		;
 	if (*p != '\0' || p == text || p - text > TEASER_MAX) {
-		*error = "must be between 1 and 400 characters of printable "
+		*error = "must be between 1 and 200 characters of printable "
 		    "ASCII";
 		return (-1);
 	}
@@ -269,6 +270,7 @@ greet_banner(struct msession *s, void *conf)
 	const struct conf	*c = conf;
 	struct data		*d = module_data(s, &mod_greet_pause);
 	int64_t			 ms = wait_for(c, &s->client);
+	char			 line[TEASER_MAX + 260];
 
 	if (ms == 0 || s->handed)
 		return (verdict_next());
@@ -279,8 +281,12 @@ greet_banner(struct msession *s, void *conf)
 	module_count(&mod_greet_pause, COUNT_WAITED);
 	d->began = clock_mono();
 	d->wait = ms;
-	if (c->teaser != NULL)
-		module_teaser(s, c->teaser);
+	/* Each line of a banner begins with our name (RFC 5321 4.2). */
+	if (c->teaser != NULL) {
+		snprintf(line, sizeof(line), "%.255s %s", s->hostname,
+		    c->teaser);
+		module_teaser(s, line);
+	}
 	return (verdict_delay(ms));
 }
 

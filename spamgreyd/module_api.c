@@ -276,7 +276,7 @@ module_teaser(struct msession *ms, const char *text)
 	for (i = 0; i < s->mods->n; i++)
 		if (s->mods->one[i].in_hook && s->pc->chain->link[i].log_only)
 			return;
-	pass_reply(s, "220-%s", text);
+	pass_reply(s, "220-%s\r\n", text);
 }
 
 void

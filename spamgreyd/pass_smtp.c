@@ -42,19 +42,20 @@ pass_bad(struct session *s, int code, const char *enhanced, const char *text)
 		pass_expel(s, PE_BAD_COMMANDS, "4.7.0", "Too many errors");
 }
 
-/* Noted once a session and kind; store reacts as the `on' lines say. */
+/* Noted once a session and kind, and store reacts as the `on' lines say; the
+ * modules hear of it each time, as they may refuse each such command. */
 void
 pass_noticed(struct session *s, enum host_event event)
 {
 	struct verdict	v;
 	char		a[ADDR_STRLEN];
 
-	if (s->ms.events & 1u << event)
-		return;
-	log_event(s->ms.id, host_event_str(event), "address=%s",
-	    addr_str(&s->ms.client, a));
-	if (!s->ms.whitelisted)
-		pass_store_event(s, event);
+	if (!(s->ms.events & 1u << event)) {
+		log_event(s->ms.id, host_event_str(event), "address=%s",
+		    addr_str(&s->ms.client, a));
+		if (!s->ms.whitelisted)
+			pass_store_event(s, event);
+	}
 	v = run_event(s, event);
 	s->ms.events |= 1u << event;
 	if (s->d.notice.kind == VERDICT_NEXT)

@@ -205,7 +205,7 @@ pass_reply(struct session *s, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(line, sizeof(line), fmt, ap);
 	va_end(ap);
-	if (buf_printf(&fix_out, "%s\n", line) == -1)
+	if (buf_addstr(&fix_out, line) == -1)
 		exit(1);
 }
 

@@ -644,7 +644,7 @@ teaser(void)
 	fakes[0].v[STAGE_BANNER] = verdict_delay(1000);
 	(void)fix_stage(s, STAGE_BANNER);
 	module_teaser(&s->ms, "hello");
-	is_str(fix_said(), "220-hello\n", "a line before the banner");
+	is_str(fix_said(), "220-hello\r\n", "a line before the banner");
 	before = fakes[0].ticks;
 	fix_pass(3000);
 	ok(fakes[0].ticks > before, "the modules tick");
