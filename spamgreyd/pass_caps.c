@@ -1,7 +1,7 @@
 /*
  * Pass: what the MTAs offer, so that a client is told no more than the one
  * who will get its mail can do, and no less either.  Each target is asked by
- * a connection of our own, hourly, and each minute until every relay has
+ * a connection of our own, hourly, and often until every relay has
  * answered; what all of them offer is kept on disk by store, and the fronts
  * say the same.  Nothing here keeps anything else from starting.
  */
@@ -17,7 +17,9 @@
 #include "../lib/siphash.h"
 #include "pass.h"
 
-#define CAPS_TICK	60		/* s: asked so often while unknown */
+#define CAPS_TICK	5		/* s: asked so often while nothing is
+					   known, for meanwhile nobody is served */
+#define CAPS_AGAIN	60		/* s: while it is known from before */
 #define CAPS_EVERY	3600		/* s: and else */
 #define CAPS_DAY	86400		/* s: also how long a session counts that
 					   was offered less than we were */
@@ -270,7 +272,8 @@ caps_tick(evutil_socket_t fd, short what, void *arg)
 	(void)arg;
 	if (pass.stopping)
 		return;
-	if (!learned || now() - asked_last >= CAPS_EVERY)
+	if (now() - asked_last >= (learned ? CAPS_EVERY : pass.caps.known ?
+	    CAPS_AGAIN : CAPS_TICK))
 		caps_ask();
 	caps_check_tls();
 }

@@ -35,17 +35,38 @@ mta_tell(struct mta *m, const struct mta_event *ev)
 	return (0);
 }
 
+/* Version 1 has no way to say "for myself" that every server takes (Postfix
+ * takes no UNKNOWN): the connection's own ends, then. */
+static void
+own_ends(const struct mta *m, struct mta_client *c)
+{
+	struct sockaddr_storage	ss;
+	socklen_t		len = sizeof(ss);
+
+	memset(c, 0, sizeof(*c));
+	c->dst = m->target->addr;
+	c->dport = m->target->port;
+	c->addr = c->dst;
+	if (getsockname(m->fd, (struct sockaddr *)&ss, &len) == 0)
+		(void)addr_from_sa((struct sockaddr *)&ss, &c->addr, &c->port);
+}
+
 /* The header of the PROXY protocol is the first thing of all. */
 static int
 proxy_header(struct mta *m)
 {
 	const struct mta_client	*c = m->flags & MF_PROBE ? NULL : &m->client;
+	struct mta_client	 own;
 	uint8_t			 header[128];
 	size_t			 n;
 
-	if (m->relay->client == CLIENT_PROXY1)
+	if (m->relay->client == CLIENT_PROXY1) {
+		if (c == NULL) {
+			own_ends(m, &own);
+			c = &own;
+		}
 		n = mta_proxy1(c, (char *)header, sizeof(header));
-	else if (m->relay->client == CLIENT_PROXY2)
+	} else if (m->relay->client == CLIENT_PROXY2)
 		n = mta_proxy2(c, header, sizeof(header));
 	else
 		return (0);
