@@ -158,7 +158,10 @@ peer_expect(struct peer *p, const char *want)
 	if (s->heard[0] != '\0')
 		strncat(s->heard, "|", sizeof(s->heard) - strlen(s->heard) - 1);
 	strncat(s->heard, line, sizeof(s->heard) - strlen(s->heard) - 1);
-	if (strcmp(want, "*") != 0 && strcmp(want, line) != 0)
+	/* "text*": what begins so */
+	n = strcspn(want, "*");
+	if (want[n] == '*' ? strncmp(want, line, n) != 0 :
+	    strcmp(want, line) != 0)
 		snprintf(s->wrong, sizeof(s->wrong), "%.200s, not %.200s",
 		    line, want);
 	return (1);
