@@ -83,7 +83,8 @@ enum msg_type {
 	MSG_HANDOVER_RCPT,	/* to str, params str: answered 250 before, but
 				   the last one of all when HANDOVER_PENDING */
 	MSG_HANDOVER_INPUT,	/* data: read ahead from the client */
-	MSG_HANDOVER_END,	/* with the client's descriptor */
+	MSG_HANDOVER_END,	/* with the client's descriptor; without it,
+				   what came since BEGIN is nothing */
 	MSG_HANDOVER_OK,	/* id; the sender may close its descriptor */
 	MSG_HANDOVER_NO,	/* id; why str */
 	/* store and fw */
