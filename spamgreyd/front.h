@@ -207,7 +207,6 @@ struct front {
 	struct chan		*store;		/* NULL: it is gone */
 	struct chan		*pass;		/* NULL: gone, or never there */
 	struct mta_caps		 caps;		/* relays is not kept */
-	int			 caps_of_pass;	/* from pass itself */
 	struct front_conf	*fc;		/* in force */
 	struct hosts		*hosts;
 	struct limit		*by_host, *by_net;
@@ -302,6 +301,9 @@ void	 store_event(const struct conn *, enum host_event);
 
 /* front_handover.c */
 void	 handover_peer(struct child *, int fd);
+/* MSG_CAPS of store, which has it on disk, or of pass; their last word holds,
+ * for pass tells store all that it learns or unlearns. */
+void	 handover_on_caps(struct chan *, struct msg *, void *);
 int	 handover_at_connect(enum conn_kind);
 int	 handover_possible(const struct conn *);
 enum handover_kind handover_kind(const struct conn *);	/* WHITE, WHITELISTED */

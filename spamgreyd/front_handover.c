@@ -270,9 +270,8 @@ on_no(struct chan *ch, struct msg *m, void *arg)
 	conn_settle(c);
 }
 
-/* Pass asks the MTA itself: its word counts more than what store had kept. */
-static void
-on_caps(struct chan *ch, struct msg *m, void *arg)
+void
+handover_on_caps(struct chan *ch, struct msg *m, void *arg)
 {
 	struct mta_caps	caps;
 
@@ -282,13 +281,12 @@ on_caps(struct chan *ch, struct msg *m, void *arg)
 		return;
 	front.caps = caps;
 	front.caps.relays = NULL;
-	front.caps_of_pass = 1;
 }
 
 static const struct chan_rule pass_rules[] = {
 	{ MSG_HANDOVER_OK, 0, on_ok },
 	{ MSG_HANDOVER_NO, 0, on_no },
-	{ MSG_CAPS, 0, on_caps },
+	{ MSG_CAPS, 0, handover_on_caps },
 	{ 0, 0, NULL }
 };
 

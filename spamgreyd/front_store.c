@@ -161,20 +161,6 @@ on_host(struct chan *ch, struct msg *m, void *arg)
 		fatal("front: host states");
 }
 
-/* What the MTA offered when pass last saw it. */
-static void
-on_caps(struct chan *ch, struct msg *m, void *arg)
-{
-	struct mta_caps	c;
-
-	(void)ch;
-	(void)arg;
-	if (proto_get_caps(m, &c) == -1 || front.caps_of_pass)
-		return;
-	front.caps = c;
-	front.caps.relays = NULL;
-}
-
 static void
 on_hosts_end(struct chan *ch, struct msg *m, void *arg)
 {
@@ -229,7 +215,7 @@ on_stat_ask(struct chan *ch, struct msg *m, void *arg)
 static const struct chan_rule store_rules[] = {
 	{ MSG_HOSTS_BEGIN, 0, on_hosts_begin },
 	{ MSG_HOST, 0, on_host },
-	{ MSG_CAPS, 0, on_caps },
+	{ MSG_CAPS, 0, handover_on_caps },
 	{ MSG_HOSTS_END, 0, on_hosts_end },
 	{ MSG_RCPT_ANSWER, 0, on_answer },
 	{ MSG_STORE_UP, 0, on_store_up },
