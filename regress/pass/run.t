@@ -18,7 +18,7 @@
 #	S REGEX		its next line, which ends in CRLF, matches wholly
 #	G TEXT		exactly these octets have arrived, no more
 #	M accept [N]	the next connection to the (Nth) MTA
-#	M hello [TEXT]	that, and its banner and EHLO
+#	M hello[N] [TEXT]	that, and its banner and EHLO
 #	M < REGEX	it gets a line;  M > TEXT: says one;  MR TEXT: as it is
 #	M = TEXT	its next octets are exactly these
 #	M body TEXT	DATA, 354, our trace line, and TEXT is the message
@@ -241,12 +241,10 @@ sub m_step {
 	my $what = shift;
 	if ($what =~ /^accept ?(\d*)$/) {
 		m_accept($1 || 1);
-	} elsif ($what =~ /^hello ?(.*)/) {
-		m_accept(1);
-		m_ehlo($1 ne '' ? split(/,/, $1) : @offers);
-	} elsif ($what =~ /^hello(\d) ?(.*)/) {
-		m_accept($1);
-		m_ehlo($2 ne '' ? split(/,/, $2) : @offers);
+	} elsif ($what =~ /^hello(\d?)(?: (.*))?$/) {
+		my $offers = $2;
+		m_accept($1 || 1);
+		m_ehlo($offers ? split(/,/, $offers) : @offers);
 	} elsif ($what =~ /^< ?(.*)/) {
 		get_line($m, $1);
 	} elsif ($what =~ /^> ?(.*)/) {
