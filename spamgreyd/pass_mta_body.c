@@ -127,7 +127,8 @@ direct_pieces(struct mta_body *b, struct iovec iov[3])
 		const uint8_t	*p;
 		size_t		 len;
 	} piece[3] = {
-		{ buf_ptr(&b->head), buf_len(&b->head) },
+		{ buf_len(&b->head) > 0 ? buf_ptr(&b->head) : NULL,
+		    buf_len(&b->head) },
 		{ b->mem, b->len }, { b->end, b->endlen }
 	};
 	size_t	skip = b->sent;
