@@ -292,8 +292,7 @@ complain(struct zone *z, const uint8_t q[4])
 }
 
 static void
-listed(struct msession *s, struct data *d, struct ask *a, unsigned int i,
-    const uint8_t q[4])
+listed(struct msession *s, struct data *d, struct ask *a, unsigned int i)
 {
 	const struct zone	*z = &a->conf->zones[a->zone];
 	const struct code	*c = &z->codes[i];
@@ -307,7 +306,7 @@ listed(struct msession *s, struct data *d, struct ask *a, unsigned int i,
 		d->most = c->points;
 		strlcpy(d->listed, z->name, sizeof(d->listed));
 	}
-	if (c->trusted || (z->dnswl && q[1] == 0 && (q[3] == 2 || q[3] == 3)))
+	if (c->trusted)
 		module_vouch(s);
 	module_session_points(s, &mod_dnsbl, c->points, "%s %s", z->name,
 	    c->text);
@@ -349,9 +348,12 @@ answered(const struct dns_answer *ans, void *arg)
 			complain(z, q);
 			continue;
 		}
+		/* Medium and high there, whatever they are worth here. */
+		if (z->dnswl && q[1] == 0 && (q[3] == 2 || q[3] == 3))
+			module_vouch(s);
 		for (i = 0; i < z->ncodes; i++)
 			if (code_fits(&z->codes[i], q))
-				listed(s, d, a, i, q);
+				listed(s, d, a, i);
 	}
 	if (d->pending == 0 && d->waiting) {
 		module_resume(a->key, &mod_dnsbl, d->waiting == 2 ?

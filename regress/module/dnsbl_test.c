@@ -103,6 +103,11 @@ test_points(void)
 	answer(1, "127.0.3.1");
 	is_int(run_vouched(s), 0, "low repute does not vouch");
 	fix_session_free(s);
+	s = begin(pc, "2001:db8::1");
+	answer(1, "127.0.3.3");
+	is_int(run_points(s), 0, "an answer that no code of ours fits");
+	is_int(run_vouched(s), 1, "… vouches all the same");
+	fix_session_free(s);
 	is_int(cancelled, 1, "a question under way is cancelled");
 	fix_conf_free(pc);
 }
