@@ -134,13 +134,6 @@ greet_connected(struct session *s, const struct verdict *v)
 		run_stage(s, STAGE_BANNER, greet_bannered);
 }
 
-void
-pass_greet(struct session *s)
-{
-	s->state = PS_GREET;
-	run_stage(s, STAGE_CONNECT, greet_connected);
-}
-
 /* What came before the banner: a refusal for that takes its place. */
 static size_t
 smtp_early(struct session *s, size_t len)
@@ -156,6 +149,19 @@ smtp_early(struct session *s, size_t len)
 	smtp_refuse(s, &v);
 	smtp_closes(s);
 	return (s->state == PS_GREET ? 0 : len);
+}
+
+void
+pass_greet(struct session *s)
+{
+	s->state = PS_GREET;
+	/* (of a hand-over: what front had read) */
+	if (buf_len(&s->in) > 0) {
+		(void)smtp_early(s, 0);
+		if (s->d.closes != PE_NONE)
+			return;
+	}
+	run_stage(s, STAGE_CONNECT, greet_connected);
 }
 
 /* How large a message may be, as far as is known. */
