@@ -366,7 +366,7 @@ my @scenarios = ({
 	feature => 'greet_pause 2000',
 	mc => 'FEATURE(`greet_pause\', `2000\')dnl',
 	access => ["GreetPause:$exempt 0"],
-	pass => "module greet_pause { wait 2s  for $exempt 0s }",
+	pass => "module greet_pause { wait 2s  wait 0s for $exempt }",
 	rows => [
 		['talks before the banner', \&early, '554 MAIL 550 5.0.0',
 		    '554-closed', 'closed'],
@@ -380,7 +380,7 @@ my @scenarios = ({
 	mc => 'FEATURE(`delay_checks\')dnl
 	    FEATURE(`conncontrol\', `nodelay\', `terminate\')dnl',
 	access => ['ClientConn: 2', "ClientConn:$exempt 0"],
-	pass => "module conncontrol { max 2  for $exempt 0 }",
+	pass => "module conncontrol { max 2  max 0 for $exempt }",
 	rows => [
 		['opens four', sub { many(4, host()) },
 		    "$limit2 421 4.3.2-closed 421 4.3.2-closed"],
@@ -393,7 +393,7 @@ my @scenarios = ({
 	mc => 'FEATURE(`delay_checks\')dnl
 	    FEATURE(`conncontrol\', `nodelay\')dnl',
 	access => ['ClientConn: 2'],
-	pass => 'module conncontrol { max 2  reply 452 }',
+	pass => 'module conncontrol { max 2  reply tempfail }',
 	rows => [
 		['opens four', sub { many(4, host()) },
 		    "$limit2 MAIL 452 4.3.2 MAIL 452 4.3.2"],
@@ -416,7 +416,8 @@ my @scenarios = ({
 	    define(`confCONNECTION_RATE_WINDOW_SIZE\', `6s\')dnl
 	    FEATURE(`ratecontrol\', `nodelay\', `terminate\')dnl',
 	access => ['ClientRate: 3', "ClientRate:$exempt 0"],
-	pass => "module ratecontrol { max 3 per 6s  for $exempt 0 }",
+	pass => "module ratecontrol { max 3 per 6s
+	    max 0 per 6s for $exempt }",
 	rows => [
 		['comes five times', sub { one_by_one(5, host()) },
 		    "$limit3 421 4.3.2-closed 421 4.3.2-closed"],
@@ -429,7 +430,7 @@ my @scenarios = ({
 	mc => 'FEATURE(`delay_checks\')dnl
 	    FEATURE(`ratecontrol\', `nodelay\')dnl',
 	access => ['ClientRate: 3'],
-	pass => 'module ratecontrol { max 3 per 60s  reply 452 }',
+	pass => 'module ratecontrol { max 3 per 60s  reply tempfail }',
 	rows => [
 		['comes five times', sub { one_by_one(5, host()) },
 		    "$limit3 MAIL 452 4.3.2 MAIL 452 4.3.2"],
@@ -439,7 +440,7 @@ my @scenarios = ({
 	mc => 'FEATURE(`delay_checks\')dnl
 	    FEATURE(`ratecontrol\')dnl',
 	access => ['ClientRate: 3'],
-	pass => 'module ratecontrol { max 3 per 60s  reply 452 }',
+	pass => 'module ratecontrol { max 3 per 60s  reply tempfail }',
 	rows => [
 		['comes five times', sub { one_by_one(5, host()) },
 		    "$limit3 RCPT 452 4.3.2 RCPT 452 4.3.2",
@@ -488,7 +489,7 @@ my @scenarios = ({
 }, {
 	feature => 'dnsbl',
 	mc => 'FEATURE(`dnsbl\', `bl.test\')dnl',
-	pass => 'reject at 4
+	pass => 'reject at 4  mark at 2
 	    module dnsbl { zone "bl.test" { 127.0.0.2 points 4 } }',
 	rows => [
 		['is listed', sub { rcpt_from($listed) }, '550 5.7.1'],
@@ -519,7 +520,7 @@ my @scenarios = ({
 	],
 }, {
 	feature => 'pipelining',
-	pass => 'module protocol { }',
+	pass => 'module protocol { pipelining reject }',
 	rows => [
 		['after EHLO', sub { pipelined(0) }, '250 250 354 250'],
 		['before the reply to EHLO', sub { pipelined(1) },
@@ -528,7 +529,7 @@ my @scenarios = ({
 }, {
 	feature => 'Timeout.command 2s',
 	mc => 'define(`confTO_COMMAND\', `2s\')dnl',
-	text => 'idle 2s',
+	text => 'limit { idle 2s }',
 	rows => [
 		['says nothing', \&silent, 'closed after 2s',
 		    '421 4.4.2 after 2s, closed', 'says_so'],
