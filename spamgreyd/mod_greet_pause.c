@@ -264,6 +264,12 @@ wait_for(const struct conf *c, const struct addr *client)
 	return (best == NULL ? c->wait : best->ms);
 }
 
+static int
+host_known(const struct conf *c, const struct addr *client)
+{
+	return (c->remember > 0 && host_find(client) != NULL);
+}
+
 static struct verdict
 greet_banner(struct msession *s, void *conf)
 {
@@ -274,7 +280,7 @@ greet_banner(struct msession *s, void *conf)
 
 	if (ms == 0 || s->handed)
 		return (verdict_next());
-	if (c->remember > 0 && host_find(&s->client) != NULL) {
+	if (host_known(c, &s->client)) {
 		module_count(&mod_greet_pause, COUNT_REMEMBERED);
 		return (verdict_next());
 	}
@@ -309,9 +315,15 @@ greet_event(struct msession *s, void *conf)
 {
 	const struct conf	*c = conf;
 	struct data		*d = module_data(s, &mod_greet_pause);
-	int64_t			 after = clock_mono() - d->began;
+	int64_t			 after = 0;
 
-	if (s->event != EVENT_EARLY_TALKER || d->wait == 0 || d->talked)
+	if (s->event != EVENT_EARLY_TALKER || d->talked)
+		return (verdict_next());
+	/* Who talks with the handshake does so before the pause has begun. */
+	if (d->began != 0)
+		after = clock_mono() - d->began;
+	else if (s->handed || wait_for(c, &s->client) == 0 ||
+	    host_known(c, &s->client))
 		return (verdict_next());
 	d->talked = 1;
 	module_count(&mod_greet_pause, COUNT_TALKED);

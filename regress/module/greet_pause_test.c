@@ -87,10 +87,30 @@ talkers(void)
 	is_int(visit(pc, "192.0.2.40"), 5000, "and has not waited");
 	s = fix_session(pc, "192.0.2.41");
 	v = run_event(s, EVENT_EARLY_TALKER);
-	is_int(v.kind, VERDICT_NEXT, "before the pause it is not its matter");
+	is_int(v.kind, VERDICT_CLOSE, "before the pause has begun, too");
+	fix_session_free(s);
+	s = fix_session(pc, "192.0.2.41");
+	s->ms.handed = 1;
+	v = run_event(s, EVENT_EARLY_TALKER);
+	is_int(v.kind, VERDICT_NEXT, "but not after a hand-over");
+	fix_session_free(s);
+	is_int(visit(pc, "192.0.2.41"), 5000, "it waits once");
+	s = fix_session(pc, "192.0.2.41");
+	v = run_event(s, EVENT_EARLY_TALKER);
+	is_int(v.kind, VERDICT_NEXT, "nor of who is known");
+	fix_session_free(s);
+	s = fix_session(pc, "192.0.2.45");
 	(void)fix_stage(s, STAGE_BANNER);
 	v = run_event(s, EVENT_PIPELINING);
-	is_int(v.kind, VERDICT_NEXT, "nor are other events");
+	is_int(v.kind, VERDICT_NEXT, "other events are not its matter");
+	run_cancel(s);
+	fix_session_free(s);
+	fix_conf_free(pc);
+
+	pc = fix_conf("greet_pause { wait 0s for 192.0.2.41 }");
+	s = fix_session(pc, "192.0.2.41");
+	v = run_event(s, EVENT_EARLY_TALKER);
+	is_int(v.kind, VERDICT_NEXT, "nor who need not wait");
 	fix_session_free(s);
 	fix_conf_free(pc);
 
