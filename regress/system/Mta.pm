@@ -14,7 +14,7 @@ use Test::More;
 
 our @EXPORT = qw(background listening mta_port sink_start sink_stop postfix_root
     postfix_config postfix_start postfix_kill postfix_queue smtp_sink
-    sendmail_root sendmail_start sendmail_stop pass_start pass_why_not counts);
+    sendmail_root sendmail_start sendmail_stop pass_start counts);
 
 my $next_port = 20000 + $$ % 1000 * 10;
 
@@ -288,15 +288,6 @@ listens
 }
 
 # --- pass
-
-# Why the daemon has no pass here, or undef when it has.
-sub
-pass_why_not
-{
-	return ((grep { !-e "$Sys::top/spamgreyd/$_.c" } qw(pass pass_smtp
-	    pass_tx pass_mta pass_caps)) ? 'the pass role is not all there yet' :
-	    undef);
-}
 
 # The daemon with pass in front of a port, ready: the port to send to.  More
 # for the pass block, and for the file.

@@ -22,7 +22,6 @@ new
 	    PeerHost => $o{to}, PeerPort => $o{port}, Timeout => PATIENCE) or
 	    die "connect to $o{to} port $o{port} from $o{from}: $!\n";
 
-	$sock->autoflush(1);
 	return (bless({ sock => $sock, in => '', asked => Sys::now(),
 	    eof => 0, text => '', took => 0 }, $class));
 }
@@ -71,7 +70,11 @@ send
 
 	local $SIG{PIPE} = 'IGNORE';
 	$self->{asked} = Sys::now();
-	print {$self->{sock}} $text;
+	while (length($text)) {
+		my $n = syswrite($self->{sock}, $text);
+		last if !defined $n;
+		substr($text, 0, $n) = '';
+	}
 }
 
 sub

@@ -108,26 +108,24 @@ with_postfix
 	return (%c);
 }
 
-with_sink('sink, direct', sub { $_[0] });
-my ($root, $no) = postfix_root('pf');
-SKIP: {
-	skip("Postfix: $no", 1) if !$root;
-	with_postfix('Postfix, direct', $root, sub { $_[0] });
+# With pass in between the client never loses its connection: it is told.
+sub
+with_pass
+{
+	my ($name, $fn, @args) = @_;
+	my %c = $fn->("$name, pass", @args, \&pass_start);
+
+	is($c{'again-lost'} + $c{'again-unknown'}, 0,
+	    "$name, pass: each client was told");
+	is((stop())[0], 0, 'SIGTERM');
 }
 
-# With pass in between the client never loses its connection: it is told.
+with_sink('sink, direct', sub { $_[0] });
+with_pass('sink', \&with_sink);
 SKIP: {
-	my $why = pass_why_not();
-	skip("pass in between: $why", 1) if $why;
-
-	my %c = with_sink('sink, pass', \&pass_start);
-	is($c{'again-lost'} + $c{'again-unknown'}, 0,
-	    'sink, pass: each client was told');
-	is((stop())[0], 0, 'SIGTERM');
+	my ($root, $no) = postfix_root('pf');
 	skip("Postfix: $no", 1) if !$root;
-	%c = with_postfix('Postfix, pass', $root, \&pass_start);
-	is($c{'again-lost'} + $c{'again-unknown'}, 0,
-	    'Postfix, pass: each client was told');
-	is((stop())[0], 0, 'SIGTERM');
+	with_postfix('Postfix, direct', $root, sub { $_[0] });
+	with_pass('Postfix', \&with_postfix, $root);
 }
 done_testing();
