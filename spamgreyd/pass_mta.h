@@ -48,9 +48,12 @@ enum mta_failure {
 struct mta_event {
 	enum mta_what		 what;
 	enum mta_failure	 failure;
-	const char		*why;		/* DEAD: for the log and a 451 */
+	const char		*why;		/* DEAD: for the log and a 451; one
+						   line of printable ASCII, of the
+						   target nothing but its words */
 	const struct smtpreply	*reply;		/* REPLY, and DEAD if REFUSED */
-	const struct smtp_ehlo	*ehlo;		/* READY */
+	const struct smtp_ehlo	*ehlo;		/* READY; STARTTLS stays in it when
+						   it was offered before TLS */
 	int			 after_dot;	/* DEAD: the final dot was sent: the
 						   message may have been taken */
 };
@@ -76,6 +79,9 @@ int	 mta_idle(const struct mta *);		/* READY, and nothing under way */
 int	 mta_is_tls(const struct mta *);
 
 /*
+ * A reply is 2xx, 4xx or 5xx (3xx is NONSENSE, but 354 to DATA).  What comes
+ * unasked is never taken for one: the connection ends.
+ *
  * One command without CRLF (it holds no control characters; -1 if it does, or
  * no memory).  pt: which timeout.  Its reply comes as MTA_REPLY.
  */
@@ -83,7 +89,8 @@ int	 mta_command(struct mta *, const char *line, enum pass_timeout pt);
 /*
  * DATA, its 354, then head (CRLF lines, may be empty) and the spool, dot
  * stuffed, and the end.  The reply is that to the final dot, or to DATA when
- * it was no 354.  spool must live until then; head is copied.
+ * it was no 354.  spool must live until then; head is copied.  A refusal in
+ * the middle of the message is the reply too, and DEAD follows it.
  */
 int	 mta_data(struct mta *, const struct buf *head, const struct spool *);
 /* A DATA is under way and its final dot is given to the system: the message
