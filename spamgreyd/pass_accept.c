@@ -59,7 +59,8 @@ refused_log(enum pass_stat stat, const char *event, uint64_t id,
 		said[stat].lines = said[stat].silent = 0;
 	}
 	if (said[stat].lines++ < LINES_MAX)
-		log_event(id, event, "address=%s", addr_str(client, a));
+		log_event(id, event, "%saddress=%s", stat == PSTAT_LIMIT ?
+		    "limit=sessions " : "", addr_str(client, a));
 	else
 		said[stat].silent++;
 }

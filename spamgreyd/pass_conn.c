@@ -329,6 +329,10 @@ pass_settle(struct session *s)
 		return;
 	s->flags |= PF_SETTLING;
 	do {
+		/* Answers to commands that came together leave together. */
+		while (buf_len(&s->out) > 0 &&
+		    buf_len(&s->out) <= PASS_OUT_MAX && conn_use_kept(s))
+			continue;
 		conn_flush(s);
 		if (++i == SETTLE_STEPS) {
 			log_warnx("pass: %016llx makes no progress",
