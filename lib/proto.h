@@ -218,6 +218,7 @@ struct handover {
 #define HANDOVER_ESMTP	2		/* it said EHLO */
 #define HANDOVER_PENDING 4		/* the last recipient has no answer yet */
 #define HANDOVER_LOWMX	8
+#define HANDOVER_NO_TLS	16		/* its listener offers no STARTTLS */
 
 struct ctl_list {
 	uint8_t		types;		/* CTL_T_* bits; 0 all */

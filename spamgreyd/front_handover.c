@@ -86,6 +86,8 @@ send_begin(struct conn *c)
 		h.flags |= HANDOVER_ESMTP;
 	if (c->flags & F_LOWMX)
 		h.flags |= HANDOVER_LOWMX;
+	if (c->cert == NULL)
+		h.flags |= HANDOVER_NO_TLS;
 	if (tx != NULL)
 		h.flags |= HANDOVER_PENDING;
 	h.bad = c->bad;

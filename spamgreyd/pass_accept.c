@@ -19,7 +19,8 @@
 #include "../lib/log.h"
 #include "pass.h"
 
-#define LINES_MAX	100	/* of one kind a minute, in the log */
+#define LINES_MAX	100	/* about who is not white, a minute */
+#define OVERLIMIT_LOG	60	/* s between two lines */
 
 struct listener {
 	TAILQ_ENTRY(listener)	 entry;
@@ -38,31 +39,46 @@ static int		 configured;
 
 static void	listener_ready(evutil_socket_t, short, void *);
 
-/* Each is counted and has its line; a flood of them has not. */
+/* Each has its line; of a flood the rest is counted. */
 static void
-refused_log(enum pass_stat stat, const char *event, uint64_t id,
-    const struct addr *client)
+not_white_log(uint64_t id, const struct addr *client)
 {
-	static struct {
-		int64_t	 minute;
-		uint64_t lines, silent;
-	}	 said[PSTAT_MAX];
-	int64_t	 minute = clock_mono() / 60000;
-	char	 a[ADDR_STRLEN];
+	static int64_t	 minute;
+	static uint64_t	 lines, silent;
+	int64_t		 now = clock_mono() / 60000;
+	char		 a[ADDR_STRLEN];
 
-	pass.stat[stat]++;
-	if (said[stat].minute != minute) {
-		if (said[stat].silent > 0)
-			log_event(0, event, "without-a-line=%llu",
-			    (unsigned long long)said[stat].silent);
-		said[stat].minute = minute;
-		said[stat].lines = said[stat].silent = 0;
+	pass.stat[PSTAT_NOT_WHITE]++;
+	if (now != minute) {
+		if (silent > 0)
+			log_event(0, "not-white", "without-a-line=%llu",
+			    (unsigned long long)silent);
+		minute = now;
+		lines = silent = 0;
 	}
-	if (said[stat].lines++ < LINES_MAX)
-		log_event(id, event, "%saddress=%s", stat == PSTAT_LIMIT ?
-		    "limit=sessions " : "", addr_str(client, a));
+	if (lines++ < LINES_MAX)
+		log_event(id, "not-white", "address=%s", addr_str(client, a));
 	else
-		said[stat].silent++;
+		silent++;
+}
+
+/* As front's: at once, and then once a minute. */
+static void
+over_limit_log(const struct addr *client)
+{
+	static int64_t	 logged;
+	static uint64_t	 since;
+	int64_t		 now = clock_mono();
+	char		 a[ADDR_STRLEN];
+
+	pass.stat[PSTAT_LIMIT]++;
+	since++;
+	if (logged != 0 && now - logged < OVERLIMIT_LOG * 1000)
+		return;
+	log_event(0, "over-limit", "limit=sessions refused=%llu address=%s",
+	    (unsigned long long)since, addr_str(client, a));
+	logged = now == 0 ? 1 : now;
+	since = 0;
 }
 
 static void
@@ -88,10 +104,8 @@ refuse(int fd, uint64_t id, const struct addr *client, const char *text)
 static void
 refuse_limit(int fd, const struct addr *client)
 {
-	uint64_t	id = pass_next_key(fd);
-
-	refused_log(PSTAT_LIMIT, "over-limit", id, client);
-	refuse(fd, id, client, "All places are taken, please try again later");
+	over_limit_log(client);
+	refuse(fd, pass_next_key(fd), client, "All places are taken, please try again later");
 }
 
 static const struct host *
@@ -174,7 +188,7 @@ accept_conn(struct listener *l, int fd, const struct addr *client,
 
 	if ((kind = pass_host_kind(client)) == -1) {
 		id = pass_next_key(fd);
-		refused_log(PSTAT_NOT_WHITE, "not-white", id, client);
+		not_white_log(id, client);
 		refuse(fd, id, client, "Not here, please try again later");
 		return;
 	}

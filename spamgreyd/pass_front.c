@@ -100,6 +100,7 @@ take(struct peer *p, struct chan *ch, int fd)
 	const struct handed	*hd = &p->handed;
 	const struct handover	*h = &hd->h;
 	struct session		*s;
+	struct tlsctx		*cert = pass.pc->tls;
 	struct ptx		*tx;
 	int			 failed;
 
@@ -108,8 +109,10 @@ take(struct peer *p, struct chan *ch, int fd)
 		answer_no(ch, hd->id, "out of memory");
 		return;
 	}
-	s = pass_session_new(fd, &h->client, h->port, &h->dst, h->dport,
-	    h->tls_version[0] == '\0' ? pass.pc->tls : NULL, h->kind, h);
+	if (h->tls_version[0] != '\0' || (h->flags & HANDOVER_NO_TLS))
+		cert = NULL;
+	s = pass_session_new(fd, &h->client, h->port, &h->dst, h->dport, cert,
+	    h->kind, h);
 	if (s == NULL) {
 		ptx_destroy(tx);
 		answer_no(ch, hd->id, "out of memory");

@@ -317,12 +317,11 @@ relay_lacks(struct session *s, const char *params, int rcpt)
 		need &= ~e->keywords;
 	if (need == 0)
 		return (0);
-	log_event(s->ms.id, "mta-changed", "the mail server does not offer "
-	    "what was offered to the client:%s%s%s%s",
-	    need & CAPS_SIZE ? " SIZE" : "",
-	    need & CAPS_8BITMIME ? " 8BITMIME" : "",
-	    need & CAPS_SMTPUTF8 ? " SMTPUTF8" : "",
-	    need & CAPS_DSN ? " DSN" : "");
+	log_event(s->ms.id, "mta-changed", "missing=%s%s%s%s",
+	    need & CAPS_SIZE ? "SIZE," : "",
+	    need & CAPS_8BITMIME ? "8BITMIME," : "",
+	    need & CAPS_SMTPUTF8 ? "SMTPUTF8," : "",
+	    need & CAPS_DSN ? "DSN," : "");
 	return (1);
 }
 

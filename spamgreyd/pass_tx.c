@@ -65,10 +65,9 @@ budget_over(struct session *s)
 		run_cancel(s);
 	relay_drop(s);
 	pass.stat[PSTAT_TIMEOUT]++;
-	log_event(s->ms.id, "budget", "the client was answered 451, as %s "
-	    "took too long", doing == DOING_MAIL ? "MAIL" : doing ==
-	    DOING_RCPT ? "RCPT" : doing == DOING_DATA ? "DATA" :
-	    "the message");
+	log_event(s->ms.id, "budget", "reply=451 command=%s",
+	    doing == DOING_MAIL ? "mail" : doing == DOING_RCPT ? "rcpt" :
+	    doing == DOING_DATA ? "data" : "dot");
 	if (doing == DOING_RCPT) {
 		s->tx->ntempfail++;
 		if (!s->d.rcpt->accepted)
