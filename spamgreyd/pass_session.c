@@ -151,6 +151,8 @@ pass_session_free(struct session *s)
 {
 	if (!pass.silent)
 		pass_log_end(s);
+	if (s->end == PE_TRAPPED)
+		pass.stat[PSTAT_TRAPPED]++;
 	run_cancel(s);
 	run_detach(s);
 	ptx_free(s);
