@@ -327,20 +327,6 @@ apply_failed(const char *where, const char *keyword, const char *error,
 		complain(s, where, "%s: %s", keyword, error);
 }
 
-/* Do the settings make sense to the module itself? */
-static void
-try_options(struct splitter *s)
-{
-	void	*conf;
-
-	if ((conf = calloc(1, s->mod->conf_size + 1)) == NULL)
-		fatal("configuration");
-	(void)conf_module_apply(s->mod, s->m, conf, apply_failed, s);
-	if (s->mod->conf_clear != NULL)
-		s->mod->conf_clear(conf);
-	free(conf);
-}
-
 static void
 raw_free(struct conf_module *m)
 {
@@ -371,27 +357,6 @@ no_module(struct splitter *s)
 	    "there is none of that name; there are %s",
 	    (const char *)buf_ptr(&b));
 	buf_free(&b);
-}
-
-int
-conf_module_split_all(struct conf_module *m,
-    void (*report)(const char *line, void *), void *arg)
-{
-	struct splitter	s = { .m = m, .report = report, .arg = arg };
-
-	if ((s.mod = conf_module_find(m->name)) == NULL)
-		no_module(&s);
-	else {
-		while (s.at < m->nraw)
-			if (is_mark(&m->raw[s.at], "\n"))
-				s.at++;
-			else
-				split_one(&s);
-		if (s.errors == 0)
-			try_options(&s);
-	}
-	raw_free(m);
-	return (s.errors > 0 ? -1 : 0);
 }
 
 struct conf_word *
@@ -459,10 +424,10 @@ apply_default(const struct module *mod, const struct module_option *opt,
 	return (error);
 }
 
-unsigned int
-conf_module_apply(const struct module *mod, const struct conf_module *m,
-    void *conf, void (*failed)(const char *where, const char *keyword,
-    const char *error, void *), void *arg)
+/* All options; how much failed. */
+static unsigned int
+apply_options(const struct module *mod, const struct conf_module *m,
+    void *conf, conf_module_failed failed, void *arg)
 {
 	const struct module_option	*opt;
 	const struct conf_option	*o;
@@ -490,11 +455,59 @@ conf_module_apply(const struct module *mod, const struct conf_module *m,
 			failures++;
 		}
 	}
-	error = "its settings do not go together";
+	return (failures);
+}
+
+unsigned int
+conf_module_apply(const struct module *mod, const struct conf_module *m,
+    void *conf, conf_module_failed failed, void *arg)
+{
+	const char	*error = "its settings do not go together";
+	unsigned int	 failures;
+
+	failures = apply_options(mod, m, conf, failed, arg);
 	if (failures == 0 && mod->check != NULL &&
 	    mod->check(conf, &error) == -1) {
 		failed(NULL, NULL, error, arg);
 		failures++;
 	}
 	return (failures);
+}
+
+/* Do the settings make sense to the module itself?  Those that could be read
+ * are tried even when others could not. */
+static void
+try_options(struct splitter *s)
+{
+	void	*conf;
+
+	if ((conf = calloc(1, s->mod->conf_size + 1)) == NULL)
+		fatal("configuration");
+	if (s->errors > 0)
+		(void)apply_options(s->mod, s->m, conf, apply_failed, s);
+	else
+		(void)conf_module_apply(s->mod, s->m, conf, apply_failed, s);
+	if (s->mod->conf_clear != NULL)
+		s->mod->conf_clear(conf);
+	free(conf);
+}
+
+int
+conf_module_split_all(struct conf_module *m,
+    void (*report)(const char *line, void *), void *arg)
+{
+	struct splitter	s = { .m = m, .report = report, .arg = arg };
+
+	if ((s.mod = conf_module_find(m->name)) == NULL)
+		no_module(&s);
+	else {
+		while (s.at < m->nraw)
+			if (is_mark(&m->raw[s.at], "\n"))
+				s.at++;
+			else
+				split_one(&s);
+		try_options(&s);
+	}
+	raw_free(m);
+	return (s.errors > 0 ? -1 : 0);
 }

@@ -328,9 +328,10 @@ const struct module *conf_module_find(const char *name);	/* NULL: none */
  * caller's.  How much failed; each is told: where NULL: not of one line,
  * keyword NULL: not of one option.
  */
+typedef void (*conf_module_failed)(const char *where, const char *keyword,
+	    const char *error, void *);
 unsigned int conf_module_apply(const struct module *, const struct conf_module *,
-	    void *conf, void (*failed)(const char *where, const char *keyword,
-	    const char *error, void *), void *arg);
+	    void *conf, conf_module_failed, void *arg);
 
 /* printconf.c: -nv.  Parses again to the same text. */
 void	 config_print(const struct config *);

@@ -271,6 +271,10 @@ errors(void)
 	    "file:3: module fake: \"num\" where an option is expected\n"
 	    "file:4: module fake: \"}\" where an option is expected\n"
 	    "file:5: module fake: \",\" where an option is expected\n");
+	bad("picky 13\nspeed 5 num 1\nnum 7", "file:2: module fake: no option "
+	    "\"speed\"; there are num, wait, size, points, rate, zone, tease, "
+	    "flag, picky, except, log-only and on-error\n"
+	    "file:1: module fake: picky: 13 brings bad luck\n");
 	bad("picky 13", "file:1: module fake: picky: 13 brings bad luck\n");
 	bad("num 7 flag", "file:1: module fake: num 7 needs more\n");
 	bad("num \"a\x01\xff\"", "file:1: module fake: num: \"a\\x01\\xff\" is "
