@@ -1,7 +1,11 @@
 #!/bin/sh
 # demo.sh (make run): the daemon in the foreground on loopback, with a
-# database of its own in .run/ and no firewall, and what to type to see it
-# greylist.  Run from the top of the tree, as anybody.
+# database of its own in .run/ and no firewall; a tour of what it does with a
+# mail that comes once, comes again, and comes too often; and what to type
+# then.  Run from the top of the tree, as anybody.
+#	MTA=address[:port]	relay to that mail server; else a small one is
+#				started, which prints what it gets
+#	RCPT=user@domain	a recipient there; else you@example.org
 
 set -eu
 top=$(pwd)
@@ -10,21 +14,58 @@ dir=$top/.run
 if [ ${#dir} -gt 80 ]; then
 	dir=${TMPDIR:-/tmp}/spamgreyd-demo-$(id -u)
 fi
+rcpt=${RCPT:-you@example.org}
+client=127.0.0.9	# of the tour; systems with one loopback address: below
 
-# The first port from 8025 on that nobody has.
-port=$(perl -MIO::Socket::INET -e '
-	for my $p (8025, 8125, 8225, 18025 .. 18125) {
-		IO::Socket::INET->new(LocalAddr => "127.0.0.1",
-		    LocalPort => $p, Listen => 1, ReuseAddr => 1) or next;
-		print $p;
-		exit 0;
-	}
-	exit 1;')
+# The first port from there on that nobody has.
+free_port() {
+	perl -MIO::Socket::INET -e '
+		my $first = shift;
+		for my $p ($first, $first + 100, $first + 200,
+		    $first + 10000 .. $first + 10100) {
+			IO::Socket::INET->new(LocalAddr => "127.0.0.1",
+			    LocalPort => $p, Listen => 1, ReuseAddr => 1)
+			    or next;
+			print $p;
+			exit 0;
+		}
+		exit 1;' "$1"
+}
+
+# $MTA as spamgreyd.conf wants it: an address and a port.
+relay() {
+	perl -MSocket -e '
+		my ($host, $port) = $ARGV[0] =~ /^\[(.*)\](?::(\d+))?$/ ?
+		    ($1, $2) : $ARGV[0] =~ /^([^:]*)(?::(\d+))?$/ ? ($1, $2) :
+		    ($ARGV[0], undef);
+		if ($host !~ /:/) {
+			my $a = inet_aton($host) or
+			    die "MTA=$ARGV[0]: no such host\n";
+			$host = inet_ntoa($a);
+		}
+		print "$host port ", $port // 25;' "$1"
+}
+
+answers() {
+	perl -MIO::Socket::INET -e '
+		exit !IO::Socket::INET->new(PeerAddr => "127.0.0.1",
+		    PeerPort => shift, LocalAddr => shift);' "$1" "$2"
+}
+
+port=$(free_port 8025)
+sink=
+if [ -n "${MTA:-}" ]; then
+	mta=$(relay "$MTA")
+else
+	sinkport=$(free_port 2525)
+	mta="127.0.0.1 port $sinkport"
+fi
 
 if [ "$(id -u)" = 0 ]; then
 	sh lib/users.sh
 fi
 mkdir -p "$dir"
+rm -rf "$dir/db"
 cat > "$dir/spamgreyd.conf" <<END
 # Made anew by each make run.
 hostname "mx.example.org"
@@ -32,27 +73,70 @@ state directory "$dir/db"
 control socket "$dir/sock"
 listen on 127.0.0.1 port $port
 firewall none
-allowed domains { "example.org" }
-spamtrap { "trap@example.org" }
+allowed domains { "${rcpt##*@}" }
+spamtrap { "trap@${rcpt##*@}" }
 greylist { pass 10s }
 tarpit { stutter 1s for 5s }
+pass {
+	listen on 127.0.0.1 port $(free_port 8027)
+	relay to $mta
+	module throttle { client 4 per 1m }
+}
 END
 
 rel=${dir#"$top"/}
+daemon=
+end() {
+	trap '' INT TERM
+	[ -z "$daemon" ] || kill "$daemon" 2>/dev/null || :
+	[ -z "$daemon" ] || wait "$daemon" 2>/dev/null || rc=$?
+	[ -z "$sink" ] || kill "$sink" 2>/dev/null || :
+}
+rc=0
+trap 'end; exit $rc' INT TERM
+
+if [ -z "${MTA:-}" ]; then
+	perl spamgreyd/sink.pl "$sinkport" &
+	sink=$!
+fi
+spamgreyd/spamgreyd -d -f "$dir/spamgreyd.conf" &
+daemon=$!
+while ! answers "$port" 127.0.0.1 2>/dev/null; do
+	kill -0 "$daemon" 2>/dev/null || { end; exit 1; }
+	sleep 1
+done
+answers "$port" "$client" 2>/dev/null || client=127.0.0.1
+
+step() {
+	printf '\n=== %s\n    %s\n\n' "$1" "$2"
+}
+
+try="perl spamgreyd/try.pl"
+step "1. a mail comes from $client for the first time: 451, try again later" \
+    "$try $port $rcpt $client"
+$try "$port" "$rcpt" "$client"
+printf '\n    (10 seconds, as a mail server would wait)\n'
+sleep 10
+step "2. it comes again: $client passes, and the mail is delivered" \
+    "$try $port $rcpt $client"
+$try "$port" "$rcpt" "$client"
+step "3. a burst: 4 a minute are allowed, the rest is put off" \
+    "$try -n 6 $port $rcpt $client"
+$try -n 6 "$port" "$rcpt" "$client"
+sleep 1
 cat <<END
-spamgreyd greylists on 127.0.0.1 port $port; Ctrl-C ends it.  Its log follows.
+
+spamgreyd goes on, on 127.0.0.1 port $port, relaying to $mta; Ctrl-C ends it.
 In another terminal, in this directory:
 
-  perl spamgreyd/try.pl $port                               a mail comes: 451, try again later
-  perl spamgreyd/try.pl $port                               again after 10 seconds: 451, and now 127.0.0.1 is WHITE
+  $try $port                          a mail as an unknown host, 127.0.0.1
   spamgreydb/spamgreydb -f $rel/spamgreyd.conf list         the database
-  spamgreydb/spamgreydb -f $rel/spamgreyd.conf show 127.0.0.1
-  perl spamgreyd/try.pl $port trap@example.org 127.0.0.2    mail to a spamtrap, from 127.0.0.2: the tarpit (two minutes)
+  spamgreydb/spamgreydb -f $rel/spamgreyd.conf show $client
+  spamgreydb/spamgreydb -f $rel/spamgreyd.conf stats        the counters
+  $try $port trap@${rcpt##*@} 127.0.0.2    to a spamtrap: the tarpit (two minutes)
 
 END
-
-# The daemon has the Ctrl-C too, and ends in order; this waits for that.
-trap : INT
-rc=0
-spamgreyd/spamgreyd -d -f "$dir/spamgreyd.conf" || rc=$?
+wait "$daemon" || rc=$?
+daemon=
+end
 exit $rc

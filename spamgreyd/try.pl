@@ -1,14 +1,21 @@
 #!/usr/bin/perl
-# try.pl PORT [RECIPIENT [SOURCE]]: one mail to 127.0.0.1 port PORT, as an
-# unknown mail server would send it, with the whole dialogue printed as it
-# comes.  Needs no more of Perl than Debian's perl-base has.
+# try.pl [-n COUNT] PORT [RECIPIENT [SOURCE]]: one mail to 127.0.0.1 port PORT,
+# as an unknown mail server would send it, with the whole dialogue printed as
+# it comes; or COUNT mails in one session, and of each the reply that ended it.
+# Needs no more of Perl than Debian's perl-base has.
 use strict;
 use warnings;
 use IO::Socket::INET;
 
+my $usage = "usage: perl spamgreyd/try.pl [-n COUNT] PORT [RECIPIENT [SOURCE]]\n";
+my $count = 1;
+if (@ARGV && $ARGV[0] eq '-n') {
+	shift;
+	$count = shift // '';
+	die $usage if $count !~ /^[1-9]\d*$/;
+}
 my ($port, $rcpt, $source) = @ARGV;
-die "usage: perl spamgreyd/try.pl PORT [RECIPIENT [SOURCE]]\n"
-    if !defined $port || $port !~ /^\d+$/;
+die $usage if !defined $port || $port !~ /^\d+$/;
 $rcpt = 'you@example.org' if !defined $rcpt;
 $source = '127.0.0.1' if !defined $source;
 $| = 1;
@@ -16,38 +23,54 @@ $| = 1;
 my $s = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $port,
     LocalAddr => $source) or die "127.0.0.1 port $port: $!\n";
 
-# A reply byte by byte, so that the stuttering is seen; its code.
+# A reply byte by byte, so that the stuttering is seen; its last line.
 sub
 reply
 {
 	my $line = '';
 
 	while (sysread($s, my $c, 1)) {
-		print $c;
+		print $c if $count == 1;
 		$line .= $c;
 		next if $c ne "\n";
-		return (substr($line, 0, 3)) if $line =~ /^\d{3} /;
+		return ($line) if $line =~ /^\d{3} /;
 		$line = '';
 	}
-	return ('');
+	print "(the connection was closed)\n";
+	exit 0;
 }
 
 sub
 say_to
 {
-	print "> $_[0]\n";
+	print "> $_[0]\n" if $count == 1;
 	syswrite($s, "$_[0]\r\n");
 	return (reply());
 }
 
-reply();
-for my $cmd ('EHLO sender.example.com', 'MAIL FROM:<me@example.com>',
-    "RCPT TO:<$rcpt>") {
-	exit 0 if say_to($cmd) !~ /^2/;
+# One mail: the reply that ended it.
+sub
+mail
+{
+	my $last;
+
+	for my $cmd ('MAIL FROM:<me@example.com>', "RCPT TO:<$rcpt>") {
+		return ($last) if ($last = say_to($cmd)) !~ /^2/;
+	}
+	# 354: taken by the proxy, or by the tarpit, which refuses it then.
+	return ($last) if ($last = say_to('DATA')) !~ /^354/;
+	print "> (a message)\n" if $count == 1;
+	syswrite($s, "From: me\@example.com\r\nSubject: hello\r\n\r\n"
+	    . "hello\r\n.\r\n");
+	return (reply());
 }
-# 354: we are in the tarpit, which takes the message and then refuses it.
-if (say_to('DATA') eq '354') {
-	print "> (a message)\n";
-	syswrite($s, "Subject: hello\r\n\r\nhello\r\n.\r\n");
-	reply();
+
+reply();
+if (say_to('EHLO sender.example.com') =~ /^2/) {
+	for my $n (1 .. $count) {
+		my $last = mail();
+		print "mail $n: $last" if $count > 1;
+		say_to('RSET') if $last !~ /^2/ && $n < $count;
+	}
+	say_to('QUIT') if $count > 1;
 }

@@ -189,6 +189,19 @@ if (defined $bundle) {
 is($status, 0, 'the sample is accepted');
 unlike($err, qr/error|:\d+: (?!warning)/, 'with warnings at most');
 
+# And its pass block, when the # are taken away.
+my ($block) = slurp("$top/spamgreyd/spamgreyd.conf.sample") =~
+    /^(#pass \{\n.*?^#\}\n)/ms;
+ok(defined $block, 'the sample has a pass block');
+$block =~ s/^#//mg;
+$block =~ s/^\t#(?=module dnsbl|\t|\})/\t/mg;
+spew("$tmp/block.conf", "allowed domains { example.org }\nfirewall pf\n"
+    . "hostname mx.example.org\n$block");
+($status, $out, $err) = run('-nv', '-f', "$tmp/block.conf");
+is($status, 0, 'which is accepted');
+is($err, '', 'without a warning');
+like($out, qr/zone "zen\.spamhaus\.org" \{/, 'the lists in it too');
+
 # Every keyword of the grammar is in the manual.
 my $manual = slurp("$top/spamgreyd/spamgreyd.conf.5");
 my $grammar = slurp("$top/spamgreyd/parse.y");

@@ -233,16 +233,16 @@ is(reached($v4, 25), 8025, 'an unknown host reaches the front');
 is(reached($v6, 25), 8025, 'over IPv6 too');
 is(reached($v4, 587), 587, 'submission is untouched');
 ask($d, 'add 203.0.113.1 600');
-is(reached($v4, 25), 25, 'a white host reaches the mail server');
+is(reached($v4, 25), 8027, 'a white host reaches the proxy');
 is(reached($v6, 25), 8025, 'which says nothing of another address');
 ask($d, 'add 2001:db8:25::/64 600');
-is(reached($v6, 25), 25, 'an IPv6 host by its /64');
+is(reached($v6, 25), 8027, 'an IPv6 host by its /64');
 ask($d, 'del 203.0.113.1');
 is(reached($v4, 25), 8025, 'taken out: back to the front');
 ask($d, 'nets 203.0.113.0/28');
 ok(defined until_true(sub { nets('net4') eq '203.0.113.0/28' }),
     'a whitelist is loaded');
-is(reached($v4, 25), 25, 'a host of its network');
+is(reached($v4, 25), 8027, 'a host of its network');
 ask($d, 'nets');
 until_true(sub { nets('net4') eq '' });
 is(reached($v4, 25), 8025, 'and without it');
@@ -272,6 +272,18 @@ for my $host ($v4, $v6) {
 		is(-s "$dir/direct", 0, 'and nothing answered');
 	}
 }
+
+# Without a pass block the mail server itself is behind.
+open my $in, '<', $sample or die;
+my $rules = do { local $/; <$in> };
+ok($rules =~ s/^\t\t(tcp dport 25 .* redirect to :8027\n)\t\t#(.* accept)$/\t\t#$1\t\t$2/m,
+    'the sample has a variant without pass');
+open my $f, '>', "$dir/rules" or die;
+print $f $rules;
+close $f;
+ok(nft('-f', "$dir/rules"), 'which loads');
+is(reached($v4, 25), 8025, 'an unknown host reaches the front');
+is(reached($v6, 25), 25, 'a white host the mail server');
 close $srv_in;
 waitpid $pid, 0;
 is(finish($d), 0, 'ends');

@@ -15,7 +15,7 @@ use POSIX ();
 use Sys;
 use Test::More;
 
-our @EXPORT = qw(ns must background network nft_sample in_set answers
+our @EXPORT = qw(ns must background network nft_sample without_pass in_set answers
     opensmtpd postfix_config postfix sender sender_start sender_stop send_mail
     deliveries maillog maillog_clear from_out certificate end_all);
 
@@ -81,6 +81,17 @@ nft_sample
 	$rules = $edit->($rules) if defined $edit;
 	spit(tmp() . '/nftables.conf', $rules);
 	must(ns('gw'), 'nft', '-f', tmp() . '/nftables.conf');
+}
+
+# The sample's variant for a daemon without pass, for nft_sample.
+sub
+without_pass
+{
+	my ($rules) = @_;
+
+	$rules =~ s/^\s*tcp dport 25 .* redirect to :8027\n(\s*)#(.* accept)$/$1$2/m
+	    or die "nftables.conf.sample has no variant without pass\n";
+	return ($rules);
 }
 
 # Is the host in the set?

@@ -27,7 +27,7 @@ plan(skip_all => "OpenSMTPD: $why") if !$gwroot;
 plan(skip_all => "Postfix: $why") if !$outroot;
 
 network();
-nft_sample();
+nft_sample(\&without_pass);
 
 # --- OpenSMTPD behind
 opensmtpd('gw', $gwroot, <<'END');
