@@ -6,10 +6,11 @@
 #	MTA=address[:port]	relay to that mail server; else a small one is
 #				started, which prints what it gets
 #	RCPT=user@domain	a recipient there; else you@example.org
+#	RUNDIR=directory	in place of .run
 
 set -eu
 top=$(pwd)
-dir=$top/.run
+dir=${RUNDIR:-$top/.run}
 # The path of a unix socket has 107 octets at most.
 if [ ${#dir} -gt 80 ]; then
 	dir=${TMPDIR:-/tmp}/spamgreyd-demo-$(id -u)
@@ -46,10 +47,10 @@ relay() {
 		print "$host port ", $port // 25;' "$1"
 }
 
-answers() {
+is_ours() {
 	perl -MIO::Socket::INET -e '
-		exit !IO::Socket::INET->new(PeerAddr => "127.0.0.1",
-		    PeerPort => shift, LocalAddr => shift);' "$1" "$2"
+		exit !IO::Socket::INET->new(LocalAddr => shift, Listen => 1);
+		' "$1"
 }
 
 port=$(free_port 8025)
@@ -65,7 +66,7 @@ if [ "$(id -u)" = 0 ]; then
 	sh lib/users.sh
 fi
 mkdir -p "$dir"
-rm -rf "$dir/db"
+rm -rf "$dir/db" "$dir/sock"
 cat > "$dir/spamgreyd.conf" <<END
 # Made anew by each make run.
 hostname "mx.example.org"
@@ -101,11 +102,12 @@ if [ -z "${MTA:-}" ]; then
 fi
 spamgreyd/spamgreyd -d -f "$dir/spamgreyd.conf" &
 daemon=$!
-while ! answers "$port" 127.0.0.1 2>/dev/null; do
+# It makes the control socket when its listeners are open.
+while [ ! -S "$dir/sock" ]; do
 	kill -0 "$daemon" 2>/dev/null || { end; exit 1; }
 	sleep 1
 done
-answers "$port" "$client" 2>/dev/null || client=127.0.0.1
+is_ours "$client" 2>/dev/null || client=127.0.0.1
 
 step() {
 	printf '\n=== %s\n    %s\n\n' "$1" "$2"
@@ -129,7 +131,7 @@ cat <<END
 spamgreyd goes on, on 127.0.0.1 port $port, relaying to $mta; Ctrl-C ends it.
 In another terminal, in this directory:
 
-  $try $port                          a mail as an unknown host, 127.0.0.1
+  $try $port $rcpt          a mail as an unknown host, 127.0.0.1
   spamgreydb/spamgreydb -f $rel/spamgreyd.conf list         the database
   spamgreydb/spamgreydb -f $rel/spamgreyd.conf show $client
   spamgreydb/spamgreydb -f $rel/spamgreyd.conf stats        the counters

@@ -1,0 +1,89 @@
+#!/usr/bin/perl
+# What `make run' shows a newcomer: a mail put off, then delivered, and a burst
+# throttled; as root and as anybody, with its own mail server and with another.
+use strict;
+use warnings;
+use FindBin;
+use lib $FindBin::Bin;
+use Sys;
+use Test::More;
+
+private();
+
+# The tour to its end, and Ctrl-C then: what it printed.
+sub
+demo
+{
+	my ($user, %env) = @_;
+	my $out = tmp() . "/demo.$user";
+	my $dir = tmp() . "/run.$user";
+	my @as = $user eq 'root' ? () : ('setpriv', '--reuid', $user,
+	    '--clear-groups', '--');
+
+	mkdir($dir) or die "$dir: $!\n";
+	chown(scalar getpwnam($user), -1, $dir);
+	my $child = fork();
+	defined $child or die "fork: $!\n";
+	if ($child == 0) {
+		%ENV = (%ENV, RUNDIR => $dir, %env);
+		open(STDOUT, '>', $out);
+		open(STDERR, '>&', \*STDOUT);
+		setpgrp(0, 0);
+		$SIG{INT} = 'DEFAULT';
+		exec(@as, 'sh', 'spamgreyd/demo.sh') or POSIX::_exit(127);
+	}
+	wait_for('the tour', sub {
+		slurp($out) =~ /goes on/ or waitpid($child, 1) == $child
+	}, 120);
+	kill('INT', -$child);
+	my $status;
+	wait_for('its end', sub {
+		return (0) if waitpid($child, 1) != $child;
+		$status = $?;
+		return (1);
+	});
+	return ($status, slurp($out));
+}
+
+# The three steps, in their order.
+sub
+tour
+{
+	my ($what, $status, $text) = @_;
+	my ($one, $two, $three) = $text =~
+	    /^=== 1\.(.*)^=== 2\.(.*)^=== 3\.(.*)/ms;
+
+	like($one // '', qr/^451 4\.7\.1 /m, "$what: the first try is put off");
+	unlike($one // '', qr/outcome=delivered/, '… and not delivered');
+	like($two // '', qr/^> \(a message\)$/m, '… the second one sent');
+	like($two // '', qr/ outcome=delivered /, '… and delivered');
+	like($three // '', qr/^mail 1: 250 .*^mail 6: 450 4\.3\.2 /ms,
+	    '… a burst is throttled');
+	like($text, qr/^ended$/m, '… Ctrl-C ends it');
+	is($status, 0, '… in order');
+	diag($text) if !Test::More->builder->is_passing;
+}
+
+my ($status, $text) = demo('root');
+tour('as root', $status, $text);
+like($text, qr/the mail server gets a mail FROM:<me\@example\.com> TO:<you\@example\.org>/,
+    '… at the mail server that it started');
+
+SKIP: {
+	skip('no setpriv', 8) if (run('which', 'setpriv'))[0] != 0;
+	my $log = tmp() . '/own';
+	my $sink = fork();
+	defined $sink or die "fork: $!\n";
+	if ($sink == 0) {
+		open(STDOUT, '>', $log);
+		exec($^X, 'spamgreyd/sink.pl', 2626) or POSIX::_exit(127);
+	}
+	($status, $text) = demo('nobody', MTA => '127.0.0.1:2626',
+	    RCPT => 'me@test.example');
+	tour('as nobody', $status, $text);
+	is(scalar(() = slurp($log) =~ /gets a mail .*<me\@test\.example>/g), 4,
+	    '… at the mail server that was named');
+	kill('KILL', $sink);
+	waitpid($sink, 0);
+}
+done_testing();
