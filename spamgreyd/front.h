@@ -41,6 +41,8 @@
 #define FRONT_STORE_LOW		(256 * 1024)	/* … and when to go on */
 #define FRONT_HANDOVER_WAIT	10	/* s for pass to take a session */
 #define FRONT_PASS_HIGH		(1024 * 1024)	/* octets queued to pass */
+#define FRONT_HANDOVERS		128	/* on their way at once: a descriptor
+					   more for each, of CONF_FD_RESERVE */
 #define FRONT_ENVELOPE_MAX	16384	/* octets of it kept for a hand-over */
 #define FRONT_LINGER		10	/* s for a client to take the last reply */
 #define FRONT_LAST_REPLY	60	/* s without an octet of it going out */
@@ -206,6 +208,8 @@ struct front {
 	struct event_base	*base;
 	struct chan		*store;		/* NULL: it is gone */
 	struct chan		*pass;		/* NULL: gone, or never there */
+	uint32_t		 handovers;	/* on their way to pass */
+	int			 handovers_wait; /* some have no place there */
 	struct mta_caps		 caps;		/* relays is not kept */
 	struct front_conf	*fc;		/* in force */
 	struct hosts		*hosts;
@@ -311,6 +315,8 @@ void	 handover_begin(struct conn *, enum handover_kind);
 void	 handover_step(struct conn *);
 void	 handover_refused(struct conn *, const char *why);
 void	 handover_late(struct conn *);
+void	 handover_forget(struct conn *);	/* it is freed */
+void	 handover_unpark(void);
 
 /* front_pump.c */
 int	 pump_new(struct conn *);

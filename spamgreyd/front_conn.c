@@ -201,6 +201,7 @@ conn_free(struct conn *c)
 	wheel_del(c);
 	if (c->watched)
 		event_del(&c->ev);
+	handover_forget(c);
 	pump_free(c);
 	front_tls_end(c);
 	front.conns[c->fd] = NULL;

@@ -175,6 +175,16 @@ send_all(struct conn *c)
 	    "the queue to pass is full" : NULL);
 }
 
+/* It is not on its way any more. */
+void
+handover_forget(struct conn *c)
+{
+	if (!(c->flags & F_HANDED))
+		return;
+	c->flags &= ~F_HANDED;
+	front.handovers--;
+}
+
 /* What was said before is out. */
 void
 handover_step(struct conn *c)
@@ -183,15 +193,38 @@ handover_step(struct conn *c)
 
 	if (c->flags & F_HANDED)
 		return;
+	if (front.handovers >= FRONT_HANDOVERS) {
+		front.handovers_wait = 1;	/* handover_unpark comes back */
+		return;
+	}
 	if ((why = send_all(c)) != NULL) {
 		handover_refused(c, why);
 		return;
 	}
 	c->flags |= F_HANDED;
+	front.handovers++;
 	c->wait = front_now();
 	/* The table has lost it, or it would not have come here. */
 	if (c->tx == NULL && c->fc->conf->fw != FW_NONE)
 		store_white_seen(&c->client);
+}
+
+/* Places again?  Seldom, for all connections are looked at. */
+void
+handover_unpark(void)
+{
+	struct conn	*c;
+	size_t		 i;
+
+	if (!front.handovers_wait || front.handovers > FRONT_HANDOVERS / 2)
+		return;
+	front.handovers_wait = 0;
+	for (i = 0; i < front.nconns; i++) {
+		c = front.conns[i];
+		if (c != NULL && c->state == ST_HANDOVER &&
+		    !(c->flags & F_HANDED))
+			conn_settle(c);
+	}
 }
 
 static void
@@ -210,7 +243,7 @@ handover_refused(struct conn *c, const char *why)
 {
 	count_refused(c, why);
 	pump_free(c);
-	c->flags &= ~F_HANDED;
+	handover_forget(c);
 	c->flags |= F_NO_HANDOVER;
 	c->state = ST_COMMAND;
 	c->last = front_now();
@@ -222,13 +255,17 @@ handover_refused(struct conn *c, const char *why)
 		reply_banner(c);
 }
 
-/* Nobody knows whether pass has the session. */
+/* Nobody knows whether pass has the session, if it is on its way. */
 void
 handover_late(struct conn *c)
 {
+	if (!(c->flags & F_HANDED)) {
+		handover_refused(c, "pass is too slow");
+		return;
+	}
 	count_refused(c, "no answer");
 	pump_free(c);
-	c->flags &= ~F_HANDED;
+	handover_forget(c);
 	conn_expel(c, END_HANDOVER, "4.3.2", "Please try again later");
 }
 
@@ -250,12 +287,14 @@ on_ok(struct chan *ch, struct msg *m, void *arg)
 	(void)arg;
 	if (msg_end(m) == -1 || c == NULL)
 		return;
+	handover_forget(c);
 	c->flags |= F_IN_PASS;
 	if (c->tls != NULL)
 		pump_start(c);
 	else
 		conn_die(c, END_HANDED);
 	conn_settle(c);
+	handover_unpark();
 }
 
 static void
@@ -270,6 +309,7 @@ on_no(struct chan *ch, struct msg *m, void *arg)
 		return;
 	handover_refused(c, why);
 	conn_settle(c);
+	handover_unpark();
 }
 
 void

@@ -62,7 +62,7 @@ conn_timeout(struct conn *c, uint32_t now)
 		conn_die(c, END_NONE);
 	} else if (c->state == ST_PUMP) {
 		return;			/* pass looks to that */
-	} else if (c->state == ST_HANDOVER && (c->flags & F_HANDED)) {
+	} else if (c->state == ST_HANDOVER) {
 		if (now - c->wait < FRONT_HANDOVER_WAIT)
 			return;
 		handover_late(c);
@@ -135,6 +135,7 @@ tick(evutil_socket_t fd, short what, void *arg)
 	while (done < now)
 		slot_serve(&wheel[++done % SLOTS]);
 	store_unpark();
+	handover_unpark();
 	timeouts_scan();
 	certs_check(front_now());
 	/* Nobody is here: sleep. */

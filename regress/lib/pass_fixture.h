@@ -31,6 +31,8 @@ struct pass_fixture {
 	enum pass_mode	 mode;
 	const char	*why;		/* of PASS_NO */
 	uint64_t	 id;		/* of the last one */
+	uint64_t	 silent[256];	/* those that have no answer */
+	size_t		 nsilent;
 	int		 fd;		/* its descriptor, -1 */
 	struct event	*ev, *out_ev;
 	FILE		*to;		/* what is heard goes here, unsaid */
@@ -195,6 +197,22 @@ played_no(const char *why)
 	(void)chan_send(played.chan, -1);
 }
 
+static inline void
+played_refuse(size_t n)
+{
+	size_t	i;
+
+	if (n > played.nsilent)
+		n = played.nsilent;
+	for (i = 0; i < n; i++) {
+		played.id = played.silent[i];
+		played_no("after all");
+	}
+	played.nsilent -= n;
+	memmove(played.silent, played.silent + n,
+	    played.nsilent * sizeof(played.silent[0]));
+}
+
 static void
 played_ok(void)
 {
@@ -221,6 +239,8 @@ played_on_end(struct chan *ch, struct msg *m, void *arg)
 	played_hear("END");
 	if (played.mode == PASS_OK)
 		played_ok();
+	else if (played.mode == PASS_SILENT && played.nsilent < 256)
+		played.silent[played.nsilent++] = m->id;
 	else if (played.mode != PASS_SILENT) {
 		played_close();
 		played_no(played.mode == PASS_NO ? played.why :

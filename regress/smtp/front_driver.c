@@ -289,7 +289,7 @@ order_caps(char *arg)
 }
 
 /* pass ok|silent|lost|no WHY; say TEXT, close: to the last session's client;
- * late: its OK after silence; dies; hold, free: reads no more, and again; to,
+ * late: its OK after silence; refuse N: of those that it was silent about, the oldest; dies; hold, free: reads no more, and again; to,
  * from FILE: where its client's octets go, what it is sent */
 static void
 order_pass(char *arg)
@@ -309,6 +309,8 @@ order_pass(char *arg)
 		played.why = why;
 	} else if (strcmp(word, "late") == 0)
 		played_ok();
+	else if (strcmp(word, "refuse") == 0)
+		played_refuse((size_t)atoi(arg));
 	else if (strcmp(word, "close") == 0)
 		played_close();
 	else if (strcmp(word, "hold") == 0)

@@ -58,8 +58,9 @@ sub until_said {
 }
 
 sub client {
-	my ($args) = @_;
-	my $cpid = open2(my $r, my $w, "exec openssl s_client -quiet " .
+	my ($args, $quiet) = @_;
+	$quiet //= '-quiet';
+	my $cpid = open2(my $r, my $w, "exec openssl s_client $quiet " .
 	    "-connect 127.0.0.1:$port -starttls smtp $args " .
 	    "2> $tmp/client.log");
 	return { pid => $cpid, r => $r, w => $w, buf => '' };
@@ -95,7 +96,8 @@ sub gone {
 sub handed {
 	my $c = shift;
 	command($c, $_) for 'EHLO c.test', 'MAIL FROM:<a@c.test>';
-	syswrite $c->{w}, "RCPT TO:<pass\@mx.test>\r\n";
+	# (a line that begins with R is a command to openssl)
+	syswrite $c->{w}, "rcpt TO:<pass\@mx.test>\r\n";
 	return until_said(qr/^pass END$/m);
 }
 
@@ -160,6 +162,20 @@ sub run {
 	ok($heard =~ /verdict=handed reason=hangup/,
 	    'the client goes: pass hears so, and so says the log', $heard);
 	order('pass close');
+
+	# It ends its half in TLS's own way: what pass says after that is its
+	# own affair, and the session is over when pass closes.
+	$c = client('', '');
+	handed($c);
+	close $c->{w};
+	until_said(qr/HEARS the end\n/);
+	order('advance 0');
+	ok($said !~ / end address/, 'a half that has ended is no end');
+	order('pass say 250 2.1.5 from pass', 'pass close');
+	$heard = until_said(qr/ end address.*\n/);
+	ok($heard =~ /verdict=handed reason=(handed|hangup)/, 'the end is pass\'',
+	    $heard);
+	gone($c);
 
 	# Pass does not read: no more than a bound is kept, and none is lost.
 	my $all = octets();
