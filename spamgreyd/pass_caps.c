@@ -21,6 +21,7 @@
 					   known, for meanwhile nobody is served */
 #define CAPS_AGAIN	60		/* s: while it is known from before */
 #define CAPS_EVERY	3600		/* s: and else */
+#define CAPS_SOON	5		/* s: while a client waits for it */
 #define CAPS_DAY	86400		/* s: also how long a session counts that
 					   was offered less than we were */
 #define CAPS_TEXT	1500		/* octets of `relays' */
@@ -395,6 +396,11 @@ caps_kept(const struct mta_caps *kept)
 uint32_t
 caps_offer(const struct pass_conf *pc, uint64_t *size, int *known)
 {
+	/* Somebody is being sent away for want of it: ask, not a minute later
+	 * but now. */
+	if (!pass.caps.known && tick_ev != NULL &&
+	    now() - asked_last >= CAPS_SOON)
+		caps_ask();
 	*known = pass.caps.known;
 	*size = smaller(pass.caps.size, pc->conf->limit.message_size);
 	return (*known ? pass.caps.keywords : 0);

@@ -218,8 +218,15 @@ test_learned(void)
 	tick(60);
 	offers("- 0", 0, "one relay has answered");
 	heard_is("mta-up; ", "that too, once");
+	scripts(NULL, NULL, NULL);
+	clock_fake_advance(4);
+	offers("- 0", 0, "a client asks again");
+	asked_all();
+	is_int(server[0].conns, 0, "nobody is asked so soon");
 	scripts(down, down, all);
-	tick(60);
+	clock_fake_advance(1);
+	offers("- 0", 0, "but a second later");
+	asked_all();
 	offers(ALL " 5000", 1, "one target of each has answered");
 	heard_in_all("mta-offers keywords=" ALL
 	    " size=5000; store 1 3f 5000; fronts; ", "and all are told");
