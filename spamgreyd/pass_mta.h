@@ -63,7 +63,7 @@ typedef void (*mta_cb)(struct mta *, const struct mta_event *, void *arg);
 /*
  * Begins to connect; conf (its hold on relay) must live as long.  NULL: no
  * memory.  probe: an EHLO of our own to learn what is offered, no client
- * (PROXY LOCAL / UNKNOWN, no XCLIENT).  The failure of the last target, when
+ * (PROXY with our own ends, no XCLIENT).  The failure of the last target, when
  * all failed, comes as DEAD.
  */
 struct mta *mta_open(struct event_base *, const struct conf_pass *,

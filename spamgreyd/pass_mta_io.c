@@ -35,8 +35,8 @@ mta_tell(struct mta *m, const struct mta_event *ev)
 	return (0);
 }
 
-/* Version 1 has no way to say "for myself" that every server takes (Postfix
- * takes no UNKNOWN): the connection's own ends, then. */
+/* There is no way to say "for myself" that every server takes (Postfix takes no
+ * UNKNOWN, OpenSMTPD stops at a LOCAL): the connection's own ends, then. */
 static void
 own_ends(const struct mta *m, struct mta_client *c)
 {
@@ -55,21 +55,22 @@ own_ends(const struct mta *m, struct mta_client *c)
 static int
 proxy_header(struct mta *m)
 {
-	const struct mta_client	*c = m->flags & MF_PROBE ? NULL : &m->client;
+	const struct mta_client	*c = &m->client;
 	struct mta_client	 own;
 	uint8_t			 header[128];
 	size_t			 n;
 
-	if (m->relay->client == CLIENT_PROXY1) {
-		if (c == NULL) {
-			own_ends(m, &own);
-			c = &own;
-		}
-		n = mta_proxy1(c, (char *)header, sizeof(header));
-	} else if (m->relay->client == CLIENT_PROXY2)
-		n = mta_proxy2(c, header, sizeof(header));
-	else
+	if (m->relay->client != CLIENT_PROXY1 &&
+	    m->relay->client != CLIENT_PROXY2)
 		return (0);
+	if (m->flags & MF_PROBE) {
+		own_ends(m, &own);
+		c = &own;
+	}
+	if (m->relay->client == CLIENT_PROXY1)
+		n = mta_proxy1(c, (char *)header, sizeof(header));
+	else
+		n = mta_proxy2(c, header, sizeof(header));
 	return (buf_add(&m->out, header, n));
 }
 

@@ -283,11 +283,12 @@ test_proxy(void)
 	ok(buf_len(&server[0].body) == 28 && memcmp(buf_ptr(&server[0].body),
 	    v2, 28) == 0, "its octets");
 	case_end("ready", "PROXY v2");
-	PLAY(0, "<#16", GREETED, "<QUIT");
+	PLAY(0, "<#28", GREETED, "<QUIT");
 	open_mta(idle_todo, 1);
 	play();
-	ok(buf_len(&server[0].body) == 16 && memcmp(buf_ptr(&server[0].body),
-	    "\r\n\r\n\0\r\nQUIT\n\x20\0\0\0", 16) == 0, "its octets");
+	ok(buf_len(&server[0].body) == 28 && memcmp(buf_ptr(&server[0].body),
+	    "\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\x7f\0\0\1\x7f\0\0\1", 24) == 0,
+	    "our own ends");
 	case_end("ready", "PROXY v2, a question of our own");
 	reset_conf();
 }
