@@ -311,7 +311,6 @@ ask_add(const struct conf_relay *r, const struct conf_target *t,
 		    r->client && b->relay.tls == r->tls &&
 		    addr_cmp(&b->target.addr, &t->addr) == 0) {
 			a->known = b->known;
-			a->failed = b->failed;
 			a->keywords = b->keywords;
 			a->size = b->size;
 		}
