@@ -13,6 +13,8 @@
 #	mail [TO …]	MAIL and RCPT, which pass and the MTA take (with "M hello"
 #			where the MTA has no connection); "mail rset …": after
 #			RSET to the MTA
+#	certificate	of a minute ago, for STARTTLS;  tls [NAME]: openssl's
+#			client, which has said EHLO and STARTTLS
 #	use NAME	an earlier client again
 #	C TEXT		the client sends a line;  R TEXT: as it is, with \r \n \t \xHH
 #	S REGEX		its next line, which ends in CRLF, matches wholly
@@ -39,6 +41,7 @@ use Socket qw(:DEFAULT);
 use IO::Select;
 use Errno qw(EAGAIN EINTR);
 use File::Basename;
+use File::Temp qw(tempdir);
 
 my $dir = dirname($0);
 my @cases = @ARGV ? @ARGV : sort glob("$dir/*.case");
@@ -51,7 +54,7 @@ system("sh", "regress/build.sh", "$dir/pass_driver.c") == 0 or
 $SIG{PIPE} = 'IGNORE';
 
 my ($in, $out, $pid, @lines, $partial, $port, $fport, %conn, $cur);
-my (@mta, @mconn, $m, $relayed);
+my (@mta, @mconn, $m, $relayed, $tmp, @clients);
 
 sub pump {	# what the driver prints, into @lines; waits for something
 	my $sel = IO::Select->new($out);
@@ -192,6 +195,30 @@ sub dial {
 	    die "connect: $!\n";
 	$cur = $name;
 	$conn{$name} = { sock => $s, buf => '', eof => 0 };
+}
+
+sub certificate {
+	$tmp = tempdir('pass_run.XXXXXX', TMPDIR => 1, CLEANUP => 1);
+	system("openssl req -x509 -newkey rsa:2048 -nodes -days 2 " .
+	    "-subj /CN=mx.test -keyout $tmp/key -out $tmp/cert " .
+	    "> $tmp/log 2>&1") == 0 or die "openssl req\n";
+	order("cert $tmp/cert $tmp/key");
+}
+
+sub tls {
+	$cur = shift // 'main';
+	socketpair(my $s, my $t, AF_UNIX, SOCK_STREAM, PF_UNSPEC) or
+	    die "socketpair: $!\n";
+	my $p = fork // die "fork: $!\n";
+	if ($p == 0) {
+		open(STDIN, '<&', $t) && open(STDOUT, '>&', $t) &&
+		    open(STDERR, '>', "$tmp/log") or exit 1;
+		exec 'openssl', 's_client', '-connect', "127.0.0.1:$port",
+		    '-starttls', 'smtp', '-quiet';
+		exit 1;
+	}
+	push @clients, $p;
+	$conn{$cur} = { sock => $s, buf => '', eof => 0 };
 }
 
 sub mtas {
@@ -349,6 +376,10 @@ sub step {
 		begin($1);
 	} elsif ($line =~ /^connect ?(.*)/) {
 		dial(split ' ', $1);
+	} elsif ($line eq 'certificate') {
+		certificate();
+	} elsif ($line =~ /^tls ?(.*)/) {
+		tls(split ' ', $1);
 	} elsif ($line =~ /^hi ?(.*)/) {
 		hi(split ' ', $1);
 	} elsif ($line =~ /^mail ?(.*)/) {
@@ -404,7 +435,13 @@ sub play {
 
 print "1.." . @cases . "\n";
 my $n = 0;
+my $openssl = system("openssl version > /dev/null 2>&1") == 0;
 for my $file (@cases) {
+	if (!$openssl && basename($file) =~ /^tls/) {
+		printf "ok %d - %s # SKIP openssl(1) is not installed\n",
+		    ++$n, basename($file, '.case');
+		next;
+	}
 	my $good = eval { play($file); 1 };
 	my $error = $@;
 	my $status;
@@ -423,6 +460,8 @@ for my $file (@cases) {
 		}
 		undef $pid;
 	}
+	kill 'TERM', @clients;
+	waitpid $_, 0 for splice @clients;
 	printf "%sok %d - %s\n", $good ? '' : 'not ', ++$n,
 	    basename($file, '.case');
 	print map { "# $_\n" } split /\n/, $error unless $good;
