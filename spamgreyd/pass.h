@@ -84,7 +84,6 @@ enum pass_end {				/* the summary's reason= */
 };
 
 /* Flags of a session; from 0x0100 on they are the dialogue's. */
-#define PF_BANNER	0x0001		/* its last octet is sent */
 #define PF_EOF		0x0002
 #define PF_WANT_WRITE	0x0004		/* the socket was full */
 #define PF_TLS_MORE	0x0008		/* libtls may hold input */

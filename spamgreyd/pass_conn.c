@@ -135,8 +135,6 @@ conn_flush(struct session *s)
 	buf_drain_keep(&s->out, (size_t)n);
 	if (buf_len(&s->out) > 0)
 		s->flags |= PF_WANT_WRITE;
-	else if (s->state != PS_GREET)
-		s->flags |= PF_BANNER;
 }
 
 /* How much more input is read; what is kept is bounded. */

@@ -69,8 +69,6 @@ take_over(struct session *s, const struct handover *h)
 	s->ms.esmtp = (h->flags & HANDOVER_ESMTP) != 0;
 	if (h->start < s->ms.start)
 		s->ms.start = h->start;
-	if (s->ms.handed)
-		s->flags |= PF_BANNER;
 	if (h->helo[0] != '\0') {
 		if ((s->helo = strdup(h->helo)) == NULL)
 			return (-1);

@@ -381,6 +381,7 @@ main(void)
 {
 	clock_fake(1000000, 5000000);
 	pc.conf = config_new();
+	free(pc.conf->hostname);
 	pc.conf->hostname = strdup("mx.example.org");
 	pc.conf->pass = &cp;
 	cp.session = 3600;
