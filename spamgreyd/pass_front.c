@@ -85,7 +85,8 @@ go_on(struct chan *ch, struct session *s, const struct handed *hd,
 	} else if (s->ms.handed)
 		pass_resume_handover(s, &hd->h, tx,
 		    (hd->h.flags & HANDOVER_PENDING) != 0,
-		    buf_ptr(&hd->input), buf_len(&hd->input));
+		    buf_len(&hd->input) == 0 ? NULL : buf_ptr(&hd->input),
+		    buf_len(&hd->input));
 	else if (buf_len(&hd->input) > 0 && buf_add(&s->in,
 	    buf_ptr(&hd->input), buf_len(&hd->input)) == -1)
 		pass_die(s, PE_MEMORY);

@@ -234,7 +234,7 @@ whites_compile(void)
 {
 	struct conf_list	*l;
 	char			 name[] = "/tmp/pass_driver.XXXXXX";
-	int			 fd;
+	int			 fd = -1;
 
 	if (whites == NULL)
 		return;
