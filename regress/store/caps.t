@@ -1,2 +1,2 @@
 #!/bin/sh
-exec sh regress/store/run.sh caps
+PROGRAM=scenario_pass exec sh regress/store/run.sh caps
