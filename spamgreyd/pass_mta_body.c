@@ -13,6 +13,8 @@
 
 #include "pass_mta_int.h"
 
+#define WINDOW_LEAST	(MTA_WINDOW / 8)
+
 static uint8_t	raw[MTA_WINDOW / 2];	/* of a file, before it is encoded */
 
 static int
@@ -208,7 +210,10 @@ window_fill(struct mta_body *b)
 		buf_drain(&b->head, n);
 		b->to = n;
 	}
-	while (b->at < all && b->size - b->to >= 5 + 2)
+	/* A remainder of some octets is not worth a read of its own; where the
+	 * window is not full size, it holds all of it at once. */
+	while (b->at < all && b->size - b->to >=
+	    (b->size < MTA_WINDOW ? 5 + 2 : WINDOW_LEAST))
 		if (window_take(b) == -1)
 			return (-1);
 	if (buf_len(&b->head) == 0 && b->at == all && b->size - b->to >= 5) {
