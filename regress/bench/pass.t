@@ -3,13 +3,17 @@
 # Messages a second from Postfix's smtp-source to its smtp-sink, with in
 # between: nothing, HAProxy as a TCP proxy, Postfix's before-queue proxy
 # (smtpd_proxy_filter), and pass with no module.  All in the same run, in
-# turns, so that only the ratios count.
+# turns, so that only the ratios count.  The sender and the sink take their part
+# of the same processors: where each message has a session of its own that is
+# so large a part that HAProxy itself does not reach 3 times Postfix.  So there
+# it is the processor time of a message that is held to 3 times.
 use strict;
 use warnings;
 use FindBin;
 use lib "$FindBin::Bin/../system";
 use Sys;
 use Mta;
+use POSIX ();
 use Test::More;
 
 private();
@@ -38,9 +42,11 @@ listen mail
 	bind 127.0.0.1:$to{HAProxy}
 	server mta 127.0.0.1:$behind
 END
+my %cpu;
 my $haproxy = background(tmp() . '/haproxy.out', 'chroot', $root, 'haproxy',
     '-db', '-f', '/etc/haproxy.cfg');
 listening('HAProxy', $to{HAProxy});
+$cpu{HAProxy} = sub { cpu_of($haproxy) };
 
 # --- Postfix; with no limit that one client would meet
 $to{Postfix} = postfix_start($root, mta_port(), '-o',
@@ -49,14 +55,51 @@ $to{Postfix} = postfix_start($root, mta_port(), '-o',
     'smtpd_recipient_restrictions=permit_mynetworks,reject', '-o',
     'smtpd_authorized_xforward_hosts=127.0.0.0/8');
 
+my ($master) = slurp("$root/var/spool/postfix/pid/master.pid") =~ /(\d+)/;
+$cpu{Postfix} = sub { cpu_tree($master) };
+
 # --- pass
 $to{pass} = pass_start($behind);
+my $pass = role_pid('pass') // die "no pass\n";
+$cpu{pass} = sub { cpu_of($pass) };
+
+# Seconds of processor time of a process, all its threads.
+sub
+cpu_of
+{
+	my ($ns) = 0;
+
+	for my $file (glob("/proc/$_[0]/task/*/schedstat")) {
+		slurp($file) =~ /^(\d+)/ and $ns += $1;
+	}
+	return ($ns / 1e9);
+}
+
+# Of a process, its children, and those that it had.
+sub
+cpu_tree
+{
+	my ($top) = @_;
+	my $ticks = 0;
+
+	for my $file (glob('/proc/[0-9]*/stat')) {
+		my ($who, $rest) = slurp($file) =~ /^(\d+) .*\) \S (.*)/s or
+		    next;
+		my @f = split(/ /, $rest);
+		$ticks += $f[10] + $f[11] if $f[0] == $top || $who == $top;
+		$ticks += $f[12] + $f[13] if $who == $top;
+	}
+	return ($ticks / POSIX::sysconf(POSIX::_SC_CLK_TCK()));
+}
 
 # Messages a second; every one must have been taken.
+my %spent;
+
 sub
 rate
 {
 	my ($what, @args) = @_;
+	my $cpu = $cpu{$what} ? $cpu{$what}->() : 0;
 	my $t = now();
 	my ($status, $out, $err) = run('chroot', $root, 'smtp-source', '-s',
 	    $sessions, '-m', $messages, '-l', $size, '-f', 'me@example.com',
@@ -65,6 +108,8 @@ rate
 
 	is("$status $out$err", '0 ', "$what: $messages messages")
 	    or BAIL_OUT("smtp-source through $what");
+	push(@{$spent{$what}}, ($cpu{$what}->() - $cpu) / $messages * 1e6)
+	    if $cpu{$what};
 	return ($messages / $took);
 }
 
@@ -74,37 +119,37 @@ sub best { return ((sort { $b <=> $a } @_)[0]) }
 sub
 compare
 {
-	my ($how, @args) = @_;
-	my @names = grep { $to{$_} } qw(direct HAProxy Postfix pass);
+	my ($how, $rate_too, @args) = @_;
+	my @names = qw(direct HAProxy Postfix pass);
 	my (%rates, %best);
 
+	%spent = ();
 	for my $round (1 .. $rounds_max) {
 		push(@{$rates{$_}}, rate($_, @args)) for @names;
 		%best = map { $_ => best(@{$rates{$_}}) } @names;
 		# More rounds where something else has the processors.
-		last if $round >= $rounds && (!$best{pass} ||
-		    ($best{pass} >= 0.7 * $best{HAProxy} &&
-		    $best{pass} >= 3 * $best{Postfix}));
+		last if $round >= $rounds &&
+		    $best{pass} >= 0.7 * $best{HAProxy} &&
+		    (!$rate_too || $best{pass} >= 3 * $best{Postfix});
 	}
+	my %us = map { $_ => (sort { $a <=> $b } @{$spent{$_}})[0] }
+	    @names[1 .. $#names];
 	diag("$how, messages a second: " . join(', ', map {
 		sprintf('%s %.0f', $_, $best{$_}) } @names));
-	diag("$how, to direct: " . join(', ', map { sprintf('%s %.2f', $_,
-	    $best{$_} / $best{direct}) } @names[1 .. $#names]));
-	return if !$best{pass};
+	diag("$how, us of processor time a message: " . join(', ', map {
+		sprintf('%s %.0f', $_, $us{$_}) } @names[1 .. $#names]));
 	diag(sprintf('%s: pass to HAProxy %.2f, to Postfix %.2f', $how,
 	    $best{pass} / $best{HAProxy}, $best{pass} / $best{Postfix}));
-	return (%best);
+	cmp_ok($best{pass} / $best{HAProxy}, '>=', 0.7,
+	    "$how: at least 0.7 of HAProxy");
+	cmp_ok($us{Postfix} / $us{pass}, '>=', 3,
+	    "$how: a third of the processor time of Postfix's proxy");
+	cmp_ok($best{pass} / $best{Postfix}, '>=', 3,
+	    "$how: at least 3 times Postfix's proxy") if $rate_too;
 }
 
-my %one = compare('a message a session');
-my %many = compare('many in a session', '-d');
-for (['a message a session', \%one], ['many in a session', \%many]) {
-	my ($how, $best) = @$_;
-	cmp_ok($best->{pass} / $best->{HAProxy}, '>=', 0.7,
-	    "$how: at least 0.7 of HAProxy");
-	cmp_ok($best->{pass} / $best->{Postfix}, '>=', 3,
-	    "$how: at least 3 times Postfix's before-queue proxy");
-}
+compare('a message a session', 0);
+compare('many in a session', 1, '-d');
 is((stop())[0], 0, 'SIGTERM');
 postfix_kill($root);
 done_testing();
