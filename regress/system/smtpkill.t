@@ -18,7 +18,7 @@ use Time::HiRes qw(sleep);
 private();
 
 my $n = torture_or(5000, 200);
-my $large = torture_or(50, 3);
+my $large = torture_or(10, 3);
 my $total = $n + $large;
 my $seed = $ENV{SEED} // int(rand(1 << 30));
 my @which = ('-n', $n, '-l', $large, '-S', $seed);
@@ -36,7 +36,7 @@ deliver
 
 	unlink($out);
 	my $load = background($out, program('msggen'), '-r', '-c', 10, '-R',
-	    $rate, '-t', 600, @which, '-o', $list, $port);
+	    $rate, '-t', 3600, @which, '-o', $list, $port);
 	while (waitpid($load, POSIX::WNOHANG()) == 0) {
 		sleep($up * (0.2 + rand()));
 		$kill->();
@@ -81,7 +81,7 @@ with_sink
 
 	$start->();
 	my ($taken, %c) = deliver($name, $front->($to), torture_or(100, 50),
-	    sub { sink_stop($sink) }, $start, 0.5, 0.3);
+	    sub { sink_stop($sink) }, $start, torture_or(1, 0.5), 0.3);
 	sink_stop($sink);
 	my ($status, $out, $err) = run(program('msgcmp'), @which, '-o', $have,
 	    $dir);
