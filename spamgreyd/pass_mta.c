@@ -398,8 +398,6 @@ mta_free(struct mta *m)
 {
 	if (m == NULL)
 		return;
-	if (m->gone != NULL)
-		*m->gone = 1;
 	if (m->state == MS_SOCKET)
 		LIST_REMOVE(m, asking);
 	mta_io_end(m, m->state == MS_READY);
@@ -412,7 +410,9 @@ mta_free(struct mta *m)
 	free(m->xclient2);
 	free(m->helo);
 	free(m->hostname);
-	free(m);
+	m->flags |= MF_FREED;
+	if (m->uses == 0)
+		free(m);
 }
 
 const struct smtp_ehlo *

@@ -58,6 +58,7 @@ enum mta_state {
 #define MF_WATCHED	0x080	/* io_read is added */
 #define MF_WRITING	0x100	/* io_write is added */
 #define MF_AHEAD_BAD	0x200	/* what came unasked is no reply at all */
+#define MF_FREED	0x800	/* nothing of it is left but its memory */
 #define MF_FINAL	0x400	/* no other target is to be tried */
 
 struct tls;
@@ -92,7 +93,8 @@ struct mta {
 	char			*helo, *hostname;
 	mta_cb			 cb;
 	void			*arg;
-	int			*gone;		/* while cb runs */
+	unsigned int		 uses;		/* on the stack: who frees it
+						   meanwhile leaves the memory */
 	int			 fd;		/* -1: none */
 	struct tls		*tls;
 	enum mta_state		 state;

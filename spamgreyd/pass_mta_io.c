@@ -8,6 +8,7 @@
 #include <sys/uio.h>
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -19,20 +20,23 @@ static uint8_t	read_buf[MTA_READ];	/* a read is used at once */
 static void	io_readable(evutil_socket_t, short, void *);
 static void	io_writable(evutil_socket_t, short, void *);
 
+/* The end of a use of m; -1: its caller has freed it, and it is gone now. */
+static int
+mta_release(struct mta *m)
+{
+	int	gone = (m->flags & MF_FREED) != 0;
+
+	if (--m->uses == 0 && gone)
+		free(m);
+	return (gone ? -1 : 0);
+}
+
 int
 mta_tell(struct mta *m, const struct mta_event *ev)
 {
-	int	gone = 0, *outer = m->gone;
-
-	m->gone = &gone;
+	m->uses++;
 	m->cb(m, ev, m->arg);
-	if (gone) {
-		if (outer != NULL)
-			*outer = 1;
-		return (-1);
-	}
-	m->gone = outer;
-	return (0);
+	return (mta_release(m));
 }
 
 /* There is no way to say "for myself" that every server takes (Postfix takes no
@@ -316,7 +320,6 @@ static int
 io_read(struct mta *m)
 {
 	ssize_t	n;
-	int	gone = 0, *outer = m->gone;
 
 	do {
 		if (m->tls != NULL)
@@ -330,11 +333,10 @@ io_read(struct mta *m)
 			io_closed(m, n);
 			return (-1);
 		}
-		m->gone = &gone;
+		m->uses++;
 		io_input(m, read_buf, (size_t)n);
-		if (gone)
+		if (mta_release(m) == -1)
 			return (-1);
-		m->gone = outer;
 	} while (m->tls != NULL && m->state != MS_HANDSHAKE && m->fd != -1);
 	return (m->fd == -1 ? -1 : 0);
 }
