@@ -574,6 +574,44 @@ test_pass(void)
 	config_free(c);
 }
 
+/* One from a file, as the parent sends it: it prints the same. */
+static void
+test_pass_text(void)
+{
+	struct config	*c, *copy;
+	char		*want, *have;
+
+	write_pem("cert", "CERTIFICATE");
+	c = parse("hostname h.example  allowed domains { a.example b.example }\n"
+	    "firewall none handover no resolver { 127.0.0.1 port 5353 ::1 }\n"
+	    "on spam demote after 3 in 1h of bad 40%%\n"
+	    "pass { listen on ::1 port 9 no tls\n"
+	    "relay to { 192.0.2.1 2001:db8::1 port 26 } xclient starttls try\n"
+	    "relay domain { a.example .b.example } to 192.0.2.2 "
+	    "transparent starttls verify n.example ca \"%s/cert\"\n"
+	    "relay domain c.example to 192.0.2.3 proxy-protocol v1\n"
+	    "relay check no relay connect early reject at 7.5 mark at no\n"
+	    "recipients { A@a.example @b.example } limit sessions 44\n"
+	    "tries 3 spool memory 9M message 8K bare-newline reject\n"
+	    "session 10m scan 11s timeout connect 1s banner 2s ehlo 3s "
+	    "mail 4s rcpt 5s data 6s block 7s dot 8s }\n", dir);
+	ok(c != NULL, "a pass block parses");
+	if (c == NULL)
+		return;
+	copy = round_trip(c, SEND_PASS);
+	want = text(c);
+	have = text(copy);
+	is_str(have, want, "what arrives at pass prints the same");
+	ok(copy != NULL && TAILQ_LAST(&copy->listens, conf_listens)->pass,
+	    "its listener is pass'");
+	ask(copy, "<a@A.example>", 1);
+	ask(copy, "<b@a.example>", 0);
+	free(want);
+	free(have);
+	config_free(c);
+	config_free(copy);
+}
+
 /* Parts of a pass block that has not begun, or of what is not there. */
 static void
 test_pass_order(void)
@@ -655,6 +693,7 @@ main(void)
 	test_many();
 	test_bad();
 	test_pass();
+	test_pass_text();
 	test_pass_order();
 	test_resolvers();
 	test_descriptors();
