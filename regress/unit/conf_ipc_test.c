@@ -602,8 +602,10 @@ test_pass_text(void)
 	want = text(c);
 	have = text(copy);
 	is_str(have, want, "what arrives at pass prints the same");
-	ok(copy != NULL && TAILQ_LAST(&copy->listens, conf_listens)->pass,
+	ok(copy != NULL && TAILQ_FIRST(&copy->listens)->pass,
 	    "its listener is pass'");
+	ok(copy != NULL && !TAILQ_LAST(&copy->listens, conf_listens)->pass,
+	    "the default ones are front's");
 	ask(copy, "<a@A.example>", 1);
 	ask(copy, "<b@a.example>", 0);
 	free(want);
