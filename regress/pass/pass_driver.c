@@ -17,7 +17,8 @@
  *	play STAGE [once] next|reject|tempfail|close|wait|delay …
  *	points STAGE MILLI	event STAGE NUMBER
  *	resume next|reject|tempfail|close …
- *	hand begin KIND FLAGS OFFERED HELO FROM PARAMS	("-": none)
+ *	hand begin KIND FLAGS OFFERED HELO FROM PARAMS	("-": none; flag 6: its
+ *				address is IPv6's)
  *	hand rcpt TO PARAMS, hand input TEXT, hand end
  *	spool-breaks
  */
@@ -381,13 +382,14 @@ hand_begin(struct ipc *ipc, char *arg)
 	char		*flags;
 
 	memset(&h, 0, sizeof(h));
-	if (addr_parse("192.0.2.9", &h.client) == -1 ||
-	    addr_parse("198.51.100.1", &h.dst) == -1)
-		die("addr");
 	h.port = 1025;
 	h.dport = 25;
 	h.kind = (uint8_t)atoi(strsep(&arg, " "));
 	flags = strsep(&arg, " ");
+	if (addr_parse(strchr(flags, '6') != NULL ? "2001:db8::9" :
+	    "192.0.2.9", &h.client) == -1 ||
+	    addr_parse("198.51.100.1", &h.dst) == -1)
+		die("addr");
 	h.flags = (uint8_t)((strchr(flags, 'b') ? HANDOVER_BANNER : 0) |
 	    (strchr(flags, 'e') ? HANDOVER_ESMTP : 0) |
 	    (strchr(flags, 'p') ? HANDOVER_PENDING : 0));

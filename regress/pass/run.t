@@ -22,12 +22,14 @@
 #	M accept [N]	the next connection to the (Nth) MTA
 #	M hello[N] [TEXT]	that, and its banner and EHLO
 #	M < REGEX	it gets a line;  M > TEXT: says one;  MR TEXT: as it is
+#	MS REGEX / TEXT	both
 #	M = TEXT	its next octets are exactly these
 #	M body TEXT	DATA, 354, our trace line, and TEXT is the message
 #	M quiet		it has got nothing, and nobody has connected
 #	M eof		its client is gone, having said no more ("M quit": QUIT)
 #	M close, M reset, M use N	(the Nth connection of all)
-#	N* LINE		that line N times
+#	N* LINE		that line N times;  flood N TEXT: the text, without
+#			looking at answers
 #	L REGEX		a line of the log;  Q to store;  F to front;  V asked
 #			of the module;  noL, noQ, noF, noV: nothing like it so far
 #	eof		pass ends the connection, having said no more
@@ -384,6 +386,8 @@ sub step {
 		hi(split ' ', $1);
 	} elsif ($line =~ /^mail ?(.*)/) {
 		mail(split ' ', $1);
+	} elsif ($line =~ /^flood (\d+) (.*)/) {
+		put($conn{$cur}, unescape($2) x $1);
 	} elsif ($line =~ /^use (\S+)/) {
 		$cur = $1;
 	} elsif ($line =~ /^C ?(.*)/) {
@@ -396,6 +400,10 @@ sub step {
 		get_octets($conn{$cur}, $1, 1);
 	} elsif ($line =~ /^M (.*)/) {
 		m_step($1);
+	} elsif ($line =~ m{^MS (.*) / (.*)}) {
+		my ($re, $text) = ($1, $2);
+		get_line($m, $re);
+		put($m, "$text\r\n");
 	} elsif ($line =~ /^MR (.*)/) {
 		put($m, unescape($1));
 	} elsif ($line =~ /^(no)?([LQFV]) (.*)/) {
