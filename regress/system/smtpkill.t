@@ -4,7 +4,7 @@
 # delivered: whatever had a 250 is in its spool.  A sender as mailers are tries
 # again what was put off or lost, so there may be duplicates, but no loss.
 # Once with smtpsink, which has a message on disk before it says 250, once with
-# a real Postfix.
+# a real Postfix.  Then it is pass that is killed.
 # make check: 200 deliveries each; make torture: 5,000.
 use strict;
 use warnings;
@@ -120,6 +120,34 @@ with_pass
 	is((stop())[0], 0, 'SIGTERM');
 }
 
+# Pass itself killed: whoever had a 250 had it from the server behind.
+sub
+pass_killed
+{
+	my $name = 'pass killed';
+	my ($dir, $have) = (tmp() . '/sink', tmp() . '/have');
+	# Slow, so that there is always something under way.
+	my ($sink, $to) = sink_start($dir, '-w', torture_or(25, 60));
+	my $port = pass_start($to, text => 'restart 100 per 1m');
+	my $pass = sub { my %r = roles(); $r{pass} };
+	# A set that lived under 10 s waits before the next one, on purpose.
+	my ($taken) = deliver($name, $port, 1000, sub {
+		my $old = $pass->();
+		kill('KILL', $old);
+		wait_for('another pass', sub { ($pass->() // $old) != $old });
+	}, sub { }, torture_or(12, 4), 0);
+	my ($status, $out, $err) = run(program('msgcmp'), @which, '-o', $have,
+	    $dir);
+
+	is($status, 0, "$name: what is there is whole") or
+	    diag($out . substr($err, 0, 2000));
+	compare($name, $taken, split(/\n/, slurp($have)));
+	is((stop())[0], 0, 'SIGTERM');
+	sink_stop($sink);
+	run('rm', '-rf', $dir);
+}
+
+pass_killed();
 with_sink('sink, direct', sub { $_[0] });
 with_pass('sink', \&with_sink);
 SKIP: {

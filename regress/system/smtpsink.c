@@ -5,12 +5,14 @@
  * to the octet.  It believes nothing but CRLF and CRLF.CRLF, and whatever else
  * reaches it of CR, LF or control characters is written to the log in hex: a
  * proxy in front must not let any through.
- *	smtpsink [-fx] [-e keyword] ... [-l log] [-m size] [-p port] directory
+ *	smtpsink [-fx] [-e keyword] ... [-l log] [-m size] [-p port] [-w ms]
+ *	    directory
  *	-e	what EHLO offers, instead of PIPELINING, SIZE, 8BITMIME,
  *		SMTPUTF8, DSN, ENHANCEDSTATUSCODES; XCLIENT, if offered, works
  *	-f	the file and its name are on disk before the 250
  *	-l	every command, in the order of their coming
  *	-m	the largest message, 50 MB by default
+ *	-w	storing a message takes so long, one after the other
  *	-x	recipients unknown* get 550, later* 450
  * Prints "port N" and serves until killed, of which it may die at any point.
  */
@@ -59,7 +61,7 @@ static size_t		 nkeywords;
 static size_t		 size_max = 50000000;
 static FILE		*journal;
 static uint64_t		 nstored, nconn;
-static int		 sync_first, choosy, dirfd_;
+static int		 sync_first, choosy, dirfd_, slow_ms;
 
 static void
 add(struct buffer *b, const void *p, size_t len)
@@ -142,6 +144,7 @@ store(struct conn *c)
 	fd = openat(dirfd_, tmp, O_WRONLY | O_CREAT | O_EXCL, 0644);
 	if (fd == -1)
 		return (-1);
+	(void)poll(NULL, 0, slow_ms);
 	add(&c->envelope, "\n", 1);
 	if (write_all(fd, &c->envelope) == 0 &&
 	    write_all(fd, &c->message) == 0 &&
@@ -467,7 +470,7 @@ main(int argc, char **argv)
 	uint16_t	port = 0;
 	int		ch;
 
-	while ((ch = getopt(argc, argv, "e:fl:m:p:x")) != -1)
+	while ((ch = getopt(argc, argv, "e:fl:m:p:w:x")) != -1)
 		switch (ch) {
 		case 'e':
 			if (nkeywords == KEYWORDS)
@@ -486,6 +489,9 @@ main(int argc, char **argv)
 			break;
 		case 'p':
 			port = (uint16_t)atoi(optarg);
+			break;
+		case 'w':
+			slow_ms = atoi(optarg);
 			break;
 		case 'x':
 			choosy = 1;
@@ -508,6 +514,6 @@ main(int argc, char **argv)
 	serve(listener(port));
 usage:
 	fprintf(stderr, "usage: smtpsink [-fx] [-e keyword] ... [-l log] "
-	    "[-m size] [-p port] directory\n");
+	    "[-m size] [-p port] [-w ms] directory\n");
 	return (2);
 }
