@@ -154,6 +154,7 @@ struct dialogue {
 	uint8_t		 skip;		/* inside a line that is too long */
 	uint8_t		 over;		/* a transaction has ended */
 	uint8_t		 pending;	/* hand-over: its last RCPT waits */
+	uint8_t		 noticed;	/* what there is to notice now is */
 	struct rcpt	*rcpt;		/* the client's, that has no answer */
 	struct rcpt	*asked;		/* the one that is told again */
 	void		(*answered)(struct session *, const struct smtpreply *);

@@ -38,6 +38,7 @@ body_begin(struct session *s)
 	memset(&s->tx->head, 0, sizeof(s->tx->head));
 	s->tx->head.drop = "X-Spamgreyd";
 	s->tx->toobig = s->tx->lost = 0;
+	s->d.noticed = 0;
 	s->state = PS_DATA;
 	pass_timer(s, PASS_NOOP, body_noop);
 }
@@ -248,13 +249,15 @@ static void
 body_ended(struct session *s)
 {
 	struct ptx	*tx = s->tx;
-	struct verdict	 v;
+	struct verdict	 v = s->d.notice;
 	const char	*fault;
 	uint8_t		 rest[sizeof(tx->head.held)];
 	char		 enhanced[6];
 
 	body_store(s, rest, msghead_finish(&tx->head, rest));
 	ptx_budget(s, DOING_DOT);
+	/* What was noticed in it is answered now, or not at all. */
+	s->d.notice = verdict_next();
 	if ((fault = body_fault(s)) != NULL) {
 		if (tx->toobig)
 			pass.stat[PSTAT_TOO_BIG]++;
@@ -266,8 +269,7 @@ body_ended(struct session *s)
 		body_refuse(s, atoi(fault), enhanced, fault + 10);
 		return;
 	}
-	if ((v = s->d.notice).kind != VERDICT_NEXT) {
-		s->d.notice = verdict_next();
+	if (v.kind != VERDICT_NEXT) {
 		body_refuse_verdict(s, &v);
 		return;
 	}
@@ -296,8 +298,10 @@ body_input(struct session *s, const uint8_t *data, size_t len)
 		body_store(s, out, msghead_filter(&tx->head, text, textlen,
 		    out));
 	}
-	if (tx->in.bare_lf)
+	if (tx->in.bare_lf && !s->d.noticed) {
+		s->d.noticed = 1;
 		pass_noticed(s, EVENT_BARE_LF);
+	}
 	if (end)
 		body_ended(s);
 	return (pos);

@@ -124,6 +124,7 @@ greet_bannered(struct session *s, const struct verdict *v)
 		date[0] = '\0';
 	pass_reply(s, "220 %s ESMTP%s\r\n", s->pc->conf->hostname, date);
 	s->state = PS_COMMAND;
+	s->d.noticed = 0;
 	s->last = clock_mono();
 }
 
@@ -140,7 +141,9 @@ smtp_early(struct session *s, size_t len)
 {
 	struct verdict	v;
 
-	pass_noticed(s, EVENT_EARLY_TALKER);
+	if (!s->d.noticed)
+		pass_noticed(s, EVENT_EARLY_TALKER);
+	s->d.noticed = 1;
 	if (s->d.held || (v = s->d.notice).kind == VERDICT_NEXT)
 		return (0);
 	s->d.notice = verdict_next();
@@ -386,6 +389,7 @@ smtp_command(struct session *s, const uint8_t *line, size_t line_len,
 	enum smtp_verb	 verb;
 
 	verb = smtp_verb_parse(line, line_len, &arg, &len);
+	s->d.noticed = 0;
 	if (verb != SMTP_QUIT && smtp_trapped(s, 1)) {
 		pass_expel(s, PE_TRAPPED, "4.7.1", "Your address has been "
 		    "trapped meanwhile");
@@ -396,8 +400,10 @@ smtp_command(struct session *s, const uint8_t *line, size_t line_len,
 	/* A group ends with one of these, whose answer may change what is to
 	 * come. */
 	if (more && (!(s->offered & CAPS_PIPELINING) || verb == SMTP_EHLO ||
-	    verb == SMTP_HELO || verb == SMTP_DATA || verb == SMTP_STARTTLS))
+	    verb == SMTP_HELO || verb == SMTP_DATA || verb == SMTP_STARTTLS)) {
+		s->d.noticed = 1;
 		pass_noticed(s, EVENT_PIPELINING);
+	}
 	if (verb == SMTP_FOREIGN_HTTP)
 		pass_noticed(s, EVENT_HTTP_COMMAND);
 	else if (verb == SMTP_FOREIGN)
@@ -441,11 +447,13 @@ smtp_line(struct session *s, const uint8_t *data, size_t len)
 static void
 smtp_impatient(struct session *s)
 {
-	if (s->d.doing == DOING_DOT || s->d.held)
+	if (s->d.doing == DOING_DOT || s->d.held || s->d.noticed)
 		return;
 	if (!(s->offered & CAPS_PIPELINING) || s->d.doing == DOING_HELO ||
-	    s->d.doing == DOING_DATA)
+	    s->d.doing == DOING_DATA) {
+		s->d.noticed = 1;
 		pass_noticed(s, EVENT_PIPELINING);
+	}
 }
 
 size_t

@@ -551,7 +551,7 @@ confirm(evutil_socket_t fd, short what, void *arg)
 static void
 orders(evutil_socket_t fd, short what, void *arg)
 {
-	struct timeval	 tv = { 0, 40000 };
+	struct timeval	 tv = { 0, 20000 };
 	ssize_t		 n;
 	char		*nl;
 
