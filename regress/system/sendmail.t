@@ -44,7 +44,7 @@ my %why = (
 	held => 'The 421 is held back for 5s',
 	commands => 'here after 20',
 	vrfy => 'VRFY is answered 252, EXPN and VERB are not known',
-	early_pipe => 'are refused with 503 5.5.1 by',
+	early_pipe => 'are refused with 554 5.5.0 by',
 	says_so => 'Sendmail closes without a word; here a 421 says why',
 );
 
@@ -539,7 +539,7 @@ my @scenarios = ({
 		['after EHLO', sub { pipelined(0) }, '250 250 354 250'],
 		['before the reply to EHLO', sub { pipelined(1) },
 		    '550 5.0.0 550 5.0.0 550 5.0.0',
-		    '503 5.5.1 503 5.5.1 503 5.5.1', 'early_pipe'],
+		    '554 5.5.0 554 5.5.0 503 5.5.1', 'early_pipe'],
 	],
 }, {
 	feature => 'Timeout.command 2s',
