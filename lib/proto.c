@@ -159,6 +159,7 @@ proto_put_handover(struct ipc *ipc, uint64_t session,
 	ipc_put_u16(ipc, h->bad);
 	ipc_put_u16(ipc, h->events);
 	ipc_put_u32(ipc, h->offered);
+	ipc_put_u32(ipc, h->listener);
 	ipc_put_i64(ipc, h->start);
 	ipc_put_str(ipc, h->helo);
 	ipc_put_str(ipc, h->from);
@@ -180,6 +181,7 @@ proto_get_handover(struct msg *m, struct handover *h)
 	h->bad = msg_get_u16(m);
 	h->events = msg_get_u16(m);
 	h->offered = msg_get_u32(m);
+	h->listener = msg_get_u32(m);
 	h->start = msg_get_i64(m);
 	h->helo = msg_get_str(m);
 	h->from = msg_get_str(m);

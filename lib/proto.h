@@ -208,6 +208,8 @@ struct handover {
 	uint16_t	bad;		/* bad commands so far */
 	uint16_t	events;		/* bits 1 << enum host_event */
 	uint32_t	offered;	/* CAPS_* that its EHLO was told */
+	uint32_t	listener;	/* its id in the configuration, 0 unknown:
+					   whose certificate it is */
 	int64_t		start;		/* clock_mono of the connection */
 	const char	*helo;		/* "" none */
 	const char	*from;		/* "" no transaction */

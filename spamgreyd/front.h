@@ -165,6 +165,7 @@ struct conn {
 	uint32_t		 seq;
 	uint32_t		 rcpts;
 	uint32_t		 body;	/* octets of DATA, of LINGER */
+	uint32_t		 listener;	/* its id */
 	uint32_t		 flags;
 	int			 fd;
 	uint16_t		 port, dport;

@@ -146,6 +146,7 @@ conn_new(struct listener *l, int fd, const struct addr *client, uint16_t port,
 	c->fc = front.fc;
 	c->fc->refs++;
 	c->cert = tlsctx_ref(l->tls);
+	c->listener = l->id;
 	c->kind = (uint8_t)kind;
 	c->lists = lists;
 	c->reason = (uint8_t)reason;

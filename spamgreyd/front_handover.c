@@ -93,6 +93,7 @@ send_begin(struct conn *c)
 	h.bad = c->bad;
 	h.events = c->events;
 	h.offered = c->offered;
+	h.listener = c->listener;
 	h.start = c->start;
 	h.helo = c->helo;
 	if (tx != NULL) {

@@ -234,11 +234,14 @@ listeners_watch(int on)
 {
 	struct listener	*l;
 
-	TAILQ_FOREACH(l, &listens, entry)
+	TAILQ_FOREACH(l, &listens, entry) {
+		if (l->ev == NULL)
+			continue;
 		if (on)
 			event_add(l->ev, NULL);
 		else
 			event_del(l->ev);
+	}
 }
 
 static void
@@ -340,12 +343,29 @@ listener_new(struct conf_listen *cl)
 	return (l);
 }
 
+/* One of front's: only its certificate is of interest, for who is handed over
+ * before the banner. */
+static struct listener *
+listener_of_front(const struct conf_listen *cl)
+{
+	struct listener	*l;
+
+	if ((l = calloc(1, sizeof(*l))) == NULL)
+		fatal("pass");
+	l->id = cl->id;
+	l->fd = -1;
+	TAILQ_INSERT_TAIL(&listens, l, entry);
+	return (l);
+}
+
 static void
 listener_free(struct listener *l)
 {
 	TAILQ_REMOVE(&listens, l, entry);
-	event_free(l->ev);
-	close(l->fd);
+	if (l->ev != NULL)
+		event_free(l->ev);
+	if (l->fd != -1)
+		close(l->fd);
 	tlsctx_unref(l->tls);
 	free(l);
 }
@@ -382,10 +402,13 @@ pass_accept_configure(const struct config *conf)
 	TAILQ_FOREACH(l, &listens, entry)
 		l->keep = 0;
 	TAILQ_FOREACH(cl, &conf->listens, entry) {
-		if (!cl->pass)
-			continue;
 		l = listener_find(cl->id);
-		if (l == NULL && (l = listener_new(cl)) == NULL)
+		if (l != NULL && (l->ev != NULL) != (cl->pass != 0)) {
+			listener_free(l);	/* it was the other's */
+			l = NULL;
+		}
+		if (l == NULL && (l = cl->pass ? listener_new(cl) :
+		    listener_of_front(cl)) == NULL)
 			continue;
 		l->keep = 1;
 		l->addr = cl->addr;
@@ -402,13 +425,23 @@ pass_accept_configure(const struct config *conf)
 		listeners_watch(1);
 }
 
+/* (front says it of its own) */
 void
 pass_accept_certs(void)
 {
 	struct listener	*l;
 
 	TAILQ_FOREACH(l, &listens, entry)
-		tlsctx_expiry(l->tls);
+		if (l->ev != NULL)
+			tlsctx_expiry(l->tls);
+}
+
+struct tlsctx *
+pass_accept_cert(uint32_t id)
+{
+	struct listener	*l = listener_find(id);
+
+	return (l != NULL ? l->tls : pass.pc->tls);
 }
 
 static void

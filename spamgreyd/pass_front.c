@@ -101,7 +101,7 @@ take(struct peer *p, struct chan *ch, int fd)
 	const struct handed	*hd = &p->handed;
 	const struct handover	*h = &hd->h;
 	struct session		*s;
-	struct tlsctx		*cert = pass.pc->tls;
+	struct tlsctx		*cert = NULL;
 	struct ptx		*tx;
 	int			 failed;
 
@@ -110,8 +110,8 @@ take(struct peer *p, struct chan *ch, int fd)
 		answer_no(ch, hd->id, "out of memory");
 		return;
 	}
-	if (h->tls_version[0] != '\0' || (h->flags & HANDOVER_NO_TLS))
-		cert = NULL;
+	if (h->tls_version[0] == '\0' && !(h->flags & HANDOVER_NO_TLS))
+		cert = pass_accept_cert(h->listener);
 	s = pass_session_new(fd, &h->client, h->port, &h->dst, h->dport, cert,
 	    h->kind, h);
 	if (s == NULL) {

@@ -194,6 +194,25 @@ sender_start();
 second_visit('TLS IPv4', 'user@example.org', $pfroot, 1);
 second_visit('TLS IPv6', 'user@example.net', $pfroot, 1);
 is((stop())[0], 0, 'SIGTERM');
+
+# --- a listener of front with a certificate of its own: pass has it too
+my ($cert2, $key2) = certificate('other.example.org', 'other');
+spit(tmp() . '/friends.txt', "203.0.113.16\n");
+conf(<<"END" . pass_block(2525));
+allowed domains { "example.org" }
+firewall none
+whitelist "friends" file "${\(tmp())}/friends.txt"
+listen on 203.0.113.25 port 25 tls certificate "$cert2" key "$key2"
+END
+start(wrap => [ns('gw')]);
+log_mark();
+my (undef, $tls) = run(ns('out'), 'openssl', 's_client', '-starttls', 'smtp',
+    '-connect', '203.0.113.25:25', '-bind', '203.0.113.16:0');
+like($tls, qr/^subject=.*other\.example\.org/m,
+    'handed over before the banner: STARTTLS with the listener\'s certificate');
+wait_log(qr/^\w{16} pass end address=203\.0\.113\.16 .*tls=TLS/m);
+pass('… by pass');
+is((stop())[0], 0, 'SIGTERM');
 run(ns('gw'), 'chroot', $pfroot, 'postfix', 'stop');
 end_all();
 done_testing();

@@ -228,6 +228,7 @@ same_handover(const struct handover *h, const struct handover *k)
 	    h->dport == k->dport && h->kind == k->kind &&
 	    h->flags == k->flags && h->bad == k->bad &&
 	    h->events == k->events && h->offered == k->offered &&
+	    h->listener == k->listener &&
 	    h->start == k->start && strcmp(h->helo, k->helo) == 0 &&
 	    strcmp(h->from, k->from) == 0 &&
 	    strcmp(h->from_params, k->from_params) == 0 &&
@@ -253,6 +254,7 @@ test_handover(void)
 	h.bad = 3;
 	h.events = (1U << EVENT_MAX) - 1;
 	h.offered = CAPS_8BITMIME | CAPS_DSN;
+	h.listener = 4711;
 	h.start = 123456789012;
 	h.helo = "mail.example.net";
 	h.from = "<a@example.net>";
