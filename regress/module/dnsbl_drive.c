@@ -38,7 +38,7 @@ int
 main(int argc, char **argv)
 {
 	struct pass_conf	*pc;
-	char			*p, *line;
+	char			*text, *p, *line;
 	int			 i;
 
 	if (argc < 4)
@@ -49,10 +49,12 @@ main(int argc, char **argv)
 	pc = fix_conf(argv[2]);
 	for (i = 3; i < argc; i++)
 		session(pc, argv[i]);
-	for (p = strdup(fix_logged()); p != NULL &&
-	    (line = strsep(&p, "\n")) != NULL;)
+	if ((p = text = strdup(fix_logged())) == NULL)
+		return (1);
+	while ((line = strsep(&p, "\n")) != NULL)
 		if (*line != '\0')
 			printf("log: %s\n", line);
+	free(text);
 	fix_conf_free(pc);
 	dns_free();
 	return (0);
