@@ -82,7 +82,6 @@ pass_conf_unref(struct pass_conf *pc)
 	chain_free(pc->chain);
 	tlsctx_unref(pc->tls);
 	config_free(pc->conf);
-	free(pc->recipients);
 	free(pc);
 }
 

@@ -80,7 +80,7 @@ enum pass_state {
 enum pass_end {				/* the summary's reason= */
 	PE_NONE, PE_QUIT, PE_HANGUP, PE_ERROR, PE_IDLE, PE_SESSION,
 	PE_REFUSED, PE_BAD_COMMANDS, PE_FOREIGN, PE_TLS, PE_SHUTDOWN,
-	PE_MEMORY, PE_NOT_WHITE, PE_TRAPPED, PE_LIMIT, PE_NOT_TO, PE_MTA
+	PE_MEMORY, PE_TRAPPED, PE_NOT_TO, PE_MTA
 };
 
 /* Flags of a session; from 0x0100 on they are the dialogue's. */
@@ -100,9 +100,6 @@ struct pass_conf {
 	struct tlsctx	*tls;		/* the global certificate, or NULL */
 	struct module_chain *chain;	/* module_run.c */
 	uint32_t	 max;		/* sessions */
-	const char	**recipients;	/* of the file `recipients': pass_rcpt.c;
-					   freed with the rest */
-	size_t		 nrecipients;
 };
 
 /* One recipient of the transaction. */

@@ -49,9 +49,7 @@ static const char *const end_names[] = {
 	[PE_TLS] = "tls",
 	[PE_SHUTDOWN] = "shutdown",
 	[PE_MEMORY] = "memory",
-	[PE_NOT_WHITE] = "not-white",
 	[PE_TRAPPED] = "trapped",
-	[PE_LIMIT] = "limit",
 	[PE_NOT_TO] = "not-to",
 	[PE_MTA] = "mta",
 };

@@ -5,7 +5,6 @@
  */
 #include <sys/types.h>
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "../lib/mailaddr.h"
@@ -22,7 +21,10 @@ matches(const struct conf_strings *rules, const char *to)
 	return (0);
 }
 
-/* postmaster and abuse of ours are never refused by points and the like. */
+/*
+ * postmaster and abuse of ours are never refused by points and the like.  Where
+ * only the MTA knows what is ours, they are so at any domain.
+ */
 int
 rcpt_is_role(const struct config *conf, const char *to)
 {
@@ -36,7 +38,8 @@ rcpt_is_role(const struct config *conf, const char *to)
 		return (0);
 	memcpy(domain, s, len);
 	domain[len] = '\0';
-	return (mailaddr_is_role(to, domain) && matches(&conf->domains, to));
+	return (mailaddr_is_role(to, domain) && (!conf->pass->relay_check ||
+	    TAILQ_EMPTY(&conf->domains) || matches(&conf->domains, to)));
 }
 
 /*
@@ -78,57 +81,6 @@ rcpt_relay(const struct conf_pass *p, const char *to)
 	return (TAILQ_FIRST(&p->relays));
 }
 
-static int
-compare(const void *a, const void *b)
-{
-	return (strcmp(*(const char *const *)a, *(const char *const *)b));
-}
-
-/* The configuration's list as an array to search in; made when first asked
- * for.  -1: no memory. */
-static int
-index_make(struct pass_conf *pc)
-{
-	const struct conf_string	*s;
-	size_t				 n = 0;
-
-	if (pc->recipients != NULL)
-		return (0);
-	TAILQ_FOREACH(s, &pc->conf->pass->recipients, entry)
-		n++;
-	pc->recipients = calloc(n + 1, sizeof(*pc->recipients));
-	if (pc->recipients == NULL)
-		return (-1);
-	TAILQ_FOREACH(s, &pc->conf->pass->recipients, entry)
-		pc->recipients[pc->nrecipients++] = s->text;
-	/* It is sorted in the file's structure; that costs little to be sure of. */
-	qsort(pc->recipients, pc->nrecipients, sizeof(*pc->recipients),
-	    compare);
-	return (0);
-}
-
-static int
-listed(const struct pass_conf *pc, const char *text)
-{
-	return (bsearch(&text, pc->recipients, pc->nrecipients,
-	    sizeof(*pc->recipients), compare) != NULL);
-}
-
-/* 1: in the file `recipients', 0: not, -1: no memory. */
-static int
-is_known(struct pass_conf *pc, const char *to)
-{
-	char		 addr[MAILADDR_MAX];
-	const char	*at;
-
-	if (index_make(pc) == -1)
-		return (-1);
-	if (mailaddr_rcpt(to, addr, sizeof(addr)) == -1)
-		return (0);
-	at = strrchr(addr, '@');
-	return (listed(pc, addr) || (at != NULL && listed(pc, at)));
-}
-
 /* As store has it: `not to' means the mailbox, however it is spelled. */
 static int
 is_not_to(const struct config *conf, const char *to)
@@ -159,15 +111,6 @@ rcpt_check(const struct session *s, const char *to)
 const char *
 rcpt_unknown(const struct session *s, const char *to)
 {
-	if (!s->pc->conf->pass->has_recipients ||
-	    rcpt_is_role(s->pc->conf, to))
-		return (NULL);
-	switch (is_known(s->pc, to)) {
-	case 0:
-		return ("550 5.1.1 There is no such recipient here");
-	case 1:
-		return (NULL);
-	default:
-		return ("451 4.3.0 Out of memory, please try again later");
-	}
+	return (conf_recipient_known(s->pc->conf, to) ? NULL :
+	    "550 5.1.1 There is no such recipient here");
 }

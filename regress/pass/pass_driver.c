@@ -259,6 +259,8 @@ order_apply(void)
 {
 	whites_compile();
 	listener_add();
+	if (conf_pass_index(next->pass) == -1)
+		die("recipients");
 	fixture_configure(next);
 	next = new_config();
 }
