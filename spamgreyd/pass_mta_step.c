@@ -93,6 +93,15 @@ needs_esmtp(const struct mta *m)
 	    !(m->flags & MF_PROBE)));
 }
 
+/* An answer to the header of the PROXY protocol is one of somebody who took it
+ * for a command. */
+static int
+is_proxied(const struct mta *m)
+{
+	return (m->relay->client == CLIENT_PROXY1 ||
+	    m->relay->client == CLIENT_PROXY2);
+}
+
 static void
 step_banner(struct mta *m)
 {
@@ -115,6 +124,9 @@ step_ehlo(struct mta *m)
 	} else if (m->reply.code >= 500 && (m->flags & MF_XCLIENT))
 		mta_fail_final(m, MTAF_REFUSED, "it refuses this client: %s",
 		    words(m));
+	else if (m->reply.code >= 500 && is_proxied(m) && m->tls == NULL)
+		mta_fail(m, MTAF_CLIENT, "it does not take the header of the "
+		    "PROXY protocol: %s", words(m));
 	else if (m->reply.code >= 500 && !needs_esmtp(m) && m->tls == NULL)
 		say_hello(m, MS_HELO);
 	else
@@ -310,7 +322,12 @@ mta_step(struct mta *m)
 	/* Who says more than was asked is not believed the rest either. */
 	if (m->state < MS_READY && m->state != MS_STARTTLS &&
 	    m->reply.code < 400 && mta_has_ahead(m)) {
-		mta_fail_ahead(m);
+		if (m->state == MS_CONNECT && is_proxied(m) &&
+		    m->ahead.code != 421)
+			mta_fail(m, MTAF_CLIENT, "it said more than its "
+			    "banner to the header of the PROXY protocol");
+		else
+			mta_fail_ahead(m);
 		return;
 	}
 	switch (m->state) {

@@ -293,6 +293,24 @@ test_proxy(void)
 	reset_conf();
 }
 
+/* To a server that knows nothing of it the header is a line, or several. */
+static void
+test_proxy_unknown(void)
+{
+	relay.client = CLIENT_PROXY1;
+	PLAY(0, ">220 mx", "<PROXY TCP4 192.0.2.1 192.0.2.25 4711 25",
+	    "<EHLO gate.example", ">502 what?", "<QUIT", "close");
+	go(idle_todo, "dead CLIENT", "PROXY v1 is no command there");
+	relay.client = CLIENT_PROXY1;
+	PLAY(0, "<PROXY TCP4 192.0.2.1 192.0.2.25 4711 25", ">220 mx",
+	    ">502 what?", "<QUIT", "close");
+	go(idle_todo, "dead CLIENT", "and the answer comes with the banner");
+	relay.client = CLIENT_PROXY2;
+	PLAY(0, "<#28", ">220 mx", ">500 what?", ">500 what?", ">221 bye",
+	    "close");
+	go(idle_todo, "dead CLIENT", "PROXY v2 is several lines there");
+}
+
 static uint64_t		 asked_id;
 static unsigned int	 asked_target;
 static int		 ask_result;
@@ -499,6 +517,7 @@ main(void)
 	test_ehlo();
 	test_xclient();
 	test_proxy();
+	test_proxy_unknown();
 	test_transparent();
 	test_idle();
 	test_why();
