@@ -4,9 +4,9 @@
 # between: nothing, HAProxy as a TCP proxy, Postfix's before-queue proxy
 # (smtpd_proxy_filter), and pass with no module.  All in the same run, in
 # turns, so that only the ratios count.  The sender and the sink take their part
-# of the same processors: where each message has a session of its own that is
-# so large a part that HAProxy itself does not reach 3 times Postfix.  So there
-# it is the processor time of a message that is held to 3 times.
+# of the same processors, and where that part is so large that HAProxy itself,
+# which only copies, is not far above 3 times Postfix, no proxy can show 3 times
+# in messages a second.  The processor time of a message shows it anywhere.
 use strict;
 use warnings;
 use FindBin;
@@ -119,7 +119,7 @@ sub best { return ((sort { $b <=> $a } @_)[0]) }
 sub
 compare
 {
-	my ($how, $rate_too, @args) = @_;
+	my ($how, @args) = @_;
 	my @names = qw(direct HAProxy Postfix pass);
 	my (%rates, %best);
 
@@ -130,7 +130,8 @@ compare
 		# More rounds where something else has the processors.
 		last if $round >= $rounds &&
 		    $best{pass} >= 0.7 * $best{HAProxy} &&
-		    (!$rate_too || $best{pass} >= 3 * $best{Postfix});
+		    ($best{pass} >= 3 * $best{Postfix} ||
+		    0.7 * $best{HAProxy} < 3 * $best{Postfix});
 	}
 	my %us = map { $_ => (sort { $a <=> $b } @{$spent{$_}})[0] }
 	    @names[1 .. $#names];
@@ -144,12 +145,17 @@ compare
 	    "$how: at least 0.7 of HAProxy");
 	cmp_ok($us{Postfix} / $us{pass}, '>=', 3,
 	    "$how: a third of the processor time of Postfix's proxy");
-	cmp_ok($best{pass} / $best{Postfix}, '>=', 3,
-	    "$how: at least 3 times Postfix's proxy") if $rate_too;
+	my $can = $best{HAProxy} / $best{Postfix};
+	SKIP: {
+		skip(sprintf("$how: 3 times Postfix's proxy: HAProxy itself " .
+		    'is at %.1f times here', $can), 1) if 0.7 * $can < 3;
+		cmp_ok($best{pass} / $best{Postfix}, '>=', 3,
+		    "$how: at least 3 times Postfix's proxy");
+	}
 }
 
-compare('a message a session', 0);
-compare('many in a session', 1, '-d');
+compare('a message a session');
+compare('many in a session', '-d');
 is((stop())[0], 0, 'SIGTERM');
 postfix_kill($root);
 done_testing();
