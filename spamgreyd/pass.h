@@ -179,6 +179,7 @@ struct session {
 	short			 watched;
 	unsigned int		 flags;	/* PF_* */
 	struct event		 timer;	/* pass_timer: delays, budgets */
+	struct event		 more;	/* reads on in the next turn */
 	void			(*timer_fn)(struct session *);
 	int64_t			 last;	/* clock_mono of the last progress */
 	uint32_t		 lingered;	/* octets thrown away */

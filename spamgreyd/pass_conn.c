@@ -284,6 +284,35 @@ conn_watch(struct session *s)
 	}
 }
 
+static void
+more_due(evutil_socket_t fd, short what, void *arg)
+{
+	struct session	*s = arg;
+
+	(void)fd;
+	(void)what;
+	pass_read(s);
+	pass_settle(s);
+}
+
+/*
+ * What libtls has read ahead makes no descriptor ready.  It is looked at in
+ * the next turn: a client that sends faster than we read must not keep the
+ * others waiting.
+ */
+static void
+conn_more(struct session *s)
+{
+	static const struct timeval	now = { 0, 0 };
+
+	if (!(s->flags & PF_TLS_MORE) || !is_open(s) || input_room(s) == 0)
+		return;
+	if (!event_initialized(&s->more))
+		evtimer_assign(&s->more, pass.base, more_due, s);
+	if (event_add(&s->more, &now) == -1)
+		pass_die(s, PE_MEMORY);
+}
+
 /* Everything that is in the way of the next step is out. 1: look again. */
 static int
 conn_step(struct session *s)
@@ -295,10 +324,6 @@ conn_step(struct session *s)
 			pass_die(s, PE_TLS);
 	} else if (conn_use_kept(s))
 		return (1);
-	else if ((s->flags & PF_TLS_MORE) && is_open(s) && input_room(s) > 0) {
-		pass_read(s);
-		return (1);
-	}
 	return (0);
 }
 
@@ -341,8 +366,10 @@ pass_settle(struct session *s)
 	    conn_step(s));
 	if (s->state != PS_DEAD && is_over(s))
 		pass_die(s, PE_HANGUP);
-	if (s->state != PS_DEAD)
+	if (s->state != PS_DEAD) {
 		conn_watch(s);
+		conn_more(s);
+	}
 	s->flags &= ~PF_SETTLING;
 	if (s->state == PS_DEAD)
 		pass_session_free(s);

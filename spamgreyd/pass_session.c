@@ -160,6 +160,8 @@ pass_session_free(struct session *s)
 		event_del(&s->ev);
 	if (s->flags & PF_TIMER)
 		event_del(&s->timer);
+	if (event_initialized(&s->more))
+		event_del(&s->more);
 	pass_tls_end(s);
 	by_fd[s->fd] = NULL;
 	close(s->fd);
