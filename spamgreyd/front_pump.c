@@ -5,8 +5,9 @@
  * in and out); who does not read is not read for.  The end of one direction is
  * passed on, and when pass closes, the client has what is left, and the end.
  *
- * No time limit is here: pass sees a client that is silent, or does not read,
- * as it would see it itself.
+ * Pass sees a client that is silent as it would see it itself.  Of one that does
+ * not read it has no notion, as what it says is taken from it here: that one is
+ * the wheel's (`limit idle').
  */
 #include <sys/types.h>
 #include <sys/socket.h>
@@ -146,8 +147,13 @@ read_pass(struct conn *c)
 	n = recv(p->fd, pump_buf, PUMP_MAX - buf_len(&c->out), 0);
 	if (n == 0 || (n == -1 && !would_block()))
 		p->eof = p->deaf = 1;
-	else if (n > 0 && buf_add(&c->out, pump_buf, (size_t)n) == -1)
-		conn_die(c, END_MEMORY);
+	else if (n > 0) {
+		/* The client's time to take it begins. */
+		if (buf_len(&c->out) == 0)
+			c->last = front_now();
+		if (buf_add(&c->out, pump_buf, (size_t)n) == -1)
+			conn_die(c, END_MEMORY);
+	}
 	return (n > 0);
 }
 

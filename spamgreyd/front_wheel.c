@@ -61,7 +61,11 @@ conn_timeout(struct conn *c, uint32_t now)
 			return;
 		conn_die(c, END_NONE);
 	} else if (c->state == ST_PUMP) {
-		return;			/* pass looks to that */
+		/* Pass looks to the rest, and perhaps is gone already. */
+		if (buf_len(&c->out) == 0 || idle < l->idle)
+			return;
+		front.stat[STAT_TIMEOUT]++;
+		conn_die(c, END_IDLE);
 	} else if (c->state == ST_HANDOVER) {
 		if (now - c->wait < FRONT_HANDOVER_WAIT)
 			return;

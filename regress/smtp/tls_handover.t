@@ -237,6 +237,19 @@ sub run {
 	gone($c);
 	until_said(qr/ end .*/);
 
+	# Pass has spoken its last words, and the client does not take them.
+	order('pass ok');
+	$c = client('');
+	handed($c);
+	order("pass from $tmp/down");
+	until_said(qr/out=16384/, 'kept');
+	order('pass close', 'advance 290', 'advance 0');
+	ok($said !~ / end address/, 'pass closes: the client has its time');
+	$heard = until_said(qr/ end address.*\n/, 'advance 2');
+	ok($heard =~ /verdict=handed reason=idle/, 'and no more than that',
+	    $heard);
+	gone($c);
+
 	# Silence.
 	order('pass silent');
 	$c = client('');
