@@ -163,8 +163,7 @@ $s->flush();
 like(Sys::reply($s) . Sys::reply($s), qr/554 5\.5\.1 Protocol error: you spoke/,
     'who talks in the pause is refused');
 is(Sys::reply($s), '', '… and closed');
-like(log_since(), qr/pass early-talker address=\Q$hosts[7]\E/,
-    '… and it is logged');
+ok(wait_log(qr/pass early-talker address=\Q$hosts[7]\E/), '… and it is logged');
 
 like(mail($hosts[1], helo => $hosts[1]), qr/^550 5\.7\.1 Mail from your address/,
     'points of all modules, refused at RCPT');
@@ -188,8 +187,8 @@ is($status, 0, 'reload: log-only');
 log_mark();
 like(mail($hosts[1], helo => 'mx.example.org'), qr/^250/, '… all is taken');
 ok(!marked(), '… unmarked');
-like(log_since(), qr/protocol log-only stage=helo reply=550/, '… it is told');
-like(log_since(), qr/dnsbl log-only points=20/, '… with points');
+ok(wait_log(qr/protocol log-only stage=helo reply=550/), '… it is told');
+ok(wait_log(qr/dnsbl log-only points=20/), '… with points');
 
 # The name server is gone: mail goes on.
 kill('KILL', pop(@children));

@@ -31,7 +31,7 @@ cmp_ok($c{'again-put-off'}, '>', 0, 'some were put off before');
 is($c{'again-lost'} + $c{'again-unknown'} + $c{refused}, 0,
     'none was cut off or refused');
 like(db_ok('stats'), qr/^pass\.spool-full\s+[1-9]/m, 'stats say why');
-like(log_since(), qr/ pass message .*reply=452/, 'and the log');
+ok(wait_log(qr/ pass message .*reply=452/), 'and the log');
 ($status, $out, $err) = run(program('msgcmp'), @which, $dir);
 is("$status " . {counts($out)}->{messages}, "0 $total",
     'each is there, to the octet') or diag($out . substr($err, 0, 2000));
