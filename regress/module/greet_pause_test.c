@@ -113,6 +113,15 @@ talkers(void)
 	is_int(v.kind, VERDICT_NEXT, "nor who need not wait");
 	fix_session_free(s);
 	fix_conf_free(pc);
+}
+
+/* What else becomes of them. */
+static void
+talkers_go_on(void)
+{
+	struct pass_conf	*pc;
+	struct session		*s;
+	struct verdict		 v;
 
 	pc = fix_conf("greet_pause { on-talk points 2.5 }");
 	s = fix_session(pc, "192.0.2.42");
@@ -225,6 +234,7 @@ main(void)
 		return (1);
 	waits();
 	talkers();
+	talkers_go_on();
 	errors();
 	bounded();
 	return (done());

@@ -198,8 +198,7 @@ static void
 waiting(void)
 {
 	struct pass_conf	*pc = fix_conf("one { } two { } sparing { }");
-	struct session		*s = fix_session(pc, "192.0.2.1"), *t;
-	uint64_t		 key;
+	struct session		*s = fix_session(pc, "192.0.2.1");
 
 	reset();
 	fakes[0].v[STAGE_CONNECT] = verdict_wait(3000);
@@ -231,6 +230,26 @@ waiting(void)
 
 	reset();
 	fakes[0].v[STAGE_CONNECT] = verdict_wait(3000);
+	fakes[0].resume_inside = 1;
+	is_str(fix_stage(s, STAGE_CONNECT), "550 5.7.1 too quick",
+	    "an answer from inside the hook is not lost");
+	is_str(strchr(fix_logged(), '\n') == NULL ? "" : "lines", "lines",
+	    "it is told of");
+	fakes[0].v[STAGE_CONNECT] = verdict_next();
+	is_str(fix_stage(s, STAGE_CONNECT), "", "without a WAIT it is nothing");
+	fix_session_free(s);
+	fix_conf_free(pc);
+}
+
+/* Who does not answer in time. */
+static void
+late(void)
+{
+	struct pass_conf	*pc = fix_conf("one { } two { } sparing { }");
+	struct session		*s = fix_session(pc, "192.0.2.1");
+
+	reset();
+	fakes[0].v[STAGE_CONNECT] = verdict_wait(3000);
 	fakes[1].v[STAGE_CONNECT] = verdict_wait(1000);
 	ok(fix_stage(s, STAGE_CONNECT) == NULL, "no answer");
 	fix_pass(3000);
@@ -257,6 +276,17 @@ waiting(void)
 	is_int(run_over(s), 1, "and is marked");
 	run_new_message(s);
 	is_int(run_over(s), 1, "for the session");
+	fix_session_free(s);
+	fix_conf_free(pc);
+}
+
+/* Answers that nobody waits for any more. */
+static void
+cancelled(void)
+{
+	struct pass_conf	*pc = fix_conf("one { } two { } sparing { }");
+	struct session		*s = fix_session(pc, "192.0.2.1"), *t;
+	uint64_t		 key;
 
 	reset();
 	fakes[0].v[STAGE_CONNECT] = verdict_wait(3000);
@@ -278,16 +308,6 @@ waiting(void)
 	module_resume(key, &mod_one, verdict_next());
 	is_int(fix_turn(), 0, "has no answers");
 	ok(module_session(s->ms.key) == &s->ms, "one that is there");
-
-	reset();
-	fakes[0].v[STAGE_CONNECT] = verdict_wait(3000);
-	fakes[0].resume_inside = 1;
-	is_str(fix_stage(s, STAGE_CONNECT), "550 5.7.1 too quick",
-	    "an answer from inside the hook is not lost");
-	is_str(strchr(fix_logged(), '\n') == NULL ? "" : "lines", "lines",
-	    "it is told of");
-	fakes[0].v[STAGE_CONNECT] = verdict_next();
-	is_str(fix_stage(s, STAGE_CONNECT), "", "without a WAIT it is nothing");
 	fix_session_free(s);
 	fix_conf_free(pc);
 }
@@ -506,9 +526,15 @@ exceptions(void)
 	is_str(fix_logged(), "module one: except: there is no list \"ours\"\n",
 	    "is said");
 	fix_conf_free(pc);
+}
 
-	pc = fix_conf("sparing { } two { }");
-	s = fix_session(pc, "192.0.2.5");
+/* Whitelisted hosts and postmaster, by a module that spares them. */
+static void
+sparing(void)
+{
+	struct pass_conf	*pc = fix_conf("sparing { } two { }");
+	struct session		*s = fix_session(pc, "192.0.2.5");
+
 	s->ms.whitelisted = 1;
 	reset();
 	(void)fix_stage(s, STAGE_CONNECT);
@@ -658,10 +684,13 @@ main(void)
 	fix_init();
 	order();
 	waiting();
+	late();
+	cancelled();
 	delays();
 	side_by_side();
 	log_only();
 	exceptions();
+	sparing();
 	events();
 	points();
 	teaser();

@@ -206,10 +206,8 @@ common(void)
 }
 
 static void
-errors(void)
+bad_values(void)
 {
-	struct conf_module	*m;
-
 	bad("speed 5\nnum 51\nnum 0 flag\nnum x\nnum\nnum 99999999999999999999",
 	    "file:1: module fake: no option \"speed\"; there are num, wait, "
 	    "size, points, rate, zone, tease, flag, picky, except, log-only "
@@ -261,6 +259,13 @@ errors(void)
 	    "and on-error\n"
 	    "file:5: module fake: rate: \"x\" is not a time, as 30s, 5m, 4h or "
 	    "36d\n");
+}
+
+static void
+bad_shape(void)
+{
+	struct conf_module	*m;
+
 	bad("zone { a }\nzone \"z\"\nzone \"z\" { a { b } c }\nzone \"z\" { a",
 	    "file:1: module fake: zone: a string is missing\n"
 	    "file:2: module fake: zone: \"{\" is missing\n"
@@ -302,7 +307,8 @@ main(void)
 {
 	forms();
 	common();
-	errors();
+	bad_values();
+	bad_shape();
 	buf_free(&said);
 	return (done());
 }

@@ -225,6 +225,17 @@ test_xclient(void)
 	go(idle_todo, "ready", "no HELO");
 
 	relay.client = CLIENT_XCLIENT;
+	PLAY(0, HELLO, XOFFER, "<QUIT");
+	open_mta(idle_todo, 1);
+	play();
+	case_end("ready", "a question of our own has no client");
+	reset_conf();
+}
+
+static void
+test_xclient_refused(void)
+{
+	relay.client = CLIENT_XCLIENT;
 	PLAY(0, GREETED, "<QUIT", "close");
 	go(idle_todo, "dead CLIENT", "XCLIENT is not offered");
 
@@ -252,13 +263,6 @@ test_xclient(void)
 	    ">504 5.5.2 bad name", "<QUIT", "close");
 	go(idle_todo, "dead REFUSED; 504 5.5.2 bad name",
 	    "also for its name");
-
-	relay.client = CLIENT_XCLIENT;
-	PLAY(0, HELLO, XOFFER, "<QUIT");
-	open_mta(idle_todo, 1);
-	play();
-	case_end("ready", "a question of our own has no client");
-	reset_conf();
 }
 
 static void
@@ -516,6 +520,7 @@ main(void)
 	test_connect();
 	test_ehlo();
 	test_xclient();
+	test_xclient_refused();
 	test_proxy();
 	test_proxy_unknown();
 	test_transparent();
