@@ -55,7 +55,7 @@ static struct {
 	LIST_HEAD(, dns_query)		 queries;
 	TAILQ_HEAD(, cached)		 lru;	/* the oldest use first */
 	LIST_HEAD(, cached)		 bucket[DNS_BUCKETS];
-	uint64_t			 entries, hits, asked;
+	uint64_t			 entries;
 	uint8_t				 key[16];
 	int				 up;
 	char				*servers;
@@ -395,7 +395,6 @@ dns_ask(const char *name, enum dns_type type, int64_t ms, dns_cb cb, void *arg)
 	q->arg = arg;
 	LIST_INSERT_HEAD(&dns.queries, q, entry);
 	if ((known = cache_get(q->name, type)) != NULL) {
-		dns.hits++;
 		if ((q->ready = malloc(sizeof(*known))) != NULL)
 			*q->ready = *known;
 		ms = 0;
@@ -406,7 +405,6 @@ dns_ask(const char *name, enum dns_type type, int64_t ms, dns_cb cb, void *arg)
 	}
 	if (known != NULL)
 		return (q);
-	dns.asked++;
 	q->asked = q->asking = 1;
 	ares_query(dns.channel, q->name, DNS_CLASS_IN, (int)type, query_done,
 	    q);
@@ -420,12 +418,4 @@ dns_cancel(struct dns_query *q)
 {
 	if (q != NULL)
 		query_end(q);
-}
-
-void
-dns_stats(uint64_t *entries, uint64_t *hits, uint64_t *asked)
-{
-	*entries = dns.entries;
-	*hits = dns.hits;
-	*asked = dns.asked;
 }

@@ -66,7 +66,5 @@ void	 dns_parse(const uint8_t *, size_t len, enum dns_type,
  */
 int	 dns_reverse(const struct addr *, const char *zone, char *dst,
 	    size_t size);
-/* Entries in the cache, and how often it had the answer. */
-void	 dns_stats(uint64_t *entries, uint64_t *hits, uint64_t *asked);
 
 #endif

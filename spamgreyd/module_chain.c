@@ -121,8 +121,9 @@ except_compile(struct chain_link *link, const struct conf_module *m,
 	return (0);
 }
 
-int
-chain_excepts(const struct chain_link *link, const struct config *conf,
+/* Is this module not for that client? */
+static int
+excepts(const struct chain_link *link, const struct config *conf,
     const struct addr *client)
 {
 	size_t	i;
@@ -292,7 +293,7 @@ run_attach(struct session *s)
 	for (i = 0; i < chain->n; i++) {
 		st->one[i].data = data;
 		data += DATA_ALIGN(chain->link[i].mod->data_size);
-		st->one[i].excepted = (uint8_t)chain_excepts(&chain->link[i],
+		st->one[i].excepted = (uint8_t)excepts(&chain->link[i],
 		    s->pc->conf, &s->ms.client);
 	}
 	s->mods = st;

@@ -75,9 +75,6 @@ struct module_state {
 /* module_chain.c */
 void	 chain_count(const struct module *, enum module_stat);
 void	 chain_count_own(const struct module *, unsigned int);
-/* Is this module not for that client? */
-int	 chain_excepts(const struct chain_link *, const struct config *,
-	    const struct addr *);
 
 /* module_run.c */
 void	 run_init(struct session *);

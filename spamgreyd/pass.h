@@ -229,8 +229,6 @@ void	 pass_accept_certs(void);	/* logs those that end soon */
 /* The certificate of a listener, front's too; of one that is not (or no more)
  * known the global one.  NULL: none.  Not the caller's. */
 struct tlsctx *pass_accept_cert(uint32_t listener);
-/* What the host is now: -1 trapped, blacklisted or unknown; else kind. */
-int	 pass_host_kind(const struct addr *);
 int	 pass_host_trapped(const struct addr *);
 
 /* pass_session.c */

@@ -124,10 +124,12 @@ lists_of(const struct addr *client)
 	    pass.pc->black | pass.pc->white));
 }
 
-/* whitelisted > TRAPPED > blacklisted > WHITE > unknown; the machine itself
- * may always. */
-int
-pass_host_kind(const struct addr *client)
+/*
+ * enum handover_kind, or -1, for who may not come.  whitelisted > TRAPPED >
+ * blacklisted > WHITE > unknown; the machine itself may always.
+ */
+static int
+host_kind(const struct addr *client)
 {
 	const struct host	*h;
 	uint64_t		 lists = lists_of(client);
@@ -186,7 +188,7 @@ accept_conn(struct listener *l, int fd, const struct addr *client,
 	uint64_t	 id;
 	int		 kind;
 
-	if ((kind = pass_host_kind(client)) == -1) {
+	if ((kind = host_kind(client)) == -1) {
 		id = pass_next_key(fd);
 		not_white_log(id, client);
 		refuse(fd, id, client, "Not here, please try again later");
