@@ -11,12 +11,14 @@
 
 #include "pass.h"
 
-/* It becomes part of a command to the MTA. */
+/* It becomes part of a command to the MTA.  A tab is a blank, where there may
+ * be blanks: no address has one. */
 static int
-is_clean(const char *s)
+is_clean(const char *s, int tabs)
 {
 	for (; *s != '\0'; s++)
-		if ((unsigned char)*s < ' ' || *s == 0x7f)
+		if (((unsigned char)*s < ' ' || *s == 0x7f) &&
+		    !(tabs && *s == '\t'))
 			return (0);
 	return (1);
 }
@@ -41,7 +43,7 @@ texts_keep(struct handed *hd)
 	text[3] = &hd->h.tls_version;
 	text[4] = &hd->h.tls_cipher;
 	for (i = 0; i < 5; i++) {
-		if (!is_clean(*text[i]))
+		if (!is_clean(*text[i], text[i] != &hd->h.from))
 			refuse(hd, "it has control characters");
 		if ((hd->texts[i] = strdup(*text[i])) == NULL)
 			refuse(hd, "out of memory");
@@ -74,7 +76,7 @@ handed_rcpt(struct handed *hd, struct msg *m)
 		return;
 	if (hd->h.from[0] == '\0')
 		refuse(hd, "it has a recipient and no sender");
-	else if (to[0] == '\0' || !is_clean(to) || !is_clean(params))
+	else if (to[0] == '\0' || !is_clean(to, 0) || !is_clean(params, 1))
 		refuse(hd, "a recipient of it is no address");
 	else if (++hd->nrcpts > PASS_HANDOVER_RCPTS)
 		refuse(hd, "it has too many recipients");

@@ -142,6 +142,11 @@ not_taken(void)
 	is_str(end(1), "it has control characters", "CRLF in HELO");
 	begin(1, "<a@x.example>\n", "h", UP);
 	is_str(end(1), "it has control characters", "LF in the sender");
+	begin(1, "<a@x.example>\t", "h", UP);
+	is_str(end(1), "it has control characters", "a tab in the sender");
+	begin(1, "<a@x.example>", "h\tx", UP);
+	rcpt(1, "<b@y.example>", "NOTIFY=NEVER\tORCPT=x");
+	is_str(end(1), "", "a tab between parameters");
 	begin(1, "<a@x.example>", "h", UP);
 	rcpt(1, "<b@y.example>", "NOTIFY=\rNEVER");
 	is_str(end(1), "a recipient of it is no address", "CR in a parameter");
