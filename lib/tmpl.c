@@ -109,3 +109,17 @@ tmpl_reply(struct buf *out, int code, const char *enhanced, const char *text,
 	} while (more);
 	return (0);
 }
+
+int
+tmpl_contact(struct buf *out, int code, const char *enhanced,
+    const char *contact, uint64_t id, const struct addr *client)
+{
+	char	text[SMTP_REPLY_LINE_MAX + 32];
+	int	n;
+
+	n = snprintf(text, sizeof(text), "%s [%016" PRIx64 "]", contact, id);
+	if (n > 480)
+		snprintf(text, sizeof(text), "%.512s\\n[%016" PRIx64 "]",
+		    contact, id);
+	return (tmpl_reply(out, code, enhanced, text, client, 0, 1));
+}

@@ -30,5 +30,11 @@ const char *tmpl_check(const char *text, const char *allowed);
 int	 tmpl_reply(struct buf *out, int code, const char *enhanced,
 	    const char *text, const struct addr *client, int64_t seconds,
 	    int last);
+/*
+ * The end of a refusal: how to reach a person (a template), and which session
+ * it was; on two lines where one has no room for both.  -1: no memory.
+ */
+int	 tmpl_contact(struct buf *out, int code, const char *enhanced,
+	    const char *contact, uint64_t id, const struct addr *client);
 
 #endif

@@ -39,20 +39,12 @@ reply_tmpl(struct conn *c, int code, const char *enhanced, const char *text,
 		conn_die(c, END_MEMORY);
 }
 
-/* The last line of a refusal: how to reach a person, and which session. */
 static void
 reply_contact(struct conn *c, int code, const char *enhanced)
 {
-	char	text[SMTP_REPLY_LINE_MAX];
-	int	n;
-
-	n = snprintf(text, sizeof(text), "%s [%016llx]", c->fc->conf->contact,
-	    (unsigned long long)c->id);
-	/* On a line of its own where the two do not fit on one. */
-	if (n > 480)
-		snprintf(text, sizeof(text), "%.460s\\n[%016llx]",
-		    c->fc->conf->contact, (unsigned long long)c->id);
-	reply_tmpl(c, code, enhanced, text, 0, 1);
+	if (tmpl_contact(&c->out, code, enhanced, c->fc->conf->contact, c->id,
+	    &c->client) == -1)
+		conn_die(c, END_MEMORY);
 }
 
 void

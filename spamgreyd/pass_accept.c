@@ -105,7 +105,8 @@ static void
 refuse_limit(int fd, const struct addr *client)
 {
 	over_limit_log(client);
-	refuse(fd, pass_next_key(fd), client, "All places are taken, please try again later");
+	refuse(fd, pass_next_key(fd), client, "All places are taken, please "
+	    "try again later");
 }
 
 static const struct host *

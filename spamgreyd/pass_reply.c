@@ -27,23 +27,6 @@ pass_reply(struct session *s, const char *fmt, ...)
 		pass_die(s, PE_MEMORY);
 }
 
-/* How to reach a person, and which session it was. */
-static int
-refusal_contact(struct buf *out, const struct config *conf, uint64_t id,
-    const struct addr *client, int code, const char *enhanced)
-{
-	char	text[SMTP_REPLY_LINE_MAX];
-	int	n;
-
-	n = snprintf(text, sizeof(text), "%s [%016llx]", conf->contact,
-	    (unsigned long long)id);
-	/* On a line of its own where the two do not fit on one. */
-	if (n > 480)
-		snprintf(text, sizeof(text), "%.460s\\n[%016llx]",
-		    conf->contact, (unsigned long long)id);
-	return (tmpl_reply(out, code, enhanced, text, client, 0, 1));
-}
-
 int
 pass_refusal(struct buf *out, const struct config *conf, uint64_t id,
     const struct addr *client, int code, const char *enhanced,
@@ -62,7 +45,7 @@ pass_refusal(struct buf *out, const struct config *conf, uint64_t id,
 		return (-1);
 	if (!contact)
 		return (0);
-	return (refusal_contact(out, conf, id, client, code, enhanced));
+	return (tmpl_contact(out, code, enhanced, conf->contact, id, client));
 }
 
 void

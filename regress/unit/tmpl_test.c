@@ -17,6 +17,37 @@ reply(const char *name, const char *text, int code, const char *enhanced, int la
 	buf_free(&b);
 }
 
+/* The end of a refusal. */
+static void
+contacts(void)
+{
+	struct buf	b = { NULL, 0, 0, 0 };
+	char		line[480], want[1024];
+
+	ok(tmpl_contact(&b, 550, "5.7.1", "call 1 (%A)", 0xabc, &client) ==
+	    0 && buf_add(&b, "", 1) == 0, "contact");
+	is_str((const char *)buf_ptr(&b), "550 5.7.1 call 1 (192.0.2.7) "
+	    "[0000000000000abc]\r\n", "with the session behind it");
+	buf_free(&b);
+	memset(line, 'x', sizeof(line));
+	line[461] = '\0';
+	snprintf(want, sizeof(want), "421-4.3.2 %s [0000000000000abc]\r\n",
+	    line);
+	want[3] = ' ';
+	ok(tmpl_contact(&b, 421, "4.3.2", line, 0xabc, &client) == 0 &&
+	    buf_add(&b, "", 1) == 0, "as long as fits");
+	is_str((const char *)buf_ptr(&b), want, "on one line");
+	buf_free(&b);
+	line[461] = 'x';
+	line[479] = '\0';
+	snprintf(want, sizeof(want), "421-4.3.2 %s\r\n"
+	    "421 4.3.2 [0000000000000abc]\r\n", line);
+	ok(tmpl_contact(&b, 421, "4.3.2", line, 0xabc, &client) == 0 &&
+	    buf_add(&b, "", 1) == 0, "one that is longer");
+	is_str((const char *)buf_ptr(&b), want, "has two, and nothing is cut");
+	buf_free(&b);
+}
+
 static void
 checks(void)
 {
@@ -55,6 +86,7 @@ main(void)
 
 	addr_parse("192.0.2.7", &client);
 	checks();
+	contacts();
 	reply("%s and %A", "Wait %s seconds, %A", 451, "4.7.1", 1,
 	    "451 4.7.1 Wait 180 seconds, 192.0.2.7\r\n");
 	reply("%%", "100%% of %%A", 450, NULL, 1, "450 100% of %A\r\n");
