@@ -244,6 +244,12 @@ stat_ask(uint64_t id, void *arg)
 }
 
 static void
+tell_first(void *arg)
+{
+	store_peers_flush(arg, NULL);
+}
+
+static void
 role_peer(struct child *c, enum role who, unsigned int instance, int fd)
 {
 	struct store	*st = &store;
@@ -346,6 +352,7 @@ role_run(struct child *c)
 	ctl.policy = st->policy;
 	ctl.db = st->db;
 	ctl.stat_ask = stat_ask;
+	ctl.tell_first = tell_first;
 	ctl.arg = st;
 	store_ctl_start(&ctl);
 	st->running = 1;

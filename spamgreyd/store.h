@@ -100,6 +100,9 @@ void	 store_peers_resume(struct store *);
 void	 store_peers_send_host(struct store *, const struct host *);
 void	 store_peers_send_empty(struct store *, uint16_t type);
 void	 store_peers_send_up(struct store *, int up, const char *why);
+/* What is queued to them leaves now, before something else is said: a change of
+ * a host is with all of them before the answer that caused it. */
+void	 store_peers_flush(struct store *, const struct peer *except);
 int	 store_peers_full(const struct store *);	/* a queue is long */
 
 /* store_pass.c: what pass tells, and what it is told besides */

@@ -115,6 +115,7 @@ client_next(struct client *cl)
 {
 	struct ipc	*ipc = chan_ipc(cl->chan);
 
+	role.tell_first(role.arg);
 	chan_flush(cl->chan);
 	/* The channel counts nothing once its peer takes nothing. */
 	if (ipc_queued(ipc) > 0 && chan_queued(cl->chan) == 0) {

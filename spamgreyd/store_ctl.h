@@ -21,6 +21,9 @@ struct store_ctl_role {
 	struct db	*db;
 	/* Sends MSG_STAT_ASK with this id to every peer; how many were asked. */
 	unsigned int	(*stat_ask)(uint64_t id, void *arg);
+	/* An answer is about to leave: what the peers must know of it goes
+	 * before it. */
+	void		(*tell_first)(void *arg);
 	void		*arg;
 };
 

@@ -165,6 +165,7 @@ on_batch(struct chan *ch, void *arg)
 	st->batch_bad = 0;
 	if (bad)
 		store_check_up(st);
+	store_peers_flush(st, f);
 	for (p = f->batch; p < f->batch + f->n; p++) {
 		if (bad)
 			unstored(st, p);
@@ -272,6 +273,16 @@ store_peers_send_host(struct store *st, const struct host *h)
 			st->stream_again = 1;
 			store_work_soon(st);
 		}
+}
+
+void
+store_peers_flush(struct store *st, const struct peer *except)
+{
+	struct peer	*f;
+
+	TAILQ_FOREACH(f, &st->peers, entry)
+		if (f != except && chan_queued(f->chan) > 0)
+			chan_flush(f->chan);
 }
 
 void
