@@ -116,8 +116,7 @@ struct rcpt {
 /* A mail transaction: from MAIL to its end. */
 struct ptx {
 	char		*from, *params;	/* with brackets; "" none */
-	uint64_t	 declared;	/* SIZE=, 0: none */
-	int		 smtputf8, body8;
+	int		 smtputf8;
 	int		 whose;		/* recipients so far, bits: 1 roles, 2 others */
 	TAILQ_HEAD(rcpts, rcpt) rcpts;
 	uint32_t	 naccepted, nrefused, ntempfail;

@@ -45,9 +45,7 @@ ptx_new(const char *from, const char *params)
 		return (NULL);
 	}
 	(void)param_mail(tx->params, strlen(tx->params), CAPS_ALL, 0, &pm);
-	tx->declared = pm.size;
 	tx->smtputf8 = pm.smtputf8;
-	tx->body8 = pm.body8;
 	return (tx);
 }
 
