@@ -111,6 +111,9 @@ mail_one(const struct smtp_param *p, uint32_t offered, uint64_t max,
 	if (caps == CAPS_SIZE)
 		return (check_size(p, max, out));
 	if (caps == CAPS_8BITMIME) {
+		/* RFC 3030, which is never offered. */
+		if (value_is(p, "BINARYMIME"))
+			return (UNKNOWN);
 		out->body8 = value_is(p, "8BITMIME");
 		return (out->body8 || value_is(p, "7BIT") ? NULL : BAD);
 	}
