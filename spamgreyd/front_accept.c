@@ -103,9 +103,9 @@ over_text(enum front_stat stat)
 
 /* 0: the counts have it now (or need not); -1: one too many. */
 static int
-count_in(const struct addr *client, enum front_stat *stat, const char **limit)
+count_in(const struct config *conf, const struct addr *client,
+    enum front_stat *stat, const char **limit)
 {
-	const struct config	*conf = front.fc->conf;
 	struct addr		 host, net;
 	uint32_t		 n;
 
@@ -139,7 +139,8 @@ accept_count(struct conn *c)
 
 	if (c->kind == KIND_WHITELISTED)
 		return (0);
-	if (count_in(&c->client, &stat, &limit) == 0) {
+	/* By its own configuration, as conn_free counts it out. */
+	if (count_in(c->fc->conf, &c->client, &stat, &limit) == 0) {
 		c->flags |= F_COUNTED;
 		return (0);
 	}
@@ -174,7 +175,7 @@ accept_conn(struct listener *l, int fd, const struct addr *client,
 	/* Who is whitelisted is never throttled, but has no claim to the
 	 * last place of all.  Who goes on to pass at once is counted there. */
 	if (kind != KIND_WHITELISTED && !handover_at_connect(kind) &&
-	    count_in(client, &stat, &limit) == -1) {
+	    count_in(front.fc->conf, client, &stat, &limit) == -1) {
 		overlimit(stat, limit, client);
 		refuse(fd, "4.7.0", over_text(stat));
 		return;

@@ -21,7 +21,7 @@
 
 struct setting {
 	const char	*name;
-	enum { NUM32, NUM64, NUMI, TEXT } kind;
+	enum { NUM8, NUM32, NUM64, NUMI, TEXT } kind;
 	size_t		 off;
 };
 #define S(name, kind, field)	{ name, kind, offsetof(struct config, field) }
@@ -42,6 +42,7 @@ static const struct setting settings[] = {
 	S("idle", NUM64, limit.idle), S("idle-stress", NUM64, limit.idle_stress),
 	S("session-grey", NUM64, limit.session_grey),
 	S("session-trapped", NUM64, limit.session_trapped),
+	S("admit-ip4", NUM8, grey.admit.ip4),
 	S("handover", NUMI, handover), S("firewall", NUMI, fw)
 };
 
@@ -97,6 +98,9 @@ order_set(const char *name, const char *value)
 		die(name);
 	p = (char *)next + settings[i].off;
 	switch (settings[i].kind) {
+	case NUM8:
+		*((uint8_t *)next + settings[i].off) = (uint8_t)atoi(value);
+		break;
 	case NUM32:
 		*(uint32_t *)p = (uint32_t)atol(value);
 		break;
