@@ -181,8 +181,10 @@ child_conf(struct chan *ch, struct msg *m, void *arg)
 	building = NULL;
 	if (old == NULL)
 		child_become(c);
-	else
+	else {
 		c->def->configure(c, old);
+		config_free(old);	/* who still needs it has a hold on it */
+	}
 }
 
 static void

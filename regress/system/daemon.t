@@ -36,6 +36,15 @@ dump_has
 	return (db_ok() =~ $re);
 }
 
+sub
+descriptors
+{
+	my ($process) = @_;
+	my @open = glob("/proc/$process/fd/*");
+
+	return (scalar(@open));
+}
+
 # -n
 conf($base);
 my ($status, $out, $err) = run($Sys::daemon, '-n', '-f', $Sys::conf);
@@ -126,6 +135,15 @@ conf($base);
 kill('HUP', $Sys::pid);
 wait_for('the listener to be closed', sub { !smtp(port => 8026) });
 pass('a listener that is gone from the file is closed');
+
+# Each configuration brings its listeners' descriptors.
+my $front = role_pid('front');
+my $had = descriptors($front);
+db_ok('reload') for 1 .. 5;
+wait_for('front to let go of what it had', sub {
+	return (descriptors($front) <= $had);
+});
+pass('after reloads front has no more descriptors than before');
 
 # deaths of children
 for my $role (qw(front store fw)) {
