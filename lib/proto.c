@@ -189,8 +189,7 @@ proto_get_handover(struct msg *m, struct handover *h)
 	h->tls_version = msg_get_str(m);
 	h->tls_cipher = msg_get_str(m);
 	if (h->kind > HANDOVER_NOT_TO || (h->flags & ~(HANDOVER_BANNER |
-	    HANDOVER_ESMTP | HANDOVER_PENDING | HANDOVER_LOWMX |
-	    HANDOVER_NO_TLS)) ||
+	    HANDOVER_ESMTP | HANDOVER_PENDING | HANDOVER_NO_TLS)) ||
 	    (h->events >> EVENT_MAX) != 0 || (h->offered & ~CAPS_ALL))
 		m->err = 1;
 	return (msg_end(m));

@@ -219,8 +219,7 @@ struct handover {
 #define HANDOVER_BANNER	1		/* the banner is out */
 #define HANDOVER_ESMTP	2		/* it said EHLO */
 #define HANDOVER_PENDING 4		/* the last recipient has no answer yet */
-#define HANDOVER_LOWMX	8
-#define HANDOVER_NO_TLS	16		/* its listener offers no STARTTLS */
+#define HANDOVER_NO_TLS	8		/* its listener offers no STARTTLS */
 
 struct ctl_list {
 	uint8_t		types;		/* CTL_T_* bits; 0 all */

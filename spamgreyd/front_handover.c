@@ -84,8 +84,6 @@ send_begin(struct conn *c)
 		h.flags |= HANDOVER_BANNER;
 	if (c->flags & F_ESMTP)
 		h.flags |= HANDOVER_ESMTP;
-	if (c->flags & F_LOWMX)
-		h.flags |= HANDOVER_LOWMX;
 	if (c->cert == NULL)
 		h.flags |= HANDOVER_NO_TLS;
 	if (tx != NULL)

@@ -147,13 +147,12 @@ played_on_begin(struct chan *ch, struct msg *m, void *arg)
 	(void)arg;
 	if (proto_get_handover(m, &h) == -1)
 		abort();
-	played_hear("BEGIN %s %s%s%s%s%s helo=%s from=%s params=%s "
+	played_hear("BEGIN %s %s%s%s%s helo=%s from=%s params=%s "
 	    "offered=%x bad=%u events=%x tls=%s dst=%s",
 	    addr_str(&h.client, a), kinds[h.kind],
 	    h.flags & HANDOVER_BANNER ? " banner" : "",
 	    h.flags & HANDOVER_ESMTP ? " esmtp" : "",
-	    h.flags & HANDOVER_PENDING ? " pending" : "",
-	    h.flags & HANDOVER_LOWMX ? " lowmx" : "", h.helo, h.from,
+	    h.flags & HANDOVER_PENDING ? " pending" : "", h.helo, h.from,
 	    h.from_params, h.offered, h.bad, h.events, h.tls_version,
 	    addr_str(&h.dst, b));
 	if ((h.tls_version[0] == '\0') != (h.tls_cipher[0] == '\0'))

@@ -250,7 +250,7 @@ test_handover(void)
 	h.dport = 25;
 	h.kind = HANDOVER_NOT_TO;
 	h.flags = HANDOVER_BANNER | HANDOVER_ESMTP | HANDOVER_PENDING |
-	    HANDOVER_LOWMX;
+	    HANDOVER_NO_TLS;
 	h.bad = 3;
 	h.events = (1U << EVENT_MAX) - 1;
 	h.offered = CAPS_8BITMIME | CAPS_DSN;
@@ -265,7 +265,7 @@ test_handover(void)
 	m = through();
 	strict(&m, "handover");
 	invalid(&m, kind, HANDOVER_NOT_TO + 1, "handover: no such kind");
-	invalid(&m, kind + 1, 0x20, "handover: unknown flags");
+	invalid(&m, kind + 1, 0x10, "handover: unknown flags");
 	m.pos = 0;
 	ok(m.type == MSG_HANDOVER_BEGIN && m.id == 0xabcdef &&
 	    proto_get_handover(&m, &h2) == 0 && same_handover(&h, &h2),
