@@ -55,8 +55,10 @@ tour
 
 	like($one // '', qr/^451 4\.7\.1 /m, "$what: the first try is put off");
 	unlike($one // '', qr/outcome=delivered/, '… and not delivered');
+	# (the daemon's own line may come behind the next step's title)
 	like($two // '', qr/^> \(a message\)$/m, '… the second one sent');
-	like($two // '', qr/ outcome=delivered /, '… and delivered');
+	like($two // '', qr/^250 2\.0\.0 Ok: the mail server has it\r?$/m,
+	    '… and delivered');
 	like($three // '', qr/^mail 1: 250 .*^mail 6: 450 4\.3\.2 /ms,
 	    '… a burst is throttled');
 	like($text, qr/^ended$/m, '… Ctrl-C ends it');
