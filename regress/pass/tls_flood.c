@@ -115,6 +115,7 @@ begin(uint16_t port)
 	    tls_connect_cbs(t, take, give, NULL, "mx.test") == -1 ||
 	    tls_handshake(t) != 0)
 		errx(1, "tls: %s", tls_error(t));
+	tls_config_free(config);
 	return (t);
 }
 
@@ -142,5 +143,8 @@ main(int argc, char *argv[])
 	fflush(stdout);
 	out(kept, nkept);
 	reply(t, 1);
+	fflush(stdout);
+	tls_free(t);
+	free(kept);
 	return (0);
 }
