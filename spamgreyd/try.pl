@@ -23,18 +23,16 @@ $| = 1;
 my $s = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $port,
     LocalAddr => $source) or die "127.0.0.1 port $port: $!\n";
 
-# A reply byte by byte, so that the stuttering is seen; its last line.
+# A reply as it comes, so that the stuttering is seen; its last line.
 sub
 reply
 {
-	my $line = '';
+	my $text = '';
 
-	while (sysread($s, my $c, 1)) {
-		print $c if $count == 1;
-		$line .= $c;
-		next if $c ne "\n";
-		return ($line) if $line =~ /^\d{3} /;
-		$line = '';
+	while (sysread($s, my $piece, 512)) {
+		print $piece if $count == 1;
+		$text .= $piece;
+		return ($1) if $text =~ /^(\d{3} [^\n]*\n)\z/m;
 	}
 	print "(the connection was closed)\n";
 	exit 0;
