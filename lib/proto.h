@@ -65,6 +65,10 @@ enum msg_type {
 				   addr, port u16: a socket bound to that
 				   (foreign) address, for that target */
 	MSG_SOCK,		/* id; errno u32; with a descriptor when 0 */
+	MSG_CONN_ASK,		/* pass -> parent: id; module str, server u16: a
+				   connection to the unix socket that this is in
+				   the configuration in force */
+	MSG_CONN,		/* id; errno u32; with a descriptor when 0 */
 	/* front and store */
 	MSG_RCPT = 64,
 	MSG_RCPT_ANSWER,

@@ -158,6 +158,7 @@ struct conf_module {
 	char			*name;
 	int			 log_only;
 	int			 on_error;	/* enum module_error, -1: the module's */
+	int8_t			 strategy[4];	/* by class; -1: that of pass */
 	struct conf_strings	 except;	/* CIDRs and names of lists */
 	struct conf_word	*raw;		/* the parser's: the block's words,
 						   "\n" between lines, "{", "}", ","
@@ -174,12 +175,18 @@ enum pass_timeout {
 	PT_DOT, PT_MAX
 };
 
+/* What becomes of content of a class: `strategy virus reject'. */
+enum conf_strategy { STRATEGY_REJECT, STRATEGY_TEMPFAIL, STRATEGY_MARK };
+
 struct conf_pass {
 	struct conf_relays	 relays;
 	int			 relay_check;	/* 0: relay check no */
 	int			 early;		/* connect to the MTA at EHLO */
 	int			 reject_newlines; /* bare CR, LF: reject */
 	int32_t			 reject_at, mark_at;	/* 1/1000 points; 0: never */
+	uint8_t			 strategy[4];	/* by enum content_class: enum
+						   conf_strategy */
+	char			*subject_tag;	/* of marked mail; NULL: none */
 	uint32_t		 sessions;	/* 0: auto */
 	uint32_t		 tries;		/* targets tried for a message: 2 */
 	uint64_t		 spool_message, spool_memory;	/* octets */

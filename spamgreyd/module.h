@@ -56,6 +56,7 @@
 
 #include "../lib/addr.h"
 #include "../lib/proto.h"
+#include "msgedit.h"
 #include "spool.h"
 
 #define MODULES_MAX	32		/* in one configuration */
@@ -201,6 +202,36 @@ void	 module_points(struct msession *, const struct module *, int32_t milli,
 void	 module_session_points(struct msession *, const struct module *,
 	    int32_t milli, const char *reason, ...)
 	    __attribute__((__format__(printf, 4, 5)));
+/*
+ * What content is.  A module that finds something returns module_found(…) as
+ * its verdict (or resumes with it): the runner makes of it what the class'
+ * strategy says, the module's own or that of the pass block: reject (550),
+ * tempfail (451) or mark, never discard.  VIRUS also is an event `virus', SPAM
+ * an event `spam'.  name: what was found, for the reply, the log and the
+ * header; hostile text, which is encoded.
+ */
+enum content_class {
+	CLASS_VIRUS, CLASS_SPAM, CLASS_UNWANTED, CLASS_UNSCANNABLE, CLASS_MAX
+};
+struct verdict	module_found(struct msession *, const struct module *,
+		    enum content_class, const char *name);
+/* A scanner's score: points that negative ones of others do not lessen when
+ * they alone reach `reject at'.  symbols: as module_points' reason. */
+void	 module_score(struct msession *, const struct module *, int32_t milli,
+	    const char *symbols);
+/* EOM only: the changes of this message; never NULL but without memory. */
+struct msgedit *module_edit(struct msession *);
+/* EOM only: one more recipient, or one less, for the MTA (not checked against
+ * allowed domains: the administrator chose the module).  -1: not an address,
+ * or no memory. */
+int	 module_rcpt_add(struct msession *, const char *path,
+	    const char *params);
+int	 module_rcpt_delete(struct msession *, const char *path);
+int	 module_from_change(struct msession *, const char *path,
+	    const char *params);
+/* The accepted recipients: NULL after the last. */
+const char *module_rcpt(const struct msession *, unsigned int n);
+
 /* What the host did, for store's reactions. */
 void	 module_event(struct msession *, const struct module *,
 	    enum host_event);
