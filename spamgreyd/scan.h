@@ -87,13 +87,17 @@ struct scan *scan_start(struct scan_conf *, uint64_t session,
 	    scan_more, scan_done, void *arg);
 void	 scan_cancel(struct scan *);		/* NULL is fine */
 
-/* Each second, from a module's tick: lines about scanners that are down. */
-void	 scan_tick(struct scan_conf *);
+/* Each second, by scan's own timer: error lines about scanners that are down.
+ * A module has nothing to do for it. */
+void	 scan_tick(void);
+/* "scan.MODULE.asked", ".failed", ".down" (s of nothing but failures). */
+void	 scan_stats(void (*)(const char *name, int64_t value, void *), void *);
 /* The parent's answer to MSG_CONN_ASK (pass.c); takes fd. */
 void	 scan_socket(uint64_t id, uint32_t error, int fd);
-/* How scan asks for one; set by pass.c.  -1: it could not be asked. */
+/* How scan asks for one; set by pass.c, which knows the path's index in the
+ * configuration in force.  -1: it could not be asked. */
 extern int (*scan_ask_socket)(uint64_t id, const char *module,
-	    unsigned int server);
+	    const char *path);
 
 /*
  * A longer conversation (milter): a connection that stays.  read: octets came,
