@@ -25,6 +25,8 @@
  *	verdict_tempfail(…)	4xx to this command
  *	verdict_reject(…)	5xx to this command
  *	verdict_close(…)	421 or 554, and the end of the session
+ *	verdict_error(…)	it cannot tell (a scanner that does not
+ *				answer): on-error says what becomes of it
  *
  * A refusal at RCPT is for that recipient, at MAIL, DATA and EOM for the
  * transaction, at CONNECT, BANNER and HELO for the session: MAIL is then
@@ -101,8 +103,8 @@ struct msession {
 };
 
 enum verdict_kind {
-	VERDICT_NEXT, VERDICT_WAIT, VERDICT_DELAY, VERDICT_TEMPFAIL,
-	VERDICT_REJECT, VERDICT_CLOSE
+	VERDICT_NEXT, VERDICT_WAIT, VERDICT_DELAY, VERDICT_ERROR,
+	VERDICT_TEMPFAIL, VERDICT_REJECT, VERDICT_CLOSE
 };
 struct verdict {
 	enum verdict_kind kind;
@@ -124,6 +126,9 @@ struct verdict	verdict_reject(int code, const char *enhanced,
 struct verdict	verdict_close(int64_t ms, int code, const char *enhanced,
 		    const char *, ...)
 		    __attribute__((__format__(printf, 4, 5)));
+/* Why is for the log alone; hostile text is encoded. */
+struct verdict	verdict_error(const char *, ...)
+		    __attribute__((__format__(printf, 1, 2)));
 
 /*
  * Options.  form says what follows the keyword, as words:
@@ -219,16 +224,22 @@ struct verdict	module_found(struct msession *, const struct module *,
  * they alone reach `reject at'.  symbols: as module_points' reason. */
 void	 module_score(struct msession *, const struct module *, int32_t milli,
 	    const char *symbols);
-/* EOM only: the changes of this message; never NULL but without memory. */
-struct msgedit *module_edit(struct msession *);
-/* EOM only: one more recipient, or one less, for the MTA (not checked against
- * allowed domains: the administrator chose the module).  -1: not an address,
- * or no memory. */
-int	 module_rcpt_add(struct msession *, const char *path,
-	    const char *params);
-int	 module_rcpt_delete(struct msession *, const char *path);
-int	 module_from_change(struct msession *, const char *path,
-	    const char *params);
+/* EOM only: the changes that this module wants; all modules see the message as
+ * it came, and what each wants is made of it in the order of the file.  NULL
+ * without memory. */
+struct msgedit *module_edit(struct msession *, const struct module *);
+/*
+ * EOM only: one more recipient, or one less, or another sender, for the MTA
+ * (not checked against allowed domains: the administrator chose the module).
+ * path with or without brackets; params NULL or "": none, of a sender the
+ * client's.  -1: not an address, too many, or no memory.
+ */
+int	 module_rcpt_add(struct msession *, const struct module *,
+	    const char *path, const char *params);
+int	 module_rcpt_delete(struct msession *, const struct module *,
+	    const char *path);
+int	 module_from_change(struct msession *, const struct module *,
+	    const char *path, const char *params);
 /* The accepted recipients: NULL after the last. */
 const char *module_rcpt(const struct msession *, unsigned int n);
 

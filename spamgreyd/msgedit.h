@@ -37,6 +37,9 @@ int	 msgedit_body(struct msgedit *, const void *, size_t);
 /* The subject gets that in front, if it has not already. */
 int	 msgedit_subject(struct msgedit *, const char *tag);
 
+/* All of the second's after all of the first's.  -1: too much, no memory. */
+int	 msgedit_join(struct msgedit *, const struct msgedit *);
+
 /* The message with all of it done, a new spool.  NULL with errno. */
 struct spool *msgedit_apply(const struct msgedit *, const struct spool *);
 
