@@ -14,7 +14,7 @@
  *	pass -> front	HANDOVER_OK HANDOVER_NO CAPS
  *	pass -> store	EVENT MAIL_SEEN CAPS STAT…
  *	store -> pass	HOSTS_BEGIN HOST CAPS HOSTS_END STORE_UP STAT_ASK
- *	pass -> parent	SOCK_ASK;  parent -> pass  SOCK
+ *	pass -> parent	SOCK_ASK CONN_ASK;  parent -> pass  SOCK CONN
  *	client <-> store CTL_*
  */
 #ifndef PROTO_H

@@ -5,8 +5,9 @@
  * nothing is left over whatever ends the process.  Belongs to role pass; knows
  * neither sessions nor events.
  *
- * The file is read and written by place, never by its offset: readers do not
- * move each other, and descriptors that are given away stand at the beginning.
+ * The file is read and written by place, never by its offset.  A descriptor that
+ * is given away can only read and has a place of its own; so it was opened by
+ * name, before the file lost it, or it is one of a copy.
  */
 #include <sys/types.h>
 
@@ -24,13 +25,21 @@ struct spool {
 	uint64_t	 size;
 	uint8_t		*mem;		/* all of it, or NULL */
 	size_t		 room;		/* of mem */
-	int		 fd;		/* all of it, or -1; may be beside mem */
+	int		 fd;		/* all of it, or -1 */
+	int		*ro;		/* the same, to be given away; or -1 */
 	int		 lost;		/* errno: the message is gone */
 };
 
 static size_t	max_message = 128 * 1024, max_total = 256 * 1024 * 1024;
 static uint64_t	in_memory, in_files;
 static uint32_t	messages;
+static int	readers;
+
+void
+spool_readers(int want)
+{
+	readers = want;
+}
 
 void
 spool_limits(size_t message, size_t total)
@@ -46,7 +55,11 @@ spool_new(void)
 
 	if ((s = calloc(1, sizeof(*s))) == NULL)
 		return (NULL);
-	s->fd = -1;
+	if ((s->ro = malloc(sizeof(*s->ro))) == NULL) {
+		free(s);
+		return (NULL);
+	}
+	s->fd = *s->ro = -1;
 	messages++;
 	return (s);
 }
@@ -67,6 +80,9 @@ file_close(struct spool *s)
 		return;
 	close(s->fd);
 	s->fd = -1;
+	if (*s->ro != -1)
+		close(*s->ro);
+	*s->ro = -1;
 	in_files -= s->size;
 }
 
@@ -77,6 +93,7 @@ spool_free(struct spool *s)
 		return;
 	mem_free(s);
 	file_close(s);
+	free(s->ro);
 	free(s);
 	messages--;
 }
@@ -132,25 +149,45 @@ file_write(int fd, uint64_t at, const uint8_t *p, size_t len)
 	return (0);
 }
 
+/* A new file without a name; ro, if not NULL: it once more, to read only. */
+static int
+file_new(int *ro)
+{
+	char	name[] = "message.XXXXXXXXXX";
+	int	fd, error = 0;
+
+	if ((fd = mkostemp(name, O_CLOEXEC)) == -1)
+		return (-1);
+	if (ro != NULL && (*ro = open(name, O_RDONLY | O_CLOEXEC)) == -1)
+		error = errno;
+	if (unlink(name) == -1 && error == 0)
+		error = errno;
+	if (error == 0)
+		return (fd);
+	close(fd);
+	if (ro != NULL && *ro != -1) {
+		close(*ro);
+		*ro = -1;
+	}
+	errno = error;
+	return (-1);
+}
+
 /* A file with what is in memory; -1 errno, and all is as it was. */
 static int
 file_open(struct spool *s)
 {
-	char	name[] = "message.XXXXXXXXXX";
-	int	fd, error;
+	int	error;
 
-	if ((fd = mkostemp(name, O_CLOEXEC)) == -1)
+	if ((s->fd = file_new(readers ? s->ro : NULL)) == -1)
 		return (-1);
-	if (unlink(name) == -1 ||
-	    (s->size > 0 && file_write(fd, 0, s->mem, s->size) == -1)) {
-		error = errno;
-		close(fd);
-		errno = error;
-		return (-1);
-	}
-	s->fd = fd;
 	in_files += s->size;
-	return (0);
+	if (s->size == 0 || file_write(s->fd, 0, s->mem, s->size) == 0)
+		return (0);
+	error = errno;
+	file_close(s);
+	errno = error;
+	return (-1);
 }
 
 int
@@ -224,16 +261,49 @@ spool_mem(const struct spool *s, size_t *len)
 	return (s->mem == NULL ? none : s->mem);
 }
 
-int
-spool_fd(struct spool *s)
+/* All of it to another file. */
+static int
+copy(const struct spool *s, int fd)
 {
+	static uint8_t	 piece[65536];
+	uint64_t	 at;
+	ssize_t		 n;
+
+	if (s->mem != NULL)
+		return (file_write(fd, 0, s->mem, s->size));
+	for (at = 0; at < s->size; at += (uint64_t)n)
+		if ((n = spool_read(s, at, piece, sizeof(piece))) == -1 ||
+		    file_write(fd, at, piece, (size_t)n) == -1)
+			return (-1);
+	return (0);
+}
+
+int
+spool_fd(const struct spool *s)
+{
+	int	fd, ro = -1, error;
+
 	if (s->lost != 0) {
 		errno = s->lost;
 		return (-1);
 	}
-	if (s->fd == -1 && file_open(s) == -1)
+	if (*s->ro != -1) {
+		ro = *s->ro;
+		*s->ro = -1;
+		return (ro);
+	}
+	if ((fd = file_new(&ro)) == -1)
 		return (-1);
-	return (fcntl(s->fd, F_DUPFD_CLOEXEC, 0));
+	if (copy(s, fd) == -1) {
+		error = errno;
+		close(ro);
+		ro = -1;
+		errno = error;
+	}
+	error = errno;
+	close(fd);
+	errno = error;
+	return (ro);
 }
 
 void

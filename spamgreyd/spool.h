@@ -27,9 +27,15 @@ uint64_t spool_size(const struct spool *);
 ssize_t	 spool_read(const struct spool *, uint64_t at, void *, size_t len);
 /* All of it, when it is in memory; else NULL. */
 const uint8_t *spool_mem(const struct spool *, size_t *len);
-/* A descriptor of the whole message at its beginning, the caller's to close:
- * a new one each time, of the same file.  -1 errno. */
-int	 spool_fd(struct spool *);
+/*
+ * A descriptor of the whole message, for somebody else: it stands at the
+ * beginning, its place is nobody else's, and nothing can be written with it.
+ * The caller's to close.  -1 errno.
+ */
+int	 spool_fd(const struct spool *);
+/* Messages in a file keep a descriptor ready for the first spool_fd (1); else,
+ * and for the next ones, it is a copy. */
+void	 spool_readers(int);
 /* Octets held in memory and in files now, of all. */
 void	 spool_stats(uint64_t *memory, uint64_t *files, uint32_t *messages);
 

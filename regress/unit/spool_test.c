@@ -165,37 +165,57 @@ fd_right(int fd, uint64_t size)
 	    (fcntl(fd, F_GETFD) & FD_CLOEXEC) != 0);
 }
 
+/* Stands at the beginning, wherever the others are, and only reads. */
+static int
+fd_apart(int fd, size_t len)
+{
+	return (lseek(fd, 0, SEEK_CUR) == 0 &&
+	    (fcntl(fd, F_GETFL) & O_ACCMODE) == O_RDONLY &&
+	    write(fd, "x", 1) == -1 && fd_right(fd, len));
+}
+
 static void
 test_fd(void)
 {
 	struct spool	*s = spool_new();
 	size_t		 len;
-	int		 a, b;
+	int		 a, b, i, good = 1;
 
 	fill(s, 5000, 5000);
 	a = spool_fd(s);
+	ok(lseek(a, 100, SEEK_SET) == 100, "(one that was read from)");
 	b = spool_fd(s);
-	ok(a != b && fd_right(a, 5000) && fd_right(b, 5000),
-	    "descriptors of a message in memory");
+	ok(a != b && fd_apart(b, 5000), "descriptors of a message in memory");
 	ok(spool_mem(s, &len) != NULL && right(s, 100), "it stays there");
+	is_int(files(), 0, "and has no file of its own for it");
 	close(a);
 	fill(s, 1000, 1000);
-	ok(right(s, 100) && fd_right(b, 6000), "one that grows after all");
-	is_int(memory(), 0, "is in the file then");
+	ok(right(s, 100) && fd_right(b, 5000), "one that grows after all");
 	spool_free(s);
-	ok(fd_right(b, 6000), "a descriptor outlives the spool");
+	ok(fd_right(b, 5000), "a descriptor outlives the spool");
 	close(b);
-	s = spool_new();
-	fill(s, 500000, 8192);
-	a = spool_fd(s);
-	ok(fd_right(a, 500000), "of a message in a file");
-	close(a);
-	spool_free(s);
+	for (i = 0; i < 4; i++) {
+		spool_readers(i / 2);
+		s = spool_new();
+		fill(s, 500000, 8192);
+		a = spool_fd(s);
+		(void)lseek(a, 0, SEEK_END);
+		b = spool_fd(s);
+		good &= a != b && fd_apart(b, 500000) && right(s, 100) &&
+		    (fcntl(a, F_GETFL) & O_ACCMODE) == O_RDONLY &&
+		    lseek(a, 0, SEEK_SET) == 0 && fd_right(a, 500000);
+		close(a);
+		close(b);
+		spool_free(s);
+	}
+	ok(good, "of a message in a file, with one ready and without");
 	s = spool_new();
 	a = spool_fd(s);
 	ok(a != -1 && lseek(a, 0, SEEK_END) == 0, "of an empty one");
 	close(a);
 	spool_free(s);
+	is_int(files(), 0, "all is freed");
+	spool_readers(0);
 }
 
 static void
