@@ -62,7 +62,8 @@ enum scan_how {
 
 /*
  * What is sent: head, the message as how says (before may be put in front of
- * it, as part of the message: a synthetic Received), tail.  shut: the sending
+ * it, as part of the message: a synthetic Received; but not of a descriptor),
+ * tail.  shut: the sending
  * half is closed after it.
  */
 struct scan_request {
