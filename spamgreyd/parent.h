@@ -94,6 +94,11 @@ int	 open_spool(const struct parent *);
 int	 open_transparent(const struct parent *, unsigned int relay,
 	    unsigned int target, const struct addr *, uint16_t port);
 
+/* A connection to the unix socket of that index among the servers of a
+ * scanner's module; -1 errno, EPERM when there stands no socket. */
+int	 open_scanner(const struct parent *, const char *module,
+	    unsigned int server);
+
 /* parent.c */
 void	 parent_end(struct parent *, int status);	/* when all have ended */
 /* Reads the file anew: 0, or -1 and the errors through report; 1 when the

@@ -216,6 +216,24 @@ msg_sock_ask(struct chan *ch, struct msg *m, void *arg)
 	(void)chan_send(ch, fd);
 }
 
+/* pass wants to speak to a scanner; what comes of it is pass' to tell. */
+static void
+msg_conn_ask(struct chan *ch, struct msg *m, void *arg)
+{
+	struct proc	*pr = arg;
+	const char	*module = msg_get_str(m);
+	unsigned int	 server = msg_get_u16(m);
+	int		 fd, error = 0;
+
+	if (msg_end(m) == -1 || pr->role != ROLE_PASS)
+		return;
+	if ((fd = open_scanner(pr->parent, module, server)) == -1)
+		error = errno;
+	ipc_begin(chan_ipc(ch), MSG_CONN, m->id);
+	ipc_put_u32(chan_ipc(ch), (uint32_t)error);
+	(void)chan_send(ch, fd);
+}
+
 const struct chan_rule parent_rules[] = {
 	{ MSG_READY, 0, msg_ready },
 	{ MSG_LOG, 0, msg_log },
@@ -223,5 +241,6 @@ const struct chan_rule parent_rules[] = {
 	{ MSG_FW_READY, 0, msg_fw_ready },
 	{ CTL_ASK, 0, msg_ctl_ask },
 	{ MSG_SOCK_ASK, 0, msg_sock_ask },
+	{ MSG_CONN_ASK, 0, msg_conn_ask },
 	{ 0, 0, NULL }
 };

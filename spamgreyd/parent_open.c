@@ -1,7 +1,7 @@
 /*
- * What the parent opens for its children because it needs privilege, or must
- * outlive them: listeners, the control socket, the state directory's lock,
- * /dev/pf.
+ * What the parent opens for its children because it needs privilege or the
+ * file system, or must outlive them: listeners, the control socket, the state
+ * directory's lock, /dev/pf, scanners' sockets.
  */
 #include <sys/types.h>
 #include <sys/socket.h>
@@ -344,4 +344,59 @@ open_transparent(const struct parent *p, unsigned int relay,
 	    errno == EADDRINUSE && port != 0)
 		fd = bind_transparent(client, 0);
 	return (fd);
+}
+
+/* scan_conf.c numbers them the same way: in the order of the file. */
+static const char *
+scanner_path(const struct parent *p, const char *module, unsigned int server)
+{
+	const struct conf_module	*m;
+	const struct conf_option	*o;
+
+	if (p->conf->pass == NULL)
+		return (NULL);
+	TAILQ_FOREACH(m, &p->conf->pass->modules, entry)
+		if (strcmp(m->name, module) == 0)
+			break;
+	if (m == NULL)
+		return (NULL);
+	TAILQ_FOREACH(o, &m->options, entry) {
+		if (strcmp(o->keyword, "socket") != 0 &&
+		    strcmp(o->keyword, "server") != 0)
+			continue;
+		if (server-- == 0)
+			return (o->keyword[1] == 'o' && o->nwords > 0 ?
+			    o->words[0].text : NULL);
+	}
+	return (NULL);
+}
+
+/* Never waits: a unix socket connects at once, or its backlog is full. */
+int
+open_scanner(const struct parent *p, const char *module, unsigned int server)
+{
+	struct sockaddr_un	 sun;
+	const char		*path = scanner_path(p, module, server);
+	int			 fd, saved;
+
+	memset(&sun, 0, sizeof(sun));
+	sun.sun_family = AF_UNIX;
+	if (path == NULL || path[0] != '/') {
+		errno = EPERM;
+		return (-1);
+	}
+	if (strlcpy(sun.sun_path, path, sizeof(sun.sun_path)) >=
+	    sizeof(sun.sun_path)) {
+		errno = ENAMETOOLONG;
+		return (-1);
+	}
+	if ((fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK,
+	    0)) == -1)
+		return (-1);
+	if (connect(fd, (struct sockaddr *)&sun, sizeof(sun)) == 0)
+		return (fd);
+	saved = errno;
+	close(fd);
+	errno = saved;
+	return (-1);
 }

@@ -18,6 +18,7 @@
 #include "../lib/dns.h"
 #include "../lib/log.h"
 #include "pass.h"
+#include "scan.h"
 
 #define EXPIRY_CHECK	86400	/* s */
 
@@ -25,14 +26,41 @@ struct pass	pass = { .nullfd = -1, .spare = -1 };
 
 static struct event	*expiry_ev;
 
-/* A session has up to three descriptors: its client's, its MTA's, its spool. */
+static int
+is_server(const struct conf_option *o)
+{
+	return (strcmp(o->keyword, "socket") == 0 ||
+	    strcmp(o->keyword, "server") == 0);
+}
+
+/* Modules that talk to a scanner. */
+static unsigned int
+conf_scanners(const struct config *conf)
+{
+	const struct conf_module	*m;
+	const struct conf_option	*o;
+	unsigned int			 n = 0;
+
+	TAILQ_FOREACH(m, &conf->pass->modules, entry) {
+		TAILQ_FOREACH(o, &m->options, entry)
+			if (is_server(o))
+				break;
+		n += o != NULL;
+	}
+	return (n);
+}
+
+/* A session has up to three descriptors: its client's, its MTA's, its spool;
+ * with scanners one for each, and the spool to read. */
 static uint32_t
 conf_max(const struct config *conf)
 {
+	unsigned int	scanners = conf_scanners(conf);
+	unsigned int	each = 3 + (scanners > 0 ? scanners + 1 : 0);
 	uint64_t	room = 1;
 
-	if (pass.rlimit > CONF_FD_RESERVE + 3)
-		room = (pass.rlimit - CONF_FD_RESERVE) / 3;
+	if (pass.rlimit > CONF_FD_RESERVE + each)
+		room = (pass.rlimit - CONF_FD_RESERVE) / each;
 	if (room > CONF_CONNECTIONS_MAX)
 		room = CONF_CONNECTIONS_MAX;
 	if (conf->pass->sessions == 0)
@@ -129,6 +157,56 @@ ask_socket(uint64_t id, const struct conf_relay *relay, unsigned int target,
 	return (chan_send(pass.child->parent, -1));
 }
 
+/* The path's index among the module's servers, as the parent counts them: the
+ * session may have another configuration than the one in force. */
+static int
+server_index(const char *module, const char *path, unsigned int *index)
+{
+	const struct conf_module	*m;
+	const struct conf_option	*o;
+
+	*index = 0;
+	TAILQ_FOREACH(m, &pass.pc->conf->pass->modules, entry)
+		if (strcmp(m->name, module) == 0)
+			break;
+	if (m == NULL)
+		return (-1);
+	TAILQ_FOREACH(o, &m->options, entry) {
+		if (!is_server(o))
+			continue;
+		if (strcmp(o->keyword, "socket") == 0 && o->nwords > 0 &&
+		    strcmp(o->words[0].text, path) == 0)
+			return (0);
+		(*index)++;
+	}
+	return (-1);
+}
+
+static int
+ask_scanner(uint64_t id, const char *module, const char *path)
+{
+	struct ipc	*ipc = chan_ipc(pass.child->parent);
+	unsigned int	 index;
+
+	if (server_index(module, path, &index) == -1)
+		return (-1);
+	ipc_begin(ipc, MSG_CONN_ASK, id);
+	ipc_put_str(ipc, module);
+	ipc_put_u16(ipc, (uint16_t)index);
+	return (chan_send(pass.child->parent, -1));
+}
+
+static void
+on_conn(struct chan *ch, struct msg *m, void *arg)
+{
+	uint32_t	error = msg_get_u32(m);
+
+	(void)ch;
+	(void)arg;
+	if (msg_end(m) == 0)
+		scan_socket(m->id, error, msg_take_fd(m));
+}
+
 static void
 on_sock(struct chan *ch, struct msg *m, void *arg)
 {
@@ -179,6 +257,7 @@ pass_first(struct child *c)
 		fatal("descriptor in reserve");
 	tlsctx_init();
 	mta_ask_socket = ask_socket;
+	scan_ask_socket = ask_scanner;
 	/* (c-ares reads what the system's resolver is) */
 	if (chain_open() == -1)
 		child_fatal(c, "pass: a module cannot be used; see the line "
@@ -230,6 +309,7 @@ pass_configure(struct child *c, struct config *old)
 	pass.pc = pc;
 	spool_limits((size_t)c->conf->pass->spool_message,
 	    (size_t)c->conf->pass->spool_memory);
+	spool_readers(conf_scanners(c->conf) > 0);
 	pass_dns(c->conf, first);
 	pass_accept_configure(c->conf);
 	caps_configure(pc);
@@ -273,6 +353,7 @@ pass_stop(struct child *c)
 
 static const struct chan_rule pass_parent_rules[] = {
 	{ MSG_SOCK, CHAN_FD, on_sock },
+	{ MSG_CONN, CHAN_FD, on_conn },
 	{ 0, 0, NULL }
 };
 

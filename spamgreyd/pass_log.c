@@ -10,6 +10,7 @@
 #include "../lib/clock.h"
 #include "../lib/log.h"
 #include "pass.h"
+#include "scan.h"
 
 static const char *const stat_names[PSTAT_MAX] = {
 	[PSTAT_SESSIONS] = "sessions-total",
@@ -228,5 +229,6 @@ pass_stats(uint64_t id)
 	stat_put("spool-memory", (int64_t)memory, &id);
 	stat_put("spool-files", (int64_t)files, &id);
 	run_stats(stat_put_named, &id);
+	scan_stats(stat_put_named, &id);
 	(void)chan_send_empty(pass.store, MSG_STAT_END, id);
 }
