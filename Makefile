@@ -38,7 +38,7 @@ DB_OBJ =	${DB_SRC:.c=.o}
 # What of the daemon the command uses: the configuration and the policy.
 DB_SHARED =	spamgreyd/config.o spamgreyd/conf_check.o \
 		spamgreyd/conf_check_pass.o spamgreyd/conf_pass.o \
-		spamgreyd/conf_resolv.o \
+		spamgreyd/conf_resolv.o spamgreyd/conf_strategy.o \
 		spamgreyd/conf_entries.o spamgreyd/conf_file.o \
 		spamgreyd/conf_lex.o spamgreyd/conf_report.o \
 		spamgreyd/conf_set.o spamgreyd/conf_value.o \

@@ -26,6 +26,9 @@ send_pass(struct chan *ch, const struct conf_pass *p)
 	ipc_put_u8(ipc, p->reject_newlines != 0);
 	ipc_put_u32(ipc, (uint32_t)p->reject_at);
 	ipc_put_u32(ipc, (uint32_t)p->mark_at);
+	for (i = 0; i < CLASS_MAX; i++)
+		ipc_put_u8(ipc, p->strategy[i]);
+	ci_put_opt(ipc, p->subject_tag);
 	ipc_put_u32(ipc, p->sessions);
 	ipc_put_u32(ipc, p->tries);
 	ipc_put_u64(ipc, p->spool_message);
@@ -43,6 +46,7 @@ recv_pass(struct config *c, struct msg *m)
 {
 	struct conf_pass	*p;
 	unsigned int		 i;
+	int			 r = 0;
 
 	if (c->pass != NULL || (p = c->pass = conf_pass_new()) == NULL)
 		return (-1);
@@ -51,6 +55,10 @@ recv_pass(struct config *c, struct msg *m)
 	p->reject_newlines = msg_get_u8(m);
 	p->reject_at = (int32_t)msg_get_u32(m);
 	p->mark_at = (int32_t)msg_get_u32(m);
+	for (i = 0; i < CLASS_MAX; i++)
+		if ((p->strategy[i] = msg_get_u8(m)) > STRATEGY_MARK)
+			r = -1;
+	r |= ci_take_opt(m, &p->subject_tag);
 	p->sessions = msg_get_u32(m);
 	p->tries = msg_get_u32(m);
 	p->spool_message = msg_get_u64(m);
@@ -60,7 +68,7 @@ recv_pass(struct config *c, struct msg *m)
 	for (i = 0; i < PT_MAX; i++)
 		p->timeout[i] = msg_get_i64(m);
 	p->has_recipients = msg_get_u8(m);
-	return (p->reject_at < 0 || p->mark_at < 0 ? -1 : 0);
+	return (p->reject_at < 0 || p->mark_at < 0 ? -1 : r);
 }
 
 static int
@@ -197,12 +205,15 @@ send_module(struct chan *ch, const struct conf_module *mod)
 {
 	const struct conf_option	*o;
 	struct ipc			*ipc = chan_ipc(ch);
+	unsigned int			 i;
 
 	ipc_begin(ipc, MSG_CONF_MODULE, 0);
 	ci_put_opt(ipc, mod->where);
 	ipc_put_str(ipc, mod->name);
 	ipc_put_u8(ipc, mod->log_only != 0);
 	ipc_put_u8(ipc, (uint8_t)(mod->on_error + 1));
+	for (i = 0; i < CLASS_MAX; i++)
+		ipc_put_u8(ipc, (uint8_t)(mod->strategy[i] + 1));
 	if (chan_send(ch, -1) == -1 ||
 	    ci_send_strings(ch, STR_EXCEPT, &mod->except) == -1)
 		return (-1);
@@ -216,7 +227,8 @@ static int
 recv_module(struct conf_pass *p, struct msg *m)
 {
 	struct conf_module	*mod;
-	uint8_t			 on_error;
+	uint8_t			 on_error, fate;
+	unsigned int		 i;
 	int			 r;
 
 	if ((mod = conf_module_new("")) == NULL)
@@ -229,6 +241,11 @@ recv_module(struct conf_pass *p, struct msg *m)
 	if (on_error > ONERR_MARK + 1)
 		return (-1);
 	mod->on_error = (int)on_error - 1;
+	for (i = 0; i < CLASS_MAX; i++) {
+		if ((fate = msg_get_u8(m)) > STRATEGY_MARK + 1)
+			return (-1);
+		mod->strategy[i] = (int8_t)(fate - 1);
+	}
 	return (r);
 }
 

@@ -1,6 +1,6 @@
 /*
  * A module's block of the configuration: its words to options by the module's
- * own table, and the options to the module's settings.  The three that every
+ * own table, and the options to the module's settings.  Those that every
  * module has are read here.  In the parent, and again in pass, which gets the
  * options as they stand in the file.
  */
@@ -28,6 +28,7 @@ struct splitter {
 	size_t			 at;		/* the next word */
 	unsigned int		 errors;
 	unsigned int		 log_only, on_error;	/* lines, 0: not given */
+	unsigned int		 strategy[CLASS_MAX];
 	void	(*report)(const char *, void *);
 	void	*arg;
 };
@@ -120,7 +121,7 @@ option_names(const struct module *mod, struct buf *b)
 	for (o = mod->options; o != NULL && o->keyword != NULL; o++)
 		if (buf_printf(b, "%s, ", o->keyword) == -1)
 			fatal("configuration");
-	if (buf_add(b, "except, log-only and on-error", 30) == -1)
+	if (buf_add(b, "except, log-only, on-error and strategy", 40) == -1)
 		fatal("configuration");
 }
 
@@ -243,6 +244,37 @@ take_on_error(struct splitter *s, const char *where,
 	return (-1);
 }
 
+/* strategy { CLASS reject|tempfail|mark } …, without the braces. */
+static int
+take_strategy(struct splitter *s, const char *where,
+    const struct conf_word *words, size_t n)
+{
+	char	 what[32];
+	size_t	 i;
+	int	 class, fate;
+
+	for (i = 0; i + 1 < n && !words[i].quoted &&
+	    (class = conf_class_find(words[i].text)) != -1; i += 2) {
+		if (words[i + 1].quoted ||
+		    (fate = conf_strategy_find(words[i + 1].text)) == -1) {
+			complain(s, where, "strategy %s: must be reject, "
+			    "tempfail or mark; mail is never discarded",
+			    class_str((enum content_class)class));
+			return (-1);
+		}
+		snprintf(what, sizeof(what), "strategy %s",
+		    class_str((enum content_class)class));
+		if (once(s, &s->strategy[class], where, what) == 0)
+			s->m->strategy[class] = (int8_t)fate;
+	}
+	if (i == 0) {
+		complain(s, where, "strategy: virus, spam, unwanted or "
+		    "unscannable, and reject, tempfail or mark must follow");
+		return (-1);
+	}
+	return ((int)i);
+}
+
 /* An option of the module's own. */
 static int
 take_option(struct splitter *s, const char *where,
@@ -302,6 +334,8 @@ split_one(struct splitter *s)
 		used = take_except(s, where, rest, n);
 	else if (strcmp(w->text, "on-error") == 0)
 		used = take_on_error(s, where, rest, n);
+	else if (strcmp(w->text, "strategy") == 0)
+		used = take_strategy(s, where, rest, n);
 	else if (strcmp(w->text, "log-only") == 0) {
 		if (once(s, &s->log_only, where, "log-only") == 0)
 			m->log_only = 1;

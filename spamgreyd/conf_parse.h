@@ -183,6 +183,9 @@ void	 conf_relay_ca(struct conf_relay *, const struct lex_token *at,
 	    const struct lex_token *file);
 void	 conf_set_points(const struct lex_token *at, const struct lex_token *,
 	    const char *what, int32_t *);
+void	 conf_pass_strategy(struct conf_pass *, const struct lex_token *class,
+	    const struct lex_token *fate);
+void	 conf_subject(const struct lex_token *, char **);
 void	 conf_pass_timeout(struct conf_pass *, const struct lex_token *name,
 	    const struct lex_token *value);
 void	 conf_module_read(struct config *, const struct lex_token *at,

@@ -193,6 +193,41 @@ conf_set_points(const struct lex_token *at, const struct lex_token *t,
 		*result = milli;
 }
 
+void
+conf_pass_strategy(struct conf_pass *p, const struct lex_token *class,
+    const struct lex_token *fate)
+{
+	int	c = conf_class_find(class->text);
+	int	f = conf_strategy_find(fate->text);
+
+	if (c == -1)
+		conf_error(class, "strategy \"%s\": there are virus, spam, "
+		    "unwanted and unscannable", class->text);
+	if (f == -1)
+		conf_error(fate, "strategy %s \"%s\": must be reject, tempfail "
+		    "or mark; mail is never discarded", class->text,
+		    fate->text);
+	if (c != -1 && f != -1 &&
+	    conf_once(class, "strategy %s", class->text) == 0)
+		p->strategy[c] = (uint8_t)f;
+}
+
+/* What may stand in any header; a subject of blanks alone is none. */
+void
+conf_subject(const struct lex_token *t, char **result)
+{
+	const char	*p;
+
+	for (p = t->text; *p >= 0x20 && *p < 0x7f; p++)
+		;
+	if (*p != '\0' || p == t->text || p - t->text > CONF_SUBJECT_MAX ||
+	    t->text[strspn(t->text, " ")] == '\0')
+		conf_error(t, "mark subject: must have between 1 and %d "
+		    "printable ASCII characters", CONF_SUBJECT_MAX);
+	else
+		conf_replace(result, t->text);
+}
+
 const char *const conf_timeouts[PT_MAX] = {
 	[PT_CONNECT] = "connect", [PT_BANNER] = "banner", [PT_EHLO] = "ehlo",
 	[PT_MAIL] = "mail", [PT_RCPT] = "rcpt", [PT_DATA] = "data",

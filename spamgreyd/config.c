@@ -13,6 +13,7 @@
 
 #include "../lib/mailaddr.h"
 #include "config.h"
+#include "module.h"
 
 #define RCPT_MAX	1024		/* octets of a recipient, lower case */
 
@@ -131,6 +132,9 @@ conf_pass_new(void)
 	p->relay_check = 1;
 	p->reject_at = CONF_REJECT_AT;
 	p->mark_at = CONF_MARK_AT;
+	p->strategy[CLASS_VIRUS] = p->strategy[CLASS_SPAM] = STRATEGY_REJECT;
+	p->strategy[CLASS_UNWANTED] = STRATEGY_MARK;
+	p->strategy[CLASS_UNSCANNABLE] = STRATEGY_MARK;
 	p->tries = 2;
 	p->spool_message = 128 * 1024;
 	p->spool_memory = 256 * 1024 * 1024;
@@ -169,6 +173,7 @@ conf_module_new(const char *name)
 	TAILQ_INIT(&m->except);
 	TAILQ_INIT(&m->options);
 	m->on_error = -1;
+	memset(m->strategy, -1, sizeof(m->strategy));
 	if ((m->name = strdup(name)) == NULL) {
 		free(m);
 		return (NULL);
@@ -324,6 +329,7 @@ conf_pass_free(struct conf_pass *p)
 		conf_module_free(m);
 	}
 	free(p->known);
+	free(p->subject_tag);
 	conf_strings_free(&p->recipients);
 	free(p);
 }

@@ -25,6 +25,7 @@
 #define CONF_PASS_PORT	8027
 #define CONF_REJECT_AT	10000		/* thousandths of a point */
 #define CONF_MARK_AT	4000
+#define CONF_SUBJECT_MAX	64		/* octets of a subject's tag */
 #define CONF_POINTS_MAX	1000000
 #define CONF_FD_RESERVE	256	/* descriptors that are not connections */
 #define CONF_FRONTS_MAX	16
@@ -177,6 +178,10 @@ enum pass_timeout {
 
 /* What becomes of content of a class: `strategy virus reject'. */
 enum conf_strategy { STRATEGY_REJECT, STRATEGY_TEMPFAIL, STRATEGY_MARK };
+const char *strategy_str(enum conf_strategy);
+/* conf_strategy.c: -1: no such word. */
+int	 conf_class_find(const char *);
+int	 conf_strategy_find(const char *);
 
 struct conf_pass {
 	struct conf_relays	 relays;

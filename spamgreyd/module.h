@@ -218,6 +218,7 @@ void	 module_session_points(struct msession *, const struct module *,
 enum content_class {
 	CLASS_VIRUS, CLASS_SPAM, CLASS_UNWANTED, CLASS_UNSCANNABLE, CLASS_MAX
 };
+const char *class_str(enum content_class);
 struct verdict	module_found(struct msession *, const struct module *,
 		    enum content_class, const char *name);
 /* A scanner's score: points that negative ones of others do not lessen when

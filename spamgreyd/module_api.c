@@ -123,6 +123,20 @@ verdict_close(int64_t ms, int code, const char *enhanced, const char *fmt, ...)
 	return (v);
 }
 
+/* Its text may be longer than a reply's: it is cut. */
+struct verdict
+verdict_error(const char *fmt, ...)
+{
+	struct verdict	v = verdict_next();
+	va_list		ap;
+
+	v.kind = VERDICT_ERROR;
+	va_start(ap, fmt);
+	vsnprintf(v.text, sizeof(v.text), fmt, ap);
+	va_end(ap);
+	return (v);
+}
+
 struct session *
 module_owner(struct msession *ms)
 {
@@ -241,6 +255,10 @@ module_event(struct msession *ms, const struct module *mod,
 		chain_count(mod, MSTAT_LOG_ONLY);
 		log_event(s->ms.id, mod->name, "log-only event=%s",
 		    host_event_str(event));
+		return;
+	}
+	if (event == EVENT_VIRUS || event == EVENT_SPAM) {
+		content_event(s, event);
 		return;
 	}
 	s->ms.events |= 1U << event;

@@ -17,8 +17,8 @@
 			    ~(_Alignof(max_align_t) - 1))
 
 static const char *const stat_names[MSTAT_MAX] = {
-	"calls", "put-off", "refused", "closed", "delayed", "points", "errors",
-	"log-only", "spared"
+	"calls", "put-off", "refused", "closed", "delayed", "points", "found",
+	"errors", "log-only", "spared"
 };
 
 /* As modules[], grown when it is first counted. */
@@ -151,10 +151,14 @@ link_fill(struct chain_link *link, struct conf_module *m,
     const struct config *conf)
 {
 	const struct module	*mod = link->mod;
+	unsigned int		 i;
 
 	link->log_only = m->log_only;
 	link->on_error = m->on_error < 0 ? mod->on_error :
 	    (enum module_error)m->on_error;
+	for (i = 0; i < CLASS_MAX; i++)
+		link->strategy[i] = m->strategy[i] >= 0 ?
+		    (uint8_t)m->strategy[i] : conf->pass->strategy[i];
 	if ((link->conf = calloc(1, mod->conf_size + 1)) == NULL) {
 		log_warn("module %s", m->name);
 		return (-1);

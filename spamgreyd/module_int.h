@@ -1,7 +1,8 @@
 /*
  * Between the files of the runner only: module_run.c (stages), module_chain.c
  * (the modules of a configuration, their counters), module_points.c (sums,
- * headers), module_api.c (what modules call).
+ * headers), module_api.c (what modules call), module_content.c (what they say
+ * of a message).
  */
 #ifndef MODULE_INT_H
 #define MODULE_INT_H
@@ -20,7 +21,8 @@
 
 enum module_stat {
 	MSTAT_CALLS, MSTAT_TEMPFAIL, MSTAT_REJECT, MSTAT_CLOSE, MSTAT_DELAY,
-	MSTAT_POINTS, MSTAT_ERRORS, MSTAT_LOG_ONLY, MSTAT_SPARED, MSTAT_MAX
+	MSTAT_POINTS, MSTAT_FOUND, MSTAT_ERRORS, MSTAT_LOG_ONLY, MSTAT_SPARED,
+	MSTAT_MAX
 };
 
 /* A module of a configuration. */
@@ -29,6 +31,7 @@ struct chain_link {
 	void			*conf;
 	enum module_error	 on_error;
 	int			 log_only;
+	uint8_t			 strategy[CLASS_MAX];	/* enum conf_strategy */
 	struct prefix		*except;
 	size_t			 nexcept;
 	uint64_t		 except_lists;	/* mask over the compiled set */
@@ -48,6 +51,13 @@ struct points {
 struct module_one {
 	void		*data;
 	struct points	 session, message;
+	struct points	 score;		/* of message, by module_score: alone
+					   held against `reject at' */
+	struct points	 found[CLASS_MAX];	/* names; in classes: bits */
+	unsigned int	 classes;
+	struct msgedit	*edit;
+	struct envelope	*envelope;
+	size_t		 nenvelope;
 	uint8_t		 excepted;
 	uint8_t		 in_hook;
 	uint8_t		 waits;		/* the runner wants its answer … */
@@ -85,7 +95,14 @@ struct session *module_owner(struct msession *);
 struct module_one *module_find(struct session *, const struct module *,
 	    const struct chain_link **);
 
+/* module_content.c */
+void	 content_event(struct session *, enum host_event);
+void	 content_clear(struct module_one *);	/* what is to be changed */
+void	 content_new_message(struct module_one *);
+
 /* module_points.c */
+/* As it may stand in parentheses in a header, in the log and in a reply. */
+void	 points_encode(char *dst, size_t, const char *);
 void	 points_add(struct points *, int32_t milli, const char *why);
 void	 points_clear(struct points *);
 

@@ -12,6 +12,7 @@
 #include "module_int.h"
 
 #define HEADER_COLUMN	76
+#define HEADER_WORD	500		/* octets that are not parted */
 #define NUMBER_LEN	24
 
 void
@@ -35,7 +36,7 @@ points_add(struct points *p, int32_t milli, const char *why)
 		sum = -MODULE_POINTS_MAX;
 	p->milli = (int32_t)sum;
 	/* The number counts; of the reasons there are as many as have room. */
-	if (have + strlen(why) + 2 > MODULE_TEXT_MAX ||
+	if (*why == '\0' || have + strlen(why) + 2 > MODULE_TEXT_MAX ||
 	    (text = malloc(MODULE_TEXT_MAX + 1)) == NULL)
 		return;
 	snprintf(text, MODULE_TEXT_MAX + 1, "%s%s%s",
@@ -64,8 +65,8 @@ number(int64_t milli, char text[NUMBER_LEN])
  * Reasons as they may stand in parentheses, in a header and in the log: no
  * control character, no parenthesis, no quote, no backslash but ours.
  */
-static void
-encode(char *dst, size_t size, const char *src)
+void
+points_encode(char *dst, size_t size, const char *src)
 {
 	static const char	hex[] = "0123456789abcdef";
 	size_t			n = 0;
@@ -103,7 +104,7 @@ part(const struct session *s, size_t i, char *dst, size_t size)
 	    a != NULL && b != NULL ? ", " : "", b == NULL ? "" : b,
 	    one->unsure && (a != NULL || b != NULL) ? ", " : "",
 	    one->unsure ? "not checked" : "");
-	encode(enc, sizeof(enc), why);
+	points_encode(enc, sizeof(enc), why);
 	n = snprintf(dst, size, "%s=%s (%s)", name, number(
 	    (int64_t)one->session.milli + one->message.milli, num), enc);
 	return (n < 0 ? 0 : (size_t)n >= size ? size - 1 : (size_t)n);
@@ -123,6 +124,18 @@ run_points(const struct session *s)
 	return ((int32_t)sum);		/* 32 modules of 2 * 10^6 at most */
 }
 
+/* A scanner's own score: what others have to say for the host is no help. */
+static int
+alone_over(const struct session *s, int32_t limit)
+{
+	size_t	i;
+
+	for (i = 0; s->mods != NULL && i < s->mods->n; i++)
+		if (s->mods->one[i].score.milli >= limit)
+			return (1);
+	return (0);
+}
+
 int
 run_over(const struct session *s)
 {
@@ -131,12 +144,13 @@ run_over(const struct session *s)
 	size_t			 i;
 
 	/* To postmaster and abuse alone nothing is refused for its points. */
-	if (p->reject_at > 0 && sum >= p->reject_at)
+	if (p->reject_at > 0 && (sum >= p->reject_at ||
+	    alone_over(s, p->reject_at)))
 		return (s->tx != NULL && s->tx->whose == 1 ? 1 : 2);
 	if (p->mark_at > 0 && sum >= p->mark_at)
 		return (1);
 	for (i = 0; s->mods != NULL && i < s->mods->n; i++)
-		if (s->mods->one[i].unsure)
+		if (s->mods->one[i].unsure || s->mods->one[i].classes != 0)
 			return (1);
 	return (0);
 }
@@ -149,6 +163,8 @@ fold(struct buf *b, const char *text, size_t *column)
 
 	while (*text != '\0') {
 		len = strcspn(text, " ");
+		if (len > HEADER_WORD)
+			len = HEADER_WORD;
 		if (*column > 1 && *column + 1 + len > HEADER_COLUMN) {
 			if (buf_add(b, "\r\n\t", 3) == -1)
 				return (-1);
@@ -167,6 +183,33 @@ fold(struct buf *b, const char *text, size_t *column)
 	return (0);
 }
 
+/* "NAME=virus (names)" of module i for that class; 0: nothing of it. */
+static size_t
+part_class(const struct session *s, size_t i, enum content_class class,
+    char *dst, size_t size)
+{
+	const struct module_one	*one = &s->mods->one[i];
+	const char		*why = one->found[class].why;
+	char			 enc[MODULE_TEXT_MAX * 3];
+	int			 n;
+
+	if (!(one->classes & 1U << class))
+		return (0);
+	points_encode(enc, sizeof(enc), why == NULL ? "" : why);
+	n = snprintf(dst, size, "%s=%s (%s)", s->pc->chain->link[i].mod->name,
+	    class_str(class), enc);
+	return (n < 0 ? 0 : (size_t)n >= size ? size - 1 : (size_t)n);
+}
+
+/* Part n of module i: its points, then the classes; 0: there is none. */
+static size_t
+part_of(const struct session *s, size_t i, unsigned int n, char *dst,
+    size_t size)
+{
+	return (n == 0 ? part(s, i, dst, size) :
+	    part_class(s, i, (enum content_class)(n - 1), dst, size));
+}
+
 /*
  * X-Spamgreyd: score=4.5 mark=4 reject=10; dnsbl=4 (reasons);
  *	protocol=0.5 (reasons)
@@ -177,7 +220,8 @@ run_headers(const struct session *s, struct buf *b)
 	const struct conf_pass	*p = s->pc->conf->pass;
 	char			 text[MODULE_TEXT_MAX * 4], num[NUMBER_LEN];
 	char			 mark[NUMBER_LEN], reject[NUMBER_LEN];
-	size_t			 i, column = 12, len;
+	size_t			 i, column = 12;
+	unsigned int		 n;
 
 	snprintf(text, sizeof(text), "score=%s mark=%s reject=%s",
 	    number(run_points(s), num), p->mark_at == 0 ? "never" :
@@ -186,15 +230,16 @@ run_headers(const struct session *s, struct buf *b)
 	if (buf_addstr(b, "X-Spamgreyd:") == -1 ||
 	    fold(b, text, &column) == -1)
 		return (-1);
-	for (i = 0; s->mods != NULL && i < s->mods->n; i++) {
-		if ((len = part(s, i, text, sizeof(text))) == 0)
-			continue;
-		if (buf_add(b, ";", 1) == -1)
-			return (-1);
-		column++;
-		if (fold(b, text, &column) == -1)
-			return (-1);
-	}
+	for (i = 0; s->mods != NULL && i < s->mods->n; i++)
+		for (n = 0; n <= CLASS_MAX; n++) {
+			if (part_of(s, i, n, text, sizeof(text)) == 0)
+				continue;
+			if (buf_add(b, ";", 1) == -1)
+				return (-1);
+			column++;
+			if (fold(b, text, &column) == -1)
+				return (-1);
+		}
 	return (buf_add(b, "\r\n", 2));
 }
 
@@ -204,16 +249,18 @@ run_log(const struct session *s, struct buf *b)
 	char	text[MODULE_TEXT_MAX * 4], num[NUMBER_LEN];
 	int	first = 1;
 	size_t	i;
+	unsigned int n;
 
-	for (i = 0; s->mods != NULL && i < s->mods->n; i++) {
-		if (part(s, i, text, sizeof(text)) == 0)
-			continue;
-		if (first)
-			(void)buf_printf(b, " points=%s",
-			    number(run_points(s), num));
-		first = 0;
-		(void)buf_printf(b, " %s", text);
-	}
+	for (i = 0; s->mods != NULL && i < s->mods->n; i++)
+		for (n = 0; n <= CLASS_MAX; n++) {
+			if (part_of(s, i, n, text, sizeof(text)) == 0)
+				continue;
+			if (first)
+				(void)buf_printf(b, " points=%s",
+				    number(run_points(s), num));
+			first = 0;
+			(void)buf_printf(b, " %s", text);
+		}
 }
 
 void
@@ -223,6 +270,7 @@ run_new_message(struct session *s)
 
 	for (i = 0; s->mods != NULL && i < s->mods->n; i++) {
 		points_clear(&s->mods->one[i].message);
+		content_new_message(&s->mods->one[i]);
 		if (s->mods->one[i].unsure == 1)
 			s->mods->one[i].unsure = 0;
 	}

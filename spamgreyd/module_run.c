@@ -91,11 +91,14 @@ module_failed(struct session *s, size_t i, enum stage stage, const char *why)
 	static const char *const names[] = { "accept", "tempfail", "mark" };
 	const struct chain_link	*link = &s->pc->chain->link[i];
 	struct verdict		 v;
+	char			 enc[TEXT_ENC];
 
 	chain_count(link->mod, MSTAT_ERRORS);
 	log_event(s->ms.id, link->mod->name, "%serror=%s stage=%s on-error=%s",
-	    link->log_only ? "log-only " : "", why, stage_str(stage),
-	    names[link->on_error]);
+	    link->log_only ? "log-only " : "", log_encode_str(enc, sizeof(enc),
+	    why), stage_str(stage), names[link->on_error]);
+	/* Half of what it wanted is not what it wanted. */
+	content_clear(&s->mods->one[i]);
 	if (link->log_only || link->on_error == ONERR_ACCEPT)
 		return (verdict_next());
 	if (link->on_error == ONERR_MARK) {
@@ -106,6 +109,15 @@ module_failed(struct session *s, size_t i, enum stage stage, const char *why)
 	v = verdict_tempfail(451, "4.3.0", "The checks of mail do not work at "
 	    "the moment, please try again later");
 	return (judge(s, link, stage, &v));
+}
+
+/* A verdict that is not WAIT, as it counts. */
+static struct verdict
+settle(struct session *s, size_t i, enum stage stage, const struct verdict *v)
+{
+	if (v->kind == VERDICT_ERROR)
+		return (module_failed(s, i, stage, v->text));
+	return (judge(s, &s->pc->chain->link[i], stage, v));
 }
 
 /* Has module i anything to do with this session? */
@@ -233,7 +245,7 @@ came(struct session *s, size_t i, int64_t now, struct verdict *v)
 	    one->deadline <= now)) {
 		answer = one->answer;
 		one->waits = one->answered = 0;
-		*v = judge(s, &s->pc->chain->link[i], run->stage, &answer);
+		*v = settle(s, i, run->stage, &answer);
 		return (1);
 	}
 	if (one->answered == 0 && one->deadline <= now) {
@@ -269,8 +281,7 @@ advance(struct session *s)
 				continue;
 			v = ask(s, i, run->stage);
 			if (v.kind != VERDICT_WAIT)
-				v = judge(s, &s->pc->chain->link[i],
-				    run->stage, &v);
+				v = settle(s, i, run->stage, &v);
 			if (v.kind == VERDICT_WAIT ||
 			    v.kind == VERDICT_DELAY) {
 				wait_for(s, i, &v);
@@ -327,7 +338,7 @@ begin_all(struct session *s)
 			continue;
 		v = ask(s, i, STAGE_EOM);
 		if (v.kind != VERDICT_WAIT)
-			v = judge(s, &s->pc->chain->link[i], STAGE_EOM, &v);
+			v = settle(s, i, STAGE_EOM, &v);
 		if (v.kind == VERDICT_WAIT || v.kind == VERDICT_DELAY)
 			wait_for(s, i, &v);
 		else if (is_refusal(&v)) {
@@ -421,7 +432,7 @@ run_event(struct session *s, enum host_event event)
 			    "waits-at-an-event");
 			continue;
 		}
-		v = judge(s, link, STAGE_EVENT, &v);
+		v = settle(s, i, STAGE_EVENT, &v);
 		if (is_refusal(&v))
 			return (v);
 	}
@@ -453,6 +464,7 @@ run_detach(struct session *s)
 			link->mod->forget(&s->ms, link->conf);
 		points_clear(&s->mods->one[i].session);
 		points_clear(&s->mods->one[i].message);
+		content_new_message(&s->mods->one[i]);
 	}
 	event_del(&s->mods->ev);
 	free(s->mods);

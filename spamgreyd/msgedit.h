@@ -27,9 +27,13 @@ int	 msgedit_empty(const struct msgedit *);
  * memory.
  */
 int	 msgedit_add(struct msgedit *, const char *name, const char *value);
+/* index 0 or 1: before the first field, n: before the n-th of the message as it
+ * came, more than there are: at the end; of two at one place the second stands
+ * above (as with smfi_insheader, our own Received line not counted). */
 int	 msgedit_insert(struct msgedit *, unsigned int index, const char *name,
 	    const char *value);
-/* value NULL: the field goes.  index 0: all of that name. */
+/* value NULL: the field goes.  index 0: all of that name; more than there are:
+ * added at the end.  Of several changes of one field the last one counts. */
 int	 msgedit_change(struct msgedit *, unsigned int index, const char *name,
 	    const char *value);
 /* The first call begins a new body, later ones go on with it. */

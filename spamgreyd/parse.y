@@ -62,10 +62,11 @@ static void	 macro_set(const struct lex_token *);
 %token	<tok> AUTO DICTIONARY OF SPAM VIRUS
 %token	<tok> AT BARE_NEWLINE CA CHECK CONNECT DOMAIN EARLY HANDOVER MARK
 %token	<tok> MEMORY MODULE NORMALISE PROXY_PROTOCOL REJECT RELAY RESOLVER
-%token	<tok> SCAN SESSIONS SPOOL STARTTLS TIMEOUT TRANSPARENT TRIES TRY
+%token	<tok> SCAN SESSIONS SPOOL STARTTLS STRATEGY SUBJECT TIMEOUT TRANSPARENT
+%token	<tok> TRIES TRY
 %token	<tok> VERIFY XCLIENT YES
 %token	<tok> WORD STRING MACRO BAD
-%type	<tok> value timename
+%type	<tok> value timename class fate
 %type	<items> list items
 %type	<num> yesno
 
@@ -259,6 +260,15 @@ passopt	: LISTEN ON value PORT value {
 	| MARK AT NO {
 		conf_set_points(&$1, NULL, "mark at", &conf->pass->mark_at);
 	}
+	| MARK SUBJECT value {
+		if (ONCE($1, "mark subject"))
+			conf_subject(&$3, &conf->pass->subject_tag);
+	}
+	| MARK SUBJECT NO {
+		if (ONCE($1, "mark subject"))
+			conf->pass->subject_tag = NULL;
+	}
+	| STRATEGY strategies
 	| RECIPIENTS FILE_ value {
 		if (ONCE($1, "recipients")) {
 			conf->pass->has_recipients = 1;
@@ -384,6 +394,26 @@ spool	: MEMORY value {
 			conf_size(&$2, "spool message", 1024,
 			    UINT64_C(1) << 30, &conf->pass->spool_message);
 	}
+	;
+
+strategies
+	: strategy
+	| strategies strategy
+	;
+
+strategy: class fate {
+		conf_pass_strategy(conf->pass, &$1, &$2);
+	}
+	;
+
+class	: WORD
+	| VIRUS
+	| SPAM
+	;
+
+fate	: WORD
+	| REJECT
+	| MARK
 	;
 
 timeouts: timeout
@@ -802,7 +832,9 @@ static const struct keyword keywords[] = {
 	{ "spool",		SPOOL },
 	{ "starttls",		STARTTLS },
 	{ "state",		STATE },
+	{ "strategy",		STRATEGY },
 	{ "stutter",		STUTTER },
+	{ "subject",		SUBJECT },
 	{ "table",		TABLE },
 	{ "tarpit",		TARPIT },
 	{ "timeout",		TIMEOUT },

@@ -13,7 +13,8 @@
  *	pass_rcpt.c	what we say of a recipient ourselves
  *	pass_relay.c	what the MTA is asked, again when it must be
  *	pass_body.c	the message: into the spool, through EOM, to the MTA
- *	module_run.c	the modules' stages
+ *	pass_edit.c	what modules change of it
+ *	module_*.c	the modules' stages
  *	pass_mta*.c	one connection to an MTA (knows no session)
  *	pass_caps.c	what the MTA offers: learned, kept, told
  *	pass_store.c	the channel to store: host states, events
@@ -109,6 +110,7 @@ struct rcpt {
 	char		*params;
 	uint8_t		 accepted;	/* the client was told 250 */
 	uint8_t		 replayed;	/* front told it, the MTA has not yet */
+	uint8_t		 added;		/* a module's: no client waits for it */
 	uint8_t		 known;		/* to the MTA that s->mta talks to */
 	uint8_t		 role;
 };
@@ -336,6 +338,8 @@ void	 relay_rcpt(struct session *, struct rcpt *,
 void	 relay_data(struct session *,
 	    void (*answered)(struct session *, const struct smtpreply *));
 void	 relay_noop(struct session *);
+/* The MTA is to hear of the transaction from its beginning, later. */
+void	 relay_restart(struct session *);
 void	 relay_drop(struct session *);		/* the connection, at once */
 void	 relay_refuse(struct session *);	/* 451 with what went wrong */
 /* The client is gone: must the session go on, as the MTA has the dot? */
@@ -346,6 +350,17 @@ void	 body_begin(struct session *);		/* 354 is queued */
 /* Octets of DATA: how many were used. */
 size_t	 body_input(struct session *, const uint8_t *, size_t);
 void	 body_free(struct ptx *);
+
+/* A change of the envelope that a module wants. */
+enum envelope_kind { ENV_ADD, ENV_DELETE, ENV_FROM };
+struct envelope {
+	enum envelope_kind kind;
+	char		*path, *params;	/* with brackets; "" none */
+};
+
+/* pass_edit.c: what the modules and a mark change, when all have spoken.  NULL:
+ * done; else what to answer, "NNN X.X.X text". */
+const char *edit_apply(struct session *, int mark);
 
 /* module_chain.c, module_run.c, module_points.c: the runner.  When a stage had
  * to wait, done is called from the event loop and pass_settle after it. */
@@ -376,6 +391,11 @@ int	 run_over(const struct session *);
 int	 run_headers(const struct session *, struct buf *);
 /* " points=4.5 dnsbl=4 (zen…)" for the log line; nothing when there are none. */
 void	 run_log(const struct session *, struct buf *);
+/* What the modules want changed, in their order.  *edit NULL: nothing; else
+ * the caller's to free.  -1: no memory, or too much. */
+int	 run_edits(const struct session *, struct msgedit **edit);
+const struct envelope *run_envelope(const struct session *, size_t n); /* NULL:
+					   no more */
 void	 run_stats(void (*)(const char *name, int64_t value, void *), void *);
 int	 run_vouched(const struct session *);
 

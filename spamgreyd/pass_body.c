@@ -187,10 +187,21 @@ body_points(struct session *s)
 	body_refuse(s, 550, "5.7.1", text);
 }
 
+/* One of ours, "NNN X.X.X text". */
+static void
+body_refuse_text(struct session *s, const char *text)
+{
+	char	enhanced[6];
+
+	snprintf(enhanced, sizeof(enhanced), "%s", text + 4);
+	body_refuse(s, atoi(text), enhanced, text + 10);
+}
+
 static void
 body_relay(struct session *s)
 {
-	int	over = run_over(s);
+	int		 over = run_over(s);
+	const char	*error;
 
 	if (over == 2 && (s->tx->whose & 2) && !s->ms.whitelisted) {
 		body_points(s);
@@ -199,6 +210,10 @@ body_relay(struct session *s)
 	/* Nobody is there to hear the answer: it would come twice. */
 	if (s->flags & PF_EOF) {
 		pass_die(s, PE_HANGUP);
+		return;
+	}
+	if ((error = edit_apply(s, over > 0)) != NULL) {
+		body_refuse_text(s, error);
 		return;
 	}
 	if (body_head(s, over > 0) == -1) {
@@ -252,7 +267,6 @@ body_ended(struct session *s)
 	struct verdict	 v = s->d.notice;
 	const char	*fault;
 	uint8_t		 rest[sizeof(tx->head.held)];
-	char		 enhanced[6];
 
 	body_store(s, rest, msghead_finish(&tx->head, rest));
 	ptx_budget(s, DOING_DOT);
@@ -265,8 +279,7 @@ body_ended(struct session *s)
 			pass.stat[PSTAT_SPOOL_FULL]++;
 		else if (tx->head.received > PASS_RECEIVED_MAX)
 			pass.stat[PSTAT_LOOP]++;
-		snprintf(enhanced, sizeof(enhanced), "%s", fault + 4);
-		body_refuse(s, atoi(fault), enhanced, fault + 10);
+		body_refuse_text(s, fault);
 		return;
 	}
 	if (v.kind != VERDICT_NEXT) {

@@ -55,6 +55,19 @@ relay_hang_up(struct session *s)
 }
 
 void
+relay_restart(struct session *s)
+{
+	struct rcpt	*r;
+
+	/* What it is asked now (a NOOP) has its answer first. */
+	if (s->tx->mailed)
+		s->d.dirty = 1;
+	s->tx->mailed = 0;
+	TAILQ_FOREACH(r, &s->tx->rcpts, entry)
+		r->known = 0;
+}
+
+void
 relay_drop(struct session *s)
 {
 	relay_hang_up(s);
@@ -173,13 +186,15 @@ relay_lost(struct session *s, struct rcpt *r, const struct smtpreply *reply)
 	size_t		 len = 0;
 
 	words = smtpreply_line(reply, 0, &len);
-	log_event(s->ms.id, "recipient-lost", "to=%s code=%d reply=%s",
+	log_event(s->ms.id, r->added ? "recipient-not-added" :
+	    "recipient-lost", "to=%s code=%d reply=%s",
 	    log_encode(to, sizeof(to), r->to, strnlen(r->to, PASS_LOG_FIELD)),
 	    reply->code,
 	    log_encode(said, sizeof(said), words == NULL ? "" : words, len));
 	r->accepted = 0;
 	s->tx->naccepted--;
-	s->tx->broken = 1;
+	if (!r->added)
+		s->tx->broken = 1;
 }
 
 static void

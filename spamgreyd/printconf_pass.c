@@ -153,6 +153,7 @@ put_module(struct buf *b, const struct conf_module *m)
 	};
 	const struct conf_option *o;
 	const struct conf_string *s;
+	unsigned int		 i;
 	int			 r;
 
 	r = buf_printf(b, "\tmodule %s {\n", m->name);
@@ -167,6 +168,11 @@ put_module(struct buf *b, const struct conf_module *m)
 	}
 	if (m->on_error != -1)
 		r |= buf_printf(b, "\t\ton-error %s\n", errors[m->on_error]);
+	for (i = 0; i < CLASS_MAX; i++)
+		if (m->strategy[i] >= 0)
+			r |= buf_printf(b, "\t\tstrategy %s %s\n",
+			    class_str(i),
+			    strategy_str((enum conf_strategy)m->strategy[i]));
 	if (m->log_only)
 		r |= buf_addstr(b, "\t\tlog-only\n");
 	return (r | buf_addstr(b, "\t}\n"));
@@ -183,6 +189,14 @@ put_settings(struct buf *b, const struct conf_pass *p)
 		r |= buf_addstr(b, "\trelay connect early\n");
 	r |= put_points(b, "reject at", p->reject_at);
 	r |= put_points(b, "mark at", p->mark_at);
+	r |= p->subject_tag == NULL ? buf_addstr(b, "\tmark subject no\n") :
+	    put_string(b, "\tmark subject ", p->subject_tag) |
+	    buf_addstr(b, "\n");
+	r |= buf_addstr(b, "\tstrategy");
+	for (i = 0; i < CLASS_MAX; i++)
+		r |= buf_printf(b, " %s %s", class_str(i),
+		    strategy_str(p->strategy[i]));
+	r |= buf_addstr(b, "\n");
 	r |= put_recipients(b, p);
 	r |= p->sessions == 0 ? buf_addstr(b, "\tlimit sessions auto\n") :
 	    buf_printf(b, "\tlimit sessions %u\n", p->sessions);

@@ -1,4 +1,4 @@
-/* LINK: spamgreyd/conf_module.o spamgreyd/conf_module_args.o spamgreyd/conf_report.o spamgreyd/conf_file.o spamgreyd/conf_lex.o */
+/* LINK: spamgreyd/conf_module.o spamgreyd/conf_strategy.o spamgreyd/conf_module_args.o spamgreyd/conf_report.o spamgreyd/conf_file.o spamgreyd/conf_lex.o */
 /*
  * Any words as a module's block, for a module with every form.  It is refused
  * with a printable reason, or its options, read again as pass reads them, make

@@ -40,6 +40,7 @@ words_module(const char *name, const char *text)
 	    (m->where = strdup("file:1")) == NULL)
 		exit(1);
 	m->on_error = -1;
+	memset(m->strategy, -1, sizeof(m->strategy));
 	TAILQ_INIT(&m->except);
 	TAILQ_INIT(&m->options);
 	for (;; text += len) {

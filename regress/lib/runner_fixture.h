@@ -290,6 +290,8 @@ fix_conf(const char *text)
 	pc->conf->pass->reject_at = CONF_REJECT_AT;
 	pc->conf->pass->mark_at = CONF_MARK_AT;
 	pc->conf->pass->scan = 60;
+	pc->conf->pass->strategy[CLASS_UNWANTED] = STRATEGY_MARK;
+	pc->conf->pass->strategy[CLASS_UNSCANNABLE] = STRATEGY_MARK;
 	for (p = copy; sscanf(p, " %63[a-z0-9_] {%n", name, &n) == 1;
 	    p = end + 1) {
 		p += n;
@@ -378,8 +380,12 @@ static int64_t		 fix_outcome_at;
 static inline const char *
 fix_verdict(const struct verdict *v)
 {
-	static const char *const kinds[] = { "", "wait", "delay", "", "",
-	    "close " };
+	static const char *const kinds[] = {
+		[VERDICT_NEXT] = "", [VERDICT_WAIT] = "wait",
+		[VERDICT_DELAY] = "delay", [VERDICT_ERROR] = "error ",
+		[VERDICT_TEMPFAIL] = "", [VERDICT_REJECT] = "",
+		[VERDICT_CLOSE] = "close "
+	};
 
 	if (v->kind == VERDICT_NEXT)
 		return ("");

@@ -1,4 +1,4 @@
-/* LINK: spamgreyd/config.o spamgreyd/conf_ipc.o spamgreyd/conf_ipc_pass.o spamgreyd/conf_resolv.o spamgreyd/conf_check.o spamgreyd/conf_check_pass.o spamgreyd/conf_pass.o spamgreyd/conf_entries.o spamgreyd/conf_file.o spamgreyd/conf_lex.o spamgreyd/conf_report.o spamgreyd/conf_set.o spamgreyd/conf_value.o spamgreyd/parse.o spamgreyd/lists.o spamgreyd/printconf.o spamgreyd/printconf_pass.o */
+/* LINK: spamgreyd/config.o spamgreyd/conf_ipc.o spamgreyd/conf_ipc_pass.o spamgreyd/conf_resolv.o spamgreyd/conf_check.o spamgreyd/conf_check_pass.o spamgreyd/conf_pass.o spamgreyd/conf_strategy.o spamgreyd/conf_entries.o spamgreyd/conf_file.o spamgreyd/conf_lex.o spamgreyd/conf_report.o spamgreyd/conf_set.o spamgreyd/conf_value.o spamgreyd/parse.o spamgreyd/lists.o spamgreyd/printconf.o spamgreyd/printconf_pass.o */
 /*
  * The configuration from parent to child: what arrives prints the same, with
  * its lists, descriptors and keys; and what no parent sends is refused.
@@ -407,6 +407,7 @@ module_long(struct conf_pass *p)
 
 	m->log_only = 1;
 	m->on_error = ONERR_MARK;
+	m->strategy[CLASS_SPAM] = STRATEGY_TEMPFAIL;
 	TAILQ_INSERT_TAIL(&p->modules, m, entry);
 	if ((o = conf_option_new(m, "x:7", "zone")) == NULL)
 		fatal("option");
@@ -430,6 +431,8 @@ test_module(const struct conf_pass *p)
 	is_str(m->name, "dnsbl", "a module");
 	is_int(m->log_only, 1, "which only logs");
 	is_int(m->on_error, ONERR_MARK, "and what its errors mean");
+	is_int(m->strategy[CLASS_SPAM], STRATEGY_TEMPFAIL, "its strategy");
+	is_int(m->strategy[CLASS_VIRUS], -1, "or the pass block's");
 	is_str(o->keyword, "zone", "its option");
 	is_str(o->where, "x:7", "with its place");
 	for (i = 0; i < o->nwords; i++) {
@@ -542,6 +545,8 @@ test_pass(void)
 	}
 	p->reject_at = 12345;
 	p->mark_at = 0;
+	p->strategy[CLASS_VIRUS] = STRATEGY_MARK;
+	p->subject_tag = strdup("[SPAM] ");
 	p->timeout[PT_DOT] = 99;
 	module_long(p);
 	c->reaction[EVENT_SPAM].bad = 50;
@@ -551,6 +556,9 @@ test_pass(void)
 		return;
 	is_int(p->reject_at, 12345, "points");
 	is_int(p->mark_at, 0, "or none");
+	is_int(p->strategy[CLASS_VIRUS], STRATEGY_MARK, "strategies");
+	is_int(p->strategy[CLASS_UNWANTED], STRATEGY_MARK, "and their defaults");
+	is_str(p->subject_tag, "[SPAM] ", "the tag of a subject");
 	is_int(p->timeout[PT_DOT], 99, "its timeouts");
 	is_int(copy->reaction[EVENT_SPAM].bad, 50, "of bad 50%");
 	is_int(copy->handover, 1, "hand-over by default");

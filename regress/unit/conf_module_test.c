@@ -1,4 +1,4 @@
-/* LINK: spamgreyd/conf_module.o spamgreyd/conf_module_args.o spamgreyd/conf_report.o spamgreyd/conf_file.o spamgreyd/conf_lex.o */
+/* LINK: spamgreyd/conf_module.o spamgreyd/conf_strategy.o spamgreyd/conf_module_args.o spamgreyd/conf_report.o spamgreyd/conf_file.o spamgreyd/conf_lex.o */
 /* Modules' blocks: forms, options, what every module has, and every error. */
 #include "../../lib/buf.h"
 #include "../../spamgreyd/module.h"
@@ -189,6 +189,13 @@ common(void)
 	words_free(m);
 	bad("on-error", "file:1: module fake: on-error: must be accept, "
 	    "tempfail or mark\n");
+	m = split("strategy virus mark spam reject\n\tstrategy unwanted "
+	    "tempfail", 0, "strategies");
+	is_int(m->strategy[0], STRATEGY_MARK, "a strategy of its own");
+	is_int(m->strategy[1], STRATEGY_REJECT, "another on the line");
+	is_int(m->strategy[2], STRATEGY_TEMPFAIL, "or on the next");
+	is_int(m->strategy[3], -1, "the rest is that of pass");
+	words_free(m);
 	bad("on-error panic\non-error mark\non-error mark log-only log-only",
 	    "file:1: module fake: on-error: must be accept, tempfail or mark\n"
 	    "file:3: module fake: on-error given twice, first at file:2\n"
@@ -210,8 +217,8 @@ bad_values(void)
 {
 	bad("speed 5\nnum 51\nnum 0 flag\nnum x\nnum\nnum 99999999999999999999",
 	    "file:1: module fake: no option \"speed\"; there are num, wait, "
-	    "size, points, rate, zone, tease, flag, picky, except, log-only "
-	    "and on-error\n"
+	    "size, points, rate, zone, tease, flag, picky, except, log-only, "
+	    "on-error and strategy\n"
 	    "file:2: module fake: num: \"51\" is not between 1 and 50\n"
 	    "file:3: module fake: num: \"0\" is not between 1 and 50\n"
 	    "file:4: module fake: num: \"x\" is not a number\n"
@@ -255,8 +262,8 @@ bad_values(void)
 	    "file:2: module fake: rate: a time, as 5s is missing\n"
 	    "file:3: module fake: rate: a rate needs a time longer than 0\n"
 	    "file:4: module fake: no option \"medium\"; there are num, wait, "
-	    "size, points, rate, zone, tease, flag, picky, except, log-only "
-	    "and on-error\n"
+	    "size, points, rate, zone, tease, flag, picky, except, log-only, "
+	    "on-error and strategy\n"
 	    "file:5: module fake: rate: \"x\" is not a time, as 30s, 5m, 4h or "
 	    "36d\n");
 }
@@ -278,7 +285,7 @@ bad_shape(void)
 	    "file:5: module fake: \",\" where an option is expected\n");
 	bad("picky 13\nspeed 5 num 1\nnum 7", "file:2: module fake: no option "
 	    "\"speed\"; there are num, wait, size, points, rate, zone, tease, "
-	    "flag, picky, except, log-only and on-error\n"
+	    "flag, picky, except, log-only, on-error and strategy\n"
 	    "file:1: module fake: picky: 13 brings bad luck\n");
 	bad("picky 13", "file:1: module fake: picky: 13 brings bad luck\n");
 	bad("num 7 flag", "file:1: module fake: num 7 needs more\n");
@@ -286,7 +293,7 @@ bad_shape(void)
 	    "not a number\n");
 	bad("flag no", "file:1: module fake: no option \"no\"; there are num, "
 	    "wait, size, points, rate, zone, tease, flag, picky, except, "
-	    "log-only and on-error\n");
+	    "log-only, on-error and strategy\n");
 
 	m = words_module("nosuch", "a b { c }");
 	buf_free(&said);

@@ -1,0 +1,41 @@
+/*
+ * Encoded words of header fields (RFC 2047) and the encodings that MIME has,
+ * as pure functions.  Nothing here allocates; what is wrong is taken as a
+ * lenient reader of mail would, never refused.
+ */
+#ifndef MIMEWORD_H
+#define MIMEWORD_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * A field's value without its folds, its encoded words decoded, as UTF-8:
+ * us-ascii, utf-8, iso-8859-1, -15 and windows-1252 are known; of other
+ * character sets the ASCII octets stay and each other one becomes '?'.
+ * Control characters become blanks.  Always NUL terminates; returns the
+ * octets, what has no room is left out.
+ */
+size_t	 mimeword_text(char *dst, size_t size, const char *src, size_t len);
+
+/* Octets of that character set as mimeword_text has them. */
+size_t	 mimeword_charset(char *dst, size_t size, const char *charset,
+	    size_t charset_len, const uint8_t *src, size_t len);
+
+/* base64, any octets between the letters skipped; in pieces, dst has room for
+ * len + 3.  zeroed: at the beginning. */
+struct b64 {
+	uint32_t	bits;
+	uint8_t		n;		/* letters held */
+};
+size_t	 b64_decode(struct b64 *, const uint8_t *src, size_t len, uint8_t *dst);
+
+/* quoted-printable, in pieces, dst has room for len + 3.  At the end of all
+ * src NULL: what was held. */
+struct qp {
+	uint8_t		held[3];
+	uint8_t		n;
+};
+size_t	 qp_decode(struct qp *, const uint8_t *src, size_t len, uint8_t *dst);
+
+#endif

@@ -1,0 +1,514 @@
+/*
+ * A message with its changes made, in one pass from one spool to another.
+ * Pure.  What is no header field ends the header, as an empty line does; a
+ * field is its first line and all that begin with a blank after it.
+ */
+#include <sys/types.h>
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "../lib/buf.h"
+#include "../lib/mimeword.h"
+#include "msgedit_int.h"
+
+#define IN_CHUNK	8192
+#define OUT_CHUNK	16384
+#define NAME_HELD	1000		/* octets until a colon must come */
+#define SUBJECT_MAX	16384		/* looked at for a tag; else just tagged */
+#define LINE_FULL	900		/* a first line that gets no tag before it */
+
+enum where {
+	AT_LINE, AT_CR, IN_NAME, AFTER_NAME, IN_FIELD, IN_BODY
+};
+enum todo { TODO_KEEP, TODO_DROP, TODO_SUBJECT };
+
+/* Changes of the fields of one name, sorted; and how many there were. */
+struct named {
+	const char	*name;
+	size_t		 first, n;	/* in apply.changes */
+	unsigned int	 seen;
+};
+struct apply {
+	const struct msgedit	*e;
+	struct spool		*out;
+	int			 error;
+	uint8_t			 chunk[OUT_CHUNK];
+	size_t			 fill;
+	uint8_t			 last;		/* octet that went out */
+	enum where		 where;
+	enum todo		 todo;
+	int			 infield;
+	uint8_t			 held[NAME_HELD];	/* of a line, undecided */
+	size_t			 nheld;
+	unsigned int		 fields;
+	const struct edit	**inserts;	/* by place, newer ones first */
+	size_t			 ninserts, inserted;
+	const struct edit	**changes;	/* by name, index, age */
+	size_t			 nchanges;
+	struct named		*names;
+	size_t			 nnames;
+	uint8_t			*wanted;	/* by edit: goes to the end */
+	struct buf		 subject;	/* the field, from its name on */
+	int			 tagged;
+};
+
+static void
+flush(struct apply *a)
+{
+	if (a->fill > 0 && a->error == 0 &&
+	    spool_write(a->out, a->chunk, a->fill) == -1)
+		a->error = errno == 0 ? EIO : errno;
+	a->fill = 0;
+}
+
+static void
+put(struct apply *a, const void *data, size_t len)
+{
+	const uint8_t	*s = data;
+	size_t		 n;
+
+	if (len == 0)
+		return;
+	a->last = s[len - 1];
+	while (len > 0) {
+		n = sizeof(a->chunk) - a->fill;
+		if (n > len)
+			n = len;
+		memcpy(a->chunk + a->fill, s, n);
+		a->fill += n;
+		s += n;
+		len -= n;
+		if (a->fill == sizeof(a->chunk))
+			flush(a);
+	}
+}
+
+static void
+put_str(struct apply *a, const char *text)
+{
+	put(a, text, strlen(text));
+}
+
+/*
+ * "Subject: tag text".  field is the whole of it without its last CRLF, `at'
+ * where its value begins.
+ */
+static void
+put_subject(struct apply *a, const char *field, size_t len, size_t at)
+{
+	char		*text = NULL;
+	const char	*value = field + at, *eol;
+	size_t		 taglen, vlen = len - at, size = 3 * vlen + 1, skip;
+	const char	*tag = a->e->tag + strspn(a->e->tag, " ");
+
+	for (taglen = strlen(tag); taglen > 0 && tag[taglen - 1] == ' ';)
+		taglen--;
+	if (!a->tagged && (text = malloc(size)) == NULL)
+		a->error = ENOMEM;
+	if (text != NULL)
+		(void)mimeword_text(text, size, value, vlen);
+	if (a->tagged || (text != NULL &&
+	    memmem(text, strlen(text), tag, taglen) != NULL))
+		put(a, field, len);
+	else {
+		for (skip = 0; skip < vlen && (value[skip] == ' ' ||
+		    value[skip] == '\t'); skip++)
+			;
+		eol = memchr(value, '\r', vlen);
+		put(a, field, at);
+		put_str(a, " ");
+		put(a, tag, taglen);
+		if ((eol == NULL ? vlen : (size_t)(eol - value)) > LINE_FULL)
+			put_str(a, "\r\n ");
+		else if (skip < vlen && value[skip] != '\r')
+			put_str(a, " ");
+		put(a, value + skip, vlen - skip);
+	}
+	put_str(a, "\r\n");
+	a->tagged = 1;
+	free(text);
+}
+
+static void
+put_edit(struct apply *a, const struct edit *e)
+{
+	struct buf	b;
+
+	if (a->e->tag != NULL && !a->tagged &&
+	    strcasecmp(e->name, "Subject") == 0) {
+		memset(&b, 0, sizeof(b));
+		if (buf_printf(&b, "%s:%s", e->name, e->value) == -1)
+			a->error = ENOMEM;
+		else
+			put_subject(a, (const char *)buf_ptr(&b), buf_len(&b),
+			    strlen(e->name) + 1);
+		buf_free(&b);
+		return;
+	}
+	put_str(a, e->name);
+	put_str(a, ":");
+	put_str(a, e->value);
+	put_str(a, "\r\n");
+}
+
+/* The subject that was kept until its end was known. */
+static void
+subject_end(struct apply *a)
+{
+	const char	*field = (const char *)buf_ptr(&a->subject), *colon;
+	size_t		 len = buf_len(&a->subject);
+
+	if (len == 0)
+		return;
+	while (len > 0 && (field[len - 1] == '\r' || field[len - 1] == '\n'))
+		len--;
+	colon = memchr(field, ':', len);
+	put_subject(a, field, len, (size_t)(colon - field) + 1);
+	buf_drain(&a->subject, buf_len(&a->subject));
+}
+
+/* Too long to be looked at, or no memory: tagged where it begins. */
+static void
+subject_give_up(struct apply *a)
+{
+	const char	*field = (const char *)buf_ptr(&a->subject);
+	size_t		 len = buf_len(&a->subject), at;
+
+	at = (size_t)((const char *)memchr(field, ':', len) - field) + 1;
+	put(a, field, at);
+	put_str(a, " ");
+	put_str(a, a->e->tag + strspn(a->e->tag, " "));
+	put_str(a, "\r\n ");
+	while (at < len && (field[at] == ' ' || field[at] == '\t'))
+		at++;
+	put(a, field + at, len - at);
+	a->tagged = 1;
+	a->todo = TODO_KEEP;
+	buf_drain(&a->subject, len);
+}
+
+/* Everything whose place is before field number n. */
+static void
+put_inserts(struct apply *a, unsigned int n)
+{
+	for (; a->inserted < a->ninserts &&
+	    a->inserts[a->inserted]->index <= n; a->inserted++)
+		put_edit(a, a->inserts[a->inserted]);
+}
+
+/*
+ * The end of the header: what has its place after all fields, in the order in
+ * which it was asked for.
+ */
+static void
+header_end(struct apply *a)
+{
+	const struct msgedit	*e = a->e;
+	const struct edit	*one;
+	size_t			 i, k;
+
+	subject_end(a);
+	if (a->fields == 0)
+		put_inserts(a, 1);
+	for (; a->inserted < a->ninserts; a->inserted++)
+		a->wanted[a->inserts[a->inserted] - e->edit] = 1;
+	for (i = 0; i < a->nnames; i++)
+		for (k = a->names[i].first; k < a->names[i].first +
+		    a->names[i].n; k++) {
+			one = a->changes[k];
+			if (one->index > a->names[i].seen &&
+			    one->value != NULL && (k + 1 ==
+			    a->names[i].first + a->names[i].n ||
+			    a->changes[k + 1]->index != one->index))
+				a->wanted[one - e->edit] = 1;
+		}
+	for (i = 0; i < e->n; i++)
+		if ((a->wanted[i] || e->edit[i].kind == EDIT_ADD) &&
+		    e->edit[i].value != NULL)
+			put_edit(a, &e->edit[i]);
+	if (e->tag != NULL && !a->tagged)
+		put_subject(a, "Subject:", 8, 8);
+}
+
+static void
+put_body(struct apply *a)
+{
+	uint8_t		 chunk[IN_CHUNK];
+	uint64_t	 at = 0;
+	ssize_t		 n;
+
+	put_str(a, "\r\n");
+	while (a->error == 0 && (n = spool_read(a->e->body, at, chunk,
+	    sizeof(chunk))) != 0) {
+		if (n < 0) {
+			a->error = errno == 0 ? EIO : errno;
+			return;
+		}
+		put(a, chunk, (size_t)n);
+		at += (uint64_t)n;
+	}
+	if (at > 0 && a->last != '\n')
+		put_str(a, "\r\n");
+}
+
+/* The header is over; what is held of the next line belongs to the body. */
+static void
+body_begin(struct apply *a)
+{
+	header_end(a);
+	a->where = IN_BODY;
+	if (a->e->body != NULL)
+		put_body(a);
+	else
+		put(a, a->held, a->nheld);
+	a->nheld = 0;
+}
+
+static int
+name_cmp(const void *key, const void *member)
+{
+	return (strcasecmp(key, ((const struct named *)member)->name));
+}
+
+/* The youngest change for that number of the name. */
+static const struct edit *
+change_of(const struct apply *a, const struct named *n, unsigned int index)
+{
+	size_t	lo = n->first, hi = n->first + n->n, mid;
+
+	while (lo < hi) {
+		mid = lo + (hi - lo) / 2;
+		if (a->changes[mid]->index <= index)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return (lo > n->first && a->changes[lo - 1]->index == index ?
+	    a->changes[lo - 1] : NULL);
+}
+
+/* A field begins, its name and colon are held: what becomes of it? */
+static void
+field_begin(struct apply *a)
+{
+	const struct edit	*one = NULL, *all;
+	struct named		*n = NULL;
+	char			 name[MSGEDIT_NAME_MAX + 1];
+	size_t			 len;
+
+	put_inserts(a, ++a->fields);
+	a->todo = TODO_KEEP;
+	for (len = a->nheld - 1; len > 0 && (a->held[len - 1] == ' ' ||
+	    a->held[len - 1] == '\t'); len--)
+		;
+	if (len <= MSGEDIT_NAME_MAX) {
+		memcpy(name, a->held, len);
+		name[len] = '\0';
+		if (a->nnames > 0)
+			n = bsearch(name, a->names, a->nnames,
+			    sizeof(*a->names), name_cmp);
+		if (a->e->tag != NULL && !a->tagged &&
+		    strcasecmp(name, "Subject") == 0)
+			a->todo = TODO_SUBJECT;
+	}
+	if (n != NULL) {
+		n->seen++;
+		one = change_of(a, n, n->seen);
+		all = change_of(a, n, 0);
+		if (one == NULL || (all != NULL && all > one))
+			one = all;
+	}
+	if (one != NULL) {
+		a->todo = TODO_DROP;
+		if (one->value != NULL)
+			put_edit(a, one);
+	} else if (a->todo == TODO_KEEP)
+		put(a, a->held, a->nheld);
+	else if (buf_add(&a->subject, a->held, a->nheld) == -1)
+		a->error = ENOMEM;
+	a->nheld = 0;
+	a->where = IN_FIELD;
+	a->infield = 1;
+}
+
+/* Octets of a field's text, to the end of its line at most. */
+static size_t
+field_text(struct apply *a, const uint8_t *s, size_t len)
+{
+	const uint8_t	*eol = memchr(s, '\n', len);
+
+	if (eol != NULL) {
+		len = (size_t)(eol - s) + 1;
+		a->where = AT_LINE;
+	}
+	if (a->todo == TODO_SUBJECT) {
+		if (buf_add(&a->subject, s, len) == -1)
+			a->error = ENOMEM;
+		else if (buf_len(&a->subject) > SUBJECT_MAX)
+			subject_give_up(a);
+	} else if (a->todo == TODO_KEEP)
+		put(a, s, len);
+	return (len);
+}
+
+/* One octet of which it is not known yet what it belongs to. */
+static void
+header_octet(struct apply *a, uint8_t c)
+{
+	int	blank = c == ' ' || c == '\t';
+
+	if (a->where == AT_LINE && a->infield && blank) {
+		a->where = IN_FIELD;
+		(void)field_text(a, &c, 1);
+		return;
+	}
+	if (a->where == AT_LINE)
+		subject_end(a);
+	a->held[a->nheld++] = c;
+	if (a->where == AT_LINE && c == '\r')
+		a->where = AT_CR;
+	else if (a->where == AT_CR || a->nheld == NAME_HELD)
+		body_begin(a);
+	else if (c == ':' && a->nheld > 1)
+		field_begin(a);
+	else if (blank && a->where != AT_LINE)
+		a->where = AFTER_NAME;
+	else if (a->where == AFTER_NAME || c <= ' ' || c > '~' || c == ':')
+		body_begin(a);
+	else
+		a->where = IN_NAME;
+}
+
+static void
+apply_octets(struct apply *a, const uint8_t *s, size_t len)
+{
+	size_t	n;
+
+	for (; len > 0 && a->error == 0; s += n, len -= n) {
+		n = len;
+		if (a->where == IN_BODY) {
+			if (a->e->body == NULL)
+				put(a, s, len);
+		} else if (a->where == IN_FIELD)
+			n = field_text(a, s, len);
+		else {
+			n = 1;
+			header_octet(a, *s);
+		}
+	}
+}
+
+/* The message ended inside its header. */
+static void
+apply_end(struct apply *a)
+{
+	if (a->where == IN_BODY)
+		return;
+	if (a->where == IN_FIELD && a->todo == TODO_KEEP && a->last != '\n')
+		put_str(a, "\r\n");
+	body_begin(a);
+}
+
+static int
+insert_cmp(const void *x, const void *y)
+{
+	const struct edit	*a = *(const struct edit *const *)x;
+	const struct edit	*b = *(const struct edit *const *)y;
+
+	if (a->index != b->index)
+		return (a->index < b->index ? -1 : 1);
+	/* As if each were put there before the next is. */
+	return (a > b ? -1 : a < b);
+}
+
+static int
+change_cmp(const void *x, const void *y)
+{
+	const struct edit	*a = *(const struct edit *const *)x;
+	const struct edit	*b = *(const struct edit *const *)y;
+	int			 r = strcasecmp(a->name, b->name);
+
+	if (r != 0)
+		return (r);
+	if (a->index != b->index)
+		return (a->index < b->index ? -1 : 1);
+	return (a < b ? -1 : a > b);
+}
+
+static int
+apply_prepare(struct apply *a)
+{
+	const struct msgedit	*e = a->e;
+	struct named		*n;
+	size_t			 i;
+
+	a->inserts = calloc(e->n + 1, sizeof(*a->inserts));
+	a->changes = calloc(e->n + 1, sizeof(*a->changes));
+	a->names = calloc(e->n + 1, sizeof(*a->names));
+	a->wanted = calloc(e->n + 1, 1);
+	a->out = spool_new();
+	if (a->inserts == NULL || a->changes == NULL || a->names == NULL ||
+	    a->wanted == NULL || a->out == NULL)
+		return (-1);
+	for (i = 0; i < e->n; i++)
+		if (e->edit[i].kind == EDIT_INSERT)
+			a->inserts[a->ninserts++] = &e->edit[i];
+		else if (e->edit[i].kind == EDIT_CHANGE)
+			a->changes[a->nchanges++] = &e->edit[i];
+	qsort(a->inserts, a->ninserts, sizeof(*a->inserts), insert_cmp);
+	qsort(a->changes, a->nchanges, sizeof(*a->changes), change_cmp);
+	for (i = 0; i < a->nchanges; i++) {
+		n = a->nnames == 0 ? NULL : &a->names[a->nnames - 1];
+		if (n == NULL || strcasecmp(n->name, a->changes[i]->name) != 0) {
+			n = &a->names[a->nnames++];
+			n->name = a->changes[i]->name;
+			n->first = i;
+		}
+		n->n++;
+	}
+	return (0);
+}
+
+struct spool *
+msgedit_apply(const struct msgedit *e, const struct spool *in)
+{
+	struct apply	*a;
+	struct spool	*out;
+	uint8_t		 chunk[IN_CHUNK];
+	uint64_t	 at = 0;
+	ssize_t		 n = 0;
+	int		 error;
+
+	if ((a = calloc(1, sizeof(*a))) == NULL)
+		return (NULL);
+	a->e = e;
+	if (apply_prepare(a) == -1)
+		a->error = errno == 0 ? ENOMEM : errno;
+	while (a->error == 0 && (n = spool_read(in, at, chunk,
+	    sizeof(chunk))) > 0) {
+		apply_octets(a, chunk, (size_t)n);
+		at += (uint64_t)n;
+	}
+	if (n < 0)
+		a->error = errno == 0 ? EIO : errno;
+	if (a->error == 0)
+		apply_end(a);
+	flush(a);
+	error = a->error;
+	out = a->out;
+	if (error != 0) {
+		spool_free(out);
+		out = NULL;
+	}
+	free(a->inserts);
+	free(a->changes);
+	free(a->names);
+	free(a->wanted);
+	buf_free(&a->subject);
+	free(a);
+	errno = error;
+	return (out);
+}

@@ -1,0 +1,29 @@
+/*
+ * Between msgedit.c (the list of changes) and msgedit_apply.c (what is made of
+ * a message by them) only.
+ */
+#ifndef MSGEDIT_INT_H
+#define MSGEDIT_INT_H
+
+#include "msgedit.h"
+
+#define MSGEDIT_NAME_MAX	128	/* octets of a field's name */
+
+enum edit_kind { EDIT_ADD, EDIT_INSERT, EDIT_CHANGE };
+struct edit {
+	enum edit_kind	 kind;
+	unsigned int	 index;
+	char		*name;
+	char		*value;		/* as it is to stand there, with the blank
+					   after the colon; NULL: deleted */
+};
+struct msgedit {
+	struct edit	*edit;		/* in the order they were asked for */
+	size_t		 n, size;
+	size_t		 octets;
+	struct spool	*body;		/* NULL: stays as it is */
+	uint8_t		 body_last;	/* its last octet, as it was given */
+	char		*tag;
+};
+
+#endif
