@@ -30,7 +30,7 @@ struct scan_conf;
 #define SCAN_OPTIONS \
 	{ .keyword = "socket", .form = "%s", .def = "", .many = 1, \
 	    .help = "a unix socket of the scanner" }, \
-	{ .keyword = "server", .form = "%a [port %n]", .min = 1, \
+	{ .keyword = "server", .form = "%a [ port %n ]", .min = 1, \
 	    .max = 65535, .def = "", .many = 1, \
 	    .help = "an address of the scanner" }, \
 	{ .keyword = "connect", .form = "%t", .min = 100, .max = 60000, \
@@ -49,6 +49,8 @@ int	 scan_option(struct scan_conf *, const char *keyword,
 /* At least one server; *error else. */
 int	 scan_check(const struct scan_conf *, const char **error);
 int	 scan_is_unix(const struct scan_conf *, unsigned int server);
+/* ms after which a question has its outcome, whatever happens. */
+int64_t	 scan_time(const struct scan_conf *);
 
 struct scan;
 enum scan_how {

@@ -89,9 +89,8 @@ add_server(struct scan_conf *c, const struct module_arg *args, size_t n,
 	}
 	if ((s = server_new(c, error)) == NULL)
 		return (-1);
-	/* (the last argument is the number: "port" itself is a word) */
 	s->addr = args[0].prefix.addr;
-	s->port = n > 1 ? (uint16_t)args[n - 1].n : c->port;
+	s->port = n > 1 ? (uint16_t)args[1].n : c->port;
 	c->n++;
 	return (0);
 }
@@ -129,6 +128,12 @@ int
 scan_is_unix(const struct scan_conf *c, unsigned int server)
 {
 	return (server < c->n && c->server[server].path != NULL);
+}
+
+int64_t
+scan_time(const struct scan_conf *c)
+{
+	return (c->timeout);
 }
 
 unsigned int

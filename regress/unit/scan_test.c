@@ -111,7 +111,7 @@ conf_new(const struct scanner *a, const struct scanner *b)
 {
 	const struct scanner	*s[2] = { a, b };
 	struct scan_conf	*c = scan_conf_new("test", 3310);
-	struct module_arg	 arg[3];
+	struct module_arg	 arg[2];
 	const char		*error;
 	int			 i;
 
@@ -124,9 +124,8 @@ conf_new(const struct scanner *a, const struct scanner *b)
 			continue;
 		}
 		prefix_parse("127.0.0.1", &arg[0].prefix);
-		arg[1].s = "port";
-		arg[2].n = s[i]->port;
-		if (scan_option(c, "server", arg, 3, &error) != 1)
+		arg[1].n = s[i]->port;
+		if (scan_option(c, "server", arg, 2, &error) != 1)
 			exit(1);
 	}
 	return (c);
