@@ -1,0 +1,285 @@
+#!/usr/bin/perl
+# The real clamd behind the whole daemon: what it finds, in whatever it is
+# wrapped, is refused by its name before the MTA has seen the end of it; what
+# it cannot look into is marked; and what becomes of the host that sent it.
+use strict;
+use warnings;
+use FindBin;
+use lib $FindBin::Bin;
+use IO::Socket::INET;
+use MIME::Base64;
+use Sys;
+use Mta;
+use Clam;
+use Test::More;
+
+my ($frontport, $passport, $sinkport) = (8025, 8027, 2525);
+my $us = '198.51.100.1';
+
+# A mail server that takes everything, keeps the last message, and notes each
+# command and the end of each message.
+sub
+sink
+{
+	my $listener = IO::Socket::INET->new(LocalAddr => '127.0.0.1',
+	    LocalPort => $sinkport, Listen => 50, ReuseAddr => 1) or
+	    die "sink: $!\n";
+
+	$SIG{CHLD} = 'IGNORE';
+	open(my $log, '>>', tmp() . '/sink.log') or die;
+	while (1) {
+		my $c = $listener->accept() or next;
+		my ($data, $text) = (0, '');
+		next if fork();
+		syswrite($c, "220 sink ESMTP\r\n");
+		while (my $line = <$c>) {
+			if ($data && $line eq ".\r\n") {
+				spit(tmp() . '/mail', $text);
+				syswrite($log, "DOT\n");
+				($data, $text) = (0, '');
+				syswrite($c, "250 2.0.0 taken\r\n");
+			} elsif ($data) {
+				$text .= $line;
+			} elsif ($line =~ /^DATA/i) {
+				$data = 1;
+				syswrite($log, "DATA\n");
+				syswrite($c, "354 go on\r\n");
+			} elsif ($line =~ /^EHLO/i) {
+				syswrite($c, "250-sink\r\n250-SIZE 100000000" .
+				    "\r\n250 8BITMIME\r\n");
+			} else {
+				syswrite($c, "250 2.0.0 ok\r\n");
+			}
+		}
+		POSIX::_exit(0);
+	}
+}
+
+if (@ARGV && $ARGV[0] eq 'sink') {
+	sink();
+	exit(1);
+}
+private();
+
+my ($root, $why) = clam_root('clam');
+plan(skip_all => "clamd: $why") if !$root;
+my @hosts = map { "198.51.100.$_" } 10 .. 19;
+for my $a ($us, @hosts) {
+	system('ip', 'addr', 'add', "$a/32", 'dev', 'lo') == 0 or die;
+}
+my $sink = background(tmp() . '/sink.out', $^X, $0, 'sink');
+END { local $?; kill('KILL', $sink) if $sink; Clam::clam_end() if $ENV{SG_PRIVATE} }
+listening('the sink', $sinkport);
+clam_start();
+
+# --- mails
+
+sub lines { return (join("\r\n", @_) . "\r\n") }
+my @head = ('From: <me@example.com>', 'To: <you@example.org>', 'Subject: x');
+sub plain { return (lines(@head, '', @_)) }
+# A part as base64, with lines of that length, and what is done to them.
+sub
+attached
+{
+	my ($octets, $name, $edit) = @_;
+	my $b64 = encode_base64($octets, "\r\n");
+
+	$b64 = $edit->($b64) if $edit;
+	return (lines('Content-Type: application/octet-stream; name="' . $name .
+	    '"', 'Content-Transfer-Encoding: base64',
+	    "Content-Disposition: attachment; filename=\"$name\"", '') . $b64);
+}
+sub
+multipart
+{
+	my ($boundary, @parts) = @_;
+
+	return (lines("Content-Type: multipart/mixed; boundary=\"$boundary\"",
+	    '') . join('', map { "--$boundary\r\n$_" } @parts) .
+	    "--$boundary--\r\n");
+}
+sub mixed { return (lines(@head, 'MIME-Version: 1.0') . multipart(@_)) }
+my $text = lines('Content-Type: text/plain', '', 'hello');
+my %virus = (
+	'EICAR plain' => plain(eicar()),
+	'EICAR in base64' => mixed('b1', $text,
+	    attached(eicar(), 'eicar.com')),
+	'EICAR in a zip' => mixed('b1', $text,
+	    attached(eicar_zip(), 'a.zip')),
+	'EICAR in nested MIME' => mixed('b1', $text, multipart('b2', $text,
+	    multipart('b3', $text, attached(eicar(), 'eicar.com')))),
+	'EICAR in a mail in a mail' => mixed('b1', $text,
+	    lines('Content-Type: message/rfc822', '') . mixed('b2', $text,
+	    attached(eicar_zip(), 'a.zip'))),
+	'EICAR in base64 with broken lines' => mixed('b1', $text,
+	    attached(eicar(), 'eicar.com', sub {
+		my $b = $_[0] =~ s/\s//gr;
+		join('', map { "$_\r\n" . ($_ =~ /[Aa]/ ? "\r\n" : '') }
+		    $b =~ /(.{1,7})/g);
+	    })),
+);
+
+# A whole mail: the last reply.
+sub
+mail
+{
+	my ($from, $message, %o) = @_;
+	my $s = smtp(from => $from, to => $us, port => $o{port} // $passport) or
+	    return ("connect: $!");
+	my $r = Sys::reply($s);
+
+	unlink(tmp() . '/mail');
+	for my $line ('EHLO client.example.com', 'MAIL FROM:<me@example.com>',
+	    "RCPT TO:<${\($o{rcpt} // 'you@example.org')}>", 'DATA') {
+		return ($r) if $r !~ /^[23]/;
+		print $s "$line\r\n";
+		$s->flush();
+		$r = Sys::reply($s);
+	}
+	return ($r) if $r !~ /^354/;
+	print $s $message =~ s/^\./../mgr, ".\r\n";
+	$s->flush();
+	$r = Sys::reply($s);
+	close($s);
+	return ($r);
+}
+sub dots { return (scalar(() = slurp(tmp() . '/sink.log') =~ /^DOT$/mg)) }
+sub marked { return (slurp(tmp() . '/mail') =~ /^X-Spamgreyd/m ? 1 : 0) }
+sub counter { return (db_ok('stats') =~ /^\Q$_[0]\E\s+(\d+)$/m ? $1 : -1) }
+
+my $socket = Clam::socket_path();
+my %way = (FILDES => "socket \"$socket\"", INSTREAM => 'server 127.0.0.1');
+spit(tmp() . '/partners.txt', "$hosts[8]\n");
+sub
+configure
+{
+	my ($module, $top) = @_;
+
+	conf("listen on $us port $frontport\n" .
+	    "allowed domains { \"example.org\" }\nfirewall none\n" .
+	    "tarpit { stutter no }\ngreylist { pass 1s }\n" .
+	    "whitelist \"partners\" file \"${\(tmp())}/partners.txt\"\n" .
+	    ($top // '') . "\npass { listen on $us port $passport\n" .
+	    "relay to 127.0.0.1 port $sinkport\nscan 20s\n" .
+	    "module clamav { $module }\n}\n");
+}
+
+configure($way{FILDES}, 'on virus log');
+start();
+db_ok('add', @hosts);
+wait_for('a first session', sub {
+	return (mail($hosts[0], plain('hello')) =~ /^250/);
+});
+ok(!marked(), 'a clean mail is delivered as it is');
+my $found = 0;
+for my $how (sort keys %way) {
+	configure($way{$how}, 'on virus log');
+	is((db('reload'))[0], 0, "reload: $how");
+	for my $name (sort keys %virus) {
+		my $before = dots();
+		log_mark();
+		like(mail($hosts[0], $virus{$name}),
+		    qr/^550 5\.7\.1 .*Eicar-Test-Signature/,
+		    "$how: $name: refused by its name");
+		is(dots(), $before, '… the MTA saw no end of it');
+		$found++;
+	}
+	wait_log(qr/ clamav found=virus name=Eicar-Test-Signature/);
+	like(mail($hosts[0], plain(our_virus())),
+	    qr/^550 5\.7\.1 .*Spamgreyd\.Test-1/, "$how: a virus of our own");
+	$found++;
+	like(mail($hosts[0], plain('x' x 70, ('hello') x 20000)), qr/^250/,
+	    "$how: a clean one of some size");
+	ok(!marked(), '… not marked');
+}
+is(counter('module.clamav.virus'), $found, 'viruses are counted');
+like(mail($hosts[0], $virus{'EICAR plain'}, rcpt =>
+    'postmaster@mx.example.org'), qr/^550 5\.7\.1 .*Eicar/,
+    'a virus for postmaster is one');
+
+# --- what cannot be examined
+# A file in a zip with a password: its flag is what clamd goes by.
+my $locked = eicar_zip();
+$locked =~ s/(PK\x03\x04..)(.)/$1 . chr(ord($2) | 1)/se;
+$locked =~ s/(PK\x01\x02....)(.)/$1 . chr(ord($2) | 1)/se;
+my $encrypted = mixed('b1', $text, attached($locked, 'a.zip'));
+configure($way{FILDES}, 'on virus log');
+is((db('reload'))[0], 0, 'reload: as it was');
+like(mail($hosts[0], $encrypted), qr/^250/, 'an encrypted zip: taken');
+ok(marked(), '… and marked');
+like(slurp(tmp() . '/mail'), qr/^X-Spamgreyd\S*:.*(?:\r\n\s.*)*Heuristics\.Encrypted/m,
+    '… with what clamd said');
+configure($way{FILDES} . "\nencrypted virus", 'on virus log');
+is((db('reload'))[0], 0, 'reload: encrypted virus');
+like(mail($hosts[0], $encrypted), qr/^550 5\.7\.1 .*Heuristics\.Encrypted/,
+    'an encrypted zip: refused');
+configure($way{INSTREAM} . "\nmax-size 10K", 'on virus log');
+is((db('reload'))[0], 0, 'reload: max-size');
+like(mail($hosts[0], plain(('hello') x 4000)), qr/^250/,
+    'larger than max-size: taken');
+ok(marked(), '… and marked');
+
+# --- clamd that does not answer
+configure("$way{FILDES}\ntimeout 2s", 'on virus log');
+is((db('reload'))[0], 0, 'reload: timeout');
+kill('STOP', clam_pid());
+my $t = now();
+like(mail($hosts[0], plain('hello')), qr/^451 4\.3\.0/,
+    'clamd stopped: put off');
+cmp_ok(now() - $t, '<', 15, '… by its own time, not the budget');
+is(dots() > 0 && !-e tmp() . '/mail', 1, '… and the MTA has nothing of it');
+kill('CONT', clam_pid());
+like(mail($hosts[0], plain('hello')), qr/^250/, 'it goes on: delivered');
+clam_end();
+like(mail($hosts[0], plain('hello')), qr/^451 4\.3\.0/, 'killed: put off');
+wait_log(qr/ clamav error=\S*clamd\.ctl\S*refused/);
+configure("$way{FILDES}\non-error accept", 'on virus log');
+is((db('reload'))[0], 0, 'reload: on-error accept');
+like(mail($hosts[0], plain('hello')), qr/^250/, 'on-error accept: delivered');
+configure("$way{FILDES}\non-error mark", 'on virus log');
+is((db('reload'))[0], 0, 'reload: on-error mark');
+like(mail($hosts[0], plain('hello')), qr/^250/, 'on-error mark: delivered');
+ok(marked(), '… marked');
+cmp_ok(counter('scan.clamav.failed'), '>=', 4, 'failures are counted');
+configure("socket \"/nowhere/clamd\"\n$way{INSTREAM}\n$way{FILDES}",
+    'on virus log');
+is((db('reload'))[0], 0, 'reload: three servers');
+unlink($socket);
+clam_start();
+like(mail($hosts[0], plain(our_virus())), qr/^550/,
+    'started again, and its socket made anew: the second answers');
+configure($way{FILDES}, 'on virus log');
+is((db('reload'))[0], 0, 'reload: one');
+like(mail($hosts[0], plain(our_virus())), qr/^550/, '… and the socket');
+
+# --- what becomes of the host
+configure($way{FILDES}, 'on virus trap');
+is((db('reload'))[0], 0, 'reload: on virus trap');
+my $bad = $virus{'EICAR in a zip'};
+like(mail($hosts[1], $bad), qr/^550/, 'a virus');
+wait_for('the trap', sub { db_ok('show', $hosts[1]) =~ /trapped/i });
+like(mail($hosts[1], plain('hello')), qr/^421/, '… pass is closed to it');
+like(mail($hosts[1], plain('hello'), port => $frontport), qr/^450/,
+    '… and its next connection meets the tarpit');
+
+configure($way{FILDES});
+is((db('reload'))[0], 0, 'reload: the default');
+like(mail($hosts[2], $bad), qr/^550/, 'a first virus');
+like(mail($hosts[2], plain('hello')), qr/^250/, '… its good mail is taken');
+like(mail($hosts[2], $bad), qr/^550/, 'a second one');
+wait_for('its place to go', sub {
+	db_ok('list', 'white', $hosts[2]) eq '' });
+like(mail($hosts[2], plain('hello')), qr/^421/, '… demoted: not by pass');
+like(mail($hosts[2], plain('hello'), port => $frontport), qr/^451/,
+    '… its next good mail is greylisted');
+wait_for('the retry', sub {
+	mail($hosts[2], plain('again'), port => $frontport) =~ /^250/ });
+like(slurp(tmp() . '/mail'), qr/again/, '… once: the retry is delivered');
+
+for my $n (1 .. 3) {
+	like(mail($hosts[8], $bad), qr/^550/, "a forwarder's virus $n");
+}
+like(mail($hosts[8], plain('hello')), qr/^250/,
+    '… a whitelisted one is only logged');
+is((stop())[0], 0, 'SIGTERM');
+done_testing();
