@@ -36,6 +36,8 @@ struct fixture {
 	/* What they and the module hear, in words; NULL: nobody listens. */
 	void		(*heard)(const char *who, const char *line);
 	struct play	 play[STAGE_MAX];
+	char		*wants[16];	/* at EOM, see play_want */
+	size_t		 nwants;
 	uint64_t	 waits;		/* key of the session that waits */
 	int64_t		 offset;	/* s, of the loop's clock */
 };
@@ -97,11 +99,65 @@ fixture_hear(const char *who, const char *fmt, ...)
 /* The module. */
 extern const struct module mod_play;
 
+/*
+ * What the module wants at EOM:
+ *	add NAME VALUE, insert N NAME VALUE, change N NAME VALUE,
+ *	delete N NAME, body TEXT, rcpt-add PATH, rcpt-delete PATH, from PATH,
+ *	found virus|spam|unwanted|unscannable NAME, error WHY
+ * -1: not taken.
+ */
+static int
+play_want(struct msession *s, const char *text, struct verdict *v)
+{
+	struct msgedit	*e = module_edit(s, &mod_play);
+	char		*copy = strdup(text), *arg = copy, *word, *name;
+	unsigned int	 n = 0;
+	int		 r;
+
+	if (copy == NULL || e == NULL)
+		abort();
+	word = strsep(&arg, " ");
+	if (strcmp(word, "insert") == 0 || strcmp(word, "change") == 0 ||
+	    strcmp(word, "delete") == 0)
+		n = (unsigned int)atoi(strsep(&arg, " "));
+	if (strcmp(word, "body") == 0)
+		r = msgedit_body(e, arg, strlen(arg));
+	else if (strcmp(word, "rcpt-add") == 0)
+		r = module_rcpt_add(s, &mod_play, arg, NULL);
+	else if (strcmp(word, "rcpt-delete") == 0)
+		r = module_rcpt_delete(s, &mod_play, arg);
+	else if (strcmp(word, "from") == 0)
+		r = module_from_change(s, &mod_play, arg, NULL);
+	else if (strcmp(word, "error") == 0) {
+		*v = verdict_error("%s", arg);
+		r = 0;
+	} else {
+		name = strsep(&arg, " ");
+		if (strcmp(word, "add") == 0)
+			r = msgedit_add(e, name, arg);
+		else if (strcmp(word, "insert") == 0)
+			r = msgedit_insert(e, n, name, arg);
+		else if (strcmp(word, "change") == 0)
+			r = msgedit_change(e, n, name, arg);
+		else if (strcmp(word, "delete") == 0)
+			r = msgedit_change(e, n, name, NULL);
+		else if (strcmp(word, "found") == 0) {
+			*v = module_found(s, &mod_play, (enum content_class)
+			    conf_class_find(name), arg);
+			r = 0;
+		} else
+			abort();
+	}
+	free(copy);
+	return (r);
+}
+
 static struct verdict
 play_hook(struct msession *s, enum stage stage)
 {
 	struct play	*p = &fixture.play[stage];
 	struct verdict	 v = p->v;
+	size_t		 i;
 
 	fixture_hear("mod", "%s from=%s rcpt=%s role=%d code=%d accepted=%u "
 	    "messages=%u size=%lld", stage_str(stage),
@@ -114,6 +170,10 @@ play_hook(struct msession *s, enum stage stage)
 		module_event(s, &mod_play, (enum host_event)p->event);
 	if (v.kind == VERDICT_WAIT)
 		fixture.waits = s->key;
+	for (i = 0; stage == STAGE_EOM && i < fixture.nwants; i++)
+		if (play_want(s, fixture.wants[i], &v) == -1)
+			fixture_hear("mod", "not taken: %s",
+			    fixture.wants[i]);
 	if (p->once)
 		p->v = verdict_next();
 	return (v);

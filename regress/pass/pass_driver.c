@@ -16,6 +16,7 @@
  *	host ADDRESS white|trapped|gone
  *	play STAGE [once] next|reject|tempfail|close|wait|delay …
  *	points STAGE MILLI	event STAGE NUMBER
+ *	wants …			at EOM, see pass_play.h; nothing: no more
  *	resume next|reject|tempfail|close …
  *	hand begin KIND FLAGS OFFERED HELO FROM PARAMS	("-": none; flag 6: its
  *				address is IPv6's)
@@ -48,6 +49,7 @@ struct setting {
 	{ name, kind, 1, offsetof(struct conf_pass, field) }
 static const struct setting settings[] = {
 	S("hostname", TEXT, hostname), S("contact", TEXT, contact),
+	P("subject", TEXT, subject_tag),
 	S("message-size", NUM64, limit.message_size),
 	S("bad-commands", NUM32, limit.bad_commands),
 	S("line", NUM32, limit.line), S("idle", NUM64, limit.idle),
@@ -327,6 +329,17 @@ order_play(char *arg)
 }
 
 static void
+order_wants(const char *arg)
+{
+	if (arg != NULL && fixture.nwants < 16) {
+		fixture.wants[fixture.nwants++] = strdup(arg);
+		return;
+	}
+	while (fixture.nwants > 0)
+		free(fixture.wants[--fixture.nwants]);
+}
+
+static void
 order_resume(char *arg)
 {
 	uint64_t	key = fixture.waits;
@@ -525,7 +538,9 @@ order(char *line)
 	} else if (strcmp(word, "event") == 0) {
 		w = strsep(&arg, " ");
 		fixture.play[stage_of(w)].event = atoi(arg);
-	} else if (strcmp(word, "resume") == 0)
+	} else if (strcmp(word, "wants") == 0)
+		order_wants(arg);
+	else if (strcmp(word, "resume") == 0)
 		order_resume(arg);
 	else if (strcmp(word, "hand") == 0)
 		order_hand(arg);
