@@ -158,11 +158,12 @@ put_edit(struct apply *a, const struct edit *e)
 static void
 subject_end(struct apply *a)
 {
-	const char	*field = (const char *)buf_ptr(&a->subject), *colon;
+	const char	*field, *colon;
 	size_t		 len = buf_len(&a->subject);
 
 	if (len == 0)
 		return;
+	field = (const char *)buf_ptr(&a->subject);
 	while (len > 0 && (field[len - 1] == '\r' || field[len - 1] == '\n'))
 		len--;
 	colon = memchr(field, ':', len);

@@ -68,8 +68,12 @@ check_lines(const struct text *t)
 static const uint8_t *
 find(const struct text *t)
 {
-	return (t->len >= 2 && memcmp(t->p, "\r\n", 2) == 0 ? t->p :
-	    memmem(t->p, t->len, "\r\n\r\n", 4));
+	const uint8_t	*end;
+
+	if (t->len >= 2 && memcmp(t->p, "\r\n", 2) == 0)
+		return (t->p);
+	end = memmem(t->p, t->len, "\r\n\r\n", 4);
+	return (end == NULL ? NULL : end + 2);
 }
 
 /* From the first empty line on. */
