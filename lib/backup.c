@@ -1,6 +1,6 @@
 /*
  * The lines of an export.  What spamdb's form holds is left to entry_line.c;
- * here are only the fields behind it and the two kinds that spamdb lacks.
+ * here are only the fields behind it and the three kinds that spamdb lacks.
  * Pure functions, used by both programs.
  */
 #include <stdio.h>
@@ -18,6 +18,27 @@ put_comment(char *dst, const struct entry *e)
 	if (strlen(e->comment) > ENTRY_STR_MAX)
 		return (0);
 	return (entry_put_text(dst, e->comment));
+}
+
+/* The kinds that spamdb lacks; they have the same fields. */
+static const struct {
+	const char	*name;
+	enum entry_type	 type;
+} own[] = {
+	{ "STAMP", ENTRY_STAMP },
+	{ "VISIT", ENTRY_VISIT },
+	{ "REPUTE", ENTRY_REPUTE }
+};
+#define OWN	(sizeof(own) / sizeof(own[0]))
+
+static const char *
+own_name(enum entry_type type)
+{
+	size_t	i;
+
+	for (i = 0; i < OWN - 1 && own[i].type != type; i++)
+		;
+	return (own[i].name);
 }
 
 size_t
@@ -50,8 +71,9 @@ backup_line(const struct entry *e, char *dst)
 		break;
 	case ENTRY_STAMP:
 	case ENTRY_VISIT:
+	case ENTRY_REPUTE:
 		d += snprintf(d, 256, "%s|%s|%lld|%lld|%lld|%u|%u",
-		    e->type == ENTRY_STAMP ? "STAMP" : "VISIT",
+		    own_name(e->type),
 		    addr_str(&e->addr, ip), (long long)e->first,
 		    (long long)e->pass, (long long)e->expire, e->block,
 		    e->passed);
@@ -124,14 +146,14 @@ field(char *line, unsigned int n)
 }
 
 static int
-parse_own(char *line, struct entry *e, const char **why)
+parse_own(char *line, enum entry_type type, struct entry *e, const char **why)
 {
 	char	*f[FIELDS_MAX];
 	size_t	 n = split(line, f);
 
-	entry_init(e, strcmp(f[0], "STAMP") == 0 ? ENTRY_STAMP : ENTRY_VISIT);
+	entry_init(e, type);
 	if (n != 7) {
-		*why = "STAMP and VISIT have seven fields";
+		*why = "STAMP, VISIT and REPUTE have seven fields";
 		return (-1);
 	}
 	*why = "not an address";
@@ -195,11 +217,14 @@ backup_parse(char *line, struct entry *e, const char **why)
 		{ "SPAMTRAP|", 2, parse_spamtrap }
 	};
 	char	*rest;
-	size_t	 i;
+	size_t	 i, len;
 
 	line[strcspn(line, "\r\n")] = '\0';
-	if (strncmp(line, "STAMP|", 6) == 0 || strncmp(line, "VISIT|", 6) == 0)
-		return (parse_own(line, e, why));
+	for (i = 0; i < OWN; i++) {
+		len = strlen(own[i].name);
+		if (strncmp(line, own[i].name, len) == 0 && line[len] == '|')
+			return (parse_own(line, own[i].type, e, why));
+	}
 	for (i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
 		if (strncmp(line, kinds[i].name, strlen(kinds[i].name)) != 0)
 			continue;

@@ -8,6 +8,7 @@
  *	TRAPPED		spamdb's three, then first|pass|block|passed|reason|comment
  *	SPAMTRAP	spamdb's two, then first|pass|expire|block|passed|comment
  *	STAMP, VISIT	|ip|first|pass|expire|block|passed
+ *	REPUTE		|ip|first|last|expire|bad|good
  */
 #ifndef BACKUP_H
 #define BACKUP_H

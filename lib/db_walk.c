@@ -9,14 +9,14 @@
 #include "db_int.h"
 
 /* Types in key order. */
-static const char	all_types[] = "DMPSTWg";
+static const char	all_types[] = "DMPRSTWg";
 
 static int
 has_addr(int type)
 {
 	return (type == ENTRY_GREY || type == ENTRY_WHITE ||
 	    type == ENTRY_TRAPPED || type == ENTRY_STAMP ||
-	    type == ENTRY_VISIT);
+	    type == ENTRY_VISIT || type == ENTRY_REPUTE);
 }
 
 void

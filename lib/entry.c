@@ -134,7 +134,7 @@ is_type(unsigned int c)
 {
 	return (c == ENTRY_GREY || c == ENTRY_WHITE || c == ENTRY_TRAPPED ||
 	    c == ENTRY_SPAMTRAP || c == ENTRY_STAMP || c == ENTRY_VISIT ||
-	    c == ENTRY_META);
+	    c == ENTRY_REPUTE || c == ENTRY_META);
 }
 
 void
@@ -162,6 +162,7 @@ entry_encode_key(const struct entry *e, struct entry_key *key)
 	case ENTRY_TRAPPED:
 	case ENTRY_STAMP:
 	case ENTRY_VISIT:
+	case ENTRY_REPUTE:
 		put_bytes(&w, e->net.b, sizeof(e->net.b));
 		break;
 	case ENTRY_SPAMTRAP:

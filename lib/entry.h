@@ -11,6 +11,7 @@
  *		SPAMTRAP 'S' address, lower case, no brackets
  *		STAMP	'D' host[16]		when the host was demoted
  *		VISIT	'P' net[16]		last visit at the primary MX
+ *		REPUTE	'R' host[16]		good and bad messages of the host
  *		META	'M' name		the database's own facts
  *	data	version[1] flags[1] first[5] pass[5] expire[5] block[4]
  *		passed[4] addr[4|16] then, by type:
@@ -42,6 +43,7 @@ enum entry_type {
 	ENTRY_SPAMTRAP = 'S',
 	ENTRY_STAMP = 'D',
 	ENTRY_VISIT = 'P',
+	ENTRY_REPUTE = 'R',
 	ENTRY_META = 'M'
 };
 
@@ -56,8 +58,8 @@ struct entry {
 	int64_t		 first;
 	int64_t		 pass;
 	int64_t		 expire;	/* 0: never */
-	uint32_t	 block;		/* times refused */
-	uint32_t	 passed;	/* times passed */
+	uint32_t	 block;		/* times refused; REPUTE: bad messages */
+	uint32_t	 passed;	/* times passed; REPUTE: good messages */
 	uint8_t		 reason;	/* TRAPPED: enum trap_reason */
 	/* Borrowed strings, never NULL; "" where the type has none. */
 	const char	*helo;
@@ -88,7 +90,8 @@ int64_t	 entry_raw_expire(const void *data, size_t datalen);
 
 /*
  * One line in spamdb's form, without newline; see spamgreydb(8).  Returns
- * its length; dst holds ENTRY_LINE_MAX.  STAMP, VISIT and META: 0, no line.
+ * its length; dst holds ENTRY_LINE_MAX.  STAMP, VISIT, REPUTE and META: 0, no
+ * line.
  */
 size_t	 entry_line(const struct entry *, char *dst);
 /*

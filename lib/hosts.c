@@ -25,7 +25,8 @@ static const char *const reasons[TRAP_MAX] = {
 	[TRAP_SYNC] = "sync",
 	[TRAP_VIRUS] = "virus",
 	[TRAP_SPAM] = "spam",
-	[TRAP_DICTIONARY] = "dictionary"
+	[TRAP_DICTIONARY] = "dictionary",
+	[TRAP_LEARN] = "learn"
 };
 
 const char *

@@ -27,6 +27,7 @@ enum trap_reason {
 	TRAP_VIRUS = 11,
 	TRAP_SPAM = 12,
 	TRAP_DICTIONARY = 13,
+	TRAP_LEARN = 14,	/* spamgreydb learn: too much bad mail */
 	TRAP_MAX
 };
 /* "spamtrap", "domain", "low-priority-mx", "early-talker" …; "unknown". */

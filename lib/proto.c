@@ -109,6 +109,7 @@ proto_put_mail_seen(struct ipc *ipc, uint64_t session,
 	ipc_begin(ipc, MSG_MAIL_SEEN, session);
 	ipc_put_addr(ipc, &s->client);
 	ipc_put_u8(ipc, s->bad);
+	ipc_put_u8(ipc, s->vouched);
 	return (ipc->failed ? -1 : 0);
 }
 
@@ -117,7 +118,8 @@ proto_get_mail_seen(struct msg *m, struct mail_seen *s)
 {
 	msg_get_addr(m, &s->client);
 	s->bad = msg_get_u8(m);
-	if (s->bad > 1)
+	s->vouched = msg_get_u8(m);
+	if (s->bad > 1 || s->vouched > 1)
 		m->err = 1;
 	return (msg_end(m));
 }
@@ -275,7 +277,8 @@ proto_get_list(struct msg *m, struct ctl_list *l)
 	msg_get_addr(m, &l->within.addr);
 	l->within.len = msg_get_u8(m);
 	if (l->within.len > 128 || (l->types & ~(CTL_T_GREY | CTL_T_WHITE |
-	    CTL_T_TRAPPED | CTL_T_SPAMTRAP | CTL_T_STAMP | CTL_T_VISIT)))
+	    CTL_T_TRAPPED | CTL_T_SPAMTRAP | CTL_T_STAMP | CTL_T_VISIT |
+	    CTL_T_REPUTE)))
 		m->err = 1;
 	else
 		addr_mask(&l->within.addr, l->within.len);
@@ -303,9 +306,69 @@ proto_get_edit(struct msg *m, struct ctl_edit *e)
 	e->until = msg_get_i64(m);
 	e->key = msg_get_str(m);
 	e->comment = msg_get_str(m);
-	if ((e->type & (e->type - 1)) != 0 || e->type > CTL_T_SPAMTRAP ||
+	if ((e->type & (e->type - 1)) != 0 || (e->type > CTL_T_SPAMTRAP &&
+	    e->type != CTL_T_REPUTE) ||
 	    (e->flags & ~CTL_EDIT_SPAMDB) || e->until < 0)
 		m->err = 1;
+	return (msg_end(m));
+}
+
+int
+proto_put_learn(struct ipc *ipc, uint64_t id, const struct ctl_learn *l)
+{
+	size_t	i;
+
+	if (l->n > CTL_HOPS_MAX)
+		return (-1);
+	ipc_begin(ipc, CTL_LEARN, id);
+	ipc_put_u8(ipc, l->bad);
+	ipc_put_u8(ipc, l->dry);
+	for (i = 0; i < l->n; i++) {
+		ipc_put_u8(ipc, l->hop[i].kind);
+		ipc_put_addr(ipc, &l->hop[i].addr);
+	}
+	return (ipc->failed ? -1 : 0);
+}
+
+int
+proto_get_learn(struct msg *m, struct ctl_learn *l)
+{
+	memset(l, 0, sizeof(*l));
+	l->bad = msg_get_u8(m);
+	l->dry = msg_get_u8(m);
+	if (l->bad > 1 || l->dry > 1)
+		m->err = 1;
+	for (; !m->err && msg_left(m) > 0 && l->n < CTL_HOPS_MAX; l->n++) {
+		l->hop[l->n].kind = msg_get_u8(m);
+		msg_get_addr(m, &l->hop[l->n].addr);
+		if (l->hop[l->n].kind > HOP_UNCLEAR)
+			m->err = 1;
+	}
+	return (msg_end(m));
+}
+
+int
+proto_put_repute(struct ipc *ipc, uint64_t id, const struct ctl_repute *r)
+{
+	ipc_begin(ipc, CTL_REPUTE, id);
+	ipc_put_u32(ipc, r->bad);
+	ipc_put_i64(ipc, r->since);
+	ipc_put_addr(ipc, &r->within.addr);
+	ipc_put_u8(ipc, r->within.len);
+	return (ipc->failed ? -1 : 0);
+}
+
+int
+proto_get_repute(struct msg *m, struct ctl_repute *r)
+{
+	r->bad = msg_get_u32(m);
+	r->since = msg_get_i64(m);
+	msg_get_addr(m, &r->within.addr);
+	r->within.len = msg_get_u8(m);
+	if (r->within.len > 128 || r->since < 0)
+		m->err = 1;
+	else
+		addr_mask(&r->within.addr, r->within.len);
 	return (msg_end(m));
 }
 

@@ -69,6 +69,7 @@ enum msg_type {
 				   connection to the unix socket that this is in
 				   the configuration in force */
 	MSG_CONN,		/* id; errno u32; with a descriptor when 0 */
+	MSG_CONF_LEARN,
 	/* front and store */
 	MSG_RCPT = 64,
 	MSG_RCPT_ANSWER,
@@ -120,7 +121,10 @@ enum msg_type {
 	CTL_FACT,		/* name str, value str: show, stats */
 	CTL_END,		/* u8 status, u32 count, str text */
 	CTL_ASK,		/* store -> parent: u16 type (CTL_RELOAD, CTL_LOG), u8 */
-	CTL_RESULT		/* parent -> store: id, u8 status, u8 more, str text */
+	CTL_RESULT,		/* parent -> store: id, u8 status, u8 more, str text */
+	CTL_LEARN,		/* struct ctl_learn; answered by facts */
+	CTL_REPUTE		/* struct ctl_repute; answered by entries, whose
+				   counts are those of now */
 };
 
 /* front -> store: one RCPT.  id of the message: the session. */
@@ -179,6 +183,7 @@ struct event_msg {
 struct mail_seen {
 	struct addr	client;
 	uint8_t		bad;		/* refused as virus or spam */
+	uint8_t		vouched;	/* as EVENT_F_VOUCHED */
 };
 
 /*
@@ -235,6 +240,7 @@ struct ctl_list {
 #define CTL_T_SPAMTRAP	8
 #define CTL_T_STAMP	16		/* for an export; not among `all' */
 #define CTL_T_VISIT	32
+#define CTL_T_REPUTE	64
 
 struct ctl_edit {
 	uint8_t		type;		/* one CTL_T_* bit; 0 with delete: whatever has the key */
@@ -244,6 +250,31 @@ struct ctl_edit {
 	const char	*comment;
 };
 #define CTL_EDIT_SPAMDB	1		/* spamdb's own semantics and messages */
+
+/* A message's way, the newest Received line first, and what it is. */
+enum hop_kind {
+	HOP_ADDR,
+	HOP_LOCAL,			/* handed over within a host */
+	HOP_SELF,			/* from an address of the machine that asks,
+					   or from its name without one */
+	HOP_UNCLEAR			/* nobody knows from whom */
+};
+#define CTL_HOPS_MAX	100
+struct ctl_learn {
+	uint8_t		bad;
+	uint8_t		dry;		/* only say what it would count */
+	size_t		n;
+	struct {
+		uint8_t		kind;	/* enum hop_kind */
+		struct addr	addr;	/* ADDR, SELF */
+	} hop[CTL_HOPS_MAX];
+};
+
+struct ctl_repute {
+	uint32_t	bad;		/* at least so many; 0: any */
+	int64_t		since;		/* changed since then; 0: ever */
+	struct prefix	within;		/* len 0: everywhere */
+};
 
 enum ctl_status {
 	CTL_OK = 0, CTL_FAILED = 1, CTL_NOTFOUND = 2, CTL_BADARG = 3,
@@ -284,6 +315,10 @@ int	 proto_get_list(struct msg *, struct ctl_list *);
 int	 proto_put_edit(struct ipc *, uint16_t type, uint64_t id,
 	    const struct ctl_edit *);
 int	 proto_get_edit(struct msg *, struct ctl_edit *);
+int	 proto_put_learn(struct ipc *, uint64_t id, const struct ctl_learn *);
+int	 proto_get_learn(struct msg *, struct ctl_learn *);
+int	 proto_put_repute(struct ipc *, uint64_t id, const struct ctl_repute *);
+int	 proto_get_repute(struct msg *, struct ctl_repute *);
 /* The entry as it stands on disk; get decodes with strbuf as entry_decode. */
 int	 proto_put_entry(struct ipc *, uint64_t id, const struct entry *);
 int	 proto_get_entry(struct msg *, struct entry *, char *strbuf);

@@ -246,6 +246,7 @@ conf_check(struct config *c)
 	check_lists(c);
 	check_sets(c);
 	check_reactions(c);
+	conf_check_learn(c);
 	if (c->pass != NULL)
 		conf_check_pass(c);
 	if (c->fw == FW_NONE && c->pass == NULL && conf_errors() == 0)

@@ -4,10 +4,10 @@
  * before get.  The child builds beside the configuration in force; nothing
  * of it counts before COMMIT.
  *
- *	BEGIN GLOBAL GREY LIMIT FW STRING* LIST* SET? REACTION*
+ *	BEGIN GLOBAL GREY LIMIT FW STRING* LIST* SET? REACTION* LEARN
  *	PEM* (the global certificate) { LISTEN PEM* }* pass? COMMIT
  *
- * What the pass block is made of is in conf_ipc_pass.c.
+ * What the blocks pass and learn are made of is in conf_ipc_pass.c.
  */
 #include <sys/types.h>
 #include <sys/queue.h>
@@ -291,6 +291,12 @@ recv_strings(struct config *c, struct msg *m)
 	case STR_RESOLVER:
 		list = &c->resolvers;
 		break;
+	case STR_LEARN_TRUSTED:
+		list = &c->learn.trusted;
+		break;
+	case STR_LEARN_EXCEPT:
+		list = &c->learn.except;
+		break;
 	default:
 		if ((list = ci_pass_strings(c, kind)) == NULL)
 			return (-1);
@@ -567,6 +573,8 @@ config_send(struct chan *ch, const struct config *c, enum conf_send what)
 	for (i = 0; i < EVENT_MAX; i++)
 		if (send_reaction(ch, i, &c->reaction[i]) == -1)
 			return (-1);
+	if (ci_send_learn(ch, &c->learn) != 0)
+		return (-1);
 	if (send_listens(ch, c, what) == -1 ||
 	    (c->pass != NULL && ci_send_pass(ch, c->pass, what) == -1))
 		return (-1);
@@ -593,6 +601,8 @@ recv_part(struct config *c, struct msg *m)
 		return (recv_set(c, m));
 	case MSG_CONF_REACTION:
 		return (recv_reaction(c, m));
+	case MSG_CONF_LEARN:
+		return (ci_recv_learn(&c->learn, m));
 	case MSG_CONF_LISTEN:
 		return (recv_listen(c, m));
 	case MSG_CONF_PEM:

@@ -1,9 +1,10 @@
 /*
- * The pass block on its way from the parent to a child: the part of
- * conf_ipc.c that it adds, put before get here too.
+ * The blocks pass and learn on their way from the parent to a child: the part
+ * of conf_ipc.c that they add, put before get here too.
  *
  *	PASS STRING* (recipients) { RELAY STRING* (domains) TARGET* PEM* }*
  *	{ MODULE STRING* (except) OPTION* }*
+ *	LEARN STRING* (trusted, except)
  */
 #include <sys/types.h>
 #include <sys/queue.h>
@@ -311,4 +312,33 @@ ci_pass_strings(struct config *c, enum string_kind kind)
 	default:
 		return (NULL);
 	}
+}
+
+int
+ci_send_learn(struct chan *ch, const struct conf_learn *l)
+{
+	struct ipc	*ipc = chan_ipc(ch);
+
+	ipc_begin(ipc, MSG_CONF_LEARN, 0);
+	ipc_put_i64(ipc, l->decay);
+	ipc_put_i64(ipc, l->trap_for);
+	ipc_put_u32(ipc, l->trap.after);
+	ipc_put_u32(ipc, l->trap.percent);
+	ipc_put_u32(ipc, l->extend.after);
+	ipc_put_u32(ipc, l->extend.percent);
+	return (chan_send(ch, -1) | ci_send_strings(ch, STR_LEARN_TRUSTED,
+	    &l->trusted) | ci_send_strings(ch, STR_LEARN_EXCEPT, &l->except));
+}
+
+int
+ci_recv_learn(struct conf_learn *l, struct msg *m)
+{
+	l->decay = msg_get_i64(m);
+	l->trap_for = msg_get_i64(m);
+	l->trap.after = msg_get_u32(m);
+	l->trap.percent = msg_get_u32(m);
+	l->extend.after = msg_get_u32(m);
+	l->extend.percent = msg_get_u32(m);
+	return (l->decay < 1 || l->trap_for < 0 || l->trap.percent > 100 ||
+	    l->extend.percent > 100 ? -1 : 0);
 }

@@ -191,6 +191,13 @@ void	 conf_pass_timeout(struct conf_pass *, const struct lex_token *name,
 void	 conf_module_read(struct config *, const struct lex_token *at,
 	    const struct lex_token *name, struct lex_token *last);
 
+/* conf_learn.c */
+void	 conf_learn_items(struct conf_strings *, const char *what,
+	    const struct lex_items *);
+void	 conf_learn_rule(struct conf_learn_rule *, const char *what,
+	    const struct lex_token *after, const struct lex_token *percent);
+void	 conf_check_learn(const struct config *);
+
 /* conf_check.c */
 void	 conf_check(struct config *);
 /* Where it was given; if it was not, the main file has to do. */

@@ -84,6 +84,10 @@ config_new(void)
 	TAILQ_INIT(&c->listens);
 	TAILQ_INIT(&c->lists);
 	TAILQ_INIT(&c->resolvers);
+	TAILQ_INIT(&c->learn.trusted);
+	TAILQ_INIT(&c->learn.except);
+	c->learn.decay = CONF_LEARN_DECAY;
+	c->learn.trap.percent = c->learn.extend.percent = CONF_LEARN_PERCENT;
 	grey_defaults(&c->grey);
 	limit_defaults(&c->limit);
 	c->restart_max = 5;
@@ -358,6 +362,8 @@ config_free(struct config *c)
 	conf_strings_free(&c->spamtraps);
 	conf_strings_free(&c->not_to);
 	conf_strings_free(&c->resolvers);
+	conf_strings_free(&c->learn.trusted);
+	conf_strings_free(&c->learn.except);
 	conf_pass_free(c->pass);
 	conf_tls_free(c->tls);
 	addrset_unmap(c->set);

@@ -96,6 +96,25 @@ struct conf_reaction {
 	int			 set;		/* the file says so (not a default) */
 };
 
+/*
+ * learn { … }: what follows from the good and bad messages that a relay handed
+ * over, as people and filters say with `spamgreydb learn'.
+ */
+#define CONF_LEARN_DECAY	(30 * 86400)
+#define CONF_LEARN_PERCENT	80
+struct conf_learn_rule {
+	uint32_t	 after;		/* messages; 0: only counted */
+	uint32_t	 percent;	/* of them that must be bad (trap), good
+					   (extend) */
+};
+struct conf_learn {
+	int64_t			 decay;		/* s: counts are halved */
+	struct conf_strings	 trusted;	/* CIDRs and names of lists */
+	struct conf_strings	 except;	/* the same: never trapped */
+	struct conf_learn_rule	 trap, extend;
+	int64_t			 trap_for;	/* s; 0: greylist trapped */
+};
+
 enum conf_fw { FW_NONE, FW_PF, FW_NFT };
 
 struct conf_limit {
@@ -236,6 +255,7 @@ struct config {
 	struct conf_limit limit;
 	struct conf_lists lists;
 	struct conf_reaction reaction[EVENT_MAX];
+	struct conf_learn learn;
 	int		 handover;		/* 0: handover no */
 	struct conf_pass *pass;			/* NULL: no pass block */
 	struct conf_strings resolvers;		/* "127.0.0.1:53", "[::1]:53"; filled

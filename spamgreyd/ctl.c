@@ -25,7 +25,8 @@ static const struct {
 	{ CTL_T_TRAPPED, ENTRY_TRAPPED },
 	{ CTL_T_SPAMTRAP, ENTRY_SPAMTRAP },
 	{ CTL_T_STAMP, ENTRY_STAMP },
-	{ CTL_T_VISIT, ENTRY_VISIT }
+	{ CTL_T_VISIT, ENTRY_VISIT },
+	{ CTL_T_REPUTE, ENTRY_REPUTE }
 };
 
 struct ctl *
@@ -195,7 +196,8 @@ walk_slice(struct ctl *c)
 	enum db_result	 rc;
 	int		(*fn)(const struct entry *, void *);
 
-	fn = c->job == JOB_SHOW ? ctl_entry : list_entry;
+	fn = c->job == JOB_SHOW ? ctl_entry : c->job == JOB_REPUTE ?
+	    ctl_repute_entry : list_entry;
 	while (!c->pos.done && !c->broken) {
 		rc = db_walk(c->env.db, &c->pos, c->types,
 		    c->within.len > 0 ? &c->within : NULL, WALK_STEP, fn, c);
@@ -249,6 +251,7 @@ ctl_work(struct ctl *c)
 	c->slice_end = clock_mono() + CTL_SLICE_MS;
 	switch (c->job) {
 	case JOB_LIST:
+	case JOB_REPUTE:
 	case JOB_SHOW:
 		walk_slice(c);
 		break;
@@ -267,8 +270,8 @@ ctl_work(struct ctl *c)
 	return (c->job != JOB_NONE && c->job != JOB_ASK);
 }
 
-static void
-job_start(struct ctl *c, enum ctl_job job, uint64_t id)
+void
+ctl_job_start(struct ctl *c, enum ctl_job job, uint64_t id)
 {
 	c->job = job;
 	c->id = id;
@@ -316,7 +319,7 @@ req_list(struct ctl *c, struct msg *m)
 		return (-1);
 	addr_mask(&l.within.addr, l.within.len);
 	c->within = l.within;
-	job_start(c, JOB_LIST, m->id);
+	ctl_job_start(c, JOB_LIST, m->id);
 	return (0);
 }
 
@@ -330,7 +333,7 @@ req_show(struct ctl *c, struct msg *m)
 	msg_get_addr(m, &addr);
 	if (msg_end(m) == -1)
 		return (-1);
-	job_start(c, JOB_NONE, m->id);
+	ctl_job_start(c, JOB_NONE, m->id);
 	if ((rc = policy_show(c->env.policy, &addr, show_fact,
 	    c)) != DB_OK) {
 		ctl_end_db(c, m->id, rc);
@@ -361,7 +364,7 @@ req_expire(struct ctl *c, struct msg *m)
 	}
 	if (flags & 1)
 		ctl_note(c, "clock-ok");
-	job_start(c, JOB_EXPIRE, m->id);
+	ctl_job_start(c, JOB_EXPIRE, m->id);
 	return (0);
 }
 
@@ -372,7 +375,7 @@ req_stats(struct ctl *c, struct msg *m)
 
 	if (msg_end(m) == -1)
 		return (-1);
-	job_start(c, JOB_NONE, m->id);
+	ctl_job_start(c, JOB_NONE, m->id);
 	policy_stats(c->env.policy, stat_fact, c);
 	why = policy_clock_why(c->env.policy);
 	if (*why != '\0')
@@ -402,7 +405,7 @@ req_parent(struct ctl *c, struct msg *m)
 		ctl_note(c, "log verbose=%u", arg);
 	else
 		ctl_note(c, "reload");
-	job_start(c, JOB_ASK, m->id);
+	ctl_job_start(c, JOB_ASK, m->id);
 	c->env.ask(c, m->type, arg, c->env.arg);
 	return (0);
 }
@@ -424,7 +427,9 @@ ctl_request(struct ctl *c, struct msg *m)
 		{ CTL_IMPORT_END, ctl_req_import_end },
 		{ CTL_STATS, req_stats },
 		{ CTL_RELOAD, req_parent },
-		{ CTL_LOG, req_parent }
+		{ CTL_LOG, req_parent },
+		{ CTL_LEARN, ctl_req_learn },
+		{ CTL_REPUTE, ctl_req_repute }
 	};
 	size_t	i;
 

@@ -24,6 +24,8 @@ type_name(unsigned int type)
 		return ("trapped");
 	case CTL_T_SPAMTRAP:
 		return ("spamtrap");
+	case CTL_T_REPUTE:
+		return ("repute");
 	default:
 		return ("any");
 	}
@@ -148,7 +150,7 @@ delete_host(struct ctl *c, const struct ctl_edit *ed, const struct addr *addr,
 
 	if (types == 0)
 		types = CTL_T_WHITE | CTL_T_TRAPPED |
-		    (spamdb ? 0 : CTL_T_GREY);
+		    (spamdb ? 0 : CTL_T_GREY | CTL_T_REPUTE);
 	else if (spamdb && types != CTL_T_GREY)
 		types = CTL_T_WHITE | CTL_T_TRAPPED;
 	if (types & CTL_T_WHITE)
@@ -159,6 +161,8 @@ delete_host(struct ctl *c, const struct ctl_edit *ed, const struct addr *addr,
 		rc = policy_delete_grey(p, addr, !spamdb, &grey);
 		rc = tally(rc, grey, n);
 	}
+	if (rc == DB_OK && (types & CTL_T_REPUTE))
+		rc = tally(policy_delete_repute(p, addr), 1, n);
 	return (rc);
 }
 

@@ -1,6 +1,6 @@
 /*
  * What the files of the command engine share: ctl.c (requests and slices),
- * ctl_edit.c (add and delete), ctl_import.c.  Nobody else looks in here.
+ * ctl_edit.c (add and delete), ctl_import.c, ctl_learn.c.  Nobody else looks in here.
  */
 #ifndef CTL_INT_H
 #define CTL_INT_H
@@ -10,6 +10,7 @@
 enum ctl_job {
 	JOB_NONE,
 	JOB_LIST,
+	JOB_REPUTE,
 	JOB_SHOW,		/* facts are out; the entries follow */
 	JOB_EXPIRE,
 	JOB_IMPORT,		/* lines of one frame */
@@ -35,6 +36,7 @@ struct ctl {
 	struct db_pos	 pos;
 	struct prefix	 within;
 	char		 types[8];	/* type letters for db_walk; "": all */
+	struct ctl_repute repute;	/* list -r */
 	int64_t		 slice_end;	/* clock_mono */
 
 	/* import: the entries of one frame, in the order of the disk */
@@ -60,6 +62,13 @@ void	 ctl_note(struct ctl *, const char *, ...)
 	    __attribute__((__format__(printf, 2, 3)));
 /* Sends an entry to the client; for db_walk. */
 int	 ctl_entry(const struct entry *, void *);
+
+void	 ctl_job_start(struct ctl *, enum ctl_job, uint64_t id);
+
+/* ctl_learn.c */
+int	 ctl_req_learn(struct ctl *, struct msg *);
+int	 ctl_req_repute(struct ctl *, struct msg *);
+int	 ctl_repute_entry(const struct entry *, void *);
 
 /* ctl_edit.c */
 int	 ctl_req_add(struct ctl *, struct msg *);

@@ -65,9 +65,10 @@ static void	 macro_set(const struct lex_token *);
 %token	<tok> SCAN SESSIONS SPOOL STARTTLS STRATEGY SUBJECT TIMEOUT TRANSPARENT
 %token	<tok> TRIES TRY
 %token	<tok> VERIFY XCLIENT YES
+%token	<tok> DECAY EXTEND GOOD LEARN TRUSTED
 %token	<tok> WORD STRING MACRO BAD
-%type	<tok> value timename class fate
-%type	<items> list items
+%type	<tok> value timename class fate learnbad learngood
+%type	<items> list items names
 %type	<num> yesno
 
 %%
@@ -175,6 +176,8 @@ statement
 		port = 53;
 	}
 	  addresses			{ conf_resolver_end(conf, &$1); }
+	| LEARN nl '{' learnopts '}'
+	| LEARN nl '{' learnopts error '}'	{ yyerrok; }
 	| firewall
 	| blacklist
 	| whitelist
@@ -425,6 +428,68 @@ timeout	: timename value		{ conf_pass_timeout(conf->pass, &$1, &$2); }
 
 timename: WORD
 	| CONNECT
+	;
+
+learnopts
+	: /* empty */
+	| learnopts learnopt
+	| learnopts ','
+	| learnopts '\n'
+	| learnopts error '\n'		{ yyerrok; }
+	;
+
+learnopt: TRUSTED names {
+		if (ONCE($1, "learn trusted"))
+			conf_learn_items(&conf->learn.trusted, "trusted", &$2);
+	}
+	| EXCEPT names {
+		if (ONCE($1, "learn except"))
+			conf_learn_items(&conf->learn.except, "except", &$2);
+	}
+	| DECAY value {
+		conf_set_time(&$1, &$2, "learn decay", &conf->learn.decay);
+	}
+	| ACT_TRAP_ AFTER value learnbad learnfor {
+		if (ONCE($1, "learn trap"))
+			conf_learn_rule(&conf->learn.trap, "trap", &$3,
+			    $4.text == NULL ? NULL : &$4);
+	}
+	| ACT_TRAP_ NO {
+		if (ONCE($1, "learn trap"))
+			conf->learn.trap.after = 0;
+	}
+	| EXTEND AFTER value learngood {
+		if (ONCE($1, "learn extend"))
+			conf_learn_rule(&conf->learn.extend, "extend", &$3,
+			    $4.text == NULL ? NULL : &$4);
+	}
+	| EXTEND NO {
+		if (ONCE($1, "learn extend"))
+			conf->learn.extend.after = 0;
+	}
+	;
+
+names	: value {
+		$$.first = $$.last = NULL;
+		lex_items_add(&$$, &$1);
+	}
+	| nl list			{ $$ = $2; }
+	;
+
+learnbad: /* empty */			{ memset(&$$, 0, sizeof($$)); }
+	| OF BAD_ value			{ $$ = $3; }
+	;
+
+learngood
+	: /* empty */			{ memset(&$$, 0, sizeof($$)); }
+	| OF GOOD value			{ $$ = $3; }
+	;
+
+learnfor: /* empty */
+	| FOR value {
+		conf_time(&$2, "trap for", 1, CONF_TIME_MAX,
+		    &conf->learn.trap_for);
+	}
 	;
 
 firewall
@@ -762,6 +827,7 @@ static const struct keyword keywords[] = {
 	{ "contact",		CONTACT },
 	{ "control",		CONTROL },
 	{ "database",		DATABASE },
+	{ "decay",		DECAY },
 	{ "demote",		ACT_DEMOTE_ },
 	{ "dictionary",		DICTIONARY },
 	{ "directory",		DIRECTORY },
@@ -770,11 +836,13 @@ static const struct keyword keywords[] = {
 	{ "early",		EARLY },
 	{ "early-talker",	EARLY_TALKER },
 	{ "except",		EXCEPT },
+	{ "extend",		EXTEND },
 	{ "file",		FILE_ },
 	{ "firewall",		FIREWALL },
 	{ "for",		FOR },
 	{ "foreign-command",	FOREIGN_COMMAND },
 	{ "front",		FRONT },
+	{ "good",		GOOD },
 	{ "grey",		GREY },
 	{ "grey-per-host",	GREY_PER_HOST },
 	{ "grey-per-network",	GREY_PER_NETWORK },
@@ -790,6 +858,7 @@ static const struct keyword keywords[] = {
 	{ "ip4",		IP4 },
 	{ "ip6",		IP6 },
 	{ "key",		KEY },
+	{ "learn",		LEARN },
 	{ "limit",		LIMIT },
 	{ "line",		LINE },
 	{ "listen",		LISTEN },
@@ -844,6 +913,7 @@ static const struct keyword keywords[] = {
 	{ "trap",		ACT_TRAP_ },
 	{ "trapped",		TRAPPED },
 	{ "tries",		TRIES },
+	{ "trusted",		TRUSTED },
 	{ "try",		TRY },
 	{ "verify",		VERIFY },
 	{ "virus",		VIRUS },

@@ -39,6 +39,7 @@ pass_store_mail(const struct session *s, int bad)
 	memset(&m, 0, sizeof(m));
 	m.client = s->ms.client;
 	m.bad = bad != 0;
+	m.vouched = run_vouched(s) != 0;
 	if (proto_put_mail_seen(chan_ipc(pass.store), s->ms.id, &m) == 0)
 		(void)chan_send(pass.store, -1);
 }

@@ -430,7 +430,8 @@ policy_stats(struct policy *p,
 		{ "entries trapped", ENTRY_TRAPPED },
 		{ "entries spamtrap", ENTRY_SPAMTRAP },
 		{ "entries stamp", ENTRY_STAMP },
-		{ "entries visit", ENTRY_VISIT }
+		{ "entries visit", ENTRY_VISIT },
+		{ "entries repute", ENTRY_REPUTE }
 	};
 	static const char *const	names[PST_MAX] = {
 		[PST_RCPT] = "rcpt", [PST_NEW] = "grey-new",
@@ -446,7 +447,10 @@ policy_stats(struct policy *p,
 		[PST_EXPIRED] = "expired", [PST_IMPORTED] = "imported",
 		[PST_UNSTORED] = "unstored", [PST_FW_LATE] = "firewall late",
 		[PST_SPARED] = "spared", [PST_MAIL_GOOD] = "mail good",
-		[PST_MAIL_BAD] = "mail bad", [PST_EXTENDED] = "white extended"
+		[PST_MAIL_BAD] = "mail bad", [PST_EXTENDED] = "white extended",
+		[PST_LEARN_GOOD] = "learned good",
+		[PST_LEARN_BAD] = "learned bad",
+		[PST_TRAPPED_LEARN] = "trapped learn"
 	};
 	struct db_stats	ds;
 	size_t		i;

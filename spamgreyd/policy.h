@@ -67,6 +67,43 @@ enum db_result policy_event(struct policy *, const struct event_msg *,
 /* A message came to its end: good mail extends WHITE. */
 enum db_result policy_mail(struct policy *, const struct mail_seen *);
 void	 policy_overlimit(struct policy *);
+/*
+ * What of that waits to be counted in REPUTE entries is written: hosts whose
+ * oldest uncounted message is MAIL_WRITE_EVERY old, or all.  At most max, in a
+ * transaction of its own; *more: go on.
+ */
+enum db_result policy_mails_write(struct policy *, int all, size_t max,
+	    int *more);
+
+/*
+ * `spamgreydb learn'.  Why a hop of a message's way (enum hop_kind) is passed
+ * over; NULL: it is where the walk ends.
+ */
+const char *policy_trusts(const struct policy *, unsigned int kind,
+	    const struct addr *);
+struct learn_add {
+	uint32_t	good, bad;	/* messages more */
+	int		vouched;	/* as EVENT_F_VOUCHED */
+	int		dry;		/* nothing is written */
+};
+struct learned {
+	uint32_t	good, bad;	/* with these */
+	enum {
+		LEARNED_COUNT, LEARNED_TRAP, LEARNED_EXTEND
+	}		did;
+	const char	*why_not;	/* it would have trapped; NULL */
+};
+/* Inside a transaction; counts for the address' host, and does what `learn'
+ * in the configuration says. */
+enum db_result policy_learn(struct policy *, const struct addr *,
+	    const struct learn_add *, struct learned *);
+const char *policy_learned_str(const struct learned *);	/* "trap", … */
+/* The host's REPUTE entry, its counts as of now. */
+enum db_result policy_repute(struct policy *, const struct addr *,
+	    struct entry *);
+/* Halves an entry's counts as often as has been due. */
+void	 policy_repute_now(const struct policy *, struct entry *);
+enum db_result policy_delete_repute(struct policy *, const struct addr *);
 
 /*
  * Edits, inside a transaction.  The address is the full one; until as in

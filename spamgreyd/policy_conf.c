@@ -220,7 +220,7 @@ policy_rekey(struct policy *p, size_t max, int *more)
 	m.n = 0;
 	if ((rc = policy_begin(p)) != DB_OK)
 		return (rc);
-	rc = db_walk(p->db, &p->rekey_pos, "DPTWg", NULL, max,
+	rc = db_walk(p->db, &p->rekey_pos, "DPRTWg", NULL, max,
 	    find_misplaced, &m);
 	for (i = 0; i < m.n && rc == DB_OK; i++)
 		rc = move_one(p, &m.key[i]);

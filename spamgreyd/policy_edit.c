@@ -313,6 +313,7 @@ policy_enter(struct policy *p, const struct entry *from)
 	case ENTRY_WHITE:
 	case ENTRY_TRAPPED:
 	case ENTRY_STAMP:
+	case ENTRY_REPUTE:
 		policy_host(p, &e.addr, &e.net);
 		rc = db_get(p->db, &e, &old);
 		break;

@@ -14,7 +14,7 @@
 #define LOWMX_GRACE	3600	/* seconds without trap after a start */
 #define LIMIT_LOG_EVERY	60000	/* ms between lines about a limit */
 #define REKEY_STEP	256
-#define MAIL_HOSTS_MAX	50000	/* of policy_mail.c: some 17 MB */
+#define MAIL_HOSTS_MAX	50000	/* of policy_mail.c: some 20 MB */
 #define MAIL_WRITE_EVERY 600	/* s between writes of a busy host */
 #define MAIL_WEEK	(7 * 86400)
 #define MAIL_GOOD_ENOUGH 20	/* good messages in a week, … */
@@ -53,6 +53,9 @@ size_t	 mails_hosts(const struct mails *);
 /* The messages of the last so many seconds, a week at most. */
 void	 mails_sum(const struct mails *, const struct addr *host,
 	    int64_t within, uint64_t *good, uint64_t *bad);
+/* WHITE lives on, with n good messages more, unless it is trapped or gone. */
+enum db_result	 policy_extend(struct policy *, const struct addr *host,
+		    const struct addr *full, uint32_t n);
 /* Has it sent so much good mail that content is not held against it? */
 int	 mails_vouch(const struct mails *, const struct addr *host);
 
@@ -68,7 +71,8 @@ enum policy_stat {
 	PST_NOT_TO, PST_TRAPPED_SPAMTRAP, PST_TRAPPED_DOMAIN, PST_TRAPPED_MX,
 	PST_TRAPPED_EVENT, PST_DEMOTED, PST_OVER_LIMIT, PST_EXPIRED,
 	PST_IMPORTED, PST_UNSTORED, PST_FW_LATE, PST_SPARED, PST_MAIL_GOOD,
-	PST_MAIL_BAD, PST_EXTENDED, PST_MAX
+	PST_MAIL_BAD, PST_EXTENDED, PST_LEARN_GOOD, PST_LEARN_BAD,
+	PST_TRAPPED_LEARN, PST_MAX
 };
 
 struct policy {

@@ -11,7 +11,8 @@
  * whichever of these three holds it; the oldest slot counts as a whole.
  *
  * The database hears of good mail at most once in MAIL_WRITE_EVERY seconds for
- * each host.
+ * each host, and the counts that outlive us (policy_learn.c) as seldom; those
+ * that wait to be written when a host is forgotten, or we are killed, are lost.
  */
 #include <sys/queue.h>
 
@@ -19,6 +20,7 @@
 #include <string.h>
 
 #include "../lib/clock.h"
+#include "../lib/log.h"
 #include "../lib/siphash.h"
 #include "policy_int.h"
 
@@ -26,6 +28,7 @@
 #define CLASSES		16		/* by the logarithm of the messages */
 #define RINGS		3
 #define SLOTS		(7 + 13 + 8)
+#define WRITE_MAX	128		/* hosts a transaction */
 
 static const struct {
 	int64_t		width;		/* s, of a slot */
@@ -48,11 +51,17 @@ struct mail_host {
 	unsigned int		 class;
 	int64_t			 turn[RINGS];	/* the newest slot's number */
 	struct count		 slot[SLOTS];
+	/* Not in the REPUTE entry yet; in `due' while there is any. */
+	TAILQ_ENTRY(mail_host)	 due;
+	struct learn_add	 learn;
+	struct addr		 client;	/* the last of the host */
+	int64_t			 since;		/* mono s */
 };
 
 struct mails {
 	TAILQ_HEAD(, mail_host)	 lru[CLASSES];	/* the quietest first */
 	LIST_HEAD(, mail_host)	 bucket[BUCKETS];
+	TAILQ_HEAD(, mail_host)	 due;		/* the longest waiting first */
 	size_t			 n;
 	uint8_t			 key[16];
 };
@@ -67,13 +76,22 @@ mails_new(void)
 		return (NULL);
 	for (i = 0; i < CLASSES; i++)
 		TAILQ_INIT(&m->lru[i]);
+	TAILQ_INIT(&m->due);
 	arc4random_buf(m->key, sizeof(m->key));
 	return (m);
+}
+
+static int
+is_due(const struct mail_host *h)
+{
+	return (h->learn.good > 0 || h->learn.bad > 0);
 }
 
 static void
 drop(struct mails *m, struct mail_host *h)
 {
+	if (is_due(h))
+		TAILQ_REMOVE(&m->due, h, due);
 	TAILQ_REMOVE(&m->lru[h->class], h, lru);
 	LIST_REMOVE(h, hash);
 	m->n--;
@@ -263,26 +281,23 @@ mails_vouch(const struct mails *m, const struct addr *host)
 	return (good >= MAIL_GOOD_ENOUGH && good >= bad * MAIL_GOOD_FOR_BAD);
 }
 
-/* WHITE lives on; who is trapped, or has become unknown meanwhile, does not
- * come back by a message that was under way. */
-static enum db_result
-extend(struct policy *p, struct mail_host *h, const struct addr *client,
-    int64_t mono)
+/* Who is trapped, or has become unknown meanwhile, does not come back by a
+ * message that was under way. */
+enum db_result
+policy_extend(struct policy *p, const struct addr *host,
+    const struct addr *full, uint32_t n)
 {
 	struct entry	key, e;
 	struct host	state;
 	enum db_result	rc;
 	int64_t		now = clock_wall();
 	char		comment[ENTRY_STR_MAX + 1];
-	uint32_t	n = h->unwritten;
 
-	h->unwritten = 0;
-	h->written = mono;
-	if ((rc = host_times(p, &h->host, now, &state)) != DB_OK)
+	if ((rc = host_times(p, host, now, &state)) != DB_OK)
 		return (rc);
 	if (state.white == 0 || state.trapped != 0)
 		return (DB_OK);
-	host_key(ENTRY_WHITE, &h->host, &key);
+	host_key(ENTRY_WHITE, host, &key);
 	if ((rc = db_get(p->db, &key, &e)) != DB_OK)
 		return (rc == DB_NONE || rc == DB_BAD ? DB_OK : rc);
 	strlcpy(comment, e.comment, sizeof(comment));
@@ -292,7 +307,21 @@ extend(struct policy *p, struct mail_host *h, const struct addr *client,
 	p->stat[PST_EXTENDED]++;
 	if ((rc = policy_put(p, &e, 1, &e.addr)) != DB_OK)
 		return (rc);
-	return (policy_changed(p, &h->host, client));
+	return (policy_changed(p, host, full));
+}
+
+/* For policy_mails_write. */
+static void
+learn_later(struct mails *m, struct mail_host *h, const struct mail_seen *seen,
+    int64_t mono)
+{
+	if (!is_due(h)) {
+		h->since = mono;
+		TAILQ_INSERT_TAIL(&m->due, h, due);
+	}
+	plus1(seen->bad ? &h->learn.bad : &h->learn.good);
+	h->learn.vouched = seen->vouched;
+	h->client = seen->client;
 }
 
 enum db_result
@@ -302,15 +331,73 @@ policy_mail(struct policy *p, const struct mail_seen *m)
 	struct addr		 host;
 	int64_t			 mono = clock_mono() / 1000;
 	int64_t			 every = p->conf->grey.white / 4;
+	uint32_t		 n;
 
 	p->stat[m->bad ? PST_MAIL_BAD : PST_MAIL_GOOD]++;
 	policy_host(p, &m->client, &host);
-	if ((h = count(p->mails, &host, m->bad, mono)) == NULL || m->bad)
+	if ((h = count(p->mails, &host, m->bad, mono)) == NULL)
+		return (DB_OK);
+	learn_later(p->mails, h, m, mono);
+	if (m->bad)
 		return (DB_OK);
 	plus1(&h->unwritten);
 	if (every > MAIL_WRITE_EVERY)
 		every = MAIL_WRITE_EVERY;
 	if (mono - h->written < every)
 		return (DB_OK);
-	return (extend(p, h, &m->client, mono));
+	n = h->unwritten;
+	h->unwritten = 0;
+	h->written = mono;
+	return (policy_extend(p, &h->host, &m->client, n));
+}
+
+/* What came of one; the rest of it is told by spamgreydb. */
+static void
+say(const struct mail_host *h, const struct learned *l)
+{
+	char	ip[ADDR_STRLEN];
+
+	if (l->did == LEARNED_COUNT && l->why_not == NULL)
+		return;
+	log_info("learn: %s: %s, %u good and %u bad messages%s%s",
+	    addr_str(&h->client, ip), policy_learned_str(l), l->good, l->bad,
+	    l->why_not != NULL ? ", " : "",
+	    l->why_not != NULL ? l->why_not : "");
+}
+
+/* A failure leaves all of them waiting. */
+enum db_result
+policy_mails_write(struct policy *p, int all, size_t max, int *more)
+{
+	struct learned		 l[WRITE_MAX];
+	struct mail_host	*h;
+	int64_t			 mono = clock_mono() / 1000;
+	enum db_result		 rc;
+	size_t			 i, n = 0;
+
+	*more = 0;
+	h = TAILQ_FIRST(&p->mails->due);
+	if (h == NULL || (!all && mono - h->since < MAIL_WRITE_EVERY))
+		return (DB_OK);
+	if ((rc = policy_begin(p)) != DB_OK)
+		return (rc);
+	for (; rc == DB_OK && h != NULL && n < max && n < WRITE_MAX &&
+	    (all || mono - h->since >= MAIL_WRITE_EVERY);
+	    h = TAILQ_NEXT(h, due))
+		rc = policy_learn(p, &h->client, &h->learn, &l[n++]);
+	if (rc != DB_OK) {
+		policy_abort(p);
+		return (rc);
+	}
+	if ((rc = policy_commit(p)) != DB_OK)
+		return (rc);
+	for (i = 0; i < n; i++) {
+		h = TAILQ_FIRST(&p->mails->due);
+		TAILQ_REMOVE(&p->mails->due, h, due);
+		say(h, &l[i]);
+		memset(&h->learn, 0, sizeof(h->learn));
+	}
+	h = TAILQ_FIRST(&p->mails->due);
+	*more = h != NULL && (all || mono - h->since >= MAIL_WRITE_EVERY);
+	return (DB_OK);
 }

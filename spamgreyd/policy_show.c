@@ -120,6 +120,22 @@ show_host(struct show *s, enum entry_type type, const char *name)
 	return (DB_OK);
 }
 
+/* What was learned of its messages. */
+static enum db_result
+show_repute(struct show *s, const struct addr *addr)
+{
+	struct entry	e;
+	enum db_result	rc;
+	char		at[80];
+
+	if ((rc = policy_repute(s->p, addr, &e)) != DB_OK)
+		return (rc == DB_NONE || rc == DB_BAD ? DB_OK : rc);
+	if (e.block > 0 || e.passed > 0)
+		say(s, "learned", "%u good, %u bad, the last %s", e.passed,
+		    e.block, when(s, e.pass, at, sizeof(at)));
+	return (DB_OK);
+}
+
 /* When it passed, or will. */
 static const char *
 tuple_passes(const struct show *s, const struct entry *e, int64_t left,
@@ -259,7 +275,8 @@ policy_show(struct policy *p, const struct addr *addr,
 	if ((rc = show_host(&s, ENTRY_TRAPPED, "trapped")) != DB_OK ||
 	    (rc = show_host(&s, ENTRY_WHITE, "white")) != DB_OK ||
 	    (rc = show_host(&s, ENTRY_STAMP, "demoted")) != DB_OK ||
-	    (rc = show_host(&s, ENTRY_VISIT, "seen at the primary")) != DB_OK)
+	    (rc = show_host(&s, ENTRY_VISIT, "seen at the primary")) != DB_OK ||
+	    (rc = show_repute(&s, addr)) != DB_OK)
 		return (rc);
 	show_mail(&s);
 	while (rc == DB_OK && !pos.done)

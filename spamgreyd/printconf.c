@@ -266,6 +266,33 @@ put_reaction(struct buf *b, unsigned int event, const struct conf_reaction *a)
 	return (r | buf_addstr(b, "\n"));
 }
 
+static int
+put_learn_rule(struct buf *b, const char *name, const struct conf_learn_rule *r,
+    const char *of)
+{
+	if (r->after == 0)
+		return (buf_printf(b, "\t%s no", name));
+	return (buf_printf(b, "\t%s after %u of %s %u%%", name, r->after, of,
+	    r->percent));
+}
+
+static int
+put_learn(struct buf *b, const struct conf_learn *l)
+{
+	int	r;
+
+	r = buf_addstr(b, "learn {\n");
+	r |= put_strings(b, "trusted", &l->trusted, "\t");
+	r |= put_strings(b, "except", &l->except, "\t");
+	r |= put_time(b, "\tdecay ", l->decay) | buf_addstr(b, "\n");
+	r |= put_learn_rule(b, "trap", &l->trap, "bad");
+	if (l->trap.after != 0 && l->trap_for != 0)
+		r |= put_time(b, " for ", l->trap_for);
+	r |= buf_addstr(b, "\n");
+	r |= put_learn_rule(b, "extend", &l->extend, "good");
+	return (r | buf_addstr(b, "\n}\n"));
+}
+
 int
 config_text(const struct config *c, struct buf *b)
 {
@@ -284,6 +311,7 @@ config_text(const struct config *c, struct buf *b)
 		r |= put_list(b, l);
 	for (i = 0; i < EVENT_MAX; i++)
 		r |= put_reaction(b, i, &c->reaction[i]);
+	r |= put_learn(b, &c->learn);
 	r |= buf_printf(b, "handover %s\n", c->handover ? "yes" : "no");
 	r |= put_resolvers(b, &c->resolvers);
 	if (c->pass != NULL)

@@ -121,6 +121,17 @@ expire_work(struct store *st)
 	return (more);
 }
 
+/* One transaction of messages counted; 1: there is more. */
+static int
+learn_work(struct store *st)
+{
+	int	more;
+
+	if (policy_mails_write(st->policy, 0, STORE_BATCH, &more) != DB_OK)
+		store_check_up(st);
+	return (more);
+}
+
 /* One transaction of keying anew; at its end everybody is told all of it. */
 static int
 rekey_work(struct store *st)
@@ -161,8 +172,10 @@ work(evutil_socket_t fd, short what, void *arg)
 		stream_begin(st, 1, 1);
 	} else if (st->expiring)
 		more = st->expiring = expire_work(st);
+	else if (st->learning)
+		more = st->learning = learn_work(st);
 	if (more || (db_is_up(st->db) && (st->expiring || st->streaming ||
-	    st->stream_again)))
+	    st->stream_again || st->learning)))
 		store_work_soon(st);
 }
 
@@ -174,7 +187,7 @@ store_check_up(struct store *st)
 		return;
 	st->was_up = 0;
 	st->last_try = clock_mono();
-	st->expiring = 0;
+	st->expiring = st->learning = 0;
 	store_peers_send_up(st, 0, db_why(st->db));
 }
 
@@ -200,6 +213,7 @@ minute(struct store *st)
 	db_rest(st->db);
 	if (policy_clock(st->policy, 0, &why))
 		st->expiring = 1;
+	st->learning = 1;
 	store_check_up(st);
 	store_work_soon(st);
 }
@@ -364,12 +378,16 @@ role_stop(struct child *c)
 {
 	struct store	*st = &store;
 	struct peer	*f;
+	int		 more = 1;
 
 	(void)c;
 	if (!st->running)
 		return;
 	store_ctl_stop();
 	store_caps_save(st);
+	while (more && db_is_up(st->db) && policy_mails_write(st->policy, 1,
+	    STORE_BATCH, &more) == DB_OK)
+		continue;
 	TAILQ_FOREACH(f, &st->peers, entry)
 		chan_flush(f->chan);
 	policy_free(st->policy);

@@ -76,6 +76,7 @@ struct store {
 	struct db_pos		 stream_pos;
 
 	int			 expiring;
+	int			 learning;	/* counts wait to be written */
 	int			 was_up;
 	int64_t			 last_try, last_minute;	/* mono ms */
 	struct event		*ev_second, *ev_work, *ev_wait;

@@ -67,6 +67,8 @@ static const struct chan_rule rules[] = {
 	{ CTL_STATS, 0, client_request },
 	{ CTL_RELOAD, 0, client_request },
 	{ CTL_LOG, 0, client_request },
+	{ CTL_LEARN, 0, client_request },
+	{ CTL_REPUTE, 0, client_request },
 	{ 0, 0, NULL }
 };
 

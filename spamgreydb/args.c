@@ -14,6 +14,8 @@
 #define EXIT_SPAMDB_KEYS	2
 #define EXIT_WORD_USAGE		2
 
+#define DAYS_MAX	36500
+
 static const struct {
 	const char	*name;
 	uint8_t		 type;
@@ -21,7 +23,8 @@ static const struct {
 	{ "grey", CTL_T_GREY },
 	{ "white", CTL_T_WHITE },
 	{ "trapped", CTL_T_TRAPPED },
-	{ "spamtrap", CTL_T_SPAMTRAP }
+	{ "spamtrap", CTL_T_SPAMTRAP },
+	{ "repute", CTL_T_REPUTE }		/* delete only */
 };
 
 static int	bad(struct args *, int, const char *, ...)
@@ -69,7 +72,12 @@ is_addr(const char *key)
 static int
 word_list(struct args *a)
 {
-	if (a->nkeys > 0 && (a->type = type_find(a->keys[0])) != 0) {
+	if (a->repute)
+		a->command = CMD_REPUTE;
+	else if (a->bad > 0 || a->days > 0)
+		return (bad(a, EXIT_WORD_USAGE, "list: --bad and --days go "
+		    "with -r"));
+	else if (a->nkeys > 0 && strcmp(a->keys[0], "repute") != 0 && (a->type = type_find(a->keys[0])) != 0) {
 		a->keys++;
 		a->nkeys--;
 	}
@@ -81,6 +89,18 @@ word_list(struct args *a)
 		    "white, trapped or spamtrap nor an IP address or network "
 		    "(192.0.2.0/24; no bits set after the prefix)",
 		    a->keys[0]));
+	return (0);
+}
+
+static int
+word_learn(struct args *a)
+{
+	if (a->verdict == 0)
+		return (bad(a, EXIT_WORD_USAGE, "learn: -s (it is spam) or -h "
+		    "(it is not)?"));
+	if (a->nkeys != 0)
+		return (bad(a, EXIT_WORD_USAGE, "learn: %s: the message is "
+		    "read from standard input", a->keys[0]));
 	return (0);
 }
 
@@ -168,6 +188,7 @@ static const struct word {
 	int		(*check)(struct args *);
 } words[] = {
 	{ "list", CMD_LIST, word_list },
+	{ "learn", CMD_LEARN, word_learn },
 	{ "show", CMD_SHOW, word_show },
 	{ "add", CMD_ADD, word_add },
 	{ "whitelist", CMD_ADD, word_add },
@@ -181,6 +202,50 @@ static const struct word {
 	{ "log", CMD_LOG, word_log }
 };
 
+/* The number behind an option; -1: none. */
+static int
+number(int argc, char **argv, int i, uint32_t max, uint32_t *n)
+{
+	int64_t	v;
+
+	if (i + 1 >= argc || entry_get_number(argv[i + 1], max, &v) == -1 ||
+	    v < 1)
+		return (-1);
+	*n = (uint32_t)v;
+	return (0);
+}
+
+/*
+ * The options of one word: how many arguments it took; 0: not one of these;
+ * -1: its number is none.
+ */
+static int
+word_option(enum command command, int argc, char **argv, int i,
+    struct args *a)
+{
+	const char	*opt = argv[i];
+
+	if (command == CMD_EXPIRE && strcmp(opt, "--clock-ok") == 0)
+		a->clock_ok = 1;
+	else if (command == CMD_LIST && strcmp(opt, "-r") == 0)
+		a->repute = 1;
+	else if (command == CMD_LIST && strcmp(opt, "--bad") == 0)
+		return (number(argc, argv, i, UINT32_MAX, &a->bad) == -1 ?
+		    -1 : 2);
+	else if (command == CMD_LIST && strcmp(opt, "--days") == 0)
+		return (number(argc, argv, i, DAYS_MAX, &a->days) == -1 ?
+		    -1 : 2);
+	else if (command == CMD_LEARN && strcmp(opt, "-n") == 0)
+		a->dry = 1;
+	else if (command == CMD_LEARN && (strcmp(opt, "-s") == 0 ||
+	    strcmp(opt, "-h") == 0) &&
+	    (a->verdict == 0 || a->verdict == opt[1]))
+		a->verdict = opt[1];
+	else
+		return (0);
+	return (1);
+}
+
 /*
  * Options may stand anywhere behind a word; argv is rearranged so that the
  * operands follow each other.  A lone - is an operand, and what is behind
@@ -189,7 +254,7 @@ static const struct word {
 static int
 parse_word(const struct word *w, int argc, char **argv, struct args *a)
 {
-	int	i, n = 0, only = 0;
+	int	i, r, n = 0, only = 0;
 
 	a->command = w->command;
 	for (i = 0; i < argc; i++) {
@@ -199,12 +264,12 @@ parse_word(const struct word *w, int argc, char **argv, struct args *a)
 			only = 1;
 		else if (strcmp(argv[i], "-j") == 0)
 			a->json = 1;
-		else if (w->command == CMD_EXPIRE &&
-		    strcmp(argv[i], "--clock-ok") == 0)
-			a->clock_ok = 1;
+		else if ((r = word_option(w->command, argc, argv, i, a)) > 0)
+			i += r - 1;
 		else
-			return (bad(a, EXIT_WORD_USAGE, "%s: unknown option "
-			    "%s", w->name, argv[i]));
+			return (bad(a, EXIT_WORD_USAGE, r == 0 ? "%s: unknown "
+			    "option %s" : "%s: %s: a number from 1 on",
+			    w->name, argv[i]));
 	}
 	a->keys = argv;
 	a->nkeys = n;

@@ -93,7 +93,7 @@ cmd_list(struct conn *c, const struct args *args)
 	req.within = args->within;
 	if (args->command == CMD_EXPORT)
 		req.types = CTL_T_GREY | CTL_T_WHITE | CTL_T_TRAPPED |
-		    CTL_T_SPAMTRAP | CTL_T_STAMP | CTL_T_VISIT;
+		    CTL_T_SPAMTRAP | CTL_T_STAMP | CTL_T_VISIT | CTL_T_REPUTE;
 	if (args->json)
 		l.print = out_json_entry;
 	else if (args->command == CMD_EXPORT)

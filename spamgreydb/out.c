@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <jansson.h>
 
@@ -66,6 +67,23 @@ out_entry(const struct entry *e)
 	return (out_line(line, entry_line(e, line)));
 }
 
+/* As relaydb shows it: for people, and for awk. */
+int
+out_repute(const struct entry *e)
+{
+	char		ip[ADDR_STRLEN], date[40], line[160];
+	time_t		t = (time_t)e->pass;
+	struct tm	tm;
+	int		len;
+
+	if (gmtime_r(&t, &tm) == NULL || strftime(date, sizeof(date),
+	    "%Y-%m-%dT%H:%M:%SZ", &tm) == 0)
+		snprintf(date, sizeof(date), "%lld", (long long)e->pass);
+	len = snprintf(line, sizeof(line) - 1, "%-39s %7u %7u %s",
+	    addr_str(&e->addr, ip), e->passed, e->block, date);
+	return (out_line(line, (size_t)len));
+}
+
 int
 out_backup(const struct entry *e)
 {
@@ -108,6 +126,8 @@ type_str(enum entry_type type)
 		return ("STAMP");
 	case ENTRY_VISIT:
 		return ("VISIT");
+	case ENTRY_REPUTE:
+		return ("REPUTE");
 	case ENTRY_META:
 		break;
 	}
@@ -135,10 +155,10 @@ out_entry_object(const struct entry *e)
 		put_text(o, "to", e->to);
 	}
 	put_int(o, "first", e->first);
-	put_int(o, "pass", e->pass);
+	put_int(o, e->type == ENTRY_REPUTE ? "last" : "pass", e->pass);
 	put_int(o, "expire", e->expire);
-	put_int(o, "block", e->block);
-	put_int(o, "passed", e->passed);
+	put_int(o, e->type == ENTRY_REPUTE ? "bad" : "block", e->block);
+	put_int(o, e->type == ENTRY_REPUTE ? "good" : "passed", e->passed);
 	if (e->type == ENTRY_TRAPPED)
 		put_text(o, "reason", trap_reason_str(e->reason));
 	if (e->comment[0] != '\0')

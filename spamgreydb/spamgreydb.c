@@ -23,10 +23,13 @@ usage(void)
 	    "       spamgreydb [-f file] -d [-G | -t | -T] key ...\n"
 	    "       spamgreydb [-f file] list [grey|white|trapped|spamtrap] "
 	    "[-j] [address|network]\n"
+	    "       spamgreydb [-f file] list -r [-j] [--bad n] [--days n] "
+	    "[address|network]\n"
+	    "       spamgreydb [-f file] learn -s|-h [-j] [-n] < message\n"
 	    "       spamgreydb [-f file] show [-j] address\n"
 	    "       spamgreydb [-f file] add|whitelist address ...\n"
 	    "       spamgreydb [-f file] delete "
-	    "[grey|white|trapped|spamtrap] address ...\n"
+	    "[grey|white|trapped|spamtrap|repute] address ...\n"
 	    "       spamgreydb [-f file] trap address ...\n"
 	    "       spamgreydb [-f file] expire [-j] [--clock-ok]\n"
 	    "       spamgreydb [-f file] import [-j] file|-\n"
@@ -70,7 +73,8 @@ configure(const char *file)
 }
 
 static int
-run(struct conn *c, const struct args *args, FILE *fp)
+run(struct conn *c, const struct args *args, const struct config *conf,
+    FILE *fp)
 {
 	switch (args->command) {
 	case CMD_DUMP:
@@ -90,6 +94,10 @@ run(struct conn *c, const struct args *args, FILE *fp)
 		return (cmd_edit(c, args));
 	case CMD_EXPIRE:
 		return (cmd_expire(c, args));
+	case CMD_REPUTE:
+		return (cmd_repute(c, args));
+	case CMD_LEARN:
+		return (cmd_learn(c, args, conf->hostname));
 	case CMD_IMPORT:
 		return (cmd_import(c, args, fp));
 	case CMD_STATS:
@@ -146,11 +154,15 @@ main(int argc, char **argv)
 			return (1);
 		}
 	}
+	if (args.command == CMD_LEARN && learn_read(stdin) == -1)
+		return (1);
 	if ((conf = configure(args.file)) == NULL)
 		return (1);
-	if ((c = conn_open(conf, args.command == CMD_SHOW)) == NULL)
+	c = conn_open(conf, args.command == CMD_SHOW ||
+	    args.command == CMD_LEARN);
+	if (c == NULL)
 		return (1);
-	status = run(c, &args, fp);
+	status = run(c, &args, conf, fp);
 	if (out_end() == -1)
 		status = 1;
 	conn_close(c);

@@ -18,7 +18,8 @@ enum command {
 	CMD_DUMP, CMD_GET,			/* spamdb without -a or -d */
 	CMD_DB_ADD, CMD_DB_DELETE,		/* spamdb -a, -d */
 	CMD_LIST, CMD_SHOW, CMD_ADD, CMD_DELETE, CMD_TRAP, CMD_EXPIRE,
-	CMD_IMPORT, CMD_EXPORT, CMD_STATS, CMD_RELOAD, CMD_LOG
+	CMD_IMPORT, CMD_EXPORT, CMD_STATS, CMD_RELOAD, CMD_LOG,
+	CMD_REPUTE, CMD_LEARN			/* list -r, learn */
 };
 
 struct args {
@@ -29,6 +30,11 @@ struct args {
 	struct prefix	 within;		/* list; len 0: everywhere */
 	int		 clock_ok;
 	int		 verbose;		/* log */
+	int		 repute;		/* list -r */
+	uint32_t	 bad;			/* list -r: at least so many */
+	uint32_t	 days;			/* … changed within; 0: ever */
+	int		 verdict;		/* learn: 's', 'h'; 0 not given */
+	int		 dry;			/* learn -n */
 	char *const	*keys;			/* the operands */
 	int		 nkeys;
 	char		 error[512];		/* "": show the usage */
@@ -86,6 +92,7 @@ void	 out_init(void);
 void	 out_error(const char *fmt, ...)
 	    __attribute__((__format__(printf, 1, 2)));
 int	 out_entry(const struct entry *);	/* -1: output failed */
+int	 out_repute(const struct entry *);
 int	 out_backup(const struct entry *);
 int	 out_json_entry(const struct entry *);
 struct json_t *out_entry_object(const struct entry *);
@@ -96,6 +103,10 @@ int	 out_broken_pipe(void);
 
 /* cmd_*.c: each returns the exit status */
 int	 cmd_list(struct conn *, const struct args *);	/* dump, list, export */
+int	 cmd_repute(struct conn *, const struct args *);
+/* The message's header, before anybody waits for us; -1: said. */
+int	 learn_read(FILE *);
+int	 cmd_learn(struct conn *, const struct args *, const char *hostname);
 int	 cmd_get(struct conn *, const struct args *);
 int	 cmd_spamdb(struct conn *, const struct args *);
 int	 cmd_edit(struct conn *, const struct args *);

@@ -3,8 +3,9 @@
  * scenario.c, with which it shares store_fixture.h.
  *	scenario_pass NAME DIR
  */
-/* LINK: spamgreyd/store.o spamgreyd/store_front.o spamgreyd/store_fw.o spamgreyd/store_pass.o spamgreyd/store_ctl.o spamgreyd/ctl.o spamgreyd/ctl_edit.o spamgreyd/ctl_import.o spamgreyd/policy.o spamgreyd/policy_conf.o spamgreyd/policy_edit.o spamgreyd/policy_event.o spamgreyd/policy_mail.o spamgreyd/policy_rcpt.o spamgreyd/policy_rules.o spamgreyd/policy_show.o spamgreyd/policy_tuple.o spamgreyd/config.o */
+/* LINK: spamgreyd/store.o spamgreyd/store_front.o spamgreyd/store_fw.o spamgreyd/store_pass.o spamgreyd/store_ctl.o spamgreyd/ctl.o spamgreyd/ctl_edit.o spamgreyd/ctl_import.o spamgreyd/ctl_learn.o spamgreyd/policy.o spamgreyd/policy_conf.o spamgreyd/policy_edit.o spamgreyd/policy_event.o spamgreyd/policy_learn.o spamgreyd/policy_mail.o spamgreyd/policy_rcpt.o spamgreyd/policy_rules.o spamgreyd/policy_show.o spamgreyd/policy_tuple.o spamgreyd/config.o */
 /* LIBS: -ldb */
+#include "../../spamgreyd/store.h"
 #include "store_fixture.h"
 
 static void
@@ -135,6 +136,56 @@ scenario_pass(void)
 	role_store.stop(&child);
 }
 
+static struct policy *
+policy(void)
+{
+	return (((struct store *)child.data)->policy);
+}
+
+/* Messages are counted for good, later, and at the end at once. */
+static void
+scenario_learn(void)
+{
+	struct config	*c = new_config();
+	struct addr	 a;
+	struct entry	 e;
+	int		 status;
+	pid_t		 pid;
+
+	c->learn.trap.after = 3;
+	fflush(stdout);
+	if ((pid = fork()) == 0) {
+		begin(c);
+		until("W end");
+		send_mail("192.0.2.1", 1);
+		send_mail("192.0.2.1", 1);
+		send_mail("192.0.2.2", 0);
+		send_caps(CAPS_SIZE, "127.0.0.1:25");
+		until("F1 caps");	/* so the messages are there */
+		role_store.stop(&child);
+		_exit(0);
+	}
+	waitpid(pid, &status, 0);
+	is_int(status, 0, "three messages, and the end");
+	begin(c);
+	until("W end");
+	addr_parse("192.0.2.1", &a);
+	ok(policy_repute(policy(), &a, &e) == DB_OK && e.block == 2 &&
+	    e.passed == 0, "they were written before it ended");
+	addr_parse("192.0.2.2", &a);
+	ok(policy_repute(policy(), &a, &e) == DB_OK && e.block == 0 &&
+	    e.passed == 1, "of both hosts");
+	fresh_log();
+	send_mail("192.0.2.1", 1);
+	settle();
+	ok(!has("host 192.0.2.1"), "a third: not at once");
+	clock_fake_advance(601);
+	until("P host 192.0.2.1 trapped");
+	ok(has("F0 host 192.0.2.1 trapped") && has("F1 host 192.0.2.1 trapped"),
+	    "with the next writing it is trapped, and all are told");
+	role_store.stop(&child);
+}
+
 /* One role after another: what the MTA offers is on disk. */
 static void
 scenario_caps(void)
@@ -171,7 +222,8 @@ main(int argc, char **argv)
 {
 	static const struct scenario	all[] = {
 		{ "pass", scenario_pass },
-		{ "caps", scenario_caps }
+		{ "caps", scenario_caps },
+		{ "learn", scenario_learn }
 	};
 
 	return (store_main(all, sizeof(all) / sizeof(all[0]), argc, argv));

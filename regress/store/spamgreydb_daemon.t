@@ -18,6 +18,7 @@ my $base = <<"END";
 listen on 127.0.0.1 port $port
 firewall none
 allowed domains { "example.org" }
+learn { trusted { 198.51.100.0/24 }  trap after 2 }
 tarpit { stutter no }
 END
 my $later = time() + 86400;
@@ -120,6 +121,28 @@ is((db('-t', '-a', 'word', '192.0.2.4'))[0], 1, 'a bad key is counted');
 is((db('-d', '192.0.2.4', '192.0.2.4'))[0], 1, '-d twice');
 is((db('expire'))[0], 0, 'expire');
 is((db('import', $in))[0], 0, 'import');
+
+# learn
+my $mail = spit(tmp() . '/mail', <<'END');
+Received: from b (b.example.org [198.51.100.7]) by mx.example.org (Postfix)
+Received: from x ([203.0.113.7]) by b.example.org (Postfix) with ESMTP
+
+body
+END
+my @learn = ('sh', '-c', '"$0" -f "$1" learn "$2" < "$3"', $Sys::command,
+    $Sys::conf);
+log_mark();
+is_deeply([run(@learn, '-s', $mail)], [0, '', ''], 'learn');
+ok(wait_log(qr/ store control uid=0 learn address=203\.0\.113\.7 verdict=bad good=0 bad=1 action=count$/m),
+    'the log says what was counted');
+log_mark();
+is_deeply([run(@learn, '-s', $mail)], [0, '', ''], 'learn again');
+ok(wait_log(qr/ learn address=203\.0\.113\.7 .* bad=2 action=trap$/m),
+    '… which traps');
+like(db_ok('list', '-r'), qr/\A203\.0\.113\.7 +0 +2 \S+\n\z/, 'list -r');
+like(db_ok('203.0.113.7'), qr/\ATRAPPED\|/, 'it is trapped');
+is((db('delete', '203.0.113.7'))[0], 0, 'and deleted');
+is(db_ok('list', '-r'), '', '… with what was counted');
 is((db('log', 'verbose'))[0], 0, 'log verbose');
 is((db('log', 'brief'))[0], 0, 'log brief');
 

@@ -76,6 +76,8 @@ round_trips(void)
 	ok(round_trip(&e, &back) == 0 && same(&e, &back), "STAMP");
 	fill(&e, ENTRY_VISIT);
 	ok(round_trip(&e, &back) == 0 && same(&e, &back), "VISIT");
+	fill(&e, ENTRY_REPUTE);
+	ok(round_trip(&e, &back) == 0 && same(&e, &back), "REPUTE");
 	entry_init(&e, ENTRY_META);
 	is_int(backup_line(&e, line), 0, "META has no line");
 }

@@ -207,6 +207,8 @@ test_line(void)
 	is_int(entry_line(&e, line), 0, "STAMP has no line");
 	entry_init(&e, ENTRY_VISIT);
 	is_int(entry_line(&e, line), 0, "VISIT has no line");
+	entry_init(&e, ENTRY_REPUTE);
+	is_int(entry_line(&e, line), 0, "REPUTE has no line");
 }
 
 /* Lines as OpenBSD's spamdb prints them, and what is none. */

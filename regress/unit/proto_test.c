@@ -37,6 +37,8 @@ get_any(struct msg *m)
 		struct host		host;
 		struct ctl_list		list;
 		struct ctl_edit		edit;
+		struct ctl_learn	learn;
+		struct ctl_repute	repute;
 		struct entry		entry;
 	} u;
 	struct addr	 addr;
@@ -68,6 +70,10 @@ get_any(struct msg *m)
 		return (proto_get_list(m, &u.list));
 	case CTL_ADD:
 		return (proto_get_edit(m, &u.edit));
+	case CTL_LEARN:
+		return (proto_get_learn(m, &u.learn));
+	case CTL_REPUTE:
+		return (proto_get_repute(m, &u.repute));
 	case CTL_ENTRY:
 		return (proto_get_entry(m, &u.entry, strbuf));
 	case CTL_TEXT:
@@ -198,13 +204,16 @@ test_pass(void)
 	memset(&s, 0, sizeof(s));
 	addr_parse("2001:db8::1", &s.client);
 	s.bad = 1;
+	s.vouched = 1;
 	proto_put_mail_seen(&a, 0x77, &s);
 	m = through();
 	strict(&m, "mail seen");
 	invalid(&m, 16, 2, "mail seen: neither good nor bad");
+	invalid(&m, 17, 2, "mail seen: vouched for or not");
 	m.pos = 0;
 	ok(m.type == MSG_MAIL_SEEN && m.id == 0x77 &&
 	    proto_get_mail_seen(&m, &s2) == 0 && s2.bad == 1 &&
+	    s2.vouched == 1 &&
 	    addr_cmp(&s.client, &s2.client) == 0, "mail seen");
 
 	c = (struct mta_caps){ 1, CAPS_SIZE | CAPS_SMTPUTF8, UINT64_MAX,
@@ -310,6 +319,52 @@ test_fw(void)
 }
 
 static void
+test_learn(void)
+{
+	static struct ctl_learn	 l, l2;
+	struct ctl_repute	 r, r2;
+	struct msg		 m, part;
+	size_t			 i;
+
+	l.bad = 1;
+	l.n = CTL_HOPS_MAX;
+	for (i = 0; i < l.n; i++) {
+		l.hop[i].kind = (uint8_t)(i % (HOP_UNCLEAR + 1));
+		l.hop[i].addr.b[15] = (uint8_t)i;
+	}
+	ok(proto_put_learn(&a, 3, &l) == 0, "learn: the longest way");
+	m = through();
+	ok(proto_get_learn(&m, &l2) == 0 && memcmp(&l, &l2, sizeof(l)) == 0,
+	    "learn");
+	invalid(&m, 0, 2, "learn: neither good nor bad");
+	invalid(&m, 1, 2, "learn: dry or not");
+	invalid(&m, 2, HOP_UNCLEAR + 1, "learn: a hop of no kind");
+	part = m;
+	part.pos = 0;
+	part.err = 0;
+	part.len -= 1;
+	ok(proto_get_learn(&part, &l2) == -1, "learn: a hop that is cut");
+	l.n = 0;
+	l.dry = 1;
+	proto_put_learn(&a, 4, &l);
+	m = through();
+	ok(proto_get_learn(&m, &l2) == 0 && l2.n == 0 && l2.dry == 1,
+	    "learn: no way at all");
+	l.n = CTL_HOPS_MAX + 1;
+	is_int(proto_put_learn(&a, 5, &l), -1, "learn: one hop too many");
+
+	r = (struct ctl_repute){ 5, 1700000000, { { { 0 } }, 0 } };
+	prefix_parse("192.0.2.0/24", &r.within);
+	proto_put_repute(&a, 6, &r);
+	m = through();
+	strict(&m, "repute");
+	invalid(&m, m.len - 1, 200, "repute: prefix length");
+	m.pos = 0;
+	ok(proto_get_repute(&m, &r2) == 0 && r2.bad == 5 &&
+	    r2.since == r.since && r2.within.len == 120, "repute");
+}
+
+static void
 test_ctl(void)
 {
 	struct ctl_list	 l, l2;
@@ -410,6 +465,7 @@ main(void)
 	test_handover();
 	test_fw();
 	test_ctl();
+	test_learn();
 	test_entry();
 	for (i = 0; i < EVENT_MAX; i++)
 		wrong += strcmp(host_event_str(i), "unknown") == 0;

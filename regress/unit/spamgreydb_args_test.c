@@ -36,6 +36,41 @@ parse(const char *line)
 }
 
 static void
+learn(void)
+{
+	is_int(parse("list -r"), 0, "list -r");
+	ok(a.command == CMD_REPUTE && a.bad == 0 && a.days == 0 &&
+	    a.within.len == 0, "all of them");
+	is_int(parse("list --bad 5 192.0.2.0/24 -j --days 30 -r"), 0,
+	    "with everything, in any order");
+	ok(a.command == CMD_REPUTE && a.bad == 5 && a.days == 30 && a.json &&
+	    a.within.len == 120, "and understood");
+	is_int(parse("list --bad 5"), 2, "--bad without -r");
+	is_int(parse("list -r --bad"), 2, "--bad of nothing");
+	is_int(parse("list -r --bad 0"), 2, "--bad 0");
+	is_int(parse("list -r --bad -1"), 2, "--bad -1");
+	is_int(parse("list -r --days 5x"), 2, "--days 5x");
+	ok(strstr(a.error, "--days") != NULL, "which it says");
+	is_int(parse("list -r --days 36501"), 2, "too many days");
+	is_int(parse("list -r white"), 2, "list -r has no types");
+	is_int(parse("list repute"), 2, "repute is no type of list");
+	is_int(parse("export -r"), 2, "-r is of list");
+	is_int(parse("delete repute 192.0.2.1"), 0, "delete repute");
+	ok(a.command == CMD_DELETE && a.type == CTL_T_REPUTE && a.nkeys == 1,
+	    "and nothing else of it");
+
+	is_int(parse("learn -s"), 0, "learn -s");
+	ok(a.command == CMD_LEARN && a.verdict == 's' && !a.dry, "is spam");
+	is_int(parse("learn -n -j -h -h"), 0, "learn -h, dry");
+	ok(a.verdict == 'h' && a.dry && a.json, "is not spam");
+	is_int(parse("learn"), 2, "learn what?");
+	is_int(parse("learn -s -h"), 2, "both");
+	is_int(parse("learn -s file"), 2, "a file");
+	is_int(parse("learn -x"), 2, "an unknown option");
+	is_int(parse("list -s"), 2, "-s is of learn");
+}
+
+static void
 spamdb(void)
 {
 	is_int(parse(""), 0, "no argument");
@@ -161,6 +196,7 @@ others(void)
 int
 main(void)
 {
+	learn();
 	spamdb();
 	global();
 	list();

@@ -1,0 +1,2 @@
+#!/bin/sh
+PROGRAM=scenario_pass exec sh regress/store/run.sh learn
