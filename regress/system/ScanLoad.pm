@@ -1,0 +1,108 @@
+# Many deliveries at a time, each written down with what it was told and how
+# long its last answer took; and what a recording smtpsink has of them.  For the
+# tests of what becomes of mail while scanners fail.
+package ScanLoad;
+
+use strict;
+use warnings;
+use Exporter qw(import);
+use POSIX ();
+use Sys;
+use Time::HiRes qw(sleep);
+
+our @EXPORT = qw(load_start load_results sink_has);
+
+# n messages (message: a function of its number) by so many workers, at so many
+# a second in all: the workers' pids.  A line each in the list:
+# "number seconds reply".
+sub
+load_start
+{
+	my (%o) = @_;
+	my $t = now();
+	my @workers;
+
+	unlink($o{list});
+	for my $w (0 .. $o{workers} - 1) {
+		my $pid = fork() // die "fork: $!\n";
+		if ($pid != 0) {
+			push(@workers, $pid);
+			next;
+		}
+		open(my $list, '>>', $o{list}) or POSIX::_exit(1);
+		for (my $n = $w; $n < $o{n}; $n += $o{workers}) {
+			my $wait = $t + $n / $o{rate} - now();
+			sleep($wait) if $wait > 0;
+			my ($reply, $took) = eval { one($n, %o) };
+			$reply = "died $@" if !defined $reply;
+			$reply =~ s/\s+/ /g;
+			syswrite($list, sprintf("%d %.3f %s\n", $n,
+			    $took // 0, $reply));
+		}
+		POSIX::_exit(0);
+	}
+	return (@workers);
+}
+
+# The reply that decided it.
+sub
+one
+{
+	my ($n, %o) = @_;
+	my $s = smtp(from => $o{from}, to => $o{to}, port => $o{port}) or
+	    return ("connect $!", 0);
+	my $r = Sys::reply($s);
+	my $t;
+
+	local $SIG{PIPE} = 'IGNORE';
+	for my $line ('EHLO client.example.com',
+	    "MAIL FROM:<m$n\@example.com>", 'RCPT TO:<you@example.org>',
+	    'DATA') {
+		return ($r eq '' ? 'closed' : $r, 0) if $r !~ /^[23]/;
+		print $s "$line\r\n";
+		$s->flush();
+		$r = Sys::reply($s);
+	}
+	return ($r eq '' ? 'closed' : $r, 0) if $r !~ /^354/;
+	print $s $o{message}->($n) =~ s/^\./../mgr, ".\r\n";
+	$s->flush();
+	$t = now();
+	$r = Sys::reply($s);
+	$t = now() - $t;
+	print $s "QUIT\r\n";
+	close($s);
+	return ($r eq '' ? 'closed' : $r, $t);
+}
+
+# number => [seconds, reply]; dies when one is told twice.
+sub
+load_results
+{
+	my ($list) = @_;
+	my %r;
+
+	for (split(/\n/, slurp($list))) {
+		my ($n, $took, $reply) = /^(\d+) (\S+) (.*)/ or
+		    die "not a result: $_\n";
+		die "number $n twice\n" if $r{$n};
+		$r{$n} = [$took, $reply];
+	}
+	return (%r);
+}
+
+# number => how often smtpsink has it.
+sub
+sink_has
+{
+	my ($dir) = @_;
+	my %has;
+
+	for my $file (glob("$dir/*")) {
+		open(my $f, '<', $file) or die "$file: $!\n";
+		my $line = <$f> // '';
+		$line =~ /^FROM <m(\d+)\@/ and $has{$1}++;
+	}
+	return (%has);
+}
+
+1;
