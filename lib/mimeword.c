@@ -81,11 +81,11 @@ qp_octet(struct qp *q, uint8_t c, uint8_t *dst)
 		return (1);
 	}
 	/* "=" blanks CRLF is a line that goes on. */
-	if (c == '\n') {
+	if (c == '\n' && q->n == 1) {
 		q->n = 0;
 		return (0);
 	}
-	if (c == '\r' || ((c == ' ' || c == '\t') && q->n == 1))
+	if ((c == '\r' || c == ' ' || c == '\t') && q->n == 1)
 		return (0);
 	if (q->n == 2 && hex(q->held[1]) >= 0 && hex(c) >= 0) {
 		dst[0] = (uint8_t)(hex(q->held[1]) << 4 | hex(c));

@@ -195,10 +195,8 @@ enum pass_timeout {
 	PT_DOT, PT_MAX
 };
 
-/* What becomes of content of a class: `strategy virus reject'. */
-enum conf_strategy { STRATEGY_REJECT, STRATEGY_TEMPFAIL, STRATEGY_MARK };
-const char *strategy_str(enum conf_strategy);
-/* conf_strategy.c: -1: no such word. */
+/* conf_strategy.c: classes and strategies (module.h) by their words; -1: there
+ * is no such one. */
 int	 conf_class_find(const char *);
 int	 conf_strategy_find(const char *);
 

@@ -219,8 +219,14 @@ enum content_class {
 	CLASS_VIRUS, CLASS_SPAM, CLASS_UNWANTED, CLASS_UNSCANNABLE, CLASS_MAX
 };
 const char *class_str(enum content_class);
+/* What becomes of it: `strategy virus reject'. */
+enum conf_strategy { STRATEGY_REJECT, STRATEGY_TEMPFAIL, STRATEGY_MARK };
+const char *strategy_str(enum conf_strategy);
 struct verdict	module_found(struct msession *, const struct module *,
 		    enum content_class, const char *name);
+/* The same where the module's own rule says what becomes of it. */
+struct verdict	module_found_as(struct msession *, const struct module *,
+		    enum content_class, enum conf_strategy, const char *name);
 /* A scanner's score: points that negative ones of others do not lessen when
  * they alone reach `reject at'.  symbols: as module_points' reason. */
 void	 module_score(struct msession *, const struct module *, int32_t milli,

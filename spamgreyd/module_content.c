@@ -53,16 +53,27 @@ struct verdict
 module_found(struct msession *ms, const struct module *mod,
     enum content_class class, const char *name)
 {
+	const struct chain_link	*link;
+
+	if (class >= CLASS_MAX ||
+	    module_find(module_owner(ms), mod, &link) == NULL)
+		return (verdict_next());
+	return (module_found_as(ms, mod, class,
+	    (enum conf_strategy)link->strategy[class], name));
+}
+
+struct verdict
+module_found_as(struct msession *ms, const struct module *mod,
+    enum content_class class, enum conf_strategy strategy, const char *name)
+{
 	struct session			*s = module_owner(ms);
 	const struct chain_link		*link;
 	struct module_one		*one;
-	enum conf_strategy		 strategy;
 	char				 enc[MODULE_REASON_MAX * 4 + 1];
 	char				 cut[MODULE_REASON_MAX + 1];
 
 	if (class >= CLASS_MAX || (one = module_find(s, mod, &link)) == NULL)
 		return (verdict_next());
-	strategy = (enum conf_strategy)link->strategy[class];
 	snprintf(cut, sizeof(cut), "%s", name);
 	chain_count(mod, link->log_only ? MSTAT_LOG_ONLY : MSTAT_FOUND);
 	log_event(ms->id, mod->name, "%sfound=%s name=%s strategy=%s",

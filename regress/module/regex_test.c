@@ -1,0 +1,129 @@
+/* LINK: spamgreyd/module_run.o spamgreyd/module_chain.o spamgreyd/module_points.o spamgreyd/module_api.o spamgreyd/module_content.o spamgreyd/msgedit.o spamgreyd/msgedit_apply.o spamgreyd/spool.o spamgreyd/conf_module.o spamgreyd/conf_strategy.o spamgreyd/conf_module_args.o spamgreyd/conf_report.o spamgreyd/conf_file.o spamgreyd/conf_lex.o spamgreyd/mimescan.o spamgreyd/mod_regex.o */
+/*
+ * regex: header and body, decoded, each action, what is refused of an
+ * expression, the bounds of what is looked at.
+ */
+#include "mimescan_fixture.h"
+
+extern const struct module mod_regex;
+const struct module *const modules[] = { &mod_regex, NULL };
+
+static void
+rules(void)
+{
+	struct pass_conf	*pc;
+	struct session		*s;
+
+	pc = fix_conf("regex { header \"Subject\" \"^cheap (pills|watches)\" "
+	    "points 3\nheader \"X-Mailer\" \"^Bulk\" reject\nbody "
+	    "\"free[[:blank:]]+money\" mark\nbody \"gr\303\274n\" tempfail\n"
+	    "body \"^exactly$\" }");
+	s = fix_session(pc, "192.0.2.1");
+	is_str(scan_message(s, "Subject: hi\r\n\r\nx\r\n"), "|", "none");
+	is_str(scan_message(s, "Subject: Cheap\r\n watches\r\n\r\nx\r\n"),
+	    "| points=3 regex=3 (Subject: ^cheap \\x28pills\\x7cwatches\\x29)",
+	    "a field, folded, any case");
+	is_str(scan_message(s, "Subject: =?utf-8?q?cheap=20pills?=\r\n"
+	    "Subject: cheap pills\r\n\r\n"),
+	    "| points=3 regex=3 (Subject: ^cheap \\x28pills\\x7cwatches\\x29)",
+	    "an encoded word; once a message");
+	is_str(scan_message(s, "x-mailer: bulk\r\n\r\n"),
+	    "550 5.7.1 The message holds what is not wanted here: X-Mailer: "
+	    "^Bulk| points=0 regex=unwanted (X-Mailer: ^Bulk)", "refused");
+	is_str(scan_message(s, "Content-Transfer-Encoding: base64\r\n\r\n"
+	    "RlJFRSAg\r\nTU9ORVk=\r\n"), "| points=0 regex=unwanted (body: "
+	    "free[[:blank:]]+money)", "base64 in broken lines");
+	is_str(scan_message(s, "Content-Type: text/plain; charset=iso-8859-1"
+	    "\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\ngr=FC=\r\n"
+	    "n\r\n"), "451 4.7.1 The message holds what is not wanted here: "
+	    "body: gr\\xc3\\xbcn| points=0 regex=unwanted (body: "
+	    "gr\\xc3\\xbcn)", "in UTF-8");
+	is_str(scan_message(s, "\r\nexactly\r\n"),
+	    "| points=0 regex=unwanted (body: ^exactly$)", "a whole line");
+	is_str(scan_message(s, "Content-Type: image/png\r\n\r\nfree money\r\n"),
+	    "|", "text alone is looked at");
+	fix_session_free(s);
+	fix_conf_free(pc);
+}
+
+static void
+bounds(void)
+{
+	struct pass_conf	*pc = fix_conf("regex { max-size 4K body "
+				    "\"needle\" mark\nheader \"S\" \"needle\" "
+				    "reject }");
+	struct session		*s = fix_session(pc, "192.0.2.1");
+	static char		 msg[20000];
+	size_t			 at;
+	int			 bad = 0;
+
+	for (at = 900; at < 1100; at++) {
+		memset(msg, 'x', 3000);
+		memcpy(msg, "\r\n", 2);
+		memcpy(msg + at, "needle", 6);
+		memcpy(msg + 3000, "\r\n", 3);
+		if (strstr(scan_message(s, msg), "unwanted") == NULL)
+			bad++;
+		memcpy(msg, "S: ", 3);
+		if (strncmp(scan_message(s, msg), "550", 3) != 0)
+			bad++;
+	}
+	is_int(bad, 0, "wherever a long line is cut");
+	memset(msg, 'x', sizeof(msg));
+	memcpy(msg, "\r\n", 2);
+	for (at = 100; at < sizeof(msg); at += 100)
+		msg[at] = '\n';
+	memcpy(msg + 3950, "needle", 6);
+	msg[sizeof(msg) - 1] = '\0';
+	ok(strstr(scan_message(s, msg), "unwanted") != NULL, "within 4K");
+	memset(msg + 3950, 'x', 6);
+	memcpy(msg + 4250, "needle", 6);
+	is_str(scan_message(s, msg), "|", "not beyond");
+	is_int(mod_stat("module.regex.cut"), 2, "which is counted");
+	fix_session_free(s);
+	fix_conf_free(pc);
+}
+
+/* What takes a matcher that backtracks for ever takes this one no time. */
+static void
+hostile(void)
+{
+	struct pass_conf	*pc = fix_conf("regex { body \"^(a*)*b$\" "
+				    "mark\nbody \"^(a|aa)+$\" mark\nbody "
+				    "\"(x+x+)+y\" mark }");
+	struct session		*s = fix_session(pc, "192.0.2.1");
+	static char		 msg[2000];
+
+	memset(msg, 'a', sizeof(msg) - 3);
+	memcpy(msg, "\r\n", 2);
+	memcpy(msg + sizeof(msg) - 4, "!\r\n", 4);
+	is_str(scan_message(s, msg), "| points=0 regex=unwanted (body: "
+	    "^\\x28a\\x7caa\\x29+$)", "repetitions of repetitions end");
+	memset(msg + 2, 'x', sizeof(msg) - 6);
+	is_str(scan_message(s, msg), "|", "all of them");
+	fix_session_free(s);
+	fix_conf_free(pc);
+}
+
+int
+main(void)
+{
+	fix_init();
+	spool_limits(1024 * 1024, 16 * 1024 * 1024);
+	rules();
+	bounds();
+	hostile();
+	mod_bad("regex", "body \"(a)\\1\" mark", "body: back references are "
+	    "not taken: their time has no bound");
+	mod_bad("regex", "body \"((a{100}){100}){100}\" mark",
+	    "body: repetitions {n,m} that make more than 1000 in all are not "
+	    "taken");
+	mod_bad("regex", "body \"a{1,2000}\"", "body: repetitions {n,m} that "
+	    "make more than 1000 in all are not taken");
+	mod_bad("regex", "body \"(a\" mark", "body: Unmatched ( or \\(");
+	mod_bad("regex", "header \"a b\" \"c\" mark", "header: a field's name "
+	    "is printable ASCII without a colon");
+	mod_bad("regex", "body \"\" mark",
+	    "body: an expression has between 1 and 512 octets");
+	return (done());
+}
