@@ -25,7 +25,7 @@
 #include "tap.h"
 
 #define FIX_SESSIONS	64
-#define FIX_EVENTS	128
+#define FIX_EVENTS	1024	/* all that ever were, in one test */
 
 struct pass			 pass;
 static struct session		*fix_sessions[FIX_SESSIONS];
