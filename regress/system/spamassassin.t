@@ -1,0 +1,290 @@
+#!/usr/bin/perl
+# The real spamd behind the whole daemon, with Debian's rules and some of the
+# test's own that score exactly: the points of several modules together, each
+# part in the log, and users' own thresholds from a real MariaDB.
+use strict;
+use warnings;
+use FindBin;
+use lib $FindBin::Bin;
+use IO::Socket::INET;
+use IO::Socket::UNIX;
+use Sys;
+use Mta;
+use Test::More;
+
+my ($passport, $sinkport, $dnsport, $spamdport) = (8027, 2525, 5353, 783);
+my $us = '198.51.100.1';
+
+# A mail server that takes everything and keeps the last message.
+sub
+sink
+{
+	my $listener = IO::Socket::INET->new(LocalAddr => '127.0.0.1',
+	    LocalPort => $sinkport, Listen => 50, ReuseAddr => 1) or
+	    die "sink: $!\n";
+
+	$SIG{CHLD} = 'IGNORE';
+	while (1) {
+		my $c = $listener->accept() or next;
+		my ($data, $text) = (0, '');
+		next if fork();
+		syswrite($c, "220 sink ESMTP\r\n");
+		while (my $line = <$c>) {
+			if ($data && $line eq ".\r\n") {
+				spit(tmp() . '/mail', $text);
+				($data, $text) = (0, '');
+				syswrite($c, "250 2.0.0 taken\r\n");
+			} elsif ($data) {
+				$text .= $line;
+			} elsif ($line =~ /^DATA/i) {
+				$data = 1;
+				syswrite($c, "354 go on\r\n");
+			} elsif ($line =~ /^EHLO/i) {
+				syswrite($c, "250-sink\r\n250-SIZE 100000000" .
+				    "\r\n250 8BITMIME\r\n");
+			} else {
+				syswrite($c, "250 2.0.0 ok\r\n");
+			}
+		}
+		POSIX::_exit(0);
+	}
+}
+
+if (@ARGV && $ARGV[0] eq 'sink') {
+	sink();
+	exit(1);
+}
+private();
+
+my ($root, $why) = root('sa', 'spamassassin', 'spamd', 'spamc',
+    'mariadb-server', 'libdbd-mysql-perl');
+plan(skip_all => "spamd: $why") if !$root;
+my @hosts = map { "198.51.100.$_" } 10 .. 19;
+for my $a ($us, @hosts) {
+	system('ip', 'addr', 'add', "$a/32", 'dev', 'lo') == 0 or die;
+}
+my @children;
+END { local $?; kill('KILL', @children) if @children }
+sub child { push(@children, background(tmp() . '/out', @_)) }
+sub
+table
+{
+	spit(tmp() . '/table', "10.100.51.198.bl.test A 300 127.0.0.2\n" .
+	    "11.100.51.198.good.test A 300 127.0.5.3\n");
+}
+table();
+child($^X, $0, 'sink');
+child($^X, 'regress/lib/dnsd.pl', $dnsport, tmp() . '/table');
+listening('the sink', $sinkport);
+listening('the name server', $dnsport);
+
+# --- spamd
+
+# Rules that hit by a word of the subject, and count exactly that: whatever
+# else a mail may get of Debian's rules is not theirs.
+my $local = "dns_available no\nuse_bayes 0\nuse_pyzor 0\nuse_razor2 0\n" .
+    "required_score 5\ntrusted_networks 198.51.100.1\n";
+for my $score (-3, 3, 6, 7, 12, 14) {
+	my $name = 'SGTEST_' . ($score < 0 ? 'M' : '') . abs($score);
+	$local .= "header $name Subject =~ /\\bpoints$score\\b/\n" .
+	    "score $name $score\n";
+}
+# The trace line that only spamd sees.
+$local .= "header SGTEST_TRACE Received =~ /by mx\\.example\\.org/\n" .
+    "score SGTEST_TRACE 0.001\n";
+# Networks for documentation are none to Debian's rules, and nobody has asked
+# for our clients' names.
+$local .= "score RCVD_ILLEGAL_IP 0\nscore RDNS_NONE 0\n";
+spit("$root/etc/spamassassin/local.cf", $local);
+
+my $spamd;
+sub
+spamd_start
+{
+	my (@args) = @_;
+
+	$spamd = background(tmp() . '/spamd.out', 'chroot', $root, 'spamd',
+	    '-L', '-x', '-u', 'nobody', '-m', '2', '--min-children=2',
+	    '-s', 'stderr', '-i', '127.0.0.1', '-p', $spamdport, @args);
+	push(@children, $spamd);
+	wait_for('spamd', sub {
+		waitpid($spamd, POSIX::WNOHANG()) == 0 or
+		    die 'spamd: ' . slurp(tmp() . '/spamd.out');
+		my $s = IO::Socket::INET->new("127.0.0.1:$spamdport") or
+		    return (0);
+		print $s "PING SPAMC/1.5\r\n\r\n";
+		shutdown($s, 1);
+		return ((<$s> // '') =~ /PONG/);
+	}, 300);
+}
+sub
+spamd_end
+{
+	kill('KILL', $spamd);
+	waitpid($spamd, 0);
+}
+
+# --- mails
+sub
+mail
+{
+	my ($from, $subject, %o) = @_;
+	my $s = smtp(from => $from, to => $us, port => $passport) or
+	    return ("connect: $!");
+	my $r = Sys::reply($s);
+	my @rcpt;
+
+	unlink(tmp() . '/mail');
+	for my $line ('EHLO client.example.com', 'MAIL FROM:<me@example.com>',
+	    (map { "RCPT TO:<$_>" } @{$o{rcpt} // ['you@example.org']}),
+	    'DATA') {
+		last if $r !~ /^[23]/ && !@rcpt;
+		print $s "$line\r\n";
+		$s->flush();
+		$r = Sys::reply($s);
+		push(@rcpt, $r) if $line =~ /^RCPT/;
+	}
+	@{$o{replies}} = @rcpt if $o{replies};
+	return ($r) if $r !~ /^354/;
+	my $t = gmtime();
+	$t =~ s/^(\w+) (\w+) +(\d+) (\S+) (\d+)$/$1, $3 $2 $5 $4 +0000/;
+	print $s join("\r\n", 'From: Me <me@example.com>',
+	    'To: You <you@example.org>', "Subject: $subject", "Date: $t",
+	    'Message-ID: <' . int(rand(1e9)) . '.x@example.com>',
+	    'MIME-Version: 1.0', 'Content-Type: text/plain; charset=us-ascii',
+	    @{$o{head} // []}, '', @{$o{body} // ['This is the text of a mail' .
+	    ' that nobody could object to.', 'Regards']}, '.', '');
+	$s->flush();
+	$r = Sys::reply($s);
+	close($s);
+	return ($r);
+}
+sub mark { return (slurp(tmp() . '/mail') =~ /^(X-Spamgreyd:[^\r\n]*(?:\r\n\s[^\r\n]*)*)/m ? $1 =~ s/\r\n\s+/ /gr : '') }
+sub counter { return (db_ok('stats') =~ /^\Q$_[0]\E\s+(\d+)$/m ? $1 : -1) }
+
+sub
+configure
+{
+	my ($module, $more) = @_;
+
+	conf("listen on 127.0.0.1 port 8025\n" .
+	    "allowed domains { \"example.org\" }\nfirewall none\n" .
+	    "resolver 127.0.0.1 port $dnsport\non spam log\n" .
+	    "pass { listen on $us port $passport\n" .
+	    "relay to 127.0.0.1 port $sinkport\nmark at 4\n" .
+	    ($more // "reject at 10\n") .
+	    'module dnsbl { zone "bl.test" { 127.0.0.2 points 4 } ' .
+	    'zone "good.test" { 127.0.x.3 points -5 } budget 5s }' . "\n" .
+	    "module spamassassin { $module }\n}\n");
+}
+sub
+again
+{
+	configure(@_);
+	is((db('reload'))[0], 0, 'reload: ' . $_[0] =~ s/\n/ /gr);
+}
+
+my $gtube = 'XJS*C4JDBQADN1.NSBN3*2IDNEN*GTUBE-STANDARD-ANTI-UBE-TEST-EMAIL' .
+    '*C.34X';
+my ($plain, $listed, $good) = @hosts[9, 0, 1];
+spamd_start();
+configure('server 127.0.0.1');
+start();
+db_ok('add', @hosts);
+wait_for('a first session', sub { mail($plain, 'hello') =~ /^250/ });
+is(mark(), '', 'an ordinary mail is not marked');
+like(mail($plain, 'hello', body => [$gtube]), qr/^550 /, 'GTUBE is refused');
+wait_log(qr/ spamassassin=\S+ .*GTUBE/);
+
+# Points of several.
+like(mail($listed, 'hello'), qr/^250/, 'DNSBL 4 alone: taken');
+like(mark(), qr/dnsbl=4 /, '… marked');
+like(mail($plain, 'points7'), qr/^250/, 'SpamAssassin 7 alone: taken');
+like(mark(), qr/spamassassin=(?:7|6\.9|7\.[01])\S* \([^)]*SGTEST_7\b/,
+    '… marked with its part and symbols');
+like(mark(), qr/SGTEST_TRACE/, '… it saw our trace line');
+unlike(slurp(tmp() . '/mail'), qr/\(Postfix\)/, '… which nobody else sees');
+log_mark();
+like(mail($listed, 'points7'), qr/^550 /, 'both: refused at 10');
+wait_log(qr/points=\S*1[01]\S* .*dnsbl=4 \([^)]*\).*spamassassin=\S+ \([^)]*SGTEST_7/);
+pass('… and the log has each part');
+like(mail($good, 'points14'), qr/^550 /,
+    'SpamAssassin 14 with DNSWL -5: refused, by itself');
+like(mail($good, 'points7'), qr/^250/, '7 with -5: taken');
+is(mark(), '', '… not marked');
+again('server 127.0.0.1', "reject at 12\n");
+like(mail($listed, 'points7'), qr/^250/, '12 for the cautious: 4 and 7 taken');
+like(mail($plain, 'points12'), qr/^550 /, '… and 12 refused');
+
+# Other questions.
+again("server 127.0.0.1\nask check");
+like(mail($plain, 'points6'), qr/^250/, 'CHECK: taken');
+like(mark(), qr/spamassassin=[56]\S* \(\)/, '… marked, no symbols');
+again("server 127.0.0.1\nask headers");
+like(mail($plain, 'points6', head => ['X-Spam-Flag: NO']), qr/^250/,
+    'HEADERS: taken');
+like(mark(), qr/SGTEST_6/, '… marked with symbols');
+like(slurp(tmp() . '/mail'), qr/^X-Spam-Flag: YES\r$/m,
+    '… and spamd\'s own fields');
+unlike(slurp(tmp() . '/mail'), qr/^X-Spam-Flag: NO/m, '… not forged ones');
+again("server 127.0.0.1\nmax-size 2K");
+like(mail($plain, 'points14', body => [('x' x 70) x 100]), qr/^250/,
+    'larger than max-size: taken');
+is(mark(), '', '… and not looked at');
+cmp_ok(counter('module.spamassassin.too-large'), '>=', 1, '… counted');
+
+# spamd that does not answer
+again("server 127.0.0.1\ntimeout 2s");
+my @tree = ($spamd, split(' ', slurp("/proc/$spamd/task/$spamd/children")));
+kill('STOP', @tree);
+like(mail($plain, 'points14'), qr/^250/, 'spamd stopped: goes on');
+again("server 127.0.0.1\ntimeout 2s\non-error tempfail");
+like(mail($plain, 'points14'), qr/^451 4\.3\.0/, '… or is put off');
+kill('CONT', @tree);
+wait_for('spamd', sub { mail($plain, 'points14') =~ /^550/ });
+pass('it goes on: looked at again');
+spamd_end();
+like(mail($plain, 'hello'), qr/^451 4\.3\.0/, 'killed: put off');
+
+# --- users' own thresholds
+my $sql = "$root/run/sql";
+mkdir($sql);
+mkdir("$root/srv/db");
+my ($uid, $gid) = slurp("$root/etc/passwd") =~ /^mysql:[^:]*:(\d+):(\d+):/m;
+chown($uid, $gid, $sql, "$root/srv/db");
+my ($st, $out, $err) = run('chroot', $root, 'mariadb-install-db', '--no-defaults',
+    '--user=mysql', '--datadir=/srv/db', '--skip-test-db',
+    '--auth-root-authentication-method=normal');
+is($st, 0, 'a data base') or diag($out, $err);
+child('chroot', $root, 'mariadbd', '--no-defaults', '--user=mysql',
+    '--datadir=/srv/db', '--socket=/run/sql/sock', '--skip-networking',
+    '--pid-file=/run/sql/pid', '--innodb-buffer-pool-size=16M');
+wait_for('MariaDB', sub { (run('chroot', $root, 'mariadb',
+    '--no-defaults', '-S', '/run/sql/sock', '-u', 'root', '-e',
+    'SELECT 1'))[0] == 0 }, 120);
+chmod(0755, $sql);
+
+# The lines of the manual, and users of the test's.
+my $manual = slurp('spamgreyd/spamgreyd.conf.5');
+my ($tables) = $manual =~ /^(CREATE TABLE userpref.*?)^\.Ed/ms;
+ok($tables, 'the manual has the table');
+($st, $out, $err) = run('chroot', $root, 'mariadb', '--no-defaults', '-S',
+    '/run/sql/sock', '-u', 'root', '-e', "CREATE DATABASE sa; USE sa; " .
+    $tables . "INSERT INTO userpref (username, preference, value) VALUES " .
+    "('bob\@example.org', 'required_score', '4')");
+is($st, 0, 'the manual\'s lines work') or diag($err);
+spit("$root/etc/spamassassin/local.cf", $local .
+    "user_scores_dsn DBI:mysql:sa:localhost;mysql_socket=/run/sql/sock\n" .
+    "user_scores_sql_username sa\nuser_scores_sql_password secret\n");
+spamd_start('-q');
+again("server 127.0.0.1\nuser recipient\nflagged spam", "reject at 50\n");
+like(mail($plain, 'points6', rcpt => ['ann@example.org']), qr/^250/,
+    'a score of 6 for one whose threshold is 8: taken');
+like(mail($plain, 'points6', rcpt => ['bob@example.org']),
+    qr/^550 5\.7\.1 .*spam/, '… and refused for one with 4');
+my @replies;
+like(mail($plain, 'points6', rcpt => ['ann@example.org', 'bob@example.org'],
+    replies => \@replies), qr/^250/, 'to both: taken for the first');
+like($replies[1], qr/^452 4\.5\.3/, '… and the second gets its own turn');
+is((stop())[0], 0, 'SIGTERM');
+done_testing();
