@@ -75,10 +75,11 @@ is_mark(const struct conf_word *w, const char *text)
 const struct module *
 conf_module_find(const char *name)
 {
-	size_t	i;
+	size_t	i, len = strcspn(name, ".");
 
 	for (i = 0; modules[i] != NULL; i++)
-		if (strcmp(modules[i]->name, name) == 0)
+		if (strncmp(modules[i]->name, name, len) == 0 &&
+		    modules[i]->name[len] == '\0')
 			return (modules[i]);
 	return (NULL);
 }
@@ -517,6 +518,8 @@ try_options(struct splitter *s)
 
 	if ((conf = calloc(1, s->mod->conf_size + 1)) == NULL)
 		fatal("configuration");
+	if (s->mod->self != NULL)
+		s->mod->self(conf, s->mod);
 	if (s->errors > 0)
 		(void)apply_options(s->mod, s->m, conf, apply_failed, s);
 	else
@@ -534,6 +537,9 @@ conf_module_split_all(struct conf_module *m,
 
 	if ((s.mod = conf_module_find(m->name)) == NULL)
 		no_module(&s);
+	else if (!s.mod->many && strchr(m->name, '.') != NULL)
+		complain(&s, m->where == NULL ? "" : m->where,
+		    "can stand only once, and takes no name");
 	else {
 		while (s.at < m->nraw)
 			if (is_mark(&m->raw[s.at], "\n"))

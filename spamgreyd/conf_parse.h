@@ -189,7 +189,8 @@ void	 conf_subject(const struct lex_token *, char **);
 void	 conf_pass_timeout(struct conf_pass *, const struct lex_token *name,
 	    const struct lex_token *value);
 void	 conf_module_read(struct config *, const struct lex_token *at,
-	    const struct lex_token *name, struct lex_token *last);
+	    const struct lex_token *name, const struct lex_token *which,
+	    struct lex_token *last);
 
 /* conf_learn.c */
 void	 conf_learn_items(struct conf_strings *, const char *what,

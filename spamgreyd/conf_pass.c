@@ -289,29 +289,60 @@ is_blank(const struct conf_module *m, const struct lex_token *t)
 	return (!w->quoted && strcmp(w->text, "\n") == 0);
 }
 
+#define LETTERS		"abcdefghijklmnopqrstuvwxyz0123456789_"
+#define WHICH_MAX	24
+
+/* "NAME" or, of several of a kind, "NAME.which"; NULL: no memory. */
+static struct conf_module *
+one_named(const struct lex_token *name, const struct lex_token *which)
+{
+	struct conf_module	*m;
+	char			*full;
+	int			 ok = 1;
+
+	if (*name->text == '\0' ||
+	    strspn(name->text, LETTERS) != strlen(name->text)) {
+		conf_error(name, "\"%s\" cannot be a module's name",
+		    name->text);
+		ok = 0;
+	}
+	if (which != NULL && (*which->text == '\0' || strlen(which->text) >
+	    WHICH_MAX || strspn(which->text, LETTERS "-") !=
+	    strlen(which->text))) {
+		conf_error(which, "module %s: \"%s\" cannot be its name: up "
+		    "to %d of a-z, 0-9, _ and -", name->text, which->text,
+		    WHICH_MAX);
+		ok = 0;
+	}
+	if (asprintf(&full, "%s%s%s", name->text, which == NULL ? "" : ".",
+	    which == NULL ? "" : which->text) == -1)
+		return (NULL);
+	if (ok)
+		(void)conf_once(which == NULL ? name : which, "module \"%s\"",
+		    full);
+	m = conf_module_new(full);
+	free(full);
+	return (m);
+}
+
 /*
  * The words of its block as they stand there, the closing brace too, which is
  * *last then: what they mean, only the module knows.
  */
 void
 conf_module_read(struct config *c, const struct lex_token *at,
-    const struct lex_token *name, struct lex_token *last)
+    const struct lex_token *name, const struct lex_token *which,
+    struct lex_token *last)
 {
 	struct conf_module	*m;
 	struct lex_token	 t;
 	size_t			 size = 0;
 	unsigned int		 base = last->depth;
 
-	if ((m = conf_module_new(name->text)) == NULL)
+	if ((m = one_named(name, which)) == NULL)
 		fatal("configuration");
 	TAILQ_INSERT_TAIL(&c->pass->modules, m, entry);
 	conf_set_where(&m->where, at);
-	if (*name->text == '\0' || strspn(name->text,
-	    "abcdefghijklmnopqrstuvwxyz0123456789_") != strlen(name->text))
-		conf_error(name, "\"%s\" cannot be a module's name",
-		    name->text);
-	else
-		(void)conf_once(name, "module \"%s\"", name->text);
 	for (lex_next(&t); t.kind != LEX_EOF; lex_next(&t)) {
 		if (t.kind == LEX_PUNCT && *t.text == '}' &&
 		    t.depth == base + 1)

@@ -351,7 +351,8 @@ int	 conf_module_split_all(struct conf_module *,
  * as if it did, so that -nv prints it. */
 int	 conf_module_split_full(struct conf_module *,
 	    void (*report)(const char *line, void *), void *arg);
-const struct module *conf_module_find(const char *name);	/* NULL: none */
+/* Also of "NAME.name", one of many; NULL: none. */
+const struct module *conf_module_find(const char *name);
 /*
  * The module's settings: its defaults where the file says nothing, then the
  * options, then its check.  conf is conf_size zeroed octets; conf_clear is the

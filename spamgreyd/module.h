@@ -173,10 +173,16 @@ struct module {
 	size_t		 conf_size;	/* of its settings, zeroed */
 	size_t		 data_size;	/* of its data in each session, zeroed */
 	enum module_error on_error;	/* the default */
+	int		 many;		/* may stand several times, each with a
+					   name: module NAME "name"; self then
+					   says which one this is */
 	int		 spares_roles;	/* refusals at RCPT, EOM spare postmaster */
 	int		 spares_whitelisted; /* not run for whitelisted hosts */
 	const char *const *counters;	/* its own, ends with NULL; or NULL */
 
+	/* Of many: before any option.  me, whose name is "NAME.name", is what
+	 * all calls of the runner's want; it stays as long as the process. */
+	void	 (*self)(void *conf, const struct module *me);
 	/* One option, also each default; 0, or -1 and *error says what is
 	 * wrong with it.  nargs 0 and off: "KEYWORD no". */
 	int	 (*option)(void *conf, const char *keyword,

@@ -21,7 +21,7 @@ static const char *const stat_names[MSTAT_MAX] = {
 	"errors", "log-only", "spared"
 };
 
-/* As modules[], grown when it is first counted. */
+/* As module_at, made when it is first counted. */
 static struct counters {
 	int		configured;
 	uint64_t	stat[MSTAT_MAX];
@@ -39,12 +39,13 @@ counters_of(const struct module *mod)
 	if (counters == NULL) {
 		for (n = 0; modules[n] != NULL; n++)
 			;
-		if ((counters = calloc(n + 1, sizeof(*counters))) == NULL)
+		ncounters = n + MODULE_NAMED_MAX;
+		if ((counters = calloc(ncounters + 1, sizeof(*counters))) ==
+		    NULL)
 			fatal("modules");
-		ncounters = n;
 	}
 	for (i = 0; i < ncounters; i++)
-		if (modules[i] == mod)
+		if (module_at(i) == mod)
 			break;
 	return (&counters[i]);		/* the last is nobody's */
 }
@@ -66,23 +67,23 @@ void
 run_stats(void (*fn)(const char *name, int64_t value, void *), void *arg)
 {
 	const struct counters	*c;
+	const struct module	*mod;
 	char			 name[128];
 	size_t			 i, k;
 
-	for (i = 0; modules[i] != NULL; i++) {
-		c = counters_of(modules[i]);
+	for (i = 0; (mod = module_at(i)) != NULL; i++) {
+		c = counters_of(mod);
 		if (!c->configured)
 			continue;
 		for (k = 0; k < MSTAT_MAX; k++) {
 			snprintf(name, sizeof(name), "module.%s.%s",
-			    modules[i]->name, stat_names[k]);
+			    mod->name, stat_names[k]);
 			fn(name, (int64_t)c->stat[k], arg);
 		}
-		for (k = 0; modules[i]->counters != NULL &&
-		    modules[i]->counters[k] != NULL &&
+		for (k = 0; mod->counters != NULL && mod->counters[k] != NULL &&
 		    k < MODULE_COUNTERS_MAX; k++) {
 			snprintf(name, sizeof(name), "module.%s.%s",
-			    modules[i]->name, modules[i]->counters[k]);
+			    mod->name, mod->counters[k]);
 			fn(name, (int64_t)c->own[k], arg);
 		}
 	}
@@ -163,6 +164,8 @@ link_fill(struct chain_link *link, struct conf_module *m,
 		log_warn("module %s", m->name);
 		return (-1);
 	}
+	if (mod->self != NULL)
+		mod->self(link->conf, mod);
 	if (conf_module_apply(mod, m, link->conf, apply_failed, m) > 0)
 		return (-1);
 	return (except_compile(link, m, conf));
@@ -218,7 +221,7 @@ chain_new(const struct config *conf)
 	TAILQ_FOREACH(m, &conf->pass->modules, entry) {
 		link = &chain->link[chain->n];
 		if (chain->n == MODULES_MAX ||
-		    (link->mod = conf_module_find(m->name)) == NULL) {
+		    (link->mod = module_named(m->name)) == NULL) {
 			log_warnx("module %s: %s", m->name, chain->n ==
 			    MODULES_MAX ? "there are too many" : "there is "
 			    "none of that name in this program");

@@ -1,8 +1,8 @@
 /*
  * Between the files of the runner only: module_run.c (stages), module_chain.c
- * (the modules of a configuration, their counters), module_points.c (sums,
- * headers), module_api.c (what modules call), module_content.c (what they say
- * of a message).
+ * (the modules of a configuration, their counters), module_named.c (those that
+ * stand several times), module_points.c (sums, headers), module_api.c (what
+ * modules call), module_content.c (what they say of a message).
  */
 #ifndef MODULE_INT_H
 #define MODULE_INT_H
@@ -14,6 +14,7 @@
 
 #include "pass.h"
 
+#define MODULE_NAMED_MAX	64	/* copies by name, in a process' life */
 #define MODULE_COUNTERS_MAX	32	/* of a module's own */
 #define MODULE_POINTS_MAX	1000000	/* thousandths, either way */
 #define MODULE_TEXT_MAX		480	/* octets of all reasons of a module */
@@ -81,6 +82,13 @@ struct module_state {
 	size_t		 n;
 	struct module_one one[];	/* as chain->link */
 };
+
+/* module_named.c */
+/* All modules and then all that have names of their own; NULL: no more. */
+const struct module *module_at(size_t);
+/* By the name that the configuration has; NULL: there is none, or too many
+ * names were seen since the start. */
+const struct module *module_named(const char *name);
 
 /* module_chain.c */
 void	 chain_count(const struct module *, enum module_stat);

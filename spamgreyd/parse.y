@@ -316,7 +316,10 @@ passopt	: LISTEN ON value PORT value {
 	}
 	| TIMEOUT timeouts
 	| MODULE value nl '{' {
-		conf_module_read(conf, &$1, &$2, &last);
+		conf_module_read(conf, &$1, &$2, NULL, &last);
+	}
+	| MODULE value value nl '{' {
+		conf_module_read(conf, &$1, &$2, &$3, &last);
 	}
 	;
 

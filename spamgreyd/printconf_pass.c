@@ -154,9 +154,12 @@ put_module(struct buf *b, const struct conf_module *m)
 	const struct conf_option *o;
 	const struct conf_string *s;
 	unsigned int		 i;
+	const char		*dot = strchr(m->name, '.');
 	int			 r;
 
-	r = buf_printf(b, "\tmodule %s {\n", m->name);
+	r = dot == NULL ? buf_printf(b, "\tmodule %s {\n", m->name) :
+	    buf_printf(b, "\tmodule %.*s \"%s\" {\n",
+	    (int)(dot - m->name), m->name, dot + 1);
 	TAILQ_FOREACH(o, &m->options, entry)
 		r |= put_option(b, o);
 	r |= put_raw(b, m);
