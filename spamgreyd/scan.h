@@ -117,6 +117,11 @@ size_t	 scan_queued(const struct scan_conn *);
 void	 scan_on_room(struct scan_conn *, size_t less,
 	    void (*fn)(struct scan_conn *, void *arg));
 void	 scan_close(struct scan_conn *);
+/* Said if it can be said at once, and closed. */
+void	 scan_last_words(struct scan_conn *, const void *, size_t);
+/* What a conversation came to, for counters and the lines about a scanner that
+ * is down; why NULL: it answered as it should. */
+void	 scan_outcome(struct scan_conf *, const char *why);
 unsigned int scan_servers(const struct scan_conf *);
 
 /* Headers for the scanner only: a Received line as our MTA would have written

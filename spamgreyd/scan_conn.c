@@ -225,6 +225,14 @@ scan_write(struct scan_conn *c, const void *data, size_t len)
 	return (0);
 }
 
+void
+scan_last_words(struct scan_conn *c, const void *data, size_t len)
+{
+	if (c != NULL && !c->gone && c->talking && buf_len(&c->out) == 0)
+		(void)send(c->sock.fd, data, len, MSG_NOSIGNAL);
+	scan_close(c);
+}
+
 size_t
 scan_queued(const struct scan_conn *c)
 {

@@ -112,6 +112,16 @@ health_bad(const struct scan_conf *conf, const char *why)
 }
 
 void
+scan_outcome(struct scan_conf *conf, const char *why)
+{
+	health_begin(conf);
+	if (why == NULL)
+		health_good(conf);
+	else
+		health_bad(conf, why);
+}
+
+void
 health_forget(const struct scan_conf *conf)
 {
 	size_t	i;
