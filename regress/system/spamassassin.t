@@ -7,12 +7,12 @@ use warnings;
 use FindBin;
 use lib $FindBin::Bin;
 use IO::Socket::INET;
-use IO::Socket::UNIX;
 use Sys;
 use Mta;
+use Spamd;
 use Test::More;
 
-my ($passport, $sinkport, $dnsport, $spamdport) = (8027, 2525, 5353, 783);
+my ($passport, $sinkport, $dnsport) = (8027, 2525, 5353);
 my $us = '198.51.100.1';
 
 # A mail server that takes everything and keeps the last message.
@@ -56,15 +56,14 @@ if (@ARGV && $ARGV[0] eq 'sink') {
 }
 private();
 
-my ($root, $why) = root('sa', 'spamassassin', 'spamd', 'spamc',
-    'mariadb-server', 'libdbd-mysql-perl');
+my ($root, $why) = spamd_root('sa');
 plan(skip_all => "spamd: $why") if !$root;
 my @hosts = map { "198.51.100.$_" } 10 .. 19;
 for my $a ($us, @hosts) {
 	system('ip', 'addr', 'add', "$a/32", 'dev', 'lo') == 0 or die;
 }
 my @children;
-END { local $?; kill('KILL', @children) if @children }
+END { local $?; Spamd::spamd_end() if $ENV{SG_PRIVATE}; kill('KILL', @children) if @children }
 sub child { push(@children, background(tmp() . '/out', @_)) }
 sub
 table
@@ -82,47 +81,16 @@ listening('the name server', $dnsport);
 
 # Rules that hit by a word of the subject, and count exactly that: whatever
 # else a mail may get of Debian's rules is not theirs.
-my $local = "dns_available no\nuse_bayes 0\nuse_pyzor 0\nuse_razor2 0\n" .
-    "required_score 5\ntrusted_networks 198.51.100.1\n";
+my @local;
 for my $score (-3, 3, 6, 7, 12, 14) {
 	my $name = 'SGTEST_' . ($score < 0 ? 'M' : '') . abs($score);
-	$local .= "header $name Subject =~ /\\bpoints$score\\b/\n" .
-	    "score $name $score\n";
+	push(@local, "header $name Subject =~ /\\bpoints$score\\b/",
+	    "score $name $score");
 }
 # The trace line that only spamd sees.
-$local .= "header SGTEST_TRACE Received =~ /by mx\\.example\\.org/\n" .
-    "score SGTEST_TRACE 0.001\n";
-# Networks for documentation are none to Debian's rules, and nobody has asked
-# for our clients' names.
-$local .= "score RCVD_ILLEGAL_IP 0\nscore RDNS_NONE 0\n";
-spit("$root/etc/spamassassin/local.cf", $local);
-
-my $spamd;
-sub
-spamd_start
-{
-	my (@args) = @_;
-
-	$spamd = background(tmp() . '/spamd.out', 'chroot', $root, 'spamd',
-	    '-L', '-x', '-u', 'nobody', '-m', '2', '--min-children=2',
-	    '-s', 'stderr', '-i', '127.0.0.1', '-p', $spamdport, @args);
-	push(@children, $spamd);
-	wait_for('spamd', sub {
-		waitpid($spamd, POSIX::WNOHANG()) == 0 or
-		    die 'spamd: ' . slurp(tmp() . '/spamd.out');
-		my $s = IO::Socket::INET->new("127.0.0.1:$spamdport") or
-		    return (0);
-		print $s "PING SPAMC/1.5\r\n\r\n";
-		shutdown($s, 1);
-		return ((<$s> // '') =~ /PONG/);
-	}, 300);
-}
-sub
-spamd_end
-{
-	kill('KILL', $spamd);
-	waitpid($spamd, 0);
-}
+push(@local, 'header SGTEST_TRACE Received =~ /by mx\.example\.org/',
+    'score SGTEST_TRACE 0.001');
+spamd_local(@local);
 
 # --- mails
 sub
@@ -235,12 +203,11 @@ cmp_ok(counter('module.spamassassin.too-large'), '>=', 1, '… counted');
 
 # spamd that does not answer
 again("server 127.0.0.1\ntimeout 2s");
-my @tree = ($spamd, split(' ', slurp("/proc/$spamd/task/$spamd/children")));
-kill('STOP', @tree);
+spamd_stop();
 like(mail($plain, 'points14'), qr/^250/, 'spamd stopped: goes on');
 again("server 127.0.0.1\ntimeout 2s\non-error tempfail");
 like(mail($plain, 'points14'), qr/^451 4\.3\.0/, '… or is put off');
-kill('CONT', @tree);
+spamd_go();
 wait_for('spamd', sub { mail($plain, 'points14') =~ /^550/ });
 pass('it goes on: looked at again');
 spamd_end();
@@ -273,9 +240,9 @@ ok($tables, 'the manual has the table');
     $tables . "INSERT INTO userpref (username, preference, value) VALUES " .
     "('bob\@example.org', 'required_score', '4')");
 is($st, 0, 'the manual\'s lines work') or diag($err);
-spit("$root/etc/spamassassin/local.cf", $local .
-    "user_scores_dsn DBI:mysql:sa:localhost;mysql_socket=/run/sql/sock\n" .
-    "user_scores_sql_username sa\nuser_scores_sql_password secret\n");
+spamd_local(@local,
+    'user_scores_dsn DBI:mysql:sa:localhost;mysql_socket=/run/sql/sock',
+    'user_scores_sql_username sa', 'user_scores_sql_password secret');
 spamd_start('-q');
 again("server 127.0.0.1\nuser recipient\nflagged spam", "reject at 50\n");
 like(mail($plain, 'points6', rcpt => ['ann@example.org']), qr/^250/,

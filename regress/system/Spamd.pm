@@ -1,0 +1,78 @@
+# A real spamd in an overlay root, with Debian's rules and a local.cf of the
+# test's.  For use inside of private.sh only.
+package Spamd;
+
+use strict;
+use warnings;
+use Exporter qw(import);
+use IO::Socket::INET;
+use Mta qw(background);
+use POSIX ();
+use Sys;
+
+our @EXPORT = qw(spamd_root spamd_local spamd_start spamd_stop spamd_go
+    spamd_end);
+
+our ($root, $pid);
+our $port = 783;
+our $children = 2;
+
+# (root) or (undef, why not).
+sub
+spamd_root
+{
+	my ($name) = @_;
+	my ($dir, $why) = root($name, 'spamassassin', 'spamd', 'spamc',
+	    'mariadb-server', 'libdbd-mysql-perl');
+
+	return (undef, $why) if !$dir;
+	return ($root = $dir);
+}
+
+# Nothing of these may ask the network.  Networks for documentation are none to
+# Debian's rules, and nobody has asked for our clients' names.
+sub
+spamd_local
+{
+	spit("$root/etc/spamassassin/local.cf", join("\n",
+	    'dns_available no', 'use_bayes 0', 'use_pyzor 0', 'use_razor2 0',
+	    'required_score 5', 'trusted_networks 198.51.100.1',
+	    'score RCVD_ILLEGAL_IP 0', 'score RDNS_NONE 0', @_) . "\n");
+}
+
+sub
+spamd_start
+{
+	my (@args) = @_;
+
+	$pid = background(tmp() . '/spamd.out', 'chroot', $root, 'spamd', '-L',
+	    '-x', '-u', 'nobody', '-m', $children, "--min-children=$children",
+	    '-s', 'stderr', '-i', '127.0.0.1', '-p', $port, @args);
+	wait_for('spamd', sub {
+		waitpid($pid, POSIX::WNOHANG()) == 0 or
+		    die 'spamd: ' . slurp(tmp() . '/spamd.out');
+		my $s = IO::Socket::INET->new("127.0.0.1:$port") or
+		    return (0);
+		print $s "PING SPAMC/1.5\r\n\r\n";
+		shutdown($s, 1);
+		return ((<$s> // '') =~ /PONG/);
+	}, 300);
+	return ($pid);
+}
+
+# Itself and its children.
+sub tree { return ($pid, split(' ', slurp("/proc/$pid/task/$pid/children"))) }
+sub spamd_stop { kill('STOP', tree()) }
+sub spamd_go { kill('CONT', tree()) }
+
+# kill -9, also of one that is stopped.
+sub
+spamd_end
+{
+	return if !defined $pid;
+	kill('KILL', tree());
+	waitpid($pid, 0);
+	undef $pid;
+}
+
+1;
