@@ -63,7 +63,11 @@ for my $a ($us, @hosts) {
 	system('ip', 'addr', 'add', "$a/32", 'dev', 'lo') == 0 or die;
 }
 my @children;
-END { local $?; Spamd::spamd_end() if $ENV{SG_PRIVATE}; kill('KILL', @children) if @children }
+END {
+	local $?;
+	Spamd::spamd_end() if $ENV{SG_PRIVATE};
+	kill('KILL', @children) if @children;
+}
 sub child { push(@children, background(tmp() . '/out', @_)) }
 sub
 table
@@ -253,5 +257,33 @@ my @replies;
 like(mail($plain, 'points6', rcpt => ['ann@example.org', 'bob@example.org'],
     replies => \@replies), qr/^250/, 'to both: taken for the first');
 like($replies[1], qr/^452 4\.5\.3/, '… and the second gets its own turn');
+
+# --- users' own Bayes data, by the manual's lines
+my $sqlfile = (grep { -e "$root$_" } map { "$_/bayes_mysql.sql" }
+    '/usr/share/doc/spamassassin/sql', '/usr/share/spamassassin/sql')[0];
+SKIP: {
+	skip('no bayes_mysql.sql in the package', 4) if !$sqlfile;
+	my ($grant) = $manual =~ /^(GRANT SELECT, INSERT.*?;)/ms;
+	my ($lines) = $manual =~ /^(use_bayes 1\n.*?)\.Ed/ms;
+	$lines =~ s/^(bayes_sql_dsn .*)/$1;mysql_socket=\/run\/sql\/sock/m;
+	($st, $out, $err) = run('chroot', $root, 'sh', '-c',
+	    "(cat $sqlfile; echo \"\$0\") | mariadb --no-defaults " .
+	    '-S /run/sql/sock -u root sa', $grant);
+	is($st, 0, 'the tables, and the manual\'s grant') or diag($err);
+	spamd_local(@local, split(/\n/, $lines));
+	spit("$root/srv/spam", "From: a\@example.com\nSubject: watches\n" .
+	    "Message-ID: <1\@example.com>\n\nCheap replica watches for you\n");
+	($st, $out, $err) = run('chroot', $root, 'sh', '-c',
+	    'HOME=/tmp sa-learn --spam -u ann@example.org /srv/spam');
+	is($st, 0, 'sa-learn') or diag($out, $err);
+	($st, $out, $err) = run('chroot', $root, 'mariadb', '--no-defaults',
+	    '-S', '/run/sql/sock', '-u', 'root', '-N', '-e', 'SELECT ' .
+	    'username, spam_count FROM sa.bayes_vars');
+	like($out, qr/^ann\@example\.org\s+1$/m, 'one message learnt for one user');
+	($st, $out, $err) = run('chroot', $root, 'mariadb', '--no-defaults',
+	    '-S', '/run/sql/sock', '-u', 'root', '-N', '-e',
+	    'SELECT COUNT(*) FROM sa.bayes_token');
+	cmp_ok($out, '>', 5, 'and its words are there');
+}
 is((stop())[0], 0, 'SIGTERM');
 done_testing();
