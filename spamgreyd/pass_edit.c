@@ -71,7 +71,8 @@ from_change(struct session *s, const struct envelope *e)
 		r = asprintf(&params, "%s", tx->params);
 	else
 		r = asprintf(&params, "%s%s%s", e->params,
-		    tx->body8 && strcasestr(e->params, "BODY=") == NULL ?
+		    strcasestr(tx->params, "BODY=8BITMIME") != NULL &&
+		    strcasestr(e->params, "BODY=") == NULL ?
 		    " BODY=8BITMIME" : "", tx->smtputf8 &&
 		    strcasestr(e->params, "SMTPUTF8") == NULL ?
 		    " SMTPUTF8" : "");
