@@ -47,6 +47,7 @@ enum msg_type {
 	MSG_CONF_PEM,		/* certificate or key bytes, in chunks */
 	MSG_CONF_FW,
 	MSG_CONF_COMMIT,
+	MSG_CONF_DONE,		/* child -> parent: a new one is in force */
 	MSG_START,		/* front may accept */
 	MSG_LOG,		/* priority u8, line str */
 	MSG_LOGLEVEL,		/* u8 */

@@ -184,6 +184,7 @@ child_conf(struct chan *ch, struct msg *m, void *arg)
 	else {
 		c->def->configure(c, old);
 		config_free(old);	/* who still needs it has a hold on it */
+		(void)chan_send_empty(c->parent, MSG_CONF_DONE, 0);
 	}
 }
 

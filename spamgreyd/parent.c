@@ -1,6 +1,6 @@
 /*
  * The parent: root, reads no network.  It opens what needs privilege, starts
- * and watches the others, writes the log, reloads the configuration.
+ * and watches the others, writes the log.
  */
 #include <sys/types.h>
 #include <sys/resource.h>
@@ -74,50 +74,9 @@ report_log(const char *line, void *arg)
 	log_warnx("%s", line);
 }
 
-/* What a running daemon cannot change under its children. */
-static int
-reload_refused(const struct config *old, const struct config *new,
-    void (*report)(const char *, void *), void *arg)
-{
-	int	r = 0;
-
-	if (strcmp(old->statedir, new->statedir) != 0) {
-		report("state directory: a change needs a restart of the "
-		    "daemon", arg);
-		r = -1;
-	}
-	if (strcmp(old->socket, new->socket) != 0) {
-		report("control socket: a change needs a restart of the "
-		    "daemon", arg);
-		r = -1;
-	}
-	return (r);
-}
-
-static int
-differ(const char *a, const char *b)
-{
-	if (a == NULL || b == NULL)
-		return (a != b);
-	return (strcmp(a, b) != 0);
-}
-
-/* What only new processes can take: they are started again for it. */
-static int
-reload_restarts(const struct config *old, const struct config *new)
-{
-	return (old->fronts != new->fronts || old->fw != new->fw ||
-	    (old->pass == NULL) != (new->pass == NULL) ||
-	    old->cache != new->cache ||
-	    differ(old->fw_table, new->fw_table) ||
-	    differ(old->nft_family, new->nft_family) ||
-	    differ(old->nft_table, new->nft_table) ||
-	    differ(old->nft_set4, new->nft_set4) ||
-	    differ(old->nft_set6, new->nft_set6));
-}
-
-static struct config *
-conf_read(struct parent *p, void (*report)(const char *, void *), void *arg)
+struct config *
+parent_conf_read(struct parent *p, void (*report)(const char *, void *),
+    void *arg)
 {
 	struct config	*conf;
 	struct rlimit	 rl;
@@ -137,67 +96,6 @@ conf_read(struct parent *p, void (*report)(const char *, void *), void *arg)
 	return (conf);
 }
 
-int
-parent_reload(struct parent *p, void (*report)(const char *, void *),
-    void *arg)
-{
-	struct config	*old = p->conf, *new;
-	unsigned int	 i;
-
-	if ((new = conf_read(p, report, arg)) == NULL)
-		return (-1);
-	if (reload_refused(old, new, report, arg) == -1 ||
-	    open_listeners(p, new, old, report, arg) == -1) {
-		config_free(new);
-		return (-1);
-	}
-	p->conf = new;
-	if (reload_restarts(old, new)) {
-		log_info("configuration reloaded; the processes start anew "
-		    "for it");
-		if (p->before == NULL)
-			p->before = old;
-		else
-			config_free(old);	/* no set was ready with it */
-		return (1);
-	}
-	for (i = 0; i < p->nprocs; i++)
-		if (p->procs[i].chan != NULL &&
-		    set_configure(p, &p->procs[i]) == -1)
-			log_warnx("%s: did not take the configuration",
-			    p->procs[i].name);
-	log_info("configuration reloaded");
-	config_free(old);
-	return (0);
-}
-
-void
-parent_restart(struct parent *p)
-{
-	static const struct timeval	now = { 0, 0 };
-
-	if (p->state == SET_NONE) {
-		p->backoff = 0;
-		event_add(p->ev_set, &now);
-	} else {
-		p->renew = 1;
-		set_end(p);
-	}
-}
-
-int
-parent_go_back(struct parent *p)
-{
-	if (p->before == NULL || p->ending)
-		return (0);
-	log_warnx("the processes do not start with the new configuration; "
-	    "the one before is in force again");
-	config_free(p->conf);
-	p->conf = p->before;
-	p->before = NULL;
-	parent_restart(p);
-	return (1);
-}
 
 static void
 on_signal(evutil_socket_t sig, short what, void *arg)
@@ -210,15 +108,7 @@ on_signal(evutil_socket_t sig, short what, void *arg)
 		set_reaped(p);
 		break;
 	case SIGHUP:
-		switch (parent_reload(p, report_log, NULL)) {
-		case -1:
-			log_warnx("not reloaded; the configuration in force "
-			    "stays");
-			break;
-		case 1:
-			parent_restart(p);
-			break;
-		}
+		parent_reload(p, 0, 0);
 		break;
 	default:
 		log_info("ending: signal %d", (int)sig);
@@ -308,7 +198,9 @@ parent_loop(struct parent *p)
 
 	if ((p->base = event_base_new()) == NULL ||
 	    (p->ev_set = evtimer_new(p->base, on_set, p)) == NULL ||
-	    (p->ev_start = evtimer_new(p->base, on_start, p)) == NULL)
+	    (p->ev_start = evtimer_new(p->base, on_start, p)) == NULL ||
+	    (p->ev_reload = evtimer_new(p->base, parent_reload_late, p)) ==
+	    NULL)
 		fatalx("no event loop");
 	for (i = 0; i < sizeof(sigs) / sizeof(sigs[0]); i++)
 		if ((p->ev_sig[i] = evsignal_new(p->base, sigs[i], on_signal,
@@ -339,7 +231,7 @@ parent_main(const char *file, const struct conf_define *defines,
 	log_set_verbose(verbose);
 	log_set_sink(early_sink, p);
 	descriptors();
-	if ((p->conf = conf_read(p, report_log, NULL)) == NULL ||
+	if ((p->conf = parent_conf_read(p, report_log, NULL)) == NULL ||
 	    users(p) == -1 || open_state(p) == -1 ||
 	    open_listeners(p, p->conf, NULL, report_log, NULL) == -1 ||
 	    open_control(p) == -1)

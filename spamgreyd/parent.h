@@ -9,6 +9,7 @@
 #include "spamgreyd.h"
 
 #define PARENT_PROCS_MAX	(CONF_FRONTS_MAX + ROLE_MAX)
+#define PARENT_RELOADS_MAX	16		/* under way at a time */
 #define PARENT_DEATHS_MAX	1024		/* of `restart N per TIME' */
 
 struct parent;
@@ -20,7 +21,15 @@ struct proc {
 	pid_t		 pid;			/* 0: not running */
 	struct chan	*chan;			/* NULL: closed */
 	int		 ready;
+	uint32_t	 taken;			/* serial of the last reload it has */
 	char		 name[32];
+};
+
+/* A reload that not all processes have taken yet. */
+struct reload {
+	uint32_t		 serial;
+	uint64_t		 id;		/* of the request at store … */
+	int			 asked;		/* … if it was not a signal */
 };
 
 enum set_state {
@@ -62,6 +71,11 @@ struct parent {
 	int			 status;	/* … with this */
 	char			*why;		/* a child's MSG_FATAL */
 
+	struct reload		 waits[PARENT_RELOADS_MAX];
+	unsigned int		 nwaits;
+	uint32_t		 reloads;	/* serial of the last one */
+
+	struct event		*ev_reload;	/* one takes too long */
 	struct event		*ev_set;	/* next set, or kill the slow */
 	struct event		*ev_start;	/* front need not wait longer for fw */
 	struct event		*ev_sig[4];
@@ -101,10 +115,16 @@ int	 open_scanner(const struct parent *, const char *module,
 
 /* parent.c */
 void	 parent_end(struct parent *, int status);	/* when all have ended */
-/* Reads the file anew: 0, or -1 and the errors through report; 1 when the
- * processes have to start anew for it, with parent_restart. */
-int	 parent_reload(struct parent *, void (*report)(const char *, void *),
-	    void *arg);
+struct config *parent_conf_read(struct parent *,
+	    void (*report)(const char *, void *), void *arg);
+
+/* parent_reload.c: reads the file anew; each process says MSG_CONF_DONE. */
+void	 parent_reload(struct parent *, int asked, uint64_t id);
+void	 parent_taken(struct proc *);
+void	 parent_reload_late(evutil_socket_t, short, void *);
+void	 parent_reload_forget(struct parent *);	/* the processes end */
+void	 parent_answer(struct chan *, uint64_t id, unsigned int status,
+	    int more, const char *text);
 void	 parent_restart(struct parent *);
 /* The set does not start: 1 when a reload is to blame, and is taken back. */
 int	 parent_go_back(struct parent *);

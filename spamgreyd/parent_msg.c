@@ -49,6 +49,14 @@ msg_ready(struct chan *ch, struct msg *m, void *arg)
 }
 
 static void
+msg_conf_done(struct chan *ch, struct msg *m, void *arg)
+{
+	(void)ch;
+	(void)m;
+	parent_taken(arg);
+}
+
+static void
 msg_fw_ready(struct chan *ch, struct msg *m, void *arg)
 {
 	struct proc	*pr = arg;
@@ -90,30 +98,6 @@ msg_fatal(struct chan *ch, struct msg *m, void *arg)
 	parent_end(pr->parent, 1);
 }
 
-struct answer {
-	struct chan	*chan;
-	uint64_t	 id;
-};
-
-static void
-answer(struct answer *a, unsigned int status, int more, const char *text)
-{
-	struct ipc	*ipc = chan_ipc(a->chan);
-
-	ipc_begin(ipc, CTL_RESULT, a->id);
-	ipc_put_u8(ipc, (uint8_t)status);
-	ipc_put_u8(ipc, (uint8_t)more);
-	ipc_put_str(ipc, text);
-	(void)chan_send(a->chan, -1);
-}
-
-static void
-answer_line(const char *line, void *arg)
-{
-	log_warnx("%s", line);
-	answer(arg, CTL_OK, 1, line);
-}
-
 static void
 set_verbose(struct parent *p, int verbose)
 {
@@ -130,46 +114,27 @@ set_verbose(struct parent *p, int verbose)
 	}
 }
 
-/* The answer goes before store is told to end. */
-static void
-reload(struct parent *p, struct answer *a)
-{
-	switch (parent_reload(p, answer_line, a)) {
-	case -1:
-		log_warnx("not reloaded; the configuration in force stays");
-		answer(a, CTL_FAILED, 0, "the configuration in force stays");
-		break;
-	case 0:
-		answer(a, CTL_OK, 0, "configuration reloaded");
-		break;
-	default:
-		answer(a, CTL_OK, 0, "configuration reloaded; the processes "
-		    "start anew for it");
-		parent_restart(p);
-		break;
-	}
-}
-
 /* A command of the control socket that is the parent's to do. */
 static void
 msg_ctl_ask(struct chan *ch, struct msg *m, void *arg)
 {
 	struct proc	*pr = arg;
-	struct answer	 a = { ch, m->id };
 	unsigned int	 type = msg_get_u16(m), value = msg_get_u8(m);
 
 	if (msg_end(m) == -1)
 		return;
 	switch (type) {
 	case CTL_RELOAD:
-		reload(pr->parent, &a);
+		parent_reload(pr->parent, 1, m->id);
 		break;
 	case CTL_LOG:
 		set_verbose(pr->parent, value != 0);
-		answer(&a, CTL_OK, 0, value ? "log verbose" : "log brief");
+		parent_answer(ch, m->id, CTL_OK, 0, value ? "log verbose" :
+		    "log brief");
 		break;
 	default:
-		answer(&a, CTL_BADARG, 0, "not a command of the parent");
+		parent_answer(ch, m->id, CTL_BADARG, 0,
+		    "not a command of the parent");
 		break;
 	}
 }
@@ -236,6 +201,7 @@ msg_conn_ask(struct chan *ch, struct msg *m, void *arg)
 
 const struct chan_rule parent_rules[] = {
 	{ MSG_READY, 0, msg_ready },
+	{ MSG_CONF_DONE, 0, msg_conf_done },
 	{ MSG_LOG, 0, msg_log },
 	{ MSG_FATAL, 0, msg_fatal },
 	{ MSG_FW_READY, 0, msg_fw_ready },

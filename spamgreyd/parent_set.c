@@ -208,6 +208,7 @@ set_add(struct parent *p, enum role role, unsigned int instance)
 	pr->parent = p;
 	pr->role = role;
 	pr->instance = instance;
+	pr->taken = p->reloads;
 	if (role == ROLE_FRONT && p->conf->fronts > 1)
 		snprintf(pr->name, sizeof(pr->name), "%s %u",
 		    roles[role]->name, instance);
@@ -278,6 +279,7 @@ set_end(struct parent *p)
 		return;
 	p->state = SET_STOPPING;
 	event_del(p->ev_start);
+	parent_reload_forget(p);
 	for (pr = p->procs; pr < p->procs + p->nprocs; pr++) {
 		if (pr->chan != NULL) {
 			(void)chan_send_empty(pr->chan, MSG_QUIT, 0);

@@ -136,6 +136,21 @@ kill('HUP', $Sys::pid);
 wait_for('the listener to be closed', sub { !smtp(port => 8026) });
 pass('a listener that is gone from the file is closed');
 
+# Confirmed when the last process has it, and not by one that cannot take it.
+spit($Sys::conf, slurp($Sys::conf) =~ s/mx\.example\.org/mx3.example.org/r);
+my $stopped = role_pid('front');
+kill('STOP', $stopped);
+($status, $out, $err) = db('reload');
+kill('CONT', $stopped);
+isnt($status, 0, 'a process that is stopped: not confirmed');
+like($out . $err, qr/after 10 s front has not taken it/, '… and named');
+wait_for('front to have taken it', sub {
+	return ((dialogue(port => $port))[0] =~ /mx3/);
+});
+is((db('reload'))[0], 0, 'the next one is confirmed');
+conf($base);
+is((db('reload'))[0], 0, 'and what was before');
+
 # Each configuration brings its listeners' descriptors.
 my $front = role_pid('front');
 my $had = descriptors($front);
