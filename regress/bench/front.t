@@ -101,7 +101,7 @@ my $front = role_pid('front');
 my (@rates, @most, $all_grey);
 # More rounds where something else has the processors.
 while (@rates < $rounds || (@rates < $rounds_max &&
-    best(@rates) / best(@most) < 0.7)) {
+    best(@rates) / best(@most) < ratio_want(0.7))) {
 	my %front = sessions($port);
 	my ($pid, $to) = limit_start();
 	my %limit = sessions($to);
@@ -115,8 +115,8 @@ while (@rates < $rounds || (@rates < $rounds_max &&
 }
 diag(sprintf('best to best: %.2f', best(@rates) / best(@most)));
 is($all_grey, @rates * $sessions, 'every session was greylisted');
-cmp_ok(best(@rates) / best(@most), '>=', 0.7,
-    'durable greylist sessions a second: 0.7 of the limit server');
+ratio_ok(best(@rates) / best(@most), 0.7,
+    'durable greylist sessions a second, of the limit server');
 
 my $seconds = torture_or(20, 8);
 my ($ns, %r) = hold($front, $port, $seconds);
@@ -128,15 +128,15 @@ limit_stop($pid);
 my $least = $ns / $r{octets};
 diag(sprintf('an octet costs %.0f ns, the limit server %.0f: %.2f', $each,
     $least, $each / $least));
-cmp_ok($each / $least, '<=', 1.5,
-    'processor time an octet: at most 1.5 of the limit server');
+ratio_ok($least / $each, 1 / 1.5,
+    "the limit server's processor time an octet, of front's");
 
 # Sessions beside so many that wait.  Their octets take processor time of the
 # same machine, whoever writes them; so the measure is front while the limit
 # server holds as many and writes as much.
 my (@beside, @apart, $kept);
 while (@apart < $rounds || (@apart < $rounds_max &&
-    best(@beside) / best(@apart) < 0.9)) {
+    best(@beside) / best(@apart) < ratio_want(0.9))) {
 	my $one = sub {
 		my ($rates) = @_;
 		return (sub { my %s = sessions($port); push @$rates, $s{rate}; });
@@ -151,7 +151,7 @@ is($kept, @apart * $held, 'held meanwhile');
 diag(sprintf('%d sessions a second beside %d held, %d when another holds ' .
     'them: %.2f', best(@beside), $held, best(@apart),
     best(@beside) / best(@apart)));
-cmp_ok(best(@beside) / best(@apart), '>=', 0.9, 'no slower for them');
+ratio_ok(best(@beside) / best(@apart), 0.9, 'no slower for them');
 stop();
 
 done_testing();

@@ -129,8 +129,8 @@ compare
 		%best = map { $_ => best(@{$rates{$_}}) } @names;
 		# More rounds where something else has the processors.
 		last if $round >= $rounds &&
-		    $best{pass} >= 0.7 * $best{HAProxy} &&
-		    ($best{pass} >= 3 * $best{Postfix} ||
+		    $best{pass} >= ratio_want(0.7) * $best{HAProxy} &&
+		    ($best{pass} >= ratio_want(3) * $best{Postfix} ||
 		    0.7 * $best{HAProxy} < 3 * $best{Postfix});
 	}
 	my %us = map { $_ => (sort { $a <=> $b } @{$spent{$_}})[0] }
@@ -139,18 +139,15 @@ compare
 		sprintf('%s %.0f', $_, $best{$_}) } @names));
 	diag("$how, us of processor time a message: " . join(', ', map {
 		sprintf('%s %.0f', $_, $us{$_}) } @names[1 .. $#names]));
-	diag(sprintf('%s: pass to HAProxy %.2f, to Postfix %.2f', $how,
-	    $best{pass} / $best{HAProxy}, $best{pass} / $best{Postfix}));
-	cmp_ok($best{pass} / $best{HAProxy}, '>=', 0.7,
-	    "$how: at least 0.7 of HAProxy");
-	cmp_ok($us{Postfix} / $us{pass}, '>=', 3,
-	    "$how: a third of the processor time of Postfix's proxy");
+	ratio_ok($best{pass} / $best{HAProxy}, 0.7, "$how: of HAProxy's");
+	ratio_ok($us{Postfix} / $us{pass}, 3,
+	    "$how: processor time of Postfix's proxy, of pass'");
 	my ($is, $can) = map { $best{$_} / $best{Postfix} } qw(pass HAProxy);
 	SKIP: {
 		skip(sprintf("$how: 3 times Postfix's proxy: HAProxy itself " .
 		    'is at %.1f times here', $can), 1)
-		    if $is < 3 && 0.7 * $can < 3;
-		cmp_ok($is, '>=', 3, "$how: at least 3 times Postfix's proxy");
+		    if $is < ratio_want(3) && 0.7 * $can < 3;
+		ratio_ok($is, 3, "$how: of Postfix's proxy");
 	}
 }
 

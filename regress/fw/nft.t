@@ -278,7 +278,7 @@ open my $in, '<', $sample or die;
 my $rules = do { local $/; <$in> };
 ok($rules =~ s/^\t\t(tcp dport 25 .* redirect to :8027\n)\t\t#(.* accept)$/\t\t#$1\t\t$2/m,
     'the sample has a variant without pass');
-open my $f, '>', "$dir/rules" or die;
+open $f, '>', "$dir/rules" or die;
 print $f $rules;
 close $f;
 ok(nft('-f', "$dir/rules"), 'which loads');

@@ -15,7 +15,8 @@ use Time::HiRes qw(clock_gettime sleep CLOCK_MONOTONIC);
 
 our @EXPORT = qw(private conf start start_fails stop kill9 alive roles set_pid
     role_pid wait_for wait_log log_text log_mark log_since now db db_ok program
-    smtp smtp_code dialogue slurp spit run rss full torture_or root tmp free_port
+    smtp smtp_code dialogue slurp spit run rss full torture_or ratio_want
+    ratio_ok root tmp free_port
     wait_role_change);
 
 our $top = getcwd();
@@ -38,6 +39,23 @@ sub tmp { return ($ENV{SG_TMP}) }
 sub full { return (($ENV{TORTURE} // '') eq 'full') }
 # A number for make torture, and a smaller one for make check.
 sub torture_or { return (full() ? $_[0] : $_[1]) }
+
+# A ratio of a bench that must be reached: the target in full; in make check,
+# where anything else may have the processors, a guard against a change that
+# loses two fifths of it.
+sub ratio_want { return (full() ? $_[0] : 0.6 * $_[0]) }
+
+sub
+ratio_ok
+{
+	my ($ratio, $target, $name) = @_;
+	my $want = ratio_want($target);
+
+	diag(sprintf('%s: %.2f, target %.2f, here at least %.2f', $name,
+	    $ratio, $target, $want));
+	return (cmp_ok($ratio, '>=', $want, $name));
+}
+
 sub now { return (clock_gettime(CLOCK_MONOTONIC)) }
 
 sub
