@@ -10,6 +10,8 @@ use IO::Socket::INET;
 use Sys;
 use Test::More;
 
+private();
+
 my ($port, $passport) = (8025, 8027);
 my ($sinkport, $sinklog) = (2525, tmp() . '/sink');
 my $base = "listen on 127.0.0.1 port $port\nallowed domains { example.org }\n"
@@ -116,8 +118,6 @@ if (@ARGV && $ARGV[0] eq 'client') {
 	print send_body($ARGV[1], 700);
 	exit(0);
 }
-private();
-
 my @sinks = (sink_start());
 END { kill('KILL', @sinks) if @sinks }
 
