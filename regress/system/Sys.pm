@@ -278,7 +278,8 @@ reply
 	return ($all);
 }
 
-# One mail up to DATA: the replies, as a list (banner first).
+# One mail (its text in a file, or a short one): the replies, as a list (banner
+# first).
 sub
 dialogue
 {
@@ -296,7 +297,9 @@ dialogue
 		push(@replies, reply($s));
 	}
 	if ($replies[-1] =~ /^354/) {
-		print $s "Subject: x\r\n\r\nx\r\n.\r\n";
+		my $text = defined $o{file} ? slurp($o{file}) :
+		    "Subject: x\r\n\r\nx\r\n";
+		print $s $text =~ s/^\./../mgr, ".\r\n";
 		$s->flush();
 		push(@replies, reply($s));
 	}
