@@ -67,8 +67,13 @@ struct milter {
 	int64_t		 since;		/* … of the last question */
 	char		 why[256];
 	unsigned int	 messages;
+	const struct spool *message;	/* at the end: as filters before it have
+					   left it */
 	struct milter_head head;
-	uint64_t	 body;		/* octets of the message that are sent */
+	uint64_t	 body;		/* octets of it that are sent */
+	struct module_envelope env;	/* … and its envelope */
+	int		 again;		/* which is being told again */
+	size_t		 rcpt;		/* how many recipients of it were */
 };
 
 /* milter_sess.c */

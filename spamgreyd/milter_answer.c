@@ -150,11 +150,28 @@ accepted(struct milter *m)
 		end_message(m, verdict_next());
 }
 
+/* A recipient whom a filter before this one wants: that one does not get it,
+ * as if the mail server had refused it; nobody was told otherwise. */
 static void
-refused(struct milter *m, const struct mp_answer *a)
+not_added(struct milter *m, struct msession *s)
+{
+	if (module_rcpt_delete(s, m->conf->me, m->env.rcpts[m->rcpt - 1].path)
+	    == -1)
+		milter_fail(m, "out of memory");
+	else
+		milter_advance(m, s);
+}
+
+static void
+refused(struct milter *m, struct msession *s, const struct mp_answer *a)
 {
 	struct verdict	v = verdict_of(m, a);
 
+	if (m->again && m->asked == STEP_RCPT && a->kind != MP_DISCARD &&
+	    v.kind != VERDICT_CLOSE && m->env.rcpts[m->rcpt - 1].added) {
+		not_added(m, s);
+		return;
+	}
 	if (m->asked <= STEP_HELO) {
 		m->refusal = v;
 		m->refused_at = m->asked;
@@ -193,7 +210,7 @@ ended(struct milter *m, struct msession *s, const struct mp_answer *a)
 		milter_fail(m, "it says that it has failed");
 		return;
 	default:
-		refused(m, a);
+		refused(m, s, a);
 		return;
 	}
 	if (m->asked == STEP_END) {

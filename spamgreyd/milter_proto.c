@@ -231,9 +231,13 @@ mp_negotiated(const struct mp_packet *p, struct mp_options *o,
 	*why = "it wants steps of the protocol that were not offered";
 	if ((o->steps & ~MP_STEPS) != 0)
 		return (-1);
-	/* Answers that are not given came with version 6. */
-	if (o->version < 6)
-		o->steps &= MP_STEPS_V2;
+	if (o->version < 6) {
+		/* (what stands behind the numbers is not said) */
+		o->actions &= MP_ACTIONS_V2;
+		o->steps &= o->version == 2 ? MP_STEPS_V2 : o->version == 3 ?
+		    MP_STEPS_V3 : MP_STEPS_V4;
+		return (0);
+	}
 	if (take_lists(p, o, why) == -1) {
 		mp_options_clear(o);
 		return (-1);

@@ -17,6 +17,7 @@
 
 #define MP_VERSION	6
 #define MP_VERSION_MIN	2
+#define MP_VERSION_DATA	4		/* the first that knows DATA */
 #define MP_DATA_MAX	65535		/* octets behind a command, sent */
 #define MP_IN_MAX	(512 * 1024)	/* … received */
 
@@ -55,7 +56,11 @@
 #define MP_HDR_LEADSPC	0x100000U
 /* All but refused recipients (0x800), of which filters hear nothing here. */
 #define MP_STEPS	0x1ff7ffU
-#define MP_STEPS_V2	0x00007fU	/* what versions before 6 know */
+/* What versions before 6 know: none of answers that are not given. */
+#define MP_ACTIONS_V2	0x03fU
+#define MP_STEPS_V2	0x00007fU
+#define MP_STEPS_V3	(MP_STEPS_V2 | MP_NOUNKNOWN)
+#define MP_STEPS_V4	(MP_STEPS_V3 | MP_NODATA)
 
 enum mp_place {
 	MP_AT_CONNECT, MP_AT_HELO, MP_AT_MAIL, MP_AT_RCPT, MP_AT_DATA,

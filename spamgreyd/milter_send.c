@@ -22,18 +22,18 @@ static const struct {
 } steps[] = {
 	[STEP_CONNECT] = { 'C', MP_NOCONNECT, MP_NR_CONN, MP_AT_CONNECT,
 	    "j daemon_name daemon_addr daemon_port v _ client_addr client_name "
-	    "client_port client_ptr client_resolve if_addr" },
+	    "client_port client_ptr client_resolve if_name if_addr" },
 	[STEP_HELO] = { 'H', MP_NOHELO, MP_NR_HELO, MP_AT_HELO,
 	    "tls_version cipher" },
 	[STEP_MAIL] = { 'M', MP_NOMAIL, MP_NR_MAIL, MP_AT_MAIL,
 	    "i mail_addr mail_host mail_mailer" },
 	[STEP_RCPT] = { 'R', MP_NORCPT, MP_NR_RCPT, MP_AT_RCPT,
 	    "i rcpt_addr rcpt_host rcpt_mailer" },
-	[STEP_DATA] = { 'T', MP_NODATA, MP_NR_DATA, MP_AT_DATA, "i" },
+	[STEP_DATA] = { 'T', MP_NODATA, MP_NR_DATA, MP_AT_DATA, "i nrcpts" },
 	[STEP_HEADERS] = { 'L', MP_NOHDRS, MP_NR_HDR, MP_PLACES, NULL },
-	[STEP_EOH] = { 'N', MP_NOEOH, MP_NR_EOH, MP_AT_EOH, "i" },
+	[STEP_EOH] = { 'N', MP_NOEOH, MP_NR_EOH, MP_AT_EOH, "i nrcpts" },
 	[STEP_BODY] = { 'B', MP_NOBODY, MP_NR_BODY, MP_PLACES, NULL },
-	[STEP_END] = { 'E', 0, 0, MP_AT_EOM, "i" }
+	[STEP_END] = { 'E', 0, 0, MP_AT_EOM, "i nrcpts" }
 };
 
 /* One packet at a time, and one event loop. */
@@ -42,7 +42,7 @@ static uint8_t	packet[MP_DATA_MAX];
 /* The texts that macros have. */
 struct values {
 	char	client[ADDR_STRLEN], name[ADDR_STRLEN + 2];
-	char	dst[ADDR_STRLEN], port[8], dport[8], id[40];
+	char	dst[ADDR_STRLEN], port[8], dport[8], id[40], nrcpts[12];
 	char	mail[512], rcpt[512];
 };
 
@@ -65,22 +65,46 @@ address(const char *path, char text[512])
 	return (at == NULL ? "" : at + 1);
 }
 
+/* Sender and recipient: the client's, or what filters before have made of
+ * them. */
+static const char *
+sender(const struct milter *m, const struct msession *s, const char **params)
+{
+	*params = m->again ? m->env.params : s->from_params;
+	return (m->again ? m->env.from : s->from);
+}
+
+static const char *
+recipient(const struct milter *m, const struct msession *s,
+    enum milter_step step, const char **params)
+{
+	if (m->again && step == STEP_RCPT) {
+		*params = m->env.rcpts[m->rcpt].params;
+		return (m->env.rcpts[m->rcpt].path);
+	}
+	*params = s->rcpt_params;
+	return (s->rcpt);
+}
+
 static int
 put_macros(const struct milter *m, const struct msession *s,
     enum milter_step step, struct buf *b)
 {
 	struct values	 v;
-	const char	*mdom = address(s->from, v.mail);
-	const char	*rdom = address(s->rcpt, v.rcpt);
+	const char	*params;
+	const char	*from = sender(m, s, &params);
+	const char	*to = recipient(m, s, step, &params);
+	const char	*mdom = address(from, v.mail);
+	const char	*rdom = address(to, v.rcpt);
 	const char	*list = m->options.macros[steps[step].place];
-	int		 mail = s->from != NULL, rcpt = s->rcpt != NULL;
+	int		 mail = from != NULL, rcpt = to != NULL;
 	const struct mp_macro	 all[] = {
 		{ "j", s->hostname }, { "v", "spamgreyd" }, { "_", v.name },
 		{ "{daemon_name}", s->hostname }, { "{daemon_addr}", v.dst },
 		{ "{daemon_port}", v.dport }, { "{if_addr}", v.dst },
 		{ "{client_addr}", v.client }, { "{client_name}", v.name },
 		{ "{client_port}", v.port }, { "{client_ptr}", v.name },
-		{ "{client_resolve}", "FAIL" },
+		{ "{client_resolve}", "FAIL" }, { "{if_name}", s->hostname },
 		{ "{tls_version}", s->tls_version },
 		{ "{cipher}", s->tls_cipher },
 		{ "i", mail ? v.id : NULL },
@@ -89,9 +113,13 @@ put_macros(const struct milter *m, const struct msession *s,
 		{ "{mail_mailer}", mail ? "smtp" : NULL },
 		{ "{rcpt_addr}", rcpt ? v.rcpt : NULL },
 		{ "{rcpt_host}", rcpt ? rdom : NULL },
-		{ "{rcpt_mailer}", rcpt ? "smtp" : NULL }
+		{ "{rcpt_mailer}", rcpt ? "smtp" : NULL },
+		{ "{nrcpts}", step >= STEP_DATA ? v.nrcpts : NULL }
 	};
 
+	/* libmilter before version 6 hangs up on macros of other commands. */
+	if (m->options.version < 6 && step > STEP_RCPT)
+		return (0);
 	addr_str(&s->client, v.client);
 	addr_str(&s->dst, v.dst);
 	snprintf(v.name, sizeof(v.name), "[%s]", v.client);
@@ -99,7 +127,8 @@ put_macros(const struct milter *m, const struct msession *s,
 	snprintf(v.dport, sizeof(v.dport), "%u", (unsigned int)s->dport);
 	snprintf(v.id, sizeof(v.id), "%016llx-%u", (unsigned long long)s->id,
 	    m->messages);
-
+	snprintf(v.nrcpts, sizeof(v.nrcpts), "%u", m->again ?
+	    (unsigned int)m->env.nrcpts : (unsigned int)s->accepted);
 	return (mp_macros(b, steps[step].cmd, all,
 	    sizeof(all) / sizeof(all[0]), list != NULL ? list :
 	    steps[step].macros));
@@ -123,9 +152,11 @@ put_path(struct buf *b, uint8_t cmd, const char *path, const char *params)
 }
 
 static int
-put_step(const struct msession *s, enum milter_step step, struct buf *b)
+put_step(const struct milter *m, const struct msession *s,
+    enum milter_step step, struct buf *b)
 {
-	char	a[ADDR_STRLEN], name[ADDR_STRLEN + 2];
+	char		 a[ADDR_STRLEN], name[ADDR_STRLEN + 2];
+	const char	*path, *params;
 
 	switch (step) {
 	case STEP_CONNECT:
@@ -134,10 +165,11 @@ put_step(const struct msession *s, enum milter_step step, struct buf *b)
 	case STEP_HELO:
 		return (mp_strings(b, 'H', &s->helo, 1));
 	case STEP_MAIL:
-		return (put_path(b, 'M', s->from, s->from_params));
+		path = sender(m, s, &params);
+		return (put_path(b, 'M', path, params));
 	case STEP_RCPT:
-		/* (its parameters are for the MTA: none reaches the modules) */
-		return (put_path(b, 'R', s->rcpt, NULL));
+		path = recipient(m, s, step, &params);
+		return (put_path(b, 'R', path, params));
 	default:
 		return (mp_put(b, steps[step].cmd, NULL, 0));
 	}
@@ -166,7 +198,7 @@ send_command(struct milter *m, struct msession *s, enum milter_step step,
 	/* Macros are told of steps too that it does not want, as they hold
 	 * for the later ones. */
 	if (put_macros(m, s, step, &b) == -1 ||
-	    (wanted && put_step(s, step, &b) == -1)) {
+	    (wanted && put_step(m, s, step, &b) == -1)) {
 		buf_free(&b);
 		milter_fail(m, "a command is too long for the protocol");
 		return (-1);
@@ -225,12 +257,12 @@ send_header(struct milter *m, struct msession *s, int wanted)
 }
 
 static int
-send_body(struct milter *m, struct msession *s)
+send_body(struct milter *m)
 {
 	struct buf	b;
 	ssize_t		n;
 
-	if ((n = spool_read(s->spool, m->body, packet, sizeof(packet))) < 0)
+	if ((n = spool_read(m->message, m->body, packet, sizeof(packet))) < 0)
 		return (spool_fails(m));
 	if (n == 0) {
 		m->step++;
@@ -260,15 +292,18 @@ milter_send(struct milter *m, struct msession *s, enum milter_step step)
 		m->step++;
 		return (0);
 	} else if (step == STEP_BODY)
-		r = send_body(m, s);
+		r = send_body(m);
 	else {
 		m->step++;
 		if (step == STEP_HELO && s->helo == NULL)
 			return (0);
-		if (step == STEP_DATA && m->options.version < 4)
+		if (step == STEP_DATA && m->options.version < MP_VERSION_DATA)
 			wanted = 0;
 		if (send_command(m, s, step, wanted) == -1)
 			return (-1);
+		if (step == STEP_RCPT && m->again &&
+		    ++m->rcpt < m->env.nrcpts)
+			m->step = STEP_RCPT;
 		r = wanted;
 	}
 	return (r == 1 && (o & steps[step].silent) != 0 ? 0 : r);

@@ -64,12 +64,22 @@ hang_up(struct milter *m, enum milter_state state)
 	drop(m, state);
 }
 
+/* Nothing is asked any more. */
+static void
+at_rest(struct milter *m)
+{
+	m->goal = STEP_DONE;
+	m->again = 0;
+	free(m->env.rcpts);
+	memset(&m->env, 0, sizeof(m->env));
+}
+
 void
 milter_finish(struct milter *m, struct verdict v)
 {
 	if (m->goal == STEP_DONE)
 		return;
-	m->goal = STEP_DONE;
+	at_rest(m);
 	m->wait = WAIT_NOTHING;
 	event_del(&m->timer);
 	if (m->state == MILTER_OVER && m->conn != NULL)
@@ -283,6 +293,31 @@ known(struct milter *m, enum milter_step goal, struct verdict *v)
 	return (0);
 }
 
+/*
+ * The message as filters before this one have left it.  If that goes for
+ * sender or recipients too, all that this one has heard of the transaction is
+ * taken back, and told again as it is now.
+ */
+static void
+message_begin(struct milter *m, struct msession *s)
+{
+	m->message = module_message(s);
+	milter_head_begin(&m->head, m->message);
+	if (module_envelope(s, m->conf->me, &m->env) == -1) {
+		milter_fail(m, "out of memory");
+		return;
+	}
+	if (!m->env.changed)
+		return;
+	abort_message(m);
+	m->again = 1;
+	m->rcpt = 0;
+	m->step = STEP_MAIL;
+	/* (a message for nobody is refused when all have spoken) */
+	if (m->env.nrcpts == 0)
+		milter_finish(m, verdict_next());
+}
+
 struct verdict
 milter_ask(struct milter *m, struct msession *s, enum milter_step goal)
 {
@@ -299,12 +334,12 @@ milter_ask(struct milter *m, struct msession *s, enum milter_step goal)
 		    goal == STEP_END ? STEP_HEADERS : goal;
 	} else if (m->ready_once)
 		module_count(m->conf->me, MC_RECONNECTED);
-	if (goal == STEP_END)
-		milter_head_begin(&m->head, s->spool);
 	m->goal = goal;
 	m->answered = 0;
 	m->since = clock_mono();
 	m->in_hook = 1;
+	if (goal == STEP_END)
+		message_begin(m, s);
 	if (m->state == MILTER_NONE) {
 		m->server = 0;
 		connect_next(m);
@@ -326,7 +361,7 @@ milter_forget(struct milter *m)
 	snprintf(m->why, sizeof(m->why), "no answer in time");
 	if (clock_mono() - m->since >= m->conf->command)
 		scan_outcome(m->conf->scan, m->why);
-	m->goal = STEP_DONE;
+	at_rest(m);
 	m->failed_at = clock_mono();
 	drop(m, MILTER_FAILED);
 }
@@ -351,7 +386,7 @@ milter_free(struct milter *m)
 {
 	if (m == NULL)
 		return;
-	m->goal = STEP_DONE;
+	at_rest(m);
 	hang_up(m, MILTER_NONE);
 	free(m);
 }

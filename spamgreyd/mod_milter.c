@@ -159,6 +159,7 @@ const struct module mod_milter = {
 	.data_size = sizeof(struct milter_data),
 	.on_error = ONERR_TEMPFAIL,
 	.many = 1,
+	.in_turn = 1,
 	.counters = counters,
 	.self = self,
 	.option = option,

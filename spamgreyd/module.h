@@ -32,8 +32,9 @@
  * transaction, at CONNECT, BANNER and HELO for the session: MAIL is then
  * refused with it.  EVENT cannot wait or delay; its refusal is the
  * answer to the command at which the thing was noticed (before the banner: in
- * place of the banner).  EOM hooks of all modules run side by side, all
- * others one after the other, and the first refusal ends the round.
+ * place of the banner).  EOM hooks of all modules run side by side (but those
+ * with module.in_turn one after the other, each after the former has spoken),
+ * all others one after the other, and the first refusal ends the round.
  *
  * Points are no verdict: module_points adds them, with a reason, whenever it
  * is called.  The runner holds their sum against `reject at' and `mark at'.
@@ -92,6 +93,7 @@ struct msession {
 	const char	*from;		/* with brackets */
 	const char	*from_params;
 	const char	*rcpt;		/* RCPT, RCPT_REPLY: this one */
+	const char	*rcpt_params;	/* … and its parameters, "" none */
 	int		 rcpt_is_role;	/* postmaster@ or abuse@ of ours */
 	int		 reply_code;	/* RCPT_REPLY: the MTA's, or ours for a
 					   recipient not in `recipients' */
@@ -176,6 +178,8 @@ struct module {
 	int		 many;		/* may stand several times, each with a
 					   name: module NAME "name"; self then
 					   says which one this is */
+	int		 in_turn;	/* at EOM after those before it that are
+					   too: it sees what they change */
 	int		 spares_roles;	/* refusals at RCPT, EOM spare postmaster */
 	int		 spares_whitelisted; /* not run for whitelisted hosts */
 	const char *const *counters;	/* its own, ends with NULL; or NULL */
@@ -237,10 +241,34 @@ struct verdict	module_found_as(struct msession *, const struct module *,
  * they alone reach `reject at'.  symbols: as module_points' reason. */
 void	 module_score(struct msession *, const struct module *, int32_t milli,
 	    const char *symbols);
-/* EOM only: the changes that this module wants; all modules see the message as
- * it came, and what each wants is made of it in the order of the file.  NULL
- * without memory. */
+/*
+ * EOM only: the changes that this module wants.  NULL without memory.  A
+ * module that is in_turn sees and changes the message as those of its kind
+ * before it have left it (module_message).  All others see it as it came; what
+ * they want is made of it in the order of the file, after what those in turn
+ * want, and an index other than 0 that these have moved is passed over, for
+ * the field would be another.
+ */
 struct msgedit *module_edit(struct msession *, const struct module *);
+/* EOM of a module that is in_turn: the message as it is now; valid until the
+ * module has spoken. */
+const struct spool *module_message(struct msession *);
+/*
+ * … and its envelope.  The texts are valid as long, rcpts is to be freed.
+ * -1: no memory.
+ */
+struct module_rcpt_of {
+	const char	*path, *params;
+	int		 added;		/* by a module */
+};
+struct module_envelope {
+	int		 changed;	/* it is not what the client said */
+	const char	*from, *params;
+	struct module_rcpt_of *rcpts;
+	size_t		 nrcpts;
+};
+int	 module_envelope(struct msession *, const struct module *,
+	    struct module_envelope *);
 /*
  * EOM only: one more recipient, or one less, or another sender, for the MTA
  * (not checked against allowed domains: the administrator chose the module).

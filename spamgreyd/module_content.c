@@ -301,16 +301,25 @@ content_new_message(struct module_one *one)
 	one->classes = 0;
 }
 
+static int
+moved(const char *name, const void *arg)
+{
+	return (turn_moved(arg, name));
+}
+
 int
 run_edits(const struct session *s, struct msgedit **edit)
 {
 	const struct module_one	*one;
+	unsigned int		 passed;
 	size_t			 i;
 
 	*edit = NULL;
 	for (i = 0; s->mods != NULL && i < s->mods->n; i++) {
 		one = &s->mods->one[i];
-		if (one->edit == NULL || msgedit_empty(one->edit))
+		/* (what those in turn want is done already) */
+		if (one->edit == NULL || msgedit_empty(one->edit) ||
+		    s->pc->chain->link[i].mod->in_turn)
 			continue;
 		log_event(s->ms.id, s->pc->chain->link[i].mod->name,
 		    "%schanges=message", s->pc->chain->link[i].log_only ?
@@ -318,11 +327,15 @@ run_edits(const struct session *s, struct msgedit **edit)
 		if (s->pc->chain->link[i].log_only)
 			continue;
 		if ((*edit == NULL && (*edit = msgedit_new()) == NULL) ||
-		    msgedit_join(*edit, one->edit) == -1) {
+		    msgedit_join(*edit, one->edit, moved, s, &passed) == -1) {
 			msgedit_free(*edit);
 			*edit = NULL;
 			return (-1);
 		}
+		if (passed > 0)
+			log_event(s->ms.id, s->pc->chain->link[i].mod->name,
+			    "changes-passed-over=%u (of fields that a module "
+			    "in turn has moved)", passed);
 	}
 	return (0);
 }

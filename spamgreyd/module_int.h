@@ -2,7 +2,8 @@
  * Between the files of the runner only: module_run.c (stages), module_chain.c
  * (the modules of a configuration, their counters), module_named.c (those that
  * stand several times), module_points.c (sums, headers), module_api.c (what
- * modules call), module_content.c (what they say of a message).
+ * modules call), module_content.c (what they say of a message), module_turn.c
+ * (what those that come in turn make of it for each other).
  */
 #ifndef MODULE_INT_H
 #define MODULE_INT_H
@@ -69,7 +70,7 @@ struct module_one {
 };
 struct run {
 	enum stage	 stage;
-	size_t		 next;		/* the module to ask */
+	size_t		 next;		/* the module to ask; EOM: of those in turn */
 	int64_t		 budget;	/* EOM: clock_mono, 0 none */
 	struct verdict	 refusal;	/* EOM: the first; NEXT none */
 	void		(*done)(struct session *, const struct verdict *);
@@ -77,6 +78,8 @@ struct run {
 struct module_state {
 	struct event	 ev;
 	struct run	 run;
+	struct spool	*message;	/* as those in turn have left it; NULL:
+					   as it came */
 	int		 in_event;
 	int		 vouched;
 	size_t		 n;
@@ -107,6 +110,14 @@ struct module_one *module_find(struct session *, const struct module *,
 void	 content_event(struct session *, enum host_event);
 void	 content_clear(struct module_one *);	/* what is to be changed */
 void	 content_new_message(struct module_one *);
+
+/* module_turn.c */
+/* Module i, which is in_turn, has spoken: the message anew, for the next.  -1:
+ * there is no room for it, logged. */
+int	 turn_done(struct session *, size_t i);
+void	 turn_clear(struct session *);
+/* Have those in turn moved fields of that name? */
+int	 turn_moved(const struct session *, const char *name);
 
 /* module_points.c */
 /* As it may stand in parentheses in a header, in the log and in a reply. */

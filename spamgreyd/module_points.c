@@ -268,6 +268,7 @@ run_new_message(struct session *s)
 {
 	size_t	i;
 
+	turn_clear(s);
 	for (i = 0; s->mods != NULL && i < s->mods->n; i++) {
 		points_clear(&s->mods->one[i].message);
 		content_new_message(&s->mods->one[i]);

@@ -298,7 +298,58 @@ advance(struct session *s)
 	finish(s, &v);
 }
 
-/* All at once; the first refusal is the end of it, else the last answer. */
+/* EOM: module i has spoken, 0; or it is to be waited for, 1. */
+static int
+eom_said(struct session *s, size_t i, const struct verdict *v)
+{
+	struct run	*run = &s->mods->run;
+
+	if (v->kind == VERDICT_WAIT || v->kind == VERDICT_DELAY) {
+		wait_for(s, i, v);
+		return (1);
+	}
+	if (is_refusal(v))
+		run->refusal = *v;
+	else if (s->pc->chain->link[i].mod->in_turn && turn_done(s, i) == -1)
+		run->refusal = verdict_tempfail(452, "4.3.1", "There is no "
+		    "room for the message, please try again later");
+	return (0);
+}
+
+static int
+eom_ask(struct session *s, size_t i)
+{
+	struct verdict	v;
+
+	v = ask(s, i, STAGE_EOM);
+	if (v.kind != VERDICT_WAIT)
+		v = settle(s, i, STAGE_EOM, &v);
+	return (eom_said(s, i, &v));
+}
+
+/* Of those that come in turn the next, until one is to be waited for.  What
+ * the first has left of the budget is all that the others have. */
+static void
+eom_turn(struct session *s)
+{
+	struct run	*run = &s->mods->run;
+	struct verdict	 v;
+	size_t		 i;
+
+	while (run->next < s->mods->n && !is_refusal(&run->refusal)) {
+		i = run->next++;
+		if (!s->pc->chain->link[i].mod->in_turn ||
+		    !concerns(s, i, STAGE_EOM))
+			continue;
+		if (clock_mono() >= run->budget) {
+			v = module_failed(s, i, STAGE_EOM, "no-time-left");
+			(void)eom_said(s, i, &v);
+		} else if (eom_ask(s, i))
+			return;
+	}
+}
+
+/* The first refusal is the end of it, else the last answer. */
 static void
 gather(struct session *s)
 {
@@ -310,42 +361,32 @@ gather(struct session *s)
 	for (i = 0; i < s->mods->n && !is_refusal(&run->refusal); i++) {
 		if (!s->mods->one[i].waits)
 			continue;
-		if (!came(s, i, now, &v))
-			waiting++;
-		else if (is_refusal(&v))
-			run->refusal = v;
-		else if (v.kind == VERDICT_DELAY) {
-			wait_for(s, i, &v);
-			waiting++;
-		}
+		if (came(s, i, now, &v) && !eom_said(s, i, &v) &&
+		    s->pc->chain->link[i].mod->in_turn)
+			eom_turn(s);
 	}
+	for (i = 0; i < s->mods->n; i++)
+		waiting += s->mods->one[i].waits;
 	if (is_refusal(&run->refusal) || waiting == 0)
 		finish(s, &run->refusal);
 	else
 		arm(s);
 }
 
+/* All at once, but one of those in turn. */
 static void
 begin_all(struct session *s)
 {
 	struct run	*run = &s->mods->run;
-	struct verdict	 v;
 	size_t		 i;
 
+	turn_clear(s);
 	run->budget = clock_mono() + s->pc->conf->pass->scan * 1000;
-	for (i = 0; i < s->mods->n; i++) {
-		if (!concerns(s, i, STAGE_EOM))
-			continue;
-		v = ask(s, i, STAGE_EOM);
-		if (v.kind != VERDICT_WAIT)
-			v = settle(s, i, STAGE_EOM, &v);
-		if (v.kind == VERDICT_WAIT || v.kind == VERDICT_DELAY)
-			wait_for(s, i, &v);
-		else if (is_refusal(&v)) {
-			run->refusal = v;
-			break;
-		}
-	}
+	for (i = 0; i < s->mods->n && !is_refusal(&run->refusal); i++)
+		if (!s->pc->chain->link[i].mod->in_turn &&
+		    concerns(s, i, STAGE_EOM))
+			(void)eom_ask(s, i);
+	eom_turn(s);
 	gather(s);
 }
 
@@ -466,6 +507,7 @@ run_detach(struct session *s)
 		points_clear(&s->mods->one[i].message);
 		content_new_message(&s->mods->one[i]);
 	}
+	turn_clear(s);
 	event_del(&s->mods->ev);
 	free(s->mods);
 	s->mods = NULL;

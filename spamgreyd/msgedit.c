@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "msgedit_int.h"
 
@@ -245,13 +246,36 @@ join_body(struct msgedit *e, const struct msgedit *from)
 }
 
 int
-msgedit_join(struct msgedit *e, const struct msgedit *from)
+msgedit_moves(const struct msgedit *e, const char *name)
 {
 	const struct edit	*one;
 	size_t			 i;
 
+	for (i = 0; i < e->n; i++) {
+		one = &e->edit[i];
+		if ((one->kind == EDIT_INSERT || (one->kind == EDIT_CHANGE &&
+		    one->value == NULL)) && strcasecmp(one->name, name) == 0)
+			return (1);
+	}
+	return (0);
+}
+
+int
+msgedit_join(struct msgedit *e, const struct msgedit *from,
+    int (*moved)(const char *, const void *), const void *arg,
+    unsigned int *passed)
+{
+	const struct edit	*one;
+	size_t			 i;
+
+	*passed = 0;
 	for (i = 0; i < from->n; i++) {
 		one = &from->edit[i];
+		if (one->kind == EDIT_CHANGE && one->index != 0 &&
+		    moved != NULL && moved(one->name, arg)) {
+			(*passed)++;
+			continue;
+		}
 		if (edit_put(e, one->kind, one->index, one->name,
 		    one->value) == -1)
 			return (-1);

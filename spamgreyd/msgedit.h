@@ -41,8 +41,16 @@ int	 msgedit_body(struct msgedit *, const void *, size_t);
 /* The subject gets that in front, if it has not already. */
 int	 msgedit_subject(struct msgedit *, const char *tag);
 
-/* All of the second's after all of the first's.  -1: too much, no memory. */
-int	 msgedit_join(struct msgedit *, const struct msgedit *);
+/*
+ * All of the second's after all of the first's, without the changes of one
+ * field by its number for which moved (NULL: none) says that the number is
+ * that of another field by now; *passed: how many.  -1: too much, no memory.
+ */
+int	 msgedit_join(struct msgedit *, const struct msgedit *,
+	    int (*moved)(const char *name, const void *arg), const void *arg,
+	    unsigned int *passed);
+/* Is the n-th field of that name another one after it? */
+int	 msgedit_moves(const struct msgedit *, const char *name);
 
 /* The message with all of it done, a new spool.  NULL with errno. */
 struct spool *msgedit_apply(const struct msgedit *, const struct spool *);

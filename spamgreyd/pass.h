@@ -391,8 +391,12 @@ int	 run_over(const struct session *);
 int	 run_headers(const struct session *, struct buf *);
 /* " points=4.5 dnsbl=4 (zen…)" for the log line; nothing when there are none. */
 void	 run_log(const struct session *, struct buf *);
-/* What the modules want changed, in their order.  *edit NULL: nothing; else
- * the caller's to free.  -1: no memory, or too much. */
+/* EOM is over: the message as the modules that come in turn have left it, the
+ * caller's from now on; NULL: as it came. */
+struct spool *run_message(struct session *);
+void	 run_message_over(struct session *);	/* nobody wants that any more */
+/* What the other modules want changed of that, in their order.  *edit NULL:
+ * nothing; else the caller's to free.  -1: no memory, or too much. */
 int	 run_edits(const struct session *, struct msgedit **edit);
 const struct envelope *run_envelope(const struct session *, size_t n); /* NULL:
 					   no more */

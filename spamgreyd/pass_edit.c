@@ -109,6 +109,14 @@ edit_envelope(struct session *s)
 	return (0);
 }
 
+static void
+message_is(struct session *s, struct spool *made)
+{
+	spool_free(s->tx->spool);
+	s->tx->spool = made;
+	s->ms.spool = made;
+}
+
 /* The message as it is to be delivered; -1: errno. */
 static int
 edit_message(struct session *s, int mark)
@@ -118,6 +126,8 @@ edit_message(struct session *s, int mark)
 	struct spool	*made;
 	int		 saved;
 
+	if ((made = run_message(s)) != NULL)
+		message_is(s, made);
 	errno = ENOMEM;
 	if (run_edits(s, &e) == -1)
 		return (-1);
@@ -137,9 +147,7 @@ edit_message(struct session *s, int mark)
 		errno = saved;
 		return (-1);
 	}
-	spool_free(s->tx->spool);
-	s->tx->spool = made;
-	s->ms.spool = made;
+	message_is(s, made);
 	return (0);
 }
 

@@ -104,7 +104,9 @@ ptx_free(struct session *s)
 	s->d.rcpt = s->d.asked = NULL;
 	ptx_destroy(s->tx);
 	s->tx = NULL;
-	s->ms.from = s->ms.from_params = s->ms.rcpt = NULL;
+	run_message_over(s);
+	s->ms.from = s->ms.from_params = NULL;
+	s->ms.rcpt = s->ms.rcpt_params = NULL;
 	s->ms.spool = NULL;
 	s->ms.rcpt_is_role = s->ms.reply_code = 0;
 	s->ms.accepted = 0;

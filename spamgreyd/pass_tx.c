@@ -35,7 +35,7 @@ ptx_answered(struct session *s)
 {
 	s->d.doing = DOING_NOTHING;
 	s->d.rcpt = NULL;
-	s->ms.rcpt = NULL;
+	s->ms.rcpt = s->ms.rcpt_params = NULL;
 	s->ms.rcpt_is_role = s->ms.reply_code = 0;
 	s->last = clock_mono();
 	pass_timer(s, 0, NULL);
@@ -357,6 +357,7 @@ rcpt_begin(struct session *s, struct rcpt *r)
 	s->d.rcpt = r;
 	r->role = (uint8_t)rcpt_is_role(s->pc->conf, r->to);
 	s->ms.rcpt = r->to;
+	s->ms.rcpt_params = r->params;
 	s->ms.rcpt_is_role = r->role;
 	s->ms.reply_code = 0;
 	ptx_budget(s, DOING_RCPT);

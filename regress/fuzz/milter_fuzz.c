@@ -49,6 +49,9 @@ packet(const struct mp_packet *p)
 		    (o.actions & ~MP_ACTIONS) != 0 ||
 		    (o.steps & ~MP_STEPS) != 0)
 			abort();
+		if (o.version < 6 && ((o.actions & ~MP_ACTIONS_V2) != 0 ||
+		    (o.steps & ~MP_STEPS_V4) != 0 || o.macros[0] != NULL))
+			abort();
 		mp_options_clear(&o);
 	}
 }

@@ -110,6 +110,45 @@ test_answers(void)
 	is_int(TAKE("\0\0\0\1q", &a), -1, "quarantine without a reason");
 }
 
+/* What is left of what a filter wants, by its version. */
+static void
+test_versions(void)
+{
+	static const struct {
+		uint32_t	version, actions, steps;
+		int		list;
+	}			 all[] = {
+		{ 2, MP_ACTIONS_V2, MP_STEPS_V2, 0 },
+		{ 3, MP_ACTIONS_V2, MP_STEPS_V3, 0 },
+		{ 4, MP_ACTIONS_V2, MP_STEPS_V4, 0 },
+		{ 5, MP_ACTIONS_V2, MP_STEPS_V4, 0 },
+		{ 6, MP_ACTIONS, MP_STEPS, 1 }
+	};
+	uint8_t			 data[] = "\0\0\0\0\0\0\x01\xff"
+				    "\0\x1f\xf7\xff\0\0\0\0j i";
+	struct mp_packet	 p = { 'O', data, sizeof(data) };
+	struct mp_options	 o;
+	const char		*why;
+	size_t			 i;
+
+	for (i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+		data[3] = (uint8_t)all[i].version;
+		is_int(mp_negotiated(&p, &o, &why), 0, "a version");
+		is_int(o.version, all[i].version, "is that");
+		is_int(o.actions, all[i].actions, "its actions");
+		is_int(o.steps, all[i].steps, "its steps");
+		ok((o.macros[MP_AT_CONNECT] != NULL) == all[i].list,
+		    "its list of macros");
+		mp_options_clear(&o);
+	}
+	for (i = 0; i < 256; i++) {
+		data[3] = (uint8_t)i;
+		if ((i < 2 || i > 6) && mp_negotiated(&p, &o, &why) != -1)
+			break;
+	}
+	is_int(i, 256, "all others are none");
+}
+
 static void
 test_header(void)
 {
@@ -151,6 +190,7 @@ main(void)
 {
 	test_sent();
 	test_answers();
+	test_versions();
 	test_header();
 	return (done());
 }

@@ -218,6 +218,7 @@ static void
 bodies(void)
 {
 	struct msgedit	*other, *joined;
+	unsigned int	 passed;
 
 	begin();
 	is_int(msgedit_body(edit, "new\nbody\r", 9), 0, "a new body");
@@ -244,13 +245,52 @@ bodies(void)
 	msgedit_body(other, "second\n", 7);
 	msgedit_add(other, "X", "2");
 	msgedit_change(other, 1, "A", NULL);
-	is_int(msgedit_join(joined, edit), 0, "joined");
-	is_int(msgedit_join(joined, other), 0, "twice");
+	is_int(msgedit_join(joined, edit, NULL, NULL, &passed), 0, "joined");
+	is_int(msgedit_join(joined, other, NULL, NULL,
+	    &passed), 0, "twice");
+	is_int(passed, 0, "all of both");
 	msgedit_free(edit);
 	msgedit_free(other);
 	edit = joined;
 	gives("A: b\r\n\r\nbody\r\n", "X: 1\r\nX: 2\r\n\r\nsecond\r\n",
 	    "the later body, and all fields");
+}
+
+static int
+moved(const char *name, const void *arg)
+{
+	return (msgedit_moves(arg, name));
+}
+
+/* What moves fields of a name, and what is then no place any more. */
+static void
+places(void)
+{
+	struct msgedit	*first = msgedit_new(), *all = msgedit_new();
+	unsigned int	 passed;
+
+	if (first == NULL || all == NULL)
+		exit(1);
+	msgedit_add(first, "Added", "1");
+	msgedit_change(first, 1, "Changed", "2");
+	msgedit_insert(first, 1, "Inserted", "3");
+	msgedit_change(first, 2, "Gone", NULL);
+	ok(!msgedit_moves(first, "Added"), "at the end: none moves");
+	ok(!msgedit_moves(first, "changed"), "another value: none");
+	ok(msgedit_moves(first, "INSERTED"), "one more: the others do");
+	ok(msgedit_moves(first, "gone"), "one less: so do they");
+	begin();
+	msgedit_change(edit, 1, "Gone", "x");
+	msgedit_change(edit, 1, "Changed", "x");
+	msgedit_change(edit, 0, "Inserted", NULL);
+	msgedit_insert(edit, 1, "Gone", "y");
+	is_int(msgedit_join(all, edit, moved, first, &passed), 0, "joined");
+	is_int(passed, 1, "but for a place that has moved");
+	msgedit_free(first);
+	msgedit_free(edit);
+	edit = all;
+	gives("Changed: 1\r\nGone: 1\r\nInserted: 1\r\n\r\n",
+	    "Gone: y\r\nChanged: x\r\nGone: 1\r\n\r\n", "the rest is done");
 }
 
 static void
@@ -384,6 +424,7 @@ main(void)
 	values();
 	bounds();
 	bodies();
+	places();
 	subjects();
 	chunks();
 	words();

@@ -1,0 +1,192 @@
+/*
+ * Pass: modules that change a message by places in it come one after the other
+ * at EOM (module.in_turn).  Here is what the next of them sees: the message
+ * and its envelope as those before it want them.  Nothing of it counts before
+ * all have spoken: pass_edit.c takes it then.
+ */
+#include <sys/types.h>
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "../lib/log.h"
+#include "module_int.h"
+
+void
+turn_clear(struct session *s)
+{
+	if (s->mods == NULL)
+		return;
+	spool_free(s->mods->message);
+	s->mods->message = NULL;
+}
+
+/* Does what that module wants count for others? */
+static int
+counts(const struct session *s, size_t i)
+{
+	return (s->pc->chain->link[i].mod->in_turn &&
+	    !s->pc->chain->link[i].log_only);
+}
+
+int
+turn_done(struct session *s, size_t i)
+{
+	const struct chain_link	*link = &s->pc->chain->link[i];
+	const struct msgedit	*e = s->mods->one[i].edit;
+	struct spool		*made;
+
+	if (e == NULL || msgedit_empty(e))
+		return (0);
+	log_event(s->ms.id, link->mod->name, "%schanges=message",
+	    link->log_only ? "log-only " : "");
+	if (link->log_only)
+		return (0);
+	made = msgedit_apply(e, module_message(&s->ms));
+	if (made == NULL) {
+		log_event(s->ms.id, link->mod->name, "error=%s (the client "
+		    "gets 452; is there room in the state directory?)",
+		    strerror(errno));
+		return (-1);
+	}
+	turn_clear(s);
+	s->mods->message = made;
+	return (0);
+}
+
+int
+turn_moved(const struct session *s, const char *name)
+{
+	size_t	i;
+
+	for (i = 0; i < s->mods->n; i++)
+		if (counts(s, i) && s->mods->one[i].edit != NULL &&
+		    msgedit_moves(s->mods->one[i].edit, name))
+			return (1);
+	return (0);
+}
+
+struct spool *
+run_message(struct session *s)
+{
+	struct spool	*message;
+
+	if (s->mods == NULL)
+		return (NULL);
+	message = s->mods->message;
+	s->mods->message = NULL;
+	return (message);
+}
+
+void
+run_message_over(struct session *s)
+{
+	turn_clear(s);
+}
+
+const struct spool *
+module_message(struct msession *ms)
+{
+	const struct session	*s = module_owner(ms);
+
+	return (s->mods == NULL || s->mods->message == NULL ? ms->spool :
+	    s->mods->message);
+}
+
+/* --- the envelope */
+
+static void
+rcpt_put(struct module_envelope *e, const char *path, const char *params,
+    int added)
+{
+	size_t	i;
+
+	for (i = 0; i < e->nrcpts; i++)
+		if (strcasecmp(e->rcpts[i].path, path) == 0)
+			return;
+	e->rcpts[e->nrcpts].path = path;
+	e->rcpts[e->nrcpts].params = params;
+	e->rcpts[e->nrcpts++].added = added;
+}
+
+static void
+rcpt_take(struct module_envelope *e, const char *path)
+{
+	size_t	i;
+
+	for (i = 0; i < e->nrcpts; i++)
+		if (strcasecmp(e->rcpts[i].path, path) == 0)
+			break;
+	if (i == e->nrcpts)
+		return;
+	e->nrcpts--;
+	memmove(&e->rcpts[i], &e->rcpts[i + 1], (e->nrcpts - i) *
+	    sizeof(e->rcpts[0]));
+}
+
+static void
+change(struct module_envelope *e, const struct envelope *c)
+{
+	e->changed = 1;
+	switch (c->kind) {
+	case ENV_ADD:
+		rcpt_put(e, c->path, c->params, 1);
+		break;
+	case ENV_DELETE:
+		rcpt_take(e, c->path);
+		break;
+	case ENV_FROM:
+		e->from = c->path;
+		if (c->params[0] != '\0')
+			e->params = c->params;
+		break;
+	}
+}
+
+/* All that ever were, so that there is room for them. */
+static size_t
+rcpts_most(const struct session *s, size_t before)
+{
+	const struct rcpt	*r;
+	size_t			 i, n = 1;
+
+	if (s->tx != NULL)
+		TAILQ_FOREACH(r, &s->tx->rcpts, entry)
+			n++;
+	for (i = 0; i < before; i++)
+		n += s->mods->one[i].nenvelope;
+	return (n);
+}
+
+/* (the client's own may be there twice: as often as the client said so) */
+int
+module_envelope(struct msession *ms, const struct module *mod,
+    struct module_envelope *e)
+{
+	const struct session	*s = module_owner(ms);
+	const struct rcpt	*r;
+	size_t			 i, k, last;
+
+	memset(e, 0, sizeof(*e));
+	e->from = ms->from;
+	e->params = ms->from_params;
+	for (last = 0; s->mods != NULL && last < s->mods->n &&
+	    s->pc->chain->link[last].mod != mod; last++)
+		;
+	e->rcpts = calloc(rcpts_most(s, s->mods == NULL ? 0 : last),
+	    sizeof(e->rcpts[0]));
+	if (e->rcpts == NULL)
+		return (-1);
+	if (s->tx != NULL)
+		TAILQ_FOREACH(r, &s->tx->rcpts, entry)
+			if (r->accepted) {
+				e->rcpts[e->nrcpts].path = r->to;
+				e->rcpts[e->nrcpts++].params = r->params;
+			}
+	for (i = 0; s->mods != NULL && i < last; i++)
+		for (k = 0; counts(s, i) && k < s->mods->one[i].nenvelope; k++)
+			change(e, &s->mods->one[i].envelope[k]);
+	return (0);
+}
