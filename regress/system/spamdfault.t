@@ -3,8 +3,9 @@
 # The real spamd is killed, stopped, made slow and started again while mail is
 # delivered: each message ends as `on-error' says, none is lost, none delivered
 # twice, no answer comes after the budget, and what has spamd's points is
-# delivered at most where it could not be asked and on-error is `accept'.
-# make check: 300 deliveries; make torture: 2,000.
+# delivered at most where it could not be asked and on-error is `accept' or
+# `mark'.
+# make check: 450 deliveries; make torture: 3,000.
 use strict;
 use warnings;
 use FindBin;
@@ -73,6 +74,15 @@ my %faults = (
 	}
 );
 
+# How many of the delivered ones say that they were not looked at.
+sub
+marked
+{
+	return (scalar(grep {
+		slurp($_) =~ /^X-Spamgreyd: [^\n]*(?:\n\s[^\n]*)*spamassassin=\S+\s+\(not\s+checked\)/m
+	} glob("$_[0]/*")));
+}
+
 sub
 run_with
 {
@@ -140,9 +150,12 @@ run_with
 		is($count{451} // 0, $errors,
 		    'tempfail: each error is one message put off');
 	} else {
-		is($count{451} // 0, 0, 'accept: none is put off');
+		is($count{451} // 0, 0, "$on_error: none is put off");
 		cmp_ok(scalar(@spam_taken), '<=', $errors,
-		    'accept: spam is taken where spamd could not say so');
+		    "$on_error: spam is taken where spamd could not say so");
+		is(marked($dir), $on_error eq 'mark' ? $errors : 0,
+		    "$on_error: " . ($on_error eq 'mark' ?
+		    'each error is one message marked' : 'none is marked'));
 	}
 	is((stop())[0], 0, 'SIGTERM');
 	sink_stop($sink);
@@ -151,4 +164,5 @@ run_with
 spamd_start();
 run_with('tempfail');
 run_with('accept');
+run_with('mark');
 done_testing();
