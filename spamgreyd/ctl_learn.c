@@ -77,6 +77,7 @@ ctl_req_learn(struct ctl *c, struct msg *m)
 	struct learn_add	 add;
 	struct learned		 d;
 	enum db_result		 rc;
+	char			 why[128];
 	size_t			 i;
 
 	if (proto_get_learn(m, &l) == -1)
@@ -89,9 +90,10 @@ ctl_req_learn(struct ctl *c, struct msg *m)
 		return (0);
 	}
 	if (l.hop[i].kind == HOP_UNCLEAR) {
-		ctl_end(c, m->id, CTL_NOTFOUND, 0, "a Received line does not "
-		    "say clearly from which address the message came: "
-		    "nothing is counted");
+		snprintf(why, sizeof(why), "Received line %zu does not say "
+		    "clearly from which address the message came: nothing is "
+		    "counted", i + 1);
+		ctl_end(c, m->id, CTL_NOTFOUND, 0, why);
 		return (0);
 	}
 	memset(&add, 0, sizeof(add));

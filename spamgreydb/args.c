@@ -15,6 +15,8 @@
 #define EXIT_WORD_USAGE		2
 
 #define DAYS_MAX	36500
+#define BAD_MAX		1000000
+#define BOTH		'!'		/* verdict: -s and -h were given */
 
 static const struct {
 	const char	*name;
@@ -77,7 +79,10 @@ word_list(struct args *a)
 	else if (a->bad > 0 || a->days > 0)
 		return (bad(a, EXIT_WORD_USAGE, "list: --bad and --days go "
 		    "with -r"));
-	else if (a->nkeys > 0 && strcmp(a->keys[0], "repute") != 0 && (a->type = type_find(a->keys[0])) != 0) {
+	else if (a->nkeys > 0 && strcmp(a->keys[0], "repute") == 0)
+		return (bad(a, EXIT_WORD_USAGE, "list: what was learned is "
+		    "listed by list -r"));
+	else if (a->nkeys > 0 && (a->type = type_find(a->keys[0])) != 0) {
 		a->keys++;
 		a->nkeys--;
 	}
@@ -98,6 +103,9 @@ word_learn(struct args *a)
 	if (a->verdict == 0)
 		return (bad(a, EXIT_WORD_USAGE, "learn: -s (it is spam) or -h "
 		    "(it is not)?"));
+	if (a->verdict == BOTH)
+		return (bad(a, EXIT_WORD_USAGE, "learn: -s (it is spam) or -h "
+		    "(it is not), not both"));
 	if (a->nkeys != 0)
 		return (bad(a, EXIT_WORD_USAGE, "learn: %s: the message is "
 		    "read from standard input", a->keys[0]));
@@ -202,48 +210,89 @@ static const struct word {
 	{ "log", CMD_LOG, word_log }
 };
 
-/* The number behind an option; -1: none. */
+/*
+ * "NAME number" or "NAME=number": how many arguments it took; 0: another
+ * option; -1: its number is none.
+ */
 static int
-number(int argc, char **argv, int i, uint32_t max, uint32_t *n)
+number(const char *name, int argc, char **argv, int i, uint32_t max,
+    uint32_t *n)
 {
-	int64_t	v;
+	size_t		 len = strlen(name);
+	const char	*text = argv[i] + len;
+	int64_t		 v;
 
-	if (i + 1 >= argc || entry_get_number(argv[i + 1], max, &v) == -1 ||
-	    v < 1)
+	if (strncmp(argv[i], name, len) != 0 || (*text != '\0' && *text != '='))
+		return (0);
+	if (*text == '\0')
+		text = i + 1 < argc ? argv[i + 1] : "";
+	else
+		text++;
+	if (entry_get_number(text, max, &v) == -1 || v < 1)
 		return (-1);
 	*n = (uint32_t)v;
-	return (0);
+	return (argv[i][len] == '=' ? 1 : 2);
 }
 
-/*
- * The options of one word: how many arguments it took; 0: not one of these;
- * -1: its number is none.
- */
+/* -s, -h and -n, several in one word too. */
+static int
+learn_option(const char *opt, struct args *a)
+{
+	const char	*p;
+
+	if (opt[strspn(opt, "-shnj")] != '\0' || opt[1] == '-')
+		return (0);
+	for (p = opt + 1; *p != '\0'; p++) {
+		if (*p == 'n')
+			a->dry = 1;
+		else if (*p == 'j')
+			a->json = 1;
+		else
+			a->verdict = a->verdict == 0 || a->verdict == *p ?
+			    *p : BOTH;
+	}
+	return (1);
+}
+
+/* The options of one word; what number() says of them. */
 static int
 word_option(enum command command, int argc, char **argv, int i,
     struct args *a)
 {
 	const char	*opt = argv[i];
+	int		 r;
 
-	if (command == CMD_EXPIRE && strcmp(opt, "--clock-ok") == 0)
-		a->clock_ok = 1;
-	else if (command == CMD_LIST && strcmp(opt, "-r") == 0)
-		a->repute = 1;
-	else if (command == CMD_LIST && strcmp(opt, "--bad") == 0)
-		return (number(argc, argv, i, UINT32_MAX, &a->bad) == -1 ?
-		    -1 : 2);
-	else if (command == CMD_LIST && strcmp(opt, "--days") == 0)
-		return (number(argc, argv, i, DAYS_MAX, &a->days) == -1 ?
-		    -1 : 2);
-	else if (command == CMD_LEARN && strcmp(opt, "-n") == 0)
-		a->dry = 1;
-	else if (command == CMD_LEARN && (strcmp(opt, "-s") == 0 ||
-	    strcmp(opt, "-h") == 0) &&
-	    (a->verdict == 0 || a->verdict == opt[1]))
-		a->verdict = opt[1];
-	else
+	if (command == CMD_LEARN)
+		return (learn_option(opt, a));
+	if (command == CMD_LIST) {
+		if (strcmp(opt, "-r") == 0) {
+			a->repute = 1;
+			return (1);
+		}
+		r = number("--bad", argc, argv, i, BAD_MAX, &a->bad);
+		return (r != 0 ? r : number("--days", argc, argv, i, DAYS_MAX,
+		    &a->days));
+	}
+	if (command != CMD_EXPIRE || strcmp(opt, "--clock-ok") != 0)
 		return (0);
+	a->clock_ok = 1;
 	return (1);
+}
+
+/* Why an option is none; relaydb's users are told what theirs are here. */
+static int
+bad_option(const struct word *w, const char *opt, int r, struct args *a)
+{
+	if (r == -1)
+		return (bad(a, EXIT_WORD_USAGE, "%s: %s: a number from 1 to "
+		    "%d", w->name, opt, strncmp(opt, "--days", 6) == 0 ?
+		    DAYS_MAX : BAD_MAX));
+	if (w->command == CMD_LEARN && (strcmp(opt, "-b") == 0 ||
+	    strcmp(opt, "-w") == 0))
+		return (bad(a, EXIT_WORD_USAGE, "learn: unknown option %s; "
+		    "relaydb's -b is -s here, and its -w is -h", opt));
+	return (bad(a, EXIT_WORD_USAGE, "%s: unknown option %s", w->name,
+	    opt));
 }
 
 /*
@@ -267,9 +316,7 @@ parse_word(const struct word *w, int argc, char **argv, struct args *a)
 		else if ((r = word_option(w->command, argc, argv, i, a)) > 0)
 			i += r - 1;
 		else
-			return (bad(a, EXIT_WORD_USAGE, r == 0 ? "%s: unknown "
-			    "option %s" : "%s: %s: a number from 1 on",
-			    w->name, argv[i]));
+			return (bad_option(w, argv[i], r, a));
 	}
 	a->keys = argv;
 	a->nkeys = n;

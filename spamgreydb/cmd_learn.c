@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <unistd.h>
 
 #include <jansson.h>
 
@@ -185,6 +186,8 @@ cmd_repute(struct conn *c, const struct args *args)
 	if (r.since < 0)
 		r.since = 0;
 	r.within = args->within;
+	if (!json && isatty(STDOUT_FILENO))
+		(void)out_repute_head();
 	a.entry = print_repute;
 	a.arg = &json;
 	if (proto_put_repute(conn_ipc(c), 1, &r) == -1 ||

@@ -84,6 +84,18 @@ out_repute(const struct entry *e)
 	return (out_line(line, (size_t)len));
 }
 
+/* For people: what the columns of out_repute are. */
+int
+out_repute_head(void)
+{
+	char	line[160];
+	int	len;
+
+	len = snprintf(line, sizeof(line) - 1, "%-39s %7s %7s %s", "address",
+	    "good", "bad", "last counted");
+	return (out_line(line, (size_t)len));
+}
+
 int
 out_backup(const struct entry *e)
 {

@@ -93,6 +93,7 @@ void	 out_error(const char *fmt, ...)
 	    __attribute__((__format__(printf, 1, 2)));
 int	 out_entry(const struct entry *);	/* -1: output failed */
 int	 out_repute(const struct entry *);
+int	 out_repute_head(void);
 int	 out_backup(const struct entry *);
 int	 out_json_entry(const struct entry *);
 struct json_t *out_entry_object(const struct entry *);

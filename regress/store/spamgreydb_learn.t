@@ -7,6 +7,7 @@ use warnings;
 use FindBin;
 use lib $FindBin::Bin;
 use Db;
+use Fcntl;
 use JSON::PP;
 use Test::More;
 
@@ -42,6 +43,21 @@ passed
 	return (join(', ', @{decode_json($out)->{passed_over} // []}));
 }
 
+# A terminal: our end and theirs; or nothing.
+sub
+terminal
+{
+	my $n = pack('i', 0);
+	my ($tty, $their);
+
+	return () if $^O ne 'linux' || !open($tty, '+<', '/dev/ptmx') ||
+	    !ioctl($tty, 0x40045431, $n) ||	# TIOCSPTLCK
+	    !ioctl($tty, 0x80045430, $n) ||	# TIOCGPTN
+	    !sysopen($their, '/dev/pts/' . unpack('i', $n),
+	    O_RDWR | O_NOCTTY);
+	return ($tty, $their);
+}
+
 my $own = 'from mx.example.com ([192.0.2.7]) by mx.example.org with ESMTP id 1';
 my $local = 'from localhost (localhost [127.0.0.1]) by mx.example.org (Postfix)';
 my $inner = 'from mx.example.org (mx.example.org [10.0.0.5]) by ex (Postfix)';
@@ -64,6 +80,9 @@ is(counted('from backup (b [203.0.113.9]) by mx.example.org (Postfix)',
     'from x (y [2001:db8:7::1]) by backup (Postfix)',
     'from spam (z [IPv6:2001:db8:8::1]) by b2 (Postfix)', $victim),
     '2001:db8:8::1', 'trusted relays of both families');
+is(counted($local, 'from other.example by ex with SMTP id 1', $victim),
+    'Received line 2 does not say clearly from which address the message ' .
+    'came: nothing is counted', '… and which one it is is said');
 is(counted('by mx.example.org (Postfix, from userid 1000) id 1',
     '(qmail 1 invoked by uid 0)', $own), '192.0.2.7', 'within a host');
 is(counted('from mx.example.org by ex with SMTP id 1', $own), '192.0.2.7',
@@ -102,6 +121,16 @@ is(scalar @rows, 2, 'list -r: two hosts');
 is("@{$rows[0]}[0 .. 2]", '192.0.2.7 1 1', 'address, good, bad');
 like($rows[0][3], qr/\A\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ\z/, '… and when');
 is("@{$rows[1]}[0 .. 2]", '2001:db8:9::1 1 0', 'IPv6');
+SKIP: {
+	my ($tty, $their) = terminal();
+	skip('no terminal to be had here', 2) if !defined $tty;
+	waitpid(db_start(undef, $their, 'list', '-r'), 0);
+	sysread($tty, my $out, 8192);
+	my @lines = split(/\r?\n/, $out);
+	like($lines[0], qr/^address +good +bad +last counted$/,
+	    'on a terminal the columns have names');
+	is(scalar @lines, 3, '… and the lines follow');
+}
 like(db_ok('list', '-r', '--bad', '1'), qr/\A192\.0\.2\.7 .*\n\z/, '--bad');
 is(db_ok('list', '-r', '--bad', '2'), '', '… more than there are');
 like(db_ok('list', '-r', '2001:db8:9::/48'), qr/\A2001:db8:9::1 .*\n\z/,

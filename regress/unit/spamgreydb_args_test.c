@@ -50,10 +50,18 @@ learn(void)
 	is_int(parse("list -r --bad 0"), 2, "--bad 0");
 	is_int(parse("list -r --bad -1"), 2, "--bad -1");
 	is_int(parse("list -r --days 5x"), 2, "--days 5x");
-	ok(strstr(a.error, "--days") != NULL, "which it says");
+	is_str(a.error, "list: --days: a number from 1 to 36500",
+	    "which it says");
 	is_int(parse("list -r --days 36501"), 2, "too many days");
+	is_int(parse("list -r --bad=7 --days=9"), 0, "--bad=7 --days=9");
+	ok(a.bad == 7 && a.days == 9, "are understood");
+	is_int(parse("list -r --bad="), 2, "--bad= of nothing");
+	is_int(parse("list -r --bad=0"), 2, "--bad=0");
+	is_int(parse("list -r --badly 3"), 2, "--badly");
+	is_str(a.error, "list: unknown option --badly", "is no option");
 	is_int(parse("list -r white"), 2, "list -r has no types");
 	is_int(parse("list repute"), 2, "repute is no type of list");
+	ok(strstr(a.error, "list -r") != NULL, "and what is meant is said");
 	is_int(parse("export -r"), 2, "-r is of list");
 	is_int(parse("delete repute 192.0.2.1"), 0, "delete repute");
 	ok(a.command == CMD_DELETE && a.type == CTL_T_REPUTE && a.nkeys == 1,
@@ -64,7 +72,17 @@ learn(void)
 	is_int(parse("learn -n -j -h -h"), 0, "learn -h, dry");
 	ok(a.verdict == 'h' && a.dry && a.json, "is not spam");
 	is_int(parse("learn"), 2, "learn what?");
+	is_int(parse("learn -sn"), 0, "learn -sn");
+	ok(a.verdict == 's' && a.dry && !a.json, "two in one word");
+	is_int(parse("learn -jnh"), 0, "learn -jnh");
+	ok(a.verdict == 'h' && a.dry && a.json, "three");
 	is_int(parse("learn -s -h"), 2, "both");
+	ok(strstr(a.error, "not both") != NULL, "which it says");
+	is_int(parse("learn -hsh"), 2, "both, in one word");
+	is_int(parse("learn -sx"), 2, "an unknown one among them");
+	is_int(parse("learn --s"), 2, "not with two dashes");
+	is_int(parse("learn -b"), 2, "relaydb's -b");
+	ok(strstr(a.error, "-b is -s") != NULL, "is explained");
 	is_int(parse("learn -s file"), 2, "a file");
 	is_int(parse("learn -x"), 2, "an unknown option");
 	is_int(parse("list -s"), 2, "-s is of learn");
