@@ -13,7 +13,8 @@ use Time::HiRes qw(sleep);
 our @EXPORT = qw(load_start load_results sink_has);
 
 # n messages (message: a function of its number) by so many workers, at so many
-# a second in all: the workers' pids.  A line each in the list:
+# a second in all, or those whose numbers come from a pipe, four octets each,
+# until its end: the workers' pids.  A line each in the list:
 # "number seconds reply".
 sub
 load_start
@@ -30,9 +31,19 @@ load_start
 			next;
 		}
 		open(my $list, '>>', $o{list}) or POSIX::_exit(1);
-		for (my $n = $w; $n < $o{n}; $n += $o{workers}) {
-			my $wait = $t + $n / $o{rate} - now();
-			sleep($wait) if $wait > 0;
+		close($o{numbers}->[1]) if $o{numbers};
+		my $count = $w - $o{workers};
+		while (1) {
+			my $n;
+			if ($o{numbers}) {
+				sysread($o{numbers}->[0], $n, 4) or last;
+				$n = unpack('N', $n);
+			} else {
+				$n = $count += $o{workers};
+				last if $n >= $o{n};
+				my $wait = $t + $n / $o{rate} - now();
+				sleep($wait) if $wait > 0;
+			}
 			my ($reply, $took) = eval { one($n, %o) };
 			$reply = "died $@" if !defined $reply;
 			$reply =~ s/\s+/ /g;
