@@ -677,6 +677,7 @@ lines(int seconds)
 {
 	unsigned int	 n = 0;
 	const uint8_t	*p;
+	size_t		 left;
 	int		 i, k;
 
 	buf_free(&logged);
@@ -686,8 +687,7 @@ lines(int seconds)
 		for (k = 0; k < 4; k++)
 			event_base_loop(base, EVLOOP_NONBLOCK);
 	}
-	for (p = buf_ptr(&logged); p != NULL && p < logged.data + logged.end;
-	    p++)
+	for (p = logged.data, left = logged.end; left > 0; p++, left--)
 		n += *p == '\n';
 	return (n);
 }
