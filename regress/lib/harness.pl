@@ -3,7 +3,7 @@
 # says at the end which were skipped and why, which files failed, and as the
 # last line "N passed, N failed".  A skipped test is neither.  A file that
 # dies, ends non-zero, has a bad plan or no test at all is a failure too.
-# TEST_VERBOSE=1 shows every test.
+# TEST_VERBOSE=1 shows every test.  Each line has the time that the file took.
 use strict;
 use warnings;
 use TAP::Harness;
@@ -30,6 +30,7 @@ for my $file (@ARGV) {
 
 my $harness = TAP::Harness->new({
 	verbosity => $ENV{TEST_VERBOSE} ? 1 : 0,
+	timer => 1,
 	exec => sub { return $command{$_[1]} },
 });
 $harness->callback(made_parser => sub {
