@@ -101,7 +101,6 @@ straight
 	return ($took);
 }
 
-sub counter { return (db_ok('stats') =~ /^\Q$_[0]\E\s+(\d+)$/m ? $1 : -1) }
 
 for ([10_000, torture_or(2000, 200)], [100_000, torture_or(300, 24)]) {
 	my ($size, $n) = @$_;

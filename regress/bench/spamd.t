@@ -88,7 +88,6 @@ straight
 	return ($took);
 }
 
-sub counter { return (db_ok('stats') =~ /^\Q$_[0]\E\s+(\d+)$/m ? $1 : -1) }
 
 for ([10_000, torture_or(400, 60)], [100_000, torture_or(100, 12)]) {
 	my ($size, $n) = @$_;

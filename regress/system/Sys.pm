@@ -15,7 +15,7 @@ use Time::HiRes qw(clock_gettime sleep CLOCK_MONOTONIC);
 
 our @EXPORT = qw(private conf start start_fails stop kill9 alive roles set_pid
     role_pid wait_for wait_log log_text log_mark log_since now db db_ok program
-    smtp smtp_code dialogue slurp spit run rss full torture_or ratio_want
+    smtp smtp_code dialogue slurp spit run rss counter full torture_or ratio_want
     ratio_ok root tmp free_port
     wait_role_change);
 
@@ -248,6 +248,18 @@ db_ok
 
 	diag("spamgreydb @_: $status $err") if $status != 0;
 	return ($out);
+}
+
+# A number of stats.  Who answers late is left out of them, and asked again.
+sub
+counter
+{
+	my ($name) = @_;
+	my $n;
+
+	wait_for("stats to have $name",
+	    sub { ($n) = db_ok('stats') =~ /^\Q$name\E\s+(\d+)$/m });
+	return ($n);
 }
 
 # Resident kilobytes of a process.

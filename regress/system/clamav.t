@@ -146,7 +146,6 @@ mail
 sub dots { return (scalar(() = slurp(tmp() . '/sink.log') =~ /^DOT$/mg)) }
 sub reload { is((db('reload'))[0], 0, "reload: $_[0]") }
 sub marked { return (slurp(tmp() . '/mail') =~ /^X-Spamgreyd/m ? 1 : 0) }
-sub counter { return (db_ok('stats') =~ /^\Q$_[0]\E\s+(\d+)$/m ? $1 : -1) }
 
 my $socket = Clam::socket_path();
 my %way = (FILDES => "socket \"$socket\"", INSTREAM => 'server 127.0.0.1');

@@ -166,7 +166,6 @@ mail
 	return ($r);
 }
 sub mark { return (slurp(tmp() . '/mail') =~ /^(X-Spamgreyd:[^\r\n]*(?:\r\n\s[^\r\n]*)*)/m ? $1 =~ s/\r\n\s+/ /gr : '') }
-sub counter { return (db_ok('stats') =~ /^\Q$_[0]\E\s+(\d+)$/m ? $1 : -1) }
 
 sub
 configure

@@ -226,7 +226,6 @@ module attachment { name "*.exe" mark  max-parts 10000  max-depth 100 }
 module regex { header "Subject" "^unbeatable offers" mark
 	body "never in any body of these" reject }
 END
-sub counter { return (db_ok('stats') =~ /^\Q$_[0]\E\s+(\d+)$/m ? $1 : -1) }
 
 my $dir = tmp() . '/sample';
 my $list = tmp() . '/list';
