@@ -302,9 +302,9 @@ content_new_message(struct module_one *one)
 }
 
 static int
-moved(const char *name, const void *arg)
+moved(const char *name, int from_end, const void *arg)
 {
-	return (turn_moved(arg, name));
+	return (turn_moved(arg, name, from_end));
 }
 
 int

@@ -116,8 +116,8 @@ void	 content_new_message(struct module_one *);
  * there is no room for it, logged. */
 int	 turn_done(struct session *, size_t i);
 void	 turn_clear(struct session *);
-/* Have those in turn moved fields of that name? */
-int	 turn_moved(const struct session *, const char *name);
+/* Have those in turn moved fields of that name, seen from the top or the end? */
+int	 turn_moved(const struct session *, const char *name, int from_end);
 
 /* module_points.c */
 /* As it may stand in parentheses in a header, in the log and in a reply. */

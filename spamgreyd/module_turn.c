@@ -57,13 +57,14 @@ turn_done(struct session *s, size_t i)
 }
 
 int
-turn_moved(const struct session *s, const char *name)
+turn_moved(const struct session *s, const char *name, int from_end)
 {
 	size_t	i;
 
 	for (i = 0; i < s->mods->n; i++)
 		if (counts(s, i) && s->mods->one[i].edit != NULL &&
-		    msgedit_moves(s->mods->one[i].edit, name))
+		    msgedit_moves(s->mods->one[i].edit, name,
+		    from_end))
 			return (1);
 	return (0);
 }

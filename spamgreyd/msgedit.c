@@ -32,7 +32,8 @@ msgedit_free(struct msgedit *e)
 		free(e->edit[i].value);
 	}
 	free(e->edit);
-	spool_free(e->body);
+	if (!e->body_lent)
+		spool_free(e->body);
 	free(e->tag);
 	free(e);
 }
@@ -99,7 +100,7 @@ name_ok(const char *name)
 /* value is as it is to stand there. */
 static int
 edit_put(struct msgedit *e, enum edit_kind kind, unsigned int index,
-    const char *name, const char *value)
+    int from_end, const char *name, const char *value)
 {
 	struct edit	*grown, *one;
 	size_t		 len, size;
@@ -120,6 +121,7 @@ edit_put(struct msgedit *e, enum edit_kind kind, unsigned int index,
 	one = &e->edit[e->n];
 	one->kind = kind;
 	one->index = index;
+	one->from_end = from_end;
 	one->name = strdup(name);
 	one->value = value == NULL ? NULL : strdup(value);
 	if (one->name == NULL || (value != NULL && one->value == NULL)) {
@@ -134,7 +136,7 @@ edit_put(struct msgedit *e, enum edit_kind kind, unsigned int index,
 
 static int
 edit_make(struct msgedit *e, enum edit_kind kind, unsigned int index,
-    const char *name, const char *value)
+    int from_end, const char *name, const char *value)
 {
 	char	*made = NULL;
 	int	 r;
@@ -149,7 +151,7 @@ edit_make(struct msgedit *e, enum edit_kind kind, unsigned int index,
 	}
 	if (value != NULL && (made = value_make(value)) == NULL)
 		return (-1);
-	r = edit_put(e, kind, index, name, made);
+	r = edit_put(e, kind, index, from_end, name, made);
 	free(made);
 	return (r);
 }
@@ -157,21 +159,35 @@ edit_make(struct msgedit *e, enum edit_kind kind, unsigned int index,
 int
 msgedit_add(struct msgedit *e, const char *name, const char *value)
 {
-	return (edit_make(e, EDIT_ADD, 0, name, value));
+	return (edit_make(e, EDIT_ADD, 0, 0, name, value));
 }
 
 int
 msgedit_insert(struct msgedit *e, unsigned int index, const char *name,
     const char *value)
 {
-	return (edit_make(e, EDIT_INSERT, index, name, value));
+	return (edit_make(e, EDIT_INSERT, index, 0, name, value));
+}
+
+int
+msgedit_insert_last(struct msgedit *e, unsigned int n, const char *name,
+    const char *value)
+{
+	return (edit_make(e, EDIT_INSERT, n, 1, name, value));
 }
 
 int
 msgedit_change(struct msgedit *e, unsigned int index, const char *name,
     const char *value)
 {
-	return (edit_make(e, EDIT_CHANGE, index, name, value));
+	return (edit_make(e, EDIT_CHANGE, index, 0, name, value));
+}
+
+int
+msgedit_change_last(struct msgedit *e, unsigned int n, const char *name,
+    const char *value)
+{
+	return (edit_make(e, EDIT_CHANGE, n == 0 ? 1 : n, 1, name, value));
 }
 
 /* As smtpdata.h has it for what comes from clients: CRLF, nothing else. */
@@ -182,6 +198,10 @@ msgedit_body(struct msgedit *e, const void *data, size_t len)
 	uint8_t		 out[COPY_CHUNK];
 	size_t		 i, n = 0;
 
+	if (e->body_lent) {
+		errno = EINVAL;
+		return (-1);
+	}
 	if (e->body == NULL && (e->body = spool_new()) == NULL)
 		return (-1);
 	for (i = 0; i < len; i++) {
@@ -225,36 +245,17 @@ msgedit_subject(struct msgedit *e, const char *tag)
 	return (0);
 }
 
-/* The body of `from' takes the place of ours. */
-static int
-join_body(struct msgedit *e, const struct msgedit *from)
-{
-	uint8_t		 chunk[COPY_CHUNK];
-	uint64_t	 at = 0;
-	ssize_t		 n;
-
-	spool_free(e->body);
-	if ((e->body = spool_new()) == NULL)
-		return (-1);
-	while ((n = spool_read(from->body, at, chunk, sizeof(chunk))) > 0) {
-		if (spool_write(e->body, chunk, (size_t)n) == -1)
-			return (-1);
-		at += (uint64_t)n;
-	}
-	e->body_last = from->body_last;
-	return (n < 0 ? -1 : 0);
-}
-
 int
-msgedit_moves(const struct msgedit *e, const char *name)
+msgedit_moves(const struct msgedit *e, const char *name, int from_end)
 {
 	const struct edit	*one;
 	size_t			 i;
 
 	for (i = 0; i < e->n; i++) {
 		one = &e->edit[i];
-		if ((one->kind == EDIT_INSERT || (one->kind == EDIT_CHANGE &&
-		    one->value == NULL)) && strcasecmp(one->name, name) == 0)
+		if ((from_end || one->kind == EDIT_INSERT ||
+		    (one->kind == EDIT_CHANGE && one->value == NULL)) &&
+		    strcasecmp(one->name, name) == 0)
 			return (1);
 	}
 	return (0);
@@ -262,7 +263,7 @@ msgedit_moves(const struct msgedit *e, const char *name)
 
 int
 msgedit_join(struct msgedit *e, const struct msgedit *from,
-    int (*moved)(const char *, const void *), const void *arg,
+    int (*moved)(const char *, int, const void *), const void *arg,
     unsigned int *passed)
 {
 	const struct edit	*one;
@@ -272,15 +273,19 @@ msgedit_join(struct msgedit *e, const struct msgedit *from,
 	for (i = 0; i < from->n; i++) {
 		one = &from->edit[i];
 		if (one->kind == EDIT_CHANGE && one->index != 0 &&
-		    moved != NULL && moved(one->name, arg)) {
+		    moved != NULL && moved(one->name, one->from_end, arg)) {
 			(*passed)++;
 			continue;
 		}
-		if (edit_put(e, one->kind, one->index, one->name,
-		    one->value) == -1)
+		if (edit_put(e, one->kind, one->index, one->from_end,
+		    one->name, one->value) == -1)
 			return (-1);
 	}
-	if (from->body != NULL && join_body(e, from) == -1)
-		return (-1);
+	if (from->body != NULL) {
+		if (!e->body_lent)
+			spool_free(e->body);
+		e->body = from->body;
+		e->body_lent = 1;
+	}
 	return (from->tag == NULL ? 0 : msgedit_subject(e, from->tag));
 }

@@ -1,11 +1,12 @@
 /*
- * A message with its changes made, in one pass from one spool to another.
- * Pure.  What is no header field ends the header, as an empty line does; a
+ * A message with its changes made, in one pass from one spool to another; in
+ * two when fields are counted from the end.  Pure.  What is no header field ends the header, as an empty line does; a
  * field is its first line and all that begin with a blank after it.
  */
 #include <sys/types.h>
 
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -24,16 +25,21 @@ enum where {
 	AT_LINE, AT_CR, IN_NAME, AFTER_NAME, IN_FIELD, IN_BODY
 };
 enum todo { TODO_KEEP, TODO_DROP, TODO_SUBJECT };
+enum phase { COUNTING, MAKING, NEW_BODY, DONE };
 
 /* Changes of the fields of one name, sorted; and how many there were. */
 struct named {
 	const char	*name;
-	size_t		 first, n;	/* in apply.changes */
+	size_t		 first, n;	/* in msgapply.changes */
 	unsigned int	 seen;
 };
-struct apply {
+struct msgapply {
 	const struct msgedit	*e;
+	const struct spool	*in;
 	struct spool		*out;
+	enum phase		 phase;
+	uint64_t		 at;		/* what is read of in or the body */
+	struct edit		*edit;		/* e's, indices from the top */
 	int			 error;
 	uint8_t			 chunk[OUT_CHUNK];
 	size_t			 fill;
@@ -56,7 +62,7 @@ struct apply {
 };
 
 static void
-flush(struct apply *a)
+flush(struct msgapply *a)
 {
 	if (a->fill > 0 && a->error == 0 &&
 	    spool_write(a->out, a->chunk, a->fill) == -1)
@@ -65,7 +71,7 @@ flush(struct apply *a)
 }
 
 static void
-put(struct apply *a, const void *data, size_t len)
+put(struct msgapply *a, const void *data, size_t len)
 {
 	const uint8_t	*s = data;
 	size_t		 n;
@@ -87,7 +93,7 @@ put(struct apply *a, const void *data, size_t len)
 }
 
 static void
-put_str(struct apply *a, const char *text)
+put_str(struct msgapply *a, const char *text)
 {
 	put(a, text, strlen(text));
 }
@@ -97,7 +103,7 @@ put_str(struct apply *a, const char *text)
  * where its value begins.
  */
 static void
-put_subject(struct apply *a, const char *field, size_t len, size_t at)
+put_subject(struct msgapply *a, const char *field, size_t len, size_t at)
 {
 	char		*text = NULL;
 	const char	*value = field + at, *eol;
@@ -133,7 +139,7 @@ put_subject(struct apply *a, const char *field, size_t len, size_t at)
 }
 
 static void
-put_edit(struct apply *a, const struct edit *e)
+put_edit(struct msgapply *a, const struct edit *e)
 {
 	struct buf	b;
 
@@ -156,7 +162,7 @@ put_edit(struct apply *a, const struct edit *e)
 
 /* The subject that was kept until its end was known. */
 static void
-subject_end(struct apply *a)
+subject_end(struct msgapply *a)
 {
 	const char	*field, *colon;
 	size_t		 len = buf_len(&a->subject);
@@ -173,7 +179,7 @@ subject_end(struct apply *a)
 
 /* Too long to be looked at, or no memory: tagged where it begins. */
 static void
-subject_give_up(struct apply *a)
+subject_give_up(struct msgapply *a)
 {
 	const char	*field = (const char *)buf_ptr(&a->subject);
 	size_t		 len = buf_len(&a->subject), at;
@@ -193,7 +199,7 @@ subject_give_up(struct apply *a)
 
 /* Everything whose place is before field number n. */
 static void
-put_inserts(struct apply *a, unsigned int n)
+put_inserts(struct msgapply *a, unsigned int n)
 {
 	for (; a->inserted < a->ninserts &&
 	    a->inserts[a->inserted]->index <= n; a->inserted++)
@@ -205,7 +211,7 @@ put_inserts(struct apply *a, unsigned int n)
  * which it was asked for.
  */
 static void
-header_end(struct apply *a)
+header_end(struct msgapply *a)
 {
 	const struct msgedit	*e = a->e;
 	const struct edit	*one;
@@ -215,7 +221,7 @@ header_end(struct apply *a)
 	if (a->fields == 0)
 		put_inserts(a, 1);
 	for (; a->inserted < a->ninserts; a->inserted++)
-		a->wanted[a->inserts[a->inserted] - e->edit] = 1;
+		a->wanted[a->inserts[a->inserted] - a->edit] = 1;
 	for (i = 0; i < a->nnames; i++)
 		for (k = a->names[i].first; k < a->names[i].first +
 		    a->names[i].n; k++) {
@@ -224,47 +230,26 @@ header_end(struct apply *a)
 			    one->value != NULL && (k + 1 ==
 			    a->names[i].first + a->names[i].n ||
 			    a->changes[k + 1]->index != one->index))
-				a->wanted[one - e->edit] = 1;
+				a->wanted[one - a->edit] = 1;
 		}
 	for (i = 0; i < e->n; i++)
-		if ((a->wanted[i] || e->edit[i].kind == EDIT_ADD) &&
-		    e->edit[i].value != NULL)
-			put_edit(a, &e->edit[i]);
+		if ((a->wanted[i] || a->edit[i].kind == EDIT_ADD) &&
+		    a->edit[i].value != NULL)
+			put_edit(a, &a->edit[i]);
 	if (e->tag != NULL && !a->tagged)
 		put_subject(a, "Subject:", 8, 8);
 }
 
-static void
-put_body(struct apply *a)
-{
-	uint8_t		 chunk[IN_CHUNK];
-	uint64_t	 at = 0;
-	ssize_t		 n;
-
-	put_str(a, "\r\n");
-	while (a->error == 0 && (n = spool_read(a->e->body, at, chunk,
-	    sizeof(chunk))) != 0) {
-		if (n < 0) {
-			a->error = errno == 0 ? EIO : errno;
-			return;
-		}
-		put(a, chunk, (size_t)n);
-		at += (uint64_t)n;
-	}
-	if (at > 0 && a->last != '\n')
-		put_str(a, "\r\n");
-}
-
 /* The header is over; what is held of the next line belongs to the body. */
 static void
-body_begin(struct apply *a)
+body_begin(struct msgapply *a)
 {
-	header_end(a);
 	a->where = IN_BODY;
-	if (a->e->body != NULL)
-		put_body(a);
-	else
-		put(a, a->held, a->nheld);
+	if (a->phase != COUNTING) {
+		header_end(a);
+		if (a->e->body == NULL)
+			put(a, a->held, a->nheld);
+	}
 	a->nheld = 0;
 }
 
@@ -276,7 +261,7 @@ name_cmp(const void *key, const void *member)
 
 /* The youngest change for that number of the name. */
 static const struct edit *
-change_of(const struct apply *a, const struct named *n, unsigned int index)
+change_of(const struct msgapply *a, const struct named *n, unsigned int index)
 {
 	size_t	lo = n->first, hi = n->first + n->n, mid;
 
@@ -291,45 +276,66 @@ change_of(const struct apply *a, const struct named *n, unsigned int index)
 	    a->changes[lo - 1] : NULL);
 }
 
-/* A field begins, its name and colon are held: what becomes of it? */
-static void
-field_begin(struct apply *a)
+/* The changes of the field whose name and colon are held; is it the subject? */
+static struct named *
+field_named(struct msgapply *a, int *subject)
 {
-	const struct edit	*one = NULL, *all;
-	struct named		*n = NULL;
-	char			 name[MSGEDIT_NAME_MAX + 1];
-	size_t			 len;
+	char	name[MSGEDIT_NAME_MAX + 1];
+	size_t	len;
 
-	put_inserts(a, ++a->fields);
-	a->todo = TODO_KEEP;
+	*subject = 0;
 	for (len = a->nheld - 1; len > 0 && (a->held[len - 1] == ' ' ||
 	    a->held[len - 1] == '\t'); len--)
 		;
-	if (len <= MSGEDIT_NAME_MAX) {
-		memcpy(name, a->held, len);
-		name[len] = '\0';
-		if (a->nnames > 0)
-			n = bsearch(name, a->names, a->nnames,
-			    sizeof(*a->names), name_cmp);
-		if (a->e->tag != NULL && !a->tagged &&
-		    strcasecmp(name, "Subject") == 0)
-			a->todo = TODO_SUBJECT;
-	}
-	if (n != NULL) {
-		n->seen++;
-		one = change_of(a, n, n->seen);
-		all = change_of(a, n, 0);
-		if (one == NULL || (all != NULL && all > one))
-			one = all;
-	}
-	if (one != NULL) {
-		a->todo = TODO_DROP;
-		if (one->value != NULL)
-			put_edit(a, one);
-	} else if (a->todo == TODO_KEEP)
+	if (len > MSGEDIT_NAME_MAX)
+		return (NULL);
+	memcpy(name, a->held, len);
+	name[len] = '\0';
+	*subject = strcasecmp(name, "Subject") == 0;
+	return (a->nnames == 0 ? NULL : bsearch(name, a->names, a->nnames,
+	    sizeof(*a->names), name_cmp));
+}
+
+/* What becomes of a field that is not dropped or changed. */
+static void
+field_keep(struct msgapply *a, int subject)
+{
+	if (a->e->tag == NULL || a->tagged || !subject) {
+		a->todo = TODO_KEEP;
 		put(a, a->held, a->nheld);
-	else if (buf_add(&a->subject, a->held, a->nheld) == -1)
+		return;
+	}
+	a->todo = TODO_SUBJECT;
+	if (buf_add(&a->subject, a->held, a->nheld) == -1)
 		a->error = ENOMEM;
+}
+
+/* A field begins, its name and colon are held: what becomes of it? */
+static void
+field_begin(struct msgapply *a)
+{
+	const struct edit	*one = NULL, *all;
+	struct named		*n;
+	int			 subject;
+
+	n = field_named(a, &subject);
+	a->fields++;
+	if (n != NULL)
+		n->seen++;
+	a->todo = TODO_DROP;
+	if (a->phase != COUNTING) {
+		put_inserts(a, a->fields);
+		if (n != NULL) {
+			one = change_of(a, n, n->seen);
+			all = change_of(a, n, 0);
+			if (one == NULL || (all != NULL && all > one))
+				one = all;
+		}
+		if (one == NULL)
+			field_keep(a, subject);
+		else if (one->value != NULL)
+			put_edit(a, one);
+	}
 	a->nheld = 0;
 	a->where = IN_FIELD;
 	a->infield = 1;
@@ -337,7 +343,7 @@ field_begin(struct apply *a)
 
 /* Octets of a field's text, to the end of its line at most. */
 static size_t
-field_text(struct apply *a, const uint8_t *s, size_t len)
+field_text(struct msgapply *a, const uint8_t *s, size_t len)
 {
 	const uint8_t	*eol = memchr(s, '\n', len);
 
@@ -357,7 +363,7 @@ field_text(struct apply *a, const uint8_t *s, size_t len)
 
 /* One octet of which it is not known yet what it belongs to. */
 static void
-header_octet(struct apply *a, uint8_t c)
+header_octet(struct msgapply *a, uint8_t c)
 {
 	int	blank = c == ' ' || c == '\t';
 
@@ -384,14 +390,14 @@ header_octet(struct apply *a, uint8_t c)
 }
 
 static void
-apply_octets(struct apply *a, const uint8_t *s, size_t len)
+apply_octets(struct msgapply *a, const uint8_t *s, size_t len)
 {
 	size_t	n;
 
 	for (; len > 0 && a->error == 0; s += n, len -= n) {
 		n = len;
 		if (a->where == IN_BODY) {
-			if (a->e->body == NULL)
+			if (a->phase == MAKING && a->e->body == NULL)
 				put(a, s, len);
 		} else if (a->where == IN_FIELD)
 			n = field_text(a, s, len);
@@ -404,7 +410,7 @@ apply_octets(struct apply *a, const uint8_t *s, size_t len)
 
 /* The message ended inside its header. */
 static void
-apply_end(struct apply *a)
+apply_end(struct msgapply *a)
 {
 	if (a->where == IN_BODY)
 		return;
@@ -439,28 +445,47 @@ change_cmp(const void *x, const void *y)
 	return (a < b ? -1 : a > b);
 }
 
-static int
-apply_prepare(struct apply *a)
+static void
+apply_sort(struct msgapply *a)
 {
-	const struct msgedit	*e = a->e;
-	struct named		*n;
-	size_t			 i;
-
-	a->inserts = calloc(e->n + 1, sizeof(*a->inserts));
-	a->changes = calloc(e->n + 1, sizeof(*a->changes));
-	a->names = calloc(e->n + 1, sizeof(*a->names));
-	a->wanted = calloc(e->n + 1, 1);
-	a->out = spool_new();
-	if (a->inserts == NULL || a->changes == NULL || a->names == NULL ||
-	    a->wanted == NULL || a->out == NULL)
-		return (-1);
-	for (i = 0; i < e->n; i++)
-		if (e->edit[i].kind == EDIT_INSERT)
-			a->inserts[a->ninserts++] = &e->edit[i];
-		else if (e->edit[i].kind == EDIT_CHANGE)
-			a->changes[a->nchanges++] = &e->edit[i];
 	qsort(a->inserts, a->ninserts, sizeof(*a->inserts), insert_cmp);
 	qsort(a->changes, a->nchanges, sizeof(*a->changes), change_cmp);
+}
+
+static int
+apply_alloc(struct msgapply *a)
+{
+	size_t	n = a->e->n + 1;
+
+	a->edit = calloc(n, sizeof(*a->edit));
+	a->inserts = calloc(n, sizeof(*a->inserts));
+	a->changes = calloc(n, sizeof(*a->changes));
+	a->names = calloc(n, sizeof(*a->names));
+	a->wanted = calloc(n, 1);
+	a->out = spool_new();
+	return (a->edit == NULL || a->inserts == NULL || a->changes == NULL ||
+	    a->names == NULL || a->wanted == NULL || a->out == NULL ? -1 : 0);
+}
+
+static void
+apply_prepare(struct msgapply *a)
+{
+	struct edit	*one;
+	struct named	*n;
+	size_t		 i;
+
+	a->phase = MAKING;
+	for (i = 0; i < a->e->n; i++) {
+		one = &a->edit[i];
+		*one = a->e->edit[i];
+		if (one->kind == EDIT_INSERT)
+			a->inserts[a->ninserts++] = one;
+		else if (one->kind == EDIT_CHANGE)
+			a->changes[a->nchanges++] = one;
+		if (one->from_end)
+			a->phase = COUNTING;
+	}
+	apply_sort(a);
 	for (i = 0; i < a->nchanges; i++) {
 		n = a->nnames == 0 ? NULL : &a->names[a->nnames - 1];
 		if (n == NULL || strcasecmp(n->name, a->changes[i]->name) != 0) {
@@ -470,46 +495,154 @@ apply_prepare(struct apply *a)
 		}
 		n->n++;
 	}
-	return (0);
 }
 
-struct spool *
-msgedit_apply(const struct msgedit *e, const struct spool *in)
+/* All fields are counted: what is meant from the end is known from the top,
+ * and the message is read again. */
+static void
+counted(struct msgapply *a)
 {
-	struct apply	*a;
-	struct spool	*out;
-	uint8_t		 chunk[IN_CHUNK];
-	uint64_t	 at = 0;
-	ssize_t		 n = 0;
-	int		 error;
+	struct named	*n;
+	struct edit	*one;
+	unsigned int	 there;
+	size_t		 i;
+
+	for (i = 0; i < a->e->n; i++) {
+		one = &a->edit[i];
+		if (!one->from_end)
+			continue;
+		if (one->kind == EDIT_CHANGE) {
+			n = bsearch(one->name, a->names, a->nnames,
+			    sizeof(*a->names), name_cmp);
+			there = n == NULL ? 0 : n->seen;
+			one->index = one->index > there ? UINT_MAX :
+			    there - one->index + 1;
+		} else if (one->index > 0)
+			one->index = one->index > a->fields ? 1 :
+			    a->fields - one->index + 2;
+		else
+			one->index = UINT_MAX;
+	}
+	apply_sort(a);
+	for (i = 0; i < a->nnames; i++)
+		a->names[i].seen = 0;
+	a->fields = 0;
+	a->where = AT_LINE;
+	a->infield = 0;
+	a->at = 0;
+	a->phase = MAKING;
+}
+
+/* There is nothing more to read in this phase. */
+static void
+phase_end(struct msgapply *a)
+{
+	if (a->phase == COUNTING) {
+		a->nheld = 0;
+		counted(a);
+		return;
+	}
+	if (a->phase == MAKING) {
+		apply_end(a);
+		if (a->e->body != NULL) {
+			put_str(a, "\r\n");
+			a->phase = NEW_BODY;
+			a->at = 0;
+			return;
+		}
+	} else if (a->at > 0 && a->last != '\n')
+		put_str(a, "\r\n");
+	flush(a);
+	a->phase = DONE;
+}
+
+struct msgapply *
+msgapply_new(const struct msgedit *e, const struct spool *in)
+{
+	struct msgapply	*a;
 
 	if ((a = calloc(1, sizeof(*a))) == NULL)
 		return (NULL);
 	a->e = e;
-	if (apply_prepare(a) == -1)
-		a->error = errno == 0 ? ENOMEM : errno;
-	while (a->error == 0 && (n = spool_read(in, at, chunk,
-	    sizeof(chunk))) > 0) {
-		apply_octets(a, chunk, (size_t)n);
-		at += (uint64_t)n;
+	a->in = in;
+	if (apply_alloc(a) == -1) {
+		msgapply_free(a);
+		errno = ENOMEM;
+		return (NULL);
 	}
-	if (n < 0)
-		a->error = errno == 0 ? EIO : errno;
-	if (a->error == 0)
-		apply_end(a);
-	flush(a);
-	error = a->error;
-	out = a->out;
-	if (error != 0) {
-		spool_free(out);
-		out = NULL;
+	apply_prepare(a);
+	return (a);
+}
+
+int
+msgapply_step(struct msgapply *a, size_t octets)
+{
+	uint8_t	chunk[IN_CHUNK];
+	ssize_t	n;
+	size_t	done = 0;
+
+	while (a->error == 0 && a->phase != DONE && done < octets) {
+		n = spool_read(a->phase == NEW_BODY ? a->e->body : a->in,
+		    a->at, chunk, sizeof(chunk));
+		if (n < 0) {
+			a->error = errno == 0 ? EIO : errno;
+			break;
+		}
+		a->at += (uint64_t)n;
+		done += (size_t)n;
+		if (a->phase == NEW_BODY)
+			put(a, chunk, (size_t)n);
+		else
+			apply_octets(a, chunk, (size_t)n);
+		/* (of a body that is not wanted no more is read) */
+		if (n == 0 || (a->where == IN_BODY && (a->phase == COUNTING ||
+		    (a->phase == MAKING && a->e->body != NULL))))
+			phase_end(a);
 	}
+	if (a->error != 0) {
+		errno = a->error;
+		return (-1);
+	}
+	return (a->phase == DONE);
+}
+
+struct spool *
+msgapply_take(struct msgapply *a)
+{
+	struct spool	*out = a->out;
+
+	a->out = NULL;
+	return (out);
+}
+
+void
+msgapply_free(struct msgapply *a)
+{
+	if (a == NULL)
+		return;
+	spool_free(a->out);
+	free(a->edit);
 	free(a->inserts);
 	free(a->changes);
 	free(a->names);
 	free(a->wanted);
 	buf_free(&a->subject);
 	free(a);
+}
+
+struct spool *
+msgedit_apply(const struct msgedit *e, const struct spool *in)
+{
+	struct msgapply	*a;
+	struct spool	*out = NULL;
+	int		 error;
+
+	if ((a = msgapply_new(e, in)) == NULL)
+		return (NULL);
+	if (msgapply_step(a, SIZE_MAX) == 1)
+		out = msgapply_take(a);
+	error = errno;
+	msgapply_free(a);
 	errno = error;
 	return (out);
 }

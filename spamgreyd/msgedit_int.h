@@ -13,6 +13,7 @@ enum edit_kind { EDIT_ADD, EDIT_INSERT, EDIT_CHANGE };
 struct edit {
 	enum edit_kind	 kind;
 	unsigned int	 index;
+	int		 from_end;	/* index 1 is the last one */
 	char		*name;
 	char		*value;		/* as it is to stand there, with the blank
 					   after the colon; NULL: deleted */
@@ -22,6 +23,7 @@ struct msgedit {
 	size_t		 n, size;
 	size_t		 octets;
 	struct spool	*body;		/* NULL: stays as it is */
+	int		 body_lent;	/* it is another's */
 	uint8_t		 body_last;	/* its last octet, as it was given */
 	char		*tag;
 };

@@ -119,7 +119,7 @@ changes(struct msgedit *e, const uint8_t *p, size_t len, int *body, int *tag)
 	size_t		at = 1;
 
 	for (n = len > 0 ? p[0] % 12 : 0; n > 0 && at < len; n--) {
-		kind = p[at] >> 3 & 7;
+		kind = p[at] >> 3 & 15;
 		index = p[at++] & 7;
 		at += string(p + at, len - at, name, sizeof(name));
 		at += string(p + at, len - at, value, sizeof(value));
@@ -134,6 +134,10 @@ changes(struct msgedit *e, const uint8_t *p, size_t len, int *body, int *tag)
 			*body = 1;
 		else if (kind == 4 && msgedit_subject(e, "[SPAM] ") == 0)
 			*tag = 1;
+		else if (kind == 8)
+			(void)msgedit_change_last(e, index, name, NULL);
+		else if (kind == 9)
+			(void)msgedit_insert_last(e, index, name, value);
 		else if (kind > 4)
 			(void)msgedit_change(e, index, name, value);
 	}
@@ -159,6 +163,31 @@ check_tag(const struct spool *s, const struct text *out)
 	msgedit_free(e);
 }
 
+/* In slices it is the same. */
+static void
+check_slices(const struct msgedit *e, const struct spool *in,
+    const struct text *want)
+{
+	struct msgapply	*a = msgapply_new(e, in);
+	struct spool	*out;
+	struct text	 t;
+	int		 r;
+
+	if (a == NULL)
+		abort();
+	while ((r = msgapply_step(a, 1)) == 0)
+		;
+	if (r == -1)
+		abort();
+	out = msgapply_take(a);
+	t = text_of(out);
+	if (!same(&t, want))
+		abort();
+	free(t.p);
+	spool_free(out);
+	msgapply_free(a);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
@@ -178,6 +207,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	a = text_of(in);
 	b = text_of(out);
 	check_lines(&b);
+	check_slices(e, in, &b);
 	if (!body)
 		check_body(&a, &b);
 	if (msgedit_empty(e) && !same(&a, &b))

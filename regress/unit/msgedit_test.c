@@ -1,6 +1,7 @@
 /*
  * Changes to a message: what comes out, octet for octet, with the message cut
- * at every place; and what is not taken.
+ * at every place, at once and in slices; what of the wishes of several modules
+ * counts; and what is not taken.
  */
 /* LINK: spamgreyd/msgedit.o spamgreyd/msgedit_apply.o spamgreyd/spool.o */
 #include <sys/types.h>
@@ -48,12 +49,33 @@ begin(void)
 		exit(1);
 }
 
+/* In slices of that size; NULL: never done. */
+static struct spool *
+sliced(const struct msgedit *e, const struct spool *in, size_t octets)
+{
+	struct msgapply	*a = msgapply_new(e, in);
+	struct spool	*out;
+	int		 i, r = 0;
+
+	if (a == NULL)
+		exit(1);
+	for (i = 0; i < 100000 && r == 0; i++)
+		r = msgapply_step(a, octets);
+	out = r == 1 ? msgapply_take(a) : NULL;
+	msgapply_free(a);
+	return (out);
+}
+
 /* `edit' on that message; it is freed. */
 static void
 gives(const char *in, const char *want, const char *name)
 {
 	struct spool	*s = spool_of(in), *out;
 
+	out = sliced(edit, s, 1);
+	if (out == NULL || strcmp(text_of(out), want) != 0)
+		is_str(text_of(out), want, "in slices");
+	spool_free(out);
 	out = msgedit_apply(edit, s);
 	is_str(text_of(out), want, name);
 	spool_free(out);
@@ -161,6 +183,155 @@ inserts(void)
 }
 
 static void
+from_end(void)
+{
+	begin();
+	msgedit_change_last(edit, 1, "A", NULL);
+	gives(MSG, "A: 1\r\nSubject: hello\r\nA: 2\r\n\tfolded\r\nB: x\r\n"
+	    "\r\nbody\r\n.dot\r\n", "the last of a name");
+	begin();
+	msgedit_change_last(edit, 3, "a", NULL);
+	msgedit_change_last(edit, 2, "A", "two");
+	msgedit_change_last(edit, 4, "A", NULL);
+	msgedit_change_last(edit, 1, "C", NULL);
+	msgedit_change_last(edit, 2, "B", "none");
+	gives(MSG, "Subject: hello\r\nA: two\r\nB: x\r\na: 3\r\nB: none\r\n"
+	    "\r\nbody\r\n.dot\r\n", "others; what is not there");
+	begin();
+	msgedit_change(edit, 3, "A", "from the top");
+	msgedit_change_last(edit, 1, "A", "from the end");
+	gives(MSG, "A: 1\r\nSubject: hello\r\nA: 2\r\n\tfolded\r\nB: x\r\n"
+	    "A: from the end\r\n\r\nbody\r\n.dot\r\n",
+	    "the same field either way: the last word");
+	begin();
+	msgedit_insert_last(edit, 1, "X1", "end");
+	msgedit_insert_last(edit, 2, "X2", "above one");
+	msgedit_insert_last(edit, 5, "X5", "above four");
+	msgedit_insert_last(edit, 6, "X6", "top");
+	msgedit_insert_last(edit, 99, "X99", "top too");
+	msgedit_add(edit, "Y", "last");
+	gives(MSG, "X99: top too\r\nX6: top\r\nA: 1\r\nX5: above four\r\n"
+	    "Subject: hello\r\nA: 2\r\n\tfolded\r\nB: x\r\nX2: above one\r\n"
+	    "a: 3\r\nX1: end\r\nY: last\r\n\r\nbody\r\n.dot\r\n",
+	    "places from the end");
+	begin();
+	msgedit_insert_last(edit, 1, "X", "y");
+	msgedit_change_last(edit, 1, "A", NULL);
+	msgedit_body(edit, "new", 3);
+	gives("A: 1\r\nA: 2", "A: 1\r\nX: y\r\n\r\nnew\r\n",
+	    "of a message cut in its header, with a new body");
+	begin();
+	msgedit_insert_last(edit, 1, "X", "y");
+	gives("", "X: y\r\n", "of nothing at all");
+}
+
+/* The wishes of two modules, in the order of the configuration. */
+static struct msgedit	*list1, *list2;
+
+static void
+two(void)
+{
+	if ((list1 = msgedit_new()) == NULL ||
+	    (list2 = msgedit_new()) == NULL)
+		exit(1);
+}
+
+static void
+both_give(const char *in, const char *want, const char *name)
+{
+	unsigned int	passed;
+
+	begin();
+	if (msgedit_join(edit, list1, NULL, NULL, &passed) == -1 ||
+	    msgedit_join(edit, list2, NULL, NULL, &passed) == -1)
+		exit(1);
+	gives(in, want, name);
+	msgedit_free(list1);
+	msgedit_free(list2);
+}
+
+static void
+conflicts(void)
+{
+	static const char	in[] = "A: 1\r\nA: 2\r\nB: 3\r\n\r\nx\r\n";
+	unsigned int		passed;
+
+	two();
+	msgedit_change(list1, 1, "A", NULL);
+	msgedit_change(list2, 1, "A", NULL);
+	both_give(in, "A: 2\r\nB: 3\r\n\r\nx\r\n",
+	    "both remove the first: the first is gone, the second is not");
+	two();
+	msgedit_insert(list1, 0, "A", "new");
+	msgedit_change(list2, 1, "A", NULL);
+	both_give(in, "A: new\r\nA: 2\r\nB: 3\r\n\r\nx\r\n",
+	    "an insertion moves no number of another");
+	two();
+	msgedit_change(list1, 1, "A", NULL);
+	msgedit_insert(list2, 0, "A", "new");
+	both_give(in, "A: new\r\nA: 2\r\nB: 3\r\n\r\nx\r\n",
+	    "nor the other way round");
+	two();
+	msgedit_change(list1, 1, "A", NULL);
+	msgedit_change(list2, 2, "A", "two");
+	both_give(in, "A: two\r\nB: 3\r\n\r\nx\r\n",
+	    "nor does a removal");
+	two();
+	msgedit_add(list1, "A", "kept");
+	msgedit_change(list2, 0, "A", NULL);
+	both_give(in, "B: 3\r\nA: kept\r\n\r\nx\r\n",
+	    "to remove all is of what came, not of what is added");
+	two();
+	msgedit_change(list1, 0, "A", NULL);
+	msgedit_add(list2, "A", "kept");
+	both_give(in, "B: 3\r\nA: kept\r\n\r\nx\r\n", "in either order");
+	two();
+	msgedit_change(list1, 1, "A", "first's");
+	msgedit_change(list2, 1, "A", "second's");
+	both_give(in, "A: second's\r\nA: 2\r\nB: 3\r\n\r\nx\r\n",
+	    "both change it: the last one's");
+	two();
+	msgedit_change(list1, 1, "A", NULL);
+	msgedit_change(list2, 1, "A", "second's");
+	both_give(in, "A: second's\r\nA: 2\r\nB: 3\r\n\r\nx\r\n",
+	    "removed and changed: the last one's");
+	two();
+	msgedit_change(list1, 1, "A", "first's");
+	msgedit_change(list2, 0, "A", NULL);
+	both_give(in, "B: 3\r\n\r\nx\r\n", "changed and removed");
+	two();
+	msgedit_change(list1, 1, "C", "first's");
+	msgedit_change(list2, 1, "C", "second's");
+	both_give(in, "A: 1\r\nA: 2\r\nB: 3\r\nC: second's\r\n\r\nx\r\n",
+	    "both change what is not there: once");
+	two();
+	msgedit_add(list1, "C", "first's");
+	msgedit_add(list2, "C", "second's");
+	both_give(in, "A: 1\r\nA: 2\r\nB: 3\r\nC: first's\r\nC: second's\r\n"
+	    "\r\nx\r\n", "both add: both, in their order");
+	two();
+	msgedit_insert(list1, 3, "C", "first's");
+	msgedit_insert_last(list2, 2, "C", "second's");
+	both_give(in, "A: 1\r\nA: 2\r\nC: second's\r\nC: first's\r\nB: 3\r\n"
+	    "\r\nx\r\n", "at one place: the last one's above");
+	two();
+	msgedit_change_last(list1, 1, "A", NULL);
+	msgedit_add(list2, "A", "3");
+	both_give(in, "A: 1\r\nB: 3\r\nA: 3\r\n\r\nx\r\n",
+	    "the last is the last that came");
+	two();
+	msgedit_body(list1, "first", 5);
+	msgedit_body(list2, "second", 6);
+	begin();
+	if (msgedit_join(edit, list1, NULL, NULL, &passed) == -1)
+		exit(1);
+	is_int(msgedit_body(edit, "x", 1), -1, "a joined body is its owner's");
+	msgedit_free(edit);
+	both_give(in, "A: 1\r\nA: 2\r\nB: 3\r\n\r\nsecond\r\n",
+	    "two bodies: the last one's");
+}
+
+static void
 values(void)
 {
 	char	name[200];
@@ -250,16 +421,16 @@ bodies(void)
 	    &passed), 0, "twice");
 	is_int(passed, 0, "all of both");
 	msgedit_free(edit);
-	msgedit_free(other);
 	edit = joined;
 	gives("A: b\r\n\r\nbody\r\n", "X: 1\r\nX: 2\r\n\r\nsecond\r\n",
 	    "the later body, and all fields");
+	msgedit_free(other);
 }
 
 static int
-moved(const char *name, const void *arg)
+moved(const char *name, int from_end, const void *arg)
 {
-	return (msgedit_moves(arg, name));
+	return (msgedit_moves(arg, name, from_end));
 }
 
 /* What moves fields of a name, and what is then no place any more. */
@@ -275,21 +446,25 @@ places(void)
 	msgedit_change(first, 1, "Changed", "2");
 	msgedit_insert(first, 1, "Inserted", "3");
 	msgedit_change(first, 2, "Gone", NULL);
-	ok(!msgedit_moves(first, "Added"), "at the end: none moves");
-	ok(!msgedit_moves(first, "changed"), "another value: none");
-	ok(msgedit_moves(first, "INSERTED"), "one more: the others do");
-	ok(msgedit_moves(first, "gone"), "one less: so do they");
+	ok(!msgedit_moves(first, "Added", 0), "at the end: none moves");
+	ok(!msgedit_moves(first, "changed", 0), "another value: none");
+	ok(msgedit_moves(first, "INSERTED", 0), "one more: the others do");
+	ok(msgedit_moves(first, "gone", 0), "one less: so do they");
+	ok(msgedit_moves(first, "added", 1), "but from the end all do");
+	ok(!msgedit_moves(first, "other", 1), "of that name");
 	begin();
 	msgedit_change(edit, 1, "Gone", "x");
+	msgedit_change_last(edit, 1, "Added", NULL);
+	msgedit_change_last(edit, 1, "Other", NULL);
 	msgedit_change(edit, 1, "Changed", "x");
 	msgedit_change(edit, 0, "Inserted", NULL);
 	msgedit_insert(edit, 1, "Gone", "y");
 	is_int(msgedit_join(all, edit, moved, first, &passed), 0, "joined");
-	is_int(passed, 1, "but for a place that has moved");
+	is_int(passed, 2, "but for places that have moved");
 	msgedit_free(first);
 	msgedit_free(edit);
 	edit = all;
-	gives("Changed: 1\r\nGone: 1\r\nInserted: 1\r\n\r\n",
+	gives("Changed: 1\r\nGone: 1\r\nInserted: 1\r\nOther: 1\r\n\r\n",
 	    "Gone: y\r\nChanged: x\r\nGone: 1\r\n\r\n", "the rest is done");
 }
 
@@ -421,6 +596,8 @@ main(void)
 	spool_limits(128 * 1024, 16 * 1024 * 1024);
 	fields();
 	inserts();
+	from_end();
+	conflicts();
 	values();
 	bounds();
 	bodies();
