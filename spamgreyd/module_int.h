@@ -80,6 +80,7 @@ struct module_state {
 	struct run	 run;
 	struct spool	*message;	/* as those in turn have left it; NULL:
 					   as it came */
+	struct msgslice	*making;	/* … of the next one, if there is one */
 	int		 in_event;
 	int		 vouched;
 	size_t		 n;
@@ -112,9 +113,12 @@ void	 content_clear(struct module_one *);	/* what is to be changed */
 void	 content_new_message(struct module_one *);
 
 /* module_turn.c */
-/* Module i, which is in_turn, has spoken: the message anew, for the next.  -1:
- * there is no room for it, logged. */
-int	 turn_done(struct session *, size_t i);
+/* Module i, which is in_turn, has spoken: the message anew, for the next; the
+ * run is woken when it is there.  The run's refusal: there is no room for it. */
+void	 turn_done(struct session *, size_t i);
+/* Is it one's turn, and not over? */
+int	 turn_busy(const struct session *);
+void	 turn_stop(struct session *);	/* nothing is made any more */
 void	 turn_clear(struct session *);
 /* Have those in turn moved fields of that name, seen from the top or the end? */
 int	 turn_moved(const struct session *, const char *name, int from_end);

@@ -188,6 +188,8 @@ arm(struct session *s)
 	for (i = 0; i < s->mods->n; i++)
 		if (s->mods->one[i].waits && s->mods->one[i].deadline < due)
 			due = s->mods->one[i].deadline;
+	if (due == INT64_MAX)		/* (the making of a message wakes) */
+		return;
 	left = due - clock_mono();
 	if (left < 0)
 		left = 0;
@@ -206,6 +208,7 @@ finish(struct session *s, const struct verdict *v)
 	void		(*done)(struct session *, const struct verdict *);
 
 	forget_waiting(s);
+	turn_stop(s);
 	event_del(&s->mods->ev);
 	done = run->done;
 	s->run = NULL;
@@ -298,25 +301,23 @@ advance(struct session *s)
 	finish(s, &v);
 }
 
-/* EOM: module i has spoken, 0; or it is to be waited for, 1. */
-static int
+/* EOM: module i has spoken, or it is to be waited for. */
+static void
 eom_said(struct session *s, size_t i, const struct verdict *v)
 {
 	struct run	*run = &s->mods->run;
 
 	if (v->kind == VERDICT_WAIT || v->kind == VERDICT_DELAY) {
 		wait_for(s, i, v);
-		return (1);
+		return;
 	}
 	if (is_refusal(v))
 		run->refusal = *v;
-	else if (s->pc->chain->link[i].mod->in_turn && turn_done(s, i) == -1)
-		run->refusal = verdict_tempfail(452, "4.3.1", "There is no "
-		    "room for the message, please try again later");
-	return (0);
+	else if (s->pc->chain->link[i].mod->in_turn)
+		turn_done(s, i);
 }
 
-static int
+static void
 eom_ask(struct session *s, size_t i)
 {
 	struct verdict	v;
@@ -324,7 +325,7 @@ eom_ask(struct session *s, size_t i)
 	v = ask(s, i, STAGE_EOM);
 	if (v.kind != VERDICT_WAIT)
 		v = settle(s, i, STAGE_EOM, &v);
-	return (eom_said(s, i, &v));
+	eom_said(s, i, &v);
 }
 
 /* Of those that come in turn the next, until one is to be waited for.  What
@@ -336,16 +337,17 @@ eom_turn(struct session *s)
 	struct verdict	 v;
 	size_t		 i;
 
-	while (run->next < s->mods->n && !is_refusal(&run->refusal)) {
+	while (run->next < s->mods->n && !is_refusal(&run->refusal) &&
+	    !turn_busy(s)) {
 		i = run->next++;
 		if (!s->pc->chain->link[i].mod->in_turn ||
 		    !concerns(s, i, STAGE_EOM))
 			continue;
 		if (clock_mono() >= run->budget) {
 			v = module_failed(s, i, STAGE_EOM, "no-time-left");
-			(void)eom_said(s, i, &v);
-		} else if (eom_ask(s, i))
-			return;
+			eom_said(s, i, &v);
+		} else
+			eom_ask(s, i);
 	}
 }
 
@@ -356,15 +358,16 @@ gather(struct session *s)
 	struct run	*run = &s->mods->run;
 	struct verdict	 v;
 	int64_t		 now = clock_mono();
-	size_t		 i, waiting = 0;
+	size_t		 i, waiting;
 
 	for (i = 0; i < s->mods->n && !is_refusal(&run->refusal); i++) {
 		if (!s->mods->one[i].waits)
 			continue;
-		if (came(s, i, now, &v) && !eom_said(s, i, &v) &&
-		    s->pc->chain->link[i].mod->in_turn)
-			eom_turn(s);
+		if (came(s, i, now, &v))
+			eom_said(s, i, &v);
 	}
+	eom_turn(s);
+	waiting = s->mods->making != NULL;
 	for (i = 0; i < s->mods->n; i++)
 		waiting += s->mods->one[i].waits;
 	if (is_refusal(&run->refusal) || waiting == 0)
@@ -385,8 +388,7 @@ begin_all(struct session *s)
 	for (i = 0; i < s->mods->n && !is_refusal(&run->refusal); i++)
 		if (!s->pc->chain->link[i].mod->in_turn &&
 		    concerns(s, i, STAGE_EOM))
-			(void)eom_ask(s, i);
-	eom_turn(s);
+			eom_ask(s, i);
 	gather(s);
 }
 
@@ -447,6 +449,7 @@ run_cancel(struct session *s)
 	if (s->mods == NULL || s->run == NULL)
 		return;
 	forget_waiting(s);
+	turn_stop(s);
 	event_del(&s->mods->ev);
 	s->run = NULL;
 }

@@ -15,12 +15,31 @@
 #include "module_int.h"
 
 void
+turn_stop(struct session *s)
+{
+	msgslice_cancel(s->mods->making);
+	s->mods->making = NULL;
+}
+
+void
 turn_clear(struct session *s)
 {
 	if (s->mods == NULL)
 		return;
+	turn_stop(s);
 	spool_free(s->mods->message);
 	s->mods->message = NULL;
+}
+
+int
+turn_busy(const struct session *s)
+{
+	size_t	i;
+
+	for (i = 0; i < s->mods->n; i++)
+		if (s->mods->one[i].waits && s->pc->chain->link[i].mod->in_turn)
+			return (1);
+	return (s->mods->making != NULL);
 }
 
 /* Does what that module wants count for others? */
@@ -31,29 +50,47 @@ counts(const struct session *s, size_t i)
 	    !s->pc->chain->link[i].log_only);
 }
 
-int
+static void
+made(struct session *s, struct spool *out, int error)
+{
+	if (out == NULL) {
+		/* (the last one whose turn it was) */
+		log_event(s->ms.id,
+		    s->pc->chain->link[s->mods->run.next - 1].mod->name,
+		    "error=%s (the client gets 452; is there room in the state "
+		    "directory?)", strerror(error));
+		s->mods->run.refusal = verdict_tempfail(452, "4.3.1", "There "
+		    "is no room for the message, please try again later");
+		return;
+	}
+	turn_clear(s);
+	s->mods->message = out;
+}
+
+static void
+made_later(struct spool *out, int error, void *arg)
+{
+	struct session	*s = arg;
+
+	s->mods->making = NULL;
+	made(s, out, error);
+	event_active(&s->mods->ev, EV_TIMEOUT, 0);
+}
+
+void
 turn_done(struct session *s, size_t i)
 {
 	const struct chain_link	*link = &s->pc->chain->link[i];
 	const struct msgedit	*e = s->mods->one[i].edit;
-	struct spool		*made;
+	struct spool		*out = NULL;
 
 	if (e == NULL || msgedit_empty(e))
-		return (0);
+		return;
 	log_event(s->ms.id, link->mod->name, "%schanges=message",
 	    link->log_only ? "log-only " : "");
-	if (link->log_only)
-		return (0);
-	made = msgedit_apply(e, module_message(&s->ms));
-	if (made == NULL) {
-		log_event(s->ms.id, link->mod->name, "error=%s (the client "
-		    "gets 452; is there room in the state directory?)",
-		    strerror(errno));
-		return (-1);
-	}
-	turn_clear(s);
-	s->mods->message = made;
-	return (0);
+	if (!link->log_only && msgslice_begin(&s->mods->making, pass.base, e,
+	    module_message(&s->ms), &out, made_later, s) != 0)
+		made(s, out, errno);
 }
 
 int

@@ -94,4 +94,16 @@ int	 msgapply_step(struct msgapply *, size_t octets);
 struct spool *msgapply_take(struct msgapply *);
 void	 msgapply_free(struct msgapply *);	/* NULL is fine */
 
+/*
+ * msgedit_slice.c: the same from the event loop.  1: done at once, *out is it;
+ * 0: done will be called, once, with the new spool, or NULL and why not; -1
+ * errno.  *job: for cancel, until then.
+ */
+struct event_base;
+struct msgslice;
+int	 msgslice_begin(struct msgslice **job, struct event_base *,
+	    const struct msgedit *, const struct spool *, struct spool **out,
+	    void (*done)(struct spool *, int error, void *arg), void *arg);
+void	 msgslice_cancel(struct msgslice *);	/* NULL is fine */
+
 #endif

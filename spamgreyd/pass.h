@@ -92,6 +92,7 @@ enum pass_end {				/* the summary's reason= */
 #define PF_TIMER	0x0020		/* the timer is set */
 
 struct tls;
+struct edit_job;
 
 /* A configuration in use, with what is derived from it. */
 struct pass_conf {
@@ -193,6 +194,7 @@ struct session {
 	struct dialogue		 d;
 	struct run		*run;	/* the stage that is under way, or NULL */
 	struct module_state	*mods;	/* points and data of each module */
+	struct edit_job		*edit;	/* its message in the making, or NULL */
 	struct verdict		 refuse; /* of CONNECT, HELO: MAIL gets it */
 	uint64_t		 bytes_in, bytes_out;
 	uint32_t		 delivered, refused, deferred;	/* messages */
@@ -358,9 +360,12 @@ struct envelope {
 	char		*path, *params;	/* with brackets; "" none */
 };
 
-/* pass_edit.c: what the modules and a mark change, when all have spoken.  NULL:
- * done; else what to answer, "NNN X.X.X text". */
-const char *edit_apply(struct session *, int mark);
+/* pass_edit.c: what the modules and a mark change, when all have spoken.  done
+ * is called once, from here or from the loop: NULL, or what to answer, "NNN
+ * X.X.X text"; not when it was cancelled. */
+void	 edit_begin(struct session *, int mark,
+	    void (*done)(struct session *, const char *error));
+void	 edit_cancel(struct session *);
 
 /* module_chain.c, module_run.c, module_points.c: the runner.  When a stage had
  * to wait, done is called from the event loop and pass_settle after it. */

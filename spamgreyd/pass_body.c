@@ -197,31 +197,38 @@ body_refuse_text(struct session *s, const char *text)
 	body_refuse(s, atoi(text), enhanced, text + 10);
 }
 
+/* It is as it is to be delivered. */
 static void
-body_relay(struct session *s)
+body_edited(struct session *s, const char *error)
 {
-	int		 over = run_over(s);
-	const char	*error;
-
-	if (over == 2 && (s->tx->whose & 2) && !s->ms.whitelisted) {
-		body_points(s);
-		return;
-	}
 	/* Nobody is there to hear the answer: it would come twice. */
 	if (s->flags & PF_EOF) {
 		pass_die(s, PE_HANGUP);
 		return;
 	}
-	if ((error = edit_apply(s, over > 0)) != NULL) {
+	if (error != NULL) {
 		body_refuse_text(s, error);
 		return;
 	}
-	if (body_head(s, over > 0) == -1) {
+	if (body_head(s, run_over(s) > 0) == -1) {
 		body_refuse(s, 451, "4.3.0", "Out of memory, please try again "
 		    "later");
 		return;
 	}
 	relay_data(s, body_answered);
+}
+
+static void
+body_relay(struct session *s)
+{
+	int	over = run_over(s);
+
+	if (over == 2 && (s->tx->whose & 2) && !s->ms.whitelisted)
+		body_points(s);
+	else if (s->flags & PF_EOF)
+		pass_die(s, PE_HANGUP);
+	else
+		edit_begin(s, over > 0, body_edited);
 }
 
 /* The modules have seen the whole of it. */

@@ -3,6 +3,9 @@
  * message into a new spool, the envelope in the transaction, which the MTA is
  * told anew when it knows another.  Nothing is discarded: without a recipient
  * the message is refused.
+ *
+ * A large message is made anew in slices, one a turn of the loop, so that the
+ * other sessions wait for none of it.
  */
 #include <sys/types.h>
 
@@ -14,6 +17,13 @@
 
 #include "../lib/log.h"
 #include "pass.h"
+
+/* The message of a session in the making. */
+struct edit_job {
+	struct msgslice	*slice;
+	struct msgedit	*edit;
+	void		(*done)(struct session *, const char *error);
+};
 
 /* Between the paths' brackets, any case. */
 static struct rcpt *
@@ -117,49 +127,52 @@ message_is(struct session *s, struct spool *made)
 	s->ms.spool = made;
 }
 
-/* The message as it is to be delivered; -1: errno. */
+/* What is wanted of the message.  *edit NULL: nothing.  -1: errno. */
 static int
-edit_message(struct session *s, int mark)
+edit_wanted(struct session *s, int mark, struct msgedit **edit)
 {
 	const char	*tag = s->pc->conf->pass->subject_tag;
-	struct msgedit	*e;
-	struct spool	*made;
-	int		 saved;
 
-	if ((made = run_message(s)) != NULL)
-		message_is(s, made);
 	errno = ENOMEM;
-	if (run_edits(s, &e) == -1)
+	if (run_edits(s, edit) == -1)
 		return (-1);
-	if (mark && tag != NULL) {
-		if ((e == NULL && (e = msgedit_new()) == NULL) ||
-		    msgedit_subject(e, tag) == -1) {
-			msgedit_free(e);
-			return (-1);
-		}
-	}
-	if (e == NULL)
+	if (!mark || tag == NULL)
 		return (0);
-	made = msgedit_apply(e, s->tx->spool);
-	saved = errno;
-	msgedit_free(e);
-	if (made == NULL) {
-		errno = saved;
+	if ((*edit == NULL && (*edit = msgedit_new()) == NULL) ||
+	    msgedit_subject(*edit, tag) == -1) {
+		msgedit_free(*edit);
 		return (-1);
 	}
-	message_is(s, made);
 	return (0);
 }
 
-const char *
-edit_apply(struct session *s, int mark)
+void
+edit_cancel(struct session *s)
 {
-	if (edit_message(s, mark) == -1) {
-		log_event(s->ms.id, "edit", "error=%s (the client gets 452; is "
-		    "there room in the state directory?)", strerror(errno));
-		return ("452 4.3.1 There is no room for the message, please "
-		    "try again later");
-	}
+	struct edit_job	*job = s->edit;
+
+	if (job == NULL)
+		return;
+	s->edit = NULL;
+	msgslice_cancel(job->slice);
+	msgedit_free(job->edit);
+	free(job);
+}
+
+static const char *
+edit_failed(const struct session *s, int error)
+{
+	log_event(s->ms.id, "edit", "error=%s (the client gets 452; is there "
+	    "room in the state directory?)", strerror(error));
+	return ("452 4.3.1 There is no room for the message, please try again "
+	    "later");
+}
+
+/* The message is as it is to be delivered: now the envelope.  NULL, or what to
+ * answer. */
+static const char *
+edit_rest(struct session *s)
+{
 	if (edit_envelope(s) == -1)
 		return ("451 4.3.0 Out of memory, please try again later");
 	if (s->tx->naccepted == 0) {
@@ -169,4 +182,61 @@ edit_apply(struct session *s, int mark)
 		    "recipient is left");
 	}
 	return (NULL);
+}
+
+/* out NULL: error says why. */
+static void
+edit_end(struct session *s, struct spool *out, int error)
+{
+	void	(*done)(struct session *, const char *) = s->edit->done;
+
+	s->edit->slice = NULL;
+	edit_cancel(s);
+	if (out == NULL) {
+		done(s, edit_failed(s, error));
+		return;
+	}
+	message_is(s, out);
+	done(s, edit_rest(s));
+}
+
+static void
+edit_made(struct spool *out, int error, void *arg)
+{
+	struct session	*s = arg;
+	uint64_t	 key = s->ms.key;
+
+	edit_end(s, out, error);
+	if ((s = pass_session_by_key(key)) != NULL)
+		pass_settle(s);
+}
+
+void
+edit_begin(struct session *s, int mark,
+    void (*done)(struct session *, const char *error))
+{
+	struct msgedit	*edit;
+	struct spool	*out = run_message(s);
+
+	if (out != NULL)
+		message_is(s, out);
+	if (edit_wanted(s, mark, &edit) == -1) {
+		done(s, edit_failed(s, errno));
+		return;
+	}
+	if (edit == NULL) {
+		done(s, edit_rest(s));
+		return;
+	}
+	if ((s->edit = calloc(1, sizeof(*s->edit))) == NULL) {
+		msgedit_free(edit);
+		done(s, edit_failed(s, errno));
+		return;
+	}
+	s->edit->edit = edit;
+	s->edit->done = done;
+	out = NULL;
+	if (msgslice_begin(&s->edit->slice, pass.base, edit, s->tx->spool,
+	    &out, edit_made, s) != 0)
+		edit_end(s, out, errno);
 }

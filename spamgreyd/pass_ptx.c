@@ -95,6 +95,7 @@ ptx_free(struct session *s)
 {
 	if (s->tx == NULL)
 		return;
+	edit_cancel(s);
 	/* The MTA has half of it still. */
 	if (s->tx->mailed && s->mta != NULL)
 		s->d.dirty = 1;

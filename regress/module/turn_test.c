@@ -1,4 +1,4 @@
-/* LINK: spamgreyd/module_run.o spamgreyd/module_chain.o spamgreyd/module_named.o spamgreyd/module_points.o spamgreyd/module_api.o spamgreyd/module_content.o spamgreyd/module_turn.o spamgreyd/msgedit.o spamgreyd/msgedit_apply.o spamgreyd/spool.o spamgreyd/conf_module.o spamgreyd/conf_strategy.o spamgreyd/conf_module_args.o spamgreyd/conf_report.o spamgreyd/conf_file.o spamgreyd/conf_lex.o */
+/* LINK: spamgreyd/module_run.o spamgreyd/module_chain.o spamgreyd/module_named.o spamgreyd/module_points.o spamgreyd/module_api.o spamgreyd/module_content.o spamgreyd/module_turn.o spamgreyd/msgedit.o spamgreyd/msgedit_apply.o spamgreyd/msgedit_slice.o spamgreyd/spool.o spamgreyd/conf_module.o spamgreyd/conf_strategy.o spamgreyd/conf_module_args.o spamgreyd/conf_report.o spamgreyd/conf_file.o spamgreyd/conf_lex.o */
 /*
  * Modules that come in turn at EOM, beside those that do not: who is asked
  * when, what each sees, what of it counts, and whose time it is.
@@ -302,6 +302,64 @@ budget(void)
 	end();
 }
 
+static void
+begin_large(const char *conf)
+{
+	static char	line[1024];
+	int		i;
+
+	begin(conf);
+	memset(line, 'x', sizeof(line));
+	memcpy(line + sizeof(line) - 2, "\r\n", 2);
+	for (i = 0; i < 1024; i++)
+		if (spool_write((struct spool *)(uintptr_t)s->ms.spool, line,
+		    sizeof(line)) == -1)
+			exit(1);
+	fakes[1].wants = want_insert;
+}
+
+/* A large message is made anew in slices, between which others go on. */
+static void
+slices(void)
+{
+	int	turns = 0;
+
+	begin_large("first { } second { } look { }");
+	fakes[0].waits = 1;
+	ok(fix_stage(s, STAGE_EOM) == NULL, "a large message");
+	is_str(asked, "lf", "is made for the next");
+	while (strcmp(asked, "lf") == 0 && turns++ < 100)
+		(void)fix_turn();
+	is_str(asked, "lfs", "which gets it then");
+	ok(turns > 2, "a slice a turn");
+	is_int(strncmp(fakes[2].saw, "A: 0\r\n" MESSAGE, strlen(MESSAGE) + 6),
+	    0, "as it is by then");
+	is_int(spool_size(module_message(&s->ms)),
+	    spool_size(s->ms.spool) + 6, "the whole of it");
+	says(0, verdict_next());
+	is_str(fix_outcome, "", "all have spoken");
+	end();
+	begin_large("second { } first { } look { }");
+	ok(fix_stage(s, STAGE_EOM) == NULL, "made after the last one too");
+	fix_pass(0);
+	is_str(fix_outcome, "", "before it is over");
+	end();
+	begin_large("first { } second { } look { }");
+	fakes[0].waits = 1;
+	(void)fix_stage(s, STAGE_EOM);
+	(void)fix_turn();
+	says(0, verdict_reject(550, "5.7.1", "no"));
+	is_str(fix_outcome, "550 5.7.1 no", "refused meanwhile");
+	fix_pass(0);
+	is_str(asked, "lf", "it is made no more");
+	end();
+	begin_large("first { } second { } look { }");
+	(void)fix_stage(s, STAGE_EOM);
+	(void)fix_turn();
+	end();
+	is_str(asked, "lf", "the session ends meanwhile");
+}
+
 /* The message as it is now does not fit anywhere. */
 static void
 no_room(void)
@@ -332,6 +390,7 @@ main(void)
 	seen();
 	others();
 	budget();
+	slices();
 	no_room();
 	return (done());
 }
