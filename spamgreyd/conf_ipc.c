@@ -319,6 +319,7 @@ send_list(struct chan *ch, const struct conf_list *l)
 	ipc_put_str(ipc, l->file);
 	ci_put_opt(ipc, l->message);
 	ipc_put_u16(ipc, (uint16_t)l->reply);
+	ipc_put_u8(ipc, l->no_scan != 0);
 	ipc_put_u32(ipc, l->index);
 	ipc_put_u64(ipc, l->count);
 	TAILQ_FOREACH(s, &l->except, entry)
@@ -342,6 +343,7 @@ recv_list(struct config *c, struct msg *m)
 	r |= ci_take_str(m, &l->file);
 	r |= ci_take_opt(m, &l->message);
 	l->reply = msg_get_u16(m);
+	l->no_scan = msg_get_u8(m);
 	l->index = msg_get_u32(m);
 	l->count = msg_get_u64(m);
 	while (r == 0 && !m->err && msg_left(m) > 0)

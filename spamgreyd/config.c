@@ -407,6 +407,19 @@ config_mask(const struct config *c, enum conf_list_kind kind)
 	return (mask);
 }
 
+uint64_t
+config_mask_no_scan(const struct config *c)
+{
+	const struct conf_list	*l;
+	uint64_t		 mask = 0;
+
+	TAILQ_FOREACH(l, &c->lists, entry)
+		if (l->kind == LIST_WHITE && l->no_scan &&
+		    l->index < ADDRSET_LISTS_MAX)
+			mask |= UINT64_C(1) << l->index;
+	return (mask);
+}
+
 int
 conf_pass_index(struct conf_pass *p)
 {

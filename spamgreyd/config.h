@@ -77,6 +77,8 @@ struct conf_list {
 	char			*file;
 	char			*message;	/* black: template, NULL default */
 	int			 reply;		/* black: 450 or 550 */
+	int			 no_scan;	/* white: nor is the mail of
+						   its hosts looked into */
 	struct conf_strings	 except;	/* names of whitelists */
 	unsigned int		 index;		/* in the compiled set */
 	size_t			 count;		/* ranges, after loading */
@@ -285,6 +287,7 @@ int	 conf_recipient_known(const struct config *, const char *path);
 const struct conf_list *config_list(const struct config *, unsigned int index);
 /* Masks over the compiled set: bit i is list i. */
 uint64_t config_mask(const struct config *, enum conf_list_kind);
+uint64_t config_mask_no_scan(const struct config *);	/* of whitelists */
 
 /*
  * Fits limit.connections, and pass' sessions, to the limit of open

@@ -43,10 +43,11 @@
  * (on-error), `log-only' (every verdict but wait is logged and becomes next;
  * points are logged and not counted), `except', that postmaster and abuse are
  * never refused by points and dnsbl or throttles (module.spares_roles), the
- * exemption of whitelisted hosts (module.spares_whitelisted), counters, the
- * log line.  A module never writes to a socket of the session and never frees
- * it; it keeps what it needs for one session in s's module data
- * (module_data), and what it needs for a host in tables of its own, bounded.
+ * exemption of whitelisted hosts (module.spares_whitelisted, and of modules
+ * that have an EOM hook with `whitelist … no scan'), counters, the log line.  A
+ * module never writes to a socket of the session and never frees it; it keeps
+ * what it needs for one session in s's module data (module_data), and what it
+ * needs for a host in tables of its own, bounded.
  *
  * A module is one file, mod_NAME.c, that defines `const struct module
  * mod_NAME'; the build finds it.
@@ -82,6 +83,8 @@ struct msession {
 	uint16_t	 dport;
 	const char	*hostname;	/* ours */
 	int		 whitelisted;	/* by a list */
+	int		 no_scan;	/* … whose hosts' mail is not looked into:
+					   no module with an EOM hook is run */
 	int		 loopback;
 	int		 handed;	/* came from front in mid-session: the
 					   banner is out, no BANNER stage */

@@ -124,8 +124,11 @@ settle(struct session *s, size_t i, enum stage stage, const struct verdict *v)
 static int
 is_for(const struct session *s, size_t i)
 {
-	return (!s->mods->one[i].excepted && !(s->ms.whitelisted &&
-	    s->pc->chain->link[i].mod->spares_whitelisted));
+	const struct module	*mod = s->pc->chain->link[i].mod;
+
+	return (!s->mods->one[i].excepted &&
+	    !(s->ms.whitelisted && mod->spares_whitelisted) &&
+	    !(s->ms.no_scan && mod->hook[STAGE_EOM] != NULL));
 }
 
 static int

@@ -758,6 +758,15 @@ whitelist
 		list = conf_list_new(conf, &$2, LIST_WHITE);
 		conf_path(&$4, "file", &list->file);
 	}
+	  whiteopts
+	;
+
+whiteopts
+	: /* empty */
+	| whiteopts NO SCAN {
+		if (ONCE_OF($2, "whitelist \"%s\": no scan", list->name))
+			list->no_scan = 1;
+	}
 	;
 
 on	: ON event action reactopts

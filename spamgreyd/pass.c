@@ -87,6 +87,7 @@ pass_conf_new(struct config *conf, struct pass_conf *old)
 	conf->refs++;
 	pc->black = config_mask(conf, LIST_BLACK);
 	pc->white = config_mask(conf, LIST_WHITE);
+	pc->no_scan = config_mask_no_scan(conf);
 	pc->max = conf_max(conf);
 	if ((pc->chain = chain_new(conf)) == NULL) {
 		pass_conf_unref(pc);

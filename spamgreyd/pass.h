@@ -99,6 +99,7 @@ struct pass_conf {
 	unsigned int	 refs;
 	struct config	*conf;
 	uint64_t	 black, white;	/* masks over the lists */
+	uint64_t	 no_scan;	/* of those in white */
 	struct tlsctx	*tls;		/* the global certificate, or NULL */
 	struct module_chain *chain;	/* module_run.c */
 	uint32_t	 max;		/* sessions */
@@ -459,7 +460,7 @@ enum pass_stat {
 	PSTAT_RCPT_REFUSED, PSTAT_RELAY_DENIED, PSTAT_LOOP, PSTAT_TOO_BIG,
 	PSTAT_SPOOL_FULL, PSTAT_MTA_FAILED, PSTAT_TLS, PSTAT_TLS_FAILED,
 	PSTAT_MARKED, PSTAT_POINTS_REJECTED, PSTAT_TIMEOUT, PSTAT_REPLAYED,
-	PSTAT_TRAPPED, PSTAT_BYTES, PSTAT_MAX
+	PSTAT_TRAPPED, PSTAT_BYTES, PSTAT_NO_SCAN, PSTAT_MAX
 };
 void	 pass_log_end(const struct session *);
 /* One line for each message's end: from, to count, size, points, the MTA's

@@ -294,6 +294,8 @@ body_ended(struct session *s)
 		return;
 	}
 	s->ms.spool = tx->spool;
+	if (s->ms.no_scan)
+		pass.stat[PSTAT_NO_SCAN]++;
 	/* Of this message alone, from here on. */
 	s->d.events = s->ms.events & BAD_EVENTS;
 	s->ms.events &= ~BAD_EVENTS;

@@ -35,6 +35,7 @@ static const char *const stat_names[PSTAT_MAX] = {
 	[PSTAT_REPLAYED] = "replayed",
 	[PSTAT_TRAPPED] = "trapped",
 	[PSTAT_BYTES] = "bytes",
+	[PSTAT_NO_SCAN] = "no-scan",
 };
 
 static const char *const end_names[] = {
@@ -117,6 +118,8 @@ put_host(const struct session *s)
 	    s->ms.loopback ? "loopback" : kinds[s->kind]);
 	if (s->ms.handed)
 		(void)buf_addstr(&line, " handed-over");
+	if (s->ms.no_scan)
+		(void)buf_addstr(&line, " no-scan");
 }
 
 static void
@@ -187,6 +190,8 @@ pass_log_message(const struct session *s, const char *outcome,
 			(void)buf_printf(&line, " size=%llu",
 			    (unsigned long long)spool_size(tx->spool));
 	}
+	if (s->ms.no_scan)
+		(void)buf_addstr(&line, " no-scan");
 	run_log(s, &line);
 	put_text("reply", reply);
 	line_out(s, "message");

@@ -122,6 +122,8 @@ pass_session_new(int fd, const struct addr *client, uint16_t port,
 	s->ms.dport = dport;
 	s->ms.hostname = s->pc->conf->hostname;
 	s->ms.whitelisted = kind == HANDOVER_WHITELISTED;
+	s->ms.no_scan = s->ms.whitelisted && addrset_lookup_mask(
+	    s->pc->conf->set, client, s->pc->no_scan) != 0;
 	s->ms.loopback = addr_is_loopback(client);
 	s->ms.start = s->last = clock_mono();
 	s->cert = tlsctx_ref(cert);

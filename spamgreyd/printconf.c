@@ -244,7 +244,8 @@ put_list(struct buf *b, const struct conf_list *l)
 				r |= put_string(b, " ", s->text);
 			r |= buf_addstr(b, " }");
 		}
-	}
+	} else if (l->no_scan)
+		r |= buf_addstr(b, " no scan");
 	return (r | buf_addstr(b, "\n"));
 }
 

@@ -117,8 +117,22 @@ MODULE(1, two, .on_error = ONERR_TEMPFAIL);
 MODULE(2, sparing, .spares_roles = 1, .spares_whitelisted = 1,
     .on_error = ONERR_MARK);
 const struct module mod_bare = { .name = "bare" };
+
+/* One that does not look into messages. */
+static unsigned int	 light_calls;
+
+static struct verdict
+hook_light(struct msession *s, void *conf)
+{
+	(void)s;
+	(void)conf;
+	light_calls++;
+	return (verdict_next());
+}
+const struct module mod_light = { .name = "light",
+    .hook = { [STAGE_CONNECT] = hook_light } };
 const struct module *const modules[] = {
-	&mod_bare, &mod_one, &mod_sparing, &mod_two, NULL
+	&mod_bare, &mod_light, &mod_one, &mod_sparing, &mod_two, NULL
 };
 
 #define IDLE	"connect:one/5 connect:two/5 connect:sparing/5"
@@ -532,13 +546,26 @@ exceptions(void)
 static void
 sparing(void)
 {
-	struct pass_conf	*pc = fix_conf("sparing { } two { }");
+	struct pass_conf	*pc = fix_conf("sparing { } light { } two { }");
 	struct session		*s = fix_session(pc, "192.0.2.5");
 
 	s->ms.whitelisted = 1;
 	reset();
 	(void)fix_stage(s, STAGE_CONNECT);
 	is_str(trace, "connect:two/5", "whitelisted hosts are spared");
+	s->ms.no_scan = 1;
+	reset();
+	(void)fix_stage(s, STAGE_CONNECT);
+	fakes[1].v[STAGE_EOM] = verdict_reject(550, "5.7.1", "no");
+	is_str(fix_stage(s, STAGE_EOM), "", "no scan: none looks into it");
+	(void)run_event(s, EVENT_EARLY_TALKER);
+	is_str(trace, "", "nor sees the session");
+	is_int(light_calls, 2, "the others do, both times");
+	s->ms.no_scan = 0;
+	reset();
+	fakes[1].v[STAGE_EOM] = verdict_reject(550, "5.7.1", "no");
+	is_str(fix_stage(s, STAGE_EOM), "550 5.7.1 no",
+	    "of other whitelists it is looked into");
 	s->ms.whitelisted = 0;
 	reset();
 	fakes[2].v[STAGE_RCPT] = verdict_reject(550, "5.7.1", "no");

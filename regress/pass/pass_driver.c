@@ -11,6 +11,7 @@
  *	target ADDRESS PORT
  *	module			"play" is loaded
  *	whitelist PREFIX	cert FILE KEY	recipients
+ *	no-scan			of the whitelist
  *	apply, hosts-end, stop, stats, advance SECONDS
  *	caps KEYWORDS SIZE	what store had kept of the MTA
  *	host ADDRESS white|trapped|gone
@@ -69,6 +70,7 @@ static const struct setting settings[] = {
 
 static struct config	*next;		/* being made by the orders */
 static struct addrset_build *whites;
+static int		 no_scan;
 static int		 front_fd;	/* a listener: for hand-overs */
 static char		 pending[65536];
 static size_t		 npending;
@@ -246,6 +248,8 @@ whites_compile(void)
 	unlink(name);
 	TAILQ_INIT(&l->except);
 	l->kind = LIST_WHITE;
+	l->no_scan = no_scan;
+	no_scan = 0;
 	l->name = strdup("partners");
 	TAILQ_INSERT_TAIL(&next->lists, l, entry);
 	if (addrset_write(fd, &whites, 1) == -1 ||
@@ -494,7 +498,9 @@ order_config(const char *word, char *arg)
 	else if (strcmp(word, "cert") == 0) {
 		word = strsep(&arg, " ");
 		order_cert(word, arg);
-	} else if (strcmp(word, "whitelist") == 0)
+	} else if (strcmp(word, "no-scan") == 0)
+		no_scan = 1;
+	else if (strcmp(word, "whitelist") == 0)
 		order_white(arg);
 	else if (strcmp(word, "apply") == 0)
 		order_apply();

@@ -234,7 +234,7 @@ full(void)
 	    "session grey 11s trapped 12s message-size 13M }\n"
 	    "blacklist b file \"%s/black\" message \"no %%A\" reply 550 except w\n"
 	    "blacklist b2 file \"%s/black\"\n"
-	    "whitelist w file \"%s/white\"\n"
+	    "whitelist w file \"%s/white\" no scan\n"
 	    "on early-talker trap for 1h after 2 in 3h on bare-lf demote\n"
 	    "on http-command log on pipelining trap\n"
 	    "learn { trusted { 192.0.2.0/24 w } except b decay 5d "
@@ -264,6 +264,7 @@ test_lists(const struct config *c)
 	is_int(lists_of(c, "203.0.113.1"), 0, "on none");
 	is_int(config_mask(c, LIST_BLACK), 3, "the blacklists' mask");
 	is_int(config_mask(c, LIST_WHITE), 4, "the whitelist's mask");
+	is_int(config_mask_no_scan(c), 4, "no scan");
 	is_str(config_list(c, 2)->name, "w", "a list by its index");
 	is_int(config_list(c, 0)->count, 3,
 	    "one excepted address makes two ranges of one");
