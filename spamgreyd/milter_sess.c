@@ -310,6 +310,8 @@ message_begin(struct milter *m, struct msession *s)
 	if (!m->env.changed)
 		return;
 	abort_message(m);
+	if (m->goal == STEP_DONE)
+		return;
 	m->again = 1;
 	m->rcpt = 0;
 	m->step = STEP_MAIL;
