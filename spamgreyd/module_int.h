@@ -70,7 +70,7 @@ struct module_one {
 };
 struct run {
 	enum stage	 stage;
-	size_t		 next;		/* the module to ask; EOM: of those in turn */
+	size_t		 next;		/* the module to ask, at EOM in turn */
 	int64_t		 budget;	/* EOM: clock_mono, 0 none */
 	struct verdict	 refusal;	/* EOM: the first; NEXT none */
 	void		(*done)(struct session *, const struct verdict *);

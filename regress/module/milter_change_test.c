@@ -78,7 +78,7 @@ until(struct filter *f, const char *what)
 			abort();
 }
 
-/* The octets of the end, and of nothing after it. */
+/* What it has heard of the message, from its header on. */
 static const char *
 from_header(const char *heard)
 {

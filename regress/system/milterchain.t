@@ -126,7 +126,8 @@ filter('opendkim', 'opendkim', '-f', '-x', '/srv/chain/opendkim.conf');
 filter('opendmarc', 'opendmarc', '-f', '-c', '/srv/chain/opendmarc.conf');
 for my $name (qw(edit look)) {
 	spit("$dir/$name.wants", '');
-	filter($name, '/usr/bin/python3', '/srv/chain/filter.py', $name, $port{$name});
+	filter($name, '/usr/bin/python3', '/srv/chain/filter.py', $name,
+	    $port{$name});
 }
 
 # What that filter has heard since the last call.
