@@ -179,8 +179,11 @@ log_mark();
 like(mail($listed, 'points7'), qr/^550 /, 'both: refused at 10');
 wait_log(qr/points=\S*1[01]\S* .*dnsbl=4 \([^)]*\).*spamassassin=\S+ \([^)]*SGTEST_7/);
 pass('… and the log has each part');
+log_mark();
 like(mail($good, 'points14'), qr/^550 /,
     'SpamAssassin 14 with DNSWL -5: refused, by itself');
+wait_log(qr/ message .*outcome=refused .*dnsbl=-5 \([^)]*\).*spamassassin=1[34]\S* \([^)]*SGTEST_14/);
+pass('… and the log has each part');
 like(mail($good, 'points7'), qr/^250/, '7 with -5: taken');
 is(mark(), '', '… not marked');
 again('server 127.0.0.1', "reject at 12\n");
