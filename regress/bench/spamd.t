@@ -1,14 +1,17 @@
 #!/usr/bin/perl
 # torture
 # Messages a second with spamd behind pass, against spamd's own best: spamc run
-# straight on the same messages, as many at a time as spamd has children.  In
-# turns, so that only the ratio counts.
+# straight on the same messages, as many at a time as spamd has children; then
+# with clamd too, against clamdscan beside spamc.  In turns, so that only the
+# ratio counts.
 use strict;
 use warnings;
 use FindBin;
 use lib "$FindBin::Bin/../system";
+use POSIX ();
 use Sys;
 use Mta;
+use Clam;
 use Spamd;
 use Test::More;
 
@@ -23,15 +26,24 @@ my ($mail, $no) = postfix_root('bench');
 plan(skip_all => "Postfix: $no") if !$mail;
 my ($root, $why) = spamd_root('sa');
 plan(skip_all => "spamd: $why") if !$root;
-END { local $?; Spamd::spamd_end() if $ENV{SG_PRIVATE} }
+(my $clam, $why) = clam_root('clam', 'DisableCache true', 'MaxQueue 200');
+plan(skip_all => "clamd: $why") if !$clam;
+END {
+	local $?;
+	if ($ENV{SG_PRIVATE}) {
+		Clam::clam_end();
+		Spamd::spamd_end();
+	}
+}
 
 srand(1);
 spamd_local();
 spamd_start();
+clam_start();
 
 my ($sink, $behind) = smtp_sink($mail, undef);
-my $port = pass_start($behind,
-    pass => "reject at no\nmodule spamassassin {\n\tserver 127.0.0.1\n}");
+my $module = "reject at no\nmodule spamassassin {\n\tserver 127.0.0.1\n}\n";
+my $port = pass_start($behind, pass => $module);
 
 # A mail of words that nobody uses, n times for spamc, once for the sender.
 my @words = map { join('', map { chr(97 + int(rand(26))) }
@@ -53,9 +65,14 @@ corpus
 		$line = '';
 	}
 	spit("$mail/srv/mail-$size", $text);
-	mkdir($dir) or die "$dir: $!\n";
-	spit("$dir/$_", $text =~ s/\n/\r\n/gr) for 1 .. $n;
-	system('chmod', '-R', 'a+rX', $dir, "$mail/srv") == 0 or die "chmod\n";
+	for ($dir, "$clam/srv/mails-$size") {
+		my $to = $_;
+		-d $to or mkdir($to) or die "$to: $!\n";
+		unlink(glob("$to/*"));
+		spit("$to/$_", $text =~ s/\n/\r\n/gr) for 1 .. $n;
+		system('chmod', '-R', 'a+rX', $to, "$mail/srv") == 0 or
+		    die "chmod\n";
+	}
 	return ("/srv/mails-$size");
 }
 
@@ -75,13 +92,34 @@ source
 }
 
 sub
+clamdscan
+{
+	my ($dir) = @_;
+	my ($status, $out, $err) = run('chroot', $clam, 'clamdscan',
+	    '--multiscan', '--fdpass', $dir);
+
+	return ($status == 0 && $out =~ /Infected files: 0/ ? 0 : 1);
+}
+
+# With both the two run side by side, as pass has them.
+sub
 straight
 {
-	my ($dir, $n) = @_;
+	my ($dir, $n, $both) = @_;
 	my $t = now();
+	my $beside;
+
+	if ($both) {
+		$beside = fork() // die "fork: $!\n";
+		POSIX::_exit(clamdscan($dir)) if $beside == 0;
+	}
 	my ($status, $out, $err) = run('chroot', $root, 'sh', '-c',
 	    "ls $dir/* | xargs -P $threads -n 1 sh -c '" .
 	    'spamc -x -y -d 127.0.0.1 <$0 >/dev/null && echo ok\' | grep -c ok');
+	if ($both) {
+		waitpid($beside, 0);
+		$? == 0 or BAIL_OUT('clamdscan');
+	}
 	my $took = now() - $t;
 
 	$status == 0 && $out == $n or BAIL_OUT("spamc: $out$err");
@@ -89,30 +127,43 @@ straight
 }
 
 
-for ([10_000, torture_or(400, 60)], [100_000, torture_or(100, 12)]) {
-	my ($size, $n) = @$_;
+sub
+compare
+{
+	my ($size, $n, $both) = @_;
 	my $dir = corpus($size, $n);
 	my ($pass, $own) = (0, 0);	# seconds, of all rounds
-	my $scanned = counter('module.spamassassin.scanned');
+	my $what = $both ? 'spamc beside clamdscan' : 'spamc';
+	my @before = map { counter("module.$_") } 'spamassassin.scanned',
+	    'clamav.clean';
 	my $round;
 
-	straight($dir, $n);		# (once for nothing)
+	straight($dir, $n, $both);	# (once for nothing)
 	for ($round = 1; $round <= $rounds_max; $round++) {
-		$own += straight($dir, $n) if $round % 2;
+		$own += straight($dir, $n, $both) if $round % 2;
 		$pass += source($port, $size, $n);
-		$own += straight($dir, $n) if $round % 2 == 0;
+		$own += straight($dir, $n, $both) if $round % 2 == 0;
 		# More rounds where something else has the processors.
 		last if $round >= $rounds && $own >= ratio_want($want) * $pass;
 	}
 	$round = $rounds_max if $round > $rounds_max;
 	is(counter('module.spamassassin.failed'), 0, 'spamd answered always');
-	is(counter('module.spamassassin.scanned') - $scanned, $round * $n,
-	    'each message was scanned');
-	diag(sprintf('%d octets, messages a second: through pass %.0f, ' .
-	    'spamc %.0f: %.2f', $size, $round * $n / $pass,
+	is(counter('module.spamassassin.scanned') - $before[0], $round * $n,
+	    'spamd had each message');
+	is(counter('module.clamav.clean') - $before[1], $round * $n,
+	    'clamd had each message') if $both;
+	diag(sprintf('%d octets, messages a second: through pass %.1f, ' .
+	    '%s %.1f: %.2f', $size, $round * $n / $pass, $what,
 	    $round * $n / $own, $own / $pass));
-	ratio_ok($own / $pass, $want,
-	    "$size octets: of spamd's own best");
+	ratio_ok($own / $pass, $want, "$size octets: of the best of $what");
 }
+
+compare(10_000, torture_or(400, 60), 0);
+compare(100_000, torture_or(100, 12), 0);
+is((stop())[0], 0, 'SIGTERM');
+$port = pass_start($behind, log => tmp() . '/log-both', pass => $module .
+    'module clamav { socket "' . Clam::socket_path() . '" }');
+compare(10_000, torture_or(200, 12), 1);
+compare(100_000, torture_or(50, 8), 1) if full();
 is((stop())[0], 0, 'SIGTERM');
 done_testing();
