@@ -12,7 +12,8 @@ use POSIX ();
 use Sys;
 use Test::More;
 
-our @EXPORT = qw(background listening mta_port sink_start sink_stop postfix_root
+our @EXPORT = qw(background listening mta_port mail_sink mail_last ordinary_mail
+    sink_start sink_stop postfix_root
     postfix_config postfix_start postfix_kill postfix_queue smtp_sink
     sendmail_root sendmail_start sendmail_stop pass_start counts);
 
@@ -61,6 +62,97 @@ mta_port
 		close($s);
 		return ($port);
 	}
+}
+
+# --- a mail server that takes everything
+
+# It keeps the last message, and notes each DATA and each end of a message in
+# sink.log: its process, when it listens.
+sub
+mail_sink
+{
+	my ($port) = @_;
+	my $listener = IO::Socket::IP->new(LocalHost => '127.0.0.1',
+	    LocalPort => $port, Listen => 50, ReuseAddr => 1) or
+	    die "sink: $!\n";
+	my $pid = fork() // die "fork: $!\n";
+
+	return ($pid) if $pid != 0;
+	$SIG{CHLD} = 'IGNORE';
+	open(my $log, '>>', tmp() . '/sink.log') or POSIX::_exit(1);
+	while (1) {
+		my $c = $listener->accept() or next;
+		next if fork();
+		mail_sink_session($c, $log);
+		POSIX::_exit(0);
+	}
+}
+
+sub
+mail_sink_session
+{
+	my ($c, $log) = @_;
+	my ($data, $text) = (0, '');
+
+	syswrite($c, "220 sink ESMTP\r\n");
+	while (my $line = <$c>) {
+		if ($data && $line eq ".\r\n") {
+			spit(tmp() . '/mail', $text);
+			syswrite($log, "DOT\n");
+			($data, $text) = (0, '');
+			syswrite($c, "250 2.0.0 taken\r\n");
+		} elsif ($data) {
+			$text .= $line;
+		} elsif ($line =~ /^DATA/i) {
+			$data = 1;
+			syswrite($log, "DATA\n");
+			syswrite($c, "354 go on\r\n");
+		} elsif ($line =~ /^EHLO/i) {
+			syswrite($c, "250-sink\r\n250-SIZE 100000000\r\n" .
+			    "250 8BITMIME\r\n");
+		} else {
+			syswrite($c, "250 2.0.0 ok\r\n");
+		}
+	}
+}
+
+# The message that it has, or ''.
+sub mail_last { return (slurp(tmp() . '/mail')) }
+
+# A mail as people write them, for filters that look at everything: the last
+# reply.  rcpt, head, body: lists; replies: a list that gets those to RCPT.
+sub
+ordinary_mail
+{
+	my ($subject, %o) = @_;
+	my $s = smtp(%o) or return ("connect: $!");
+	my $r = Sys::reply($s);
+	my @rcpt;
+
+	unlink(tmp() . '/mail');
+	for my $line ('EHLO client.example.com', 'MAIL FROM:<me@example.com>',
+	    (map { "RCPT TO:<$_>" } @{$o{rcpt} // ['you@example.org']}),
+	    'DATA') {
+		last if $r !~ /^[23]/ && !@rcpt;
+		print $s "$line\r\n";
+		$s->flush();
+		$r = Sys::reply($s);
+		push(@rcpt, $r) if $line =~ /^RCPT/;
+	}
+	@{$o{replies}} = @rcpt if $o{replies};
+	return ($r) if $r !~ /^354/;
+	my $t = gmtime();
+	$t =~ s/^(\w+) (\w+) +(\d+) (\S+) (\d+)$/$1, $3 $2 $5 $4 +0000/;
+	print $s join("\r\n", 'From: Me <me@example.com>',
+	    'To: You <you@example.org>', "Subject: $subject", "Date: $t",
+	    'Message-ID: <' . int(rand(1e9)) . '.x@example.com>',
+	    'MIME-Version: 1.0', 'Content-Type: text/plain; charset=us-ascii',
+	    @{$o{head} // []}, '', @{$o{body} // ['This is the text of a mail' .
+	    ' that nobody could object to.', 'Regards']}, '.', '');
+	$s->flush();
+	$r = Sys::reply($s);
+	close($s);
+	return ($r);
 }
 
 # --- smtpsink

@@ -6,7 +6,6 @@ use strict;
 use warnings;
 use FindBin;
 use lib $FindBin::Bin;
-use IO::Socket::INET;
 use MIME::Base64;
 use Sys;
 use Mta;
@@ -16,49 +15,6 @@ use Test::More;
 my ($frontport, $passport, $sinkport) = (8025, 8027, 2525);
 my $us = '198.51.100.1';
 
-# A mail server that takes everything, keeps the last message, and notes each
-# command and the end of each message.
-sub
-sink
-{
-	my $listener = IO::Socket::INET->new(LocalAddr => '127.0.0.1',
-	    LocalPort => $sinkport, Listen => 50, ReuseAddr => 1) or
-	    die "sink: $!\n";
-
-	$SIG{CHLD} = 'IGNORE';
-	open(my $log, '>>', tmp() . '/sink.log') or die;
-	while (1) {
-		my $c = $listener->accept() or next;
-		my ($data, $text) = (0, '');
-		next if fork();
-		syswrite($c, "220 sink ESMTP\r\n");
-		while (my $line = <$c>) {
-			if ($data && $line eq ".\r\n") {
-				spit(tmp() . '/mail', $text);
-				syswrite($log, "DOT\n");
-				($data, $text) = (0, '');
-				syswrite($c, "250 2.0.0 taken\r\n");
-			} elsif ($data) {
-				$text .= $line;
-			} elsif ($line =~ /^DATA/i) {
-				$data = 1;
-				syswrite($log, "DATA\n");
-				syswrite($c, "354 go on\r\n");
-			} elsif ($line =~ /^EHLO/i) {
-				syswrite($c, "250-sink\r\n250-SIZE 100000000" .
-				    "\r\n250 8BITMIME\r\n");
-			} else {
-				syswrite($c, "250 2.0.0 ok\r\n");
-			}
-		}
-		POSIX::_exit(0);
-	}
-}
-
-if (@ARGV && $ARGV[0] eq 'sink') {
-	sink();
-	exit(1);
-}
 private();
 
 my ($root, $why) = clam_root('clam');
@@ -67,9 +23,8 @@ my @hosts = map { "198.51.100.$_" } 10 .. 19;
 for my $a ($us, @hosts) {
 	system('ip', 'addr', 'add', "$a/32", 'dev', 'lo') == 0 or die;
 }
-my $sink = background(tmp() . '/sink.out', $^X, $0, 'sink');
+my $sink = mail_sink($sinkport);
 END { local $?; kill('KILL', $sink) if $sink; Clam::clam_end() if $ENV{SG_PRIVATE} }
-listening('the sink', $sinkport);
 clam_start();
 
 # --- mails
@@ -145,7 +100,7 @@ mail
 }
 sub dots { return (scalar(() = slurp(tmp() . '/sink.log') =~ /^DOT$/mg)) }
 sub reload { is((db('reload'))[0], 0, "reload: $_[0]") }
-sub marked { return (slurp(tmp() . '/mail') =~ /^X-Spamgreyd/m ? 1 : 0) }
+sub marked { return (mail_last() =~ /^X-Spamgreyd/m ? 1 : 0) }
 
 my $socket = Clam::socket_path();
 my %way = (FILDES => "socket \"$socket\"", INSTREAM => 'server 127.0.0.1');
@@ -209,7 +164,7 @@ configure($way{FILDES}, 'on virus log');
 reload('as it was');
 like(mail($hosts[0], $encrypted), qr/^250/, 'an encrypted zip: taken');
 ok(marked(), '… and marked');
-like(slurp(tmp() . '/mail'), qr/^X-Spamgreyd\S*:.*(?:\r\n\s.*)*Heuristics\.Encrypted/m,
+like(mail_last(), qr/^X-Spamgreyd\S*:.*(?:\r\n\s.*)*Heuristics\.Encrypted/m,
     '… with what clamd said');
 configure($way{FILDES} . "\nencrypted virus", 'on virus log');
 reload('encrypted virus');
@@ -298,7 +253,7 @@ like(mail($hosts[2], plain('hello'), port => $frontport), qr/^451/,
     '… its next good mail is greylisted');
 wait_for('the retry', sub {
 	mail($hosts[2], plain('again'), port => $frontport) =~ /^250/ });
-like(slurp(tmp() . '/mail'), qr/again/, '… once: the retry is delivered');
+like(mail_last(), qr/again/, '… once: the retry is delivered');
 like(mail($hosts[2], plain('more')), qr/^250/, '… and pass is open again');
 
 log_mark();

@@ -8,42 +8,11 @@ use FindBin;
 use lib $FindBin::Bin;
 use IO::Socket::INET;
 use Sys;
+use Mta;
 use Test::More;
 
 my ($dnsport, $passport, $sinkport) = (5353, 8027, 2525);
 my $us = '198.51.100.1';
-
-# A mail server that takes everything and keeps the last message.
-sub
-sink
-{
-	my $listener = IO::Socket::INET->new(LocalAddr => '127.0.0.1',
-	    LocalPort => $sinkport, Listen => 20, ReuseAddr => 1) or
-	    die "sink: $!\n";
-
-	$SIG{CHLD} = 'IGNORE';
-	while (1) {
-		my $c = $listener->accept() or next;
-		my ($data, $text) = (0, '');
-		next if fork();
-		syswrite($c, "220 sink ESMTP\r\n");
-		while (my $line = <$c>) {
-			if ($data && $line eq ".\r\n") {
-				spit(tmp() . '/mail', $text);
-				($data, $text) = (0, '');
-				syswrite($c, "250 2.0.0 taken\r\n");
-			} elsif ($data) {
-				$text .= $line;
-			} elsif ($line =~ /^DATA/i) {
-				$data = 1;
-				syswrite($c, "354 go on\r\n");
-			} else {
-				syswrite($c, "250 2.0.0 ok\r\n");
-			}
-		}
-		POSIX::_exit(0);
-	}
-}
 
 my @children;
 END { kill('KILL', @children) if @children }
@@ -57,10 +26,6 @@ child
 	exec(@_) or POSIX::_exit(127);
 }
 
-if (@ARGV && $ARGV[0] eq 'sink') {
-	sink();
-	exit(1);
-}
 private();
 
 sub
@@ -79,7 +44,7 @@ mail
 	unlink(tmp() . '/mail');
 	return (smtp_code(from => $from, to => $us, port => $passport, %o));
 }
-sub marked { return (slurp(tmp() . '/mail') =~ /^X-Spamgreyd:/m ? 1 : 0) }
+sub marked { return (mail_last() =~ /^X-Spamgreyd:/m ? 1 : 0) }
 
 my @hosts = map { "198.51.100.$_" } 10 .. 19;
 for my $a ($us, @hosts) {
@@ -92,7 +57,7 @@ table("10.100.51.198.bl.test A 300 127.0.0.2\n",
     "14.100.51.198.bl.test servfail\n",
     "15.100.51.198.bl.test A 300 127.0.0.2\n",
     "15.100.51.198.bl.test truncate\n");
-child($^X, $0, 'sink');
+push(@children, mail_sink($sinkport));
 child($^X, 'regress/lib/dnsd.pl', $dnsport, tmp() . '/table');
 wait_for('the servers', sub {
 	return (IO::Socket::INET->new("127.0.0.1:$sinkport") &&
@@ -113,7 +78,7 @@ ok(!marked(), 'no list has it: no mark');
 
 # What lists say.
 like(mail($hosts[0]), qr/^250/, 'a list has it: taken');
-like(slurp(tmp() . '/mail'), qr/^X-Spamgreyd: score=4 mark=4 reject=10; dnsbl=4 \(bl\.test 127\.0\.0\.2\)\r$/m,
+like(mail_last(), qr/^X-Spamgreyd: score=4 mark=4 reject=10; dnsbl=4 \(bl\.test 127\.0\.0\.2\)\r$/m,
     '… and marked');
 like(mail($hosts[1]), qr/^550 5\.7\.1 Your address \Q$hosts[1]\E is listed by bl\.test/,
     'reject at');
@@ -167,7 +132,7 @@ ok(wait_log(qr/pass early-talker address=\Q$hosts[7]\E/), '… and it is logged'
 like(mail($hosts[1], helo => $hosts[1]), qr/^550 5\.7\.1 Mail from your address/,
     'points of all modules, refused at RCPT');
 like(mail($hosts[0], helo => 'mx.example.org'), qr/^250/, 'points of two');
-like(slurp(tmp() . '/mail'), qr/^X-Spamgreyd: score=5\.5 .*protocol=1\.5 \(helo-own-name\);\s+dnsbl=4/ms,
+like(mail_last(), qr/^X-Spamgreyd: score=5\.5 .*protocol=1\.5 \(helo-own-name\);\s+dnsbl=4/ms,
     '… both are told');
 $s = smtp(from => $hosts[0], to => $us, port => $passport);
 Sys::reply($s);

@@ -15,45 +15,6 @@ use Test::More;
 my ($passport, $sinkport, $dnsport, $rport) = (8027, 2525, 5353, 11333);
 my $us = '198.51.100.1';
 
-# A mail server that takes everything and keeps the last message.
-sub
-sink
-{
-	my $listener = IO::Socket::INET->new(LocalAddr => '127.0.0.1',
-	    LocalPort => $sinkport, Listen => 50, ReuseAddr => 1) or
-	    die "sink: $!\n";
-
-	$SIG{CHLD} = 'IGNORE';
-	while (1) {
-		my $c = $listener->accept() or next;
-		my ($data, $text) = (0, '');
-		next if fork();
-		syswrite($c, "220 sink ESMTP\r\n");
-		while (my $line = <$c>) {
-			if ($data && $line eq ".\r\n") {
-				spit(tmp() . '/mail', $text);
-				($data, $text) = (0, '');
-				syswrite($c, "250 2.0.0 taken\r\n");
-			} elsif ($data) {
-				$text .= $line;
-			} elsif ($line =~ /^DATA/i) {
-				$data = 1;
-				syswrite($c, "354 go on\r\n");
-			} elsif ($line =~ /^EHLO/i) {
-				syswrite($c, "250-sink\r\n250-SIZE 100000000" .
-				    "\r\n250 8BITMIME\r\n");
-			} else {
-				syswrite($c, "250 2.0.0 ok\r\n");
-			}
-		}
-		POSIX::_exit(0);
-	}
-}
-
-if (@ARGV && $ARGV[0] eq 'sink') {
-	sink();
-	exit(1);
-}
 private();
 
 my ($root, $why) = root('rs', 'rspamd', 'redis-server');
@@ -66,9 +27,8 @@ my @children;
 END { local $?; kill('KILL', @children) if @children }
 sub child { push(@children, background(tmp() . '/out', @_)) }
 spit(tmp() . '/table', '');
-child($^X, $0, 'sink');
+push(@children, mail_sink($sinkport));
 child($^X, 'regress/lib/dnsd.pl', $dnsport, tmp() . '/table');
-listening('the sink', $sinkport);
 listening('the name server', $dnsport);
 
 # --- rspamd
@@ -135,37 +95,11 @@ sub
 mail
 {
 	my ($from, $subject, %o) = @_;
-	my $s = smtp(from => $from, to => $us, port => $passport) or
-	    return ("connect: $!");
-	my $r = Sys::reply($s);
-	my @rcpt;
 
-	unlink(tmp() . '/mail');
-	for my $line ('EHLO client.example.com', 'MAIL FROM:<me@example.com>',
-	    (map { "RCPT TO:<$_>" } @{$o{rcpt} // ['you@example.org']}),
-	    'DATA') {
-		last if $r !~ /^[23]/ && !@rcpt;
-		print $s "$line\r\n";
-		$s->flush();
-		$r = Sys::reply($s);
-		push(@rcpt, $r) if $line =~ /^RCPT/;
-	}
-	@{$o{replies}} = @rcpt if $o{replies};
-	return ($r) if $r !~ /^354/;
-	my $t = gmtime();
-	$t =~ s/^(\w+) (\w+) +(\d+) (\S+) (\d+)$/$1, $3 $2 $5 $4 +0000/;
-	print $s join("\r\n", 'From: Me <me@example.com>',
-	    'To: You <you@example.org>', "Subject: $subject", "Date: $t",
-	    'Message-ID: <' . int(rand(1e9)) . '.x@example.com>',
-	    'MIME-Version: 1.0', 'Content-Type: text/plain; charset=us-ascii',
-	    @{$o{head} // []}, '', @{$o{body} // ['This is the text of a mail' .
-	    ' that nobody could object to.', 'Regards']}, '.', '');
-	$s->flush();
-	$r = Sys::reply($s);
-	close($s);
-	return ($r);
+	return (ordinary_mail($subject, from => $from, to => $us,
+	    port => $passport, %o));
 }
-sub mark { return (slurp(tmp() . '/mail') =~ /^(X-Spamgreyd:[^\r\n]*(?:\r\n\s[^\r\n]*)*)/m ? $1 =~ s/\r\n\s+/ /gr : '') }
+sub mark { return (mail_last() =~ /^(X-Spamgreyd:[^\r\n]*(?:\r\n\s[^\r\n]*)*)/m ? $1 =~ s/\r\n\s+/ /gr : '') }
 
 sub
 configure
@@ -210,10 +144,10 @@ like(mail($us_host, 'softly'), qr/^451 4\.7\.1 Come back another day/,
 like(mail($us_host, 'points50', head => ['X-Spam-Status: No, honestly']),
     qr/^250/, 'add header: taken');
 like(mark(), qr/rspamd=unwanted \(add header/, '… marked');
-like(slurp(tmp() . '/mail'), qr/^X-Spam-Status: Yes/m, '… its field is there');
-unlike(slurp(tmp() . '/mail'), qr/honestly/, '… a forged one is not');
+like(mail_last(), qr/^X-Spam-Status: Yes/m, '… its field is there');
+unlike(mail_last(), qr/honestly/, '… a forged one is not');
 like(mail($us_host, 'points70'), qr/^250/, 'rewrite subject: taken');
-like(slurp(tmp() . '/mail'), qr/^Subject: \[spam\] points70\r$/m,
+like(mail_last(), qr/^Subject: \[spam\] points70\r$/m,
     '… with another subject');
 again("server 127.0.0.1\nscore points", "reject at 45\n");
 like(mail($us_host, 'points50'), qr/^550 .*rspamd=5\d/,

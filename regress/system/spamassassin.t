@@ -6,7 +6,6 @@ use strict;
 use warnings;
 use FindBin;
 use lib $FindBin::Bin;
-use IO::Socket::INET;
 use Sys;
 use Mta;
 use Spamd;
@@ -15,45 +14,6 @@ use Test::More;
 my ($passport, $sinkport, $dnsport) = (8027, 2525, 5353);
 my $us = '198.51.100.1';
 
-# A mail server that takes everything and keeps the last message.
-sub
-sink
-{
-	my $listener = IO::Socket::INET->new(LocalAddr => '127.0.0.1',
-	    LocalPort => $sinkport, Listen => 50, ReuseAddr => 1) or
-	    die "sink: $!\n";
-
-	$SIG{CHLD} = 'IGNORE';
-	while (1) {
-		my $c = $listener->accept() or next;
-		my ($data, $text) = (0, '');
-		next if fork();
-		syswrite($c, "220 sink ESMTP\r\n");
-		while (my $line = <$c>) {
-			if ($data && $line eq ".\r\n") {
-				spit(tmp() . '/mail', $text);
-				($data, $text) = (0, '');
-				syswrite($c, "250 2.0.0 taken\r\n");
-			} elsif ($data) {
-				$text .= $line;
-			} elsif ($line =~ /^DATA/i) {
-				$data = 1;
-				syswrite($c, "354 go on\r\n");
-			} elsif ($line =~ /^EHLO/i) {
-				syswrite($c, "250-sink\r\n250-SIZE 100000000" .
-				    "\r\n250 8BITMIME\r\n");
-			} else {
-				syswrite($c, "250 2.0.0 ok\r\n");
-			}
-		}
-		POSIX::_exit(0);
-	}
-}
-
-if (@ARGV && $ARGV[0] eq 'sink') {
-	sink();
-	exit(1);
-}
 private();
 
 my ($root, $why) = spamd_root('sa');
@@ -76,9 +36,8 @@ table
 	    "11.100.51.198.good.test A 300 127.0.5.3\n");
 }
 table();
-child($^X, $0, 'sink');
+push(@children, mail_sink($sinkport));
 child($^X, 'regress/lib/dnsd.pl', $dnsport, tmp() . '/table');
-listening('the sink', $sinkport);
 listening('the name server', $dnsport);
 
 # --- spamd
@@ -101,37 +60,11 @@ sub
 mail
 {
 	my ($from, $subject, %o) = @_;
-	my $s = smtp(from => $from, to => $us, port => $passport) or
-	    return ("connect: $!");
-	my $r = Sys::reply($s);
-	my @rcpt;
 
-	unlink(tmp() . '/mail');
-	for my $line ('EHLO client.example.com', 'MAIL FROM:<me@example.com>',
-	    (map { "RCPT TO:<$_>" } @{$o{rcpt} // ['you@example.org']}),
-	    'DATA') {
-		last if $r !~ /^[23]/ && !@rcpt;
-		print $s "$line\r\n";
-		$s->flush();
-		$r = Sys::reply($s);
-		push(@rcpt, $r) if $line =~ /^RCPT/;
-	}
-	@{$o{replies}} = @rcpt if $o{replies};
-	return ($r) if $r !~ /^354/;
-	my $t = gmtime();
-	$t =~ s/^(\w+) (\w+) +(\d+) (\S+) (\d+)$/$1, $3 $2 $5 $4 +0000/;
-	print $s join("\r\n", 'From: Me <me@example.com>',
-	    'To: You <you@example.org>', "Subject: $subject", "Date: $t",
-	    'Message-ID: <' . int(rand(1e9)) . '.x@example.com>',
-	    'MIME-Version: 1.0', 'Content-Type: text/plain; charset=us-ascii',
-	    @{$o{head} // []}, '', @{$o{body} // ['This is the text of a mail' .
-	    ' that nobody could object to.', 'Regards']}, '.', '');
-	$s->flush();
-	$r = Sys::reply($s);
-	close($s);
-	return ($r);
+	return (ordinary_mail($subject, from => $from, to => $us,
+	    port => $passport, %o));
 }
-sub mark { return (slurp(tmp() . '/mail') =~ /^(X-Spamgreyd:[^\r\n]*(?:\r\n\s[^\r\n]*)*)/m ? $1 =~ s/\r\n\s+/ /gr : '') }
+sub mark { return (mail_last() =~ /^(X-Spamgreyd:[^\r\n]*(?:\r\n\s[^\r\n]*)*)/m ? $1 =~ s/\r\n\s+/ /gr : '') }
 
 sub
 configure
@@ -174,7 +107,7 @@ like(mail($plain, 'points7'), qr/^250/, 'SpamAssassin 7 alone: taken');
 like(mark(), qr/spamassassin=(?:7|6\.9|7\.[01])\S* \([^)]*SGTEST_7\b/,
     '… marked with its part and symbols');
 like(mark(), qr/SGTEST_TRACE/, '… it saw our trace line');
-unlike(slurp(tmp() . '/mail'), qr/\(Postfix\)/, '… which nobody else sees');
+unlike(mail_last(), qr/\(Postfix\)/, '… which nobody else sees');
 log_mark();
 like(mail($listed, 'points7'), qr/^550 /, 'both: refused at 10');
 wait_log(qr/points=\S*1[01]\S* .*dnsbl=4 \([^)]*\).*spamassassin=\S+ \([^)]*SGTEST_7/);
@@ -198,9 +131,9 @@ again("server 127.0.0.1\nask headers");
 like(mail($plain, 'points6', head => ['X-Spam-Flag: NO']), qr/^250/,
     'HEADERS: taken');
 like(mark(), qr/SGTEST_6/, '… marked with symbols');
-like(slurp(tmp() . '/mail'), qr/^X-Spam-Flag: YES\r$/m,
+like(mail_last(), qr/^X-Spam-Flag: YES\r$/m,
     '… and spamd\'s own fields');
-unlike(slurp(tmp() . '/mail'), qr/^X-Spam-Flag: NO/m, '… not forged ones');
+unlike(mail_last(), qr/^X-Spam-Flag: NO/m, '… not forged ones');
 again("server 127.0.0.1\nmax-size 2K");
 like(mail($plain, 'points14', body => [('x' x 70) x 100]), qr/^250/,
     'larger than max-size: taken');
