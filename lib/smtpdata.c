@@ -219,11 +219,39 @@ head_received(struct msghead *h)
 	return (n == sizeof(h->held) ? LINE_KEEP : LINE_MORE);
 }
 
+/* Is it one whose name begins so?  KEEP: no. */
+static enum head_line
+head_begins(const struct msghead *h, const char *drop)
+{
+	size_t	n = h->held_len, dlen = strlen(drop);
+
+	if (dlen > sizeof(h->held))
+		dlen = sizeof(h->held);
+	if (dlen == 0 || strncasecmp((const char *)h->held, drop,
+	    n < dlen ? n : dlen) != 0)
+		return (LINE_KEEP);
+	return (n < dlen ? LINE_MORE : LINE_DROP);
+}
+
+static enum head_line
+head_dropped(const struct msghead *h)
+{
+	enum head_line	line = head_begins(h, h->drop), other;
+	size_t		i;
+
+	for (i = 0; line != LINE_DROP && h->drops != NULL &&
+	    h->drops[i] != NULL; i++)
+		if ((other = head_begins(h, h->drops[i])) != LINE_KEEP)
+			line = other;
+	return (line);
+}
+
 /* What line is it that begins with what is held? */
 static enum head_line
 head_look(struct msghead *h)
 {
-	size_t	n = h->held_len, dlen = strlen(h->drop);
+	size_t		n = h->held_len;
+	enum head_line	line;
 
 	switch (h->held[0]) {
 	case ' ':
@@ -235,11 +263,8 @@ head_look(struct msghead *h)
 		return (n == 1 ? LINE_MORE :
 		    h->held[1] == '\n' ? LINE_EMPTY : LINE_KEEP);
 	}
-	if (dlen > sizeof(h->held))
-		dlen = sizeof(h->held);
-	if (dlen > 0 && strncasecmp((const char *)h->held, h->drop,
-	    n < dlen ? n : dlen) == 0)
-		return (n < dlen ? LINE_MORE : LINE_DROP);
+	if ((line = head_dropped(h)) != LINE_KEEP)
+		return (line);
 	return (head_received(h));
 }
 

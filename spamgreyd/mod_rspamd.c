@@ -1,6 +1,6 @@
 /*
  * rspamd: told by HTTP who sends a message to whom, it answers with an action,
- * a score and changes of the header, which are done as far as they are known.
+ * a score and changes of the message (rspamd_reply.c), which are done.
  * Nothing that a client says becomes a field of the question but by its place,
  * and nothing is ever discarded.
  */
@@ -14,6 +14,7 @@
 #include "../lib/log.h"
 #include "httpreply.h"
 #include "module.h"
+#include "rspamd_reply.h"
 #include "scan.h"
 
 #define RSPAMD_PORT	11333
@@ -22,7 +23,6 @@
 #define VALUE_MAX	1024
 #define SYMBOLS_MAX	1024
 #define SCORE_MAX	1000000.0	/* thousandths */
-#define CHANGES_MAX	200
 
 enum { COUNT_SCANNED, COUNT_REJECT, COUNT_SOFT, COUNT_MARK, COUNT_TOO_LARGE,
     COUNT_ERROR };
@@ -160,73 +160,6 @@ symbols(json_t *o, char dst[SYMBOLS_MAX + 1])
 	}
 }
 
-/* "value", or { "value": …, "order": … }; an order is a place from the top. */
-static int
-add_one(struct msgedit *e, const char *name, const json_t *v)
-{
-	const json_t	*order = json_object_get(v, "order");
-	const char	*text = json_is_string(v) ? json_string_value(v) :
-			    string(v, "value");
-
-	if (!json_is_string(v) && !json_is_object(v))
-		return (0);
-	if (json_is_integer(order) && json_integer_value(order) >= 0 &&
-	    json_integer_value(order) <= 1000)
-		return (msgedit_insert(e, (unsigned int)
-		    json_integer_value(order), name, text));
-	return (msgedit_add(e, name, text));
-}
-
-static int
-remove_one(struct msgedit *e, const char *name, const json_t *v)
-{
-	json_int_t	i = json_integer_value(v);
-
-	if (!json_is_integer(v) || i < 0 || i > 1000)
-		return (0);
-	return (msgedit_change(e, (unsigned int)i, name, NULL));
-}
-
-static int
-each(struct msgedit *e, json_t *o,
-    int (*one)(struct msgedit *, const char *, const json_t *))
-{
-	const char	*name;
-	json_t		*v, *item;
-	size_t		 i, n = 0;
-
-	json_object_foreach(o, name, v) {
-		if (!json_is_array(v)) {
-			if (++n > CHANGES_MAX || one(e, name, v) == -1)
-				return (-1);
-			continue;
-		}
-		json_array_foreach(v, i, item)
-			if (++n > CHANGES_MAX || one(e, name, item) == -1)
-				return (-1);
-	}
-	return (0);
-}
-
-/* The changes that it wants; -1: they cannot be made. */
-static int
-changes(struct msession *s, const json_t *o, int subject)
-{
-	const json_t	*milter = json_object_get(o, "milter");
-	json_t		*add = json_object_get(milter, "add_headers");
-	json_t		*del = json_object_get(milter, "remove_headers");
-	const char	*text = subject ? string(o, "subject") : "";
-	struct msgedit	*e;
-
-	if (json_object_size(add) == 0 && json_object_size(del) == 0 &&
-	    *text == '\0')
-		return (0);
-	if ((e = module_edit(s, &mod_rspamd)) == NULL ||
-	    each(e, del, remove_one) == -1 || each(e, add, add_one) == -1)
-		return (-1);
-	return (*text == '\0' ? 0 : msgedit_change(e, 1, "Subject", text));
-}
-
 static struct verdict
 failed(const char *why)
 {
@@ -272,7 +205,8 @@ judge(struct msession *s, const struct conf *conf, json_t *o)
 {
 	const char	*action = string(o, "action");
 	char		 names[SYMBOLS_MAX + 1], enc[SYMBOLS_MAX * 4 + 1];
-	char		 what[40 * 4 + 1];
+	char		 what[40 * 4 + 1], why[RSPAMD_WHY];
+	struct verdict	 v = verdict_next();
 	int32_t		 score = 0;
 	int		 skipped = json_is_true(json_object_get(o,
 			    "is_skipped"));
@@ -285,14 +219,19 @@ judge(struct msession *s, const struct conf *conf, json_t *o)
 	    (!number(o, "score", &score) && !skipped))
 		return (failed("its reply has no action or no score"));
 	symbols(o, names);
-	module_log(s, &mod_rspamd, "action=%s score=%g symbols=%s",
-	    log_encode_str(what, sizeof(what), action), (double)score / 1000,
+	module_log(s, &mod_rspamd, "action=%s%s score=%g symbols=%s",
+	    log_encode_str(what, sizeof(what), action),
+	    rspamd_no_action(o) ? " no-action" : "", (double)score / 1000,
 	    log_encode_str(enc, sizeof(enc), names));
 	if (conf->points)
 		module_score(s, &mod_rspamd, score, names);
-	if (changes(s, o, strcmp(action, "rewrite subject") == 0) == -1)
-		return (failed("its changes cannot be made"));
-	return (act(s, o, action, score));
+	if (!rspamd_no_action(o))
+		v = act(s, o, action, score);
+	/* (what is refused is changed for nobody) */
+	if (v.kind == VERDICT_NEXT &&
+	    rspamd_changes(s, o, action, why) == -1)
+		return (failed(why));
+	return (v);
 }
 
 static struct verdict
@@ -409,6 +348,9 @@ conf_clear(void *arg)
 	scan_conf_free(((struct conf *)arg)->scan);
 }
 
+/* What rspamd writes into a message, and who reads that looks for. */
+static const char *const drops[] = { "X-Spam", "X-Rspamd", NULL };
+
 static const struct module_option options[] = {
 	SCAN_OPTIONS,
 	{ .keyword = "max-size", .form = "%z", .min = 1024,
@@ -426,6 +368,7 @@ const struct module mod_rspamd = {
 	.data_size = sizeof(struct data),
 	.on_error = ONERR_ACCEPT,
 	.counters = counters,
+	.drops = drops,
 	.option = option,
 	.check = check,
 	.conf_clear = conf_clear,

@@ -186,6 +186,10 @@ struct module {
 	int		 spares_roles;	/* refusals at RCPT, EOM spare postmaster */
 	int		 spares_whitelisted; /* not run for whitelisted hosts */
 	const char *const *counters;	/* its own, ends with NULL; or NULL */
+	const char *const *drops;	/* how the names of header fields begin
+					   that none but it may write: those that
+					   come from hosts it is for are not
+					   passed on; ends with NULL; or NULL */
 
 	/* Of many: before any option.  me, whose name is "NAME.name", is what
 	 * all calls of the runner's want; it stays as long as the process. */

@@ -306,5 +306,6 @@ run_attach(struct session *s)
 	s->mods = st;
 	s->run = NULL;
 	run_init(s);
+	run_drops_init(s);
 	return (0);
 }

@@ -19,6 +19,7 @@
 #define MODULE_COUNTERS_MAX	32	/* of a module's own */
 #define MODULE_POINTS_MAX	1000000	/* thousandths, either way */
 #define MODULE_TEXT_MAX		480	/* octets of all reasons of a module */
+#define MODULE_DROPS_MAX 8		/* of all modules, in a session */
 #define MODULE_DELAY_MAX	300000	/* ms: RFC 5321's for the first 220 */
 
 enum module_stat {
@@ -81,6 +82,7 @@ struct module_state {
 	struct spool	*message;	/* as those in turn have left it; NULL:
 					   as it came */
 	struct msgslice	*making;	/* … of the next one, if there is one */
+	const char	*drops[MODULE_DROPS_MAX + 1];	/* ends with NULL */
 	int		 in_event;
 	int		 vouched;
 	size_t		 n;
@@ -100,6 +102,7 @@ void	 chain_count_own(const struct module *, unsigned int);
 
 /* module_run.c */
 void	 run_init(struct session *);
+void	 run_drops_init(struct session *);
 
 /* module_api.c */
 struct session *module_owner(struct msession *);

@@ -131,6 +131,30 @@ is_for(const struct session *s, size_t i)
 	    !(s->ms.no_scan && mod->hook[STAGE_EOM] != NULL));
 }
 
+void
+run_drops_init(struct session *s)
+{
+	const struct chain_link	*link;
+	const char *const	*d;
+	size_t			 i, n = 0;
+
+	for (i = 0; i < s->mods->n; i++) {
+		link = &s->pc->chain->link[i];
+		if (link->mod->drops == NULL || link->log_only ||
+		    !is_for(s, i))
+			continue;
+		for (d = link->mod->drops; *d != NULL &&
+		    n < MODULE_DROPS_MAX; d++)
+			s->mods->drops[n++] = *d;
+	}
+}
+
+const char *const *
+run_drops(const struct session *s)
+{
+	return (s->mods == NULL ? NULL : s->mods->drops);
+}
+
 static int
 concerns(const struct session *s, size_t i, enum stage stage)
 {

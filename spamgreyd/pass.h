@@ -406,6 +406,8 @@ void	 run_message_over(struct session *);	/* nobody wants that any more */
 int	 run_edits(const struct session *, struct msgedit **edit);
 const struct envelope *run_envelope(const struct session *, size_t n); /* NULL:
 					   no more */
+/* How the names of header fields begin that are not passed on; NULL ends. */
+const char *const *run_drops(const struct session *);
 void	 run_stats(void (*)(const char *name, int64_t value, void *), void *);
 int	 run_vouched(const struct session *);
 

@@ -37,6 +37,7 @@ body_begin(struct session *s)
 	memset(&s->tx->in, 0, sizeof(s->tx->in));
 	memset(&s->tx->head, 0, sizeof(s->tx->head));
 	s->tx->head.drop = "X-Spamgreyd";
+	s->tx->head.drops = run_drops(s);
 	s->tx->toobig = s->tx->lost = 0;
 	s->d.noticed = 0;
 	s->state = PS_DATA;

@@ -1,4 +1,4 @@
-/* LINK: spamgreyd/mod_rspamd.o spamgreyd/httpreply.o spamgreyd/module_run.o spamgreyd/module_chain.o spamgreyd/module_named.o spamgreyd/module_points.o spamgreyd/module_api.o spamgreyd/module_content.o spamgreyd/module_turn.o spamgreyd/conf_module.o spamgreyd/conf_module_args.o spamgreyd/conf_report.o spamgreyd/conf_file.o spamgreyd/conf_lex.o spamgreyd/conf_strategy.o spamgreyd/msgedit.o spamgreyd/msgedit_apply.o spamgreyd/msgedit_slice.o spamgreyd/scan_conf.o spamgreyd/spool.o */
+/* LINK: spamgreyd/mod_rspamd.o spamgreyd/rspamd_reply.o spamgreyd/httpreply.o spamgreyd/module_run.o spamgreyd/module_chain.o spamgreyd/module_named.o spamgreyd/module_points.o spamgreyd/module_api.o spamgreyd/module_content.o spamgreyd/module_turn.o spamgreyd/conf_module.o spamgreyd/conf_module_args.o spamgreyd/conf_report.o spamgreyd/conf_file.o spamgreyd/conf_lex.o spamgreyd/conf_strategy.o spamgreyd/msgedit.o spamgreyd/msgedit_apply.o spamgreyd/msgedit_slice.o spamgreyd/scan_conf.o spamgreyd/spool.o */
 /* LIBS: -ljansson */
 /*
  * Any octets as rspamd's answer: the first one says in how large pieces they

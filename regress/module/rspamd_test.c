@@ -1,4 +1,4 @@
-/* LINK: spamgreyd/mod_rspamd.o spamgreyd/httpreply.o spamgreyd/module_run.o spamgreyd/module_chain.o spamgreyd/module_named.o spamgreyd/module_points.o spamgreyd/module_api.o spamgreyd/module_content.o spamgreyd/module_turn.o spamgreyd/conf_module.o spamgreyd/conf_module_args.o spamgreyd/conf_report.o spamgreyd/conf_file.o spamgreyd/conf_lex.o spamgreyd/conf_strategy.o spamgreyd/msgedit.o spamgreyd/msgedit_apply.o spamgreyd/msgedit_slice.o spamgreyd/scan.o spamgreyd/scan_conf.o spamgreyd/scan_conn.o spamgreyd/scan_health.o spamgreyd/scan_send.o spamgreyd/scan_sock.o spamgreyd/spool.o */
+/* LINK: spamgreyd/mod_rspamd.o spamgreyd/rspamd_reply.o spamgreyd/httpreply.o spamgreyd/module_run.o spamgreyd/module_chain.o spamgreyd/module_named.o spamgreyd/module_points.o spamgreyd/module_api.o spamgreyd/module_content.o spamgreyd/module_turn.o spamgreyd/conf_module.o spamgreyd/conf_module_args.o spamgreyd/conf_report.o spamgreyd/conf_file.o spamgreyd/conf_lex.o spamgreyd/conf_strategy.o spamgreyd/msgedit.o spamgreyd/msgedit_apply.o spamgreyd/msgedit_slice.o spamgreyd/scan.o spamgreyd/scan_conf.o spamgreyd/scan_conn.o spamgreyd/scan_health.o spamgreyd/scan_send.o spamgreyd/scan_sock.o spamgreyd/spool.o */
 /* LIBS: -ljansson */
 /*
  * The module rspamd with scripted servers: what is asked, every action, every
@@ -20,6 +20,7 @@ static struct spool	*spool;
 static int32_t		 points;
 static int		 over;
 static char		*header, *edited;
+static char		 envelope[600], logged[4096];
 
 #define HTTP		"HTTP/1.1 200 OK\r\n"
 
@@ -79,6 +80,20 @@ edit_of(struct session *s)
 	return (text_of(&b));
 }
 
+/* What is wanted of sender and recipients. */
+static void
+envelope_of(const struct session *s)
+{
+	static const char *const	 kinds[] = { "+", "-", "from=" };
+	const struct envelope		*e;
+	size_t				 i, n = 0;
+
+	envelope[0] = '\0';
+	for (i = 0; (e = run_envelope(s, i)) != NULL && n < 500; i++)
+		n += (size_t)snprintf(envelope + n, sizeof(envelope) - n,
+		    "%s%s ", kinds[e->kind], e->path);
+}
+
 /* A message to a server that answers so: the outcome. */
 static const char *
 scanned(const char *block, struct scanner *s, const char *const *script)
@@ -117,6 +132,8 @@ scanned(const char *block, struct scanner *s, const char *const *script)
 	header = text_of(&b);
 	free(edited);
 	edited = edit_of(session);
+	envelope_of(session);
+	snprintf(logged, sizeof(logged), "%s", fix_logged());
 	session->ms.spool = NULL;
 	free(r[0].to);
 	fix_session_free(session);
@@ -221,6 +238,164 @@ test_changes(void)
 	    BROKEN, "no name of a field");
 }
 
+/* A `milter' of rspamd's, with no action. */
+static const char *
+wishes(const char *block, const char *milter)
+{
+	static char	json[3000];
+
+	snprintf(json, sizeof(json), "{\"action\":\"no action\",\"score\":1,"
+	    "\"milter\":%s}", milter);
+	return (answered(block, json));
+}
+
+/* Which field, from the top or the end. */
+static void
+test_places(void)
+{
+	static const char	message[] = "A: 1\r\nA: 2\r\nX-Mine: 0\r\n"
+				    "A: 3\r\n\r\nhi\r\n";
+
+	spool_free(spool);
+	if ((spool = spool_new()) == NULL ||
+	    spool_write(spool, message, sizeof(message) - 1) == -1)
+		exit(1);
+	(void)wishes("", "{\"remove_headers\":{\"a\":1}}");
+	is_str(edited, "A: 2\r\nX-Mine: 0\r\nA: 3\r\n\r\nhi\r\n",
+	    "the first of a name goes");
+	(void)wishes("", "{\"remove_headers\":{\"A\":-1}}");
+	is_str(edited, "A: 1\r\nA: 2\r\nX-Mine: 0\r\n\r\nhi\r\n", "the last");
+	(void)wishes("", "{\"remove_headers\":{\"A\":[-3,2.0]}}");
+	is_str(edited, "X-Mine: 0\r\nA: 3\r\n\r\nhi\r\n",
+	    "the last but two, and the second");
+	(void)wishes("", "{\"remove_headers\":{\"A\":0,\"B\":-1}}");
+	is_str(edited, "X-Mine: 0\r\n\r\nhi\r\n", "all; what is not there");
+	(void)wishes("", "{\"remove_headers\":{\"A\":[4,-4,2147483646]}}");
+	is_str(edited, "A: 1\r\nA: 2\r\nX-Mine: 0\r\nA: 3\r\n\r\nhi\r\n",
+	    "more than there are");
+	(void)wishes("", "{\"add_headers\":{\"T\":{\"value\":\"t\",\"order\":1},"
+	    "\"L\":{\"value\":\"l\",\"order\":-1},\"M\":{\"value\":\"m\","
+	    "\"index\":-2},\"N\":{\"value\":\"n\"},\"F\":{\"value\":\"f\","
+	    "\"order\":-9}}}");
+	is_str(edited, "F: f\r\nT: t\r\nA: 1\r\nA: 2\r\nX-Mine: 0\r\nM: m\r\n"
+	    "A: 3\r\nL: l\r\nN: n\r\n\r\nhi\r\n", "orders");
+	(void)wishes("", "{\"add_headers\":{\"X-Mine\":\"1\",\"A\":\"4\"}}");
+	is_str(edited, "A: 1\r\nA: 2\r\nA: 3\r\nX-Mine: 1\r\nA: 4\r\n\r\nhi"
+	    "\r\n", "the client's own of a name that is its");
+	(void)wishes("", "{\"add_headers\":{\"X-Mine\":\"1\"},"
+	    "\"remove_headers\":{\"x-mine\":2}}");
+	is_str(edited, "A: 1\r\nA: 2\r\nX-Mine: 0\r\nA: 3\r\nX-Mine: 1\r\n"
+	    "\r\nhi\r\n", "but where it says itself what goes");
+	is_str(wishes("on-error tempfail", "[]"), "", "an empty table");
+	is_str(wishes("on-error tempfail", "{\"add_headers\":[],"
+	    "\"remove_headers\":[]}"), "", "in it too");
+	(void)answered("", "{\"action\":\"no action\",\"score\":1,"
+	    "\"dkim-signature\":[\"v=1; a\",\"v=1; b\"]}");
+	is_str(edited, "DKIM-Signature: v=1; a\r\nDKIM-Signature: v=1; b\r\n"
+	    "A: 1\r\nA: 2\r\nX-Mine: 0\r\nA: 3\r\n\r\nhi\r\n", "signatures");
+}
+
+/* All else that its milter can want. */
+static void
+test_milter(void)
+{
+	static const char	spam[] = "{\"action\":\"add header\",\"score\":7,"
+				    "\"milter\":{\"spam_header\":%s}}";
+	char			json[200];
+	int			stored;
+
+	is_str(wishes("", "{\"change_from\":\"<new@example.com>\","
+	    "\"add_rcpt\":[\"b@example.org\",\"<c@example.org>\"],"
+	    "\"del_rcpt\":[\"<Ann+x@Example.Org>\"]}"), "", "the envelope");
+	is_str(envelope, "from=<new@example.com> +<b@example.org> "
+	    "+<c@example.org> -<Ann+x@Example.Org> ", "is changed");
+	(void)wishes("", "{\"change_from\":\"<>\",\"add_rcpt\":"
+	    "\"b@example.org\"}");
+	is_str(envelope, "from=<> +<b@example.org> ", "one alone, no sender");
+	snprintf(json, sizeof(json), spam, "\"Yes, 7\"");
+	(void)answered("", json);
+	ok(strstr(edited, "X-Spam: Yes, 7\r\n") != NULL, "a spam header");
+	snprintf(json, sizeof(json), spam, "{\"X-A\":\"1\",\"a\":\"2\"}");
+	(void)answered("", json);
+	is_str(edited, "X-Mine: 0\r\nX-A: 1\r\na: 2\r\n\r\nhi\r\n",
+	    "others, in place of those of the client");
+	(void)wishes("", "{\"spam_header\":\"Yes\"}");
+	is_str(edited, "", "not with another action");
+	is_str(answered("", "{\"action\":\"reject\",\"score\":16,\"milter\":"
+	    "{\"reject\":\"quarantine\",\"add_headers\":{\"B\":\"1\"}}}"),
+	    "550 5.7.1 The message was refused as spam: reject, score 16.00",
+	    "nothing is held, nothing vanishes: rejected");
+	stored = fix_stored[EVENT_SPAM];
+	is_str(answered("score points", "{\"action\":\"reject\",\"score\":8,"
+	    "\"milter\":{\"no_action\":true}}"), "", "no action is done");
+	is_int(points, 8000, "its score counts");
+	is_int(fix_stored[EVENT_SPAM], stored, "it is no spam for store");
+	ok(strstr(edited, "X-Rspamd-Action: reject\r\n") != NULL,
+	    "and is said in a field");
+	ok(strstr(logged, "rspamd action=reject no-action score=8") != NULL,
+	    "and in the log");
+	is_str(answered("", "{\"action\":\"rewrite subject\",\"score\":8,"
+	    "\"subject\":\"no\",\"milter\":{\"no_action\":true}}"), "",
+	    "no other subject");
+	ok(strstr(edited, "Subject") == NULL, "either");
+}
+
+/* What cannot be done is an error, and nothing of it is done. */
+static void
+test_undone(void)
+{
+	static const struct {
+		const char	*milter, *why;
+	}		 bad[] = {
+		{ "{\"change_body\":\"x\"}", "its milter has "
+		    "\"change_body\", which is not known here" },
+		{ "7", "its milter is no object" },
+		{ "{\"remove_headers\":[1]}", "remove_headers is no object" },
+		{ "{\"remove_headers\":{\"A\":\"1\"}}", "has no number" },
+		{ "{\"remove_headers\":{\"A\":1.5}}", "has no number" },
+		{ "{\"remove_headers\":{\"A\":1e99}}", "has no number" },
+		{ "{\"add_headers\":{\"A\":7}}", "has no value" },
+		{ "{\"add_headers\":{\"A\":{\"order\":1}}}", "has no value" },
+		{ "{\"add_headers\":{\"A\":{\"value\":\"1\",\"order\":\"1\"}}}",
+		    "an order that is no number" },
+		{ "{\"add_headers\":{\"A\":\"1\",\"A B\":\"2\"}}",
+		    "cannot be done" },
+		{ "{\"change_from\":7}", "change_from is no string" },
+		{ "{\"change_from\":\"a b\"}", "cannot be done" },
+		{ "{\"add_rcpt\":[\"b@example.org\",7]}", "no string" },
+		{ "{\"add_rcpt\":[\"<>\"]}", "cannot be done" },
+		{ "{\"add_rcpt\":[\"b@example.org\\r\\nDATA\"]}",
+		    "cannot be done" },
+		{ "{\"del_rcpt\":{\"a\":1}}", "no string" },
+		{ "{\"reject\":true}", "reject is no string" },
+		{ "{\"no_action\":1}", "neither true nor false" },
+		{ NULL, NULL }
+	};
+	char		 why[300];
+	static char	 many[3000] = "{\"remove_headers\":{\"A\":[1";
+	size_t		 i;
+
+	for (i = 0; bad[i].milter != NULL; i++) {
+		is_str(wishes("on-error tempfail", bad[i].milter), BROKEN,
+		    bad[i].milter);
+		(void)log_encode_str(why, sizeof(why), bad[i].why);
+		ok(strstr(logged, "rspamd error=") != NULL &&
+		    strstr(logged, why) != NULL, bad[i].why);
+		is_str(edited, "", "nothing of it is done");
+		is_str(envelope, "", "of neither");
+	}
+	for (i = 0; i < 500; i++)
+		strlcat(many, ",1", sizeof(many));
+	strlcat(many, "]}}", sizeof(many));
+	is_str(wishes("on-error tempfail", many), BROKEN, "too many changes");
+	is_str(wishes("", "{\"add_headers\":{\"A\":\"1\"},\"new\":1}"), "",
+	    "by default the message goes on");
+	is_str(edited, "", "as it came");
+	is_str(answered("on-error tempfail", "{\"action\":\"reject\",\"score\":"
+	    "16,\"milter\":{\"new\":1}}"), "550 5.7.1 The message was refused "
+	    "as spam: reject, score 16.00", "what is refused is refused");
+}
+
 static void
 test_lengths(void)
 {
@@ -299,6 +474,9 @@ main(void)
 	test_sent();
 	test_actions();
 	test_changes();
+	test_places();
+	test_milter();
+	test_undone();
 	test_lengths();
 	test_errors();
 	unlink(sock.path);

@@ -114,7 +114,8 @@ static const char *const own_counters[] = { "apples", "pears", NULL };
 	__VA_ARGS__ }
 MODULE(0, one, .on_error = ONERR_ACCEPT, .counters = own_counters);
 MODULE(1, two, .on_error = ONERR_TEMPFAIL);
-MODULE(2, sparing, .spares_roles = 1, .spares_whitelisted = 1,
+static const char *const sparing_drops[] = { "X-One", "X-Two", NULL };
+MODULE(2, sparing, .drops = sparing_drops, .spares_roles = 1, .spares_whitelisted = 1,
     .on_error = ONERR_MARK);
 const struct module mod_bare = { .name = "bare" };
 
@@ -542,6 +543,29 @@ exceptions(void)
 	fix_conf_free(pc);
 }
 
+/* Fields that none but a module may write. */
+static void
+drops(void)
+{
+	struct pass_conf	*pc = fix_conf("one { } sparing { except "
+				    "192.0.2.0/25 }");
+	struct session		*s = fix_session(pc, "192.0.2.130");
+
+	ok(run_drops(s)[0] == sparing_drops[0] &&
+	    run_drops(s)[1] == sparing_drops[1] && run_drops(s)[2] == NULL,
+	    "what a module wants dropped");
+	fix_session_free(s);
+	s = fix_session(pc, "192.0.2.1");
+	ok(run_drops(s)[0] == NULL, "not of hosts that it is not for");
+	fix_session_free(s);
+	fix_conf_free(pc);
+	pc = fix_conf("sparing { log-only }");
+	s = fix_session(pc, "192.0.2.130");
+	ok(run_drops(s)[0] == NULL, "nor with log-only");
+	fix_session_free(s);
+	fix_conf_free(pc);
+}
+
 /* Whitelisted hosts and postmaster, by a module that spares them. */
 static void
 sparing(void)
@@ -717,6 +741,7 @@ main(void)
 	side_by_side();
 	log_only();
 	exceptions();
+	drops();
 	sparing();
 	events();
 	points();

@@ -12,8 +12,8 @@ use POSIX ();
 use Sys;
 use Test::More;
 
-our @EXPORT = qw(background listening mta_port mail_sink mail_last ordinary_mail
-    sink_start sink_stop postfix_root
+our @EXPORT = qw(background listening mta_port mail_sink mail_last
+    mail_envelope ordinary_mail sink_start sink_stop postfix_root
     postfix_config postfix_start postfix_kill postfix_queue smtp_sink
     sendmail_root sendmail_start sendmail_stop pass_start counts);
 
@@ -66,7 +66,7 @@ mta_port
 
 # --- a mail server that takes everything
 
-# It keeps the last message, and notes each DATA and each end of a message in
+# It keeps the last message and its envelope, and notes each DATA and each end of a message in
 # sink.log: its process, when it listens.
 sub
 mail_sink
@@ -92,14 +92,15 @@ sub
 mail_sink_session
 {
 	my ($c, $log) = @_;
-	my ($data, $text) = (0, '');
+	my ($data, $text, $envelope) = (0, '', '');
 
 	syswrite($c, "220 sink ESMTP\r\n");
 	while (my $line = <$c>) {
 		if ($data && $line eq ".\r\n") {
+			spit(tmp() . '/envelope', $envelope);
 			spit(tmp() . '/mail', $text);
 			syswrite($log, "DOT\n");
-			($data, $text) = (0, '');
+			($data, $text, $envelope) = (0, '', '');
 			syswrite($c, "250 2.0.0 taken\r\n");
 		} elsif ($data) {
 			$text .= $line;
@@ -111,13 +112,17 @@ mail_sink_session
 			syswrite($c, "250-sink\r\n250-SIZE 100000000\r\n" .
 			    "250 8BITMIME\r\n");
 		} else {
+			$envelope = '' if $line =~ /^(?:MAIL|RSET)/i;
+			$envelope .= "$1 " if $line =~
+			    /^(?:MAIL FROM|RCPT TO):(<[^>]*>)/i;
 			syswrite($c, "250 2.0.0 ok\r\n");
 		}
 	}
 }
 
-# The message that it has, or ''.
+# The message that it has, or ''; and its sender and recipients.
 sub mail_last { return (slurp(tmp() . '/mail')) }
+sub mail_envelope { return (slurp(tmp() . '/envelope')) }
 
 # A mail as people write them, for filters that look at everything: the last
 # reply.  rcpt, head, body: lists; replies: a list that gets those to RCPT.

@@ -69,6 +69,34 @@ for my $f (['multimap.conf', $maps],
     "reject = 90; subject = \"[spam] %s\";\n"]) {
 	spit("$etc/local.d/$f->[0]", $f->[1]);
 }
+# What it wants of a message besides, by a word of the subject.
+spit("$etc/rspamd.local.lua", <<'END');
+rspamd_config:register_symbol({
+  name = 'SG_MILTER', type = 'postfilter',
+  callback = function(task)
+    local s = task:get_header('Subject') or ''
+    if s:match('wishes') then
+      task:set_milter_reply({
+        add_headers = {
+          ['X-Lua'] = { value = 'at the end', order = -1 },
+          ['X-Top'] = { value = 'on top', order = 0 },
+        },
+        remove_headers = { ['X-Drop'] = -1, ['X-All'] = 0 },
+        change_from = 'bounce@example.net',
+        add_rcpt = { 'extra@example.org' },
+        del_rcpt = { '<other@example.org>' },
+      })
+    elseif s:match('nothing') then
+      task:set_milter_reply({ no_action = true })
+    elseif s:match('vanish') then
+      task:set_milter_reply({ reject = 'discard' })
+    elseif s:match('impossible') then
+      task:set_milter_reply({ change_body = 'another',
+        add_headers = { ['X-Half'] = 'done' } })
+    end
+  end
+})
+END
 my ($uid, $gid) = slurp("$root/etc/passwd") =~ /^_rspamd:[^:]*:(\d+):(\d+):/m;
 mkdir("$root/run/rspamd");
 mkdir("$root/var/lib/rspamd");
@@ -149,6 +177,34 @@ unlike(mail_last(), qr/honestly/, '… a forged one is not');
 like(mail($us_host, 'points70'), qr/^250/, 'rewrite subject: taken');
 like(mail_last(), qr/^Subject: \[spam\] points70\r$/m,
     '… with another subject');
+like(mail($us_host, 'wishes', rcpt => ['you@example.org',
+    'other@example.org'], head => ['X-Drop: 1', 'X-All: 1', 'X-Drop: 2',
+    'x-all: 2', 'X-Lua: forged', 'X-Spam: No', 'X-Rspamd-Score: -100']),
+    qr/^250/, 'changes that a rule of ours wants: taken');
+my ($fields) = mail_last() =~ /^(.*?\r\n)\r\n/s;
+like($fields, qr/\A(?:Received:[^\r]*\r\n(?:\s[^\r]*\r\n)*)X-Top: on top\r$/m,
+    '… a field on top');
+like($fields, qr/^X-Lua: at the end\r\n(?!X-Drop|From)/m, '… one at the end');
+like($fields, qr/^X-Drop: 1\r$/m, '… of a name');
+unlike($fields, qr/^X-Drop: 2/m, '… the last has gone');
+unlike($fields, qr/^X-All/im, '… all of another');
+unlike($fields, qr/forged|^X-Spam: No|^X-Rspamd-Score: -100/m,
+    '… and what a client forged');
+is(join(' ', sort(split(' ', mail_envelope()))),
+    '<bounce@example.net> <extra@example.org> <you@example.org>',
+    '… another sender, one recipient more and one less');
+like(mail($us_host, 'points100 nothing'), qr/^250/, 'no action: taken');
+like(mail_last(), qr/^X-Rspamd-Action: reject\r$/m, '… and said');
+like(mail($us_host, 'points100 vanish'), qr/^550 5\.7\.1 /,
+    'to be discarded: refused');
+log_mark();
+like(mail($us_host, 'impossible', head => ['X-Spam-Status: No, honestly']),
+    qr/^250/, 'what cannot be done: on-error accept');
+wait_log(qr/ pass rspamd error=\S*change_body\S* stage=eom on-error=accept/);
+unlike(mail_last(), qr/X-Half|honestly|another/,
+    '… nothing of it is done, nothing forged passes');
+again("server 127.0.0.1\non-error tempfail");
+like(mail($us_host, 'impossible'), qr/^451 4\.3\.0/, '… or as on-error says');
 again("server 127.0.0.1\nscore points", "reject at 45\n");
 like(mail($us_host, 'points50'), qr/^550 .*rspamd=5\d/,
     'score points: refused by ours');

@@ -243,6 +243,37 @@ test_head(void)
 	}
 }
 
+/* More names than one. */
+static void
+drops(void)
+{
+	static const char *const	 more[] = { "X-Spam", "X-R", NULL };
+	static const char		 in[] = "X-Sp: 1\r\nx-spam-flag: NO\r\n"
+	    "\tno\r\nReceived: a\r\nX-Spamgreyd: b\r\nX-Rspamd-Score: c\r\n"
+	    "X: d\r\nX-Spam: e\r\n\r\nX-Spam: f\r\n";
+	static const char		 want[] = "X-Sp: 1\r\nReceived: a\r\n"
+	    "X: d\r\n\r\nX-Spam: f\r\n";
+	struct msghead			 h;
+	uint8_t				 out[SIZE];
+	size_t				 piece, at, n, m, bad = 0;
+
+	for (piece = 1; piece < sizeof(in); piece++) {
+		memset(&h, 0, sizeof(h));
+		h.drop = "X-Spamgreyd";
+		h.drops = more;
+		for (n = at = 0; at < sizeof(in) - 1; at += m) {
+			m = sizeof(in) - 1 - at < piece ? sizeof(in) - 1 - at :
+			    piece;
+			n += msghead_filter(&h, (const uint8_t *)in + at, m,
+			    out + n);
+		}
+		n += msghead_finish(&h, out + n);
+		bad += n != sizeof(want) - 1 || memcmp(out, want, n) != 0 ||
+		    h.dropped != 4 || h.received != 1;
+	}
+	is_int(bad, 0, "several names, wherever it is cut");
+}
+
 int
 main(void)
 {
@@ -250,5 +281,6 @@ main(void)
 	test_encode();
 	test_round_trip();
 	test_head();
+	drops();
 	return (done());
 }
