@@ -194,7 +194,8 @@ my ($block) = slurp("$top/spamgreyd/spamgreyd.conf.sample") =~
     /^(#pass \{\n.*?^#\}\n)/ms;
 ok(defined $block, 'the sample has a pass block');
 $block =~ s/^#//mg;
-$block =~ s/^\t#(?=module (?:dnsbl|clamav)|\t|\})/\t/mg;
+$block =~ s/^\t#(?=module \w|\t|\})/\t/mg;
+$block =~ s/^\t\t#(?=\w)/\t\t/mg;
 spew("$tmp/block.conf", "allowed domains { example.org }\nfirewall pf\n"
     . "hostname mx.example.org\n$block");
 ($status, $out, $err) = run('-nv', '-f', "$tmp/block.conf");
@@ -202,6 +203,10 @@ is($status, 0, 'which is accepted');
 is($err, '', 'without a warning');
 like($out, qr/zone "zen\.spamhaus\.org" \{/, 'the lists in it too');
 like($out, qr/socket "[^"]*clamd\.ctl"/, 'and the scanner');
+for my $file (glob("$top/spamgreyd/mod_*.c")) {
+	my ($module) = $file =~ /mod_(\w+)\.c$/;
+	like($out, qr/^\tmodule \Q$module\E /m, "and the module $module");
+}
 
 # Every keyword of the grammar is in the manual.
 my $manual = slurp("$top/spamgreyd/spamgreyd.conf.5");
