@@ -250,11 +250,11 @@ both_give(const char *in, const char *want, const char *name)
 	msgedit_free(list2);
 }
 
+/* What one does moves nothing of another's. */
 static void
-conflicts(void)
+apart(void)
 {
 	static const char	in[] = "A: 1\r\nA: 2\r\nB: 3\r\n\r\nx\r\n";
-	unsigned int		passed;
 
 	two();
 	msgedit_change(list1, 1, "A", NULL);
@@ -276,6 +276,14 @@ conflicts(void)
 	msgedit_change(list2, 2, "A", "two");
 	both_give(in, "A: two\r\nB: 3\r\n\r\nx\r\n",
 	    "nor does a removal");
+}
+
+static void
+conflicts(void)
+{
+	static const char	in[] = "A: 1\r\nA: 2\r\nB: 3\r\n\r\nx\r\n";
+	unsigned int		passed;
+
 	two();
 	msgedit_add(list1, "A", "kept");
 	msgedit_change(list2, 0, "A", NULL);
@@ -597,6 +605,7 @@ main(void)
 	fields();
 	inserts();
 	from_end();
+	apart();
 	conflicts();
 	values();
 	bounds();
