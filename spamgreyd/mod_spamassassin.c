@@ -4,6 +4,9 @@
  * be told whose it is, so that a user's own rules and Bayes count; then a
  * transaction holds the recipients of one user, and the others get their turn.
  */
+#include <sys/types.h>
+
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +19,8 @@
 #define SPAMD_PORT	783
 #define LATE		2000		/* ms that scan may be late itself */
 #define FIELD_MAX	8192
+#define HEAD_CHUNK	4096
+#define PREFIX		"X-Spam-"	/* of spamd's fields */
 
 enum { COUNT_SCANNED, COUNT_FLAGGED, COUNT_TOO_LARGE, COUNT_ONE_USER,
     COUNT_ERROR };
@@ -92,27 +97,65 @@ more(const uint8_t *p, size_t len, int eof, void *arg, const char **why)
 	return (got);
 }
 
-/* HEADERS: spamd's fields in place of all that pretend to be. */
+/* HEADERS: spamd's fields; what pretends to be one is gone (on_eom). */
 static int
 fields(struct msession *s, const struct spamc_reply *r)
 {
-	static const char *const	 known[] = { "X-Spam-Flag",
-		"X-Spam-Status", "X-Spam-Level", "X-Spam-Checker-Version",
-		"X-Spam-Report", "X-Spam-Score", "X-Spam-Bar", NULL };
-	struct msgedit			*e = module_edit(s, &mod_spamassassin);
-	char				 name[64], value[FIELD_MAX];
-	size_t				 at = 0, i;
+	struct msgedit	*e = module_edit(s, &mod_spamassassin);
+	char		 name[64], value[FIELD_MAX];
+	size_t		 at = 0;
 
 	if (e == NULL)
 		return (-1);
-	for (i = 0; known[i] != NULL; i++)
-		if (msgedit_change(e, 0, known[i], NULL) == -1)
-			return (-1);
 	while (spamc_field(r, &at, name, sizeof(name), value, sizeof(value)))
-		if (msgedit_change(e, 0, name, NULL) == -1 ||
-		    msgedit_insert(e, 0, name, value) == -1)
+		if (msgedit_insert(e, 0, name, value) == -1)
 			return (-1);
 	return (0);
+}
+
+/* A field of that prefix; what comes after the header is not looked at. */
+static int
+has_forged(const struct spool *message)
+{
+	uint8_t		chunk[HEAD_CHUNK];
+	uint64_t	at = 0;
+	ssize_t		n, i;
+	size_t		col = 0, same = 0;
+
+	while ((n = spool_read(message, at, chunk, sizeof(chunk))) > 0) {
+		for (i = 0; i < n; i++) {
+			if (chunk[i] == '\n') {
+				if (col <= 1)		/* "\r\n" */
+					return (0);
+				col = same = 0;
+				continue;
+			}
+			if (col == same && same < sizeof(PREFIX) - 1 &&
+			    tolower(chunk[i]) == tolower((uint8_t)PREFIX[same])
+			    && ++same == sizeof(PREFIX) - 1)
+				return (1);
+			col++;
+		}
+		at += (uint64_t)n;
+	}
+	return (0);
+}
+
+/*
+ * Fields that came with the message and pretend to be spamd's.  Who is to find
+ * spamd's own is to find no others, also where spamd was not asked or could
+ * not; else they go where a mark would contradict them.
+ */
+static int
+forged(struct msession *s, const struct conf *conf)
+{
+	struct msgedit	*e;
+
+	if (!has_forged(s->spool))
+		return (0);
+	e = module_edit(s, &mod_spamassassin);
+	return (e == NULL ? -1 : msgedit_drop(e, PREFIX,
+	    conf->verb != SPAMC_HEADERS));
 }
 
 static struct verdict
@@ -161,6 +204,8 @@ on_eom(struct msession *s, void *arg)
 	struct conf	*conf = arg;
 	struct data	*d = module_data(s, &mod_spamassassin);
 
+	if (forged(s, conf) == -1)
+		return (verdict_error("out of memory"));
 	if (spool_size(s->spool) > conf->max) {
 		module_count(&mod_spamassassin, COUNT_TOO_LARGE);
 		return (verdict_next());

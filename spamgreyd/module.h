@@ -249,7 +249,8 @@ struct verdict	module_found_as(struct msession *, const struct module *,
 void	 module_score(struct msession *, const struct module *, int32_t milli,
 	    const char *symbols);
 /*
- * EOM only: the changes that this module wants.  NULL without memory.  A
+ * EOM only: the changes that this module wants; of one that has failed only
+ * what it drops (msgedit_drop) counts.  NULL without memory.  A
  * module that is in_turn sees and changes the message as those of its kind
  * before it have left it (module_message).  All others see it as it came; what
  * they want is made of it in the order of the file, after what those in turn

@@ -272,14 +272,15 @@ module_rcpt(const struct msession *ms, unsigned int n)
 	return (NULL);
 }
 
-/* What it wanted counts no more: a new message, or it has failed. */
+/* The module has failed: what it wanted counts no more, but what is forged
+ * stays so. */
 void
-content_clear(struct module_one *one)
+content_failed(struct module_one *one)
 {
 	size_t	i;
 
-	msgedit_free(one->edit);
-	one->edit = NULL;
+	if (one->edit != NULL)
+		msgedit_only_drops(one->edit);
 	for (i = 0; i < one->nenvelope; i++) {
 		free(one->envelope[i].path);
 		free(one->envelope[i].params);
@@ -294,7 +295,9 @@ content_new_message(struct module_one *one)
 {
 	size_t	i;
 
-	content_clear(one);
+	content_failed(one);
+	msgedit_free(one->edit);
+	one->edit = NULL;
 	for (i = 0; i < CLASS_MAX; i++)
 		points_clear(&one->found[i]);
 	points_clear(&one->score);
@@ -317,6 +320,8 @@ run_edits(const struct session *s, struct msgedit **edit)
 	*edit = NULL;
 	for (i = 0; s->mods != NULL && i < s->mods->n; i++) {
 		one = &s->mods->one[i];
+		if (one->edit != NULL)
+			msgedit_marked(one->edit, run_over(s) > 0);
 		/* (what those in turn want is done already) */
 		if (one->edit == NULL || msgedit_empty(one->edit) ||
 		    s->pc->chain->link[i].mod->in_turn)

@@ -112,7 +112,7 @@ struct module_one *module_find(struct session *, const struct module *,
 
 /* module_content.c */
 void	 content_event(struct session *, enum host_event);
-void	 content_clear(struct module_one *);	/* what is to be changed */
+void	 content_failed(struct module_one *);	/* wants no changes now */
 void	 content_new_message(struct module_one *);
 
 /* module_turn.c */

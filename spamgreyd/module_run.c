@@ -98,7 +98,7 @@ module_failed(struct session *s, size_t i, enum stage stage, const char *why)
 	    link->log_only ? "log-only " : "", log_encode_str(enc, sizeof(enc),
 	    why), stage_str(stage), names[link->on_error]);
 	/* Half of what it wanted is not what it wanted. */
-	content_clear(&s->mods->one[i]);
+	content_failed(&s->mods->one[i]);
 	if (link->log_only || link->on_error == ONERR_ACCEPT)
 		return (verdict_next());
 	if (link->on_error == ONERR_MARK) {

@@ -190,6 +190,83 @@ msgedit_change_last(struct msgedit *e, unsigned int n, const char *name,
 	return (edit_make(e, EDIT_CHANGE, n == 0 ? 1 : n, 1, name, value));
 }
 
+int
+msgedit_drop(struct msgedit *e, const char *prefix, int if_marked)
+{
+	return (edit_make(e, EDIT_DROP, if_marked != 0, 0, prefix, NULL));
+}
+
+int
+msgedit_drops(const struct msgedit *e, const void *name, size_t len)
+{
+	const struct edit	*one;
+	size_t			 i, n;
+
+	for (i = 0; i < e->n; i++) {
+		one = &e->edit[i];
+		if (one->kind != EDIT_DROP || one->index != 0)
+			continue;
+		n = strlen(one->name);
+		if (n <= len && strncasecmp(name, one->name, n) == 0)
+			return (1);
+	}
+	return (0);
+}
+
+/* Those of which keep says so stay. */
+static void
+edit_sift(struct msgedit *e, int (*keep)(const struct edit *))
+{
+	size_t	i, kept = 0;
+
+	for (i = 0; i < e->n; i++) {
+		if (keep(&e->edit[i])) {
+			e->edit[kept++] = e->edit[i];
+			continue;
+		}
+		free(e->edit[i].name);
+		free(e->edit[i].value);
+	}
+	e->n = kept;
+}
+
+static int
+is_drop(const struct edit *one)
+{
+	return (one->kind == EDIT_DROP);
+}
+
+static int
+is_for_all(const struct edit *one)
+{
+	return (one->kind != EDIT_DROP || one->index == 0);
+}
+
+void
+msgedit_marked(struct msgedit *e, int marked)
+{
+	size_t	i;
+
+	if (!marked)
+		edit_sift(e, is_for_all);
+	for (i = 0; i < e->n; i++)
+		if (e->edit[i].kind == EDIT_DROP)
+			e->edit[i].index = 0;
+}
+
+void
+msgedit_only_drops(struct msgedit *e)
+{
+	edit_sift(e, is_drop);
+	if (!e->body_lent)
+		spool_free(e->body);
+	e->body = NULL;
+	e->body_lent = 0;
+	e->body_last = 0;
+	free(e->tag);
+	e->tag = NULL;
+}
+
 /* As smtpdata.h has it for what comes from clients: CRLF, nothing else. */
 int
 msgedit_body(struct msgedit *e, const void *data, size_t len)
@@ -253,7 +330,9 @@ msgedit_moves(const struct msgedit *e, const char *name, int from_end)
 
 	for (i = 0; i < e->n; i++) {
 		one = &e->edit[i];
-		if ((from_end || one->kind == EDIT_INSERT ||
+		if (one->kind == EDIT_DROP ?
+		    strncasecmp(one->name, name, strlen(one->name)) == 0 :
+		    (from_end || one->kind == EDIT_INSERT ||
 		    (one->kind == EDIT_CHANGE && one->value == NULL)) &&
 		    strcasecmp(one->name, name) == 0)
 			return (1);

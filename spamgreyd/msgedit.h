@@ -62,6 +62,14 @@ int	 msgedit_change(struct msgedit *, unsigned int index, const char *name,
 /* The n-th from the end, 1 is the last one of that name. */
 int	 msgedit_change_last(struct msgedit *, unsigned int n, const char *name,
 	    const char *value);
+/*
+ * Every field as it came whose name begins so goes, whatever its number, but
+ * what is changed by name.  if_marked: only of a message that is to be marked,
+ * as msgedit_marked says.
+ */
+int	 msgedit_drop(struct msgedit *, const char *prefix, int if_marked);
+void	 msgedit_marked(struct msgedit *, int marked);
+void	 msgedit_only_drops(struct msgedit *);	/* the rest is forgotten */
 /* The first call begins a new body, later ones go on with it. */
 int	 msgedit_body(struct msgedit *, const void *, size_t);
 /* The subject gets that in front, if it has not already. */

@@ -56,6 +56,7 @@ struct msgapply {
 	size_t			 nchanges;
 	struct named		*names;
 	size_t			 nnames;
+	int			 drops;		/* there are some */
 	uint8_t			*wanted;	/* by edit: goes to the end */
 	struct buf		 subject;	/* the field, from its name on */
 	int			 tagged;
@@ -331,10 +332,11 @@ field_begin(struct msgapply *a)
 			if (one == NULL || (all != NULL && all > one))
 				one = all;
 		}
-		if (one == NULL)
-			field_keep(a, subject);
-		else if (one->value != NULL)
+		if (one != NULL && one->value != NULL)
 			put_edit(a, one);
+		else if (one == NULL && !(a->drops && msgedit_drops(a->e,
+		    a->held, a->nheld - 1)))
+			field_keep(a, subject);
 	}
 	a->nheld = 0;
 	a->where = IN_FIELD;
@@ -482,6 +484,8 @@ apply_prepare(struct msgapply *a)
 			a->inserts[a->ninserts++] = one;
 		else if (one->kind == EDIT_CHANGE)
 			a->changes[a->nchanges++] = one;
+		else if (one->kind == EDIT_DROP)
+			a->drops = 1;
 		if (one->from_end)
 			a->phase = COUNTING;
 	}

@@ -9,12 +9,12 @@
 
 #define MSGEDIT_NAME_MAX	128	/* octets of a field's name */
 
-enum edit_kind { EDIT_ADD, EDIT_INSERT, EDIT_CHANGE };
+enum edit_kind { EDIT_ADD, EDIT_INSERT, EDIT_CHANGE, EDIT_DROP };
 struct edit {
 	enum edit_kind	 kind;
-	unsigned int	 index;
+	unsigned int	 index;		/* DROP: 1 of a marked message alone */
 	int		 from_end;	/* index 1 is the last one */
-	char		*name;
+	char		*name;		/* DROP: how it begins */
 	char		*value;		/* as it is to stand there, with the blank
 					   after the colon; NULL: deleted */
 };
@@ -27,5 +27,8 @@ struct msgedit {
 	uint8_t		 body_last;	/* its last octet, as it was given */
 	char		*tag;
 };
+
+/* Has a field of that name, len octets, to go for how it begins? */
+int	 msgedit_drops(const struct msgedit *, const void *name, size_t len);
 
 #endif

@@ -138,6 +138,8 @@ changes(struct msgedit *e, const uint8_t *p, size_t len, int *body, int *tag)
 			(void)msgedit_change_last(e, index, name, NULL);
 		else if (kind == 9)
 			(void)msgedit_insert_last(e, index, name, value);
+		else if (kind == 10)
+			(void)msgedit_drop(e, name, (int)index & 1);
 		else if (kind > 4)
 			(void)msgedit_change(e, index, name, value);
 	}
@@ -201,6 +203,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	if (e == NULL)
 		abort();
 	used = changes(e, data, len, &body, &tag);
+	if (used & 1)
+		msgedit_marked(e, used >> 1 & 1);
 	in = spool_of(data + used, len - used);
 	if ((out = msgedit_apply(e, in)) == NULL)
 		abort();

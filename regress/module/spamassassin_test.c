@@ -209,6 +209,57 @@ test_headers(void)
 	    "folds stay");
 }
 
+static const char	clean[] = "Subject: x\r\nX-Spam: 1\r\n\r\nX-Spam-B: 1\r\n";
+
+/* A header full of what spamd would have written, in many ways. */
+static void
+test_forged(void)
+{
+	static const char	 forged[] = "X-Spam-Flag: NO\r\nX-Spam-Foo: 1\r"
+				    "\nx-SPAM-status: No, score=-100\r\n\ttests="
+				    "GOOD\r\nSubject: x\r\nX-Spam-Prev-Subject :"
+				    " y\r\nX-Spam: 1\r\n\r\nX-Spam-B: 1\r\n";
+	struct spool		*plain = spool;
+	char			 want[300];
+
+	spool = spool_new();
+	if (spool == NULL || spool_write(spool, forged,
+	    sizeof(forged) - 1) == -1)
+		exit(1);
+	(void)scanned("ask headers", &tcp, (const char *const []){ "<eof",
+	    BODY("True ; 5.5 / 5.0", 24, "X-Spam-Flag: YES\r\nA: b\r\n"),
+	    NULL });
+	snprintf(want, sizeof(want), "X-Spam-Flag: YES\r\n%s", clean);
+	is_str(edited, want, "spam: spamd's field alone");
+	(void)scanned("ask headers", &tcp, (const char *const []){ "<eof",
+	    BODY("False ; 0.5 / 5.0", 17, "X-Spam-Level:\r\n\r\n"), NULL });
+	snprintf(want, sizeof(want), "X-Spam-Level: \r\n%s", clean);
+	is_str(edited, want, "ham: no flag, and none that came");
+	(void)scanned("ask headers", &tcp, (const char *const []){ "<eof",
+	    BODY("False ; 0.5 / 5.0", 6, "A: b\r\n"), NULL });
+	is_str(edited, clean, "an answer without any field");
+	(void)scanned("ask headers\non-error accept", &tcp,
+	    (const char *const []){ "<eof", ">nonsense\r\n", "close", NULL });
+	is_str(edited, clean, "no answer at all");
+	/* The others leave a message as it is, unless it is marked. */
+	(void)scanned("ask check", &tcp, (const char *const []){ "<eof",
+	    OK("False ; 3.9 / 5.0"), "close", NULL });
+	is_int(over, 0, "not marked");
+	is_str(edited, "", "is not changed");
+	(void)scanned("ask check", &tcp, (const char *const []){ "<eof",
+	    OK("False ; 4.1 / 5.0"), "close", NULL });
+	is_int(over, 1, "marked");
+	is_str(edited, clean, "has no field that denies it");
+	(void)scanned("", &tcp, (const char *const []){ "<eof",
+	    BODY("True ; 5.1 / 5.0", 3, "ABC"), NULL });
+	is_str(edited, clean, "symbols: the same");
+	(void)scanned("log-only", &tcp, (const char *const []){ "<eof",
+	    BODY("True ; 5.1 / 5.0", 3, "ABC"), NULL });
+	is_str(edited, "", "log-only changes nothing");
+	spool_free(spool);
+	spool = plain;
+}
+
 static void
 test_large(void)
 {
@@ -221,7 +272,17 @@ test_large(void)
 	is_str(scanned("max-size 1K", &tcp, NULL), "", "larger: goes on");
 	is_int(tcp.conns, 0, "and not sent");
 	is_int(points, 0, "no points");
+	is_str(edited, "", "not changed");
 	is_int(mod_stat("module.spamassassin.too-large"), 1, "counted");
+	spool_free(spool);
+	spool = spool_new();
+	if (spool_write(spool, "X-Spam-Flag: NO\r\n\r\n", 19) == -1 ||
+	    spool_write(spool, big, sizeof(big)) == -1)
+		exit(1);
+	(void)scanned("max-size 1K\nask headers", &tcp, NULL);
+	is_int(tcp.conns, 0, "headers: not sent either");
+	ok(strncmp(edited, "\r\n", 2) == 0,
+	    "but what is forged is gone");
 	spool_free(spool);
 	spool = small;
 }
@@ -332,6 +393,7 @@ main(void)
 	test_sent();
 	test_points();
 	test_headers();
+	test_forged();
 	test_large();
 	test_errors();
 	test_user();

@@ -598,6 +598,72 @@ words(void)
 	is_str(text, "abc", "no more than has room");
 }
 
+/* All of a prefix, at once or of a marked message alone. */
+static void
+drops(void)
+{
+	static const char	in[] = "X-Spam-Flag: NO\r\nSubject: a\r\n"
+				    "x-spam-own : 1\r\n\tmore\r\nX-Spam: 1\r\n"
+				    "X-SPAM-: 2\r\nB: X-Spam-B: 1\r\n\r\n"
+				    "X-Spam-Body: 1\r\n";
+	static const char	out[] = "Subject: a\r\nX-Spam: 1\r\n"
+				    "B: X-Spam-B: 1\r\n\r\nX-Spam-Body: 1\r\n";
+	struct msgedit		*joined;
+	char			 name[300], text[400];
+	unsigned int		 passed;
+
+	begin();
+	is_int(msgedit_drop(edit, "X-Spam-", 0), 0, "a prefix");
+	ok(msgedit_moves(edit, "x-spam-flag", 0), "moves its fields");
+	ok(!msgedit_moves(edit, "X-Spam", 0), "and no others");
+	gives(in, out, "goes, from the header alone");
+	begin();
+	is_int(msgedit_drop(edit, "X-Spam-", 1), 0, "of a marked message");
+	gives(in, in, "nobody has said whether it is");
+	begin();
+	(void)msgedit_drop(edit, "X-Spam-", 1);
+	msgedit_marked(edit, 0);
+	ok(msgedit_empty(edit), "not marked: nothing is asked");
+	gives(in, in, "and nothing changes");
+	begin();
+	(void)msgedit_add(edit, "X-Spam-Flag", "YES");
+	(void)msgedit_drop(edit, "X-Spam-", 1);
+	(void)msgedit_insert(edit, 0, "X-Spam-Level", "***");
+	msgedit_marked(edit, 1);
+	joined = msgedit_new();
+	if (joined == NULL || msgedit_join(joined, edit, NULL, NULL,
+	    &passed) == -1)
+		exit(1);
+	msgedit_free(edit);
+	edit = joined;
+	gives(in, "X-Spam-Level: ***\r\nSubject: a\r\nX-Spam: 1\r\n"
+	    "B: X-Spam-B: 1\r\nX-Spam-Flag: YES\r\n\r\n"
+	    "X-Spam-Body: 1\r\n", "marked: what is new stays");
+	begin();
+	(void)msgedit_drop(edit, "X-Spam-", 0);
+	(void)msgedit_change(edit, 1, "X-Spam-Flag", "MAYBE");
+	gives("X-Spam-Flag: A\r\nX-Spam-Flag: B\r\n\r\n",
+	    "X-Spam-Flag: MAYBE\r\n\r\n", "a change by number is one");
+	begin();
+	(void)msgedit_drop(edit, "X-Spam-", 0);
+	memset(name, 'n', sizeof(name));
+	memcpy(name, "X-Spam-", 7);
+	snprintf(text, sizeof(text), "%.290s: 1\r\nA: 1\r\n\r\n", name);
+	gives(text, "A: 1\r\n\r\n", "a long name too");
+	begin();
+	(void)msgedit_add(edit, "A", "1");
+	(void)msgedit_drop(edit, "X-Spam-", 0);
+	(void)msgedit_change(edit, 0, "B", NULL);
+	(void)msgedit_body(edit, "new", 3);
+	(void)msgedit_subject(edit, "[tag]");
+	msgedit_only_drops(edit);
+	gives(in, out, "nothing else is left");
+	begin();
+	is_int(msgedit_drop(edit, "X Spam", 0), -1, "not part of a name");
+	msgedit_free(edit);
+	edit = NULL;
+}
+
 int
 main(void)
 {
@@ -607,6 +673,7 @@ main(void)
 	from_end();
 	apart();
 	conflicts();
+	drops();
 	values();
 	bounds();
 	bodies();
