@@ -36,6 +36,7 @@ send_pass(struct chan *ch, const struct conf_pass *p)
 	ipc_put_u64(ipc, p->spool_memory);
 	ipc_put_i64(ipc, p->session);
 	ipc_put_i64(ipc, p->scan);
+	ipc_put_i64(ipc, p->client_name);
 	for (i = 0; i < PT_MAX; i++)
 		ipc_put_i64(ipc, p->timeout[i]);
 	ipc_put_u8(ipc, p->has_recipients != 0);
@@ -66,10 +67,11 @@ recv_pass(struct config *c, struct msg *m)
 	p->spool_memory = msg_get_u64(m);
 	p->session = msg_get_i64(m);
 	p->scan = msg_get_i64(m);
+	p->client_name = msg_get_i64(m);
 	for (i = 0; i < PT_MAX; i++)
 		p->timeout[i] = msg_get_i64(m);
 	p->has_recipients = msg_get_u8(m);
-	return (p->reject_at < 0 || p->mark_at < 0 ? -1 : r);
+	return (p->client_name < 0 || p->reject_at < 0 || p->mark_at < 0 ? -1 : r);
 }
 
 static int

@@ -216,6 +216,7 @@ struct conf_pass {
 	uint64_t		 spool_message, spool_memory;	/* octets */
 	int64_t			 session;	/* s */
 	int64_t			 scan;		/* s, the EOM budget */
+	int64_t			 client_name;	/* s; 0: it is not asked for */
 	int64_t			 timeout[PT_MAX];	/* s, to the MTA */
 	struct conf_strings	 recipients;	/* sorted, lower case; addresses
 						   and "@domain" */

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "../lib/dns.h"
 #include "milter.h"
 
 #define QUEUE_FULL	(128 * 1024)	/* octets on their way to the filter */
@@ -41,9 +42,9 @@ static uint8_t	packet[MP_DATA_MAX];
 
 /* The texts that macros have. */
 struct values {
-	char	client[ADDR_STRLEN], name[ADDR_STRLEN + 2];
+	char	client[ADDR_STRLEN], address[ADDR_STRLEN + 2];
 	char	dst[ADDR_STRLEN], port[8], dport[8], id[40], nrcpts[12];
-	char	mail[512], rcpt[512];
+	char	mail[512], rcpt[512], trace[DNS_NAME_MAX + ADDR_STRLEN + 8];
 };
 
 /* An address without its brackets; its domain's place, "" without one. */
@@ -98,13 +99,15 @@ put_macros(const struct milter *m, const struct msession *s,
 	const char	*rdom = address(to, v.rcpt);
 	const char	*list = m->options.macros[steps[step].place];
 	int		 mail = from != NULL, rcpt = to != NULL;
+	const char	*name = s->name == NULL ? v.address : s->name;
 	const struct mp_macro	 all[] = {
-		{ "j", s->hostname }, { "v", "spamgreyd" }, { "_", v.name },
+		{ "j", s->hostname }, { "v", "spamgreyd" }, { "_", v.trace },
 		{ "{daemon_name}", s->hostname }, { "{daemon_addr}", v.dst },
 		{ "{daemon_port}", v.dport }, { "{if_addr}", v.dst },
-		{ "{client_addr}", v.client }, { "{client_name}", v.name },
-		{ "{client_port}", v.port }, { "{client_ptr}", v.name },
-		{ "{client_resolve}", "FAIL" }, { "{if_name}", s->hostname },
+		{ "{client_addr}", v.client }, { "{client_name}", name },
+		{ "{client_port}", v.port }, { "{client_ptr}",
+		    s->ptr == NULL ? v.address : s->ptr },
+		{ "{client_resolve}", s->resolve }, { "{if_name}", s->hostname },
 		{ "{tls_version}", s->tls_version },
 		{ "{cipher}", s->tls_cipher },
 		{ "i", mail ? v.id : NULL },
@@ -122,7 +125,9 @@ put_macros(const struct milter *m, const struct msession *s,
 		return (0);
 	addr_str(&s->client, v.client);
 	addr_str(&s->dst, v.dst);
-	snprintf(v.name, sizeof(v.name), "[%s]", v.client);
+	snprintf(v.address, sizeof(v.address), "[%s]", v.client);
+	snprintf(v.trace, sizeof(v.trace), "%s%s%s", s->name == NULL ? "" :
+	    s->name, s->name == NULL ? "" : " ", v.address);
 	snprintf(v.port, sizeof(v.port), "%u", (unsigned int)s->port);
 	snprintf(v.dport, sizeof(v.dport), "%u", (unsigned int)s->dport);
 	snprintf(v.id, sizeof(v.id), "%016llx-%u", (unsigned long long)s->id,
@@ -155,13 +160,15 @@ static int
 put_step(const struct milter *m, const struct msession *s,
     enum milter_step step, struct buf *b)
 {
-	char		 a[ADDR_STRLEN], name[ADDR_STRLEN + 2];
+	char		 a[ADDR_STRLEN], address[ADDR_STRLEN + 2];
 	const char	*path, *params;
 
 	switch (step) {
 	case STEP_CONNECT:
-		snprintf(name, sizeof(name), "[%s]", addr_str(&s->client, a));
-		return (mp_connect(b, name, &s->client, s->port));
+		snprintf(address, sizeof(address), "[%s]",
+		    addr_str(&s->client, a));
+		return (mp_connect(b, s->name == NULL ? address : s->name,
+		    &s->client, s->port));
 	case STEP_HELO:
 		return (mp_strings(b, 'H', &s->helo, 1));
 	case STEP_MAIL:

@@ -160,6 +160,7 @@ const struct module mod_milter = {
 	.on_error = ONERR_TEMPFAIL,
 	.many = 1,
 	.in_turn = 1,
+	.asks_name = 1,
 	.counters = counters,
 	.self = self,
 	.option = option,

@@ -72,6 +72,7 @@ facts(struct buf *b, const struct msession *s)
 
 	snprintf(id, sizeof(id), "%016llx", (unsigned long long)s->id);
 	if (fact(b, "IP", addr_str(&s->client, text)) == -1 ||
+	    fact(b, "Hostname", s->name) == -1 ||
 	    fact(b, "Helo", s->helo) == -1 ||
 	    fact(b, "From", s->from) == -1 ||
 	    fact(b, "Queue-Id", id) == -1 ||

@@ -82,6 +82,12 @@ struct msession {
 	struct addr	 dst;		/* where the client wanted to go */
 	uint16_t	 dport;
 	const char	*hostname;	/* ours */
+	const char	*name;		/* the client's by the DNS, that leads
+					   back to its address; NULL: unknown,
+					   or not known yet (sure from EOM on;
+					   at CONNECT with module.asks_name) */
+	const char	*ptr;		/* the same, wherever it leads */
+	const char	*resolve;	/* "OK" "FAIL" "FORGED" "TEMP" */
 	int		 whitelisted;	/* by a list */
 	int		 no_scan;	/* … whose hosts' mail is not looked into:
 					   no module with an EOM hook is run */
@@ -183,6 +189,7 @@ struct module {
 					   says which one this is */
 	int		 in_turn;	/* at EOM after those before it that are
 					   too: it sees what they change */
+	int		 asks_name;	/* CONNECT waits for the client's name */
 	int		 spares_roles;	/* refusals at RCPT, EOM spare postmaster */
 	int		 spares_whitelisted; /* not run for whitelisted hosts */
 	const char *const *counters;	/* its own, ends with NULL; or NULL */

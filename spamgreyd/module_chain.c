@@ -268,6 +268,17 @@ chain_any(const struct module_chain *chain)
 	return (chain != NULL && chain->n > 0);
 }
 
+int
+chain_names(const struct module_chain *chain)
+{
+	size_t	i;
+
+	for (i = 0; chain != NULL && i < chain->n; i++)
+		if (chain->link[i].mod->asks_name)
+			return (1);
+	return (0);
+}
+
 /* All that there are: a reload may bring in any of them, and then it is too
  * late to open anything. */
 int

@@ -63,7 +63,7 @@ static void	 macro_set(const struct lex_token *);
 %token	<tok> AT BARE_NEWLINE CA CHECK CONNECT DOMAIN EARLY HANDOVER MARK
 %token	<tok> MEMORY MODULE NORMALISE PROXY_PROTOCOL REJECT RELAY RESOLVER
 %token	<tok> SCAN SESSIONS SPOOL STARTTLS STRATEGY SUBJECT TIMEOUT TRANSPARENT
-%token	<tok> TRIES TRY
+%token	<tok> TRIES TRY CLIENT_NAME
 %token	<tok> VERIFY XCLIENT YES
 %token	<tok> DECAY EXTEND GOOD LEARN TRUSTED
 %token	<tok> WORD STRING MACRO BAD
@@ -313,6 +313,15 @@ passopt	: LISTEN ON value PORT value {
 		if (ONCE($1, "scan"))
 			conf_time(&$2, "scan", 1, CONF_SCAN_MAX,
 			    &conf->pass->scan);
+	}
+	| CLIENT_NAME value {
+		if (ONCE($1, "client-name"))
+			conf_time(&$2, "client-name", 1, CONF_CLIENT_NAME_MAX,
+			    &conf->pass->client_name);
+	}
+	| CLIENT_NAME NO {
+		if (ONCE($1, "client-name"))
+			conf->pass->client_name = 0;
 	}
 	| TIMEOUT timeouts
 	| MODULE value nl '{' {
@@ -834,6 +843,7 @@ static const struct keyword keywords[] = {
 	{ "cache",		CACHE },
 	{ "certificate",	CERTIFICATE },
 	{ "check",		CHECK },
+	{ "client-name",	CLIENT_NAME },
 	{ "connect",		CONNECT },
 	{ "connections",	CONNECTIONS },
 	{ "contact",		CONTACT },

@@ -5,6 +5,7 @@
  * A session is a client's connection.  Its files:
  *	pass_conn.c	octets: the client's socket, its timers, its end
  *	pass_session.c	a session made and freed, and found again
+ *	pass_name.c	the client's name in the DNS
  *	pass_tls.c	STARTTLS of the client
  *	pass_reply.c	what is said to the client
  *	pass_smtp.c	lines to commands, and those outside of a transaction
@@ -93,6 +94,7 @@ enum pass_end {				/* the summary's reason= */
 
 struct tls;
 struct edit_job;
+struct rdns_query;
 
 /* A configuration in use, with what is derived from it. */
 struct pass_conf {
@@ -188,6 +190,11 @@ struct session {
 	uint32_t		 lingered;	/* octets thrown away */
 	char			*helo;	/* ms.helo points here */
 	char			*tls_version, *tls_cipher;	/* and ms' */
+	char			*name;	/* of the client; and ms' */
+	struct rdns_query	*rdns;	/* NULL: none under way */
+	void			(*named)(struct session *,
+				    const struct verdict *);	/* a stage's */
+	enum stage		 named_stage;	/* that waits for the name */
 	uint32_t		 offered; /* CAPS_* that its EHLO was told */
 	unsigned int		 bad;	/* commands */
 	struct ptx		*tx;	/* NULL: outside of one */
@@ -258,6 +265,16 @@ void	 pass_expel(struct session *, enum pass_end, const char *enhanced,
 	    const char *text);			/* 421, and closed */
 /* fn is called after ms, once; a later call replaces it; NULL: none. */
 void	 pass_timer(struct session *, int64_t ms, void (*fn)(struct session *));
+
+/* pass_name.c */
+void	 name_start(struct session *);
+void	 name_end(struct session *);
+/* As run_stage, but first the client's name is known, or its budget is over,
+ * if the stage wants it. */
+void	 name_stage(struct session *, enum stage,
+	    void (*done)(struct session *, const struct verdict *v));
+void	 name_cancel(struct session *);	/* that stage is not begun any more */
+int	 name_awaited(const struct session *, enum stage);
 
 /* pass_tls.c: as front_tls.c */
 int	 pass_tls_begin(struct session *);	/* -1: cannot */
@@ -373,6 +390,7 @@ void	 edit_cancel(struct session *);
 struct module_chain *chain_new(const struct config *);	/* NULL: logged */
 void	 chain_free(struct module_chain *);
 int	 chain_any(const struct module_chain *);
+int	 chain_names(const struct module_chain *);	/* asks_name */
 int	 chain_open(void);			/* modules' open(): once */
 /* Of a session; -1: no memory. */
 int	 run_attach(struct session *);

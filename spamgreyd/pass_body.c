@@ -301,7 +301,7 @@ body_ended(struct session *s)
 	s->d.events = s->ms.events & BAD_EVENTS;
 	s->ms.events &= ~BAD_EVENTS;
 	s->state = PS_STAGE;
-	run_stage(s, STAGE_EOM, body_staged);
+	name_stage(s, STAGE_EOM, body_staged);
 }
 
 size_t

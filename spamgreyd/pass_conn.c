@@ -40,6 +40,7 @@ pass_close(struct session *s, enum pass_end end)
 		s->end = (uint8_t)end;
 	pass_timer(s, 0, NULL);
 	run_cancel(s);
+	name_cancel(s);
 	ptx_free(s);
 	relay_drop(s);
 	if (s->state < PS_CLOSING)

@@ -146,6 +146,7 @@ pass_log_end(const struct session *s)
 	put_count("deferred", s->deferred);
 	if (s->ms.events != 0)
 		put_events(s);
+	put_text("name", s->ms.name);
 	put_text("helo", s->helo);
 	put_text("from", s->log_from);
 	put_text("to", s->log_to);

@@ -27,6 +27,8 @@ struct mta_client {
 	const char	*helo;		/* NULL: none */
 	int		 esmtp;
 	const char	*hostname;	/* ours, for EHLO */
+	const char	*name;		/* NULL: none; during mta_open */
+	int		 name_later;	/* it could not be found out now */
 };
 
 enum mta_what {

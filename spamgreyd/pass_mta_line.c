@@ -133,7 +133,8 @@ mta_xclient(const struct mta_client *c, unsigned int attributes, char *dst,
 	if (attributes & XCLIENT_PORT)
 		bad |= attribute_port(&l, "PORT", c->port);
 	if (attributes & XCLIENT_NAME)
-		bad |= attribute(&l, "NAME", "[UNAVAILABLE]");
+		bad |= attribute(&l, "NAME", c->name != NULL ? c->name :
+		    c->name_later ? "[TEMPUNAVAIL]" : "[UNAVAILABLE]");
 	if (attributes & XCLIENT_ADDR)
 		bad |= attribute_addr(&l, "ADDR", &c->addr);
 	return (bad == 0 ? 0 : -1);

@@ -308,6 +308,9 @@ relay_open(struct session *s)
 	c.helo = s->helo;
 	c.esmtp = s->ms.esmtp;
 	c.hostname = s->pc->conf->hostname;
+	c.name = s->ms.name;
+	c.name_later = s->ms.resolve != NULL &&
+	    strcmp(s->ms.resolve, "TEMP") == 0;
 	s->mta = mta_open(pass.base, s->pc->conf->pass, relay, &c, 0,
 	    relay_event, s);
 	if (s->mta == NULL)

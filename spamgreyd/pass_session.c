@@ -134,6 +134,7 @@ pass_session_new(int fd, const struct addr *client, uint16_t port,
 		pass_session_free(s);
 		return (NULL);
 	}
+	name_start(s);
 	return (s);
 }
 
@@ -154,6 +155,7 @@ pass_session_free(struct session *s)
 	if (s->end == PE_TRAPPED)
 		pass.stat[PSTAT_TRAPPED]++;
 	run_cancel(s);
+	name_cancel(s);
 	run_detach(s);
 	ptx_free(s);
 	relay_drop(s);
@@ -172,6 +174,7 @@ pass_session_free(struct session *s)
 	free(s->helo);
 	free(s->tls_version);
 	free(s->tls_cipher);
+	name_end(s);
 	free(s->log_from);
 	free(s->log_to);
 	tlsctx_unref(s->cert);

@@ -148,6 +148,7 @@ smtp_early(struct session *s, size_t len)
 		return (0);
 	s->d.notice = verdict_next();
 	run_cancel(s);
+	name_cancel(s);
 	v.kind = VERDICT_CLOSE;
 	smtp_refuse(s, &v);
 	smtp_closes(s);
@@ -164,7 +165,7 @@ pass_greet(struct session *s)
 		if (s->d.closes != PE_NONE)
 			return;
 	}
-	run_stage(s, STAGE_CONNECT, greet_connected);
+	name_stage(s, STAGE_CONNECT, greet_connected);
 }
 
 /* How large a message may be, as far as is known. */
@@ -227,7 +228,8 @@ helo_staged(struct session *s, const struct verdict *v)
 	}
 	ptx_answered(s);
 	if (s->state == PS_COMMAND && p->early &&
-	    TAILQ_NEXT(TAILQ_FIRST(&p->relays), entry) == NULL)
+	    TAILQ_NEXT(TAILQ_FIRST(&p->relays), entry) == NULL &&
+	    !name_awaited(s, STAGE_MAIL))
 		relay_early(s);
 }
 
@@ -503,7 +505,7 @@ resume_greeted(struct session *s, const struct verdict *v)
 		return;
 	}
 	run_new_message(s);
-	run_stage(s, STAGE_MAIL, resume_mailed);
+	name_stage(s, STAGE_MAIL, resume_mailed);
 }
 
 static void
@@ -542,5 +544,5 @@ pass_resume_handover(struct session *s, const struct handover *h,
 	if (tx != NULL && !TAILQ_EMPTY(&tx->rcpts))
 		s->log_to = strndup(TAILQ_FIRST(&tx->rcpts)->to,
 		    PASS_LOG_FIELD);
-	run_stage(s, STAGE_CONNECT, resume_connected);
+	name_stage(s, STAGE_CONNECT, resume_connected);
 }

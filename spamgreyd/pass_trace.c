@@ -51,8 +51,9 @@ trace_received(const struct session *s, struct buf *b)
 	if (gmtime_r(&now, &tm) == NULL || strftime(date, sizeof(date),
 	    "%a, %d %b %Y %H:%M:%S +0000", &tm) == 0)
 		return (-1);
-	if (buf_printf(b, "Received: from %s ([%s%s])\r\n\tby %s with %s",
-	    helo, six ? "IPv6:" : "", addr_str(&s->ms.client, a),
+	if (buf_printf(b, "Received: from %s (%s%s[%s%s])\r\n\tby %s with %s",
+	    helo, s->ms.name == NULL ? "" : s->ms.name,
+	    s->ms.name == NULL ? "" : " ", six ? "IPv6:" : "", addr_str(&s->ms.client, a),
 	    s->pc->conf->hostname, protocol(s)) == -1)
 		return (-1);
 	if (s->ms.tls_version != NULL) {

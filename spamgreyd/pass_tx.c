@@ -63,6 +63,7 @@ budget_over(struct session *s)
 
 	if (s->run != NULL)
 		run_cancel(s);
+	name_cancel(s);
 	relay_drop(s);
 	pass.stat[PSTAT_TIMEOUT]++;
 	log_event(s->ms.id, "budget", "reply=451 command=%s",
@@ -213,7 +214,7 @@ ptx_mail(struct session *s, const char *arg, size_t len)
 	run_new_message(s);
 	ptx_budget(s, DOING_MAIL);
 	s->state = PS_STAGE;
-	run_stage(s, STAGE_MAIL, mail_staged);
+	name_stage(s, STAGE_MAIL, mail_staged);
 }
 
 /* The recipient's answer is queued. */

@@ -210,6 +210,8 @@ put_settings(struct buf *b, const struct conf_pass *p)
 	    p->reject_newlines ? "reject" : "normalise");
 	r |= put_time(b, "\tsession ", p->session);
 	r |= put_time(b, "\n\tscan ", p->scan);
+	r |= p->client_name == 0 ? buf_addstr(b, "\n\tclient-name no") :
+	    put_time(b, "\n\tclient-name ", p->client_name);
 	r |= buf_addstr(b, "\n\ttimeout");
 	for (i = 0; i < PT_MAX; i++) {
 		r |= buf_printf(b, " %s", conf_timeouts[i]);

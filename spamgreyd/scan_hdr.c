@@ -47,10 +47,11 @@ scan_received(const struct msession *s, struct buf *b)
 	    "%a, %d %b %Y %H:%M:%S +0000", &tm) == 0)
 		return (-1);
 	return (buf_printf(b, "Return-Path: %s\r\n"
-	    "Received: from %s (unknown [%s%s])\r\n"
+	    "Received: from %s (%s [%s%s])\r\n"
 	    "\t%s%s%sby %s (Postfix) with %s%s id %016llx\r\n"
 	    "\t(envelope-from %s);\r\n\t%s\r\n",
-	    from, helo, addr_is4(&s->client) ? "" : "IPv6:",
+	    from, helo, s->name == NULL ? "unknown" : s->name,
+	    addr_is4(&s->client) ? "" : "IPv6:",
 	    addr_str(&s->client, a), tls[0] == '\0' ? "" : "(using ",
 	    tls, tls[0] == '\0' ? "" : ")\r\n\t", s->hostname,
 	    s->esmtp ? "ESMTP" : "SMTP", tls[0] == '\0' ? "" : "S",

@@ -344,6 +344,7 @@ fix_session(struct pass_conf *pc, const char *client)
 	s->ms.key = ++fix_keys;
 	s->ms.id = 0xabc;
 	s->ms.hostname = "mx.example.org";
+	s->ms.resolve = "FAIL";
 	s->ms.start = clock_mono();
 	if (addr_parse(client, &s->ms.client) == -1 ||
 	    addr_parse("192.0.2.25", &s->ms.dst) == -1 ||

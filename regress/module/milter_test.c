@@ -23,6 +23,9 @@ test_stages(void)
 	    strstr(t, "{client_port}/1234/") != NULL, t);
 	ok(strstr(t, " C[192.0.2.1]/4\\04\\d2192.0.2.1/") != NULL,
 	    "the address");
+	ok(strstr(t, "{client_name}/[192.0.2.1]/{client_port}") != NULL &&
+	    strstr(t, "{client_ptr}/[192.0.2.1]/{client_resolve}/FAIL/") !=
+	    NULL, "who has no name");
 	s->ms.tls_version = "TLSv1.3";
 	s->ms.tls_cipher = "AES";
 	is_str(stage(STAGE_HELO), "", "HELO");
@@ -62,6 +65,39 @@ test_stages(void)
 	fix_session_free(s);
 	turn_until_gone();
 	is_str(told(), "A Q", "A and Q at the end");
+	fix_conf_free(pc);
+}
+
+/* Whose name is known, and whose leads elsewhere. */
+static void
+test_name(void)
+{
+	const char	*t;
+
+	begin("", NULL);
+	s->ms.name = s->ms.ptr = "mx.client.example";
+	s->ms.resolve = "OK";
+	is_str(stage(STAGE_CONNECT), "", "CONNECT of one with a name");
+	t = told();
+	ok(strstr(t, "/_/mx.client.example\\20[192.0.2.1]/") != NULL &&
+	    strstr(t, "{client_name}/mx.client.example/{client_port}") != NULL
+	    && strstr(t, "{client_ptr}/mx.client.example/{client_resolve}/OK/")
+	    != NULL, t);
+	ok(strstr(t, " Cmx.client.example/4\\04\\d2192.0.2.1/") != NULL,
+	    "its name");
+	fix_session_free(s);
+	turn_until_gone();
+	fix_conf_free(pc);
+	begin("", NULL);
+	s->ms.ptr = "mx.other.example";
+	s->ms.resolve = "FORGED";
+	is_str(stage(STAGE_CONNECT), "", "CONNECT of one with another's");
+	t = told();
+	ok(strstr(t, "{client_name}/[192.0.2.1]/{client_port}") != NULL &&
+	    strstr(t, "{client_ptr}/mx.other.example/{client_resolve}/FORGED/")
+	    != NULL && strstr(t, " C[192.0.2.1]/") != NULL, t);
+	fix_session_free(s);
+	turn_until_gone();
 	fix_conf_free(pc);
 }
 
@@ -248,6 +284,7 @@ main(void)
 {
 	milter_init();
 	test_stages();
+	test_name();
 	test_options();
 	test_verdicts();
 	test_reach();

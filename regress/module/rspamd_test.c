@@ -119,6 +119,7 @@ scanned(const char *block, struct scanner *s, const char *const *script)
 	session = fix_session(pc, "192.0.2.1");
 	session->ms.from = "<a@example.com>";
 	session->ms.helo = "client.example";
+	session->ms.name = "mx.client.example";
 	session->ms.spool = spool;
 	recipients(session, r, "<Ann+x@Example.Org>", NULL);
 	if (fix_stage(session, STAGE_EOM) == NULL)
@@ -177,6 +178,8 @@ test_sent(void)
 	    body != NULL, "a question");
 	ok(strstr(text, "\r\nIP: 192.0.2.1\r\n") != NULL, "IP");
 	ok(strstr(text, "\r\nHelo: client.example\r\n") != NULL, "Helo");
+	ok(strstr(text, "\r\nHostname: mx.client.example\r\n") != NULL,
+	    "Hostname");
 	ok(strstr(text, "\r\nFrom: <a@example.com>\r\n") != NULL, "From");
 	ok(strstr(text, "\r\nRcpt: <Ann+x@Example.Org>\r\n") != NULL, "Rcpt");
 	ok(strstr(text, "\r\nQueue-Id: 0000000000000abc\r\n") != NULL, "id");

@@ -32,8 +32,14 @@ sub child { push(@children, background(tmp() . '/out', @_)) }
 sub
 table
 {
+	my $arpa = '100.51.198.in-addr.arpa';
+
+	# Names of all but of the last three that nobody has.
 	spit(tmp() . '/table', "10.100.51.198.bl.test A 300 127.0.0.2\n" .
-	    "11.100.51.198.good.test A 300 127.0.5.3\n");
+	    "11.100.51.198.good.test A 300 127.0.5.3\n" .
+	    join('', map { "$_.$arpa PTR 300 host$_.example.net\n" .
+		"host$_.example.net A 300 198.51.100.$_\n" } 10 .. 16) .
+	    "17.$arpa PTR 300 host10.example.net\n18.$arpa drop\n");
 }
 table();
 push(@children, mail_sink($sinkport));
@@ -42,9 +48,9 @@ listening('the name server', $dnsport);
 
 # --- spamd
 
-# Rules that hit by a word of the subject, and of Debian's GTUBE alone: a score
+# Rules that hit by a word of the subject, and of Debian's these alone: a score
 # is exactly that.
-my @local = spamd_only('GTUBE');
+my @local = (spamd_only('GTUBE', 'RDNS_NONE'), 'score RDNS_NONE 1.5');
 for my $score (-3, 3, 6, 7, 12, 14) {
 	my $name = 'SGTEST_' . ($score < 0 ? 'M' : '') . abs($score);
 	push(@local, "header $name Subject =~ /\\bpoints$score\\b/",
@@ -90,7 +96,8 @@ again
 
 my $gtube = 'XJS*C4JDBQADN1.NSBN3*2IDNEN*GTUBE-STANDARD-ANTI-UBE-TEST-EMAIL' .
     '*C.34X';
-my ($plain, $listed, $good) = @hosts[9, 0, 1];
+my ($plain, $listed, $good) = @hosts[6, 0, 1];
+my ($forged, $silent, $nameless) = @hosts[7, 8, 9];
 spamd_start();
 configure('server 127.0.0.1');
 start();
@@ -122,6 +129,29 @@ is(mark(), '', '… not marked');
 again('server 127.0.0.1', "reject at 12\n");
 like(mail($listed, 'points7'), qr/^250/, '12 for the cautious: 4 and 7 taken');
 like(mail($plain, 'points12'), qr/^550 /, '… and 12 refused');
+
+# The client's name, to spamd and in our own trace.
+again('server 127.0.0.1');
+like(mail($plain, 'points7'), qr/^250/, 'a host with a name');
+like(mark(), qr/spamassassin=7 \(SGTEST_7, SGTEST_TRACE\)/, '… has it there');
+like(mail_last(), qr/^Received: from client\.example\.com \(host16\.example\.net \[198\.51\.100\.16\]\)\r$/m,
+    '… and in our trace');
+wait_log(qr/ end address=198\.51\.100\.16 .* name=host16\.example\.net helo=/);
+for ([$nameless, 'none'], [$forged, 'one that is not its own'],
+    [$silent, 'one that nobody tells in time']) {
+	my ($host, $what) = @$_;
+
+	like(mail($host, 'points7'), qr/^250/, "a host with a name, $what");
+	like(mark(), qr/spamassassin=8\.5 \(RDNS_NONE, SGTEST_7, SGTEST_TRACE\)/,
+	    '… has none there');
+	like(mail_last(),
+	    qr/^Received: from client\.example\.com \(\[\Q$host\E\]\)\r$/m,
+	    '… and none in our trace');
+}
+again('server 127.0.0.1', "reject at 10\nclient-name no\n");
+like(mail($plain, 'points7'), qr/^250/, 'client-name no: taken');
+like(mark(), qr/spamassassin=8\.5 \(RDNS_NONE, SGTEST_7, SGTEST_TRACE\)/,
+    '… and nobody has a name');
 
 # Other questions.
 again("server 127.0.0.1\nask check");

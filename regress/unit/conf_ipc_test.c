@@ -605,7 +605,7 @@ test_pass_text(void)
 	    "relay check no relay connect early reject at 7.5 mark at no\n"
 	    "recipients { A@a.example @b.example } limit sessions 44\n"
 	    "tries 3 spool memory 9M message 8K bare-newline reject\n"
-	    "session 10m scan 11s timeout connect 1s banner 2s ehlo 3s "
+	    "session 10m scan 11s client-name 9s timeout connect 1s banner 2s ehlo 3s "
 	    "mail 4s rcpt 5s data 6s block 7s dot 8s }\n", dir);
 	ok(c != NULL, "a pass block parses");
 	if (c == NULL)

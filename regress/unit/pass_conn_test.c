@@ -49,6 +49,24 @@ run_detach(struct session *x)
 }
 
 void
+name_start(struct session *x)
+{
+	(void)x;
+}
+
+void
+name_end(struct session *x)
+{
+	(void)x;
+}
+
+void
+name_cancel(struct session *x)
+{
+	(void)x;
+}
+
+void
 run_cancel(struct session *x)
 {
 	(void)x;

@@ -43,6 +43,11 @@ test_xclient(void)
 	xclient(c, XCLIENT_ADDR, "XCLIENT ADDR=192.0.2.1", "");
 	xclient(c, XCLIENT_ADDR | XCLIENT_NAME, "XCLIENT NAME=[UNAVAILABLE] "
 	    "ADDR=192.0.2.1", "");
+	c.name_later = 1;
+	xclient(c, XCLIENT_NAME, "XCLIENT NAME=[TEMPUNAVAIL]", "");
+	c.name = "mx.client.example";
+	xclient(c, XCLIENT_ADDR | XCLIENT_NAME, "XCLIENT NAME=mx.client.example "
+	    "ADDR=192.0.2.1", "");
 	xclient(c, 0, "", "");
 	xclient(client("2001:db8::1", 1, "2001:db8::25", 25, NULL, 0), ALL,
 	    "XCLIENT PROTO=SMTP HELO=[UNAVAILABLE] DESTADDR=IPV6:2001:db8::25 "

@@ -260,7 +260,12 @@ test_received(void)
 	    "<a@example.com??X>);\r\n\tTue, 14 Nov 2023 22:13:20 +0000\r\n",
 	    "a trace line, with nothing foreign in it");
 	buf_free(&b);
-	s.helo = s.from = s.tls_version = NULL;
+	s.name = "mx.client.example";
+	ok(scan_received(&s, &b) == 0 && buf_add(&b, "", 1) == 0 &&
+	    strstr((char *)buf_ptr(&b), "??x? (mx.client.example [192.0.2.1])")
+	    != NULL, "with its name");
+	buf_free(&b);
+	s.helo = s.from = s.tls_version = s.name = NULL;
 	s.esmtp = 0;
 	addr_parse("2001:db8::1", &s.client);
 	ok(scan_received(&s, &b) == 0 && buf_add(&b, "", 1) == 0, "made");
