@@ -26,6 +26,7 @@ enum encoding { ENC_NONE, ENC_BASE64, ENC_QP };
 struct level {
 	char		 boundary[BOUNDARY_MAX];
 	size_t		 len;
+	size_t		 word;		/* of it, up to a blank or comment */
 	unsigned int	 depth;		/* of its parts */
 	int		 digest;	/* they are messages, if nothing is said */
 };
@@ -51,6 +52,9 @@ struct mime {
 	struct mime		*inner;		/* an encoded message in it */
 	struct buf		 field;		/* name, colon, value, folds */
 	int			 has_type;
+	int			 cut;		/* the field was too long */
+	int			 stray;		/* the header ended without an empty
+						   line, and none came yet */
 	uint8_t			 line[LINE_HELD];
 	size_t			 nline;
 	int			 rest;		/* of a line that is too long */
@@ -162,22 +166,38 @@ header_begin(struct mime *m, unsigned int depth, int message)
 	memset(&m->b64, 0, sizeof(m->b64));
 	memset(&m->qp, 0, sizeof(m->qp));
 	m->in_header = 1;
-	m->has_type = 0;
+	m->has_type = m->cut = m->stray = 0;
 	buf_drain_keep(&m->field, buf_len(&m->field));
 }
 
+/* Where there are so many that one may not have been looked at, nobody knows
+ * what it is. */
 static void
 names_of(struct mime *m, const char *value, size_t len, const char *parameter)
 {
 	m->part.nnames += mimeparam_get(value, len, parameter,
 	    m->part.name + m->part.nnames, MIME_NAMES - m->part.nnames);
+	if (m->part.nnames == MIME_NAMES)
+		past(m, "too many names");
 }
 
+/* Blanks at the end are no part of a boundary, in its line they do not count
+ * either. */
 static void
 level_open(struct mime *m, const char *boundary)
 {
 	struct level	*l;
+	size_t		 len;
 
+	for (len = strlen(boundary); len > 0 && (boundary[len - 1] == ' ' ||
+	    boundary[len - 1] == '\t'); len--)
+		;
+	if (len == 0)
+		return;
+	if (len >= BOUNDARY_MAX) {
+		past(m, "a boundary that is too long");
+		return;
+	}
 	if (m->part.depth >= m->limits.depth) {
 		past(m, "nested too deeply");
 		return;
@@ -189,22 +209,31 @@ level_open(struct mime *m, const char *boundary)
 	}
 	m->level = l;
 	l += m->nlevels++;
-	snprintf(l->boundary, sizeof(l->boundary), "%.*s", BOUNDARY_MAX - 1,
-	    boundary);
-	l->len = strlen(l->boundary);
+	memcpy(l->boundary, boundary, len);
+	l->len = len;
+	for (l->word = 0; l->word < len && strchr(" \t(",
+	    boundary[l->word]) == NULL; l->word++)
+		;
 	l->depth = m->part.depth + 1;
 	l->digest = strcmp(m->part.type, "multipart/digest") == 0;
-	m->part.multipart = 1;
 }
 
-/* The first one counts, as for most readers of mail. */
+/* The first one counts, as for most readers of mail; the parts and the names
+ * of another one are seen by others. */
 static void
 field_type(struct mime *m, const char *value, size_t len)
 {
 	char	list[1][MIME_NAME_MAX], boundary[MIME_NAME_MAX];
+	char	type[MIME_TYPE_MAX];
+	unsigned int n;
 
 	if (m->has_type) {
 		names_of(m, value, len, "name");
+		mimeparam_head(value, len, type, sizeof(type));
+		if (!m->part.multipart &&
+		    strncmp(type, "multipart/", 10) == 0 &&
+		    mimeparam_raw(value, len, "boundary", boundary))
+			level_open(m, boundary);
 		return;
 	}
 	m->has_type = 1;
@@ -214,9 +243,11 @@ field_type(struct mime *m, const char *value, size_t len)
 		snprintf(m->part.charset, sizeof(m->part.charset), "%.31s",
 		    list[0]);
 	if (strncmp(m->part.type, "multipart/", 10) == 0 &&
-	    mimeparam_raw(value, len, "boundary", boundary) &&
-	    boundary[0] != '\0')
+	    mimeparam_raw(value, len, "boundary", boundary)) {
+		n = m->nlevels;
 		level_open(m, boundary);
+		m->part.multipart = m->nlevels > n;
+	}
 }
 
 static void
@@ -264,6 +295,8 @@ field_end(struct mime *m)
 	if (n < sizeof(name)) {
 		memcpy(name, p, n);
 		name[n] = '\0';
+		if (m->cut && strncasecmp(name, "Content-", 8) == 0)
+			past(m, "a field that is too long");
 		if (strcasecmp(name, "Content-Type") == 0)
 			field_type(m, colon + 1, len);
 		else if (strcasecmp(name, "Content-Disposition") == 0)
@@ -274,7 +307,18 @@ field_end(struct mime *m)
 		    m->calls.field != NULL)
 			field_tell(m, name, colon + 1, len);
 	}
+	m->cut = 0;
 	buf_drain_keep(&m->field, buf_len(&m->field));
+}
+
+/* More of it: a fold, or the rest of a long line. */
+static void
+field_more(struct mime *m, const uint8_t *s, size_t len)
+{
+	if (buf_len(&m->field) + len > MIME_FIELD_MAX)
+		m->cut = 1;
+	else if (!m->cut && buf_add(&m->field, s, len) == -1)
+		m->broken = 1;
 }
 
 /* What an encoded message in a message needs. */
@@ -335,9 +379,7 @@ header_line(struct mime *m, const uint8_t *s, size_t len)
 		return (1);
 	}
 	if ((s[0] == ' ' || s[0] == '\t') && buf_len(&m->field) > 0) {
-		if (buf_len(&m->field) + len <= MIME_FIELD_MAX &&
-		    buf_add(&m->field, s, len) == -1)
-			m->broken = 1;
+		field_more(m, s, len);
 		return (1);
 	}
 	field_end(m);
@@ -352,6 +394,20 @@ header_line(struct mime *m, const uint8_t *s, size_t len)
 	if (buf_add(&m->field, s, len) == -1)
 		m->broken = 1;
 	return (1);
+}
+
+/*
+ * A line after a header that ended at a line which is no field: some read on
+ * there, and see types and names in what comes before the empty line.
+ */
+static void
+stray_line(struct mime *m, const uint8_t *s, size_t len)
+{
+	if (s[0] == '\n' || (s[0] == '\r' && len > 1 && s[1] == '\n'))
+		m->stray = 0;
+	else if (len > 8 && strncasecmp((const char *)s, "Content-", 8) == 0 &&
+	    memchr(s, ':', len) != NULL)
+		past(m, "a header that is broken");
 }
 
 /* --- lines */
@@ -369,9 +425,12 @@ boundary_of(const struct mime *m, const uint8_t *s, size_t len, int *closes)
 		len--;
 	if (len < 2 || s[0] != '-' || s[1] != '-')
 		return (-1);
+	n = len - 2;
 	for (i = m->nlevels; i > 0; i--) {
 		l = &m->level[i - 1];
-		n = len - 2;
+		/* (to some that is all of it) */
+		if (n > 0 && n == l->word && memcmp(s + 2, l->boundary, n) == 0)
+			return ((int)i - 1);
 		if (n < l->len || memcmp(s + 2, l->boundary, l->len) != 0)
 			continue;
 		*closes = n == l->len + 2 && memcmp(s + 2 + l->len, "--",
@@ -404,16 +463,16 @@ line_take(struct mime *m, const uint8_t *s, size_t len, int begins)
 			if (header_line(m, s, len))
 				return;
 			/* The header's end was no empty line. */
+			m->stray = 1;
 			if (m->in_header)
 				(void)header_line(m, (const uint8_t *)"\n", 1);
 		} else {
-			if (buf_len(&m->field) + len <= MIME_FIELD_MAX &&
-			    buf_len(&m->field) > 0 &&
-			    buf_add(&m->field, s, len) == -1)
-				m->broken = 1;
+			if (buf_len(&m->field) > 0)
+				field_more(m, s, len);
 			return;
 		}
-	}
+	} else if (m->stray && begins)
+		stray_line(m, s, len);
 	part_data(m, s, len);
 }
 

@@ -222,10 +222,63 @@ bounds(void)
 	    "a field has its bound");
 }
 
+/* Is it past a limit, and with these words? */
+static void
+is_past(const char *msg, const char *what, const char *name)
+{
+	char	line[100];
+
+	snprintf(line, sizeof(line), "\npast %s\n", what);
+	ok(strstr(parse(msg, 1000), line) != NULL, name);
+}
+
+#define EXE "Content-Disposition: attachment; filename=e.exe\r\n"
+
+/* What some readers of mail see, and what others do. */
+static void
+evasions(void)
+{
+	static char	msg[40000];
+	size_t		i;
+
+	ok(strstr(parse(MULTI("mixed", "\"x \t\"") "--x\r\n" EXE "\r\nM\r\n"
+	    "--x \t--\r\n", 100), "[e.exe]") != NULL,
+	    "a boundary that ends in blanks");
+	ok(strstr(parse(MULTI("mixed", "x (is it)") "--x\r\n" EXE "\r\nM\r\n"
+	    "--x--\r\n", 100), "[e.exe]") != NULL,
+	    "a boundary with a comment");
+	ok(strstr(parse("Content-Type: text/plain\r\n" MULTI("mixed", "x")
+	    "t\r\n--x\r\n" EXE "\r\nM\r\n--x--\r\n", 100), "[e.exe]") !=
+	    NULL, "parts by the second type");
+	ok(strstr((const char *)buf_ptr(&said), "\nt\r\n") != NULL,
+	    "which is text by the first");
+	snprintf(msg, sizeof(msg), "Content-Type: multipart/mixed; boundary="
+	    "%0300d\r\n\r\n--%0300d\r\n" EXE "\r\nM\r\n", 0, 0);
+	is_past(msg, "a boundary that is too long", "of 300 octets");
+	strlcpy(msg, "Content-Type: application/x", sizeof(msg));
+	for (i = 0; i < MIME_NAMES; i++)
+		snprintf(msg + strlen(msg), sizeof(msg) - strlen(msg),
+		    "; name=n%zu.txt", i);
+	strlcat(msg, "\r\n" EXE "\r\nM\r\n", sizeof(msg));
+	is_past(msg, "too many names", "names that hide another one");
+	strlcpy(msg, "Content-Disposition: attachment;\r\n", sizeof(msg));
+	for (i = 0; i < 20; i++)
+		snprintf(msg + strlen(msg), sizeof(msg) - strlen(msg),
+		    " x%zu=%0900d;\r\n", i, 0);
+	strlcat(msg, " filename=e.exe\r\n\r\nM\r\n", sizeof(msg));
+	is_past(msg, "a field that is too long", "a name behind much else");
+	is_past(MULTI("mixed", "x") "--x\r\nwhat is this\r\n" EXE "\r\nM\r\n",
+	    "a header that is broken", "fields behind a line that is none");
+	ok(strstr(parse(MULTI("mixed", "x") "--x\r\nA text at once.\r\n\r\n"
+	    "Content-Type: is what I mean\r\n--x--\r\n", 100), "past") == NULL,
+	    "but not in a text");
+}
+
 int
 main(void)
 {
 	structure();
+	evasions();
 	encodings();
 	all_names();
 	bounds();
