@@ -343,6 +343,7 @@ received_parse(const char *value, size_t len, struct received *r)
 		(void)rest(&s, &t, r);
 		if (s.bad)
 			r->kind = RECEIVED_UNCLEAR;
+		r->odd = s.bad;
 		return;
 	}
 	next(&s, &name);
@@ -358,6 +359,7 @@ received_parse(const char *value, size_t len, struct received *r)
 			in_comment(&t, &f);
 	in_name(&name, &f);
 	within = rest(&s, &t, r);
+	r->odd = s.bad || f.n > 1 || f.other > 0;
 	if (s.bad || f.n > 1)
 		return;
 	if (f.n == 1) {

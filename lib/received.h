@@ -23,6 +23,9 @@ enum received_kind {
 struct received {
 	enum received_kind	 kind;
 	struct addr		 addr;
+	int			 odd;		/* UNCLEAR: there is something where
+						   an address stands, or a comment
+						   has no end */
 	char			 from[RECEIVED_NAME_MAX + 1];	/* "" none; as the
 						   client said it, or its name */
 	char			 by[RECEIVED_NAME_MAX + 1];

@@ -58,7 +58,10 @@ is_self(const struct ifaddrs *ifs, const struct addr *addr)
 	return (0);
 }
 
-/* A name alone, in a line that has no address, is believed only of us. */
+/*
+ * A name alone, in a line that has no address, is believed only of us; in one
+ * that has more it may be a HELO that hides the address.
+ */
 static uint8_t
 hop_kind(const struct received *r, const struct ifaddrs *ifs,
     const char *hostname)
@@ -72,8 +75,8 @@ hop_kind(const struct received *r, const struct ifaddrs *ifs,
 	case RECEIVED_UNCLEAR:
 		break;
 	}
-	return (strcasecmp(r->from, hostname) == 0 ||
-	    strcasecmp(r->from, "localhost") == 0 ? HOP_SELF : HOP_UNCLEAR);
+	return (!r->odd && (strcasecmp(r->from, hostname) == 0 ||
+	    strcasecmp(r->from, "localhost") == 0) ? HOP_SELF : HOP_UNCLEAR);
 }
 
 static void

@@ -89,6 +89,11 @@ is(counted('from mx.example.org by ex with SMTP id 1', $own), '192.0.2.7',
     'our own name, where there is no address');
 is(counted('from mx.example.org (evil [192.0.2.66]) by backup (Postfix)',
     $victim), '192.0.2.66', 'our own name with another\'s address is his');
+like(counted("from $_ by mx.example.org with ESMTP", $victim), $unclear,
+    'a HELO that is our name and hides the address')
+    for 'mx.example.org(x ([192.0.2.66])',
+    'localhost(a [192.0.2.3]) (evil [192.0.2.66])',
+    'localhost (evil [192.0.2.66]x)';
 like(counted('from other.example by ex with SMTP id 1', $victim), $unclear,
     'a line that nobody can read is the end');
 like(counted($local, $inner), $nobody, 'nothing but ourselves');
