@@ -85,7 +85,8 @@ unsafe(const char *re)
 				    "time has no bound");
 			if (p[1] != '\0')
 				p++;
-		} else if (*p == '{' && isdigit((unsigned char)p[1])) {
+		} else if (*p == '{' && (isdigit((unsigned char)p[1]) ||
+		    p[1] == ',')) {	/* ({,m} is {0,m} to some) */
 			n = m = strtol(p + 1, &end, 10);
 			if (*end == ',' && isdigit((unsigned char)end[1]))
 				m = strtol(end + 1, &end, 10);

@@ -118,6 +118,8 @@ main(void)
 	mod_bad("regex", "body \"((a{100}){100}){100}\" mark",
 	    "body: repetitions {n,m} that make more than 1000 in all are not "
 	    "taken");
+	mod_bad("regex", "body \"(a{,900}){,900}\" mark", "body: repetitions "
+	    "{n,m} that make more than 1000 in all are not taken");
 	mod_bad("regex", "body \"a{1,2000}\"", "body: repetitions {n,m} that "
 	    "make more than 1000 in all are not taken");
 	mod_bad("regex", "body \"(a\" mark", "body: Unmatched ( or \\(");
