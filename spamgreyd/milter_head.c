@@ -53,7 +53,7 @@ name_length(struct milter_head *h)
 	size_t	n;
 	int	c, blank = 0;
 
-	for (n = 0; n < MILTER_NAME_MAX; n++) {
+	for (n = 0; n < MSGEDIT_HELD; n++) {
 		if ((c = peek(h, n)) == BROKEN)
 			return (-1);
 		if (c == ':')

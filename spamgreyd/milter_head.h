@@ -11,9 +11,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "msgedit.h"
 #include "spool.h"
 
-#define MILTER_NAME_MAX		1000
 #define MILTER_WINDOW		8192
 
 struct milter_head {

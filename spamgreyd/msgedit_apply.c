@@ -1,7 +1,8 @@
 /*
  * A message with its changes made, in one pass from one spool to another; in
- * two when fields are counted from the end.  Pure.  What is no header field ends the header, as an empty line does; a
- * field is its first line and all that begin with a blank after it.
+ * two when fields are counted from the end.  Pure.  What is no header field
+ * ends the header, as an empty line does; a field is its first line and all
+ * that begin with a blank after it.
  */
 #include <sys/types.h>
 
@@ -17,7 +18,6 @@
 
 #define IN_CHUNK	8192
 #define OUT_CHUNK	16384
-#define NAME_HELD	1000		/* octets until a colon must come */
 #define SUBJECT_MAX	16384		/* looked at for a tag; else just tagged */
 #define LINE_FULL	900		/* a first line that gets no tag before it */
 
@@ -47,7 +47,7 @@ struct msgapply {
 	enum where		 where;
 	enum todo		 todo;
 	int			 infield;
-	uint8_t			 held[NAME_HELD];	/* of a line, undecided */
+	uint8_t			 held[MSGEDIT_HELD];	/* of a line, undecided */
 	size_t			 nheld;
 	unsigned int		 fields;
 	const struct edit	**inserts;	/* by place, newer ones first */
@@ -379,10 +379,10 @@ header_octet(struct msgapply *a, uint8_t c)
 	a->held[a->nheld++] = c;
 	if (a->where == AT_LINE && c == '\r')
 		a->where = AT_CR;
-	else if (a->where == AT_CR || a->nheld == NAME_HELD)
-		body_begin(a);
-	else if (c == ':' && a->nheld > 1)
+	else if (c == ':' && a->nheld > 1 && a->where != AT_CR)
 		field_begin(a);
+	else if (a->where == AT_CR || a->nheld == MSGEDIT_HELD)
+		body_begin(a);
 	else if (blank && a->where != AT_LINE)
 		a->where = AFTER_NAME;
 	else if (a->where == AFTER_NAME || c <= ' ' || c > '~' || c == ':')

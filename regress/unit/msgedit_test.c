@@ -84,6 +84,29 @@ gives(const char *in, const char *want, const char *name)
 	edit = NULL;
 }
 
+/* What mail servers read as a field is one, however long its name. */
+static void
+long_names(void)
+{
+	static const unsigned int	len[] = { 999, 1000, 2047,
+					    MSGEDIT_HELD - 1, MSGEDIT_HELD };
+	static char			in[6000], want[6000];
+	unsigned int			i;
+
+	for (i = 0; i < 5; i++) {
+		snprintf(in, sizeof(in), "%0*d: x\r\nX-Spam: no\r\n\r\nb\r\n",
+		    (int)len[i], 0);
+		snprintf(want, sizeof(want), len[i] < MSGEDIT_HELD ?
+		    "%0*d: x\r\nX-Spam: yes\r\n\r\nb\r\n" :
+		    "X-Spam: yes\r\n%0*d: x\r\nX-Spam: no\r\n\r\nb\r\n",
+		    (int)len[i], 0);
+		begin();
+		msgedit_change(edit, 0, "X-Spam", NULL);
+		msgedit_add(edit, "X-Spam", "yes");
+		gives(in, want, "a long name");
+	}
+}
+
 static void
 fields(void)
 {
@@ -668,6 +691,7 @@ int
 main(void)
 {
 	spool_limits(128 * 1024, 16 * 1024 * 1024);
+	long_names();
 	fields();
 	inserts();
 	from_end();
