@@ -71,6 +71,7 @@ struct milter {
 					   left it */
 	struct milter_head head;
 	uint64_t	 body;		/* octets of it that are sent */
+	uint64_t	 new_body;	/* … of another one that came */
 	struct module_envelope env;	/* … and its envelope */
 	int		 again;		/* which is being told again */
 	size_t		 rcpt;		/* how many recipients of it were */

@@ -12,6 +12,8 @@
 #include "milter.h"
 
 #define REASON_MAX	120
+#define BODY_MORE	(16 * 1024 * 1024)	/* octets of a new body, and twice
+						   the message: no more */
 
 /* Hostile text for a reply: printable, and of bounded length. */
 static const char *
@@ -121,6 +123,11 @@ changes(struct milter *m, struct msession *s, const struct mp_answer *a)
 	}
 	if (a->kind == MP_HOLD) {
 		m->hold = held(m, a->reason);
+		return;
+	}
+	m->new_body += a->len;
+	if (m->new_body > 2 * spool_size(m->message) + BODY_MORE) {
+		milter_fail(m, "the new body that it sends has no end");
 		return;
 	}
 	if (change(m, s, a) == -1)

@@ -303,6 +303,7 @@ message_begin(struct milter *m, struct msession *s)
 {
 	m->message = module_message(s);
 	milter_head_begin(&m->head, m->message);
+	m->new_body = 0;
 	if (module_envelope(s, m->conf->me, &m->env) == -1) {
 		milter_fail(m, "out of memory");
 		return;

@@ -161,6 +161,41 @@ test_body(void)
 	spool = small;
 }
 
+/* A body that fills the disk. */
+static void
+test_endless(void)
+{
+	static const uint8_t	head[] = { 0, 1, 0, 1, 'b' };
+	static uint8_t		packet[sizeof(head) + 65536];
+	size_t			at = 0, sent = 0;
+	ssize_t			n;
+
+	memcpy(packet, head, sizeof(head));
+	begin("message 300s", (const char *const []){ "E:!", NULL });
+	is_str(up_to(STAGE_DATA), "", "a filter");
+	s->ms.spool = spool;
+	ok(fix_stage(s, STAGE_EOM) == NULL, "that takes its time");
+	while (memmem(buf_ptr(&filter->heard), buf_len(&filter->heard), " E",
+	    2) == NULL)
+		(void)event_base_loop(pass.base, EVLOOP_ONCE);
+	while (filter->fd != -1 && sent < 64 * 1024 * 1024) {
+		n = send(filter->fd, packet + at, sizeof(packet) - at,
+		    MSG_NOSIGNAL | MSG_DONTWAIT);
+		if (n > 0) {
+			sent += (size_t)n;
+			at = (at + (size_t)n) % sizeof(packet);
+		}
+		(void)event_base_loop(pass.base, EVLOOP_NONBLOCK);
+		if (fix_outcome != NULL)
+			break;
+	}
+	ok(sent < 32 * 1024 * 1024, "a new body without an end is cut off");
+	fix_wait(&fix_outcome);
+	is_str(fix_outcome, BROKEN, "and an error");
+	logged("the new body that it sends has no end");
+	end();
+}
+
 int
 main(void)
 {
@@ -169,6 +204,7 @@ main(void)
 	test_silence();
 	test_lost();
 	test_body();
+	test_endless();
 	spool_free(spool);
 	return (done());
 }
