@@ -192,12 +192,17 @@ make(struct scan_request *r, unsigned int server, void *arg)
 static int
 more(const uint8_t *p, size_t len, int eof, void *arg, const char **why)
 {
-	const uint8_t	*nul = memchr(p, '\0', len);
+	const struct data	*d = arg;
+	const uint8_t		*nul = memchr(p, '\0', len);
+	struct reply		 r;
 
 	(void)eof;
-	(void)arg;
-	if (nul != NULL && nul == p + len - 1 && len <= REPLY_MAX)
-		return (1);
+	if (nul != NULL && nul == p + len - 1 && len <= REPLY_MAX) {
+		/* (that a stream is too long may be said at any time) */
+		reply_parse((const char *)p, &r);
+		*why = "it says OK before it has the whole message";
+		return (r.said == SAID_OK && !scan_sent(d->scan) ? -1 : 1);
+	}
 	if (nul == NULL && len < REPLY_MAX)
 		return (0);
 	*why = nul == NULL ? "its reply is too long" :

@@ -85,6 +85,12 @@ scan_cancel(struct scan *s)
 		scan_free(s);
 }
 
+int
+scan_sent(const struct scan *s)
+{
+	return (s->at >= request_len(&s->req));
+}
+
 /* The end of a use: -1 when s is gone. */
 static int
 used(struct scan *s)

@@ -89,6 +89,8 @@ struct scan *scan_start(struct scan_conf *, uint64_t session,
 	    int (*make)(struct scan_request *, unsigned int server, void *arg),
 	    scan_more, scan_done, void *arg);
 void	 scan_cancel(struct scan *);		/* NULL is fine */
+/* Inside of more: is all of the request out? */
+int	 scan_sent(const struct scan *);
 
 /* Each second, by scan's own timer: error lines about scanners that are down.
  * A module has nothing to do for it. */

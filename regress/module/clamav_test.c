@@ -115,6 +115,30 @@ test_answers(void)
 	ok(*text == '\0' && sock.conns == 1, "small enough for max-size");
 }
 
+/* What it has not read it cannot have looked into. */
+static void
+test_early(void)
+{
+	static const char *const	ok_said[] = { "slow", "<100",
+		">>stream: OK", "pause", NULL };
+	static const char *const	limit[] = { "slow", "<100",
+		">>INSTREAM size limit exceeded. ERROR", "pause", NULL };
+	static char			big[1024 * 1024];
+	struct spool			*small = spool;
+	int				i;
+
+	spool = spool_new();
+	for (i = 0; i < 16; i++)
+		if (spool_write(spool, big, sizeof(big)) == -1)
+			exit(1);
+	(void)fix_logged();
+	is_str(scanned("", &tcp, ok_said), BROKEN, "OK in the middle");
+	ok(strstr(fix_logged(), "OK\\x20before") != NULL, "the log says it");
+	is_str(scanned("", &tcp, limit), "", "a limit in the middle");
+	spool_free(spool);
+	spool = small;
+}
+
 static void
 test_large(void)
 {
@@ -209,6 +233,7 @@ main(void)
 	    "\"/path\" or server ADDRESS port N");
 	test_sent();
 	test_answers();
+	test_early();
 	test_large();
 	test_errors();
 	test_forget();
