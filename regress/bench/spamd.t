@@ -135,7 +135,7 @@ compare
 	my ($pass, $own) = (0, 0);	# seconds, of all rounds
 	my $what = $both ? 'spamc beside clamdscan' : 'spamc';
 	my @before = map { counter("module.$_") } 'spamassassin.scanned',
-	    'clamav.clean';
+	    $both ? 'clamav.clean' : ();
 	my $round;
 
 	straight($dir, $n, $both);	# (once for nothing)
