@@ -277,6 +277,14 @@ head_hold(struct msghead *h, uint8_t c, uint8_t *out)
 
 	h->held[h->held_len++] = c;
 	line = head_look(h);
+	if (line == LINE_FOLDED && !h->begun) {
+		memcpy(out, "\r\n", 2);
+		out[2] = c;
+		h->held_len = 0;
+		h->state = HEAD_BODY;
+		return (3);
+	}
+	h->begun = 1;
 	if (line == LINE_MORE && c != '\n')
 		return (0);
 	if (line == LINE_FOLDED)

@@ -164,8 +164,13 @@ head_model(const struct text *in, struct text *t, uint32_t *dropped)
 	size_t		 n;
 	int		 drop = 0, body = 0;
 
-	t->p = room(in->len);
+	t->p = room(in->len + 2);
 	t->len = 0;
+	if (p < end && (*p == ' ' || *p == '\t')) {
+		body = 1;
+		t->p[t->len++] = '\r';
+		t->p[t->len++] = '\n';
+	}
 	for (*dropped = 0; p < end; p += n) {
 		lf = memchr(p, '\n', (size_t)(end - p));
 		n = lf == NULL ? (size_t)(end - p) : (size_t)(lf - p) + 1;
