@@ -152,16 +152,12 @@ rcpt_put(struct module_envelope *e, const char *path, const char *params,
 static void
 rcpt_take(struct module_envelope *e, const char *path)
 {
-	size_t	i;
+	size_t	i, n = 0;
 
 	for (i = 0; i < e->nrcpts; i++)
-		if (strcasecmp(e->rcpts[i].path, path) == 0)
-			break;
-	if (i == e->nrcpts)
-		return;
-	e->nrcpts--;
-	memmove(&e->rcpts[i], &e->rcpts[i + 1], (e->nrcpts - i) *
-	    sizeof(e->rcpts[0]));
+		if (strcasecmp(e->rcpts[i].path, path) != 0)
+			e->rcpts[n++] = e->rcpts[i];
+	e->nrcpts = n;
 }
 
 static void

@@ -56,17 +56,18 @@ rcpt_more(struct session *s, const struct envelope *e)
 	return (0);
 }
 
+/* As often as the client has named it. */
 static void
 rcpt_less(struct session *s, const struct envelope *e)
 {
-	struct rcpt	*r = rcpt_find(s->tx, e->path);
+	struct rcpt	*r;
 
-	if (r == NULL)
-		return;
-	if (r->known)
-		relay_restart(s);
-	ptx_remove(s->tx, r);
-	s->tx->naccepted--;
+	while ((r = rcpt_find(s->tx, e->path)) != NULL) {
+		if (r->known)
+			relay_restart(s);
+		ptx_remove(s->tx, r);
+		s->tx->naccepted--;
+	}
 }
 
 /* What the client said of the message's octets stays true. */

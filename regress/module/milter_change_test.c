@@ -183,7 +183,7 @@ test_not_done(void)
 /* --- the envelope */
 
 static const char *const	rcpts[] = { "<b@example.org>",
-    "<c@example.org>", NULL };
+    "<c@example.org>", "<B@example.org>", NULL };
 #define OWN	"-<b@example.org>\\x00|+<d@example.org>\\x00|" \
 		"2<f@example.org>\\x00NOTIFY=NEVER\\x00|" \
 		"e<x@example.net>\\x00RET=HDRS\\x00|c"
