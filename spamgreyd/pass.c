@@ -89,6 +89,7 @@ pass_conf_new(struct config *conf, struct pass_conf *old)
 	pc->white = config_mask(conf, LIST_WHITE);
 	pc->no_scan = config_mask_no_scan(conf);
 	pc->max = conf_max(conf);
+	scan_budget = conf->pass == NULL ? 0 : conf->pass->scan * 1000;
 	if ((pc->chain = chain_new(conf)) == NULL) {
 		pass_conf_unref(pc);
 		return (NULL);

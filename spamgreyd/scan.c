@@ -392,7 +392,7 @@ scan_start(struct scan_conf *conf, uint64_t session,
 	s->arg = arg;
 	s->fd = -1;
 	s->tries = conf->tries;
-	s->deadline = clock_mono() + conf->timeout;
+	s->deadline = clock_mono() + scan_time(conf);
 	sock_init(&s->sock);
 	evtimer_assign(&s->timer, module_base(), on_timer, s);
 	health_begin(conf);

@@ -26,6 +26,10 @@
 					   error line each minute */
 
 struct scan_conf;
+/* ms that a message has for all its modules, in the configuration that is being
+ * read: no question takes longer, so that a silent server leaves time for the
+ * next one, and is known as one that fails.  0: no bound.  Set by pass.c. */
+extern int64_t	scan_budget;
 /* In a module's table, before its end. */
 #define SCAN_OPTIONS \
 	{ .keyword = "socket", .form = "%s", .def = "", .many = 1, \

@@ -11,6 +11,8 @@
 
 #include "scan_int.h"
 
+int64_t	scan_budget;
+
 struct scan_conf *
 scan_conf_new(const char *module, uint16_t port)
 {
@@ -25,6 +27,7 @@ scan_conf_new(const char *module, uint16_t port)
 	c->port = port;
 	c->connect = 5000;
 	c->timeout = 50000;
+	c->most = scan_budget - scan_budget / 10;
 	c->tries = 2;
 	return (c);
 }
@@ -133,7 +136,7 @@ scan_is_unix(const struct scan_conf *c, unsigned int server)
 int64_t
 scan_time(const struct scan_conf *c)
 {
-	return (c->timeout);
+	return (c->most != 0 && c->timeout > c->most ? c->most : c->timeout);
 }
 
 unsigned int

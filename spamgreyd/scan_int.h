@@ -32,6 +32,7 @@ struct scan_conf {
 	struct scan_server server[SCAN_SERVERS_MAX];
 	unsigned int	 n;
 	int64_t		 connect, timeout;	/* ms */
+	int64_t		 most;		/* … that timeout comes to; 0: any */
 	unsigned int	 tries;
 };
 

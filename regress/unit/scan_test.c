@@ -249,6 +249,33 @@ test_failures(struct scanner *s)
 	scan_conf_free(c);
 }
 
+/* Where the scan budget is shorter than the time of an answer, it counts: of
+ * two servers, one of which is silent, the other is asked before it is over. */
+static void
+test_budget(void)
+{
+	struct scan_conf	*c;
+
+	scan_budget = 2000;
+	c = conf_new(&tcp, &tcp2);
+	scan_budget = 0;
+	is_int(scan_time(c), 1800, "a part of the budget");
+	number(c, "timeout", 1000);
+	is_int(scan_time(c), 1000, "unless timeout is shorter");
+	number(c, "timeout", 300000);
+	fresh(SCAN_RAW);
+	tcp.script[0] = silent_script;
+	tcp2.script[0] = ok_script;
+	ask(c);
+	is_str(u.got, "fine\n", "the second answers");
+	fresh(SCAN_RAW);
+	tcp.script[0] = tcp2.script[0] = silent_script;
+	ask(c);
+	ok(strstr(u.got, "no answer in time") != NULL, "both are silent: a "
+	    "failure of theirs, and not the runner's");
+	scan_conf_free(c);
+}
+
 static void
 test_servers(void)
 {
@@ -392,6 +419,7 @@ main(void)
 	test_early();
 	test_failures(&tcp);
 	test_failures(&sock);
+	test_budget();
 	test_servers();
 	test_connect();
 	test_cancel();
