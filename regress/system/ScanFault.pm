@@ -120,6 +120,17 @@ round
 	}
 }
 
+# What a process logs goes by the parent: waits until it has the ends of all
+# these sessions, and so what they said before.
+sub
+wait_ends
+{
+	my ($n) = @_;
+
+	wait_for("the ends of $n sessions in the log",
+	    sub { scalar(() = log_since() =~ / pass end address=/g) >= $n });
+}
+
 # What became of each.
 sub
 outcomes
@@ -158,14 +169,18 @@ scan_faults
 	my $dir = tmp() . "/sink-$on_error";
 	my $list = tmp() . "/list-$on_error";
 	my ($sink, $to) = sink_start($dir, '-f');
-	my $rounds = 0;
+	my ($rounds, $tries) = (0, 0);
 
 	my $port = pass_start($to, pass => "scan ${budget}s\nmodule " .
 	    "$o{module} {\n\t$o{options}\n\ttimeout 2s\n\ton-error $on_error\n}",
 	    text => $o{text}, log => tmp() . "/log-$on_error");
+	log_mark();
 	wait_for('the mail server to be known', sub {
-		(dialogue(port => $port, to => '127.0.0.1', mail => 'first',
-		    rcpt => ['you@example.org']))[-1] =~ /^250/ });
+		$tries++;
+		return ((dialogue(port => $port, to => '127.0.0.1', mail => 'first',
+		    rcpt => ['you@example.org']))[-1] =~ /^250/);
+	});
+	wait_ends($tries);
 	log_mark();
 	my $hit = sub { scalar(() = log_since() =~
 	    / $o{module} error=\S+ stage=eom /g) };
@@ -182,6 +197,7 @@ scan_faults
 	$d->{end}->();
 
 	my $n = $d->{fed}->();
+	wait_ends($n);
 	my $errors = $hit->();
 	my $r = outcomes($n, $list, $dir, $o{refused});
 	my $count = $r->{count};
