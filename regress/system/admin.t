@@ -66,7 +66,7 @@ for my $fw ('pf', 'nftables') {
 	is($status, 0, "reload: firewall $fw, which is not there");
 	wait_log(qr/the one before is in force again/);
 	wait_log(qr/^ready$/m);
-	like(log_since(), $fw eq 'pf' ? qr{/dev/pf} : qr/there is no set/,
+	ok(wait_log($fw eq 'pf' ? qr{/dev/pf} : qr/there is no set/),
 	    '… is told in the log');
 	is((db_ok('stats') =~ /^front\.connections-limit\s+(\d+)/m)[0],
 	    $limit, '… and the daemon is as before');

@@ -140,10 +140,11 @@ check
 	} else {
 		is($got, 'nothing', "$name: the recipient gets nothing");
 	}
-	wait_log(qr/ message .*outcome=$log{$strategy}/);
-	like(log_since(), $class eq 'error' ?
-	    qr/ clamav error=\S+ stage=eom on-error=$strategy\n/ :
-	    qr/ found=$class name=\S+ strategy=$strategy\n/, "$name: the log");
+	my $line = $class eq 'error' ?
+	    qr/clamav error=\S+ stage=eom on-error=$strategy/ :
+	    qr/\S+ found=$class name=\S+ strategy=$strategy/;
+	ok(wait_log(qr/^(\w{16}) pass $line\n(?:.*\n)*\1 pass message .*outcome=$log{$strategy}/m),
+	    "$name: the log");
 	push(@table, sprintf('%-12s %-9s client: %-3s  MTA: %-4s  ' .
 	    'recipient: %s', $class, $strategy, substr($reply, 0, 3),
 	    $data ? 'DATA' : 'RCPT', $got eq 'nothing' ? $got :

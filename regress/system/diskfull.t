@@ -63,8 +63,8 @@ log_mark();
 $c = load(400, 200);
 cmp_ok($c->{unstored}, '>', 0, 'a full disk: unstored');
 is($c->{grey} + $c->{unstored}, 400, 'each client had one of the two answers');
-like(log_since(), qr/unstored/, 'the log says unstored');
-like(log_since(), qr/(No space left|ENOSPC|disk is full)/i, '… and why');
+ok(wait_log(qr/unstored/), 'the log says unstored');
+ok(wait_log(qr/(No space left|ENOSPC|disk is full)/i), '… and why');
 my %now = roles();
 is_deeply(\%now, \%before, 'no process died');
 like(smtp_code(port => $port, mail => 'full@example.com'),

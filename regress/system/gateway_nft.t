@@ -149,7 +149,7 @@ kill('CONT', $r{fw});
 like($replies[-1], qr/^451 /, 'with the firewall process stopped: an answer');
 cmp_ok($took, '>=', 1, '… but only after waiting for it');
 diag(sprintf('%.2f s', $took));
-like(log_since(), qr/\bfw\b/, '… and the log says so');
+ok(wait_log(qr/\bfw\b/), '… and the log says so');
 wait_for('the set', sub { in_set('white4', '203.0.113.11') });
 pass('when it goes on, the host is in the set');
 
