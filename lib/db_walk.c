@@ -9,7 +9,7 @@
 #include "db_int.h"
 
 /* Types in key order. */
-static const char	all_types[] = "DMPRSTWg";
+static const char	all_types[] = "DMPRSTWXg";
 
 static int
 has_addr(int type)

@@ -130,9 +130,16 @@ get_lstr(struct get *r)
 }
 
 static int
-is_type(unsigned int c)
+may_be_gone(unsigned int c)
 {
 	return (c == ENTRY_GREY || c == ENTRY_WHITE || c == ENTRY_TRAPPED ||
+	    c == ENTRY_SPAMTRAP);
+}
+
+static int
+is_type(unsigned int c)
+{
+	return (c == ENTRY_GONE || c == ENTRY_GREY || c == ENTRY_WHITE || c == ENTRY_TRAPPED ||
 	    c == ENTRY_SPAMTRAP || c == ENTRY_STAMP || c == ENTRY_VISIT ||
 	    c == ENTRY_REPUTE || c == ENTRY_META);
 }
@@ -145,6 +152,13 @@ entry_init(struct entry *e, enum entry_type type)
 	e->helo = e->from = e->to = e->rcpt = e->comment = "";
 }
 
+/* What the fields are those of: of a tombstone, what it was. */
+static enum entry_type
+kind_of(const struct entry *e)
+{
+	return (e->type == ENTRY_GONE ? e->of : e->type);
+}
+
 int
 entry_encode_key(const struct entry *e, struct entry_key *key)
 {
@@ -153,7 +167,12 @@ entry_encode_key(const struct entry *e, struct entry_key *key)
 
 	key->len = 0;
 	put_uint(&w, e->type, 1);
-	switch (e->type) {
+	if (e->type == ENTRY_GONE) {
+		if (!may_be_gone(e->of))
+			return (-1);
+		put_uint(&w, e->of, 1);
+	}
+	switch (kind_of(e)) {
 	case ENTRY_GREY:
 		put_bytes(&w, e->net.b, sizeof(e->net.b));
 		put_uint(&w, e->hash, 8);
@@ -193,7 +212,8 @@ entry_encode(const struct entry *e, struct entry_key *key,
 	if (e->type == ENTRY_META || entry_encode_key(e, key) == -1)
 		return (-1);
 	put_uint(&w, ENTRY_VERSION, 1);
-	put_uint(&w, ip6 ? ENTRY_F_IP6 : 0, 1);
+	put_uint(&w, (ip6 ? ENTRY_F_IP6 : 0) |
+	    (e->gen != 0 ? ENTRY_F_GEN : 0), 1);
 	put_time(&w, e->first);
 	put_time(&w, e->pass);
 	put_time(&w, e->expire);
@@ -203,12 +223,19 @@ entry_encode(const struct entry *e, struct entry_key *key,
 		put_bytes(&w, e->addr.b, 16);
 	else
 		put_bytes(&w, e->addr.b + 12, 4);
-	if (e->type == ENTRY_GREY) {
+	put_time(&w, e->last);
+	if (e->gen != 0)
+		put_time(&w, e->gen);
+	if (e->type == ENTRY_GONE) {
+		put_time(&w, e->gone);
+		put_time(&w, e->was);
+	}
+	if (kind_of(e) == ENTRY_GREY) {
 		put_str(&w, e->helo);
 		put_str(&w, e->from);
 		put_str(&w, e->to);
 	} else {
-		if (e->type == ENTRY_TRAPPED)
+		if (kind_of(e) == ENTRY_TRAPPED)
 			put_uint(&w, e->reason, 1);
 		if (e->comment[0] != '\0')
 			put_str(&w, e->comment);
@@ -222,7 +249,17 @@ entry_encode(const struct entry *e, struct entry_key *key,
 static void
 decode_key(struct get *r, struct entry *e)
 {
-	switch (e->type) {
+	uint64_t	of;
+
+	if (e->type == ENTRY_GONE) {
+		of = get_uint(r, 1);
+		if (r->bad || !may_be_gone((unsigned int)of)) {
+			r->bad = 1;
+			return;
+		}
+		e->of = (enum entry_type)of;
+	}
+	switch (kind_of(e)) {
 	case ENTRY_GREY:
 		get_bytes(r, e->net.b, sizeof(e->net.b));
 		e->hash = get_uint(r, 8);
@@ -256,12 +293,49 @@ decode_addr(struct get *r, uint64_t flags, struct addr *addr)
 	get_bytes(r, addr->b + 12, 4);
 }
 
+/*
+ * When an entry of version 1 was last asserted, as far as its times tell.
+ * What its own machine knows of it since counts all the same: whoever writes
+ * it again says when.
+ */
+int64_t
+entry_guess_last(const struct entry *e)
+{
+	int64_t	last = e->first;
+
+	if (e->type == ENTRY_GREY) {
+		if (e->pass < e->expire && e->pass > last)
+			last = e->pass;		/* it passed then */
+	} else if (e->pass > last)
+		last = e->pass;
+	return (last > 0 ? last : 1);
+}
+
+/* What version 2 added. */
+static void
+decode_merge(struct get *r, uint64_t version, uint64_t flags, struct entry *e)
+{
+	if (version < 2) {
+		if (e->type == ENTRY_GONE)
+			r->bad = 1;
+		e->last = entry_guess_last(e);
+		return;
+	}
+	e->last = (int64_t)get_uint(r, TIME_LEN);
+	if (flags & ENTRY_F_GEN)
+		e->gen = (int64_t)get_uint(r, TIME_LEN);
+	if (e->type == ENTRY_GONE) {
+		e->gone = (int64_t)get_uint(r, TIME_LEN);
+		e->was = (int64_t)get_uint(r, TIME_LEN);
+	}
+}
+
 int
 entry_decode(const void *key, size_t keylen, const void *data,
     size_t datalen, struct entry *e, char *strbuf)
 {
 	struct get	 r;
-	uint64_t	 flags;
+	uint64_t	 version, flags;
 	const uint8_t	*k = key;
 
 	if (keylen == 0 || keylen > ENTRY_KEY_MAX || !is_type(k[0]) ||
@@ -280,12 +354,13 @@ entry_decode(const void *key, size_t keylen, const void *data,
 	r.end = r.p + datalen;
 	if (*r.p > ENTRY_VERSION)
 		return (-2);
-	if (get_uint(&r, 1) == 0)	/* there never was a version 0 */
+	if ((version = get_uint(&r, 1)) == 0)	/* there never was a version 0 */
 		return (-1);
 	if (e->type == ENTRY_META)
 		return (0);
 	flags = get_uint(&r, 1);
-	if (flags & ~(uint64_t)ENTRY_F_IP6)
+	if (flags & ~(uint64_t)(version < 2 ? ENTRY_F_IP6 :
+	    ENTRY_F_IP6 | ENTRY_F_GEN))
 		return (-1);
 	e->first = (int64_t)get_uint(&r, TIME_LEN);
 	e->pass = (int64_t)get_uint(&r, TIME_LEN);
@@ -293,12 +368,13 @@ entry_decode(const void *key, size_t keylen, const void *data,
 	e->block = (uint32_t)get_uint(&r, 4);
 	e->passed = (uint32_t)get_uint(&r, 4);
 	decode_addr(&r, flags, &e->addr);
-	if (e->type == ENTRY_GREY) {
+	decode_merge(&r, version, flags, e);
+	if (kind_of(e) == ENTRY_GREY) {
 		e->helo = get_lstr(&r);
 		e->from = get_lstr(&r);
 		e->to = get_lstr(&r);
 	} else {
-		if (e->type == ENTRY_TRAPPED)
+		if (kind_of(e) == ENTRY_TRAPPED)
 			e->reason = (uint8_t)get_uint(&r, 1);
 		if (!r.bad && r.p != r.end)
 			e->comment = get_lstr(&r);

@@ -13,13 +13,16 @@
  *		VISIT	'P' net[16]		last visit at the primary MX
  *		REPUTE	'R' host[16]		good and bad messages of the host
  *		META	'M' name		the database's own facts
+ *		GONE	'X' and the key of what was deleted: a tombstone
  *	data	version[1] flags[1] first[5] pass[5] expire[5] block[4]
- *		passed[4] addr[4|16] then, by type:
+ *		passed[4] addr[4|16] last[5] gen[5, if the flag says so] then:
+ *		GONE	gone[5] was[5], then as what it was
  *		GREY	helo from to, each length[2] and bytes
  *		TRAPPED	reason[1]
  *		any but GREY and META may end in a comment, length[2] and bytes
- * `version' is 1.  A higher one is refused; a lower one is read and written
- * back as 1 when the entry is next written.
+ * `version' is 2.  A higher one is refused.  Version 1 lacks last and gen (and
+ * GONE): it is read, `last' being guessed, and written back as 2 when the
+ * entry is next written.
  */
 #ifndef ENTRY_H
 #define ENTRY_H
@@ -29,7 +32,7 @@
 
 #include "addr.h"
 
-#define ENTRY_VERSION	1
+#define ENTRY_VERSION	2
 #define ENTRY_STR_MAX	1023	/* octets of helo, from, to kept, as spamd */
 #define ENTRY_KEY_MAX	(1 + MAILADDR_KEY_MAX)
 #define MAILADDR_KEY_MAX 1024
@@ -44,10 +47,12 @@ enum entry_type {
 	ENTRY_STAMP = 'D',
 	ENTRY_VISIT = 'P',
 	ENTRY_REPUTE = 'R',
-	ENTRY_META = 'M'
+	ENTRY_META = 'M',
+	ENTRY_GONE = 'X'
 };
 
 #define ENTRY_F_IP6	1	/* addr is 16 octets */
+#define ENTRY_F_GEN	2	/* gen is there; else 0 */
 #define ENTRY_EXPIRE_OFF	12	/* of `expire' in the data */
 
 struct entry {
@@ -61,6 +66,14 @@ struct entry {
 	uint32_t	 block;		/* times refused; REPUTE: bad messages */
 	uint32_t	 passed;	/* times passed; REPUTE: good messages */
 	uint8_t		 reason;	/* TRAPPED: enum trap_reason */
+	/* For merging with what other machines know; see merge.h. */
+	int64_t		 last;		/* when it was last asserted */
+	int64_t		 gen;		/* the deletion after which it began; 0 */
+	/* GONE: what is gone, when it went, and its own expiry then (`expire'
+	 * is the tombstone's); last 0: nothing is known but that it is gone. */
+	enum entry_type	 of;
+	int64_t		 gone;
+	int64_t		 was;
 	/* Borrowed strings, never NULL; "" where the type has none. */
 	const char	*helo;
 	const char	*from;		/* as the client gave it, with brackets */
@@ -85,13 +98,15 @@ int	 entry_encode_key(const struct entry *, struct entry_key *);
  */
 int	 entry_decode(const void *key, size_t keylen, const void *data,
 	    size_t datalen, struct entry *, char *strbuf);
+/* When an entry without `last' was last asserted; at least 1. */
+int64_t	 entry_guess_last(const struct entry *);
 /* Only the expiry, from raw data; 0 none or malformed. For the index. */
 int64_t	 entry_raw_expire(const void *data, size_t datalen);
 
 /*
  * One line in spamdb's form, without newline; see spamgreydb(8).  Returns
- * its length; dst holds ENTRY_LINE_MAX.  STAMP, VISIT, REPUTE and META: 0, no
- * line.
+ * its length; dst holds ENTRY_LINE_MAX.  STAMP, VISIT, REPUTE, META and GONE:
+ * 0, no line.
  */
 size_t	 entry_line(const struct entry *, char *dst);
 /*

@@ -24,6 +24,7 @@ grey(const char *ip)
 	e.pass = 1700014400;
 	e.expire = 1700014400;
 	e.block = 1;
+	e.last = 1700000005;
 	e.helo = "mx.example.org";
 	e.from = "<a@example.org>";
 	e.to = "<b@example.net>";
@@ -45,11 +46,12 @@ test_disk(void)
 		1, 2, 3, 4, 5, 6, 7, 8
 	};
 	static const uint8_t want_data[] = {
-		1, 0,
+		2, 0,
 		0x00, 0x65, 0x53, 0xf1, 0x00,	/* 1700000000 */
 		0x00, 0x65, 0x54, 0x29, 0x40,
 		0x00, 0x65, 0x54, 0x29, 0x40,
-		0, 0, 0, 1, 0, 0, 0, 0, 192, 0, 2, 77, 0, 14, 'm', 'x'
+		0, 0, 0, 1, 0, 0, 0, 0, 192, 0, 2, 77,
+		0x00, 0x65, 0x53, 0xf1, 0x05, 0, 14, 'm', 'x'
 	};
 	char		big[ENTRY_STR_MAX + 2];
 
@@ -68,12 +70,12 @@ test_disk(void)
 	is_str(d.from, e.from, "from");
 	is_str(d.to, e.to, "to");
 
-	data.b[0] = 2;
+	data.b[0] = ENTRY_VERSION + 1;
 	is_int(decode(&d), -2, "a newer version is told apart");
 	data.b[0] = 0;
 	is_int(decode(&d), -1, "version 0");
-	data.b[0] = 1;
-	data.b[1] = 2;
+	data.b[0] = 2;
+	data.b[1] = 4;
 	is_int(decode(&d), -1, "unknown flag");
 	data.b[1] = 0;
 	data.len--;
@@ -85,7 +87,7 @@ test_disk(void)
 	is_int(decode(&d), -1, "NUL in a string");
 	is_int(entry_decode(key.b, 0, data.b, data.len, &d, strbuf), -1,
 	    "no key");
-	is_int(entry_decode("X", 1, data.b, data.len, &d, strbuf), -1,
+	is_int(entry_decode("Y", 1, data.b, data.len, &d, strbuf), -1,
 	    "unknown type");
 
 	memset(big, 'x', sizeof(big));
@@ -141,6 +143,58 @@ test_types(void)
 	entry_init(&e, ENTRY_META);
 	e.rcpt = "x";
 	is_int(entry_encode(&e, &key, &data), -1, "META has its own way");
+}
+
+/* An entry as version 1 wrote it, and what is deleted. */
+static void
+test_versions(void)
+{
+	static const uint8_t old_key[] = {
+		'W', 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 192, 0, 2, 1
+	};
+	static const uint8_t old[] = {
+		1, 0, 0, 0, 0, 0, 100, 0, 0, 0, 0, 120, 0, 0, 0, 1, 44,
+		0, 0, 0, 1, 0, 0, 0, 2, 192, 0, 2, 1, 0, 2, 'h', 'i'
+	};
+	struct entry	e, d;
+
+	is_int(entry_decode(old_key, sizeof(old_key), old, sizeof(old), &d,
+	    strbuf), 0, "version 1 is read");
+	ok(d.first == 100 && d.pass == 120 && d.expire == 300 && d.gen == 0,
+	    "its times");
+	is_int(d.last, 120, "last asserted when it passed");
+	is_str(d.comment, "hi", "its comment");
+	is_int(entry_encode(&d, &key, &data), 0, "written back");
+	is_int(data.b[0], 2, "as version 2");
+
+	e = grey("192.0.2.77");
+	e.type = ENTRY_GONE;
+	is_int(entry_encode(&e, &key, &data), -1, "GONE, but what?");
+	e.of = ENTRY_REPUTE;
+	is_int(entry_encode(&e, &key, &data), -1, "nothing that is kept so");
+	e.of = ENTRY_GREY;
+	e.gen = 7;
+	e.gone = 1700000009;
+	e.was = 1700014400;
+	is_int(entry_encode(&e, &key, &data), 0, "the tombstone of a tuple");
+	ok(key.len == 26 && key.b[0] == 'X' && key.b[1] == 'g', "its key");
+	is_int(decode(&d), 0, "decode");
+	ok(d.type == ENTRY_GONE && d.of == ENTRY_GREY && d.gen == 7 &&
+	    d.last == e.last && d.gone == e.gone && d.was == e.was &&
+	    d.hash == e.hash, "values");
+	is_str(d.to, e.to, "strings");
+	is_int(entry_line(&d, line), 0, "no line");
+	entry_init(&e, ENTRY_GONE);
+	e.of = ENTRY_SPAMTRAP;
+	e.rcpt = "joe@example.org";
+	e.gone = 5;
+	is_int(entry_encode(&e, &key, &data), 0, "of a spamtrap");
+	is_int(decode(&d), 0, "decode");
+	is_str(d.rcpt, e.rcpt, "address");
+	key.b[1] = 'R';
+	is_int(decode(&d), -1, "a tombstone of no such kind");
+	key.len = 1;
+	is_int(decode(&d), -1, "and of nothing");
 }
 
 static void
@@ -260,6 +314,7 @@ main(void)
 {
 	test_disk();
 	test_types();
+	test_versions();
 	test_line();
 	test_parse();
 	return (done());
