@@ -32,8 +32,8 @@ as_root() {
 debian_packages() {
 	have cc || echo gcc
 	have byacc || have bison || have yacc || echo byacc
-	echo libc6-dev libdb5.3-dev libevent-dev libtls-dev libc-ares-dev \
-	    libnftables-dev libseccomp-dev libjansson-dev libbsd-dev
+	echo libc6-dev libdb5.3-dev libevent-dev libtls-dev libssl-dev \
+	    libc-ares-dev libnftables-dev libseccomp-dev libjansson-dev libbsd-dev
 	[ "$what" = build ] && return
 	echo perl swaks libnet-ssleay-perl openssl nftables iproute2 mandoc
 	[ "$what" = check ] && return

@@ -29,12 +29,13 @@
  * was demoted) has the time of that deletion as its generation, so that
  * `first' and `expire' of before do not come back by a merge.
  *
- * What leaves a tombstone: a deletion by hand, also of WHITE by a demotion,
- * and a trap let go because the configuration changed.  Expiry leaves none:
- * everybody's clock ends it everywhere, and what is expired is taken as if it
- * were not there, so that no merge brings it back.  A STAMP (tuples from before
- * the demotion begin anew) is never deleted; it is merged with all of its
- * times the latest, beside the tombstone of its WHITE.
+ * What leaves a tombstone: a deletion by hand, also of WHITE by a demotion.
+ * Expiry leaves none: everybody's clock ends it everywhere, and what is expired
+ * is taken as if it were not there, so that no merge brings it back.  A trap
+ * that is let go because the configuration changed leaves none either: that
+ * is this machine's configuration, and others may keep theirs.  A STAMP (tuples
+ * from before the demotion begin anew) is never deleted; it is merged with all
+ * of its times the latest, beside the tombstone of its WHITE.
  *
  * REPUTE and VISIT stay local.  REPUTE's counts halve with time and are sums:
  * the greatest of two would lose messages, their sum would count them twice at
