@@ -112,11 +112,11 @@ show_host(struct show *s, enum entry_type type, const char *name)
 		say(s, "reason", "%s", trap_reason_str(e.reason));
 	else
 		say(s, "counts", "refused %u, passed %u", e.block, e.passed);
+	(void)entry_put_text(text, e.comment);	/* blanks stay */
 	if (e.comment[0] != '\0')
 		say(s, type == ENTRY_TRAPPED && (e.reason == TRAP_SPAMTRAP ||
 		    e.reason == TRAP_DOMAIN || e.reason == TRAP_MX) ?
-		    "recipient" : "comment", "%s",
-		    log_encode_str(text, sizeof(text), e.comment));
+		    "recipient" : "comment", "%s", text);
 	return (DB_OK);
 }
 

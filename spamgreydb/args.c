@@ -17,6 +17,7 @@
 #define DAYS_MAX	36500
 #define BAD_MAX		1000000
 #define BOTH		'!'		/* verdict: -s and -h were given */
+#define FOR_MAX		(INT64_C(3650) * 86400)	/* seconds, as in the file */
 
 static const struct {
 	const char	*name;
@@ -123,12 +124,83 @@ word_show(struct args *a)
 	return (0);
 }
 
+/* 7d and the like, in seconds; 0: it is none. */
+static int64_t
+duration(const char *text)
+{
+	static const struct { char unit; int64_t seconds; } units[] = {
+		{ 's', 1 }, { 'm', 60 }, { 'h', 3600 }, { 'd', 86400 },
+		{ 'w', 604800 }
+	};
+	char	digits[16];
+	size_t	i, n = strlen(text);
+	int64_t	v;
+
+	if (n < 2 || n > sizeof(digits))
+		return (0);
+	memcpy(digits, text, n - 1);
+	digits[n - 1] = '\0';
+	for (i = 0; i < sizeof(units) / sizeof(units[0]); i++)
+		if (units[i].unit == text[n - 1])
+			break;
+	if (i == sizeof(units) / sizeof(units[0]) ||
+	    entry_get_number(digits, FOR_MAX / units[i].seconds, &v) == -1)
+		return (0);
+	return (v * units[i].seconds);
+}
+
+/*
+ * What may stand behind the addresses: for TIME or permanent, comment TEXT.
+ * They are no operands any more then.
+ */
+static int
+terms(struct args *a, const char *word)
+{
+	int	i, n;
+
+	for (n = 0; n < a->nkeys; n++)
+		if (strcmp(a->keys[n], "for") == 0 ||
+		    strcmp(a->keys[n], "permanent") == 0 ||
+		    strcmp(a->keys[n], "comment") == 0)
+			break;
+	for (i = n; i < a->nkeys; i++) {
+		const char	*term = a->keys[i];
+		const char	*value = i + 1 < a->nkeys ? a->keys[i + 1] : "";
+
+		if (strcmp(term, "permanent") == 0 && a->lasting == 0)
+			a->lasting = HOST_FOREVER;
+		else if (strcmp(term, "for") == 0 && a->lasting == 0) {
+			if ((a->lasting = duration(value)) <= 0)
+				return (bad(a, EXIT_WORD_USAGE, "%s: for %s: a "
+				    "time as 30m, 12h, 7d or 4w, ten years at "
+				    "most", word, value));
+			i++;
+		} else if (strcmp(term, "comment") == 0 &&
+		    a->comment == NULL) {
+			if (*value == '\0' || strlen(value) > ENTRY_STR_MAX)
+				return (bad(a, EXIT_WORD_USAGE, "%s: comment: "
+				    "a text of up to %d octets", word,
+				    ENTRY_STR_MAX));
+			a->comment = value;
+			i++;
+		} else
+			return (bad(a, EXIT_WORD_USAGE, "%s: %s: what is it "
+			    "doing here?  The addresses come first, then for "
+			    "time or permanent, and comment \"text\"", word,
+			    term));
+	}
+	a->nkeys = n;
+	return (0);
+}
+
 static int
 word_add(struct args *a)
 {
 	int	i;
 
 	a->type = CTL_T_WHITE;
+	if (terms(a, "add") != 0)
+		return (EXIT_WORD_USAGE);
 	if (a->nkeys == 0)
 		return (bad(a, EXIT_WORD_USAGE, "add: which address?"));
 	for (i = 0; i < a->nkeys; i++) {
@@ -146,6 +218,8 @@ word_keys(struct args *a)
 	const char	*word = a->command == CMD_TRAP ? "trap" : "delete";
 	int		 i;
 
+	if (a->command == CMD_TRAP && terms(a, word) != 0)
+		return (EXIT_WORD_USAGE);
 	if (a->command == CMD_DELETE && a->nkeys > 0 &&
 	    (a->type = type_find(a->keys[0])) != 0) {
 		a->keys++;
@@ -158,6 +232,10 @@ word_keys(struct args *a)
 			return (bad(a, EXIT_WORD_USAGE, "%s: %s: neither an "
 			    "IP address nor a mail address", word,
 			    a->keys[i]));
+		if (a->lasting != 0 && !is_addr(a->keys[i]))
+			return (bad(a, EXIT_WORD_USAGE, "%s: %s: a spamtrap "
+			    "stays until it is deleted; it takes no time",
+			    word, a->keys[i]));
 	}
 	return (0);
 }

@@ -4,6 +4,8 @@
  */
 #include <string.h>
 
+#include "../lib/clock.h"
+#include "../lib/hosts.h"
 #include "spamgreydb.h"
 
 #define EXIT_NOT_A_TRAP	255		/* spamdb's, at once */
@@ -65,6 +67,10 @@ cmd_edit(struct conn *c, const struct args *args)
 
 	memset(&ed, 0, sizeof(ed));
 	ed.type = args->type;
+	ed.comment = args->comment;
+	if (args->lasting != 0)
+		ed.until = args->lasting == HOST_FOREVER ? HOST_FOREVER :
+		    clock_wall() + args->lasting;
 	if (args->command == CMD_DELETE)
 		type = CTL_DELETE;
 	for (i = 0; i < args->nkeys; i++) {

@@ -30,6 +30,9 @@ struct args {
 	struct prefix	 within;		/* list; len 0: everywhere */
 	int		 clock_ok;
 	int		 verbose;		/* log */
+	int64_t		 lasting;		/* add, trap: seconds, or
+						   HOST_FOREVER; 0: as usual */
+	const char	*comment;		/* add, trap: or NULL */
 	int		 repute;		/* list -r */
 	uint32_t	 bad;			/* list -r: at least so many */
 	uint32_t	 days;			/* … changed within; 0: ever */

@@ -38,6 +38,32 @@ grey
 	    "|$later|$later|1|0\n");
 }
 
+# for, permanent, comment
+{
+	my $row = sub { return ((grep { /^\w+\|\Q$_[0]\E\|/ }
+	    split(/\n/, db_ok('list')))[0] // '') };
+	my $now = time();
+
+	check(['add', '192.0.2.9', 'for', '7d', 'comment', 'on probation'], 0,
+	    $none, 'add for a week');
+	my $until = (split(/\|/, $row->('192.0.2.9')))[6];
+	ok($until >= $now + 7 * 86400 && $until <= time() + 7 * 86400,
+	    'which is its expiry');
+	check(['show', '192.0.2.9'], 0, qr/on probation/, 'show has the comment');
+	check(['add', '192.0.2.9'], 0, $none, 'renewed');
+	check(['show', '192.0.2.9'], 0, qr/on probation/, 'the comment stays');
+	check(['trap', '192.0.2.9', '198.51.100.9', 'permanent'], 0, $none,
+	    'trap for ever');
+	is($row->('198.51.100.9'), 'TRAPPED|198.51.100.9|0', 'no expiry');
+	check(['expire'], 0, undef, 'expire');
+	is($row->('198.51.100.9'), 'TRAPPED|198.51.100.9|0', '… is for others');
+	check(['trap', 'x@example.org', 'comment', "old\ncustomer"], 0, $none,
+	    'a spamtrap with a comment');
+	check(['add', '192.0.2.9', 'for', 'ever'], 2, $none, 'for ever');
+	check(['delete', '192.0.2.9', '198.51.100.9', 'x@example.org'], 0, $none,
+	    'and away');
+}
+
 # add, trap, delete
 check(['add', '192.0.2.1', '2001:db8::1'], 0, $none, 'add');
 check(['whitelist', '192.0.2.2'], 0, $none, 'whitelist');

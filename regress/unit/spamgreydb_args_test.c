@@ -89,6 +89,34 @@ learn(void)
 }
 
 static void
+terms(void)
+{
+	is_int(parse("add 192.0.2.1 192.0.2.2 for 7d comment x"), 0, "add for");
+	ok(a.nkeys == 2 && a.lasting == 7 * 86400 &&
+	    strcmp(a.comment, "x") == 0, "a week, and why");
+	is_int(parse("trap comment why 192.0.2.1"), 2, "terms come last");
+	is_int(parse("trap 192.0.2.1 comment why permanent"), 0, "permanent");
+	ok(a.nkeys == 1 && a.lasting == HOST_FOREVER, "for ever");
+	is_int(parse("add 192.0.2.1"), 0, "neither");
+	ok(a.lasting == 0 && a.comment == NULL, "as usual");
+	is_int(parse("add for 7d"), 2, "no address");
+	is_int(parse("add 192.0.2.1 for"), 2, "for nothing");
+	is_int(parse("add 192.0.2.1 for 7"), 2, "a time without a unit");
+	is_int(parse("add 192.0.2.1 for 0d"), 2, "no time");
+	is_int(parse("add 192.0.2.1 for -1d"), 2, "a time before");
+	is_int(parse("add 192.0.2.1 for 3651d"), 2, "more than ten years");
+	is_int(parse("add 192.0.2.1 for 521w"), 0, "ten years in weeks");
+	is_int(parse("add 192.0.2.1 for 99999999999999999w"), 2, "a long one");
+	is_int(parse("add 192.0.2.1 for 7d permanent"), 2, "one or the other");
+	ok(strstr(a.error, "permanent") != NULL, "which it names");
+	is_int(parse("add 192.0.2.1 comment"), 2, "a comment that is none");
+	is_int(parse("add 192.0.2.1 comment a comment b"), 2, "two comments");
+	is_int(parse("trap a@example.org for 7d"), 2, "a spamtrap has no time");
+	is_int(parse("trap a@example.org comment why"), 0, "but a comment");
+	is_int(parse("delete 192.0.2.1 for 7d"), 2, "delete has no terms");
+}
+
+static void
 spamdb(void)
 {
 	is_int(parse(""), 0, "no argument");
@@ -215,6 +243,7 @@ int
 main(void)
 {
 	learn();
+	terms();
 	spamdb();
 	global();
 	list();
