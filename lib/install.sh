@@ -32,7 +32,7 @@ for page in spamgreyd/*.[58] spamgreydb/*.[58]; do
 	[ -f "$page" ] && put 644 "$page" "$man/man${page##*.}"
 done
 put 644 spamgreyd/spamgreyd.conf.sample "$etc"
-for sample in pf.conf.sample spamgreyd/*.sample; do
+for sample in pf.conf.sample spamgreyd/*.sample spamgreydb/*.sample; do
 	[ -f "$sample" ] && put 644 "$sample" "$examples"
 done
 put_start 644 spamgreyd/spamgreyd.service spamgreyd.service

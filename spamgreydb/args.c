@@ -77,9 +77,8 @@ word_list(struct args *a)
 {
 	if (a->repute)
 		a->command = CMD_REPUTE;
-	else if (a->bad > 0 || a->days > 0)
-		return (bad(a, EXIT_WORD_USAGE, "list: --bad and --days go "
-		    "with -r"));
+	else if (a->pools)
+		a->command = CMD_POOLS;
 	else if (a->nkeys > 0 && strcmp(a->keys[0], "repute") == 0)
 		return (bad(a, EXIT_WORD_USAGE, "list: what was learned is "
 		    "listed by list -r"));
@@ -87,6 +86,12 @@ word_list(struct args *a)
 		a->keys++;
 		a->nkeys--;
 	}
+	if (!a->repute && (a->bad > 0 || a->days > 0))
+		return (bad(a, EXIT_WORD_USAGE, "list: --bad and --days go "
+		    "with -r"));
+	if (a->pools ? a->repute : a->networks > 0)
+		return (bad(a, EXIT_WORD_USAGE, "list: %s", a->pools ?
+		    "--pools or -r" : "--networks goes with --pools"));
 	if (a->nkeys > 1)
 		return (bad(a, EXIT_WORD_USAGE, "list: one address or network "
 		    "at a time"));
@@ -241,6 +246,15 @@ word_keys(struct args *a)
 }
 
 static int
+word_spf(struct args *a)
+{
+	if (a->nkeys == 0)
+		return (bad(a, EXIT_WORD_USAGE, "spf: which domains?  (- reads "
+		    "them from standard input)"));
+	return (0);
+}
+
+static int
 word_import(struct args *a)
 {
 	if (a->nkeys != 1)
@@ -283,6 +297,7 @@ static const struct word {
 	{ "expire", CMD_EXPIRE, word_alone },
 	{ "import", CMD_IMPORT, word_import },
 	{ "export", CMD_EXPORT, word_alone },
+	{ "spf", CMD_SPF, word_spf },
 	{ "stats", CMD_STATS, word_alone },
 	{ "reload", CMD_RELOAD, word_alone },
 	{ "log", CMD_LOG, word_log }
@@ -332,24 +347,39 @@ learn_option(const char *opt, struct args *a)
 	return (1);
 }
 
+static int
+list_option(int argc, char **argv, int i, struct args *a)
+{
+	int	r;
+
+	if (strcmp(argv[i], "-r") == 0)
+		a->repute = 1;
+	else if (strcmp(argv[i], "--pools") == 0)
+		a->pools = 1;
+	else if ((r = number("--bad", argc, argv, i, BAD_MAX, &a->bad)) != 0 ||
+	    (r = number("--days", argc, argv, i, DAYS_MAX, &a->days)) != 0)
+		return (r);
+	else
+		return (number("--networks", argc, argv, i, BAD_MAX,
+		    &a->networks));
+	return (1);
+}
+
 /* The options of one word; what number() says of them. */
 static int
 word_option(enum command command, int argc, char **argv, int i,
     struct args *a)
 {
 	const char	*opt = argv[i];
-	int		 r;
 
 	if (command == CMD_LEARN)
 		return (learn_option(opt, a));
-	if (command == CMD_LIST) {
-		if (strcmp(opt, "-r") == 0) {
-			a->repute = 1;
-			return (1);
-		}
-		r = number("--bad", argc, argv, i, BAD_MAX, &a->bad);
-		return (r != 0 ? r : number("--days", argc, argv, i, DAYS_MAX,
-		    &a->days));
+	if (command == CMD_LIST)
+		return (list_option(argc, argv, i, a));
+	if (command == CMD_SPF && strcmp(opt, "--server") == 0 &&
+	    i + 1 < argc) {
+		a->server = argv[i + 1];
+		return (2);
 	}
 	if (command != CMD_EXPIRE || strcmp(opt, "--clock-ok") != 0)
 		return (0);

@@ -97,6 +97,33 @@ out_repute_head(void)
 }
 
 int
+out_pool(const char *domain, size_t networks, size_t mails, int64_t first,
+    int64_t last, int json)
+{
+	char	 name[4 * ENTRY_STR_MAX + 1], line[sizeof(name) + 100];
+	json_t	*o;
+	int	 len;
+
+	(void)entry_put_text(name, domain);
+	if (json) {
+		if ((o = json_object()) == NULL)
+			return (out_json(NULL));
+		(void)json_object_set_new(o, "type", json_string("POOL"));
+		(void)json_object_set_new(o, "domain", json_string(name));
+		(void)json_object_set_new(o, "networks",
+		    json_integer((json_int_t)networks));
+		(void)json_object_set_new(o, "mails",
+		    json_integer((json_int_t)mails));
+		(void)json_object_set_new(o, "first", json_integer(first));
+		(void)json_object_set_new(o, "last", json_integer(last));
+		return (out_json(o));
+	}
+	len = snprintf(line, sizeof(line) - 1, "POOL|%s|%zu|%zu|%lld|%lld",
+	    name, networks, mails, (long long)first, (long long)last);
+	return (out_line(line, (size_t)len));
+}
+
+int
 out_backup(const struct entry *e)
 {
 	static char	line[ENTRY_LINE_MAX + 1];

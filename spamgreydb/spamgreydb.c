@@ -25,6 +25,8 @@ usage(void)
 	    "[-j] [address|network]\n"
 	    "       spamgreydb [-f file] list -r [-j] [--bad n] [--days n] "
 	    "[address|network]\n"
+	    "       spamgreydb [-f file] list --pools [-j] [--networks n] "
+	    "[address|network]\n"
 	    "       spamgreydb [-f file] learn -s|-h [-j] [-n] < message\n"
 	    "       spamgreydb [-f file] show [-j] address\n"
 	    "       spamgreydb [-f file] add|whitelist address ... "
@@ -36,6 +38,8 @@ usage(void)
 	    "       spamgreydb [-f file] expire [-j] [--clock-ok]\n"
 	    "       spamgreydb [-f file] import [-j] file|-\n"
 	    "       spamgreydb [-f file] export [-j]\n"
+	    "       spamgreydb spf [-j] [--server address[:port]] domain|- "
+	    "...\n"
 	    "       spamgreydb [-f file] stats [-j]\n"
 	    "       spamgreydb [-f file] reload\n"
 	    "       spamgreydb [-f file] log verbose|brief\n");
@@ -98,6 +102,8 @@ run(struct conn *c, const struct args *args, const struct config *conf,
 		return (cmd_expire(c, args));
 	case CMD_REPUTE:
 		return (cmd_repute(c, args));
+	case CMD_POOLS:
+		return (cmd_pools(c, args));
 	case CMD_LEARN:
 		return (cmd_learn(c, args, conf->hostname));
 	case CMD_IMPORT:
@@ -107,6 +113,8 @@ run(struct conn *c, const struct args *args, const struct config *conf,
 	case CMD_RELOAD:
 	case CMD_LOG:
 		return (cmd_daemon(c, args));
+	case CMD_SPF:			/* needs no database */
+		break;
 	}
 	return (1);
 }
@@ -124,6 +132,19 @@ end_by_pipe(void)
 {
 	(void)signal(SIGPIPE, SIG_DFL);
 	(void)raise(SIGPIPE);
+}
+
+/* What needs neither a daemon nor the database. */
+static int
+run_alone(const struct args *args)
+{
+	int	status = cmd_spf(args, stdin);
+
+	if (out_end() == -1)
+		status = 1;
+	if (out_broken_pipe())
+		end_by_pipe();
+	return (status);
 }
 
 int
@@ -147,6 +168,8 @@ main(int argc, char **argv)
 	}
 	(void)signal(SIGPIPE, SIG_IGN);
 	out_init();
+	if (args.command == CMD_SPF)
+		return (run_alone(&args));
 	/* Opened now: without a daemon root is given up below. */
 	if (args.command == CMD_IMPORT) {
 		fp = strcmp(args.keys[0], "-") == 0 ? stdin :

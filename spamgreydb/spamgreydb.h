@@ -19,7 +19,8 @@ enum command {
 	CMD_DB_ADD, CMD_DB_DELETE,		/* spamdb -a, -d */
 	CMD_LIST, CMD_SHOW, CMD_ADD, CMD_DELETE, CMD_TRAP, CMD_EXPIRE,
 	CMD_IMPORT, CMD_EXPORT, CMD_STATS, CMD_RELOAD, CMD_LOG,
-	CMD_REPUTE, CMD_LEARN			/* list -r, learn */
+	CMD_REPUTE, CMD_LEARN,			/* list -r, learn */
+	CMD_POOLS, CMD_SPF			/* list --pools, spf */
 };
 
 struct args {
@@ -33,6 +34,9 @@ struct args {
 	int64_t		 lasting;		/* add, trap: seconds, or
 						   HOST_FOREVER; 0: as usual */
 	const char	*comment;		/* add, trap: or NULL */
+	int		 pools;			/* list --pools */
+	uint32_t	 networks;		/* … from so many; 0: 3 */
+	const char	*server;		/* spf; or NULL */
 	int		 repute;		/* list -r */
 	uint32_t	 bad;			/* list -r: at least so many */
 	uint32_t	 days;			/* … changed within; 0: ever */
@@ -97,6 +101,9 @@ void	 out_error(const char *fmt, ...)
 int	 out_entry(const struct entry *);	/* -1: output failed */
 int	 out_repute(const struct entry *);
 int	 out_repute_head(void);
+/* A sender's domain that comes from many networks. */
+int	 out_pool(const char *domain, size_t networks, size_t mails,
+	    int64_t first, int64_t last, int json);
 int	 out_backup(const struct entry *);
 int	 out_json_entry(const struct entry *);
 struct json_t *out_entry_object(const struct entry *);
@@ -111,6 +118,8 @@ int	 cmd_repute(struct conn *, const struct args *);
 /* The message's header, before anybody waits for us; -1: said. */
 int	 learn_read(FILE *);
 int	 cmd_learn(struct conn *, const struct args *, const char *hostname);
+int	 cmd_pools(struct conn *, const struct args *);
+int	 cmd_spf(const struct args *, FILE *);
 int	 cmd_get(struct conn *, const struct args *);
 int	 cmd_spamdb(struct conn *, const struct args *);
 int	 cmd_edit(struct conn *, const struct args *);

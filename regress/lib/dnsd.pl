@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 # dnsd.pl PORT TABLE [LOG]: a name server for tests, on 127.0.0.1, UDP and TCP.
 # Lines of the table, read anew for each question:
-#	NAME TYPE TTL DATA	A, AAAA, TXT, PTR or CNAME
+#	NAME TYPE TTL DATA	A, AAAA, TXT, PTR, CNAME or MX (10 NAME)
 #	NAME servfail|refused|drop|wrongid|garbage|truncate
 #	NAME delay SECONDS	before what else is said of the name
 # "*.zone" is every name below it that has no line of its own.  What is not
@@ -18,7 +18,7 @@ my $udp = IO::Socket::INET->new(LocalAddr => '127.0.0.1', LocalPort => $port,
     Proto => 'udp') or die "udp: $!\n";
 my $tcp = IO::Socket::INET->new(LocalAddr => '127.0.0.1', LocalPort => $port,
     Proto => 'tcp', Listen => 16, ReuseAddr => 1) or die "tcp: $!\n";
-my %number = (A => 1, CNAME => 5, SOA => 6, PTR => 12, TXT => 16, AAAA => 28);
+my %number = (A => 1, CNAME => 5, SOA => 6, PTR => 12, MX => 15, TXT => 16, AAAA => 28);
 my $select = IO::Select->new($udp, $tcp);
 my @later;
 $| = 1;
@@ -49,7 +49,11 @@ rdata
 
 	return (inet_aton($data)) if $type eq 'A';
 	return (inet_pton(AF_INET6, $data)) if $type eq 'AAAA';
-	return (chr(length($data)) . $data) if $type eq 'TXT';
+	# (in strings of at most 255 octets)
+	return (join('', map { chr(length) . $_ } unpack('(a255)*', $data)))
+	    if $type eq 'TXT';
+	return (pack('n', $1) . wire($2)) if $type eq 'MX' &&
+	    $data =~ /^(\d+) (.*)/;
 	return (wire($data));
 }
 
