@@ -45,10 +45,12 @@ DB_SHARED =	spamgreyd/config.o spamgreyd/conf_check.o \
 		spamgreyd/conf_set.o spamgreyd/conf_value.o \
 		spamgreyd/parse.o spamgreyd/lists.o \
 		spamgreyd/policy.o spamgreyd/policy_conf.o \
-		spamgreyd/policy_edit.o spamgreyd/policy_event.o \
+		spamgreyd/policy_edit.o spamgreyd/policy_enter.o \
+		spamgreyd/policy_event.o \
 		spamgreyd/policy_learn.o spamgreyd/policy_mail.o \
 		spamgreyd/policy_rcpt.o spamgreyd/policy_rules.o \
-		spamgreyd/policy_show.o spamgreyd/policy_tuple.o spamgreyd/ctl.o \
+		spamgreyd/policy_show.o spamgreyd/policy_sync.o \
+		spamgreyd/policy_tuple.o spamgreyd/ctl.o \
 		spamgreyd/ctl_edit.o spamgreyd/ctl_import.o \
 		spamgreyd/ctl_learn.o
 

@@ -142,6 +142,7 @@ struct rcpt_req {
 					   back into the table, make no tuple */
 #define RCPT_F_AGAIN	4		/* not the session's first RCPT */
 #define RCPT_F_HANDOVER	8		/* front could hand the session over now */
+#define RCPT_F_PEER	16		/* no client's: a peer's tuple, within store */
 
 enum rcpt_verdict {
 	RCPT_GREY = 1,			/* stored; left seconds to wait */

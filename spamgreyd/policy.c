@@ -61,6 +61,7 @@ policy_free(struct policy *p)
 	free(p->tally);
 	free(p->change);
 	free(p->change_table);
+	buf_free(&p->said);
 	free(p);
 }
 
@@ -133,6 +134,7 @@ forget(struct policy *p)
 	}
 	p->nchange = 0;
 	p->lost = 0;
+	buf_drain(&p->said, buf_len(&p->said));
 }
 
 enum db_result
@@ -161,6 +163,7 @@ policy_commit(struct policy *p)
 			p->sink.host(&p->change[i], p->change_table[i],
 			    p->arg);
 	p->nchange = 0;
+	policy_said(p);
 	return (DB_OK);
 }
 
@@ -305,6 +308,22 @@ enum db_result
 policy_put(struct policy *p, const struct entry *e, int found,
     const struct addr *old)
 {
+	struct entry	w = *e;
+	enum db_result	rc;
+
+	if (!merge_syncs(w.type))
+		return (policy_store(p, &w, found, old));
+	if ((rc = policy_assert(p, &w, found)) != DB_OK ||
+	    (rc = policy_store(p, &w, found, old)) != DB_OK)
+		return (rc);
+	policy_say(p, &w);
+	return (DB_OK);
+}
+
+enum db_result
+policy_store(struct policy *p, const struct entry *e, int found,
+    const struct addr *old)
+{
 	enum db_result	rc;
 
 	if ((rc = db_put(p->db, e)) != DB_OK)
@@ -431,7 +450,8 @@ policy_stats(struct policy *p,
 		{ "entries spamtrap", ENTRY_SPAMTRAP },
 		{ "entries stamp", ENTRY_STAMP },
 		{ "entries visit", ENTRY_VISIT },
-		{ "entries repute", ENTRY_REPUTE }
+		{ "entries repute", ENTRY_REPUTE },
+		{ "entries gone", ENTRY_GONE }
 	};
 	static const char *const	names[PST_MAX] = {
 		[PST_RCPT] = "rcpt", [PST_NEW] = "grey-new",
@@ -450,7 +470,8 @@ policy_stats(struct policy *p,
 		[PST_MAIL_BAD] = "mail bad", [PST_EXTENDED] = "white extended",
 		[PST_LEARN_GOOD] = "learned good",
 		[PST_LEARN_BAD] = "learned bad",
-		[PST_TRAPPED_LEARN] = "trapped learn"
+		[PST_TRAPPED_LEARN] = "trapped learn",
+		[PST_UNSAID] = "sync.unsaid"
 	};
 	struct db_stats	ds;
 	size_t		i;

@@ -14,6 +14,7 @@
 
 #include "../lib/db.h"
 #include "../lib/hosts.h"
+#include "../lib/merge.h"
 #include "../lib/proto.h"
 #include "config.h"
 
@@ -23,6 +24,9 @@ struct policy_sink {
 	/* The state of a host changed (both times 0: unknown again).  in_table:
 	 * until when it belongs into the firewall's table, 0: not. */
 	void	(*host)(const struct host *, int64_t in_table, void *arg);
+	/* What this machine itself asserted or deleted, for its peers; its
+	 * strings are valid during the call.  NULL: there are none. */
+	void	(*say)(const struct merge_state *, void *arg);
 };
 
 struct policy *policy_new(struct db *, const struct policy_sink *, void *arg);
@@ -128,6 +132,21 @@ enum db_result policy_spamtrap(struct policy *, const char *rcpt, int add,
  * does not fit.  One that is expired already is left out (DB_OK).
  */
 enum db_result policy_import(struct policy *, const struct entry *);
+/*
+ * What peers say, inside a transaction; it is not said again (sink.say).  All
+ * that is known of the key is merged (merge.h); *news: something changed.
+ * DB_BAD: it does not fit.
+ */
+enum db_result policy_merge(struct policy *, const struct merge_state *,
+	    int *news);
+/*
+ * The same of spamd's datagrams: a tuple is as one more RCPT here, with the
+ * trap test, but for the low-priority MX; a host (ENTRY_WHITE, ENTRY_TRAPPED)
+ * is asserted until expire at least, and WHITE ends no trap.
+ */
+enum db_result policy_peer_grey(struct policy *, const struct rcpt_req *);
+enum db_result policy_peer_host(struct policy *, enum entry_type,
+	    const struct addr *, int64_t expire);
 /*
  * Only net and hash of an entry as parsed: entries that are imported in the
  * order of type, net and hash fill pages, since that is the order on disk.

@@ -145,7 +145,9 @@ find_misplaced(const struct entry *e, void *arg)
 	struct misplaced	*m = arg;
 	struct entry		 want = *e;
 
-	switch (e->type) {
+	switch (e->type == ENTRY_GONE ? e->of : e->type) {
+	case ENTRY_SPAMTRAP:
+		return (0);		/* of GONE: it has no address */
 	case ENTRY_GREY:
 		tuple_key(m->p, &want, &t);
 		/* A few places further on is where a collision put it. */
@@ -165,6 +167,7 @@ find_misplaced(const struct entry *e, void *arg)
 		break;
 	}
 	entry_init(&m->key[m->n], e->type);
+	m->key[m->n].of = e->of;
 	m->key[m->n].net = e->net;
 	m->key[m->n++].hash = e->hash;
 	return (m->n == REKEY_STEP);
@@ -220,7 +223,7 @@ policy_rekey(struct policy *p, size_t max, int *more)
 	m.n = 0;
 	if ((rc = policy_begin(p)) != DB_OK)
 		return (rc);
-	rc = db_walk(p->db, &p->rekey_pos, "DPRTWg", NULL, max,
+	rc = db_walk(p->db, &p->rekey_pos, "DPRTWXg", NULL, max,
 	    find_misplaced, &m);
 	for (i = 0; i < m.n && rc == DB_OK; i++)
 		rc = move_one(p, &m.key[i]);
@@ -319,7 +322,7 @@ release(struct policy *p)
 		if ((rc = policy_begin(p)) != DB_OK)
 			return (rc);
 		for (i = 0; i < r.n && rc == DB_OK; i++) {
-			rc = policy_delete_trapped(p, &r.addr[i]);
+			rc = policy_let_go(p, &r.addr[i]);
 			if (rc == DB_NONE)
 				rc = DB_OK;
 		}

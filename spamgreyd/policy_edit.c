@@ -132,7 +132,7 @@ delete_host(struct policy *p, enum entry_type type, const struct addr *addr)
 	policy_host(p, addr, &host);
 	host_key(type, &host, &e);
 	e.addr = *addr;
-	if ((rc = policy_del(p, &e)) != DB_OK)
+	if ((rc = policy_bury(p, &e)) != DB_OK)
 		return (rc);
 	return (policy_changed(p, &host, addr));
 }
@@ -167,6 +167,21 @@ enum db_result
 policy_delete_trapped(struct policy *p, const struct addr *addr)
 {
 	return (delete_host(p, ENTRY_TRAPPED, addr));
+}
+
+enum db_result
+policy_let_go(struct policy *p, const struct addr *addr)
+{
+	struct entry	e;
+	struct addr	host;
+	enum db_result	rc;
+
+	policy_host(p, addr, &host);
+	host_key(ENTRY_TRAPPED, &host, &e);
+	e.addr = *addr;
+	if ((rc = policy_del(p, &e)) != DB_OK)
+		return (rc);
+	return (policy_changed(p, &host, addr));
 }
 
 struct grey_found {
@@ -209,7 +224,7 @@ policy_delete_grey(struct policy *p, const struct addr *addr, int all,
 			rc = db_walk(p->db, &pos, "g", &within, 1000,
 			    find_grey, &f);
 		for (i = 0; i < f.n && rc == DB_OK; i++) {
-			if ((rc = policy_del(p, &f.key[i])) == DB_OK)
+			if ((rc = policy_bury(p, &f.key[i])) == DB_OK)
 				(*n)++;
 		}
 	} while (rc == DB_OK && all && !pos.done);
@@ -233,100 +248,17 @@ policy_spamtrap(struct policy *p, const char *rcpt, int add,
 	entry_init(&e, ENTRY_SPAMTRAP);
 	e.rcpt = lower;
 	if (!add)
-		return (policy_del(p, &e));
+		return (policy_bury(p, &e));
 	if (get_failed(rc = db_get(p->db, &e, &old)))
 		return (rc);
 	e.first = rc == DB_OK && old.first != 0 ? old.first : now;
 	e.pass = now;
 	e.block = 1;
 	e.passed = rc == DB_OK ? plus1(old.passed) : 0;
+	e.last = rc == DB_OK ? old.last : 0;
+	e.gen = rc == DB_OK ? old.gen : 0;
 	e.comment = comment_of(comment, rc == DB_OK ? old.comment : "");
 	return (policy_put(p, &e, rc != DB_NONE, &e.addr));
-}
-
-/*
- * Two records of the same thing, from here and from a file: merged so that the
- * order in which they come, or how often, makes no difference.
- */
-static void
-merge(struct entry *e, const struct entry *old)
-{
-	if (old->first < e->first)
-		e->first = old->first;
-	if (old->pass > e->pass)
-		e->pass = old->pass;
-	e->expire = later(old->expire, e->expire);
-	if (old->block > e->block)
-		e->block = old->block;
-	if (old->passed > e->passed)
-		e->passed = old->passed;
-	if (e->type == ENTRY_TRAPPED && e->reason == TRAP_IMPORT)
-		e->reason = old->reason;
-	e->comment = comment_of(e->comment, old->comment);
-}
-
-/* rc: what the look for it said; old: what is there when it is DB_OK. */
-static enum db_result
-import_found(struct policy *p, struct entry *e, enum db_result rc,
-    const struct entry *old)
-{
-	struct addr	old_addr = e->addr;
-
-	if (rc == DB_OK) {
-		old_addr = old->addr;
-		merge(e, old);
-	}
-	rc = policy_put(p, e, rc != DB_NONE, &old_addr);
-	if (rc == DB_OK && (e->type == ENTRY_WHITE ||
-	    e->type == ENTRY_TRAPPED))
-		rc = policy_changed(p, &e->net, &e->addr);
-	return (rc);
-}
-
-enum db_result
-policy_enter(struct policy *p, const struct entry *from)
-{
-	static struct tuple	t;
-	struct entry		e = *from, old;
-	enum db_result		rc;
-	char			lower[MAILADDR_KEY_MAX];
-	int64_t			now = clock_wall();
-
-	if (e.expire != 0 && e.expire <= now)
-		return (DB_OK);
-	switch (e.type) {
-	case ENTRY_GREY:
-		if (e.expire == 0)
-			return (DB_OK);	/* none of ours: no tuple is for ever */
-		tuple_key(p, &e, &t);
-		rc = db_get_tuple(p->db, &e, tuple_same, &t, &old);
-		if (rc == DB_BAD)
-			return (DB_BAD);
-		break;
-	case ENTRY_SPAMTRAP:
-		if (mailaddr_rcpt(e.rcpt, lower, sizeof(lower)) == -1 ||
-		    strchr(lower, '@') == NULL)
-			return (DB_BAD);
-		e.rcpt = lower;
-		rc = db_get(p->db, &e, &old);
-		break;
-	case ENTRY_WHITE:
-	case ENTRY_TRAPPED:
-	case ENTRY_STAMP:
-	case ENTRY_REPUTE:
-		policy_host(p, &e.addr, &e.net);
-		rc = db_get(p->db, &e, &old);
-		break;
-	case ENTRY_VISIT:
-		addr_cut(&e.addr, &p->conf->grey.match, &e.net);
-		rc = db_get(p->db, &e, &old);
-		break;
-	default:
-		return (DB_BAD);
-	}
-	if (get_failed(rc))
-		return (rc);
-	return (import_found(p, &e, rc, &old));
 }
 
 void

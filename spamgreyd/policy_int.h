@@ -4,6 +4,7 @@
 #ifndef POLICY_INT_H
 #define POLICY_INT_H
 
+#include "../lib/buf.h"
 #include "../lib/limit.h"
 #include "policy.h"
 
@@ -72,7 +73,7 @@ enum policy_stat {
 	PST_TRAPPED_EVENT, PST_DEMOTED, PST_OVER_LIMIT, PST_EXPIRED,
 	PST_IMPORTED, PST_UNSTORED, PST_FW_LATE, PST_SPARED, PST_MAIL_GOOD,
 	PST_MAIL_BAD, PST_EXTENDED, PST_LEARN_GOOD, PST_LEARN_BAD,
-	PST_TRAPPED_LEARN, PST_MAX
+	PST_TRAPPED_LEARN, PST_UNSAID, PST_MAX
 };
 
 struct policy {
@@ -96,6 +97,8 @@ struct policy {
 	int64_t			*change_table;
 	size_t			 nchange, change_size;
 	int			 lost;	/* no memory for a change: no commit */
+	struct buf		 said;	/* for sink.say, after the commit */
+	int			 quiet;	/* a peer's doing: nothing to say */
 
 	/* Low-priority MX: since when visits are kept, 0 not kept; until when
 	 * (mono ms) there is no trap. */
@@ -138,8 +141,12 @@ enum db_result	 policy_state(struct policy *, const struct addr *,
 /* Notes the host's state for the sink. full: the address for the lists. */
 enum db_result	 policy_changed(struct policy *, const struct addr *host,
 		    const struct addr *full);
-/* Writes; found: it was there, old: its address then (GREY). */
+/* Writes what this machine asserts now; found: it was there (last and gen are
+ * then what they were), old: its address then (GREY). */
 enum db_result	 policy_put(struct policy *, const struct entry *, int found,
+		    const struct addr *old);
+/* The same without asserting or saying anything. */
+enum db_result	 policy_store(struct policy *, const struct entry *, int found,
 		    const struct addr *old);
 enum db_result	 policy_del(struct policy *, const struct entry *);
 void		 policy_count(struct policy *, enum entry_type,
@@ -158,6 +165,17 @@ void		 tuple_key(const struct policy *, struct entry *e,
 		    struct tuple *);
 int		 tuple_same(const struct entry *, const struct entry *, void *);
 
+/* policy_sync.c */
+/* Sets last and, when it begins anew, gen of what is about to be written. */
+enum db_result	 policy_assert(struct policy *, struct entry *, int found);
+void		 policy_say(struct policy *, const struct entry *);
+void		 policy_said(struct policy *);		/* tells the sink */
+/* Deletes an entry (its type, net, hash or rcpt are given) by hand: leaves a
+ * tombstone.  DB_NONE: there is none. */
+enum db_result	 policy_bury(struct policy *, const struct entry *key);
+/* An entry of a file, with its times. */
+enum db_result	 policy_merge_line(struct policy *, const struct entry *);
+
 /* policy_conf.c.  Times in META: eight octets, network order. */
 enum db_result	 meta_put_time(struct policy *, const char *, int64_t);
 
@@ -169,7 +187,11 @@ enum db_result	 rcpt_traps(struct policy *, const char *lower,
 enum db_result	 policy_trap_host(struct policy *, const struct addr *full,
 		    int64_t expire, unsigned int reason, const char *comment,
 		    int extend);
-/* policy_import without counting it. */
+/* TRAPPED ends because the configuration wants it: no tombstone. */
+enum db_result	 policy_let_go(struct policy *, const struct addr *);
+
+/* policy_enter.c: policy_import without counting it.  last 0: of a line, which
+ * stands over what was deleted here before; else it is merged as it is. */
 enum db_result	 policy_enter(struct policy *, const struct entry *);
 
 #endif

@@ -143,6 +143,10 @@ promote(struct policy *p, struct work *w, const struct entry *tuple)
 		return (rc);
 	found = rc != DB_NONE;
 	grey_promote(&p->conf->grey, tuple, &w->s.host, w->now, &white);
+	if (rc == DB_OK) {
+		white.last = old.last;
+		white.gen = old.gen;
+	}
 	if ((rc = policy_put(p, &white, found, &white.addr)) != DB_OK ||
 	    (rc = policy_changed(p, &w->s.host, &w->req->client)) != DB_OK)
 		return (rc);
@@ -257,9 +261,14 @@ greylist(struct policy *p, struct work *w)
 		e.expire = found.expire;
 		e.block = found.block;
 		e.passed = found.passed;
+		e.last = found.last;
+		e.gen = found.gen;
 		old = found.addr;
 	}
 	v = grey_decide(&p->conf->grey, &e, there, w->s.stamp, w->now, &left);
+	/* What peers know of the tuple from before must not come back. */
+	if (v == GREY_NEW && w->s.stamp > e.gen)
+		e.gen = w->s.stamp;
 	if ((rc = policy_put(p, &e, there, &old)) != DB_OK)
 		return (rc);
 	p->stat[v == GREY_NEW ? PST_NEW : v == GREY_WAIT ? PST_WAIT :
@@ -291,7 +300,8 @@ policy_rcpt(struct policy *p, const struct rcpt_req *req,
 	w.req = req;
 	w.ans = ans;
 	w.now = clock_wall();
-	p->stat[PST_RCPT]++;
+	if (!(req->flags & RCPT_F_PEER))
+		p->stat[PST_RCPT]++;
 	if ((rc = policy_state(p, &req->client, w.now, &w.s)) != DB_OK)
 		return (rc);
 	if (w.s.whitelisted) {

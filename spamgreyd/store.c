@@ -58,7 +58,7 @@ sink_host(const struct host *h, int64_t in_table, void *arg)
 	store_fw_do(st, 0, &h->key, in_table);
 }
 
-static const struct policy_sink	sink = { sink_host };
+static const struct policy_sink	sink = { .host = sink_host };
 
 /*
  * All states to fronts and pass, and the whole set to fw, from the beginning.  A

@@ -83,7 +83,7 @@ no_sink(const struct host *h, int64_t in_table, void *arg)
 static int
 open_all(struct direct *d, struct config *conf)
 {
-	static const struct policy_sink	 sink = { no_sink };
+	static const struct policy_sink	 sink = { .host = no_sink };
 	struct db_opts			 opts;
 	struct ctl_env			 env;
 

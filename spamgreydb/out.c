@@ -168,6 +168,7 @@ type_str(enum entry_type type)
 	case ENTRY_REPUTE:
 		return ("REPUTE");
 	case ENTRY_META:
+	case ENTRY_GONE:
 		break;
 	}
 	return ("?");

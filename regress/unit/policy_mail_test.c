@@ -3,7 +3,7 @@
  * virus, spam … after N in TIME of bad N%', whom content never harms, and
  * `not to' with hand-over; on a real database, with a moved clock.
  */
-/* LINK: spamgreyd/policy.o spamgreyd/policy_conf.o spamgreyd/policy_edit.o spamgreyd/policy_event.o spamgreyd/policy_learn.o spamgreyd/policy_mail.o spamgreyd/policy_rcpt.o spamgreyd/policy_rules.o spamgreyd/policy_show.o spamgreyd/policy_tuple.o spamgreyd/config.o */
+/* LINK: spamgreyd/policy.o spamgreyd/policy_conf.o spamgreyd/policy_edit.o spamgreyd/policy_enter.o spamgreyd/policy_event.o spamgreyd/policy_learn.o spamgreyd/policy_mail.o spamgreyd/policy_rcpt.o spamgreyd/policy_rules.o spamgreyd/policy_show.o spamgreyd/policy_sync.o spamgreyd/policy_tuple.o spamgreyd/config.o */
 /* LIBS: -ldb */
 #include <ftw.h>
 #include <unistd.h>
@@ -36,7 +36,7 @@ sink_host(const struct host *h, int64_t in_table, void *arg)
 	ntold++;
 }
 
-static const struct policy_sink	sink = { sink_host };
+static const struct policy_sink	sink = { .host = sink_host };
 
 static void
 quiet(int priority, const char *line, void *arg)
