@@ -14,6 +14,8 @@
  *	pass -> front	HANDOVER_OK HANDOVER_NO CAPS
  *	pass -> store	EVENT MAIL_SEEN CAPS STAT…
  *	store -> pass	HOSTS_BEGIN HOST CAPS HOSTS_END STORE_UP STAT_ASK
+ *	track -> store	TRACK STAT…;  store -> track  STAT_ASK
+ *	track -> parent	LATER;  parent -> track  TRACK_OURS
  *	pass -> parent	SOCK_ASK CONN_ASK;  parent -> pass  SOCK CONN
  *	client <-> store CTL_*
  */
@@ -71,6 +73,12 @@ enum msg_type {
 				   the configuration in force */
 	MSG_CONN,		/* id; errno u32; with a descriptor when 0 */
 	MSG_CONF_LEARN,
+	MSG_CONF_TRACK,
+	MSG_TRACK_OURS,		/* parent -> track: u32 number of the interface
+				   that `interface' names (0: none), then the
+				   machine's addresses */
+	MSG_LATER,		/* track -> parent: str: why it cannot work; it
+				   ends, and is started again in a while */
 	/* front and store */
 	MSG_RCPT = 64,
 	MSG_RCPT_ANSWER,
@@ -99,6 +107,8 @@ enum msg_type {
 	MSG_FW_END,
 	MSG_FW_DO,		/* id, addr, plen u8, until i64 (0: take out); answered when id */
 	MSG_FW_DONE,		/* id, u8 ok */
+	/* track and store */
+	MSG_TRACK = 104,	/* struct track_seen, some of them */
 	/* statistics, any child */
 	MSG_STAT_ASK = 112,
 	MSG_STAT,		/* name str, value i64 */
@@ -187,6 +197,14 @@ struct mail_seen {
 	uint8_t		bad;		/* refused as virus or spam */
 	uint8_t		vouched;	/* as EVENT_F_VOUCHED */
 };
+
+/* track -> store: connections that the firewall logged, of one host. */
+struct track_seen {
+	uint8_t		outbound;	/* 0: it came by; 1: we called it */
+	struct addr	host;
+	uint32_t	count;		/* connections, at least 1 */
+};
+#define TRACK_SEEN_MAX	256		/* in one message */
 
 /*
  * What the MTA offers, the common part of all targets.  Learned by pass, kept
@@ -299,6 +317,9 @@ int	 proto_get_event(struct msg *, struct event_msg *);
 int	 proto_put_mail_seen(struct ipc *, uint64_t session,
 	    const struct mail_seen *);
 int	 proto_get_mail_seen(struct msg *, struct mail_seen *);
+int	 proto_put_track(struct ipc *, const struct track_seen *, size_t n);
+/* *n: how many came; seen has room for TRACK_SEEN_MAX. */
+int	 proto_get_track(struct msg *, struct track_seen *seen, size_t *n);
 int	 proto_put_caps(struct ipc *, const struct mta_caps *);
 int	 proto_get_caps(struct msg *, struct mta_caps *);
 int	 proto_put_handover(struct ipc *, uint64_t session,

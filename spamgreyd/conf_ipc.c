@@ -5,9 +5,9 @@
  * of it counts before COMMIT.
  *
  *	BEGIN GLOBAL GREY LIMIT FW STRING* LIST* SET? REACTION* LEARN
- *	PEM* (the global certificate) { LISTEN PEM* }* pass? COMMIT
+ *	TRACK? PEM* (the global certificate) { LISTEN PEM* }* pass? COMMIT
  *
- * What the blocks pass and learn are made of is in conf_ipc_pass.c.
+ * What pass, learn and track are made of is in conf_ipc_pass.c.
  */
 #include <sys/types.h>
 #include <sys/queue.h>
@@ -297,6 +297,11 @@ recv_strings(struct config *c, struct msg *m)
 	case STR_LEARN_EXCEPT:
 		list = &c->learn.except;
 		break;
+	case STR_MTA:
+		if (c->track == NULL)
+			return (-1);
+		list = &c->track->mta;
+		break;
 	default:
 		if ((list = ci_pass_strings(c, kind)) == NULL)
 			return (-1);
@@ -575,7 +580,8 @@ config_send(struct chan *ch, const struct config *c, enum conf_send what)
 	for (i = 0; i < EVENT_MAX; i++)
 		if (send_reaction(ch, i, &c->reaction[i]) == -1)
 			return (-1);
-	if (ci_send_learn(ch, &c->learn) != 0)
+	if (ci_send_learn(ch, &c->learn) != 0 ||
+	    (c->track != NULL && ci_send_track(ch, c->track) != 0))
 		return (-1);
 	if (send_listens(ch, c, what) == -1 ||
 	    (c->pass != NULL && ci_send_pass(ch, c->pass, what) == -1))
@@ -605,6 +611,8 @@ recv_part(struct config *c, struct msg *m)
 		return (recv_reaction(c, m));
 	case MSG_CONF_LEARN:
 		return (ci_recv_learn(&c->learn, m));
+	case MSG_CONF_TRACK:
+		return (ci_recv_track(c, m));
 	case MSG_CONF_LISTEN:
 		return (recv_listen(c, m));
 	case MSG_CONF_PEM:

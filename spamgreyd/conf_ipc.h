@@ -15,6 +15,7 @@ enum string_kind {
 	STR_RELAY_DOMAIN,		/* of the last relay */
 	STR_EXCEPT,			/* of the last module */
 	STR_LEARN_TRUSTED, STR_LEARN_EXCEPT,
+	STR_MTA,			/* of track */
 	STR_MAX
 };
 enum pem_part { PEM_CERT, PEM_KEY, PEM_CA, PEM_PARTS };
@@ -32,6 +33,8 @@ int	 ci_send_pass(struct chan *, const struct conf_pass *, enum conf_send);
 int	 ci_recv_pass(struct config *, struct msg *);
 int	 ci_send_learn(struct chan *, const struct conf_learn *);
 int	 ci_recv_learn(struct conf_learn *, struct msg *);
+int	 ci_send_track(struct chan *, const struct conf_track *);
+int	 ci_recv_track(struct config *, struct msg *);
 /* Where the strings of that kind go; NULL: nowhere. */
 struct conf_strings *ci_pass_strings(struct config *, enum string_kind);
 

@@ -1,5 +1,5 @@
 /*
- * The blocks pass and learn on their way from the parent to a child: the part
+ * pass, learn and track on their way from the parent to a child: the part
  * of conf_ipc.c that they add, put before get here too.
  *
  *	PASS STRING* (recipients) { RELAY STRING* (domains) TARGET* PEM* }*
@@ -343,4 +343,32 @@ ci_recv_learn(struct conf_learn *l, struct msg *m)
 	l->extend.percent = msg_get_u32(m);
 	return (l->decay < 1 || l->trap_for < 0 || l->trap.percent > 100 ||
 	    l->extend.percent > 100 ? -1 : 0);
+}
+
+int
+ci_send_track(struct chan *ch, const struct conf_track *t)
+{
+	struct ipc	*ipc = chan_ipc(ch);
+
+	ipc_begin(ipc, MSG_CONF_TRACK, 0);
+	ci_put_opt(ipc, t->device);
+	ipc_put_u16(ipc, t->group);
+	ci_put_opt(ipc, t->interface);
+	ipc_put_u8(ipc, t->outbound != 0);
+	return (chan_send(ch, -1) | ci_send_strings(ch, STR_MTA, &t->mta));
+}
+
+int
+ci_recv_track(struct config *c, struct msg *m)
+{
+	struct conf_track	*t;
+	int			 r;
+
+	if (c->track != NULL || (t = c->track = conf_track_new()) == NULL)
+		return (-1);
+	r = ci_take_opt(m, &t->device);
+	t->group = msg_get_u16(m);
+	r |= ci_take_opt(m, &t->interface);
+	t->outbound = msg_get_u8(m) != 0;
+	return (r);
 }

@@ -200,6 +200,14 @@ void	 conf_learn_rule(struct conf_learn_rule *, const char *what,
 	    const struct lex_token *after, const struct lex_token *percent);
 void	 conf_check_learn(const struct config *);
 
+/* conf_track.c */
+void	 conf_track_begin(struct config *, const struct lex_token *device,
+	    const struct lex_token *group);	/* group NULL: none given */
+void	 conf_track_interface(struct conf_track *, const struct lex_token *at,
+	    const struct lex_token *name);
+void	 conf_track_mta(struct conf_track *, const struct lex_token *at,
+	    const struct lex_items *);
+
 /* conf_check.c */
 void	 conf_check(struct config *);
 /* Where it was given; if it was not, the main file has to do. */

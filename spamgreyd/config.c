@@ -317,6 +317,29 @@ conf_relay_free(struct conf_relay *r)
 	free(r);
 }
 
+struct conf_track *
+conf_track_new(void)
+{
+	struct conf_track	*t;
+
+	if ((t = calloc(1, sizeof(*t))) == NULL)
+		return (NULL);
+	TAILQ_INIT(&t->mta);
+	t->outbound = 1;
+	return (t);
+}
+
+void
+conf_track_free(struct conf_track *t)
+{
+	if (t == NULL)
+		return;
+	conf_strings_free(&t->mta);
+	free(t->device);
+	free(t->interface);
+	free(t);
+}
+
 void
 conf_pass_free(struct conf_pass *p)
 {
@@ -366,6 +389,7 @@ config_free(struct config *c)
 	conf_strings_free(&c->learn.trusted);
 	conf_strings_free(&c->learn.except);
 	conf_pass_free(c->pass);
+	conf_track_free(c->track);
 	conf_tls_free(c->tls);
 	addrset_unmap(c->set);
 	if (c->set_fd != -1)

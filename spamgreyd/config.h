@@ -117,6 +117,21 @@ struct conf_learn {
 	int64_t			 trap_for;	/* s; 0: greylist trapped */
 };
 
+/*
+ * track pflog0, track nflog 5: where the firewall logs connections, and which
+ * of them are our mail server's.
+ */
+#define CONF_IFNAME	16		/* octets of an interface's name, with NUL */
+#define CONF_TRACK_MTA	64
+struct conf_track {
+	char			*device;	/* "pflog0"; NULL: NFLOG */
+	uint16_t		 group;		/* of NFLOG */
+	char			*interface;	/* only what goes through it; NULL */
+	int			 outbound;	/* 0: outbound no */
+	struct conf_strings	 mta;		/* addresses, networks; empty: the
+						   machine's own addresses */
+};
+
 enum conf_fw { FW_NONE, FW_PF, FW_NFT };
 
 struct conf_limit {
@@ -259,6 +274,7 @@ struct config {
 	struct conf_learn learn;
 	int		 handover;		/* 0: handover no */
 	struct conf_pass *pass;			/* NULL: no pass block */
+	struct conf_track *track;		/* NULL: no track statement */
 	struct conf_strings resolvers;		/* "127.0.0.1:53", "[::1]:53"; filled
 						   from the system when empty */
 	uint64_t	 cache;			/* of the database, bytes; 0 default */
@@ -269,6 +285,8 @@ struct config {
 struct config *config_new(void);		/* all defaults */
 void	 config_free(struct config *);		/* NULL is fine */
 void	 conf_strings_free(struct conf_strings *);	/* the members */
+struct conf_track *conf_track_new(void);	/* NULL: no memory */
+void	 conf_track_free(struct conf_track *);	/* NULL is fine */
 /* Of the pass block, with their defaults.  NULL: no memory; free takes NULL. */
 struct conf_pass *conf_pass_new(void);
 void	 conf_pass_free(struct conf_pass *);

@@ -66,6 +66,7 @@ static void	 macro_set(const struct lex_token *);
 %token	<tok> TRIES TRY CLIENT_NAME
 %token	<tok> VERIFY XCLIENT YES
 %token	<tok> DECAY EXTEND GOOD LEARN TRUSTED
+%token	<tok> INTERFACE MTA OUTBOUND TRACK
 %token	<tok> WORD STRING MACRO BAD
 %type	<tok> value timename class fate learnbad learngood
 %type	<items> list items names
@@ -178,6 +179,7 @@ statement
 	  addresses			{ conf_resolver_end(conf, &$1); }
 	| LEARN nl '{' learnopts '}'
 	| LEARN nl '{' learnopts error '}'	{ yyerrok; }
+	| TRACK trackwhere trackopts
 	| firewall
 	| blacklist
 	| whitelist
@@ -486,6 +488,23 @@ names	: value {
 		lex_items_add(&$$, &$1);
 	}
 	| nl list			{ $$ = $2; }
+	;
+
+trackwhere
+	: value			{ conf_track_begin(conf, &$1, NULL); }
+	| value value		{ conf_track_begin(conf, &$1, &$2); }
+	;
+
+trackopts
+	: /* empty */
+	| trackopts INTERFACE value {
+		conf_track_interface(conf->track, &$2, &$3);
+	}
+	| trackopts MTA names		{ conf_track_mta(conf->track, &$2, &$3); }
+	| trackopts OUTBOUND yesno {
+		if (ONCE($2, "track outbound"))
+			conf->track->outbound = $3;
+	}
 	;
 
 learnbad: /* empty */			{ memset(&$$, 0, sizeof($$)); }
@@ -877,6 +896,7 @@ static const struct keyword keywords[] = {
 	{ "idle-stress",	IDLE_STRESS },
 	{ "in",			IN },
 	{ "include",		INCLUDE },
+	{ "interface",		INTERFACE },
 	{ "ip4",		IP4 },
 	{ "ip6",		IP6 },
 	{ "key",		KEY },
@@ -892,6 +912,7 @@ static const struct keyword keywords[] = {
 	{ "message",		MESSAGE },
 	{ "message-size",	MESSAGE_SIZE },
 	{ "module",		MODULE },
+	{ "mta",		MTA },
 	{ "nftables",		NFTABLES },
 	{ "no",			NO },
 	{ "none",		NONE },
@@ -899,6 +920,7 @@ static const struct keyword keywords[] = {
 	{ "not",		NOT },
 	{ "of",			OF },
 	{ "on",			ON },
+	{ "outbound",		OUTBOUND },
 	{ "pass",		PASS },
 	{ "per",		PER },
 	{ "per-host",		PER_HOST },
@@ -931,6 +953,7 @@ static const struct keyword keywords[] = {
 	{ "timeout",		TIMEOUT },
 	{ "tls",		TLS },
 	{ "to",			TO },
+	{ "track",		TRACK },
 	{ "transparent",	TRANSPARENT },
 	{ "trap",		ACT_TRAP_ },
 	{ "trapped",		TRAPPED },

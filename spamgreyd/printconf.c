@@ -294,6 +294,26 @@ put_learn(struct buf *b, const struct conf_learn *l)
 	return (r | buf_addstr(b, "\n}\n"));
 }
 
+static int
+put_track(struct buf *b, const struct conf_track *t)
+{
+	const struct conf_string	*s;
+	int				 r;
+
+	r = t->device != NULL ? put_string(b, "track ", t->device) :
+	    buf_printf(b, "track nflog %u", t->group);
+	if (t->interface != NULL)
+		r |= put_string(b, " interface ", t->interface);
+	if (!TAILQ_EMPTY(&t->mta)) {
+		r |= buf_addstr(b, " mta {");
+		TAILQ_FOREACH(s, &t->mta, entry)
+			r |= buf_printf(b, " %s", s->text);
+		r |= buf_addstr(b, " }");
+	}
+	return (r | buf_printf(b, " outbound %s\n",
+	    t->outbound ? "yes" : "no"));
+}
+
 int
 config_text(const struct config *c, struct buf *b)
 {
@@ -315,6 +335,8 @@ config_text(const struct config *c, struct buf *b)
 	r |= put_learn(b, &c->learn);
 	r |= buf_printf(b, "handover %s\n", c->handover ? "yes" : "no");
 	r |= put_resolvers(b, &c->resolvers);
+	if (c->track != NULL)
+		r |= put_track(b, c->track);
 	if (c->pass != NULL)
 		r |= put_pass(b, c);
 	return (r == 0 ? 0 : -1);

@@ -1,4 +1,4 @@
-/* LINK: spamgreyd/config.o spamgreyd/conf_ipc.o spamgreyd/conf_ipc_pass.o spamgreyd/conf_resolv.o spamgreyd/conf_check.o spamgreyd/conf_check_pass.o spamgreyd/conf_pass.o spamgreyd/conf_strategy.o spamgreyd/conf_entries.o spamgreyd/conf_file.o spamgreyd/conf_learn.o spamgreyd/conf_lex.o spamgreyd/conf_report.o spamgreyd/conf_set.o spamgreyd/conf_value.o spamgreyd/parse.o spamgreyd/lists.o spamgreyd/printconf.o spamgreyd/printconf_pass.o */
+/* LINK: spamgreyd/config.o spamgreyd/conf_ipc.o spamgreyd/conf_ipc_pass.o spamgreyd/conf_resolv.o spamgreyd/conf_check.o spamgreyd/conf_check_pass.o spamgreyd/conf_pass.o spamgreyd/conf_strategy.o spamgreyd/conf_entries.o spamgreyd/conf_file.o spamgreyd/conf_learn.o spamgreyd/conf_track.o spamgreyd/conf_lex.o spamgreyd/conf_report.o spamgreyd/conf_set.o spamgreyd/conf_value.o spamgreyd/parse.o spamgreyd/lists.o spamgreyd/printconf.o spamgreyd/printconf_pass.o */
 /*
  * The configuration from parent to child: what arrives prints the same, with
  * its lists, descriptors and keys; and what no parent sends is refused.
@@ -82,6 +82,7 @@ static const struct chan_rule rules[] = {
 	{ MSG_CONF_MODULE, 0, h_conf },
 	{ MSG_CONF_OPTION, 0, h_conf },
 	{ MSG_CONF_LEARN, 0, h_conf },
+	{ MSG_CONF_TRACK, 0, h_conf },
 	{ MSG_CONF_COMMIT, 0, h_conf },
 	{ 0, 0, NULL }
 };
@@ -237,6 +238,8 @@ full(void)
 	    "whitelist w file \"%s/white\" no scan\n"
 	    "on early-talker trap for 1h after 2 in 3h on bare-lf demote\n"
 	    "on http-command log on pipelining trap\n"
+	    "track nflog 5 interface em0 mta { 192.0.2.25 2001:db8::/64 } "
+	    "outbound no\n"
 	    "learn { trusted { 192.0.2.0/24 w } except b decay 5d "
 	    "trap after 7 of bad 90%% for 1h extend after 3 of good 60%% }\n",
 	    dir, dir, dir, dir, dir, dir, dir));
