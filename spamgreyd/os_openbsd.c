@@ -4,6 +4,10 @@
  */
 #include <sys/types.h>
 #include <sys/socket.h>
+#include <sys/ioctl.h>
+#include <sys/time.h>
+
+#include <net/bpf.h>
 
 #include <errno.h>
 #include <unistd.h>
@@ -54,4 +58,10 @@ os_socket_transparent(int family)
 		return (-1);
 	}
 	return (fd);
+}
+
+int
+os_capture_lock(int fd)
+{
+	return (ioctl(fd, BIOCLOCK));
 }

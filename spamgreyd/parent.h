@@ -6,6 +6,7 @@
 
 #include <sys/types.h>
 
+#include "../lib/addr.h"
 #include "spamgreyd.h"
 
 #define PARENT_PROCS_MAX	(CONF_FRONTS_MAX + ROLE_MAX)
@@ -23,6 +24,12 @@ struct proc {
 	int		 ready;
 	uint32_t	 taken;			/* serial of the last reload it has */
 	char		 name[32];
+	/* parent_alone.c: of a role that is started again alone */
+	int64_t		 since;			/* mono ms: when it was started */
+	int64_t		 again;			/* … and is next, once it died */
+	unsigned int	 backoff;		/* s */
+	int		 anew;			/* it ended for a new configuration */
+	char		 why[512];		/* its last MSG_LATER */
 };
 
 /* A reload that not all processes have taken yet. */
@@ -75,6 +82,12 @@ struct parent {
 	unsigned int		 nwaits;
 	uint32_t		 reloads;	/* serial of the last one */
 
+	struct addr		 ours[512];	/* as track was told last */
+	int			 nours;
+	uint32_t		 ours_ifindex;
+	int64_t			 ours_next;	/* mono ms: looked at again */
+
+	struct event		*ev_alone;	/* a second's tick, if need be */
 	struct event		*ev_reload;	/* one takes too long */
 	struct event		*ev_set;	/* next set, or kill the slow */
 	struct event		*ev_start;	/* front need not wait longer for fw */
@@ -90,6 +103,20 @@ void	 set_end(struct parent *);		/* ask all, then kill */
 void	 set_reaped(struct parent *);		/* SIGCHLD */
 void	 set_front_start(struct parent *);
 int	 set_configure(struct parent *, struct proc *);
+
+void	 set_add(struct parent *, enum role, unsigned int instance);
+/* One process with its sockets and its configuration.  -1: logged. */
+int	 set_proc_start(struct parent *, struct proc *);
+
+/* parent_alone.c: those who are started again without the rest */
+int	 alone_wanted(const struct parent *, enum role);
+void	 alone_begin(struct parent *);
+void	 alone_end(struct parent *);
+void	 alone_configured(struct parent *, struct proc *);
+void	 alone_died(struct parent *, struct proc *, int status);
+void	 alone_reload(struct parent *);
+void	 alone_later(struct proc *, const char *why);
+void	 alone_ready(struct parent *, struct proc *);
 
 /* parent_msg.c: what children say */
 extern const struct chan_rule parent_rules[];
@@ -121,6 +148,7 @@ struct config *parent_conf_read(struct parent *,
 /* parent_reload.c: reads the file anew; each process says MSG_CONF_DONE. */
 void	 parent_reload(struct parent *, int asked, uint64_t id);
 void	 parent_taken(struct proc *);
+void	 parent_settle(struct parent *);	/* who has to, has taken it? */
 void	 parent_reload_late(evutil_socket_t, short, void *);
 void	 parent_reload_forget(struct parent *);	/* the processes end */
 void	 parent_answer(struct chan *, uint64_t id, unsigned int status,

@@ -29,16 +29,21 @@ msg_ready(struct chan *ch, struct msg *m, void *arg)
 		return;
 	}
 	pr->ready = 1;
+	if (roles[pr->role]->alone) {
+		alone_ready(p, pr);
+		return;
+	}
 	/* Too late: another one died meanwhile, and the set is ending. */
 	if (p->state != SET_STARTING)
 		return;
 	for (i = 0; i < p->nprocs; i++)
-		if (!p->procs[i].ready)
+		if (!p->procs[i].ready && !roles[p->procs[i].role]->alone)
 			return;
 	p->state = SET_RUNNING;
 	p->ever_ready = 1;
 	for (i = 0; i < p->nprocs; i++)
-		if (p->procs[i].role != ROLE_FRONT)
+		if (p->procs[i].role != ROLE_FRONT &&
+		    p->procs[i].chan != NULL)
 			(void)chan_send_empty(p->procs[i].chan, MSG_START, 0);
 	/* front waits for the firewall's table, but not for ever; fw may have
 	 * filled it before the last of the others was ready */
@@ -92,10 +97,20 @@ msg_fatal(struct chan *ch, struct msg *m, void *arg)
 	if (msg_end(m) == -1)
 		return;
 	log_warnx("%s", why);
-	if (parent_go_back(pr->parent))
+	if (roles[pr->role]->alone || parent_go_back(pr->parent))
 		return;
 	pr->parent->status = 1;
 	parent_end(pr->parent, 1);
+}
+
+static void
+msg_later(struct chan *ch, struct msg *m, void *arg)
+{
+	const char	*why = msg_get_str(m);
+
+	(void)ch;
+	if (msg_end(m) == 0)
+		alone_later(arg, why);
 }
 
 static void
@@ -208,5 +223,6 @@ const struct chan_rule parent_rules[] = {
 	{ CTL_ASK, 0, msg_ctl_ask },
 	{ MSG_SOCK_ASK, 0, msg_sock_ask },
 	{ MSG_CONN_ASK, 0, msg_conn_ask },
+	{ MSG_LATER, 0, msg_later },
 	{ 0, 0, NULL }
 };

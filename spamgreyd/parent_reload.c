@@ -136,6 +136,7 @@ give(struct parent *p, const struct reload *r)
 		if (pr->chan != NULL && set_configure(p, pr) == -1)
 			log_warnx("%s: did not take the configuration",
 			    pr->name);
+	alone_reload(p);
 	if (p->nwaits == 1)
 		event_add(p->ev_reload, &(struct timeval){ RELOAD_MS / 1000,
 		    0 });
@@ -185,10 +186,15 @@ waits_drop(struct parent *p, unsigned int n)
 void
 parent_taken(struct proc *pr)
 {
-	struct parent	*p = pr->parent;
-	unsigned int	 i, done;
-
 	pr->taken++;
+	parent_settle(pr->parent);
+}
+
+void
+parent_settle(struct parent *p)
+{
+	unsigned int	i, done;
+
 	for (done = 0; done < p->nwaits; done++) {
 		for (i = 0; i < p->nprocs; i++)
 			if (p->procs[i].taken < p->waits[done].serial)

@@ -1,7 +1,8 @@
 /*
  * The set of processes: started together, wired, watched, ended together.
  * A death of one ends the set, because what its peers know of it is gone
- * with it; a new set starts from the configuration in force.
+ * with it; a new set starts from the configuration in force.  Who can die
+ * without the rest is parent_alone.c's.
  */
 #include <sys/types.h>
 #include <sys/socket.h>
@@ -131,23 +132,31 @@ proc_send_peer(struct proc *to, const struct proc *peer, int fd)
 	return (chan_send(to->chan, fd));
 }
 
-/* A socketpair between each two roles whose rows name each other. */
+/* A socketpair between two whose rows name each other. */
+static int
+proc_wire(struct proc *a, struct proc *b)
+{
+	int	fd[2];
+
+	if (a->chan == NULL || b->chan == NULL ||
+	    !(roles[a->role]->peers & (1U << b->role)) ||
+	    !(roles[b->role]->peers & (1U << a->role)))
+		return (0);
+	if (pair(fd) == -1)
+		return (-1);
+	return (proc_send_peer(a, b, fd[0]) == -1 ||
+	    proc_send_peer(b, a, fd[1]) == -1 ? -1 : 0);
+}
+
 static int
 set_wire(struct parent *p)
 {
 	struct proc	*a, *b;
-	int		 fd[2];
 
 	for (a = p->procs; a < p->procs + p->nprocs; a++)
-		for (b = a + 1; b < p->procs + p->nprocs; b++) {
-			if (!(roles[a->role]->peers & (1U << b->role)) ||
-			    !(roles[b->role]->peers & (1U << a->role)))
-				continue;
-			if (pair(fd) == -1 ||
-			    proc_send_peer(a, b, fd[0]) == -1 ||
-			    proc_send_peer(b, a, fd[1]) == -1)
+		for (b = a + 1; b < p->procs + p->nprocs; b++)
+			if (proc_wire(a, b) == -1)
 				return (-1);
-		}
 	return (0);
 }
 
@@ -178,8 +187,13 @@ proc_send_pf(struct parent *p, struct proc *pr, int flags)
 int
 set_configure(struct parent *p, struct proc *pr)
 {
-	return (config_send(pr->chan, p->conf, pr->role == ROLE_FRONT ?
-	    SEND_FRONT : pr->role == ROLE_PASS ? SEND_PASS : SEND_PLAIN));
+	int	r;
+
+	r = config_send(pr->chan, p->conf, pr->role == ROLE_FRONT ?
+	    SEND_FRONT : pr->role == ROLE_PASS ? SEND_PASS : SEND_PLAIN);
+	if (r == 0)
+		alone_configured(p, pr);
+	return (r);
 }
 
 static int
@@ -199,7 +213,20 @@ proc_equip(struct parent *p, struct proc *pr)
 	return (set_configure(p, pr));
 }
 
-static void
+int
+set_proc_start(struct parent *p, struct proc *pr)
+{
+	struct proc	*o;
+
+	if (proc_spawn(p, pr) == -1 || proc_hello(p, pr) == -1)
+		return (-1);
+	for (o = p->procs; o < p->procs + p->nprocs; o++)
+		if (o != pr && proc_wire(pr, o) == -1)
+			return (-1);
+	return (proc_equip(p, pr));
+}
+
+void
 set_add(struct parent *p, enum role role, unsigned int instance)
 {
 	struct proc	*pr = &p->procs[p->nprocs++];
@@ -209,6 +236,7 @@ set_add(struct parent *p, enum role role, unsigned int instance)
 	pr->role = role;
 	pr->instance = instance;
 	pr->taken = p->reloads;
+	pr->since = clock_mono();
 	if (role == ROLE_FRONT && p->conf->fronts > 1)
 		snprintf(pr->name, sizeof(pr->name), "%s %u",
 		    roles[role]->name, instance);
@@ -227,7 +255,8 @@ set_start(struct parent *p)
 	p->state = SET_STARTING;
 	p->set_since = clock_mono();
 	for (r = ROLE_PARENT + 1; r < ROLE_MAX; r++) {
-		if (r == ROLE_PASS && p->conf->pass == NULL)
+		if ((r == ROLE_PASS && p->conf->pass == NULL) ||
+		    (roles[r]->alone && !alone_wanted(p, r)))
 			continue;
 		for (i = 0; i < (r == ROLE_FRONT ? p->conf->fronts : 1); i++)
 			set_add(p, r, i);
@@ -242,6 +271,7 @@ set_start(struct parent *p)
 	for (pr = p->procs; pr < p->procs + p->nprocs; pr++)
 		if (proc_equip(p, pr) == -1)
 			goto fail;
+	alone_begin(p);
 	return;
 fail:
 	if (!p->ever_ready)
@@ -279,6 +309,7 @@ set_end(struct parent *p)
 		return;
 	p->state = SET_STOPPING;
 	event_del(p->ev_start);
+	alone_end(p);
 	parent_reload_forget(p);
 	for (pr = p->procs; pr < p->procs + p->nprocs; pr++) {
 		if (pr->chan != NULL) {
@@ -351,6 +382,10 @@ proc_died(struct parent *p, struct proc *pr, int status)
 	}
 	if (p->state == SET_STOPPING)
 		return;
+	if (roles[pr->role]->alone) {
+		alone_died(p, pr, status);
+		return;
+	}
 	if (WIFSIGNALED(status))
 		log_warnx("%s died: signal %d (%s)", pr->name,
 		    WTERMSIG(status), strsignal(WTERMSIG(status)));

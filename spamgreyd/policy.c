@@ -429,6 +429,12 @@ policy_count_fw_late(struct policy *p)
 	p->stat[PST_FW_LATE]++;
 }
 
+void
+policy_count_track_lost(struct policy *p, size_t n)
+{
+	p->stat[PST_TRACK_LOST] += (int64_t)n;
+}
+
 /* Who was told 421 goes to the next MX, as it should: no trap for a while. */
 void
 policy_overlimit(struct policy *p)
@@ -471,7 +477,14 @@ policy_stats(struct policy *p,
 		[PST_LEARN_GOOD] = "learned good",
 		[PST_LEARN_BAD] = "learned bad",
 		[PST_TRAPPED_LEARN] = "trapped learn",
-		[PST_UNSAID] = "sync.unsaid"
+		[PST_UNSAID] = "sync.unsaid",
+		[PST_TRACK_UNKNOWN] = "track.unknown",
+		[PST_TRACK_EXTENDED] = "track.extended",
+		[PST_TRACK_WHITE] = "track.whitened",
+		[PST_TRACK_TRAPPED] = "track.trapped",
+		[PST_TRACK_DEMOTED] = "track.demoted",
+		[PST_TRACK_LISTED] = "track.blacklisted",
+		[PST_TRACK_LOST] = "track.unstored"
 	};
 	struct db_stats	ds;
 	size_t		i;

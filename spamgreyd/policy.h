@@ -68,6 +68,19 @@ enum db_result policy_visit(struct policy *, const struct addr *);
  * this reason; else NULL. */
 enum db_result policy_event(struct policy *, const struct event_msg *,
 	    enum conf_action *did, const char **why_not);
+/*
+ * policy_track.c: connections that the firewall logged; inside a transaction.
+ * *did: what came of it.
+ */
+enum tracked {
+	TRACKED_UNKNOWN,		/* it came by, and stays unknown */
+	TRACKED_EXTENDED, TRACKED_WHITE,
+	TRACKED_TRAPPED, TRACKED_DEMOTED, TRACKED_LISTED,	/* nothing */
+	TRACKED_MAX
+};
+enum db_result policy_track(struct policy *, const struct track_seen *,
+	    enum tracked *did);
+const char *policy_tracked_str(enum tracked);
 /* A message came to its end: good mail extends WHITE. */
 enum db_result policy_mail(struct policy *, const struct mail_seen *);
 void	 policy_overlimit(struct policy *);
@@ -182,6 +195,7 @@ enum db_result policy_lookup(struct policy *, const struct addr *,
 void	 policy_count_white_seen(struct policy *);
 void	 policy_count_unstored(struct policy *);
 void	 policy_count_fw_late(struct policy *);
+void	 policy_count_track_lost(struct policy *, size_t);
 void	 policy_stats(struct policy *,
 	    void (*stat)(const char *name, int64_t value, void *), void *arg);
 

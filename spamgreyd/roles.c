@@ -15,5 +15,6 @@ const struct role_def *const roles[ROLE_MAX] = {
 	[ROLE_FRONT] = &role_front,
 	[ROLE_STORE] = &role_store,
 	[ROLE_FW] = &role_fw,
-	[ROLE_PASS] = &role_pass
+	[ROLE_PASS] = &role_pass,
+	[ROLE_TRACK] = &role_track
 };

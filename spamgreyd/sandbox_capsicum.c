@@ -1,5 +1,5 @@
 /*
- * FreeBSD: capability mode for front, which opens nothing.  store opens
+ * FreeBSD: capability mode for front and track, which open nothing.  store opens
  * database files by name and fw's ioctls on /dev/pf need no name either; fw
  * enters it, store stays with its user and its directory.  pass cannot enter
  * it either: connect(2) to the mail server names an address, which capability

@@ -26,6 +26,9 @@ sandbox_enter(const struct child *c)
 		    "stdio rpath wpath cpath inet recvfd sendfd unix" :
 		    "stdio rpath wpath cpath inet recvfd sendfd unix pf",
 		    NULL));
+	case ROLE_TRACK:
+		/* bpf: the statistics of its handle */
+		return (pledge("stdio recvfd bpf", NULL));
 	case ROLE_FW:
 		/* The lock alone would leave all of the root visible. */
 		if (unveil("/", "") == -1 || unveil(NULL, NULL) == -1)

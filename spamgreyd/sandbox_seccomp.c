@@ -115,6 +115,8 @@ rules_role(scmp_filter_ctx ctx, enum role role)
 	case ROLE_PASS:
 		return (rules_inet(ctx) == -1 ? -1 :
 		    ADD(ctx, SCMP_ACT_ALLOW, pass));
+	case ROLE_TRACK:
+		return (0);	/* reading and telling is in `common' */
 	case ROLE_FW:
 		if (seccomp_rule_add(ctx, SCMP_ACT_ALLOW, S(socket), 1,
 		    SCMP_A0(SCMP_CMP_EQ, AF_NETLINK, 0)) != 0)

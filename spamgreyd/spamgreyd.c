@@ -22,7 +22,8 @@ static void __attribute__((__noreturn__))
 usage(void)
 {
 	fprintf(stderr,
-	    "usage: spamgreyd [-dnv] [-D name=value] [-f file]\n");
+	    "usage: spamgreyd [-dnv] [-D name=value] [-f file] "
+	    "[-r capture]\n");
 	exit(2);
 }
 
@@ -104,7 +105,7 @@ int
 main(int argc, char **argv, char **envp)
 {
 	static struct conf_define	 defines[DEFINES_MAX];
-	const char			*file = CONF_FILE;
+	const char			*file = CONF_FILE, *capture = NULL;
 	char				*absolute;
 	size_t				 ndefines = 0;
 	int				 ch, foreground = 0, only = 0;
@@ -113,7 +114,7 @@ main(int argc, char **argv, char **envp)
 	log_std();
 	conf_module_split = conf_module_split_full;
 	os_init(argc, argv, envp);
-	while ((ch = getopt(argc, argv, "D:df:nvx:")) != -1)
+	while ((ch = getopt(argc, argv, "D:df:nr:vx:")) != -1)
 		switch (ch) {
 		case 'D':
 			if (ndefines == DEFINES_MAX)
@@ -129,6 +130,9 @@ main(int argc, char **argv, char **envp)
 		case 'n':
 			only = 1;
 			break;
+		case 'r':
+			capture = optarg;
+			break;
 		case 'v':
 			verbose = 1;
 			break;
@@ -141,6 +145,8 @@ main(int argc, char **argv, char **envp)
 		usage();
 	if (only)
 		return (check(file, defines, ndefines, verbose));
+	if (capture != NULL)
+		return (track_replay(file, defines, ndefines, capture));
 	if ((program_path = find_program(argv[0])) == NULL) {
 		fprintf(stderr, "spamgreyd: %s: cannot find my own program "
 		    "file: %s\n", argv[0], strerror(errno));

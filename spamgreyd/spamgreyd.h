@@ -28,6 +28,7 @@ enum role {
 	ROLE_STORE,
 	ROLE_FW,
 	ROLE_PASS,		/* only when the file has a pass block */
+	ROLE_TRACK,		/* only when it has a track statement */
 	ROLE_MAX
 };
 
@@ -55,6 +56,9 @@ struct role_def {
 	const char	*name;			/* "front"; also the -x argument */
 	const char	*user;			/* dropped to when root */
 	enum role_root	 root;
+	/* Nobody needs it: its death is its own, it is started again alone, and
+	 * nobody waits for its READY.  (parent_alone.c) */
+	int		 alone;
 	unsigned int	 peers;			/* bits 1 << ROLE_*: a socketpair with each */
 	/* messages of the parent that only this role takes; may be NULL, and
 	 * ends with type 0 (store: MSG_STATE_LOCK, MSG_CTL_LISTEN, CTL_RESULT) */
@@ -70,7 +74,8 @@ struct role_def {
 };
 
 extern const struct role_def *const roles[ROLE_MAX];
-extern const struct role_def role_front, role_store, role_fw, role_pass;
+extern const struct role_def role_front, role_store, role_fw, role_pass,
+	    role_track;
 extern const char buildid[];
 
 /* child.c */
@@ -103,6 +108,14 @@ void	 os_follow_parent(void);
  * (transparent): IP_TRANSPARENT, SO_BINDANY, IP_BINDANY.  Parent only, as
  * root.  -1 with errno. */
 int	 os_socket_transparent(int family);
+
+/* os_*.c: no filter, no interface of this capture handle can be changed any
+ * more, where the system can do that.  -1 with errno. */
+int	 os_capture_lock(int fd);
+
+/* track_replay.c: spamgreyd -r.  The exit status. */
+int	 track_replay(const char *file, const struct conf_define *,
+	    size_t ndefines, const char *capture);
 
 /* syslog_*.c: a line to syslogd, never blocking; -1: it was not taken. */
 int	 syslog_line(int priority, const char *line);

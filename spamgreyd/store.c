@@ -254,6 +254,8 @@ stat_ask(uint64_t id, void *arg)
 		n += chan_send_empty(f->chan, MSG_STAT_ASK, id) == 0;
 	if (st->fw != NULL)
 		n += chan_send_empty(st->fw, MSG_STAT_ASK, id) == 0;
+	if (st->track != NULL)
+		n += chan_send_empty(st->track, MSG_STAT_ASK, id) == 0;
 	return (n);
 }
 
@@ -277,6 +279,8 @@ role_peer(struct child *c, enum role who, unsigned int instance, int fd)
 		store_peer_new(st, who, instance, fd);
 	else if (who == ROLE_FW)
 		store_fw_peer(st, fd);
+	else if (who == ROLE_TRACK)
+		store_track_peer(st, fd);
 	else
 		child_fatal(c, "store: a peer that it has no use for: %d", who);
 }
@@ -361,6 +365,7 @@ role_run(struct child *c)
 	TAILQ_FOREACH(f, &st->peers, entry)
 		store_peer_start(f);
 	store_fw_start(st);
+	store_track_start(st);
 	memset(&ctl, 0, sizeof(ctl));
 	ctl.child = c;
 	ctl.policy = st->policy;
@@ -405,7 +410,8 @@ const struct role_def role_store = {
 	.name = "store",
 	.user = CONF_DBUSER,
 	.root = ROOT_STATE,
-	.peers = 1U << ROLE_FRONT | 1U << ROLE_FW | 1U << ROLE_PASS,
+	.peers = 1U << ROLE_FRONT | 1U << ROLE_FW | 1U << ROLE_PASS |
+	    1U << ROLE_TRACK,
 	.parent_rules = parent_rules,
 	.peer = role_peer,
 	.configure = role_configure,

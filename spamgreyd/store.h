@@ -55,6 +55,7 @@ struct store {
 	struct policy		*policy;
 	TAILQ_HEAD(, peer)	 peers;
 	struct chan		*fw;
+	struct chan		*track;		/* NULL: none runs now */
 	TAILQ_HEAD(, fw_wait)	 waits;		/* the oldest first */
 	uint64_t		 last_wait;
 	int64_t			 late_logged;	/* mono ms */
@@ -113,6 +114,10 @@ void	 store_on_stat(struct chan *, struct msg *, void *);
 void	 store_caps_load(struct store *);	/* at start and reopening */
 void	 store_caps_save(struct store *);	/* if they are not on disk yet */
 void	 store_caps_send(struct store *);	/* to all peers */
+
+/* store_track.c */
+void	 store_track_peer(struct store *, int fd);
+void	 store_track_start(struct store *);
 
 /* store_fw.c */
 void	 store_fw_peer(struct store *, int fd);
