@@ -255,6 +255,15 @@ word_spf(struct args *a)
 }
 
 static int
+word_convert(struct args *a)
+{
+	if (a->nkeys == 0)
+		return (bad(a, EXIT_WORD_USAGE, "convert: which files?  "
+		    "rc.conf.local, spamd.conf, spamd.alloweddomains"));
+	return (0);
+}
+
+static int
 word_import(struct args *a)
 {
 	if (a->nkeys != 1)
@@ -297,6 +306,7 @@ static const struct word {
 	{ "expire", CMD_EXPIRE, word_alone },
 	{ "import", CMD_IMPORT, word_import },
 	{ "export", CMD_EXPORT, word_alone },
+	{ "convert", CMD_CONVERT, word_convert },
 	{ "spf", CMD_SPF, word_spf },
 	{ "stats", CMD_STATS, word_alone },
 	{ "reload", CMD_RELOAD, word_alone },

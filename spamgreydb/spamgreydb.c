@@ -38,6 +38,7 @@ usage(void)
 	    "       spamgreydb [-f file] expire [-j] [--clock-ok]\n"
 	    "       spamgreydb [-f file] import [-j] file|-\n"
 	    "       spamgreydb [-f file] export [-j]\n"
+	    "       spamgreydb convert file|- ...\n"
 	    "       spamgreydb spf [-j] [--server address[:port]] domain|- "
 	    "...\n"
 	    "       spamgreydb [-f file] stats [-j]\n"
@@ -113,7 +114,8 @@ run(struct conn *c, const struct args *args, const struct config *conf,
 	case CMD_RELOAD:
 	case CMD_LOG:
 		return (cmd_daemon(c, args));
-	case CMD_SPF:			/* needs no database */
+	case CMD_SPF:			/* need no database */
+	case CMD_CONVERT:
 		break;
 	}
 	return (1);
@@ -138,7 +140,8 @@ end_by_pipe(void)
 static int
 run_alone(const struct args *args)
 {
-	int	status = cmd_spf(args, stdin);
+	int	status = args->command == CMD_SPF ? cmd_spf(args, stdin) :
+		    cmd_convert(args, stdin);
 
 	if (out_end() == -1)
 		status = 1;
@@ -168,7 +171,7 @@ main(int argc, char **argv)
 	}
 	(void)signal(SIGPIPE, SIG_IGN);
 	out_init();
-	if (args.command == CMD_SPF)
+	if (args.command == CMD_SPF || args.command == CMD_CONVERT)
 		return (run_alone(&args));
 	/* Opened now: without a daemon root is given up below. */
 	if (args.command == CMD_IMPORT) {

@@ -20,7 +20,8 @@ enum command {
 	CMD_LIST, CMD_SHOW, CMD_ADD, CMD_DELETE, CMD_TRAP, CMD_EXPIRE,
 	CMD_IMPORT, CMD_EXPORT, CMD_STATS, CMD_RELOAD, CMD_LOG,
 	CMD_REPUTE, CMD_LEARN,			/* list -r, learn */
-	CMD_POOLS, CMD_SPF			/* list --pools, spf */
+	CMD_POOLS, CMD_SPF,			/* list --pools, spf */
+	CMD_CONVERT
 };
 
 struct args {
@@ -119,6 +120,7 @@ int	 cmd_repute(struct conn *, const struct args *);
 int	 learn_read(FILE *);
 int	 cmd_learn(struct conn *, const struct args *, const char *hostname);
 int	 cmd_pools(struct conn *, const struct args *);
+int	 cmd_convert(const struct args *, FILE *);
 int	 cmd_spf(const struct args *, FILE *);
 int	 cmd_get(struct conn *, const struct args *);
 int	 cmd_spamdb(struct conn *, const struct args *);
