@@ -28,7 +28,7 @@ put_start() {	# mode, file, name
 
 put 755 spamgreyd/spamgreyd "$sbin"
 put 755 spamgreydb/spamgreydb "$sbin"
-for page in spamgreyd/*.[58] spamgreydb/*.[58]; do
+for page in spamgreyd/*.[578] spamgreydb/*.[578]; do
 	[ -f "$page" ] && put 644 "$page" "$man/man${page##*.}"
 done
 put 644 spamgreyd/spamgreyd.conf.sample "$etc"

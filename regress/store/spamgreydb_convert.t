@@ -1,0 +1,155 @@
+#!/usr/bin/perl
+# spamgreydb convert: spamd's files in, a spamgreyd.conf out that spamgreyd -n
+# takes; each flag of the four programs has its place in the output and in the
+# manual page.
+use strict;
+use warnings;
+use FindBin;
+use lib $FindBin::Bin;
+use Db;
+use Test::More;
+
+my $n = 0;
+
+# What is printed for these files, each a text.
+sub
+convert
+{
+	return (db('convert', map { spit('in' . $n++, $_) } @_));
+}
+
+# Is it a configuration?  Certificates, keys and lists are not looked up.
+sub
+parses
+{
+	my ($conf, $what) = @_;
+	my $file = spit('out.conf', $conf . "state directory \"" . dir() .
+	    "/s\"\n");
+	my $err = qx(spamgreyd/spamgreyd -n -f $file 2>&1);
+
+	is($? >> 8, 0, "$what: spamgreyd -n") or diag("$err\n$conf");
+}
+
+sub
+flag
+{
+	my ($flags, $want, $what) = @_;
+	my ($status, $out, $err) = convert("spamd_flags=\"$flags\"\n");
+
+	is("$status$err", '0', "$what: understood");
+	like($out, $want, "$what: done");
+	parses($out, $what);
+}
+
+my ($status, $out, $err) = convert("spamd_flags=\n");
+is("$status$err", '0', 'no flags');
+like($out, qr/^\s*pass 25m\b.*^\s*grey 4h\b.*^\s*white 864h\b/ms,
+    'spamd\'s times');
+like($out, qr/^firewall pf table "spamd-white"$/m, 'its table');
+like($out, qr/^listen on 127\.0\.0\.1 port 8025$/m, 'its port');
+like($out, qr/stutter 1s for 10s  reply 450/, 'its stutter');
+parses($out, 'no flags');
+
+flag('-4', qr/reply 450/, '-4');
+flag('-5', qr/reply 550/, '-5');
+flag('-B 10', qr/^# spamd -B 10:/m, '-B');
+flag('-b', qr/^# spamd -b:/m, '-b');
+flag('-c 123', qr/connections 123/, '-c');
+flag('-d', qr/^# spamd -d is/m, '-d');
+flag('-G 2:3:400', qr/pass 2m\b.*grey 3h\b.*white 400h\b/s, '-G');
+flag('-h mx.example.org', qr/^hostname "mx\.example\.org"$/m, '-h');
+flag('-l 192.0.2.1 -p 9025', qr/^listen on 192\.0\.2\.1 port 9025$/m, '-l -p');
+flag('-M 192.0.2.9', qr/to 192\.0\.2\.9 port smtp.*low-priority-mx$/ms, '-M');
+flag("-n 'Big Mailer 1.0'", qr/^# spamd -n .*Big Mailer 1\.0$/m, '-n');
+flag('-s 3 -S 30', qr/stutter 3s for 30s/, '-s -S');
+flag('-s 0', qr/stutter no/, '-s 0');
+flag('-S 0', qr/stutter 1s for 0s/, '-S 0');
+flag('-v', qr/^# spamd -v is/m, '-v');
+flag('-w 1', qr/^# spamd -w/m, '-w');
+
+# files that are not there: as text only
+($status, $out) = convert("spamd_flags='-C /c.pem -K /k.pem'\n");
+like($out, qr{^tls certificate "/c\.pem" key "/k\.pem"}m, '-C -K');
+($status, $out) = convert("spamd_flags='-y 192.0.2.1 -Y 192.0.2.2 -Y em0:3'\n"
+    . "spamlogd_flags=\"-I -i em1 -l pflog2 -W 100 -Y 192.0.2.2\"\n");
+like($out, qr/^track pflog2 interface em1 outbound no$/m, 'spamlogd');
+like($out, qr/^# spamlogd -W 100/m, '-W');
+is(() = $out =~ /peer 192\.0\.2\.2 spamd/g, 1, '-Y of both, once');
+like($out, qr/^\tmulticast "em0" ttl 3 spamd$/m, '-Y of an interface');
+like($out, qr/^\tlisten on 192\.0\.2\.1 port 8025\n.*^\taccept spamd\n/ms, '-y');
+spit('key', "secret\n");
+parses($out =~ s{/etc/mail/spamd\.key}{dir() . '/key'}er, 'sync and track');
+
+# spamd.conf
+spit('white.txt', "192.0.2.7\n");
+my $black = spit('black.txt', "192.0.2.0/24\n");
+my $conf = <<"END";
+# lists
+all:\\
+	:first:exempt:second:missing:
+
+first:\\
+	:black:\\
+	:msg="Your address %A is: \\"listed\\"\\n\\
+	100% \\\\ ask":\\
+	:file=$black:
+exempt|other:\\
+	:white:\\
+	:file=@{[dir()]}/white.txt:
+second:black:msg="x":method=https:file=www.example.org/list.gz:
+third:black:msg="y":method=exec:file=/bin/echo -n 1.2.3.4:
+END
+($status, $out, $err) = convert($conf);
+like($out, qr/^blacklist "first" file "\Q$black\E" \\\n    message "Your address %A is: \\"listed\\"\\n 100%% \/ ask" reply 450 except \{ "exempt" \}$/m,
+    'a list with its message and what is taken out');
+like($out, qr/^whitelist "exempt" file/m, 'a white list');
+like($out, qr{^blacklist "second" url "https://www\.example\.org/list\.gz"}m,
+    'a URL');
+like($out, qr/^# List third is not in/m, 'a list that is not in all');
+like($out, qr/^# NOT CONVERTED: list missing/m, 'a list that is not there');
+parses($out =~ s/^blacklist "second".*\n.*\n//mr, 'lists');
+($status, $out, $err) = convert($conf, "spamd_black=YES\n");
+like($out, qr/ reply 450 except \{ "exempt" \} table "spamd"$/m,
+    'blacklists alone fill their table');
+
+# spamd.alloweddomains
+($status, $out, $err) = convert("\@example.com\nexample.org\n# x\n\n" .
+    "joe\@example.net\n");
+like($out, qr/^allowed domains \{\n\t"\@example\.com"\n\t"example\.org" "\.example\.org"\n\t"joe\@example\.net"\n\}$/m,
+    'allowed domains');
+parses($out, 'allowed domains');
+
+# what cannot be taken
+for my $t (['-x', qr/in\d+:1: spamd: -x is no option/],
+    ['-G 1:2', qr/-G wants three numbers/], ['-G a:1:1', qr/-G a is not/],
+    ['-s 11', qr/-s 11 is not a number from 0 to 10/],
+    ['-p', qr/-p without its argument/], ['word', qr/"word" is no option/]) {
+	($status, $out, $err) = convert("spamd_flags=\"$t->[0]\"\n");
+	is($status, 1, "$t->[0]: 1");
+	like($err, $t->[1], '… and why');
+	like($out, qr/^# NOT CONVERTED: .*spamd: /m, '… in the output too');
+	parses($out, $t->[0]);
+}
+is((db('convert'))[0], 2, 'no file');
+($status, $out, $err) = db('convert', '/nonexistent');
+is($status, 1, 'a file that is not there');
+like($err, qr{/nonexistent: No such file}, '… is named');
+($status, $out, $err) = convert("a\0b\n");
+is($status, 1, 'no text');
+
+# The page has every flag of the reference.
+my $page = slurp('spamgreyd/spamgreyd-spamd.7');
+my %flags = (
+	'spamd(8)' => '4 5 b B c C d G h K l M n p s S v w y Y',
+	'spamdb(8)' => 'a d G t T',
+	'spamlogd(8)' => 'D I i l W Y',
+	'spamd-setup(8)' => 'b D d n'
+);
+for my $program (sort(keys(%flags))) {
+	my ($part) = $page =~ /^\.Ss \Q$program\E\n(.*?)^\.Ss/ms;
+	for my $f (split(/ /, $flags{$program})) {
+		like($part, qr/^\.It (?:.* )?Fl (?:\w , )*$f\b.* Ta /m,
+		    "$program: -$f");
+	}
+}
+done_testing();
