@@ -79,6 +79,8 @@ enum msg_type {
 				   machine's addresses */
 	MSG_LATER,		/* track -> parent: str: why it cannot work; it
 				   ends, and is started again in a while */
+	MSG_CONF_SYNC,		/* the block, then its sockets and peers, a
+				   message each */
 	/* front and store */
 	MSG_RCPT = 64,
 	MSG_RCPT_ANSWER,

@@ -250,6 +250,7 @@ child_rules(const struct role_def *def)
 		{ MSG_CONF_OPTION, 0, child_conf },
 		{ MSG_CONF_LEARN, 0, child_conf },
 		{ MSG_CONF_TRACK, 0, child_conf },
+		{ MSG_CONF_SYNC, CHAN_FD, child_conf },
 		{ MSG_CONF_COMMIT, 0, child_conf },
 		{ MSG_START, 0, child_start },
 		{ MSG_LOGLEVEL, 0, child_loglevel },

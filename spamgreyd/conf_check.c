@@ -247,6 +247,7 @@ conf_check(struct config *c)
 	check_sets(c);
 	check_reactions(c);
 	conf_check_learn(c);
+	conf_check_sync(c);
 	if (c->pass != NULL)
 		conf_check_pass(c);
 	if (c->fw == FW_NONE && c->pass == NULL && conf_errors() == 0)

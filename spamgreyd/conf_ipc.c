@@ -5,9 +5,11 @@
  * of it counts before COMMIT.
  *
  *	BEGIN GLOBAL GREY LIMIT FW STRING* LIST* SET? REACTION* LEARN
- *	TRACK? PEM* (the global certificate) { LISTEN PEM* }* pass? COMMIT
+ *	TRACK? SYNC* PEM* (the global certificate) { LISTEN PEM* }* pass?
+ *	COMMIT
  *
- * What pass, learn and track are made of is in conf_ipc_pass.c.
+ * What pass, learn and track are made of is in conf_ipc_pass.c, of sync in
+ * conf_ipc_sync.c.
  */
 #include <sys/types.h>
 #include <sys/queue.h>
@@ -546,7 +548,8 @@ static int
 send_listens(struct chan *ch, const struct config *c, enum conf_send what)
 {
 	const struct conf_listen	*l;
-	int				 secrets = what != SEND_PLAIN;
+	int				 secrets = what == SEND_FRONT ||
+					    what == SEND_PASS;
 
 	if (secrets && send_pems(ch, c->tls) == -1)
 		return (-1);
@@ -581,7 +584,8 @@ config_send(struct chan *ch, const struct config *c, enum conf_send what)
 		if (send_reaction(ch, i, &c->reaction[i]) == -1)
 			return (-1);
 	if (ci_send_learn(ch, &c->learn) != 0 ||
-	    (c->track != NULL && ci_send_track(ch, c->track) != 0))
+	    (c->track != NULL && ci_send_track(ch, c->track) != 0) ||
+	    ci_send_sync(ch, c->sync, what) == -1)
 		return (-1);
 	if (send_listens(ch, c, what) == -1 ||
 	    (c->pass != NULL && ci_send_pass(ch, c->pass, what) == -1))
@@ -613,6 +617,8 @@ recv_part(struct config *c, struct msg *m)
 		return (ci_recv_learn(&c->learn, m));
 	case MSG_CONF_TRACK:
 		return (ci_recv_track(c, m));
+	case MSG_CONF_SYNC:
+		return (ci_recv_sync(c, m));
 	case MSG_CONF_LISTEN:
 		return (recv_listen(c, m));
 	case MSG_CONF_PEM:

@@ -35,6 +35,11 @@ int	 ci_send_learn(struct chan *, const struct conf_learn *);
 int	 ci_recv_learn(struct conf_learn *, struct msg *);
 int	 ci_send_track(struct chan *, const struct conf_track *);
 int	 ci_recv_track(struct config *, struct msg *);
+
+/* conf_ipc_sync.c; NULL: nothing is sent. */
+int	 ci_send_sync(struct chan *, const struct conf_sync *, enum conf_send);
+int	 ci_recv_sync(struct config *, struct msg *);
+
 /* Where the strings of that kind go; NULL: nowhere. */
 struct conf_strings *ci_pass_strings(struct config *, enum string_kind);
 

@@ -208,6 +208,16 @@ void	 conf_track_interface(struct conf_track *, const struct lex_token *at,
 void	 conf_track_mta(struct conf_track *, const struct lex_token *at,
 	    const struct lex_items *);
 
+/* conf_sync.c: port, ttl: text NULL when it is not given. */
+void	 conf_sync_begin(struct config *, const struct lex_token *at);
+void	 conf_sync_listen(struct conf_sync *, const struct lex_token *address,
+	    const struct lex_token *port);
+void	 conf_sync_group(struct conf_sync *, const struct lex_token *ifname,
+	    const struct lex_token *port, const struct lex_token *ttl, int v2);
+void	 conf_sync_peer(struct conf_sync *, const struct lex_token *address,
+	    const struct lex_token *port, int v2);
+void	 conf_check_sync(const struct config *);
+
 /* conf_check.c */
 void	 conf_check(struct config *);
 /* Where it was given; if it was not, the main file has to do. */

@@ -156,6 +156,67 @@ conf_pass_new(void)
 	return (p);
 }
 
+struct conf_sync *
+conf_sync_new(void)
+{
+	struct conf_sync	*s;
+
+	if ((s = calloc(1, sizeof(*s))) == NULL)
+		return (NULL);
+	TAILQ_INIT(&s->socks);
+	TAILQ_INIT(&s->peers);
+	return (s);
+}
+
+struct conf_sync_sock *
+conf_sync_sock_add(struct conf_sync *s, enum sync_kind kind)
+{
+	struct conf_sync_sock	*sock;
+
+	if ((sock = calloc(1, sizeof(*sock))) == NULL)
+		return (NULL);
+	sock->kind = kind;
+	sock->ttl = 1;
+	sock->fd = -1;
+	TAILQ_INSERT_TAIL(&s->socks, sock, entry);
+	return (sock);
+}
+
+struct conf_sync_peer *
+conf_sync_peer_add(struct conf_sync *s)
+{
+	struct conf_sync_peer	*peer;
+
+	if ((peer = calloc(1, sizeof(*peer))) != NULL)
+		TAILQ_INSERT_TAIL(&s->peers, peer, entry);
+	return (peer);
+}
+
+void
+conf_sync_free(struct conf_sync *s)
+{
+	struct conf_sync_sock	*sock;
+	struct conf_sync_peer	*peer;
+
+	if (s == NULL)
+		return;
+	while ((sock = TAILQ_FIRST(&s->socks)) != NULL) {
+		TAILQ_REMOVE(&s->socks, sock, entry);
+		if (sock->fd != -1)
+			close(sock->fd);
+		free(sock->ifname);
+		free(sock);
+	}
+	while ((peer = TAILQ_FIRST(&s->peers)) != NULL) {
+		TAILQ_REMOVE(&s->peers, peer, entry);
+		free(peer);
+	}
+	explicit_bzero(&s->key, sizeof(s->key));
+	free(s->key_file);
+	free(s->where);
+	free(s);
+}
+
 struct conf_relay *
 conf_relay_new(void)
 {
@@ -388,6 +449,7 @@ config_free(struct config *c)
 	conf_strings_free(&c->resolvers);
 	conf_strings_free(&c->learn.trusted);
 	conf_strings_free(&c->learn.except);
+	conf_sync_free(c->sync);
 	conf_pass_free(c->pass);
 	conf_track_free(c->track);
 	conf_tls_free(c->tls);

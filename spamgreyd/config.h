@@ -15,6 +15,7 @@
 #include "../lib/addrset.h"
 #include "../lib/grey.h"
 #include "../lib/proto.h"
+#include "../lib/synckey.h"
 
 #define CONF_FILE	"/etc/spamgreyd.conf"
 #define CONF_STATEDIR	"/var/db/spamgreyd"
@@ -130,6 +131,40 @@ struct conf_track {
 	int			 outbound;	/* 0: outbound no */
 	struct conf_strings	 mta;		/* addresses, networks; empty: the
 						   machine's own addresses */
+};
+
+/*
+ * sync { … }.  A socket is for one address of ours, or joins the groups of one
+ * interface; one for sending alone is added for a family that has peers and
+ * no socket (parent_sync.c; id, fd: as of a listener).
+ */
+#define CONF_SYNC_MAX		64	/* sockets, and peers */
+#define CONF_SYNC_GROUP4	"224.0.1.240"		/* spamd's */
+#define CONF_SYNC_GROUP6	"ff15::e000:1f0"	/* ours: the same, mapped */
+enum sync_kind { SYNC_LISTEN, SYNC_GROUP, SYNC_SEND };
+struct conf_sync_sock {
+	TAILQ_ENTRY(conf_sync_sock) entry;
+	enum sync_kind	 kind;
+	struct addr	 addr;		/* LISTEN: ours; GROUP: the group's */
+	uint16_t	 port;
+	char		*ifname;	/* GROUP */
+	uint32_t	 ttl;		/* GROUP */
+	int		 v2;		/* GROUP: as spamd speaks it */
+	int		 fd;		/* -1 where it is not open */
+};
+struct conf_sync_peer {
+	TAILQ_ENTRY(conf_sync_peer) entry;
+	struct addr	 addr;
+	uint16_t	 port;
+	int		 v2;		/* peer … spamd */
+};
+struct conf_sync {
+	char			*where;		/* "file:line", or NULL */
+	char			*key_file;	/* NULL: none */
+	struct sync_key		 key;		/* made of it by the parent */
+	int			 accept_v2;	/* of who is no peer, too */
+	TAILQ_HEAD(, conf_sync_sock) socks;
+	TAILQ_HEAD(, conf_sync_peer) peers;
 };
 
 enum conf_fw { FW_NONE, FW_PF, FW_NFT };
@@ -273,6 +308,7 @@ struct config {
 	struct conf_reaction reaction[EVENT_MAX];
 	struct conf_learn learn;
 	int		 handover;		/* 0: handover no */
+	struct conf_sync *sync;			/* NULL: no sync block */
 	struct conf_pass *pass;			/* NULL: no pass block */
 	struct conf_track *track;		/* NULL: no track statement */
 	struct conf_strings resolvers;		/* "127.0.0.1:53", "[::1]:53"; filled
@@ -290,6 +326,10 @@ void	 conf_track_free(struct conf_track *);	/* NULL is fine */
 /* Of the pass block, with their defaults.  NULL: no memory; free takes NULL. */
 struct conf_pass *conf_pass_new(void);
 void	 conf_pass_free(struct conf_pass *);
+struct conf_sync *conf_sync_new(void);
+void	 conf_sync_free(struct conf_sync *);
+struct conf_sync_sock *conf_sync_sock_add(struct conf_sync *, enum sync_kind);
+struct conf_sync_peer *conf_sync_peer_add(struct conf_sync *);
 struct conf_relay *conf_relay_new(void);
 void	 conf_relay_free(struct conf_relay *);
 struct conf_module *conf_module_new(const char *name);
@@ -341,6 +381,9 @@ int	 config_load(struct config *, void (*report)(const char *, void *),
 /* The lists alone: for who needs no certificates. */
 int	 config_load_lists(struct config *,
 	    void (*report)(const char *, void *), void *arg);
+/* parent_sync.c: the key of the file that sync names.  -1: reported. */
+int	 sync_key_load(struct config *, void (*report)(const char *, void *),
+	    void *arg);
 /* conf_resolv.c: those of the system when the file names none; file is
  * /etc/resolv.conf.  -1: no memory. */
 int	 conf_resolvers_system(struct config *, const char *file);
@@ -394,7 +437,8 @@ int	 config_text(const struct config *, struct buf *);	/* -1: no memory */
 /* conf_ipc.c, conf_ipc_pass.c: to one child.  -1: queue. */
 struct chan;
 enum conf_send {
-	SEND_PLAIN,		/* store, fw: no sockets, no keys */
+	SEND_PLAIN,		/* fw: no sockets, no keys */
+	SEND_STORE,		/* sync's sockets and key */
 	SEND_FRONT,		/* front's listeners, and the keys */
 	SEND_PASS		/* pass' listeners, the keys, the CAs */
 };

@@ -87,7 +87,8 @@ parent_conf_read(struct parent *p, void (*report)(const char *, void *),
 	if (getrlimit(RLIMIT_NOFILE, &rl) == 0)
 		config_check_descriptors(conf, rl.rlim_cur, report, arg);
 	if (config_load(conf, report, arg) == -1 ||
-	    tls_check(conf, report, arg) == -1) {
+	    tls_check(conf, report, arg) == -1 ||
+	    sync_key_load(conf, report, arg) == -1) {
 		config_free(conf);
 		return (NULL);
 	}
@@ -234,6 +235,7 @@ parent_main(const char *file, const struct conf_define *defines,
 	if ((p->conf = parent_conf_read(p, report_log, NULL)) == NULL ||
 	    users(p) == -1 || open_state(p) == -1 ||
 	    open_listeners(p, p->conf, NULL, report_log, NULL) == -1 ||
+	    open_sync(p->conf, NULL, report_log, NULL) == -1 ||
 	    open_control(p) == -1)
 		return (1);
 	if (!foreground && daemon(0, 0) == -1)

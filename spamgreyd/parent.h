@@ -135,6 +135,10 @@ int	 open_spool(const struct parent *);
 int	 open_transparent(const struct parent *, unsigned int relay,
 	    unsigned int target, const struct addr *, uint16_t port);
 
+/* parent_sync.c.  old: its sockets are kept; NULL. */
+int	 open_sync(struct config *, const struct config *old,
+	    void (*report)(const char *, void *), void *arg);
+
 /* A connection to the unix socket of that index among the servers of a
  * scanner's module; -1 errno, EPERM when there stands no socket. */
 int	 open_scanner(const struct parent *, const char *module,

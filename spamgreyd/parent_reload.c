@@ -48,6 +48,7 @@ reload_restarts(const struct config *old, const struct config *new)
 {
 	return (old->fronts != new->fronts || old->fw != new->fw ||
 	    (old->pass == NULL) != (new->pass == NULL) ||
+	    (old->sync == NULL) != (new->sync == NULL) ||
 	    old->cache != new->cache ||
 	    differ(old->fw_table, new->fw_table) ||
 	    differ(old->nft_family, new->nft_family) ||
@@ -109,7 +110,8 @@ take(struct parent *p, const struct reload *r)
 	if ((new = parent_conf_read(p, report_line, &rp)) == NULL)
 		return (-1);
 	if (reload_refused(old, new, report_line, &rp) == -1 ||
-	    open_listeners(p, new, old, report_line, &rp) == -1) {
+	    open_listeners(p, new, old, report_line, &rp) == -1 ||
+	    open_sync(new, old, report_line, &rp) == -1) {
 		config_free(new);
 		return (-1);
 	}

@@ -187,10 +187,13 @@ proc_send_pf(struct parent *p, struct proc *pr, int flags)
 int
 set_configure(struct parent *p, struct proc *pr)
 {
+	static const enum conf_send	what[ROLE_MAX] = {
+		[ROLE_FRONT] = SEND_FRONT, [ROLE_PASS] = SEND_PASS,
+		[ROLE_STORE] = SEND_STORE
+	};
 	int	r;
 
-	r = config_send(pr->chan, p->conf, pr->role == ROLE_FRONT ?
-	    SEND_FRONT : pr->role == ROLE_PASS ? SEND_PASS : SEND_PLAIN);
+	r = config_send(pr->chan, p->conf, what[pr->role]);
 	if (r == 0)
 		alone_configured(p, pr);
 	return (r);

@@ -67,10 +67,12 @@ static void	 macro_set(const struct lex_token *);
 %token	<tok> VERIFY XCLIENT YES
 %token	<tok> DECAY EXTEND GOOD LEARN TRUSTED
 %token	<tok> INTERFACE MTA OUTBOUND TRACK
+%token	<tok> ACCEPT MULTICAST PEER SPAMD SYNC TTL
 %token	<tok> WORD STRING MACRO BAD
 %type	<tok> value timename class fate learnbad learngood
 %type	<items> list items names
-%type	<num> yesno
+%type	<tok> syncport syncttl
+%type	<num> yesno syncspamd
 
 %%
 
@@ -180,6 +182,8 @@ statement
 	| LEARN nl '{' learnopts '}'
 	| LEARN nl '{' learnopts error '}'	{ yyerrok; }
 	| TRACK trackwhere trackopts
+	| sync syncopts '}'
+	| sync syncopts error '}'		{ yyerrok; }
 	| firewall
 	| blacklist
 	| whitelist
@@ -523,6 +527,49 @@ learnfor: /* empty */
 	}
 	;
 
+sync	: SYNC nl '{'			{ conf_sync_begin(conf, &$1); }
+	;
+
+syncopts
+	: /* empty */
+	| syncopts syncopt
+	| syncopts ','
+	| syncopts '\n'
+	| syncopts error '\n'		{ yyerrok; }
+	;
+
+syncopt	: LISTEN ON value syncport {
+		conf_sync_listen(conf->sync, &$3, &$4);
+	}
+	| KEY value {
+		if (ONCE($1, "sync key"))
+			conf_path(&$2, "sync key", &conf->sync->key_file);
+	}
+	| PEER value syncport syncspamd {
+		conf_sync_peer(conf->sync, &$2, &$3, $4);
+	}
+	| MULTICAST value syncport syncttl syncspamd {
+		conf_sync_group(conf->sync, &$2, &$3, &$4, $5);
+	}
+	| ACCEPT SPAMD {
+		if (ONCE($1, "sync accept spamd"))
+			conf->sync->accept_v2 = 1;
+	}
+	;
+
+syncport: /* empty */			{ memset(&$$, 0, sizeof($$)); }
+	| PORT value			{ $$ = $2; }
+	;
+
+syncttl	: /* empty */			{ memset(&$$, 0, sizeof($$)); }
+	| TTL value			{ $$ = $2; }
+	;
+
+syncspamd
+	: /* empty */			{ $$ = 0; }
+	| SPAMD				{ $$ = 1; }
+	;
+
 firewall
 	: FIREWALL NONE {
 		if (ONCE($1, "firewall"))
@@ -848,6 +895,7 @@ struct keyword {
 
 /* Sorted, for bsearch.  Each stands in spamgreyd.conf(5). */
 static const struct keyword keywords[] = {
+	{ "accept",		ACCEPT },
 	{ "admit",		ADMIT },
 	{ "after",		AFTER },
 	{ "allowed",		ALLOWED },
@@ -913,6 +961,7 @@ static const struct keyword keywords[] = {
 	{ "message-size",	MESSAGE_SIZE },
 	{ "module",		MODULE },
 	{ "mta",		MTA },
+	{ "multicast",		MULTICAST },
 	{ "nftables",		NFTABLES },
 	{ "no",			NO },
 	{ "none",		NONE },
@@ -922,6 +971,7 @@ static const struct keyword keywords[] = {
 	{ "on",			ON },
 	{ "outbound",		OUTBOUND },
 	{ "pass",		PASS },
+	{ "peer",		PEER },
 	{ "per",		PER },
 	{ "per-host",		PER_HOST },
 	{ "per-network",	PER_NETWORK },
@@ -941,6 +991,7 @@ static const struct keyword keywords[] = {
 	{ "set",		SET },
 	{ "socket",		SOCKET },
 	{ "spam",		SPAM },
+	{ "spamd",		SPAMD },
 	{ "spamtrap",		SPAMTRAP },
 	{ "spool",		SPOOL },
 	{ "starttls",		STARTTLS },
@@ -948,6 +999,7 @@ static const struct keyword keywords[] = {
 	{ "strategy",		STRATEGY },
 	{ "stutter",		STUTTER },
 	{ "subject",		SUBJECT },
+	{ "sync",		SYNC },
 	{ "table",		TABLE },
 	{ "tarpit",		TARPIT },
 	{ "timeout",		TIMEOUT },
@@ -960,6 +1012,7 @@ static const struct keyword keywords[] = {
 	{ "tries",		TRIES },
 	{ "trusted",		TRUSTED },
 	{ "try",		TRY },
+	{ "ttl",		TTL },
 	{ "verify",		VERIFY },
 	{ "virus",		VIRUS },
 	{ "white",		WHITE },

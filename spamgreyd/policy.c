@@ -504,4 +504,6 @@ policy_stats(struct policy *p,
 	stat("database checkpoints", (int64_t)ds.checkpoints, arg);
 	stat("database malformed", (int64_t)ds.bad, arg);
 	stat("database log bytes", (int64_t)ds.log_bytes, arg);
+	if (p->sink.stats != NULL)
+		p->sink.stats(stat, arg, p->arg);
 }

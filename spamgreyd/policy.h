@@ -27,6 +27,9 @@ struct policy_sink {
 	/* What this machine itself asserted or deleted, for its peers; its
 	 * strings are valid during the call.  NULL: there are none. */
 	void	(*say)(const struct merge_state *, void *arg);
+	/* More figures for policy_stats; NULL: none. */
+	void	(*stats)(void (*stat)(const char *, int64_t, void *), void *,
+		    void *arg);
 };
 
 struct policy *policy_new(struct db *, const struct policy_sink *, void *arg);

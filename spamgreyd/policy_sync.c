@@ -194,7 +194,7 @@ policy_say(struct policy *p, const struct entry *e)
 	struct entry		key, tomb;
 	int			has;
 
-	if (p->sink.say == NULL || p->quiet)
+	if (p->sink.say == NULL || p->quiet || p->conf->sync == NULL)
 		return;
 	memset(&s, 0, sizeof(s));
 	s.e = *e;
@@ -262,7 +262,7 @@ policy_bury(struct policy *p, const struct entry *key)
 	merge_delete(&k.s, now, life(p, e.type));
 	if ((rc = rewrite(p, &k)) != DB_OK)
 		return (rc);
-	if (p->sink.say != NULL && !p->quiet)
+	if (p->sink.say != NULL && !p->quiet && p->conf->sync != NULL)
 		say(p, &k.s);
 	return (DB_OK);
 }

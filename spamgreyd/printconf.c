@@ -314,6 +314,34 @@ put_track(struct buf *b, const struct conf_track *t)
 	    t->outbound ? "yes" : "no"));
 }
 
+static int
+put_sync(struct buf *b, const struct conf_sync *s)
+{
+	const struct conf_sync_sock	*k;
+	const struct conf_sync_peer	*p;
+	char				 ip[ADDR_STRLEN];
+	int				 r;
+
+	if (s == NULL)
+		return (0);
+	r = buf_addstr(b, "sync {\n");
+	r |= put_setting(b, "\tkey ", s->key_file);
+	TAILQ_FOREACH(k, &s->socks, entry)
+		if (k->kind == SYNC_LISTEN)
+			r |= buf_printf(b, "\tlisten on %s port %u\n",
+			    addr_str(&k->addr, ip), k->port);
+		else if (k->kind == SYNC_GROUP)
+			r |= put_string(b, "\tmulticast ", k->ifname) |
+			    buf_printf(b, " port %u ttl %u%s\n", k->port,
+			    k->ttl, k->v2 ? " spamd" : "");
+	TAILQ_FOREACH(p, &s->peers, entry)
+		r |= buf_printf(b, "\tpeer %s port %u%s\n",
+		    addr_str(&p->addr, ip), p->port, p->v2 ? " spamd" : "");
+	if (s->accept_v2)
+		r |= buf_addstr(b, "\taccept spamd\n");
+	return (r | buf_addstr(b, "}\n"));
+}
+
 int
 config_text(const struct config *c, struct buf *b)
 {
@@ -333,6 +361,7 @@ config_text(const struct config *c, struct buf *b)
 	for (i = 0; i < EVENT_MAX; i++)
 		r |= put_reaction(b, i, &c->reaction[i]);
 	r |= put_learn(b, &c->learn);
+	r |= put_sync(b, c->sync);
 	r |= buf_printf(b, "handover %s\n", c->handover ? "yes" : "no");
 	r |= put_resolvers(b, &c->resolvers);
 	if (c->track != NULL)

@@ -18,8 +18,10 @@ sandbox_enter(const struct child *c)
 		if (unveil(".", "rwc") == -1 || unveil(NULL, NULL) == -1)
 			return (-1);
 		/* unix: accept(2) on the control socket */
-		return (pledge("stdio rpath wpath cpath fattr flock unix "
-		    "recvfd", NULL));
+		return (pledge(c->conf->sync == NULL ?
+		    "stdio rpath wpath cpath fattr flock unix recvfd" :
+		    "stdio rpath wpath cpath fattr flock unix inet recvfd",
+		    NULL));
 	case ROLE_PASS:
 		/* its root is the spool; unix: the scanners' sockets */
 		return (pledge(c->pf == -1 ?

@@ -89,7 +89,8 @@ check(const char *file, const struct conf_define *defines, size_t ndefines,
 
 	if ((conf = config_parse(file, defines, ndefines, report, NULL)) ==
 	    NULL || config_load(conf, report, NULL) == -1 ||
-	    tls_check(conf, report, NULL) == -1) {
+	    tls_check(conf, report, NULL) == -1 ||
+	    sync_key_load(conf, report, NULL) == -1) {
 		config_free(conf);
 		return (1);
 	}

@@ -58,7 +58,11 @@ sink_host(const struct host *h, int64_t in_table, void *arg)
 	store_fw_do(st, 0, &h->key, in_table);
 }
 
-static const struct policy_sink	sink = { .host = sink_host };
+static const struct policy_sink	sink = {
+	.host = sink_host,
+	.say = store_sync_say,
+	.stats = store_sync_stats
+};
 
 /*
  * All states to fronts and pass, and the whole set to fw, from the beginning.  A
@@ -236,6 +240,7 @@ tick(evutil_socket_t fd, short what, void *arg)
 		return;
 	}
 	store_caps_save(st);
+	store_sync_tick(st);
 	if (now - st->last_minute >= STORE_MINUTE) {
 		st->last_minute = now;
 		minute(st);
@@ -302,6 +307,7 @@ role_configure(struct child *c, struct config *old)
 		old->refs++;
 		return;
 	}
+	store_sync_configure(st);
 	store_check_up(st);
 	if (db_is_up(st->db))
 		stream_begin(st, cut, 1);
@@ -362,6 +368,7 @@ role_run(struct child *c)
 	}
 	(void)policy_clock(st->policy, 0, &why);
 	st->expiring = st->was_up;
+	store_sync_configure(st);
 	TAILQ_FOREACH(f, &st->peers, entry)
 		store_peer_start(f);
 	store_fw_start(st);
@@ -395,6 +402,7 @@ role_stop(struct child *c)
 		continue;
 	TAILQ_FOREACH(f, &st->peers, entry)
 		chan_flush(f->chan);
+	store_sync_flush(st);
 	policy_free(st->policy);
 	db_leave(st->db);
 }

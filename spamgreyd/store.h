@@ -76,6 +76,7 @@ struct store {
 	int			 in_slice;	/* the sink tells, no change */
 	struct db_pos		 stream_pos;
 
+	struct sync		*sync;		/* NULL: no peers */
 	int			 expiring;
 	int			 learning;	/* counts wait to be written */
 	int			 was_up;
@@ -118,6 +119,15 @@ void	 store_caps_send(struct store *);	/* to all peers */
 /* store_track.c */
 void	 store_track_peer(struct store *, int fd);
 void	 store_track_start(struct store *);
+
+/* store_sync.c: what peers say; store_sync_send.c: what they are told.  A
+ * configuration is taken into use before the old one is freed. */
+void	 store_sync_configure(struct store *);
+void	 store_sync_say(const struct merge_state *, void *store);
+void	 store_sync_stats(void (*stat)(const char *, int64_t, void *), void *,
+	    void *store);
+void	 store_sync_tick(struct store *);	/* each second, database up */
+void	 store_sync_flush(struct store *);	/* at the end, what waits */
 
 /* store_fw.c */
 void	 store_fw_peer(struct store *, int fd);

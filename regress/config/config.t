@@ -152,6 +152,42 @@ END
 	    'for each that uses it');
 }
 
+# The block sync, whose key must be there and nobody else's.
+spew("$tmp/sync.key", "secret\n");
+chmod(0600, "$tmp/sync.key");
+spew("$tmp/sync.conf", <<"END");
+hostname mx.example.org firewall pf
+sync {
+	listen on 192.0.2.1, listen on 2001:db8::1 port 8030  key "$tmp/sync.key"
+	peer 192.0.2.2 peer 2001:db8::2 port 9000
+	peer 192.0.2.3 port 8026 spamd  accept spamd
+	multicast "em0"
+	multicast "em1" port 8031 ttl 4 spamd
+}
+END
+($status, $out, $err) = run('-nv', '-f', "$tmp/sync.conf");
+is($status, 0, 'a block sync is accepted');
+is($err, '', 'silently');
+like($out, qr/^sync \{\n\tkey "\Q$tmp\E\/sync\.key"
+	listen on 192\.0\.2\.1 port 8025
+	listen on 2001:db8::1 port 8030
+	multicast "em0" port 8025 ttl 1
+	multicast "em1" port 8031 ttl 4 spamd
+	peer 192\.0\.2\.2 port 8025
+	peer 2001:db8::2 port 9000
+	peer 192\.0\.2\.3 port 8026 spamd
+	accept spamd
+\}$/m, 'printed back');
+chmod(0644, "$tmp/sync.key");
+($status, $out, $err) = run('-n', '-f', "$tmp/sync.conf");
+is($status, 1, 'a sync key that everybody may read is refused');
+is($err, "$tmp/sync.conf:2: $tmp/sync.key: everybody may read or write this "
+    . "key; chmod o= it\n", 'by file and line');
+chmod(0600, "$tmp/sync.key");
+spew("$tmp/sync.key", '');
+($status, $out, $err) = run('-n', '-f', "$tmp/sync.conf");
+like($err, qr/sync\.key: empty; make one with/, 'and an empty one');
+
 # A listener on all addresses is one on this machine's own.
 SKIP: {
 	my ($own) = `ip -4 -o addr show 2>/dev/null` =~ /inet ((?!127)[\d.]+)/;

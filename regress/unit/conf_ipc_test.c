@@ -1,4 +1,4 @@
-/* LINK: spamgreyd/config.o spamgreyd/conf_ipc.o spamgreyd/conf_ipc_pass.o spamgreyd/conf_resolv.o spamgreyd/conf_check.o spamgreyd/conf_check_pass.o spamgreyd/conf_pass.o spamgreyd/conf_strategy.o spamgreyd/conf_entries.o spamgreyd/conf_file.o spamgreyd/conf_learn.o spamgreyd/conf_track.o spamgreyd/conf_lex.o spamgreyd/conf_report.o spamgreyd/conf_set.o spamgreyd/conf_value.o spamgreyd/parse.o spamgreyd/lists.o spamgreyd/printconf.o spamgreyd/printconf_pass.o */
+/* LINK: spamgreyd/config.o spamgreyd/conf_ipc.o spamgreyd/conf_ipc_pass.o spamgreyd/conf_ipc_sync.o spamgreyd/conf_resolv.o spamgreyd/conf_check.o spamgreyd/conf_check_pass.o spamgreyd/conf_pass.o spamgreyd/conf_strategy.o spamgreyd/conf_entries.o spamgreyd/conf_file.o spamgreyd/conf_learn.o spamgreyd/conf_sync.o spamgreyd/conf_track.o spamgreyd/conf_lex.o spamgreyd/conf_report.o spamgreyd/conf_set.o spamgreyd/conf_value.o spamgreyd/parse.o spamgreyd/lists.o spamgreyd/printconf.o spamgreyd/printconf_pass.o */
 /*
  * The configuration from parent to child: what arrives prints the same, with
  * its lists, descriptors and keys; and what no parent sends is refused.
@@ -83,6 +83,7 @@ static const struct chan_rule rules[] = {
 	{ MSG_CONF_OPTION, 0, h_conf },
 	{ MSG_CONF_LEARN, 0, h_conf },
 	{ MSG_CONF_TRACK, 0, h_conf },
+	{ MSG_CONF_SYNC, CHAN_FD, h_conf },
 	{ MSG_CONF_COMMIT, 0, h_conf },
 	{ 0, 0, NULL }
 };
@@ -354,6 +355,54 @@ test_many(void)
 	config_free(copy);
 }
 
+/* The block sync goes to store alone, with what was made of the key. */
+static void
+test_sync(void)
+{
+	struct conf_sync_sock	*k;
+	struct config		*c, *copy;
+	char			*want, *have;
+
+	c = parse("hostname h.example\nsync { listen on 127.0.0.1 "
+	    "key \"%s/black\" peer 127.0.0.2 peer 127.0.0.3 port 9 spamd "
+	    "multicast \"lo\" ttl 3 spamd accept spamd }\n", dir);
+	if (c == NULL) {
+		ok(0, "sync parses");
+		return;
+	}
+	memset(c->sync->key.v2, 'x', sizeof(c->sync->key.v2));
+	c->sync->key.v2_len = sizeof(c->sync->key.v2);
+	memset(c->sync->key.v3, 7, sizeof(c->sync->key.v3));
+	c->sync->key.has = 1;
+	k = TAILQ_FIRST(&c->sync->socks);
+	if ((k->fd = open("/dev/null", O_RDWR)) == -1)
+		fatal("/dev/null");
+	want = text(c);
+	copy = round_trip(c, SEND_STORE);
+	have = text(copy);
+	is_str(have, want, "sync prints the same at store");
+	ok(strstr(want, "multicast \"lo\" port 8025 ttl 3 spamd") != NULL,
+	    "and says what was in the file");
+	ok(copy != NULL && copy->sync != NULL && memcmp(&copy->sync->key,
+	    &c->sync->key, sizeof(c->sync->key)) == 0, "its key");
+	ok(copy != NULL && copy->sync != NULL &&
+	    TAILQ_FIRST(&copy->sync->socks)->fd != -1 &&
+	    TAILQ_FIRST(&copy->sync->socks)->fd != k->fd, "its socket");
+	config_free(copy);
+	free(have);
+	copy = round_trip(c, SEND_FRONT);
+	ok(copy != NULL && copy->sync == NULL, "front has nothing of it");
+	config_free(copy);
+	copy = round_trip(c, SEND_PASS);
+	ok(copy != NULL && copy->sync == NULL, "nor has pass");
+	config_free(copy);
+	copy = round_trip(c, SEND_PLAIN);
+	ok(copy != NULL && copy->sync == NULL, "nor has fw");
+	config_free(copy);
+	config_free(c);
+	free(want);
+}
+
 /* One message with that body after BEGIN; what config_recv made of it. */
 static int
 bad(uint16_t type, const void *body, size_t len, int begin)
@@ -380,7 +429,7 @@ test_bad(void)
 		MSG_CONF_STRING, MSG_CONF_LIST, MSG_CONF_SET,
 		MSG_CONF_REACTION, MSG_CONF_LISTEN, MSG_CONF_PEM, MSG_CONF_FW,
 		MSG_CONF_PASS, MSG_CONF_RELAY, MSG_CONF_TARGET,
-		MSG_CONF_MODULE, MSG_CONF_OPTION
+		MSG_CONF_MODULE, MSG_CONF_OPTION, MSG_CONF_SYNC
 	};
 	uint8_t			 zero[64], ones[64];
 	char			 name[64];
@@ -708,6 +757,7 @@ main(void)
 	}
 	config_free(c);
 	test_many();
+	test_sync();
 	test_bad();
 	test_pass();
 	test_pass_text();

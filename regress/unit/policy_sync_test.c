@@ -91,6 +91,7 @@ begin(void)
 		strlcpy(n->dir, "/tmp/policy_sync_test.XXXXXX",
 		    sizeof(n->dir));
 		n->conf = config_new();
+		n->conf->sync = conf_sync_new();
 		s = calloc(1, sizeof(*s));
 		s->text = strdup("trap@example.net");
 		TAILQ_INSERT_TAIL(&n->conf->spamtraps, s, entry);
