@@ -78,6 +78,7 @@ is(() = $out =~ /peer 192\.0\.2\.2 spamd/g, 1, '-Y of both, once');
 like($out, qr/^\tmulticast "em0" ttl 3 spamd$/m, '-Y of an interface');
 like($out, qr/^\tlisten on 192\.0\.2\.1 port 8025\n.*^\taccept spamd\n/ms, '-y');
 spit('key', "secret\n");
+chmod(0600, dir() . '/key');
 parses($out =~ s{/etc/mail/spamd\.key}{dir() . '/key'}er, 'sync and track');
 
 # spamd.conf
