@@ -94,7 +94,7 @@ listen on :: port 8025
 allowed domains { "example.org" }
 END
 
-listener('out', '203.0.113.10', '203.0.113.11', '203.0.113.12',
+listener('out', '203.0.113.10', '203.0.113.14', '203.0.113.11', '203.0.113.12',
     '2001:db8:2::10');
 listener('gw', '203.0.113.25', '2001:db8:1::25');
 conf($base . "track nflog 5\n");
@@ -144,6 +144,30 @@ wait_for('twenty more', sub { figure('track.seen') >= $seen + 20 });
 is(figure('track.told'), $told, 'store does not hear of each connection');
 is(figure('track.lost'), 0, 'and none is lost');
 ok(defined figure('track.kernel-drops'), 'the kernel\'s drops are counted');
+
+# --- more than it can read: the kernel drops, and it goes on
+spit(tmp() . '/flood.nft', <<'END');
+table inet flood {
+	chain output {
+		type filter hook output priority filter; policy accept;
+		udp dport 9 log group 5
+	}
+}
+END
+must(ns('gw'), 'nft', '-f', tmp() . '/flood.nft');
+my $flooded = role_pid('track');
+my $other = figure('track.other');
+kill('STOP', $flooded);
+must(ns('gw'), $^X, '-MSocket', '-e', 'socket(S, AF_INET, SOCK_DGRAM, 0); ' .
+    'my $to = sockaddr_in(9, inet_aton("203.0.113.25")); ' .
+    'send(S, "x" x 1200, 0, $to) for 1 .. 5000');
+kill('CONT', $flooded);
+wait_for('the kernel\'s drops', sub { figure('track.kernel-drops') > 0 });
+cmp_ok(figure('track.other'), '>', $other, 'a flood: what came is read');
+connects('gw', '203.0.113.25', '203.0.113.14');
+wait_for('one after the flood', sub { white() =~ /203\.0\.113\.14/ });
+is(role_pid('track'), $flooded, 'by the same process');
+must(ns('gw'), 'nft', 'delete', 'table', 'inet', 'flood');
 
 # --- its death
 my %before = roles();

@@ -32,6 +32,7 @@ get_any(struct msg *m)
 		struct rcpt_answer	ans;
 		struct event_msg	ev;
 		struct mail_seen	seen;
+		struct track_seen	track[TRACK_SEEN_MAX];
 		struct mta_caps		caps;
 		struct handover		hand;
 		struct host		host;
@@ -46,6 +47,7 @@ get_any(struct msg *m)
 	int64_t		 i;
 	uint32_t	 n;
 	uint8_t		 c;
+	size_t		 len;
 
 	switch (m->type) {
 	case MSG_RCPT:
@@ -56,6 +58,8 @@ get_any(struct msg *m)
 		return (proto_get_event(m, &u.ev));
 	case MSG_MAIL_SEEN:
 		return (proto_get_mail_seen(m, &u.seen));
+	case MSG_TRACK:
+		return (proto_get_track(m, u.track, &len));
 	case MSG_CAPS:
 		return (proto_get_caps(m, &u.caps));
 	case MSG_HANDOVER_BEGIN:
@@ -227,6 +231,49 @@ test_pass(void)
 	ok(m.type == MSG_CAPS && proto_get_caps(&m, &c2) == 0 &&
 	    c2.known == 1 && c2.keywords == c.keywords &&
 	    c2.size == UINT64_MAX && strcmp(c2.relays, c.relays) == 0, "caps");
+}
+
+/* As many as there are, so a shorter one may be one too. */
+static void
+test_track(void)
+{
+	struct track_seen	s[TRACK_SEEN_MAX + 1], s2[TRACK_SEEN_MAX];
+	struct msg		m;
+	size_t			i, n;
+
+	for (i = 0; i <= TRACK_SEEN_MAX; i++) {
+		s[i].outbound = i & 1;
+		s[i].count = (uint32_t)i + 1;
+		addr_parse("2001:db8::1", &s[i].host);
+		s[i].host.b[15] = (uint8_t)i;
+	}
+	proto_put_track(&a, s, 3);
+	m = through();
+	ok(m.type == MSG_TRACK && proto_get_track(&m, s2, &n) == 0 && n == 3 &&
+	    s2[2].count == 3 && s2[1].outbound == 1 &&
+	    addr_cmp(&s2[2].host, &s[2].host) == 0, "track: three");
+	m.pos = 0;
+	m.len--;
+	is_int(proto_get_track(&m, s2, &n), -1, "track: cut");
+	m.len -= 20;
+	m.pos = 0;
+	m.err = 0;
+	ok(proto_get_track(&m, s2, &n) == 0 && n == 2, "track: two");
+	invalid(&m, 0, 2, "track: in or out");
+	m.pos = 0;
+	m.err = 0;
+	s[1].count = 0;
+	proto_put_track(&a, s, 2);
+	m = through();
+	is_int(proto_get_track(&m, s2, &n), -1, "track: no connection at all");
+	s[1].count = 2;
+	proto_put_track(&a, s, TRACK_SEEN_MAX);
+	m = through();
+	ok(proto_get_track(&m, s2, &n) == 0 && n == TRACK_SEEN_MAX,
+	    "track: as many as may be");
+	proto_put_track(&a, s, TRACK_SEEN_MAX + 1);
+	m = through();
+	is_int(proto_get_track(&m, s2, &n), -1, "track: one too many");
 }
 
 static int
@@ -462,6 +509,7 @@ main(void)
 	ipc_init(&b, sv[1]);
 	test_front();
 	test_pass();
+	test_track();
 	test_handover();
 	test_fw();
 	test_ctl();
