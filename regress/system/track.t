@@ -94,7 +94,8 @@ listen on :: port 8025
 allowed domains { "example.org" }
 END
 
-listener('out', '203.0.113.10', '203.0.113.14', '203.0.113.11', '203.0.113.12',
+listener('out', '203.0.113.10', '203.0.113.14', '203.0.113.16',
+    '203.0.113.11', '203.0.113.12',
     '2001:db8:2::10');
 listener('gw', '203.0.113.25', '2001:db8:1::25');
 conf($base . "track nflog 5\n");
@@ -207,6 +208,26 @@ wait_log(qr/^track: reading nflog group 6$/m);
 wait_log(qr/^configuration reloaded$/m);
 is(role_pid('store'), $before{store}, 'the rest is as it was');
 unlike(log_text(), qr/track died: exit/, 'that is no death');
+
+# --- one interface of all, and an address that came later
+log_mark();
+conf($base . "track nflog 5 interface lo\n");
+is((db('reload'))[0], 0, 'reload: group 5, of lo alone');
+wait_log(qr/^track: reading nflog group 5$/m);
+wait_log(qr/^configuration reloaded$/m);
+wait_for('its figures', sub { defined figure('track.elsewhere') });
+connects('gw', '203.0.113.25', '203.0.113.15');
+wait_for('what went elsewhere', sub { figure('track.elsewhere') >= 1 });
+unlike(white(), qr/203\.0\.113\.15/, 'is not counted');
+must('ip', '-n', 'gw', 'addr', 'add', '203.0.113.26/24', 'dev', 'gw0');
+my $same = role_pid('track');
+log_mark();
+conf($base . "track nflog 5 interface gw0\n");
+is((db('reload'))[0], 0, 'reload: of gw0');
+wait_log(qr/^configuration reloaded$/m);
+connects('gw', '203.0.113.26', '203.0.113.16');
+wait_for('whom the new address called', sub { white() =~ /203\.0\.113\.16/ });
+is(role_pid('track'), $same, 'in the same process');
 
 # --- what it cannot have
 log_mark();
