@@ -64,17 +64,19 @@ void
 merge_from(struct merge_state *s, const struct entry *live,
     const struct entry *tomb)
 {
-	s->e = live != NULL ? *live : *tomb;
 	s->gone = s->keep = 0;
 	if (tomb != NULL) {
+		s->e = *tomb;
+		s->e.type = tomb->of;
+		s->e.expire = tomb->was;
 		s->gone = tomb->gone;
 		s->keep = tomb->expire;
 	}
-	if (live == NULL) {
-		s->e.type = tomb->of;
-		s->e.expire = tomb->was;
-	} else if (s->e.last == 0)
-		s->e.last = entry_guess_last(live);
+	if (live != NULL) {
+		s->e = *live;
+		if (s->e.last == 0)
+			s->e.last = entry_guess_last(live);
+	}
 	s->e.of = (enum entry_type)0;
 	s->e.gone = s->e.was = 0;
 }

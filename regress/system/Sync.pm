@@ -62,18 +62,19 @@ bridge
 	chmod(0600, tmp() . '/sync.key');
 }
 
-# A node's configuration: what all need, the block sync, and more.
+# A node's configuration: what all need, the block sync, and more; where its
+# database is, if not beside it.
 sub
 node_conf
 {
-	my ($i, $sync, $more) = @_;
+	my ($i, $sync, $more, $state) = @_;
 	my $dir = tmp() . "/n$i";
 
 	mkdir($dir);
 	$sync = "sync {\n$sync\n}" if $sync ne '';
 	spit("$dir/spamgreyd.conf", <<"END");
 hostname "mx$i.example.org"
-state directory "$dir/state"
+state directory "${\($state // "$dir/state")}"
 control socket "$dir/sock"
 firewall none
 allowed domains { "example.org" }

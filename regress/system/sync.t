@@ -341,6 +341,48 @@ for my $i (1 .. 3) {
 diag('the network: ' . relay_end());
 is(end_nodes(), 0, 'all three end');
 
+# A full disk: what comes is lost and counted, and taken again afterwards.
+my $disk = "$ENV{SG_MNT}/disk";
+mkdir($disk);
+system('mount', '-t', 'tmpfs', '-o', 'size=64m,mode=755', 'tmpfs', $disk) == 0
+    or die "mount\n";
+node_conf(1, "listen on 10.9.0.1 key \"$keyfile\"", '', "$disk/state");
+node_start(1);
+my ($n, $c) = (0, 0);
+sub
+whites
+{
+	udp_to('10.9.0.1', seal3(join('', map {
+		$n++;
+		item3(%white, ip => '198.18.' . int($n / 250) . '.' .
+		    $n % 250, last => time(), expire => time() + 3000)
+	} 1 .. 20), counter => ++$c));
+}
+whites();
+count_is(1, 'sync.taken', 20);
+open(my $ballast, '>', "$disk/ballast") or die "ballast: $!\n";
+while (defined(my $w = syswrite($ballast, "\0" x 4096))) {
+	last if $w < 4096;
+}
+close($ballast);
+wait_for('the disk to be full for it', sub {
+	whites();
+	my %now = node_stats(1);
+	return ($now{'sync.lost'} > 0);
+});
+my %full = node_stats(1);
+is($full{'database up'}, 0, 'the database is down');
+unlink("$disk/ballast");
+wait_for('the database to be up', sub {
+	my %now = node_stats(1);
+	return ($now{'database up'});
+});
+whites();
+my $last = '198\.18\.' . int($n / 250) . '\.' . $n % 250;
+shows(1, qr/^WHITE\|$last\|/m, 'and what comes then is taken');
+unlike(node_log(1), qr/ died: /, 'nobody died of it');
+is(end_nodes(), 0, 'it ends');
+
 # Multicast: our group over IPv6, and spamd's over IPv4.
 node_conf($_, "key \"$keyfile\" multicast \"eth0\"") for 1, 2;
 node_conf(3, "key \"$keyfile\" multicast \"eth0\" "
