@@ -52,6 +52,12 @@ log_set_verbose(int verbose)
 	log_verb = verbose;
 }
 
+int
+log_is_verbose(void)
+{
+	return (log_verb);
+}
+
 /* line has room for LOG_LINE_MAX + 1 octets. */
 static void
 log_out(int priority, char *line)
@@ -164,6 +170,18 @@ log_event(uint64_t session, const char *event, const char *fmt, ...)
 		va_end(ap);
 	}
 	log_out(LOG_INFO, line);
+	errno = saved;
+}
+
+void
+log_spamd(int priority, const char *fmt, ...)
+{
+	va_list	ap;
+	int	saved = errno;
+
+	va_start(ap, fmt);
+	log_fmt(priority | LOG_AS_SPAMD, NULL, fmt, ap);
+	va_end(ap);
 	errno = saved;
 }
 

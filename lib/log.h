@@ -12,6 +12,7 @@
 #include <syslog.h>
 
 #define LOG_LINE_MAX	2048	/* a longer line is cut */
+#define LOG_AS_SPAMD	0x80	/* in a sink's priority: spamd's own line */
 
 /* line has no newline and is already encoded. */
 typedef void (*log_sink)(int priority, const char *line, void *arg);
@@ -36,6 +37,10 @@ void	 log_debug(const char *, ...)
 /* LOG_INFO: "<16-hex session> <role> <event> <fmt...>" (fmt may be NULL). */
 void	 log_event(uint64_t session, const char *event, const char *fmt, ...)
 	    __attribute__((__format__(printf, 3, 4)));
+/* A line as OpenBSD's spamd has it, under its name (`log spamd'). */
+void	 log_spamd(int priority, const char *fmt, ...)
+	    __attribute__((__format__(printf, 2, 3)));
+int	 log_is_verbose(void);
 /* A line that is one already (a child's), straight to the sink. */
 void	 log_line(int priority, const char *line);
 /* log_warn(x) at LOG_CRIT, then exit(1). */

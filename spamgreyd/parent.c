@@ -24,14 +24,17 @@ static unsigned long	syslog_lost;
 static void
 parent_sink(int priority, const char *line, void *arg)
 {
-	struct parent	*p = arg;
-	char		 note[96];
+	static const char	 own[] = "spamgreyd", spamd[] = "spamd";
+	struct parent		*p = arg;
+	int			 as_spamd = (priority & LOG_AS_SPAMD) != 0;
+	char			 note[96];
 
 	if (p->foreground) {
-		fprintf(stderr, "%s\n", line);
+		fprintf(stderr, "%s%s\n", as_spamd ? "spamd: " : "", line);
 		return;
 	}
-	if (syslog_line(priority, line) == -1) {
+	if (syslog_line(as_spamd ? spamd : own, priority & LOG_PRIMASK,
+	    line) == -1) {
 		syslog_lost++;
 		return;
 	}
@@ -39,7 +42,7 @@ parent_sink(int priority, const char *line, void *arg)
 		snprintf(note, sizeof(note), "%lu lines were lost while "
 		    "syslogd did not take them", syslog_lost);
 		syslog_lost = 0;
-		(void)syslog_line(LOG_WARNING, note);
+		(void)syslog_line(own, LOG_WARNING, note);
 	}
 }
 
@@ -51,7 +54,7 @@ early_sink(int priority, const char *line, void *arg)
 
 	fprintf(stderr, "spamgreyd: %s\n", line);
 	if (!p->foreground)
-		(void)syslog_line(priority, line);
+		(void)syslog_line("spamgreyd", priority & LOG_PRIMASK, line);
 }
 
 void

@@ -78,12 +78,14 @@ static void
 msg_log(struct chan *ch, struct msg *m, void *arg)
 {
 	struct proc	*pr = arg;
-	int		 priority = msg_get_u8(m) & LOG_PRIMASK;
+	int		 priority = msg_get_u8(m) & (LOG_PRIMASK |
+			    LOG_AS_SPAMD);
 	const char	*line = msg_get_str(m);
 
 	(void)ch;
-	if (msg_end(m) == 0 &&
-	    (priority < LOG_DEBUG || pr->parent->verbose))
+	/* Which of spamd's lines there are with -v only, who sends them knows. */
+	if (msg_end(m) == 0 && (priority < LOG_DEBUG ||
+	    (priority & LOG_AS_SPAMD) || pr->parent->verbose))
 		log_line(priority, line);
 }
 

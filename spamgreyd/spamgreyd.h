@@ -117,8 +117,9 @@ int	 os_capture_lock(int fd);
 int	 track_replay(const char *file, const struct conf_define *,
 	    size_t ndefines, const char *capture);
 
-/* syslog_*.c: a line to syslogd, never blocking; -1: it was not taken. */
-int	 syslog_line(int priority, const char *line);
+/* syslog_*.c: a line to syslogd in that program's name (a constant), never
+ * blocking; -1: it was not taken. */
+int	 syslog_line(const char *ident, int priority, const char *line);
 
 /* sandbox_*.c: after the privilege drop, before READY.  -1 with errno. */
 int	 sandbox_enter(const struct child *);

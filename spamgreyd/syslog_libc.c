@@ -7,13 +7,14 @@
 #include "spamgreyd.h"
 
 int
-syslog_line(int priority, const char *line)
+syslog_line(const char *ident, int priority, const char *line)
 {
-	static int	opened;
+	static const char	*opened;
 
-	if (!opened) {
-		openlog("spamgreyd", LOG_PID | LOG_NDELAY, LOG_DAEMON);
-		opened = 1;
+	/* It only notes the name: sendsyslog(2) needs no descriptor. */
+	if (opened != ident) {
+		openlog(ident, LOG_PID | LOG_NDELAY, LOG_DAEMON);
+		opened = ident;
 	}
 	syslog(priority, "%s", line);
 	return (0);

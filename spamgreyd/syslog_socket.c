@@ -43,7 +43,7 @@ syslog_open(void)
 }
 
 int
-syslog_line(int priority, const char *line)
+syslog_line(const char *ident, int priority, const char *line)
 {
 	char		text[LOG_LINE_MAX + 128], stamp[32];
 	struct tm	tm;
@@ -52,8 +52,8 @@ syslog_line(int priority, const char *line)
 
 	localtime_r(&now, &tm);
 	strftime(stamp, sizeof(stamp), "%b %e %H:%M:%S", &tm);
-	len = snprintf(text, sizeof(text), "<%d>%s spamgreyd[%d]: %s",
-	    LOG_DAEMON | priority, stamp, (int)getpid(), line);
+	len = snprintf(text, sizeof(text), "<%d>%s %s[%d]: %s",
+	    LOG_DAEMON | priority, stamp, ident, (int)getpid(), line);
 	if (len < 0 || (size_t)len >= sizeof(text))
 		len = sizeof(text) - 1;
 	for (try = 0; try < 2; try++) {

@@ -56,6 +56,10 @@ main(void)
 	big[sizeof(big) - 1] = '\0';
 	log_info("%s", big);
 	ok(strlen(last) < LOG_LINE_MAX, "a long line is cut");
+	log_spamd(LOG_INFO, "%s: connected (%d/%d)", "192.0.2.1", 1, 0);
+	ok(strcmp(last, "192.0.2.1: connected (1/0)") == 0 &&
+	    last_priority == (LOG_INFO | LOG_AS_SPAMD), "a line of spamd's");
+	is_int(log_is_verbose(), 1, "verbose");
 	log_line(LOG_NOTICE, "as it is");
 	ok(strcmp(last, "as it is") == 0 && last_priority == LOG_NOTICE,
 	    "a child's line");
