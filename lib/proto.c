@@ -36,6 +36,8 @@ proto_put_rcpt(struct ipc *ipc, uint64_t session, const struct rcpt_req *r)
 	ipc_put_str(ipc, r->helo);
 	ipc_put_str(ipc, r->from);
 	ipc_put_str(ipc, r->to);
+	if (r->flags & RCPT_F_LOWMX)
+		ipc_put_addr(ipc, &r->mx);
 	return (ipc->failed ? -1 : 0);
 }
 
@@ -51,6 +53,8 @@ proto_get_rcpt(struct msg *m, struct rcpt_req *r)
 	if (r->flags & ~(RCPT_F_LOWMX | RCPT_F_WHITE | RCPT_F_AGAIN |
 	    RCPT_F_HANDOVER))
 		m->err = 1;
+	if (r->flags & RCPT_F_LOWMX)
+		msg_get_addr(m, &r->mx);
 	return (msg_end(m));
 }
 
@@ -75,6 +79,7 @@ proto_get_rcpt_answer(struct msg *m, struct rcpt_answer *a)
 	a->reason = msg_get_u8(m);
 	a->left = msg_get_i64(m);
 	a->text = msg_get_str(m);
+	a->known = 0;
 	if (a->verdict < RCPT_GREY || a->verdict > RCPT_NOT_TO ||
 	    a->reason >= TRAP_MAX || a->left < 0)
 		m->err = 1;

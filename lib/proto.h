@@ -148,6 +148,7 @@ struct rcpt_req {
 	const char	*helo;
 	const char	*from;		/* with brackets */
 	const char	*to;
+	struct addr	mx;		/* with RCPT_F_LOWMX: which one */
 };
 #define RCPT_F_LOWMX	1		/* came to a low-priority-mx listener */
 #define RCPT_F_WHITE	2		/* front saw it WHITE or whitelisted: put it
@@ -172,6 +173,7 @@ struct rcpt_answer {
 	uint8_t		reason;		/* TRAPPED: enum trap_reason */
 	int64_t		left;		/* seconds */
 	const char	*text;		/* UNSTORED: for the reply and the log */
+	uint8_t		known;		/* there was a tuple; not sent */
 };
 
 /* What a host did; the store counts and reacts as `on' lines say. */

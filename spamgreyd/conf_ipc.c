@@ -94,6 +94,7 @@ send_global(struct chan *ch, const struct config *c)
 	ipc_put_u32(ipc, c->fronts);
 	ipc_put_u64(ipc, c->cache);
 	ipc_put_u8(ipc, c->handover != 0);
+	ipc_put_u8(ipc, c->log_spamd != 0);
 	put_tls(ipc, c->tls);
 	return (chan_send(ch, -1));
 }
@@ -113,6 +114,7 @@ recv_global(struct config *c, struct msg *m)
 	c->fronts = msg_get_u32(m);
 	c->cache = msg_get_u64(m);
 	c->handover = msg_get_u8(m);
+	c->log_spamd = msg_get_u8(m);
 	return (r | take_tls(m, &c->tls));
 }
 

@@ -309,6 +309,7 @@ struct config {
 	struct conf_learn learn;
 	int		 handover;		/* 0: handover no */
 	struct conf_sync *sync;			/* NULL: no sync block */
+	int		 log_spamd;		/* its lines beside ours */
 	struct conf_pass *pass;			/* NULL: no pass block */
 	struct conf_track *track;		/* NULL: no track statement */
 	struct conf_strings resolvers;		/* "127.0.0.1:53", "[::1]:53"; filled

@@ -267,6 +267,12 @@ void	 front_event(struct conn *, enum host_event);
 int	 front_stat_verdict(const struct conn *);
 void	 front_stats(uint64_t id);
 
+/* front_spamd.c: spamd's lines, with `log spamd' */
+void	 front_spamd_connected(const struct conn *);
+void	 front_spamd_ended(const struct conn *);
+void	 front_spamd_rcpt(const struct conn *, const char *to);
+void	 front_spamd_text(const struct conn *, const uint8_t *, size_t);
+
 /* front_reply.c: queue a reply; never write. */
 void	 reply(struct conn *, const char *, ...)
 	    __attribute__((__format__(printf, 2, 3)));

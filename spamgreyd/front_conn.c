@@ -164,6 +164,8 @@ conn_new(struct listener *l, int fd, const struct addr *client, uint16_t port,
 	if (conn_is_black(c))
 		front.black++;
 	stress_update();
+	if (c->fc->conf->log_spamd)
+		front_spamd_connected(c);
 	if (c->state == ST_HANDOVER)
 		return (c);		/* conn_settle hands it over */
 	reply_banner(c);
@@ -188,8 +190,11 @@ conn_free(struct conn *c)
 {
 	struct addr	key;
 
-	if (!front.silent)
+	if (!front.silent) {
 		front_log_end(c);
+		if (c->fc->conf->log_spamd)
+			front_spamd_ended(c);
+	}
 	front.stat[front_stat_verdict(c)]++;
 	if (conn_is_black(c))
 		front.black--;

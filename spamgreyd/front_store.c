@@ -30,8 +30,10 @@ store_send(struct conn *c)
 	req.helo = c->helo;
 	req.from = c->tx->from;
 	req.to = c->tx->to;
-	if (c->flags & F_LOWMX)
+	if (c->flags & F_LOWMX) {
 		req.flags |= RCPT_F_LOWMX;
+		req.mx = c->dst;
+	}
 	if (c->kind == KIND_WHITE || c->kind == KIND_WHITELISTED ||
 	    c->kind == KIND_PASS)
 		req.flags |= RCPT_F_WHITE;

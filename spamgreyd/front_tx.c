@@ -206,6 +206,8 @@ tx_rcpt(struct conn *c, const char *arg, size_t len)
 		return;
 	front.stat[STAT_RCPT]++;
 	c->rcpts++;
+	if (c->fc->conf->log_spamd)
+		front_spamd_rcpt(c, path);
 	if (c->log_to == NULL && (c->log_to = log_copy(path)) == NULL) {
 		conn_die(c, END_MEMORY);
 		return;
@@ -407,6 +409,8 @@ void
 tx_body_line(struct conn *c, const uint8_t *line, size_t len)
 {
 	c->body += (uint32_t)len + 2;
+	if (c->fc->conf->log_spamd)
+		front_spamd_text(c, line, len);
 	if ((len == 1 && line[0] == '.') || c->body > FRONT_BODY_MAX) {
 		tx_body_done(c);
 		return;

@@ -299,6 +299,8 @@ set_front_start(struct parent *p)
 		    p->procs[i].chan != NULL)
 			(void)chan_send_empty(p->procs[i].chan, MSG_START, 0);
 	log_info("ready");
+	if (p->conf->log_spamd)
+		log_spamd(LOG_WARNING, "listening for incoming connections.");
 }
 
 /* Ask all to end; who has not after SET_KILL_MS is killed. */

@@ -174,6 +174,10 @@ statement
 		if (ONCE($1, "handover"))
 			conf->handover = $2;
 	}
+	| ACT_LOG_ SPAMD {
+		if (ONCE($1, "log spamd"))
+			conf->log_spamd = 1;
+	}
 	| RESOLVER {
 		targets = conf_resolver_begin(&$1);
 		port = 53;

@@ -252,6 +252,7 @@ greylist(struct policy *p, struct work *w)
 	if (rc != DB_OK && rc != DB_NONE)
 		return (rc);
 	there = rc == DB_OK;
+	w->ans->known = (uint8_t)there;
 	if (!there && over_limit(p, w))
 		return (DB_OK);
 	old = e.addr;
@@ -312,6 +313,7 @@ policy_rcpt(struct policy *p, const struct rcpt_req *req,
 	}
 	if (w.s.h.trapped != 0) {
 		ans->reason = w.s.h.reason;
+		ans->known = 1;
 		answer(&w, RCPT_TRAPPED, 0);
 		return (DB_OK);
 	}

@@ -363,6 +363,8 @@ config_text(const struct config *c, struct buf *b)
 	r |= put_learn(b, &c->learn);
 	r |= put_sync(b, c->sync);
 	r |= buf_printf(b, "handover %s\n", c->handover ? "yes" : "no");
+	if (c->log_spamd)
+		r |= buf_addstr(b, "log spamd\n");
 	r |= put_resolvers(b, &c->resolvers);
 	if (c->track != NULL)
 		r |= put_track(b, c->track);

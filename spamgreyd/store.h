@@ -63,6 +63,7 @@ struct store {
 
 	/* The open batch: at most one at a time, within one callback. */
 	struct peer		*batch;		/* whose; NULL: none is open */
+	struct buf		 spamd;		/* of store_spamd.c */
 	int			 batch_bad;	/* the database failed in it */
 
 	/* What the MTA offers, as pass told it last; relays NULL: nothing. */
@@ -107,6 +108,12 @@ void	 store_peers_send_up(struct store *, int up, const char *why);
  * a host is with all of them before the answer that caused it. */
 void	 store_peers_flush(struct store *, const struct peer *except);
 int	 store_peers_full(const struct store *);	/* a queue is long */
+
+/* store_spamd.c: spamd's lines of a batch (`log spamd'), said when it is on
+ * disk or not at all */
+void	 store_spamd_rcpt(struct store *, const struct rcpt_req *,
+	    const struct rcpt_answer *);
+void	 store_spamd_say(struct store *, int stored);
 
 /* store_pass.c: what pass tells, and what it is told besides */
 extern const struct chan_rule store_pass_rules[];

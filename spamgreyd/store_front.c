@@ -93,6 +93,8 @@ on_rcpt(struct chan *ch, struct msg *m, void *arg)
 		store_batch_failed(f->store, rc);
 		return;
 	}
+	if (f->store->child->conf->log_spamd)
+		store_spamd_rcpt(f->store, &req, &p->ans);
 	strlcpy(p->text, p->ans.text, sizeof(p->text));
 	p->ans.text = p->text;
 	p->ask_fw = p->ans.verdict == RCPT_PASS ||
@@ -163,6 +165,7 @@ on_batch(struct chan *ch, void *arg)
 	bad = st->batch_bad;
 	st->batch = NULL;
 	st->batch_bad = 0;
+	store_spamd_say(st, !bad);
 	if (bad)
 		store_check_up(st);
 	store_peers_flush(st, f);
@@ -208,6 +211,7 @@ ended(struct chan *ch, enum chan_end how, void *arg)
 			policy_abort(st->policy);
 		st->batch = NULL;
 		st->batch_bad = 0;
+		store_spamd_say(st, 0);
 	}
 	store_fw_forget(st, f);
 	TAILQ_REMOVE(&st->peers, f, entry);

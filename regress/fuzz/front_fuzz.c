@@ -4,7 +4,7 @@
  * the replies must be one that SMTP allows, and nothing may be left over when the
  * client is gone.
  */
-/* LINK: spamgreyd/front.o spamgreyd/front_accept.o spamgreyd/front_conn.o spamgreyd/front_handover.o spamgreyd/front_log.o spamgreyd/front_pump.o spamgreyd/front_reply.o spamgreyd/front_smtp.o spamgreyd/front_store.o spamgreyd/front_tls.o spamgreyd/front_tx.o spamgreyd/front_wheel.o spamgreyd/param.o spamgreyd/tlsctx.o spamgreyd/origdst_none.o spamgreyd/config.o */
+/* LINK: spamgreyd/front.o spamgreyd/front_accept.o spamgreyd/front_conn.o spamgreyd/front_handover.o spamgreyd/front_log.o spamgreyd/front_pump.o spamgreyd/front_reply.o spamgreyd/front_spamd.o spamgreyd/front_smtp.o spamgreyd/front_store.o spamgreyd/front_tls.o spamgreyd/front_tx.o spamgreyd/front_wheel.o spamgreyd/param.o spamgreyd/tlsctx.o spamgreyd/origdst_none.o spamgreyd/config.o */
 /* LIBS: -ltls */
 #include <ctype.h>
 #include <errno.h>
@@ -47,6 +47,7 @@ setup(void)
 
 	log_init("front");
 	log_set_sink(quiet, NULL);
+	log_set_verbose(1);
 	clock_fake(1700000000, 5000000);
 	fixture_init();
 	played_init(&fixture.child);
@@ -55,6 +56,7 @@ setup(void)
 	if ((conf = config_new()) == NULL)
 		abort();
 	conf->stutter_ms = 0;
+	conf->log_spamd = 1;
 	conf->limit.message_size = 100000;
 	conf->limit.recipients = 5;
 	conf->contact = strdup("Ask %A");

@@ -239,6 +239,7 @@ full(void)
 	    "whitelist w file \"%s/white\" no scan\n"
 	    "on early-talker trap for 1h after 2 in 3h on bare-lf demote\n"
 	    "on http-command log on pipelining trap\n"
+	    "log spamd\n"
 	    "track nflog 5 interface em0 mta { 192.0.2.25 2001:db8::/64 } "
 	    "outbound no\n"
 	    "learn { trusted { 192.0.2.0/24 w } except b decay 5d "

@@ -141,6 +141,7 @@ test_front(void)
 
 	memset(&req, 0, sizeof(req));
 	addr_parse("192.0.2.9", &req.client);
+	addr_parse("192.0.2.25", &req.mx);
 	req.seq = 7;
 	req.flags = RCPT_F_LOWMX | RCPT_F_AGAIN | RCPT_F_HANDOVER;
 	req.helo = "mail.example.org";
@@ -154,11 +155,12 @@ test_front(void)
 	ok(m.type == MSG_RCPT && m.id == 0x1234 &&
 	    proto_get_rcpt(&m, &req2) == 0, "rcpt");
 	ok(req2.seq == 7 && req2.flags == req.flags &&
-	    addr_cmp(&req.client, &req2.client) == 0, "its numbers");
+	    addr_cmp(&req.client, &req2.client) == 0 &&
+	    addr_cmp(&req.mx, &req2.mx) == 0, "its numbers");
 	ok(strcmp(req2.helo, req.helo) == 0 && strcmp(req2.from, "<>") == 0 &&
 	    strcmp(req2.to, req.to) == 0, "its strings");
 
-	ans = (struct rcpt_answer){ 7, RCPT_TRAPPED, TRAP_DOMAIN, 180, "why" };
+	ans = (struct rcpt_answer){ 7, RCPT_TRAPPED, TRAP_DOMAIN, 180, "why", 0 };
 	proto_put_rcpt_answer(&a, 9, &ans);
 	m = through();
 	strict(&m, "answer");
