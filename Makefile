@@ -4,6 +4,7 @@
 #	make check	install what the tests need, run them all
 #	make torture	the long kill and load programs, in full
 #	make install	DESTDIR, PREFIX, SYSCONFDIR, MANDIR
+#	make install-compat	the same, and spamdb as a name for spamgreydb
 # SANDBOX=none builds without the system's sandbox (for ASan and valgrind).
 # An OS difference is a file: lib/OS.mk names the system's.
 
@@ -57,7 +58,7 @@ DB_SHARED =	spamgreyd/config.o spamgreyd/conf_check.o \
 
 .SUFFIXES:
 .SUFFIXES: .c .o
-.PHONY: all run check torture deps install clean
+.PHONY: all run check torture deps install install-compat clean
 
 .c.o:
 	${CC} ${OWN_CFLAGS} ${CPPFLAGS} ${CFLAGS} -c -o $@ $<
@@ -108,6 +109,9 @@ torture:
 
 install: all
 	sh lib/install.sh '${DESTDIR}' '${SBINDIR}' '${MANDIR}' '${SYSCONFDIR}'
+
+install-compat: install
+	sh lib/compat.sh '${DESTDIR}' '${SBINDIR}' '${MANDIR}'
 
 clean:
 	rm -f lib/*.o spamgreyd/*.o spamgreydb/*.o lib/libspamgrey.a
