@@ -275,3 +275,29 @@ addrset_each(const struct addrset *s, size_t i,
 			return (r);
 	return (0);
 }
+
+int
+addrset_each_range(const struct addrset *s, size_t i,
+    int (*fn)(const struct addr *, const struct addr *, void *), void *arg)
+{
+	const struct range4	*r4;
+	const struct range6	*r6;
+	struct addr		 lo, hi;
+	uint64_t		 k;
+	int			 r;
+
+	if (s == NULL || i >= s->n)
+		return (0);
+	r4 = list4(s, i);
+	for (k = 0; k < s->lists[i].n4; k++) {
+		addrset_from_v4(r4[k].lo, &lo);
+		addrset_from_v4(r4[k].hi, &hi);
+		if ((r = fn(&lo, &hi, arg)) != 0)
+			return (r);
+	}
+	r6 = list6(s, i);
+	for (k = 0; k < s->lists[i].n6; k++)
+		if ((r = fn(&r6[k].lo, &r6[k].hi, arg)) != 0)
+			return (r);
+	return (0);
+}

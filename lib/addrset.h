@@ -23,6 +23,14 @@ struct addrset_build *addrset_build_new(void);
 void	 addrset_build_free(struct addrset_build *);
 /* -1 with errno ENOMEM.  Overlaps and duplicates are fine. */
 int	 addrset_build_add(struct addrset_build *, const struct prefix *);
+/* From lo to hi, of one family; lo is not past hi. */
+int	 addrset_build_range(struct addrset_build *, const struct addr *lo,
+	    const struct addr *hi);
+/* Calls fn for each range in order, IPv4 first; it must be folded.  Stops when
+ * fn returns non-zero and returns that. */
+int	 addrset_build_each(const struct addrset_build *,
+	    int (*fn)(const struct addr *lo, const struct addr *hi, void *),
+	    void *arg);
 /* Takes every address of the second list out of the first. */
 int	 addrset_build_subtract(struct addrset_build *,
 	    const struct addrset_build *);
@@ -49,5 +57,9 @@ uint64_t addrset_lookup_mask(const struct addrset *, const struct addr *,
  * stops when fn returns non-zero and returns that. */
 int	 addrset_each(const struct addrset *, size_t i,
 	    int (*fn)(const struct prefix *, void *), void *arg);
+/* The same as ranges, which neither overlap nor touch. */
+int	 addrset_each_range(const struct addrset *, size_t i,
+	    int (*fn)(const struct addr *lo, const struct addr *hi, void *),
+	    void *arg);
 
 #endif

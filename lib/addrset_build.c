@@ -85,10 +85,37 @@ addrset_build_add(struct addrset_build *b, const struct prefix *p)
 	hi = lo;
 	for (i = p->len; i < 128; i++)
 		hi.b[i / 8] |= (uint8_t)(0x80 >> (i % 8));
+	return (addrset_build_range(b, &lo, &hi));
+}
+
+int
+addrset_build_range(struct addrset_build *b, const struct addr *lo,
+    const struct addr *hi)
+{
 	b->folded = 0;
-	if (addr_is4(&lo) && p->len >= 96)
-		return (add4(b, addrset_v4(&lo), addrset_v4(&hi)));
-	return (add6(b, &lo, &hi));
+	if (addr_is4(lo) && addr_is4(hi))
+		return (add4(b, addrset_v4(lo), addrset_v4(hi)));
+	return (add6(b, lo, hi));
+}
+
+int
+addrset_build_each(const struct addrset_build *b,
+    int (*fn)(const struct addr *, const struct addr *, void *), void *arg)
+{
+	struct addr	lo, hi;
+	size_t		i;
+	int		r;
+
+	for (i = 0; i < b->n4; i++) {
+		addrset_from_v4(b->r4[i].lo, &lo);
+		addrset_from_v4(b->r4[i].hi, &hi);
+		if ((r = fn(&lo, &hi, arg)) != 0)
+			return (r);
+	}
+	for (i = 0; i < b->n6; i++)
+		if ((r = fn(&b->r6[i].lo, &b->r6[i].hi, arg)) != 0)
+			return (r);
+	return (0);
 }
 
 static int
