@@ -46,6 +46,8 @@ DB_SHARED =	spamgreyd/config.o spamgreyd/conf_check.o \
 		spamgreyd/conf_lex.o spamgreyd/conf_report.o \
 		spamgreyd/conf_set.o spamgreyd/conf_value.o \
 		spamgreyd/parse.o spamgreyd/lists.o \
+		spamgreyd/conf_list.o spamgreyd/list_in.o \
+		spamgreyd/list_read.o spamgreyd/list_file.o \
 		spamgreyd/policy.o spamgreyd/policy_conf.o \
 		spamgreyd/policy_edit.o spamgreyd/policy_enter.o \
 		spamgreyd/policy_event.o \

@@ -5,5 +5,5 @@ OS_LDFLAGS =	-L/usr/local/lib/db5 -L/usr/local/lib -Wl,-rpath,/usr/local/lib/db5
 OS_OBJ =	spamgreyd/sandbox_${SANDBOX}.o spamgreyd/origdst_pf.o \
 		spamgreyd/fw_nft_none.o \
 		spamgreyd/os_freebsd.o spamgreyd/syslog_socket.o
-DB_LIBS =	-levent_core -ldb-5.3 -lcares -ljansson -lpthread
-D_LIBS =	-levent_core -ldb-5.3 -ltls -lcrypto -lcares -lpcap -ljansson -lpthread
+DB_LIBS =	-levent_core -ldb-5.3 -lcares -ljansson -lz -lpthread
+D_LIBS =	-levent_core -ldb-5.3 -ltls -lcrypto -lcares -lpcap -ljansson -lz -lpthread

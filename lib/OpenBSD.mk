@@ -5,5 +5,5 @@ OS_LDFLAGS =	-L/usr/local/lib/db4 -L/usr/local/lib -Wl,-rpath,/usr/local/lib/db4
 OS_OBJ =	spamgreyd/sandbox_${SANDBOX}.o spamgreyd/origdst_pf.o \
 		spamgreyd/fw_nft_none.o \
 		spamgreyd/os_openbsd.o spamgreyd/syslog_libc.o
-DB_LIBS =	-levent_core -ldb -lcares -ljansson -lpthread
-D_LIBS =	-levent_core -ldb -ltls -lcares -lpcap -lssl -lcrypto -ljansson -lpthread
+DB_LIBS =	-levent_core -ldb -lcares -ljansson -lz -lpthread
+D_LIBS =	-levent_core -ldb -ltls -lcares -lpcap -lssl -lcrypto -ljansson -lz -lpthread

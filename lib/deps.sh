@@ -33,7 +33,8 @@ debian_packages() {
 	have cc || echo gcc
 	have byacc || have bison || have yacc || echo byacc
 	echo libc6-dev libdb5.3-dev libevent-dev libtls-dev libssl-dev \
-	    libc-ares-dev libpcap-dev libnftables-dev libseccomp-dev libjansson-dev libbsd-dev
+	    libc-ares-dev libpcap-dev libnftables-dev libseccomp-dev libjansson-dev libbsd-dev \
+	    zlib1g-dev
 	[ "$what" = build ] && return
 	echo perl swaks libnet-ssleay-perl openssl nftables iproute2 mandoc
 	[ "$what" = check ] && return
@@ -102,7 +103,7 @@ build_possible() {
 	have cc || return 1
 	have byacc || have bison || have yacc || return 1
 	[ "$(uname -s)" = Linux ] || return 0
-	printf '#include <%s>\n' db.h event2/event.h tls.h ares.h pcap.h jansson.h \
+	printf '#include <%s>\n' db.h event2/event.h tls.h ares.h pcap.h jansson.h zlib.h \
 	    nftables/libnftables.h seccomp.h bsd/string.h |
 	    cc -E - >/dev/null 2>&1
 }
@@ -113,7 +114,7 @@ Linux)
 		debian && exit 0
 	else
 		missing="a C compiler, byacc or bison, and the headers of
-Berkeley DB 5.3, libevent 2.1, libtls, c-ares, libpcap, libnftables, libseccomp, jansson, libbsd"
+Berkeley DB 5.3, libevent 2.1, libtls, c-ares, libpcap, libnftables, libseccomp, jansson, libbsd, zlib"
 	fi
 	;;
 FreeBSD)

@@ -81,6 +81,8 @@ enum msg_type {
 				   ends, and is started again in a while */
 	MSG_CONF_SYNC,		/* the block, then its sockets and peers, a
 				   message each */
+	MSG_CONF_LISTS,		/* the lists before it are anew in the one in
+				   force; answered by CONF_DONE */
 	/* front and store */
 	MSG_RCPT = 64,
 	MSG_RCPT_ANSWER,
@@ -133,11 +135,13 @@ enum msg_type {
 	CTL_TEXT,		/* u8 kind (CTL_TEXT_*), str */
 	CTL_FACT,		/* name str, value str: show, stats */
 	CTL_END,		/* u8 status, u32 count, str text */
-	CTL_ASK,		/* store -> parent: u16 type (CTL_RELOAD, CTL_LOG), u8 */
+	CTL_ASK,		/* store -> parent: u16 type (CTL_RELOAD, CTL_LOG,
+				   CTL_LOAD), u8, str */
 	CTL_RESULT,		/* parent -> store: id, u8 status, u8 more, str text */
 	CTL_LEARN,		/* struct ctl_learn; answered by facts */
-	CTL_REPUTE		/* struct ctl_repute; answered by entries, whose
+	CTL_REPUTE,		/* struct ctl_repute; answered by entries, whose
 				   counts are those of now */
+	CTL_LOAD		/* name of a list str, "" all */
 };
 
 /* front -> store: one RCPT.  id of the message: the session. */

@@ -43,7 +43,7 @@ static int
 only_ours(int fd)
 {
 	static const char *const names[] =
-	    { ".", "..", "lock", "db", "spool" };
+	    { ".", "..", "lock", "db", "spool", "lists" };
 	struct dirent	*de;
 	DIR		*d;
 	size_t		 i, n = sizeof(names) / sizeof(names[0]);

@@ -161,6 +161,22 @@ child_become(struct child *c)
 	(void)chan_send(c->parent, -1);
 }
 
+/* Lists alone, outside of a configuration. */
+static void
+child_lists(struct child *c, struct msg *m)
+{
+	int	r = c->conf == NULL ? -1 : config_recv_lists(c->conf, m);
+
+	if (r == -1)
+		child_fatal(c, "%s: bad message %u about lists", c->def->name,
+		    m->type);
+	if (r == 0)
+		return;
+	if (c->def->lists != NULL)
+		c->def->lists(c);
+	(void)chan_send_empty(c->parent, MSG_CONF_DONE, 0);
+}
+
 static void
 child_conf(struct chan *ch, struct msg *m, void *arg)
 {
@@ -168,6 +184,10 @@ child_conf(struct chan *ch, struct msg *m, void *arg)
 	struct config	*old = c->conf;
 
 	(void)ch;
+	if (building == NULL && m->type != MSG_CONF_BEGIN) {
+		child_lists(c, m);
+		return;
+	}
 	switch (config_recv(&building, m)) {
 	case 0:
 		return;
@@ -251,6 +271,7 @@ child_rules(const struct role_def *def)
 		{ MSG_CONF_LEARN, 0, child_conf },
 		{ MSG_CONF_TRACK, 0, child_conf },
 		{ MSG_CONF_SYNC, CHAN_FD, child_conf },
+		{ MSG_CONF_LISTS, 0, child_conf },
 		{ MSG_CONF_COMMIT, 0, child_conf },
 		{ MSG_START, 0, child_start },
 		{ MSG_LOGLEVEL, 0, child_loglevel },

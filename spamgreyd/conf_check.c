@@ -170,51 +170,6 @@ conf_list_find(const struct config *c, const char *name)
 	return (NULL);
 }
 
-/* Each name once: so there are never more of them than lists. */
-static void
-names_unique(struct conf_strings *names)
-{
-	struct conf_string	*s, *next, *before;
-
-	for (s = TAILQ_FIRST(names); s != NULL; s = next) {
-		next = TAILQ_NEXT(s, entry);
-		TAILQ_FOREACH(before, names, entry)
-			if (before == s || strcmp(before->text, s->text) == 0)
-				break;
-		if (before != s) {
-			TAILQ_REMOVE(names, s, entry);
-			free(s->text);
-			free(s);
-		}
-	}
-}
-
-static void
-check_lists(struct config *c)
-{
-	const struct conf_list		*white;
-	struct conf_list		*l;
-	const struct conf_string	*s;
-	const struct lex_token		*at;
-
-	TAILQ_FOREACH(l, &c->lists, entry) {
-		names_unique(&l->except);
-		if ((at = conf_where("list \"%s\"", l->name)) == NULL)
-			at = lex_main();
-		TAILQ_FOREACH(s, &l->except, entry) {
-			white = conf_list_find(c, s->text);
-			if (white == NULL)
-				conf_error(at, "blacklist \"%s\": there is no "
-				    "whitelist \"%s\" to except", l->name,
-				    s->text);
-			else if (white->kind != LIST_WHITE)
-				conf_error(at, "blacklist \"%s\": \"%s\" is a "
-				    "blacklist; only a whitelist can be "
-				    "excepted", l->name, s->text);
-		}
-	}
-}
-
 static void
 default_hostname(struct config *c)
 {
@@ -243,7 +198,7 @@ conf_check(struct config *c)
 	check_limits(&c->limit);
 	check_paths(c);
 	check_listens(c);
-	check_lists(c);
+	conf_check_lists(c);
 	check_sets(c);
 	check_reactions(c);
 	conf_check_learn(c);

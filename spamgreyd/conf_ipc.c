@@ -9,7 +9,7 @@
  *	COMMIT
  *
  * What pass, learn and track are made of is in conf_ipc_pass.c, of sync in
- * conf_ipc_sync.c.
+ * conf_ipc_sync.c, the lists in conf_ipc_lists.c.
  */
 #include <sys/types.h>
 #include <sys/queue.h>
@@ -51,8 +51,8 @@ ci_take_opt(struct msg *m, char **dst)
 	return (msg_get_u8(m) ? ci_take_str(m, dst) : 0);
 }
 
-static int
-dup_fd(int fd)
+int
+ci_dup_fd(int fd)
 {
 	return (fcntl(fd, F_DUPFD_CLOEXEC, 0));
 }
@@ -265,8 +265,8 @@ ci_send_strings(struct chan *ch, enum string_kind kind,
 	return (0);
 }
 
-static int
-take_string(struct msg *m, struct conf_strings *list)
+int
+ci_take_string(struct msg *m, struct conf_strings *list)
 {
 	struct conf_string	*s;
 
@@ -311,76 +311,9 @@ recv_strings(struct config *c, struct msg *m)
 			return (-1);
 	}
 	while (!m->err && msg_left(m) > 0)
-		if (take_string(m, list) == -1)
+		if (ci_take_string(m, list) == -1)
 			return (-1);
 	return (0);
-}
-
-static int
-send_list(struct chan *ch, const struct conf_list *l)
-{
-	const struct conf_string	*s;
-	struct ipc			*ipc = chan_ipc(ch);
-
-	ipc_begin(ipc, MSG_CONF_LIST, 0);
-	ipc_put_u8(ipc, (uint8_t)l->kind);
-	ipc_put_str(ipc, l->name);
-	ipc_put_str(ipc, l->file);
-	ci_put_opt(ipc, l->message);
-	ipc_put_u16(ipc, (uint16_t)l->reply);
-	ipc_put_u8(ipc, l->no_scan != 0);
-	ipc_put_u32(ipc, l->index);
-	ipc_put_u64(ipc, l->count);
-	TAILQ_FOREACH(s, &l->except, entry)
-		ipc_put_str(ipc, s->text);
-	return (chan_send(ch, -1));
-}
-
-static int
-recv_list(struct config *c, struct msg *m)
-{
-	struct conf_list	*l;
-	uint8_t			 kind = msg_get_u8(m);
-	int			 r;
-
-	if ((l = calloc(1, sizeof(*l))) == NULL)
-		return (-1);
-	TAILQ_INIT(&l->except);
-	TAILQ_INSERT_TAIL(&c->lists, l, entry);
-	l->kind = (enum conf_list_kind)kind;
-	r = ci_take_str(m, &l->name);
-	r |= ci_take_str(m, &l->file);
-	r |= ci_take_opt(m, &l->message);
-	l->reply = msg_get_u16(m);
-	l->no_scan = msg_get_u8(m);
-	l->index = msg_get_u32(m);
-	l->count = msg_get_u64(m);
-	while (r == 0 && !m->err && msg_left(m) > 0)
-		r = take_string(m, &l->except);
-	if (kind > LIST_WHITE || l->index >= ADDRSET_LISTS_MAX)
-		return (-1);
-	return (r);
-}
-
-static int
-send_set(struct chan *ch, const struct config *c)
-{
-	int	fd;
-
-	if (c->set_fd == -1)
-		return (0);
-	if ((fd = dup_fd(c->set_fd)) == -1)
-		return (-1);
-	ipc_begin(chan_ipc(ch), MSG_CONF_SET, 0);
-	return (chan_send(ch, fd));
-}
-
-static int
-recv_set(struct config *c, struct msg *m)
-{
-	if (c->set_fd != -1 || (c->set_fd = msg_take_fd(m)) == -1)
-		return (-1);
-	return ((c->set = addrset_map(c->set_fd)) == NULL ? -1 : 0);
 }
 
 static int
@@ -425,7 +358,7 @@ send_listen(struct chan *ch, const struct conf_listen *l, int with_fd)
 	struct ipc	*ipc = chan_ipc(ch);
 	int		 fd = -1;
 
-	if (with_fd && l->fd != -1 && (fd = dup_fd(l->fd)) == -1)
+	if (with_fd && l->fd != -1 && (fd = ci_dup_fd(l->fd)) == -1)
 		return (-1);
 	ipc_begin(ipc, MSG_CONF_LISTEN, 0);
 	ipc_put_u32(ipc, l->id);
@@ -566,8 +499,7 @@ send_listens(struct chan *ch, const struct config *c, enum conf_send what)
 int
 config_send(struct chan *ch, const struct config *c, enum conf_send what)
 {
-	const struct conf_list	*l;
-	unsigned int		 i;
+	unsigned int	 i;
 
 	if (chan_send_empty(ch, MSG_CONF_BEGIN, 0) == -1 ||
 	    send_global(ch, c) == -1 || send_grey(ch, c) == -1 ||
@@ -577,10 +509,7 @@ config_send(struct chan *ch, const struct config *c, enum conf_send what)
 	    ci_send_strings(ch, STR_NOTTO, &c->not_to) == -1 ||
 	    ci_send_strings(ch, STR_RESOLVER, &c->resolvers) == -1)
 		return (-1);
-	TAILQ_FOREACH(l, &c->lists, entry)
-		if (send_list(ch, l) == -1)
-			return (-1);
-	if (send_set(ch, c) == -1)
+	if (ci_send_lists(ch, c) == -1)
 		return (-1);
 	for (i = 0; i < EVENT_MAX; i++)
 		if (send_reaction(ch, i, &c->reaction[i]) == -1)
@@ -610,9 +539,9 @@ recv_part(struct config *c, struct msg *m)
 	case MSG_CONF_STRING:
 		return (recv_strings(c, m));
 	case MSG_CONF_LIST:
-		return (recv_list(c, m));
+		return (ci_recv_list(c, m));
 	case MSG_CONF_SET:
-		return (recv_set(c, m));
+		return (ci_recv_set(c, m));
 	case MSG_CONF_REACTION:
 		return (recv_reaction(c, m));
 	case MSG_CONF_LEARN:

@@ -1,5 +1,6 @@
 /*
- * Between conf_ipc.c and conf_ipc_pass.c only: the pieces that both lay out.
+ * Between conf_ipc.c, conf_ipc_lists.c and conf_ipc_pass.c only: the pieces that
+ * they share.
  */
 #ifndef CONF_IPC_H
 #define CONF_IPC_H
@@ -26,7 +27,14 @@ void	 ci_put_opt(struct ipc *, const char *);	/* may be NULL */
 int	 ci_take_opt(struct msg *, char **);
 int	 ci_send_strings(struct chan *, enum string_kind,
 	    const struct conf_strings *);
+int	 ci_take_string(struct msg *, struct conf_strings *);
+int	 ci_dup_fd(int);
 int	 ci_send_pem(struct chan *, enum pem_part, const uint8_t *, size_t);
+
+/* conf_ipc_lists.c */
+int	 ci_send_lists(struct chan *, const struct config *);
+int	 ci_recv_list(struct config *, struct msg *);
+int	 ci_recv_set(struct config *, struct msg *);
 
 /* conf_ipc_pass.c */
 int	 ci_send_pass(struct chan *, const struct conf_pass *, enum conf_send);

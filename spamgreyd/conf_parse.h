@@ -160,8 +160,19 @@ void	 conf_set_tls(const struct lex_token *cert, const struct lex_token *key,
 struct conf_listen *conf_listen_new(struct config *,
 	    const struct lex_token *at, const struct lex_token *address,
 	    const struct lex_token *port);
+
+/* conf_list.c */
 struct conf_list *conf_list_new(struct config *, const struct lex_token *name,
 	    enum conf_list_kind);
+void	 conf_list_source(struct conf_list *, enum conf_source,
+	    const struct lex_token *);
+void	 conf_list_table(struct conf_list *, const struct lex_token *at,
+	    const struct lex_token *name);
+void	 conf_list_timeout(struct conf_list *, const struct lex_token *at,
+	    const struct lex_token *time);
+void	 conf_setup_new(struct config *, const struct lex_token *at,
+	    const struct lex_token *address, const struct lex_token *port);
+void	 conf_check_lists(struct config *);
 
 void	 conf_set_where(char **where, const struct lex_token *);
 

@@ -84,28 +84,3 @@ conf_listen_new(struct config *conf, const struct lex_token *at,
 		    addr_str(&l->addr, text), number);
 	return (l);
 }
-
-struct conf_list *
-conf_list_new(struct config *conf, const struct lex_token *name,
-    enum conf_list_kind kind)
-{
-	const struct conf_list	*before;
-	struct conf_list	*list;
-
-	if ((list = calloc(1, sizeof(*list))) == NULL)
-		fatal("configuration");
-	TAILQ_INIT(&list->except);
-	list->kind = kind;
-	list->reply = 450;
-	if ((before = TAILQ_LAST(&conf->lists, conf_lists)) != NULL)
-		list->index = before->index + 1;
-	conf_set_where(&list->where, name);
-	conf_replace(&list->name, name->text);
-	conf_replace(&list->file, "");
-	if (conf_list_name(name) == 0)
-		conf_once(name, "list \"%s\"", name->text);
-	if (list->index == ADDRSET_LISTS_MAX)
-		conf_error(name, "more than %d lists", ADDRSET_LISTS_MAX);
-	TAILQ_INSERT_TAIL(&conf->lists, list, entry);
-	return (list);
-}

@@ -83,6 +83,7 @@ config_new(void)
 	TAILQ_INIT(&c->not_to);
 	TAILQ_INIT(&c->listens);
 	TAILQ_INIT(&c->lists);
+	TAILQ_INIT(&c->setups);
 	TAILQ_INIT(&c->resolvers);
 	TAILQ_INIT(&c->learn.trusted);
 	TAILQ_INIT(&c->learn.except);
@@ -315,13 +316,14 @@ conf_listen_free(struct conf_listen *l)
 	free(l);
 }
 
-static void
+void
 conf_list_free(struct conf_list *l)
 {
 	conf_strings_free(&l->except);
 	free(l->where);
 	free(l->name);
 	free(l->file);
+	free(l->table);
 	free(l->message);
 	free(l);
 }
@@ -437,6 +439,10 @@ config_free(struct config *c)
 	}
 	while ((l = TAILQ_FIRST(&c->listens)) != NULL) {
 		TAILQ_REMOVE(&c->listens, l, entry);
+		conf_listen_free(l);
+	}
+	while ((l = TAILQ_FIRST(&c->setups)) != NULL) {
+		TAILQ_REMOVE(&c->setups, l, entry);
 		conf_listen_free(l);
 	}
 	while ((list = TAILQ_FIRST(&c->lists)) != NULL) {

@@ -35,6 +35,7 @@
 /* The sets of the whitelists' networks; fw_nft.c has the same names. */
 #define CONF_NFT_NET4	"net4"
 #define CONF_NFT_NET6	"net6"
+#define CONF_LIST_TIMEOUT	120	/* s, for a command or a URL */
 #define CONF_CACHE	(64 * 1024 * 1024)
 #define CONF_GREY_REPLY	"451 4.7.1 Greylisted, please try again in %s seconds"
 #define CONF_TRAP_MESSAGE "Your address %A has mailed to spamtraps here or broken the rules of SMTP"
@@ -69,13 +70,24 @@ struct conf_listen {
 TAILQ_HEAD(conf_listens, conf_listen);
 
 enum conf_list_kind { LIST_BLACK, LIST_WHITE };
+enum conf_source {
+	SRC_FILE, SRC_COMMAND, SRC_URL,
+	SRC_SETUP		/* came to `spamd-setup', is not in the file */
+};
 
+/*
+ * What is said of a list, and what became of it when it was loaded; that part
+ * alone changes while the configuration is in force (MSG_CONF_LISTS).
+ */
 struct conf_list {
 	TAILQ_ENTRY(conf_list)	 entry;
 	enum conf_list_kind	 kind;
+	enum conf_source	 source;
 	char			*where;		/* "file:line", or NULL */
 	char			*name;
-	char			*file;
+	char			*file;		/* or the command, or the URL */
+	int64_t			 timeout;	/* s, of command and URL */
+	char			*table;		/* black: of the firewall, NULL none */
 	char			*message;	/* black: template, NULL default */
 	int			 reply;		/* black: 450 or 550 */
 	int			 no_scan;	/* white: nor is the mail of
@@ -83,6 +95,8 @@ struct conf_list {
 	struct conf_strings	 except;	/* names of whitelists */
 	unsigned int		 index;		/* in the compiled set */
 	size_t			 count;		/* ranges, after loading */
+	int64_t			 loaded;	/* when; 0 never */
+	int64_t			 failed;	/* since when that fails; 0: not */
 };
 TAILQ_HEAD(conf_lists, conf_list);
 
@@ -305,6 +319,7 @@ struct config {
 	int		 trap_reply;		/* 450 or 550 */
 	struct conf_limit limit;
 	struct conf_lists lists;
+	struct conf_listens setups;		/* spamd-setup on …; parent only */
 	struct conf_reaction reaction[EVENT_MAX];
 	struct conf_learn learn;
 	int		 handover;		/* 0: handover no */
@@ -321,6 +336,7 @@ struct config {
 
 struct config *config_new(void);		/* all defaults */
 void	 config_free(struct config *);		/* NULL is fine */
+void	 conf_list_free(struct conf_list *);
 void	 conf_strings_free(struct conf_strings *);	/* the members */
 struct conf_track *conf_track_new(void);	/* NULL: no memory */
 void	 conf_track_free(struct conf_track *);	/* NULL is fine */
@@ -379,12 +395,23 @@ struct config *config_parse_text(const char *file, const char *text,
  * read, lists loaded and compiled to conf->set_fd. -1: said through report. */
 int	 config_load(struct config *, void (*report)(const char *, void *),
 	    void *arg);
-/* The lists alone: for who needs no certificates. */
-int	 config_load_lists(struct config *,
+/* Certificates, keys and CAs alone: the parent has the lists read by another
+ * process (list_job.h). */
+int	 config_load_keys(struct config *,
 	    void (*report)(const char *, void *), void *arg);
 /* parent_sync.c: the key of the file that sync names.  -1: reported. */
 int	 sync_key_load(struct config *, void (*report)(const char *, void *),
 	    void *arg);
+/*
+ * The lists alone, for who needs no certificates and runs beside no daemon:
+ * files are read, and of what was fetched the last version that was good.
+ * open finds the files (by the caller's rights), load reads them.
+ */
+struct list_files;
+struct list_files *config_open_lists(struct config *, int strict,
+	    void (*report)(const char *, void *), void *arg);
+int	 config_load_lists(struct config *, struct list_files *,
+	    void (*report)(const char *, void *), void *arg);	/* frees them */
 /* conf_resolv.c: those of the system when the file names none; file is
  * /etc/resolv.conf.  -1: no memory. */
 int	 conf_resolvers_system(struct config *, const char *file);
@@ -451,5 +478,9 @@ int	 config_send(struct chan *, const struct config *, enum conf_send);
  * goes on with that and closes the descriptor that came, if one did.
  */
 int	 config_recv(struct config **building, struct msg *);
+/* The lists anew, in a configuration that is in force: MSG_CONF_LIST of each,
+ * MSG_CONF_SET, MSG_CONF_LISTS. */
+int	 config_send_lists(struct chan *, const struct config *);
+int	 config_recv_lists(struct config *, struct msg *);	/* as config_recv */
 
 #endif

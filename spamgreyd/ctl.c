@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "../lib/clock.h"
+#include "../lib/log.h"
 #include "ctl_int.h"
 
 #define WALK_STEP	256	/* entries between two looks at the clock */
@@ -385,7 +386,7 @@ req_stats(struct ctl *c, struct msg *m)
 		return (0);
 	}
 	c->job = JOB_ASK;
-	c->env.ask(c, CTL_STATS, 0, c->env.arg);
+	c->env.ask(c, CTL_STATS, 0, "", c->env.arg);
 	return (0);
 }
 
@@ -393,7 +394,9 @@ req_stats(struct ctl *c, struct msg *m)
 static int
 req_parent(struct ctl *c, struct msg *m)
 {
-	uint8_t	arg = m->type == CTL_LOG ? msg_get_u8(m) : 0;
+	uint8_t		 arg = m->type == CTL_LOG ? msg_get_u8(m) : 0;
+	const char	*text = m->type == CTL_LOAD ? msg_get_str(m) : "";
+	char		 name[3 * 64];
 
 	if (msg_end(m) == -1)
 		return (-1);
@@ -403,10 +406,13 @@ req_parent(struct ctl *c, struct msg *m)
 	}
 	if (m->type == CTL_LOG)
 		ctl_note(c, "log verbose=%u", arg);
+	else if (m->type == CTL_LOAD)
+		ctl_note(c, "load list=%s", log_encode_str(name, sizeof(name),
+		    text));
 	else
 		ctl_note(c, "reload");
 	ctl_job_start(c, JOB_ASK, m->id);
-	c->env.ask(c, m->type, arg, c->env.arg);
+	c->env.ask(c, m->type, arg, text, c->env.arg);
 	return (0);
 }
 
@@ -428,6 +434,7 @@ ctl_request(struct ctl *c, struct msg *m)
 		{ CTL_STATS, req_stats },
 		{ CTL_RELOAD, req_parent },
 		{ CTL_LOG, req_parent },
+		{ CTL_LOAD, req_parent },
 		{ CTL_LEARN, ctl_req_learn },
 		{ CTL_REPUTE, ctl_req_repute }
 	};

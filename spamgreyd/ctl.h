@@ -19,9 +19,10 @@ struct ctl;				/* one client */
 struct ctl_env {
 	struct policy	*policy;
 	struct db	*db;
-	/* Asks the parent (CTL_RELOAD, CTL_LOG) or gathers statistics
+	/* Asks the parent (CTL_RELOAD, CTL_LOAD, CTL_LOG) or gathers statistics
 	 * (CTL_STATS); the answer comes by ctl_answer. */
-	void		(*ask)(struct ctl *, uint16_t type, uint8_t arg, void *);
+	void		(*ask)(struct ctl *, uint16_t type, uint8_t arg,
+			    const char *text, void *);
 	/* What this client changed, one encoded line for the log; may be NULL. */
 	void		(*note)(struct ctl *, const char *line, void *);
 	void		*arg;

@@ -157,6 +157,14 @@ front_configure(struct child *c, struct config *old)
 	front.configured = 1;
 }
 
+/* Who is held already is held: its lists were looked up when it came. */
+static void
+front_lists(struct child *c)
+{
+	front.fc->black = config_mask(c->conf, LIST_BLACK);
+	front.fc->white = config_mask(c->conf, LIST_WHITE);
+}
+
 static void
 front_run(struct child *c)
 {
@@ -202,6 +210,7 @@ const struct role_def role_front = {
 	.parent_rules = NULL,
 	.peer = front_peer,
 	.configure = front_configure,
+	.lists = front_lists,
 	.run = front_run,
 	.start = front_start,
 	.stop = front_stop

@@ -429,6 +429,21 @@ open_table(struct fw_role *r)
 		child_fatal(r->c, "%s", fw_why());
 }
 
+static void
+role_lists(struct child *c)
+{
+	struct fw_role	*r = &role;
+
+	switch (take_nets(r, c->conf)) {
+	case -1:
+		log_warn("firewall: networks of the whitelists");
+		break;
+	case 1:
+		if (r->complete)
+			fw_sync_start(r, "whitelists changed");
+	}
+}
+
 /* Another firewall or table takes new processes; here only lists change. */
 static void
 role_configure(struct child *c, struct config *old)
@@ -441,14 +456,7 @@ role_configure(struct child *c, struct config *old)
 		fw_set_init(&r->want);
 		open_table(r);
 	}
-	switch (take_nets(r, c->conf)) {
-	case -1:
-		log_warn("firewall: networks of the whitelists");
-		break;
-	case 1:
-		if (r->complete)
-			fw_sync_start(r, "whitelists changed");
-	}
+	role_lists(c);
 }
 
 static void
@@ -505,6 +513,7 @@ const struct role_def role_fw = {
 	.peers = 1U << ROLE_STORE,
 	.peer = role_peer,
 	.configure = role_configure,
+	.lists = role_lists,
 	.run = role_run,
 	.stop = role_stop
 };

@@ -1,14 +1,13 @@
 /*
- * Everything that needs the files which the configuration names: address
- * lists are read, excepted from each other and compiled to one image;
- * certificates and keys are read as they are.  In the parent, and for the
- * lists in spamgreydb without a daemon; never in a chroot.
+ * Everything that needs the files which the configuration names: certificates
+ * and keys are read as they are; address lists are opened here, and read by
+ * who runs beside no daemon (spamgreyd -n, spamgreydb).  The daemon's parent
+ * gives what is opened to another process (list_job.h).
  */
 #include <sys/types.h>
 #include <sys/queue.h>
 #include <sys/stat.h>
 
-#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
@@ -17,9 +16,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../lib/clock.h"
 #include "conf_parse.h"
+#include "lists.h"
 
-#define LIST_ERRORS_MAX	20		/* reported of one file */
 #define PEM_MAX		(1024 * 1024)
 
 struct load {
@@ -42,128 +42,50 @@ fail(struct load *ld, const char *fmt, ...)
 	conf_say(ld->report, ld->arg, line);
 }
 
-/* Why prefix_parse refused it, for the one who has to mend the line. */
-static void
-list_complain(struct load *ld, const char *file, unsigned int line,
-    const char *text)
+/* The whitelists that it excepts, as bits of their places. */
+uint64_t
+lists_except_mask(const struct config *c, const struct conf_list *l)
 {
-	struct prefix	 p;
-	struct addr	 a;
-	char		 buf[PREFIX_STRLEN], good[PREFIX_STRLEN];
-	const char	*slash;
-	size_t		 len;
-	int		 bits, max;
-
-	if ((slash = strchr(text, '/')) != NULL &&
-	    (len = (size_t)(slash - text)) < sizeof(buf)) {
-		memcpy(buf, text, len);
-		buf[len] = '\0';
-		if (addr_parse(buf, &a) == 0 && slash[1] != '\0' &&
-		    strspn(slash + 1, "0123456789") == strlen(slash + 1)) {
-			max = addr_is4(&a) ? 32 : 128;
-			bits = strlen(slash + 1) > 3 ? 999 : atoi(slash + 1);
-			if (bits > max) {
-				fail(ld, "%s:%u: %s: the prefix length is more "
-				    "than %d", file, line, text, max);
-				return;
-			}
-			p.addr = a;
-			p.len = (uint8_t)(bits + 128 - max);
-			addr_mask(&p.addr, p.len);
-			fail(ld, "%s:%u: %s: bits are set after the prefix; "
-			    "the network is %s", file, line, text,
-			    prefix_str(&p, good));
-			return;
-		}
-	}
-	fail(ld, "%s:%u: \"%.200s\" is not an address or a network, as "
-	    "192.0.2.1, 192.0.2.0/24 or 2001:db8::/32", file, line, text);
-}
-
-static int
-list_line(struct load *ld, const struct conf_list *l, unsigned int line,
-    const char *text, struct addrset_build *b, unsigned int *errors)
-{
-	struct prefix	p;
-
-	if (prefix_parse(text, &p) == 0)
-		return (addrset_build_add(b, &p));
-	if (++*errors <= LIST_ERRORS_MAX)
-		list_complain(ld, l->file, line, text);
-	return (0);
-}
-
-static int
-list_read(struct load *ld, const struct conf_list *l, FILE *f,
-    struct addrset_build *b)
-{
-	char		*line = NULL, *item;
-	size_t		 size = 0;
-	ssize_t		 len;
-	unsigned int	 n = 0, errors = 0;
-	int		 r = 0, got;
-
-	while (r == 0 && (len = getline(&line, &size, f)) != -1) {
-		n++;
-		if ((got = conf_line_item(line, len, &item)) == 1)
-			r = list_line(ld, l, n, item, b, &errors);
-		else if (got == -1 && ++errors <= LIST_ERRORS_MAX)
-			fail(ld, "%s:%u: a NUL byte in the line", l->file, n);
-	}
-	if (r == -1 || ferror(f))
-		fail(ld, "%s: %s", l->file, strerror(errno));
-	if (errors > LIST_ERRORS_MAX)
-		fail(ld, "%s: and %u more", l->file, errors - LIST_ERRORS_MAX);
-	free(line);
-	return (r);
-}
-
-static void
-list_load(struct load *ld, const struct conf_list *l, struct addrset_build *b)
-{
-	const char	*why;
-	FILE		*f;
-
-	if ((f = conf_list_open(l->file, &why)) == NULL) {
-		fail(ld, "%s: %s \"%s\": %s: %s",
-		    l->where != NULL ? l->where : ld->conf->file,
-		    l->kind == LIST_BLACK ? "blacklist" : "whitelist", l->name,
-		    l->file, why);
-		return;
-	}
-	if (list_read(ld, l, f, b) == 0 && addrset_build_fold(b) == -1)
-		fail(ld, "%s: %s", l->file, strerror(errno));
-	fclose(f);
-}
-
-/* Blacklists less the whitelists that they except. */
-static void
-lists_except(struct load *ld, struct addrset_build *const *sets)
-{
-	struct conf_list		*l, *white;
+	const struct conf_list		*white;
 	const struct conf_string	*s;
+	uint64_t			 mask = 0;
 
-	TAILQ_FOREACH(l, &ld->conf->lists, entry) {
-		TAILQ_FOREACH(s, &l->except, entry)
-			TAILQ_FOREACH(white, &ld->conf->lists, entry)
-				if (white->kind == LIST_WHITE &&
-				    strcmp(white->name, s->text) == 0 &&
-				    addrset_build_subtract(sets[l->index],
-				    sets[white->index]) == -1)
-					fail(ld, "%s: %s", l->file,
-					    strerror(errno));
-		if (addrset_build_fold(sets[l->index]) == -1)
-			fail(ld, "%s: %s", l->file, strerror(errno));
-		l->count = addrset_build_count(sets[l->index]);
-	}
+	TAILQ_FOREACH(s, &l->except, entry)
+		TAILQ_FOREACH(white, &c->lists, entry)
+			if (white->kind == LIST_WHITE &&
+			    strcmp(white->name, s->text) == 0)
+				mask |= UINT64_C(1) << white->index;
+	return (mask);
+}
+
+struct conf_list *
+lists_setup_add(struct config *c, const char *name, const char *message)
+{
+	const struct conf_list	*last = TAILQ_LAST(&c->lists, conf_lists);
+	struct conf_list	*l;
+
+	if ((l = calloc(1, sizeof(*l))) == NULL)
+		return (NULL);
+	TAILQ_INIT(&l->except);
+	TAILQ_INSERT_TAIL(&c->lists, l, entry);
+	l->kind = LIST_BLACK;
+	l->source = SRC_SETUP;
+	l->reply = 450;
+	l->index = last == NULL ? 0 : last->index + 1;
+	l->name = strdup(name);
+	l->file = strdup("");
+	if (*message != '\0')
+		l->message = strdup(message);
+	return (l->name == NULL || l->file == NULL ||
+	    (*message != '\0' && l->message == NULL) ? NULL : l);
 }
 
 /*
  * An unlinked file with two descriptors: what the children get can be mapped
  * but not written.  *rw is for writing now; -1 with errno.
  */
-static int
-image_open(const char *statedir, int *rw)
+int
+lists_image_open(const char *statedir, int *rw)
 {
 	const char	*dirs[] = { "/tmp", "/var/tmp", statedir };
 	char		 path[1024];
@@ -186,13 +108,135 @@ image_open(const char *statedir, int *rw)
 	return (-1);
 }
 
+/* What the lists are read from, opened by the rights of who can. */
+struct list_files {
+	int	raw[ADDRSET_LISTS_MAX];		/* -1: none */
+	int	kept[ADDRSET_LISTS_MAX];
+	int	setup;
+	int	failed;				/* one was missing that must be there */
+};
+
+int
+lists_dir(const char *statedir)
+{
+	struct stat	st;
+	char		path[1100];
+	int		fd;
+
+	snprintf(path, sizeof(path), "%.1024s/%s", statedir, LIST_DIR);
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	/* The state directory is another user's: a directory that he put
+	 * there is not ours. */
+	if (fd != -1 && (fstat(fd, &st) == -1 || st.st_uid != geteuid())) {
+		close(fd);
+		errno = EPERM;
+		return (-1);
+	}
+	return (fd);
+}
+
+int
+lists_kept_open(int dir, const char *name)
+{
+	if (dir == -1)
+		return (-1);
+	return (openat(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK |
+	    O_CLOEXEC));
+}
+
+int
+lists_file_open(const struct config *c, const struct conf_list *l,
+    char *line, size_t size)
+{
+	const char	*why;
+	FILE		*f;
+	int		 fd;
+
+	if ((f = conf_list_open(l->file, &why)) == NULL) {
+		snprintf(line, size, "%s: %s \"%s\": %s: %s",
+		    l->where != NULL ? l->where : c->file,
+		    l->kind == LIST_BLACK ? "blacklist" : "whitelist", l->name,
+		    l->file, why);
+		return (-1);
+	}
+	fd = fcntl(fileno(f), F_DUPFD_CLOEXEC, 0);
+	fclose(f);
+	return (fd);
+}
+
+static void
+files_close(struct list_files *files)
+{
+	size_t	i;
+
+	for (i = 0; i < ADDRSET_LISTS_MAX; i++) {
+		if (files->raw[i] != -1)
+			close(files->raw[i]);
+		if (files->kept[i] != -1)
+			close(files->kept[i]);
+	}
+	if (files->setup != -1)
+		close(files->setup);
+	free(files);
+}
+
+struct list_files *
+config_open_lists(struct config *conf, int strict,
+    void (*report)(const char *, void *), void *arg)
+{
+	struct load		 ld = { conf, report, arg, 0 };
+	const struct conf_list	*l;
+	struct list_files	*files;
+	char			 line[2048];
+	size_t			 i;
+	int			 dir;
+
+	if ((files = calloc(1, sizeof(*files))) == NULL)
+		return (NULL);
+	for (i = 0; i < ADDRSET_LISTS_MAX; i++)
+		files->raw[i] = files->kept[i] = -1;
+	dir = strict ? -1 : lists_dir(conf->statedir);
+	files->setup = TAILQ_EMPTY(&conf->setups) ? -1 :
+	    lists_kept_open(dir, LIST_SETUP);
+	TAILQ_FOREACH(l, &conf->lists, entry) {
+		files->kept[l->index] = lists_kept_open(dir, l->name);
+		if (l->source == SRC_FILE && (files->raw[l->index] =
+		    lists_file_open(conf, l, line, sizeof(line))) == -1)
+			fail(&ld, "%s", line);
+	}
+	if (dir != -1)
+		close(dir);
+	files->failed = strict && ld.failed;
+	return (files);
+}
+
+/* From its file, or what it last was. */
+static void
+list_load(struct load *ld, struct conf_list *l, int raw, int kept,
+    struct addrset_build *set)
+{
+	struct list_report	r;
+
+	if (raw != -1) {
+		if (list_read(raw, l->file, 1, set, &r, ld->report,
+		    ld->arg) == -1)
+			fail(ld, "%s: %s \"%s\": %s: %s",
+			    l->where != NULL ? l->where : ld->conf->file,
+			    l->kind == LIST_BLACK ? "blacklist" : "whitelist",
+			    l->name, l->file, r.why);
+		l->loaded = clock_wall();
+	} else if (kept != -1)
+		(void)list_kept_read(kept, list_source_id(l->source, l->file),
+		    &l->loaded, set);
+}
+
 static void
 lists_compile(struct load *ld, struct addrset_build *const *sets, size_t n)
 {
 	struct config	*c = ld->conf;
 	int		 rw;
 
-	if ((c->set_fd = image_open(c->statedir, &rw)) == -1) {
+	if ((c->set_fd = lists_image_open(c->statedir, &rw)) == -1) {
 		fail(ld, "%s: no place for the compiled lists: /tmp: %s",
 		    c->file, strerror(errno));
 		return;
@@ -204,26 +248,67 @@ lists_compile(struct load *ld, struct addrset_build *const *sets, size_t n)
 	close(rw);
 }
 
-static void
-lists_load(struct load *ld)
+/* Those that spamd-setup brought, behind the file's own. */
+static int
+setups_load(struct load *ld, int fd, struct addrset_build **sets, size_t n)
 {
+	struct list_setups	 all = TAILQ_HEAD_INITIALIZER(all);
+	struct list_setup	*s;
+	struct conf_list	*l;
+
+	if (fd == -1 || list_setup_read(fd, &all) == -1) {
+		list_setup_free(&all);
+		return ((int)n);
+	}
+	TAILQ_FOREACH(s, &all, entry) {
+		if (n == ADDRSET_LISTS_MAX ||
+		    conf_list_find(ld->conf, s->name) != NULL)
+			continue;
+		if ((l = lists_setup_add(ld->conf, s->name, s->message)) ==
+		    NULL)
+			break;
+		l->loaded = s->loaded;
+		sets[n++] = s->set;
+		s->set = NULL;
+	}
+	list_setup_free(&all);
+	return ((int)n);
+}
+
+int
+config_load_lists(struct config *conf, struct list_files *files,
+    void (*report)(const char *, void *), void *arg)
+{
+	struct load		 ld = { conf, report, arg, 0 };
 	struct addrset_build	*sets[ADDRSET_LISTS_MAX];
-	const struct conf_list	*l;
+	uint64_t		 except[ADDRSET_LISTS_MAX];
+	struct conf_list	*l;
 	size_t			 i, n = 0;
 
-	TAILQ_FOREACH(l, &ld->conf->lists, entry) {
+	memset(except, 0, sizeof(except));
+	TAILQ_FOREACH(l, &conf->lists, entry) {
+		except[n] = lists_except_mask(conf, l);
 		if ((sets[n++] = addrset_build_new()) == NULL) {
-			fail(ld, "%s: %s", l->file, strerror(errno));
+			fail(&ld, "lists: %s", strerror(errno));
 			break;
 		}
-		list_load(ld, l, sets[n - 1]);
+		list_load(&ld, l, files->raw[l->index], files->kept[l->index],
+		    sets[n - 1]);
 	}
-	if (!ld->failed && n > 0)
-		lists_except(ld, sets);
-	if (!ld->failed && n > 0)
-		lists_compile(ld, sets, n);
+	if (!ld.failed)
+		n = (size_t)setups_load(&ld, files->setup, sets, n);
+	if (!ld.failed && n > 0) {
+		if (list_except(sets, n, except) == -1)
+			fail(&ld, "lists: %s", strerror(errno));
+		TAILQ_FOREACH(l, &conf->lists, entry)
+			l->count = addrset_build_count(sets[l->index]);
+		lists_compile(&ld, sets, n);
+	}
 	for (i = 0; i < n; i++)
 		addrset_build_free(sets[i]);
+	ld.failed |= files->failed;
+	files_close(files);
+	return (ld.failed ? -1 : 0);
 }
 
 /* The whole of a file that should be PEM of that kind; NULL: reported. */
@@ -293,17 +378,7 @@ ca_load(struct load *ld, const struct conf_pass *p)
 }
 
 int
-config_load_lists(struct config *conf, void (*report)(const char *, void *),
-    void *arg)
-{
-	struct load	ld = { conf, report, arg, 0 };
-
-	lists_load(&ld);
-	return (ld.failed ? -1 : 0);
-}
-
-int
-config_load(struct config *conf, void (*report)(const char *, void *),
+config_load_keys(struct config *conf, void (*report)(const char *, void *),
     void *arg)
 {
 	struct load		 ld = { conf, report, arg, 0 };
@@ -313,6 +388,19 @@ config_load(struct config *conf, void (*report)(const char *, void *),
 	TAILQ_FOREACH(l, &conf->listens, entry)
 		tls_load(&ld, l->tls);
 	ca_load(&ld, conf->pass);
-	lists_load(&ld);
 	return (ld.failed ? -1 : 0);
+}
+
+int
+config_load(struct config *conf, void (*report)(const char *, void *),
+    void *arg)
+{
+	struct list_files	*files;
+	int			 r;
+
+	r = config_load_keys(conf, report, arg);
+	if ((files = config_open_lists(conf, 1, report, arg)) == NULL ||
+	    config_load_lists(conf, files, report, arg) == -1)
+		return (-1);
+	return (r);
 }

@@ -70,3 +70,15 @@ os_capture_lock(int fd)
 {
 	return (ioctl(fd, BIOCLOCK));
 }
+
+const char *const *
+os_fetch(unsigned int n)
+{
+	static const char *const	fetch[] = { "/usr/bin/fetch", "-q", "-o", "-",
+					    "--", NULL };
+	static const char *const	curl[] = { "/usr/local/bin/curl", "-q",
+					    "-fsSL", "--proto",
+					    "=https,http,ftp", "--url", NULL };
+
+	return (n == 0 ? fetch : n == 1 ? curl : NULL);
+}

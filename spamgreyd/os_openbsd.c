@@ -65,3 +65,12 @@ os_capture_lock(int fd)
 {
 	return (ioctl(fd, BIOCLOCK));
 }
+
+const char *const *
+os_fetch(unsigned int n)
+{
+	static const char *const	ftp[] = { "/usr/bin/ftp", "-V", "-M", "-o",
+					    "-", "--", NULL };
+
+	return (n == 0 ? ftp : NULL);
+}

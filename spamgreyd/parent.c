@@ -16,7 +16,7 @@
 #include "../lib/clock.h"
 #include "../lib/log.h"
 #include "../lib/statedir.h"
-#include "parent.h"
+#include "parent_lists.h"
 
 static unsigned long	syslog_lost;
 
@@ -89,7 +89,7 @@ parent_conf_read(struct parent *p, void (*report)(const char *, void *),
 		return (NULL);
 	if (getrlimit(RLIMIT_NOFILE, &rl) == 0)
 		config_check_descriptors(conf, rl.rlim_cur, report, arg);
-	if (config_load(conf, report, arg) == -1 ||
+	if (config_load_keys(conf, report, arg) == -1 ||
 	    tls_check(conf, report, arg) == -1 ||
 	    sync_key_load(conf, report, arg) == -1) {
 		config_free(conf);
@@ -210,11 +210,22 @@ parent_loop(struct parent *p)
 		if ((p->ev_sig[i] = evsignal_new(p->base, sigs[i], on_signal,
 		    p)) == NULL || event_add(p->ev_sig[i], NULL) == -1)
 			fatalx("no signal event");
+	setup_configure(p);
 	set_start(p);
 	event_base_dispatch(p->base);
+	fetch_end_all();
+	setup_end();
 	close_control(p);
 	log_info("ended");
 	return (p->status);
+}
+
+static int
+open_lists(struct parent *p)
+{
+	if (TAILQ_EMPTY(&p->conf->lists) && TAILQ_EMPTY(&p->conf->setups))
+		return (0);
+	return (lists_compile_now(p, p->conf, report_log, NULL));
 }
 
 int
@@ -236,7 +247,7 @@ parent_main(const char *file, const struct conf_define *defines,
 	log_set_sink(early_sink, p);
 	descriptors();
 	if ((p->conf = parent_conf_read(p, report_log, NULL)) == NULL ||
-	    users(p) == -1 || open_state(p) == -1 ||
+	    users(p) == -1 || open_state(p) == -1 || open_lists(p) == -1 ||
 	    open_listeners(p, p->conf, NULL, report_log, NULL) == -1 ||
 	    open_sync(p->conf, NULL, report_log, NULL) == -1 ||
 	    open_control(p) == -1)

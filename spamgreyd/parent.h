@@ -32,11 +32,13 @@ struct proc {
 	char		 why[512];		/* its last MSG_LATER */
 };
 
-/* A reload that not all processes have taken yet. */
+/* A reload, or a load of lists, that not all processes have taken yet. */
 struct reload {
 	uint32_t		 serial;
 	uint64_t		 id;		/* of the request at store … */
 	int			 asked;		/* … if it was not a signal */
+	unsigned int		 status;	/* what is told then: CTL_* … */
+	char			 text[128];	/* … and this */
 };
 
 enum set_state {
@@ -74,6 +76,7 @@ struct parent {
 	int64_t			 deaths[PARENT_DEATHS_MAX];
 	unsigned int		 ndeaths;
 	int			 ever_ready;	/* a set has been READY once */
+	int			 loaded;	/* lists were fetched since then */
 	int			 ending;	/* the daemon itself ends … */
 	int			 status;	/* … with this */
 	char			*why;		/* a child's MSG_FATAL */
@@ -81,6 +84,9 @@ struct parent {
 	struct reload		 waits[PARENT_RELOADS_MAX];
 	unsigned int		 nwaits;
 	uint32_t		 reloads;	/* serial of the last one */
+	struct reload		 queue[PARENT_RELOADS_MAX];	/* they wait
+						   for a run of lists to end */
+	unsigned int		 nqueue;
 
 	struct addr		 ours[512];	/* as track was told last */
 	int			 nours;
@@ -157,6 +163,14 @@ void	 parent_reload_late(evutil_socket_t, short, void *);
 void	 parent_reload_forget(struct parent *);	/* the processes end */
 void	 parent_answer(struct chan *, uint64_t id, unsigned int status,
 	    int more, const char *text);
+/* To store, for the client that asked. */
+void	 parent_tell(struct parent *, uint64_t id, unsigned int status,
+	    int more, const char *text);
+/* The lists of p->conf are others: to all processes; the answer follows.
+ * moved: and not only behind the others. */
+void	 parent_give_lists(struct parent *, int asked, uint64_t id,
+	    unsigned int status, const char *text, int moved);
+void	 parent_reload_next(struct parent *);	/* one that waited */
 void	 parent_restart(struct parent *);
 /* The set does not start: 1 when a reload is to blame, and is taken back. */
 int	 parent_go_back(struct parent *);

@@ -9,7 +9,7 @@
 
 #include "../lib/clock.h"
 #include "../lib/log.h"
-#include "parent.h"
+#include "parent_lists.h"
 
 static void
 msg_ready(struct chan *ch, struct msg *m, void *arg)
@@ -137,12 +137,16 @@ msg_ctl_ask(struct chan *ch, struct msg *m, void *arg)
 {
 	struct proc	*pr = arg;
 	unsigned int	 type = msg_get_u16(m), value = msg_get_u8(m);
+	const char	*text = msg_get_str(m);
 
 	if (msg_end(m) == -1)
 		return;
 	switch (type) {
 	case CTL_RELOAD:
 		parent_reload(pr->parent, 1, m->id);
+		break;
+	case CTL_LOAD:
+		load_request(pr->parent, text, 1, m->id);
 		break;
 	case CTL_LOG:
 		set_verbose(pr->parent, value != 0);

@@ -117,24 +117,21 @@ listen_same(const struct conf_listen *a, const struct conf_listen *b)
 	return (addr_cmp(&a->addr, &b->addr) == 0 && a->port == b->port);
 }
 
-/*
- * Listeners that both configurations have keep their socket; new ones are
- * opened.  On failure the new ones are closed and old's are untouched.
- */
-int
-open_listeners(struct parent *p, struct config *conf, const struct config *old,
+static int
+open_all(struct parent *p, struct conf_listens *all,
+    const struct conf_listens *before, const struct config *old,
     void (*report)(const char *, void *), void *arg)
 {
-	struct conf_listen	*l, *o;
+	struct conf_listen	*l, *o = NULL;
 	int			 rc = 0;
 
-	TAILQ_FOREACH(l, &conf->listens, entry) {
+	TAILQ_FOREACH(l, all, entry) {
 		l->fd = -1;
-		if (old != NULL)
-			TAILQ_FOREACH(o, &old->listens, entry)
+		if (before != NULL)
+			TAILQ_FOREACH(o, before, entry)
 				if (listen_same(l, o))
 					break;
-		if (old != NULL && o != NULL) {
+		if (o != NULL) {
 			l->id = o->id;
 			if ((l->fd = fcntl(o->fd, F_DUPFD_CLOEXEC, 0)) == -1) {
 				log_warn("listener");
@@ -146,6 +143,24 @@ open_listeners(struct parent *p, struct config *conf, const struct config *old,
 		if (open_listener(l, old, report, arg) == -1)
 			rc = -1;
 	}
+	return (rc);
+}
+
+/*
+ * Listeners that both configurations have keep their socket; new ones are
+ * opened.  On failure the new ones are closed and old's are untouched.
+ */
+int
+open_listeners(struct parent *p, struct config *conf, const struct config *old,
+    void (*report)(const char *, void *), void *arg)
+{
+	int	rc;
+
+	rc = open_all(p, &conf->listens, old == NULL ? NULL : &old->listens,
+	    old, report, arg);
+	if (open_all(p, &conf->setups, old == NULL ? NULL : &old->setups, old,
+	    report, arg) == -1)
+		rc = -1;
 	return (rc);
 }
 

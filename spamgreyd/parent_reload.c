@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "../lib/log.h"
-#include "parent.h"
+#include "parent_lists.h"
 
 #define RELOAD_MS	10000	/* who has not taken it by then is named */
 
@@ -70,20 +70,26 @@ parent_answer(struct chan *ch, uint64_t id, unsigned int status, int more,
 	(void)chan_send(ch, -1);
 }
 
+void
+parent_tell(struct parent *p, uint64_t id, unsigned int status, int more,
+    const char *text)
+{
+	unsigned int	i;
+
+	for (i = 0; i < p->nprocs; i++)
+		if (p->procs[i].role == ROLE_STORE &&
+		    p->procs[i].chan != NULL)
+			parent_answer(p->procs[i].chan, id, status, more,
+			    text);
+}
+
 /* To who asked, if it was not a signal. */
 static void
 tell(struct parent *p, const struct reload *r, unsigned int status, int more,
     const char *text)
 {
-	unsigned int	i;
-
-	if (!r->asked)
-		return;
-	for (i = 0; i < p->nprocs; i++)
-		if (p->procs[i].role == ROLE_STORE &&
-		    p->procs[i].chan != NULL)
-			parent_answer(p->procs[i].chan, r->id, status, more,
-			    text);
+	if (r->asked)
+		parent_tell(p, r->id, status, more, text);
 }
 
 struct report {
@@ -100,15 +106,20 @@ report_line(const char *line, void *arg)
 	tell(rp->parent, rp->reload, CTL_OK, 1, line);
 }
 
-/* 1 when the processes have to start anew for it; -1 reported. */
+static void
+refuse(struct parent *p, const struct reload *r)
+{
+	log_warnx("not reloaded; the configuration in force stays");
+	tell(p, r, CTL_FAILED, 0, "the configuration in force stays");
+}
+
+/* 1 when the processes have to start anew for it; -1 reported, and freed. */
 static int
-take(struct parent *p, const struct reload *r)
+take(struct parent *p, struct config *new, const struct reload *r)
 {
 	struct report	 rp = { p, r };
-	struct config	*old = p->conf, *new;
+	struct config	*old = p->conf;
 
-	if ((new = parent_conf_read(p, report_line, &rp)) == NULL)
-		return (-1);
 	if (reload_refused(old, new, report_line, &rp) == -1 ||
 	    open_listeners(p, new, old, report_line, &rp) == -1 ||
 	    open_sync(new, old, report_line, &rp) == -1) {
@@ -116,6 +127,7 @@ take(struct parent *p, const struct reload *r)
 		return (-1);
 	}
 	p->conf = new;
+	setup_configure(p);
 	if (!reload_restarts(old, new)) {
 		config_free(old);
 		return (0);
@@ -127,52 +139,181 @@ take(struct parent *p, const struct reload *r)
 	return (1);
 }
 
+/* Counted, and awaited from all processes.  -1: nobody can wait for it. */
+static int
+await(struct parent *p, const struct reload *r)
+{
+	p->reloads++;
+	if (p->nwaits == PARENT_RELOADS_MAX)
+		return (-1);
+	p->waits[p->nwaits] = *r;
+	p->waits[p->nwaits++].serial = p->reloads;
+	if (p->nwaits == 1)
+		event_add(p->ev_reload, &(struct timeval){ RELOAD_MS / 1000,
+		    0 });
+	return (0);
+}
+
 static void
 give(struct parent *p, const struct reload *r)
 {
 	struct proc	*pr;
 
-	p->waits[p->nwaits++] = *r;
-	p->waits[p->nwaits - 1].serial = ++p->reloads;
+	if (await(p, r) == -1)
+		tell(p, r, r->status, 0, r->text);
 	for (pr = p->procs; pr < p->procs + p->nprocs; pr++)
 		if (pr->chan != NULL && set_configure(p, pr) == -1)
 			log_warnx("%s: did not take the configuration",
 			    pr->name);
 	alone_reload(p);
-	if (p->nwaits == 1)
-		event_add(p->ev_reload, &(struct timeval){ RELOAD_MS / 1000,
-		    0 });
 }
 
 void
-parent_reload(struct parent *p, int asked, uint64_t id)
+parent_give_lists(struct parent *p, int asked, uint64_t id,
+    unsigned int status, const char *text, int moved)
 {
-	struct reload	r = { 0, id, asked };
+	struct reload	 r = { 0, id, asked, status, "" };
+	struct proc	*pr;
 
-	if (p->nwaits == PARENT_RELOADS_MAX) {
-		log_warnx("not reloaded: %u reloads are under way; try again",
-		    p->nwaits);
-		tell(p, &r, CTL_FAILED, 0, "too many reloads are under way; "
-		    "try again");
+	strlcpy(r.text, text, sizeof(r.text));
+	if (moved) {
+		give(p, &r);
 		return;
 	}
-	switch (take(p, &r)) {
+	if (await(p, &r) == -1)
+		tell(p, &r, status, 0, text);
+	for (pr = p->procs; pr < p->procs + p->nprocs; pr++)
+		if (pr->chan != NULL && config_send_lists(pr->chan,
+		    p->conf) == -1)
+			log_warnx("%s: did not take the lists", pr->name);
+}
+
+static void
+in_force(struct parent *p, struct config *new, struct reload *r)
+{
+	switch (take(p, new, r)) {
 	case -1:
-		log_warnx("not reloaded; the configuration in force stays");
-		tell(p, &r, CTL_FAILED, 0, "the configuration in force stays");
+		refuse(p, r);
 		break;
 	case 0:
-		give(p, &r);
+		r->status = CTL_OK;
+		strlcpy(r->text, "configuration reloaded", sizeof(r->text));
+		give(p, r);
+		load_reloaded(p);
 		break;
 	default:
 		/* The answer goes before store is told to end. */
 		log_info("configuration reloaded; the processes start anew "
 		    "for it");
-		tell(p, &r, CTL_OK, 0, "configuration reloaded; the processes "
+		tell(p, r, CTL_OK, 0, "configuration reloaded; the processes "
 		    "start anew for it");
 		parent_restart(p);
+		load_reloaded(p);
 		break;
 	}
+}
+
+/* The one whose lists are being compiled; there is one at a time. */
+static struct {
+	struct reload	 r;
+	struct config	*conf;
+} compiling;
+
+static void
+compile_say(const char *line, void *arg)
+{
+	struct report	rp = { arg, &compiling.r };
+
+	report_line(line, &rp);
+}
+
+static void
+compiled(struct parent *p, const struct lists_outcome *oc, void *arg)
+{
+	struct config	*conf = compiling.conf;
+	struct reload	 r = compiling.r;
+
+	compiling.conf = NULL;
+	if (oc->good && oc->lost == 0 && !p->ending)
+		in_force(p, conf, &r);
+	else {
+		if (!oc->good)
+			compile_say(oc->why, arg);
+		config_free(conf);
+		refuse(p, &r);
+	}
+	load_next(p);
+}
+
+/* Since when a list could not be loaded is not forgotten. */
+static void
+carry_over(const struct config *old, struct config *new)
+{
+	const struct conf_list	*o;
+	struct conf_list	*l;
+
+	TAILQ_FOREACH(l, &new->lists, entry)
+		TAILQ_FOREACH(o, &old->lists, entry)
+			if (strcmp(l->name, o->name) == 0 &&
+			    l->source == o->source &&
+			    strcmp(l->file, o->file) == 0)
+				l->failed = o->failed;
+}
+
+static void
+begin(struct parent *p, struct reload *r)
+{
+	struct report		 rp = { p, r };
+	struct lists_want	 w;
+	struct config		*new;
+
+	if ((new = parent_conf_read(p, report_line, &rp)) == NULL) {
+		refuse(p, r);
+		return;
+	}
+	carry_over(p->conf, new);
+	if (TAILQ_EMPTY(&new->lists) && TAILQ_EMPTY(&new->setups)) {
+		in_force(p, new, r);
+		return;
+	}
+	lists_want_init(&w);
+	w.files = 1;
+	compiling.r = *r;
+	compiling.conf = new;
+	if (lists_compile(p, new, &w, compile_say, compiled, p) == -1) {
+		compiling.conf = NULL;
+		config_free(new);
+		refuse(p, r);
+	}
+}
+
+void
+parent_reload_next(struct parent *p)
+{
+	struct reload	r;
+
+	while (p->nqueue > 0 && !lists_compiling()) {
+		r = p->queue[0];
+		memmove(p->queue, p->queue + 1,
+		    --p->nqueue * sizeof(p->queue[0]));
+		begin(p, &r);
+	}
+}
+
+void
+parent_reload(struct parent *p, int asked, uint64_t id)
+{
+	struct reload	r = { 0, id, asked, CTL_OK, "" };
+
+	if (p->nwaits + p->nqueue >= PARENT_RELOADS_MAX) {
+		log_warnx("not reloaded: %u reloads are under way; try again",
+		    p->nwaits + p->nqueue);
+		tell(p, &r, CTL_FAILED, 0, "too many reloads are under way; "
+		    "try again");
+		return;
+	}
+	p->queue[p->nqueue++] = r;
+	parent_reload_next(p);
 }
 
 /* The reloads come to an end in the order in which they began. */
@@ -203,8 +344,9 @@ parent_settle(struct parent *p)
 				break;
 		if (i < p->nprocs)
 			break;
-		log_info("configuration reloaded");
-		tell(p, &p->waits[done], CTL_OK, 0, "configuration reloaded");
+		log_info("%s", p->waits[done].text);
+		tell(p, &p->waits[done], p->waits[done].status, 0,
+		    p->waits[done].text);
 	}
 	if (done > 0)
 		waits_drop(p, done);
@@ -216,7 +358,7 @@ parent_reload_late(evutil_socket_t fd, short what, void *arg)
 {
 	struct parent	*p = arg;
 	struct proc	*pr;
-	char		 text[128];
+	char		 text[256];
 	unsigned int	 i;
 
 	(void)fd;
@@ -224,8 +366,8 @@ parent_reload_late(evutil_socket_t fd, short what, void *arg)
 	for (pr = p->procs; pr < p->procs + p->nprocs - 1; pr++)
 		if (pr->taken < p->waits[0].serial)
 			break;
-	snprintf(text, sizeof(text), "configuration reloaded, but after %d s "
-	    "%s has not taken it", RELOAD_MS / 1000, pr->name);
+	snprintf(text, sizeof(text), "%s, but after %d s %s has not taken it",
+	    p->waits[0].text, RELOAD_MS / 1000, pr->name);
 	log_warnx("%s", text);
 	for (i = 0; i < p->nwaits; i++)
 		tell(p, &p->waits[i], CTL_FAILED, 0, text);

@@ -18,7 +18,7 @@
 
 #include "../lib/clock.h"
 #include "../lib/log.h"
-#include "parent.h"
+#include "parent_lists.h"
 
 #define SET_CHILD_FD	3		/* as child.c expects it */
 #define SET_KILL_MS	700		/* a child that has not ended by then is killed */
@@ -301,6 +301,9 @@ set_front_start(struct parent *p)
 	log_info("ready");
 	if (p->conf->log_spamd)
 		log_spamd(LOG_WARNING, "listening for incoming connections.");
+	if (!p->loaded)
+		load_started(p);
+	p->loaded = 1;
 }
 
 /* Ask all to end; who has not after SET_KILL_MS is killed. */
@@ -416,12 +419,14 @@ set_reaped(struct parent *p)
 	pid_t		pid;
 	int		status;
 
-	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		fetch_reaped(pid, status);
 		for (i = 0; i < p->nprocs; i++)
 			if (p->procs[i].pid == pid) {
 				proc_died(p, &p->procs[i], status);
 				break;
 			}
+	}
 	if (p->state != SET_STOPPING)
 		return;
 	for (i = 0; i < p->nprocs; i++)

@@ -65,6 +65,7 @@ static void	 macro_set(const struct lex_token *);
 %token	<tok> SCAN SESSIONS SPOOL STARTTLS STRATEGY SUBJECT TIMEOUT TRANSPARENT
 %token	<tok> TRIES TRY CLIENT_NAME
 %token	<tok> VERIFY XCLIENT YES
+%token	<tok> COMMAND SPAMD_SETUP URL
 %token	<tok> DECAY EXTEND GOOD LEARN TRUSTED
 %token	<tok> INTERFACE MTA OUTBOUND TRACK
 %token	<tok> ACCEPT MULTICAST PEER SPAMD SYNC TTL
@@ -192,6 +193,9 @@ statement
 	| blacklist
 	| whitelist
 	| on
+	| SPAMD_SETUP ON value PORT value {
+		conf_setup_new(conf, &$1, &$3, &$5);
+	}
 	| pass passopts '}'
 	| pass passopts error '}'		{ yyerrok; }
 	| GREYLIST nl '{' greyopts '}'
@@ -804,11 +808,13 @@ session	: GREY value {
 	;
 
 blacklist
-	: BLACKLIST value FILE_ value {
-		list = conf_list_new(conf, &$2, LIST_BLACK);
-		conf_path(&$4, "file", &list->file);
-	}
-	  blackopts
+	: BLACKLIST value { list = conf_list_new(conf, &$2, LIST_BLACK); }
+	  source blackopts
+	;
+
+source	: FILE_ value		{ conf_list_source(list, SRC_FILE, &$2); }
+	| COMMAND value		{ conf_list_source(list, SRC_COMMAND, &$2); }
+	| URL value		{ conf_list_source(list, SRC_URL, &$2); }
 	;
 
 blackopts
@@ -830,14 +836,13 @@ blackopts
 	| blackopts EXCEPT list {
 		conf_entries(&list->except, ITEM_NAME, &$3);
 	}
+	| blackopts TABLE value		{ conf_list_table(list, &$2, &$3); }
+	| blackopts TIMEOUT value	{ conf_list_timeout(list, &$2, &$3); }
 	;
 
 whitelist
-	: WHITELIST value FILE_ value {
-		list = conf_list_new(conf, &$2, LIST_WHITE);
-		conf_path(&$4, "file", &list->file);
-	}
-	  whiteopts
+	: WHITELIST value { list = conf_list_new(conf, &$2, LIST_WHITE); }
+	  source whiteopts
 	;
 
 whiteopts
@@ -846,6 +851,7 @@ whiteopts
 		if (ONCE_OF($2, "whitelist \"%s\": no scan", list->name))
 			list->no_scan = 1;
 	}
+	| whiteopts TIMEOUT value	{ conf_list_timeout(list, &$2, &$3); }
 	;
 
 on	: ON event action reactopts
@@ -915,6 +921,7 @@ static const struct keyword keywords[] = {
 	{ "certificate",	CERTIFICATE },
 	{ "check",		CHECK },
 	{ "client-name",	CLIENT_NAME },
+	{ "command",		COMMAND },
 	{ "connect",		CONNECT },
 	{ "connections",	CONNECTIONS },
 	{ "contact",		CONTACT },
@@ -996,6 +1003,7 @@ static const struct keyword keywords[] = {
 	{ "socket",		SOCKET },
 	{ "spam",		SPAM },
 	{ "spamd",		SPAMD },
+	{ "spamd-setup",	SPAMD_SETUP },
 	{ "spamtrap",		SPAMTRAP },
 	{ "spool",		SPOOL },
 	{ "starttls",		STARTTLS },
@@ -1017,6 +1025,7 @@ static const struct keyword keywords[] = {
 	{ "trusted",		TRUSTED },
 	{ "try",		TRY },
 	{ "ttl",		TTL },
+	{ "url",		URL },
 	{ "verify",		VERIFY },
 	{ "virus",		VIRUS },
 	{ "white",		WHITE },

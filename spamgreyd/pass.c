@@ -359,6 +359,13 @@ static const struct chan_rule pass_parent_rules[] = {
 	{ 0, 0, NULL }
 };
 
+static void
+pass_lists(struct child *c)
+{
+	pass.pc->black = config_mask(c->conf, LIST_BLACK);
+	pass.pc->white = config_mask(c->conf, LIST_WHITE);
+}
+
 const struct role_def role_pass = {
 	.name = "pass",
 	.user = CONF_USER,
@@ -367,6 +374,7 @@ const struct role_def role_pass = {
 	.parent_rules = pass_parent_rules,
 	.peer = pass_peer,
 	.configure = pass_configure,
+	.lists = pass_lists,
 	.run = pass_run,
 	.start = pass_start,
 	.stop = pass_stop

@@ -44,6 +44,8 @@ void	 policy_free(struct policy *);
  * needs it waits for policy_reopen.
  */
 int	 policy_configure(struct policy *, const struct config *);
+/* The lists of its configuration are others now. */
+void	 policy_lists(struct policy *);
 /*
  * Are there entries to be keyed anew?  At most max are looked at, in a
  * transaction of its own; *more: go on.  Host states change on the way, so

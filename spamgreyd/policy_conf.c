@@ -389,8 +389,7 @@ policy_configure(struct policy *p, const struct config *conf)
 	count = !p->started || p->pending ||
 	    memcmp(&p->admit, &conf->grey.admit, sizeof(p->admit)) != 0;
 	p->conf = conf;
-	p->white_lists = config_mask(conf, LIST_WHITE);
-	p->black_lists = config_mask(conf, LIST_BLACK);
+	policy_lists(p);
 	db_set_cuts(p->db, &conf->grey.match, &conf->grey.admit);
 	/* From here on the new one is in use, whatever the database says. */
 	rc = load(p, count);
@@ -406,6 +405,13 @@ policy_configure(struct policy *p, const struct config *conf)
 		return (-1);
 	p->pending = 1;
 	return (0);
+}
+
+void
+policy_lists(struct policy *p)
+{
+	p->white_lists = config_mask(p->conf, LIST_WHITE);
+	p->black_lists = config_mask(p->conf, LIST_BLACK);
 }
 
 int

@@ -228,12 +228,20 @@ put_limit(struct buf *b, const struct conf_limit *l)
 static int
 put_list(struct buf *b, const struct conf_list *l)
 {
+	static const char *const	 sources[] = { " file ", " command ",
+					    " url " };
 	const struct conf_string	*s;
 	int				 r;
 
+	if (l->source == SRC_SETUP)
+		return (0);
 	r = put_string(b, l->kind == LIST_BLACK ? "blacklist " : "whitelist ",
 	    l->name);
-	r |= put_string(b, " file ", l->file);
+	r |= put_string(b, sources[l->source], l->file);
+	if (l->source != SRC_FILE)
+		r |= put_time(b, " timeout ", l->timeout);
+	if (l->table != NULL)
+		r |= put_string(b, " table ", l->table);
 	if (l->kind == LIST_BLACK) {
 		if (l->message != NULL)
 			r |= put_string(b, " message ", l->message);
@@ -247,6 +255,19 @@ put_list(struct buf *b, const struct conf_list *l)
 	} else if (l->no_scan)
 		r |= buf_addstr(b, " no scan");
 	return (r | buf_addstr(b, "\n"));
+}
+
+static int
+put_setups(struct buf *b, const struct config *c)
+{
+	const struct conf_listen	*l;
+	char				 text[ADDR_STRLEN];
+	int				 r = 0;
+
+	TAILQ_FOREACH(l, &c->setups, entry)
+		r |= buf_printf(b, "spamd-setup on %s port %u\n",
+		    addr_str(&l->addr, text), l->port);
+	return (r);
 }
 
 static int
@@ -358,6 +379,7 @@ config_text(const struct config *c, struct buf *b)
 	r |= put_strings(b, "spamtrap", &c->spamtraps, "");
 	TAILQ_FOREACH(l, &c->lists, entry)
 		r |= put_list(b, l);
+	r |= put_setups(b, c);
 	for (i = 0; i < EVENT_MAX; i++)
 		r |= put_reaction(b, i, &c->reaction[i]);
 	r |= put_learn(b, &c->learn);

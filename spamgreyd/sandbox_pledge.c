@@ -36,6 +36,8 @@ sandbox_enter(const struct child *c)
 		if (unveil("/", "") == -1 || unveil(NULL, NULL) == -1)
 			return (-1);
 		return (0);
+	case ROLE_LIST:
+		return (pledge("stdio recvfd", NULL));
 	default:
 		return (-1);
 	}

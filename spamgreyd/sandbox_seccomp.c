@@ -60,6 +60,11 @@ static const int pass[] = {
 	S(pread64), S(pwrite64), S(preadv), S(pwritev), S(stat), S(statx)
 };
 
+/* Descriptors that it was given. */
+static const int list_job[] = {
+	S(fsync), S(fdatasync), S(ftruncate), S(statx)
+};
+
 static const int deadly[] = {
 	S(execve), S(execveat), S(ptrace), S(process_vm_readv),
 	S(process_vm_writev), S(mount), S(umount2), S(pivot_root), S(chroot),
@@ -122,6 +127,8 @@ rules_role(scmp_filter_ctx ctx, enum role role)
 		    SCMP_A0(SCMP_CMP_EQ, AF_NETLINK, 0)) != 0)
 			return (-1);
 		return (ADD(ctx, SCMP_ACT_ALLOW, fw));
+	case ROLE_LIST:
+		return (ADD(ctx, SCMP_ACT_ALLOW, list_job));
 	default:
 		errno = EINVAL;
 		return (-1);

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "../lib/log.h"
+#include "list_job.h"
 #include "parent.h"
 
 #define DEFINES_MAX	64
@@ -74,6 +75,8 @@ child(const char *name)
 {
 	unsigned int	r;
 
+	if (strcmp(name, "list") == 0)
+		return (list_job_main());
 	for (r = ROLE_PARENT + 1; r < ROLE_MAX; r++)
 		if (roles[r] != NULL && strcmp(roles[r]->name, name) == 0)
 			return (child_main(r));

@@ -29,7 +29,8 @@ enum role {
 	ROLE_FW,
 	ROLE_PASS,		/* only when the file has a pass block */
 	ROLE_TRACK,		/* only when it has a track statement */
-	ROLE_MAX
+	ROLE_MAX,
+	ROLE_LIST		/* none of the set: lives for one job (list_job.h) */
 };
 
 enum role_root {
@@ -68,6 +69,8 @@ struct role_def {
 			    int fd);
 	/* c->conf is already the new one; old is freed afterwards (may be NULL). */
 	void		(*configure)(struct child *, struct config *old);
+	/* Only the lists of c->conf are others now (may be NULL). */
+	void		(*lists)(struct child *);
 	void		(*run)(struct child *);
 	void		(*start)(struct child *);
 	void		(*stop)(struct child *);
@@ -116,6 +119,12 @@ int	 os_capture_lock(int fd);
 /* track_replay.c: spamgreyd -r.  The exit status. */
 int	 track_replay(const char *file, const struct conf_define *,
 	    size_t ndefines, const char *capture);
+
+/*
+ * os_*.c: a program of the system that prints what a URL has, the argument
+ * behind these words; the n-th to be tried, NULL: no more.
+ */
+const char *const *os_fetch(unsigned int n);
 
 /* syslog_*.c: a line to syslogd in that program's name (a constant), never
  * blocking; -1: it was not taken. */

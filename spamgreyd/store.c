@@ -313,6 +313,18 @@ role_configure(struct child *c, struct config *old)
 		stream_begin(st, cut, 1);
 }
 
+/* Whom the table holds follows from the lists. */
+static void
+role_lists(struct child *c)
+{
+	struct store	*st = &store;
+
+	(void)c;
+	policy_lists(st->policy);
+	if (db_is_up(st->db))
+		stream_begin(st, 0, 1);
+}
+
 /* The parent holds the lock's descriptor too, but may die before us. */
 static void
 on_lock(struct chan *ch, struct msg *m, void *arg)
@@ -423,6 +435,7 @@ const struct role_def role_store = {
 	.parent_rules = parent_rules,
 	.peer = role_peer,
 	.configure = role_configure,
+	.lists = role_lists,
 	.run = role_run,
 	.stop = role_stop
 };

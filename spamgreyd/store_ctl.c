@@ -67,6 +67,7 @@ static const struct chan_rule rules[] = {
 	{ CTL_STATS, 0, client_request },
 	{ CTL_RELOAD, 0, client_request },
 	{ CTL_LOG, 0, client_request },
+	{ CTL_LOAD, 0, client_request },
 	{ CTL_LEARN, 0, client_request },
 	{ CTL_REPUTE, 0, client_request },
 	{ 0, 0, NULL }
@@ -233,7 +234,8 @@ client_late(evutil_socket_t fd, short what, void *arg)
 
 /* ctl.c wants something that this process alone cannot do. */
 static void
-client_ask(struct ctl *ctl, uint16_t type, uint8_t arg, void *data)
+client_ask(struct ctl *ctl, uint16_t type, uint8_t arg, const char *text,
+    void *data)
 {
 	static const struct timeval	 wait = { STATS_WAIT, 0 };
 	struct client			*cl = data;
@@ -254,6 +256,7 @@ client_ask(struct ctl *ctl, uint16_t type, uint8_t arg, void *data)
 	ipc_begin(ipc, CTL_ASK, cl->id);
 	ipc_put_u16(ipc, type);
 	ipc_put_u8(ipc, arg);
+	ipc_put_str(ipc, text);
 	if (chan_send(role.child->parent, -1) == -1)
 		ctl_answer(ctl, CTL_FAILED, 0,
 		    "the daemon's parent process does not answer");

@@ -283,6 +283,14 @@ word_log(struct args *a)
 }
 
 static int
+word_load(struct args *a)
+{
+	if (a->nkeys > 1)
+		return (bad(a, EXIT_WORD_USAGE, "load: one list, or all"));
+	return (0);
+}
+
+static int
 word_alone(struct args *a)
 {
 	if (a->nkeys != 0)
@@ -310,6 +318,7 @@ static const struct word {
 	{ "spf", CMD_SPF, word_spf },
 	{ "stats", CMD_STATS, word_alone },
 	{ "reload", CMD_RELOAD, word_alone },
+	{ "load", CMD_LOAD, word_load },
 	{ "log", CMD_LOG, word_log }
 };
 

@@ -120,9 +120,10 @@ report(const char *line, void *arg)
 enum direct_result
 direct_open(struct config *conf, int lists, struct direct **dp, pid_t *pid)
 {
-	struct passwd	*pw = NULL;
-	struct direct	*d;
-	int		 lock;
+	struct list_files	*files = NULL;
+	struct passwd		*pw = NULL;
+	struct direct		*d;
+	int			 lock;
 
 	if (geteuid() == 0 && (pw = db_user()) == NULL)
 		return (DIRECT_FAILED);
@@ -131,12 +132,14 @@ direct_open(struct config *conf, int lists, struct direct **dp, pid_t *pid)
 		return (DIRECT_FAILED);
 	if ((lock = lock_as(pw, conf->statedir, pid)) == -1)
 		return (errno == EWOULDBLOCK ? DIRECT_LOCKED : DIRECT_FAILED);
-	/* As root, who may read the files; a list that is missing is said,
-	 * and the rest is as true as before. */
+	/* As root, who may open the files, but not read them as root; a list
+	 * that is missing is said, and the rest is as true as before. */
 	if (lists)
-		(void)config_load_lists(conf, report, NULL);
+		files = config_open_lists(conf, 0, report, NULL);
 	if (pw != NULL && drop(pw) == -1)
 		return (DIRECT_FAILED);
+	if (files != NULL)
+		(void)config_load_lists(conf, files, report, NULL);
 	if ((d = calloc(1, sizeof(*d))) == NULL) {
 		out_error("no memory");
 		return (DIRECT_FAILED);

@@ -43,6 +43,7 @@ usage(void)
 	    "...\n"
 	    "       spamgreydb [-f file] stats [-j]\n"
 	    "       spamgreydb [-f file] reload\n"
+	    "       spamgreydb [-f file] load [list]\n"
 	    "       spamgreydb [-f file] log verbose|brief\n");
 }
 
@@ -112,6 +113,7 @@ run(struct conn *c, const struct args *args, const struct config *conf,
 	case CMD_STATS:
 		return (cmd_stats(c, args));
 	case CMD_RELOAD:
+	case CMD_LOAD:
 	case CMD_LOG:
 		return (cmd_daemon(c, args));
 	case CMD_SPF:			/* need no database */

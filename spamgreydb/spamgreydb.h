@@ -18,7 +18,7 @@ enum command {
 	CMD_DUMP, CMD_GET,			/* spamdb without -a or -d */
 	CMD_DB_ADD, CMD_DB_DELETE,		/* spamdb -a, -d */
 	CMD_LIST, CMD_SHOW, CMD_ADD, CMD_DELETE, CMD_TRAP, CMD_EXPIRE,
-	CMD_IMPORT, CMD_EXPORT, CMD_STATS, CMD_RELOAD, CMD_LOG,
+	CMD_IMPORT, CMD_EXPORT, CMD_STATS, CMD_RELOAD, CMD_LOAD, CMD_LOG,
 	CMD_REPUTE, CMD_LEARN,			/* list -r, learn */
 	CMD_POOLS, CMD_SPF,			/* list --pools, spf */
 	CMD_CONVERT
