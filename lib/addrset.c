@@ -251,6 +251,14 @@ range_each(struct addr lo, const struct addr *hi, unsigned int min,
 }
 
 int
+addrset_split(const struct addr *lo, const struct addr *hi,
+    int (*fn)(const struct prefix *, void *), void *arg)
+{
+	return (range_each(*lo, hi, addr_is4(lo) && addr_is4(hi) ? 96 : 0, fn,
+	    arg));
+}
+
+int
 addrset_each(const struct addrset *s, size_t i,
     int (*fn)(const struct prefix *, void *), void *arg)
 {

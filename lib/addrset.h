@@ -61,5 +61,8 @@ int	 addrset_each(const struct addrset *, size_t i,
 int	 addrset_each_range(const struct addrset *, size_t i,
 	    int (*fn)(const struct addr *lo, const struct addr *hi, void *),
 	    void *arg);
+/* A range as networks, each as large as it can be; as addrset_each. */
+int	 addrset_split(const struct addr *lo, const struct addr *hi,
+	    int (*fn)(const struct prefix *, void *), void *arg);
 
 #endif

@@ -25,6 +25,7 @@ send_list(struct chan *ch, const struct conf_list *l)
 	ipc_put_u8(ipc, (uint8_t)l->source);
 	ipc_put_str(ipc, l->name);
 	ipc_put_str(ipc, l->file);
+	ipc_put_i64(ipc, l->timeout);
 	ci_put_opt(ipc, l->table);
 	ci_put_opt(ipc, l->message);
 	ipc_put_u16(ipc, (uint16_t)l->reply);
@@ -53,6 +54,7 @@ ci_recv_list(struct config *c, struct msg *m)
 	l->source = (enum conf_source)source;
 	r = ci_take_str(m, &l->name);
 	r |= ci_take_str(m, &l->file);
+	l->timeout = msg_get_i64(m);
 	r |= ci_take_opt(m, &l->table);
 	r |= ci_take_opt(m, &l->message);
 	l->reply = msg_get_u16(m);

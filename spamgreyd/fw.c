@@ -279,6 +279,7 @@ on_stat(struct chan *ch, struct msg *m, void *arg)
 		{ "firewall-wanted", (int64_t)r->want.n },
 		{ "firewall-table", r->drv->count() },
 		{ "firewall-networks", (int64_t)r->nnets },
+		{ "firewall-list-networks", (int64_t)fw_tables_count(r) },
 		{ "firewall-added", (int64_t)r->added },
 		{ "firewall-removed", (int64_t)r->removed },
 		{ "firewall-refused", (int64_t)r->refused },
@@ -430,11 +431,10 @@ open_table(struct fw_role *r)
 }
 
 static void
-role_lists(struct child *c)
+take_lists(struct fw_role *r, int first)
 {
-	struct fw_role	*r = &role;
-
-	switch (take_nets(r, c->conf)) {
+	fw_tables_take(r, first);
+	switch (take_nets(r, r->c->conf)) {
 	case -1:
 		log_warn("firewall: networks of the whitelists");
 		break;
@@ -442,6 +442,13 @@ role_lists(struct child *c)
 		if (r->complete)
 			fw_sync_start(r, "whitelists changed");
 	}
+}
+
+static void
+role_lists(struct child *c)
+{
+	(void)c;
+	take_lists(&role, 0);
 }
 
 /* Another firewall or table takes new processes; here only lists change. */
@@ -456,7 +463,7 @@ role_configure(struct child *c, struct config *old)
 		fw_set_init(&r->want);
 		open_table(r);
 	}
-	role_lists(c);
+	take_lists(r, old == NULL);
 }
 
 static void
@@ -475,7 +482,7 @@ role_run(struct child *c)
 
 	r->tick = event_new(c->base, -1, EV_PERSIST, tick, r);
 	if (r->tick == NULL || event_add(r->tick, &second) == -1 ||
-	    fw_sync_init(r) == -1 || (r->drv->watch != NULL &&
+	    fw_sync_init(r) == -1 || fw_tables_init(r) == -1 || (r->drv->watch != NULL &&
 	    r->drv->watch(c->base, fw_sync_changed, r) == -1))
 		child_fatal(c, "fw: no memory");
 	if (r->store != NULL)
@@ -496,6 +503,7 @@ role_stop(struct child *c)
 		event_free(r->tick);
 	r->tick = NULL;
 	fw_sync_free(r);
+	fw_tables_free(r);
 	fw_list_free(&r->add);
 	fw_list_free(&r->del);
 	fw_set_free(&r->want);

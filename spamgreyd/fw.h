@@ -34,6 +34,28 @@ enum fw_result {
 typedef void (*fw_seen)(const struct addr *, uint8_t plen, int64_t left,
     void *arg);
 
+/* From lo to hi, of one family. */
+struct fw_net {
+	struct addr	lo, hi;
+};
+typedef void (*fw_net_seen)(const struct fw_net *, void *arg);
+
+/* Tables of blacklists (fw_tables.c), each by the name of the configuration. */
+struct fw_tables_ops {
+	int		ranges;		/* takes any; else only networks */
+	size_t		slice;		/* elements a call */
+	/* Is it there, and may it be changed?  Else fw_why(). */
+	enum fw_result	(*open)(const char *table);
+	enum fw_result	(*dump)(const char *table, fw_net_seen, void *arg);
+	enum fw_result	(*add)(const char *table, const struct fw_net *,
+			    size_t n);
+	enum fw_result	(*del)(const char *table, const struct fw_net *,
+			    size_t n);
+	enum fw_result	(*clear)(const char *table);
+	enum fw_result	(*revive)(const char *table);
+	long		(*count)(const char *table);
+};
+
 struct fw_driver {
 	const char	*name;		/* "pf", "nftables", "none" */
 	size_t		 slice;		/* elements a call */
@@ -64,6 +86,7 @@ struct fw_driver {
 	enum fw_result	(*clear)(void);
 	/* How many hosts the table has now; -1: gone. */
 	long		(*count)(void);
+	const struct fw_tables_ops *tables;	/* NULL: it has none */
 	void		(*close)(void);
 };
 
@@ -110,6 +133,8 @@ void	 fw_set_drop(struct fw_set *, const struct addr *, uint8_t plen);
 /* Walks all: start with *i 0; NULL at the end.  No put or drop between. */
 struct fw_want *fw_set_next(const struct fw_set *, size_t *i);
 
+/* fw_set.c: the last address of a network. */
+void	 fw_net_last(const struct prefix *, struct addr *);
 /* fw_set.c: sorts, and takes out those inside another; how many remain. */
 size_t	 fw_nets_fold(struct prefix *, size_t);
 

@@ -304,6 +304,31 @@ run(const char **why)
 	return (rc == 0 ? 0 : -1);
 }
 
+const struct nft_id *
+fw_nft_id(void)
+{
+	return (&nft.id);
+}
+
+const char *
+fw_nft_family(void)
+{
+	return (nft.family);
+}
+
+int
+fw_nft_run(struct buf *b, const char **why)
+{
+	int	r;
+
+	*why = "no memory";
+	if (buf_len(b) == 0)
+		return (0);
+	r = buf_add(&nft.text, buf_ptr(b), buf_len(b)) == -1 ? -1 : run(why);
+	buf_free(b);
+	return (r);
+}
+
 static void
 say_full(int set)
 {
@@ -553,5 +578,6 @@ const struct fw_driver fw_nft = {
 	.revive = nft_revive,
 	.clear = nft_clear,
 	.count = nft_count,
+	.tables = &fw_nft_tables,
 	.close = nft_close
 };

@@ -10,6 +10,8 @@
 #include <stdint.h>
 
 #include "../lib/addr.h"
+#include "../lib/buf.h"
+#include "fw.h"
 
 struct nft_id {
 	uint8_t		 family;	/* NFPROTO_* */
@@ -32,6 +34,14 @@ int	 nft_link_dump(const struct nft_id *, const char *set, nft_elem fn,
 int	 nft_link_events(void);
 /* Takes what has come: did another process change our table? */
 int	 nft_link_changed(const struct nft_id *);
+
+/* fw_nft.c: the table, once it is open; and commands, carried out as one
+ * transaction, the buffer freed: 0, or -1 and the kernel's words. */
+const struct nft_id *fw_nft_id(void);
+const char *fw_nft_family(void);
+int	 fw_nft_run(struct buf *, const char **why);
+
+extern const struct fw_tables_ops fw_nft_tables;
 
 /* fw_nft_nets.c: 1 the set (keys of 4 or 16 octets) holds exactly the
  * networks of its family, 0 not, -1 no such set. */

@@ -18,7 +18,7 @@
 #include "../lib/clock.h"
 #include "../lib/log.h"
 #include "fw.h"
-#include "fw_pf_abi.h"
+#include "fw_pf_int.h"
 
 #define PF_SLICE	4096	/* FreeBSD takes 65,535 a call, by default */
 #define PF_FULL_SAY	(10 * 60 * 1000)	/* ms */
@@ -140,14 +140,17 @@ get_freebsd(const uint8_t *src, struct addr *a, uint8_t *plen, int *not)
 	return (get_union(e.addr, e.af, PF_ABI_INET6_FREEBSD, e.net, a, plen));
 }
 
-/* One request on our table; 0 or errno. */
-static int
-request(unsigned long req, void *buf, size_t n, struct pf_abi_ioc *io)
+int
+fw_pf_request(const char *table, unsigned long req, void *buf, size_t n,
+    struct pf_abi_ioc *io)
 {
 	int	rc;
 
 	memset(io, 0, sizeof(*io));
-	memcpy(io->table.name, pf.table, sizeof(io->table.name));
+	/* The rest of the name stays zero. */
+	if (strlen(table) >= sizeof(io->table.name))
+		return (ENAMETOOLONG);
+	memcpy(io->table.name, table, strlen(table));
 	io->buffer = buf;
 	io->esize = pf.layout->esize;
 	io->size = (int32_t)n;
@@ -155,6 +158,31 @@ request(unsigned long req, void *buf, size_t n, struct pf_abi_ioc *io)
 		rc = ioctl(pf.fd, req, io);
 	while (rc == -1 && errno == EINTR);
 	return (rc == -1 ? errno : 0);
+}
+
+/* On the hosts' table. */
+static int
+request(unsigned long req, void *buf, size_t n, struct pf_abi_ioc *io)
+{
+	return (fw_pf_request(pf.table, req, buf, n, io));
+}
+
+size_t
+fw_pf_esize(void)
+{
+	return ((size_t)pf.layout->esize);
+}
+
+void
+fw_pf_put(uint8_t *dst, const struct addr *a, uint8_t plen)
+{
+	pf.layout->put(dst, a, plen, 0);
+}
+
+int
+fw_pf_get(const uint8_t *src, struct addr *a, uint8_t *plen, int *not)
+{
+	return (pf.layout->get(src, a, plen, not));
 }
 
 static enum fw_result
@@ -421,15 +449,17 @@ pf_dump(fw_seen fn, void *arg)
  * After `pfctl -F all' the rules that name the table are loaded still, or
  * come back, and use one that is made here, with no reload.
  */
-static enum fw_result
-pf_revive(void)
+int
+fw_pf_make(const char *table)
 {
 	struct pf_abi_table	t;
 	struct pf_abi_ioc	io;
 	int			rc;
 
 	memset(&t, 0, sizeof(t));
-	memcpy(t.name, pf.table, sizeof(t.name));
+	if (strlen(table) >= sizeof(t.name))
+		return (ENAMETOOLONG);
+	memcpy(t.name, table, strlen(table));
 	t.flags = PF_ABI_PERSIST;
 	memset(&io, 0, sizeof(io));
 	io.buffer = &t;
@@ -438,8 +468,16 @@ pf_revive(void)
 	do
 		rc = ioctl(pf.fd, PF_ABI_ADDTABLES, &io);
 	while (rc == -1 && errno == EINTR);
-	if (rc == -1)
-		return (failed("make", errno));
+	return (rc == -1 ? errno : 0);
+}
+
+static enum fw_result
+pf_revive(void)
+{
+	int	error;
+
+	if ((error = fw_pf_make(pf.table)) != 0)
+		return (failed("make", error));
 	pf.expect = pf_count();
 	log_warnx("pf: table <%s> was gone; made again", pf.table);
 	return (FW_OK);
@@ -476,5 +514,6 @@ const struct fw_driver fw_pf = {
 	.revive = pf_revive,
 	.clear = pf_clear,
 	.count = pf_count,
+	.tables = &fw_pf_tables,
 	.close = pf_close
 };

@@ -56,6 +56,8 @@ struct fw_role {
 	size_t			 nnets;
 	struct event		*tick;
 	struct fw_sync		 sync;
+	struct fw_table		*tables;	/* of blacklists */
+	struct event		*tables_work;
 	/* statistics */
 	uint64_t		 added, removed, refills, refused;
 };
@@ -73,6 +75,15 @@ void	 fw_list_free(struct fw_list *);
 
 /* fw.c: the table is as it ought to be. */
 void	 fw_filled(struct fw_role *);
+
+/* fw_tables.c */
+int	 fw_tables_init(struct fw_role *);
+/* The lists are others; first: in place of nothing. */
+void	 fw_tables_take(struct fw_role *, int first);
+void	 fw_tables_changed(struct fw_role *);	/* by others */
+void	 fw_tables_tick(struct fw_role *);
+size_t	 fw_tables_count(const struct fw_role *);
+void	 fw_tables_free(struct fw_role *);
 
 /* fw_sync.c */
 int	 fw_sync_init(struct fw_role *);

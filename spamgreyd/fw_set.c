@@ -177,6 +177,19 @@ within(const struct prefix *outer, const struct prefix *p)
 	return (addr_cmp(&a, &outer->addr) == 0);
 }
 
+void
+fw_net_last(const struct prefix *p, struct addr *last)
+{
+	unsigned int	i = p->len / 8;
+
+	*last = p->addr;
+	if (p->len >= 128)
+		return;
+	last->b[i] |= (uint8_t)(0xff >> (p->len % 8));
+	for (i++; i < sizeof(last->b); i++)
+		last->b[i] = 0xff;
+}
+
 size_t
 fw_nets_fold(struct prefix *p, size_t n)
 {

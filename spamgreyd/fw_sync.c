@@ -328,6 +328,7 @@ fw_sync_changed(void *arg)
 	struct fw_sync	*s = &r->sync;
 	int64_t		 since = clock_mono() - s->last;
 
+	fw_tables_changed(r);
 	if (!r->complete || (!s->running && evtimer_pending(s->work, NULL)))
 		return;
 	forget(s);
@@ -341,6 +342,7 @@ fw_sync_tick(struct fw_role *r)
 	struct fw_sync	*s = &r->sync;
 	int64_t		 now = clock_mono();
 
+	fw_tables_tick(r);
 	if (!r->complete || s->running || evtimer_pending(s->work, NULL))
 		return;
 	if (r->gone) {

@@ -64,7 +64,7 @@ sub stat_of {
 	my $value;
 	my $out = $of{$pid}{out};
 	say_to($pid, 'stat');
-	for (1 .. 7) {
+	for (1 .. 8) {
 		my ($k, $v) = split ' ', <$out>;
 		$value = $v if $k eq $name;
 	}

@@ -1,4 +1,5 @@
-/* LINK: spamgreyd/config.o spamgreyd/conf_ipc.o spamgreyd/conf_ipc_pass.o spamgreyd/conf_ipc_sync.o spamgreyd/conf_resolv.o spamgreyd/conf_check.o spamgreyd/conf_check_pass.o spamgreyd/conf_pass.o spamgreyd/conf_strategy.o spamgreyd/conf_entries.o spamgreyd/conf_file.o spamgreyd/conf_learn.o spamgreyd/conf_sync.o spamgreyd/conf_track.o spamgreyd/conf_lex.o spamgreyd/conf_report.o spamgreyd/conf_set.o spamgreyd/conf_value.o spamgreyd/parse.o spamgreyd/lists.o spamgreyd/printconf.o spamgreyd/printconf_pass.o */
+/* LINK: spamgreyd/config.o spamgreyd/conf_ipc.o spamgreyd/conf_ipc_lists.o spamgreyd/conf_ipc_pass.o spamgreyd/conf_ipc_sync.o spamgreyd/conf_resolv.o spamgreyd/conf_check.o spamgreyd/conf_check_pass.o spamgreyd/conf_pass.o spamgreyd/conf_strategy.o spamgreyd/conf_entries.o spamgreyd/conf_file.o spamgreyd/conf_learn.o spamgreyd/conf_sync.o spamgreyd/conf_track.o spamgreyd/conf_lex.o spamgreyd/conf_report.o spamgreyd/conf_list.o spamgreyd/conf_set.o spamgreyd/conf_value.o spamgreyd/parse.o spamgreyd/lists.o spamgreyd/list_in.o spamgreyd/list_read.o spamgreyd/list_file.o spamgreyd/printconf.o spamgreyd/printconf_pass.o */
+/* LIBS: -lz */
 /*
  * The configuration from parent to child: what arrives prints the same, with
  * its lists, descriptors and keys; and what no parent sends is refused.

@@ -1,7 +1,7 @@
 /*
  * The PF driver against the emulated /dev/pf, in both systems' layouts.
  */
-/* LINK: spamgreyd/fw_pf.o spamgreyd/fw_set.o */
+/* LINK: spamgreyd/fw_pf.o spamgreyd/fw_pf_table.o spamgreyd/fw_set.o */
 #include <sys/socket.h>
 
 #include "tap.h"
