@@ -14,11 +14,17 @@
 #include "addrset.h"
 #include "addrset_int.h"
 
+#define STEP	16		/* ranges that are two lines of the cache */
+
+/* The last address of each STEPth range: what a look-up steps through stays in
+ * the cache, and only the range itself has to be fetched. */
 struct addrset {
 	const uint8_t		*map;
 	size_t			 size;
 	size_t			 n;
 	struct addrset_list	 lists[ADDRSET_LISTS_MAX];
+	uint32_t		*steps4[ADDRSET_LISTS_MAX];
+	struct addr		*steps6[ADDRSET_LISTS_MAX];
 };
 
 static const struct range4 *
@@ -85,6 +91,29 @@ image_valid(struct addrset *s)
 	return (1);
 }
 
+/* -1: no memory. */
+static int
+make_steps(struct addrset *s)
+{
+	const struct addrset_list	*l;
+	size_t				 i, k, n4, n6;
+
+	for (i = 0; i < s->n; i++) {
+		l = &s->lists[i];
+		n4 = (size_t)(l->n4 / STEP);
+		n6 = (size_t)(l->n6 / STEP);
+		s->steps4[i] = calloc(n4 + 1, sizeof(*s->steps4[i]));
+		s->steps6[i] = calloc(n6 + 1, sizeof(*s->steps6[i]));
+		if (s->steps4[i] == NULL || s->steps6[i] == NULL)
+			return (-1);
+		for (k = 0; k < n4; k++)
+			s->steps4[i][k] = list4(s, i)[k * STEP + STEP - 1].hi;
+		for (k = 0; k < n6; k++)
+			s->steps6[i][k] = list6(s, i)[k * STEP + STEP - 1].hi;
+	}
+	return (0);
+}
+
 struct addrset *
 addrset_map(int fd)
 {
@@ -114,6 +143,11 @@ addrset_map(int fd)
 		errno = EINVAL;
 		return (NULL);
 	}
+	if (make_steps(s) == -1) {
+		addrset_unmap(s);
+		errno = ENOMEM;
+		return (NULL);
+	}
 	return (s);
 }
 
@@ -124,9 +158,14 @@ addrset_unmap(struct addrset *s)
 		const uint8_t	*from;
 		void		*to;
 	} map;
+	size_t	i;
 
 	if (s == NULL)
 		return;
+	for (i = 0; i < s->n; i++) {
+		free(s->steps4[i]);
+		free(s->steps6[i]);
+	}
 	map.from = s->map;
 	(void)munmap(map.to, s->size);
 	free(s);
@@ -139,10 +178,19 @@ addrset_lists(const struct addrset *s)
 }
 
 static int
-has4(const struct range4 *r, uint64_t n, uint32_t a)
+has4(const struct range4 *r, uint64_t n, const uint32_t *steps, uint32_t a)
 {
-	uint64_t	lo = 0, hi = n, mid;
+	uint64_t	lo = 0, hi = n / STEP, mid;
 
+	while (lo < hi) {
+		mid = lo + (hi - lo) / 2;
+		if (steps[mid] < a)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	lo *= STEP;
+	hi = lo + STEP < n ? lo + STEP : n;
 	while (lo < hi) {
 		mid = lo + (hi - lo) / 2;
 		if (r[mid].hi < a)
@@ -154,10 +202,20 @@ has4(const struct range4 *r, uint64_t n, uint32_t a)
 }
 
 static int
-has6(const struct range6 *r, uint64_t n, const struct addr *a)
+has6(const struct range6 *r, uint64_t n, const struct addr *steps,
+    const struct addr *a)
 {
-	uint64_t	lo = 0, hi = n, mid;
+	uint64_t	lo = 0, hi = n / STEP, mid;
 
+	while (lo < hi) {
+		mid = lo + (hi - lo) / 2;
+		if (addr_cmp(&steps[mid], a) < 0)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	lo *= STEP;
+	hi = lo + STEP < n ? lo + STEP : n;
 	while (lo < hi) {
 		mid = lo + (hi - lo) / 2;
 		if (addr_cmp(&r[mid].hi, a) < 0)
@@ -184,8 +242,8 @@ addrset_lookup_mask(const struct addrset *s, const struct addr *a,
 		if (!(mask & bit))
 			continue;
 		mask &= ~bit;
-		if (is4 ? has4(list4(s, i), s->lists[i].n4, a4) :
-		    has6(list6(s, i), s->lists[i].n6, a))
+		if (is4 ? has4(list4(s, i), s->lists[i].n4, s->steps4[i], a4) :
+		    has6(list6(s, i), s->lists[i].n6, s->steps6[i], a))
 			found |= bit;
 	}
 	return (found);

@@ -6,6 +6,7 @@
 #include <sys/types.h>
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -18,6 +19,8 @@
 #define IN_TEXT		65536
 #define IN_LINE		8192	/* what is behind it of a line is no address */
 #define GZIP_BITS	(15 + 16)	/* inflateInit2: a gzip header */
+
+uint64_t	list_text_max = LIST_TEXT_MAX;
 
 struct list_in {
 	int		 fd;
@@ -32,6 +35,7 @@ struct list_in {
 	size_t		 pos, end;
 	char		 line[IN_LINE];
 	size_t		 len;		/* of a line over two texts */
+	char		 why[64];
 };
 
 struct list_in *
@@ -152,8 +156,10 @@ fill_text(struct list_in *in, const char **why)
 	if ((in->gzip ? unpack(in, why) : plain(in, why)) == -1)
 		return (-1);
 	in->text_total += in->end;
-	if (in->text_total > LIST_TEXT_MAX) {
-		*why = "more than 512 MB when it is unpacked";
+	if (in->text_total > list_text_max) {
+		snprintf(in->why, sizeof(in->why), "more than %llu MB when it "
+		    "is unpacked", (unsigned long long)(list_text_max >> 20));
+		*why = in->why;
 		return (-1);
 	}
 	return (0);

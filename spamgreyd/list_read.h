@@ -31,6 +31,7 @@
 
 /* list_in.c: a descriptor as lines. */
 struct list_in;
+extern uint64_t list_text_max;		/* LIST_TEXT_MAX; less in a test */
 struct list_in *list_in_open(int fd);		/* the caller's still; NULL errno */
 /* 1 a line without its end (cut where no address can be any more), borrowed
  * until the next one; 0 the end; -1 *why. */

@@ -491,6 +491,7 @@ policy_stats(struct policy *p,
 
 	for (i = 0; i < sizeof(types) / sizeof(types[0]); i++)
 		stat(types[i].name, p->entries[types[i].type], arg);
+	policy_list_stats(p, stat, arg);
 	for (i = 0; i < PST_MAX; i++)
 		stat(names[i], p->stat[i], arg);
 	stat("mail hosts", (int64_t)mails_hosts(p->mails), arg);

@@ -196,4 +196,8 @@ enum db_result	 policy_let_go(struct policy *, const struct addr *);
  * stands over what was deleted here before; else it is merged as it is. */
 enum db_result	 policy_enter(struct policy *, const struct entry *);
 
+/* policy_show.c: the address lists, for the statistics. */
+void	 policy_list_stats(const struct policy *,
+	    void (*stat)(const char *name, int64_t value, void *), void *arg);
+
 #endif

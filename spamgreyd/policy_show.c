@@ -69,16 +69,48 @@ when(const struct show *s, int64_t t, char *buf, size_t size)
 	return (buf);
 }
 
-/* The lists that name the address. */
+/* The lists that name the address, and one that may name it wrongly. */
 static void
 show_lists(struct show *s)
 {
 	const struct conf_list	*l;
+	const char		*kind;
+	char			 since[80], loaded[80];
 
-	TAILQ_FOREACH(l, &s->p->conf->lists, entry)
-		if (s->s.lists & (UINT64_C(1) << l->index))
-			say(s, l->kind == LIST_WHITE ? "whitelist" :
-			    "blacklist", "%s", l->name);
+	TAILQ_FOREACH(l, &s->p->conf->lists, entry) {
+		if (!(s->s.lists & (UINT64_C(1) << l->index)))
+			continue;
+		kind = l->kind == LIST_WHITE ? "whitelist" : "blacklist";
+		if (l->failed == 0)
+			say(s, kind, "%s", l->name);
+		else
+			say(s, kind, "%s, as it was loaded %s; loading it fails "
+			    "since %s", l->name, when(s, l->loaded, loaded,
+			    sizeof(loaded)), when(s, l->failed, since,
+			    sizeof(since)));
+	}
+}
+
+void
+policy_list_stats(const struct policy *p,
+    void (*stat)(const char *, int64_t, void *), void *arg)
+{
+	const struct conf_list	*l;
+	char			 name[80];
+	int64_t			 n = 0, failed = 0, ranges = 0;
+
+	TAILQ_FOREACH(l, &p->conf->lists, entry) {
+		n++;
+		failed += l->failed != 0;
+		ranges += (int64_t)l->count;
+	}
+	stat("lists", n, arg);
+	stat("lists failed", failed, arg);
+	stat("lists ranges", ranges, arg);
+	TAILQ_FOREACH(l, &p->conf->lists, entry) {
+		snprintf(name, sizeof(name), "list %s", l->name);
+		stat(name, (int64_t)l->count, arg);
+	}
 }
 
 /* One of the host's entries: until when, since when, why. */

@@ -15,6 +15,7 @@
  *	each add|del N FIRST	one by one; prints ok, the longest and all ms
  *	burst add|del N FIRST	all at once
  *	nets [NETWORK …]	reload with other whitelists
+ *	tables NAME [NETWORK …]	a blacklist with a table, in place of all lists
  *	stat		prints names and values
  *	quit
  */
@@ -43,6 +44,7 @@
 #include "../../spamgreyd/spamgreyd.h"
 
 #define MSG_NETS	900	/* of this program: compiled lists, a descriptor */
+#define MSG_TABLES	901	/* the same, and a table's name */
 
 static struct child	 child = { .pf = -1, .role = ROLE_FW };
 static struct addrset_build *nets;
@@ -121,6 +123,26 @@ on_nets(struct chan *ch, struct msg *m, void *arg)
 }
 
 static void
+on_tables(struct chan *ch, struct msg *m, void *arg)
+{
+	struct config		*old = child.conf, *conf = config_new();
+	struct conf_list	*l;
+	const char		*name = msg_get_str(m);
+
+	(void)ch;
+	(void)arg;
+	conf->fw = old->fw;
+	take_nets(conf, msg_take_fd(m));
+	l = TAILQ_FIRST(&conf->lists);
+	l->kind = LIST_BLACK;
+	if (strcmp(name, "none") != 0)
+		l->table = strdup(name);
+	child.conf = conf;
+	role_fw.configure(&child, old);
+	config_free(old);
+}
+
+static void
 on_quit(struct chan *ch, struct msg *m, void *arg)
 {
 	(void)ch;
@@ -170,6 +192,7 @@ run_role(int parent, int store, struct config *conf, int drop)
 {
 	static const struct chan_rule	rules[] = {
 		{ MSG_NETS, CHAN_FD, on_nets },
+		{ MSG_TABLES, CHAN_FD, on_tables },
 		{ MSG_QUIT, 0, on_quit },
 		{ 0, 0, NULL }
 	};
@@ -362,6 +385,21 @@ do_nets(char **w)
 }
 
 static void
+do_tables(char **w)
+{
+	const char	*name = *w++;
+
+	for (; *w != NULL; w++)
+		add_net(*w);
+	ipc_begin(chan_ipc(to_parent), MSG_TABLES, 0);
+	ipc_put_str(chan_ipc(to_parent), name);
+	chan_send(to_parent, compile_nets());
+	event_base_loop(base, EVLOOP_ONCE | EVLOOP_NONBLOCK);
+	chan_flush(to_parent);
+	printf("sent\n");
+}
+
+static void
 command(char **w)
 {
 	if (strcmp(w[0], "set") == 0)
@@ -379,6 +417,8 @@ command(char **w)
 		    (uint32_t)atoi(w[3]));
 	else if (strcmp(w[0], "nets") == 0)
 		do_nets(w + 1);
+	else if (strcmp(w[0], "tables") == 0 && w[1] != NULL)
+		do_tables(w + 1);
 	else if (strcmp(w[0], "stat") == 0) {
 		is_stat_end = 0;
 		chan_send_empty(to_store, MSG_STAT_ASK, ++next_id);

@@ -130,6 +130,31 @@ ok(defined until_true(sub { nets('net4') eq '0.0.0.0/1,203.0.113.0/24' }),
     'other whitelists') or diag(list_set('net4'));
 is(nets('net6'), '::/0', 'all of IPv6');
 
+# A blacklist's own sets.
+nft('add', 'set', 'inet', 'spamgrey', 'spamd4', '{ type ipv4_addr; flags interval; }');
+nft('add', 'set', 'inet', 'spamgrey', 'spamd6', '{ type ipv6_addr; flags interval; }');
+nft('add', 'element', 'inet', 'spamgrey', 'spamd4', '{ 203.0.113.0/25, 203.0.113.128/25, 255.255.255.255 }');
+ask($d, 'tables spamd 192.0.2.0/24 198.51.100.1 198.51.100.2 198.51.100.3 2001:db8::/32 0.0.0.0/8 255.255.255.0/24');
+ok(defined until_true(sub { nets('spamd4') eq
+    '0.0.0.0/8,192.0.2.0/24,198.51.100.1-198.51.100.3,255.255.255.0/24' }),
+    'a list is in its sets, and what others put there is not')
+    or diag(list_set('spamd4'));
+is(nets('spamd6'), '2001:db8::/32', 'IPv6 too');
+is(stat_of($d, 'firewall-list-networks'), 5, 'counted');
+ask($d, 'tables spamd 192.0.2.0/25 198.51.100.1 198.51.100.2 198.51.100.3');
+ok(defined until_true(sub { nets('spamd4') eq
+    '192.0.2.0/25,198.51.100.1-198.51.100.3' && nets('spamd6') eq '' }),
+    'another version of it') or diag(list_set('spamd4'));
+like(logged($dir), qr/table spamd: 1 networks put in, 4 taken out, 2 are in/,
+    'by its differences');
+ask($d, 'tables gone 192.0.2.0/25');
+ok(defined until_true(sub { logged($dir) =~
+    /table "gone": the set `spamgrey gone4' must be there/ }),
+    'sets that are not there are named');
+ok(defined until_true(sub { nets('spamd4') eq '' }),
+    'emptied when no list names them');
+ask($d, 'nets 203.0.113.0/24 0.0.0.0/1 ::/0');
+
 nft('delete', 'table', 'inet', 'spamgrey');
 like(ask($d, 'add 192.0.2.3'), qr/^refused/, 'no table: a promotion is not done');
 ok(defined until_true(sub { logged($dir) =~ /load the file that has them/ }),

@@ -136,6 +136,49 @@ sub full {
 	is(finish($d), 0, "$system: ends");
 }
 
+# A blacklist's own table: its networks and no others, by differences.
+sub lists {
+	my ($system) = @_;
+	my $dir = tmp();
+	my $pf = "$dir/pf";
+	my $n = sub { (ctl("$pf count spamd"))[0] // -1 };
+	my $has = sub { system("regress/obj/pfemuctl $pf test spamd $_[0]") == 0 };
+
+	ctl("$pf init $system");
+	ctl("$pf create $table");
+	ctl("$pf create spamd");
+	ctl("$pf add spamd 203.0.113.99");
+	my $d = pf($dir);
+	say_to($d, 'set 10');
+	like(ready($d), qr/^ready/, "$system: filled");
+	ask($d, 'tables spamd 192.0.2.0/24 198.51.100.1 2001:db8::/32');
+	ok(defined until_true(sub { $n->() == 3 && $has->('192.0.2.0/24') &&
+	    $has->('198.51.100.1') && $has->('2001:db8::/32') }),
+	    "$system: a list is in its table, others' addresses are not");
+	is((ctl("$pf count $table"))[0], 10, "$system: nor in the hosts' table");
+	is(stat_of($d, 'firewall-list-networks'), 3, "$system: counted");
+	ask($d, 'tables spamd 192.0.2.0/25 198.51.100.1');
+	ok(defined until_true(sub { $n->() == 2 && $has->('192.0.2.0/25') &&
+	    $has->('198.51.100.1') }), "$system: another version of it");
+	ok(defined until_true(sub { logged($dir) =~
+	    /table spamd: 1 networks put in, 2 taken out, 2 are in/ }),
+	    "$system: by its differences");
+	ctl("$pf flush spamd");
+	ok(defined until_true(sub { $n->() == 2 }), "$system: refilled");
+	ctl("$pf flushall");
+	ok(defined until_true(sub { $n->() == 2 }), "$system: made again");
+	ask($d, 'tables none 192.0.2.0/25');
+	ok(defined until_true(sub { $n->() == 0 }),
+	    "$system: emptied when no list names it");
+	ask($d, 'tables missing 192.0.2.0/25');
+	ok(defined until_true(sub { logged($dir) =~
+	    /add the line `table <missing> persist'/ }),
+	    "$system: one that is not there is named, with the line for it");
+	ok(defined until_true(sub { ((ctl("$pf count missing"))[0] // 0) == 1 }),
+	    "$system: and made");
+	is(finish($d), 0, "$system: ends");
+}
+
 # As the daemon runs it: empty root, another user, sandbox.
 sub confined {
 	my $dir = tmp();
@@ -157,6 +200,7 @@ sub confined {
 for my $system ('openbsd', 'freebsd') {
 	life($system);
 	full($system);
+	lists($system);
 }
 SKIP: {
 	skip 'confined: not root', 5 if $> != 0;

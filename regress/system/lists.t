@@ -1,0 +1,343 @@
+#!/usr/bin/perl
+# Address lists in a running daemon: files, commands and URLs; what happens
+# when they fail; loading them while it runs; and what spamd-setup brings.
+use strict;
+use warnings;
+use FindBin;
+use lib $FindBin::Bin;
+use IO::Compress::Gzip qw(gzip);
+use IO::Socket::IP;
+use POSIX ();
+use Socket qw(:all);
+use Sys;
+use Test::More;
+
+private();
+
+my $port = 8025;
+my $cfg = 8026;
+my $dir = tmp();
+my $open = "$dir/open";		# what nobody may write to and run from
+mkdir($open);
+chmod(0777, $open);
+
+sub script {
+	my ($name, $text) = @_;
+	spit("$open/$name", "#!/bin/sh\n$text");
+	chmod(0755, "$open/$name");
+	return ("$open/$name");
+}
+
+# The state line of show, and the lists it names.
+sub state_of {
+	my ($addr) = @_;
+	my $out = db_ok('show', $addr);
+	return (join(' ', $out =~ /^state +(.*)$/m,
+	    sort($out =~ /^(?:black|white)list +(.*)$/mg)));
+}
+
+sub stat_of { return (db_ok('stats') =~ /^\Q$_[0]\E +(\d+)$/m ? $1 : undef) }
+
+# A list by HTTP, until the file is gone: 404.
+sub web {
+	my ($file) = @_;
+	my $l = IO::Socket::IP->new(LocalHost => '127.0.0.1', LocalPort => 0,
+	    Listen => 5, ReuseAddr => 1) or die "web: $!";
+	my $pid = fork();
+	die "fork: $!" unless defined $pid;
+	return ($l->sockport, $pid) if $pid;
+	POSIX::close(9);
+	while (my $c = $l->accept()) {
+		while (defined(my $line = <$c>)) { last if $line =~ /^\r?\n/ }
+		my $body = slurp($file);
+		print $c -e $file ? "HTTP/1.0 200 OK\r\nContent-Length: " .
+		    length($body) . "\r\n\r\n$body" :
+		    "HTTP/1.0 404 Not Found\r\n\r\n";
+		close($c);
+	}
+	POSIX::_exit(0);
+}
+
+spit("$dir/black.txt", "# ours\n127.0.0.9\n10.0.0.0/8 all of it\n" .
+    "192.0.2.1 - 192.0.2.9\n2001:db8:bad::/48\nrubbish here\n0.0.0.0/8\n" .
+    "255.255.255.255\n");
+my $cmd = script('cmd', <<"END");
+echo "# \$*" > $open/args
+id -u > $open/uid; id -G > $open/gid
+ls /proc/\$\$/fd | tr '\\n' ' ' > $open/fds
+ps -o pid=,pgid=,sid=,tty= -p \$\$ > $open/session 2>/dev/null
+cut -d' ' -f1,5,6,7 /proc/\$\$/stat > $open/session
+pwd > $open/pwd
+env | sort > $open/env
+test -f $open/late && sleep 1000
+test -f $open/linger && { sleep 1000 & echo \$! > $open/lingers; }
+test -f $open/big && exec yes 192.0.2.200
+test -f $open/fail && { echo 'no such luck' >&2; exit 3; }
+test -f $open/html && { for i in 1 2 3 4; do echo '<p>sorry</p>'; done; echo 192.0.2.99; exit; }
+test -f $open/empty && exit 0
+cat $open/data
+END
+spit("$open/data", "198.51.100.7\n127.0.0.9\n198.51.100.8\n");
+my $list = '';
+gzip(\"203.0.113.0/24 ; text\n127.0.0.9\n" => \$list);
+spit("$dir/web.gz", $list);
+my ($web, $webpid) = web("$dir/web.gz");
+
+my $lists = <<"END";
+blacklist "ours" file "$dir/black.txt" message "No %A here,\\nnever" except "friends"
+blacklist "cmd" command "$cmd one  two" timeout 2s
+blacklist "web" url "http://127.0.0.1:$web/list.gz" reply 550
+whitelist "friends" command "/bin/echo 10.1.0.0/16"
+END
+my $base = <<"END";
+listen on 127.0.0.1 port $port
+firewall none
+allowed domains { "example.org" }
+tarpit { stutter no }
+spamd-setup on 127.0.0.1 port $cfg
+spamd-setup on ::1 port $cfg
+END
+conf($base . $lists);
+start();
+log_mark();
+wait_for('what is fetched at the start', sub {
+    state_of('198.51.100.7') eq 'blacklisted cmd' &&
+    state_of('203.0.113.5') eq 'blacklisted web' });
+
+# What they are
+is(state_of('10.2.3.4'), 'blacklisted ours', 'a network of a file');
+is(state_of('10.1.3.4'), 'whitelisted friends', 'less what is excepted');
+is(state_of('192.0.2.5'), 'blacklisted ours', 'a range');
+is(state_of('192.0.2.10'), 'unknown', 'and its end');
+is(state_of('0.1.2.3'), 'blacklisted ours', '0.0.0.0/8 loses nothing');
+is(state_of('255.255.255.255'), 'blacklisted ours', 'nor does the last one');
+is(state_of('2001:db8:bad::1'), 'blacklisted ours', 'IPv6');
+like(log_text(), qr{black\.txt:6: warning: rubbish\S*: is not an address}a,
+    'a bad line is said by its place')
+    or diag(log_text());
+my @r = dialogue(port => $port, from => '127.0.0.9');
+is($r[-1], "550-5.7.1 No 127.0.0.9 here,\r\n550-5.7.1 never\r\n" .
+    "550-5.7.1 Your address 127.0.0.9 is on a list of senders of spam\r\n" .
+    "550 5.7.1 Your address 127.0.0.9 is on a list of senders of spam\r\n",
+    'the messages of all lists, with their lines');
+is(stat_of('lists'), 4, 'stats: the lists');
+is(stat_of('lists failed'), 0, 'stats: none failed');
+is(stat_of('list cmd'), 2, 'stats: the ranges of one');
+
+# As whom, and with what
+is(slurp("$open/uid"), (getpwnam('nobody'))[2] . "\n", 'a command is nobody');
+is(slurp("$open/gid"), (getpwnam('nobody'))[3] . "\n", 'with one group');
+is(slurp("$open/args"), "# one two\n", 'its words are parted at blanks');
+like(slurp("$open/fds"), qr/^0 1 (?:10 )?2 (?:\d+ )?$/, 'no descriptors but its own');
+my ($pid_, $pgid, $sid, $tty) = split(' ', slurp("$open/session"));
+ok($pid_ == $pgid && $pid_ == $sid && $tty == 0,
+    'a session of its own, and no terminal');
+is(slurp("$open/pwd"), "/\n", 'in the root directory');
+unlike(slurp("$open/env"), qr/^SG_/m, "not the daemon's environment");
+
+# Loading them anew; nothing else of the configuration changes
+spit("$open/data", "198.51.100.8\n198.51.100.9\n");
+spit($Sys::conf, slurp($Sys::conf) =~ s/mx\.example\.org/other.example.org/r);
+my ($status, $out, $err) = db('load', 'cmd');
+is($status, 0, 'load of one') or diag("$out$err");
+is(state_of('198.51.100.9') . ', ' . state_of('198.51.100.7'),
+    'blacklisted cmd, unknown', 'has taken it when it is done');
+like((dialogue(port => $port))[0], qr/^220 mx\.example\.org /,
+    'and is no reload');
+spit($Sys::conf, slurp($Sys::conf) =~ s/other\.example\.org/mx.example.org/r);
+spit("$dir/black.txt", slurp("$dir/black.txt") . "192.0.2.77\n");
+is((db('load', 'cmd'))[0], 0, 'load of another');
+is(state_of('192.0.2.77'), 'unknown', 'leaves a file alone');
+is((db('load'))[0], 0, 'load of all');
+is(state_of('192.0.2.77'), 'blacklisted ours', 'reads it');
+($status, $out, $err) = db('load', 'nothing');
+is($status, 1, 'load of a list that is not there');
+like($err, qr/no list of that name/, 'says so');
+is((db('load', 'a', 'b'))[0], 2, 'load of two is not understood');
+
+# What fails stays what it was
+for my $case (['fail', qr/exit status 3: no such luck/, 'exit status'],
+    ['empty', qr/is empty, and was not/, 'nothing where there was something'],
+    ['html', qr/4 of 5 lines are no addresses/, 'too many bad lines'],
+    ['late', qr/not done after 2 s/, 'too late'],
+    ['big', qr/larger than 128 MB/, 'too large']) {
+	my ($flag, $why, $name) = @$case;
+	spit("$open/$flag", '');
+	log_mark();
+	($status, $out, $err) = db('load', 'cmd');
+	is($status, 1, "$name: load fails");
+	like($err, $why, '… says why');
+	like(log_since(), $why, '… in the log too');
+	is(stat_of('lists failed'), 1, '… in stats');
+	like(state_of('198.51.100.9'), qr/^blacklisted cmd, as it was loaded .* fails since /,
+	    '… and in show: the last good one stays');
+	unlink("$open/$flag");
+}
+spit("$dir/empty.gz", $list);
+rename("$dir/web.gz", "$dir/gone.gz");
+($status, $out, $err) = db('load', 'web');
+is($status, 1, 'a URL that is gone');
+like($err, qr{http://127\.0\.0\.1:$web/list\.gz: exit status}, 'is named');
+is(stat_of('lists failed'), 2, 'two that failed');
+spit("$open/linger", '');
+is((db('load', 'cmd'))[0], 0, 'it can be loaded again');
+unlink("$open/linger");
+is(stat_of('lists failed'), 1, 'and failed no more');
+ok(!-d '/proc/' . (slurp("$open/lingers") =~ s/\s//gr),
+    'what a command leaves running is killed');
+
+# … over a restart
+is((stop())[0], 0, 'ends');
+kill('KILL', $webpid);
+spit("$open/fail", '');
+start();
+is(state_of('198.51.100.9'), 'blacklisted cmd',
+    'what was good is there at once') or diag(log_text());
+like(state_of('203.0.113.5'), qr/^blacklisted web/, 'all of it');
+wait_for('the fetches to fail', sub { stat_of('lists failed') == 2 });
+like(state_of('198.51.100.9'), qr/^blacklisted cmd, as it was loaded/,
+    'and stays when it cannot be fetched');
+unlink("$open/fail");
+is((stat("$dir/state/lists"))[2] & 07777, 0700, 'kept where only root reads');
+is((stat("$dir/state/lists"))[4], 0, 'and writes');
+
+# A file that goes: not at a reload, but a start is not stopped by it
+rename("$dir/black.txt", "$dir/black.off");
+($status, $out, $err) = db('reload');
+is($status, 1, 'a reload with a file that is gone is refused');
+like($err, qr{spamgreyd\.conf:\d+: blacklist "ours": \S+/black\.txt: No such file},
+    'by its place');
+is(state_of('10.2.3.4'), 'blacklisted ours', 'and changes nothing');
+stop();
+start();
+is(state_of('10.2.3.4') =~ s/,.*//r, 'blacklisted ours',
+    'a start takes what it last was');
+rename("$dir/black.off", "$dir/black.txt");
+is((db('reload'))[0], 0, 'a reload with it');
+spit("$dir/black.txt", '');
+($status, $out, $err) = db('load', 'ours');
+is($status, 1, 'an empty file is a mistake');
+like($err, qr/leave a comment in it/, 'and it is said how to mean it');
+is(state_of('10.2.3.4') =~ s/,.*//r, 'blacklisted ours', 'it stays');
+spit("$dir/black.txt", "# nobody now\n");
+is((db('load', 'ours'))[0], 0, 'with a comment in it');
+is(state_of('10.2.3.4'), 'unknown', 'it is empty');
+
+# Another source is another list: its last version is not this one's
+spit("$dir/other.txt", "192.0.2.123\n");
+conf($base . $lists =~ s/^blacklist "cmd".*$/blacklist "cmd" command "\/bin\/false"/mr);
+is((db('reload'))[0], 0, 'a reload with another command');
+wait_log(qr/list "cmd": \/bin\/false: exit status 1; it is empty/);
+is(state_of('198.51.100.9'), 'unknown', 'has none of the one before');
+conf($base . $lists);
+is((db('reload'))[0], 0, 'a reload with the old one');
+wait_for('it to be fetched', sub { state_of('198.51.100.9') =~ /^blacklisted cmd/ });
+
+# spamd-setup
+sub setup {
+	my ($text, %o) = @_;
+	my $s;
+
+	for my $p ($o{port} // reverse(600 .. 1023)) {
+		$s = IO::Socket::IP->new(LocalHost => $o{to} // '127.0.0.1',
+		    LocalPort => $p, PeerHost => $o{to} // '127.0.0.1',
+		    PeerPort => $cfg, ReuseAddr => 1) and last;
+	}
+	die "spamd-setup: $!" unless $s;
+	return ($s) if !defined $text;
+	print $s $text;
+	$s->flush();
+	shutdown($s, 1);
+	my $got = <$s>;		# its end; nothing is ever written
+	close($s);
+	return ($got);
+}
+
+log_mark();
+is(setup('black1;"Your address %A is on\nlist \"one\"";inet;3;10.66.0.1/32;' .
+    '192.0.2.64/26;127.0.0.66/32' . "\n"), undef,
+    'spamd-setup: nothing is written back');
+wait_log(qr/spamd-setup: 1 lists taken/);
+wait_for('the list', sub { state_of('10.66.0.1') eq 'blacklisted black1' });
+pass('the list is in force');
+@r = dialogue(port => $port, from => '127.0.0.66');
+is($r[-1], "450-4.7.1 Your address 127.0.0.66 is on\r\n" .
+    "450 4.7.1 list \"one\"\r\n", 'with its message');
+setup("old;\"m\";2;10.67.0.0/16;10.68.0.0/16;\nsix;\"m\";inet6;1;2001:db8:6::/48",
+    to => '::1');
+wait_for('the lists', sub { state_of('10.68.0.1') eq 'blacklisted old' });
+is(state_of('2001:db8:6::1'), 'blacklisted six',
+    'the form before 2015, and IPv6, over ::1; a newline may be missing');
+is(state_of('10.66.0.1'), 'blacklisted black1', 'others stay');
+setup("old;\"m\";inet;1;10.69.0.0/16\n");
+wait_for('the list', sub { state_of('10.69.0.1') eq 'blacklisted old' });
+is(state_of('10.68.0.1'), 'unknown', 'the same tag replaces');
+log_mark();
+setup("old;\"m\";inet;1;10.70.0.0/0\nold;\"m\";inet;2;127.0.0.8/32;\n" .
+    "old;\"m\";inet;0\nours;\"m\";inet;1;10.71.0.0/16\nsix;\nx y;\n");
+wait_log(qr/spamd-setup: 1 lists taken/);
+like(log_since(), qr/list "old" of spamd-setup: address 10\.70\.0\.0\/0 /,
+    'a bad address is said with its list');
+like(log_since(), qr/list "old" of spamd-setup: the count is 2/, 'a bad count');
+like(log_since(), qr/list "old" of spamd-setup: no address/, 'count 0');
+like(log_since(), qr/list "ours" of spamd-setup: the configuration has one/,
+    "the configuration's own are out of its reach");
+like(log_since(), qr/line 6 of spamd-setup: no name/, 'a line without a name');
+wait_for('tag; to clear', sub { state_of('2001:db8:6::1') eq 'unknown' });
+is(state_of('10.69.0.1'), 'blacklisted old', 'what was good stays');
+unlike(state_of('127.0.0.8'), qr/blacklisted/, 'and nothing else is listed');
+like((db('load', 'old'))[2], qr/loaded by spamd-setup/,
+    'load leaves them to spamd-setup');
+is((db('reload'))[0], 0, 'a reload');
+is(state_of('10.69.0.1'), 'blacklisted old', 'keeps them');
+stop();
+start();
+is(state_of('10.69.0.1') . ', ' . state_of('10.66.0.1'),
+    'blacklisted old, blacklisted black1', 'and a restart');
+@r = dialogue(port => $port, from => '127.0.0.66');
+like($r[-1], qr/^450 4\.7\.1 list "one"/m, 'with their messages');
+log_mark();
+my $s = setup(undef, port => 5000);
+is(sysread($s, my $buf, 1), undef, 'a port from 1024 on is reset');
+wait_log(qr/spamd-setup: refused: 127\.0\.0\.1 port 5000 is not below 1024/);
+
+# The process that reads it
+$s = setup(undef);
+print $s 'half;"m";inet;1;10.77.0.0/16';
+$s->flush();
+my $child = wait_for('its process', sub {
+	for my $d (glob('/proc/[0-9]*')) {
+		return ($d) if slurp("$d/cmdline") =~ /^spamgreyd: list/;
+	}
+	return (0);
+});
+my %st = slurp("$child/status") =~ /^(\w+):\s*(.*?)\s*$/mg;
+is($st{Uid}, join("\t", ((getpwnam('nobody'))[2]) x 4), 'it is nobody');
+is($st{CapPrm}, '0' x 16, 'without capabilities');
+wait_for('its sandbox', sub { slurp("$child/status") =~ /^Seccomp:\s+2$/m });
+is(readlink("$child/root"), '/var/empty', 'in an empty root');
+is(state_of('10.66.0.1'), 'blacklisted black1', 'nobody waits for it');
+kill('KILL', $child =~ /(\d+)/);
+wait_log(qr/spamd-setup: nothing taken: the process that reads it died/);
+close($s);
+setup("half;\"m\";inet;1;10.77.0.0/16\n");
+wait_for('the list', sub { state_of('10.77.0.1') eq 'blacklisted half' });
+pass('when it dies, the next one is taken');
+
+# Off unless configured
+conf($base =~ s/^spamd-setup.*\n//mgr . $lists);
+is((db('reload'))[0], 0, 'a reload without spamd-setup');
+is(state_of('10.77.0.1'), 'unknown', 'its lists are not in force');
+wait_for('its port to be closed', sub {
+    !IO::Socket::IP->new(PeerHost => '127.0.0.1', PeerPort => $cfg) });
+pass('its port is closed');
+
+# Without a daemon, from what is kept
+conf($base . $lists);
+stop();
+is(state_of('10.77.0.1') . ', ' . state_of('198.51.100.9'),
+    'blacklisted half, blacklisted cmd', 'show without a daemon');
+($status, $out, $err) = db('load');
+is($status, 1, 'load without a daemon');
+like($err, qr/no daemon is running/, 'says so');
+done_testing();
