@@ -15,6 +15,7 @@
 #include "../../lib/chan.h"
 #include "../../lib/log.h"
 #include "../../spamgreyd/config.h"
+#include "../../spamgreyd/lists.h"
 #include "../../spamgreyd/module.h"
 #include "tap.h"
 
@@ -277,6 +278,79 @@ test_lists(const struct config *c)
 	is_int(write(c->set_fd, "x", 1), -1,
 	    "the lists cannot be written through what the children get");
 	is_int(errno, EBADF, "because the descriptor is for reading");
+}
+
+static struct config	*lists_into;
+
+static void
+h_lists(struct chan *c, struct msg *m, void *arg)
+{
+	(void)c;
+	(void)arg;
+	if ((result = config_recv_lists(lists_into, m)) == -1)
+		event_base_loopbreak(base);
+}
+
+static const struct chan_rule list_rules[] = {
+	{ MSG_CONF_LIST, 0, h_lists },
+	{ MSG_CONF_SET, CHAN_FD, h_lists },
+	{ MSG_CONF_LISTS, 0, h_lists },
+	{ 0, 0, NULL }
+};
+
+/* The lists of `from' into a configuration that is in force. */
+static int
+update(const struct config *from, struct config *to)
+{
+	int	fds[2];
+
+	if (socketpair(AF_UNIX, SOCK_STREAM, 0, fds) == -1)
+		fatal("socketpair");
+	left = chan_new(base, fds[0], "parent", no_rules, NULL, ended);
+	right = chan_new(base, fds[1], "child", list_rules, NULL, ended);
+	lists_into = to;
+	result = -1;
+	if (config_send_lists(left, from) == -1)
+		fatal("config_send_lists");
+	(void)transfer();
+	return (result);
+}
+
+/* Only the lists are loaded anew: places and names stay, the rest is new. */
+static void
+test_update(struct config *c)
+{
+	struct config		*copy = round_trip(c, SEND_PLAIN);
+	struct conf_list	*black, *more;
+	const struct conf_list	*l;
+	char			 hostname[256];
+
+	if (copy == NULL)
+		return;
+	strlcpy(hostname, copy->hostname, sizeof(hostname));
+	black = TAILQ_FIRST(&c->lists);
+	free(black->message);
+	black->message = strdup("another");
+	black->count = 77;
+	black->loaded = 1700000000;
+	black->failed = 1700000001;
+	more = lists_setup_add(c, "brought", "by spamd-setup");
+	is_int(update(c, copy), 1, "lists alone arrive");
+	l = config_list(copy, 0);
+	is_str(l->message, "another", "a list's message");
+	is_int(l->count, 77, "its count");
+	is_int(l->loaded, 1700000000, "its time");
+	is_int(l->failed, 1700000001, "its failure");
+	l = config_list(copy, more->index);
+	ok(l != NULL && strcmp(l->name, "brought") == 0 &&
+	    l->source == SRC_SETUP, "a new one behind the others");
+	is_int(lists_of(copy, "192.0.2.1"), 3, "the image is there");
+	is_str(copy->hostname, hostname, "and nothing else changed");
+	is_int(update(c, copy), 1, "once more");
+	is_int(config_mask(copy, LIST_BLACK), 11, "makes none double");
+	TAILQ_REMOVE(&c->lists, more, entry);
+	conf_list_free(more);
+	config_free(copy);
 }
 
 static void
@@ -756,6 +830,7 @@ main(void)
 		l->id = 77;
 		l->fd = open("/dev/null", O_RDONLY);
 		test_full(c);
+		test_update(c);
 	}
 	config_free(c);
 	test_many();

@@ -230,6 +230,9 @@ others(void)
 	is_int(parse("stats"), 0, "stats");
 	is_int(parse("reload"), 0, "reload");
 	is_int(parse("reload now"), 2, "reload now: 2");
+	is_int(parse("load"), 0, "load");
+	is_int(parse("load list"), 0, "load of one");
+	is_int(parse("load two lists"), 2, "load of two: 2");
 	is_int(parse("log verbose"), 0, "log verbose");
 	is_int(a.verbose, 1, "is 1");
 	is_int(parse("log brief"), 0, "log brief");
