@@ -254,6 +254,7 @@ track_replay(const char *file, const struct conf_define *defines,
 {
 	static struct replay	rep;
 	struct replay		*r = &rep;
+	struct list_files	*files;
 	int			 status = 1;
 
 	r->name = capture;
@@ -261,7 +262,9 @@ track_replay(const char *file, const struct conf_define *defines,
 	if ((r->conf = config_parse(file, defines, ndefines, report, NULL)) ==
 	    NULL)
 		return (1);
-	if (config_load_lists(r->conf, report, NULL) == 0 && replay(r) == 0)
+	files = config_open_lists(r->conf, 1, report, NULL);
+	if (files != NULL && config_load_lists(r->conf, files, report,
+	    NULL) == 0 && replay(r) == 0)
 		status = 0;
 	track_pcap_close(r->pcap);
 	track_hosts_free(r->hosts);
