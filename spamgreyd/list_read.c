@@ -98,13 +98,13 @@ int
 list_read(int fd, const char *name, int own, struct addrset_build *set,
     struct list_report *r, void (*say)(const char *, void *), void *arg)
 {
-	struct reading	 rd = { name, own ? LISTLINE_ALL : 0, set, r, say,
-			    arg };
+	struct reading	 rd;
 	struct list_in	*in;
 	char		 more[1100];
 	int		 rc;
 
 	memset(r, 0, sizeof(*r));
+	rd = (struct reading){ name, own ? LISTLINE_ALL : 0, set, r, say, arg };
 	if ((in = list_in_open(fd)) == NULL)
 		return (unusable(r, "%s", strerror(errno)));
 	rc = take_lines(&rd, in);

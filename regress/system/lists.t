@@ -291,11 +291,13 @@ like((db('load', 'old'))[2], qr/loaded by spamd-setup/,
 is((db('reload'))[0], 0, 'a reload');
 is(state_of('10.69.0.1'), 'blacklisted old', 'keeps them');
 stop();
+log_mark();
 start();
 is(state_of('10.69.0.1') . ', ' . state_of('10.66.0.1'),
     'blacklisted old, blacklisted black1', 'and a restart');
 @r = dialogue(port => $port, from => '127.0.0.66');
 like($r[-1], qr/^450 4\.7\.1 list "one"/m, 'with their messages');
+wait_log(qr/of the lists could not be loaded/);	# what the start began
 log_mark();
 my $s = setup(undef, port => 5000);
 is(sysread($s, my $buf, 1), undef, 'a port from 1024 on is reset');
@@ -311,10 +313,10 @@ my $child = wait_for('its process', sub {
 	}
 	return (0);
 });
+wait_for('its sandbox', sub { slurp("$child/status") =~ /^Seccomp:\s+2$/m });
 my %st = slurp("$child/status") =~ /^(\w+):\s*(.*?)\s*$/mg;
 is($st{Uid}, join("\t", ((getpwnam('nobody'))[2]) x 4), 'it is nobody');
 is($st{CapPrm}, '0' x 16, 'without capabilities');
-wait_for('its sandbox', sub { slurp("$child/status") =~ /^Seccomp:\s+2$/m });
 is(readlink("$child/root"), '/var/empty', 'in an empty root');
 is(state_of('10.66.0.1'), 'blacklisted black1', 'nobody waits for it');
 kill('KILL', $child =~ /(\d+)/);
