@@ -90,7 +90,7 @@ entry_add(struct conf_strings *list, enum conf_item_kind kind,
 	const char	*wanted;
 
 	if ((wanted = entry_wrong(kind, t->text)) != NULL)
-		conf_error(t, "\"%s\" is not %s", t->text, wanted);
+		conf_error(t, "\"%.200s\" is not %s", t->text, wanted);
 	else if (strings_add(list, t->text) == -1)
 		fatal("configuration");
 }
