@@ -81,6 +81,13 @@ spit('key', "secret\n");
 chmod(0600, dir() . '/key');
 parses($out =~ s{/etc/mail/spamd\.key}{dir() . '/key'}er, 'sync and track');
 
+# spamd itself does not start with these two
+($status, $out, $err) = convert("spamd_flags='-y em0 -Y em0:2'\n");
+is(() = $out =~ /^\tmulticast "em0" ttl 2 spamd$/mg, 1,
+    '-y and -Y of one interface: one group');
+parses($out =~ s{/etc/mail/spamd\.key}{dir() . '/key'}er,
+    '-y and -Y of one interface');
+
 # spamd.conf
 spit('white.txt', "192.0.2.7\n");
 my $black = spit('black.txt', "192.0.2.0/24\n");
