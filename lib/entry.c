@@ -206,6 +206,7 @@ entry_encode(const struct entry *e, struct entry_key *key,
 {
 	struct put	 w = { data->b, data->b + sizeof(data->b), 0 };
 	int		 ip6 = !addr_is4(&e->addr);
+	int		 last = e->last != entry_guess_last(e);
 
 	data->len = 0;
 	/* META has no such form: db_meta_put writes it. */
@@ -213,7 +214,7 @@ entry_encode(const struct entry *e, struct entry_key *key,
 		return (-1);
 	put_uint(&w, ENTRY_VERSION, 1);
 	put_uint(&w, (ip6 ? ENTRY_F_IP6 : 0) |
-	    (e->gen != 0 ? ENTRY_F_GEN : 0), 1);
+	    (e->gen != 0 ? ENTRY_F_GEN : 0) | (last ? ENTRY_F_LAST : 0), 1);
 	put_time(&w, e->first);
 	put_time(&w, e->pass);
 	put_time(&w, e->expire);
@@ -223,7 +224,8 @@ entry_encode(const struct entry *e, struct entry_key *key,
 		put_bytes(&w, e->addr.b, 16);
 	else
 		put_bytes(&w, e->addr.b + 12, 4);
-	put_time(&w, e->last);
+	if (last)
+		put_time(&w, e->last);
 	if (e->gen != 0)
 		put_time(&w, e->gen);
 	if (e->type == ENTRY_GONE) {
@@ -294,9 +296,8 @@ decode_addr(struct get *r, uint64_t flags, struct addr *addr)
 }
 
 /*
- * When an entry of version 1 was last asserted, as far as its times tell.
- * What its own machine knows of it since counts all the same: whoever writes
- * it again says when.
+ * When an entry was last asserted, as far as its times tell: when it was made,
+ * or passed, or (a trap, a spamtrap, a stamp) was last hit.
  */
 int64_t
 entry_guess_last(const struct entry *e)
@@ -315,13 +316,10 @@ entry_guess_last(const struct entry *e)
 static void
 decode_merge(struct get *r, uint64_t version, uint64_t flags, struct entry *e)
 {
-	if (version < 2) {
-		if (e->type == ENTRY_GONE)
-			r->bad = 1;
-		e->last = entry_guess_last(e);
-		return;
-	}
-	e->last = (int64_t)get_uint(r, TIME_LEN);
+	if (version < 2 && e->type == ENTRY_GONE)
+		r->bad = 1;
+	e->last = flags & ENTRY_F_LAST ? (int64_t)get_uint(r, TIME_LEN) :
+	    entry_guess_last(e);
 	if (flags & ENTRY_F_GEN)
 		e->gen = (int64_t)get_uint(r, TIME_LEN);
 	if (e->type == ENTRY_GONE) {
@@ -360,7 +358,7 @@ entry_decode(const void *key, size_t keylen, const void *data,
 		return (0);
 	flags = get_uint(&r, 1);
 	if (flags & ~(uint64_t)(version < 2 ? ENTRY_F_IP6 :
-	    ENTRY_F_IP6 | ENTRY_F_GEN))
+	    ENTRY_F_IP6 | ENTRY_F_GEN | ENTRY_F_LAST))
 		return (-1);
 	e->first = (int64_t)get_uint(&r, TIME_LEN);
 	e->pass = (int64_t)get_uint(&r, TIME_LEN);

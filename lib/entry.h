@@ -15,14 +15,16 @@
  *		META	'M' name		the database's own facts
  *		GONE	'X' and the key of what was deleted: a tombstone
  *	data	version[1] flags[1] first[5] pass[5] expire[5] block[4]
- *		passed[4] addr[4|16] last[5] gen[5, if the flag says so] then:
+ *		passed[4] addr[4|16] last[5] gen[5] (each if its flag says so)
+ *		then:
  *		GONE	gone[5] was[5], then as what it was
  *		GREY	helo from to, each length[2] and bytes
  *		TRAPPED	reason[1]
  *		any but GREY and META may end in a comment, length[2] and bytes
  * `version' is 2.  A higher one is refused.  Version 1 lacks last and gen (and
- * GONE): it is read, `last' being guessed, and written back as 2 when the
- * entry is next written.
+ * GONE): it is read, and written back as 2 when the entry is next written.  A
+ * `last' that is not there is what entry_guess_last makes of the other times,
+ * so that most entries need none.
  */
 #ifndef ENTRY_H
 #define ENTRY_H
@@ -53,6 +55,7 @@ enum entry_type {
 
 #define ENTRY_F_IP6	1	/* addr is 16 octets */
 #define ENTRY_F_GEN	2	/* gen is there; else 0 */
+#define ENTRY_F_LAST	4	/* last is there; else entry_guess_last */
 #define ENTRY_EXPIRE_OFF	12	/* of `expire' in the data */
 
 struct entry {

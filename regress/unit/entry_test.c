@@ -46,7 +46,7 @@ test_disk(void)
 		1, 2, 3, 4, 5, 6, 7, 8
 	};
 	static const uint8_t want_data[] = {
-		2, 0,
+		2, 4,
 		0x00, 0x65, 0x53, 0xf1, 0x00,	/* 1700000000 */
 		0x00, 0x65, 0x54, 0x29, 0x40,
 		0x00, 0x65, 0x54, 0x29, 0x40,
@@ -75,9 +75,9 @@ test_disk(void)
 	data.b[0] = 0;
 	is_int(decode(&d), -1, "version 0");
 	data.b[0] = 2;
-	data.b[1] = 4;
+	data.b[1] = 8;
 	is_int(decode(&d), -1, "unknown flag");
-	data.b[1] = 0;
+	data.b[1] = 4;
 	data.len--;
 	is_int(decode(&d), -1, "one octet short");
 	data.len += 2;
@@ -166,6 +166,13 @@ test_versions(void)
 	is_str(d.comment, "hi", "its comment");
 	is_int(entry_encode(&d, &key, &data), 0, "written back");
 	is_int(data.b[0], 2, "as version 2");
+	is_int(data.len, sizeof(old), "and as long as before");
+	is_int(decode(&d), 0, "decode");
+	is_int(d.last, 120, "last asserted then");
+	d.last = 0;
+	is_int(entry_encode(&d, &key, &data), 0, "never asserted");
+	is_int(decode(&d), 0, "decode");
+	is_int(d.last, 0, "stays so");
 
 	e = grey("192.0.2.77");
 	e.type = ENTRY_GONE;
