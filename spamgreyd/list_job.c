@@ -155,7 +155,7 @@ finish_list(void)
 	else if (use_kept(l) == 0)
 		l->state = l->raw == -1 ? LIST_KEPT : LIST_FAILED;
 	else
-		l->state = l->raw == -1 ? LIST_EMPTY : LIST_LOST;
+		l->state = l->raw == -1 ? LIST_NOTHING : LIST_LOST;
 	close_fd(&l->raw);
 	close_fd(&l->kept);
 	close_fd(&l->out);

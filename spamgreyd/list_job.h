@@ -40,7 +40,7 @@ enum list_job_msg {
 };
 
 enum list_state {
-	LIST_EMPTY,		/* nothing came, nothing was kept */
+	LIST_NOTHING,		/* nothing came, nothing was kept */
 	LIST_KEPT,		/* as it was */
 	LIST_LOADED,		/* what came; it is in OUT, on disk */
 	LIST_FAILED,		/* what came is not to be used; as it was */
