@@ -342,4 +342,33 @@ is(state_of('10.77.0.1') . ', ' . state_of('198.51.100.9'),
 ($status, $out, $err) = db('load');
 is($status, 1, 'load without a daemon');
 like($err, qr/no daemon is running/, 'says so');
+
+# A table of the firewall, filled by the daemon and by load
+SKIP: {
+	my $nft = 'spamgreyd/nftables.conf.sample';
+	skip('no nft(8), or nftables not in this kernel', 5)
+	    if system("nft -f $nft >/dev/null 2>&1") != 0;
+	my $with = $base =~ s/firewall none/firewall nftables/r .
+	    "blacklist \"ours\" file \"$dir/table.txt\" table \"ours\"\n";
+	my $set = sub {
+		my ($e) = `nft list set inet spamgrey ours4` =~ /elements = \{(.*?)\}/s;
+		return (($e // '') =~ s/\s+//gr);
+	};
+	spit("$dir/table.txt", "192.0.2.0/24\n198.51.100.1\n");
+	conf($with);
+	($status, $out, $err) = run($Sys::daemon, '-d', '-f', $Sys::conf);
+	is($status, 1, 'no sets: no start');
+	like($err, qr/the set `spamgrey ours4' must be there, `type ipv4_addr; flags interval;'/,
+	    'and what is missing');
+	system("nft add set inet spamgrey ours$_ '{ type ipv${_}_addr; flags interval; }'")
+	    for 4, 6;
+	start();
+	wait_for('the table', sub { $set->() eq '192.0.2.0/24,198.51.100.1' });
+	pass('filled at the start');
+	spit("$dir/table.txt", "192.0.2.0/24\n203.0.113.0/25\n");
+	is((db('load', 'ours'))[0], 0, 'load');
+	wait_for('the table', sub { $set->() eq '192.0.2.0/24,203.0.113.0/25' });
+	pass('filled by it');
+	stop();
+}
 done_testing();
