@@ -75,6 +75,7 @@ cmd_convert(const struct args *args, FILE *in)
 	for (i = 0; i < args->nkeys; i++)
 		if (one(&cv, args->keys[i], in) == -1)
 			status = 1;
+	convert_finish(&cv);
 	for (p = 0; p < cv.nproblems; p++) {
 		out_error("%s", cv.problems[p]);
 		status = 1;

@@ -4,7 +4,6 @@
  */
 #include <sys/types.h>
 
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,7 +12,8 @@
 
 #define SPAMD_PORT	8025
 #define LOWMX_PORT	8035
-#define LINE_LONG	400	/* of a message; a reply line has 512 octets */
+#define LINE_LONG	400	/* of a message: broken at the next blank, … */
+#define LINE_MAX_	440	/* … or here; a reply line has 512 octets */
 
 /* spamd(8)'s own */
 #define SPAMD_PASS	25	/* minutes */
@@ -58,8 +58,16 @@ message(FILE *out, const char *s)
 		if (*s == '\n' || (*s == ' ' && col >= LINE_LONG)) {
 			fputs("\\n", out);
 			col = 0;
-		} else if (*s == '%' && n > 1 && (s[1] == 'A' || s[1] == '%')) {
+			continue;
+		}
+		if (col >= LINE_MAX_) {
+			fputs("\\n", out);
+			col = 0;
+		}
+		if (*s == '%' && n > 1 && (s[1] == 'A' || s[1] == '%')) {
 			fprintf(out, "%%%c", s[1]);
+			if (s[1] == 'A')
+				col += ADDR_STRLEN;
 			s++;
 			n--;
 		} else if (*s == '%')
@@ -101,7 +109,8 @@ print_head(const struct convert *cv, FILE *out)
 	if (cv->window > 0)
 		fputs("# spamd -w (the receive window of trapped hosts) has no "
 		    "equal: what they send is not kept.\n", out);
-	putc('\n', out);
+	fputs("# log spamd\t# its own log lines too, for programs that read "
+	    "them\n\n", out);
 }
 
 static void
@@ -181,14 +190,14 @@ print_greylist(const struct convert *cv, FILE *out)
 		    "it should stay in pf.conf.  Another host\n# that comes "
 		    "here all the same is greylisted; nothing redirects it "
 		    "afterwards.\n", out);
-	fprintf(out, "greylist {\n"
-	    "\tpass %ldm\t\t# better: 3m; a retry at 5m would do\n"
+	fprintf(out, "greylist {\n\tpass %ld%s\t\t# better: 3m; a retry at 5m "
+	    "would do\n"
 	    "\tgrey %ldh\t\t# better: 24h; slow queues come later than 4h\n"
 	    "\twhite %ldh\n"
 	    "\tmatch ip4 /32 ip6 /64\t# better: ip4 /24, for senders with "
 	    "several hosts\n"
 	    "\tmatch helo\t\t# better without\n"
-	    "}\n", pass, grey, white);
+	    "}\n", pass == 0 ? 1 : pass, pass == 0 ? "s" : "m", grey, white);
 	if (cv->track_white != -1 && cv->track_white != white)
 		fprintf(out, "# spamlogd -W %ld: what the tracker makes WHITE "
 		    "has the time above.\n", cv->track_white);
@@ -221,6 +230,8 @@ print_except(const struct convert *cv, FILE *out, size_t at)
 		l = &cv->lists[cv->order[at]];
 		if (!l->white)
 			break;
+		if (l->file == NULL)
+			continue;
 		fputs(any ? ", " : " except { ", out);
 		quoted(out, l->name);
 		any = 1;
@@ -235,12 +246,8 @@ print_list(const struct convert *cv, FILE *out, size_t at)
 	static const char *const	 source[] = { "file", "url", "command" };
 	const struct convert_list	*l = &cv->lists[cv->order[at]];
 
-	if (l->file == NULL) {
-		fputs("# NOT CONVERTED: list ", out);
-		comment(out, l->name);
-		fputs(" has no file= (is it defined at all?)\n", out);
-		return;
-	}
+	if (l->file == NULL)
+		return;		/* convert_finish has said so */
 	if (l->method == CV_COMMAND)
 		fputs("# spamd-setup ran this as root, here nobody runs it.\n",
 		    out);
@@ -267,9 +274,6 @@ print_lists(const struct convert *cv, FILE *out)
 	size_t	i;
 	int	white = 0, first = 1;
 
-	if (cv->nlists > 0 && !cv->has_all)
-		fputs("# NOT CONVERTED: the file has no `all', so spamd-setup "
-		    "took no list.\n", out);
 	/* A white list must stand before it is named. */
 	for (i = 0; i < cv->norder; i++)
 		if (cv->lists[cv->order[i]].white)
@@ -319,15 +323,6 @@ print_track(const struct convert *cv, FILE *out)
 	fputs("\n\n", out);
 }
 
-/* iface[:ttl], or an address or name. */
-static int
-is_interface(const char *s)
-{
-	return (strchr(s, '.') == NULL && strlen(s) > 0 &&
-	    isalpha((unsigned char)*s) &&
-	    strcspn(s, "0123456789") < strlen(s));
-}
-
 static void
 print_group(FILE *out, const char *s)
 {
@@ -351,17 +346,18 @@ print_sync(const struct convert *cv, FILE *out)
 	    "OpenBSD spamd.  Without the word spamd a peer\n# is told IPv6, "
 	    "deletions and renewals too, and nothing can be replayed.\n"
 	    "sync {\n", out);
-	if (cv->sync_listen != NULL && !is_interface(cv->sync_listen))
+	if (cv->sync_listen != NULL && !convert_is_interface(cv->sync_listen))
 		fprintf(out, "\tlisten on %s port %d\n", cv->sync_listen,
 		    SPAMD_PORT);
-	fputs("\tkey \"/etc/mail/spamd.key\"\n", out);
+	fputs("\tkey \"/etc/mail/spamd.key\"\t# no such file: spamd used no "
+	    "key; leave the line out\n", out);
 	for (i = 0; i < cv->ntargets; i++)
-		if (is_interface(cv->targets[i])) {
+		if (convert_is_interface(cv->targets[i])) {
 			print_group(out, cv->targets[i]);
 			group = 1;
 		} else
 			fprintf(out, "\tpeer %s spamd\n", cv->targets[i]);
-	if (cv->sync_listen != NULL && is_interface(cv->sync_listen) && !group)
+	if (cv->sync_listen != NULL && convert_is_interface(cv->sync_listen) && !group)
 		print_group(out, cv->sync_listen);
 	if (cv->sync_listen != NULL)
 		fputs("\taccept spamd\n", out);

@@ -1,7 +1,7 @@
 /*
  * convert: what spamd's own files say, as a spamgreyd.conf.  convert_read.c
  * takes the files in, convert_flags.c the command lines in rc.conf.local,
- * convert.c prints.  Nothing here asks the system but for the files named.
+ * convert_check.c takes out what has no place, convert.c prints.  Nothing here asks the system but for the files named.
  */
 #ifndef CONVERT_H
 #define CONVERT_H
@@ -11,7 +11,9 @@
 
 #define CONVERT_FILE_MAX	(1024 * 1024)	/* octets of one file */
 #define CONVERT_LISTS_MAX	128		/* spamd's own limit */
+#define CONVERT_LISTS_PRINT	64		/* of spamgreyd.conf */
 #define CONVERT_TARGETS_MAX	64		/* -Y */
+#define CONVERT_PROGRAMS	3		/* with flags in rc.conf.local */
 
 enum convert_method { CV_FILE, CV_URL, CV_COMMAND };
 
@@ -25,7 +27,15 @@ struct convert_list {
 	int			 used;		/* `all' names it */
 };
 
+/* The value of a variable, the last one that was set. */
+struct convert_flags {
+	char	*value;		/* NULL: none */
+	char	*file;
+	int	 line;
+};
+
 struct convert {
+	struct convert_flags	flags[CONVERT_PROGRAMS];
 	/* spamd(8); what was not given is -1 or NULL */
 	int		 blacklist_only;	/* -b */
 	int		 reply;			/* 450 or 550 */
@@ -87,6 +97,13 @@ void	 convert_spamlogd(struct convert *, const char *name, int line,
 	    const char *flags);
 void	 convert_setup(struct convert *, const char *name, int line,
 	    const char *flags);
+/*
+ * When all files are read, once: takes the flags in, and what spamgreyd.conf
+ * cannot hold out; that becomes a problem.
+ */
+void	 convert_finish(struct convert *);
+/* iface[:ttl] in place of an address? */
+int	 convert_is_interface(const char *);
 /* The configuration. */
 void	 convert_print(const struct convert *, FILE *);
 

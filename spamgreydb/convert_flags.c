@@ -9,6 +9,7 @@
 #include "convert.h"
 
 #define WORDS_MAX	128
+#define CONNECTIONS_MAX	1000000		/* as the file allows */
 #define HOURS_MAX	87600		/* ten years, as the file allows */
 
 struct words {
@@ -212,7 +213,7 @@ spamd_value(struct flags *f, int option)
 		text(f, 'C', &cv->certificate);
 		return (1);
 	case 'c':
-		count(f, 'c', 1, 0x7fffffff, &cv->connections);
+		count(f, 'c', 1, CONNECTIONS_MAX, &cv->connections);
 		return (1);
 	case 'G':
 		times(f);

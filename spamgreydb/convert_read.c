@@ -1,6 +1,6 @@
 /*
  * spamd's files: rc.conf.local's lines, spamd.conf(5) in getcap(3)'s form, and
- * spamd.alloweddomains.  Each line says of which kind it is.
+ * spamd.alloweddomains.  What is in a file says of which kind it is.
  */
 #include <ctype.h>
 #include <stdarg.h>
@@ -37,6 +37,10 @@ convert_free(struct convert *cv)
 		free(cv->domains[i]);
 	for (i = 0; i < cv->nproblems; i++)
 		free(cv->problems[i]);
+	for (i = 0; i < CONVERT_PROGRAMS; i++) {
+		free(cv->flags[i].value);
+		free(cv->flags[i].file);
+	}
 	free(cv->domains);
 	free(cv->problems);
 	free(cv->listen);
@@ -119,44 +123,63 @@ rc_value(char *s)
 	return (start);
 }
 
+/* The places in struct convert's flags: spamd, spamlogd, spamd-setup. */
 static const struct {
 	const char	*name;
-	void		(*fn)(struct convert *, const char *, int,
-			    const char *);
-} programs[] = {
-	{ "spamd_flags", convert_spamd },
-	{ "obspamd_flags", convert_spamd },		/* FreeBSD's port */
-	{ "spamlogd_flags", convert_spamlogd },
-	{ "obspamlogd_flags", convert_spamlogd },
-	{ "spamd_setup_flags", convert_setup },
-	{ "obspamd_setup_flags", convert_setup }
+	size_t		 program;
+} variables[] = {
+	{ "spamd_flags", 0 }, { "obspamd_flags", 0 },	/* FreeBSD's port */
+	{ "spamlogd_flags", 1 }, { "obspamlogd_flags", 1 },
+	{ "spamd_setup_flags", 2 }, { "obspamd_setup_flags", 2 }
 };
 
-/* name=value: 1 it was one of ours or of another program. */
+/* How much of the text is the name of a variable that is set; 0: none is. */
+static size_t
+rc_name(const char *text)
+{
+	size_t	n = strspn(text, "abcdefghijklmnopqrstuvwxyz"
+		    "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_");
+
+	return (text[n] == '=' ? n : 0);
+}
+
+static void
+rc_flags(struct convert *cv, const char *file, int line, size_t program,
+    const char *value)
+{
+	struct convert_flags	*f = &cv->flags[program];
+
+	free(f->value);
+	free(f->file);
+	f->value = f->file = NULL;
+	/* As the last one that is read stands: NO is off again. */
+	if (program == 1)
+		cv->tracks = strcasecmp(value, "NO") != 0;
+	if (strcasecmp(value, "NO") == 0)
+		return;
+	f->value = strdup(value);
+	f->file = strdup(file);
+	f->line = line;
+}
+
+/* name=value: 1 it was one, of ours or of another program. */
 static int
 rc_line(struct convert *cv, const char *file, int line, char *text)
 {
-	size_t	 n = strspn(text, "abcdefghijklmnopqrstuvwxyz"
-		    "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_"), i;
+	size_t	 n = rc_name(text), i;
 	char	*value;
 
-	if (n == 0 || text[n] != '=')
+	if (n == 0)
 		return (0);
 	text[n] = '\0';
 	value = rc_value(text + n + 1);
-	if (strcmp(text, "spamd_black") == 0) {
+	if (strcmp(text, "spamd_black") == 0)
 		cv->blacklist_only = strcasecmp(value, "NO") != 0;
-		return (1);
-	}
-	for (i = 0; i < sizeof(programs) / sizeof(programs[0]); i++)
-		if (strcmp(text, programs[i].name) == 0)
-			break;
-	if (i == sizeof(programs) / sizeof(programs[0]) ||
-	    strcasecmp(value, "NO") == 0)
-		return (1);
-	if (programs[i].fn == convert_spamlogd)
-		cv->tracks = 1;
-	programs[i].fn(cv, file, line, value);
+	else if (strcmp(text, "obspamlogd_enable") == 0)
+		cv->tracks = strcasecmp(value, "YES") == 0;
+	for (i = 0; i < sizeof(variables) / sizeof(variables[0]); i++)
+		if (strcmp(text, variables[i].name) == 0)
+			rc_flags(cv, file, line, variables[i].program, value);
 	return (1);
 }
 
@@ -416,26 +439,65 @@ logical(char *text, char **next, int *lines)
 		while (*s != '\0' && *s != '\n')
 			*d++ = *s++;
 		++*lines;
-		if (*s == '\0')
-			break;
-		s++;
+		if (d > text && d[-1] == '\r')
+			d--;
 		if (d > text && d[-1] == '\\') {
 			d--;
-			continue;
+			if (*s++ == '\n')
+				continue;
+			s--;
 		}
 		break;
 	}
-	*next = s;
+	*next = *s == '\0' ? s : s + 1;
 	*d = '\0';
 	return (text);
+}
+
+/*
+ * A file with a variable set is the shell's, and what is in it besides is not
+ * for us; one with a colon has getcap(3)'s records; else it is of domains.
+ * Two that were put together are the shell's, with records.
+ */
+enum kind { KIND_RC, KIND_CAP, KIND_DOMAINS };
+
+static enum kind
+kind_of(const char *text)
+{
+	enum kind	kind = KIND_DOMAINS;
+	size_t		n;
+
+	for (; *text != '\0'; text += n + (text[n] == '\n')) {
+		text += strspn(text, " \t");
+		n = strcspn(text, "\n");
+		if (*text == '#')
+			continue;
+		if (rc_name(text) != 0)
+			return (KIND_RC);
+		if (memchr(text, ':', n) != NULL)
+			kind = KIND_CAP;
+	}
+	return (kind);
+}
+
+static int
+is_record(const char *line)
+{
+	size_t	n = strcspn(line, ": \t/=;()$\"'[");
+
+	return (n > 0 && line[n] == ':');
 }
 
 void
 convert_text(struct convert *cv, const char *name, char *text)
 {
-	char	*line, *next, *end;
-	int	 at = 1, n;
+	char		*line, *next, *end;
+	enum kind	 kind;
+	int		 at = 1, n;
 
+	if (strncmp(text, "\xef\xbb\xbf", 3) == 0)
+		text += 3;
+	kind = kind_of(text);
 	for (; *text != '\0'; text = next, at += n) {
 		line = logical(text, &next, &n);
 		line += strspn(line, " \t");
@@ -444,11 +506,15 @@ convert_text(struct convert *cv, const char *name, char *text)
 			*--end = '\0';
 		if (*line == '\0' || *line == '#')
 			continue;
-		if (rc_line(cv, name, at, line))
-			continue;
-		if (strchr(line, ':') != NULL)
-			record(cv, name, at, line);
-		else
+		if (kind == KIND_DOMAINS)
 			domain(cv, name, at, line);
+		else if (kind == KIND_RC && rc_line(cv, name, at, line))
+			continue;
+		else if (kind == KIND_CAP ? strchr(line, ':') != NULL :
+		    is_record(line))
+			record(cv, name, at, line);
+		else if (kind == KIND_CAP)
+			convert_problem(cv, name, at, "\"%.60s\" is of no "
+			    "kind that is known here", line);
 	}
 }

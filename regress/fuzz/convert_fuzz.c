@@ -1,5 +1,5 @@
 /* spamd's files, and what is printed of them: always a text of whole lines. */
-/* LINK: spamgreydb/convert.o spamgreydb/convert_flags.o spamgreydb/convert_read.o */
+/* LINK: spamgreydb/convert.o spamgreydb/convert_check.o spamgreydb/convert_flags.o spamgreydb/convert_read.o */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +22,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	text[size] = '\0';
 	convert_init(&cv);
 	convert_text(&cv, "input", text);
+	convert_finish(&cv);
 	if ((fp = open_memstream(&out, &len)) == NULL)
 		abort();
 	convert_print(&cv, fp);

@@ -48,6 +48,7 @@ like($out, qr/^\s*pass 25m\b.*^\s*grey 4h\b.*^\s*white 864h\b/ms,
 like($out, qr/^firewall pf table "spamd-white"$/m, 'its table');
 like($out, qr/^listen on 127\.0\.0\.1 port 8025$/m, 'its port');
 like($out, qr/stutter 1s for 10s  reply 450/, 'its stutter');
+like($out, qr/^# log spamd\t/m, 'its log lines are offered');
 parses($out, 'no flags');
 
 flag('-4', qr/reply 450/, '-4');
@@ -114,7 +115,7 @@ like($out, qr/^whitelist "exempt" file/m, 'a white list');
 like($out, qr{^blacklist "second" url "https://www\.example\.org/list\.gz"}m,
     'a URL');
 like($out, qr/^# List third is not in/m, 'a list that is not in all');
-like($out, qr/^# NOT CONVERTED: list missing/m, 'a list that is not there');
+like($out, qr/^# NOT CONVERTED: .*list missing has no file/m, 'a list that is not there');
 parses($out =~ s/^blacklist "second".*\n.*\n//mr, 'lists');
 ($status, $out, $err) = convert($conf, "spamd_black=YES\n");
 like($out, qr/ reply 450 except \{ "exempt" \} table "spamd"$/m,
@@ -127,10 +128,76 @@ like($out, qr/^allowed domains \{\n\t"\@example\.com"\n\t"example\.org" "\.examp
     'allowed domains');
 parses($out, 'allowed domains');
 
+# files as they are found: FreeBSD's, which is a shell's script; with the line
+# ends and the mark of another system; cut off; put together
+($status, $out, $err) = convert(<<'END');
+hostname="bsd.example.org"
+if [ -f /etc/rc.conf.more ]; then
+	. /etc/rc.conf.more
+fi
+obspamd_enable="YES"	# as it says
+obspamd_flags="-v -G 2:3:400"
+obspamd_flags="-G 5:4:864 -5"
+obspamlogd_enable="YES"
+END
+is("$status$err", '0', 'FreeBSD\'s rc.conf');
+like($out, qr/pass 5m\b.*reply 550/s, '… the last flags count');
+like($out, qr/^track pflog0\b/m, '… spamlogd runs without flags');
+unlike($out, qr/^allowed domains/m, '… and "fi" is no domain');
+parses($out, 'FreeBSD');
+($status, $out, $err) = convert("spamlogd_flags=\"\"\n", "spamlogd_flags=NO\n");
+unlike($out, qr/^track/m, 'what is off in the last file is off');
+($status, $out, $err) = convert("\xef\xbb\xbf\@example.com\r\n" .
+    "example.org.\r\n");
+like($out, qr/^allowed domains \{\n\t"\@example\.com"\n\t"example\.org" "\.example\.org"\n\}$/m,
+    'a mark and CRLF');
+($status, $out, $err) = convert($conf =~ s/\n/\r\n/gr);
+like($out, qr/^blacklist "first" file .* except \{ "exempt" \}$/ms,
+    'lists with CRLF');
+($status, $out, $err) = convert("spamd_flags=\"-h mx.example.org\"\n$conf");
+like($out, qr/^hostname "mx\.example\.org"\n.*^blacklist "first"/ms,
+    'two files in one');
+for my $text ('', "\n \n# only\n", "all:\\\n\t:a:\\", '\\', 'spamd_flags="-G 5') {
+	($status, $out, $err) = convert($text);
+	parses($out, 'odd: ' . ($text =~ s/\n/ /gr));
+}
+
+# a list, or what is of it, that spamgreyd.conf cannot hold
+my $many = join(':', 'all', 1 .. 70) . ":\n" . join('', map {
+    "$_:black:msg=\"x\":file=$black:\n" } 1 .. 70);
+for my $t ([$many, qr/list 65: more than 64 lists/, 64],
+    ["all:a,b:\na,b:black:msg=\"x\":file=$black:\n",
+    qr/list a,b: a name holds letters/, 0],
+    ["all:a:\na:black:msg=\"x\":method=exec:file=run me:\n",
+    qr/list a: the program's name must begin/, 0],
+    ["all:a:w:\na:black:msg=\"x\":file=$black:\nw:white:\n",
+    qr/list w has no file/, 1],
+    ["all:a:\na:black:msg=\"" . 'x' x 9000 . "\":file=$black:\n",
+    qr/list a: its message is cut/, 1],
+    ["all:a:\na:black:msg=\"" . '%A ' x 300 . "\":file=$black:\n",
+    qr/\A\z/, 1],
+    ["a:black:msg=\"x\":file=$black:\n", qr/there is no `all'/, 0]) {
+	($status, $out, $err) = convert($t->[0]);
+	like($err, $t->[1], "told: $t->[1]");
+	is($status, $err eq '' ? 0 : 1, '… in the status');
+	is(() = $out =~ /^blacklist /mg, $t->[2], '… and the rest is done');
+	parses($out, $t->[1]);
+}
+($status, $out, $err) = convert("-bad-.org\n\@\n[192.0.2.1]\nexample.org\n");
+is(() = $err =~ /is neither a domain nor an address/g, 3, 'no domains');
+parses($out, 'no domains');
+
 # what cannot be taken
 for my $t (['-x', qr/in\d+:1: spamd: -x is no option/],
     ['-G 1:2', qr/-G wants three numbers/], ['-G a:1:1', qr/-G a is not/],
     ['-s 11', qr/-s 11 is not a number from 0 to 10/],
+    ['-l mx.example.org', qr/-l mx\.example\.org: only an address/],
+    ['-h my,host', qr/-h my,host is not a host name/],
+    ['-C /c.pem', qr/-C and -K go together/],
+    ['-G 300:4:864', qr/-G 300:4:864: nothing could ever pass/],
+    ['-y gw.example.com', qr/-y gw\.example\.com: neither an address/],
+    ['-Y gw.example.com', qr/-Y gw\.example\.com: neither an address/],
+    ['-Y em0:300', qr/-Y em0:300: neither/],
     ['-p', qr/-p without its argument/], ['word', qr/"word" is no option/]) {
 	($status, $out, $err) = convert("spamd_flags=\"$t->[0]\"\n");
 	is($status, 1, "$t->[0]: 1");
