@@ -34,7 +34,7 @@ configure
 	spit($traps, $o{traps} // "trap\@example.org\n");
 	conf(<<"END" . ($o{more} // ''));
 listen on 127.0.0.1 port $port
-listen on 127.0.0.1 port 8035 low-priority-mx
+${\($o{lowmx} // 'listen on 127.0.0.1 port 8035 low-priority-mx')}
 firewall none
 greylist { pass 10m  match ip4 /32 }
 tarpit { stutter no }
@@ -196,6 +196,22 @@ is(fate('you@example.org', from => $ip, port => 8035), 'grey',
     'low-priority MX first, soon after the start: no trap');
 is(fate('you@example.org', from => $ip), 'grey', 'and at the primary');
 is(fate('kept@example.com', port => 8035), 'trapped', 'a greytrap there too');
+# A reload takes it away and brings it back: the visits at the primary are kept
+# for as long as there is one.
+sub visits { return (db_ok('stats') =~ /^entries visit +(\d+)$/m ? $1 : -1) }
+my $visits = visits();
+cmp_ok($visits, '>', 0, 'visits at the primary are kept');
+reload('without a low-priority MX', lowmx => '');
+is((dialogue(port => 8035))[0] =~ /^connect: /, 1, '… its port is closed');
+fate('you@example.org');
+is(visits(), $visits, '… and visits are not noted');
+reload('with it again');
+$ip = host();
+is(fate('you@example.org', from => $ip, port => 8035), 'grey',
+    '… it is served, and traps nobody before it knows the primary\'s visits');
+is(visits(), $visits, 'a visit there is none at the primary');
+is(fate('you@example.org', from => $ip), 'grey', '… at which it is one');
+wait_for('the visit', sub { visits() > $visits });
 
 # --- over a restart
 is((stop())[0], 0, 'SIGTERM');
