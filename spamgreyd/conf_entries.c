@@ -113,6 +113,9 @@ conf_line_item(char *line, ssize_t len, char **item)
 	*item = line;
 	if (memchr(line, '\0', (size_t)len) != NULL)
 		return (-1);
+	/* A byte order mark would be a local part, before @example.org. */
+	if (strncmp(*item, "\xef\xbb\xbf", 3) == 0)
+		*item += 3;
 	while (isspace((unsigned char)**item))
 		(*item)++;
 	for (p = *item; *p != '\0'; p++)

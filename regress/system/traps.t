@@ -16,7 +16,7 @@ my $domains = tmp() . '/spamd.alloweddomains';
 my $traps = tmp() . '/traps';
 
 # As spamd(8) describes it: comments, blank lines, white space around.
-my $allowed = <<'END';
+my $allowed = "\xef\xbb\xbf\@marked.example\r\n" . <<'END';
 # The domains that we take mail for
 
 @example.com
@@ -109,6 +109,7 @@ for my $t (['you@example.com', 'grey', '@example.com is that domain'],
     ['jane.doe@example.net', 'trapped', 'and no other there'],
     ['ajoe.doe@example.net', 'trapped', 'nor one that only ends in it'],
     ['you@upper.example', 'grey', 'a domain in upper case'],
+    ['you@marked.example', 'grey', 'behind a byte order mark, before CRLF'],
     ['you@elsewhere.example', 'trapped', 'a domain that is not ours'],
     ['you@example.com.elsewhere.example', 'trapped', 'that begins as ours'],
     ['example.com@elsewhere.example', 'trapped', 'that has ours as its user'],
