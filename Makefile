@@ -54,9 +54,10 @@ DB_SHARED =	spamgreyd/config.o spamgreyd/conf_check.o \
 		spamgreyd/policy_learn.o spamgreyd/policy_mail.o \
 		spamgreyd/policy_rcpt.o spamgreyd/policy_rules.o \
 		spamgreyd/policy_show.o spamgreyd/policy_sync.o \
-		spamgreyd/policy_tuple.o spamgreyd/ctl.o \
+		spamgreyd/policy_bulk.o spamgreyd/policy_tuple.o \
+		spamgreyd/ctl.o \
 		spamgreyd/ctl_edit.o spamgreyd/ctl_import.o \
-		spamgreyd/ctl_learn.o
+		spamgreyd/ctl_learn.o spamgreyd/ctl_sync.o
 
 .SUFFIXES:
 .SUFFIXES: .c .o

@@ -329,25 +329,34 @@ decode_merge(struct get *r, uint64_t version, uint64_t flags, struct entry *e)
 }
 
 int
+entry_decode_key(const void *key, size_t len, struct entry *e, char *strbuf)
+{
+	const uint8_t	*k = key;
+	struct get	 r;
+
+	if (len == 0 || len > ENTRY_KEY_MAX || !is_type(k[0]))
+		return (-1);
+	entry_init(e, (enum entry_type)k[0]);
+	r.p = k + 1;
+	r.end = k + len;
+	r.str = strbuf;
+	r.bad = 0;
+	decode_key(&r, e);
+	return (r.bad || r.p != r.end ? -1 : 0);
+}
+
+int
 entry_decode(const void *key, size_t keylen, const void *data,
     size_t datalen, struct entry *e, char *strbuf)
 {
 	struct get	 r;
 	uint64_t	 version, flags;
-	const uint8_t	*k = key;
 
-	if (keylen == 0 || keylen > ENTRY_KEY_MAX || !is_type(k[0]) ||
-	    datalen == 0 || datalen > ENTRY_DATA_MAX)
+	if (datalen == 0 || datalen > ENTRY_DATA_MAX ||
+	    entry_decode_key(key, keylen, e, strbuf) == -1)
 		return (-1);
-	entry_init(e, (enum entry_type)k[0]);
-	r.p = k + 1;
-	r.end = k + keylen;
-	r.str = strbuf;
+	r.str = strbuf + keylen;	/* its string and NUL are no longer */
 	r.bad = 0;
-	decode_key(&r, e);
-	if (r.bad || r.p != r.end)
-		return (-1);
-
 	r.p = data;
 	r.end = r.p + datalen;
 	if (*r.p > ENTRY_VERSION)

@@ -95,6 +95,8 @@ void	 entry_init(struct entry *, enum entry_type);
 int	 entry_encode(const struct entry *, struct entry_key *,
 	    struct entry_data *);
 int	 entry_encode_key(const struct entry *, struct entry_key *);
+/* Only a key, as entry_encode_key made it; strbuf holds ENTRY_KEY_MAX. */
+int	 entry_decode_key(const void *, size_t, struct entry *, char *strbuf);
 /*
  * strbuf (ENTRY_DATA_MAX + ENTRY_KEY_MAX) receives the strings, which the
  * entry then borrows.  0; -1 malformed; -2 a version newer than ours.

@@ -141,7 +141,16 @@ enum msg_type {
 	CTL_LEARN,		/* struct ctl_learn; answered by facts */
 	CTL_REPUTE,		/* struct ctl_repute; answered by entries, whose
 				   counts are those of now */
-	CTL_LOAD		/* name of a list str, "" all */
+	CTL_LOAD,		/* name of a list str, "" all */
+	/* bulk sync; ctl_sync.c */
+	CTL_SYNC_INDEX,		/* seed (16 octets), asof i64; answered by
+				   ITEMs, and a fact: how many cannot be said */
+	CTL_SYNC_ITEM,		/* id u64, sum u64, tomb u8, alone u64, key */
+	CTL_SYNC_GET,		/* keys, each as data: at most CTL_SYNC_KEYS */
+	CTL_SYNC_STATE,		/* lib/mergeio.h's octets of one */
+	CTL_SYNC_MERGE		/* such octets of any number; END's count is
+				   how many were news, facts how many were
+				   refused and why the first was */
 };
 
 /* front -> store: one RCPT.  id of the message: the session. */
@@ -288,6 +297,7 @@ enum hop_kind {
 	HOP_UNCLEAR			/* nobody knows from whom */
 };
 #define CTL_HOPS_MAX	100
+#define CTL_SYNC_KEYS	64
 struct ctl_learn {
 	uint8_t		bad;
 	uint8_t		dry;		/* only say what it would count */

@@ -47,8 +47,10 @@ ctl_free(struct ctl *c)
 {
 	if (c == NULL)
 		return;
+	ctl_sync_note(c);
 	free(c->import.text);
 	free(c->import.items);
+	free(c->sync.states);
 	free(c);
 }
 
@@ -198,7 +200,8 @@ walk_slice(struct ctl *c)
 	int		(*fn)(const struct entry *, void *);
 
 	fn = c->job == JOB_SHOW ? ctl_entry : c->job == JOB_REPUTE ?
-	    ctl_repute_entry : list_entry;
+	    ctl_repute_entry : c->job == JOB_INDEX ? ctl_sync_item :
+	    list_entry;
 	while (!c->pos.done && !c->broken) {
 		rc = db_walk(c->env.db, &c->pos, c->types,
 		    c->within.len > 0 ? &c->within : NULL, WALK_STEP, fn, c);
@@ -211,6 +214,8 @@ walk_slice(struct ctl *c)
 		    ipc_queued(c->out) >= CTL_QUEUE_HIGH)
 			return;
 	}
+	if (c->job == JOB_INDEX)
+		ctl_sync_indexed(c);
 	c->job = JOB_NONE;
 	ctl_end(c, c->id, CTL_OK, c->count, "");
 }
@@ -254,7 +259,11 @@ ctl_work(struct ctl *c)
 	case JOB_LIST:
 	case JOB_REPUTE:
 	case JOB_SHOW:
+	case JOB_INDEX:
 		walk_slice(c);
+		break;
+	case JOB_MERGE:
+		ctl_sync_slice(c);
 		break;
 	case JOB_EXPIRE:
 		expire_slice(c);
@@ -436,7 +445,10 @@ ctl_request(struct ctl *c, struct msg *m)
 		{ CTL_LOG, req_parent },
 		{ CTL_LOAD, req_parent },
 		{ CTL_LEARN, ctl_req_learn },
-		{ CTL_REPUTE, ctl_req_repute }
+		{ CTL_REPUTE, ctl_req_repute },
+		{ CTL_SYNC_INDEX, ctl_req_sync_index },
+		{ CTL_SYNC_GET, ctl_req_sync_get },
+		{ CTL_SYNC_MERGE, ctl_req_sync_merge }
 	};
 	size_t	i;
 

@@ -1,6 +1,7 @@
 /*
  * What the files of the command engine share: ctl.c (requests and slices),
- * ctl_edit.c (add and delete), ctl_import.c, ctl_learn.c.  Nobody else looks in here.
+ * ctl_edit.c (add and delete), ctl_import.c, ctl_learn.c, ctl_sync.c (bulk sync).
+ * Nobody else looks in here.
  */
 #ifndef CTL_INT_H
 #define CTL_INT_H
@@ -14,6 +15,8 @@ enum ctl_job {
 	JOB_SHOW,		/* facts are out; the entries follow */
 	JOB_EXPIRE,
 	JOB_IMPORT,		/* lines of one frame */
+	JOB_INDEX,		/* bulk sync: what there is */
+	JOB_MERGE,		/* … states of one frame */
 	JOB_ASK			/* somebody else answers: ctl_answer */
 };
 
@@ -49,6 +52,18 @@ struct ctl {
 		size_t		 size, n, pos;	/* pos: the next to enter */
 		uint32_t	 line, bad;
 	} import;
+
+	/* bulk sync */
+	struct {
+		uint8_t		 seed[16];
+		int64_t		 asof;
+		uint32_t	 unsaid;
+		uint8_t		*states;	/* of one frame */
+		size_t		 len, pos;
+		uint32_t	 refused;
+		char		 why[128];
+		uint64_t	 all, all_refused;	/* of this client */
+	} sync;
 };
 
 /* ctl.c: answers */
@@ -79,5 +94,14 @@ int	 ctl_req_get(struct ctl *, struct msg *);
 int	 ctl_req_import(struct ctl *, struct msg *);
 int	 ctl_req_import_end(struct ctl *, struct msg *);
 void	 ctl_import_slice(struct ctl *);
+
+/* ctl_sync.c */
+int	 ctl_req_sync_index(struct ctl *, struct msg *);
+int	 ctl_req_sync_get(struct ctl *, struct msg *);
+int	 ctl_req_sync_merge(struct ctl *, struct msg *);
+int	 ctl_sync_item(const struct entry *, void *);	/* for db_walk */
+void	 ctl_sync_indexed(struct ctl *);		/* it has ended */
+void	 ctl_sync_slice(struct ctl *);
+void	 ctl_sync_note(struct ctl *);	/* what it came to, for the log */
 
 #endif

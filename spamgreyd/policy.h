@@ -166,6 +166,23 @@ enum db_result policy_peer_grey(struct policy *, const struct rcpt_req *);
 enum db_result policy_peer_host(struct policy *, enum entry_type,
 	    const struct addr *, int64_t expire);
 /*
+ * For a bulk sync.  policy_digest, in a walk: what a record is worth in a
+ * comparison at `asof' with another machine's, all hashes under the seed; see
+ * lib/bulkset.h.  1: it is in *d; 0: nothing (expired, or of a kind that stays
+ * local); -1: it cannot be said to others (control characters).
+ * policy_known: all that is known of a record's key, an entry's or a
+ * tombstone's, its strings valid until the next call; DB_NONE: nothing.
+ */
+struct policy_digest {
+	uint64_t	id, sum;
+	int		tomb;
+	uint64_t	alone;		/* of a tombstone with no entry */
+};
+int	 policy_digest(const struct policy *, const struct entry *,
+	    const uint8_t seed[16], int64_t asof, struct policy_digest *);
+enum db_result policy_known(struct policy *, const struct entry *key,
+	    struct merge_state *);
+/*
  * Only net and hash of an entry as parsed: entries that are imported in the
  * order of type, net and hash fill pages, since that is the order on disk.
  */

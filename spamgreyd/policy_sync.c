@@ -226,6 +226,48 @@ policy_said(struct policy *p)
 	buf_drain(&p->said, buf_len(&p->said));
 }
 
+/* Of an entry its tombstone, and the other way round. */
+static void
+turn_key(struct entry *key)
+{
+	if (key->type == ENTRY_GONE) {
+		key->type = key->of;
+		key->of = (enum entry_type)0;
+	} else {
+		key->of = key->type;
+		key->type = ENTRY_GONE;
+	}
+}
+
+enum db_result
+policy_known(struct policy *p, const struct entry *record,
+    struct merge_state *s)
+{
+	static struct known	k;
+	static struct words	w;
+	struct entry		key = *record, e;
+	enum db_result		rc;
+
+	/* It may have been deleted, or come back, since it was seen. */
+	if ((rc = db_get(p->db, &key, &e)) == DB_NONE &&
+	    merge_syncs(key.type == ENTRY_GONE ? key.of : key.type) &&
+	    key.type != ENTRY_STAMP) {
+		turn_key(&key);
+		rc = db_get(p->db, &key, &e);
+	}
+	if (rc != DB_OK)
+		return (rc);
+	own(&e, &w);
+	if (e.type == ENTRY_GONE)
+		e.type = e.of;
+	if ((rc = know(p, &e, &k)) != DB_OK)
+		return (rc);
+	/* With itself: what has expired goes, and it is in its one form. */
+	*s = k.s;
+	merge_states(s, &k.s, clock_wall());
+	return (s->e.last == 0 && s->gone == 0 ? DB_NONE : DB_OK);
+}
+
 /* The longest that an entry lives which somebody may have asserted before. */
 static int64_t
 life(const struct policy *p, enum entry_type type)

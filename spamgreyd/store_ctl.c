@@ -70,6 +70,9 @@ static const struct chan_rule rules[] = {
 	{ CTL_LOAD, 0, client_request },
 	{ CTL_LEARN, 0, client_request },
 	{ CTL_REPUTE, 0, client_request },
+	{ CTL_SYNC_INDEX, 0, client_request },
+	{ CTL_SYNC_GET, 0, client_request },
+	{ CTL_SYNC_MERGE, 0, client_request },
 	{ 0, 0, NULL }
 };
 
