@@ -263,6 +263,47 @@ word_convert(struct args *a)
 	return (0);
 }
 
+/* What goes to ssh as it is: no option, nothing that a shell might take for
+ * more than one word. */
+static int
+is_plain(const char *s, const char *more)
+{
+	if (*s == '-' || *s == '\0')
+		return (0);
+	for (; *s != '\0'; s++)
+		if (!(*s >= '0' && *s <= '9') && !(*s >= 'a' && *s <= 'z') &&
+		    !(*s >= 'A' && *s <= 'Z') && strchr(more, *s) == NULL)
+			return (0);
+	return (1);
+}
+
+static int
+word_sync(struct args *a)
+{
+	int	i;
+
+	if (a->answer) {
+		if (a->nkeys > 0 || a->dry || a->rsh != NULL ||
+		    a->program != NULL || a->json)
+			return (bad(a, EXIT_WORD_USAGE, "sync: --server stands "
+			    "alone; it is what the other side runs"));
+		return (0);
+	}
+	if (a->nkeys == 0)
+		return (bad(a, EXIT_WORD_USAGE, "sync: with which host?"));
+	for (i = 0; i < a->nkeys; i++)
+		if (!is_plain(a->keys[i], "@.-_:%[]"))
+			return (bad(a, EXIT_WORD_USAGE, "sync: %s: not "
+			    "[user@]host", a->keys[i]));
+	if (a->program != NULL && !is_plain(a->program, "./-_+"))
+		return (bad(a, EXIT_WORD_USAGE, "sync: --program %s: a path "
+		    "without blanks or what a shell would take apart",
+		    a->program));
+	if (a->rsh != NULL && *a->rsh == '\0')
+		return (bad(a, EXIT_WORD_USAGE, "sync: -e: which program?"));
+	return (0);
+}
+
 static int
 word_import(struct args *a)
 {
@@ -317,6 +358,7 @@ static const struct word {
 	{ "convert", CMD_CONVERT, word_convert },
 	{ "spf", CMD_SPF, word_spf },
 	{ "stats", CMD_STATS, word_alone },
+	{ "sync", CMD_SYNC, word_sync },
 	{ "reload", CMD_RELOAD, word_alone },
 	{ "load", CMD_LOAD, word_load },
 	{ "log", CMD_LOG, word_log }
@@ -384,6 +426,26 @@ list_option(int argc, char **argv, int i, struct args *a)
 	return (1);
 }
 
+static int
+sync_option(int argc, char **argv, int i, struct args *a)
+{
+	const char	*opt = argv[i];
+
+	if (strcmp(opt, "-n") == 0 || strcmp(opt, "--dry-run") == 0)
+		a->dry = 1;
+	else if (strcmp(opt, "--server") == 0)
+		a->answer = 1;
+	else if (strcmp(opt, "-e") == 0 && i + 1 < argc) {
+		a->rsh = argv[i + 1];
+		return (2);
+	} else if (strcmp(opt, "--program") == 0 && i + 1 < argc) {
+		a->program = argv[i + 1];
+		return (2);
+	} else
+		return (0);
+	return (1);
+}
+
 /* The options of one word; what number() says of them. */
 static int
 word_option(enum command command, int argc, char **argv, int i,
@@ -395,6 +457,8 @@ word_option(enum command command, int argc, char **argv, int i,
 		return (learn_option(opt, a));
 	if (command == CMD_LIST)
 		return (list_option(argc, argv, i, a));
+	if (command == CMD_SYNC)
+		return (sync_option(argc, argv, i, a));
 	if (command == CMD_SPF && strcmp(opt, "--server") == 0 &&
 	    i + 1 < argc) {
 		a->server = argv[i + 1];

@@ -112,7 +112,7 @@ cmd_list(struct conn *c, const struct args *args)
 	failed = proto_put_list(conn_ipc(c), 1, &req) == -1 ||
 	    conn_send(c) == -1 || request_wait(c, &a) == -1;
 	hosts_free(l.trapped);
-	if (failed)
+	if (failed || out_backup_end() == -1)
 		return (1);
 	if (a.status != CTL_OK) {
 		out_error("%s", a.text);

@@ -47,7 +47,7 @@ out_error(const char *fmt, ...)
 	fprintf(stderr, "spamgreydb: %s\n", text);
 }
 
-static int
+int
 out_line(char *line, size_t len)
 {
 	if (len == 0 || out_errno != 0)
@@ -121,14 +121,6 @@ out_pool(const char *domain, size_t networks, size_t mails, int64_t first,
 	len = snprintf(line, sizeof(line) - 1, "POOL|%s|%zu|%zu|%lld|%lld",
 	    name, networks, mails, (long long)first, (long long)last);
 	return (out_line(line, (size_t)len));
-}
-
-int
-out_backup(const struct entry *e)
-{
-	static char	line[ENTRY_LINE_MAX + 1];
-
-	return (out_line(line, backup_line(e, line)));
 }
 
 /* Encoded as in the lines: ASCII whatever it was, and the same in both. */

@@ -41,6 +41,9 @@ usage(void)
 	    "       spamgreydb convert file|- ...\n"
 	    "       spamgreydb spf [-j] [--server address[:port]] domain|- "
 	    "...\n"
+	    "       spamgreydb [-f file] sync [-j] [-n] [-e command] "
+	    "[--program path] [user@]host ...\n"
+	    "       spamgreydb [-f file] sync --server\n"
 	    "       spamgreydb [-f file] stats [-j]\n"
 	    "       spamgreydb [-f file] reload\n"
 	    "       spamgreydb [-f file] load [list]\n"
@@ -116,8 +119,9 @@ run(struct conn *c, const struct args *args, const struct config *conf,
 	case CMD_LOAD:
 	case CMD_LOG:
 		return (cmd_daemon(c, args));
-	case CMD_SPF:			/* need no database */
+	case CMD_SPF:			/* need no database, */
 	case CMD_CONVERT:
+	case CMD_SYNC:			/* or open it later */
 		break;
 	}
 	return (1);
@@ -188,11 +192,16 @@ main(int argc, char **argv)
 		return (1);
 	if ((conf = configure(args.file)) == NULL)
 		return (1);
-	c = conn_open(conf, args.command == CMD_SHOW ||
-	    args.command == CMD_LEARN);
-	if (c == NULL)
-		return (1);
-	status = run(c, &args, conf, fp);
+	if (args.command == CMD_SYNC) {
+		c = NULL;
+		status = cmd_sync(&args, conf);
+	} else {
+		c = conn_open(conf, args.command == CMD_SHOW ||
+		    args.command == CMD_LEARN);
+		if (c == NULL)
+			return (1);
+		status = run(c, &args, conf, fp);
+	}
 	if (out_end() == -1)
 		status = 1;
 	conn_close(c);

@@ -21,7 +21,7 @@ enum command {
 	CMD_IMPORT, CMD_EXPORT, CMD_STATS, CMD_RELOAD, CMD_LOAD, CMD_LOG,
 	CMD_REPUTE, CMD_LEARN,			/* list -r, learn */
 	CMD_POOLS, CMD_SPF,			/* list --pools, spf */
-	CMD_CONVERT
+	CMD_CONVERT, CMD_SYNC
 };
 
 struct args {
@@ -42,7 +42,10 @@ struct args {
 	uint32_t	 bad;			/* list -r: at least so many */
 	uint32_t	 days;			/* … changed within; 0: ever */
 	int		 verdict;		/* learn: 's', 'h'; 0 not given */
-	int		 dry;			/* learn -n */
+	int		 dry;			/* learn -n, sync -n */
+	int		 answer;		/* sync --server */
+	const char	*rsh;			/* sync -e; or NULL */
+	const char	*program;		/* sync --program; or NULL */
 	char *const	*keys;			/* the operands */
 	int		 nkeys;
 	char		 error[512];		/* "": show the usage */
@@ -99,13 +102,18 @@ void	 out_init(void);
 /* Text that the daemon sent, made safe for a terminal. */
 void	 out_error(const char *fmt, ...)
 	    __attribute__((__format__(printf, 1, 2)));
+/* Adds the newline, for which there is room.  -1: output failed. */
+int	 out_line(char *line, size_t len);
 int	 out_entry(const struct entry *);	/* -1: output failed */
 int	 out_repute(const struct entry *);
 int	 out_repute_head(void);
 /* A sender's domain that comes from many networks. */
 int	 out_pool(const char *domain, size_t networks, size_t mails,
 	    int64_t first, int64_t last, int json);
+/* export: GREY lines of a network are held back and put in order, since
+ * their order on disk is another one in each database. */
 int	 out_backup(const struct entry *);
+int	 out_backup_end(void);			/* those held back; -1 */
 int	 out_json_entry(const struct entry *);
 struct json_t *out_entry_object(const struct entry *);
 int	 out_json(struct json_t *);		/* takes it */
@@ -122,6 +130,7 @@ int	 cmd_learn(struct conn *, const struct args *, const char *hostname);
 int	 cmd_pools(struct conn *, const struct args *);
 int	 cmd_convert(const struct args *, FILE *);
 int	 cmd_spf(const struct args *, FILE *);
+int	 cmd_sync(const struct args *, struct config *);
 int	 cmd_get(struct conn *, const struct args *);
 int	 cmd_spamdb(struct conn *, const struct args *);
 int	 cmd_edit(struct conn *, const struct args *);

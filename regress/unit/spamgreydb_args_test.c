@@ -89,6 +89,29 @@ learn(void)
 }
 
 static void
+bulk(void)
+{
+	is_int(parse("sync mx2.example.org"), 0, "sync");
+	ok(a.command == CMD_SYNC && a.nkeys == 1 && a.rsh == NULL &&
+	    a.program == NULL && !a.dry && !a.answer, "by ssh");
+	is_int(parse("sync -e /bin/rsh root@a -n -j b --program /opt/s/x"), 0,
+	    "with everything, in any order");
+	ok(a.nkeys == 2 && strcmp(a.rsh, "/bin/rsh") == 0 && a.dry && a.json &&
+	    strcmp(a.program, "/opt/s/x") == 0, "and understood");
+	is_int(parse("sync --server"), 0, "sync --server");
+	ok(a.answer && a.nkeys == 0, "the other side");
+	is_int(parse("sync --server a"), 2, "which asks nobody");
+	is_int(parse("sync --server -n"), 2, "and decides nothing");
+	is_int(parse("sync"), 2, "with whom?");
+	is_int(parse("sync -- -oProxyCommand=x"), 2, "an option of ssh");
+	is_int(parse("sync a;b"), 2, "a shell's");
+	is_int(parse("sync a --program $x"), 2, "also there");
+	is_int(parse("sync a --program -x"), 2, "nor an option");
+	is_int(parse("sync [2001:db8::1] a_b%eth0"), 0, "odd names");
+	is_int(parse("export -e x"), 2, "-e is of sync");
+}
+
+static void
 terms(void)
 {
 	is_int(parse("add 192.0.2.1 192.0.2.2 for 7d comment x"), 0, "add for");
@@ -247,6 +270,7 @@ main(void)
 {
 	learn();
 	terms();
+	bulk();
 	spamdb();
 	global();
 	list();
