@@ -102,7 +102,7 @@ straight
 }
 
 
-for ([10_000, torture_or(2000, 200)], [100_000, torture_or(300, 24)]) {
+for ([10_000, torture_or(2000, 80)], [100_000, torture_or(300, 10)]) {
 	my ($size, $n) = @$_;
 	my $dir = corpus($size, $n);
 	my ($pass, $own) = (0, 0);	# seconds, of all rounds

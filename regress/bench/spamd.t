@@ -18,7 +18,7 @@ use Test::More;
 private();
 
 my $threads = 2;
-my $rounds = 3;
+my $rounds = torture_or(3, 2);
 my $rounds_max = 10;
 my $want = 0.8;
 
@@ -158,12 +158,12 @@ compare
 	ratio_ok($own / $pass, $want, "$size octets: of the best of $what");
 }
 
-compare(10_000, torture_or(400, 60), 0);
-compare(100_000, torture_or(100, 12), 0);
+compare(10_000, torture_or(400, 16), 0);
+compare(100_000, torture_or(100, 4), 0);
 is((stop())[0], 0, 'SIGTERM');
 $port = pass_start($behind, log => tmp() . '/log-both', pass => $module .
     'module clamav { socket "' . Clam::socket_path() . '" }');
-compare(10_000, torture_or(200, 12), 1);
+compare(10_000, torture_or(200, 8), 1);
 compare(100_000, torture_or(50, 8), 1) if full();
 is((stop())[0], 0, 'SIGTERM');
 done_testing();

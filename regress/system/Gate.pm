@@ -158,7 +158,8 @@ postfix
 	must(ns($n), 'chroot', $root, 'postfix', @args);
 }
 
-# The sending Postfix: one server for each domain, quick retries.
+# The sending Postfix: one server for each domain, quick retries.  It counts in
+# whole seconds: with `pass 1s' it is never back before the tuple may pass.
 sub
 sender
 {
@@ -168,8 +169,8 @@ sender
 	postfix_config($root, 'myhostname=sender.example.com',
 	    'mydestination=', 'mynetworks=127.0.0.0/8', 'inet_protocols=all',
 	    'inet_interfaces=loopback-only', 'smtp_tls_security_level=none',
-	    'minimal_backoff_time=5s', 'maximal_backoff_time=5s',
-	    'queue_run_delay=5s', 'smtp_destination_concurrency_limit=1',
+	    'minimal_backoff_time=3s', 'maximal_backoff_time=3s',
+	    'queue_run_delay=1s', 'smtp_destination_concurrency_limit=1',
 	    'transport_maps=inline:{ ' . join(', ', map {
 	    "{$_=smtp:[$to{$_}]}" } sort keys %to) . ' }');
 }

@@ -95,7 +95,7 @@ listen on 0.0.0.0 port 8025
 listen on :: port 8025
 firewall nftables table inet "spamgrey" set ip4 "white4" ip6 "white6"
 tarpit { stutter 1s for 1s }
-greylist { pass 2s }
+greylist { pass 1s }
 whitelist "partners" file "${\(tmp())}/partners.txt"
 limit { per-host 1000 per-network 1000 }
 $_[0]
