@@ -46,8 +46,9 @@ no_log(int priority, const char *line, void *arg)
 }
 
 static void
-ask(struct ctl *c, uint16_t type, uint8_t arg, void *data)
+ask(struct ctl *c, uint16_t type, uint8_t arg, const char *text, void *data)
 {
+	(void)text;
 	(void)data;
 	if (type == CTL_STATS)
 		ctl_answer_stat(c, "x", arg);

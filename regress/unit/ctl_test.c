@@ -44,8 +44,9 @@ no_log(int priority, const char *line, void *arg)
 }
 
 static void
-ask(struct ctl *c, uint16_t type, uint8_t arg, void *data)
+ask(struct ctl *c, uint16_t type, uint8_t arg, const char *text, void *data)
 {
+	(void)text;
 	(void)c;
 	(void)arg;
 	(void)data;
