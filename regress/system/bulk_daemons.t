@@ -49,7 +49,7 @@ word
 	return ($s);
 }
 
-my (@known, %did);
+my (@known, @away, %did);
 sub
 source
 {
@@ -76,6 +76,7 @@ something
 	} elsif ($what == 2) {
 		$did{'delete grey'}++;
 		node_db($i, 'delete', 'grey', $host);
+		node_db(1 + int(rand(3)), 'delete', 'grey', $away[rand(@away)]);
 	} elsif ($what == 3) {
 		$did{spamtrap}++;
 		node_db($i, rand(2) < 1 ? '-a' : '-d', '-T',
@@ -102,6 +103,19 @@ exports
 
 	return (scalar(keys %seen));
 }
+
+# As many tuples again, of hosts that stay away, on one or two each.
+my (%file, $now);
+$now = time();
+for my $k (1 .. $tuples) {
+	my $line = sprintf('GREY|10.%d.%d.%d|mx.%s.example.net|<%s@example.net>'
+	    . '|<u@example.org>|%d|%d|%d|1|0', 1 + int(rand(9)),
+	    int(rand(256)), int(rand(256)), word($k), word($k), $now - 60,
+	    $now + 80000, $now + 80000);
+	$file{1 + int(rand(3))} .= "$line\n" for 0 .. int(rand(2));
+}
+node_db($_, 'import', spit(tmp() . "/import.$_", $file{$_})) for 1 .. 3;
+@away = map { /^GREY\|([^|]+)/mg } values %file;
 
 my ($status, $out, $err);
 for my $k (1 .. $tuples) {

@@ -45,7 +45,9 @@ test_frames(void)
 	bulk_hello(&w, &h);
 	f = back();
 	ok(f.type == BULK_HELLO && bulk_get_hello(&f, &h2) == 0 &&
-	    memcmp(&h, &h2, sizeof(h)) == 0, "HELLO");
+	    h2.version == h.version && h2.now == h.now && h2.match4 == 24 &&
+	    h2.match6 == 64 && h2.admit4 == 32 && h2.admit6 == 64 &&
+	    h2.helo == 1, "HELLO");
 	for (i = 0; i < w.len; i++)
 		if (bulk_next(w.b, i, &f, &used) != 0)
 			break;
