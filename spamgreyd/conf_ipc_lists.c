@@ -29,6 +29,7 @@ send_list(struct chan *ch, const struct conf_list *l)
 	ci_put_opt(ipc, l->table);
 	ci_put_opt(ipc, l->message);
 	ipc_put_u16(ipc, (uint16_t)l->reply);
+	ipc_put_u8(ipc, l->no_scan != 0);
 	ipc_put_u32(ipc, l->index);
 	ipc_put_u64(ipc, l->count);
 	ipc_put_i64(ipc, l->loaded);
@@ -58,13 +59,15 @@ ci_recv_list(struct config *c, struct msg *m)
 	r |= ci_take_opt(m, &l->table);
 	r |= ci_take_opt(m, &l->message);
 	l->reply = msg_get_u16(m);
+	l->no_scan = msg_get_u8(m);
 	l->index = msg_get_u32(m);
 	l->count = msg_get_u64(m);
 	l->loaded = msg_get_i64(m);
 	l->failed = msg_get_i64(m);
 	while (r == 0 && !m->err && msg_left(m) > 0)
 		r = ci_take_string(m, &l->except);
-	if (kind > LIST_WHITE || source > SRC_SETUP || l->index >= ADDRSET_LISTS_MAX)
+	if (kind > LIST_WHITE || source > SRC_SETUP ||
+	    l->index >= ADDRSET_LISTS_MAX)
 		return (-1);
 	return (r);
 }
