@@ -215,8 +215,9 @@ channel_new(const char *server)
 			return (channel);
 		ares_destroy(channel);
 	}
-	out_error("spf: %s%s%s", server != NULL ? server : "",
-	    server != NULL ? ": " : "", ares_strerror(rc));
+	out_error("spf: %s%s%s%s", server != NULL ? server : "",
+	    server != NULL ? ": " : "", ares_strerror(rc), rc == ARES_EBADSTR ?
+	    " (a server is an address, as 192.0.2.53 or [2001:db8::1]:53)" : "");
 	ares_library_cleanup();
 	return (NULL);
 }

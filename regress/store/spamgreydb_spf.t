@@ -84,7 +84,9 @@ is_deeply(decode_json((spf('-j', 'example.org'))[1]), {
 is("$status " . join(' ', grep { /^#/ } split(/\n/, $out)),
     '0 # example.org # nullmx.example', 'domains from standard input');
 is((db('spf'))[0], 2, 'no domain');
-is((db('spf', '--server', 'x y', 'example.org'))[0], 1, 'a bad server');
+($status, undef, $err) = db('spf', '--server', 'x y', 'example.org');
+is($status, 1, 'a bad server');
+like($err, qr/x y: .*a server is an address, as 192/, '… and what one is');
 # The sample's names are ones.
 for my $name (grep { !/^\s*(#|$)/ } split(/\n/,
     slurp('spamgreydb/pools.sample'))) {
