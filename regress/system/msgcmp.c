@@ -3,7 +3,8 @@
  * msgcmp: what arrived against what msggen sent, octet by octet.  Each file of
  * the directory is one message; the number in its envelope sender says which
  * it has to be.  In front of it nothing may stand but whole trace header
- * fields, of the names that -h allows (Received and X-Spamgreyd* if none).
+ * fields, of the names that -h allows (Received and X-Spamgreyd* if none), and
+ * behind them an empty line if the message begins with a blank.
  *	msgcmp [-u] [-h name] ... [-l large] [-n number] [-o list] [-S seed]
  *	    directory
  *	-o	writes the numbers that arrived, each as often as it did
@@ -101,6 +102,24 @@ trace_only(const uint8_t *p, const uint8_t *end)
 	return (1);
 }
 
+/*
+ * A message whose first line begins with a blank would go on the last of the
+ * fields in front: an empty line has to be between them, and there only.
+ * NULL: it is not.
+ */
+static const uint8_t *
+trace_end(const struct message *m, const uint8_t *body, const uint8_t *before)
+{
+	if (before == body || m->len == 0 ||
+	    (m->data[0] != ' ' && m->data[0] != '\t'))
+		return (before);
+	if (*--before != '\n')
+		return (NULL);
+	if (!dump && (before == body || *--before != '\r'))
+		return (NULL);
+	return (before > body && before[-1] == '\n' ? before : NULL);
+}
+
 /* The message as a dump has it: LF, and after the last line an empty one. */
 static void
 message_to_dump(struct message *m)
@@ -178,7 +197,7 @@ static void
 compare(const char *name, const uint8_t *p, size_t len)
 {
 	struct message	 m;
-	const uint8_t	*body, *end = p + len;
+	const uint8_t	*body, *trace, *end = p + len;
 	unsigned int	 id;
 
 	files++;
@@ -192,7 +211,8 @@ compare(const char *name, const uint8_t *p, size_t len)
 		message_to_dump(&m);
 	if ((size_t)(end - body) >= m.len &&
 	    memcmp(end - m.len, m.data, m.len) == 0 &&
-	    trace_only(body, end - m.len))
+	    (trace = trace_end(&m, body, end - m.len)) != NULL &&
+	    trace_only(body, trace))
 		same++;
 	else {
 		differs(name, &m, body, end);
