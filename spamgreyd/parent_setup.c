@@ -162,8 +162,11 @@ give(int conn)
 		r |= lists_send_fd(setup.ch, LJ_SETUP, 0, before);
 		close(before);
 	}
-	if ((out = lists_out_open(setup.dir, LIST_SETUP)) == -1)
+	if ((out = lists_out_open(setup.dir, LIST_SETUP)) == -1) {
+		log_warn("spamd-setup: %s/%s", LIST_DIR, LIST_SETUP);
+		close(conn);
 		return (-1);
+	}
 	ipc_begin(chan_ipc(setup.ch), LJ_SETUP_OUT, 0);
 	r |= chan_send(setup.ch, out);
 	ipc_begin(chan_ipc(setup.ch), LJ_CONN, 0);

@@ -24,7 +24,7 @@ start();
 sub
 setup
 {
-	my ($text) = @_;
+	my ($text, $gone) = @_;		# gone: it does not wait for the end
 	my $s;
 
 	log_mark();
@@ -37,7 +37,7 @@ setup
 	print $s $text;
 	$s->flush();
 	shutdown($s, 1);
-	my $end = <$s>;
+	readline($s) unless $gone;
 	close($s);
 }
 
@@ -72,5 +72,23 @@ my %after = roles();
 is_deeply(\%after, \%before, 'every process is the one it was');
 like(smtp_code(port => $port), qr/^451 4\.7\.1/, 'mail goes on');
 ok(listed('10.1.7.1'), 'and the good lists stay');
+# Where it would be written there is something else: no descriptor is left.
+sub
+sockets
+{
+	return (scalar grep { (readlink($_) // '') =~ /^socket:/ }
+	    glob("/proc/$Sys::pid/fd/*"));
+}
+
+my $sockets = sockets();
+mkdir(tmp() . '/state/lists/:spamd-setup~') or die "mkdir: $!\n";
+for (1 .. 3) {
+	setup("list9;\"m\";inet;1;10.2.9.0/24\n", 1);
+	wait_log(qr/spamd-setup: nothing taken/);
+}
+is(sockets(), $sockets, 'a connection that cannot be taken is closed');
+rmdir(tmp() . '/state/lists/:spamd-setup~');
+setup("list9;\"m\";inet;1;10.2.9.0/24\n");
+wait_for('what comes after it', sub { listed('10.2.9.1') });
 is((stop())[0], 0, 'SIGTERM');
 done_testing();
