@@ -19,7 +19,9 @@
 #include <unistd.h>
 
 #include "../lib/clock.h"
+#include "../lib/listcfg.h"
 #include "../lib/log.h"
+#include "../lib/tmpl.h"
 #include "list_job.h"
 #include "parent_lists.h"
 
@@ -388,6 +390,19 @@ on_done(struct chan *ch, struct msg *m, void *arg)
 		l->failed = clock_wall();
 }
 
+/* The process read what anybody sent, so it is not believed: its names would
+ * be names of files here, and one list too many ends the children. */
+static int
+setup_fits(const struct compile *c, const char *name, const char *message)
+{
+	size_t	len = strlen(name);
+
+	return (c->n + c->setups < ADDRSET_LISTS_MAX && len > 0 &&
+	    len <= LISTCFG_TAG_MAX && strspn(name, "abcdefghijklmnopqrstuvwxyz"
+	    "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-") == len &&
+	    (*message == '\0' || tmpl_check(message, "A") == NULL));
+}
+
 /* One that spamd-setup brought: it keeps its place while the daemon runs. */
 static void
 on_setup_list(struct chan *ch, struct msg *m, void *arg)
@@ -401,7 +416,7 @@ on_setup_list(struct chan *ch, struct msg *m, void *arg)
 	char			*copy = NULL;
 
 	(void)ch;
-	if (msg_end(m) == -1)
+	if (msg_end(m) == -1 || !setup_fits(c, name, message))
 		return;
 	l = list_at(c->conf, c->n + c->setups);
 	if (l != NULL && strcmp(l->name, name) != 0) {
