@@ -1,14 +1,15 @@
 #!/usr/bin/perl
 # harness.pl file …: runs tests (built ones by the name of their source) and
-# says at the end which were skipped and why, which files failed, and as the
-# last line "N passed, N failed".  A skipped test is neither.  A file that
-# dies, ends non-zero, has a bad plan or no test at all is a failure too.
+# prints at the end the table of faults (regress/faults), which tests were
+# skipped and why, which files failed, and as the last line "N passed, N failed,
+# N skipped".  A file that dies, ends non-zero, has a bad plan or no test at all
+# is a failure too; a file that is skipped whole counts as one skipped test.
 # TEST_VERBOSE=1 shows every test.  Each line has the time that the file took.
 use strict;
 use warnings;
 use TAP::Harness;
 
-my (%command, %skipped_whole, @run, @bad, @skipped);
+my (%command, %skipped_whole, %tests, @run, @bad, @skipped);
 
 for my $file (@ARGV) {
 	my ($name, @args) = ($file);
@@ -38,9 +39,11 @@ $harness->callback(made_parser => sub {
 	my $file = ref $job eq 'ARRAY' ? $job->[0] : $job->description;
 	$parser->callback(test => sub {
 		my $t = shift;
-		return unless $t->has_skip;
 		my $what = $t->description;
 		$what =~ s/^- //;
+		push @{$tests{$file}},
+		    [$what, $t->has_skip ? 'skipped' : $t->is_ok];
+		return unless $t->has_skip;
 		push @skipped, [$file, $what eq '' ? "test " . $t->number : $what,
 		    $t->explanation];
 	});
@@ -75,8 +78,52 @@ if (@run) {
 		push @bad, [$file, join("; ", @why)];
 	}
 }
+$failed += faults();
 print "skipped: $_->[0]: $_->[1]: ", $_->[2] || "no reason given", "\n"
     for @skipped;
 print "failed: $_->[0]: $_->[1]\n" for @bad;
-print "$passed passed, $failed failed\n";
+printf "%d passed, %d failed, %d skipped\n", $passed, $failed, scalar @skipped;
 exit($failed || !$passed ? 1 : 0);
+
+# Prints the table of faults: of each row of regress/faults whether the tests
+# that keep the fault from coming back passed.  Returns the number of rows that
+# name a test which does not exist; a test that failed is counted already.
+sub
+faults
+{
+	my $missing = 0;
+
+	open(my $table, '<', 'regress/faults') or return (0);
+	while (my $line = <$table>) {
+		next if $line =~ /^(#|\s*$)/;
+		chomp($line);
+		my ($number, $file, $words) = split(/\s*\|\s*/, $line, 3);
+		my $state = 'not run';
+		if (!-e $file) {
+			$state = 'NO SUCH FILE';
+		} elsif ($skipped_whole{$file}) {
+			$state = 'skipped';
+		} elsif ($tests{$file}) {
+			$state = fault_state($words, @{$tests{$file}});
+		}
+		if ($state =~ /^NO/) {
+			$missing++;
+			push @bad, ['regress/faults', "$number: $file: $words: $state"];
+		}
+		printf "fault %-4s %-12s %s: %s\n", $number, $state, $file, $words;
+	}
+	return ($missing);
+}
+
+# The state of the tests with these words in their name: all must have passed.
+sub
+fault_state
+{
+	my ($words, @all) = @_;
+	my @found = grep { index($_->[0], $words) >= 0 } @all;
+
+	return ('NO SUCH TEST') unless @found;
+	return ('FAILED') if grep { !$_->[1] } @found;
+	return ('skipped') if grep { $_->[1] eq 'skipped' } @found;
+	return ('passed');
+}
