@@ -167,8 +167,7 @@ struct rcpt_req {
 #define RCPT_F_WHITE	2		/* front saw it WHITE or whitelisted: put it
 					   back into the table, make no tuple */
 #define RCPT_F_AGAIN	4		/* not the session's first RCPT */
-#define RCPT_F_HANDOVER	8		/* front could hand the session over now */
-#define RCPT_F_PEER	16		/* no client's: a peer's tuple, within store */
+#define RCPT_F_PEER	8		/* no client's: a peer's tuple, within store */
 
 enum rcpt_verdict {
 	RCPT_GREY = 1,			/* stored; left seconds to wait */
@@ -176,8 +175,8 @@ enum rcpt_verdict {
 	RCPT_WHITE,			/* was WHITE or whitelisted already */
 	RCPT_TRAPPED,			/* this recipient, or one before, trapped it */
 	RCPT_UNSTORED,			/* not stored: nothing may be promised; text says why */
-	RCPT_NOT_TO			/* asked with RCPT_F_HANDOVER only: `not to';
-					   the host stays what it is */
+	RCPT_NOT_TO			/* `not to', when the configuration hands
+					   over; the host stays what it is */
 };
 
 struct rcpt_answer {

@@ -556,6 +556,12 @@ conf_recipient_known(const struct config *c, const char *path)
 	    known_cmp) != NULL);
 }
 
+int
+config_hands_over(const struct config *c)
+{
+	return (c->pass != NULL && c->handover);
+}
+
 struct lower {				/* a limit that may be too high */
 	const char	*what;
 	uint64_t	 rlim, room;

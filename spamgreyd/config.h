@@ -457,6 +457,9 @@ typedef void (*conf_module_failed)(const char *where, const char *keyword,
 unsigned int conf_module_apply(const struct module *, const struct conf_module *,
 	    void *conf, conf_module_failed, void *arg);
 
+/* Are sessions given from front to pass?  Not whether one can be now. */
+int	 config_hands_over(const struct config *);
+
 /* printconf.c: -nv.  Parses again to the same text. */
 void	 config_print(const struct config *);
 struct buf;

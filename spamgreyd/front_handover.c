@@ -30,23 +30,23 @@
 
 /* Does the configuration have it, and is there somebody to take it? */
 static int
-conf_hands_over(const struct front_conf *fc)
+can_hand_over(const struct front_conf *fc)
 {
-	return (fc->conf->pass != NULL && fc->conf->handover &&
-	    front.pass != NULL && chan_queued(front.pass) < FRONT_PASS_HIGH);
+	return (config_hands_over(fc->conf) && front.pass != NULL &&
+	    chan_queued(front.pass) < FRONT_PASS_HIGH);
 }
 
 int
 handover_at_connect(enum conn_kind kind)
 {
 	return ((kind == KIND_WHITE || kind == KIND_WHITELISTED) &&
-	    conf_hands_over(front.fc));
+	    can_hand_over(front.fc));
 }
 
 int
 handover_possible(const struct conn *c)
 {
-	return (!(c->flags & F_NO_HANDOVER) && conf_hands_over(c->fc) &&
+	return (!(c->flags & F_NO_HANDOVER) && can_hand_over(c->fc) &&
 	    (c->tx == NULL || !c->tx->too_long));
 }
 

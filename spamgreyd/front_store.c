@@ -39,8 +39,6 @@ store_send(struct conn *c)
 		req.flags |= RCPT_F_WHITE;
 	if (c->flags & F_ASKED)
 		req.flags |= RCPT_F_AGAIN;
-	if (handover_possible(c))
-		req.flags |= RCPT_F_HANDOVER;
 	if (proto_put_rcpt(chan_ipc(front.store), c->id, &req) == -1 ||
 	    chan_send(front.store, -1) == -1)
 		return (-1);

@@ -37,12 +37,12 @@ tx_free(struct conn *c)
 static int
 tx_keeps(const struct conn *c)
 {
-	return (c->fc->conf->pass != NULL && c->fc->conf->handover &&
-	    !conn_is_black(c) && !c->tx->too_long);
+	return (config_hands_over(c->fc->conf) && !conn_is_black(c) &&
+	    !c->tx->too_long);
 }
 
-/* More than that is not kept: who sends it is greylisted, and passes, as if
- * there were no hand-over. */
+/* More than that is not kept: this session is not handed over.  Its host is
+ * greylisted and passes at its next connection; `not to' does not let it in. */
 static void
 tx_too_long(struct tx *tx)
 {

@@ -34,7 +34,9 @@ pass_store_mail(const struct session *s, int bad)
 {
 	struct mail_seen	m;
 
-	if (pass.store == NULL || s->ms.loopback)
+	/* A host that is here for a `not to' recipient earns nothing by it. */
+	if (pass.store == NULL || s->ms.loopback ||
+	    (s->kind == HANDOVER_NOT_TO && bad == 0))
 		return;
 	memset(&m, 0, sizeof(m));
 	m.client = s->ms.client;

@@ -154,12 +154,23 @@ promote(struct policy *p, struct work *w, const struct entry *tuple)
 	return (DB_OK);
 }
 
-/* A recipient that is never delayed. */
+/*
+ * A recipient that is never delayed.  Where the configuration hands over, pass
+ * takes this recipient and the host stays what it is.  Whether this session can
+ * be handed over at the moment is front's to see and changes nothing here: a
+ * client can bring that about by itself, with a long envelope or many
+ * sessions, and must not become WHITE by it.
+ */
 static enum db_result
 pass_not_to(struct policy *p, struct work *w)
 {
 	struct entry	e;
 
+	if ((w->req->flags & RCPT_F_PEER) || config_hands_over(p->conf)) {
+		p->stat[PST_NOT_TO]++;
+		answer(w, RCPT_NOT_TO, 0);
+		return (DB_OK);
+	}
 	entry_init(&e, ENTRY_GREY);
 	e.addr = w->req->client;
 	e.first = w->now;
@@ -333,15 +344,8 @@ policy_rcpt(struct policy *p, const struct rcpt_req *req,
 		answer(&w, RCPT_WHITE, 0);
 		return (DB_OK);
 	}
-	if (!w.s.blacklisted && rules_match(&p->rules.not_to, w.lower)) {
-		if (!(req->flags & RCPT_F_HANDOVER))
-			return (pass_not_to(p, &w));
-		/* Front gives this recipient to pass; the host earns nothing
-		 * by it. */
-		p->stat[PST_NOT_TO]++;
-		answer(&w, RCPT_NOT_TO, 0);
-		return (DB_OK);
-	}
+	if (!w.s.blacklisted && rules_match(&p->rules.not_to, w.lower))
+		return (pass_not_to(p, &w));
 	return (greylist(p, &w));
 }
 

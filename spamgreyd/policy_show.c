@@ -234,7 +234,7 @@ next_of_white(const struct config *conf)
 {
 	if (conf->fw != FW_NONE)
 		return ("is not delayed; the firewall's table has it");
-	if (conf->pass != NULL && conf->handover)
+	if (config_hands_over(conf))
 		return ("is not delayed; it is handed over to pass");
 	return ("gets one 451: with `firewall none' nobody lets it through");
 }

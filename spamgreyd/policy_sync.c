@@ -380,8 +380,7 @@ policy_peer_grey(struct policy *p, const struct rcpt_req *from)
 	struct rcpt_answer	ans;
 	enum db_result		rc;
 
-	/* HANDOVER: a `not to' recipient earns the host nothing. */
-	req.flags = RCPT_F_PEER | RCPT_F_AGAIN | RCPT_F_HANDOVER;
+	req.flags = RCPT_F_PEER | RCPT_F_AGAIN;
 	p->quiet = 1;
 	rc = policy_rcpt(p, &req, &ans);
 	p->quiet = 0;

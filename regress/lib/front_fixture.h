@@ -77,7 +77,7 @@ fixture_is(const char *to, const char *word)
 }
 
 static void
-fixture_verdict(const char *to, uint8_t flags, struct rcpt_answer *a)
+fixture_verdict(const char *to, struct rcpt_answer *a)
 {
 	a->verdict = RCPT_GREY;
 	a->left = 180;
@@ -92,8 +92,8 @@ fixture_verdict(const char *to, uint8_t flags, struct rcpt_answer *a)
 		a->verdict = RCPT_TRAPPED;
 		a->reason = TRAP_SPAMTRAP;
 	} else if (fixture_is(to, "notto"))
-		a->verdict = flags & RCPT_F_HANDOVER ? RCPT_NOT_TO :
-		    RCPT_PASS;
+		a->verdict = config_hands_over(fixture.child.conf) ?
+		    RCPT_NOT_TO : RCPT_PASS;
 	else if (fixture_is(to, "full")) {
 		a->verdict = RCPT_UNSTORED;
 		a->text = "the disk is full";
@@ -115,7 +115,7 @@ fixture_release(void)
 	if (!fixture.holding)
 		return;
 	memset(&a, 0, sizeof(a));
-	fixture_verdict(fixture.held_to, RCPT_F_HANDOVER, &a);
+	fixture_verdict(fixture.held_to, &a);
 	a.seq = fixture.held_seq;
 	fixture.holding = 0;
 	fixture_answer(fixture.held_id, &a);
@@ -132,11 +132,10 @@ fixture_on_rcpt(struct chan *ch, struct msg *m, void *arg)
 	(void)arg;
 	if (proto_get_rcpt(m, &r) == -1)
 		abort();
-	fixture_hear("RCPT %s %s %s %s%s%s%s%s", addr_str(&r.client, addr),
+	fixture_hear("RCPT %s %s %s %s%s%s%s", addr_str(&r.client, addr),
 	    r.helo, r.from, r.to, r.flags & RCPT_F_LOWMX ? " lowmx" : "",
 	    r.flags & RCPT_F_WHITE ? " white" : "",
-	    r.flags & RCPT_F_AGAIN ? " again" : "",
-	    r.flags & RCPT_F_HANDOVER ? " handover" : "");
+	    r.flags & RCPT_F_AGAIN ? " again" : "");
 	if (fixture_is(r.to, "held")) {
 		fixture.held_id = m->id;
 		fixture.held_seq = r.seq;
@@ -145,7 +144,7 @@ fixture_on_rcpt(struct chan *ch, struct msg *m, void *arg)
 	}
 	memset(&a, 0, sizeof(a));
 	a.seq = r.seq;
-	fixture_verdict(r.to, r.flags, &a);
+	fixture_verdict(r.to, &a);
 	fixture_answer(m->id, &a);
 }
 

@@ -77,6 +77,7 @@ scenario_pass(void)
 	struct config	*c = new_config();
 
 	add_string(&c->not_to, "support@example.net");
+	c->pass = conf_pass_new();
 	begin(c);
 	until("W end");
 	until("P end");
@@ -129,8 +130,7 @@ scenario_pass(void)
 	ok(!has("host"), "a message under way does not undo it");
 
 	fresh_log();
-	send_rcpt(0, 3, "192.0.2.5", A, "<support@example.net>",
-	    RCPT_F_HANDOVER);
+	send_rcpt(0, 3, "192.0.2.5", A, "<support@example.net>", 0);
 	until("F0 answer 3/1 not-to");
 	ok(!has("host") && !has("W "), "not to, handed over: nothing changes");
 	role_store.stop(&child);

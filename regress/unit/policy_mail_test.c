@@ -482,21 +482,25 @@ test_not_to(void)
 	begin();
 	s->text = strdup("support@example.net");
 	TAILQ_INSERT_TAIL(&conf->not_to, s, entry);
+	if ((conf->pass = conf_pass_new()) == NULL)
+		abort();
 	start();
-	is_int(rcpt("192.0.2.1", to, RCPT_F_HANDOVER), RCPT_NOT_TO,
-	    "not to, with hand-over");
+	is_int(rcpt("192.0.2.1", to, 0), RCPT_NOT_TO, "not to, with hand-over");
+	is_int(rcpt("192.0.2.1", to, RCPT_F_AGAIN | RCPT_F_WHITE), RCPT_NOT_TO,
+	    "whatever the session is, not to does not promote with hand-over");
 	ok(ntold == 0 && state("192.0.2.1").white == 0,
 	    "the host stays what it is");
 	is_int(stat_of("entries grey") + stat_of("entries white"), 0,
 	    "nothing is written");
-	is_int(stat_of("passed not-to"), 1, "counted");
-	is_int(rcpt("192.0.2.1", "<other@example.net>", RCPT_F_HANDOVER),
+	is_int(stat_of("passed not-to"), 2, "counted");
+	is_int(rcpt("192.0.2.1", "<other@example.net>", 0),
 	    RCPT_GREY, "any other recipient is greylisted");
 	white("192.0.2.2");
-	is_int(rcpt("192.0.2.2", to, RCPT_F_HANDOVER), RCPT_WHITE,
+	is_int(rcpt("192.0.2.2", to, 0), RCPT_WHITE,
 	    "a WHITE host is WHITE");
+	conf->handover = 0;
 	is_int(rcpt("192.0.2.1", to, 0), RCPT_PASS,
-	    "without hand-over it passes");
+	    "with handover no it passes");
 	ok(state("192.0.2.1").white != 0, "and is WHITE");
 	finish();
 }

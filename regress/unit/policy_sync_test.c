@@ -95,6 +95,9 @@ begin(void)
 		s = calloc(1, sizeof(*s));
 		s->text = strdup("trap@example.net");
 		TAILQ_INSERT_TAIL(&n->conf->spamtraps, s, entry);
+		s = calloc(1, sizeof(*s));
+		s->text = strdup("support@example.net");
+		TAILQ_INSERT_TAIL(&n->conf->not_to, s, entry);
 		if (mkdtemp(n->dir) == NULL ||
 		    db_open(&n->db, n->dir, &opts) == -1 ||
 		    (n->p = policy_new(n->db, &sink, n)) == NULL ||
@@ -303,6 +306,8 @@ test_spamd(void)
 	is_int(host(a, "192.0.2.1"), 'W', "matures here");
 	peer_grey(a, "192.0.2.2", "<Trap@Example.net>");
 	is_int(host(a, "192.0.2.2"), 'T', "the trap test is ours");
+	peer_grey(a, "192.0.2.4", "<support@example.net>");
+	is_int(host(a, "192.0.2.4"), '-', "a peer's not to promotes nobody");
 	DO(a, policy_peer_host(a->p, ENTRY_TRAPPED, &ip, T0 - 1));
 	is_int(host(a, "192.0.2.3"), '-', "an expiry that is past is dropped");
 	DO(a, policy_peer_host(a->p, ENTRY_TRAPPED, &ip, T0 + 9000));

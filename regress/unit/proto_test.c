@@ -143,7 +143,7 @@ test_front(void)
 	addr_parse("192.0.2.9", &req.client);
 	addr_parse("192.0.2.25", &req.mx);
 	req.seq = 7;
-	req.flags = RCPT_F_LOWMX | RCPT_F_AGAIN | RCPT_F_HANDOVER;
+	req.flags = RCPT_F_LOWMX | RCPT_F_AGAIN;
 	req.helo = "mail.example.org";
 	req.from = "<>";
 	req.to = "<joe@example.org>";
