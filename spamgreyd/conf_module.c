@@ -33,20 +33,38 @@ struct splitter {
 	void	*arg;
 };
 
+static void __attribute__((__format__(printf, 4, 0)))
+tell(struct splitter *s, const char *where, const char *kind, const char *fmt,
+    va_list ap)
+{
+	char	 line[LINE_MAX_OUT];
+	int	 n;
+
+	n = snprintf(line, sizeof(line), "%.*s: %smodule %.64s: ", WHERE_MAX,
+	    where, kind, s->m->name);
+	vsnprintf(line + n, sizeof(line) - (size_t)n, fmt, ap);
+	conf_say(s->report, s->arg, line);
+}
+
 static void __attribute__((__format__(printf, 3, 4)))
 complain(struct splitter *s, const char *where, const char *fmt, ...)
 {
-	char	 line[LINE_MAX_OUT];
-	va_list	 ap;
-	int	 n;
+	va_list	ap;
 
-	n = snprintf(line, sizeof(line), "%.*s: module %.64s: ", WHERE_MAX,
-	    where, s->m->name);
 	va_start(ap, fmt);
-	vsnprintf(line + n, sizeof(line) - (size_t)n, fmt, ap);
+	tell(s, where, "", fmt, ap);
 	va_end(ap);
-	conf_say(s->report, s->arg, line);
 	s->errors++;
+}
+
+static void __attribute__((__format__(printf, 3, 4)))
+warn(struct splitter *s, const char *where, const char *fmt, ...)
+{
+	va_list	ap;
+
+	va_start(ap, fmt);
+	tell(s, where, "warning: ", fmt, ap);
+	va_end(ap);
 }
 
 /* "file:line" of a raw word; the block's own file. */
@@ -326,8 +344,12 @@ split_one(struct splitter *s)
 	int			 used;
 
 	where_of(s, s->at, where);
-	if (w->quoted || is_mark(w, "{") || is_mark(w, "}") ||
-	    is_mark(w, ",") || is_mark(w, "=")) {
+	if (w->quoted) {
+		/* (what is quoted may be a secret) */
+		complain(s, where, "a string where an option is expected");
+		used = -1;
+	} else if (is_mark(w, "{") || is_mark(w, "}") || is_mark(w, ",") ||
+	    is_mark(w, "=")) {
 		complain(s, where, "\"%.64s\" where an option is expected",
 		    w->text);
 		used = -1;
@@ -350,13 +372,15 @@ split_one(struct splitter *s)
 
 static void
 apply_failed(const char *where, const char *keyword, const char *error,
-    void *arg)
+    int warning, void *arg)
 {
 	struct splitter	*s = arg;
 
 	if (where == NULL)
 		where = s->m->where == NULL ? "" : s->m->where;
-	if (keyword == NULL)
+	if (warning)
+		warn(s, where, "%s: %s", keyword, error);
+	else if (keyword == NULL)
 		complain(s, where, "%s", error);
 	else
 		complain(s, where, "%s: %s", keyword, error);
@@ -418,45 +442,50 @@ conf_module_words(const char *def, size_t *n)
 	return (words);
 }
 
-/* Gives one option's words to the module: NULL, or what is wrong. */
-static const char *
+/* Gives one option's words to the module, and what it says of them to failed.
+ * The number of failures. */
+static unsigned int
 apply(const struct module *mod, const struct module_option *opt,
-    const struct conf_word *words, size_t nwords, void *conf)
+    const struct conf_option *o, void *conf, conf_module_failed failed,
+    void *arg)
 {
 	struct module_arg	*args;
 	const char		*error = NULL;
 	size_t			 nargs;
-	int			 used, off;
+	int			 used, off, rc = -1;
 
-	if ((args = calloc(nwords + 1, sizeof(*args))) == NULL)
+	if ((args = calloc(o->nwords + 1, sizeof(*args))) == NULL)
 		fatal("configuration");
-	used = conf_module_args(opt, words, nwords, args, &nargs, &off, &error);
-	if (used >= 0 && (size_t)used != nwords)
+	used = conf_module_args(opt, o->words, o->nwords, args, &nargs, &off,
+	    &error);
+	if (used >= 0 && (size_t)used != o->nwords)
 		error = "more words than the option takes";
 	else if (used >= 0) {
 		error = "not what the module takes";
-		if (mod->option(conf, opt->keyword, args, nargs, off,
-		    &error) == 0)
-			error = NULL;
+		rc = mod->option(conf, opt->keyword, args, nargs, off, &error);
 	}
 	free(args);
-	return (error);
+	if (rc != 0)
+		failed(o->where, opt->keyword, error,
+		    rc == MODULE_OPTION_WARNED, arg);
+	return (rc == -1);
 }
 
-static const char *
+static unsigned int
 apply_default(const struct module *mod, const struct module_option *opt,
-    void *conf)
+    void *conf, conf_module_failed failed, void *arg)
 {
-	struct conf_word	*words;
-	const char		*error;
-	size_t			 n, i;
+	struct conf_option	o;
+	unsigned int		failures;
+	size_t			i;
 
-	words = conf_module_words(opt->def, &n);
-	error = apply(mod, opt, words, n, conf);
-	for (i = 0; i < n; i++)
-		free(words[i].text);
-	free(words);
-	return (error);
+	memset(&o, 0, sizeof(o));
+	o.words = conf_module_words(opt->def, &o.nwords);
+	failures = apply(mod, opt, &o, conf, failed, arg);
+	for (i = 0; i < o.nwords; i++)
+		free(o.words[i].text);
+	free(o.words);
+	return (failures);
 }
 
 /* All options; how much failed. */
@@ -466,7 +495,6 @@ apply_options(const struct module *mod, const struct conf_module *m,
 {
 	const struct module_option	*opt;
 	const struct conf_option	*o;
-	const char			*error;
 	unsigned int			 failures = 0;
 
 	for (opt = mod->options; opt != NULL && opt->keyword != NULL; opt++) {
@@ -475,20 +503,16 @@ apply_options(const struct module *mod, const struct conf_module *m,
 		TAILQ_FOREACH(o, &m->options, entry)
 			if (strcmp(o->keyword, opt->keyword) == 0)
 				break;
-		if (o == NULL &&
-		    (error = apply_default(mod, opt, conf)) != NULL) {
-			failed(NULL, opt->keyword, error, arg);
-			failures++;
-		}
+		if (o == NULL)
+			failures += apply_default(mod, opt, conf, failed, arg);
 	}
 	TAILQ_FOREACH(o, &m->options, entry) {
-		error = "no such option";
-		if ((opt = option_find(mod, o->keyword)) == NULL ||
-		    (error = apply(mod, opt, o->words, o->nwords, conf)) !=
-		    NULL) {
-			failed(o->where, o->keyword, error, arg);
-			failures++;
+		if ((opt = option_find(mod, o->keyword)) != NULL) {
+			failures += apply(mod, opt, o, conf, failed, arg);
+			continue;
 		}
+		failed(o->where, o->keyword, "no such option", 0, arg);
+		failures++;
 	}
 	return (failures);
 }
@@ -503,7 +527,7 @@ conf_module_apply(const struct module *mod, const struct conf_module *m,
 	failures = apply_options(mod, m, conf, failed, arg);
 	if (failures == 0 && mod->check != NULL &&
 	    mod->check(conf, &error) == -1) {
-		failed(NULL, NULL, error, arg);
+		failed(NULL, NULL, error, 0, arg);
 		failures++;
 	}
 	return (failures);

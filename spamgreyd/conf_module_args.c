@@ -313,6 +313,7 @@ take_braces(struct reader *r)
 		memset(a, 0, sizeof(*a));
 		a->kind = w->quoted ? ARG_STRING : ARG_WORD;
 		a->s = w->text;
+		a->braced = 1;
 	}
 	return (wrong("\"}\" is missing"));
 }

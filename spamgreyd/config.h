@@ -450,10 +450,10 @@ const struct module *conf_module_find(const char *name);
  * The module's settings: its defaults where the file says nothing, then the
  * options, then its check.  conf is conf_size zeroed octets; conf_clear is the
  * caller's.  How much failed; each is told: where NULL: not of one line,
- * keyword NULL: not of one option.
+ * keyword NULL: not of one option.  So is what an option warns of.
  */
 typedef void (*conf_module_failed)(const char *where, const char *keyword,
-	    const char *error, void *);
+	    const char *error, int warning, void *);
 unsigned int conf_module_apply(const struct module *, const struct conf_module *,
 	    void *conf, conf_module_failed, void *arg);
 

@@ -14,6 +14,7 @@
 #include "module.h"
 
 #define ZONES_MAX	24
+#define LABEL_MAX	63		/* octets of a name in the DNS */
 #define CODES_MAX	32		/* of one zone */
 #define QUIET		3600000		/* ms between two lines about a zone */
 #define BUDGET_MIN	100
@@ -32,8 +33,11 @@ struct code {
 	char		text[40];
 };
 
+/* What is asked may hold a customer's key: nothing but the question shows it
+ * where the administrator has given the zone another name. */
 struct zone {
-	char		name[DNS_NAME_MAX + 1];
+	char		asked[DNS_NAME_MAX + 1];
+	char		name[DNS_NAME_MAX + 1];	/* for replies, log and header */
 	struct code	codes[CODES_MAX];
 	unsigned int	ncodes;
 	int		dnswl;
@@ -180,6 +184,26 @@ zone_codes(struct zone *z, const struct module_arg *args, size_t n,
 	return (0);
 }
 
+/*
+ * Does a label look like a customer's key?  Hexadecimal digits, or letters and
+ * digits mixed, longer than what people call a list; the zones of the two big
+ * lists that give keys need less of a sign.
+ */
+static int
+is_key(const char *label, size_t len, int keyed)
+{
+	size_t	i, digits = 0, marks = 0;
+
+	for (i = 0; i < len; i++) {
+		digits += label[i] >= '0' && label[i] <= '9';
+		marks += label[i] == '-' || label[i] == '_';
+	}
+	if (len > 4 && strncasecmp(label, "xn--", 4) == 0)
+		return (0);
+	return ((len >= 10 && digits >= 3) || (len >= 16 && digits > 0) ||
+	    (len >= (keyed ? 10 : 24) && marks == 0));
+}
+
 static int
 has_suffix(const char *name, const char *suffix)
 {
@@ -188,22 +212,59 @@ has_suffix(const char *name, const char *suffix)
 	return (n >= s && strcasecmp(name + n - s, suffix) == 0);
 }
 
+/* NULL, or the warning that a zone without a name seems to hold a key, which
+ * the warning itself does not show. */
+static const char *
+key_warning(const char *zone)
+{
+	static char	 why[DNS_NAME_MAX + 160];
+	const char	*label, *rest;
+	int		 keyed = has_suffix(zone, ".dq.spamhaus.net") ||
+			    has_suffix(zone, ".abusix.zone");
+
+	for (label = zone; (rest = strchr(label, '.')) != NULL;
+	    label = rest + 1) {
+		if (!is_key(label, (size_t)(rest - label), keyed))
+			continue;
+		snprintf(why, sizeof(why), "the one that ends with \"%s\" "
+		    "seems to hold a key, which clients and logs would show; "
+		    "write zone \"...\" as \"NAME\" { ... }", rest);
+		return (why);
+	}
+	return (NULL);
+}
+
+static int
+is_name(const char *s, size_t max)
+{
+	size_t	len = strlen(s);
+
+	return (len > 0 && len <= max && s[0] != '.' && strspn(s,
+	    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+	    "0123456789-_.") == len);
+}
+
+/* ZONE [as NAME] { … } */
 static int
 zone_add(struct conf *conf, const struct module_arg *args, size_t n,
     const char **error)
 {
 	struct zone	*z;
-	size_t		 len = strlen(args[0].s);
+	const char	*name = n > 1 && !args[1].braced ? args[1].s : NULL;
+	size_t		 used = name == NULL ? 1 : 2;
 
 	if (conf->nzones == ZONES_MAX) {
 		*error = "too many zones";
 		return (-1);
 	}
 	/* room for the nibbles of an IPv6 address before it */
-	if (len == 0 || len > DNS_NAME_MAX - 64 || args[0].s[0] == '.' ||
-	    strspn(args[0].s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRST"
-	    "UVWXYZ0123456789-_.") != len) {
+	if (!is_name(args[0].s, DNS_NAME_MAX - 64)) {
 		*error = "not the name of a zone";
+		return (-1);
+	}
+	if (name != NULL && !is_name(name, LABEL_MAX)) {
+		*error = "a name for a zone is at most 63 letters, digits, "
+		    "hyphens, underscores and dots";
 		return (-1);
 	}
 	z = reallocarray(conf->zones, conf->nzones + 1, sizeof(*z));
@@ -214,10 +275,15 @@ zone_add(struct conf *conf, const struct module_arg *args, size_t n,
 	conf->zones = z;
 	z += conf->nzones++;
 	memset(z, 0, sizeof(*z));
-	strlcpy(z->name, args[0].s, sizeof(z->name));
-	z->dnswl = strcasecmp(z->name, "dnswl.org") == 0 ||
-	    has_suffix(z->name, ".dnswl.org");
-	return (zone_codes(z, args + 1, n - 1, error));
+	strlcpy(z->asked, args[0].s, sizeof(z->asked));
+	strlcpy(z->name, name != NULL ? name : z->asked, sizeof(z->name));
+	z->dnswl = strcasecmp(z->asked, "dnswl.org") == 0 ||
+	    has_suffix(z->asked, ".dnswl.org");
+	if (zone_codes(z, args + used, n - used, error) == -1)
+		return (-1);
+	if (name != NULL || (*error = key_warning(z->asked)) == NULL)
+		return (0);
+	return (MODULE_OPTION_WARNED);
 }
 
 static int
@@ -396,7 +462,7 @@ on_connect(struct msession *s, void *arg)
 		a->key = s->key;
 		a->conf = conf;
 		a->zone = i;
-		if (dns_reverse(&s->client, conf->zones[i].name, name,
+		if (dns_reverse(&s->client, conf->zones[i].asked, name,
 		    sizeof(name)) == -1)
 			continue;
 		a->query = dns_ask(name, DNS_A, conf->budget, answered, a);
@@ -452,7 +518,7 @@ forget(struct msession *s, void *arg)
 }
 
 static const struct module_option options[] = {
-	{ .keyword = "zone", .form = "%s %*", .def = "", .many = 1,
+	{ .keyword = "zone", .form = "%s [ as %s ] %*", .def = "", .many = 1,
 	    .help = "a list, and the points of its answers" },
 	{ .keyword = "budget", .form = "%t", .min = BUDGET_MIN, .max = 30000,
 	    .def = "3s", .help = "how long all answers are waited for" },

@@ -148,8 +148,8 @@ struct verdict	verdict_error(const char *, ...)
  *	%w one of the words of `words' ("a|b|c")
  *	%* any words in braces, each an argument (punctuation too: "{" never)
  *	anything else: that very word
- *	[ … ] at the end: may be left out; taken when its first word fits (of
- *	%s only a quoted one does); several may follow each other
+ *	[ … ]: may be left out; taken when its first word fits (of %s only a
+ *	quoted one does); several may follow each other
  * All is on one line, but for what is in braces.
  * "" is a flag: the keyword alone.  "KEYWORD no" turns an option off and
  * comes as no arguments at all with module_arg.off (can_be_off).
@@ -173,8 +173,12 @@ struct module_arg {
 	enum arg_kind	 kind;
 	int64_t		 n;		/* TIME: ms; SIZE: octets; POINTS: 1/1000 */
 	const char	*s;		/* the text of any kind; borrowed */
+	int		 braced;	/* a word of %* */
 	struct prefix	 prefix;
 };
+
+/* What module.option returns for an option that is taken with a warning. */
+#define MODULE_OPTION_WARNED	1
 
 enum module_error { ONERR_ACCEPT, ONERR_TEMPFAIL, ONERR_MARK };
 
@@ -202,7 +206,8 @@ struct module {
 	 * all calls of the runner's want; it stays as long as the process. */
 	void	 (*self)(void *conf, const struct module *me);
 	/* One option, also each default; 0, or -1 and *error says what is
-	 * wrong with it.  nargs 0 and off: "KEYWORD no". */
+	 * wrong with it, or MODULE_OPTION_WARNED and *error is a warning.
+	 * nargs 0 and off: "KEYWORD no". */
 	int	 (*option)(void *conf, const char *keyword,
 		    const struct module_arg *, size_t nargs, int off,
 		    const char **error);

@@ -136,12 +136,15 @@ excepts(const struct chain_link *link, const struct config *conf,
 	    client, link->except_lists) != 0);
 }
 
+/* (The parent has told the warnings, with their lines.) */
 static void
 apply_failed(const char *where, const char *keyword, const char *error,
-    void *arg)
+    int warning, void *arg)
 {
 	const struct conf_module	*m = arg;
 
+	if (warning)
+		return;
 	log_warnx("%s: module %s: %s%s%s", where != NULL ? where :
 	    m->where != NULL ? m->where : "configuration", m->name,
 	    keyword != NULL ? keyword : "", keyword != NULL ? ": " : "", error);

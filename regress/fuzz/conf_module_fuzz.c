@@ -64,11 +64,13 @@ report(const char *line, void *arg)
 }
 
 static void
-failed(const char *where, const char *keyword, const char *error, void *arg)
+failed(const char *where, const char *keyword, const char *error, int warning,
+    void *arg)
 {
 	(void)where;
 	(void)keyword;
 	(void)error;
+	(void)warning;
 	(void)arg;
 	abort();
 }

@@ -210,6 +210,139 @@ test_waiting(void)
 	fix_conf_free(pc);
 }
 
+#define KEY "a1b2c3d4e5f6g7h8i9j0k1l2m3"
+#define NAMED "dnsbl { zone \"" KEY ".zen.dq.spamhaus.net\" as " \
+	"\"spamhaus-zen\" { 127.0.0.2 points 4 } "
+
+/* The header field and what the log says, with a NUL; free() it. */
+static char *
+told(const struct session *s)
+{
+	struct buf	b = { NULL, 0, 0, 0 };
+	char		*text;
+
+	if (run_headers(s, &b) == -1)
+		exit(1);
+	run_log(s, &b);
+	if ((text = strndup((const char *)buf_ptr(&b), buf_len(&b))) == NULL)
+		exit(1);
+	buf_free(&b);
+	return (text);
+}
+
+/* What the zone is called by the administrator stands everywhere. */
+static void
+test_named(void)
+{
+	struct pass_conf	*pc = fix_conf(NAMED "reject at 4 }");
+	struct session		*s;
+	char			*text;
+
+	log_set_verbose(1);
+	fix_logged();
+	s = begin(pc, "192.0.2.1");
+	is_str(asked[0].name, "1.2.0.192." KEY ".zen.dq.spamhaus.net",
+	    "the zone itself is asked");
+	answer(0, "127.0.0.2");
+	s->ms.rcpt = "<user@example.org>";
+	is_str(fix_stage(s, STAGE_RCPT), "550 5.7.1 Your address 192.0.2.1 is "
+	    "listed by spamhaus-zen", "a refusal tells the zone's name");
+	s->ms.rcpt = NULL;
+	text = told(s);
+	is_str(text, "X-Spamgreyd: score=4 mark=4 reject=10; dnsbl=4 "
+	    "(spamhaus-zen 127.0.0.2)\r\n points=4 dnsbl=4 (spamhaus-zen "
+	    "127.0.0.2)", "so do the header field and the log");
+	free(text);
+	fix_session_free(s);
+	s = begin(pc, "192.0.2.2");
+	answer(0, "127.255.255.254");
+	fix_session_free(s);
+	s = begin(pc, "192.0.2.3");
+	answer(0, "!");
+	fix_session_free(s);
+	fix_conf_free(pc);
+	pc = fix_conf(NAMED "log-only reject at 4 }");
+	s = begin(pc, "192.0.2.1");
+	answer(0, "127.0.0.2");
+	s->ms.rcpt = "<user@example.org>";
+	is_str(fix_stage(s, STAGE_RCPT), "", "log-only");
+	fix_session_free(s);
+	fix_conf_free(pc);
+	if ((text = strdup(fix_logged())) == NULL)
+		exit(1);
+	ok(strstr(text, "zone spamhaus-zen answers 127.255.255.254") != NULL &&
+	    strstr(text, "spamhaus-zen: no answer in time") != NULL &&
+	    strstr(text, "points=4 reason=spamhaus-zen\\x20127.0.0.2") != NULL,
+	    "strange and missing answers and log-only are logged by the name");
+	ok(strstr(text, "a1b2") == NULL, "no line of the log tells the zone");
+	free(text);
+	log_set_verbose(0);
+}
+
+static unsigned int	 nsaid;
+static char		 said[600];
+
+static void
+keep(const char *line, void *arg)
+{
+	(void)arg;
+	nsaid++;
+	strlcpy(said, line, sizeof(said));
+}
+
+/* want: what the warning must tell; NULL: there must be none. */
+static void
+warned(const char *block, const char *want, const char *name)
+{
+	struct conf_module	*m = words_module("dnsbl", block);
+
+	nsaid = 0;
+	is_int(conf_module_split_all(m, keep, NULL), 0, name);
+	if (want == NULL)
+		is_int(nsaid, 0, "… without a warning");
+	else
+		ok(nsaid == 1 && strstr(said, ": warning: module dnsbl: zone: ")
+		    != NULL && strstr(said, want) != NULL &&
+		    strstr(said, "a1b2") == NULL, "… with one that does not "
+		    "tell the key");
+	words_free(m);
+}
+
+static void
+test_key(void)
+{
+	static const char *const	lists[] = { "zen.spamhaus.org",
+	    "b.barracudacentral.org", "dnsbl-1.uceprotect.net",
+	    "combined.mail.abusix.zone", "hostkarma.junkemailfilter.com",
+	    "bl.0spam.org", "all.s5h.net", "ips.backscatterer.org",
+	    "dnsbl.dronebl.org", "score.senderscore.com", "list.dnswl.org",
+	    "zen.dq.spamhaus.net", "xn--bl-0123456789abcdef.example",
+	    "spam.dnsbl.anonmails.de", "bl.spameatingmonkey.net" };
+	char	block[300];
+	size_t	i;
+
+	for (i = 0; i < sizeof(lists) / sizeof(*lists); i++) {
+		snprintf(block, sizeof(block), "zone \"%s\" { 127.0.0.2 "
+		    "points 1 }", lists[i]);
+		warned(block, NULL, lists[i]);
+	}
+	warned("zone \"" KEY ".zen.dq.spamhaus.net\" { 127.0.0.2 points 1 }",
+	    "\".zen.dq.spamhaus.net\"", "a key and no name");
+	warned("zone \"" KEY ".zen.dq.spamhaus.net\" as \"zen\" { 127.0.0.2 "
+	    "points 1 }", NULL, "a key and a name");
+	warned("zone \"a1b2c3d4e5f60718293a4b5c6d7e8f90.combined.mail.abusix."
+	    "zone\" { 127.0.0.2 points 1 }", "combined.mail.abusix.zone",
+	    "hexadecimal digits");
+	warned("zone \"bl.a1b2c3d4-e5f6-0718-293a.lists.example\" { 127.0.0.2 "
+	    "points 1 }", "lists.example", "groups of them, in the middle");
+	warned("zone \"abcdefghijklmnop.zen.dq.spamhaus.net\" { 127.0.0.2 "
+	    "points 1 }", "zen.dq.spamhaus.net", "letters only");
+	warned("zone \"A1B2C3D4E5F6.example.org\" { 127.0.0.2 points 1 }",
+	    "example.org", "capitals");
+	warned("zone \"84719203\" as \"n\" { 127.0.0.2 points 1 }", NULL,
+	    "a name for any zone");
+}
+
 static void
 refused(const char *block, const char *why)
 {
@@ -226,6 +359,8 @@ main(void)
 	test_points();
 	test_neutral();
 	test_waiting();
+	test_named();
+	test_key();
 	refused("", "no zone");
 	refused("zone \"a.test\" { }", "a zone without codes");
 	refused("zone \"a.test\" { 10.0.0.1 points 1 }", "no code of a list");
@@ -240,5 +375,13 @@ main(void)
 	refused("zone \"a.test\" { 127.0.0.2 }", "no points");
 	refused("zone \"a b\" { 127.0.0.2 points 1 }", "no name");
 	refused("zone \"a.test\" { 127.0.0.256 points 1 }", "no octet");
+	refused("zone \"a.test\" as \"x\" { }", "a name but no codes");
+	refused("zone \"a.test\" as \"\" { 127.0.0.2 points 1 }",
+	    "an empty name");
+	refused("zone \"a.test\" as \"a b\" { 127.0.0.2 points 1 }",
+	    "a name with a blank");
+	refused("zone \"a.test\" as { 127.0.0.2 points 1 }", "as, no name");
+	refused("zone \"a.test\" { \"127.0.0.2\" }",
+	    "a quoted code is not a name");
 	return (done());
 }

@@ -22,6 +22,10 @@ fake_option(void *conf, const char *keyword, const struct module_arg *a,
 		*error = "13 brings bad luck";
 		return (-1);
 	}
+	if (strcmp(keyword, "picky") == 0 && n > 0 && a[0].n == 12) {
+		*error = "12 is close to 13";
+		return (MODULE_OPTION_WARNED);
+	}
 	for (i = 0; i <= n; i++) {
 		to = c->text + strlen(c->text);
 		left = sizeof(c->text) - strlen(c->text);
@@ -88,11 +92,13 @@ report(const char *line, void *arg)
 }
 
 static void
-failed(const char *where, const char *keyword, const char *error, void *arg)
+failed(const char *where, const char *keyword, const char *error, int warning,
+    void *arg)
 {
 	(void)arg;
-	if (buf_printf(&said, "%s|%s|%s\n", where == NULL ? "-" : where,
-	    keyword == NULL ? "-" : keyword, error) == -1)
+	if (buf_printf(&said, "%s|%s|%s%s\n", where == NULL ? "-" : where,
+	    keyword == NULL ? "-" : keyword, warning ? "warning: " : "",
+	    error) == -1)
 		exit(1);
 }
 
@@ -280,7 +286,7 @@ bad_shape(void)
 	    "file:4: module fake: zone: \"}\" is missing\n");
 	bad("flag\nnum 1 flag\n\"num\" 5\n} flag\n, x",
 	    "file:2: module fake: flag given twice, first at file:1\n"
-	    "file:3: module fake: \"num\" where an option is expected\n"
+	    "file:3: module fake: a string where an option is expected\n"
 	    "file:4: module fake: \"}\" where an option is expected\n"
 	    "file:5: module fake: \",\" where an option is expected\n");
 	bad("picky 13\nspeed 5 num 1\nnum 7", "file:2: module fake: no option "
