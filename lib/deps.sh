@@ -36,6 +36,7 @@ debian_packages() {
 	    libc-ares-dev libpcap-dev libnftables-dev libseccomp-dev libjansson-dev libbsd-dev \
 	    zlib1g-dev
 	[ "$what" = build ] && return
+	have curl || have wget || echo curl
 	echo perl swaks libnet-ssleay-perl openssl nftables iproute2 mandoc
 	[ "$what" = check ] && return
 	echo bmake bison byacc gcc clang cppcheck shellcheck valgrind

@@ -3,6 +3,9 @@
 # from the top of the tree, after make.  The last line is the sum.
 #	REGRESS="unit smtp"	only these directories of regress/
 #	LTESTS="chan kill.t"	only tests with one of these in their name
+#	REGRESS_KEEP=yes	keep the roots with Debian packages that system
+#				tests made (system/root.sh: about 300 MB); else
+#				a run of all tests removes them at its end
 # A unit test is regress/AREA/NAME_test.c, a fuzz target NAME_fuzz.c, any other
 # test an executable NAME.t; torture runs those with a line "# torture".
 
@@ -52,9 +55,15 @@ tests() {
 
 files=$(tests)
 # A test that cannot be built is a test that failed, not one that is not there.
+# shellcheck disable=SC2086
+all=$(printf '%s\n' $files | grep -c '\.c$')
+count=0
 for file in $files; do
 	case $file in
-	*.c)	rm -f "regress/obj/$(basename "$file" .c).failed"
+	*.c)	[ $((count % 20)) = 0 ] &&
+		    echo "building the tests: $count of $all"
+		count=$((count + 1))
+		rm -f "regress/obj/$(basename "$file" .c).failed"
 		sh regress/build.sh "$file" ||
 		    : >"regress/obj/$(basename "$file" .c).failed" ;;
 	esac
@@ -65,14 +74,19 @@ done
 # allowed (in a container), for good.
 # shellcheck disable=SC2086
 set -- "${PERL:-perl}" regress/lib/harness.pl $files
+if [ -z "${REGRESS:-}${LTESTS:-}${REGRESS_KEEP:-}" ]; then
+	trap 'sh regress/system/root.sh -c' EXIT
+	trap 'exit 1' INT TERM HUP
+fi
 if [ "$(id -u)" = 0 ] && ! { id _spamgreyd && id _spamgreydb &&
     [ -d /var/empty ]; } >/dev/null 2>&1; then
 	if unshare --mount true 2>/dev/null; then
-		exec unshare --mount --propagation private sh -c '
+		unshare --mount --propagation private sh -c '
 			. regress/lib/users.sh
 			users_make || exit 1
 			exec "$@"' sh "$@"
+		exit
 	fi
 	sh lib/users.sh || exit 1
 fi
-exec "$@"
+"$@"

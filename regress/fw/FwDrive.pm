@@ -9,12 +9,16 @@ use IPC::Open2;
 use Test::More;
 use Time::HiRes qw(sleep time);
 
-our @EXPORT = qw(build tmp start say_to ask ready stat_of finish until_true
-    logged);
+our @EXPORT = qw(build tmp netns start say_to ask ready stat_of finish
+    until_true logged);
 
 my %of;		# pid of a running role: its pipes and log
 
 sub tmp { my $d = tempdir("fw.XXXXXX", TMPDIR => 1, CLEANUP => 1); return $d }
+
+# What runs a command in a network namespace; ip(8) could not in a chroot, whose
+# root is not a mount point.
+sub netns { return ('nsenter', "--net=/run/netns/$_[0]") }
 
 # Programs of regress/fw, by build.sh; the emulation as library and command.
 sub build {
@@ -35,7 +39,7 @@ sub start {
 	my ($dir, %o) = @_;
 	my $log = "$dir/log";
 	my @cmd = ('regress/obj/fwdrive', @{$o{args}});
-	unshift @cmd, 'ip', 'netns', 'exec', $o{netns} if $o{netns};
+	unshift @cmd, netns($o{netns}) if $o{netns};
 	local %ENV = (%ENV, %{$o{env} || {}});
 	my $pid = open2(my $out, my $in, 'sh', '-c',
 	    'log=$1; shift; exec "$@" 2>>"$log"', 'sh', $log, @cmd);

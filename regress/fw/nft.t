@@ -18,16 +18,21 @@ chomp $top;
 plan skip_all => 'nftables: not root' if $> != 0;
 plan skip_all => 'nftables: no nft(8)'
     if system('nft --version >/dev/null 2>&1') != 0;
-plan skip_all => 'nftables: no network namespaces here'
-    if system("ip netns add $gate 2>/dev/null") != 0;
+# The first line that a command says, or '' when it succeeds.
+sub refused {
+	my $text = `@_ 2>&1`;
+	return $? == 0 ? '' : $text =~ /^(.+)$/m ? $1 : "status $?";
+}
+my $why = refused("ip netns add $gate");
+plan skip_all => "nftables: no network namespaces here: $why" if $why ne '';
 
 sub cleanup { system("ip netns del $_ 2>/dev/null") for $gate, $world }
 END { my $st = $?; cleanup() if $dir; $? = $st }
 $SIG{INT} = $SIG{TERM} = sub { exit 1 };
 
-sub gate { return system('ip', 'netns', 'exec', $gate, @_) }
-sub nft { return system('ip', 'netns', 'exec', $gate, 'nft', @_) == 0 }
-sub list_set { return scalar `ip netns exec $gate nft list set inet spamgrey $_[0] 2>&1` }
+sub gate { return system(netns($gate), @_) }
+sub nft { return gate('nft', @_) == 0 }
+sub list_set { return scalar `@{[netns($gate)]} nft list set inet spamgrey $_[0] 2>&1` }
 sub elements {
 	my ($e) = list_set($_[0]) =~ /elements = \{(.*?)\}/s;
 	return defined $e ? 1 + ($e =~ tr/,//) : 0;
@@ -36,9 +41,8 @@ sub hosts { return elements('white4') + elements('white6') }
 sub nets { my ($e) = list_set($_[0]) =~ /elements = \{(.*?)\}/s; $e //= '';
     $e =~ s/\s+//g; return $e }
 
-if (!nft('list', 'ruleset')) {
-	plan skip_all => 'nftables: not in this kernel';
-}
+$why = refused(netns($gate), 'nft list ruleset');
+plan skip_all => "nftables: nft(8) cannot list a ruleset: $why" if $why ne '';
 build();
 is(system('nft', '-c', '-f', $sample), 0, 'the sample is accepted by nft -c');
 
@@ -240,13 +244,13 @@ my $client = <<'END';
 my $s = IO::Socket::IP->new(PeerHost => $ARGV[0], PeerPort => $ARGV[1]) or die $@;
 print scalar <$s>;
 END
-my $pid = open2(my $srv_out, my $srv_in, 'ip', 'netns', 'exec', $gate, $^X,
+my $pid = open2(my $srv_out, my $srv_in, netns($gate), $^X,
     '-MIO::Socket::IP', '-MIO::Select', '-e', "\$| = 1; $server");
 is(scalar <$srv_out>, "up\n", 'a server behind the rules');
 
 sub reached {
 	my ($host, $port) = @_;
-	open my $p, '-|', 'ip', 'netns', 'exec', $world, $^X, '-MIO::Socket::IP', '-e',
+	open my $p, '-|', netns($world), $^X, '-MIO::Socket::IP', '-e',
 	    $client, $host, $port or die;
 	my $line = <$p> // 'nothing';
 	chomp $line;
@@ -276,7 +280,7 @@ is(reached($v4, 25), 25, 'a host of the bypass set');
 
 # Straight to 8025: dropped, which the rule's counter tells.
 sub dropped {
-	my $text = `ip netns exec $gate nft list chain inet spamgrey input`;
+	my $text = `@{[netns($gate)]} nft list chain inet spamgrey input`;
 	my ($n) = $text =~ /counter packets (\d+) bytes \d+ drop/;
 	return $n;
 }
@@ -287,7 +291,7 @@ for my $host ($v4, $v6) {
 		if ($c == 0) {
 			open STDOUT, '>', "$dir/direct";
 			open STDERR, '>', '/dev/null';
-			exec 'ip', 'netns', 'exec', $world, $^X,
+			exec netns($world), $^X,
 			    '-MIO::Socket::IP', '-e', $client, $host, $port;
 		}
 		ok(defined until_true(sub { dropped() > $before }),

@@ -4,11 +4,14 @@
 # skipped and why, which files failed, and as the last line "N passed, N failed,
 # N skipped".  A file that dies, ends non-zero, has a bad plan or no test at all
 # is a failure too; a file that is skipped whole counts as one skipped test.
-# TEST_VERBOSE=1 shows every test.  Each line has the time that the file took.
+# TEST_VERBOSE=1 shows every test.  Each line has the time that the file took;
+# a file that takes long is named every TICK seconds (30), with how far it is.
 use strict;
 use warnings;
+use IO::Select;
 use TAP::Harness;
 
+$| = 1;		# each line at once, through a pipe too
 my (%command, %skipped_whole, %tests, @run, @bad, @skipped);
 
 for my $file (@ARGV) {
@@ -29,6 +32,7 @@ for my $file (@ARGV) {
 	push @run, $file;
 }
 
+my $ticker = ticker(scalar @run, $ENV{TICK} // 30);
 my $harness = TAP::Harness->new({
 	verbosity => $ENV{TEST_VERBOSE} ? 1 : 0,
 	timer => 1,
@@ -37,8 +41,10 @@ my $harness = TAP::Harness->new({
 $harness->callback(made_parser => sub {
 	my ($parser, $job) = @_;
 	my $file = ref $job eq 'ARRAY' ? $job->[0] : $job->description;
+	print $ticker "file $file\n";
 	$parser->callback(test => sub {
 		my $t = shift;
+		print $ticker "test " . $t->number . "\n";
 		my $what = $t->description;
 		$what =~ s/^- //;
 		push @{$tests{$file}},
@@ -78,12 +84,53 @@ if (@run) {
 		push @bad, [$file, join("; ", @why)];
 	}
 }
+close($ticker);
+wait();
 $failed += faults();
 print "skipped: $_->[0]: $_->[1]: ", $_->[2] || "no reason given", "\n"
     for @skipped;
 print "failed: $_->[0]: $_->[1]\n" for @bad;
 printf "%d passed, %d failed, %d skipped\n", $passed, $failed, scalar @skipped;
 exit($failed || !$passed ? 1 : 0);
+
+# A process that says every so many seconds which file runs, how long and which
+# test was its last: returns the pipe on which it is told.  It ends when that is
+# closed.
+sub
+ticker
+{
+	my ($files, $every) = @_;
+	my ($begin, $at, $file, $last, $buf) = (time(), 0, undef, 0, '');
+
+	pipe(my $in, my $out) or die "pipe: $!\n";
+	defined(my $pid = fork()) or die "fork: $!\n";
+	if ($pid) {
+		close($in);
+		$out->autoflush(1);
+		return ($out);
+	}
+	close($out);
+	local $SIG{INT} = 'IGNORE';
+	my $wait = IO::Select->new($in);
+	my $next = time() + $every;
+	while (1) {
+		my $left = $next - time();
+		if ($left > 0 && $wait->can_read($left)) {
+			sysread($in, $buf, 4096, length($buf)) or exit(0);
+			while ($buf =~ s/^(\w+) (.*)\n//) {
+				$last = $2, next if $1 eq 'test';
+				($file, $last, $begin) = ($2, 0, time());
+				$next = $begin + $every;
+				$at++;
+			}
+			next;
+		}
+		print "$file, $at of $files: ", time() - $begin,
+		    " s, test $last was the last\n"
+		    if defined $file && time() >= $next;
+		$next = time() + $every if time() >= $next;
+	}
+}
 
 # Prints the table of faults: of each row of regress/faults whether the tests
 # that keep the fault from coming back passed.  Returns the number of rows that

@@ -81,10 +81,24 @@ is_deeply({roles()}, \%before, 'by the same processes');
 $c = load(400, 400);
 is($c->{grey}, 400, 'and all is stored again');
 
+# Load until the disk is full.  How much fits depends on how much log the store
+# removes meanwhile; the strings alone of all rounds are more than the disk.
+sub
+load_until_full
+{
+	my ($n) = @_;
+	my $left = 40;
+
+	while ($left-- > 0) {
+		my $c = load($n, 2000);
+		return (1) if $c->{unstored} > 0;
+	}
+	return (0);
+}
+
 # Now it fills in the middle of the work.
 fill(3000);
-$c = load(torture_or(60000, 20000), 2000);
-cmp_ok($c->{unstored}, '>', 0, 'the disk fills under load');
+ok(load_until_full(torture_or(60000, 20000)), 'the disk fills under load');
 unlink("$disk/ballast");
 wait_for('the store to come back', sub {
 	smtp_code(port => $port, mail => 'again@example.com') =~ /^451 4\.7\.1/

@@ -202,7 +202,7 @@ for my $cmd ('ip netns add mta', 'ip netns add client',
     'ip route add local default dev lo table 100') {
 	system(split(/ /, $cmd)) == 0 or die "$cmd\n";
 }
-push(@sinks, sink_start('ip', 'netns', 'exec', 'mta'));
+push(@sinks, sink_start('nsenter', '--net=/run/netns/mta'));
 conf($base . $pass =~ s/127\.0\.0\.1/0.0.0.0/r
     =~ s/relay to \S+ port \d+/relay to 10.99.0.2 port $sinkport transparent/r);
 log_mark();
@@ -212,7 +212,7 @@ stop();
 start();
 db_ok('add', '198.51.100.7');
 unlink($sinklog);
-($status, $out, $err) = run('ip', 'netns', 'exec', 'client', $^X, $0,
+($status, $out, $err) = run('nsenter', '--net=/run/netns/client', $^X, $0,
     'client', '198.51.100.1');
 like($out, qr/^250 /, '… a client from elsewhere');
 is(slurp($sinklog) =~ s/ \d+$//mr, "198.51.100.7\n", '… is seen as itself');

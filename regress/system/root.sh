@@ -1,9 +1,12 @@
 #!/bin/sh
 # root.sh DIRECTORY PACKAGE …: mounts at DIRECTORY (below SG_MNT) the running
 # system with the Debian packages installed too, without the host seeing any of
-# them: an overlay, so nothing is copied.  What the installation wrote is kept
-# in a cache and used again; the tree is at /srv/tree.  Runs inside of
-# private.sh.  Exit 3: it cannot be done here, and the reason is said.
+# them: an overlay, so nothing is copied.  What the installation wrote is kept,
+# packed, in a cache, and used again as long as the running system has the same
+# packages; "make check" removes the cache at its end (regress/run.sh).  The
+# tree is at /srv/tree.  Runs inside of private.sh.  Exit 3: it cannot be done
+# here, and the reason is said.
+# root.sh -c: removes the cache.
 
 set -u
 
@@ -12,10 +15,14 @@ fail() {
 	exit 3
 }
 
+cache=${XDG_CACHE_HOME:-/var/cache}/spamgreyd-regress
+if [ "$1" = -c ]; then
+	rm -rf "$cache"
+	exit 0
+fi
 dir=$1
 shift
 name=$(echo "$*" | tr ' ' -)
-cache=${XDG_CACHE_HOME:-/var/cache}/spamgreyd-regress
 
 # What is written lies in memory: it goes with the test, and an overlay on an
 # overlay (in a container) would be refused.
@@ -46,9 +53,12 @@ make() {
 		{ apt update && apt install -y --no-install-recommends "$@"; } ||
 		    fail "cannot install $name (no network?)"
 	fi
+	# The packages' files are installed; what they came in is not needed.
+	apt clean && rm -rf "$dir"/var/lib/apt/lists/* "$dir"/var/cache/apt/*.bin
 	umount -R -l "$dir"
-	tar -C "$dir.up" --xattrs --xattrs-include='*' -cf "$cache/$name.new" . &&
-	    mv "$cache/$name.new" "$cache/$name.tar" &&
+	tar -C "$dir.up" --xattrs --xattrs-include='*' --exclude=./usr/share/doc \
+	    -cf - . | gzip -1 > "$cache/$name.new" &&
+	    mv "$cache/$name.new" "$cache/$name.tgz" &&
 	    echo "$key" > "$cache/$name.key"
 	rm -rf "$dir.up" "$dir.work"
 	mkdir "$dir.up" "$dir.work"
@@ -57,18 +67,29 @@ make() {
 command -v apt-get >/dev/null || fail "no apt-get to install $name with"
 mkdir -p "$cache" "$dir" "$dir.up" "$dir.work" ||
     fail "cannot make $cache"
-# One maker at a time; the key says what it was made on top of.
+# One maker at a time; the key says what it was made on top of, and what was
+# made on top of something else goes.
 exec 8>"$cache/lock"
 flock 8
+mkdir -p "$cache"
 key=$(cksum < /var/lib/dpkg/status)
+for old in "$cache"/*.key; do
+	if [ -f "$old" ] && [ "$(cat "$old")" != "$key" ]; then
+		rm -f "$old" "${old%.key}.tgz"
+	fi
+done
 if [ "$(cat "$cache/$name.key" 2>/dev/null)" != "$key" ]; then
 	make "$@"
 fi
-tar -C "$dir.up" --xattrs --xattrs-include='*' -xpf "$cache/$name.tar" ||
-    fail "cannot unpack $cache/$name.tar"
+tar -C "$dir.up" --xattrs --xattrs-include='*' -xpzf "$cache/$name.tgz" ||
+    fail "cannot unpack $cache/$name.tgz"
 exec 8>&-
 overlay || fail "cannot mount an overlay"
 mkdir -p "$dir/srv/tree" "$dir/var/empty"
+# A small system (debootstrap's) has no /etc/hosts, and then nobody in there
+# finds localhost.
+[ -s "$dir/etc/hosts" ] ||
+    printf '127.0.0.1 localhost\n::1 localhost\n' > "$dir/etc/hosts"
 mount --bind "$(pwd)" "$dir/srv/tree" || fail "cannot mount the tree"
 for user in _spamgreyd _spamgreydb; do
 	for file in passwd group; do

@@ -231,7 +231,8 @@ is(unpack('H*', $d), unpack('H*', seal2(2, host2(2, unpack('x36 N', $d),
     unpack('x40 N', $d), '192.0.2.7'), $key)), 'WHITE, to the octet');
 ok_db(3, 'add', '2001:db8:77::5');
 ok_db(3, '-d', '192.0.2.7');
-clients(3, '192.0.2.8', '<a@example.com>', '<u@example.org>');
+# (a sender that this network did not use yet: no retry of the first tuple)
+clients(3, '192.0.2.8', '<b@example.com>', '<u@example.org>');
 like(unpack('H*', spamd_hears()), qr/^0202....00000003/,
     'neither IPv6 nor a deletion is said in version 2');
 
