@@ -11,9 +11,11 @@
 #include <sys/types.h>
 
 /*
- * As root: make dir (0700, uid:gid) and dir/db when they are missing, and
- * give existing files in dir/db to uid:gid; as another user make them if the
- * parent allows it.  0, or -1 and a logged message with the remedy.
+ * Makes dir (0700) and dir/db when they are missing.  As root: for uid:gid;
+ * an existing dir of root's that holds nothing but what this program puts
+ * there is given to it.  Nothing else that exists changes its owner: a dir/db,
+ * or a file of the database in it, that is not uid's is refused.
+ * 0, or -1 and a logged message with the remedy.
  */
 int	 statedir_make(const char *dir, uid_t, gid_t);
 /*
@@ -21,8 +23,11 @@ int	 statedir_make(const char *dir, uid_t, gid_t);
  * killed daemon left there belongs to nobody.  Same returns.
  */
 int	 statedir_spool(const char *dir, uid_t, gid_t);
-/* A descriptor of it, if it is a directory (no link) of that user; -1 errno. */
-int	 statedir_spool_open(const char *dir, uid_t);
+/* A descriptor of STATE/name, if it is a directory (no link) of that user that
+ * only its owner can write; -1 errno. */
+int	 statedir_sub(const char *dir, const char *name, uid_t);
+/* Made for this user when it is missing, and opened as above. */
+int	 statedir_sub_make(const char *dir, const char *name);
 /* The lock's descriptor, or -1: EWOULDBLOCK when another holds it (*pid
  * then its owner, 0 unknown), any other errno logged. */
 int	 statedir_lock(const char *dir, pid_t *pid);

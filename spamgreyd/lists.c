@@ -17,6 +17,8 @@
 #include <unistd.h>
 
 #include "../lib/clock.h"
+#include "../lib/statedir.h"
+#include "../lib/unnamed.h"
 #include "conf_parse.h"
 #include "lists.h"
 
@@ -92,19 +94,11 @@ lists_image_open(const char *statedir, int *rw)
 	size_t		 i;
 	int		 fd;
 
-	for (i = 0; i < sizeof(dirs) / sizeof(dirs[0]); i++) {
+	for (i = 0; i < sizeof(dirs) / sizeof(dirs[0]); i++)
 		if (snprintf(path, sizeof(path), "%s/spamgreyd.XXXXXXXXXX",
-		    dirs[i]) >= (int)sizeof(path) ||
-		    (*rw = mkstemp(path)) == -1)
-			continue;
-		fd = open(path, O_RDONLY | O_CLOEXEC);
-		unlink(path);
-		if (fd != -1 && fcntl(*rw, F_SETFD, FD_CLOEXEC) == 0)
+		    dirs[i]) < (int)sizeof(path) &&
+		    (*rw = unnamed_open(path, &fd)) != -1)
 			return (fd);
-		if (fd != -1)
-			close(fd);
-		close(*rw);
-	}
 	return (-1);
 }
 
@@ -119,20 +113,7 @@ struct list_files {
 int
 lists_dir(const char *statedir)
 {
-	struct stat	st;
-	char		path[1100];
-	int		fd;
-
-	snprintf(path, sizeof(path), "%.1024s/%s", statedir, LIST_DIR);
-	fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	/* The state directory is another user's: a directory that he put
-	 * there is not ours. */
-	if (fd != -1 && (fstat(fd, &st) == -1 || st.st_uid != geteuid())) {
-		close(fd);
-		errno = EPERM;
-		return (-1);
-	}
-	return (fd);
+	return (statedir_sub(statedir, LIST_DIR, geteuid()));
 }
 
 int

@@ -21,6 +21,7 @@
 #include "../lib/clock.h"
 #include "../lib/listcfg.h"
 #include "../lib/log.h"
+#include "../lib/statedir.h"
 #include "../lib/tmpl.h"
 #include "list_job.h"
 #include "parent_lists.h"
@@ -77,18 +78,12 @@ lists_want_close(struct lists_want *w)
 int
 lists_dir_make(const struct parent *p)
 {
-	char	path[1100];
 	int	fd;
 
-	snprintf(path, sizeof(path), "%.1024s/%s", p->conf->statedir,
-	    LIST_DIR);
-	if (mkdir(path, 0700) == -1 && errno != EEXIST) {
-		log_warn("%s", path);
-		return (-1);
-	}
-	if ((fd = lists_dir(p->conf->statedir)) == -1)
-		log_warn("%s: must be a directory of the daemon's own user; "
-		    "take what is there away", path);
+	if ((fd = statedir_sub_make(p->conf->statedir, LIST_DIR)) == -1)
+		log_warn("%s/%s: must be a directory of the daemon's own user "
+		    "that nobody else can write; remove what is there",
+		    p->conf->statedir, LIST_DIR);
 	return (fd);
 }
 

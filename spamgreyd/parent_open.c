@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <string.h>
@@ -164,13 +165,45 @@ open_listeners(struct parent *p, struct config *conf, const struct config *old,
 	return (rc);
 }
 
+/*
+ * The directory of the control socket, *name its name in it.  As root one
+ * that another may change is refused: he could put a link in the socket's
+ * place, and its owner is about to be set.  -1: logged.
+ */
+static int
+control_dir(const struct parent *p, const char *path, const char **name)
+{
+	struct stat	st;
+	char		dir[PATH_MAX];
+	const char	*slash = strrchr(path, '/');
+	int		fd;
+
+	*name = slash == NULL ? path : slash + 1;
+	snprintf(dir, sizeof(dir), "%.*s", slash == NULL ? 1 :
+	    slash == path ? 1 : (int)(slash - path), slash == NULL ? "." :
+	    path);
+	if ((fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) == -1) {
+		log_warn("control socket %s: cannot make it%s", path,
+		    errno == ENOENT ? "; make its directory first" : "");
+		return (-1);
+	}
+	if (p->privileged && (fstat(fd, &st) == -1 || st.st_uid != 0 ||
+	    ((st.st_mode & 022) != 0 && (st.st_mode & S_ISVTX) == 0))) {
+		log_warnx("control socket %s: others than root may change "
+		    "what is in %s; choose another directory", path, dir);
+		close(fd);
+		return (-1);
+	}
+	return (fd);
+}
+
 /* What a killed daemon left is taken away; anything else is not ours. */
 static int
-control_clear(const char *path)
+control_clear(int dfd, const char *name, const char *path)
 {
 	struct stat	st;
 
-	if (lstat(path, &st) == -1) {
+	if (fstatat(dfd, name, &st, AT_SYMLINK_NOFOLLOW) == -1) {
 		if (errno == ENOENT)
 			return (0);
 		log_warn("control socket %s", path);
@@ -181,7 +214,7 @@ control_clear(const char *path)
 		    "socket; name another path, or take it away", path);
 		return (-1);
 	}
-	if (unlink(path) == -1) {
+	if (unlinkat(dfd, name, 0) == -1) {
 		log_warn("control socket %s", path);
 		return (-1);
 	}
@@ -201,13 +234,37 @@ control_alive(const struct sockaddr_un *sun)
 	return (r == 0);
 }
 
+/* The socket, bound and given to the group that may use it; -1: logged. */
+static int
+control_bind(const struct parent *p, const struct sockaddr_un *sun, int dfd,
+    const char *name)
+{
+	mode_t	mask;
+	int	fd, r;
+
+	if ((fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK,
+	    0)) == -1) {
+		log_warn("control socket");
+		return (-1);
+	}
+	mask = umask(0117);
+	r = bind(fd, (const struct sockaddr *)sun, sizeof(*sun));
+	umask(mask);
+	if (r == -1 || (p->privileged && fchownat(dfd, name, 0, p->db_gid,
+	    AT_SYMLINK_NOFOLLOW) == -1) || listen(fd, 16) == -1) {
+		log_warn("control socket %s: cannot make it", sun->sun_path);
+		close(fd);
+		return (-1);
+	}
+	return (fd);
+}
+
 int
 open_control(struct parent *p)
 {
 	struct sockaddr_un	 sun;
-	const char		*path = p->conf->socket;
-	mode_t			 mask;
-	int			 fd, r;
+	const char		*path = p->conf->socket, *name;
+	int			 dfd;
 
 	memset(&sun, 0, sizeof(sun));
 	sun.sun_family = AF_UNIX;
@@ -222,25 +279,12 @@ open_control(struct parent *p)
 		    path);
 		return (-1);
 	}
-	if (control_clear(path) == -1)
+	if ((dfd = control_dir(p, path, &name)) == -1)
 		return (-1);
-	if ((fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK,
-	    0)) == -1) {
-		log_warn("control socket");
-		return (-1);
-	}
-	mask = umask(0117);
-	r = bind(fd, (struct sockaddr *)&sun, sizeof(sun));
-	umask(mask);
-	if (r == -1 || (p->privileged && chown(path, 0, p->db_gid) == -1) ||
-	    listen(fd, 16) == -1) {
-		log_warn("control socket %s: cannot make it%s", path,
-		    errno == ENOENT ? "; make its directory first" : "");
-		close(fd);
-		return (-1);
-	}
-	p->control = fd;
-	return (0);
+	if (control_clear(dfd, name, path) == 0)
+		p->control = control_bind(p, &sun, dfd, name);
+	close(dfd);
+	return (p->control == -1 ? -1 : 0);
 }
 
 void

@@ -23,7 +23,7 @@ enter_spool(const struct child *c, uid_t uid)
 {
 	int	fd;
 
-	if ((fd = statedir_spool_open(c->conf->statedir, uid)) == -1)
+	if ((fd = statedir_sub(c->conf->statedir, "spool", uid)) == -1)
 		return (-1);
 	if (fchdir(fd) == -1) {
 		close(fd);

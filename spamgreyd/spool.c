@@ -17,6 +17,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../lib/unnamed.h"
 #include "spool.h"
 
 #define SPOOL_MIN	4096
@@ -154,23 +155,8 @@ static int
 file_new(int *ro)
 {
 	char	name[] = "message.XXXXXXXXXX";
-	int	fd, error = 0;
 
-	if ((fd = mkostemp(name, O_CLOEXEC)) == -1)
-		return (-1);
-	if (ro != NULL && (*ro = open(name, O_RDONLY | O_CLOEXEC)) == -1)
-		error = errno;
-	if (unlink(name) == -1 && error == 0)
-		error = errno;
-	if (error == 0)
-		return (fd);
-	close(fd);
-	if (ro != NULL && *ro != -1) {
-		close(*ro);
-		*ro = -1;
-	}
-	errno = error;
-	return (-1);
+	return (unnamed_open(name, ro));
 }
 
 /* A file with what is in memory; -1 errno, and all is as it was. */

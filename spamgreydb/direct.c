@@ -36,28 +36,6 @@ db_user(void)
 	return (pw);
 }
 
-/*
- * The lock file is _spamgreydb's from the moment it exists, so it is made as
- * that user; root comes back, since it may be that another holds the lock
- * and the socket has to be tried again.
- */
-static int
-lock_as(struct passwd *pw, const char *dir, pid_t *pid)
-{
-	int	fd, saved;
-
-	if (pw == NULL)
-		return (statedir_lock(dir, pid));
-	if (setegid(pw->pw_gid) == -1 || seteuid(pw->pw_uid) == -1)
-		return (-1);
-	fd = statedir_lock(dir, pid);
-	saved = errno;
-	if (seteuid(0) == -1 || setegid(0) == -1)
-		abort();
-	errno = saved;
-	return (fd);
-}
-
 static int
 drop(struct passwd *pw)
 {
@@ -130,7 +108,7 @@ direct_open(struct config *conf, int lists, struct direct **dp, pid_t *pid)
 	if (statedir_make(conf->statedir, pw != NULL ? pw->pw_uid : geteuid(),
 	    pw != NULL ? pw->pw_gid : getegid()) == -1)
 		return (DIRECT_FAILED);
-	if ((lock = lock_as(pw, conf->statedir, pid)) == -1)
+	if ((lock = statedir_lock(conf->statedir, pid)) == -1)
 		return (errno == EWOULDBLOCK ? DIRECT_LOCKED : DIRECT_FAILED);
 	/* As root, who may open the files, but not read them as root; a list
 	 * that is missing is said, and the rest is as true as before. */
