@@ -166,6 +166,10 @@ lex_push_file(const char *file, const struct lex_token *at)
 		close(fd);
 		return (push_failed(file, at, "included too deeply"));
 	}
+	if (conf_file_trust(file, at, &st) == -1) {
+		close(fd);
+		return (-1);
+	}
 	if ((text = conf_file_read(fd, &len)) == NULL)
 		return (push_failed(file, at, strerror(errno)));
 	s = source_new(file, text, text, len);

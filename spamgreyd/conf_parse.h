@@ -87,6 +87,12 @@ int	 conf_file_open(const char *file, int included, struct stat *);
 /* All of it, to be freed; takes fd.  NULL with errno. */
 char	*conf_file_read(int fd, size_t *len);
 
+/*
+ * May this file tell the daemon what to do?  from: who includes
+ * it, NULL for the main file.  -1: it was reported and must not be used.
+ */
+int	 conf_file_trust(const char *file, const struct lex_token *from,
+	    const struct stat *);
 
 /* conf_report.c */
 void	 conf_report_start(conf_report, void *arg);

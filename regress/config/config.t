@@ -5,7 +5,8 @@
 #			standard error is N.warn, or nothing
 #	bad/N.in	is refused with exactly N.err, all of it in one run
 # A first line "# flags: -D x=y" gives more arguments.  A file's messages name
-# it as good/N.in, for the program runs in this directory.
+# it as good/N.in, for the program runs in a copy of this directory, whose files
+# are those of who runs the test.
 # UPDATE=1 writes what came out in place of comparing: read the difference.
 
 use strict;
@@ -17,8 +18,14 @@ use Test::More;
 
 my $prog = abs_path($ENV{SPAMGREYD} || './spamgreyd/spamgreyd');
 my $top = abs_path('.');
-chdir(dirname($0)) or die "$0: $!";
+my $here = abs_path(dirname($0));
 my $tmp = tempdir(CLEANUP => 1);
+umask(022);
+mkdir("$tmp/tree") or die;
+system('cp', '-r', map({ "$here/$_" } qw(good bad files)), "$tmp/tree") == 0 &&
+    system('chmod', '-R', 'go-w', "$tmp/tree") == 0 or die 'no copy';
+chdir("$tmp/tree") or die;
+END { chdir("/") }
 
 sub slurp {
 	my ($file) = @_;
@@ -58,9 +65,9 @@ sub flags {
 sub is_file {
 	my ($got, $file, $name) = @_;
 	if ($ENV{UPDATE}) {
-		$got eq '' ? unlink($file) : spew($file, $got);
+		$got eq '' ? unlink("$here/$file") : spew("$here/$file", $got);
 	}
-	my $want = slurp($file);
+	my $want = slurp("$here/$file");
 	is($got, defined $want ? $want : '', $name);
 }
 
@@ -220,8 +227,78 @@ if (defined $bundle) {
 	is($err =~ s/.*warning:.*\n//r, "configuration OK\n", 'silently');
 }
 
+# Who can change the configuration can change what root does.
+mkdir("$tmp/etc") or die;
+spew("$tmp/etc/inc.conf", "front 2\n");
+spew("$tmp/etc/list", "192.0.2.1\n");
+spew("$tmp/etc/main.conf", "hostname mx.example.org\nfirewall pf\n" .
+    "include \"$tmp/etc/inc.conf\"\nwhitelist \"l\" file \"$tmp/etc/list\"\n");
+chmod(0666, "$tmp/etc/list");
+($status, $out, $err) = run('-nv', '-f', "$tmp/etc/main.conf");
+is($status, 0, 'a list is data, and everybody may write it');
+is($err, '', 'a configuration of our own is no reason for a warning');
+for my $file ('main', 'inc') {
+	my $name = "$tmp/etc/$file.conf";
+	my $at = $file eq 'main' ? $name : "$tmp/etc/main.conf:3";
+	chmod(0646, $name);
+	($status, $out, $err) = run('-n', '-f', "$tmp/etc/main.conf");
+	is($status, 1, "$file: a file that everybody can write is refused");
+	is($err, "$at: $name can be written by everybody; run chmod o-w " .
+	    "$name\n", "$file: it is named");
+	chmod(0664, $name);
+	my $group = getgrgid((stat($name))[5]);
+	($status, $out, $err) = run('-n', '-f', "$tmp/etc/main.conf");
+	is($status, 0, "$file: one that a group can write is not");
+	like($err, qr/^\Q$at: warning: $name\E can be written by the group \Q$group\E: /m,
+	    "$file: a warning names the group");
+	chmod(0644, $name);
+	SKIP: {
+		skip('needs root', 4) if $> != 0;
+		chown(54321, -1, $name);
+		($status, $out, $err) = run('-n', '-f', "$tmp/etc/main.conf");
+		is($status, 1, "$file: a file of another user is refused");
+		is($err, "$at: $name belongs to the user 54321, who is " .
+		    "neither root nor the one who starts the daemon; run " .
+		    "chown on it\n", "$file: the user is named");
+		# By way of a link: its target counts.
+		rename($name, "$name.real");
+		symlink("$name.real", $name);
+		($status) = run('-n', '-f', "$tmp/etc/main.conf");
+		is($status, 1, "$file: a link to such a file is refused");
+		unlink($name);
+		rename("$name.real", $name);
+		chown(0, -1, $name);
+		($status) = run('-n', '-f', "$tmp/etc/main.conf");
+		is($status, 0, "$file: root's again");
+	}
+}
+chmod(0777, "$tmp/etc");
+($status, $out, $err) = run('-n', '-f', "$tmp/etc/main.conf");
+is($status, 1, 'a directory above it that everybody can write');
+is($err, "$tmp/etc/main.conf: the directory $tmp/etc can be written by " .
+    "everybody; run chmod o-w $tmp/etc\n", 'is named, once');
+chmod(01777, "$tmp/etc");
+($status, $out, $err) = run('-nv', '-f', "$tmp/etc/main.conf");
+is("$status$err", '0', 'a sticky one, as /tmp is, does no harm');
+chmod(0775, "$tmp/etc");
+($status, $out, $err) = run('-nv', '-f', "$tmp/etc/main.conf");
+is($status, 0, 'a directory that a group can write');
+is(scalar(() = $err =~ /warning: the directory \Q$tmp\E\/etc can be written by the group/g),
+    1, 'is a warning, once for both files');
+chmod(0755, "$tmp/etc");
+SKIP: {
+	skip('needs root', 2) if $> != 0;
+	chown(54321, -1, "$tmp/etc");
+	($status, $out, $err) = run('-nv', '-f', "$tmp/etc/main.conf");
+	is($status, 0, 'a directory of another user');
+	like($err, qr/warning: \S+ is in the directory \S+ of the user 54321, who can replace it/,
+	    'is a warning');
+	chown(0, -1, "$tmp/etc");
+}
+
 # The sample that is shipped.
-($status, $out, $err) = run('-n', '-f', "$top/spamgreyd/spamgreyd.conf.sample");
+spew("$tmp/sample", slurp("$top/spamgreyd/spamgreyd.conf.sample"));
+($status, $out, $err) = run('-n', '-f', "$tmp/sample");
 is($status, 0, 'the sample is accepted');
 unlike($err, qr/error|:\d+: (?!warning)/, 'with warnings at most');
 
