@@ -1,6 +1,11 @@
 /*
  * The DNS in an event loop: c-ares asks, libevent waits, this file keeps the
  * answers for as long as they are good.
+ *
+ * A channel of c-ares keeps its sockets while any of its questions is open.
+ * Whoever forges answers must guess a question's port, so a question takes a
+ * channel that has nothing to do, which opens a new socket for it, while there
+ * is one; when all are busy, any of them.
  */
 #include <sys/types.h>
 #include <sys/queue.h>
@@ -13,7 +18,7 @@
 #include <ares.h>
 
 #include "clock.h"
-#include "dns.h"
+#include "dns_msg.h"
 #include "log.h"
 #include "siphash.h"
 
@@ -22,8 +27,15 @@
 #define DNS_BUCKETS	8192
 #define DNS_CACHE_MAX	20000	/* answers */
 #define DNS_NEGATIVE	60	/* s, of an answer that does not say */
-#define DNS_CLASS_IN	1
+#define DNS_CHANNELS	32
 #define DNS_BAD		10	/* s that a failure is believed */
+
+struct channel {
+	ares_channel		 ares;
+	struct event		*timer;		/* c-ares' own */
+	unsigned int		 open;		/* questions */
+	int			 inside;	/* c-ares is at work on it */
+};
 
 struct dns_query {
 	LIST_ENTRY(dns_query)	 entry;
@@ -31,7 +43,7 @@ struct dns_query {
 	void			*arg;
 	struct event		*timer;		/* its deadline; or: answer now */
 	enum dns_type		 type;
-	int			 asked;		/* c-ares has it */
+	struct channel		*channel;	/* which one has it, or NULL */
 	int			 asking;	/* … and is being told */
 	struct dns_answer	*ready;		/* from the cache */
 	char			 name[DNS_NAME_MAX + 1];
@@ -48,8 +60,8 @@ struct cached {
 
 static struct {
 	struct event_base		*base;
-	ares_channel			 channel;
-	struct event			*timer;	/* c-ares' own */
+	struct channel			 channels[DNS_CHANNELS];
+	unsigned int			 nchannels;
 	struct event			**fds;	/* by descriptor */
 	size_t				 nfds;
 	LIST_HEAD(, dns_query)		 queries;
@@ -63,7 +75,7 @@ static struct {
 
 static const struct timeval	at_once = { 0, 0 };
 
-static void	timer_set(void);
+static void	timer_set(struct channel *);
 
 static size_t
 bucket(const char *name, enum dns_type type)
@@ -145,7 +157,7 @@ static void
 query_end(struct dns_query *q)
 {
 	q->cb = NULL;
-	if (!q->asked)
+	if (q->channel == NULL)
 		query_free(q);
 	else
 		event_del(q->timer);
@@ -184,7 +196,7 @@ query_done(void *arg, int status, int timeouts, unsigned char *msg, int len)
 
 	(void)timeouts;
 	if (msg != NULL && len > 0)
-		dns_parse(msg, (size_t)len, q->type, &a);
+		dns_parse(msg, (size_t)len, q->name, q->type, &a);
 	else {
 		memset(&a, 0, sizeof(a));
 		a.status = DNS_FAILED;
@@ -192,7 +204,8 @@ query_done(void *arg, int status, int timeouts, unsigned char *msg, int len)
 	}
 	if (status != ARES_ECANCELLED && status != ARES_EDESTRUCTION)
 		cache_put(q->name, q->type, &a);
-	q->asked = 0;
+	q->channel->open--;
+	q->channel = NULL;
 	if (q->asking) {		/* from inside dns_ask: from the loop */
 		if ((q->ready = malloc(sizeof(a))) != NULL)
 			*q->ready = a;
@@ -205,12 +218,19 @@ query_done(void *arg, int status, int timeouts, unsigned char *msg, int len)
 }
 
 static void
+process(struct channel *c, ares_socket_t in, ares_socket_t out)
+{
+	c->inside++;
+	ares_process_fd(c->ares, in, out);
+	c->inside--;
+	timer_set(c);
+}
+
+static void
 fd_ready(evutil_socket_t fd, short what, void *arg)
 {
-	(void)arg;
-	ares_process_fd(dns.channel, what & EV_READ ? fd : ARES_SOCKET_BAD,
+	process(arg, what & EV_READ ? fd : ARES_SOCKET_BAD,
 	    what & EV_WRITE ? fd : ARES_SOCKET_BAD);
-	timer_set();
 }
 
 static void
@@ -218,20 +238,18 @@ timer_ready(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd;
 	(void)what;
-	(void)arg;
-	ares_process_fd(dns.channel, ARES_SOCKET_BAD, ARES_SOCKET_BAD);
-	timer_set();
+	process(arg, ARES_SOCKET_BAD, ARES_SOCKET_BAD);
 }
 
 static void
-timer_set(void)
+timer_set(struct channel *c)
 {
 	struct timeval	tv, *next;
 
-	if ((next = ares_timeout(dns.channel, NULL, &tv)) != NULL)
-		event_add(dns.timer, next);
+	if ((next = ares_timeout(c->ares, NULL, &tv)) != NULL)
+		event_add(c->timer, next);
 	else
-		event_del(dns.timer);
+		event_del(c->timer);
 }
 
 /* c-ares opened, closed, or wants something else of a socket. */
@@ -242,7 +260,6 @@ fd_state(void *arg, ares_socket_t fd, int readable, int writable)
 	size_t		  n = (size_t)fd + 16;
 	short		  want = EV_PERSIST;
 
-	(void)arg;
 	if ((size_t)fd >= dns.nfds) {
 		if ((p = reallocarray(dns.fds, n, sizeof(*p))) == NULL) {
 			log_warn("dns");	/* the query ends at its deadline */
@@ -262,7 +279,7 @@ fd_state(void *arg, ares_socket_t fd, int readable, int writable)
 		want |= EV_WRITE;
 	if (!readable && !writable)
 		return;
-	dns.fds[fd] = event_new(dns.base, fd, want, fd_ready, NULL);
+	dns.fds[fd] = event_new(dns.base, fd, want, fd_ready, arg);
 	if (dns.fds[fd] == NULL || event_add(dns.fds[fd], NULL) == -1)
 		log_warnx("dns: no event for a socket");
 }
@@ -270,11 +287,12 @@ fd_state(void *arg, ares_socket_t fd, int readable, int writable)
 static int
 servers_set(const char *servers)
 {
-	int	rc;
+	unsigned int	 i;
+	int		 rc = ARES_SUCCESS;
+	char		*copy;
 
-	char	*copy;
-
-	rc = ares_set_servers_ports_csv(dns.channel, servers);
+	for (i = 0; i < dns.nchannels && rc == ARES_SUCCESS; i++)
+		rc = ares_set_servers_ports_csv(dns.channels[i].ares, servers);
 	if (rc != ARES_SUCCESS || (copy = strdup(servers)) == NULL) {
 		log_warnx("dns: servers \"%s\": %s", servers,
 		    ares_strerror(rc == ARES_SUCCESS ? ARES_ENOMEM : rc));
@@ -285,39 +303,54 @@ servers_set(const char *servers)
 	return (0);
 }
 
-int
-dns_init(struct event_base *base, const char *servers)
+static int
+channel_init(struct channel *c)
 {
 	static char		 hosts[] = "b";	/* the DNS alone, no files */
 	struct ares_options	 o;
 	int			 rc;
 
-	if ((rc = ares_library_init(ARES_LIB_INIT_ALL)) != ARES_SUCCESS) {
-		log_warnx("dns: %s", ares_strerror(rc));
-		return (-1);
-	}
 	memset(&o, 0, sizeof(o));
 	o.timeout = DNS_TRY_MS;
 	o.tries = DNS_TRIES;
 	o.sock_state_cb = fd_state;
+	o.sock_state_cb_data = c;
 	o.lookups = hosts;
 	o.ndomains = 0;
 	o.flags = ARES_FLAG_NOSEARCH | ARES_FLAG_NOALIASES;
-	rc = ares_init_options(&dns.channel, &o, ARES_OPT_TIMEOUTMS |
+	rc = ares_init_options(&c->ares, &o, ARES_OPT_TIMEOUTMS |
 	    ARES_OPT_TRIES | ARES_OPT_SOCK_STATE_CB | ARES_OPT_LOOKUPS |
 	    ARES_OPT_DOMAINS | ARES_OPT_FLAGS | ARES_OPT_ROTATE);
 	if (rc != ARES_SUCCESS) {
 		log_warnx("dns: %s", ares_strerror(rc));
-		ares_library_cleanup();
+		return (-1);
+	}
+	if ((c->timer = evtimer_new(dns.base, timer_ready, c)) == NULL) {
+		log_warnx("dns: no timer");
+		ares_destroy(c->ares);
+		return (-1);
+	}
+	return (0);
+}
+
+int
+dns_init(struct event_base *base, const char *servers)
+{
+	int	rc;
+
+	if ((rc = ares_library_init(ARES_LIB_INIT_ALL)) != ARES_SUCCESS) {
+		log_warnx("dns: %s", ares_strerror(rc));
 		return (-1);
 	}
 	dns.base = base;
 	LIST_INIT(&dns.queries);
 	TAILQ_INIT(&dns.lru);
 	arc4random_buf(dns.key, sizeof(dns.key));
-	dns.timer = evtimer_new(base, timer_ready, NULL);
 	dns.up = 1;
-	if (dns.timer == NULL || servers_set(servers) == -1) {
+	while (dns.nchannels < DNS_CHANNELS &&
+	    channel_init(&dns.channels[dns.nchannels]) == 0)
+		dns.nchannels++;
+	if (dns.nchannels < DNS_CHANNELS || servers_set(servers) == -1) {
 		dns_free();
 		return (-1);
 	}
@@ -328,11 +361,13 @@ int
 dns_servers(const char *servers)
 {
 	struct cached	*c;
+	unsigned int	 i;
 
 	if (dns.servers != NULL && strcmp(servers, dns.servers) == 0)
 		return (0);
 	/* c-ares wants none under way; who waits is told that it failed */
-	ares_cancel(dns.channel);
+	for (i = 0; i < dns.nchannels; i++)
+		ares_cancel(dns.channels[i].ares);
 	if (servers_set(servers) == -1)
 		return (-1);
 	while ((c = TAILQ_FIRST(&dns.lru)) != NULL)
@@ -352,10 +387,13 @@ dns_free(void)
 	for (q = LIST_FIRST(&dns.queries); q != NULL; q = next) {
 		next = LIST_NEXT(q, entry);
 		q->cb = NULL;
-		if (!q->asked)
+		if (q->channel == NULL)
 			query_free(q);
 	}
-	ares_destroy(dns.channel);
+	for (i = 0; i < dns.nchannels; i++) {
+		ares_destroy(dns.channels[i].ares);
+		event_free(dns.channels[i].timer);
+	}
 	ares_library_cleanup();
 	while ((c = TAILQ_FIRST(&dns.lru)) != NULL)
 		forget(c);
@@ -364,8 +402,6 @@ dns_free(void)
 			event_free(dns.fds[i]);
 	free(dns.fds);
 	free(dns.servers);
-	if (dns.timer != NULL)
-		event_free(dns.timer);
 	memset(&dns, 0, sizeof(dns));
 }
 
@@ -378,14 +414,32 @@ query_arm(struct dns_query *q, int64_t ms)
 	return (q->timer == NULL || event_add(q->timer, &tv) == -1 ? -1 : 0);
 }
 
+/* One with nothing to do, or any. */
+static struct channel *
+channel_pick(void)
+{
+	struct channel	*c;
+	unsigned int	 i, from = arc4random_uniform(DNS_CHANNELS);
+
+	for (i = 0; i < DNS_CHANNELS; i++) {
+		c = &dns.channels[(from + i) % DNS_CHANNELS];
+		if (c->open == 0 && !c->inside)
+			return (c);
+	}
+	return (&dns.channels[from]);
+}
+
 struct dns_query *
 dns_ask(const char *name, enum dns_type type, int64_t ms, dns_cb cb, void *arg)
 {
 	const struct dns_answer	*known;
 	struct dns_query	*q;
+	struct dns_name		 check;
+	struct channel		*c;
 	size_t			 i, len = strlen(name);
 
-	if (!dns.up || len == 0 || len > DNS_NAME_MAX ||
+	if (!dns.up || len > DNS_NAME_MAX ||
+	    dns_name_from(&check, name) == -1 ||
 	    (q = calloc(1, sizeof(*q))) == NULL)
 		return (NULL);
 	for (i = 0; i < len; i++)
@@ -405,11 +459,12 @@ dns_ask(const char *name, enum dns_type type, int64_t ms, dns_cb cb, void *arg)
 	}
 	if (known != NULL)
 		return (q);
-	q->asked = q->asking = 1;
-	ares_query(dns.channel, q->name, DNS_CLASS_IN, (int)type, query_done,
-	    q);
+	c = q->channel = channel_pick();
+	c->open++;
+	q->asking = 1;
+	ares_query(c->ares, q->name, DNS_CLASS_IN, (int)type, query_done, q);
 	q->asking = 0;
-	timer_set();
+	timer_set(c);
 	return (q);
 }
 

@@ -17,7 +17,9 @@
 #define DNS_TEXT_MAX	512	/* of a TXT or PTR; longer is cut */
 #define DNS_NAME_MAX	255	/* octets of a name, RFC 1035 */
 
-enum dns_type { DNS_A = 1, DNS_PTR = 12, DNS_TXT = 16, DNS_AAAA = 28 };
+enum dns_type {
+	DNS_A = 1, DNS_PTR = 12, DNS_MX = 15, DNS_TXT = 16, DNS_AAAA = 28
+};
 
 enum dns_status {
 	DNS_FOUND,		/* at least one record of that type */
@@ -56,10 +58,10 @@ struct dns_query *dns_ask(const char *name, enum dns_type, int64_t ms, dns_cb,
 	    void *arg);
 void	 dns_cancel(struct dns_query *);	/* cb is not called */
 
-/* Pure: what a server's message says; any octets may come.  A message that
- * is none is FAILED. */
-void	 dns_parse(const uint8_t *, size_t len, enum dns_type,
-	    struct dns_answer *);
+/* Pure: what a server's message says to that question; any octets may come.
+ * What is no answer to it is FAILED (dns_msg.h). */
+void	 dns_parse(const uint8_t *, size_t len, const char *name,
+	    enum dns_type, struct dns_answer *);
 /*
  * The name under which a list in the DNS has that address (RFC 5782): the
  * octets or nibbles backwards, and the zone.  -1: it does not fit.

@@ -4,25 +4,18 @@
  */
 #include <sys/types.h>
 #include <sys/select.h>
-#include <sys/socket.h>
-#include <netdb.h>
 
 #include <stdlib.h>
 #include <string.h>
 
 #include <ares.h>
 
+#include "../lib/dns_msg.h"
 #include "spamgreydb.h"
 #include "spf.h"
 
 #define TRY_MS		2000	/* for one server, before the next is asked */
 #define TRIES		2	/* (the second waits twice as long) */
-
-#define CLASS_IN	1	/* RFC 1035 3.2.4, 3.2.2 */
-#define TYPE_A		1
-#define TYPE_MX		15
-#define TYPE_TXT	16
-#define TYPE_AAAA	28
 
 struct reply {
 	int		 done;
@@ -45,31 +38,23 @@ answered(void *arg, int status, int timeouts, unsigned char *msg, int len)
 	}
 }
 
+/* One question; fn for each record that answers it. */
 static enum spf_found
-found(int status)
+ask(ares_channel channel, const char *name, enum dns_type type, dns_rr_fn fn,
+    void *arg)
 {
-	switch (status) {
-	case ARES_SUCCESS:
-		return (SPF_FOUND);
-	case ARES_ENODATA:
-	case ARES_ENOTFOUND:
-	case ARES_EBADNAME:
+	struct dns_result	 result;
+	struct dns_name		 check;
+	struct reply		 r;
+	struct timeval		 tv, *wait;
+	fd_set			 in, out;
+	int			 n;
+
+	if (dns_name_from(&check, name) == -1)
 		return (SPF_VOID);
-	default:
-		return (SPF_NOBODY);
-	}
-}
-
-static enum spf_found
-ask(ares_channel channel, const char *name, int type, struct reply *r)
-{
-	struct timeval	 tv, *wait;
-	fd_set		 in, out;
-	int		 n;
-
-	memset(r, 0, sizeof(*r));
-	ares_query(channel, name, CLASS_IN, type, answered, r);
-	while (!r->done) {
+	memset(&r, 0, sizeof(r));
+	ares_query(channel, name, DNS_CLASS_IN, (int)type, answered, &r);
+	while (!r.done) {
 		FD_ZERO(&in);
 		FD_ZERO(&out);
 		n = ares_fds(channel, &in, &out);
@@ -80,116 +65,112 @@ ask(ares_channel channel, const char *name, int type, struct reply *r)
 		}
 		ares_process(channel, &in, &out);
 	}
-	if (r->status == ARES_SUCCESS && r->msg == NULL)
+	if (r.msg == NULL)
 		return (SPF_NOBODY);
-	return (found(r->status));
+	result = dns_walk(r.msg, (size_t)r.len, name, type, fn, arg);
+	free(r.msg);
+	return (result.status == DNS_FOUND ? SPF_FOUND :
+	    result.status == DNS_NOTHING ? SPF_VOID : SPF_NOBODY);
 }
 
+struct txt {
+	char	*record;
+	size_t	 size;
+	size_t	*n;
+	char	*text;			/* room for size */
+};
+
 /* A TXT may come in several strings, which are one text (RFC 7208 3.3). */
+static int
+take_txt(const struct dns_rr *rr, void *arg)
+{
+	struct txt	*t = arg;
+	size_t		 len;
+
+	if (dns_rr_txt(rr, t->text, t->size, &len) == -1)
+		return (0);
+	if (len < t->size && spf_is_record(t->text) && (*t->n)++ == 0)
+		memcpy(t->record, t->text, len + 1);
+	return (1);
+}
+
 static enum spf_found
 dns_txt(void *arg, const char *name, char *record, size_t size, size_t *n)
 {
-	struct ares_txt_ext	*all = NULL, *t;
-	struct reply		 r;
-	enum spf_found		 rc;
-	char			*text;
-	size_t			 used = 0;
+	struct txt	t = { record, size, n, malloc(size) };
+	enum spf_found	rc;
 
 	*n = 0;
-	rc = ask(arg, name, TYPE_TXT, &r);
-	if (rc == SPF_FOUND)
-		rc = found(ares_parse_txt_reply_ext(r.msg, r.len, &all));
-	free(r.msg);
-	if (rc != SPF_FOUND)
-		return (rc);
-	if ((text = malloc(size)) == NULL) {
-		ares_free_data(all);
+	if (t.text == NULL)
 		return (SPF_NOBODY);
-	}
-	for (t = all; t != NULL; t = t->next) {
-		if (t->record_start)
-			used = 0;
-		if (used < size && t->length < size - used &&
-		    memchr(t->txt, '\0', t->length) == NULL) {
-			memcpy(text + used, t->txt, t->length);
-			used += t->length;
-			text[used] = '\0';
-		} else
-			used = size;	/* it is none of ours */
-		if ((t->next != NULL && !t->next->record_start) ||
-		    used >= size || !spf_is_record(text))
-			continue;
-		if ((*n)++ == 0)
-			memcpy(record, text, used + 1);
-	}
-	free(text);
-	ares_free_data(all);
-	return (SPF_FOUND);
+	rc = ask(arg, name, DNS_TXT, take_txt, &t);
+	free(t.text);
+	return (rc);
+}
+
+struct addrs {
+	enum dns_type	 type;
+	struct addr	*a;
+	size_t		 max, *n;
+};
+
+static int
+take_addr(const struct dns_rr *rr, void *arg)
+{
+	const struct addrs	*t = arg;
+	struct addr		 a;
+
+	if (dns_rr_addr(rr, t->type, &a) == -1)
+		return (0);
+	if (*t->n < t->max)
+		t->a[*t->n] = a;
+	(*t->n)++;
+	return (1);
 }
 
 static enum spf_found
 dns_addrs(void *arg, const char *name, int v4, struct addr *a, size_t max,
     size_t *n)
 {
-	struct reply	 r;
-	struct hostent	*h = NULL;
-	char		**p;
-	enum spf_found	 rc;
-	struct sockaddr_in	sin = { .sin_family = AF_INET };
-	struct sockaddr_in6	sin6 = { .sin6_family = AF_INET6 };
+	struct addrs	t = { v4 ? DNS_A : DNS_AAAA, a, max, n };
 
 	*n = 0;
-	rc = ask(arg, name, v4 ? TYPE_A : TYPE_AAAA, &r);
-	if (rc == SPF_FOUND)
-		rc = found(v4 ?
-		    ares_parse_a_reply(r.msg, r.len, &h, NULL, NULL) :
-		    ares_parse_aaaa_reply(r.msg, r.len, &h, NULL, NULL));
-	free(r.msg);
-	if (rc != SPF_FOUND)
-		return (rc);
-	for (p = h->h_addr_list; *p != NULL; p++, (*n)++) {
-		if (*n >= max)
-			continue;
-		if (v4) {
-			memcpy(&sin.sin_addr, *p, sizeof(sin.sin_addr));
-			(void)addr_from_sa((struct sockaddr *)&sin, &a[*n],
-			    NULL);
-		} else {
-			memcpy(&sin6.sin6_addr, *p, sizeof(sin6.sin6_addr));
-			(void)addr_from_sa((struct sockaddr *)&sin6, &a[*n],
-			    NULL);
-		}
-	}
-	ares_free_hostent(h);
-	return (*n > 0 ? SPF_FOUND : SPF_VOID);
+	return (ask(arg, name, t.type, take_addr, &t));
+}
+
+struct mxs {
+	struct spf_name	*names;
+	size_t		 max, *n;
+};
+
+static int
+take_mx(const struct dns_rr *rr, void *arg)
+{
+	const struct mxs	*t = arg;
+	struct dns_name		 name;
+
+	if (dns_rr_mx(rr, &name) == -1)
+		return (0);
+	/* "." says that there is none (RFC 7505) */
+	if (name.wire[0] == 0)
+		return (1);
+	if (*t->n < t->max)
+		dns_name_text(&name, t->names[*t->n].name,
+		    sizeof(t->names[*t->n].name));
+	(*t->n)++;
+	return (1);
 }
 
 static enum spf_found
 dns_mx(void *arg, const char *name, struct spf_name *names, size_t max,
     size_t *n)
 {
-	struct ares_mx_reply	*all = NULL, *m;
-	struct reply		 r;
-	enum spf_found		 rc;
+	struct mxs	t = { names, max, n };
+	enum spf_found	rc;
 
 	*n = 0;
-	rc = ask(arg, name, TYPE_MX, &r);
-	if (rc == SPF_FOUND)
-		rc = found(ares_parse_mx_reply(r.msg, r.len, &all));
-	free(r.msg);
-	if (rc != SPF_FOUND)
-		return (rc);
-	for (m = all; m != NULL; m = m->next) {
-		/* "." says that there is none (RFC 7505) */
-		if (m->host[0] == '\0' || strlen(m->host) > SPF_DOMAIN_MAX)
-			continue;
-		if (*n < max)
-			strlcpy(names[*n].name, m->host,
-			    sizeof(names[*n].name));
-		(*n)++;
-	}
-	ares_free_data(all);
-	return (*n > 0 ? SPF_FOUND : SPF_VOID);
+	rc = ask(arg, name, DNS_MX, take_mx, &t);
+	return (rc == SPF_FOUND && *n == 0 ? SPF_VOID : rc);
 }
 
 static ares_channel

@@ -1,9 +1,15 @@
 #!/usr/bin/perl
 # dnsd.pl PORT TABLE [LOG]: a name server for tests, on 127.0.0.1, UDP and TCP.
 # Lines of the table, read anew for each question:
-#	NAME TYPE TTL DATA	A, AAAA, TXT, PTR, CNAME or MX (10 NAME)
+#	NAME TYPE TTL DATA	A, AAAA, TXT, PTR, CNAME, DNAME, MX (10 NAME);
+#				aliases are followed for 20 steps, loops too
 #	NAME servfail|refused|drop|wrongid|garbage|truncate
 #	NAME delay SECONDS	before what else is said of the name
+# and lies:
+#	NAME owner OTHER	all records of the answer are OTHER's
+#	NAME question OTHER	the answer repeats another question
+#	NAME qtype NUMBER	… of another type
+#	NAME type NUMBER	all records of the answer are of that type
 # "*.zone" is every name below it that has no line of its own.  What is not
 # there does not exist (SOA minimum 30 s).  LOG gets each question.
 use strict;
@@ -18,7 +24,8 @@ my $udp = IO::Socket::INET->new(LocalAddr => '127.0.0.1', LocalPort => $port,
     Proto => 'udp') or die "udp: $!\n";
 my $tcp = IO::Socket::INET->new(LocalAddr => '127.0.0.1', LocalPort => $port,
     Proto => 'tcp', Listen => 16, ReuseAddr => 1) or die "tcp: $!\n";
-my %number = (A => 1, CNAME => 5, SOA => 6, PTR => 12, MX => 15, TXT => 16, AAAA => 28);
+my %number = (A => 1, CNAME => 5, SOA => 6, PTR => 12, MX => 15, TXT => 16, AAAA => 28,
+    DNAME => 39);
 my $select = IO::Select->new($udp, $tcp);
 my @later;
 $| = 1;
@@ -57,6 +64,59 @@ rdata
 	return (wire($data));
 }
 
+# The lines of a name, or of the wildcard above it; undef: none.
+sub
+lines_of
+{
+	my ($t, $name) = @_;
+	my @up = split(/\./, $name);
+	my $lines = $t->{$name};
+
+	for (; !defined $lines && @up; shift(@up)) {
+		$lines = $t->{join('.', '*', @up[1 .. $#up])};
+	}
+	return ($lines);
+}
+
+# What an alias makes of the name, with its record; nothing: it has none.
+sub
+alias
+{
+	my ($t, $name) = @_;
+
+	for my $l (@{lines_of($t, $name) // []}) {
+		return (lc($l->[2]), [$name, $l]) if $l->[0] eq 'CNAME';
+	}
+	for (my $up = $name; $up =~ s/^[^.]*\.//;) {
+		for my $l (@{$t->{$up} // []}) {
+			next if $l->[0] ne 'DNAME';
+			return (lc(substr($name, 0, -length($up)) . $l->[2]),
+			    [$up, $l]);
+		}
+	}
+	return;
+}
+
+# The records that answer: [owner, line].
+sub
+records
+{
+	my ($t, $name, $qtype) = @_;
+	my @rr;
+
+	for (0 .. 20) {
+		my @own = grep { defined $number{$_->[0]} &&
+		    $number{$_->[0]} == $qtype } @{lines_of($t, $name) // []};
+
+		push(@rr, map { [$name, $_] } @own);
+		last if @own;
+		my ($to, $rr) = alias($t, $name) or last;
+		push(@rr, $rr);
+		$name = $to;
+	}
+	return (@rr);
+}
+
 # The answer to a message, and after how many seconds; undef: none.
 sub
 answer
@@ -79,11 +139,8 @@ answer
 		print $f "$name $qtype\n";
 	}
 	my %t = table();
-	my $lines = $t{$name};
-	for (my @up = @labels; !defined $lines && @up; shift(@up)) {
-		$lines = $t{lc('*.' . join('.', @up[1 .. $#up]))};
-	}
-	my ($delay, $flags, $rcode, @rr) = (0, 0x8180, 0);
+	my $lines = lines_of(\%t, $name);
+	my ($delay, $flags, $rcode, %lie) = (0, 0x8180, 0);
 	for my $l (@{$lines // []}) {
 		if ($l->[0] eq 'delay') {
 			$delay = $l->[1];
@@ -100,12 +157,23 @@ answer
 			    $delay);
 		} elsif ($l->[0] eq 'truncate') {
 			$flags |= 0x0200 if !$is_tcp;
-		} elsif ($number{$l->[0]} == $qtype || $l->[0] eq 'CNAME') {
-			my $d = rdata($l->[0], $l->[2]);
-			push(@rr, "\xc0\x0c" . pack('nnNn', $number{$l->[0]},
-			    1, $l->[1], length($d)) . $d);
+		} elsif ($l->[0] =~ /^(owner|question|qtype|type)$/) {
+			$lie{$1} = $l->[1];
 		}
 	}
+	$question = wire($lie{question} // $name) .
+	    pack('nn', $lie{qtype} // $qtype, 1)
+	    if defined $lie{question} || defined $lie{qtype};
+	my @rr;
+	for my $r (records(\%t, $name, $qtype)) {
+		my ($owner, $l) = @$r;
+		my $d = rdata($l->[0], $l->[2]);
+		$owner = defined $lie{owner} ? wire($lie{owner}) :
+		    $owner eq $name ? "\xc0\x0c" : wire($owner);
+		push(@rr, $owner . pack('nnNn', $lie{type} // $number{$l->[0]},
+		    1, $l->[1], length($d)) . $d);
+	}
+	$lines //= [] if @rr;
 	@rr = () if $flags & 0x0200;
 	$rcode = 3 if !defined $lines;
 	my $soa = '';

@@ -144,6 +144,27 @@ for my $zone (qw(drop late wrongid garbage)) {
 	    'zone "good.test" { 127.0.0.2 points 1 } budget 500ms reject at 5',
 	    '192.0.2.1'), "192.0.2.1 1 - -\n", "$zone: adds nothing");
 }
+
+# Records that do not answer the question, and aliases that do.
+table(join('', map { "$_\n" } '*.owner.test A 300 127.0.0.2',
+    '*.owner.test owner elsewhere.test', '*.question.test A 300 127.0.0.2',
+    '*.question.test question elsewhere.test',
+    '*.qtype.test A 300 127.0.0.2', '*.qtype.test qtype 28',
+    '*.type.test A 300 127.0.0.2', '*.type.test type 99',
+    '*.alias.test CNAME 300 n8.test', 'n0.test CNAME 300 n0.test',
+    '*.loop.test CNAME 300 n0.test', '*.nine.test CNAME 300 n9.test',
+    'renamed.test DNAME 300 alias.test', 'n1.test A 300 127.0.0.2',
+    map { "n$_.test CNAME 300 n" . ($_ - 1) . '.test' } 2 .. 9));
+for my $zone (qw(owner question qtype type loop nine)) {
+	is(drive($port, "zone \"$zone.test\" { 127.0.0.2 points 4 } " .
+	    'budget 500ms', '192.0.2.1'), "192.0.2.1 0 - -\n",
+	    "lies ($zone) add nothing");
+}
+for my $zone (qw(alias renamed)) {
+	is(drive($port, "zone \"$zone.test\" { 127.0.0.2 points 4 }",
+	    '192.0.2.1'), "192.0.2.1 " . ($zone eq 'alias' ? 4 : 0) . " - -\n",
+	    "an answer behind eight aliases counts, behind nine not ($zone)");
+}
 is(drive(free_port(), "$zones budget 1s reject at 1", '192.0.2.1',
     '2001:db8::1'), "192.0.2.1 0 - -\n2001:db8::1 0 - -\n",
     'no name server at all');

@@ -33,6 +33,14 @@ down.example servfail
 broken.example garbage
 big.example truncate
 big.example TXT 300 v=spf1 ip4:192.0.2.7 -all
+alias.example CNAME 300 nullmx.example
+lie.example TXT 300 v=spf1 ip4:192.0.2.66 -all
+lie.example owner other.example
+mxlie.example TXT 300 v=spf1 mx ip4:192.0.2.1 -all
+mxlie.example MX 300 10 mx.mxlie.example
+mx.mxlie.example A 300 192.0.2.66
+mx.mxlie.example owner other.example
+loop.example CNAME 300 loop.example
 END
 our $dns;		# (a lexical would be closed, and waited for, before END)
 my $pid = open($dns, '-|', $^X, 'regress/lib/dnsd.pl', $port,
@@ -56,6 +64,10 @@ is($out, <<'END', 'the networks, as a list file has them');
 END
 is((spf('nullmx.example'))[1], "# nullmx.example\n192.0.2.1\n",
     'a domain without mail servers');
+is((spf('alias.example'))[1], "# alias.example\n192.0.2.1\n",
+    'a record behind an alias');
+is((spf('mxlie.example'))[1], "# mxlie.example\n192.0.2.1\n",
+    'an address of another owner does not count');
 is((spf('long.example'))[1], "# long.example\n10.0.0.0/10\n10.64.0.0/11\n" .
     "10.96.0.0/14\n", 'a record in several strings, by TCP');
 is((spf('big.example'))[1], "# big.example\n192.0.2.7\n", 'a cut answer');
@@ -66,6 +78,8 @@ for my $t (['open.example', qr/open\.example: allows every address/],
     ['missing.example', qr/missing\.example: has no SPF record/],
     ['down.example', qr/down\.example: no name server answers/],
     ['broken.example', qr/broken\.example: no name server answers/],
+    ['lie.example', qr/lie\.example: has no SPF record/],
+    ['loop.example', qr/loop\.example: no name server answers/],
     ['a b', qr/a b: not a domain/]) {
 	($status, $out, $err) = spf($t->[0]);
 	is("$status$out", '1', "$t->[0]: 1, and nothing printed");

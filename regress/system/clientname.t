@@ -14,8 +14,8 @@ use Test::More;
 
 my ($passport, $sinkport, $dnsport, $noport) = (8027, 2525, 5353, 5399);
 my $us = '198.51.100.1';
-my ($named, $nameless, $forged, $silent, $again) =
-    map { "198.51.100.$_" } 10 .. 14;
+my ($named, $nameless, $forged, $silent, $again, $delegated, $renamed, $lie,
+    $loop) = map { "198.51.100.$_" } 10 .. 18;
 
 private();
 
@@ -25,11 +25,22 @@ END {
 	kill('KILL', @children) if @children;
 }
 system('ip', 'addr', 'add', "$_/32", 'dev', 'lo') == 0 or die
-    for $us, $named, $nameless, $forged, $silent, $again;
+    for $us, $named, $nameless, $forged, $silent, $again, $delegated, $renamed,
+    $lie, $loop;
 my $arpa = '100.51.198.in-addr.arpa';
 spit(tmp() . '/table', "10.$arpa PTR 300 mx.client.example\n" .
     "mx.client.example A 300 $named\n" .
-    "12.$arpa PTR 300 mx.client.example\n13.$arpa drop\n14.$arpa drop\n");
+    "12.$arpa PTR 300 mx.client.example\n13.$arpa drop\n14.$arpa drop\n" .
+    # RFC 2317, and a DNAME on the way back
+    "15.$arpa CNAME 300 15.0/27.$arpa\n" .
+    "15.0/27.$arpa PTR 300 mx.small.example\nmx.small.example A 300 " .
+    "$delegated\n" .
+    "16.$arpa PTR 300 mx.old.example\nold.example DNAME 300 new.example\n" .
+    "mx.new.example A 300 $renamed\n" .
+    # what does not belong to the question
+    "17.$arpa PTR 300 mx.lie.example\n17.$arpa owner 18.$arpa\n" .
+    "mx.lie.example A 300 $lie\n" .
+    "18.$arpa CNAME 300 19.$arpa\n19.$arpa CNAME 300 18.$arpa\n");
 
 # A mail server that notes what it is told, and takes XCLIENT.
 sub
@@ -107,6 +118,14 @@ db_ok('add', $named, $nameless, $forged, $silent, $again);
 wait_for('a first session', sub { mail($named) =~ /^250/ });
 is(told(), "NAME=mx.client.example ADDR=$named", 'a name');
 wait_log(qr/ end address=\Q$named\E .* name=mx\.client\.example /);
+db_ok('add', $delegated, $renamed, $lie, $loop);
+for my $t ([$delegated, 'mx.small.example', 'a reverse zone by CNAME'],
+    [$renamed, 'mx.old.example', 'a DNAME above the name'],
+    [$lie, '[UNAVAILABLE]', 'a PTR record of another owner'],
+    [$loop, '[TEMPUNAVAIL]', 'a loop of aliases']) {
+	like(mail($t->[0]), qr/^250/, "$t->[2]: mail");
+	is(told(), "NAME=$t->[1] ADDR=$t->[0]", "$t->[2]: the client's name");
+}
 my $n = asked("10.$arpa");
 like(mail($named), qr/^250/, 'again');
 is(asked("10.$arpa"), $n, '… from the cache');
