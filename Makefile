@@ -1,10 +1,12 @@
 # The only makefile a user needs; BSD make and GNU make both run it.
 #	make		build
-#	make run	install what is missing, build, run on loopback
+#	make run	install what is missing, build, run on loopback; as
+#			root it makes the users _spamgreyd and _spamgreydb
 #	make check	install what the tests need, run them all
 #	make torture	the long kill and load programs, in full
 #	make install	DESTDIR, PREFIX, SYSCONFDIR, MANDIR
 #	make install-compat	the same, and spamdb as a name for spamgreydb
+# V=1 shows each command of the build, not only its file.
 # SANDBOX=none builds without the system's sandbox (for ASan and valgrind).
 # An OS difference is a file: lib/OS.mk names the system's.
 
@@ -25,6 +27,7 @@ HARDEN =	-fstack-protector-strong -fPIE
 OWN_CFLAGS =	-std=c11 -O2 -g ${WARN} ${HARDEN} ${OS_CPPFLAGS}
 OWN_LDFLAGS =	-pie -pthread ${OS_LDFLAGS}
 YACC_CMD =	sh lib/yacc.sh
+QUIET =		@V='${V}' sh lib/quiet.sh
 
 LIB_SRC !=	ls lib/*.c | grep -v buildid | tr '\n' ' '
 D_SRC !=	ls spamgreyd/*.c | grep -Ev '/(sandbox_|origdst_|fw_nft|os_|syslog_|(parse|modules_tab)\.c)' | tr '\n' ' '
@@ -64,50 +67,49 @@ DB_SHARED =	spamgreyd/config.o spamgreyd/conf_check.o \
 .PHONY: all run check torture deps install install-compat clean
 
 .c.o:
-	${CC} ${OWN_CFLAGS} ${CPPFLAGS} ${CFLAGS} -c -o $@ $<
+	${QUIET} CC $@ ${CC} ${OWN_CFLAGS} ${CPPFLAGS} ${CFLAGS} -c -o $@ $<
 
 lib/libspamgrey.a: ${LIB_OBJ}
-	rm -f $@
-	${AR} rc $@ ${LIB_OBJ}
+	@rm -f $@
+	${QUIET} AR $@ ${AR} rc $@ ${LIB_OBJ}
 
 lib/buildid.c: ${LIB_SRC} ${D_SRC} ${HEADERS} spamgreyd/parse.y \
     spamgreyd/modules_tab.c
-	cat ${LIB_SRC} ${D_SRC} ${HEADERS} spamgreyd/parse.y \
-	    spamgreyd/modules_tab.c | cksum | \
-	    sed 's/\(.*\) \(.*\)/extern const char buildid[]; const char buildid[] = "\1-\2";/' > $@
+	${QUIET} GEN $@ sh lib/buildid.sh $@ ${LIB_SRC} ${D_SRC} ${HEADERS} \
+	    spamgreyd/parse.y spamgreyd/modules_tab.c
 
 spamgreyd/parse.c: spamgreyd/parse.y lib/yacc.sh
-	${YACC_CMD} spamgreyd/parse.y $@
+	${QUIET} YACC $@ ${YACC_CMD} spamgreyd/parse.y $@
 
 spamgreyd/modules_tab.c:
-	sh lib/modtab.sh
+	${QUIET} GEN $@ sh lib/modtab.sh
 
 spamgreyd/spamgreyd: ${D_OBJ} lib/libspamgrey.a lib/buildid.o
-	${CC} ${OWN_LDFLAGS} ${CFLAGS} ${LDFLAGS} -o $@ ${D_OBJ} lib/buildid.o \
-	    lib/libspamgrey.a ${D_LIBS}
+	${QUIET} LD $@ ${CC} ${OWN_LDFLAGS} ${CFLAGS} ${LDFLAGS} -o $@ ${D_OBJ} \
+	    lib/buildid.o lib/libspamgrey.a ${D_LIBS}
 
 spamgreydb/spamgreydb: ${DB_OBJ} ${DB_SHARED} lib/libspamgrey.a
-	${CC} ${OWN_LDFLAGS} ${CFLAGS} ${LDFLAGS} -o $@ ${DB_OBJ} ${DB_SHARED} \
-	    lib/libspamgrey.a ${DB_LIBS}
+	${QUIET} LD $@ ${CC} ${OWN_LDFLAGS} ${CFLAGS} ${LDFLAGS} -o $@ ${DB_OBJ} \
+	    ${DB_SHARED} lib/libspamgrey.a ${DB_LIBS}
 
 ${LIB_OBJ} ${D_OBJ} ${DB_OBJ}: ${HEADERS}
 
 deps:
-	sh lib/deps.sh build
+	@sh lib/deps.sh build
 
 run:
-	sh lib/deps.sh build
-	${MAKE} all
-	sh spamgreyd/demo.sh
+	@sh lib/deps.sh build
+	@${MAKE} all
+	@sh spamgreyd/demo.sh
 
 check:
-	sh lib/deps.sh check
-	${MAKE} all
-	sh regress/run.sh
+	@sh lib/deps.sh check
+	@${MAKE} all
+	@sh regress/run.sh
 
 torture:
-	sh lib/deps.sh check
-	${MAKE} all
+	@sh lib/deps.sh check
+	@${MAKE} all
 	TORTURE=full sh regress/run.sh torture
 
 install: all

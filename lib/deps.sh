@@ -54,20 +54,26 @@ debian_missing() {
 	done
 }
 
+# What apt says is shown when it fails.
+debian_apt() {
+	out=$(as_root env DEBIAN_FRONTEND=noninteractive apt-get -q \
+	    -o DPkg::Lock::Timeout=300 "$@" 2>&1) && return 0
+	printf '%s\n' "$out" >&2
+	return 1
+}
+
 debian_install() {
-	as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q \
-	    --no-install-recommends -o DPkg::Lock::Timeout=300 "$@"
+	debian_apt install -y --no-install-recommends "$@"
 }
 
 debian() {
 	missing=$(debian_missing | tr '\n' ' ')
 	[ -z "$missing" ] && return 0
-	echo "deps.sh: installing $missing"
+	echo "deps.sh: installing $missing(this may take some minutes)"
 	# Without package lists, or with old ones, the first try fails.
 	# shellcheck disable=SC2086
-	debian_install $missing || {
-		as_root env DEBIAN_FRONTEND=noninteractive apt-get update -q &&
-		debian_install $missing
+	debian_install $missing 2>/dev/null || {
+		debian_apt update && debian_install $missing
 	}
 	missing=$(debian_missing | tr '\n' ' ')
 	[ -z "$missing" ]

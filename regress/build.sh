@@ -23,7 +23,7 @@ for src; do
 	objects="$objects $(sed -n 's,^/\* LINK: \(.*\) \*/$,\1,p' "$src")"
 done
 # shellcheck disable=SC2086
-${MAKE:-make} -s CFLAGS="${CFLAGS:-}" $objects
+${MAKE:-make} -s V=0 CFLAGS="${CFLAGS:-}" $objects
 
 # newer OUT file …: is OUT there and newer than each?
 newer() {

@@ -16,7 +16,11 @@ if [ ${#dir} -gt 80 ]; then
 	dir=${TMPDIR:-/tmp}/spamgreyd-demo-$(id -u)
 fi
 rcpt=${RCPT:-you@example.org}
-client=127.0.0.9	# of the tour; systems with one loopback address: below
+# The tour's host, one of another network (the tour makes its own known), and
+# one for the spamtrap; systems with one loopback address: below.
+client=127.0.0.9
+other=127.0.1.9
+trapped=127.0.2.9
 
 # The first port from there on that nobody has.
 free_port() {
@@ -63,6 +67,7 @@ else
 fi
 
 if [ "$(id -u)" = 0 ]; then
+	# The daemon started by root drops its privilege to them.
 	sh lib/users.sh
 fi
 mkdir -p "$dir"
@@ -107,7 +112,7 @@ while [ ! -S "$dir/sock" ]; do
 	kill -0 "$daemon" 2>/dev/null || { end; exit 1; }
 	sleep 1
 done
-is_ours "$client" 2>/dev/null || client=127.0.0.1
+is_ours "$client" 2>/dev/null || client=127.0.0.1 other= trapped=
 
 step() {
 	printf '\n=== %s\n    %s\n\n' "$1" "$2"
@@ -126,17 +131,32 @@ step "3. a burst: 4 a minute are allowed, the rest is put off" \
     "$try -n 6 $port $rcpt $client"
 $try -n 6 "$port" "$rcpt" "$client"
 sleep 1
+db="spamgreydb/spamgreydb -f $rel/spamgreyd.conf"
+tell() {
+	printf '%s\n  %s\n\n' "$1" "$2"
+}
 cat <<END
 
 spamgreyd goes on, on 127.0.0.1 port $port, relaying to $mta; Ctrl-C ends it.
 In another terminal, in this directory:
 
-  $try $port $rcpt          a mail as an unknown host, 127.0.0.1
-  spamgreydb/spamgreydb -f $rel/spamgreyd.conf list         the database
-  spamgreydb/spamgreydb -f $rel/spamgreyd.conf show $client
-  spamgreydb/spamgreydb -f $rel/spamgreyd.conf stats        the counters
-  $try $port trap@${rcpt##*@} 127.0.0.2    to a spamtrap: the tarpit (two minutes)
-
+END
+if [ -n "$other" ]; then
+	tell "A mail of a host that is not known: put off; again after 10 seconds: delivered." \
+	    "$try $port $rcpt $other"
+else
+	tell "Forget the host of the tour." "$db -d $client"
+	tell "A mail of a host that is not known: put off; again after 10 seconds: delivered." \
+	    "$try $port other@${rcpt##*@}"
+fi
+tell "A mail to a spamtrap: the tarpit, for two and a half minutes." \
+    "$try $port trap@${rcpt##*@}${trapped:+ $trapped}"
+tell "The database." "$db list"
+tell "One host." "$db show $client"
+tell "The counters." "$db stats"
+cat <<END
+Mail to another recipient, for example one of your mail server (all recipients
+of its domain are taken):  make run RCPT=user@domain MTA=address[:port]
 END
 wait "$daemon" || rc=$?
 daemon=

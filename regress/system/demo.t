@@ -10,11 +10,11 @@ use Test::More;
 
 private();
 
-# The tour to its end, and Ctrl-C then: what it printed.
+# The tour to its end, what the function does then, and Ctrl-C: what it printed.
 sub
 demo
 {
-	my ($user, %env) = @_;
+	my ($user, $then, %env) = @_;
 	my $out = tmp() . "/demo.$user";
 	my $dir = tmp() . "/run.$user";
 	my @as = $user eq 'root' ? () : ('setpriv', '--reuid', $user,
@@ -38,9 +38,10 @@ demo
 		$status = $?;
 		return (1);
 	};
-	wait_for('the tour', sub { slurp($out) =~ /goes on/ || $ended->() },
-	    120);
+	wait_for('the tour', sub { slurp($out) =~ /^Mail to another/m ||
+	    $ended->() }, 120);
 	if (!defined $status) {
+		$then->(slurp($out)) if $then;
 		kill('INT', -$child);
 		wait_for('its end', $ended);
 	}
@@ -68,7 +69,29 @@ tour
 	diag($text) if !Test::More->builder->is_passing;
 }
 
-my ($status, $text) = demo('root');
+# What the tour suggests does what it says.
+sub
+suggested
+{
+	my ($text) = @_;
+	my %says = $text =~ /^(\S.*)\n  (\S.*)\n$/mg;
+	my ($first) = $text =~ /another terminal.*?\n\n\S.*\n  (\S.*)\n/;
+	my $ask = sub { return (run('sh', '-c', $_[0])) };
+
+	is(scalar(keys %says), 5, '… suggests five commands');
+	like(($ask->($first))[1], qr/^451 4\.7\.1 Greylisted/m,
+	    '… the first one is put off');
+	my $out;
+	wait_for('its time', sub {
+		return (($out = ($ask->($first))[1]) =~ /^250 2\.0\.0 Ok/m);
+	});
+	like($out, qr/^> \(a message\)$/m, '… and later delivered');
+	for my $cmd (grep { /spamgreydb/ } values(%says)) {
+		is(($ask->($cmd))[0], 0, '… ' . $cmd =~ s/.* //r);
+	}
+}
+
+my ($status, $text) = demo('root', \&suggested);
 tour('as root', $status, $text);
 like($text, qr/the mail server gets a mail FROM:<me\@example\.com> TO:<you\@example\.org>/,
     '… at the mail server that it started');
@@ -85,7 +108,7 @@ SKIP: {
 		open(STDOUT, '>', $log);
 		exec($^X, 'spamgreyd/sink.pl', 2626) or POSIX::_exit(127);
 	}
-	($status, $text) = demo('nobody', MTA => '127.0.0.1:2626',
+	($status, $text) = demo('nobody', undef, MTA => '127.0.0.1:2626',
 	    RCPT => 'me@test.example');
 	tour('as nobody', $status, $text);
 	is(scalar(() = slurp($log) =~ /gets a mail .*<me\@test\.example>/g), 4,
