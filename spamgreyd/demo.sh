@@ -112,7 +112,7 @@ while [ ! -S "$dir/sock" ]; do
 	kill -0 "$daemon" 2>/dev/null || { end; exit 1; }
 	sleep 1
 done
-is_ours "$client" 2>/dev/null || client=127.0.0.1 other= trapped=
+is_ours "$client" 2>/dev/null || client=127.0.0.1 other='' trapped=''
 
 step() {
 	printf '\n=== %s\n    %s\n\n' "$1" "$2"
