@@ -101,6 +101,8 @@ config_new(void)
 	c->cache = CONF_CACHE;
 	c->set_fd = -1;
 	c->handover = 1;
+	c->outside_after = 3;
+	c->outside_within = 3600;
 	reaction_defaults(c->reaction);
 	c->hostname = strdup("localhost");
 	c->statedir = strdup(CONF_STATEDIR);

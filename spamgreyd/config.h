@@ -31,6 +31,7 @@
 #define CONF_FD_RESERVE	256	/* descriptors that are not connections */
 #define CONF_FRONTS_MAX	16
 #define CONF_CONNECTIONS_MAX	1000000
+#define CONF_OUTSIDE_MAX	100	/* allowed domains … trap after */
 #define CONF_PF_TABLE	"spamgrey-white"
 /* The sets of the whitelists' networks; fw_nft.c has the same names. */
 #define CONF_NFT_NET4	"net4"
@@ -305,6 +306,9 @@ struct config {
 	uint32_t	 fronts;		/* front 1 */
 	struct conf_tls	*tls;			/* NULL: none */
 	struct conf_strings domains;		/* allowed domains */
+	uint32_t	 outside_after;		/* … trap after so many other
+						   domains; 0: trap no */
+	int64_t		 outside_within;
 	struct conf_strings spamtraps;
 	struct conf_strings not_to;
 	struct conf_listens listens;

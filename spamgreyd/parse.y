@@ -155,11 +155,11 @@ statement
 		if (ONCE($1, "tls certificate"))
 			conf_set_tls(&$3, &$5, &conf->tls);
 	}
-	| ALLOWED DOMAINS FILE_ value {
+	| ALLOWED DOMAINS FILE_ value domaintrap {
 		if (ONCE($1, "allowed domains"))
 			conf_entries_file(&conf->domains, ITEM_DOMAIN, &$4);
 	}
-	| ALLOWED DOMAINS nl list {
+	| ALLOWED DOMAINS nl list domaintrap {
 		if (ONCE($1, "allowed domains"))
 			conf_entries(&conf->domains, ITEM_DOMAIN, &$4);
 	}
@@ -204,6 +204,17 @@ statement
 	| TARPIT nl '{' taropts error '}'	{ yyerrok; }
 	| LIMIT nl '{' limits '}'
 	| LIMIT nl '{' limits error '}'		{ yyerrok; }
+	;
+
+domaintrap
+	: /* empty */
+	| ACT_TRAP_ NO			{ conf->outside_after = 0; }
+	| ACT_TRAP_ AFTER value IN value {
+		conf_number(&$3, "allowed domains trap after", 1,
+		    CONF_OUTSIDE_MAX, &conf->outside_after);
+		conf_time(&$5, "allowed domains trap after in", 1, 7 * 86400,
+		    &conf->outside_within);
+	}
 	;
 
 listen	: LISTEN ON value PORT value	{

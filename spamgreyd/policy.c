@@ -35,11 +35,12 @@ policy_new(struct db *db, const struct policy_sink *sink, void *arg)
 	p->net_grey = limit_new();
 	p->host_grey = limit_new();
 	p->events = events_new();
+	p->outside = events_new();
 	p->mails = mails_new();
 	p->lowmx_grace = clock_mono() + LOWMX_GRACE * 1000;
 	p->limit_logged = -LIMIT_LOG_EVERY;
 	if (p->net_grey == NULL || p->host_grey == NULL ||
-	    p->events == NULL || p->mails == NULL) {
+	    p->events == NULL || p->outside == NULL || p->mails == NULL) {
 		policy_free(p);
 		return (NULL);
 	}
@@ -57,6 +58,7 @@ policy_free(struct policy *p)
 	limit_free(p->net_grey);
 	limit_free(p->host_grey);
 	events_free(p->events);
+	events_free(p->outside);
 	mails_free(p->mails);
 	free(p->tally);
 	free(p->change);
@@ -464,6 +466,7 @@ policy_stats(struct policy *p,
 		[PST_WAIT] = "grey-wait", [PST_PASS] = "passed",
 		[PST_WHITE_AT_FRONT] = "white-at-front",
 		[PST_NOT_TO] = "passed not-to",
+		[PST_OUTSIDE] = "outside",
 		[PST_TRAPPED_SPAMTRAP] = "trapped spamtrap",
 		[PST_TRAPPED_DOMAIN] = "trapped domain",
 		[PST_TRAPPED_MX] = "trapped low-priority-mx",

@@ -386,6 +386,8 @@ policy_configure(struct policy *p, const struct config *conf)
 	rules_free(&p->rules.spamtraps);
 	rules_free(&p->rules.not_to);
 	p->rules = rules;
+	/* Domains that were counted may be ours now. */
+	events_clear(p->outside);
 	count = !p->started || p->pending ||
 	    memcmp(&p->admit, &conf->grey.admit, sizeof(p->admit)) != 0;
 	p->conf = conf;

@@ -14,17 +14,22 @@
 #include "policy_int.h"
 
 #define BUCKETS		4096
-#define MEMORY_MAX	(16 * 1024 * 1024)
 
-/* A ring of the times of the last n; with n events in it and the oldest
- * young enough, the n-th within the time has happened. */
+struct seen {
+	int64_t		when;
+	uint64_t	what;		/* a hash; 0 where all events count */
+};
+
+/* A ring of the last n; with n events in it and the oldest young enough, the
+ * n-th within the time has happened.  Of different things (events_count_of)
+ * each has one place, with its last time. */
 struct record {
 	TAILQ_ENTRY(record)	 lru;
 	LIST_ENTRY(record)	 hash;
 	struct addr		 host;
 	unsigned int		 event;
 	uint32_t		 size, count, next;
-	int64_t			 when[];
+	struct seen		 seen[];
 };
 
 struct events {
@@ -46,11 +51,11 @@ events_new(void)
 	return (ev);
 }
 
-/* What a record counts against MEMORY_MAX. */
+/* What a record counts against EVENTS_MEMORY_MAX. */
 static size_t
 record_size(uint32_t n)
 {
-	return (sizeof(struct record) + n * sizeof(int64_t));
+	return (sizeof(struct record) + n * sizeof(struct seen));
 }
 
 static void
@@ -62,15 +67,27 @@ drop(struct events *ev, struct record *r)
 	free(r);
 }
 
+size_t
+events_memory(const struct events *ev)
+{
+	return (ev->memory);
+}
+
 void
-events_free(struct events *ev)
+events_clear(struct events *ev)
 {
 	struct record	*r;
 
-	if (ev == NULL)
-		return;
 	while ((r = TAILQ_FIRST(&ev->lru)) != NULL)
 		drop(ev, r);
+}
+
+void
+events_free(struct events *ev)
+{
+	if (ev == NULL)
+		return;
+	events_clear(ev);
 	free(ev);
 }
 
@@ -105,9 +122,9 @@ find(struct events *ev, const struct addr *host, unsigned int event,
 		TAILQ_INSERT_TAIL(&ev->lru, r, lru);
 		return (r);
 	}
-	if (record_size(n) > MEMORY_MAX)
+	if (record_size(n) > EVENTS_MEMORY_MAX)
 		return (NULL);
-	while (ev->memory + record_size(n) > MEMORY_MAX)
+	while (ev->memory + record_size(n) > EVENTS_MEMORY_MAX)
 		drop(ev, TAILQ_FIRST(&ev->lru));
 	if ((r = calloc(1, record_size(n))) == NULL)
 		return (NULL);
@@ -130,12 +147,46 @@ events_count(struct events *ev, const struct addr *host, unsigned int event,
 		return (1);
 	if ((r = find(ev, host, event, n)) == NULL)
 		return (0);
-	r->when[r->next] = now_ms;
+	r->seen[r->next].when = now_ms;
 	r->next = (r->next + 1) % n;
 	if (r->count < n)
 		r->count++;
 	/* The ring is full: `next' is the oldest of the last n. */
-	return (r->count == n && now_ms - r->when[r->next] < within_ms);
+	return (r->count == n && now_ms - r->seen[r->next].when <
+	    within_ms);
+}
+
+int
+events_count_of(struct events *ev, const struct addr *host,
+    unsigned int event, const void *what, size_t len, uint32_t n,
+    int64_t within_ms, int64_t now_ms)
+{
+	struct record	*r;
+	struct seen	*s, *place;
+	uint64_t	 hash;
+	uint32_t	 recent = 0;
+
+	if (n <= 1)
+		return (1);
+	if ((r = find(ev, host, event, n)) == NULL)
+		return (0);
+	hash = siphash24(ev->key, what, len);
+	place = r->seen;
+	for (s = r->seen; s < r->seen + r->count; s++) {
+		if (s->what == hash) {
+			place = s;
+			break;
+		}
+		if (s->when < place->when)
+			place = s;
+	}
+	if (s == r->seen + r->count && r->count < n)
+		place = &r->seen[r->count++];
+	place->what = hash;
+	place->when = now_ms;
+	for (s = r->seen; s < r->seen + r->count; s++)
+		recent += now_ms - s->when < within_ms;
+	return (recent == n);
 }
 
 void

@@ -36,13 +36,21 @@ struct rule_set {
 	struct rules	domains, spamtraps, not_to;
 };
 
-/* policy_event.c.  What hosts did lately, in memory, bounded. */
+/* policy_event.c.  What hosts did lately, in memory, bounded: when it is full,
+ * the host that was quiet longest is forgotten. */
+#define EVENTS_MEMORY_MAX	(16 * 1024 * 1024)
 struct events;
 struct events *events_new(void);
 void	 events_free(struct events *);
+void	 events_clear(struct events *);
+size_t	 events_memory(const struct events *);
 /* Counts one; 1 when it is at least the n-th within so many ms. */
 int	 events_count(struct events *, const struct addr *, unsigned int event,
 	    uint32_t n, int64_t within_ms, int64_t now_ms);
+/* The same of different things: one that is named again counts once. */
+int	 events_count_of(struct events *, const struct addr *,
+	    unsigned int event, const void *what, size_t len, uint32_t n,
+	    int64_t within_ms, int64_t now_ms);
 void	 events_forget(struct events *, const struct addr *,
 	    unsigned int event);
 
@@ -69,7 +77,7 @@ struct tally {
 
 enum policy_stat {
 	PST_RCPT, PST_NEW, PST_WAIT, PST_PASS, PST_WHITE_AT_FRONT,
-	PST_NOT_TO, PST_TRAPPED_SPAMTRAP, PST_TRAPPED_DOMAIN, PST_TRAPPED_MX,
+	PST_NOT_TO, PST_OUTSIDE, PST_TRAPPED_SPAMTRAP, PST_TRAPPED_DOMAIN, PST_TRAPPED_MX,
 	PST_TRAPPED_EVENT, PST_DEMOTED, PST_OVER_LIMIT, PST_EXPIRED,
 	PST_IMPORTED, PST_UNSTORED, PST_FW_LATE, PST_SPARED, PST_MAIL_GOOD,
 	PST_MAIL_BAD, PST_EXTENDED, PST_LEARN_GOOD, PST_LEARN_BAD,
@@ -92,6 +100,7 @@ struct policy {
 	struct limit		*net_grey, *host_grey;
 	int64_t			 entries[256];	/* by type */
 	struct events		*events;
+	struct events		*outside;	/* domains that are not allowed */
 	struct mails		*mails;
 	struct tally		*tally;
 	size_t			 ntally, tally_size;

@@ -49,6 +49,7 @@ rcpt_traps(struct policy *p, const char *lower, uint8_t *reason)
 {
 	struct entry	key, e;
 	enum db_result	rc;
+	size_t		len;
 
 	*reason = TRAP_NONE;
 	if (rcpt_is_exempt(p, lower))
@@ -66,7 +67,80 @@ rcpt_traps(struct policy *p, const char *lower, uint8_t *reason)
 		} else if (rc != DB_NONE && rc != DB_BAD)
 			return (rc);
 	}
-	if (p->rules.domains.n > 0 && !rules_match(&p->rules.domains, lower))
+	/* A malformed one has none, as a bare local part: neither traps. */
+	if (p->rules.domains.n > 0 && mailaddr_domain(lower, &len) != NULL &&
+	    !rules_match(&p->rules.domains, lower))
+		*reason = TRAP_DOMAIN;
+	return (DB_OK);
+}
+
+/*
+ * Does the host send mail that is wanted?  Where there is no pass nobody sees
+ * its mail, and WHITE has to stand for that.
+ */
+static enum db_result
+sends_good_mail(struct policy *p, const struct work *w, int *does)
+{
+	struct entry	e;
+	enum db_result	rc;
+	uint64_t	good, bad;
+
+	mails_sum(p->mails, &w->s.host, MAIL_WEEK, &good, &bad);
+	*does = good > bad || (w->s.h.white != 0 && p->conf->pass == NULL);
+	if (*does)
+		return (DB_OK);
+	rc = policy_repute(p, &w->req->client, &e);
+	*does = rc == DB_OK && e.passed > e.block;
+	return (rc == DB_NONE || rc == DB_BAD ? DB_OK : rc);
+}
+
+/* The last two labels: whoever owns a domain makes subdomains for nothing. */
+static const char *
+owned_part(const char *domain, size_t *len)
+{
+	const char	*p, *end = domain + *len;
+	unsigned int	 dots = 0;
+
+	if (*domain == '[')
+		return (domain);
+	for (p = end; p > domain; p--)
+		if (p[-1] == '.' && p < end && ++dots == 2)
+			break;
+	*len = (size_t)(end - p);
+	return (p);
+}
+
+/*
+ * A recipient outside of the allowed domains.  One says nothing of the host
+ * that names it: anybody can point an MX here and write to that domain by way
+ * of a provider whose hosts others use too.  A host that names several domains
+ * within a short time guesses, unless it is known for good mail.  *reason is
+ * TRAP_NONE or TRAP_DOMAIN.
+ */
+static enum db_result
+outside(struct policy *p, const struct work *w, uint8_t *reason)
+{
+	const struct config	*c = p->conf;
+	const char		*domain;
+	enum db_result		 rc;
+	size_t			 len;
+	int			 good;
+
+	*reason = TRAP_NONE;
+	p->stat[PST_OUTSIDE]++;
+	if (c->outside_after == 0 ||
+	    (domain = mailaddr_domain(w->lower, &len)) == NULL)
+		return (DB_OK);
+	domain = owned_part(domain, &len);
+	if (!events_count_of(p->outside, &w->s.host, 0, domain, len,
+	    c->outside_after, c->outside_within * 1000, clock_mono()))
+		return (DB_OK);
+	if ((rc = sends_good_mail(p, w, &good)) != DB_OK)
+		return (rc);
+	events_forget(p->outside, &w->s.host, 0);
+	if (good)
+		p->stat[PST_SPARED]++;
+	else
 		*reason = TRAP_DOMAIN;
 	return (DB_OK);
 }
@@ -330,7 +404,8 @@ policy_rcpt(struct policy *p, const struct rcpt_req *req,
 	}
 	if (mailaddr_rcpt(req->to, w.lower, sizeof(w.lower)) == -1)
 		w.lower[0] = '\0';
-	if ((rc = rcpt_traps(p, w.lower, &reason)) != DB_OK)
+	if ((rc = rcpt_traps(p, w.lower, &reason)) != DB_OK ||
+	    (reason == TRAP_DOMAIN && (rc = outside(p, &w, &reason)) != DB_OK))
 		return (rc);
 	if (reason != TRAP_NONE)
 		return (trap_client(p, &w, reason));

@@ -91,6 +91,23 @@ put_strings(struct buf *b, const char *name, const struct conf_strings *list,
 }
 
 static int
+put_domains(struct buf *b, const struct config *c)
+{
+	const struct conf_string	*s;
+	int				 r;
+
+	if (TAILQ_EMPTY(&c->domains))
+		return (0);
+	r = buf_addstr(b, "allowed domains {\n");
+	TAILQ_FOREACH(s, &c->domains, entry)
+		r |= put_string(b, "\t", s->text) | buf_addstr(b, "\n");
+	if (c->outside_after == 0)
+		return (r | buf_addstr(b, "} trap no\n"));
+	return (r | buf_printf(b, "} trap after %u", c->outside_after) |
+	    put_time(b, " in ", c->outside_within) | buf_addstr(b, "\n"));
+}
+
+static int
 put_tls(struct buf *b, const struct conf_tls *t)
 {
 	if (t == NULL)
@@ -117,7 +134,7 @@ put_general(struct buf *b, const struct config *c)
 	r |= put_size(b, "database cache ", c->cache == 0 ? CONF_CACHE :
 	    c->cache);
 	r |= put_setting(b, "contact ", c->contact);
-	r |= put_strings(b, "allowed domains", &c->domains, "");
+	r |= put_domains(b, c);
 	if (c->tls != NULL)
 		r |= put_tls(b, c->tls) | buf_addstr(b, "\n");
 	return (r);

@@ -175,7 +175,7 @@ print_domains(const struct convert *cv, FILE *out)
 		}
 		putc('\n', out);
 	}
-	fputs("}\n\n", out);
+	fputs("} trap after 1 in 1h\t# at once, as spamd\n\n", out);
 }
 
 static void

@@ -38,7 +38,7 @@ ${\($o{lowmx} // 'listen on 127.0.0.1 port 8035 low-priority-mx')}
 firewall none
 greylist { pass 10m  match ip4 /32 }
 tarpit { stutter no }
-allowed domains file "$domains"
+allowed domains file "$domains" ${\($o{trap} // 'trap after 1 in 1h')}
 spamtrap file "$traps"
 END
 }
@@ -213,6 +213,17 @@ is(fate('you@example.org', from => $ip, port => 8035), 'grey',
 is(visits(), $visits, 'a visit there is none at the primary');
 is(fate('you@example.org', from => $ip), 'grey', '… at which it is one');
 wait_for('the visit', sub { visits() > $visits });
+
+# --- without spamd's number: not the first domain traps, the third does
+reload('the default number of domains', trap => '');
+$ip = host();
+is(fate('you@one.example', from => $ip), 'grey', 'a foreign domain');
+is(fate('me@sub.one.example', from => $ip), 'grey', '… that one again');
+is(fate('you@two.example', from => $ip), 'grey', '… a second');
+is(fate('you@three.example', from => $ip), 'trapped',
+    'three foreign domains trap');
+is(reason($ip), 'domain', '… for that reason');
+reload('as before');
 
 # --- over a restart
 is((stop())[0], 0, 'SIGTERM');

@@ -222,7 +222,7 @@ full(void)
 	return (parse(
 	    "hostname mx.example.org  contact \"ask us\"\n"
 	    "restart no  front 3  database cache 16M\n"
-	    "allowed domains { example.org .example.org }\n"
+	    "allowed domains { example.org .example.org } trap after 4 in 5h\n"
 	    "spamtrap { a@example.org b@example.org }\n"
 	    "tls certificate \"%s/cert\" key \"%s/key\"\n"
 	    "listen on 127.0.0.1 port 2525 low-priority-mx no tls\n"
