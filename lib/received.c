@@ -18,6 +18,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "hdrline.h"
 #include "received.h"
 
 #define WORD_MAX	RECEIVED_NAME_MAX
@@ -369,51 +370,58 @@ received_parse(const char *value, size_t len, struct received *r)
 		r->kind = RECEIVED_LOCAL;
 }
 
-/* The end of a line, before its newline. */
-static const char *
-line_end(const char *p, const char *end)
+/* The octets of a line with its newline. */
+static size_t
+line_len(const char *p, const char *end)
 {
 	const char	*nl = memchr(p, '\n', (size_t)(end - p));
 
-	return (nl == NULL ? end : nl);
+	return ((size_t)((nl == NULL ? end : nl + 1) - p));
 }
 
-/* "Received" and a colon, blanks allowed between: where its value begins. */
+/* Over the lines with which the field goes on that p is behind. */
 static const char *
-is_received(const char *p, const char *eol)
+skip_folds(const char *p, const char *end)
 {
-	static const char	name[] = "Received";
-	size_t			len = sizeof(name) - 1;
+	while (p < end && (*p == ' ' || *p == '\t'))
+		p += line_len(p, end);
+	return (p);
+}
 
-	if ((size_t)(eol - p) <= len || strncasecmp(p, name, len) != 0)
-		return (NULL);
-	for (p += len; p < eol && (*p == ' ' || *p == '\t'); p++)
-		;
-	return (p < eol && *p == ':' ? p + 1 : NULL);
+const char *
+received_header(const char *p, const char *end)
+{
+	size_t	n, name, at;
+
+	for (; p < end; p += n) {
+		n = line_len(p, end);
+		if (hdrline_of(p, n, 0, &name, &at) != HDRLINE_BODY ||
+		    !hdrline_is_mbox(p, n))
+			break;
+	}
+	return (p);
 }
 
 int
 received_next(const char **pos, const char *end, const char **value,
     size_t *len)
 {
-	const char	*p = *pos, *eol, *v;
+	const char	*p = *pos;
+	size_t		 n, name, at;
 
 	while (p < end) {
-		eol = line_end(p, end);
-		if (eol == p || (eol == p + 1 && *p == '\r'))
+		n = line_len(p, end);
+		if (hdrline_of(p, n, 0, &name, &at) != HDRLINE_FIELD)
 			break;		/* the body follows */
-		v = is_received(p, eol);
-		p = eol < end ? eol + 1 : end;
-		if (v == NULL)
-			continue;
-		while (p < end && (*p == ' ' || *p == '\t')) {
-			eol = line_end(p, end);
-			p = eol < end ? eol + 1 : end;
+		*value = p + at;
+		*pos = skip_folds(p + n, end);
+		if (name == 8 && strncasecmp(p, "Received", 8) == 0) {
+			*len = (size_t)(*pos - *value);
+			if ((*pos)[-1] == '\n')
+				(*len)--;
+			return (1);
 		}
-		*value = v;
-		*len = (size_t)(eol - v);
-		*pos = p;
-		return (1);
+		p = *pos;
 	}
 	*pos = end;
 	return (0);

@@ -31,6 +31,8 @@ struct received {
 	char			 by[RECEIVED_NAME_MAX + 1];
 };
 
+/* Where the header of a message begins: behind the lines of a mailbox. */
+const char *received_header(const char *message, const char *end);
 /*
  * The next Received line of a header.  *pos goes on to what is behind it; 0:
  * there is none before `end' or the header's own end.  The value has its

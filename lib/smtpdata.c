@@ -5,7 +5,6 @@
  * piece ends.
  */
 #include <string.h>
-#include <strings.h>
 
 #include "smtpdata.h"
 
@@ -22,16 +21,6 @@ enum out_state {
 	OUT_LINE,
 	OUT_CR		/* the last octet was a CR */
 };
-
-enum head_state {
-	HEAD_BOL,	/* a line begins, part of it may be held */
-	HEAD_BOL_DROP,	/* the same, and the field before it was left out */
-	HEAD_KEEP,	/* in a line that goes through */
-	HEAD_DROP,	/* in one that does not */
-	HEAD_BODY
-};
-
-enum head_line { LINE_MORE, LINE_KEEP, LINE_DROP, LINE_FOLDED, LINE_EMPTY };
 
 static size_t
 line_end(struct smtpdata_in *s, uint8_t *out)
@@ -196,147 +185,5 @@ smtpdata_finish(struct smtpdata_out *s, uint8_t *out)
 	n = strlen(text);
 	memcpy(out, text, n);
 	s->state = OUT_BOL;
-	return (n);
-}
-
-/* Is the line a Received field?  MORE: not to be seen yet. */
-static enum head_line
-head_received(struct msghead *h)
-{
-	static const char	 name[] = "received";
-	size_t			 n = h->held_len, i;
-
-	if (strncasecmp((const char *)h->held, name,
-	    n < sizeof(name) - 1 ? n : sizeof(name) - 1) != 0)
-		return (LINE_KEEP);
-	/* Blanks before the colon are an old form, and are one. */
-	for (i = sizeof(name) - 1; i < n; i++)
-		if (h->held[i] == ':') {
-			h->received++;
-			return (LINE_KEEP);
-		} else if (h->held[i] != ' ' && h->held[i] != '\t')
-			return (LINE_KEEP);
-	return (n == sizeof(h->held) ? LINE_KEEP : LINE_MORE);
-}
-
-/* Is it one whose name begins so?  KEEP: no. */
-static enum head_line
-head_begins(const struct msghead *h, const char *drop)
-{
-	size_t	n = h->held_len, dlen = strlen(drop);
-
-	if (dlen > sizeof(h->held))
-		dlen = sizeof(h->held);
-	if (dlen == 0 || strncasecmp((const char *)h->held, drop,
-	    n < dlen ? n : dlen) != 0)
-		return (LINE_KEEP);
-	return (n < dlen ? LINE_MORE : LINE_DROP);
-}
-
-static enum head_line
-head_dropped(const struct msghead *h)
-{
-	enum head_line	line = head_begins(h, h->drop), other;
-	size_t		i;
-
-	for (i = 0; line != LINE_DROP && h->drops != NULL &&
-	    h->drops[i] != NULL; i++)
-		if ((other = head_begins(h, h->drops[i])) != LINE_KEEP)
-			line = other;
-	return (line);
-}
-
-/* What line is it that begins with what is held? */
-static enum head_line
-head_look(struct msghead *h)
-{
-	size_t		n = h->held_len;
-	enum head_line	line;
-
-	switch (h->held[0]) {
-	case ' ':
-	case '\t':
-		return (LINE_FOLDED);
-	case '\n':
-		return (LINE_EMPTY);
-	case '\r':
-		return (n == 1 ? LINE_MORE :
-		    h->held[1] == '\n' ? LINE_EMPTY : LINE_KEEP);
-	}
-	if ((line = head_dropped(h)) != LINE_KEEP)
-		return (line);
-	return (head_received(h));
-}
-
-/* One more octet of a line that is not known yet. */
-static size_t
-head_hold(struct msghead *h, uint8_t c, uint8_t *out)
-{
-	enum head_line	line;
-	size_t		n = 0;
-
-	h->held[h->held_len++] = c;
-	line = head_look(h);
-	if (line == LINE_FOLDED && !h->begun) {
-		memcpy(out, "\r\n", 2);
-		out[2] = c;
-		h->held_len = 0;
-		h->state = HEAD_BODY;
-		return (3);
-	}
-	h->begun = 1;
-	if (line == LINE_MORE && c != '\n')
-		return (0);
-	if (line == LINE_FOLDED)
-		line = h->state == HEAD_BOL_DROP ? LINE_DROP : LINE_KEEP;
-	else if (line == LINE_DROP)
-		h->dropped++;
-	if (line != LINE_DROP) {
-		n = h->held_len;
-		memcpy(out, h->held, n);
-	}
-	h->held_len = 0;
-	if (line == LINE_EMPTY)
-		h->state = HEAD_BODY;
-	else if (c == '\n')
-		h->state = line == LINE_DROP ? HEAD_BOL_DROP : HEAD_BOL;
-	else
-		h->state = line == LINE_DROP ? HEAD_DROP : HEAD_KEEP;
-	return (n);
-}
-
-size_t
-msghead_filter(struct msghead *h, const uint8_t *in, size_t len, uint8_t *out)
-{
-	const uint8_t	*p;
-	size_t		 at = 0, n = 0, l;
-
-	while (at < len && h->state != HEAD_BODY) {
-		if (h->state == HEAD_BOL || h->state == HEAD_BOL_DROP) {
-			n += head_hold(h, in[at++], out + n);
-			continue;
-		}
-		p = memchr(in + at, '\n', len - at);
-		l = p == NULL ? len - at : (size_t)(p - (in + at)) + 1;
-		if (h->state == HEAD_KEEP) {
-			memcpy(out + n, in + at, l);
-			n += l;
-		}
-		if (p != NULL)
-			h->state = h->state == HEAD_KEEP ? HEAD_BOL :
-			    HEAD_BOL_DROP;
-		at += l;
-	}
-	memcpy(out + n, in + at, len - at);
-	return (n + len - at);
-}
-
-size_t
-msghead_finish(struct msghead *h, uint8_t *out)
-{
-	size_t	n = h->held_len;
-
-	memcpy(out, h->held, n);
-	h->held_len = 0;
 	return (n);
 }

@@ -33,27 +33,4 @@ size_t	 smtpdata_encode(struct smtpdata_out *, const uint8_t *in, size_t len,
  * room for 5; returns the octets. */
 size_t	 smtpdata_finish(struct smtpdata_out *, uint8_t *out);
 
-/*
- * The header on its way into the spool: fields whose name begins with `drop'
- * or one of `drops' (any case) are left out, with their continuation lines,
- * Received fields are counted; from the empty line on everything goes through.
- * A first line that begins with a blank is no header: an empty line comes
- * before it, else it would go on with the field that is put above it.
- */
-struct msghead {
-	const char	*drop;		/* "X-Spamgreyd"; set by the caller */
-	const char *const *drops;	/* more, ends with NULL; NULL: none */
-	uint8_t		 state;
-	uint8_t		 begun;		/* a line has begun */
-	uint8_t		 held_len;
-	uint8_t		 held[32];	/* the beginning of a line, undecided */
-	uint32_t	 received;
-	uint32_t	 dropped;	/* fields */
-};
-/* out has room for len + sizeof(held).  Returns the octets in out. */
-size_t	 msghead_filter(struct msghead *, const uint8_t *in, size_t len,
-	    uint8_t *out);
-/* The end of the message: what was still held. */
-size_t	 msghead_finish(struct msghead *, uint8_t *out);
-
 #endif

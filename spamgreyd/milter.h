@@ -38,7 +38,7 @@ enum milter_state {
 	MILTER_FAILED,		/* for this transaction */
 	MILTER_OVER		/* it has accepted the whole session */
 };
-enum milter_wait { WAIT_NOTHING, WAIT_ANSWER, WAIT_ROOM };
+enum milter_wait { WAIT_NOTHING, WAIT_ANSWER, WAIT_ROOM, WAIT_TURN };
 
 struct milter {
 	const struct milter_conf *conf;

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "../lib/hdrline.h"
 #include "milter_head.h"
 
 #define NONE	(-1)			/* the end of the message */
@@ -16,7 +17,7 @@ milter_head_begin(struct milter_head *h, const struct spool *spool)
 {
 	h->spool = spool;
 	h->at = 0;
-	h->over = 0;
+	h->over = h->field = h->passing = 0;
 	h->from = h->to = 0;
 }
 
@@ -50,71 +51,94 @@ skip(struct milter_head *h, size_t n)
 static ssize_t
 name_length(struct milter_head *h)
 {
-	size_t	n;
-	int	c, blank = 0;
+	struct hdrline		line;
+	enum hdrline_kind	kind = HDRLINE_MORE;
+	size_t			n;
+	int			c;
 
-	for (n = 0; n < MSGEDIT_HELD; n++) {
+	hdrline_begin(&line, h->field);
+	for (n = 0; kind == HDRLINE_MORE; n++) {
 		if ((c = peek(h, n)) == BROKEN)
 			return (-1);
-		if (c == ':')
-			return ((ssize_t)n);
-		if (n > 0 && (c == ' ' || c == '\t'))
-			blank = 1;
-		else if (blank || c <= ' ' || c > '~')
+		if (c == NONE)
 			return (0);
+		kind = hdrline_octet(&line, (uint8_t)c);
 	}
-	return (0);
+	return (kind == HDRLINE_FIELD ? (ssize_t)n - 1 : 0);
 }
 
-/* The value, its last CRLF not; -1, -2 as above: what does not fit is passed
- * over, so that the next field is found. */
-static ssize_t
-take_value(struct milter_head *h, uint8_t *dst, size_t room)
+/*
+ * Up to len octets of the value, its CRs not; what is beyond them stays.  1:
+ * the value is over, 0: it is not, -1: errno.
+ */
+static int
+take_value(struct milter_head *h, uint8_t *dst, size_t len, size_t *taken)
 {
-	size_t	len = 0;
-	int	c, next, over = 0;
+	int	c, next;
 
-	for (;;) {
+	for (*taken = 0; *taken < len;) {
 		if ((c = peek(h, 0)) == BROKEN)
 			return (-1);
 		if (c == NONE)
-			return (over ? -2 : (ssize_t)len);
-		if (c == '\r' && peek(h, 1) == '\n') {
-			skip(h, 1);
-			continue;
-		}
+			return (1);
 		skip(h, 1);
+		if (c == '\r' && peek(h, 0) == '\n')
+			continue;
 		if (c == '\n') {
 			if ((next = peek(h, 0)) == BROKEN)
 				return (-1);
 			if (next != ' ' && next != '\t')
-				return (over ? -2 : (ssize_t)len);
+				return (1);
 		}
-		over |= len == room;
 		/* (NUL cannot come from a client; a string would end there) */
-		if (!over)
-			dst[len++] = c == '\0' ? '?' : (uint8_t)c;
+		if (dst != NULL)
+			dst[*taken] = c == '\0' ? '?' : (uint8_t)c;
+		(*taken)++;
 	}
+	return (0);
+}
+
+/* A field that does not fit, so that the next one is found; in turns, as it
+ * may be as long as the message. */
+static ssize_t
+pass_over(struct milter_head *h)
+{
+	size_t	n;
+	int	r;
+
+	h->passing = 1;
+	if ((r = take_value(h, NULL, MILTER_PASSED, &n)) == -1)
+		return (-1);
+	h->passing = r == 0;
+	return (r == 0 ? -3 : -2);
 }
 
 ssize_t
 milter_head_next(struct milter_head *h, uint8_t *dst, size_t room, int space)
 {
-	ssize_t	n, len;
-	size_t	i;
+	ssize_t	n;
+	size_t	i, len;
+	int	r;
 
 	if (h->over)
 		return (0);
+	if (h->passing)
+		return (pass_over(h));
 	if ((n = name_length(h)) == -1)
 		return (-1);
 	if (n == 0) {
 		h->over = 1;
 		if (peek(h, 0) == '\r' && peek(h, 1) == '\n')
 			skip(h, 2);
+		else if (peek(h, 0) == '\n')
+			skip(h, 1);
 		return (0);
 	}
-	if ((size_t)n + 2 > room)
-		return (-2);
+	h->field = 1;
+	if ((size_t)n + 2 > room) {
+		skip(h, (size_t)n + 1);
+		return (pass_over(h));
+	}
 	for (i = 0; i < (size_t)n; i++)
 		dst[i] = (uint8_t)peek(h, i);
 	skip(h, (size_t)n + 1);
@@ -123,9 +147,12 @@ milter_head_next(struct milter_head *h, uint8_t *dst, size_t room, int space)
 	dst[i++] = '\0';
 	if (!space && peek(h, 0) == ' ')
 		skip(h, 1);
-	if ((len = take_value(h, dst + i, room - i - 1)) < 0)
-		return (len);
-	i += (size_t)len;
+	/* (a value that fills all of it has no room for its NUL) */
+	if ((r = take_value(h, dst + i, room - i, &len)) == -1)
+		return (-1);
+	if (r == 0)
+		return (pass_over(h));
+	i += len;
 	dst[i++] = '\0';
 	return ((ssize_t)i);
 }

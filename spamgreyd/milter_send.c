@@ -247,6 +247,8 @@ send_header(struct milter *m, struct msession *s, int wanted)
 		return (spool_fails(m));
 	if (n == -2 && wanted)
 		return (too_long(m, s));
+	if (n == -3)
+		return (0);
 	if (n == 0) {
 		m->body = milter_head_body(&m->head);
 		m->step++;

@@ -18,6 +18,7 @@
 #define ROOM		(64 * 1024)	/* less is queued: more may be sent */
 #define AGAIN		60000		/* ms until a filter that was never
 					   there is tried again */
+#define SLICE_MS	3		/* of work, then others have their turn */
 #define HOOK_MAX	300000		/* ms that any command may take */
 
 static const uint8_t	quit[] = { 0, 0, 0, 1, 'Q' };
@@ -118,9 +119,16 @@ static void
 on_timer(evutil_socket_t fd, short what, void *arg)
 {
 	struct milter	*m = arg;
+	struct msession	*s;
 
 	(void)fd;
 	(void)what;
+	if (m->wait == WAIT_TURN) {
+		m->wait = WAIT_NOTHING;
+		if ((s = module_session(m->key)) != NULL)
+			milter_advance(m, s);
+		return;
+	}
 	milter_fail(m, m->state == MILTER_OFFERED ? "no answer to the options "
 	    "in time" : m->wait == WAIT_ROOM ? "it takes nothing any more" :
 	    "no answer in time");
@@ -203,11 +211,18 @@ void
 milter_advance(struct milter *m, struct msession *s)
 {
 	enum milter_step	step;
+	int64_t			start = clock_mono();
 
 	while (m->goal != STEP_DONE && m->state == MILTER_READY &&
 	    m->wait == WAIT_NOTHING) {
 		if (m->step > m->goal) {
 			milter_finish(m, verdict_next());
+			return;
+		}
+		/* A header has as many fields as its sender likes. */
+		if (clock_mono() - start >= SLICE_MS) {
+			m->wait = WAIT_TURN;
+			milter_timer(m, 0);
 			return;
 		}
 		step = m->step;

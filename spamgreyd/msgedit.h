@@ -33,8 +33,6 @@
 
 #define MSGEDIT_MAX	1000		/* changes of one message */
 #define MSGEDIT_OCTETS	(256 * 1024)	/* of all header text */
-#define MSGEDIT_HELD	4096		/* octets of a line in which a colon must
-					   come; mail servers read up to 2048 */
 
 struct msgedit;
 

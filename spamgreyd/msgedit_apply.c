@@ -1,8 +1,7 @@
 /*
  * A message with its changes made, in one pass from one spool to another; in
- * two when fields are counted from the end.  Pure.  What is no header field
- * ends the header, as an empty line does; a field is its first line and all
- * that begin with a blank after it.
+ * two when fields are counted from the end.  Pure.  What a line of the header
+ * is, lib/hdrline says.
  */
 #include <sys/types.h>
 
@@ -13,6 +12,7 @@
 #include <strings.h>
 
 #include "../lib/buf.h"
+#include "../lib/hdrline.h"
 #include "../lib/mimeword.h"
 #include "msgedit_int.h"
 
@@ -21,9 +21,7 @@
 #define SUBJECT_MAX	16384		/* looked at for a tag; else just tagged */
 #define LINE_FULL	900		/* a first line that gets no tag before it */
 
-enum where {
-	AT_LINE, AT_CR, IN_NAME, AFTER_NAME, IN_FIELD, IN_BODY
-};
+enum where { AT_LINE, IN_FIELD, IN_BODY };
 enum todo { TODO_KEEP, TODO_DROP, TODO_SUBJECT };
 enum phase { COUNTING, MAKING, NEW_BODY, DONE };
 
@@ -46,8 +44,8 @@ struct msgapply {
 	uint8_t			 last;		/* octet that went out */
 	enum where		 where;
 	enum todo		 todo;
-	int			 infield;
-	uint8_t			 held[MSGEDIT_HELD];	/* of a line, undecided */
+	struct hdrline		 line;
+	uint8_t			 held[HDRLINE_MAX];	/* of a line, undecided */
 	size_t			 nheld;
 	unsigned int		 fields;
 	const struct edit	**inserts;	/* by place, newer ones first */
@@ -241,15 +239,20 @@ header_end(struct msgapply *a)
 		put_subject(a, "Subject:", 8, 8);
 }
 
-/* The header is over; what is held of the next line belongs to the body. */
+/* The header is over; what is held of the next line belongs to the body.  An
+ * empty line is put before one that is none. */
 static void
-body_begin(struct msgapply *a)
+body_begin(struct msgapply *a, int empty)
 {
 	a->where = IN_BODY;
 	if (a->phase != COUNTING) {
 		header_end(a);
-		if (a->e->body == NULL)
+		if (a->e->body == NULL) {
+			if (!empty && a->nheld > 0 && a->last == '\n' &&
+			    !msgedit_empty(a->e))
+				put_str(a, "\r\n");
 			put(a, a->held, a->nheld);
+		}
 	}
 	a->nheld = 0;
 }
@@ -340,7 +343,6 @@ field_begin(struct msgapply *a)
 	}
 	a->nheld = 0;
 	a->where = IN_FIELD;
-	a->infield = 1;
 }
 
 /* Octets of a field's text, to the end of its line at most. */
@@ -352,6 +354,7 @@ field_text(struct msgapply *a, const uint8_t *s, size_t len)
 	if (eol != NULL) {
 		len = (size_t)(eol - s) + 1;
 		a->where = AT_LINE;
+		hdrline_begin(&a->line, 1);
 	}
 	if (a->todo == TODO_SUBJECT) {
 		if (buf_add(&a->subject, s, len) == -1)
@@ -367,28 +370,29 @@ field_text(struct msgapply *a, const uint8_t *s, size_t len)
 static void
 header_octet(struct msgapply *a, uint8_t c)
 {
-	int	blank = c == ' ' || c == '\t';
+	int			begins = a->nheld == 0;
+	enum hdrline_kind	kind = hdrline_octet(&a->line, c);
 
-	if (a->where == AT_LINE && a->infield && blank) {
+	a->held[a->nheld++] = c;
+	switch (kind) {
+	case HDRLINE_FOLD:
+		a->nheld = 0;
 		a->where = IN_FIELD;
 		(void)field_text(a, &c, 1);
 		return;
-	}
-	if (a->where == AT_LINE)
-		subject_end(a);
-	a->held[a->nheld++] = c;
-	if (a->where == AT_LINE && c == '\r')
-		a->where = AT_CR;
-	else if (c == ':' && a->nheld > 1 && a->where != AT_CR)
+	case HDRLINE_FIELD:
 		field_begin(a);
-	else if (a->where == AT_CR || a->nheld == MSGEDIT_HELD)
-		body_begin(a);
-	else if (blank && a->where != AT_LINE)
-		a->where = AFTER_NAME;
-	else if (a->where == AFTER_NAME || c <= ' ' || c > '~' || c == ':')
-		body_begin(a);
-	else
-		a->where = IN_NAME;
+		return;
+	case HDRLINE_MORE:
+		if (begins)
+			subject_end(a);
+		return;
+	case HDRLINE_EMPTY:
+	case HDRLINE_BODY:
+		if (begins)
+			subject_end(a);
+		body_begin(a, kind == HDRLINE_EMPTY);
+	}
 }
 
 static void
@@ -418,7 +422,7 @@ apply_end(struct msgapply *a)
 		return;
 	if (a->where == IN_FIELD && a->todo == TODO_KEEP && a->last != '\n')
 		put_str(a, "\r\n");
-	body_begin(a);
+	body_begin(a, 0);
 }
 
 static int
@@ -532,7 +536,7 @@ counted(struct msgapply *a)
 		a->names[i].seen = 0;
 	a->fields = 0;
 	a->where = AT_LINE;
-	a->infield = 0;
+	hdrline_begin(&a->line, 0);
 	a->at = 0;
 	a->phase = MAKING;
 }
@@ -574,6 +578,7 @@ msgapply_new(const struct msgedit *e, const struct spool *in)
 		errno = ENOMEM;
 		return (NULL);
 	}
+	hdrline_begin(&a->line, 0);
 	apply_prepare(a);
 	return (a);
 }

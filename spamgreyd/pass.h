@@ -48,6 +48,7 @@
 #include "../lib/addr.h"
 #include "../lib/buf.h"
 #include "../lib/hosts.h"
+#include "../lib/msghead.h"
 #include "../lib/smtpdata.h"
 #include "../lib/smtpreply.h"
 #include "config.h"

@@ -274,7 +274,7 @@ body_ended(struct session *s)
 	struct ptx	*tx = s->tx;
 	struct verdict	 v = s->d.notice;
 	const char	*fault;
-	uint8_t		 rest[sizeof(tx->head.held)];
+	uint8_t		 rest[MSGHEAD_ROOM(0)];
 
 	body_store(s, rest, msghead_finish(&tx->head, rest));
 	ptx_budget(s, DOING_DOT);
@@ -308,7 +308,7 @@ size_t
 body_input(struct session *s, const uint8_t *data, size_t len)
 {
 	static uint8_t	 text[2 * BODY_CHUNK + 4];
-	static uint8_t	 out[2 * BODY_CHUNK + 4 + 64];
+	static uint8_t	 out[MSGHEAD_ROOM(2 * BODY_CHUNK + 4)];
 	struct ptx	*tx = s->tx;
 	size_t		 pos = 0, n, textlen;
 	int		 end = 0;

@@ -82,7 +82,8 @@ hop_kind(const struct received *r, const struct ifaddrs *ifs,
 static void
 hops(const char *hostname, struct ctl_learn *l)
 {
-	const char	*pos = header, *value;
+	const char	*end = header + header_len, *value;
+	const char	*pos = received_header(header, end);
 	struct ifaddrs	*ifs;
 	struct received	 r;
 	size_t		 n;
@@ -90,7 +91,7 @@ hops(const char *hostname, struct ctl_learn *l)
 	if (getifaddrs(&ifs) == -1)
 		ifs = NULL;
 	while (l->n < CTL_HOPS_MAX &&
-	    received_next(&pos, header + header_len, &value, &n)) {
+	    received_next(&pos, end, &value, &n)) {
 		received_parse(value, n, &r);
 		l->hop[l->n].kind = hop_kind(&r, ifs, hostname);
 		l->hop[l->n++].addr = r.addr;

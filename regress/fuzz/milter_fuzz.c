@@ -89,7 +89,7 @@ header(const uint8_t *data, size_t size)
 		exit(1);
 	milter_head_begin(&h, spool);
 	while ((n = milter_head_next(&h, dst, 200, size % 2 == 0)) > 0 ||
-	    n == -2) {
+	    n == -2 || n == -3) {
 		if (n > 200 || milter_head_body(&h) <= last)
 			abort();
 		last = milter_head_body(&h);

@@ -31,7 +31,8 @@ unfolded(const char *value, size_t len, const struct received *want)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	const char	*pos = (const char *)data, *end = pos + size, *value;
+	const char	*end = (const char *)data + size, *value;
+	const char	*pos = received_header((const char *)data, end);
 	const char	*last = pos;
 	struct received	 r;
 	size_t		 len;

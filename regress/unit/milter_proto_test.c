@@ -149,6 +149,40 @@ test_versions(void)
 	is_int(i, 256, "all others are none");
 }
 
+/* A field whose name does not fit, and one that is longer than a call passes
+ * over: the next one is found. */
+static void
+little_room(void)
+{
+	struct milter_head	h;
+	struct spool		*sp = spool_new();
+	uint8_t			dst[8];
+	ssize_t			n;
+	unsigned int		i;
+
+	if (sp == NULL || spool_write(sp, "A-long-name: x\r\n y\r\nB: z\r\n"
+	    "C: ", 30) == -1)
+		exit(1);
+	for (i = 0; i < 2 * MILTER_PASSED; i += 32)
+		if (spool_write(sp, "01234567890123456789012345678\r\n ", 32) ==
+		    -1)
+			exit(1);
+	if (spool_write(sp, "\r\nD: 1\r\n\r\n", 10) == -1)
+		exit(1);
+	milter_head_begin(&h, sp);
+	is_int(milter_head_next(&h, dst, sizeof(dst), 0), -2,
+	    "a name that does not fit");
+	is_int(milter_head_next(&h, dst, sizeof(dst), 0), 4, "is passed over");
+	ok(memcmp(dst, "B\0z\0", 4) == 0, "with its value");
+	for (i = 0; (n = milter_head_next(&h, dst, sizeof(dst), 0)) == -3; i++)
+		;
+	ok(n == -2 && i >= 1 && i <= 3, "a long value in turns");
+	is_int(milter_head_next(&h, dst, sizeof(dst), 0), 4, "and the next");
+	ok(memcmp(dst, "D\0001\0", 4) == 0, "is that");
+	is_int(milter_head_next(&h, dst, sizeof(dst), 0), 0, "then no more");
+	spool_free(sp);
+}
+
 static void
 test_header(void)
 {
@@ -159,7 +193,7 @@ test_header(void)
 	struct spool		*sp;
 	uint8_t			dst[30];
 
-	spool_limits(4096, 65536);
+	spool_limits(4096, 1 << 20);
 	sp = spool_new();
 	if (sp == NULL || spool_write(sp, text, sizeof(text) - 1) == -1)
 		exit(1);
@@ -183,6 +217,7 @@ test_header(void)
 	is_int(milter_head_next(&h, dst, sizeof(dst), 0), 0, "what is none");
 	is_int(milter_head_body(&h), 6, "begins the body");
 	spool_free(sp);
+	little_room();
 }
 
 int

@@ -196,14 +196,14 @@ header(void)
 	    "X-Received: not this\n"
 	    "\tReceived: nor this\n"
 	    "ReceivedX: nor this\n"
-	    "Received\n"
 	    "RECEIVED:\n"
 	    "\r\n"
 	    "Received: in the body\n";
 	static const char	*want[] = { " one\n\tmore of one\n and more",
 	    " two\r", "" };
-	const char		*pos = msg, *value;
-	const char		*end = msg + sizeof(msg) - 1;
+	static const char	 broken[] = "A: 1\nno field\nReceived: x\n\n";
+	const char		*value, *end = msg + sizeof(msg) - 1;
+	const char		*pos = received_header(msg, end);
 	char			 text[100];
 	size_t			 len, i;
 
@@ -213,13 +213,17 @@ header(void)
 	}
 	is_int(i, 3, "as many as there are");
 	ok(!received_next(&pos, end, &value, &len), "and it stays at the end");
-	pos = msg;
+	pos = received_header(msg, end);
 	end = msg + 57;			/* in the middle of a value */
 	ok(received_next(&pos, end, &value, &len) &&
 	    value + len <= end, "a header that is cut");
 	ok(!received_next(&pos, end, &value, &len), "has an end");
 	pos = end = msg;
 	ok(!received_next(&pos, end, &value, &len), "an empty one");
+	pos = broken;
+	end = broken + sizeof(broken) - 1;
+	ok(!received_next(&pos, end, &value, &len) && pos == end,
+	    "behind a line that is no field is the body");
 }
 
 int

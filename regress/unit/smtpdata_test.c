@@ -1,6 +1,6 @@
 /*
  * The body of DATA: what ends it and what does not, what becomes of bare CR
- * and LF and of dots, however the wire is cut; and the header filter.
+ * and LF and of dots, however the wire is cut.
  */
 /* LIBS: -lm */
 #include <stdint.h>
@@ -10,7 +10,6 @@
 #include "tap.h"
 
 #define SIZE	4096
-#define BLANKS	"                "
 
 struct decode_case {
 	const char	*name;
@@ -180,111 +179,11 @@ test_round_trip(void)
 	is_int(good, 300, "300 messages come back octet for octet");
 }
 
-static void
-test_head(void)
-{
-	static const struct {
-		const char	*name, *in, *out;
-		uint32_t	 dropped, received;
-	} c[] = {
-		{ "nothing", "", "", 0, 0 },
-		{ "no field of ours", "From: a\r\n b\r\n\r\nx\r\n",
-		    "From: a\r\n b\r\n\r\nx\r\n", 0, 0 },
-		{ "one of ours",
-		    "A: 1\r\nX-Spamgreyd: 5\r\nB: 2\r\n\r\nx\r\n",
-		    "A: 1\r\nB: 2\r\n\r\nx\r\n", 1, 0 },
-		{ "with continuation lines, any case, any suffix",
-		    "x-SPAMGREYD-Score: 5\r\n more\r\n\tand\r\nB: 2\r\n c\r\n"
-		    "X-Spamgreyd-Points: 1\r\nX-Spamgreyd: z\r\n y\r\n\r\n",
-		    "B: 2\r\n c\r\n\r\n", 3, 0 },
-		{ "others that begin alike", "X-Spamgrey: 1\r\nX: 2\r\n\r\n",
-		    "X-Spamgrey: 1\r\nX: 2\r\n\r\n", 0, 0 },
-		{ "ours in the body", "A: 1\r\n\r\nX-Spamgreyd: 5\r\n",
-		    "A: 1\r\n\r\nX-Spamgreyd: 5\r\n", 0, 0 },
-		{ "a body alone", "\r\nX-Spamgreyd: 5\r\nReceived: x\r\n",
-		    "\r\nX-Spamgreyd: 5\r\nReceived: x\r\n", 0, 0 },
-		{ "a first line that would go on with our own",
-		    "\tX: 1\r\nX-Spamgreyd: 5\r\n\r\n",
-		    "\r\n\tX: 1\r\nX-Spamgreyd: 5\r\n\r\n", 0, 0 },
-		{ "a blank alone", " ", "\r\n ", 0, 0 },
-		{ "a blank line that is folded is no end",
-		    "A: 1\r\n \r\nX-Spamgreyd: 5\r\n \r\nB: 2\r\n\r\n",
-		    "A: 1\r\n \r\nB: 2\r\n\r\n", 1, 0 },
-		{ "Received", "Received: a\r\n b\r\nRECEIVED: c\r\n"
-		    "received \t: d\r\nReceived-SPF: e\r\nReceiver: f\r\n"
-		    "Received\r\nX-Received: g\r\n\r\nReceived: h\r\n",
-		    "Received: a\r\n b\r\nRECEIVED: c\r\n"
-		    "received \t: d\r\nReceived-SPF: e\r\nReceiver: f\r\n"
-		    "Received\r\nX-Received: g\r\n\r\nReceived: h\r\n", 0, 3 },
-		{ "cut in what may be ours", "A: 1\r\nX-Spam",
-		    "A: 1\r\nX-Spam", 0, 0 },
-		{ "cut in what is", "A: 1\r\nX-Spamgreyd: 5", "A: 1\r\n", 1, 0 },
-		{ "blanks without end", "Received" BLANKS BLANKS ": x\r\n\r\n",
-		    "Received" BLANKS BLANKS ": x\r\n\r\n", 0, 0 }
-	};
-	struct msghead	h;
-	uint8_t		out[SIZE];
-	size_t		i, piece, at, n, m, len;
-	int		good;
-
-	for (i = 0; i < sizeof(c) / sizeof(c[0]); i++) {
-		len = strlen(c[i].in);
-		for (good = 1, piece = 1; piece <= len + 1; piece++) {
-			memset(&h, 0, sizeof(h));
-			h.drop = "X-Spamgreyd";
-			for (n = at = 0; at < len; at += m) {
-				m = len - at < piece ? len - at : piece;
-				n += msghead_filter(&h,
-				    (const uint8_t *)c[i].in + at, m, out + n);
-			}
-			n += msghead_finish(&h, out + n);
-			good &= n == strlen(c[i].out) &&
-			    memcmp(out, c[i].out, n) == 0 &&
-			    h.dropped == c[i].dropped &&
-			    h.received == c[i].received;
-		}
-		ok(good, c[i].name);
-	}
-}
-
-/* More names than one. */
-static void
-drops(void)
-{
-	static const char *const	 more[] = { "X-Spam", "X-R", NULL };
-	static const char		 in[] = "X-Sp: 1\r\nx-spam-flag: NO\r\n"
-	    "\tno\r\nReceived: a\r\nX-Spamgreyd: b\r\nX-Rspamd-Score: c\r\n"
-	    "X: d\r\nX-Spam: e\r\n\r\nX-Spam: f\r\n";
-	static const char		 want[] = "X-Sp: 1\r\nReceived: a\r\n"
-	    "X: d\r\n\r\nX-Spam: f\r\n";
-	struct msghead			 h;
-	uint8_t				 out[SIZE];
-	size_t				 piece, at, n, m, bad = 0;
-
-	for (piece = 1; piece < sizeof(in); piece++) {
-		memset(&h, 0, sizeof(h));
-		h.drop = "X-Spamgreyd";
-		h.drops = more;
-		for (n = at = 0; at < sizeof(in) - 1; at += m) {
-			m = sizeof(in) - 1 - at < piece ? sizeof(in) - 1 - at :
-			    piece;
-			n += msghead_filter(&h, (const uint8_t *)in + at, m,
-			    out + n);
-		}
-		n += msghead_finish(&h, out + n);
-		bad += n != sizeof(want) - 1 || memcmp(out, want, n) != 0 ||
-		    h.dropped != 4 || h.received != 1;
-	}
-	is_int(bad, 0, "several names, wherever it is cut");
-}
-
 int
 main(void)
 {
 	test_decode();
 	test_encode();
 	test_round_trip();
-	test_head();
-	drops();
 	return (done());
 }
