@@ -31,6 +31,7 @@ send_pass(struct chan *ch, const struct conf_pass *p)
 		ipc_put_u8(ipc, p->strategy[i]);
 	ci_put_opt(ipc, p->subject_tag);
 	ipc_put_u32(ipc, p->sessions);
+	ipc_put_u32(ipc, p->received);
 	ipc_put_u32(ipc, p->tries);
 	ipc_put_u64(ipc, p->spool_message);
 	ipc_put_u64(ipc, p->spool_memory);
@@ -62,6 +63,7 @@ recv_pass(struct config *c, struct msg *m)
 			r = -1;
 	r |= ci_take_opt(m, &p->subject_tag);
 	p->sessions = msg_get_u32(m);
+	p->received = msg_get_u32(m);
 	p->tries = msg_get_u32(m);
 	p->spool_message = msg_get_u64(m);
 	p->spool_memory = msg_get_u64(m);

@@ -28,6 +28,7 @@
 #define CONF_SOCKET_MAX		103	/* what every system takes */
 #define CONF_NFT_NAME_MAX	127
 #define CONF_TARGETS_MAX	64	/* of one relay */
+#define CONF_RECEIVED_MAX	10000	/* Received lines */
 #define CONF_CLIENT_NAME_MAX	30	/* s: some wait for it */
 #define CONF_SCAN_MAX		580	/* s: the client waits for its reply */
 #define CONF_TIME_MAX		(INT64_C(3650) * 86400)

@@ -148,6 +148,7 @@ conf_pass_new(void)
 	p->session = 3600;
 	p->scan = 60;
 	p->client_name = 3;
+	p->received = 100;
 	p->timeout[PT_CONNECT] = 10;
 	p->timeout[PT_BANNER] = 60;
 	p->timeout[PT_EHLO] = 30;

@@ -56,6 +56,7 @@ static void	 macro_set(const struct lex_token *);
 %token	<tok> GREY_PER_HOST GREY_PER_NETWORK HELO HOSTNAME HTTP_COMMAND IDLE
 %token	<tok> IDLE_STRESS IN INCLUDE IP4 IP6 KEY LIMIT LINE LISTEN
 %token	<tok> LOW_PRIORITY_MX MATCH MESSAGE MESSAGE_SIZE NFTABLES NO NONE NOT
+%token	<tok> RECEIVED
 %token	<tok> ON PASS PER PER_HOST PER_NETWORK PF PIPELINING PORT RECIPIENTS
 %token	<tok> REPLY RESTART SESSION SET SOCKET SPAMTRAP STATE STUTTER TABLE
 %token	<tok> TARPIT TLS TO TRAPPED WHITE WHITELIST
@@ -317,6 +318,10 @@ passopt	: LISTEN ON value PORT value {
 	| LIMIT SESSIONS AUTO {
 		if (ONCE($1, "limit sessions"))
 			conf->pass->sessions = 0;
+	}
+	| LIMIT RECEIVED value {
+		conf_set_number(&$1, &$3, "limit received", 30,
+		    CONF_RECEIVED_MAX, &conf->pass->received);
 	}
 	| TRIES value {
 		conf_set_number(&$1, &$2, "tries", 1, CONF_TARGETS_MAX,
@@ -1001,6 +1006,7 @@ static const struct keyword keywords[] = {
 	{ "pipelining",		PIPELINING },
 	{ "port",		PORT },
 	{ "proxy-protocol",	PROXY_PROTOCOL },
+	{ "received",		RECEIVED },
 	{ "recipients",		RECIPIENTS },
 	{ "reject",		REJECT },
 	{ "relay",		RELAY },

@@ -62,7 +62,6 @@
 #define PASS_OUT_MAX		16384	/* replies queued before more input */
 #define PASS_IN_MAX		65536	/* input kept while it cannot be used */
 #define PASS_LINGER		10	/* s */
-#define PASS_RECEIVED_MAX	30	/* Received lines: a loop (RFC 5321 6.3) */
 #define PASS_BUDGET_RCPT	285000	/* ms in all for one MAIL or RCPT */
 #define PASS_BUDGET_DATA	110000
 #define PASS_BUDGET_DOT		585000

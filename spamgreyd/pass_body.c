@@ -258,7 +258,7 @@ body_fault(const struct session *s)
 	if (tx->lost)
 		return ("452 4.3.1 There is no room for the message, please "
 		    "try again later");
-	if (tx->head.received > PASS_RECEIVED_MAX)
+	if (tx->head.received > s->pc->conf->pass->received)
 		return ("554 5.4.6 The message goes in circles: too many "
 		    "Received lines");
 	if (s->pc->conf->pass->reject_newlines &&
@@ -285,7 +285,7 @@ body_ended(struct session *s)
 			pass.stat[PSTAT_TOO_BIG]++;
 		else if (tx->lost)
 			pass.stat[PSTAT_SPOOL_FULL]++;
-		else if (tx->head.received > PASS_RECEIVED_MAX)
+		else if (tx->head.received > s->pc->conf->pass->received)
 			pass.stat[PSTAT_LOOP]++;
 		body_refuse_text(s, fault);
 		return;

@@ -203,7 +203,8 @@ put_settings(struct buf *b, const struct conf_pass *p)
 	r |= put_recipients(b, p);
 	r |= p->sessions == 0 ? buf_addstr(b, "\tlimit sessions auto\n") :
 	    buf_printf(b, "\tlimit sessions %u\n", p->sessions);
-	r |= buf_printf(b, "\ttries %u\n", p->tries);
+	r |= buf_printf(b, "\tlimit received %u\n\ttries %u\n", p->received,
+	    p->tries);
 	r |= put_size(b, "\tspool memory ", p->spool_memory);
 	r |= put_size(b, "\tspool message ", p->spool_message);
 	r |= buf_printf(b, "\tbare-newline %s\n",
