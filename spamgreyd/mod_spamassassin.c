@@ -1,8 +1,10 @@
 /*
  * SpamAssassin's spamd: its score adds to the points of a message.  spamd sees
  * the message with a trace line in front as our MTA would write it, and it may
- * be told whose it is, so that a user's own rules and Bayes count; then a
- * transaction holds the recipients of one user, and the others get their turn.
+ * be told whose it is, so that a user's own rules and Bayes count.  A message
+ * has one score: with several users, each of whom spamd is asked for, the
+ * lowest counts against `reject at', so that nobody loses a message that they
+ * would have taken, and the highest against `mark at'.
  */
 #include <sys/types.h>
 
@@ -14,12 +16,14 @@
 #include "../lib/log.h"
 #include "module.h"
 #include "scan.h"
-#include "spamc.h"
+#include "spamc_users.h"
 
 #define SPAMD_PORT	783
 #define LATE		2000		/* ms that scan may be late itself */
 #define FIELD_MAX	8192
 #define HEAD_CHUNK	4096
+#define CHECKS_MAX	4		/* under way at once for one message */
+#define USERS_FIELD	"X-Spamgreyd-Users"
 #define PREFIX		"X-Spam-"	/* of spamd's fields */
 
 enum { COUNT_SCANNED, COUNT_FLAGGED, COUNT_TOO_LARGE, COUNT_ONE_USER,
@@ -28,72 +32,73 @@ static const char *const counters[] = {
 	"scanned", "flagged", "too-large", "one-user", "failed", NULL
 };
 
-enum user { USER_FIXED, USER_RECIPIENT, USER_LOCAL };
+/* Whose message it is: a name of the configuration; that of the recipients,
+ * who must all be the same user; that of the first one; of each. */
+enum whose { WHOSE_FIXED, WHOSE_ONE, WHOSE_FIRST, WHOSE_EACH };
 
 struct conf {
 	struct scan_conf *scan;
 	uint64_t	 max;
 	enum spamc_verb	 verb;
-	enum user	 user;
+	enum whose	 whose;
+	int		 local;		/* a user is the local part alone */
 	char		*fixed;		/* NULL: spamd's own */
 	int		 class;		/* what it flags is the class spam */
 };
 
+struct data;
+struct check {				/* one question to spamd */
+	struct data	*d;
+	struct scan	*scan;		/* NULL: not under way */
+	size_t		 user;		/* its place in d->users */
+	char		 why[256];
+};
 struct data {
-	struct scan	*scan;		/* NULL: none under way */
 	uint64_t	 key;
 	struct conf	*conf;
-	char		 why[256];
+	struct spamc_users users;	/* of this message */
+	struct spamc_users taken;	/* WHOSE_EACH: of the recipients that
+					   the MTA took so far */
+	struct check	 check[CHECKS_MAX];
+	size_t		 next;		/* the user to ask for next */
+	size_t		 answers;
 };
 
 const struct module mod_spamassassin;
 
 /* --- one message */
 
-static void
-user_of(const struct conf *conf, const char *rcpt,
-    char dst[SPAMC_USER_MAX + 1])
-{
-	dst[0] = '\0';
-	if (rcpt != NULL)
-		spamc_user(rcpt, conf->user == USER_LOCAL, dst);
-}
-
 static int
 make(struct scan_request *r, unsigned int server, void *arg)
 {
-	struct data	*d = arg;
+	struct check	*c = arg;
+	struct data	*d = c->d;
 	struct msession	*s = module_session(d->key);
-	char		 user[SPAMC_USER_MAX + 1];
-	const char	*name = d->conf->fixed;
 
 	(void)server;
 	if (s == NULL)
 		return (-1);
-	if (d->conf->user != USER_FIXED) {
-		user_of(d->conf, module_rcpt(s, 0), user);
-		name = user;
-	}
 	r->spool = s->spool;
 	r->how = SCAN_RAW;
 	r->shut = 1;
 	if (scan_received(s, &r->before) == -1)
 		return (-1);
-	return (spamc_head(&r->head, d->conf->verb, name,
+	return (spamc_head(&r->head, d->conf->verb,
+	    d->users.list[c->user].name,
 	    buf_len(&r->before) + spool_size(s->spool)));
 }
 
 static int
 more(const uint8_t *p, size_t len, int eof, void *arg, const char **why)
 {
-	struct data		*d = arg;
+	struct check		*c = arg;
 	struct spamc_reply	 r;
 	int			 got;
 
-	got = spamc_parse(p, len, eof, d->conf->verb, &r, d->why,
-	    sizeof(d->why));
+	got = spamc_parse(p, len, eof, c->d->conf->verb, &r, c->why,
+	    sizeof(c->why));
 	if (got == -1)
-		*why = d->why;
+		*why = c->why;
 	return (got);
 }
 
@@ -158,44 +163,162 @@ forged(struct msession *s, const struct conf *conf)
 	    conf->verb != SPAMC_HEADERS));
 }
 
-static struct verdict
-judge(struct msession *s, const struct conf *conf,
-    const struct spamc_reply *r)
+/* The header field and a line of the log for each user.  -1: no memory. */
+static int
+tell_users(struct msession *s, const struct spamc_users *u)
 {
-	char	symbols[SPAMC_SYMBOLS_MAX + 1], name[64];
+	struct msgedit		*e = module_edit(s, &mod_spamassassin);
+	const struct spamc_user	*one;
+	struct buf		 b = { 0 };
+	char			 enc[SPAMC_USER_MAX * 4 + 1];
+	size_t			 i;
+	int			 r = -1;
 
-	spamc_symbols(r, conf->verb, symbols);
-	module_score(s, &mod_spamassassin, r->score, symbols);
-	if (conf->verb == SPAMC_HEADERS && fields(s, r) == -1)
-		return (verdict_error("its header fields are too much"));
-	if (!r->flagged)
+	for (i = 0; i < u->n; i++) {
+		one = &u->list[i];
+		module_log(s, &mod_spamassassin, "user=%s score=%g required=%g "
+		    "flagged=%s", log_encode_str(enc, sizeof(enc), one->name),
+		    (double)one->score / 1000, (double)one->required / 1000,
+		    one->flagged ? "yes" : "no");
+	}
+	if (e != NULL && spamc_users_field(u, &b) == 0)
+		r = msgedit_insert(e, 0, USERS_FIELD,
+		    (const char *)buf_ptr(&b));
+	buf_free(&b);
+	return (r);
+}
+
+/* All answers are there. */
+static struct verdict
+judge(struct msession *s, struct data *d)
+{
+	const struct spamc_users	*u = &d->users;
+	const struct spamc_user		*low = spamc_users_lowest(u);
+	size_t				 flagged = spamc_users_flagged(u);
+	char				 name[64];
+
+	if (d->conf->whose == WHOSE_EACH && tell_users(s, u) == -1)
+		return (verdict_error("out of memory"));
+	module_score(s, &mod_spamassassin, low->score, low->symbols);
+	module_score_some(s, &mod_spamassassin, spamc_users_highest(u)->score,
+	    d->conf->class && flagged > 0);
+	if (flagged < u->n)
 		return (verdict_next());
 	module_count(&mod_spamassassin, COUNT_FLAGGED);
-	if (!conf->class)
+	if (!d->conf->class)
 		return (verdict_next());
 	snprintf(name, sizeof(name), "score %.1f of %.1f",
-	    (double)r->score / 1000, (double)r->required / 1000);
+	    (double)low->score / 1000, (double)low->required / 1000);
 	return (module_found(s, &mod_spamassassin, CLASS_SPAM, name));
+}
+
+static void
+stop(struct data *d)
+{
+	size_t	i;
+
+	for (i = 0; i < CHECKS_MAX; i++) {
+		scan_cancel(d->check[i].scan);
+		d->check[i].scan = NULL;
+	}
+	spamc_users_clear(&d->users);
+}
+
+static void	answered(const uint8_t *, size_t, const char *, void *);
+
+/* Asks for more users, as many as may be asked for at once.  -1: no memory. */
+static int
+ask(struct data *d, uint64_t session)
+{
+	struct check	*c;
+	size_t		 i;
+
+	for (i = 0; i < CHECKS_MAX && d->next < d->users.n; i++) {
+		c = &d->check[i];
+		if (c->scan != NULL)
+			continue;
+		c->d = d;
+		c->user = d->next++;
+		c->scan = scan_start(d->conf->scan, session, make, more,
+		    answered, c);
+		if (c->scan == NULL)
+			return (-1);
+	}
+	return (0);
+}
+
+/* One answer: what the message's verdict is, or that others are waited for. */
+static struct verdict
+one_answer(struct msession *s, struct check *c, const uint8_t *whole,
+    size_t len, const char *why)
+{
+	struct data		*d = c->d;
+	struct spamc_reply	 r;
+
+	if (whole == NULL)
+		return (verdict_error("%s", why));
+	if (spamc_parse(whole, len, 1, d->conf->verb, &r, c->why,
+	    sizeof(c->why)) != 1)
+		return (verdict_error("%s", c->why));
+	if (spamc_users_answer(&d->users, c->user, &r, d->conf->verb) == -1)
+		return (verdict_error("out of memory"));
+	/* Its fields are the first user's where there are several. */
+	if (d->conf->verb == SPAMC_HEADERS && c->user == 0 &&
+	    fields(s, &r) == -1)
+		return (verdict_error("its header fields are too much"));
+	if (++d->answers == d->users.n)
+		return (judge(s, d));
+	return (ask(d, s->id) == -1 ? verdict_error("out of memory") :
+	    verdict_wait(0));
 }
 
 static void
 answered(const uint8_t *whole, size_t len, const char *why, void *arg)
 {
-	struct data		*d = arg;
-	struct msession		*s = module_session(d->key);
-	struct spamc_reply	 r;
+	struct check	*c = arg;
+	struct data	*d = c->d;
+	struct msession	*s = module_session(d->key);
+	struct verdict	 v;
 
-	d->scan = NULL;
+	c->scan = NULL;
 	if (s == NULL)			/* (forget has cancelled it) */
 		return;
-	if (whole == NULL || spamc_parse(whole, len, 1, d->conf->verb, &r,
-	    d->why, sizeof(d->why)) != 1) {
-		module_count(&mod_spamassassin, COUNT_ERROR);
-		module_resume(d->key, &mod_spamassassin,
-		    verdict_error("%s", whole == NULL ? why : d->why));
+	v = one_answer(s, c, whole, len, why);
+	if (v.kind == VERDICT_WAIT)
 		return;
+	if (v.kind == VERDICT_ERROR)
+		module_count(&mod_spamassassin, COUNT_ERROR);
+	stop(d);
+	module_resume(d->key, &mod_spamassassin, v);
+}
+
+static int
+user_add(const struct conf *conf, struct spamc_users *u, const char *rcpt)
+{
+	char	user[SPAMC_USER_MAX + 1];
+
+	spamc_user(rcpt, conf->local, user);
+	return (spamc_users_add(u, user));
+}
+
+/* Whose message it is.  -1: no memory. */
+static int
+users_of(const struct msession *s, const struct conf *conf,
+    struct spamc_users *u)
+{
+	const char	*rcpt;
+	unsigned int	 i;
+
+	if (conf->whose == WHOSE_FIXED)
+		return (spamc_users_add(u, conf->fixed == NULL ? "" :
+		    conf->fixed));
+	for (i = 0; (rcpt = module_rcpt(s, i)) != NULL; i++) {
+		if (user_add(conf, u, rcpt) == -1)
+			return (-1);
+		if (conf->whose != WHOSE_EACH)
+			break;
 	}
-	module_resume(d->key, &mod_spamassassin, judge(s, d->conf, &r));
+	return (u->n > 0 ? 0 : spamc_users_add(u, ""));
 }
 
 static struct verdict
@@ -210,33 +333,81 @@ on_eom(struct msession *s, void *arg)
 		module_count(&mod_spamassassin, COUNT_TOO_LARGE);
 		return (verdict_next());
 	}
+	stop(d);
 	d->key = s->key;
 	d->conf = conf;
+	d->next = d->answers = 0;
 	module_count(&mod_spamassassin, COUNT_SCANNED);
-	d->scan = scan_start(conf->scan, s->id, make, more, answered, d);
-	if (d->scan == NULL)
+	if (users_of(s, conf, &d->users) == -1 || ask(d, s->id) == -1) {
+		stop(d);
 		return (verdict_error("out of memory"));
+	}
 	return (verdict_wait(scan_time(conf->scan) + LATE));
 }
 
-/* The first recipient that is taken says whose the message is. */
+/* A new transaction has no recipients. */
+static struct verdict
+on_mail(struct msession *s, void *arg)
+{
+	struct data	*d = module_data(s, &mod_spamassassin);
+
+	(void)arg;
+	spamc_users_clear(&d->taken);
+	return (verdict_next());
+}
+
+/* Is there room for the recipient's user?  The list stays as it is. */
+static int
+has_room(const struct msession *s, const struct conf *conf, struct data *d)
+{
+	char		 one[SPAMC_USER_MAX + 1], other[SPAMC_USER_MAX + 1];
+	const char	*first;
+	size_t		 n = d->taken.n;
+	int		 r;
+
+	if (conf->whose == WHOSE_ONE) {
+		if ((first = module_rcpt(s, 0)) == NULL)
+			return (1);
+		spamc_user(first, conf->local, one);
+		spamc_user(s->rcpt, conf->local, other);
+		return (strcmp(one, other) == 0);
+	}
+	if (conf->whose != WHOSE_EACH)
+		return (1);
+	r = user_add(conf, &d->taken, s->rcpt);
+	d->taken.n = n;
+	return (r == 1);
+}
+
+/*
+ * With WHOSE_ONE the first recipient that was taken says whose the message is,
+ * with WHOSE_EACH there is room for SPAMC_USERS_MAX users.  The others get
+ * their turn.
+ */
 static struct verdict
 on_rcpt(struct msession *s, void *arg)
 {
 	const struct conf	*conf = arg;
-	const char		*first = module_rcpt(s, 0);
-	char			 one[SPAMC_USER_MAX + 1];
-	char			 other[SPAMC_USER_MAX + 1];
 
-	if (conf->user == USER_FIXED || first == NULL)
-		return (verdict_next());
-	user_of(conf, first, one);
-	user_of(conf, s->rcpt, other);
-	if (strcmp(one, other) == 0)
+	if (has_room(s, conf, module_data(s, &mod_spamassassin)))
 		return (verdict_next());
 	module_count(&mod_spamassassin, COUNT_ONE_USER);
-	return (verdict_tempfail(452, "4.5.3",
-	    "One recipient at a time, please send to this one again"));
+	return (verdict_tempfail(452, "4.5.3", conf->whose == WHOSE_ONE ?
+	    "One recipient at a time, please send to this one again" :
+	    "Too many recipients at a time, please send to this one again"));
+}
+
+static struct verdict
+on_rcpt_reply(struct msession *s, void *arg)
+{
+	const struct conf	*conf = arg;
+	struct data		*d = module_data(s, &mod_spamassassin);
+
+	if (conf->whose == WHOSE_EACH && s->reply_code < 300 &&
+	    user_add(conf, &d->taken, s->rcpt) != 1)
+		return (verdict_tempfail(451, "4.3.0",
+		    "Out of memory, please try again later"));
+	return (verdict_next());
 }
 
 static void
@@ -245,8 +416,8 @@ forget(struct msession *s, void *arg)
 	struct data	*d = module_data(s, &mod_spamassassin);
 
 	(void)arg;
-	scan_cancel(d->scan);
-	d->scan = NULL;
+	stop(d);
+	spamc_users_clear(&d->taken);
 }
 
 /* --- the options */
@@ -257,14 +428,25 @@ option_user(struct conf *conf, const struct module_arg *args, size_t n,
 {
 	const char	*s;
 
-	conf->user = strcmp(args[0].s, "recipient") == 0 ? USER_RECIPIENT :
-	    strcmp(args[0].s, "local-part") == 0 ? USER_LOCAL : USER_FIXED;
+	conf->whose = strcmp(args[0].s, "each") == 0 ? WHOSE_EACH :
+	    strcmp(args[0].s, "first") == 0 ? WHOSE_FIRST :
+	    strcmp(args[0].s, "fixed") == 0 ? WHOSE_FIXED : WHOSE_ONE;
+	conf->local = strcmp(args[0].s, "local-part") == 0;
 	free(conf->fixed);
 	conf->fixed = NULL;
-	if (conf->user != USER_FIXED || n < 2) {
-		if (conf->user == USER_FIXED || n < 2)
+	if (n < 2)
+		return (0);
+	if (args[1].kind == ARG_WORD) {
+		conf->local = 1;
+		if ((conf->whose == WHOSE_FIRST || conf->whose == WHOSE_EACH) &&
+		    n == 2 && strcmp(args[1].s, "local-part") == 0)
 			return (0);
-		*error = "only `fixed' takes a name";
+		*error = "a second word is \"local-part\", after \"first\" or "
+		    "\"each\"";
+		return (-1);
+	}
+	if (conf->whose != WHOSE_FIXED) {
+		*error = "only \"fixed\" takes a name";
 		return (-1);
 	}
 	for (s = args[1].s; *s > ' ' && *s < 0x7f; s++)
@@ -330,8 +512,8 @@ static const struct module_option options[] = {
 	    .help = "larger messages are not sent" },
 	{ .keyword = "ask", .form = "%w", .words = "check|symbols|headers",
 	    .def = "symbols", .help = "what spamd is asked for" },
-	{ .keyword = "user", .form = "%w [ %s ]",
-	    .words = "fixed|recipient|local-part", .def = "fixed",
+	{ .keyword = "user", .form = "%w [ %w ] [ %s ]",
+	    .words = "fixed|recipient|local-part|first|each", .def = "fixed",
 	    .help = "whose rules and Bayes count" },
 	{ .keyword = "flagged", .form = "%w", .words = "points|spam",
 	    .def = "points",
@@ -349,6 +531,7 @@ const struct module mod_spamassassin = {
 	.option = option,
 	.check = check,
 	.conf_clear = conf_clear,
-	.hook = { [STAGE_RCPT] = on_rcpt, [STAGE_EOM] = on_eom },
+	.hook = { [STAGE_MAIL] = on_mail, [STAGE_RCPT] = on_rcpt,
+	    [STAGE_RCPT_REPLY] = on_rcpt_reply, [STAGE_EOM] = on_eom },
 	.forget = forget
 };

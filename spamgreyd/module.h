@@ -261,6 +261,14 @@ struct verdict	module_found_as(struct msession *, const struct module *,
 void	 module_score(struct msession *, const struct module *, int32_t milli,
 	    const char *symbols);
 /*
+ * The same message is worth that much to the one of its recipients for whom it
+ * is worth most: held against `mark at' in place of module_score's, and not
+ * against `reject at', which would take it from the others.  mark: it is marked
+ * whatever the points are.
+ */
+void	 module_score_some(struct msession *, const struct module *,
+	    int32_t milli, int mark);
+/*
  * EOM only: the changes that this module wants; of one that has failed only
  * what it drops (msgedit_drop) counts.  NULL without memory.  A
  * module that is in_turn sees and changes the message as those of its kind

@@ -144,6 +144,20 @@ module_score(struct msession *ms, const struct module *mod, int32_t milli,
 	points_add(&one->score, milli, "");
 }
 
+void
+module_score_some(struct msession *ms, const struct module *mod,
+    int32_t milli, int mark)
+{
+	const struct chain_link	*link;
+	struct module_one	*one = module_find(module_owner(ms), mod, &link);
+
+	if (one == NULL || link->log_only)
+		return;
+	if (milli > one->score.milli)
+		one->some = milli - one->score.milli;
+	one->mark = mark ? 1 : 0;
+}
+
 struct msgedit *
 module_edit(struct msession *ms, const struct module *mod)
 {
@@ -301,6 +315,8 @@ content_new_message(struct module_one *one)
 	for (i = 0; i < CLASS_MAX; i++)
 		points_clear(&one->found[i]);
 	points_clear(&one->score);
+	one->some = 0;
+	one->mark = 0;
 	one->classes = 0;
 }
 

@@ -56,6 +56,9 @@ struct module_one {
 	struct points	 session, message;
 	struct points	 score;		/* of message, by module_score: alone
 					   held against `reject at' */
+	int32_t		 some;		/* … and how much more it is worth to
+					   some recipient; thousandths */
+	uint8_t		 mark;		/* marked for some recipient */
 	struct points	 found[CLASS_MAX];	/* names; in classes: bits */
 	unsigned int	 classes;
 	struct msgedit	*edit;

@@ -140,19 +140,20 @@ int
 run_over(const struct session *s)
 {
 	const struct conf_pass	*p = s->pc->conf->pass;
-	int32_t			 sum = run_points(s);
+	int64_t			 sum = run_points(s), some = sum;
 	size_t			 i;
 
 	/* To postmaster and abuse alone nothing is refused for its points. */
 	if (p->reject_at > 0 && (sum >= p->reject_at ||
 	    alone_over(s, p->reject_at)))
 		return (s->tx != NULL && s->tx->whose == 1 ? 1 : 2);
-	if (p->mark_at > 0 && sum >= p->mark_at)
-		return (1);
-	for (i = 0; s->mods != NULL && i < s->mods->n; i++)
-		if (s->mods->one[i].unsure || s->mods->one[i].classes != 0)
+	for (i = 0; s->mods != NULL && i < s->mods->n; i++) {
+		if (s->mods->one[i].unsure || s->mods->one[i].classes != 0 ||
+		    s->mods->one[i].mark)
 			return (1);
-	return (0);
+		some += s->mods->one[i].some;
+	}
+	return (p->mark_at > 0 && some >= p->mark_at);
 }
 
 /* Text at words' ends to lines of a header field; *column is where it is. */
