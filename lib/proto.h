@@ -57,7 +57,8 @@ enum msg_type {
 	MSG_QUIT,
 	MSG_STATE_LOCK,		/* with a descriptor that holds the lock */
 	MSG_CTL_LISTEN,		/* the control socket, with its descriptor */
-	MSG_PF,			/* a descriptor of /dev/pf: fw (writable), front (read-only) */
+	MSG_PF,			/* a descriptor of /dev/pf: fw (writable);
+				   FreeBSD: front and pass (read-only) */
 	MSG_FW_READY,		/* fw -> parent: the table is filled */
 	MSG_CONF_PASS,
 	MSG_CONF_RELAY,		/* relay, then its targets, a message each */

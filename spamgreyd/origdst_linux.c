@@ -14,6 +14,8 @@
 #include "../lib/addr.h"
 #include "spamgreyd.h"
 
+const int	origdst_pf = 0;
+
 int
 origdst(int fd, int pf, const struct addr *client, uint16_t cport,
     const struct addr *local, uint16_t lport, struct addr *dst,

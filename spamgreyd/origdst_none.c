@@ -1,11 +1,15 @@
 /*
- * Where there is no firewall that redirects: the local address is all that
- * is known.
+ * Where nobody can be asked: the local address is all that is known.  OpenBSD's
+ * DIOCNATLOOK finds nothing (7.8: it searches by a hash that it has not filled
+ * in), and with divert-to the local address is the one that the client
+ * called.
  */
 #include <sys/types.h>
 
 #include "../lib/addr.h"
 #include "spamgreyd.h"
+
+const int	origdst_pf = 0;
 
 int
 origdst(int fd, int pf, const struct addr *client, uint16_t cport,

@@ -209,7 +209,7 @@ proc_equip(struct parent *p, struct proc *pr)
 	if (p->conf->fw == FW_PF && pr->role == ROLE_FW &&
 	    proc_send_pf(p, pr, O_RDWR) == -1)
 		return (-1);
-	if (p->conf->fw == FW_PF &&
+	if (p->conf->fw == FW_PF && origdst_pf &&
 	    (pr->role == ROLE_FRONT || pr->role == ROLE_PASS) &&
 	    proc_send_pf(p, pr, O_RDONLY) == -1)
 		return (-1);

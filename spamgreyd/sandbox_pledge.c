@@ -11,9 +11,7 @@ sandbox_enter(const struct child *c)
 {
 	switch (c->role) {
 	case ROLE_FRONT:
-		/* pf: DIOCNATLOOK on the descriptor it was given */
-		return (pledge(c->pf == -1 ? "stdio inet recvfd sendfd" :
-		    "stdio inet recvfd sendfd pf", NULL));
+		return (pledge("stdio inet recvfd sendfd", NULL));
 	case ROLE_STORE:
 		if (unveil(".", "rwc") == -1 || unveil(NULL, NULL) == -1)
 			return (-1);
@@ -24,10 +22,8 @@ sandbox_enter(const struct child *c)
 		    NULL));
 	case ROLE_PASS:
 		/* its root is the spool; unix: the scanners' sockets */
-		return (pledge(c->pf == -1 ?
-		    "stdio rpath wpath cpath inet recvfd sendfd unix" :
-		    "stdio rpath wpath cpath inet recvfd sendfd unix pf",
-		    NULL));
+		return (pledge("stdio rpath wpath cpath inet recvfd sendfd "
+		    "unix", NULL));
 	case ROLE_TRACK:
 		/* bpf: the statistics of its handle */
 		return (pledge("stdio recvfd bpf", NULL));

@@ -134,8 +134,9 @@ int	 syslog_line(const char *ident, int priority, const char *line);
 int	 sandbox_enter(const struct child *);
 const char *sandbox_name(void);
 
-/* origdst_*.c: where the client wanted to go.  0; -1: unknown.  pf: a
- * read-only descriptor of /dev/pf, or -1. */
+/* origdst_*.c: where the client wanted to go.  0; -1: unknown.  pf: where
+ * origdst_pf is 1, a read-only descriptor of /dev/pf, or -1. */
+extern const int	origdst_pf;
 int	 origdst(int fd, int pf, const struct addr *client, uint16_t cport,
 	    const struct addr *local, uint16_t lport, struct addr *dst,
 	    uint16_t *port);

@@ -298,30 +298,23 @@ find_nat(const void *client, uint16_t cport, const void *local, uint16_t lport)
 	return (NULL);
 }
 
-#define NATLOOK(type) do {						\
-	struct type		*l = arg;				\
-	const struct emu_nat	*n;					\
-									\
-	if (l->proto != 6 || l->direction != PF_ABI_OUT ||		\
-	    l->sport == 0 || l->dport == 0 || all_zero(l->saddr, 16) ||	\
-	    all_zero(l->daddr, 16))					\
-		return (EINVAL);					\
-	n = find_nat(l->saddr, l->sport, l->daddr, l->dport);		\
-	if (n == NULL)							\
-		return (ENOENT);					\
-	memcpy(l->rsaddr, n->client, 16);				\
-	memcpy(l->rdaddr, n->orig, 16);					\
-	l->rsport = n->cport;						\
-	l->rdport = n->oport;						\
-	return (0);							\
-} while (0)
-
+/* FreeBSD's; OpenBSD's has another size and never an answer. */
 static int
-do_natlook(unsigned long req, void *arg)
+do_natlook(struct pf_abi_natlook *l)
 {
-	if (req == PF_ABI_NATLOOK_FREEBSD)
-		NATLOOK(pf_abi_natlook_freebsd);
-	NATLOOK(pf_abi_natlook_openbsd);
+	const struct emu_nat	*n;
+
+	if (l->proto != 6 || l->direction != PF_ABI_OUT || l->sport == 0 ||
+	    l->dport == 0 || all_zero(l->saddr, 16) || all_zero(l->daddr, 16))
+		return (EINVAL);
+	n = find_nat(l->saddr, l->sport, l->daddr, l->dport);
+	if (n == NULL)
+		return (ENOENT);
+	memcpy(l->rsaddr, n->client, 16);
+	memcpy(l->rdaddr, n->orig, 16);
+	l->rsport = n->cport;
+	l->rdport = n->oport;
+	return (0);
 }
 
 static int
@@ -329,9 +322,8 @@ answer(int fd, unsigned long req, void *arg)
 {
 	int	writes;
 
-	if (req == (emu->freebsd ? PF_ABI_NATLOOK_FREEBSD :
-	    PF_ABI_NATLOOK_OPENBSD))
-		return (do_natlook(req, arg));
+	if (emu->freebsd && req == PF_ABI_NATLOOK)
+		return (do_natlook(arg));
 	writes = req == PF_ABI_ADDADDRS || req == PF_ABI_DELADDRS ||
 	    req == PF_ABI_CLRADDRS || req == PF_ABI_ADDTABLES;
 	if (!writes && req != PF_ABI_GETADDRS)
