@@ -6,6 +6,11 @@
 #	make torture	the long kill and load programs, in full
 #	make install	DESTDIR, PREFIX, SYSCONFDIR, MANDIR
 #	make install-compat	the same, and spamdb as a name for spamgreydb
+#	make syntax SYSROOT=DIR TARGET=x86_64-unknown-openbsd7.8
+#			clang reads every file of that system (or of
+#			x86_64-unknown-freebsd14 ...) against its headers, of which
+#			DIR/usr/include has all; headers of packages that DIR
+#			does not have are this machine's (lib/syntax.sh)
 # V=1 shows each command of the build, not only its file.
 # SANDBOX=none builds without the system's sandbox (for ASan and valgrind).
 # An OS difference is a file: lib/OS.mk names the system's.
@@ -64,7 +69,8 @@ DB_SHARED =	spamgreyd/config.o spamgreyd/conf_check.o \
 
 .SUFFIXES:
 .SUFFIXES: .c .o
-.PHONY: all run check torture deps install install-compat clean
+.PHONY: all run check torture deps install install-compat syntax syntax-files \
+    clean
 
 .c.o:
 	${QUIET} CC $@ ${CC} ${OWN_CFLAGS} ${CPPFLAGS} ${CFLAGS} -c -o $@ $<
@@ -117,6 +123,22 @@ install: all
 
 install-compat: install
 	sh lib/compat.sh '${DESTDIR}' '${SBINDIR}' '${MANDIR}'
+
+# TARGET's system, as uname -s says it there, is the name of its lib/OS.mk.
+syntax:
+	@case '${TARGET}' in \
+	*openbsd*) os=OpenBSD ;; \
+	*freebsd*) os=FreeBSD ;; \
+	*) echo "syntax: TARGET=x86_64-unknown-openbsd7.8 or the like is" \
+	    "missing" >&2; exit 2 ;; \
+	esac; \
+	${MAKE} OS=$$os SYSROOT='${SYSROOT}' TARGET='${TARGET}' syntax-files
+
+syntax-files: spamgreyd/parse.c spamgreyd/modules_tab.c
+	@sh lib/syntax.sh '${SYSROOT}' '${TARGET}' \
+	    '-std=c11 -O2 ${WARN} ${OS_CPPFLAGS}' ${LIB_SRC} ${D_SRC} \
+	    ${OS_OBJ:.o=.c} spamgreyd/parse.c spamgreyd/modules_tab.c \
+	    ${DB_SRC} regress/fw/pfabi_${OS}.c
 
 clean:
 	rm -f lib/*.o spamgreyd/*.o spamgreydb/*.o lib/libspamgrey.a
