@@ -37,6 +37,7 @@ for sample in pf.conf.sample spamgreyd/*.sample spamgreydb/*.sample; do
 done
 put_start 644 spamgreyd/spamgreyd.service spamgreyd.service
 put_start 755 spamgreyd/spamgreyd.rc spamgreyd.rc
+put_start 755 spamgreyd/spamgreyd.freebsd.rc spamgreyd.freebsd.rc
 
 if [ -z "$dest" ] && [ "$(id -u)" = 0 ]; then
 	sh lib/users.sh

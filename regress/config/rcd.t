@@ -1,0 +1,94 @@
+#!/bin/sh
+# Start scripts, and what the manual says beside them.  FreeBSD's is run
+# by a small rc.subr of ours: the program's place,
+# the options, and that a bad configuration starts nothing and reloads nothing.
+
+set -u
+tmp=$(mktemp -d)
+trap 'rm -rf "$tmp"' EXIT
+trap 'exit 1' HUP INT TERM
+n=0
+
+ok() {
+	n=$((n + 1))
+	if [ "$1" -eq 0 ]; then
+		echo "ok $n - $2"
+	else
+		echo "not ok $n - $2"
+		sed 's/^/# /' "$tmp/out"
+	fi
+}
+
+[ -x spamgreyd/spamgreyd ] || { echo '1..0 # skip not built'; exit 0; }
+sh lib/install.sh "$tmp" "$tmp/sbin" /usr/local/share/man /etc > "$tmp/out" 2>&1
+ok $? 'installed'
+script=$tmp/usr/local/share/examples/spamgreyd/spamgreyd.freebsd.rc
+[ -x "$script" ]
+ok $? 'the script is among the samples'
+! grep -q /usr/local/sbin "$script"
+ok $? 'and names the program where it was installed'
+
+# What rc.subr(8) does for start and reload: precmd first, then the command.
+cat > "$tmp/rc.subr" <<'EOF'
+load_rc_config() { spamgreyd_enable=YES; }
+run_rc_command() {
+	eval "pre=\${${1}_precmd:-} own=\${${1}_cmd:-}"
+	[ -f "$required_files" ] || return 1
+	[ -z "$pre" ] || "$pre" || return 1
+	if [ -n "$own" ]; then
+		"$own"
+	elif [ "$1" = reload ]; then
+		echo "HUP $command"
+	else
+		# shellcheck disable=SC2086
+		"$command" $spamgreyd_flags $command_args
+	fi
+}
+EOF
+cat > "$tmp/daemon" <<'EOF'
+#!/bin/sh
+echo "run $*"
+case " $* " in
+*" -n "*)	! grep -q bad "$TMP/conf" ;;
+esac
+EOF
+chmod 755 "$tmp/daemon"
+sed -e "s,^\. /etc/rc.subr,. $tmp/rc.subr," -e \
+    "s,^command=.*,command=$tmp/daemon," "$script" > "$tmp/rc"
+export TMP="$tmp" spamgreyd_config="$tmp/conf" spamgreyd_flags=-v
+
+rc() {
+	sh "$tmp/rc" "$1" > "$tmp/out" 2>&1
+}
+
+echo good > "$tmp/conf"
+rc start
+ok $? 'start'
+[ "$(tail -1 "$tmp/out")" = "run -v -f $tmp/conf" ]
+ok $? 'with its flags and the file'
+[ "$(head -1 "$tmp/out")" = "run -n -f $tmp/conf -v" ]
+ok $? 'which was checked first'
+rc reload && grep -q HUP "$tmp/out"
+ok $? 'reload'
+rc configtest && [ "$(grep -c run "$tmp/out")" = 1 ]
+ok $? 'configtest checks and does nothing else'
+echo bad > "$tmp/conf"
+rc start
+[ $? -ne 0 ] && [ "$(grep -c run "$tmp/out")" = 1 ]
+ok $? 'a bad file starts nothing'
+rc reload
+[ $? -ne 0 ] && ! grep -q HUP "$tmp/out"
+ok $? 'and reloads nothing'
+rc restart
+[ $? -ne 0 ] && [ "$(grep -c run "$tmp/out")" = 1 ]
+ok $? 'nor does it stop what runs'
+
+# OpenBSD's class of 1,024 files, and its addresses of all routing domains.
+: > "$tmp/out"
+grep -q 'openfiles-max=' spamgreyd/spamgreyd.8 &&
+    grep -q 'login class' spamgreyd/spamgreyd.rc
+ok $? 'the manual and the script of OpenBSD name the login class'
+sed -n '/^\.It Ic mta /,/^\.It /p' spamgreyd/spamgreyd.conf.5 |
+    grep -q 'routing domains'
+ok $? 'the manual of mta says what routing domains do'
+echo "1..$n"
