@@ -1,7 +1,7 @@
 #!/bin/sh
-# Start scripts, and what the manual says beside them.  FreeBSD's is run
-# by a small rc.subr of ours: the program's place,
-# the options, and that a bad configuration starts nothing and reloads nothing.
+# Start scripts, and what the manual says beside them.  FreeBSD's is run by a
+# small rc.subr of ours: the program's place, the options, and that a bad
+# configuration starts nothing and reloads nothing.
 
 set -u
 tmp=$(mktemp -d)
