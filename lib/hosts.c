@@ -8,7 +8,12 @@
 #include "hosts.h"
 
 struct hosts {
-	struct addrmap	map;	/* of struct host */
+	struct addrmap	map;		/* of struct host; in force */
+	struct addr_cut	cut;		/* of its keys */
+	int		whole;		/* a stream has ended once */
+	int		filling;	/* a stream is under way, into this: */
+	struct addrmap	next;
+	struct addr_cut	next_cut;
 };
 
 static const char *const reasons[TRAP_MAX] = {
@@ -50,6 +55,8 @@ hosts_new(void)
 
 	if ((h = calloc(1, sizeof(*h))) == NULL)
 		return (NULL);
+	h->cut.ip4 = 32;
+	h->cut.ip6 = 128;
 	if (addrmap_init(&h->map, sizeof(struct host), host_occupied) == -1) {
 		free(h);
 		return (NULL);
@@ -63,13 +70,41 @@ hosts_free(struct hosts *h)
 	if (h == NULL)
 		return;
 	addrmap_free(&h->map);
+	if (h->filling)
+		addrmap_free(&h->next);
 	free(h);
 }
 
-void
-hosts_clear(struct hosts *h)
+int
+hosts_begin(struct hosts *h, const struct addr_cut *cut)
 {
-	addrmap_clear(&h->map);
+	/* Nobody relies on a table that was never whole: it is filled itself,
+	 * which spares the second one at each start. */
+	if (!h->whole) {
+		addrmap_clear(&h->map);
+		h->cut = *cut;
+		return (0);
+	}
+	if (h->filling)
+		addrmap_free(&h->next);
+	h->filling = 0;
+	if (addrmap_init(&h->next, sizeof(struct host), host_occupied) == -1)
+		return (-1);
+	h->filling = 1;
+	h->next_cut = *cut;
+	return (0);
+}
+
+void
+hosts_end(struct hosts *h)
+{
+	h->whole = 1;
+	if (!h->filling)
+		return;
+	addrmap_free(&h->map);
+	h->map = h->next;
+	h->cut = h->next_cut;
+	h->filling = 0;
 }
 
 size_t
@@ -78,24 +113,51 @@ hosts_count(const struct hosts *h)
 	return (h->map.used);
 }
 
-int
-hosts_set(struct hosts *h, const struct host *new)
+static int
+map_set(struct addrmap *m, const struct host *new)
 {
 	struct host	*old;
 
 	if (host_occupied(new)) {
-		if ((old = addrmap_put(&h->map, &new->key)) == NULL)
+		if ((old = addrmap_put(m, &new->key)) == NULL)
 			return (-1);
 		*old = *new;
-	} else if ((old = addrmap_get(&h->map, &new->key)) != NULL)
-		addrmap_remove(&h->map, old);
+	} else if ((old = addrmap_get(m, &new->key)) != NULL)
+		addrmap_remove(m, old);
 	return (0);
 }
 
-const struct host *
-hosts_get(const struct hosts *h, const struct addr *key)
+static int
+same_cut(const struct hosts *h)
 {
-	return (addrmap_get(&h->map, key));
+	return (h->cut.ip4 == h->next_cut.ip4 && h->cut.ip6 == h->next_cut.ip6);
+}
+
+/*
+ * A stream's state is the newest there is, as a change is: both tables take
+ * it.  Keys of another cut say nothing about those of the table in force.
+ */
+int
+hosts_set(struct hosts *h, const struct host *new)
+{
+	if (h->filling && map_set(&h->next, new) == -1)
+		return (-1);
+	return (!h->filling || same_cut(h) ? map_set(&h->map, new) : 0);
+}
+
+const struct host *
+hosts_get(const struct hosts *h, const struct addr *client)
+{
+	const struct host	*found;
+	struct addr		 key;
+
+	if (h->filling && !same_cut(h)) {
+		addr_cut(client, &h->next_cut, &key);
+		if ((found = addrmap_get(&h->next, &key)) != NULL)
+			return (found);
+	}
+	addr_cut(client, &h->cut, &key);
+	return (addrmap_get(&h->map, &key));
 }
 
 struct each {

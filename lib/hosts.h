@@ -2,6 +2,10 @@
  * Host states as front and pass keep them: which hosts (addresses cut to
  * `admit') are WHITE or TRAPPED, and until when.  A copy; only store writes
  * the original.  40 bytes an entry (addrmap.h).
+ *
+ * All states come as a stream between hosts_begin and hosts_end.  Until its
+ * end the table from before stays in force, so that no host is unknown while
+ * its state is loaded; a stream that breaks off changes nothing.
  */
 #ifndef HOSTS_H
 #define HOSTS_H
@@ -46,12 +50,20 @@ struct hosts;
 
 struct hosts *hosts_new(void);
 void	 hosts_free(struct hosts *);
-void	 hosts_clear(struct hosts *);
+/* All states follow, with keys cut to that; what an unfinished stream brought
+ * is forgotten.  -1: no memory, and the table from before stays. */
+int	 hosts_begin(struct hosts *, const struct addr_cut *);
+/* They have all come, and are in force from here on. */
+void	 hosts_end(struct hosts *);
+/* Of the table in force. */
 size_t	 hosts_count(const struct hosts *);
-/* Both times 0 removes.  -1: no memory. */
+/* Both times 0 removes.  In a stream also a change, which is in force at
+ * once.  -1: no memory. */
 int	 hosts_set(struct hosts *, const struct host *);
-/* NULL when there is none; valid until the next set. Times are not judged. */
-const struct host *hosts_get(const struct hosts *, const struct addr *key);
+/* The state of the host that this address is, cut as the table's keys are;
+ * NULL when there is none; valid until the next set, begin or end.  Times are
+ * not judged. */
+const struct host *hosts_get(const struct hosts *, const struct addr *);
 /* Walks all; fn must not change the table. */
 void	 hosts_each(const struct hosts *, void (*fn)(const struct host *, void *),
 	    void *arg);

@@ -230,6 +230,25 @@ proto_get_handover(struct msg *m, struct handover *h)
 }
 
 int
+proto_put_hosts_begin(struct ipc *ipc, const struct addr_cut *cut)
+{
+	ipc_begin(ipc, MSG_HOSTS_BEGIN, 0);
+	ipc_put_u8(ipc, cut->ip4);
+	ipc_put_u8(ipc, cut->ip6);
+	return (ipc->failed ? -1 : 0);
+}
+
+int
+proto_get_hosts_begin(struct msg *m, struct addr_cut *cut)
+{
+	cut->ip4 = msg_get_u8(m);
+	cut->ip6 = msg_get_u8(m);
+	if (cut->ip4 > 32 || cut->ip6 > 128)
+		m->err = 1;
+	return (msg_end(m));
+}
+
+int
 proto_put_host(struct ipc *ipc, const struct host *h)
 {
 	ipc_begin(ipc, MSG_HOST, 0);

@@ -90,7 +90,7 @@ enum msg_type {
 	MSG_VISIT,		/* addr: a connection came to the primary MX */
 	MSG_EVENT,		/* struct event_msg */
 	MSG_OVERLIMIT,		/* front refused somebody for a limit */
-	MSG_HOSTS_BEGIN,
+	MSG_HOSTS_BEGIN,	/* struct addr_cut: of the keys that follow */
 	MSG_HOST,
 	MSG_HOSTS_END,
 	MSG_STORE_UP,		/* u8 up, str why */
@@ -343,6 +343,8 @@ int	 proto_get_caps(struct msg *, struct mta_caps *);
 int	 proto_put_handover(struct ipc *, uint64_t session,
 	    const struct handover *);
 int	 proto_get_handover(struct msg *, struct handover *);
+int	 proto_put_hosts_begin(struct ipc *, const struct addr_cut *);
+int	 proto_get_hosts_begin(struct msg *, struct addr_cut *);
 int	 proto_put_host(struct ipc *, const struct host *);
 int	 proto_get_host(struct msg *, struct host *);
 int	 proto_put_fw(struct ipc *, uint16_t type, uint64_t id,

@@ -72,7 +72,6 @@ host_kind(const struct addr *client, uint64_t *lists, unsigned int *reason)
 {
 	const struct front_conf	*fc = front.fc;
 	const struct host	*h;
-	struct addr		 key;
 	int64_t			 now = clock_wall();
 
 	*reason = TRAP_NONE;
@@ -80,8 +79,7 @@ host_kind(const struct addr *client, uint64_t *lists, unsigned int *reason)
 	    fc->black | fc->white);
 	if (*lists & fc->white)
 		return (KIND_WHITELISTED);
-	addr_cut(client, &fc->conf->grey.admit, &key);
-	h = hosts_get(front.hosts, &key);
+	h = hosts_get(front.hosts, client);
 	if (h != NULL && h->trapped > now) {
 		*reason = h->reason;
 		return (KIND_TRAPPED);

@@ -144,10 +144,13 @@ store_event(const struct conn *c, enum host_event event)
 static void
 on_hosts_begin(struct chan *ch, struct msg *m, void *arg)
 {
+	struct addr_cut	cut;
+
 	(void)ch;
-	(void)m;
 	(void)arg;
-	hosts_clear(front.hosts);
+	if (proto_get_hosts_begin(m, &cut) == 0 &&
+	    hosts_begin(front.hosts, &cut) == -1)
+		fatal("front: host states");
 }
 
 static void
@@ -167,6 +170,7 @@ on_hosts_end(struct chan *ch, struct msg *m, void *arg)
 	(void)ch;
 	(void)m;
 	(void)arg;
+	hosts_end(front.hosts);
 	accept_hosts_ready();
 }
 

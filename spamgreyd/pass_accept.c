@@ -109,15 +109,6 @@ refuse_limit(int fd, const struct addr *client)
 	    "try again later");
 }
 
-static const struct host *
-host_of(const struct addr *client)
-{
-	struct addr	key;
-
-	addr_cut(client, &pass.pc->conf->grey.admit, &key);
-	return (hosts_get(pass.hosts, &key));
-}
-
 static uint64_t
 lists_of(const struct addr *client)
 {
@@ -140,7 +131,7 @@ host_kind(const struct addr *client)
 		return (HANDOVER_WHITELISTED);
 	if (addr_is_loopback(client))
 		return (HANDOVER_WHITE);
-	h = host_of(client);
+	h = hosts_get(pass.hosts, client);
 	if ((h != NULL && h->trapped > now) || (lists & pass.pc->black))
 		return (-1);
 	return (h != NULL && h->white > now ? HANDOVER_WHITE : -1);
@@ -153,7 +144,7 @@ pass_host_trapped(const struct addr *client)
 
 	if ((lists_of(client) & pass.pc->white) || addr_is_loopback(client))
 		return (0);
-	h = host_of(client);
+	h = hosts_get(pass.hosts, client);
 	return (h != NULL && h->trapped > clock_wall());
 }
 

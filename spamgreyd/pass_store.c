@@ -59,10 +59,13 @@ pass_store_caps(void)
 static void
 on_hosts_begin(struct chan *ch, struct msg *m, void *arg)
 {
+	struct addr_cut	cut;
+
 	(void)ch;
-	(void)m;
 	(void)arg;
-	hosts_clear(pass.hosts);
+	if (proto_get_hosts_begin(m, &cut) == 0 &&
+	    hosts_begin(pass.hosts, &cut) == -1)
+		fatal("pass: host states");
 }
 
 static void
@@ -82,6 +85,7 @@ on_hosts_end(struct chan *ch, struct msg *m, void *arg)
 	(void)ch;
 	(void)m;
 	(void)arg;
+	hosts_end(pass.hosts);
 	pass_accept_hosts_ready();
 }
 

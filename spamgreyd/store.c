@@ -76,7 +76,7 @@ stream_begin(struct store *st, int peers, int fw)
 	st->streaming = 1;
 	memset(&st->stream_pos, 0, sizeof(st->stream_pos));
 	if (st->stream_peers) {
-		store_peers_send_empty(st, MSG_HOSTS_BEGIN);
+		store_peers_begin(st);
 		store_caps_send(st);
 	}
 	if (st->stream_fw && st->fw != NULL)
@@ -88,7 +88,7 @@ static void
 stream_end(struct store *st)
 {
 	if (st->stream_peers)
-		store_peers_send_empty(st, MSG_HOSTS_END);
+		store_peers_end(st);
 	if (st->stream_fw && st->fw != NULL)
 		(void)chan_send_empty(st->fw, MSG_FW_END, 0);
 	st->streaming = st->stream_peers = st->stream_fw = 0;
@@ -374,8 +374,8 @@ role_run(struct child *c)
 	} else {
 		/* Fronts may accept: what they get is `unstored'.  The table
 		 * is left as it is. */
-		store_peers_send_empty(st, MSG_HOSTS_BEGIN);
-		store_peers_send_empty(st, MSG_HOSTS_END);
+		store_peers_begin(st);
+		store_peers_end(st);
 		store_peers_send_up(st, 0, db_why(st->db));
 	}
 	(void)policy_clock(st->policy, 0, &why);

@@ -102,7 +102,9 @@ void	 store_batch_failed(struct store *, enum db_result);
 /* Reads those again whose queue is short again. */
 void	 store_peers_resume(struct store *);
 void	 store_peers_send_host(struct store *, const struct host *);
-void	 store_peers_send_empty(struct store *, uint16_t type);
+/* All states follow; they have all been told. */
+void	 store_peers_begin(struct store *);
+void	 store_peers_end(struct store *);
 void	 store_peers_send_up(struct store *, int up, const char *why);
 /* What is queued to them leaves now, before something else is said: a change of
  * a host is with all of them before the answer that caused it. */

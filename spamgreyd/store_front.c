@@ -290,12 +290,23 @@ store_peers_flush(struct store *st, const struct peer *except)
 }
 
 void
-store_peers_send_empty(struct store *st, uint16_t type)
+store_peers_begin(struct store *st)
 {
 	struct peer	*f;
 
 	TAILQ_FOREACH(f, &st->peers, entry)
-		(void)chan_send_empty(f->chan, type, 0);
+		if (proto_put_hosts_begin(chan_ipc(f->chan),
+		    &st->child->conf->grey.admit) == 0)
+			(void)chan_send(f->chan, -1);
+}
+
+void
+store_peers_end(struct store *st)
+{
+	struct peer	*f;
+
+	TAILQ_FOREACH(f, &st->peers, entry)
+		(void)chan_send_empty(f->chan, MSG_HOSTS_END, 0);
 }
 
 void

@@ -118,9 +118,6 @@ states(void)
 		n += (hosts_get(h, &one.key) != NULL) == (i % 2 == 1);
 	}
 	is_int(n, KEYS, "the right half");
-	hosts_clear(h);
-	one.key = key(1);
-	ok(hosts_get(h, &one.key) == NULL && hosts_count(h) == 0, "cleared");
 	hosts_free(h);
 	is_str(trap_reason_str(TRAP_MX), "low-priority-mx", "a reason");
 	is_str(trap_reason_str(250), "unknown", "no reason");

@@ -87,13 +87,6 @@ test_hosts(void)
 	is_int(hosts_count(t), used, "the count is right");
 	hosts_each(t, each, &s);
 	ok(s.n == used && s.sum == sum, "each sees them all, once");
-	hosts_clear(t);
-	is_int(hosts_count(t), 0, "cleared");
-	key(&h.key, 5);
-	h.white = HOST_FOREVER;
-	h.trapped = 0;
-	ok(hosts_set(t, &h) == 0 && hosts_get(t, &h.key) != NULL,
-	    "and used again");
 	hosts_free(t);
 	hosts_free(NULL);
 	is_int(sizeof(struct host), 40, "a host is 40 octets");
@@ -103,6 +96,107 @@ test_hosts(void)
 	for (i = 0, wrong = 0; i < TRAP_MAX; i++)
 		wrong += trap_reason_str(i) == NULL;
 	is_int(wrong, 0, "every reason has a name");
+}
+
+static const struct addr_cut	full = { 32, 128 }, networks = { 24, 64 };
+
+static int64_t
+white(const struct hosts *t, uint32_t i)
+{
+	const struct host	*h;
+	struct addr		 a;
+
+	key(&a, i);
+	h = hosts_get(t, &a);
+	return (h == NULL ? 0 : h->white);
+}
+
+static void
+set(struct hosts *t, uint32_t i, int64_t until)
+{
+	struct host	h;
+
+	memset(&h, 0, sizeof(h));
+	key(&h.key, i);
+	h.white = until;
+	if (hosts_set(t, &h) == -1)
+		abort();
+}
+
+/* As at a start: a stream, whose states count when it is over. */
+static struct hosts *
+loaded(void)
+{
+	struct hosts	*t = hosts_new();
+
+	if (t == NULL || hosts_begin(t, &full) == -1)
+		abort();
+	set(t, 1, 100);
+	set(t, 2, 100);
+	set(t, 3, 100);
+	hosts_end(t);
+	return (t);
+}
+
+/* All states are told again while hosts come. */
+static void
+test_loading(void)
+{
+	struct hosts	*t = loaded();
+
+	is_int(hosts_begin(t, &full), 0, "a second stream begins");
+	ok(white(t, 1) == 100 && white(t, 2) == 100 && white(t, 3) == 100,
+	    "no host is unknown while its state is loaded");
+	set(t, 1, 200);
+	is_int(white(t, 1), 200, "a state of the stream is in force at once");
+	set(t, 1, 300);			/* a change meanwhile … */
+	set(t, 2, 0);
+	ok(white(t, 1) == 300 && white(t, 2) == 0,
+	    "and so is a change that comes meanwhile");
+	is_int(hosts_count(t), 2, "the table from before is counted");
+	hosts_end(t);
+	is_int(white(t, 1), 300, "the change outlives the stream");
+	ok(white(t, 2) == 0 && white(t, 3) == 0,
+	    "what the whole stream did not have is gone");
+	is_int(hosts_count(t), 1, "and not counted");
+	hosts_free(t);
+}
+
+static void
+test_broken_off(void)
+{
+	struct hosts	*t = loaded();
+
+	hosts_begin(t, &full);
+	set(t, 4, 100);
+	hosts_begin(t, &full);
+	ok(white(t, 1) == 100 && white(t, 2) == 100,
+	    "a stream that breaks off leaves the table as it was");
+	set(t, 1, 200);
+	hosts_end(t);
+	ok(white(t, 1) == 200 && white(t, 2) == 0 && white(t, 4) == 0,
+	    "only the whole stream counts");
+	hosts_begin(t, &full);
+	hosts_free(t);
+}
+
+/* `admit' is another after a reload: the keys are networks now. */
+static void
+test_recut(void)
+{
+	struct hosts	*t = loaded();
+
+	hosts_begin(t, &networks);
+	ok(white(t, 1) == 100 && white(t, 2) == 100,
+	    "while keys of another length are loaded the old ones are found");
+	is_int(white(t, 77), 0, "and no other");
+	set(t, 0, 500);			/* 10.0.0.0/24 */
+	ok(white(t, 77) == 500 && white(t, 1) == 500,
+	    "a key of the new length counts for its network at once");
+	hosts_end(t);
+	ok(white(t, 3) == 500 && white(t, 256) == 0,
+	    "the new keys are in force");
+	hosts_free(t);
 }
 
 static void
@@ -153,6 +247,9 @@ int
 main(void)
 {
 	test_hosts();
+	test_loading();
+	test_broken_off();
+	test_recut();
 	test_limit();
 	return (done());
 }
