@@ -8,6 +8,8 @@
 
 static int	faked;
 static int64_t	fake_wall, fake_mono;
+static int	judged;
+static int64_t	judged_asof, judged_mono;
 
 int64_t
 clock_wall(void)
@@ -29,6 +31,24 @@ clock_mono(void)
 }
 
 void
+clock_judged(int64_t asof)
+{
+	judged = 1;
+	judged_asof = asof;
+	judged_mono = clock_mono();
+}
+
+int64_t
+clock_asof(void)
+{
+	if (!judged)
+		return (clock_wall());
+	if (judged_asof == 0)
+		return (0);
+	return (judged_asof + (clock_mono() - judged_mono) / 1000);
+}
+
+void
 clock_fake(int64_t wall, int64_t mono_ms)
 {
 	faked = 1;
@@ -41,4 +61,10 @@ clock_fake_advance(int64_t seconds)
 {
 	fake_wall += seconds;
 	fake_mono += seconds * 1000;
+}
+
+void
+clock_fake_jump(int64_t seconds)
+{
+	fake_wall += seconds;
 }

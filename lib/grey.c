@@ -34,13 +34,13 @@ count(uint32_t *n)
 
 enum grey_verdict
 grey_decide(const struct grey_conf *conf, struct entry *e, int found,
-    int64_t stamp, int64_t now, int64_t *left)
+    int64_t stamp, int64_t now, int64_t asof, int64_t *left)
 {
 	int	fresh;
 
 	/* expire 0 does not occur in a tuple that we wrote; one from a file
 	 * must not live for ever. */
-	fresh = !found || e->expire <= now || e->first < stamp;
+	fresh = !found || e->expire <= asof || e->first < stamp;
 	if (fresh)
 		begin_anew(conf, e, now);
 	else if (e->first > now && !has_passed(e)) {

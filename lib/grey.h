@@ -30,14 +30,16 @@ enum grey_verdict {
 /*
  * *e is the tuple as found, or with found 0 one with addr, strings, net and
  * hash filled in; stamp is when the host was last demoted (0: never).
+ * asof: what expiries are compared with; now, or 0: nothing has expired.
  * On return *e is to be written and *left holds the seconds until a retry
  * passes (0 at PASS).
- *	found, but expired (expire <= now) or first < stamp: begins anew
+ *	found, but expired (expire <= asof) or first < stamp: begins anew
  *	now - first >= pass: PASS, the first time e->pass = now
  *	a clock that went back (now < first): waits, from now at most `pass'
  */
 enum grey_verdict grey_decide(const struct grey_conf *, struct entry *e,
-	    int found, int64_t stamp, int64_t now, int64_t *left);
+	    int found, int64_t stamp, int64_t now, int64_t asof,
+	    int64_t *left);
 
 /* WHITE from a tuple that passed: e becomes a WHITE entry of host. */
 void	 grey_promote(const struct grey_conf *, const struct entry *tuple,

@@ -230,6 +230,23 @@ proto_get_handover(struct msg *m, struct handover *h)
 }
 
 int
+proto_put_clock(struct ipc *ipc, int64_t asof)
+{
+	ipc_begin(ipc, MSG_CLOCK, 0);
+	ipc_put_i64(ipc, asof);
+	return (ipc->failed ? -1 : 0);
+}
+
+int
+proto_get_clock(struct msg *m, int64_t *asof)
+{
+	*asof = msg_get_i64(m);
+	if (*asof < 0)
+		m->err = 1;
+	return (msg_end(m));
+}
+
+int
 proto_put_hosts_begin(struct ipc *ipc, const struct addr_cut *cut)
 {
 	ipc_begin(ipc, MSG_HOSTS_BEGIN, 0);

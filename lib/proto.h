@@ -6,14 +6,14 @@
  *	parent -> any	HELLO PEER CONF_* START LOGLEVEL QUIT CTL_RESULT(store)
  *	any -> parent	READY LOG FATAL; store: CTL_ASK; fw: FW_READY
  *	front -> store	RCPT VISIT EVENT WHITE_SEEN OVERLIMIT STAT…
- *	store -> front	HOSTS_BEGIN HOST CAPS HOSTS_END RCPT_ANSWER STORE_UP
+ *	store -> front	CLOCK HOSTS_BEGIN HOST CAPS HOSTS_END RCPT_ANSWER STORE_UP
  *			STAT_ASK
- *	store -> fw	FW_BEGIN FW_HOST FW_END FW_DO STAT_ASK
+ *	store -> fw	CLOCK FW_BEGIN FW_HOST FW_END FW_DO STAT_ASK
  *	fw -> store	FW_DONE STAT…
  *	front -> pass	HANDOVER_BEGIN HANDOVER_RCPT* HANDOVER_INPUT* HANDOVER_END
  *	pass -> front	HANDOVER_OK HANDOVER_NO CAPS
  *	pass -> store	EVENT MAIL_SEEN CAPS STAT…
- *	store -> pass	HOSTS_BEGIN HOST CAPS HOSTS_END STORE_UP STAT_ASK
+ *	store -> pass	CLOCK HOSTS_BEGIN HOST CAPS HOSTS_END STORE_UP STAT_ASK
  *	track -> store	TRACK STAT…;  store -> track  STAT_ASK
  *	track -> parent	LATER;  parent -> track  TRACK_OURS
  *	pass -> parent	SOCK_ASK CONN_ASK;  parent -> pass  SOCK CONN
@@ -106,6 +106,8 @@ enum msg_type {
 				   what came since BEGIN is nothing */
 	MSG_HANDOVER_OK,	/* id; the sender may close its descriptor */
 	MSG_HANDOVER_NO,	/* id; why str */
+	MSG_CLOCK,		/* store -> front, pass, fw: i64, see
+				   clock_judged */
 	/* store and fw */
 	MSG_FW_BEGIN = 96,	/* the whole set follows */
 	MSG_FW_HOST,		/* addr (cut to admit), plen u8, until i64 */
@@ -343,6 +345,8 @@ int	 proto_get_caps(struct msg *, struct mta_caps *);
 int	 proto_put_handover(struct ipc *, uint64_t session,
 	    const struct handover *);
 int	 proto_get_handover(struct msg *, struct handover *);
+int	 proto_put_clock(struct ipc *, int64_t asof);
+int	 proto_get_clock(struct msg *, int64_t *asof);
 int	 proto_put_hosts_begin(struct ipc *, const struct addr_cut *);
 int	 proto_get_hosts_begin(struct msg *, struct addr_cut *);
 int	 proto_put_host(struct ipc *, const struct host *);

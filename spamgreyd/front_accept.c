@@ -72,7 +72,7 @@ host_kind(const struct addr *client, uint64_t *lists, unsigned int *reason)
 {
 	const struct front_conf	*fc = front.fc;
 	const struct host	*h;
-	int64_t			 now = clock_wall();
+	int64_t			 now = clock_asof();
 
 	*reason = TRAP_NONE;
 	*lists = addrset_lookup_mask(fc->conf->set, client,

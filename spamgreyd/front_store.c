@@ -142,6 +142,17 @@ store_event(const struct conn *c, enum host_event event)
 }
 
 static void
+on_clock(struct chan *ch, struct msg *m, void *arg)
+{
+	int64_t	asof;
+
+	(void)ch;
+	(void)arg;
+	if (proto_get_clock(m, &asof) == 0)
+		clock_judged(asof);
+}
+
+static void
 on_hosts_begin(struct chan *ch, struct msg *m, void *arg)
 {
 	struct addr_cut	cut;
@@ -217,6 +228,7 @@ on_stat_ask(struct chan *ch, struct msg *m, void *arg)
 }
 
 static const struct chan_rule store_rules[] = {
+	{ MSG_CLOCK, 0, on_clock },
 	{ MSG_HOSTS_BEGIN, 0, on_hosts_begin },
 	{ MSG_HOST, 0, on_host },
 	{ MSG_CAPS, 0, handover_on_caps },

@@ -199,7 +199,7 @@ carry_out(struct fw_role *r)
 	}
 	for (i = 0; i < r->add.n && rc == FW_OK; i += n) {
 		n = r->add.n - i < r->drv->slice ? r->add.n - i : r->drv->slice;
-		rc = r->drv->add(r->add.h + i, n, clock_wall(), 0);
+		rc = r->drv->add(r->add.h + i, n, clock_asof(), 0);
 	}
 	return (rc);
 }
@@ -269,6 +269,17 @@ on_batch(struct chan *ch, void *arg)
 }
 
 static void
+on_clock(struct chan *ch, struct msg *m, void *arg)
+{
+	int64_t	asof;
+
+	(void)ch;
+	(void)arg;
+	if (proto_get_clock(m, &asof) == 0)
+		clock_judged(asof);
+}
+
+static void
 on_stat(struct chan *ch, struct msg *m, void *arg)
 {
 	struct fw_role	*r = arg;
@@ -308,6 +319,7 @@ store_ended(struct chan *ch, enum chan_end how, void *arg)
 }
 
 static const struct chan_rule store_rules[] = {
+	{ MSG_CLOCK, 0, on_clock },
 	{ MSG_FW_BEGIN, 0, on_begin },
 	{ MSG_FW_HOST, 0, on_host },
 	{ MSG_FW_END, 0, on_end },

@@ -253,7 +253,8 @@ command(const char *verb, int set, enum job job, const struct fw_host *h,
 		if (job == ADD_NET)
 			buf_printf(&nft.text, "/%d", is4(&h[i]) ?
 			    h[i].plen - 96 : h[i].plen);
-		if (times && h[i].until != HOST_FOREVER)
+		/* now 0: nobody knows when; the store takes it back */
+		if (times && now != 0 && h[i].until != HOST_FOREVER)
 			buf_printf(&nft.text, " timeout %llds",
 			    (long long)timeout(&h[i], now));
 		sep = ", ";

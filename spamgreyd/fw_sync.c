@@ -72,16 +72,17 @@ seen(const struct addr *a, uint8_t plen, int64_t left, void *arg)
 	struct fw_role	*r = arg;
 	struct fw_sync	*s = &r->sync;
 	struct fw_want	*w = fw_set_get(&r->want, a, plen);
-	int64_t		 ought;
+	int64_t		 ought, asof = clock_asof();
 	int		 rc = 0;
 
 	if (w == NULL || w->by == 0) {
 		rc = fw_list_add(&s->extra, a, plen, 0);
 	} else {
 		w->seen = s->pass;
-		if (r->drv->timeouts) {
+		/* While the clock is not believed, times stay as they are. */
+		if (r->drv->timeouts && asof != 0) {
 			ought = w->until == HOST_FOREVER ? -1 :
-			    w->until - clock_wall();
+			    w->until - asof;
 			if ((ought == -1) != (left == -1) ||
 			    (ought != -1 && llabs(ought - left) > FW_DRIFT))
 				rc = fw_list_add(&s->stale, a, plen, w->until);
@@ -221,7 +222,7 @@ slice(struct fw_role *r)
 	if (l == &s->extra)
 		rc = r->drv->del(h, n);
 	else
-		rc = r->drv->add(h, n, clock_wall(), l == &s->absent);
+		rc = r->drv->add(h, n, clock_asof(), l == &s->absent);
 	bad = count_refused(h, n);
 	s->refused += bad;
 	if (rc == FW_OK && l == &s->extra)

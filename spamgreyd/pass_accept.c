@@ -125,7 +125,7 @@ host_kind(const struct addr *client)
 {
 	const struct host	*h;
 	uint64_t		 lists = lists_of(client);
-	int64_t			 now = clock_wall();
+	int64_t			 now = clock_asof();
 
 	if (lists & pass.pc->white)
 		return (HANDOVER_WHITELISTED);
@@ -145,7 +145,7 @@ pass_host_trapped(const struct addr *client)
 	if ((lists_of(client) & pass.pc->white) || addr_is_loopback(client))
 		return (0);
 	h = hosts_get(pass.hosts, client);
-	return (h != NULL && h->trapped > clock_wall());
+	return (h != NULL && h->trapped > clock_asof());
 }
 
 /* Where the client wanted to go, when the firewall sent it here. */

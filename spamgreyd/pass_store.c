@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../lib/clock.h"
 #include "../lib/log.h"
 #include "pass.h"
 
@@ -54,6 +55,17 @@ pass_store_caps(void)
 	if (proto_put_caps(chan_ipc(pass.store), &pass.caps) == -1 ||
 	    chan_send(pass.store, -1) == -1)
 		log_warn("pass: what the mail server offers is not kept");
+}
+
+static void
+on_clock(struct chan *ch, struct msg *m, void *arg)
+{
+	int64_t	asof;
+
+	(void)ch;
+	(void)arg;
+	if (proto_get_clock(m, &asof) == 0)
+		clock_judged(asof);
 }
 
 static void
@@ -119,6 +131,7 @@ on_stat_ask(struct chan *ch, struct msg *m, void *arg)
 }
 
 static const struct chan_rule store_rules[] = {
+	{ MSG_CLOCK, 0, on_clock },
 	{ MSG_HOSTS_BEGIN, 0, on_hosts_begin },
 	{ MSG_HOST, 0, on_host },
 	{ MSG_CAPS, 0, on_caps },

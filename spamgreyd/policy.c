@@ -156,8 +156,7 @@ policy_commit(struct policy *p)
 		return (rc);
 	}
 	/* For the clock rule: the newest time that is on disk. */
-	now = clock_wall();
-	if (!p->clock_bad && now > p->newest)
+	if ((now = policy_asof(p)) > p->newest)
 		p->newest = now;
 	p->ntally = 0;
 	for (i = 0; i < p->nchange; i++)
@@ -193,11 +192,11 @@ host_key(enum entry_type type, const struct addr *host, struct entry *e)
 
 /* An expiry as a time until when: 0 when it is past. */
 static int64_t
-judged(int64_t expire, int64_t now)
+judged(int64_t expire, int64_t asof)
 {
 	if (expire == 0)
 		return (HOST_FOREVER);
-	return (expire > now ? expire : 0);
+	return (expire > asof ? expire : 0);
 }
 
 /*
@@ -205,24 +204,24 @@ judged(int64_t expire, int64_t now)
  * entry of a type exists the look into the tree is spared.
  */
 enum db_result
-host_times(struct policy *p, const struct addr *host, int64_t now,
-    struct host *h)
+host_times(struct policy *p, const struct addr *host, struct host *h)
 {
 	struct entry	key, e;
 	enum db_result	rc;
+	int64_t		asof = policy_asof(p);
 
 	memset(h, 0, sizeof(*h));
 	h->key = *host;
 	host_key(ENTRY_WHITE, host, &key);
 	rc = p->entries[ENTRY_WHITE] == 0 ? DB_NONE : db_get(p->db, &key, &e);
 	if (rc == DB_OK)
-		h->white = judged(e.expire, now);
+		h->white = judged(e.expire, asof);
 	else if (rc != DB_NONE && rc != DB_BAD)
 		return (rc);
 	host_key(ENTRY_TRAPPED, host, &key);
 	rc = p->entries[ENTRY_TRAPPED] == 0 ? DB_NONE : db_get(p->db, &key, &e);
 	if (rc == DB_OK) {
-		h->trapped = judged(e.expire, now);
+		h->trapped = judged(e.expire, asof);
 		if (h->trapped != 0)
 			h->reason = e.reason < TRAP_MAX ? e.reason : TRAP_NONE;
 	} else if (rc != DB_NONE && rc != DB_BAD)
@@ -232,8 +231,7 @@ host_times(struct policy *p, const struct addr *host, int64_t now,
 
 /* All that decides over an address: lists, host state, demotion. */
 enum db_result
-policy_state(struct policy *p, const struct addr *addr, int64_t now,
-    struct state *s)
+policy_state(struct policy *p, const struct addr *addr, struct state *s)
 {
 	struct entry	key, e;
 	enum db_result	rc;
@@ -244,7 +242,7 @@ policy_state(struct policy *p, const struct addr *addr, int64_t now,
 	s->blacklisted = !s->whitelisted &&
 	    (s->lists & p->black_lists) != 0;
 	s->stamp = 0;
-	if ((rc = host_times(p, &s->host, now, &s->h)) != DB_OK)
+	if ((rc = host_times(p, &s->host, &s->h)) != DB_OK)
 		return (rc);
 	if (p->entries[ENTRY_STAMP] == 0)
 		return (DB_OK);
@@ -282,7 +280,7 @@ policy_changed(struct policy *p, const struct addr *host,
 	enum db_result	 rc;
 	size_t		 n;
 
-	if ((rc = host_times(p, host, clock_wall(), &h)) != DB_OK)
+	if ((rc = host_times(p, host, &h)) != DB_OK)
 		return (rc);
 	if (p->nchange > 0 &&
 	    addr_cmp(&p->change[p->nchange - 1].key, host) == 0)
@@ -369,7 +367,6 @@ later(int64_t a, int64_t b)
 
 struct stream {
 	struct policy	*p;
-	int64_t		 now;
 	enum db_result	 rc;
 };
 
@@ -382,7 +379,7 @@ stream_one(const struct entry *e, void *arg)
 
 	/* TRAPPED comes first in key order; with WHITE under it, it is told
 	 * twice, which is as good as once. */
-	s->rc = host_times(s->p, &host, s->now, &h);
+	s->rc = host_times(s->p, &host, &h);
 	if (s->rc != DB_OK)
 		return (1);
 	if ((h.white != 0 || h.trapped != 0) && s->p->sink.host != NULL)
@@ -393,7 +390,7 @@ stream_one(const struct entry *e, void *arg)
 enum db_result
 policy_stream(struct policy *p, struct db_pos *pos, size_t max)
 {
-	struct stream	s = { p, clock_wall(), DB_OK };
+	struct stream	s = { p, DB_OK };
 	enum db_result	rc;
 
 	rc = db_walk(p->db, pos, "TW", NULL, max, stream_one, &s);
@@ -408,7 +405,7 @@ policy_lookup(struct policy *p, const struct addr *addr, struct host *h,
 	enum db_result	rc;
 
 	policy_host(p, addr, &host);
-	rc = host_times(p, &host, clock_wall(), h);
+	rc = host_times(p, &host, h);
 	*table = rc == DB_OK ? in_table(p, h, addr) : 0;
 	return (rc);
 }

@@ -124,7 +124,7 @@ const char *policy_learned_str(const struct learned *);	/* "trap", … */
 enum db_result policy_repute(struct policy *, const struct addr *,
 	    struct entry *);
 /* Halves an entry's counts as often as has been due. */
-void	 policy_repute_now(const struct policy *, struct entry *);
+void	 policy_repute_now(struct policy *, struct entry *);
 enum db_result policy_delete_repute(struct policy *, const struct addr *);
 
 /*
@@ -196,6 +196,12 @@ enum db_result policy_expire(struct policy *, size_t max, int *more,
  * Call each minute; `ok' forces it right (spamgreydb expire --clock-ok).
  */
 int	 policy_clock(struct policy *, int ok, const char **why);
+/*
+ * What expiries are compared with: the time, or 0 while the clock is out of
+ * range and nothing has expired.  Everything that asks whether an entry still
+ * counts asks this, and no other clock.
+ */
+int64_t	 policy_asof(struct policy *);
 /* Why nothing expires now; "" when it does. */
 const char *policy_clock_why(const struct policy *);
 

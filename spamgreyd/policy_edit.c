@@ -91,13 +91,13 @@ policy_trap_host(struct policy *p, const struct addr *full, int64_t expire,
 {
 	struct entry	e;
 	enum db_result	rc;
-	int64_t		now = clock_wall();
+	int64_t		now = clock_wall(), asof = policy_asof(p);
 	char		buf[ENTRY_STR_MAX + 1];
 	int		found, live;
 
 	if ((rc = edit_host(p, ENTRY_TRAPPED, full, &e, &found)) != DB_OK)
 		return (rc);
-	live = e.first != 0 && (e.expire == 0 || e.expire > now);
+	live = e.first != 0 && (e.expire == 0 || e.expire > asof);
 	if (!live) {
 		e.first = now;
 		e.block = 0;
@@ -308,18 +308,19 @@ policy_expire(struct policy *p, size_t max, int *more, size_t *n)
 {
 	struct gone	g = { p, NULL, NULL, 0, max };
 	enum db_result	rc;
+	int64_t		asof = policy_asof(p);
 	size_t		i;
 
 	*more = 0;
 	*n = 0;
-	if (p->clock_bad || max == 0)
+	if (asof == 0 || max == 0)
 		return (DB_OK);
 	g.host = calloc(max, sizeof(*g.host));
 	g.full = calloc(max, sizeof(*g.full));
 	if (g.host == NULL || g.full == NULL)
 		rc = DB_BAD;
 	else if ((rc = policy_begin(p)) == DB_OK) {
-		rc = db_expire(p->db, clock_wall(), max, expire_one, &g, n);
+		rc = db_expire(p->db, asof, max, expire_one, &g, n);
 		for (i = 0; i < g.n && rc == DB_OK; i++)
 			rc = policy_changed(p, &g.host[i], &g.full[i]);
 		/* Nothing to expire costs no sync. */
@@ -364,29 +365,41 @@ policy_clock_why(const struct policy *p)
 }
 
 /*
- * A clock that jumped must not empty the
- * database.  What is written while it is out of range does not count as the
- * newest time, or the first write would make any clock right.
+ * A clock that jumped must not empty the database.  It is looked at whenever
+ * it is asked for, so that nothing is written or judged between a jump and
+ * the next minute: the first write would make any clock right.
  */
+int64_t
+policy_asof(struct policy *p)
+{
+	int64_t	now = clock_wall();
+	int	bad = p->newest != 0 &&
+		    (now < p->newest - CLOCK_BEHIND ||
+		    now > p->newest + CLOCK_AHEAD);
+
+	if (bad) {
+		clock_say(p, now);
+		if (!p->clock_bad)
+			log_warnx("%s", p->clock_why);
+	} else if (p->clock_bad)
+		log_info("the clock is in range again; entries expire");
+	p->clock_bad = bad;
+	return (bad ? 0 : now);
+}
+
 int
 policy_clock(struct policy *p, int force, const char **why)
 {
 	int64_t	now = clock_wall();
-	int	was = p->clock_bad;
 
-	p->clock_bad = !force && p->newest != 0 &&
-	    (now < p->newest - CLOCK_BEHIND || now > p->newest + CLOCK_AHEAD);
-	if (p->clock_bad) {
-		clock_say(p, now);
-		if (!was)
-			log_warnx("%s", p->clock_why);
+	if (force)
+		p->newest = now;
+	*why = "";
+	if (policy_asof(p) == 0) {
 		*why = p->clock_why;
 		return (0);
 	}
-	if (was)
-		log_info("the clock is in range again; entries expire");
-	*why = "";
-	if (force || now > p->newest)
+	if (now > p->newest)
 		p->newest = now;
 	/* Kept on disk for the next start; a failure is the database's, which
 	 * says so itself, and the next tick tries again. */

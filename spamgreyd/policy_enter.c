@@ -52,7 +52,7 @@ policy_enter(struct policy *p, const struct entry *from)
 	char			lower[MAILADDR_KEY_MAX];
 	int			news;
 
-	if (e.expire != 0 && e.expire <= clock_wall())
+	if (e.expire != 0 && e.expire <= policy_asof(p))
 		return (DB_OK);
 	switch (e.type) {
 	case ENTRY_VISIT:

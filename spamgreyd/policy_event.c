@@ -286,7 +286,7 @@ policy_event(struct policy *p, const struct event_msg *ev,
 	r = &p->conf->reaction[ev->event];
 	if (r->action == ACT_LOG)
 		return (DB_OK);
-	if ((rc = policy_state(p, &ev->client, clock_wall(), &s)) != DB_OK)
+	if ((rc = policy_state(p, &ev->client, &s)) != DB_OK)
 		return (rc);
 	if (s.whitelisted || !events_count(p->events, &s.host, ev->event,
 	    r->after, r->within * 1000, clock_mono()) ||

@@ -146,9 +146,9 @@ void		 policy_host(const struct policy *, const struct addr *,
 void		 host_key(enum entry_type, const struct addr *host,
 		    struct entry *);
 enum db_result	 host_times(struct policy *, const struct addr *host,
-		    int64_t now, struct host *);
+		    struct host *);
 enum db_result	 policy_state(struct policy *, const struct addr *,
-		    int64_t now, struct state *);
+		    struct state *);
 /* Notes the host's state for the sink. full: the address for the lists. */
 enum db_result	 policy_changed(struct policy *, const struct addr *host,
 		    const struct addr *full);

@@ -88,7 +88,7 @@ halvings(uint32_t n)
 	return (k);
 }
 
-/* As of now; a clock that went back changes nothing. */
+/* As of now; a clock that went back, or is not believed, changes nothing. */
 static void
 decay(struct entry *e, int64_t every, int64_t now)
 {
@@ -102,9 +102,9 @@ decay(struct entry *e, int64_t every, int64_t now)
 }
 
 void
-policy_repute_now(const struct policy *p, struct entry *e)
+policy_repute_now(struct policy *p, struct entry *e)
 {
-	decay(e, p->conf->learn.decay, clock_wall());
+	decay(e, p->conf->learn.decay, policy_asof(p));
 }
 
 /* When both will be 0: after so many halvings more, the next one of which is
@@ -140,7 +140,7 @@ counts(struct policy *p, const struct addr *host, int64_t now,
 	if (rc != DB_OK && rc != DB_NONE && rc != DB_BAD)
 		return (rc);
 	if (rc == DB_OK)
-		decay(e, p->conf->learn.decay, now);
+		decay(e, p->conf->learn.decay, policy_asof(p));
 	/* Nothing is left of before: it begins anew. */
 	if (rc != DB_OK || (e->block == 0 && e->passed == 0)) {
 		*e = key;
@@ -188,7 +188,7 @@ react(struct policy *p, const struct addr *addr, const struct learn_add *add,
 	extend = !trap && add->good > 0 && enough(&c->extend, l->good, l->bad);
 	if (!trap && !extend)
 		return (DB_OK);
-	if ((rc = policy_state(p, addr, now, &s)) != DB_OK)
+	if ((rc = policy_state(p, addr, &s)) != DB_OK)
 		return (rc);
 	if (trap) {
 		l->why_not = spared(p, addr, &s, add->vouched);
@@ -225,7 +225,9 @@ policy_learn(struct policy *p, const struct addr *addr,
 	e.addr = full;
 	e.block = plus(e.block, add->bad);
 	e.passed = plus(e.passed, add->good);
-	e.pass = now;
+	/* A time that nobody believes would keep it from ever decaying. */
+	if (policy_asof(p) != 0 || e.pass == 0)
+		e.pass = now;
 	e.expire = gone_at(&e, p->conf->learn.decay);
 	l->good = e.passed;
 	l->bad = e.block;

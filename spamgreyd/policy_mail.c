@@ -293,7 +293,7 @@ policy_extend(struct policy *p, const struct addr *host,
 	int64_t		now = clock_wall();
 	char		comment[ENTRY_STR_MAX + 1];
 
-	if ((rc = host_times(p, host, now, &state)) != DB_OK)
+	if ((rc = host_times(p, host, &state)) != DB_OK)
 		return (rc);
 	if (state.white == 0 || state.trapped != 0)
 		return (DB_OK);

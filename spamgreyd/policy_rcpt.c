@@ -147,9 +147,9 @@ outside(struct policy *p, const struct work *w, uint8_t *reason)
 
 /* May coming to the low-priority MX first trap somebody now? */
 static int
-policy_lowmx(const struct policy *p)
+policy_lowmx(struct policy *p)
 {
-	return (p->visits_since != 0 && !p->clock_bad &&
+	return (p->visits_since != 0 && policy_asof(p) != 0 &&
 	    clock_mono() >= p->lowmx_grace &&
 	    clock_wall() - p->visits_since >= p->conf->grey.grey);
 }
@@ -172,7 +172,7 @@ lowmx_traps(struct policy *p, const struct work *w, int *traps)
 	addr_cut(&w->req->client, &p->conf->grey.match, &key.net);
 	rc = db_get(p->db, &key, &e);
 	if (rc == DB_NONE || rc == DB_BAD ||
-	    (rc == DB_OK && e.expire <= w->now))
+	    (rc == DB_OK && e.expire <= policy_asof(p)))
 		*traps = 1;
 	return (rc == DB_NONE || rc == DB_BAD ? DB_OK : rc);
 }
@@ -351,7 +351,8 @@ greylist(struct policy *p, struct work *w)
 		e.gen = found.gen;
 		old = found.addr;
 	}
-	v = grey_decide(&p->conf->grey, &e, there, w->s.stamp, w->now, &left);
+	v = grey_decide(&p->conf->grey, &e, there, w->s.stamp, w->now,
+	    policy_asof(p), &left);
 	/* What peers know of the tuple from before must not come back. */
 	if (v == GREY_NEW && w->s.stamp > e.gen)
 		e.gen = w->s.stamp;
@@ -388,7 +389,7 @@ policy_rcpt(struct policy *p, const struct rcpt_req *req,
 	w.now = clock_wall();
 	if (!(req->flags & RCPT_F_PEER))
 		p->stat[PST_RCPT]++;
-	if ((rc = policy_state(p, &req->client, w.now, &w.s)) != DB_OK)
+	if ((rc = policy_state(p, &req->client, &w.s)) != DB_OK)
 		return (rc);
 	if (w.s.whitelisted) {
 		if (!(req->flags & RCPT_F_AGAIN))

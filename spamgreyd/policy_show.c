@@ -130,7 +130,7 @@ show_host(struct show *s, enum entry_type type, const char *name)
 		say(s, name, "%s", when(s, e.pass, at, sizeof(at)));
 		return (DB_OK);
 	}
-	if (e.expire != 0 && e.expire <= s->now) {
+	if (e.expire != 0 && e.expire <= policy_asof(s->p)) {
 		say(s, name, "expired %s", when(s, e.expire, at, sizeof(at)));
 		return (DB_OK);
 	}
@@ -196,7 +196,7 @@ show_tuple(const struct entry *e, void *arg)
 			 at[80], passes[100];
 	int64_t		 left;
 
-	if (e->expire <= s->now || e->first < s->s.stamp)
+	if (e->expire <= policy_asof(s->p) || e->first < s->s.stamp)
 		return (0);
 	left = e->pass < e->expire ? 0 : g->pass - (s->now - e->first);
 	if (left <= 0) {
@@ -293,7 +293,7 @@ policy_show(struct policy *p, const struct addr *addr,
 	s.arg = arg;
 	s.now = clock_wall();
 	s.first_left = -1;
-	if ((rc = policy_state(p, addr, s.now, &s.s)) != DB_OK)
+	if ((rc = policy_state(p, addr, &s.s)) != DB_OK)
 		return (rc);
 	say(&s, "address", "%s", addr_str(addr, buf));
 	cut.addr = s.s.host;

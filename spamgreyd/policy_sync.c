@@ -264,7 +264,7 @@ policy_known(struct policy *p, const struct entry *record,
 		return (rc);
 	/* With itself: what has expired goes, and it is in its one form. */
 	*s = k.s;
-	merge_states(s, &k.s, clock_wall());
+	merge_states(s, &k.s, policy_asof(p));
 	return (s->e.last == 0 && s->gone == 0 ? DB_NONE : DB_OK);
 }
 
@@ -296,7 +296,7 @@ policy_bury(struct policy *p, const struct entry *key)
 	own(&e, &w);
 	if ((rc = know(p, &e, &k)) != DB_OK)
 		return (rc == DB_BAD ? policy_del(p, key) : rc);
-	merge_judge(&k.s, now);
+	merge_judge(&k.s, policy_asof(p));
 	/* Expired, or not in its place because keys are being made anew. */
 	if (!k.has_live || k.s.e.last == 0 ||
 	    addr_cmp(&k.live.net, &e.net) != 0 || k.live.hash != e.hash)
@@ -318,7 +318,7 @@ join(struct policy *p, struct known *k, const struct merge_state *in,
 
 	if (!k->has_live && !k->has_tomb)
 		k->s = *in;
-	merge_states(&k->s, in, clock_wall());
+	merge_states(&k->s, in, policy_asof(p));
 	if (k->s.e.last == 0 && k->s.gone == 0 && !k->has_live &&
 	    !k->has_tomb)
 		return (DB_OK);		/* it has expired */
@@ -362,7 +362,7 @@ policy_merge_line(struct policy *p, const struct entry *line)
 
 	if ((rc = know(p, line, &k)) != DB_OK)
 		return (rc);
-	merge_judge(&k.s, clock_wall());
+	merge_judge(&k.s, policy_asof(p));
 	merge_from(&in, line, NULL);
 	if (k.s.e.last > k.s.gone)
 		in.e.gen = k.s.e.gen;
@@ -393,11 +393,11 @@ policy_peer_host(struct policy *p, enum entry_type type,
 {
 	struct entry	key, e;
 	enum db_result	rc;
-	int64_t		now = clock_wall();
+	int64_t		now = clock_wall(), asof = policy_asof(p);
 	char		comment[ENTRY_STR_MAX + 1] = "";
 	int		found;
 
-	if (expire <= now)
+	if (expire <= asof)
 		return (DB_OK);
 	host_key(type, addr, &key);
 	policy_host(p, addr, &key.net);
@@ -405,7 +405,7 @@ policy_peer_host(struct policy *p, enum entry_type type,
 	if (rc != DB_OK && rc != DB_NONE && rc != DB_BAD)
 		return (rc);
 	found = rc != DB_NONE;
-	if (rc != DB_OK || (e.expire != 0 && e.expire <= now)) {
+	if (rc != DB_OK || (e.expire != 0 && e.expire <= asof)) {
 		key.last = rc == DB_OK ? e.last : 0;
 		key.gen = rc == DB_OK ? e.gen : 0;
 		e = key;

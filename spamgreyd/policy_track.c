@@ -31,9 +31,8 @@ track(struct policy *p, const struct track_seen *seen, enum tracked *did)
 {
 	struct state	s;
 	enum db_result	rc;
-	int64_t		now = clock_wall();
 
-	if ((rc = policy_state(p, &seen->host, now, &s)) != DB_OK)
+	if ((rc = policy_state(p, &seen->host, &s)) != DB_OK)
 		return (rc);
 	if (s.h.trapped != 0)
 		*did = TRACKED_TRAPPED;
@@ -44,7 +43,7 @@ track(struct policy *p, const struct track_seen *seen, enum tracked *did)
 		return (policy_extend(p, &s.host, &seen->host, seen->count));
 	} else if (!seen->outbound)
 		*did = TRACKED_UNKNOWN;
-	else if (s.stamp != 0 && s.stamp + p->conf->grey.grey > now)
+	else if (s.stamp != 0 && s.stamp + p->conf->grey.grey > policy_asof(p))
 		*did = TRACKED_DEMOTED;
 	else {
 		*did = TRACKED_WHITE;

@@ -25,6 +25,8 @@
 
 static struct store	store;
 
+#define CLOCK_DRIFT	1		/* s; between store and those it told */
+
 static const struct timeval	second = { 1, 0 };
 static const struct timeval	at_once = { 0, 0 };
 static const struct timeval	shortly = { 0, 20000 };
@@ -63,6 +65,27 @@ static const struct policy_sink	sink = {
 	.say = store_sync_say,
 	.stats = store_sync_stats
 };
+
+/*
+ * Fronts, pass and fw judge expiries by what they are told here; each goes on
+ * from there by itself, so it is said again only when the two differ.
+ */
+static void
+tell_clock(struct store *st, int always)
+{
+	int64_t	asof = policy_asof(st->policy), mono = clock_mono();
+	int64_t	theirs = st->asof == 0 ? 0 :
+		    st->asof + (mono - st->asof_mono) / 1000;
+
+	if (!always && (asof == 0) == (theirs == 0) &&
+	    llabs(asof - theirs) <= CLOCK_DRIFT)
+		return;
+	st->asof = asof;
+	st->asof_mono = mono;
+	store_peers_send_clock(st, asof);
+	if (st->fw != NULL && proto_put_clock(chan_ipc(st->fw), asof) == 0)
+		(void)chan_send(st->fw, -1);
+}
 
 /*
  * All states to fronts and pass, and the whole set to fw, from the beginning.  A
@@ -231,6 +254,7 @@ tick(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	store_check_up(st);
+	tell_clock(st, 0);
 	store_peers_resume(st);
 	if (!st->was_up) {
 		if (now - st->last_try >= STORE_REOPEN) {
@@ -368,6 +392,7 @@ role_run(struct child *c)
 	if (st->ev_second == NULL || st->ev_work == NULL ||
 	    event_add(st->ev_second, &second) == -1)
 		child_fatal(c, "store: no memory");
+	tell_clock(st, 1);
 	if (st->was_up) {
 		store_caps_load(st);
 		stream_begin(st, 1, 1);

@@ -78,6 +78,7 @@ struct store {
 	struct db_pos		 stream_pos;
 
 	struct sync		*sync;		/* NULL: no peers */
+	int64_t			 asof, asof_mono;	/* as all were told last, and when */
 	int			 expiring;
 	int			 learning;	/* counts wait to be written */
 	int			 was_up;
@@ -102,6 +103,7 @@ void	 store_batch_failed(struct store *, enum db_result);
 /* Reads those again whose queue is short again. */
 void	 store_peers_resume(struct store *);
 void	 store_peers_send_host(struct store *, const struct host *);
+void	 store_peers_send_clock(struct store *, int64_t asof);
 /* All states follow; they have all been told. */
 void	 store_peers_begin(struct store *);
 void	 store_peers_end(struct store *);

@@ -301,6 +301,16 @@ store_peers_begin(struct store *st)
 }
 
 void
+store_peers_send_clock(struct store *st, int64_t asof)
+{
+	struct peer	*f;
+
+	TAILQ_FOREACH(f, &st->peers, entry)
+		if (proto_put_clock(chan_ipc(f->chan), asof) == 0)
+			(void)chan_send(f->chan, -1);
+}
+
+void
 store_peers_end(struct store *st)
 {
 	struct peer	*f;

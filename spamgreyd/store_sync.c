@@ -199,7 +199,7 @@ take2(const struct sync2_item *it, void *arg)
 		    it->type == SYNC2_WHITE ? ENTRY_WHITE : ENTRY_TRAPPED,
 		    &it->addr, (int64_t)it->expire);
 	outcome(t, rc, it->type == SYNC2_GREY ||
-	    (int64_t)it->expire > clock_wall());
+	    (int64_t)it->expire > policy_asof(t->sy->store->policy));
 }
 
 static int

@@ -21,6 +21,7 @@
 
 #include <event2/event.h>
 
+#include "../../lib/clock.h"
 #include "../../lib/log.h"
 #include "../../spamgreyd/front.h"
 
@@ -284,6 +285,23 @@ fixture_host(const struct addr *a, int64_t white, int64_t trapped,
 	h.trapped = trapped;
 	h.reason = reason;
 	if (proto_put_host(chan_ipc(fixture.store), &h) == 0)
+		(void)chan_send(fixture.store, -1);
+}
+
+static inline void
+fixture_hosts_begin(void)
+{
+	if (proto_put_hosts_begin(chan_ipc(fixture.store),
+	    &fixture.child.conf->grey.admit) == 0)
+		(void)chan_send(fixture.store, -1);
+}
+
+/* What store says of the clock: it is right, or "none". */
+static inline void
+fixture_clock(const char *word)
+{
+	if (proto_put_clock(chan_ipc(fixture.store),
+	    strcmp(word, "none") == 0 ? 0 : clock_wall()) == 0)
 		(void)chan_send(fixture.store, -1);
 }
 

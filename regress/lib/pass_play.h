@@ -403,6 +403,23 @@ fixture_host(const struct addr *a, int64_t white, int64_t trapped,
 		(void)chan_send(fixture.store, -1);
 }
 
+static inline void
+fixture_hosts_begin(void)
+{
+	if (proto_put_hosts_begin(chan_ipc(fixture.store),
+	    &fixture.child.conf->grey.admit) == 0)
+		(void)chan_send(fixture.store, -1);
+}
+
+/* What store says of the clock: it is right, or "none". */
+static inline void
+fixture_clock(const char *word)
+{
+	if (proto_put_clock(chan_ipc(fixture.store),
+	    strcmp(word, "none") == 0 ? 0 : clock_wall()) == 0)
+		(void)chan_send(fixture.store, -1);
+}
+
 /* A module of the configuration: the played one. */
 static inline void
 fixture_module(struct config *conf)

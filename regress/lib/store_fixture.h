@@ -91,10 +91,18 @@ on_front(struct chan *ch, struct msg *m, void *arg)
 	struct mta_caps		c;
 	char			ip[ADDR_STRLEN];
 	uint8_t			up;
+	int64_t			asof;
+	struct addr_cut		cut;
 
 	(void)arg;
 	switch (m->type) {
+	case MSG_CLOCK:
+		proto_get_clock(m, &asof);
+		note("%s clock %s\n", which(ch), asof == clock_wall() ?
+		    "right" : asof == 0 ? "none" : "wrong");
+		break;
 	case MSG_HOSTS_BEGIN:
+		proto_get_hosts_begin(m, &cut);
 		note("%s begin\n", which(ch));
 		break;
 	case MSG_HOSTS_END:
@@ -154,6 +162,11 @@ on_fw(struct chan *ch, struct msg *m, void *arg)
 	case MSG_FW_END:
 		note("W end\n");
 		return;
+	case MSG_CLOCK:
+		proto_get_clock(m, &until);
+		note("W clock %s\n", until == clock_wall() ? "right" :
+		    until == 0 ? "none" : "wrong");
+		return;
 	default:
 		break;
 	}
@@ -169,13 +182,13 @@ on_fw(struct chan *ch, struct msg *m, void *arg)
 }
 
 static const struct chan_rule front_rules[] = {
-	{ MSG_HOSTS_BEGIN, 0, on_front }, { MSG_HOST, 0, on_front },
-	{ MSG_HOSTS_END, 0, on_front }, { MSG_RCPT_ANSWER, 0, on_front },
+	{ MSG_CLOCK, 0, on_front }, { MSG_HOSTS_BEGIN, 0, on_front },
+	{ MSG_HOST, 0, on_front }, { MSG_HOSTS_END, 0, on_front }, { MSG_RCPT_ANSWER, 0, on_front },
 	{ MSG_STORE_UP, 0, on_front }, { MSG_STAT_ASK, 0, on_front },
 	{ MSG_CAPS, 0, on_front }, { 0, 0, NULL }
 };
 static const struct chan_rule fw_rules[] = {
-	{ MSG_FW_BEGIN, 0, on_fw }, { MSG_FW_HOST, 0, on_fw },
+	{ MSG_CLOCK, 0, on_fw }, { MSG_FW_BEGIN, 0, on_fw }, { MSG_FW_HOST, 0, on_fw },
 	{ MSG_FW_END, 0, on_fw }, { MSG_FW_DO, 0, on_fw },
 	{ MSG_STAT_ASK, 0, on_fw }, { 0, 0, NULL }
 };

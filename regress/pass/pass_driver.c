@@ -12,7 +12,9 @@
  *	module			"play" is loaded
  *	whitelist PREFIX	cert FILE KEY	recipients
  *	no-scan			of the whitelist
- *	apply, hosts-end, stop, stats, advance SECONDS
+ *	apply, hosts-begin, hosts-end, stop, stats, advance SECONDS
+ *	jump SECONDS		the wall clock alone
+ *	clock right|none	what store says of it
  *	caps KEYWORDS SIZE	what store had kept of the MTA
  *	host ADDRESS white|trapped|gone
  *	play STAGE [once] next|reject|tempfail|close|wait|delay …
@@ -531,6 +533,12 @@ order(char *line)
 		order_host(arg);
 	else if (strcmp(word, "hosts-end") == 0)
 		(void)chan_send_empty(fixture.store, MSG_HOSTS_END, 0);
+	else if (strcmp(word, "hosts-begin") == 0)
+		fixture_hosts_begin();
+	else if (strcmp(word, "clock") == 0)
+		fixture_clock(arg);
+	else if (strcmp(word, "jump") == 0)
+		clock_fake_jump(atoll(arg));
 	else if (strcmp(word, "advance") == 0)
 		fixture_advance(atoll(arg));
 	else if (strcmp(word, "stats") == 0)

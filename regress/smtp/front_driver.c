@@ -2,7 +2,7 @@
  * front_driver: the front role under the orders of standard input, one a
  * line; each is answered by "ok" once its effect is there.  What front logs
  * and what it tells store and pass is printed as "log …", "store …", "pass …".  The clock
- * stands unless it is told to advance.  run.t speaks to it.
+ * stands unless it is told to advance (or its wall clock to jump).  run.t speaks to it.
  */
 /* LINK: spamgreyd/front.o spamgreyd/front_accept.o spamgreyd/front_conn.o spamgreyd/front_handover.o spamgreyd/front_log.o spamgreyd/front_pump.o spamgreyd/front_reply.o spamgreyd/front_spamd.o spamgreyd/front_smtp.o spamgreyd/front_store.o spamgreyd/front_tls.o spamgreyd/front_tx.o spamgreyd/front_wheel.o spamgreyd/param.o spamgreyd/tlsctx.o spamgreyd/origdst_none.o spamgreyd/config.o */
 /* LIBS: -ltls */
@@ -385,6 +385,12 @@ order(char *line)
 		order_host(arg);
 	else if (strcmp(word, "hosts-end") == 0)
 		fixture_hosts_end();
+	else if (strcmp(word, "hosts-begin") == 0)
+		fixture_hosts_begin();
+	else if (strcmp(word, "clock") == 0)
+		fixture_clock(arg);
+	else if (strcmp(word, "jump") == 0)
+		clock_fake_jump(atoll(arg));
 	else if (strcmp(word, "advance") == 0)
 		clock_fake_advance(atoll(arg));
 	else if (strcmp(word, "release") == 0)

@@ -94,6 +94,41 @@ scenario_life(void)
 	role_store.stop(&child);
 }
 
+/* The clock is store's to judge; fronts, pass and fw are told before they are
+ * told of any host, and again when it is another one. */
+static void
+scenario_clock(void)
+{
+	begin(new_config());
+	until("W end");
+	ok(before("F0 clock right", "F0 begin") &&
+	    before("F1 clock right", "F1 begin") &&
+	    before("W clock right", "W begin"),
+	    "the time is told before the hosts");
+	fresh_log();
+	clock_fake_advance(1000);
+	event_base_loop(child.base, EVLOOP_ONCE);	/* its tick */
+	settle();
+	ok(!has("clock"), "a clock that goes as theirs do is not told again");
+	clock_fake_jump(600);
+	until("W clock right");
+	ok(has("F0 clock right") && has("F1 clock right"),
+	    "one that is set is");
+	fresh_log();
+	clock_fake_jump(400 * 86400);
+	until("W clock none");
+	ok(has("F0 clock none") && has("F1 clock none"),
+	    "one that jumped is not believed");
+	ok(strstr(last_log, "hours ahead of the newest entry") != NULL,
+	    "and logged");
+	fresh_log();
+	clock_fake_jump(-400 * 86400);
+	until("W clock right");
+	ok(has("F0 clock right") && has("F1 clock right"),
+	    "it is right again");
+	role_store.stop(&child);
+}
+
 static void
 scenario_expire(void)
 {
@@ -355,6 +390,7 @@ main(int argc, char **argv)
 {
 	static const struct scenario	all[] = {
 		{ "life", scenario_life },
+		{ "clock", scenario_clock },
 		{ "expire", scenario_expire },
 		{ "full", scenario_full },
 		{ "startfull", scenario_startfull },

@@ -24,7 +24,7 @@ static enum grey_verdict
 decide(int found, int64_t stamp, int64_t now)
 {
 	left = -1;
-	return (grey_decide(&conf, &e, found, stamp, now, &left));
+	return (grey_decide(&conf, &e, found, stamp, now, now, &left));
 }
 
 static void

@@ -250,6 +250,21 @@ import(struct node *n, const char *text)
 	DO(n, policy_import(n->p, &e));
 }
 
+/* Time as a running daemon sees it: never more than a day between two looks
+ * at the clock. */
+static void
+pass_by(struct node *n, int64_t seconds)
+{
+	const char	*why;
+	int64_t		 step;
+
+	for (; seconds > 0; seconds -= step) {
+		step = seconds < 86400 ? seconds : 86400;
+		clock_fake_advance(step);
+		(void)policy_clock(n->p, 0, &why);
+	}
+}
+
 static void
 test_import(void)
 {
@@ -265,7 +280,7 @@ test_import(void)
 	is_int(host(a, "192.0.2.7"), '-', "deleted");
 	import(a, trapped);
 	is_int(host(a, "192.0.2.7"), 'T', "who imports it anew has it");
-	clock_fake_advance(80 * 86400);
+	pass_by(a, 80 * 86400);
 	DO(a, DB_OK);
 	while (a->p->entries[ENTRY_GONE] > 0) {
 		size_t	k;

@@ -257,6 +257,21 @@ tick(void)
 	return (policy_clock(p, 0, &why));
 }
 
+/* Time as a running daemon sees it: never more than a day between two looks
+ * at the clock. */
+static void
+pass_by(int64_t seconds)
+{
+	const char	*why;
+	int64_t		 step;
+
+	for (; seconds > 0; seconds -= step) {
+		step = seconds < 86400 ? seconds : 86400;
+		clock_fake_advance(step);
+		(void)policy_clock(p, 0, &why);
+	}
+}
+
 static struct host
 host_of(const char *client)
 {
@@ -264,7 +279,7 @@ host_of(const char *client)
 	struct host	h;
 
 	addr_cut(&a, &conf->grey.admit, &host);
-	host_times(p, &host, clock_wall(), &h);
+	host_times(p, &host, &h);
 	return (h);
 }
 
@@ -312,7 +327,7 @@ test_greylisting(void)
 	is_int(rcpt("2001:db8::ffff", A, B), RCPT_PASS, "from the same /64");
 	is_int(told.key.b[15], 0, "the key is cut to /64");
 
-	clock_fake_advance(36 * DAY);
+	pass_by(36 * DAY);
 	is_int(rcpt("192.0.2.1", A, B), RCPT_GREY,
 	    "WHITE that is past is not, though nothing expired it yet");
 	finish();
@@ -399,7 +414,7 @@ test_trap(void)
 	commit(policy_trap(p, &a, HOST_FOREVER, TRAP_MANUAL, "Joe said so"),
 	    "trapped by hand, for ever");
 	is_int(told.trapped, HOST_FOREVER, "told");
-	clock_fake_advance(400 * DAY);
+	pass_by(400 * DAY);
 	is_int(rcpt("192.0.2.1", A, "<b@example.org>"), RCPT_TRAPPED,
 	    "for ever");
 	is_int(policy_begin(p), DB_OK, "begin");
@@ -738,6 +753,42 @@ test_clock(void)
 	finish();
 }
 
+/* A jump of more than a week is nobody's reason to forget a host: neither the
+ * one who looks it up, nor the tuples, nor what is told to others. */
+static void
+test_clock_jump(void)
+{
+	struct host	h;
+	struct addr	a;
+	int64_t		table;
+
+	fresh();
+	is_int(policy_begin(p), DB_OK, "begin");
+	commit(policy_white(p, ipp("192.0.2.9"), 0, ""), "a WHITE host");
+	is_int(policy_begin(p), DB_OK, "begin");
+	commit(policy_trap(p, ipp("192.0.2.8"), 0, TRAP_MANUAL, ""),
+	    "a trapped one");
+	rcpt("192.0.2.1", A, B);
+	is_int(policy_asof(p), clock_wall(), "the clock is believed");
+	clock_fake_advance(400 * DAY);
+	/* Before any look at the clock, and with a write at once. */
+	is_int(rcpt("192.0.2.9", A, B), RCPT_WHITE, "WHITE is WHITE");
+	is_int(rcpt("192.0.2.8", A, B), RCPT_TRAPPED, "TRAPPED is TRAPPED");
+	is_int(rcpt("192.0.2.1", A, B), RCPT_PASS, "a tuple goes on waiting");
+	is_int(rcpt("198.51.100.5", A, B), RCPT_GREY, "one is stored");
+	is_int(policy_asof(p), 0, "the clock is not believed");
+	is_int(tick(), 0, "a write before that look did not make it right");
+	a = *ipp("192.0.2.9");
+	is_int(policy_lookup(p, &a, &h, &table), DB_OK, "looked up");
+	ok(h.white == T0 + 36 * DAY && table == h.white,
+	    "until when is told as it stands");
+	is_int(expire(), 0, "nothing expires");
+	clock_fake_advance(-400 * DAY);
+	is_int(policy_asof(p), clock_wall(), "it is right, and believed");
+	is_int(rcpt("192.0.2.9", A, B), RCPT_WHITE, "as before");
+	finish();
+}
+
 static void
 test_rekey(void)
 {
@@ -1011,6 +1062,7 @@ main(void)
 	test_lowmx();
 	test_events();
 	test_clock();
+	test_clock_jump();
 	test_rekey();
 	test_release();
 	test_import();

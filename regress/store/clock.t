@@ -1,0 +1,2 @@
+#!/bin/sh
+exec sh regress/store/run.sh clock
