@@ -14,6 +14,7 @@
 
 #define XCLIENT_SIZE	513
 #define HELO_MAX	255
+#define LITERAL_SIZE	(ADDR_STRLEN + 8)
 
 static void	step_offers(struct mta *);
 
@@ -56,32 +57,60 @@ step_ready(struct mta *m)
 	(void)mta_tell(m, &ev);
 }
 
+/* An answer to the header of the PROXY protocol is one of somebody who took it
+ * for a command. */
+static int
+is_proxied(const struct mta *m)
+{
+	return (m->relay->client == CLIENT_PROXY1 ||
+	    m->relay->client == CLIENT_PROXY2);
+}
+
 /*
- * Who is greeted?  We, and once the MTA has the client's address, the client:
- * Postfix forgets the HELO of XCLIENT at the EHLO that has to follow.  A name
- * that is no word would be taken for something else; then it is ours.
+ * Does the MTA take what we say for the client's words?  From the beginning,
+ * with the PROXY protocol and a transparent source; after XCLIENT; or never.
+ */
+static int
+is_client(const struct mta *m)
+{
+	if (m->flags & MF_PROBE)
+		return (0);
+	return (m->relay->client == CLIENT_XCLIENT ?
+	    (m->flags & MF_XCLIENT) != 0 :
+	    m->relay->client != CLIENT_RECEIVED);
+}
+
+/*
+ * The name that an MTA writes into its Received line beside the address that
+ * it sees: ours with our address, the client's with the client's, also in the
+ * EHLO that follows STARTTLS and XCLIENT.  A client whose name is missing, or
+ * no word, is called by its address.
  */
 static const char *
-greeting_name(const struct mta *m)
+greeting_name(const struct mta *m, char literal[LITERAL_SIZE])
 {
 	const unsigned char	*s = (const unsigned char *)m->helo;
+	char			 a[ADDR_STRLEN];
 	size_t			 i;
 
-	if (!(m->flags & MF_XCLIENT) || s == NULL || s[0] == '\0')
+	if (!is_client(m))
 		return (m->hostname);
-	for (i = 0; s[i] != '\0'; i++)
-		if (s[i] <= ' ' || s[i] >= 0x7f || i >= HELO_MAX)
-			return (m->hostname);
-	return (m->helo);
+	for (i = 0; s != NULL && s[i] > ' ' && s[i] < 0x7f && i <= HELO_MAX;)
+		i++;
+	if (i > 0 && i <= HELO_MAX && s[i] == '\0')
+		return (m->helo);
+	snprintf(literal, LITERAL_SIZE, "[%s%s]", addr_is4(&m->client.addr) ?
+	    "" : "IPv6:", addr_str(&m->client.addr, a));
+	return (literal);
 }
 
 static void
 say_hello(struct mta *m, enum mta_state state)
 {
-	char	line[HELO_MAX + 300];
+	char	line[HELO_MAX + 300], literal[LITERAL_SIZE];
 
 	snprintf(line, sizeof(line), "%s %s", state == MS_EHLO ? "EHLO" :
-	    "HELO", greeting_name(m));
+	    "HELO", greeting_name(m, literal));
 	mta_say(m, state, PT_EHLO, line);
 }
 
@@ -93,15 +122,6 @@ needs_esmtp(const struct mta *m)
 	    !(m->flags & MF_PROBE)));
 }
 
-/* An answer to the header of the PROXY protocol is one of somebody who took it
- * for a command. */
-static int
-is_proxied(const struct mta *m)
-{
-	return (m->relay->client == CLIENT_PROXY1 ||
-	    m->relay->client == CLIENT_PROXY2);
-}
-
 static void
 step_banner(struct mta *m)
 {
@@ -109,6 +129,21 @@ step_banner(struct mta *m)
 		say_hello(m, MS_EHLO);
 	else
 		step_refused(m, "the connection");
+}
+
+/* No such command, and not: not this argument. */
+static int
+is_unknown(const struct mta *m)
+{
+	return (m->reply.code == 500 || m->reply.code == 502);
+}
+
+/* A refusal of that client or its name: no other target shall take it. */
+static void
+step_no_client(struct mta *m)
+{
+	mta_fail_final(m, MTAF_REFUSED, "it refuses this client: %s",
+	    words(m));
 }
 
 static void
@@ -121,12 +156,12 @@ step_ehlo(struct mta *m)
 		/* Under TLS it is not offered again; that it was, counts. */
 		m->ehlo.keywords |= tls;
 		step_offers(m);
-	} else if (m->reply.code >= 500 && (m->flags & MF_XCLIENT))
-		mta_fail_final(m, MTAF_REFUSED, "it refuses this client: %s",
-		    words(m));
-	else if (m->reply.code >= 500 && is_proxied(m) && m->tls == NULL)
+	} else if (is_unknown(m) && is_proxied(m) && m->tls == NULL)
 		mta_fail(m, MTAF_CLIENT, "it does not take the header of the "
 		    "PROXY protocol: %s", words(m));
+	else if (m->reply.code >= 500 && is_client(m) && (!is_unknown(m) ||
+	    m->relay->client == CLIENT_XCLIENT))
+		step_no_client(m);
 	else if (m->reply.code >= 500 && !needs_esmtp(m) && m->tls == NULL)
 		say_hello(m, MS_HELO);
 	else
@@ -189,6 +224,10 @@ step_offers(struct mta *m)
 static void
 step_helo(struct mta *m)
 {
+	if (m->reply.code >= 500 && is_client(m) && !is_unknown(m)) {
+		step_no_client(m);
+		return;
+	}
 	if (m->reply.code != 250) {
 		step_refused(m, "HELO");
 		return;
@@ -240,9 +279,7 @@ step_xclient(struct mta *m)
 		mta_fail(m, MTAF_CLIENT, "XCLIENT was answered with %s",
 		    words(m));
 	else
-		/* A refusal of that client: no other target shall take it. */
-		mta_fail_final(m, MTAF_REFUSED, "it refuses this client: %s",
-		    words(m));
+		step_no_client(m);
 }
 
 /* The whole answer to what was asked; -1: m is gone. */

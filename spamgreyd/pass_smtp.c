@@ -255,7 +255,7 @@ cmd_helo(struct session *s, enum smtp_verb verb, const char *arg, size_t len)
 	s->ms.esmtp = verb == SMTP_EHLO;
 	s->offered = 0;
 	/* The one that was told another name is of no use. */
-	if (s->mta != NULL && mta_relay(s->mta)->client == CLIENT_XCLIENT)
+	if (s->mta != NULL && mta_relay(s->mta)->client != CLIENT_RECEIVED)
 		relay_drop(s);
 	s->d.doing = DOING_HELO;
 	s->state = PS_STAGE;

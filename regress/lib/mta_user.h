@@ -236,6 +236,8 @@ reset_conf(void)
 #define XOFFER	">250-mx", ">250 XCLIENT ADDR"
 #define XCLIENT	"<XCLIENT ADDR=192.0.2.1"
 #define GREETED	HELLO, OFFER
+#define CLIENT_HELLO ">220 mx", "<EHLO client.example"
+#define CLIENT_GREETED CLIENT_HELLO, OFFER
 #define MAIL	"<MAIL FROM:<a@b>"
 
 static const char *const	 mail_todo[] = { "MAIL FROM:<a@b>", "DATA",

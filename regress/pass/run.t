@@ -77,7 +77,7 @@ sub pump {	# what the driver prints, into @lines; waits for something
 sub order {
 	my $text = shift;
 	$text =~ s/\$(\d)/$mta[$1 - 1]{port}/g;
-	$relayed = 1 if $text =~ /^relay/;
+	$relayed = $text =~ /proxy1/ ? 'proxy' : 1 if $text =~ /^relay/;
 	print $in "$text\n";
 	$in->flush;
 	for (;;) {
@@ -245,6 +245,7 @@ sub m_accept {
 
 sub m_ehlo {
 	put($m, "220 mta.test ESMTP\r\n");
+	get_line($m, 'PROXY TCP4 .*') if $relayed eq 'proxy';
 	get_line($m, 'EHLO mx\.test');
 	my @k = ('mta.test', @_);
 	for my $i (0 .. $#k) {

@@ -154,15 +154,25 @@ for my $c (
 	'2001:db8:4::10', '2001:db8:1::25', qr/client=unknown\[2001:db8:4::10\]/],
     ['transparent', '192.0.2.2 port 2501 transparent', '203.0.113.14', undef,
 	qr/client=unknown\[203\.0\.113\.14\]/],
+    ['PROXY v2 and STARTTLS', '192.0.2.2 port 2502 proxy-protocol v2 starttls',
+	'203.0.113.18', undef, qr/client=unknown\[203\.0\.113\.18\]/],
+    ['transparent and STARTTLS', '192.0.2.2 port 2501 transparent starttls',
+	'203.0.113.19', undef, qr/client=unknown\[203\.0\.113\.19\]/],
     ['transparent, IPv6', '2001:db8:99::2 port 2501 transparent',
 	'2001:db8:3::10', '2001:db8:1::25', qr/client=unknown\[2001:db8:3::10\]/],
 ) {
 	my ($name, $relay, $from, $to, $re) = @$c;
 	spit("$pfroot/var/log/maillog", '');
+	unlink(glob("$pfroot/home/user/Maildir/new/*"));
 	like(through($relay, $from, $to), qr/^250 .*queued as/,
 	    "Postfix, $name: delivered") or diag(log_since());
 	wait_for("Postfix, $name: its log", sub { maillog($pfroot) =~ $re });
 	pass("Postfix, $name: its log has the client");
+	wait_for("Postfix, $name: the mail", sub {
+		glob("$pfroot/home/user/Maildir/new/*") });
+	my ($got) = glob("$pfroot/home/user/Maildir/new/*");
+	like(slurp($got), qr/^Received: from client\.example\.com \(unknown \[(IPv6:)?\Q$from\E\]\)/m,
+	    "Postfix, $name: its Received line has the client's name and address");
 }
 like(through('192.0.2.2 port 2601 proxy-protocol v2', '203.0.113.15'),
     qr/^250 /, 'OpenSMTPD, PROXY v2: delivered') or diag(log_since());

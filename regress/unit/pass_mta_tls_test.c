@@ -110,9 +110,11 @@ test_good(void)
 	    "<EHLO client.example", ">250-mx", ">250 SIZE 99", "<QUIT");
 	relay.client = CLIENT_XCLIENT;
 	go(RELAY_TLS, READY, "and then XCLIENT");
-	PLAY(0, "<PROXY TCP4 192.0.2.1 192.0.2.25 4711 25", UNDER, "<QUIT");
+	PLAY(0, "<PROXY TCP4 192.0.2.1 192.0.2.25 4711 25", CLIENT_HELLO,
+	    TLSOFFER, "<STARTTLS", ">220 go", "tls", "<EHLO client.example",
+	    ">250-mx", ">250 SIZE 99", "<QUIT");
 	relay.client = CLIENT_PROXY1;
-	go(RELAY_TLS, READY, "after PROXY");
+	go(RELAY_TLS, READY, "after PROXY: the client's name, and again");
 }
 
 static void

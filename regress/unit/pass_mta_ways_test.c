@@ -214,13 +214,13 @@ test_xclient(void)
 
 	relay.client = CLIENT_XCLIENT;
 	client.helo = "a b";
-	PLAY(0, HELLO, XOFFER, XCLIENT, ">220 mx", "<EHLO gate.example",
+	PLAY(0, HELLO, XOFFER, XCLIENT, ">220 mx", "<EHLO [192.0.2.1]",
 	    OFFER, "<QUIT");
 	go(idle_todo, "ready", "a HELO that is none");
 
 	relay.client = CLIENT_XCLIENT;
 	client.helo = NULL;
-	PLAY(0, HELLO, XOFFER, XCLIENT, ">220 mx", "<EHLO gate.example",
+	PLAY(0, HELLO, XOFFER, XCLIENT, ">220 mx", "<EHLO [192.0.2.1]",
 	    OFFER, "<QUIT");
 	go(idle_todo, "ready", "no HELO");
 
@@ -272,8 +272,27 @@ test_proxy(void)
 	    "\xc0\0\x02\x01\xc0\0\x02\x19\x12\x67\0\x19";
 
 	relay.client = CLIENT_PROXY1;
-	PLAY(0, "<PROXY TCP4 192.0.2.1 192.0.2.25 4711 25", GREETED, "<QUIT");
-	go(idle_todo, "ready", "PROXY v1");
+	PLAY(0, "<PROXY TCP4 192.0.2.1 192.0.2.25 4711 25", CLIENT_GREETED,
+	    "<QUIT");
+	go(idle_todo, "ready", "PROXY v1: the client's name in EHLO");
+	relay.client = CLIENT_PROXY1;
+	client.helo = "a\xc3\xa4";
+	PLAY(0, "<PROXY TCP4 192.0.2.1 192.0.2.25 4711 25", ">220 mx",
+	    "<EHLO [192.0.2.1]", OFFER, "<QUIT");
+	go(idle_todo, "ready", "… or its address for a name that is none");
+	relay.client = CLIENT_PROXY1;
+	addr_parse("2001:db8::1", &client.addr);
+	client.helo = NULL;
+	PLAY(0, "<PROXY TCP6 2001:db8::1 ::ffff:192.0.2.25 4711 25", ">220 mx",
+	    "<EHLO [IPv6:2001:db8::1]", OFFER, "<QUIT");
+	go(idle_todo, "ready", "… of IPv6 too");
+	addr_parse("192.0.2.1", &client.addr);
+	two_targets();
+	relay.client = CLIENT_PROXY1;
+	PLAY(0, "<PROXY TCP4 192.0.2.1 192.0.2.25 4711 25", ">220 mx",
+	    "<EHLO client.example", ">504 5.5.2 bad name", "<QUIT", "close");
+	go(idle_todo, "dead REFUSED; 504 5.5.2 bad name",
+	    "a client's name that is refused is so everywhere");
 	relay.client = CLIENT_PROXY1;
 	PLAY(0, "<PROXY TCP4 127.0.0.1 127.0.0.1 *", GREETED, "<QUIT");
 	open_mta(idle_todo, 1);
@@ -281,7 +300,7 @@ test_proxy(void)
 	case_end("ready", "PROXY v1, a question of our own");
 
 	relay.client = CLIENT_PROXY2;
-	PLAY(0, "<#28", GREETED, "<QUIT");
+	PLAY(0, "<#28", CLIENT_GREETED, "<QUIT");
 	open_mta(idle_todo, 0);
 	play();
 	ok(buf_len(&server[0].body) == 28 && memcmp(buf_ptr(&server[0].body),
@@ -303,7 +322,7 @@ test_proxy_unknown(void)
 {
 	relay.client = CLIENT_PROXY1;
 	PLAY(0, ">220 mx", "<PROXY TCP4 192.0.2.1 192.0.2.25 4711 25",
-	    "<EHLO gate.example", ">502 what?", "<QUIT", "close");
+	    "<EHLO client.example", ">502 what?", "<QUIT", "close");
 	go(idle_todo, "dead CLIENT", "PROXY v1 is no command there");
 	relay.client = CLIENT_PROXY1;
 	PLAY(0, "<PROXY TCP4 192.0.2.1 192.0.2.25 4711 25", ">220 mx",
@@ -347,7 +366,7 @@ test_transparent(void)
 	go(idle_todo, "dead CLIENT", "it cannot be asked for");
 	ask_result = 0;
 	relay.client = CLIENT_TRANSPARENT;
-	PLAY(0, GREETED, "<QUIT");
+	PLAY(0, CLIENT_GREETED, "<QUIT");
 	open_mta(idle_todo, 0);
 	turns(3);
 	is_int(server[0].conns, 0, "no connection without it");
@@ -358,7 +377,7 @@ test_transparent(void)
 	case_end("ready", "a socket of the parent");
 	two_targets();
 	relay.client = CLIENT_TRANSPARENT;
-	PLAY(1, GREETED, "<QUIT");
+	PLAY(1, CLIENT_GREETED, "<QUIT");
 	open_mta(idle_todo, 0);
 	answer(EPERM);
 	turns(3);
@@ -380,6 +399,21 @@ test_transparent(void)
 	user.mta = NULL;
 	answer(0);
 	case_end("", "it comes when nobody waits any more");
+	relay.client = CLIENT_TRANSPARENT;
+	PLAY(0, CLIENT_HELLO, ">500 what?", "<HELO client.example", ">250 mx",
+	    "<QUIT");
+	open_mta(idle_todo, 0);
+	answer(0);
+	play();
+	case_end("ready", "HELO has the client's name too");
+	reset_conf();
+	relay.client = CLIENT_TRANSPARENT;
+	PLAY(0, CLIENT_HELLO, ">550 not you", "<QUIT", "close");
+	open_mta(idle_todo, 0);
+	answer(0);
+	play();
+	case_end("dead REFUSED; 550 not you", "that name is refused");
+	reset_conf();
 	relay.client = CLIENT_TRANSPARENT;
 	PLAY(0, GREETED, "<QUIT");
 	open_mta(idle_todo, 1);
