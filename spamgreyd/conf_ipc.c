@@ -183,6 +183,9 @@ send_limit(struct chan *ch, const struct conf_limit *l)
 	ipc_put_u32(ipc, l->per_host);
 	ipc_put_u32(ipc, l->per_network);
 	ipc_put_u32(ipc, l->tls);
+	ipc_put_u32(ipc, l->tls_per_network);
+	ipc_put_u8(ipc, l->network.ip4);
+	ipc_put_u8(ipc, l->network.ip6);
 	ipc_put_u32(ipc, l->bad_commands);
 	ipc_put_u32(ipc, l->line);
 	ipc_put_u32(ipc, l->recipients);
@@ -203,6 +206,11 @@ recv_limit(struct conf_limit *l, struct msg *m)
 	l->per_host = msg_get_u32(m);
 	l->per_network = msg_get_u32(m);
 	l->tls = msg_get_u32(m);
+	l->tls_per_network = msg_get_u32(m);
+	l->network.ip4 = msg_get_u8(m);
+	l->network.ip6 = msg_get_u8(m);
+	if (l->network.ip4 > 32 || l->network.ip6 > 128)
+		return (-1);
 	l->bad_commands = msg_get_u32(m);
 	l->line = msg_get_u32(m);
 	l->recipients = msg_get_u32(m);

@@ -38,6 +38,8 @@ limit_defaults(struct conf_limit *l)
 	l->per_host = 50;
 	l->per_network = 200;
 	l->tls = 2000;
+	l->network.ip4 = 24;
+	l->network.ip6 = 48;
 	l->bad_commands = 20;
 	l->line = 2048;
 	l->recipients = 100;
@@ -557,6 +559,15 @@ conf_recipient_known(const struct config *c, const char *path)
 	    known_cmp) != NULL ||
 	    bsearch(at, p->known, p->nknown, sizeof(*p->known),
 	    known_cmp) != NULL);
+}
+
+uint32_t
+conf_tls_per_network(const struct conf_limit *l)
+{
+	if (l->tls_per_network != 0)
+		return (l->tls_per_network);
+	return (l->tls / 10 > CONF_TLS_NETWORK_MIN ? l->tls / 10 :
+	    CONF_TLS_NETWORK_MIN);
 }
 
 int

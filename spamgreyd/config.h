@@ -31,6 +31,7 @@
 #define CONF_FD_RESERVE	256	/* descriptors that are not connections */
 #define CONF_FRONTS_MAX	16
 #define CONF_CONNECTIONS_MAX	1000000
+#define CONF_TLS_NETWORK_MIN	20	/* of the automatic tls-per-network */
 #define CONF_OUTSIDE_MAX	100	/* allowed domains … trap after */
 #define CONF_PF_TABLE	"spamgrey-white"
 /* The sets of the whitelists' networks; fw_nft.c has the same names. */
@@ -187,6 +188,8 @@ enum conf_fw { FW_NONE, FW_PF, FW_NFT };
 struct conf_limit {
 	uint32_t	 connections;		/* 0: auto */
 	uint32_t	 per_host, per_network, tls;
+	uint32_t	 tls_per_network;	/* 0: auto, conf_tls_per_network */
+	struct addr_cut	 network;		/* what a network is */
 	uint32_t	 bad_commands;
 	uint32_t	 line;			/* octets of a command line */
 	uint32_t	 recipients;		/* a transaction */
@@ -462,6 +465,8 @@ typedef void (*conf_module_failed)(const char *where, const char *keyword,
 unsigned int conf_module_apply(const struct module *, const struct conf_module *,
 	    void *conf, conf_module_failed, void *arg);
 
+/* TLS sessions that unknown hosts of one network may have. */
+uint32_t conf_tls_per_network(const struct conf_limit *);
 /* Are sessions given from front to pass?  Not whether one can be now. */
 int	 config_hands_over(const struct config *);
 

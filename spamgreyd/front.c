@@ -129,7 +129,9 @@ front_first(struct child *c)
 		fatal("descriptor in reserve");
 	front.by_host = limit_new();
 	front.by_net = limit_new();
-	if (front.by_host == NULL || front.by_net == NULL)
+	front.tls_net = limit_new();
+	if (front.by_host == NULL || front.by_net == NULL ||
+	    front.tls_net == NULL)
 		fatalx("front: out of memory");
 	/* Seeded, so that a log has no session twice after a restart. */
 	arc4random_buf(&front.next_id, sizeof(front.next_id));

@@ -101,6 +101,7 @@ enum conn_end {				/* the summary's reason= */
 #define F_HANDED	0x8000		/* pass may have its socket */
 #define F_IN_PASS	0x10000		/* pass has said so */
 #define F_NO_HANDOVER	0x20000		/* pass did not want it */
+#define F_TLS_COUNTED	0x40000		/* in the count of its network's TLS */
 
 struct tls;
 
@@ -215,6 +216,7 @@ struct front {
 	struct front_conf	*fc;		/* in force */
 	struct hosts		*hosts;
 	struct limit		*by_host, *by_net;
+	struct limit		*tls_net;	/* under TLS, of unknown hosts */
 	struct listeners	 listens;
 	struct conn		**conns;	/* by descriptor */
 	size_t			 nconns;	/* size of the array */
@@ -334,6 +336,8 @@ int	 pump_wants(const struct conn *);
 
 /* front_tls.c */
 int	 front_tls_begin(struct conn *);	/* -1: cannot */
+/* May this host begin it, as many as there are? */
+int	 front_tls_room(const struct conn *);
 void	 front_tls_handshake(struct conn *);
 /* As recv and send: -1 with EAGAIN (F_WANT_WRITE set when for writing). */
 ssize_t	 front_tls_read(struct conn *, void *, size_t);

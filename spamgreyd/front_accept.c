@@ -108,7 +108,7 @@ count_in(const struct config *conf, const struct addr *client,
 	uint32_t		 n;
 
 	addr_cut(client, &conf->grey.admit, &host);
-	addr_cut(client, &conf->grey.match, &net);
+	addr_cut(client, &conf->limit.network, &net);
 	n = limit_inc(front.by_host, &host);
 	if (n == 0 || n > conf->limit.per_host) {
 		if (n != 0)

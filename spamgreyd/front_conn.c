@@ -201,7 +201,7 @@ conn_free(struct conn *c)
 	if (c->flags & F_COUNTED) {
 		addr_cut(&c->client, &c->fc->conf->grey.admit, &key);
 		limit_dec(front.by_host, &key);
-		addr_cut(&c->client, &c->fc->conf->grey.match, &key);
+		addr_cut(&c->client, &c->fc->conf->limit.network, &key);
 		limit_dec(front.by_net, &key);
 	}
 	wheel_del(c);

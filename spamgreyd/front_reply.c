@@ -141,7 +141,7 @@ reply_ehlo(struct conn *c)
 	/* Not to who only has our time to win, and not to unknown hosts
 	 * when many are under TLS: each takes the memory of a hundred. */
 	if (c->cert != NULL && c->tls == NULL && !conn_is_black(c) &&
-	    (c->kind != KIND_GREY || front.tls < conf->limit.tls))
+	    front_tls_room(c))
 		left |= CAPS_STARTTLS;
 	c->offered = (uint8_t)left;
 	reply(c, "250%c%s\r\n", left == 0 ? ' ' : '-', conf->hostname);

@@ -80,7 +80,7 @@ cmd_starttls(struct conn *c, size_t len)
 		smtp_bad(c, 502, "5.5.1", "Command not implemented");
 		return;
 	}
-	if (front.tls >= c->fc->conf->limit.tls && c->kind == KIND_GREY) {
+	if (!front_tls_room(c)) {
 		reply(c, "454 4.7.0 TLS is not available now\r\n");
 		return;
 	}

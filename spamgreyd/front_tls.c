@@ -14,6 +14,37 @@
 #include "../lib/log.h"
 #include "front.h"
 
+/* Unknown hosts alone have a limit, all together and those of one network:
+ * one that has a whole network must not take TLS away from the others. */
+int
+front_tls_room(const struct conn *c)
+{
+	const struct conf_limit	*l = &c->fc->conf->limit;
+	struct addr		 net;
+
+	if (c->kind != KIND_GREY)
+		return (1);
+	addr_cut(&c->client, &l->network, &net);
+	return (front.tls < l->tls &&
+	    limit_get(front.tls_net, &net) < conf_tls_per_network(l));
+}
+
+/* By its own configuration, which stays, so that each goes where it came. */
+static void
+count_network(struct conn *c, int begins)
+{
+	struct addr	net;
+
+	addr_cut(&c->client, &c->fc->conf->limit.network, &net);
+	if (begins && c->kind == KIND_GREY) {
+		if (limit_inc(front.tls_net, &net) > 0)
+			c->flags |= F_TLS_COUNTED;
+	} else if (c->flags & F_TLS_COUNTED) {
+		limit_dec(front.tls_net, &net);
+		c->flags &= ~F_TLS_COUNTED;
+	}
+}
+
 int
 front_tls_begin(struct conn *c)
 {
@@ -25,6 +56,7 @@ front_tls_begin(struct conn *c)
 		return (-1);
 	}
 	front.tls++;
+	count_network(c, 1);
 	front.stat[STAT_TLS]++;
 	c->state = ST_HANDSHAKE;
 	c->last = front_now();
@@ -110,4 +142,5 @@ front_tls_end(struct conn *c)
 	tls_free(c->tls);
 	c->tls = NULL;
 	front.tls--;
+	count_network(c, 0);
 }

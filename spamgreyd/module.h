@@ -92,6 +92,9 @@ struct msession {
 	int		 no_scan;	/* … whose hosts' mail is not looked into:
 					   no module with an EOM hook is run */
 	int		 loopback;
+	int		 white;		/* it has passed the gate */
+	int		 vouched;	/* a whitelist of the DNS knew the host well
+					   within the last day */
 	int		 handed;	/* came from front in mid-session: the
 					   banner is out, no BANNER stage */
 	const char	*helo;		/* NULL before HELO; hostile text */
@@ -325,6 +328,9 @@ void	 module_teaser(struct msession *, const char *text);
 /* A list of good repute vouches for the host: it is never trapped or demoted
  * for content. */
 void	 module_vouch(struct msession *);
+/* Is the host one that what its network does is not held against?  It is
+ * whitelisted, white, vouched for, or this machine. */
+int	 module_no_network(const struct msession *);
 /* NULL: the session is gone. */
 struct msession *module_session(uint64_t key);
 /* The verdict that was waited for; of a session that is gone: ignored. */

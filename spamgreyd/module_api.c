@@ -9,10 +9,14 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "../lib/clock.h"
 #include "../lib/log.h"
+#include "../lib/rate.h"
 #include "module_int.h"
 
 #define API_LINE	1024
+#define VOUCHED_HOSTS	4096
+#define VOUCHED_MS	86400000
 
 const char *
 stage_str(enum stage stage)
@@ -297,13 +301,47 @@ module_teaser(struct msession *ms, const char *text)
 	pass_reply(s, "220-%s\r\n", text);
 }
 
+/* Hosts that module_vouch was called for, since what the DNS says comes too
+ * late for what acts when a connection begins. */
+static struct rate	*vouched;
+
+static void
+host_of(const struct session *s, struct addr *host)
+{
+	addr_cut(&s->ms.client, &s->pc->conf->grey.admit, host);
+}
+
 void
 module_vouch(struct msession *ms)
 {
 	struct session	*s = module_owner(ms);
+	struct addr	 host;
 
 	if (s->mods != NULL)
 		s->mods->vouched = 1;
+	ms->vouched = 1;
+	host_of(s, &host);
+	if (vouched != NULL || (vouched = rate_new(VOUCHED_HOSTS)) != NULL)
+		(void)rate_add(vouched, &host, sizeof(host), VOUCHED_MS,
+		    clock_mono(), 1);
+}
+
+int
+run_was_vouched(const struct session *s)
+{
+	struct addr	host;
+
+	if (vouched == NULL)
+		return (0);
+	host_of(s, &host);
+	return (rate_add(vouched, &host, sizeof(host), VOUCHED_MS,
+	    clock_mono(), 0) > 0);
+}
+
+int
+module_no_network(const struct msession *s)
+{
+	return (s->whitelisted || s->loopback || s->white || s->vouched);
 }
 
 struct msession *

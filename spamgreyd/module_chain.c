@@ -319,6 +319,7 @@ run_attach(struct session *s)
 	}
 	s->mods = st;
 	s->run = NULL;
+	s->ms.vouched = run_was_vouched(s);
 	run_init(s);
 	run_drops_init(s);
 	return (0);

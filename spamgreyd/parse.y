@@ -64,7 +64,7 @@ static void	 macro_set(const struct lex_token *);
 %token	<tok> AT BARE_NEWLINE CA CHECK CONNECT DOMAIN EARLY HANDOVER MARK
 %token	<tok> MEMORY MODULE NORMALISE PROXY_PROTOCOL REJECT RELAY RESOLVER
 %token	<tok> SCAN SESSIONS SPOOL STARTTLS STRATEGY SUBJECT TIMEOUT TRANSPARENT
-%token	<tok> TRIES TRY CLIENT_NAME
+%token	<tok> TRIES TRY CLIENT_NAME NETWORK TLS_PER_NETWORK
 %token	<tok> VERIFY XCLIENT YES
 %token	<tok> COMMAND SPAMD_SETUP URL
 %token	<tok> DECAY EXTEND GOOD LEARN TRUSTED
@@ -680,6 +680,22 @@ greyopt	: PASS value	{ conf_set_time(&$1, &$2, "pass", &conf->grey.pass); }
 	}
 	;
 
+networkcuts
+	: networkcut
+	| networkcuts networkcut
+	;
+
+networkcut
+	: IP4 value {
+		conf_set_prefixlen(&$1, &$2, "limit network ip4", 32,
+		    &conf->limit.network.ip4);
+	}
+	| IP6 value {
+		conf_set_prefixlen(&$1, &$2, "limit network ip6", 128,
+		    &conf->limit.network.ip6);
+	}
+	;
+
 matches	: match
 	| matches match
 	;
@@ -765,6 +781,15 @@ limit	: CONNECTIONS value {
 	| PER_NETWORK value {
 		conf_set_number(&$1, &$2, "limit per-network", 1,
 		    CONF_CONNECTIONS_MAX, &conf->limit.per_network);
+	}
+	| NETWORK networkcuts
+	| TLS_PER_NETWORK value {
+		conf_set_number(&$1, &$2, "limit tls-per-network", 1,
+		    CONF_CONNECTIONS_MAX, &conf->limit.tls_per_network);
+	}
+	| TLS_PER_NETWORK AUTO {
+		if (ONCE($1, "limit tls-per-network"))
+			conf->limit.tls_per_network = 0;
 	}
 	| TLS value {
 		conf_set_number(&$1, &$2, "limit tls", 0, CONF_CONNECTIONS_MAX,
@@ -989,6 +1014,7 @@ static const struct keyword keywords[] = {
 	{ "module",		MODULE },
 	{ "mta",		MTA },
 	{ "multicast",		MULTICAST },
+	{ "network",		NETWORK },
 	{ "nftables",		NFTABLES },
 	{ "no",			NO },
 	{ "none",		NONE },
@@ -1033,6 +1059,7 @@ static const struct keyword keywords[] = {
 	{ "tarpit",		TARPIT },
 	{ "timeout",		TIMEOUT },
 	{ "tls",		TLS },
+	{ "tls-per-network",	TLS_PER_NETWORK },
 	{ "to",			TO },
 	{ "track",		TRACK },
 	{ "transparent",	TRANSPARENT },

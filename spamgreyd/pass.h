@@ -428,6 +428,8 @@ const struct envelope *run_envelope(const struct session *, size_t n); /* NULL:
 const char *const *run_drops(const struct session *);
 void	 run_stats(void (*)(const char *name, int64_t value, void *), void *);
 int	 run_vouched(const struct session *);
+/* … or the host was, in another session of the last day */
+int	 run_was_vouched(const struct session *);
 
 /* pass_store.c */
 void	 pass_store_peer(struct child *, int fd);

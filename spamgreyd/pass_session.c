@@ -125,6 +125,7 @@ pass_session_new(int fd, const struct addr *client, uint16_t port,
 	s->ms.no_scan = s->ms.whitelisted && addrset_lookup_mask(
 	    s->pc->conf->set, client, s->pc->no_scan) != 0;
 	s->ms.loopback = addr_is_loopback(client);
+	s->ms.white = kind == HANDOVER_WHITE;
 	s->ms.start = s->last = clock_mono();
 	s->cert = tlsctx_ref(cert);
 	s->kind = (uint8_t)kind;

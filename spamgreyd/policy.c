@@ -30,8 +30,6 @@ policy_new(struct db *db, const struct policy_sink *sink, void *arg)
 	if (sink != NULL)
 		p->sink = *sink;
 	p->arg = arg;
-	p->net_cut.ip4 = NET_IP4;
-	p->net_cut.ip6 = NET_IP6;
 	p->net_grey = limit_new();
 	p->host_grey = limit_new();
 	p->events = events_new();

@@ -84,6 +84,7 @@ recount(struct policy *p)
 	limit_clear(p->net_grey);
 	limit_clear(p->host_grey);
 	p->admit = p->conf->grey.admit;
+	p->net_cut = p->conf->limit.network;
 	while (rc == DB_OK && !pos.done)
 		rc = db_walk(p->db, &pos, NULL, NULL, WALK_STEP, count_one, p);
 	return (rc);
@@ -389,7 +390,9 @@ policy_configure(struct policy *p, const struct config *conf)
 	/* Domains that were counted may be ours now. */
 	events_clear(p->outside);
 	count = !p->started || p->pending ||
-	    memcmp(&p->admit, &conf->grey.admit, sizeof(p->admit)) != 0;
+	    memcmp(&p->admit, &conf->grey.admit, sizeof(p->admit)) != 0 ||
+	    memcmp(&p->net_cut, &conf->limit.network,
+	    sizeof(p->net_cut)) != 0;
 	p->conf = conf;
 	policy_lists(p);
 	db_set_cuts(p->db, &conf->grey.match, &conf->grey.admit);

@@ -8,8 +8,6 @@
 #include "../lib/limit.h"
 #include "policy.h"
 
-#define NET_IP4		24	/* `limit grey-per-network' counts a /24 */
-#define NET_IP6		48	/* or a /48, whatever `match' is */
 #define GREY_HOST_ROOM	20	/* a host's, when its network is over */
 #define GREY_NET_ROOM	(256 * GREY_HOST_ROOM)	/* all such hosts together */
 #define LOWMX_GRACE	3600	/* seconds without trap after a start */
@@ -93,7 +91,7 @@ struct policy {
 	const struct config	*conf;
 	struct rule_set		 rules;
 	uint64_t		 white_lists, black_lists;
-	struct addr_cut		 net_cut;
+	struct addr_cut		 net_cut;	/* of net_grey */
 	struct addr_cut		 admit;	/* of host_grey */
 	int			 started;
 

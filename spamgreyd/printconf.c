@@ -226,11 +226,15 @@ put_limit(struct buf *b, const struct conf_limit *l)
 	r = buf_addstr(b, "limit {\n\tconnections ");
 	r |= l->connections == 0 ? buf_addstr(b, "auto\n") :
 	    buf_printf(b, "%u\n", l->connections);
-	r |= buf_printf(b, "\tper-host %u\n\tper-network %u\n\ttls %u\n"
-	    "\tbad-commands %u\n\tline %u\n\trecipients %u\n"
-	    "\tgrey-per-network %u\n\tgrey-per-host %u\n", l->per_host,
-	    l->per_network, l->tls, l->bad_commands, l->line, l->recipients,
-	    l->grey_per_network, l->grey_per_host);
+	r |= buf_printf(b, "\tper-host %u\n\tper-network %u\n"
+	    "\tnetwork ip4 /%u ip6 /%u\n\ttls %u\n\ttls-per-network ",
+	    l->per_host, l->per_network, l->network.ip4, l->network.ip6, l->tls);
+	r |= l->tls_per_network == 0 ? buf_addstr(b, "auto\n") :
+	    buf_printf(b, "%u\n", l->tls_per_network);
+	r |= buf_printf(b, "\tbad-commands %u\n\tline %u\n\trecipients %u\n"
+	    "\tgrey-per-network %u\n\tgrey-per-host %u\n",
+	    l->bad_commands, l->line, l->recipients, l->grey_per_network,
+	    l->grey_per_host);
 	r |= put_time(b, "\tidle ", l->idle);
 	r |= put_time(b, "\n\tidle-stress ", l->idle_stress);
 	r |= put_time(b, "\n\tsession grey ", l->session_grey);

@@ -99,6 +99,64 @@ networks(void)
 	fix_conf_free(pc);
 }
 
+/* One who has a /48 is one customer, but all of a provider may be in one. */
+static void
+one_network(void)
+{
+	struct pass_conf	*pc = fix_conf("conncontrol { max 2 }");
+	struct session		*s;
+	char			 client[32];
+	int			 i;
+
+	for (i = 0; i < 8; i++) {
+		snprintf(client, sizeof(client), "2001:db8:7:%x::1", i);
+		is_str(visit(pc, client), "", "four times a host's number");
+	}
+	is_str(visit(pc, "2001:db8:7:ff::1"), "close 421 " OVER,
+	    "and no more of one /48");
+	is_int(mod_stat("module.conncontrol.over-network"), 1, "counted");
+	is_str(visit(pc, "2001:db8:8::1"), "", "the next /48 is another");
+	s = open_sessions[nopen++] = fix_session(pc, "2001:db8:7:ff::2");
+	s->ms.white = 1;
+	is_str(fix_stage(s, STAGE_CONNECT), "", "a white host");
+	s = open_sessions[nopen++] = fix_session(pc, "2001:db8:7:fe::1");
+	module_vouch(&s->ms);
+	is_str(fix_stage(s, STAGE_CONNECT), "",
+	    "one that a whitelist of the DNS vouches for");
+	is_str(visit(pc, "2001:db8:7:fe::1"), "", "and in its next session");
+	all_go();
+	for (i = 0; i < 8; i++) {
+		snprintf(client, sizeof(client), "198.51.77.%d", i);
+		(void)visit(pc, client);
+	}
+	is_str(fix_outcome, "", "when all went, none is counted");
+	is_str(visit(pc, "198.51.77.99"), "close 421 " OVER, "a /24 of IPv4");
+	all_go();
+	fix_conf_free(pc);
+
+	pc = fix_conf("conncontrol { max 2 max 3 for 192.0.0.0/8 network-max 1 "
+	    "network ip4 /16 network ip6 /32 }");
+	(void)visit(pc, "203.7.1.1");
+	is_str(fix_outcome, "", "network-max");
+	is_str(visit(pc, "203.7.99.1"), "close 421 " OVER, "of a /16");
+	for (i = 0; i < 12; i++) {
+		snprintf(client, sizeof(client), "192.7.%d.1", i);
+		(void)visit(pc, client);
+	}
+	is_str(fix_outcome, "", "a network with its own number has four times");
+	is_str(visit(pc, "192.7.99.1"), "close 421 " OVER, "that");
+	all_go();
+	fix_conf_free(pc);
+	pc = fix_conf("conncontrol { max 1 network-max 0 }");
+	for (i = 0; i < 12; i++) {
+		snprintf(client, sizeof(client), "192.7.%d.1", i);
+		(void)visit(pc, client);
+	}
+	is_str(fix_outcome, "", "network-max 0: any number");
+	all_go();
+	fix_conf_free(pc);
+}
+
 /* A reload in between: what is open stays counted. */
 static void
 reload(void)
@@ -140,6 +198,7 @@ main(void)
 		return (1);
 	limits();
 	networks();
+	one_network();
 	reload();
 	defaults();
 	mod_bad("conncontrol", "max 5 max 6",

@@ -81,11 +81,76 @@ networks(void)
 	fix_conf_free(pc);
 }
 
+static const char *
+visit_as(struct pass_conf *pc, const char *client, int white)
+{
+	struct session	*s = fix_session(pc, client);
+	const char	*said;
+
+	s->ms.white = white;
+	said = fix_stage(s, STAGE_CONNECT);
+	fix_session_free(s);
+	return (said);
+}
+
+/* One who has a /48 is one customer, but all of a provider may be in one. */
+static void
+one_network(void)
+{
+	struct pass_conf	*pc = fix_conf("ratecontrol { max 3 per 1m }");
+	struct session		*s;
+	char			 client[32];
+	int			 i;
+
+	for (i = 0; i < 12; i++) {
+		snprintf(client, sizeof(client), "2001:db8:7:%x::1", i);
+		is_str(visit(pc, client), "", "four times a host's number");
+	}
+	is_str(visit(pc, "2001:db8:7:ff::1"), "close 421 " OVER,
+	    "and no more of one /48");
+	is_int(mod_stat("module.ratecontrol.over-network"), 1, "counted");
+	is_str(visit(pc, "2001:db8:8::1"), "", "the next /48 is another");
+	is_str(visit_as(pc, "2001:db8:7:ff::2", 1), "", "a white host");
+	s = fix_session(pc, "2001:db8:7:fe::1");
+	module_vouch(&s->ms);
+	fix_session_free(s);
+	is_str(visit(pc, "2001:db8:7:fe::1"), "",
+	    "one that a whitelist of the DNS vouched for before");
+	fix_pass(24 * 3600 * 1000 + 5400 * 1000);
+	for (i = 0; i < 13; i++) {
+		snprintf(client, sizeof(client), "198.51.77.%d", i);
+		(void)visit(pc, client);
+	}
+	is_str(fix_outcome, "close 421 " OVER, "a /24 of IPv4");
+	for (i = 0; i < 13; i++) {
+		snprintf(client, sizeof(client), "2001:db8:7:%x::1", i + 0xf2);
+		(void)visit(pc, client);
+	}
+	is_str(fix_outcome, "close 421 " OVER, "vouched for is for a day");
+	fix_conf_free(pc);
+
+	pc = fix_conf("ratecontrol { max 3 per 1m max 5 per 1m for 192.0.0.0/8 "
+	    "network-max 4 network ip4 /16 network ip6 /32 }");
+	for (i = 0; i < 4; i++) {
+		snprintf(client, sizeof(client), "203.7.%d.1", i);
+		is_str(visit(pc, client), "", "network-max");
+	}
+	is_str(visit(pc, "203.7.99.1"), "close 421 " OVER, "of a /16");
+	for (i = 0; i < 20; i++) {
+		snprintf(client, sizeof(client), "192.7.%d.1", i);
+		(void)visit(pc, client);
+	}
+	is_str(fix_outcome, "", "a network with its own number has four times");
+	is_str(visit(pc, "192.7.99.1"), "close 421 " OVER, "that");
+	fix_conf_free(pc);
+}
+
 /* A flood of hosts does not make it forget the one that is over. */
 static void
 flood(void)
 {
-	struct pass_conf	*pc = fix_conf("ratecontrol { max 20 per 60s }");
+	struct pass_conf	*pc = fix_conf("ratecontrol { max 20 per 60s "
+				    "network-max 0 }");
 	char			 client[32];
 	int			 i;
 
@@ -110,6 +175,7 @@ main(void)
 		return (1);
 	window();
 	networks();
+	one_network();
 	flood();
 	mod_bad("ratecontrol", "max 5 per 500ms",
 	    "max: the time must be between 1s and 1d");

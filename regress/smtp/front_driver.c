@@ -43,6 +43,9 @@ static const struct setting settings[] = {
 	S("session-grey", NUM64, limit.session_grey),
 	S("session-trapped", NUM64, limit.session_trapped),
 	S("admit-ip4", NUM8, grey.admit.ip4),
+	S("match-ip4", NUM8, grey.match.ip4),
+	S("network-ip4", NUM8, limit.network.ip4),
+	S("tls-per-network", NUM32, limit.tls_per_network),
 	S("handover", NUMI, handover), S("firewall", NUMI, fw)
 };
 

@@ -176,6 +176,13 @@ sub run {
 	$said = talk($r, $w, 'NOOP');	# the handshake is through
 	$said .= plain($p, '127.0.0.2', 'EHLO c.test', 'QUIT');
 	ok($said !~ /STARTTLS/, 'not past the limit', $said);
+	order(@base, 'set tls-per-network 1', $good, 'listen 127.0.0.1',
+	    'listen 127.0.0.1 notls', 'apply');
+	$said = plain($p, '127.0.0.2', 'EHLO c.test', 'QUIT');
+	ok($said !~ /STARTTLS/, 'one network has its part of the TLS sessions',
+	    $said);
+	$said = plain($p, '127.0.5.2', 'EHLO c.test', 'QUIT');
+	ok($said =~ /STARTTLS/, '… and another network its own', $said);
 
 	# The session of before the reload keeps its certificate and goes on.
 	$said = order(@base, $soon, 'listen 127.0.0.1',

@@ -232,7 +232,7 @@ full(void)
 	    "match ip4 /31 ip6 /63 helo admit ip4 /30 ip6 /62\n"
 	    "not to { c@example.org } reply \"450 4.2.0 wait %%s\" }\n"
 	    "tarpit { stutter 20ms for 3s message \"gone %%A\" reply 550 }\n"
-	    "limit { connections 1 per-host 2 per-network 3 tls 4\n"
+	    "limit { connections 1 per-host 2 per-network 3 tls 4 network ip4 /20 ip6 /40 tls-per-network 3\n"
 	    "bad-commands 5 line 600 recipients 7 grey-per-network 8\n"
 	    "grey-per-host 6 idle 10s idle-stress 9s\n"
 	    "session grey 11s trapped 12s message-size 13M }\n"

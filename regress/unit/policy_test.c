@@ -576,6 +576,13 @@ test_limits(void)
 	is_int(limit_keys(p->net_grey), 0, "no network is counted");
 	is_int(limit_keys(p->host_grey), 0, "no host");
 	is_int(rcpt("192.0.2.1", A, B), RCPT_GREY, "room again");
+
+	/* What a network is, is a setting of its own. */
+	is_int(rcpt("192.0.3.1", A, B), RCPT_GREY, "of another /24");
+	is_int(limit_keys(p->net_grey), 2, "two networks");
+	conf->limit.network.ip4 = 16;
+	is_int(policy_configure(p, conf), 0, "a network is a /16 now");
+	is_int(limit_keys(p->net_grey), 1, "counted again: one network");
 	finish();
 }
 
