@@ -207,6 +207,7 @@ entry_encode(const struct entry *e, struct entry_key *key,
 	struct put	 w = { data->b, data->b + sizeof(data->b), 0 };
 	int		 ip6 = !addr_is4(&e->addr);
 	int		 last = e->last != entry_guess_last(e);
+	int		 why = e->type == ENTRY_WHITE && e->reason != 0;
 
 	data->len = 0;
 	/* META has no such form: db_meta_put writes it. */
@@ -214,7 +215,8 @@ entry_encode(const struct entry *e, struct entry_key *key,
 		return (-1);
 	put_uint(&w, ENTRY_VERSION, 1);
 	put_uint(&w, (ip6 ? ENTRY_F_IP6 : 0) |
-	    (e->gen != 0 ? ENTRY_F_GEN : 0) | (last ? ENTRY_F_LAST : 0), 1);
+	    (e->gen != 0 ? ENTRY_F_GEN : 0) | (last ? ENTRY_F_LAST : 0) |
+	    (why ? ENTRY_F_WHY : 0), 1);
 	put_time(&w, e->first);
 	put_time(&w, e->pass);
 	put_time(&w, e->expire);
@@ -228,6 +230,11 @@ entry_encode(const struct entry *e, struct entry_key *key,
 		put_time(&w, e->last);
 	if (e->gen != 0)
 		put_time(&w, e->gen);
+	if (why) {
+		put_uint(&w, e->reason, 1);
+		put_str(&w, e->from);
+		put_str(&w, e->to);
+	}
 	if (e->type == ENTRY_GONE) {
 		put_time(&w, e->gone);
 		put_time(&w, e->was);
@@ -312,7 +319,17 @@ entry_guess_last(const struct entry *e)
 	return (last > 0 ? last : 1);
 }
 
-/* What version 2 added. */
+/* The flags that may be there. */
+static uint64_t
+flags_of(uint64_t version, enum entry_type type)
+{
+	if (version < 2)
+		return (ENTRY_F_IP6);
+	return (ENTRY_F_IP6 | ENTRY_F_GEN | ENTRY_F_LAST |
+	    (version > 2 && type == ENTRY_WHITE ? ENTRY_F_WHY : 0));
+}
+
+/* What versions 2 and 3 added. */
 static void
 decode_merge(struct get *r, uint64_t version, uint64_t flags, struct entry *e)
 {
@@ -322,6 +339,11 @@ decode_merge(struct get *r, uint64_t version, uint64_t flags, struct entry *e)
 	    entry_guess_last(e);
 	if (flags & ENTRY_F_GEN)
 		e->gen = (int64_t)get_uint(r, TIME_LEN);
+	if (flags & ENTRY_F_WHY) {
+		e->reason = (uint8_t)get_uint(r, 1);
+		e->from = get_lstr(r);
+		e->to = get_lstr(r);
+	}
 	if (e->type == ENTRY_GONE) {
 		e->gone = (int64_t)get_uint(r, TIME_LEN);
 		e->was = (int64_t)get_uint(r, TIME_LEN);
@@ -366,8 +388,7 @@ entry_decode(const void *key, size_t keylen, const void *data,
 	if (e->type == ENTRY_META)
 		return (0);
 	flags = get_uint(&r, 1);
-	if (flags & ~(uint64_t)(version < 2 ? ENTRY_F_IP6 :
-	    ENTRY_F_IP6 | ENTRY_F_GEN | ENTRY_F_LAST))
+	if (flags & ~flags_of(version, e->type))
 		return (-1);
 	e->first = (int64_t)get_uint(&r, TIME_LEN);
 	e->pass = (int64_t)get_uint(&r, TIME_LEN);

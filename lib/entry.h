@@ -16,13 +16,16 @@
  *		GONE	'X' and the key of what was deleted: a tombstone
  *	data	version[1] flags[1] first[5] pass[5] expire[5] block[4]
  *		passed[4] addr[4|16] last[5] gen[5] (each if its flag says so)
+ *		of WHITE then, if its flag says so: reason[1], and the sender
+ *		and the recipient that it is for, each length[2] and bytes
  *		then:
  *		GONE	gone[5] was[5], then as what it was
  *		GREY	helo from to, each length[2] and bytes
  *		TRAPPED	reason[1]
  *		any but GREY and META may end in a comment, length[2] and bytes
- * `version' is 2.  A higher one is refused.  Version 1 lacks last and gen (and
- * GONE): it is read, and written back as 2 when the entry is next written.  A
+ * `version' is 3.  A higher one is refused.  Version 2 lacks the reason of
+ * WHITE, and version 1 last and gen (and GONE) too: they are read, and written
+ * back as 3 when the entry is next written.  A
  * `last' that is not there is what entry_guess_last makes of the other times,
  * so that most entries need none.
  */
@@ -34,7 +37,7 @@
 
 #include "addr.h"
 
-#define ENTRY_VERSION	2
+#define ENTRY_VERSION	3
 #define ENTRY_STR_MAX	1023	/* octets of helo, from, to kept, as spamd */
 #define ENTRY_KEY_MAX	(1 + MAILADDR_KEY_MAX)
 #define MAILADDR_KEY_MAX 1024
@@ -56,6 +59,7 @@ enum entry_type {
 #define ENTRY_F_IP6	1	/* addr is 16 octets */
 #define ENTRY_F_GEN	2	/* gen is there; else 0 */
 #define ENTRY_F_LAST	4	/* last is there; else entry_guess_last */
+#define ENTRY_F_WHY	8	/* WHITE: its reason is there */
 #define ENTRY_EXPIRE_OFF	12	/* of `expire' in the data */
 
 struct entry {
@@ -68,7 +72,8 @@ struct entry {
 	int64_t		 expire;	/* 0: never */
 	uint32_t	 block;		/* times refused; REPUTE: bad messages */
 	uint32_t	 passed;	/* times passed; REPUTE: good messages */
-	uint8_t		 reason;	/* TRAPPED: enum trap_reason */
+	uint8_t		 reason;	/* TRAPPED: enum trap_reason; WHITE: enum
+					   white_reason */
 	/* For merging with what other machines know; see merge.h. */
 	int64_t		 last;		/* when it was last asserted */
 	int64_t		 gen;		/* the deletion after which it began; 0 */
@@ -79,8 +84,8 @@ struct entry {
 	int64_t		 was;
 	/* Borrowed strings, never NULL; "" where the type has none. */
 	const char	*helo;
-	const char	*from;		/* as the client gave it, with brackets */
-	const char	*to;
+	const char	*from;		/* GREY: as the client gave it, with brackets */
+	const char	*to;		/* both of WHITE too, for its reason */
 	const char	*rcpt;		/* SPAMTRAP: the address */
 	const char	*comment;
 };

@@ -40,6 +40,22 @@ trap_reason_str(unsigned int reason)
 	return (reason < TRAP_MAX ? reasons[reason] : "unknown");
 }
 
+const char *
+white_reason_str(unsigned int reason)
+{
+	static const char *const names[WHITE_MAX] = {
+		[WHITE_UNKNOWN] = "unknown",
+		[WHITE_RETRY] = "retry",
+		[WHITE_NOT_TO] = "not-to",
+		[WHITE_MANUAL] = "manual",
+		[WHITE_TRACKER] = "tracker",
+		[WHITE_SYNC] = "sync",
+		[WHITE_IMPORT] = "import"
+	};
+
+	return (names[reason < WHITE_MAX ? reason : WHITE_UNKNOWN]);
+}
+
 static int
 host_occupied(const void *record)
 {

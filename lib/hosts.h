@@ -37,6 +37,21 @@ enum trap_reason {
 /* "spamtrap", "domain", "low-priority-mx", "early-talker" …; "unknown". */
 const char *trap_reason_str(unsigned int);
 
+/* Why a host is WHITE, as this machine saw it; stored on disk. */
+enum white_reason {
+	WHITE_UNKNOWN = 0,	/* written by a version that did not note it */
+	WHITE_RETRY = 1,	/* the retry of a tuple, whose sender and
+				   recipient stand with it */
+	WHITE_NOT_TO = 2,	/* a recipient that is never delayed */
+	WHITE_MANUAL = 3,	/* spamgreydb */
+	WHITE_TRACKER = 4,	/* our mail server called it */
+	WHITE_SYNC = 5,
+	WHITE_IMPORT = 6,
+	WHITE_MAX
+};
+/* "retry", "not-to", "manual", "tracker", "sync", "import"; "unknown". */
+const char *white_reason_str(unsigned int);
+
 #define HOST_FOREVER	INT64_MAX
 
 struct host {

@@ -124,20 +124,32 @@ merge_times(struct entry *a, const struct entry *b)
 		a->passed = b->passed;
 }
 
-/* What was said with an assertion, in some order. */
+/* What was said with an assertion, in some order.  Why a host is WHITE is no
+ * part of it. */
 static int
 words_cmp(const struct entry *a, const struct entry *b)
 {
 	int	r;
 
 	if ((r = addr_cmp(&a->addr, &b->addr)) != 0 ||
-	    (r = strcmp(a->helo, b->helo)) != 0 ||
-	    (r = strcmp(a->from, b->from)) != 0 ||
-	    (r = strcmp(a->to, b->to)) != 0 ||
 	    (r = strcmp(a->rcpt, b->rcpt)) != 0 ||
 	    (r = strcmp(a->comment, b->comment)) != 0)
 		return (r);
+	if (a->type == ENTRY_WHITE)
+		return (0);
+	if ((r = strcmp(a->helo, b->helo)) != 0 ||
+	    (r = strcmp(a->from, b->from)) != 0 ||
+	    (r = strcmp(a->to, b->to)) != 0)
+		return (r);
 	return (a->reason - b->reason);
+}
+
+static void
+take_reason(struct entry *a, const struct entry *b)
+{
+	a->from = b->from;
+	a->to = b->to;
+	a->reason = b->reason;
 }
 
 static void
@@ -146,11 +158,10 @@ take_words(struct entry *a, const struct entry *b)
 	a->last = b->last;
 	a->addr = b->addr;
 	a->helo = b->helo;
-	a->from = b->from;
-	a->to = b->to;
 	a->rcpt = b->rcpt;
 	a->comment = b->comment;
-	a->reason = b->reason;
+	if (a->type != ENTRY_WHITE)
+		take_reason(a, b);
 }
 
 static void
@@ -162,6 +173,8 @@ take_times(struct entry *a, const struct entry *b)
 	a->expire = b->expire;
 	a->block = b->block;
 	a->passed = b->passed;
+	if (a->type == ENTRY_WHITE)	/* it begins with what it is for */
+		take_reason(a, b);
 }
 
 /* Written in one form, so that a merge with itself changes nothing. */

@@ -37,6 +37,9 @@
  * from before the demotion begin anew) is never deleted; it is merged with all
  * of its times the latest, beside the tombstone of its WHITE.
  *
+ * Why a host is WHITE stays with the machine that made it so and is no part of
+ * the state: a machine that learns of it from another notes that.
+ *
  * REPUTE and VISIT stay local.  REPUTE's counts halve with time and are sums:
  * the greatest of two would lose messages, their sum would count them twice at
  * the next exchange.  A VISIT is written at nearly each connection, and is for

@@ -3,6 +3,7 @@
  */
 #include <string.h>
 
+#include "hosts.h"
 #include "mergeio.h"
 
 #define F_IP6	1
@@ -220,6 +221,9 @@ get_strings(struct get *r, struct entry *e)
 		break;
 	case ENTRY_TRAPPED:
 		e->reason = (uint8_t)get_uint(r, 1);
+		break;
+	case ENTRY_WHITE:
+		e->reason = WHITE_SYNC;
 		break;
 	default:
 		break;

@@ -178,22 +178,14 @@ find_misplaced(const struct entry *e, void *arg)
 static enum db_result
 move_one(struct policy *p, const struct entry *key)
 {
-	static char	helo[ENTRY_STR_MAX + 1], from[ENTRY_STR_MAX + 1],
-			to[ENTRY_STR_MAX + 1], comment[ENTRY_STR_MAX + 1];
+	static struct words	w;
 	struct entry	e;
 	enum db_result	rc;
 
 	if ((rc = db_get(p->db, key, &e)) != DB_OK)
 		return (rc == DB_NONE || rc == DB_BAD ? DB_OK : rc);
 	/* The next look into the database takes the borrowed strings. */
-	strlcpy(helo, e.helo, sizeof(helo));
-	strlcpy(from, e.from, sizeof(from));
-	strlcpy(to, e.to, sizeof(to));
-	strlcpy(comment, e.comment, sizeof(comment));
-	e.helo = helo;
-	e.from = from;
-	e.to = to;
-	e.comment = comment;
+	policy_own(&e, &w);
 	if ((rc = policy_del(p, &e)) != DB_OK)
 		return (rc);
 	if ((e.type == ENTRY_WHITE || e.type == ENTRY_TRAPPED) &&

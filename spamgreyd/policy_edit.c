@@ -61,8 +61,8 @@ comment_of(const char *comment, const char *old)
 }
 
 enum db_result
-policy_white(struct policy *p, const struct addr *addr, int64_t until,
-    const char *comment)
+policy_white_for(struct policy *p, const struct addr *addr, int64_t until,
+    const char *comment, enum white_reason reason)
 {
 	struct entry	e;
 	enum db_result	rc;
@@ -78,10 +78,19 @@ policy_white(struct policy *p, const struct addr *addr, int64_t until,
 		e.passed = plus1(e.passed);
 	e.pass = now;
 	e.expire = until_expire(until, now + p->conf->grey.white);
+	e.reason = (uint8_t)reason;
+	e.from = e.to = "";
 	e.comment = comment_of(comment, e.comment);
 	if ((rc = policy_put(p, &e, found, addr)) != DB_OK)
 		return (rc);
 	return (policy_changed(p, &e.net, addr));
+}
+
+enum db_result
+policy_white(struct policy *p, const struct addr *addr, int64_t until,
+    const char *comment)
+{
+	return (policy_white_for(p, addr, until, comment, WHITE_MANUAL));
 }
 
 /* extend: an end that is later already stays. */
@@ -273,11 +282,14 @@ policy_import_key(const struct policy *p, struct entry *e)
 }
 
 enum db_result
-policy_import(struct policy *p, const struct entry *e)
+policy_import(struct policy *p, const struct entry *line)
 {
+	struct entry	e = *line;
 	enum db_result	rc;
 
-	if ((rc = policy_enter(p, e)) == DB_OK)
+	if (e.type == ENTRY_WHITE)
+		e.reason = WHITE_IMPORT;
+	if ((rc = policy_enter(p, &e)) == DB_OK)
 		p->stat[PST_IMPORTED]++;
 	return (rc);
 }

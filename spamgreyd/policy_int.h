@@ -175,6 +175,13 @@ void		 tuple_key(const struct policy *, struct entry *e,
 int		 tuple_same(const struct entry *, const struct entry *, void *);
 
 /* policy_sync.c */
+struct words {
+	char	helo[ENTRY_STR_MAX + 1], from[ENTRY_STR_MAX + 1],
+		to[ENTRY_STR_MAX + 1], comment[ENTRY_STR_MAX + 1],
+		rcpt[MAILADDR_KEY_MAX];
+};
+/* The strings that the database lent become the entry's own, in words. */
+void		 policy_own(struct entry *, struct words *);
 /* Sets last and, when it begins anew, gen of what is about to be written. */
 enum db_result	 policy_assert(struct policy *, struct entry *, int found);
 void		 policy_say(struct policy *, const struct entry *);
@@ -193,6 +200,9 @@ enum db_result	 rcpt_traps(struct policy *, const char *lower,
 		    uint8_t *reason);
 
 /* policy_edit.c */
+/* policy_white, and why. */
+enum db_result	 policy_white_for(struct policy *, const struct addr *,
+		    int64_t until, const char *comment, enum white_reason);
 enum db_result	 policy_trap_host(struct policy *, const struct addr *full,
 		    int64_t expire, unsigned int reason, const char *comment,
 		    int extend);

@@ -287,11 +287,11 @@ enum db_result
 policy_extend(struct policy *p, const struct addr *host,
     const struct addr *full, uint32_t n)
 {
+	static struct words	w;
 	struct entry	key, e;
 	struct host	state;
 	enum db_result	rc;
 	int64_t		now = clock_wall();
-	char		comment[ENTRY_STR_MAX + 1];
 
 	if ((rc = host_times(p, host, &state)) != DB_OK)
 		return (rc);
@@ -300,8 +300,7 @@ policy_extend(struct policy *p, const struct addr *host,
 	host_key(ENTRY_WHITE, host, &key);
 	if ((rc = db_get(p->db, &key, &e)) != DB_OK)
 		return (rc == DB_NONE || rc == DB_BAD ? DB_OK : rc);
-	strlcpy(comment, e.comment, sizeof(comment));
-	e.comment = comment;
+	policy_own(&e, &w);
 	e.passed = e.passed > UINT32_MAX - n ? UINT32_MAX : e.passed + n;
 	e.expire = later(e.expire, now + p->conf->grey.white);
 	p->stat[PST_EXTENDED]++;

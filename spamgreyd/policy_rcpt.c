@@ -205,7 +205,8 @@ trap_client(struct policy *p, struct work *w, uint8_t reason)
 /* The host becomes WHITE, in this transaction: at once, not at a later scan.
  * The tuple stays, for the other hosts of its network. */
 static enum db_result
-promote(struct policy *p, struct work *w, const struct entry *tuple)
+promote(struct policy *p, struct work *w, const struct entry *tuple,
+    enum white_reason why)
 {
 	struct entry	white, key, old;
 	enum db_result	rc;
@@ -217,6 +218,9 @@ promote(struct policy *p, struct work *w, const struct entry *tuple)
 		return (rc);
 	found = rc != DB_NONE;
 	grey_promote(&p->conf->grey, tuple, &w->s.host, w->now, &white);
+	white.reason = (uint8_t)why;
+	white.from = tuple->from;
+	white.to = tuple->to;
 	if (rc == DB_OK) {
 		white.last = old.last;
 		white.gen = old.gen;
@@ -226,6 +230,16 @@ promote(struct policy *p, struct work *w, const struct entry *tuple)
 		return (rc);
 	answer(w, RCPT_PASS, 0);
 	return (DB_OK);
+}
+
+/* At most what an entry keeps, without cutting elsewhere. */
+static const char *
+shorten(const char *s, char *buf)
+{
+	if (strlen(s) <= ENTRY_STR_MAX)
+		return (s);
+	strlcpy(buf, s, ENTRY_STR_MAX + 1);
+	return (buf);
 }
 
 /*
@@ -238,6 +252,7 @@ promote(struct policy *p, struct work *w, const struct entry *tuple)
 static enum db_result
 pass_not_to(struct policy *p, struct work *w)
 {
+	static char	from[ENTRY_STR_MAX + 1], to[ENTRY_STR_MAX + 1];
 	struct entry	e;
 
 	if ((w->req->flags & RCPT_F_PEER) || config_hands_over(p->conf)) {
@@ -249,8 +264,10 @@ pass_not_to(struct policy *p, struct work *w)
 	e.addr = w->req->client;
 	e.first = w->now;
 	e.passed = 1;
+	e.from = shorten(w->req->from, from);
+	e.to = shorten(w->req->to, to);
 	p->stat[PST_NOT_TO]++;
-	return (promote(p, w, &e));
+	return (promote(p, w, &e, WHITE_NOT_TO));
 }
 
 /*
@@ -292,16 +309,6 @@ over_limit(struct policy *p, struct work *w)
 	p->limit_logged = mono;
 	p->limit_quiet = 0;
 	return (1);
-}
-
-/* At most what an entry keeps, without cutting elsewhere. */
-static const char *
-shorten(const char *s, char *buf)
-{
-	if (strlen(s) <= ENTRY_STR_MAX)
-		return (s);
-	strlcpy(buf, s, ENTRY_STR_MAX + 1);
-	return (buf);
 }
 
 /*
@@ -369,7 +376,7 @@ greylist(struct policy *p, struct work *w)
 		answer(w, RCPT_GREY, p->conf->grey.pass);
 		return (DB_OK);
 	}
-	return (promote(p, w, &e));
+	return (promote(p, w, &e, WHITE_RETRY));
 }
 
 enum db_result

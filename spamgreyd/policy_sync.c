@@ -16,12 +16,6 @@
 
 #define SAID_MAX	(4 * 1024 * 1024)	/* octets of a transaction */
 
-struct words {
-	char	helo[ENTRY_STR_MAX + 1], from[ENTRY_STR_MAX + 1],
-		to[ENTRY_STR_MAX + 1], comment[ENTRY_STR_MAX + 1],
-		rcpt[MAILADDR_KEY_MAX];
-};
-
 /* What the database has of one key. */
 struct known {
 	struct merge_state	s;
@@ -31,8 +25,8 @@ struct known {
 	struct words		live_words, tomb_words;
 };
 
-static void
-own(struct entry *e, struct words *w)
+void
+policy_own(struct entry *e, struct words *w)
 {
 	strlcpy(w->helo, e->helo, sizeof(w->helo));
 	strlcpy(w->from, e->from, sizeof(w->from));
@@ -102,13 +96,13 @@ know(struct policy *p, const struct entry *e, struct known *k)
 	if ((rc = look(p, &k->live, tp, &k->has_live, &live)) != DB_OK)
 		return (rc);
 	if (k->has_live) {
-		own(&live, &k->live_words);
+		policy_own(&live, &k->live_words);
 		k->live.addr = live.addr;
 	}
 	if ((rc = look_gone(p, &k->tomb, tp, &k->has_tomb, &tomb)) != DB_OK)
 		return (rc);
 	if (k->has_tomb)
-		own(&tomb, &k->tomb_words);
+		policy_own(&tomb, &k->tomb_words);
 	if (k->has_live || k->has_tomb)
 		merge_from(&k->s, k->has_live ? &live : NULL,
 		    k->has_tomb ? &tomb : NULL);
@@ -199,7 +193,7 @@ policy_say(struct policy *p, const struct entry *e)
 	memset(&s, 0, sizeof(s));
 	s.e = *e;
 	if (p->entries[ENTRY_GONE] > 0) {
-		own(&s.e, &w);
+		policy_own(&s.e, &w);
 		key_of(p, &s.e, &key, &t);
 		if (look_gone(p, &key, e->type == ENTRY_GREY ? &t : NULL,
 		    &has, &tomb) == DB_OK && has) {
@@ -257,7 +251,7 @@ policy_known(struct policy *p, const struct entry *record,
 	}
 	if (rc != DB_OK)
 		return (rc);
-	own(&e, &w);
+	policy_own(&e, &w);
 	if (e.type == ENTRY_GONE)
 		e.type = e.of;
 	if ((rc = know(p, &e, &k)) != DB_OK)
@@ -293,7 +287,7 @@ policy_bury(struct policy *p, const struct entry *key)
 		return (policy_del(p, key));
 	if (rc != DB_OK)
 		return (rc);
-	own(&e, &w);
+	policy_own(&e, &w);
 	if ((rc = know(p, &e, &k)) != DB_OK)
 		return (rc == DB_BAD ? policy_del(p, key) : rc);
 	merge_judge(&k.s, policy_asof(p));
@@ -391,10 +385,10 @@ enum db_result
 policy_peer_host(struct policy *p, enum entry_type type,
     const struct addr *addr, int64_t expire)
 {
+	static struct words	w;
 	struct entry	key, e;
 	enum db_result	rc;
 	int64_t		now = clock_wall(), asof = policy_asof(p);
-	char		comment[ENTRY_STR_MAX + 1] = "";
 	int		found;
 
 	if (expire <= asof)
@@ -411,16 +405,15 @@ policy_peer_host(struct policy *p, enum entry_type type,
 		e = key;
 		e.first = now;
 		e.expire = expire;
-		e.reason = TRAP_SYNC;
+		e.reason = type == ENTRY_WHITE ? WHITE_SYNC : TRAP_SYNC;
 	} else {
-		strlcpy(comment, e.comment, sizeof(comment));
+		policy_own(&e, &w);
 		if (type == ENTRY_WHITE && e.passed < UINT32_MAX)
 			e.passed++;
 		if (type == ENTRY_TRAPPED && e.block < UINT32_MAX)
 			e.block++;
 	}
 	e.addr = *addr;
-	e.comment = comment;
 	e.pass = now;
 	e.expire = later(e.expire, expire);
 	p->quiet = 1;

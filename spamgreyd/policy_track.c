@@ -47,7 +47,8 @@ track(struct policy *p, const struct track_seen *seen, enum tracked *did)
 		*did = TRACKED_DEMOTED;
 	else {
 		*did = TRACKED_WHITE;
-		return (policy_white(p, &seen->host, 0, NULL));
+		return (policy_white_for(p, &seen->host, 0, NULL,
+		    WHITE_TRACKER));
 	}
 	return (DB_OK);
 }

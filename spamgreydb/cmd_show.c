@@ -9,7 +9,7 @@
 
 #include "spamgreydb.h"
 
-#define FACTS_MAX	128
+#define FACTS_MAX	192
 
 struct show {
 	struct {
@@ -38,13 +38,37 @@ show_fact(const char *name, const char *value, void *arg)
 }
 
 static int
+is(const struct show *s, size_t i, const char *name)
+{
+	return (strcmp(s->fact[i].name, name) == 0);
+}
+
+static int
 show_entry(const struct entry *e, void *arg)
 {
 	struct show	*s = arg;
+	struct prefix	 host;
+	json_t		*o;
+	size_t		 i;
 
-	if (s->entries != NULL)
-		(void)json_array_append_new(s->entries, out_entry_object(e));
+	if (s->entries == NULL || (o = out_entry_object(e)) == NULL)
+		return (0);
+	/* A tuple of its network may be another host's. */
+	for (i = 0; i < s->n; i++)
+		if (is(s, i, "host") && prefix_parse(s->fact[i].value,
+		    &host) == 0)
+			(void)json_object_set_new(o, "own", json_boolean(
+			    e->type != ENTRY_GREY ||
+			    prefix_has(&host, &e->addr)));
+	(void)json_array_append_new(s->entries, o);
 	return (0);
+}
+
+/* "#name" and "=name" are for programs (policy_show.c). */
+static int
+is_words(const struct show *s, size_t i)
+{
+	return (s->fact[i].name[0] != '#' && s->fact[i].name[0] != '=');
 }
 
 static void
@@ -53,13 +77,7 @@ print_fact(const struct show *s, size_t i)
 	printf("%-20s %s\n", s->fact[i].name, s->fact[i].value);
 }
 
-static int
-is(const struct show *s, size_t i, const char *name)
-{
-	return (strcmp(s->fact[i].name, name) == 0);
-}
-
-/* The state first, what it means last, the reasons between. */
+/* The state first, what it means and what to do last, the reasons between. */
 static void
 show_text(const struct show *s)
 {
@@ -71,13 +89,31 @@ show_text(const struct show *s)
 	}
 	for (i = 0; i < s->n; i++) {
 		if (!is(s, i, "address") && !is(s, i, "state") &&
-		    !is(s, i, "next visit"))
+		    !is(s, i, "next visit") && !is(s, i, "command") &&
+		    is_words(s, i))
 			print_fact(s, i);
 	}
 	for (i = 0; i < s->n; i++) {
-		if (is(s, i, "next visit"))
+		if (is(s, i, "next visit") || is(s, i, "command"))
 			print_fact(s, i);
 	}
+}
+
+/* A number; a time, as its name says, as text too. */
+static void
+json_number(json_t *o, const char *name, int64_t value)
+{
+	static const char *const times[] = { "_until", "_since", "_at" };
+	size_t	i, len = strlen(name), n;
+
+	for (i = 0; i < sizeof(times) / sizeof(times[0]); i++) {
+		n = strlen(times[i]);
+		if (len > n && strcmp(name + len - n, times[i]) == 0) {
+			out_json_time(o, name, value);
+			return;
+		}
+	}
+	(void)json_object_set_new(o, name, json_integer(value));
 }
 
 /*
@@ -92,6 +128,10 @@ json_fact(json_t *o, const char *name, const char *value)
 	json_t	*a;
 	size_t	 i;
 
+	if (*name == '=')
+		(void)json_object_set_new(o, name + 1, json_string(value));
+	if (*name == '#')
+		json_number(o, name + 1, strtoll(value, NULL, 10));
 	if (strcmp(name, "next visit") == 0)
 		(void)json_object_set_new(o, "next_visit",
 		    json_string(value));

@@ -21,6 +21,7 @@
 #define OUT_BUFFER	(256 * 1024)
 
 static int	out_errno;		/* why standard output failed; 0: fine */
+static int64_t	out_pass;		/* seconds that a tuple waits; 0 unknown */
 
 void
 out_init(void)
@@ -28,6 +29,12 @@ out_init(void)
 	static char	buf[OUT_BUFFER];
 
 	(void)setvbuf(stdout, buf, _IOFBF, sizeof(buf));
+}
+
+void
+out_configure(const struct config *conf)
+{
+	out_pass = conf->grey.pass;
 }
 
 /* The daemon's words may quote what a client sent. */
@@ -96,6 +103,28 @@ out_repute_head(void)
 	return (out_line(line, (size_t)len));
 }
 
+static void
+put_int(json_t *o, const char *name, int64_t value)
+{
+	(void)json_object_set_new(o, name, json_integer(value));
+}
+
+void
+out_json_time(json_t *o, const char *name, int64_t t)
+{
+	char		key[64], iso[40];
+	time_t		tt = (time_t)t;
+	struct tm	tm;
+
+	put_int(o, name, t);
+	snprintf(key, sizeof(key), "%s_iso", name);
+	if (t == 0 || gmtime_r(&tt, &tm) == NULL ||
+	    strftime(iso, sizeof(iso), "%Y-%m-%dT%H:%M:%SZ", &tm) == 0)
+		(void)json_object_set_new(o, key, json_null());
+	else
+		(void)json_object_set_new(o, key, json_string(iso));
+}
+
 int
 out_pool(const char *domain, size_t networks, size_t mails, int64_t first,
     int64_t last, int json)
@@ -114,8 +143,8 @@ out_pool(const char *domain, size_t networks, size_t mails, int64_t first,
 		    json_integer((json_int_t)networks));
 		(void)json_object_set_new(o, "mails",
 		    json_integer((json_int_t)mails));
-		(void)json_object_set_new(o, "first", json_integer(first));
-		(void)json_object_set_new(o, "last", json_integer(last));
+		out_json_time(o, "first", first);
+		out_json_time(o, "last", last);
 		return (out_json(o));
 	}
 	len = snprintf(line, sizeof(line) - 1, "POOL|%s|%zu|%zu|%lld|%lld",
@@ -135,10 +164,14 @@ put_text(json_t *o, const char *name, const char *text)
 	(void)json_object_set_new(o, name, json_string(enc));
 }
 
+/* Of a tuple, `pass' is its expiry while it waits: what that means. */
 static void
-put_int(json_t *o, const char *name, int64_t value)
+put_passes(json_t *o, const struct entry *e)
 {
-	(void)json_object_set_new(o, name, json_integer(value));
+	if (e->pass < e->expire)
+		out_json_time(o, "passed_at", e->pass);
+	else if (out_pass != 0)
+		out_json_time(o, "passes_at", e->first + out_pass);
 }
 
 static const char *
@@ -186,13 +219,22 @@ out_entry_object(const struct entry *e)
 		put_text(o, "from", e->from);
 		put_text(o, "to", e->to);
 	}
-	put_int(o, "first", e->first);
-	put_int(o, e->type == ENTRY_REPUTE ? "last" : "pass", e->pass);
-	put_int(o, "expire", e->expire);
+	out_json_time(o, "first", e->first);
+	out_json_time(o, e->type == ENTRY_REPUTE ? "last" : "pass", e->pass);
+	out_json_time(o, "expire", e->expire);
+	if (e->type == ENTRY_GREY)
+		put_passes(o, e);
 	put_int(o, e->type == ENTRY_REPUTE ? "bad" : "block", e->block);
 	put_int(o, e->type == ENTRY_REPUTE ? "good" : "passed", e->passed);
 	if (e->type == ENTRY_TRAPPED)
 		put_text(o, "reason", trap_reason_str(e->reason));
+	if (e->type == ENTRY_WHITE) {
+		put_text(o, "reason", white_reason_str(e->reason));
+		if (e->reason == WHITE_RETRY || e->reason == WHITE_NOT_TO) {
+			put_text(o, "from", e->from);
+			put_text(o, "to", e->to);
+		}
+	}
 	if (e->comment[0] != '\0')
 		put_text(o, "comment", e->comment);
 	return (o);

@@ -192,6 +192,7 @@ main(int argc, char **argv)
 		return (1);
 	if ((conf = configure(args.file)) == NULL)
 		return (1);
+	out_configure(conf);
 	if (args.command == CMD_SYNC) {
 		c = NULL;
 		status = cmd_sync(&args, conf);

@@ -99,6 +99,8 @@ int	 request_frame(struct msg *, struct answer *);
 
 /* out.c */
 void	 out_init(void);
+/* How long a tuple waits, for JSON. */
+void	 out_configure(const struct config *);
 /* Text that the daemon sent, made safe for a terminal. */
 void	 out_error(const char *fmt, ...)
 	    __attribute__((__format__(printf, 1, 2)));
@@ -117,6 +119,8 @@ int	 out_backup_end(void);			/* those held back; -1 */
 int	 out_json_entry(const struct entry *);
 struct json_t *out_entry_object(const struct entry *);
 int	 out_json(struct json_t *);		/* takes it */
+/* name: the seconds; name_iso: the same as text, null for 0, which is never. */
+void	 out_json_time(struct json_t *, const char *name, int64_t);
 /* 0; -1 said why (a closed pipe ends the program quietly at exit). */
 int	 out_end(void);
 int	 out_broken_pipe(void);

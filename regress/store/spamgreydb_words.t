@@ -7,6 +7,7 @@ use FindBin;
 use lib $FindBin::Bin;
 use Db;
 use JSON::PP;
+use POSIX ();
 use Test::More;
 
 sub
@@ -37,6 +38,8 @@ grey
 	return ("GREY|$ip|mail.example.com|<$from>|<$to>|" . time() .
 	    "|$later|$later|1|0\n");
 }
+
+sub iso { return (POSIX::strftime('%Y-%m-%dT%H:%M:%SZ', gmtime($_[0]))) }
 
 # for, permanent, comment
 {
@@ -123,9 +126,17 @@ like(db_ok('show', '192.0.2.2'), qr/^reason +manual$/m, 'why');
 like(db_ok('show', '198.51.100.200'), qr/^state +unknown$/m, 'an unknown one');
 my $show = db_ok('show', '203.0.113.77');
 like($show, qr/^network +203\.0\.113\.0\/24$/m, 'its network');
-like($show, qr/^state +grey$/m, 'a neighbour shares the tuples');
-is(scalar(() = $show =~ /^tuple /mg), 2, 'both are shown');
-like($show, qr/^next visit +\S.*\n\z/m, 'what comes next is last');
+like($show, qr/^state +unknown$/m, 'a host that only shares the network');
+is(scalar(() = $show =~ /^neighbour /mg), 2,
+    'the tuples are told as its neighbours\'');
+unlike($show, qr/^[#=]/m, 'what is for programs is not for people');
+like($show, qr/^next visit +\S.*\ncommand +to let it in: spamgreydb add 203\.0\.113\.77\n\z/m,
+    'what comes next, and the command that changes it, are last');
+$show = db_ok('show', '203.0.113.5');
+like($show, qr/^state +grey$/m, 'the host of a tuple');
+is(scalar(() = $show =~ /^tuple /mg), 1, 'has its own one');
+like(db_ok('show', '2001:db8::1'), qr/^why +by hand: .*^command +to send it back: spamgreydb delete white 2001:db8::1\n\z/ms,
+    'a WHITE host: why, and how it is sent back');
 my $then = time();
 my $last = $then + 9000;
 my $tuples = '';
@@ -150,6 +161,23 @@ my ($s) = json('show', '-j', '192.0.2.2');
 is($s->{state}, 'trapped (over white)', 'show -j: state');
 is(join(' ', map { $_->{type} } @{$s->{entries}}), 'TRAPPED WHITE',
     'its entries');
+is($s->{trapped_reason}, 'manual', 'a key for each fact: why it is trapped');
+is($s->{white_reason}, 'manual', '… and why WHITE');
+is($s->{command}, 'spamgreydb delete trapped 192.0.2.2', '… what lets it in');
+is($s->{white_until}, (grep { $_->{type} eq 'WHITE' } @{$s->{entries}})[0]{expire},
+    '… times are numbers');
+is($s->{white_until_iso}, iso($s->{white_until}), '… and ISO 8601');
+($s) = json('show', '-j', '203.0.113.5');
+is($s->{tuples}, 1, 'the tuples of the host itself');
+is($s->{neighbours}, 1, 'and of its neighbours');
+is(join(' ', map { "$_->{address} " . ($_->{own} ? 1 : 0) }
+    sort { $a->{address} cmp $b->{address} } @{$s->{entries}}),
+    '203.0.113.200 0 203.0.113.5 1', 'which is whose');
+my ($mine) = grep { $_->{own} } @{$s->{entries}};
+is($mine->{passes_at}, $mine->{first} + 180, 'passes_at of a tuple');
+is($mine->{passes_at_iso}, iso($mine->{passes_at}), 'as text too');
+cmp_ok(abs($s->{passes_at} - $mine->{passes_at}), '<', 60,
+    'passes_at of the host: the first of its network');
 spit('white.txt', "198.51.100.0/24\n");
 conf('whitelist "partners" file "' . dir() . "/white.txt\"\n");
 ($s) = json('show', '-j', '198.51.100.7');

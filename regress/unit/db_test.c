@@ -263,7 +263,7 @@ test_foreign(void)
 	memset(&s, 0, sizeof(s));
 	is_int(db_walk(db, &pos, "W", NULL, 100, see, &s), DB_NEWER,
 	    "by a walk too");
-	put_raw("Mformat", 7, "\1\3", 2);
+	put_raw("Mformat", 7, "\1\4", 2);
 	is_int(reopen(), -1, "a newer format is not opened");
 	ok(strstr(last, "newer version") != NULL, "and says why");
 }

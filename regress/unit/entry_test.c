@@ -46,7 +46,7 @@ test_disk(void)
 		1, 2, 3, 4, 5, 6, 7, 8
 	};
 	static const uint8_t want_data[] = {
-		2, 4,
+		3, 4,
 		0x00, 0x65, 0x53, 0xf1, 0x00,	/* 1700000000 */
 		0x00, 0x65, 0x54, 0x29, 0x40,
 		0x00, 0x65, 0x54, 0x29, 0x40,
@@ -165,10 +165,29 @@ test_versions(void)
 	is_int(d.last, 120, "last asserted when it passed");
 	is_str(d.comment, "hi", "its comment");
 	is_int(entry_encode(&d, &key, &data), 0, "written back");
-	is_int(data.b[0], 2, "as version 2");
+	is_int(data.b[0], 3, "as version 3");
 	is_int(data.len, sizeof(old), "and as long as before");
 	is_int(decode(&d), 0, "decode");
 	is_int(d.last, 120, "last asserted then");
+	is_int(d.reason, WHITE_UNKNOWN, "why it is WHITE was not noted");
+	data.b[0] = 2;
+	is_int(decode(&d), 0, "version 2 of WHITE is read");
+	data.b[0] = 3;
+	d.reason = WHITE_RETRY;
+	d.from = "<a@example.org>";
+	d.to = "<b@example.net>";
+	is_int(entry_encode(&d, &key, &data), 0, "WHITE with its reason");
+	is_int(decode(&d), 0, "decode");
+	is_int(d.reason, WHITE_RETRY, "a retry");
+	is_str(d.from, "<a@example.org>", "from");
+	is_str(d.to, "<b@example.net>", "to");
+	is_str(d.comment, "hi", "its comment is still there");
+	data.b[0] = 2;
+	is_int(decode(&d), -1, "version 2 has no reason");
+	data.b[0] = 3;
+	data.len--;
+	is_int(decode(&d), -1, "one octet short");
+	d.reason = WHITE_UNKNOWN;
 	d.last = 0;
 	is_int(entry_encode(&d, &key, &data), 0, "never asserted");
 	is_int(decode(&d), 0, "decode");

@@ -191,6 +191,18 @@ host(struct node *n, const char *ip)
 	    h.trapped != 0 ? 'T' : '-');
 }
 
+/* Why a host is WHITE there. */
+static int
+reason(struct node *n, const struct addr *addr)
+{
+	struct entry	key, e;
+	struct addr	at;
+
+	policy_host(n->p, addr, &at);
+	host_key(ENTRY_WHITE, &at, &key);
+	return (db_get(n->db, &key, &e) == DB_OK ? e.reason : -1);
+}
+
 static void
 test_said(void)
 {
@@ -227,6 +239,12 @@ test_said(void)
 	take(b, &mail[nmail - 2]);
 	take(b, &mail[nmail - 1]);
 	is_int(host(b, "2001:db8::1"), 'W', "IPv6");
+	is_int(reason(b, &ip6), WHITE_SYNC, "WHITE by sync");
+	is_int(reason(a, &ip6), WHITE_MANUAL, "by hand where it was added");
+	DO(b, policy_white(b->p, &ip6, 0, "partner"));
+	take(a, &mail[nmail - 1]);
+	is_int(reason(a, &ip6), WHITE_MANUAL,
+	    "what a peer says later does not change why");
 	is_int(b->p->entries[ENTRY_SPAMTRAP], 1, "a spamtrap");
 	DO(a, policy_spamtrap(a->p, "joe@example.org", 0, ""));
 	take(b, &mail[nmail - 1]);

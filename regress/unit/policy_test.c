@@ -1,7 +1,7 @@
 /*
  * The store's policy on a real database with a moved clock.
  */
-/* LINK: spamgreyd/policy.o spamgreyd/policy_conf.o spamgreyd/policy_edit.o spamgreyd/policy_enter.o spamgreyd/policy_event.o spamgreyd/policy_learn.o spamgreyd/policy_mail.o spamgreyd/policy_rcpt.o spamgreyd/policy_rules.o spamgreyd/policy_show.o spamgreyd/policy_sync.o spamgreyd/policy_tuple.o spamgreyd/config.o */
+/* LINK: spamgreyd/policy.o spamgreyd/policy_conf.o spamgreyd/policy_edit.o spamgreyd/policy_enter.o spamgreyd/policy_event.o spamgreyd/policy_learn.o spamgreyd/policy_mail.o spamgreyd/policy_rcpt.o spamgreyd/policy_rules.o spamgreyd/policy_show.o spamgreyd/policy_sync.o spamgreyd/policy_tuple.o spamgreyd/policy_track.o spamgreyd/config.o */
 /* LIBS: -ldb */
 #include <ftw.h>
 #include <unistd.h>
@@ -1005,7 +1005,11 @@ test_stream_show(void)
 	rcpt("192.0.2.1", A, B);
 	a = ip("192.0.2.2");
 	is_int(policy_show(p, &a, fact, text), DB_OK, "show");
-	ok(strstr(text, "state=grey\n") != NULL, "grey by its network");
+	ok(strstr(text, "state=unknown\n") != NULL,
+	    "a host that only shares the network is unknown");
+	ok(strstr(text, "\nneighbour=from ") != NULL &&
+	    strstr(text, "\ntuple=") == NULL,
+	    "the tuple is told as its neighbour's");
 	ok(strstr(text, "network=192.0.2.0/24\n") != NULL, "network");
 	ok(strstr(text, "passes in 180 seconds") != NULL, "what is next");
 	a = ip("10.0.0.1");
@@ -1017,6 +1021,74 @@ test_stream_show(void)
 	text[0] = '\0';
 	policy_show(p, &a, fact, text);
 	ok(strstr(text, "state=unknown\n") != NULL, "unknown");
+	a = ip("192.0.2.1");
+	text[0] = '\0';
+	policy_show(p, &a, fact, text);
+	ok(strstr(text, "state=grey\n") != NULL &&
+	    strstr(text, "\ntuple=from ") != NULL, "its own tuple is its own");
+	ok(strstr(text, "command=to let it in: spamgreydb add 192.0.2.1\n") !=
+	    NULL, "the command that lets it in");
+	finish();
+}
+
+static const char *
+shown(const char *addr)
+{
+	static char	text[8192];
+	struct addr	a = ip(addr);
+
+	text[0] = '\0';
+	policy_show(p, &a, fact, text);
+	return (text);
+}
+
+/* Why is it WHITE? */
+static void
+test_why(void)
+{
+	struct track_seen	seen;
+	struct entry		e;
+	enum tracked		did;
+
+	fresh();
+	rcpt("192.0.2.1", A, B);
+	rcpt("192.0.2.3", "<other@b>", B);
+	clock_fake_advance(conf->grey.pass);
+	is_int(rcpt("192.0.2.1", A, B), RCPT_PASS, "a retry");
+	ok(strstr(shown("192.0.2.1"), "\nwhy=it retried the message from "
+	    A " to " B "\n") != NULL, "a retry, of which tuple");
+	ok(strstr(shown("192.0.2.1"), "\nneighbour=from <other@b> ") != NULL &&
+	    strstr(shown("192.0.2.1"), "\ntuple=from " A " ") != NULL,
+	    "another's tuple is not told as its own");
+	ok(strstr(shown("192.0.2.1"), "\ncommand=to send it back: spamgreydb "
+	    "delete white 192.0.2.1\n") != NULL, "how it is sent back");
+	ok(strstr(shown("192.0.2.3"), "\n#passes_at=") != NULL, "passes_at");
+	policy_begin(p);
+	commit(policy_extend(p, ipp("192.0.2.1"), ipp("192.0.2.1"), 1),
+	    "good mail");
+	ok(strstr(shown("192.0.2.1"), "=white_from=" A "\n") != NULL,
+	    "does not change why");
+	restart();
+	ok(strstr(shown("192.0.2.1"), "=white_reason=retry\n") != NULL,
+	    "it is kept on disk");
+	policy_begin(p);
+	commit(policy_white(p, ipp("192.0.2.1"), 0, ""), "by hand");
+	ok(strstr(shown("192.0.2.1"), "\nwhy=by hand: ") != NULL, "is said");
+	memset(&seen, 0, sizeof(seen));
+	seen.host = ip("192.0.2.7");
+	seen.outbound = 1;
+	policy_begin(p);
+	commit(policy_track(p, &seen, &did), "the tracker");
+	ok(strstr(shown("192.0.2.7"), "\nwhy=by the tracker: ") != NULL,
+	    "is said");
+	entry_init(&e, ENTRY_WHITE);
+	e.addr = ip("192.0.2.8");
+	e.first = e.pass = T0;
+	e.expire = T0 + 1000000;
+	policy_begin(p);
+	commit(policy_import(p, &e), "an import");
+	ok(strstr(shown("192.0.2.8"), "\nwhy=by an import\n") != NULL,
+	    "is said");
 	finish();
 }
 
@@ -1075,6 +1147,7 @@ main(void)
 	test_import();
 	test_delete_grey();
 	test_stream_show();
+	test_why();
 	test_rules();
 	nftw(dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);
 	return (done());
