@@ -2,13 +2,12 @@
  * SPF records: their syntax.
  */
 #include <ctype.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #include "spf.h"
-
-#define TERM_MAX	(SPF_DOMAIN_MAX + 32)
 
 static const struct {
 	const char		*name;
@@ -78,65 +77,182 @@ get_ip(char *value, int v4, struct prefix *net)
 	return (0);
 }
 
-/* The /24, /24//64 or //64 at the end of a and mx, taken off. */
+/* "/24" or "//64" at the end, taken off: its digits; NULL: there is none. */
+static const char *
+cut_off(char *value, const char *slashes)
+{
+	size_t	n = strlen(value), k = strlen(slashes);
+	char	*p = value + n;
+
+	while (p > value && isdigit((unsigned char)p[-1]))
+		p--;
+	if (*p == '\0' || (size_t)(p - value) < k ||
+	    strncmp(p - k, slashes, k) != 0)
+		return (NULL);
+	p[-(ptrdiff_t)k] = '\0';
+	return (p);
+}
+
+/* The /24, /24//64 or //64 at the end of a and mx, taken off.  (A name may
+ * hold a slash too.) */
 static int
 get_cut(char *value, struct addr_cut *cut)
 {
-	char	*p = strchr(value, '/'), *end;
-	int	 n;
+	const char	*p;
+	int		 n;
 
 	cut->ip4 = 32;
 	cut->ip6 = 128;
-	if (p == NULL)
-		return (0);
-	*p++ = '\0';
-	if (*p != '/') {
-		if ((end = strchr(p, '/')) != NULL)
-			*end++ = '\0';
+	if ((p = cut_off(value, "//")) != NULL) {
+		if ((n = length(p, 128)) == -1)
+			return (-1);
+		cut->ip6 = (uint8_t)n;
+	}
+	if ((p = cut_off(value, "/")) != NULL) {
 		if ((n = length(p, 32)) == -1)
 			return (-1);
 		cut->ip4 = (uint8_t)n;
-		if ((p = end) == NULL)
-			return (0);
 	}
-	if (*p != '/' || (n = length(p + 1, 128)) == -1)
-		return (-1);
-	cut->ip6 = (uint8_t)n;
 	return (0);
 }
 
-/* A name of the DNS, or one with macros. */
+static int
+is_alnum(char c)
+{
+	return ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+	    (c >= '0' && c <= '9'));
+}
+
+/* "%{d2r.}", "%%", "%_" or "%-" at s: its length; 0: none (RFC 7208 7.1). */
+static size_t
+macro_length(const char *s)
+{
+	const char	*p = s + 2, *digits;
+
+	if (s[1] == '%' || s[1] == '_' || s[1] == '-')
+		return (2);
+	/* c, r and t are for the text of an explanation alone */
+	if (s[1] != '{' || *p == '\0' || strchr("slodiphvSLODIPHV", *p) == NULL)
+		return (0);
+	digits = ++p;
+	p += strspn(p, "0123456789");
+	if (p > digits && strspn(digits, "0") == (size_t)(p - digits))
+		return (0);
+	p += *p == 'r' || *p == 'R';
+	p += strspn(p, ".-+,/_=");
+	return (*p == '}' ? (size_t)(p + 1 - s) : 0);
+}
+
+/* A macro-string: 0, and *macro and *last: is there a macro in it, and where
+ * does what follows the last one begin; -1. */
+static int
+macro_string(const char *s, int *macro, const char **last)
+{
+	size_t	n;
+
+	*macro = 0;
+	*last = s;
+	while (*s != '\0') {
+		if (*s <= ' ' || *s >= 0x7f)
+			return (-1);
+		if (*s != '%') {
+			s++;
+			continue;
+		}
+		if ((n = macro_length(s)) == 0)
+			return (-1);
+		s += n;
+		*macro = 1;
+		*last = s;
+	}
+	return (0);
+}
+
+/* The toplabel: letters, digits, hyphens inside; not digits alone. */
+static int
+is_toplabel(const char *s, size_t len)
+{
+	size_t	i, digits = 0;
+
+	if (len == 0 || !is_alnum(s[0]) || !is_alnum(s[len - 1]))
+		return (0);
+	for (i = 0; i < len; i++) {
+		if (!is_alnum(s[i]) && s[i] != '-')
+			return (0);
+		digits += s[i] >= '0' && s[i] <= '9';
+	}
+	return (digits < len);
+}
+
+/* A domain-spec: it ends in a macro that is expanded, or in a top label. */
 static int
 get_domain(const char *value, struct spf_term *t)
 {
-	const char	*p;
-	size_t		 n = strlen(value);
+	const char	*last, *dot;
+	size_t		 n = strlen(value), len;
 
-	if (n == 0 || n > SPF_DOMAIN_MAX)
+	if (n == 0 || macro_string(value, &t->macro, &last) == -1)
 		return (-1);
-	t->macro = strchr(value, '%') != NULL;
-	for (p = value; *p != '\0'; p++)
-		if (*p <= ' ' || *p >= 0x7f || (*p == '/' && !t->macro))
+	if (!(t->macro && *last == '\0' && value[n - 1] == '}')) {
+		len = n - (size_t)(value[n - 1] == '.');
+		for (dot = value + len; dot > last && dot[-1] != '.'; dot--)
+			;
+		if (dot == last || !is_toplabel(dot, len - (size_t)(dot -
+		    value)))
 			return (-1);
-	memcpy(t->domain, value, n + 1);
+	}
+	if (!t->macro && n > SPF_DOMAIN_MAX)
+		return (-1);
+	strlcpy(t->domain, value, sizeof(t->domain));
+	n = strlen(t->domain);
 	if (n > 1 && t->domain[n - 1] == '.')
 		t->domain[n - 1] = '\0';
 	return (0);
 }
 
+/* A letter, then letters, digits, '-', '_' and '.'. */
+static int
+is_modifier_name(const char *s)
+{
+	if (!is_alnum(*s) || (*s >= '0' && *s <= '9'))
+		return (0);
+	while (is_alnum(*s) || (*s != '\0' && strchr("-_.", *s) != NULL))
+		s++;
+	return (*s == '\0');
+}
+
+static int
+wrong(const char **why, const char *text)
+{
+	*why = text;
+	return (-1);
+}
+
 /* name=value: 1 it matters here, 0 it does not. */
 static int
-modifier(char *term, char *equal, struct spf_term *t, const char **why)
+modifier(struct spf_reader *r, char *term, char *equal, struct spf_term *t,
+    const char **why)
 {
+	const char	*value = equal + 1, *last;
+	int		 macro;
+
 	*equal = '\0';
-	if (strcasecmp(term, "redirect") != 0)
-		return (0);
-	t->mechanism = SPF_REDIRECT;
-	if (get_domain(equal + 1, t) == -1) {
-		*why = "redirect= without a name";
-		return (-1);
+	if (strcasecmp(term, "redirect") == 0) {
+		if (r->redirect++)
+			return (wrong(why, "redirect= twice"));
+		t->mechanism = SPF_REDIRECT;
+		return (get_domain(value, t) == -1 ? wrong(why,
+		    "redirect= without a name") : 1);
 	}
-	return (1);
+	if (strcasecmp(term, "exp") == 0) {
+		if (r->exp++)
+			return (wrong(why, "exp= twice"));
+		return (get_domain(value, t) == -1 ? wrong(why,
+		    "exp= without a name") : 0);
+	}
+	if (!is_modifier_name(term) || macro_string(value, &macro, &last) == -1)
+		return (wrong(why, "a modifier that has no such form"));
+	return (0);
 }
 
 static int
@@ -163,9 +279,7 @@ mechanism(char *term, struct spf_term *t, const char **why)
 		return (-1);
 	}
 	t->mechanism = mechanisms[i].mechanism;
-	/* a macro may hold a slash ("%{d/}"), which no cut begins with */
-	if (mechanisms[i].cut && strchr(value, '%') == NULL &&
-	    get_cut(value, &t->cut) == -1)
+	if (mechanisms[i].cut && get_cut(value, &t->cut) == -1)
 		return (-1);
 	if (*value == '\0')
 		return (mechanisms[i].domain == 'r' ? -1 : 1);
@@ -174,38 +288,60 @@ mechanism(char *term, struct spf_term *t, const char **why)
 	return (get_domain(value + 1, t) == -1 ? -1 : 1);
 }
 
-int
-spf_next(const char **pos, struct spf_term *t, const char **why)
+void
+spf_start(struct spf_reader *r, const char *record)
 {
-	char	 term[TERM_MAX], *p, *equal;
-	size_t	 n;
-	int	 r = 0;
+	memset(r, 0, sizeof(*r));
+	r->pos = record + (spf_is_record(record) ? 6 : 0);
+}
 
-	if (spf_is_record(*pos))
-		*pos += 6;
-	while (r == 0) {
-		*pos += strspn(*pos, " ");
-		if ((n = strcspn(*pos, " ")) == 0)
+/* One term, which may be changed. */
+static int
+term_read(struct spf_reader *r, char *term, struct spf_term *t,
+    const char **why)
+{
+	size_t	 n;
+
+	memset(t, 0, sizeof(*t));
+	t->pass = 1;
+	/* (a modifier's name ends where its = is, before any : or /) */
+	n = strcspn(term, "=:/");
+	if (term[n] == '=')
+		return (modifier(r, term, term + n, t, why));
+	if (*term != '\0' && strchr("+-~?", *term) != NULL)
+		t->pass = *term++ == '+';
+	return (mechanism(term, t, why));
+}
+
+int
+spf_next(struct spf_reader *r, struct spf_term *t, const char **why)
+{
+	char	*term;
+	size_t	 n;
+	int	 rc = 0;
+
+	while (rc == 0) {
+		r->pos += strspn(r->pos, " ");
+		if ((n = strcspn(r->pos, " ")) == 0)
 			return (0);
-		if (n >= sizeof(term)) {
-			*why = "a term that is too long";
-			return (-1);
-		}
-		memcpy(term, *pos, n);
-		term[n] = '\0';
-		*pos += n;
-		memset(t, 0, sizeof(*t));
-		t->pass = 1;
-		/* (a modifier's name ends where its = is, before any : or /) */
-		n = strcspn(term, "=:/");
-		if (*(equal = term + n) == '=') {
-			r = modifier(term, equal, t, why);
-			continue;
-		}
-		p = term;
-		if (*p != '\0' && strchr("+-~?", *p) != NULL)
-			t->pass = *p++ == '+';
-		r = mechanism(p, t, why);
+		if ((term = strndup(r->pos, n)) == NULL)
+			return (wrong(why, "no room in memory"));
+		r->pos += n;
+		rc = term_read(r, term, t, why);
+		free(term);
 	}
-	return (r);
+	return (rc);
+}
+
+int
+spf_check(const char *record, const char **why)
+{
+	struct spf_reader	r;
+	struct spf_term		t;
+	int			rc;
+
+	spf_start(&r, record);
+	while ((rc = spf_next(&r, &t, why)) == 1)
+		;
+	return (rc);
 }

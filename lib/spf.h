@@ -10,7 +10,7 @@
 #include "addr.h"
 
 #define SPF_DOMAIN_MAX	255	/* octets of a name, RFC 1035 */
-#define SPF_RECORD_MAX	4096	/* octets; more is no record (RFC: 450 fit) */
+#define SPF_RECORD_MAX	65535	/* bytes, all that a TXT record holds */
 
 enum spf_mechanism {
 	SPF_ALL, SPF_INCLUDE, SPF_A, SPF_MX, SPF_PTR, SPF_IP, SPF_EXISTS,
@@ -23,19 +23,27 @@ struct spf_term {
 	char			 domain[SPF_DOMAIN_MAX + 1];	/* "": the
 						   record's own */
 	int			 macro;		/* domain needs a message to be
-						   expanded */
+						   expanded; it may be cut */
 	struct prefix		 net;		/* IP */
 	struct addr_cut		 cut;		/* A, MX */
 };
 
 /* Is a TXT of the DNS such a record, of version 1? */
 int	 spf_is_record(const char *);
+/* Where the reading of a record is. */
+struct spf_reader {
+	const char	*pos;
+	int		 redirect, exp;		/* there was one */
+};
 /*
- * The next term of a record; *pos begins at the record's text and is moved on.
- * Modifiers that mean nothing here (exp, unknown ones) are passed over.
- * 1; 0 the end; -1 it is no record, and *why (static).
+ * The next term of a record.  Modifiers that mean nothing here (exp, unknown
+ * ones) are checked and passed over.  1; 0 the end; -1 the record has an error
+ * of syntax, which RFC 7208 calls permanent, and *why (static) says which.
  */
-int	 spf_next(const char **pos, struct spf_term *, const char **why);
+void	 spf_start(struct spf_reader *, const char *record);
+int	 spf_next(struct spf_reader *, struct spf_term *, const char **why);
+/* Is all of the record well formed?  0, or -1 and *why. */
+int	 spf_check(const char *record, const char **why);
 const char *spf_mechanism_str(enum spf_mechanism);
 
 #endif

@@ -297,14 +297,19 @@ term(struct record *r, const struct spf_term *t, char *redirect)
 static int
 record_walk(struct record *r, const char *text)
 {
+	struct spf_reader	 reader;
 	struct spf_term	 t;
 	struct nets	 nets = { NULL, 0 };
 	const char	*why = "";
 	char		 redirect[SPF_DOMAIN_MAX + 1] = "";
 	int		 rc, end = 0;
 
+	/* Nobody is asked for a record that has an error (RFC 7208 4.6). */
+	if (spf_check(text, &why) == -1)
+		return (fail(r->walk, r->domain, "its SPF record has %s", why));
 	/* redirect counts wherever it stands, and only without an `all' */
-	while ((rc = spf_next(&text, &t, &why)) == 1)
+	spf_start(&reader, text);
+	while ((rc = spf_next(&reader, &t, &why)) == 1)
 		if (!end && (end = term(r, &t, redirect)) == -1)
 			return (-1);
 	if (rc == -1)

@@ -10,8 +10,9 @@ int	LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	char		 text[SPF_RECORD_MAX + 1];
-	const char	*pos = text, *before, *why = NULL;
+	static char	 text[SPF_RECORD_MAX + 1];
+	struct spf_reader reader;
+	const char	*before, *why = NULL;
 	struct spf_term	 t;
 	struct addr	 a;
 	int		 r;
@@ -20,11 +21,12 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		size = SPF_RECORD_MAX;
 	memcpy(text, data, size);
 	text[size] = '\0';
+	spf_start(&reader, text);
 	for (;;) {
-		before = pos;
-		if ((r = spf_next(&pos, &t, &why)) != 1)
+		before = reader.pos;
+		if ((r = spf_next(&reader, &t, &why)) != 1)
 			break;
-		if (pos <= before || strlen(t.domain) > SPF_DOMAIN_MAX ||
+		if (reader.pos <= before || strlen(t.domain) > SPF_DOMAIN_MAX ||
 		    t.net.len > 128 || t.cut.ip4 > 32)
 			abort();
 		a = t.net.addr;

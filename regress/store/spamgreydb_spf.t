@@ -14,6 +14,8 @@ my $s = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Proto => 'udp') or
 my $port = $s->sockport();
 close($s);
 my $long = join(' ', map { "ip4:10.$_.0.0/16" } 0 .. 99);
+my $big = join(' ', map { "ip4:10.1.$_.0/24" } 0 .. 127);
+$big .= ' x=' . 'x' x (4341 - length("v=spf1 $big x= -all"));
 spit('zone', <<"END");
 example.org TXT 300 something else
 example.org TXT 300 v=spf1 mx include:_spf.example.net ip4:192.0.2.0/25 -all
@@ -24,10 +26,13 @@ mx1.example.org AAAA 300 2001:db8::25
 mx2.example.org CNAME 300 elsewhere.example
 _spf.example.net TXT 300 v=spf1 ip4:192.0.2.128/25 ~all
 long.example TXT 300 v=spf1 $long -all
+big4341.example TXT 300 v=spf1 $big -all
+twice.example TXT 300 v=spf1 redirect=nullmx.example redirect=nullmx.example
+exptwice.example TXT 300 v=spf1 exp=a.example ip4:192.0.2.1 exp=a.example -all
 nullmx.example MX 300 0 .
 nullmx.example TXT 300 v=spf1 mx ip4:192.0.2.1 -all
 open.example TXT 300 v=spf1 +all
-hostile.example TXT 300 v=spf1 exists:%{i}\\|x ip4:192.0.2.1
+hostile.example TXT 300 v=spf1 exists:%{i}\\|x.example ip4:192.0.2.1
 other.example TXT 300 v=spf2.0/pra
 down.example servfail
 broken.example garbage
@@ -70,8 +75,10 @@ is((spf('mxlie.example'))[1], "# mxlie.example\n192.0.2.1\n",
     'an address of another owner does not count');
 is((spf('long.example'))[1], "# long.example\n10.0.0.0/10\n10.64.0.0/11\n" .
     "10.96.0.0/14\n", 'a record in several strings, by TCP');
+is((spf('big4341.example'))[1], "# big4341.example\n10.1.0.0/17\n",
+    'a record of 4,341 bytes');
 is((spf('big.example'))[1], "# big.example\n192.0.2.7\n", 'a cut answer');
-like((spf('hostile.example'))[1], qr/^# hostile\.example: exists:%\{i\}\S*x7cx /m,
+like((spf('hostile.example'))[1], qr/^# hostile\.example: exists:%\{i\}\S*x7cx\.example /m,
     'a note has no stranger octets');
 for my $t (['open.example', qr/open\.example: allows every address/],
     ['other.example', qr/other\.example: has no SPF record/],
@@ -79,6 +86,8 @@ for my $t (['open.example', qr/open\.example: allows every address/],
     ['down.example', qr/down\.example: no name server answers/],
     ['broken.example', qr/broken\.example: no name server answers/],
     ['lie.example', qr/lie\.example: has no SPF record/],
+    ['twice.example', qr/its SPF record has redirect= twice/],
+    ['exptwice.example', qr/its SPF record has exp= twice/],
     ['loop.example', qr/loop\.example: no name server answers/],
     ['a b', qr/a b: not a domain/]) {
 	($status, $out, $err) = spf($t->[0]);
