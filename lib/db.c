@@ -78,6 +78,7 @@ db_begin(struct db *db)
 		return (DB_DOWN);
 	if (db->h.txn != NULL)		/* the caller's mistake; not nested */
 		return (DB_BAD);
+	db->dirty = 0;
 	rc = db->h.env->txn_begin(db->h.env, NULL, &db->h.txn, DB_TXN_SYNC);
 	if (rc != 0) {
 		db->h.txn = NULL;
@@ -89,14 +90,19 @@ db_begin(struct db *db)
 enum db_result
 db_commit(struct db *db)
 {
-	DB_TXN	*txn = db->h.txn;
-	int	 rc;
+	DB_TXN		*txn = db->h.txn;
+	enum db_result	 result;
+	int		 rc;
 
 	if (!db->up || txn == NULL)
 		return (DB_DOWN);
+	if (db->dirty && (result = db_mark_count(db)) != DB_OK)
+		return (result);
 	db->h.txn = NULL;	/* gone, whatever commit says */
 	if ((rc = txn->commit(txn, DB_TXN_SYNC)) != 0)
 		return (db_fail(db, rc, "commit"));
+	if (db->dirty)
+		db_mark_done(db);
 	db->stats.commits++;
 	db_poke(db);
 	return (DB_OK);
@@ -175,6 +181,7 @@ put_raw(struct db *db, const void *k, size_t klen, const void *d, size_t dlen)
 	if (rc != 0)
 		return (db_fail(db, rc, "write"));
 	db->stats.puts++;
+	db->dirty = 1;
 	/* The record, its index entry, and what libdb logs around them. */
 	db->unsynced += 2 * klen + dlen + 300;
 	return (DB_OK);
@@ -209,6 +216,7 @@ db_del(struct db *db, const struct entry *want)
 	if (rc != 0)
 		return (db_fail(db, rc, "delete"));
 	db->stats.dels++;
+	db->dirty = 1;
 	db->unsynced += 2 * k.len + 400;
 	return (DB_OK);
 }

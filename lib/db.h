@@ -55,6 +55,17 @@ enum db_result db_begin(struct db *);
 enum db_result db_commit(struct db *);	/* durable when it returns DB_OK */
 void	 db_abort(struct db *);
 int	 db_in_txn(const struct db *);
+/* How many entries there are, as the caller counts them: what an open that has
+ * lost some is compared with. */
+void	 db_counted(struct db *, uint64_t entries);
+/* What was committed, and did not come back at an open: the log is damaged. */
+struct db_lost {
+	uint64_t	commits;	/* transactions */
+	uint64_t	entries;	/* that there were at the last of them … */
+	int64_t		time;		/* … and when it was (clock_wall) */
+};
+/* 1: something is missing; 0: nothing since this process opened it. */
+int	 db_lost(const struct db *, struct db_lost *);
 /*
  * Call each minute: a checkpoint, in the thread, though less was logged than
  * would bring one, so that at rest the log is short and a restart quick.

@@ -36,13 +36,17 @@ struct db {
 	char		*name;		/* for messages */
 	uint64_t	 cache;
 	int		 up;
-	int		 known;		/* hash_key has been read */
 	char		 why[128];	/* it is down, in words for clients */
 	char		 logged[256];	/* the last `why' that was logged */
 	uint8_t		 hash_key[16];
 	unsigned int	 match4, match6, admit4, admit6;	/* 128ths */
 	uint64_t	 unsynced;	/* estimated log since the last poke */
 	uint64_t	 bad;		/* malformed entries met */
+	int		 dirty;		/* the transaction has written something */
+	uint64_t	 serial;	/* commits so far, in all its life */
+	uint64_t	 entries;	/* as its user counts them */
+	int		 mark_fd;	/* -1: none */
+	struct db_lost	 lost;		/* commits 0: nothing */
 	struct db_stats	 stats;
 
 	/* Shared with the checkpoint thread; it logs nothing and touches
@@ -70,6 +74,11 @@ struct db {
 /* db_open.c.  What a libdb return code means; marks the database as down. */
 enum db_result	 db_fail(struct db *, int rc, const char *what);
 void		 db_poke(struct db *);
+/* db_mark.c.  After each open: what is missing. */
+enum db_result	 db_mark_check(struct db *);
+/* Counts the transaction that is about to be committed … */
+enum db_result	 db_mark_count(struct db *);
+void		 db_mark_done(struct db *);	/* … and was */
 /* db.c */
 enum db_result	 db_decode(struct db *, const DBT *key, const DBT *data,
 		    struct entry *);

@@ -348,7 +348,7 @@ static int
 read_facts(struct db *db)
 {
 	static const char	*keyname = "hash-key", *fmtname = "format";
-	enum db_result		 rc;
+	enum db_result		 rc, mark;
 	uint8_t			 format;
 	size_t			 len;
 
@@ -360,6 +360,9 @@ read_facts(struct db *db)
 		    sizeof(db->hash_key), &len);
 	if (rc == DB_OK && len != sizeof(db->hash_key))
 		rc = DB_BAD;
+	if ((rc == DB_OK || rc == DB_NONE) && (mark = db_mark_check(db)) !=
+	    DB_OK)
+		rc = mark;
 	if (rc == DB_NONE) {
 		format = ENTRY_VERSION;
 		arc4random_buf(db->hash_key, sizeof(db->hash_key));
@@ -379,8 +382,7 @@ read_facts(struct db *db)
 		log_warnx("%s/%s/%s: the database's own facts are malformed; "
 		    "restore it from a backup, or move the directory away",
 		    db->name, DB_SUBDIR, DB_FILE_MAIN);
-	db->known = rc == DB_OK;
-	return (db->known ? 0 : -1);
+	return (rc == DB_OK ? 0 : -1);
 }
 
 /* Does it pass when somebody makes room, or brings the disk back? */
@@ -424,6 +426,7 @@ new_db(const char *dir, const struct db_opts *opts)
 	db->bulk = malloc(DB_BULK);
 	db->cache = opts != NULL && opts->cache != 0 ? opts->cache :
 	    CACHE_DEFAULT;
+	db->mark_fd = -1;
 	db->match4 = db->match6 = db->admit4 = db->admit6 = 128;
 	pthread_mutex_init(&db->mtx, NULL);
 	pthread_cond_init(&db->cond, NULL);
@@ -484,7 +487,7 @@ db_reopen(struct db *db)
 	if (!space_left(db)) {
 		strlcpy(db->why, "disk full", sizeof(db->why));
 	} else if (build(db, &what) == 0) {
-		if (!db->known && read_facts(db) == -1) {
+		if (read_facts(db) == -1) {
 			tear_down(db);
 			return (-1);
 		}
@@ -519,6 +522,8 @@ db_close(struct db *db)
 	tear_down(db);
 	pthread_cond_destroy(&db->cond);
 	pthread_mutex_destroy(&db->mtx);
+	if (db->mark_fd != -1)
+		close(db->mark_fd);
 	free(db->expired);
 	free(db->bulk);
 	free(db->dir);

@@ -137,6 +137,18 @@ forget(struct policy *p)
 	buf_drain(&p->said, buf_len(&p->said));
 }
 
+/* All there are. */
+uint64_t
+policy_entries(const struct policy *p)
+{
+	uint64_t	n = 0;
+	size_t		i;
+
+	for (i = 0; i < sizeof(p->entries) / sizeof(p->entries[0]); i++)
+		n += (uint64_t)p->entries[i];
+	return (n);
+}
+
 enum db_result
 policy_commit(struct policy *p)
 {
@@ -149,6 +161,7 @@ policy_commit(struct policy *p)
 		policy_abort(p);
 		return (DB_DOWN);
 	}
+	db_counted(p->db, policy_entries(p));
 	if ((rc = db_commit(p->db)) != DB_OK) {
 		forget(p);
 		return (rc);
@@ -485,6 +498,7 @@ policy_stats(struct policy *p,
 		[PST_TRACK_LOST] = "track.unstored"
 	};
 	struct db_stats	ds;
+	struct db_lost	lost;
 	size_t		i;
 
 	for (i = 0; i < sizeof(types) / sizeof(types[0]); i++)
@@ -502,6 +516,8 @@ policy_stats(struct policy *p,
 	stat("database reopens", (int64_t)ds.reopens, arg);
 	stat("database checkpoints", (int64_t)ds.checkpoints, arg);
 	stat("database malformed", (int64_t)ds.bad, arg);
+	stat("database lost commits", db_lost(p->db, &lost) ?
+	    (int64_t)lost.commits : 0, arg);
 	stat("database log bytes", (int64_t)ds.log_bytes, arg);
 	if (p->sink.stats != NULL)
 		p->sink.stats(stat, arg, p->arg);

@@ -11,6 +11,7 @@
  */
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "../lib/clock.h"
 #include "../lib/log.h"
@@ -88,6 +89,30 @@ recount(struct policy *p)
 	while (rc == DB_OK && !pos.done)
 		rc = db_walk(p->db, &pos, NULL, NULL, WALK_STEP, count_one, p);
 	return (rc);
+}
+
+/* Says what a damaged log has cost, once, when the entries are counted. */
+static void
+say_lost(struct policy *p)
+{
+	struct db_lost	lost;
+	struct tm	tm;
+	time_t		when;
+	char		text[32] = "?";
+
+	if (!db_lost(p->db, &lost) || p->lost_said == lost.commits)
+		return;
+	p->lost_said = lost.commits;
+	when = (time_t)lost.time;
+	if (localtime_r(&when, &tm) != NULL)
+		(void)strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S", &tm);
+	log_warnx("the database's log is damaged: the last %llu commits, up to "
+	    "%s, are missing; there were %llu entries then, and %llu are here; "
+	    "check the disk, then enter a backup with \"spamgreydb import\" or "
+	    "run \"spamgreydb sync\" with a peer",
+	    (unsigned long long)lost.commits, text,
+	    (unsigned long long)lost.entries,
+	    (unsigned long long)policy_entries(p));
 }
 
 static void
@@ -348,6 +373,7 @@ load(struct policy *p, int count)
 	}
 	if (count && (rc = recount(p)) != DB_OK)
 		return (rc);
+	say_lost(p);
 	if ((rc = check_cuts(p)) != DB_OK ||
 	    (rc = check_visits(p)) != DB_OK)
 		return (rc);

@@ -97,6 +97,7 @@ struct policy {
 
 	struct limit		*net_grey, *host_grey;
 	int64_t			 entries[256];	/* by type */
+	uint64_t		 lost_said;	/* commits whose loss was logged */
 	struct events		*events;
 	struct events		*outside;	/* domains that are not allowed */
 	struct mails		*mails;
@@ -158,6 +159,7 @@ enum db_result	 policy_put(struct policy *, const struct entry *, int found,
 enum db_result	 policy_store(struct policy *, const struct entry *, int found,
 		    const struct addr *old);
 enum db_result	 policy_del(struct policy *, const struct entry *);
+uint64_t	 policy_entries(const struct policy *);
 void		 policy_count(struct policy *, enum entry_type,
 		    const struct addr *, int delta);
 int64_t		 until_expire(int64_t until, int64_t dflt);

@@ -1,0 +1,55 @@
+#!/usr/bin/perl
+# A database whose log is damaged in its middle: the daemon starts with what is
+# left, says what is missing, and goes on.
+use strict;
+use warnings;
+use FindBin;
+use lib $FindBin::Bin;
+use Sys;
+use Test::More;
+
+private();
+
+# All processes at once, as by a power cut.
+sub
+power_cut
+{
+	my %r = roles();
+
+	kill('KILL', values(%r));
+	stop('KILL');
+}
+
+my $entries = 20_000;
+conf("listen on 127.0.0.1 port 8025\nfirewall none\n");
+my $state = tmp() . '/state';
+start();
+spit(tmp() . '/import', join('', map {
+	sprintf("WHITE|10.%d.%d.%d|||1700000000|1700000000|4000000000|0|0\n",
+	    $_ >> 16, ($_ >> 8) & 255, $_ & 255) } 1 .. $entries));
+db_ok('import', tmp() . '/import');
+power_cut();
+
+# The last file of the log; what was not written yet is zero.
+my @logs = sort glob("$state/db/log.*");
+open(my $f, '+<:raw', $logs[-1]) or die "$logs[-1]: $!\n";
+my $text = do { local $/; <$f> };
+$text =~ s/\0+\z//;
+seek($f, length($text) / 2, 0);
+print $f 'spoilt' x 10;
+close($f);
+
+log_mark();
+start();
+wait_log(qr/log is damaged: the last \d+ commits/);
+like(log_since(), qr/there were 2\d{4} entries then, and (\d+) are here;/,
+    'the log says how many entries are missing');
+my ($here) = log_since() =~ /then, and (\d+) are here;/;
+cmp_ok($here, '<', $entries, 'some are');
+cmp_ok(counter('database lost commits'), '>', 0, 'and so does stats');
+like((dialogue(port => 8025))[-1], qr{^451 4\.7\.1}, 'the daemon works with the rest');
+power_cut();
+start();
+unlike(log_since(), qr/log is damaged.*log is damaged/s, 'it is said once');
+stop();
+done_testing();
