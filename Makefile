@@ -49,6 +49,7 @@ DB_SHARED =	spamgreyd/config.o spamgreyd/conf_check.o \
 		spamgreyd/conf_check_pass.o spamgreyd/conf_pass.o \
 		spamgreyd/conf_resolv.o spamgreyd/conf_strategy.o \
 		spamgreyd/conf_entries.o spamgreyd/conf_file.o \
+		spamgreyd/conf_forms.o \
 		spamgreyd/conf_learn.o spamgreyd/conf_sync.o \
 		spamgreyd/conf_track.o \
 		spamgreyd/conf_lex.o spamgreyd/conf_report.o \

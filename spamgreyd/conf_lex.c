@@ -119,7 +119,6 @@ main_is(const struct source *s)
 		return;
 	tok = lex_alloc(sizeof(*tok));
 	tok->file = s->name;
-	tok->line = 1;
 	mainfile = tok;
 }
 
@@ -179,12 +178,13 @@ lex_push_file(const char *file, const struct lex_token *at)
 	return (0);
 }
 
-/* Past blanks, comments and joined lines. */
+/* Past blanks, commas (which are blanks), comments and joined lines. */
 static void
 skip_blanks(struct source *s)
 {
 	while (s->pos < s->end) {
-		if (*s->pos == ' ' || *s->pos == '\t' || *s->pos == '\r')
+		if (*s->pos == ' ' || *s->pos == '\t' || *s->pos == '\r' ||
+		    *s->pos == ',')
 			s->pos++;
 		else if (*s->pos == '\\' && s->end - s->pos > 1 &&
 		    s->pos[1] == '\n') {
@@ -245,11 +245,37 @@ word_char(char c)
 	    ((unsigned char)c >= 0x80 || isgraph((unsigned char)c)));
 }
 
+/* What other languages end a statement with, or put around a string. */
+static int
+foreign_mark(struct source *s, struct lex_token *t)
+{
+	static const char	*const quotes[] = { "'", "`", "\xe2\x80\x98",
+	    "\xe2\x80\x99", "\xe2\x80\x9c", "\xe2\x80\x9d",
+	    "\xe2\x80\x9e", "\xc2\xab", "\xc2\xbb" };
+	size_t	i, len;
+
+	for (i = 0; i < sizeof(quotes) / sizeof(quotes[0]); i++) {
+		len = strlen(quotes[i]);
+		if ((size_t)(s->end - s->pos) >= len &&
+		    memcmp(s->pos, quotes[i], len) == 0)
+			break;
+	}
+	if (i == sizeof(quotes) / sizeof(quotes[0]))
+		return (0);
+	t->kind = LEX_BAD;
+	conf_error(t, "a string stands between double quotes (\")");
+	while (s->pos < s->end && word_char(*s->pos))
+		s->pos++;
+	return (1);
+}
+
 static void
 lex_word(struct source *s, struct lex_token *t)
 {
-	const char	*p = s->pos;
+	const char	*p = s->pos, *end;
 
+	if (foreign_mark(s, t))
+		return;
 	while (p < s->end && word_char(*p))
 		p++;
 	if (p == s->pos) {
@@ -262,8 +288,13 @@ lex_word(struct source *s, struct lex_token *t)
 		s->pos++;
 		return;
 	}
+	for (end = p; end > s->pos && end[-1] == ';'; end--)
+		;
+	if (end < p)
+		conf_error(t, "a stray \";\": a statement ends with its line, "
+		    "or where the next one begins");
 	t->kind = LEX_WORD;
-	t->text = lex_strdup(s->pos, (size_t)(p - s->pos));
+	t->text = lex_strdup(s->pos, (size_t)(end - s->pos));
 	s->pos = p;
 	skip_blanks(s);
 	t->assigns = s->pos < s->end && *s->pos == '=';
@@ -339,7 +370,7 @@ lex_expand(struct source *s, struct lex_token *t)
 static void
 lex_punct(struct source *s, struct lex_token *t)
 {
-	static const char *const text[] = { "{", "}", ",", "=" };
+	static const char *const text[] = { "{", "}", "=" };
 	unsigned int	 i;
 
 	for (i = 0; *s->pos != text[i][0]; i++)
@@ -399,7 +430,7 @@ lex_raw(struct lex_token *t)
 		lex_quoted(s, t);
 	else if (*s->pos == '$')
 		lex_expand(s, t);
-	else if (*s->pos != '\0' && strchr("{},=", *s->pos) != NULL)
+	else if (*s->pos != '\0' && strchr("{}=", *s->pos) != NULL)
 		lex_punct(s, t);
 	else
 		lex_word(s, t);

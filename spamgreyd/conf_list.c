@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../lib/addrhint.h"
 #include "../lib/log.h"
 #include "conf_parse.h"
 
@@ -114,7 +115,7 @@ conf_setup_new(struct config *conf, const struct lex_token *at,
     const struct lex_token *address, const struct lex_token *port)
 {
 	struct conf_listen	*l, *other;
-	char			 text[ADDR_STRLEN];
+	char			 text[ADDR_STRLEN], hint[ADDRHINT_MAX];
 	uint32_t		 number = 0;
 	unsigned int		 n = 0;
 
@@ -124,7 +125,8 @@ conf_setup_new(struct config *conf, const struct lex_token *at,
 	if (addr_parse(address->text, &l->addr) == -1 ||
 	    !addr_is_loopback(&l->addr))
 		conf_error(address, "spamd-setup on \"%s\": must be a "
-		    "loopback address, 127.0.0.1 or ::1", address->text);
+		    "loopback address, 127.0.0.1 or ::1%s", address->text,
+		    addr_hint(address->text, hint));
 	else if (conf_number(port, "port", 1, 65535, &number) == 0)
 		conf_once(at, "spamd-setup on %s port %u",
 		    addr_str(&l->addr, text), number);

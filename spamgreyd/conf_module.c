@@ -14,6 +14,7 @@
 
 #include "../lib/buf.h"
 #include "../lib/log.h"
+#include "../lib/near.h"
 #include "config.h"
 #include "conf_parse.h"
 #include "module.h"
@@ -131,15 +132,48 @@ line_words(const struct conf_module *m, size_t i)
 	return (i - from);
 }
 
-/* "a, b and c": what could have stood there. */
+/* Keeps in *best which of the names is nearest to what was typed. */
 static void
-option_names(const struct module *mod, struct buf *b)
+nearest(const char *typed, const char *name, const char **best, int *least)
 {
+	int	d = near_word(typed, name);
+
+	if (d != -1 && (*best == NULL || d < *least)) {
+		*best = name;
+		*least = d;
+	}
+}
+
+static void
+names_add(struct buf *b, const char *before, const char *name,
+    const char *after)
+{
+	if (buf_printf(b, "%s%s%s", before, name, after) == -1)
+		fatal("configuration");
+}
+
+/* "did you mean a?  There are a, b and c": what could have stood there. */
+static void
+option_names(const struct module *mod, const char *typed, struct buf *b)
+{
+	static const char *const	 common[] = { "except", "log-only",
+	    "on-error", "strategy" };
 	const struct module_option	*o;
+	const char			*best = NULL;
+	int				 least = 0;
+	size_t				 i;
 
 	for (o = mod->options; o != NULL && o->keyword != NULL; o++)
-		if (buf_printf(b, "%s, ", o->keyword) == -1)
-			fatal("configuration");
+		nearest(typed, o->keyword, &best, &least);
+	for (i = 0; i < sizeof(common) / sizeof(common[0]); i++)
+		nearest(typed, common[i], &best, &least);
+	if (best != NULL)
+		names_add(b, "did you mean \"", best, "\"?  There are ");
+	else
+		names_add(b, "there are ", "", "");
+
+	for (o = mod->options; o != NULL && o->keyword != NULL; o++)
+		names_add(b, "", o->keyword, ", ");
 	if (buf_add(b, "except, log-only, on-error and strategy", 40) == -1)
 		fatal("configuration");
 }
@@ -209,8 +243,7 @@ take_except(struct splitter *s, const char *where,
 {
 	size_t	i;
 
-	if (n > 0 && !is_mark(&words[0], "{") && !is_mark(&words[0], "}") &&
-	    !is_mark(&words[0], ",")) {
+	if (n > 0 && !is_mark(&words[0], "{") && !is_mark(&words[0], "}")) {
 		except_add(s, where, &words[0]);
 		return (1);
 	}
@@ -220,7 +253,7 @@ take_except(struct splitter *s, const char *where,
 		return (-1);
 	}
 	for (i = 1; i < n && !is_mark(&words[i], "}"); i++)
-		if (!is_mark(&words[i], ",") && !is_mark(&words[i], "\n"))
+		if (!is_mark(&words[i], "\n"))
 			except_add(s, where, &words[i]);
 	if (i == n) {
 		complain(s, where, "except: \"}\" is missing");
@@ -308,8 +341,8 @@ take_option(struct splitter *s, const char *where,
 	int			 used, off;
 
 	if (opt == NULL) {
-		option_names(s->mod, &b);
-		complain(s, where, "no option \"%.64s\"; there are %s", keyword,
+		option_names(s->mod, keyword, &b);
+		complain(s, where, "no option \"%.64s\"; %s", keyword,
 		    (const char *)buf_ptr(&b));
 		buf_free(&b);
 		return (-1);
@@ -348,7 +381,7 @@ split_one(struct splitter *s)
 		/* (what is quoted may be a secret) */
 		complain(s, where, "a string where an option is expected");
 		used = -1;
-	} else if (is_mark(w, "{") || is_mark(w, "}") || is_mark(w, ",") ||
+	} else if (is_mark(w, "{") || is_mark(w, "}") ||
 	    is_mark(w, "=")) {
 		complain(s, where, "\"%.64s\" where an option is expected",
 		    w->text);
@@ -403,18 +436,23 @@ raw_free(struct conf_module *m)
 static void
 no_module(struct splitter *s)
 {
-	struct buf	b = { NULL, 0, 0, 0 };
-	size_t		i;
+	struct buf	 b = { NULL, 0, 0, 0 };
+	const char	*best = NULL;
+	int		 least = 0;
+	size_t		 i;
 
 	for (i = 0; modules[i] != NULL; i++)
-		if (buf_printf(&b, "%s%s", i == 0 ? "" : ", ",
-		    modules[i]->name) == -1)
-			fatal("configuration");
+		nearest(s->m->name, modules[i]->name, &best, &least);
+	if (best != NULL)
+		names_add(&b, "did you mean \"", best, "\"?  There are ");
+	else
+		names_add(&b, "there are ", "", "");
+	for (i = 0; modules[i] != NULL; i++)
+		names_add(&b, i == 0 ? "" : ", ", modules[i]->name, "");
 	if (buf_add(&b, "", 1) == -1)
 		fatal("configuration");
 	complain(s, s->m->where == NULL ? "" : s->m->where,
-	    "there is none of that name; there are %s",
-	    (const char *)buf_ptr(&b));
+	    "there is none of that name; %s", (const char *)buf_ptr(&b));
 	buf_free(&b);
 }
 

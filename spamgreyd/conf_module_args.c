@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../lib/addrhint.h"
 #include "config.h"
 #include "conf_parse.h"
 #include "module.h"
@@ -48,13 +49,12 @@ is_punct(const struct conf_word *w, const char *text)
 	return (!w->quoted && strcmp(w->text, text) == 0);
 }
 
-/* A word that can be a value: no brace, no comma, no end of a line. */
+/* A word that can be a value: no brace, no end of a line. */
 static int
 is_value(const struct conf_word *w)
 {
 	return (w->quoted || (strcmp(w->text, "{") != 0 &&
-	    strcmp(w->text, "}") != 0 && strcmp(w->text, ",") != 0 &&
-	    strcmp(w->text, "=") != 0 && strcmp(w->text, "\n") != 0));
+	    strcmp(w->text, "}") != 0 && strcmp(w->text, "=") != 0 && strcmp(w->text, "\n") != 0));
 }
 
 /* Digits; past max it is max + 1.  What follows them, or NULL: none. */
@@ -219,6 +219,8 @@ static int
 convert(const struct reader *r, char form, const struct conf_word *w,
     struct module_arg *a)
 {
+	char	hint[ADDRHINT_MAX];
+
 	memset(a, 0, sizeof(*a));
 	a->s = w->text;
 	switch (form) {
@@ -241,7 +243,9 @@ convert(const struct reader *r, char form, const struct conf_word *w,
 		a->kind = ARG_PREFIX;
 		if (prefix_parse(w->text, &a->prefix) == -1)
 			return (wrong("is neither an address nor a network "
-			    "(whose host bits are 0)"));
+			    "(whose host bits are 0)%s",
+			    strchr(w->text, '/') != NULL ? "" :
+			    addr_hint(w->text, hint)));
 		return (0);
 	default:			/* 'w' */
 		a->kind = ARG_WORD;

@@ -36,7 +36,7 @@
 enum lex_kind {
 	LEX_EOF,
 	LEX_NEWLINE,
-	LEX_PUNCT,		/* { } , = */
+	LEX_PUNCT,		/* { } = */
 	LEX_WORD,		/* bare: may be a keyword */
 	LEX_STRING,		/* quoted: never one */
 	LEX_BAD			/* already reported */
@@ -73,7 +73,7 @@ void	 lex_next(struct lex_token *);
 /* Drops the rest of a statement at that depth: *t is then the newline, brace
  * or end of file that ends it. */
 void	 lex_rest(struct lex_token *t, unsigned int at_depth);
-const struct lex_token *lex_main(void);	/* line 1 of the main file */
+const struct lex_token *lex_main(void);	/* the main file, no line of it */
 void	 lex_define(const char *name, const char *value);	/* -D */
 void	 lex_macro(const struct lex_token *name);	/* reads the value */
 void	 lex_items_add(struct lex_items *, const struct lex_token *);
@@ -119,6 +119,12 @@ const struct lex_token *conf_where(const char *, ...)
 	    __attribute__((__format__(printf, 1, 2)));
 void	 conf_where_clear(void);
 
+/* conf_forms.c: what is said of a syntax error */
+void	 conf_line_begin(void);
+void	 conf_line_token(const struct lex_token *);	/* each, as it is read */
+/* The token, which was given last, is wrong there. */
+void	 conf_syntax(const struct lex_token *, int is_keyword);
+
 /* conf_value.c: report and return -1 when the text is not one. */
 int	 conf_number(const struct lex_token *, const char *what, uint32_t min,
 	    uint32_t max, uint32_t *);
@@ -127,6 +133,8 @@ int	 conf_time(const struct lex_token *, const char *what, int64_t min,
 int	 conf_time_ms(const struct lex_token *, const char *what, int64_t *ms);
 int	 conf_size(const struct lex_token *, const char *what, uint64_t min,
 	    uint64_t max, uint64_t *);
+int	 conf_address(const struct lex_token *, const char *what,
+	    struct addr *);
 int	 conf_percent(const struct lex_token *, const char *what, uint32_t *);
 int	 conf_prefixlen(const struct lex_token *, unsigned int max, uint8_t *);
 int	 conf_is_domain(const char *, size_t len);
@@ -164,6 +172,7 @@ void	 conf_set_prefixlen(const struct lex_token *at,
 	    uint8_t *);
 void	 conf_set_tls(const struct lex_token *cert, const struct lex_token *key,
 	    struct conf_tls **);
+/* port: text NULL when it is missing, which is an error. */
 struct conf_listen *conf_listen_new(struct config *,
 	    const struct lex_token *at, const struct lex_token *address,
 	    const struct lex_token *port);
@@ -188,8 +197,9 @@ extern const char *const conf_timeouts[PT_MAX];
 void	 conf_pass_begin(struct config *, const struct lex_token *at);
 struct conf_relay *conf_relay_add(struct config *, const struct lex_token *at,
 	    int domains);
-void	 conf_target_add(struct conf_targets *, const struct lex_token *address,
-	    const struct lex_token *number, uint16_t usual);
+void	 conf_target_add(struct conf_targets *, const char *what,
+	    const struct lex_token *address, const struct lex_token *number,
+	    uint16_t usual);
 struct conf_targets *conf_resolver_begin(const struct lex_token *at);
 void	 conf_resolver_end(struct config *, const struct lex_token *at);
 void	 conf_relay_client(struct conf_relay *, const struct lex_token *at,

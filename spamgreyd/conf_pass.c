@@ -46,8 +46,9 @@ conf_relay_add(struct config *c, const struct lex_token *at, int domains)
 
 /* number NULL: the usual port. */
 void
-conf_target_add(struct conf_targets *list, const struct lex_token *address,
-    const struct lex_token *number, uint16_t usual)
+conf_target_add(struct conf_targets *list, const char *what,
+    const struct lex_token *address, const struct lex_token *number,
+    uint16_t usual)
 {
 	struct conf_target	*t, *other;
 	uint32_t		 port = usual;
@@ -55,9 +56,7 @@ conf_target_add(struct conf_targets *list, const struct lex_token *address,
 
 	if ((t = calloc(1, sizeof(*t))) == NULL)
 		fatal("configuration");
-	if (addr_parse(address->text, &t->addr) == -1) {
-		conf_error(address, "\"%s\" is not an IPv4 or IPv6 address",
-		    address->text);
+	if (conf_address(address, what, &t->addr) == -1) {
 		free(t);
 		return;
 	}

@@ -71,12 +71,13 @@ conf_listen_new(struct config *conf, const struct lex_token *at,
 		fatal("configuration");
 	l->fd = -1;
 	TAILQ_INSERT_TAIL(&conf->listens, l, entry);
-	if (addr_parse(address->text, &l->addr) == -1) {
-		conf_error(address, "listen on \"%s\": not an IPv4 or IPv6 "
-		    "address", address->text);
+	if (conf_address(address, "listen on", &l->addr) == -1)
 		good = 0;
-	}
-	if (conf_number(port, "port", 1, 65535, &number) == -1)
+	else if (port->text == NULL)
+		conf_error(address, "listen on %s: the port is missing; write "
+		    "\"listen on %s port %d\"", address->text, address->text,
+		    CONF_PORT);
+	if (port->text == NULL || conf_number(port, "port", 1, 65535, &number) == -1)
 		good = 0;
 	l->port = (uint16_t)number;
 	if (good)

@@ -73,10 +73,7 @@ conf_sync_listen(struct conf_sync *s, const struct lex_token *address,
 	struct conf_sync_sock	*k = new_sock(s, SYNC_LISTEN, address, port);
 	char			 text[ADDR_STRLEN];
 
-	if (addr_parse(address->text, &k->addr) == -1)
-		conf_error(address, "sync listen on \"%s\": not an IPv4 or "
-		    "IPv6 address", address->text);
-	else
+	if (conf_address(address, "sync listen on", &k->addr) == 0)
 		conf_once(address, "sync listen on %s port %u",
 		    addr_str(&k->addr, text), k->port);
 }
@@ -112,10 +109,7 @@ conf_sync_peer(struct conf_sync *s, const struct lex_token *address,
 	room(s, address);
 	p->port = get_port(port);
 	p->v2 = v2;
-	if (addr_parse(address->text, &p->addr) == -1)
-		conf_error(address, "peer \"%s\": not an IPv4 or IPv6 address",
-		    address->text);
-	else {
+	if (conf_address(address, "peer", &p->addr) == 0) {
 		conf_once(address, "peer %s port %u", addr_str(&p->addr, text),
 		    p->port);
 		if (v2 && !addr_is4(&p->addr))

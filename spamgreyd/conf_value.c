@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../lib/addrhint.h"
 #include "../lib/log.h"
 #include "../lib/tmpl.h"
 #include "conf_parse.h"
@@ -217,6 +218,18 @@ conf_size(const struct lex_token *t, const char *what, uint64_t min,
 	return (0);
 }
 
+int
+conf_address(const struct lex_token *t, const char *what, struct addr *a)
+{
+	char	hint[ADDRHINT_MAX];
+
+	if (addr_parse(t->text, a) == 0)
+		return (0);
+	conf_error(t, "%s \"%s\": not an IPv4 or IPv6 address%s", what,
+	    t->text, addr_hint(t->text, hint));
+	return (-1);
+}
+
 /* "50%" */
 int
 conf_percent(const struct lex_token *t, const char *what, uint32_t *result)
@@ -240,6 +253,11 @@ conf_prefixlen(const struct lex_token *t, unsigned int max, uint8_t *result)
 	const char	*end;
 	uint64_t	 v;
 
+	if (digits(t->text, max, &v, &end) == 0 && *end == '\0') {
+		conf_error(t, "\"%s\" is not a prefix length; write /%s",
+		    t->text, t->text);
+		return (-1);
+	}
 	if (*t->text != '/' || digits(t->text + 1, max, &v, &end) == -1 ||
 	    *end != '\0' || v < 1 || v > max) {
 		conf_error(t, "\"%s\" is not a prefix length between /1 and "

@@ -607,7 +607,39 @@ lower(const struct config *c, const struct lower *lo, uint32_t *limit,
 	*limit = (uint32_t)lo->room;
 }
 
-/* A session of pass has its client, the MTA and perhaps a spooled message. */
+int
+config_is_server(const struct conf_option *o)
+{
+	return (strcmp(o->keyword, "socket") == 0 ||
+	    strcmp(o->keyword, "server") == 0);
+}
+
+unsigned int
+config_scanners(const struct config *c)
+{
+	const struct conf_module	*m;
+	const struct conf_option	*o;
+	unsigned int			 n = 0;
+
+	TAILQ_FOREACH(m, &c->pass->modules, entry) {
+		TAILQ_FOREACH(o, &m->options, entry)
+			if (config_is_server(o))
+				break;
+		n += o != NULL;
+	}
+	return (n);
+}
+
+/* Its client's, its MTA's, its spool's; with scanners one for each, and the
+ * spool to read. */
+unsigned int
+config_session_descriptors(const struct config *c)
+{
+	unsigned int	scanners = config_scanners(c);
+
+	return (3 + (scanners > 0 ? scanners + 1 : 0));
+}
+
 void
 config_check_descriptors(struct config *c, uint64_t rlim,
     void (*report)(const char *, void *), void *arg)
@@ -621,7 +653,10 @@ config_check_descriptors(struct config *c, uint64_t rlim,
 	if (c->pass == NULL)
 		return;
 	lo.what = "limit sessions";
-	lo.each = 3;
-	lo.room = lo.room < 3 ? 1 : lo.room / 3;
+	lo.each = config_session_descriptors(c);
+	lo.room = rlim > CONF_FD_RESERVE + lo.each ?
+	    (rlim - CONF_FD_RESERVE) / lo.each : 1;
+	if (lo.room > CONF_CONNECTIONS_MAX)
+		lo.room = CONF_CONNECTIONS_MAX;
 	lower(c, &lo, &c->pass->sessions, report, arg);
 }

@@ -381,6 +381,13 @@ uint64_t config_mask_no_scan(const struct config *);	/* of whitelists */
 void	 config_check_descriptors(struct config *, uint64_t rlim,
 	    void (*report)(const char *line, void *), void *arg);
 
+/* An option that names a scanner's socket. */
+int	 config_is_server(const struct conf_option *);
+/* Modules of pass that talk to a scanner. */
+unsigned int config_scanners(const struct config *);
+/* Descriptors that one session of pass may have. */
+unsigned int config_session_descriptors(const struct config *);
+
 struct conf_define {				/* -D name=value */
 	const char	*name, *value;
 };

@@ -26,6 +26,7 @@ static struct conf_listen	*listener;
 static struct conf_reaction	*reaction;
 static struct conf_relay	*relay;
 static struct conf_targets	*targets;	/* where addresses go */
+static const char		*targets_of;	/* … and of what they are */
 static uint16_t			 port;		/* … that name no port */
 static struct lex_token		 last;		/* the last token read */
 static int			 skip;		/* drop the statement's rest */
@@ -73,7 +74,7 @@ static void	 macro_set(const struct lex_token *);
 %token	<tok> WORD STRING MACRO BAD
 %type	<tok> value timename class fate learnbad learngood
 %type	<items> list items names
-%type	<tok> syncport syncttl
+%type	<tok> anyport syncttl
 %type	<num> yesno syncspamd
 
 %%
@@ -109,7 +110,6 @@ list	: '{' items '}'			{ $$ = $2; }
 
 items	: /* empty */			{ $$.first = $$.last = NULL; }
 	| items value			{ $$ = $1; lex_items_add(&$$, &$2); }
-	| items ','			{ $$ = $1; }
 	| items '\n'			{ $$ = $1; }
 	| items error '\n'		{ $$ = $1; yyerrok; }
 	;
@@ -182,6 +182,7 @@ statement
 	}
 	| RESOLVER {
 		targets = conf_resolver_begin(&$1);
+		targets_of = "resolver";
 		port = 53;
 	}
 	  addresses			{ conf_resolver_end(conf, &$1); }
@@ -218,8 +219,8 @@ domaintrap
 	}
 	;
 
-listen	: LISTEN ON value PORT value	{
-		listener = conf_listen_new(conf, &$1, &$3, &$5);
+listen	: LISTEN ON value anyport	{
+		listener = conf_listen_new(conf, &$1, &$3, &$4);
 	}
 	  listenopts
 	;
@@ -255,13 +256,12 @@ pass	: PASS nl '{'			{ conf_pass_begin(conf, &$1); }
 passopts
 	: /* empty */
 	| passopts passopt
-	| passopts ','
 	| passopts '\n'
 	| passopts error '\n'		{ yyerrok; }
 	;
 
-passopt	: LISTEN ON value PORT value {
-		listener = conf_listen_new(conf, &$1, &$3, &$5);
+passopt	: LISTEN ON value anyport {
+		listener = conf_listen_new(conf, &$1, &$3, &$4);
 		listener->pass = 1;
 	}
 	  listenopts
@@ -364,6 +364,7 @@ passopt	: LISTEN ON value PORT value {
 
 relayto	: {
 		targets = &relay->targets;
+		targets_of = "relay to";
 		port = 25;
 	}
 	  addresses relayopts
@@ -416,13 +417,12 @@ addresses
 addritems
 	: /* empty */
 	| addritems address
-	| addritems ','
 	| addritems '\n'
 	| addritems error '\n'		{ yyerrok; }
 	;
 
-address	: value				{ conf_target_add(targets, &$1, NULL, port); }
-	| value PORT value		{ conf_target_add(targets, &$1, &$3, port); }
+address	: value				{ conf_target_add(targets, targets_of, &$1, NULL, port); }
+	| value PORT value		{ conf_target_add(targets, targets_of, &$1, &$3, port); }
 	;
 
 spools	: spool
@@ -475,7 +475,6 @@ timename: WORD
 learnopts
 	: /* empty */
 	| learnopts learnopt
-	| learnopts ','
 	| learnopts '\n'
 	| learnopts error '\n'		{ yyerrok; }
 	;
@@ -557,22 +556,21 @@ sync	: SYNC nl '{'			{ conf_sync_begin(conf, &$1); }
 syncopts
 	: /* empty */
 	| syncopts syncopt
-	| syncopts ','
 	| syncopts '\n'
 	| syncopts error '\n'		{ yyerrok; }
 	;
 
-syncopt	: LISTEN ON value syncport {
+syncopt	: LISTEN ON value anyport {
 		conf_sync_listen(conf->sync, &$3, &$4);
 	}
 	| KEY value {
 		if (ONCE($1, "sync key"))
 			conf_path(&$2, "sync key", &conf->sync->key_file);
 	}
-	| PEER value syncport syncspamd {
+	| PEER value anyport syncspamd {
 		conf_sync_peer(conf->sync, &$2, &$3, $4);
 	}
-	| MULTICAST value syncport syncttl syncspamd {
+	| MULTICAST value anyport syncttl syncspamd {
 		conf_sync_group(conf->sync, &$2, &$3, &$4, $5);
 	}
 	| ACCEPT SPAMD {
@@ -581,7 +579,7 @@ syncopt	: LISTEN ON value syncport {
 	}
 	;
 
-syncport: /* empty */			{ memset(&$$, 0, sizeof($$)); }
+anyport	: /* empty */			{ memset(&$$, 0, sizeof($$)); }
 	| PORT value			{ $$ = $2; }
 	;
 
@@ -653,7 +651,6 @@ nftset	: IP4 value {
 greyopts
 	: /* empty */
 	| greyopts greyopt
-	| greyopts ','
 	| greyopts '\n'
 	| greyopts error '\n'		{ yyerrok; }
 	;
@@ -728,7 +725,6 @@ admit	: IP4 value {
 
 taropts	: /* empty */
 	| taropts taropt
-	| taropts ','
 	| taropts '\n'
 	| taropts error '\n'		{ yyerrok; }
 	;
@@ -761,7 +757,6 @@ taropt	: STUTTER value {
 
 limits	: /* empty */
 	| limits limit
-	| limits ','
 	| limits '\n'
 	| limits error '\n'		{ yyerrok; }
 	;
@@ -1101,6 +1096,7 @@ yylex(void)
 		skip = 0;
 	} else
 		lex_next(&last);
+	conf_line_token(&last);
 	yylval.tok = last;
 	switch (last.kind) {
 	case LEX_EOF:
@@ -1125,32 +1121,13 @@ void
 yyerror(const char *why)
 {
 	(void)why;
-	switch (last.kind) {
-	case LEX_EOF:
-	case LEX_NEWLINE:
-		conf_error(&last, "the statement is not complete at the end "
-		    "of the line");
+	if (last.kind != LEX_BAD)	/* that is said already */
+		conf_syntax(&last, last.kind == LEX_WORD &&
+		    keyword_find(last.text) != NULL);
+	/* A line or a block still ends where it ends. */
+	if (last.kind == LEX_EOF || last.kind == LEX_NEWLINE ||
+	    (last.kind == LEX_PUNCT && *last.text == '}'))
 		return;
-	case LEX_PUNCT:
-		conf_error(&last, "syntax error at \"%s\"", last.text);
-		if (*last.text == '}')
-			return;		/* it still ends the block */
-		break;
-	case LEX_STRING:
-		conf_error(&last, "syntax error at \"%s\"", last.text);
-		break;
-	case LEX_BAD:
-		break;			/* said already */
-	case LEX_WORD:
-		if (keyword_find(last.text) != NULL)
-			conf_error(&last, "the keyword \"%s\" does not belong "
-			    "here; a name needs quotes", last.text);
-		else if (isalpha((unsigned char)*last.text))
-			conf_error(&last, "unknown keyword \"%s\"", last.text);
-		else
-			conf_error(&last, "syntax error at \"%s\"", last.text);
-		break;
-	}
 	skip = 1;
 }
 
@@ -1170,11 +1147,13 @@ macro_set(const struct lex_token *name)
 {
 	if (keyword_find(name->text) != NULL)
 		conf_error(name, "\"%s\" is a keyword and cannot be a macro's "
-		    "name", name->text);
+		    "name; there is no \"=\" between a setting and its value",
+		    name->text);
 	else if (!isalpha((unsigned char)*name->text) && *name->text != '_')
 		conf_error(name, "\"%s\": a macro's name begins with a letter "
 		    "or an underscore", name->text);
 	lex_macro(name);
+	conf_line_begin();
 }
 
 int
@@ -1184,6 +1163,7 @@ conf_grammar(struct config *c)
 
 	conf = c;
 	skip = 0;
+	conf_line_begin();
 	r = yyparse();
 	conf = NULL;
 	return (r);

@@ -26,53 +26,20 @@ struct pass	pass = { .nullfd = -1, .spare = -1 };
 
 static struct event	*expiry_ev;
 
-static int
-is_server(const struct conf_option *o)
-{
-	return (strcmp(o->keyword, "socket") == 0 ||
-	    strcmp(o->keyword, "server") == 0);
-}
-
-/* Modules that talk to a scanner. */
-static unsigned int
-conf_scanners(const struct config *conf)
-{
-	const struct conf_module	*m;
-	const struct conf_option	*o;
-	unsigned int			 n = 0;
-
-	TAILQ_FOREACH(m, &conf->pass->modules, entry) {
-		TAILQ_FOREACH(o, &m->options, entry)
-			if (is_server(o))
-				break;
-		n += o != NULL;
-	}
-	return (n);
-}
-
-/* A session has up to three descriptors: its client's, its MTA's, its spool;
- * with scanners one for each, and the spool to read. */
+/* The parent has lowered the limit and said so, with the file's name; this
+ * holds it within the limit that pass really has. */
 static uint32_t
 conf_max(const struct config *conf)
 {
-	unsigned int	scanners = conf_scanners(conf);
-	unsigned int	each = 3 + (scanners > 0 ? scanners + 1 : 0);
+	unsigned int	each = config_session_descriptors(conf);
 	uint64_t	room = 1;
 
 	if (pass.rlimit > CONF_FD_RESERVE + each)
 		room = (pass.rlimit - CONF_FD_RESERVE) / each;
 	if (room > CONF_CONNECTIONS_MAX)
 		room = CONF_CONNECTIONS_MAX;
-	if (conf->pass->sessions == 0)
-		return ((uint32_t)room);
-	if (conf->pass->sessions > room) {
-		log_warnx("pass: sessions %u is more than the limit of %llu "
-		    "descriptors has room for; it is %llu",
-		    conf->pass->sessions, (unsigned long long)pass.rlimit,
-		    (unsigned long long)room);
-		return ((uint32_t)room);
-	}
-	return (conf->pass->sessions);
+	return (conf->pass->sessions == 0 || conf->pass->sessions > room ?
+	    (uint32_t)room : conf->pass->sessions);
 }
 
 static struct pass_conf *
@@ -174,7 +141,7 @@ server_index(const char *module, const char *path, unsigned int *index)
 	if (m == NULL)
 		return (-1);
 	TAILQ_FOREACH(o, &m->options, entry) {
-		if (!is_server(o))
+		if (!config_is_server(o))
 			continue;
 		if (strcmp(o->keyword, "socket") == 0 && o->nwords > 0 &&
 		    strcmp(o->words[0].text, path) == 0)
@@ -311,7 +278,7 @@ pass_configure(struct child *c, struct config *old)
 	pass.pc = pc;
 	spool_limits((size_t)c->conf->pass->spool_message,
 	    (size_t)c->conf->pass->spool_memory);
-	spool_readers(conf_scanners(c->conf) > 0);
+	spool_readers(config_scanners(c->conf) > 0);
 	pass_dns(c->conf, first);
 	pass_accept_configure(c->conf);
 	caps_configure(pc);

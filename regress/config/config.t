@@ -92,6 +92,29 @@ for my $in (sort glob('bad/*.in')) {
 	isnt($err, '', "$base: it is said why");
 }
 
+# The forms that a syntax error shows have each keyword of the grammar, begin as
+# the manual's do, and are of a block that there is.
+{
+	my $grammar = slurp("$top/spamgreyd/parse.y");
+	my $source = slurp("$top/spamgreyd/conf_forms.c");
+	my $manual = slurp("$top/spamgreyd/spamgreyd.conf.5");
+	my ($table) = $source =~ /forms\[\] = \{(.*?)^\};/ms;
+	my (%known, @missing);
+	my @forms = $table =~ /\{ \w+_?, ("(?:[^"\\]|\\.)*"(?:\s*"(?:[^"\\]|\\.)*")*) \}/g;
+	cmp_ok(scalar @forms, '>', 80, 'the forms of statements are found');
+	for my $form (@forms) {
+		$form =~ s/"\s*"//g;
+		$known{$_} = 1 for $form =~ /[a-z][a-z0-9-]*/g;
+		my ($word) = $form =~ /([a-z-]+)/;
+		push @missing, $word if $manual !~ /^\.(?:It )?Ic \Q$word\E\b/m;
+	}
+	is("@missing", '', 'each begins as in the manual');
+	my @keywords = $grammar =~ /^\t\{ "([a-z0-9-]+)",\s+\w+ \},$/mg;
+	cmp_ok(scalar @keywords, '>', 100, 'the keywords are found');
+	is(join(' ', grep { !$known{$_} } @keywords), '',
+	    'each keyword is in a form');
+}
+
 my ($status, $out, $err) = run('-n', '-f', "$tmp/nonexistent");
 is($status, 1, 'a missing file is refused');
 is($err, "$tmp/nonexistent: No such file or directory\n", 'and named');

@@ -1,7 +1,7 @@
 /*
  * A module's block as the parser hands it over, from a text; and its end.  For
- * tests: blanks part words, quotes hold them together, braces and commas are
- * words of their own.
+ * tests: blanks part words, quotes hold them together, a comma is a blank, and
+ * braces are words of their own.
  */
 #ifndef MODULE_WORDS_H
 #define MODULE_WORDS_H
@@ -44,7 +44,7 @@ words_module(const char *name, const char *text)
 	TAILQ_INIT(&m->except);
 	TAILQ_INIT(&m->options);
 	for (;; text += len) {
-		text += strspn(text, " \t");
+		text += strspn(text, " \t,");
 		if (*text == '\0')
 			return (m);
 		if (*text == '"') {

@@ -1,4 +1,4 @@
-/* LINK: spamgreyd/config.o spamgreyd/conf_ipc.o spamgreyd/conf_ipc_lists.o spamgreyd/conf_ipc_pass.o spamgreyd/conf_ipc_sync.o spamgreyd/conf_resolv.o spamgreyd/conf_check.o spamgreyd/conf_check_pass.o spamgreyd/conf_pass.o spamgreyd/conf_strategy.o spamgreyd/conf_entries.o spamgreyd/conf_file.o spamgreyd/conf_learn.o spamgreyd/conf_sync.o spamgreyd/conf_track.o spamgreyd/conf_lex.o spamgreyd/conf_report.o spamgreyd/conf_list.o spamgreyd/conf_set.o spamgreyd/conf_value.o spamgreyd/parse.o spamgreyd/lists.o spamgreyd/list_in.o spamgreyd/list_read.o spamgreyd/list_file.o spamgreyd/printconf.o spamgreyd/printconf_pass.o */
+/* LINK: spamgreyd/config.o spamgreyd/conf_ipc.o spamgreyd/conf_ipc_lists.o spamgreyd/conf_ipc_pass.o spamgreyd/conf_ipc_sync.o spamgreyd/conf_resolv.o spamgreyd/conf_check.o spamgreyd/conf_check_pass.o spamgreyd/conf_pass.o spamgreyd/conf_strategy.o spamgreyd/conf_entries.o spamgreyd/conf_file.o spamgreyd/conf_forms.o spamgreyd/conf_learn.o spamgreyd/conf_sync.o spamgreyd/conf_track.o spamgreyd/conf_lex.o spamgreyd/conf_report.o spamgreyd/conf_list.o spamgreyd/conf_set.o spamgreyd/conf_value.o spamgreyd/parse.o spamgreyd/lists.o spamgreyd/list_in.o spamgreyd/list_read.o spamgreyd/list_file.o spamgreyd/printconf.o spamgreyd/printconf_pass.o */
 /* LIBS: -lz */
 /*
  * The configuration from parent to child: what arrives prints the same, with
@@ -776,7 +776,9 @@ test_pass_order(void)
 static void
 test_descriptors(void)
 {
-	struct config	*c = config_new();
+	struct config		*c = config_new();
+	struct conf_module	*m;
+	struct conf_option	*o;
 
 	reported[0] = '\0';
 	config_check_descriptors(c, 20000, report, NULL);
@@ -810,6 +812,17 @@ test_descriptors(void)
 	is_str(reported, "test.conf: warning: limit sessions 500 lowered to "
 	    "256: the limit of open files is 1024, and 256 are for other "
 	    "things; raise it to 1756 for that many\n", "with a warning");
+	reported[0] = '\0';
+	m = conf_module_new("clamav");
+	TAILQ_INSERT_TAIL(&c->pass->modules, m, entry);
+	if ((o = calloc(1, sizeof(*o))) == NULL)
+		fatal("calloc");
+	o->keyword = strdup("socket");
+	TAILQ_INSERT_TAIL(&m->options, o, entry);
+	c->pass->sessions = 0;
+	config_check_descriptors(c, 1024, report, NULL);
+	is_int(c->pass->sessions, 768 / 5, "a scanner takes two more of each");
+	is_str(reported, "", "an automatic number is no warning");
 	config_free(c);
 }
 

@@ -162,7 +162,7 @@ forms(void)
 	    "wait t=1000; rate n=5 t=1000 t=2000 w=hard; flag");
 	good("wait 1s rate no zone \"z\" { 127.0.0.2 points 4, \"x y\"\n a }\n"
 	    "zone \"y\" { }", "wait t=1000; rate off; "
-	    "zone s=z w=127.0.0.2 w=points w=4 w=, s=x y w=a; zone s=y");
+	    "zone s=z w=127.0.0.2 w=points w=4 s=x y w=a; zone s=y");
 	good("wait 1s rate no tease flag", "wait t=1000; rate off; tease; flag");
 	good("wait 1s rate no tease \"no\" flag",
 	    "wait t=1000; rate off; tease s=no; flag");
@@ -212,7 +212,7 @@ common(void)
 	    "list\n"
 	    "file:1: module fake: except: a given twice\n"
 	    "file:2: module fake: except: \"}\" is missing\n");
-	bad("except , x\nexcept", "file:1: module fake: except: addresses, "
+	bad("except } x\nexcept", "file:1: module fake: except: addresses, "
 	    "networks or names of lists, in braces, are missing\n"
 	    "file:2: module fake: except: addresses, networks or names of "
 	    "lists, in braces, are missing\n");
@@ -284,11 +284,11 @@ bad_shape(void)
 	    "file:2: module fake: zone: \"{\" is missing\n"
 	    "file:3: module fake: zone: a brace within braces\n"
 	    "file:4: module fake: zone: \"}\" is missing\n");
-	bad("flag\nnum 1 flag\n\"num\" 5\n} flag\n, x",
+	bad("flag\nnum 1 flag\n\"num\" 5\n} flag\n= x",
 	    "file:2: module fake: flag given twice, first at file:1\n"
 	    "file:3: module fake: a string where an option is expected\n"
 	    "file:4: module fake: \"}\" where an option is expected\n"
-	    "file:5: module fake: \",\" where an option is expected\n");
+	    "file:5: module fake: \"=\" where an option is expected\n");
 	bad("picky 13\nspeed 5 num 1\nnum 7", "file:2: module fake: no option "
 	    "\"speed\"; there are num, wait, size, points, rate, zone, tease, "
 	    "flag, picky, except, log-only, on-error and strategy\n"
