@@ -91,6 +91,7 @@ static const struct form {
 	{ PASS_, "strategy CLASS reject|tempfail|mark ..., "
 	    "where CLASS is virus, spam, unwanted or unscannable" },
 	{ PASS_, "limit sessions NUMBER|auto" },
+	{ PASS_, "limit received NUMBER" },
 	{ PASS_, "tries NUMBER" },
 	{ PASS_, "spool [memory SIZE] [message SIZE]" },
 	{ PASS_, "bare-newline normalise|reject" },

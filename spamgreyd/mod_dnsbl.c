@@ -150,10 +150,6 @@ zone_codes(struct zone *z, const struct module_arg *args, size_t n,
 	size_t		 i = 0;
 
 	while (i < n) {
-		if (strcmp(args[i].s, ",") == 0) {
-			i++;
-			continue;
-		}
 		if (z->ncodes == CODES_MAX) {
 			*error = "too many codes for one zone";
 			return (-1);

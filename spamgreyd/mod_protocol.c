@@ -65,8 +65,6 @@ option_names(struct conf *c, const struct module_arg *a, size_t n,
 	if ((c->names = calloc(n + 1, sizeof(*c->names))) == NULL)
 		fatal("protocol");
 	for (i = 0; i < n; i++) {
-		if (a[i].kind == ARG_WORD && strcmp(a[i].s, ",") == 0)
-			continue;
 		if (a[i].s[0] == '\0' || strlen(a[i].s) > NAME_MAX_OCTETS) {
 			*error = "a name has between 1 and 255 octets";
 			return (-1);

@@ -26,7 +26,10 @@ report(const char *line, void *arg)
 			abort();
 	if (p == line)
 		abort();
+	/* (one about a default has no line) */
 	(void)sscanf(line, "fuzz:%*[0-9]: warning: %n", &n);
+	if (n == 0)
+		(void)sscanf(line, "fuzz: warning: %n", &n);
 	if (n == 0)
 		errors++;
 }
