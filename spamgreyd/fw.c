@@ -33,6 +33,7 @@ fw_filled(struct fw_role *r)
 	r->told = 1;
 	log_info("firewall: %s, filled: %zu addresses", r->drv->name,
 	    r->want.n);
+	fw_room_start(r);
 	(void)chan_send_empty(r->c->parent, MSG_FW_READY, 0);
 }
 
@@ -184,6 +185,8 @@ sort_changes(struct fw_role *r)
 		if (fw_list_add(w->by != 0 ? &r->add : &r->del, &c->addr,
 		    c->plen, w->until) == -1)
 			c->bad = 1;
+		else if (w->by != 0)
+			r->add.h[r->add.n - 1].in = w->in;
 	}
 }
 
@@ -211,7 +214,9 @@ settle(struct fw_role *r, int failed)
 	struct fw_change	*c;
 	struct fw_want		*w;
 	struct fw_list		*l;
+	struct fw_host		*h;
 	size_t			 i, adds = 0, dels = 0;
+	int			 full = 0;
 
 	for (i = 0; i < r->nchange; i++) {
 		c = &r->change[i];
@@ -225,8 +230,10 @@ settle(struct fw_role *r, int failed)
 		if (c->bad)
 			continue;
 		l = w->by != 0 ? &r->add : &r->del;
-		c->bad = l->h[w->by != 0 ? adds++ : dels++].refused != 0 ||
-		    failed;
+		h = &l->h[w->by != 0 ? adds++ : dels++];
+		c->bad = h->refused != 0 || failed;
+		full |= h->refused == FW_NO_ROOM;
+		w->in = w->by != 0 && !c->bad;
 		if (c->bad)
 			r->refused++;
 		else if (w->by != 0)
@@ -236,6 +243,8 @@ settle(struct fw_role *r, int failed)
 		if (w->by == 0)
 			fw_set_drop(&r->want, &c->addr, c->plen);
 	}
+	if (full)
+		fw_room_full(r);
 }
 
 /* One turn's changes, one call for each kind, then all the answers. */

@@ -19,12 +19,23 @@
 struct fw_host {
 	struct addr	addr;		/* cut to `admit' */
 	uint8_t		plen;		/* 128ths */
-	uint8_t		refused;	/* out: not in the table, said in the log */
+	uint8_t		in;		/* in the table already, as far as is known */
+	uint8_t		refused;	/* out: not in the table, FW_REFUSED … */
 	int64_t		until;		/* seconds since the epoch; HOST_FOREVER */
+};
+
+#define FW_REFUSED	1		/* by the kernel; said in the log */
+#define FW_NO_ROOM	2		/* not asked for: all tables are full */
+
+/* Addresses of all tables of the firewall together. */
+struct fw_room {
+	size_t		limit;
+	size_t		used;
 };
 
 enum fw_result {
 	FW_OK,
+	FW_FULL,		/* nothing was asked for: there is no room */
 	FW_GONE,		/* no such table (any more): fill it again */
 	FW_FAILED,		/* said in the log; try again later */
 	FW_BLIND		/* dump: too big to be read here */
@@ -86,11 +97,20 @@ struct fw_driver {
 	enum fw_result	(*clear)(void);
 	/* How many hosts the table has now; -1: gone. */
 	long		(*count)(void);
+	/* Does the table let the address in?  Reads all of it: for a person. */
+	enum fw_result	(*find)(const struct addr *, int *there);
+	/* NULL: there is no limit that all tables share. */
+	enum fw_result	(*room)(struct fw_room *);
 	const struct fw_tables_ops *tables;	/* NULL: it has none */
 	void		(*close)(void);
 };
 
 extern const struct fw_driver fw_pf, fw_nft, fw_none;
+
+/* fw_set.c: how many may be added; a twentieth of the limit stays for others. */
+size_t	 fw_room_free(const struct fw_room *);
+/* fw_set.c: for the driver's find, one of its elements. */
+int	 fw_covers(const struct addr *net, uint8_t plen, const struct addr *);
 
 /* fw_set.c: why open() failed; the drivers set it. */
 const char *fw_why(void);
@@ -109,6 +129,7 @@ struct fw_want {
 	uint8_t		plen;
 	uint8_t		by;		/* FW_BY_*; 0: wanted no more */
 	uint8_t		used;		/* the slot's own */
+	uint8_t		in;		/* in the table, when last heard of */
 	uint32_t	queued;		/* place in this turn's changes, from 1 */
 	uint32_t	stream;		/* the stream that last named it */
 	uint32_t	seen;		/* the comparison that last saw it */

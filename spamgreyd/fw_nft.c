@@ -353,9 +353,10 @@ refused(enum job job, struct fw_host *h, const char *why)
 
 	if (job == DELETE_PRESENT)
 		return (FW_OK);		/* it was not there */
-	h->refused = 1;
+	h->refused = FW_REFUSED;
 	if ((job == ADD || job == RENEW) &&
 	    strstr(why, strerror(ENFILE)) != NULL) {
+		h->refused = FW_NO_ROOM;
 		say_full(set_of(h, job));
 		return (FW_OK);
 	}
@@ -381,7 +382,7 @@ change(enum job job, struct fw_host *h, size_t n, int64_t now)
 	if (job == ADD || job == RENEW)
 		for (i = 0; i < n; i++)
 			if (nft.full[set_of(&h[i], job)])
-				h[i].refused = 1;
+				h[i].refused = FW_NO_ROOM;
 	batch(job, h, n, now);
 	if (run(&why) == 0)
 		return (FW_OK);
@@ -520,6 +521,44 @@ nft_dump(fw_seen fn, void *arg)
 	return (FW_OK);
 }
 
+struct find {
+	const struct addr	*addr;
+	int			 there;
+};
+
+static void
+find_host(const struct addr *a, uint8_t plen, int64_t left, void *arg)
+{
+	struct find	*f = arg;
+
+	(void)plen;
+	(void)left;
+	f->there |= addr_cmp(a, f->addr) == 0;
+}
+
+static void
+find_net(const struct fw_net *net, void *arg)
+{
+	struct find	*f = arg;
+
+	f->there |= addr_is4(&net->lo) == addr_is4(f->addr) &&
+	    addr_cmp(&net->lo, f->addr) <= 0 &&
+	    addr_cmp(f->addr, &net->hi) <= 0;
+}
+
+/* The caller cut the address to what white6 holds. */
+static enum fw_result
+nft_find(const struct addr *addr, int *there)
+{
+	struct find	f = { addr, 0 };
+	enum fw_result	rc;
+
+	if ((rc = nft_dump(find_host, &f)) == FW_OK)
+		rc = fw_nft_tables.dump("net", find_net, &f);
+	*there = f.there;
+	return (rc);
+}
+
 static enum fw_result
 nft_revive(void)
 {
@@ -579,6 +618,7 @@ const struct fw_driver fw_nft = {
 	.revive = nft_revive,
 	.clear = nft_clear,
 	.count = nft_count,
+	.find = nft_find,
 	.tables = &fw_nft_tables,
 	.close = nft_close
 };

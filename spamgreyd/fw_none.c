@@ -57,6 +57,14 @@ none_count(void)
 	return (0);
 }
 
+static enum fw_result
+none_find(const struct addr *addr, int *there)
+{
+	(void)addr;
+	*there = 0;
+	return (FW_OK);
+}
+
 static void
 none_close(void)
 {
@@ -73,5 +81,6 @@ const struct fw_driver fw_none = {
 	.revive = none_revive,
 	.clear = none_revive,
 	.count = none_count,
+	.find = none_find,
 	.close = none_close
 };

@@ -11,17 +11,16 @@
 #include <sys/ioctl.h>
 
 #include <errno.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "../lib/clock.h"
 #include "../lib/log.h"
 #include "fw.h"
 #include "fw_pf_int.h"
 
 #define PF_SLICE	4096	/* FreeBSD takes 65,535 a call, by default */
-#define PF_FULL_SAY	(10 * 60 * 1000)	/* ms */
 #define PF_REFUSED_SAY	10	/* lines a call */
 
 static void	put_openbsd(uint8_t *, const struct addr *, uint8_t, int);
@@ -32,6 +31,8 @@ static int	get_freebsd(const uint8_t *, struct addr *, uint8_t *, int *);
 struct layout {
 	const char	*name;
 	int32_t		 esize;
+	int32_t		 limit;		/* PF_LIMIT_TABLE_ENTRIES */
+	size_t		 tstats, cnt;	/* a table's statistics; its count */
 	/* not: the element is an exception ("!address") */
 	void		(*put)(uint8_t *, const struct addr *, uint8_t plen,
 			    int not);
@@ -40,9 +41,13 @@ struct layout {
 };
 
 static const struct layout layouts[] = {
-	{ "OpenBSD", sizeof(struct pf_abi_addr_openbsd), put_openbsd,
+	{ "OpenBSD", sizeof(struct pf_abi_addr_openbsd),
+	    PF_ABI_ENTRIES_OPENBSD, sizeof(struct pf_abi_tstats_openbsd),
+	    offsetof(struct pf_abi_tstats_openbsd, cnt), put_openbsd,
 	    get_openbsd },
-	{ "FreeBSD", sizeof(struct pf_abi_addr_freebsd), put_freebsd,
+	{ "FreeBSD", sizeof(struct pf_abi_addr_freebsd),
+	    PF_ABI_ENTRIES_FREEBSD, sizeof(struct pf_abi_tstats_freebsd),
+	    offsetof(struct pf_abi_tstats_freebsd, cnt), put_freebsd,
 	    get_freebsd }
 };
 
@@ -52,10 +57,9 @@ static struct {
 	char		 table[PF_ABI_NAME_MAX];
 	long		 expect;	/* addresses that we left there */
 	uint8_t		*buf;		/* PF_SLICE elements */
-	int		 full;		/* no room, seen in this call */
+	uint8_t		*stats;		/* of nstats tables */
+	size_t		 nstats;
 	unsigned int	 said;		/* refusals logged in this call */
-	int		 full_logged;
-	int64_t		 full_at;
 } pf = { .fd = -1 };
 
 /* Returns whether it is IPv4; the union's other octets must be zero. */
@@ -138,6 +142,62 @@ get_freebsd(const uint8_t *src, struct addr *a, uint8_t *plen, int *not)
 	memcpy(&e, src, sizeof(e));
 	*not = e.not;
 	return (get_union(e.addr, e.af, PF_ABI_INET6_FREEBSD, e.net, a, plen));
+}
+
+/* The statistics of all tables, anchors' too: how many tables. */
+static int
+read_stats(size_t *n)
+{
+	struct pf_abi_ioc	io;
+	uint8_t			*bigger;
+	int			rc;
+
+	for (;;) {
+		memset(&io, 0, sizeof(io));
+		io.buffer = pf.stats;
+		io.esize = (int32_t)pf.layout->tstats;
+		io.size = (int32_t)pf.nstats;
+		io.flags = PF_ABI_ALLRSETS;
+		do
+			rc = ioctl(pf.fd, PF_ABI_GETTSTATS, &io);
+		while (rc == -1 && errno == EINTR);
+		if (rc == -1)
+			return (-1);
+		*n = (size_t)io.size;
+		if (*n <= pf.nstats)
+			return (0);
+		bigger = reallocarray(pf.stats, *n + 16, pf.layout->tstats);
+		if (bigger == NULL)
+			return (-1);
+		pf.stats = bigger;
+		pf.nstats = *n + 16;
+	}
+}
+
+enum fw_result
+fw_pf_room(struct fw_room *room)
+{
+	struct pf_abi_limit	l = { .index = pf.layout->limit };
+	int32_t			cnt;
+	size_t			i, n;
+	int			rc;
+
+	do
+		rc = ioctl(pf.fd, PF_ABI_GETLIMIT, &l);
+	while (rc == -1 && errno == EINTR);
+	if (rc == -1 || read_stats(&n) == -1) {
+		log_warn("pf: the limit of table entries");
+		return (FW_FAILED);
+	}
+	room->limit = l.limit;
+	room->used = 0;
+	for (i = 0; i < n; i++) {
+		memcpy(&cnt, pf.stats + i * pf.layout->tstats +
+		    pf.layout->cnt, sizeof(cnt));
+		if (cnt > 0)
+			room->used += (size_t)cnt;
+	}
+	return (FW_OK);
 }
 
 int
@@ -238,7 +298,6 @@ pf_open(const struct config *conf, int fd)
 	    sizeof(pf.table) - strlen(pf.table));
 	pf.fd = fd;
 	pf.expect = -1;
-	pf.full_logged = 0;
 	if (pf.buf == NULL &&
 	    (pf.buf = calloc(PF_SLICE, (size_t)layouts[0].esize)) == NULL)
 		return (fw_set_why("firewall pf: no memory"));
@@ -292,7 +351,7 @@ say_refused(struct fw_host *h, int error)
 {
 	char	buf[ADDR_STRLEN];
 
-	h->refused = 1;
+	h->refused = FW_REFUSED;
 	if (pf.said++ < PF_REFUSED_SAY)
 		log_warnx("pf: table <%s> refuses %s/%d: %s; left out",
 		    pf.table, addr_str(&h->addr, buf), h->plen >= 96 &&
@@ -300,25 +359,10 @@ say_refused(struct fw_host *h, int error)
 		    strerror(error));
 }
 
-static void
-say_full(void)
-{
-	int64_t	now = clock_mono();
-
-	pf.full = 1;
-	if (pf.full_logged && now - pf.full_at < PF_FULL_SAY)
-		return;
-	pf.full_logged = 1;
-	pf.full_at = now;
-	log_warnx("pf: table <%s> has no room for more: raise `set limit "
-	    "table-entries' in pf.conf; hosts that do not fit stay greylisted",
-	    pf.table);
-}
-
 /*
  * The kernel takes all of a call or nothing.  What it refuses is cut in half
- * until the bad element stands alone; of what does not fit, the part that does
- * goes in.
+ * until the bad element stands alone.  ENOMEM is FreeBSD's, when others took
+ * what was free a moment ago.
  */
 static enum fw_result
 change(unsigned long req, const char *what, struct fw_host *h, size_t n)
@@ -328,13 +372,6 @@ change(unsigned long req, const char *what, struct fw_host *h, size_t n)
 	size_t			i;
 	int			error;
 
-	if (n == 0)
-		return (FW_OK);
-	if (pf.full && req == PF_ABI_ADDADDRS) {
-		for (i = 0; i < n; i++)
-			h[i].refused = 1;
-		return (FW_OK);
-	}
 	for (i = 0; i < n; i++)
 		pf.layout->put(pf.buf + i * (size_t)pf.layout->esize,
 		    &h[i].addr, h[i].plen, 0);
@@ -351,12 +388,37 @@ change(unsigned long req, const char *what, struct fw_host *h, size_t n)
 			return (r);
 		return (change(req, what, h + n / 2, n - n / 2));
 	}
-	if (error == ENOMEM && req == PF_ABI_ADDADDRS) {
-		say_full();
-		h->refused = 1;
-	} else
+	if (error == ENOMEM && req == PF_ABI_ADDADDRS)
+		h->refused = FW_NO_ROOM;
+	else
 		say_refused(h, error);
 	return (FW_OK);
+}
+
+/*
+ * OpenBSD's kernel does not refuse what is past the limit: it sleeps for good,
+ * with PF locked, and it takes an entry for each element of a call before it
+ * looks whether the table has it.  So no more is asked for than is free; what
+ * is in the table already is left out then, and the rest is told FW_NO_ROOM.
+ */
+static enum fw_result
+choose(struct fw_host *h, size_t n)
+{
+	struct fw_room	room;
+	enum fw_result	r;
+	size_t		i, left;
+
+	if ((r = fw_pf_room(&room)) != FW_OK)
+		return (r);
+	if ((left = fw_room_free(&room)) >= n)
+		return (FW_OK);
+	for (i = 0; i < n; i++) {
+		if (!h[i].in && left > 0)
+			left--;
+		else if (!h[i].in)
+			h[i].refused = FW_NO_ROOM;
+	}
+	return (FW_FULL);
 }
 
 static enum fw_result
@@ -364,12 +426,24 @@ change_all(unsigned long req, const char *what, struct fw_host *h, size_t n)
 {
 	enum fw_result	r = FW_OK;
 	size_t		i, m;
+	int		full = 0;
 
-	pf.full = 0;
 	pf.said = 0;
+	if (req == PF_ABI_ADDADDRS) {
+		if ((r = choose(h, n)) == FW_FULL)
+			full = 1;
+		else if (r != FW_OK)
+			return (r);
+		r = FW_OK;
+	}
 	for (i = 0; i < n && r == FW_OK; i += m) {
-		m = n - i < PF_SLICE ? n - i : PF_SLICE;
-		r = change(req, what, h + i, m);
+		for (m = 0; i + m < n && m < PF_SLICE && !(full &&
+		    (h[i + m].in || h[i + m].refused)); m++)
+			continue;
+		if (m == 0)
+			m = 1;		/* left out */
+		else
+			r = change(req, what, h + i, m);
 	}
 	if (pf.said > PF_REFUSED_SAY)
 		log_warnx("pf: table <%s> refuses %u more", pf.table,
@@ -445,6 +519,30 @@ pf_dump(fw_seen fn, void *arg)
 	return (FW_OK);
 }
 
+struct find {
+	const struct addr	*addr;
+	int			 there;
+};
+
+static void
+find_seen(const struct addr *a, uint8_t plen, int64_t left, void *arg)
+{
+	struct find	*f = arg;
+
+	(void)left;
+	f->there |= fw_covers(a, plen, f->addr);
+}
+
+static enum fw_result
+pf_find(const struct addr *addr, int *there)
+{
+	struct find	f = { addr, 0 };
+	enum fw_result	r = pf_dump(find_seen, &f);
+
+	*there = f.there;
+	return (r);
+}
+
 /*
  * After `pfctl -F all' the rules that name the table are loaded still, or
  * come back, and use one that is made here, with no reload.
@@ -500,6 +598,9 @@ pf_close(void)
 {
 	free(pf.buf);
 	pf.buf = NULL;
+	free(pf.stats);
+	pf.stats = NULL;
+	pf.nstats = 0;
 	pf.fd = -1;
 }
 
@@ -514,6 +615,8 @@ const struct fw_driver fw_pf = {
 	.revive = pf_revive,
 	.clear = pf_clear,
 	.count = pf_count,
+	.find = pf_find,
+	.room = fw_pf_room,
 	.tables = &fw_pf_tables,
 	.close = pf_close
 };

@@ -14,6 +14,7 @@ size_t	 fw_pf_esize(void);
 void	 fw_pf_put(uint8_t *, const struct addr *, uint8_t plen);
 int	 fw_pf_get(const uint8_t *, struct addr *, uint8_t *plen, int *not);
 int	 fw_pf_make(const char *table);		/* 0 or errno */
+enum fw_result fw_pf_room(struct fw_room *);
 
 extern const struct fw_tables_ops fw_pf_tables;
 

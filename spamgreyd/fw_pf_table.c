@@ -20,10 +20,8 @@ failed(const char *table, const char *what, int error)
 		return (FW_GONE);
 	errno = error;
 	if (error == ENOMEM)
-		log_warnx("pf: table <%s> has no room for all of its lists: "
-		    "raise `set limit table-entries' in pf.conf", table);
-	else
-		log_warn("pf: %s table <%s>", what, table);
+		return (FW_FULL);
+	log_warn("pf: %s table <%s>", what, table);
 	return (FW_FAILED);
 }
 
@@ -121,6 +119,14 @@ change(const char *table, unsigned long req, const char *what,
 static enum fw_result
 table_add(const char *table, const struct fw_net *net, size_t n)
 {
+	struct fw_room	room;
+	enum fw_result	r;
+
+	/* Never past the limit; see choose() in fw_pf.c. */
+	if ((r = fw_pf_room(&room)) != FW_OK)
+		return (r);
+	if (n > fw_room_free(&room))
+		return (FW_FULL);
 	return (change(table, PF_ABI_ADDADDRS, "add to", net, n));
 }
 

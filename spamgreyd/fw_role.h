@@ -29,6 +29,7 @@ struct fw_sync {
 	struct fw_list	 stale;		/* there with another time to live */
 	struct fw_list	 absent;
 	size_t		 added, removed, refused;
+	int		 full;		/* some found no room */
 };
 
 /* One FW_DO. */
@@ -48,7 +49,11 @@ struct fw_role {
 	uint32_t		 stream;
 	int			 complete;	/* a whole set has come */
 	int			 told;		/* FW_READY is sent */
+	int			 tried;		/* the table was compared once */
 	int			 gone;		/* no table, and not ours to make */
+	int			 full;		/* a host did not fit */
+	int64_t			 room_said;	/* ms; 0: never */
+	int64_t			 room_yield;
 	struct fw_change	*change;
 	size_t			 nchange, change_size;
 	struct fw_list		 add, del;	/* of this turn */
@@ -76,8 +81,23 @@ void	 fw_list_free(struct fw_list *);
 /* fw.c: the table is as it ought to be. */
 void	 fw_filled(struct fw_role *);
 
+/* fw_room.c */
+size_t	 fw_room_advice(const struct fw_role *, const struct fw_room *);
+/* How many networks of blacklists, all together; SIZE_MAX: any. */
+size_t	 fw_room_lists(const struct fw_role *);
+/* … and how many may be added now. */
+size_t	 fw_room_add(const struct fw_role *);
+void	 fw_room_full(struct fw_role *);	/* a host did not fit */
+void	 fw_room_left_out(struct fw_role *);	/* networks did not */
+void	 fw_room_start(struct fw_role *);	/* compares limit and need */
+void	 fw_room_tick(struct fw_role *);
+
 /* fw_tables.c */
 int	 fw_tables_init(struct fw_role *);
+/* Networks that are in the tables now. */
+size_t	 fw_tables_in(const struct fw_role *);
+void	 fw_tables_again(struct fw_role *);	/* compare all of them now */
+void	 fw_tables_go(struct fw_role *);	/* the hosts are in */
 /* The lists are others; first: in place of nothing. */
 void	 fw_tables_take(struct fw_role *, int first);
 void	 fw_tables_changed(struct fw_role *);	/* by others */

@@ -191,6 +191,22 @@ fw_net_last(const struct prefix *p, struct addr *last)
 }
 
 size_t
+fw_room_free(const struct fw_room *room)
+{
+	size_t	ours = room->limit - room->limit / 20;
+
+	return (ours > room->used ? ours - room->used : 0);
+}
+
+int
+fw_covers(const struct addr *net, uint8_t plen, const struct addr *a)
+{
+	struct prefix	outer = { *net, plen }, p = { *a, 128 };
+
+	return (within(&outer, &p));
+}
+
+size_t
 fw_nets_fold(struct prefix *p, size_t n)
 {
 	size_t	i, kept = 0;

@@ -35,6 +35,7 @@ fw_list_add(struct fw_list *l, const struct addr *a, uint8_t plen,
 	l->h[l->n].addr = *a;
 	l->h[l->n].plen = plen;
 	l->h[l->n].refused = 0;
+	l->h[l->n].in = 0;
 	l->h[l->n++].until = until;
 	return (0);
 }
@@ -79,6 +80,7 @@ seen(const struct addr *a, uint8_t plen, int64_t left, void *arg)
 		rc = fw_list_add(&s->extra, a, plen, 0);
 	} else {
 		w->seen = s->pass;
+		w->in = 1;
 		/* While the clock is not believed, times stay as they are. */
 		if (r->drv->timeouts && asof != 0) {
 			ought = w->until == HOST_FOREVER ? -1 :
@@ -100,15 +102,29 @@ find_absent(struct fw_role *r)
 	struct fw_want	*w;
 	size_t		 i = 0;
 
-	while ((w = fw_set_next(&r->want, &i)) != NULL)
-		if (w->by != 0 && w->seen != s->pass &&
-		    fw_list_add(&s->absent, &w->addr, w->plen, w->until) == -1)
+	while ((w = fw_set_next(&r->want, &i)) != NULL) {
+		if (w->by == 0 || w->seen == s->pass)
+			continue;
+		w->in = 0;
+		if (fw_list_add(&s->absent, &w->addr, w->plen, w->until) == -1)
 			s->failed = 1;
+	}
+}
+
+/* Blacklists wait for the hosts, but not for ever. */
+static void
+tried(struct fw_role *r)
+{
+	if (r->tried)
+		return;
+	r->tried = 1;
+	fw_tables_go(r);
 }
 
 static void
 fail(struct fw_role *r)
 {
+	tried(r);
 	forget(&r->sync);
 	r->sync.retry = clock_mono() + FW_RETRY_MS;
 }
@@ -122,6 +138,7 @@ revive(struct fw_role *r)
 	r->gone = rc == FW_GONE;
 	if (rc == FW_OK)
 		return (1);
+	tried(r);
 	if (rc == FW_FAILED)
 		fail(r);
 	forget(&r->sync);
@@ -163,6 +180,8 @@ finish(struct fw_role *r)
 		return;
 	}
 	r->refused += s->refused;
+	if (s->full)
+		fw_room_full(r);
 	if (s->blind && settle_blind(r))
 		return;
 	if (s->added + s->removed > 0) {
@@ -171,6 +190,7 @@ finish(struct fw_role *r)
 		    r->drv->name, s->why, s->added, s->removed);
 	}
 	fw_filled(r);
+	tried(r);
 }
 
 /* Takes the next slice of a list that is still right; moves l->done on. */
@@ -202,8 +222,22 @@ count_refused(const struct fw_host *h, size_t n)
 	size_t	i, bad = 0;
 
 	for (i = 0; i < n; i++)
-		bad += h[i].refused;
+		bad += h[i].refused != 0;
 	return (bad);
+}
+
+/* What is known of them after a call that went well. */
+static void
+note(struct fw_role *r, const struct fw_host *h, size_t n, int added)
+{
+	struct fw_want	*w;
+	size_t		 i;
+
+	for (i = 0; i < n; i++) {
+		r->sync.full |= h[i].refused == FW_NO_ROOM;
+		if ((w = fw_set_get(&r->want, &h[i].addr, h[i].plen)) != NULL)
+			w->in = added && !h[i].refused;
+	}
 }
 
 /* One call to the kernel; there is more when any list is not at its end. */
@@ -225,6 +259,8 @@ slice(struct fw_role *r)
 		rc = r->drv->add(h, n, clock_asof(), l == &s->absent);
 	bad = count_refused(h, n);
 	s->refused += bad;
+	if (rc == FW_OK)
+		note(r, h, n, l != &s->extra);
 	if (rc == FW_OK && l == &s->extra)
 		s->removed += n - bad;
 	else if (rc == FW_OK)
@@ -271,7 +307,7 @@ look(struct fw_role *r)
 
 	forget(s);
 	s->pass++;
-	s->failed = s->blind = 0;
+	s->failed = s->blind = s->full = 0;
 	rc = r->drv->dump(seen, r);
 	if (rc == FW_BLIND) {
 		s->blind = 1;
@@ -294,6 +330,7 @@ compare(struct fw_role *r)
 	s->added = s->removed = s->refused = 0;
 	if (r->drv->dump == NULL) {
 		fw_filled(r);
+		tried(r);
 		return;
 	}
 	if ((rc = look(r)) == FW_GONE) {
@@ -344,6 +381,7 @@ fw_sync_tick(struct fw_role *r)
 	int64_t		 now = clock_mono();
 
 	fw_tables_tick(r);
+	fw_room_tick(r);
 	if (!r->complete || s->running || evtimer_pending(s->work, NULL))
 		return;
 	if (r->gone) {

@@ -31,7 +31,8 @@ struct fw_table {
 	int		 anew;		/* a difference was refused: all of it */
 	int		 working;
 	long		 count;		/* after our last change; -1 unknown */
-	size_t		 wanted;
+	size_t		 wanted;	/* of the lists, all of them */
+	size_t		 share;		/* of these, as many as have room */
 	struct nets	 del, add;
 };
 
@@ -191,6 +192,20 @@ revived(struct fw_role *r, struct fw_table *t, enum fw_result rc)
 	return (rc == FW_GONE ? r->drv->tables->revive(t->name) : rc);
 }
 
+/* The room that the hosts leave, and the tables before this one. */
+static size_t
+share(const struct fw_role *r, const struct fw_table *t)
+{
+	const struct fw_table	*b;
+	size_t			 n = fw_room_lists(r), used;
+
+	for (b = r->tables; b != t && n != SIZE_MAX; b = b->next) {
+		used = b->wanted < b->share ? b->wanted : b->share;
+		n = n > used ? n - used : 0;
+	}
+	return (n);
+}
+
 static void
 compare(struct fw_role *r, struct fw_table *t)
 {
@@ -215,6 +230,9 @@ compare(struct fw_role *r, struct fw_table *t)
 	}
 	wanted(r, t, &want);
 	t->wanted = want.n;
+	t->share = share(r, t);
+	if (want.n > t->share)
+		want.n = t->share;
 	if (rc == FW_OK && !have.failed && !want.failed) {
 		differences(t, &have, &want);
 		t->working = 1;
@@ -228,11 +246,18 @@ compare(struct fw_role *r, struct fw_table *t)
 static void
 finish(struct fw_role *r, struct fw_table *t)
 {
-	if (t->add.n + t->del.n > 0)
+	size_t	in = t->wanted < t->share ? t->wanted : t->share;
+
+	in -= t->add.n - t->add.done;
+	if (t->add.done + t->del.n > 0)
 		log_info("firewall: table %s: %zu networks put in, %zu taken "
-		    "out, %zu are in", t->name, t->add.n, t->del.n,
-		    t->wanted);
+		    "out, %zu are in", t->name, t->add.done, t->del.n, in);
+	if (in < t->wanted) {
+		t->share = in;
+		fw_room_left_out(r);
+	}
 	t->anew = 0;
+	t->not_before = clock_mono() + TABLES_RETRY_MS;
 	t->count = r->drv->tables->count(t->name);
 	forget(t);
 }
@@ -244,17 +269,23 @@ slice(struct fw_role *r, struct fw_table *t)
 	const struct fw_tables_ops	*ops = r->drv->tables;
 	struct nets			*v;
 	enum fw_result			 rc;
-	size_t				 n;
+	size_t				 n, room;
 
 	v = t->del.done < t->del.n ? &t->del : &t->add;
 	n = v->n - v->done;
 	if (n > ops->slice)
 		n = ops->slice;
+	if (v == &t->add && n > 0 && n > (room = fw_room_add(r)))
+		n = room;
 	if (n == 0) {
 		finish(r, t);
 		return;
 	}
 	rc = (v == &t->del ? ops->del : ops->add)(t->name, v->v + v->done, n);
+	if (rc == FW_FULL) {
+		finish(r, t);
+		return;
+	}
 	v->done += n;
 	if (rc == FW_OK)
 		return;
@@ -286,6 +317,8 @@ work(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
+	if (!r->tried)
+		return;			/* hosts come first */
 	for (t = r->tables; t != NULL; t = t->next) {
 		if (t->working)
 			slice(r, t);
@@ -399,9 +432,46 @@ fw_tables_tick(struct fw_role *r)
 			t->due = 1;
 			t->not_before = 0;
 		}
+		/* Some were left out: is there more room now? */
+		if (!t->working && !t->due && t->share < t->wanted &&
+		    now >= t->not_before && share(r, t) > t->share)
+			t->due = 1;
 		if (t->due && now >= t->not_before)
 			soon(r);
 	}
+}
+
+void
+fw_tables_again(struct fw_role *r)
+{
+	struct fw_table	*t;
+
+	for (t = r->tables; t != NULL; t = t->next) {
+		t->due = 1;
+		t->not_before = 0;
+		forget(t);
+	}
+	fw_tables_go(r);
+}
+
+void
+fw_tables_go(struct fw_role *r)
+{
+	if (r->tables_work != NULL)
+		soon(r);
+}
+
+size_t
+fw_tables_in(const struct fw_role *r)
+{
+	const struct fw_table	*t;
+	size_t			 n = 0;
+	long			 c;
+
+	for (t = r->tables; t != NULL; t = t->next)
+		if ((c = r->drv->tables->count(t->name)) > 0)
+			n += (size_t)c;
+	return (n);
 }
 
 size_t

@@ -111,18 +111,23 @@ ok(db('trap', '10.0.0.1'), 'trapped again');
 ok(defined until_true(sub { count() == $n + 1 }), 'and out');
 
 # fw dies, and the table goes before the next one looks.
-sub fw_pid {
+sub child_pid {
+	my ($role) = @_;
 	for (glob '/proc/[0-9]*') {
 		open my $st, '<', "$_/status" or next;
 		open my $cl, '<', "$_/cmdline" or next;
 		local $/;
 		return $1 if <$st> =~ /^PPid:\t$pid$/m &&
-		    <$cl> =~ /spamgreyd: fw/ && m{(\d+)$};
+		    <$cl> =~ /spamgreyd: $role/ && m{(\d+)$};
 	}
 	return 0;
 }
-my $fw = fw_pid();
+my $fw = child_pid('fw');
 ok($fw, 'fw is found');
+# Only FreeBSD's front asks PF for a destination.
+sub has_pf { return scalar grep { (readlink($_) // '') eq $pf } glob "/proc/$_[0]/fd/*" }
+ok(has_pf($fw), 'it has /dev/pf');
+ok(!has_pf(child_pid('front')), 'front has it not');
 kill 'STOP', $fw;
 ctl('flushall');
 kill 'KILL', $fw;

@@ -114,25 +114,87 @@ sub life {
 	unlike(logged($dir), qr/failed|Invalid/, "$system: no failure in the log");
 }
 
+# The limit of all tables together.  On OpenBSD a call past it never comes back.
 sub full {
 	my ($system) = @_;
 	my $dir = tmp();
 	my $pf = "$dir/pf";
+	my $n = sub { (ctl("$pf count $_[0]"))[0] // -1 };
+	my $has = sub { system("regress/obj/pfemuctl $pf test $table $_[0]") == 0 };
 
 	ctl("$pf init $system limit 1000");
 	ctl("$pf create $table");
+	ctl("$pf create bogons");
+	ctl("$pf create deep anchor");
+	ctl("$pf add bogons 192.0.2.128/25 198.51.100.0/24");
+	ctl("$pf add deep", map { "203.0.113.$_" } 1 .. 98);
 	my $d = pf($dir);
 	say_to($d, 'set 1500');
-	like(ready($d), qr/^ready/, "$system: a table too small");
-	is((ctl("$pf count $table"))[0], 1000, "$system: takes what fits");
-	like(logged($dir), qr/set limit table-entries/, "$system: the log says so");
+	like(ready($d), qr/^ready/, "$system: more hosts than the limit");
+	is($n->($table), 850,
+	    "$system: takes what fits beside other tables and their reserve");
+	like(logged($dir), qr/tables may hold 1000 addresses; 1500 hosts/,
+	    "$system: at start the log compares");
+	my @said = logged($dir) =~ /(write `set limit table-entries \d+')/g;
+	is("@said", "write `set limit table-entries 10000'",
+	    "$system: and says once what to set");
 	is(ask($d, 'add 192.0.2.1') =~ /^(\w+)/ && $1, 'refused',
 	    "$system: a promotion that does not fit is not called done");
-	ctl("$pf limit 2000");
+	my ($in) = ctl("$pf list $table");
+	like(ask($d, "add $in"), qr/^done/,
+	    "$system: one that is in already is");
+	like(ask($d, "burst add 1500 0"), qr/^done 850 /,
+	    "$system: all of them again: who is in, is in");
+	is(stat_of($d, 'firewall-table'), 850, "$system: nothing is lost");
+	ctl("$pf limit 5000");
+	ok(defined until_true(sub { $n->($table) == 1501 }),
+	    "$system: a higher limit is filled by itself") or diag $n->($table);
 	like(ask($d, 'add 192.0.2.2'), qr/^done/, "$system: with room it is");
 	ctl("$pf flush $table");
-	ok(defined until_true(sub { (ctl("$pf count $table"))[0] == 1502 }),
+	ok(defined until_true(sub { $n->($table) == 1502 }),
 	    "$system: all are in at the next comparison");
+	# The limit under what is in use: pfctl allows that.
+	ctl("$pf limit 500");
+	is(ask($d, 'add 192.0.2.3') =~ /^(\w+)/ && $1, 'refused',
+	    "$system: less than is in use");
+	like(ask($d, 'del 192.0.2.2'), qr/^done/, "$system: a deletion works");
+	ctl("$pf flushall");
+	ok(defined until_true(sub { $n->($table) == 475 }),
+	    "$system: a table made again, filled to the limit");
+	is((ctl("$pf hung"))[0], 0, "$system: PF never hangs");
+	is(finish($d), 0, "$system: ends");
+}
+
+# Blacklists get what hosts leave, whoever was first.
+sub hosts_first {
+	my ($system) = @_;
+	my $dir = tmp();
+	my $pf = "$dir/pf";
+	my $n = sub { (ctl("$pf count $_[0]"))[0] // -1 };
+	my @nets = map { ('10.200.' . ($_ >> 8) . '.' . ($_ & 255)) x
+	    ($_ % 2 == 0) } 0 .. 999;
+
+	ctl("$pf init $system limit 1000");
+	ctl("$pf create $table");
+	ctl("$pf create spamd");
+	my $d = pf($dir);
+	ask($d, "tables spamd @nets");
+	say_to($d, 'set 700');
+	like(ready($d), qr/^ready/, "$system: hosts and a long blacklist");
+	is($n->($table), 700, "$system: all hosts are in");
+	ok(defined until_true(sub { $n->('spamd') == 200 }),
+	    "$system: and as much of the list as leaves room")
+	    or diag($n->('spamd'));
+	like(logged($dir), qr/networks of blacklists are left out first/,
+	    "$system: which is said");
+	like(ask($d, 'burst add 40 100000'), qr/^done 40 /,
+	    "$system: there is room for hosts to come");
+	ask($d, 'burst add 100 200000');
+	ok(defined until_true(sub { $n->($table) == 840 }),
+	    "$system: a list makes room for hosts that do not fit")
+	    or diag($n->($table), ' ', $n->('spamd'));
+	cmp_ok($n->('spamd'), '<', 110, "$system: by leaving");
+	is((ctl("$pf hung"))[0], 0, "$system: PF never hangs");
 	is(finish($d), 0, "$system: ends");
 }
 
@@ -200,6 +262,7 @@ sub confined {
 for my $system ('openbsd', 'freebsd') {
 	life($system);
 	full($system);
+	hosts_first($system);
 	lists($system);
 }
 SKIP: {

@@ -239,6 +239,76 @@ do_change(struct pf_abi_ioc *io, int t, int add)
 	return (error);
 }
 
+/*
+ * OpenBSD takes an entry for each element of a call before it looks at the
+ * table or compares, and past the limit it waits for one that nobody frees.  The
+ * mark stays for the test; the program under test ends, so that the test does
+ * not wait with it.
+ */
+static void
+sleep_for_good(const struct pf_abi_ioc *io)
+{
+	if (io->size <= 0 || emu->total + (uint32_t)io->size <= emu->limit)
+		return;
+	emu->hung++;
+	emu_unlock(emu);
+	fprintf(stderr, "pfemu: %d more than the limit of %u with %u in use: "
+	    "PF hangs\n", io->size, emu->limit, emu->total);
+	abort();
+}
+
+/* Both systems: too small a buffer learns the number. */
+static int
+do_tstats(struct pf_abi_ioc *io)
+{
+	struct pf_abi_tstats_openbsd	o;
+	struct pf_abi_tstats_freebsd	f;
+	size_t				size = emu->freebsd ? sizeof(f) :
+					    sizeof(o);
+	const struct emu_table		*t;
+	uint8_t				*dst = io->buffer;
+	int32_t				n = 0, pass;
+
+	if (io->esize != (int32_t)size)
+		return (ENODEV);
+	if ((io->flags & ~PF_ABI_ALLRSETS) != 0 ||
+	    !all_zero(&io->table, sizeof(io->table)))
+		return (EINVAL);
+	for (pass = 0; pass < 2; pass++) {
+		if (pass == 1 && n > io->size)
+			break;
+		for (t = emu->table; t < emu->table + EMU_TABLES; t++) {
+			if (!(t->flags & PF_ABI_ACTIVE) ||
+			    (t->anchor && !(io->flags & PF_ABI_ALLRSETS)))
+				continue;
+			if (pass == 0) {
+				n++;
+				continue;
+			}
+			memset(&o, 0, sizeof(o));
+			memset(&f, 0, sizeof(f));
+			o.cnt = f.cnt = (int32_t)t->count;
+			if (emu->freebsd)
+				memcpy(dst, &f, size);
+			else
+				memcpy(dst, &o, size);
+			dst += size;
+		}
+	}
+	io->size = n;
+	return (0);
+}
+
+static int
+do_getlimit(struct pf_abi_limit *l)
+{
+	if (l->index != (emu->freebsd ? PF_ABI_ENTRIES_FREEBSD :
+	    PF_ABI_ENTRIES_OPENBSD))
+		return (EINVAL);
+	l->limit = emu->limit;
+	return (0);
+}
+
 /* As the kernel: sizes first, then the table, then its permission. */
 static int
 do_addrs(unsigned long req, struct pf_abi_ioc *io)
@@ -248,6 +318,8 @@ do_addrs(unsigned long req, struct pf_abi_ioc *io)
 	emu->calls++;
 	if (io->esize != (int32_t)element_size())
 		return (ENODEV);
+	if (req == PF_ABI_ADDADDRS && !emu->freebsd)
+		sleep_for_good(io);
 	if (io->size < 0 || (emu->freebsd && io->size > EMU_FREEBSD_CAP) ||
 	    io->flags != 0 || bad_table(&io->table, 0))
 		return (EINVAL);
@@ -324,6 +396,10 @@ answer(int fd, unsigned long req, void *arg)
 
 	if (emu->freebsd && req == PF_ABI_NATLOOK)
 		return (do_natlook(arg));
+	if (req == PF_ABI_GETLIMIT)
+		return (do_getlimit(arg));
+	if (req == PF_ABI_GETTSTATS)
+		return (do_tstats(arg));
 	writes = req == PF_ABI_ADDADDRS || req == PF_ABI_DELADDRS ||
 	    req == PF_ABI_CLRADDRS || req == PF_ABI_ADDTABLES;
 	if (!writes && req != PF_ABI_GETADDRS)

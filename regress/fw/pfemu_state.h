@@ -34,6 +34,7 @@
 struct emu_table {
 	char		name[PF_ABI_NAME_MAX];
 	uint32_t	flags;		/* PF_ABI_ACTIVE while it exists */
+	uint32_t	anchor;		/* of an anchor: only ALLRSETS sees it */
 	uint32_t	count;
 };
 
@@ -59,6 +60,7 @@ struct emu {
 	uint32_t	limit;
 	uint32_t	total;
 	uint64_t	calls;		/* of address requests, refused ones too */
+	uint64_t	hung;		/* calls past the limit that slept for good */
 	pthread_mutex_t	lock;
 	struct emu_table table[EMU_TABLES];
 	struct emu_nat	nat[EMU_NATS];

@@ -1,8 +1,8 @@
 /*
  * The hand of a test on the emulated PF, as pfctl(8) is on the real one.
  *	pfemuctl STATE init [openbsd|freebsd] [limit N]
- *	pfemuctl STATE create TABLE [const] | destroy TABLE
- *	pfemuctl STATE list TABLE | count TABLE | calls
+ *	pfemuctl STATE create TABLE [const|anchor] | destroy TABLE
+ *	pfemuctl STATE list TABLE | count TABLE | calls | hung
  *	pfemuctl STATE add|del|test TABLE ADDR[/LEN] …
  *	pfemuctl STATE flush TABLE	(-T flush)
  *	pfemuctl STATE flushall		(-F all: tables go too)
@@ -140,6 +140,20 @@ flush_all(void)
 }
 
 static int
+create(const char *name, const char *how)
+{
+	uint32_t	flags = PF_ABI_PERSIST;
+	int		error;
+
+	if (how != NULL && strcmp(how, "const") == 0)
+		flags |= PF_ABI_CONST;
+	error = emu_make_table(emu, name, flags);
+	if (error == 0 && how != NULL && strcmp(how, "anchor") == 0)
+		emu->table[emu_find_table(emu, name)].anchor = 1;
+	return (error);
+}
+
+static int
 command(int argc, char **argv)
 {
 	const char	*what = argv[0];
@@ -149,6 +163,8 @@ command(int argc, char **argv)
 		return (flush_all());
 	if (strcmp(what, "calls") == 0)
 		return (printf("%llu\n", (unsigned long long)emu->calls) < 0);
+	if (strcmp(what, "hung") == 0)
+		return (printf("%llu\n", (unsigned long long)emu->hung) < 0);
 	if (argc < 2)
 		return (usage());
 	if (strcmp(what, "limit") == 0) {
@@ -159,8 +175,7 @@ command(int argc, char **argv)
 		return (add_nat(argv + 1));
 	t = emu_find_table(emu, argv[1]);
 	if (strcmp(what, "create") == 0)
-		return (t != -1 || emu_make_table(emu, argv[1],
-		    PF_ABI_PERSIST | (argc > 2 ? PF_ABI_CONST : 0)) != 0);
+		return (t != -1 || create(argv[1], argv[2]) != 0);
 	if (t == -1) {
 		fprintf(stderr, "pfemuctl: no table <%s>\n", argv[1]);
 		return (1);
