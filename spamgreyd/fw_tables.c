@@ -13,8 +13,9 @@
 #include "../lib/log.h"
 #include "fw_role.h"
 
-#define TABLES_RETRY_MS	30000	/* after a failure, and between comparisons
-				   that others' changes cause */
+#define TABLES_RETRY_MS	30000	/* after a failure */
+/* Comparisons that others' changes cause take at most a twentieth of the time. */
+#define TABLES_REST	20
 
 struct nets {
 	struct fw_net	*v;
@@ -30,6 +31,8 @@ struct fw_table {
 	int64_t		 not_before;	/* … but not yet; ms */
 	int		 anew;		/* a difference was refused: all of it */
 	int		 working;
+	int		 gone;		/* not there: looked for each second */
+	int64_t		 last, took;	/* the last comparison; ms */
 	long		 count;		/* after our last change; -1 unknown */
 	size_t		 wanted;	/* of the lists, all of them */
 	size_t		 share;		/* of these, as many as have room */
@@ -217,6 +220,7 @@ compare(struct fw_role *r, struct fw_table *t)
 	memset(&want, 0, sizeof(want));
 	forget(t);
 	t->due = 0;
+	t->last = clock_mono();
 	if (t->anew)
 		rc = revived(r, t, ops->clear(t->name));
 	else
@@ -228,6 +232,8 @@ compare(struct fw_role *r, struct fw_table *t)
 		nets_free(&have);
 		rc = ops->revive(t->name);
 	}
+	if ((t->gone = rc == FW_GONE))
+		return;
 	wanted(r, t, &want);
 	t->wanted = want.n;
 	t->share = share(r, t);
@@ -239,6 +245,7 @@ compare(struct fw_role *r, struct fw_table *t)
 	}
 	if (!t->working || t->del.failed || t->add.failed)
 		again_later(t);
+	t->took = clock_mono() - t->last;
 	nets_free(&have);
 	nets_free(&want);
 }
@@ -412,11 +419,26 @@ fw_tables_changed(struct fw_role *r)
 {
 	struct fw_table	*t;
 
-	for (t = r->tables; t != NULL; t = t->next)
-		if (!t->working && !t->due) {
-			t->due = 1;
-			t->not_before = clock_mono() + TABLES_RETRY_MS;
-		}
+	for (t = r->tables; t != NULL; t = t->next) {
+		if (t->due)
+			continue;
+		t->due = 1;
+		t->not_before = t->last + (t->took * TABLES_REST >
+		    FW_CHANGED_MS ? t->took * TABLES_REST : FW_CHANGED_MS);
+	}
+}
+
+/* It is not there: made again, or awaited. */
+static void
+look_again(struct fw_role *r, struct fw_table *t)
+{
+	enum fw_result	rc = r->drv->tables->revive(t->name);
+
+	if (rc == FW_GONE)
+		return;
+	t->gone = 0;
+	t->due = 1;
+	t->not_before = rc == FW_OK ? 0 : clock_mono() + TABLES_RETRY_MS;
 }
 
 /* Each second. */
@@ -427,7 +449,9 @@ fw_tables_tick(struct fw_role *r)
 	int64_t		 now = clock_mono();
 
 	for (t = r->tables; t != NULL; t = t->next) {
-		if (!t->working && !t->due && r->drv->watch == NULL &&
+		if (t->gone && !t->due)
+			look_again(r, t);
+		if (!t->working && !t->due && !t->gone && r->drv->watch == NULL &&
 		    r->drv->tables->count(t->name) != t->count) {
 			t->due = 1;
 			t->not_before = 0;

@@ -151,6 +151,25 @@ ok(defined until_true(sub { nets('spamd4') eq
     'another version of it') or diag(list_set('spamd4'));
 like(logged($dir), qr/table spamd: 1 networks put in, 4 taken out, 2 are in/,
     'by its differences');
+# The whole table away, and the ruleset loaded again: each time at once.
+open $f, '>', "$dir/lists" or die;
+print $f "include \"$top/$sample\"\n",
+    map { "add set inet spamgrey spamd$_ { type ipv${_}_addr; flags interval; }\n" } 4, 6;
+close $f;
+my $slow = 0;
+for my $way ('delete table inet spamgrey', 'delete table inet spamgrey',
+    'flush ruleset', 'flush set inet spamgrey spamd4') {
+	nft(split ' ', $way);
+	# What is gone was noticed before it comes back.
+	until_true(sub { nets('spamd4') eq '' }) if $way !~ /flush set/;
+	nft('-f', "$dir/lists") if $way !~ /flush set/;
+	my $took = until_true(sub { nets('spamd4') eq
+	    '192.0.2.0/25,198.51.100.1-198.51.100.3' });
+	ok(defined $took, "a blacklist's sets are filled again after $way");
+	diag("$way to full: $took s");
+	$slow++ if $took > 20;
+}
+is($slow, 0, 'and none of them waits half a minute');
 ask($d, 'tables gone 192.0.2.0/25');
 ok(defined until_true(sub { logged($dir) =~
     /table "gone": the set `spamgrey gone4' must be there/ }),
