@@ -1,9 +1,17 @@
 /*
  * MIME (RFC 2045, 2046, 2231) as a bounded parser that octets are pushed into:
  * a message's parts with their types and names, and their decoded octets.
- * Nothing here sends, logs or blocks; memory is bounded by the limits, not by
- * the message.  What is wrong is taken as the readers of mail take it; where
- * those differ (two names, a word in a name) all readings are given.
+ * Nothing here sends, logs or blocks.
+ *
+ * Readers of mail differ on what is wrong, and a message may be made so that
+ * one of them sees an attachment where another one sees a text.  What they
+ * would read differently is read in every way here: by several readings side by
+ * side, each with its own parts and octets, which become one again where they
+ * agree.  A name has all its spellings at once.  Where that has no end, or one
+ * of the limits is met, mime_past says so: the message cannot be looked at.
+ *
+ * Memory and work are bounded: by MIME_READINGS and the limits, and by
+ * MIME_WORK steps for each octet.
  */
 #ifndef MIME_H
 #define MIME_H
@@ -11,10 +19,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define MIME_NAMES	8		/* of one part */
-#define MIME_NAME_MAX	512		/* octets of one */
+#define MIME_NAMES	32		/* of one part */
+#define MIME_NAME_MAX	1024		/* octets of one */
 #define MIME_TYPE_MAX	128
+#define MIME_CHARSET_MAX 64
 #define MIME_FIELD_MAX	16384		/* octets of a field; the rest is cut */
+#define MIME_READINGS	8		/* at a time */
+#define MIME_WORK	64		/* for each octet, and MIME_WORK_FREE */
+#define MIME_WORK_FREE	(1024 * 1024)
 
 struct mime;
 
@@ -23,16 +35,20 @@ struct mime_limits {
 };
 
 struct mime_part {
+	unsigned int	 reading;		/* below MIME_READINGS */
+	uint64_t	 header;		/* the same for each reading of one
+						   header, larger for later ones */
 	unsigned int	 depth;			/* 0: the message itself */
 	char		 type[MIME_TYPE_MAX];	/* "text/plain", lower case */
-	char		 charset[32];		/* "": none */
+	char		 charset[MIME_CHARSET_MAX];	/* "": none */
+	int		 multipart;		/* has parts, no octets */
 	unsigned int	 nnames;		/* all that somebody may read */
 	char		 name[MIME_NAMES][MIME_NAME_MAX];
-	int		 multipart;		/* has parts, no octets */
 };
 
 struct mime_calls {
-	/* A field of the message's own header (depth 0), decoded to UTF-8. */
+	/* A field of the message's own header (depth 0), decoded to UTF-8; in
+	 * each octet order, where it has an unclear one. */
 	void	(*field)(const char *name, const char *value, void *arg);
 	/* A part's header is over. */
 	void	(*part)(const struct mime_part *, void *arg);
@@ -52,18 +68,7 @@ int	 mime_feed(struct mime *, const uint8_t *, size_t len);
 int	 mime_finish(struct mime *);
 /* What went past a limit, in words: "nested too deeply"; NULL: nothing. */
 const char *mime_past(const struct mime *);
-
-/*
- * mimeparam.c: the parameters of a field's value, with continuations and
- * character sets.  Each reading of that parameter is given, up to max of them,
- * as UTF-8, blanks and dots at the end gone; how many.
- */
-unsigned int mimeparam_get(const char *value, size_t len, const char *name,
-	    char (*dst)[MIME_NAME_MAX], unsigned int max);
-/* Its octets as they are, of the first one.  0: there is none. */
-int	 mimeparam_raw(const char *value, size_t len, const char *name,
-	    char dst[MIME_NAME_MAX]);
-/* What is before the first ';', lower case, without blanks and comments. */
-void	 mimeparam_head(const char *value, size_t len, char *dst, size_t size);
+/* Steps that were done, each of about an octet's work. */
+uint64_t mime_work(const struct mime *);
 
 #endif

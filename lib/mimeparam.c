@@ -1,5 +1,9 @@
 /*
- * The parameters of Content-Type and Content-Disposition.  See mime.h.
+ * The parameters of Content-Type and Content-Disposition.  See mimeparam.h.
+ *
+ * A parameter is looked for wherever its name and '=' stand in a copy of the
+ * value: in one with comments, one without them, and, when it is folded, one
+ * without the folds' blanks.  Work is bounded by HITS_MAX for each octet.
  */
 #include <sys/types.h>
 
@@ -7,97 +11,190 @@
 #include <string.h>
 #include <strings.h>
 
-#include "mime.h"
+#include "mimeparam.h"
 #include "mimeword.h"
 
-#define PIECES_MAX	64		/* of a parameter in pieces */
+#define HITS_MAX	32		/* of one parameter in a copy */
+#define READINGS	4		/* of one hit's value */
+#define VALUE_MAX	4096		/* octets of one */
+#define PIECE_MAX	9999		/* number of a piece */
 
-/* A parameter as it stands there. */
-struct param {
-	const char	*name;
-	size_t		 name_len;
-	char		 value[MIME_NAME_MAX];	/* without quotes */
-	size_t		 value_len;
+/* "name=", "name*=", "name*3=", "name*3*=" */
+struct hit {
+	unsigned int	 piece;
+	int		 pieces, coded;
+	const char	*value;
+};
+struct hits {
+	struct hit	 v[HITS_MAX];
+	unsigned int	 n;
+	const char	*end;
+};
+/* Octets of a value; NUL may be among them. */
+struct octets {
+	char		 s[VALUE_MAX];
+	size_t		 len;
+};
+/* What becomes of what is found, and memory for it. */
+struct want {
+	struct mimeparam_list	*list;
+	int			 names;		/* else values as they are */
+	int			 plain;
+	struct hits		 hits;
+	struct octets		 o[READINGS], all;
+	struct octets		*piece;		/* of each hit, if some are */
 };
 
-/* Blanks, line ends and comments. */
-static const char *
-skip(const char *p, const char *end)
+static int
+is_blank(char c)
 {
-	unsigned int	depth;
+	return (c == ' ' || c == '\t');
+}
 
-	for (; p < end; p++) {
-		if (*p == '(') {
-			for (depth = 1; depth > 0 && ++p < end;) {
-				if (*p == '\\' && p + 1 < end)
-					p++;
-				else if (*p == '(')
-					depth++;
-				else if (*p == ')')
-					depth--;
-			}
-			if (p == end)
-				break;
-		} else if (*p != ' ' && *p != '\t' && *p != '\r' && *p != '\n')
-			break;
-	}
+/* May the octet stand in a parameter's name? */
+static int
+is_name(char c)
+{
+	return ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+	    (c >= '0' && c <= '9') || (c != '\0' &&
+	    strchr("!#$%&'*+-.^_`{|}~", c) != NULL));
+}
+
+static const char *
+skip_blanks(const char *p, const char *end)
+{
+	while (p < end && is_blank(*p))
+		p++;
 	return (p);
+}
+
+/* Is the parameter's name at p, and a '=' behind it? */
+static int
+hit_at(const char *p, const char *end, const char *name, struct hit *h)
+{
+	size_t	len = strlen(name);
+
+	memset(h, 0, sizeof(*h));
+	if ((size_t)(end - p) <= len || strncasecmp(p, name, len) != 0)
+		return (0);
+	p += len;
+	if (*p == '*') {
+		h->coded = 1;		/* "name*" */
+		for (p++; p < end && *p >= '0' && *p <= '9'; p++) {
+			h->pieces = 1;
+			h->coded = 0;
+			if (h->piece < PIECE_MAX)
+				h->piece = h->piece * 10 +
+				    (unsigned int)(*p - '0');
+		}
+		if (h->pieces && p < end && *p == '*') {
+			h->coded = 1;
+			p++;
+		}
+	}
+	p = skip_blanks(p, end);
+	if (p == end || *p != '=')
+		return (0);
+	h->value = skip_blanks(p + 1, end);
+	return (1);
 }
 
 static void
-value_add(struct param *pa, char c)
+hits_find(struct want *w, const char *s, size_t len, const char *name)
 {
-	if (c != '\r' && c != '\n' && pa->value_len + 1 < sizeof(pa->value))
-		pa->value[pa->value_len++] = c;
+	const char	*p, *end = s + len;
+	struct hits	*hits = &w->hits;
+	struct hit	 h;
+
+	hits->n = 0;
+	hits->end = end;
+	w->list->work += len;
+	for (p = s; p < end; p++) {
+		if ((p > s && is_name(p[-1])) || !hit_at(p, end, name, &h))
+			continue;
+		if (hits->n == HITS_MAX) {
+			w->list->past = 1;
+			return;
+		}
+		hits->v[hits->n++] = h;
+	}
 }
 
-/* At a value: to its end. */
-static const char *
-value_take(struct param *pa, const char *p, const char *end)
+static void
+octet(struct octets *o, char c)
 {
-	pa->value_len = 0;
-	if (p < end && *p == '"') {
-		for (p++; p < end && *p != '"'; p++) {
-			if (*p == '\\' && p + 1 < end)
-				p++;
-			value_add(pa, *p);
-		}
-		while (p < end && *p != ';')
-			p++;
-	} else {
-		/* Blanks in it are not allowed, and read by many. */
-		for (; p < end && *p != ';'; p++)
-			value_add(pa, *p);
-		while (pa->value_len > 0 &&
-		    strchr(" \t", pa->value[pa->value_len - 1]) != NULL)
-			pa->value_len--;
-	}
-	pa->value[pa->value_len] = '\0';
+	if (o->len < sizeof(o->s))
+		o->s[o->len++] = c;
+}
+
+/* p to end without blanks at its end, and without quotes. */
+static void
+plain(struct octets *o, const char *p, const char *end, int quotes)
+{
+	while (end > p && is_blank(end[-1]))
+		end--;
+	for (o->len = 0; p < end && o->len < sizeof(o->s); p++)
+		if (quotes || *p != '"')
+			octet(o, *p);
+}
+
+static const char *
+to(const char *p, const char *end, const char *stop)
+{
+	while (p < end && (*p == '\0' || strchr(stop, *p) == NULL))
+		p++;
 	return (p);
 }
 
-/* The next one from p on; NULL: there is none. */
-static const char *
-param_next(const char *p, const char *end, struct param *pa)
+/* A value in quotes: unescaped and as it stands there; where quotes do not end
+ * or something stands behind them, up to the ';' too. */
+static unsigned int
+quoted(const char *p, const char *end, struct octets o[READINGS])
 {
-	for (;;) {
-		p = skip(p, end);
-		if (p == end)
-			return (NULL);
-		if (*p == ';') {
-			p++;
-			continue;
+	const char	*q, *from = p++;
+	int		 escapes = 0, closed;
+
+	o[0].len = o[1].len = 0;
+	for (q = p; q < end && *q != '"' && q - p < 2 * VALUE_MAX; q++) {
+		octet(&o[1], *q);
+		if (*q == '\\' && q + 1 < end) {
+			escapes = 1;
+			octet(&o[1], *++q);
 		}
-		pa->name = p;
-		while (p < end && strchr("=; \t\r\n(", *p) == NULL)
-			p++;
-		pa->name_len = (size_t)(p - pa->name);
-		p = skip(p, end);
-		if (p < end && *p == '=' && pa->name_len > 0)
-			return (value_take(pa, skip(p + 1, end), end));
-		while (p < end && *p != ';')
-			p++;
+		octet(&o[0], *q);
 	}
+	closed = q < end;
+	q = closed ? skip_blanks(q + 1, end) : q;
+	if (closed && (q == end || *q == ';'))
+		return (escapes ? 2 : 1);
+	plain(&o[2], from, to(closed ? q : p, end, ";"), 0);
+	return (3);
+}
+
+/* One without quotes: to the ';', to a blank, and without quotes in it. */
+static unsigned int
+unquoted(const char *p, const char *end, struct octets o[READINGS])
+{
+	const char	*semicolon = to(p, end, ";");
+
+	if (semicolon - p > VALUE_MAX)
+		semicolon = p + VALUE_MAX;
+	plain(&o[0], p, semicolon, 1);
+	plain(&o[1], p, to(p, semicolon, " \t(\","), 1);
+	plain(&o[2], p, semicolon, 0);
+	return (3);
+}
+
+static unsigned int
+readings(struct want *w, const struct hit *h, struct octets o[READINGS])
+{
+	const char	*end = w->hits.end;
+
+	if (end - h->value > 2 * VALUE_MAX)
+		end = h->value + 2 * VALUE_MAX;
+	w->list->work += (uint64_t)(to(h->value, end, ";") - h->value);
+	return (h->value < end && *h->value == '"' ?
+	    quoted(h->value, end, o) : unquoted(h->value, end, o));
 }
 
 static int
@@ -126,163 +223,346 @@ percent(char *s, size_t len)
 	return (n);
 }
 
-/* What file systems do not see at the end of a name, and one that is there
- * already. */
-static unsigned int
-keep(char (*dst)[MIME_NAME_MAX], unsigned int n)
-{
-	size_t		len = strlen(dst[n]);
-	unsigned int	i;
-
-	while (len > 0 && (dst[n][len - 1] == ' ' || dst[n][len - 1] == '.'))
-		dst[n][--len] = '\0';
-	if (len == 0)
-		return (n);
-	for (i = 0; i < n; i++)
-		if (strcmp(dst[i], dst[n]) == 0)
-			return (n);
-	return (n + 1);
-}
-
-/* "name", "name*", "name*3", "name*3*": -1 another one, 0 plain, 1 with a
- * character set, 2 a piece (*piece). */
-static int
-form(const struct param *pa, const char *name, unsigned int *piece, int *coded)
-{
-	size_t	len = strlen(name), i;
-
-	*piece = 0;
-	*coded = 0;
-	if (pa->name_len < len || strncasecmp(pa->name, name, len) != 0)
-		return (-1);
-	if (pa->name_len == len)
-		return (0);
-	if (pa->name[len] != '*')
-		return (-1);
-	for (i = len + 1; i < pa->name_len && pa->name[i] >= '0' &&
-	    pa->name[i] <= '9'; i++)
-		if (*piece < PIECES_MAX)
-			*piece = *piece * 10 + (unsigned int)(pa->name[i] - '0');
-	if (i < pa->name_len && pa->name[i] == '*') {
-		*coded = 1;
-		i++;
-	}
-	if (i != pa->name_len)
-		return (-1);
-	return (i == len + 1 ? 1 : 2);
-}
-
-/* charset'language'octets, or octets alone. */
+/* Text with encoded words, in either octet order. */
 static void
-coded_text(char *dst, char *value, size_t len, int has_charset)
+words(struct want *w, const char *s, size_t len)
 {
-	char	*a = NULL, *b = NULL, *text = value;
-	size_t	 cslen = 0;
+	char		text[VALUE_MAX + 1];
+	unsigned int	seen = 0;
+	size_t		n;
 
-	if (has_charset && (a = memchr(value, '\'', len)) != NULL &&
-	    (b = memchr(a + 1, '\'', len - (size_t)(a + 1 - value))) != NULL) {
-		cslen = (size_t)(a - value);
-		text = b + 1;
-		len -= (size_t)(text - value);
+	n = mimeword_text_as(text, sizeof(text), s, len, MIMEWORD_RAW, &seen);
+	mimename_add(w->list, text, n);
+	if (seen & MIMEWORD_SEEN_ORDERS) {
+		n = mimeword_text_as(text, sizeof(text), s, len, MIMEWORD_RAW |
+		    MIMEWORD_LITTLE, NULL);
+		mimename_add(w->list, text, n);
 	}
-	len = percent(text, len);
-	(void)mimeword_charset(dst, MIME_NAME_MAX, cslen > 0 ? value : "utf-8",
-	    cslen > 0 ? cslen : 5, (const uint8_t *)text, len);
+	w->list->unknown |= (seen & MIMEWORD_SEEN_UNKNOWN) != 0;
 }
 
-/* All pieces in their order; 0: there are none.  raw: as they are. */
-static int
-pieces(const char *value, size_t len, const char *name, char *dst, int raw)
+/* charset'language'octets, or octets alone.  s is changed. */
+static void
+coded(struct want *w, char *s, size_t len)
 {
-	struct param	 pa;
-	const char	*p;
-	char		 all[MIME_NAME_MAX];
-	size_t		 n = 0, i;
-	unsigned int	 want, piece;
-	int		 coded, first = 0, found = 0, again = 1;
+	char		 text[VALUE_MAX + 1], *a, *b = NULL;
+	const char	*cs = "utf-8";
+	size_t		 cslen = 5, n;
+	unsigned int	 seen = 0, flags;
 
-	for (want = 0; again && want < PIECES_MAX; want++) {
-		again = 0;
-		p = value;
-		while ((p = param_next(p, value + len, &pa)) != NULL) {
-			if (form(&pa, name, &piece, &coded) != 2 ||
-			    piece != want)
-				continue;
-			if (want == 0)
-				first = coded;
-			/* With a character set all is decoded at once. */
-			else if (coded && !first && !raw)
-				pa.value_len = percent(pa.value,
-				    pa.value_len);
-			for (i = 0; i < pa.value_len && n + 1 < sizeof(all);
-			    i++)
-				all[n++] = pa.value[i];
-			again = found = 1;
+	if ((a = memchr(s, '\'', len)) != NULL)
+		b = memchr(a + 1, '\'', len - (size_t)(a + 1 - s));
+	if (b != NULL) {
+		if (a > s) {
+			cs = s;
+			cslen = (size_t)(a - s);
+		}
+		len -= (size_t)(b + 1 - s);
+		s = b + 1;
+	}
+	len = percent(s, len);
+	if (!w->names) {
+		mimeparam_add(w->list, s, len);
+		return;
+	}
+	for (flags = MIMEWORD_RAW; ; flags |= MIMEWORD_LITTLE) {
+		n = mimeword_charset_as(text, sizeof(text), cs, cslen,
+		    (const uint8_t *)s, len, flags, &seen);
+		mimename_add(w->list, text, n);
+		if (memmem(text, n, "=?", 2) != NULL)
+			words(w, text, n);
+		if (!(seen & MIMEWORD_SEEN_ORDERS) || (flags &
+		    MIMEWORD_LITTLE))
 			break;
+	}
+	w->list->unknown |= (seen & MIMEWORD_SEEN_UNKNOWN) != 0;
+}
+
+/* One reading of a value. */
+static void
+value(struct want *w, struct octets *o, int is_coded)
+{
+	if (o->len == sizeof(o->s))
+		w->list->past = 1;
+	if (is_coded)
+		coded(w, o->s, o->len);
+	else if (w->names)
+		words(w, o->s, o->len);
+	else
+		mimeparam_add(w->list, o->s, o->len);
+}
+
+static void
+whole(struct want *w, const struct hit *h)
+{
+	unsigned int	i, n = readings(w, h, w->o);
+
+	w->plain |= !h->coded;
+	for (i = 0; i < n; i++)
+		value(w, &w->o[i], h->coded);
+}
+
+/* --- pieces */
+
+enum { IN_ORDER, LAST_COUNTS, TO_THE_HOLE, AS_THEY_STAND, ORDERS };
+
+/* The piece that comes after that one, -1 none. */
+static int
+piece_next(const struct hits *hits, int order, int before)
+{
+	const struct hit	*v = hits->v;
+	int			 best = -1, i, n = (int)hits->n;
+
+	if (order == AS_THEY_STAND) {
+		for (i = before + 1; i < n; i++)
+			if (v[i].pieces)
+				return (i);
+		return (-1);
+	}
+	for (i = 0; i < n; i++) {
+		if (!v[i].pieces || (before >= 0 && v[i].piece <=
+		    v[before].piece))
+			continue;
+		if (best == -1 || v[i].piece < v[best].piece ||
+		    (order == LAST_COUNTS && v[i].piece == v[best].piece))
+			best = i;
+	}
+	if (best >= 0 && order == TO_THE_HOLE && v[best].piece != (before < 0 ?
+	    0 : v[before].piece + 1))
+		return (-1);
+	return (best);
+}
+
+/* A piece more, with what its first one's character set makes of it later. */
+static void
+join(struct want *w, const struct octets *o, const struct hit *h,
+    int first_coded, int all)
+{
+	struct octets	piece;
+	size_t		i;
+
+	piece.len = o->len;
+	memcpy(piece.s, o->s, o->len);
+	if (h->coded && !first_coded && !all && w->names)
+		piece.len = percent(piece.s, piece.len);
+	for (i = 0; i < piece.len; i++) {
+		octet(&w->all, piece.s[i]);
+		/* ('%' of a piece that is not coded stays) */
+		if (piece.s[i] == '%' && !h->coded && !all && first_coded) {
+			octet(&w->all, '2');
+			octet(&w->all, '5');
 		}
 	}
-	all[n] = '\0';
-	if (raw)
-		memcpy(dst, all, n + 1);
-	else if (first)
-		coded_text(dst, all, n, 1);
-	else
-		(void)mimeword_text(dst, MIME_NAME_MAX, all, n);
-	return (found);
 }
 
-unsigned int
-mimeparam_get(const char *value, size_t len, const char *name,
-    char (*dst)[MIME_NAME_MAX], unsigned int max)
+/* The pieces in that order as one value; all: they are all coded when one is. */
+static void
+joined(struct want *w, int order, int all)
 {
-	struct param	 pa;
-	const char	*p = value;
-	unsigned int	 n = 0, piece;
-	int		 coded, f;
+	const struct hits	*hits = &w->hits;
+	int			 i, first = -1, any = 0;
 
-	while (n < max && (p = param_next(p, value + len, &pa)) != NULL) {
-		f = form(&pa, name, &piece, &coded);
-		if (f == 0)
-			(void)mimeword_text(dst[n], MIME_NAME_MAX, pa.value,
-			    pa.value_len);
-		else if (f == 1)
-			coded_text(dst[n], pa.value, pa.value_len, 1);
-		if (f == 0 || f == 1)
-			n = keep(dst, n);
+	w->all.len = 0;
+	for (i = 0; i < (int)hits->n; i++)
+		any |= hits->v[i].pieces && hits->v[i].coded;
+	for (i = piece_next(hits, order, -1); i >= 0;
+	    i = piece_next(hits, order, i)) {
+		if (first == -1)
+			first = i;
+		if (w->all.len == sizeof(w->all.s))
+			break;
+		join(w, &w->piece[i], &hits->v[i], hits->v[first].coded, all);
 	}
-	if (n < max && pieces(value, len, name, dst[n], 0))
-		n = keep(dst, n);
+	if (first >= 0)
+		value(w, &w->all, hits->v[first].coded || (all && any));
+}
+
+static int
+pieces(struct want *w)
+{
+	unsigned int	i;
+	int		order, unknown = 0;
+
+	if (w->piece == NULL && (w->piece = malloc(HITS_MAX *
+	    sizeof(*w->piece))) == NULL)
+		return (-1);
+	for (i = 0; i < w->hits.n; i++) {
+		(void)readings(w, &w->hits.v[i], w->o);
+		w->piece[i].len = w->o[0].len;
+		memcpy(w->piece[i].s, w->o[0].s, w->o[0].len);
+	}
+	for (order = 0; order < ORDERS; order++) {
+		w->list->work += VALUE_MAX / HITS_MAX * w->hits.n;
+		joined(w, order, 0);
+		joined(w, order, 1);
+		/* (the character set stands in the first piece by its number) */
+		if (order == IN_ORDER)
+			unknown = w->list->unknown;
+	}
+	w->list->unknown = unknown;
+	return (0);
+}
+
+/* --- copies of the value */
+
+static int
+look(struct want *w, const char *s, size_t len, const char *name)
+{
+	unsigned int	i;
+	int		any = 0;
+
+	hits_find(w, s, len, name);
+	for (i = 0; i < w->hits.n; i++)
+		if (w->hits.v[i].pieces)
+			any = 1;
+		else
+			whole(w, &w->hits.v[i]);
+	return (any ? pieces(w) : 0);
+}
+
+/* Without line ends; of a fold with its blanks or without. */
+static size_t
+unfold(char *dst, const char *s, size_t len, int blanks)
+{
+	size_t	i, n = 0;
+
+	for (i = 0; i < len; i++) {
+		if (s[i] != '\r' && s[i] != '\n') {
+			dst[n++] = s[i];
+			continue;
+		}
+		while (!blanks && i + 1 < len && strchr(" \t\r\n", s[i + 1]) !=
+		    NULL && s[i + 1] != '\0')
+			i++;
+	}
 	return (n);
 }
 
-int
-mimeparam_raw(const char *value, size_t len, const char *name,
-    char dst[MIME_NAME_MAX])
+/* Without comments, which are in no quotes, and nested. */
+static size_t
+uncomment(char *dst, const char *s, size_t len)
 {
-	struct param	 pa;
-	const char	*p = value;
-	unsigned int	 piece;
-	int		 coded;
+	size_t		i, n = 0;
+	unsigned int	depth = 0;
+	int		quotes = 0;
 
-	while ((p = param_next(p, value + len, &pa)) != NULL)
-		if (form(&pa, name, &piece, &coded) == 0) {
-			memcpy(dst, pa.value, pa.value_len + 1);
-			return (1);
+	for (i = 0; i < len; i++) {
+		if (s[i] == '\\' && (depth > 0 || quotes) && i + 1 < len) {
+			if (depth == 0)
+				dst[n++] = s[i];
+			i++;
+		} else if (depth == 0 && s[i] == '"')
+			quotes = !quotes;
+		else if (!quotes && s[i] == '(') {
+			depth++;
+			continue;
+		} else if (depth > 0 && s[i] == ')') {
+			depth--;
+			continue;
 		}
-	return (pieces(value, len, name, dst, 1));
+		if (depth == 0)
+			dst[n++] = s[i];
+	}
+	return (n);
 }
 
-void
-mimeparam_head(const char *value, size_t len, char *dst, size_t size)
+static int
+looks(struct want *w, const char *s, size_t len, const char *name)
 {
-	const char	*p = value, *end = value + len;
-	size_t		 n = 0;
+	char	*a, *b;
+	size_t	 n, k;
+	int	 r;
 
-	while ((p = skip(p, end)) < end && *p != ';') {
-		if (n + 1 < size)
-			dst[n++] = (char)(*p >= 'A' && *p <= 'Z' ? *p + 32 :
-			    *p);
-		p++;
+	if ((a = calloc(2, len + 1)) == NULL)
+		return (-1);
+	b = a + len + 1;
+	n = unfold(a, s, len, 1);
+	r = look(w, a, n, name);
+	if (r == 0 && memchr(a, '(', n) != NULL) {
+		k = uncomment(b, a, n);
+		r = look(w, b, k, name);
 	}
-	dst[n] = '\0';
+	if (r == 0 && memchr(s, '\n', len) != NULL) {
+		n = unfold(a, s, len, 0);
+		k = uncomment(b, a, n);
+		r = look(w, b, k, name);
+	}
+	free(a);
+	return (r);
+}
+
+static int
+parameter(const char *s, size_t len, const char *name,
+    struct mimeparam_list *l, int names, int *is_plain)
+{
+	struct want	*w;
+	int		 r;
+
+	if ((w = malloc(sizeof(*w))) == NULL)
+		return (-1);
+	w->list = l;
+	w->names = names;
+	w->plain = 0;
+	w->piece = NULL;
+	r = looks(w, s, len, name);
+	*is_plain = w->plain;
+	free(w->piece);
+	free(w);
+	return (r);
+}
+
+int
+mimeparam_names(const char *s, size_t len, const char *name,
+    struct mimeparam_list *l)
+{
+	int	plain;
+
+	return (parameter(s, len, name, l, 1, &plain));
+}
+
+int
+mimeparam_values(const char *s, size_t len, const char *name,
+    struct mimeparam_list *l, int *is_plain)
+{
+	return (parameter(s, len, name, l, 0, is_plain));
+}
+
+/* Without blanks and quotes, in lower case. */
+static void
+head(struct mimeparam_list *l, const char *p, const char *end)
+{
+	char	text[MIME_TYPE_MAX];
+	size_t	n = 0;
+
+	for (; p < end && n < sizeof(text); p++)
+		if (!is_blank(*p) && *p != '"')
+			text[n++] = (char)(*p >= 'A' && *p <= 'Z' ? *p + 32 :
+			    *p);
+	if (n == sizeof(text)) {
+		l->past = 1;
+		n--;
+	}
+	mimeparam_add(l, text, n);
+}
+
+int
+mimeparam_heads(const char *s, size_t len, struct mimeparam_list *l)
+{
+	const char	*p, *end;
+	char		*a, *b;
+	size_t		 n, k;
+
+	if ((a = calloc(2, len + 1)) == NULL)
+		return (-1);
+	b = a + len + 1;
+	n = unfold(a, s, len, 1);
+	k = uncomment(b, a, n);
+	end = b + k;
+	head(l, b, to(b, end, ";"));
+	p = skip_blanks(b, end);
+	head(l, p, to(p, end, "; \t,"));
+	p = skip_blanks(a, a + n);
+	head(l, p, to(p, a + n, "; \t,("));
+	free(a);
+	return (0);
 }

@@ -6,9 +6,11 @@
 #include <string.h>
 #include <strings.h>
 
+#include "mimecset.h"
 #include "mimeword.h"
 
 #define WORD_MAX	1024		/* octets of one encoded word */
+#define CHARSET_MAX	64		/* … of its character set */
 
 static int
 b64_value(unsigned int c)
@@ -126,8 +128,9 @@ qp_decode(struct qp *q, const uint8_t *src, size_t len, uint8_t *dst)
 
 /* Where text goes. */
 struct out {
-	char	*dst;
-	size_t	 size, n;
+	char		*dst;
+	size_t		 size, n;
+	unsigned int	 flags, seen;
 };
 
 static void
@@ -144,104 +147,71 @@ put_ascii(struct out *o, unsigned int c)
 {
 	char	one = (char)(c < 0x20 || c == 0x7f ? ' ' : c);
 
+	if (o->flags & MIMEWORD_RAW)
+		one = (char)c;
 	put_octets(o, &one, 1);
 }
 
+/* UTF-8, each character whole or not at all. */
 static void
-put_rune(struct out *o, uint32_t c)
+put_text(struct out *o, const char *s, size_t len)
 {
-	char	text[3];
+	size_t	i, n;
 
-	if (c < 0x80) {
-		put_ascii(o, c);
-		return;
+	for (i = 0; i < len; i += n) {
+		n = 1;
+		if ((unsigned char)s[i] < 0x80) {
+			put_ascii(o, (unsigned char)s[i]);
+			continue;
+		}
+		while (i + n < len && ((unsigned char)s[i + n] & 0xc0) == 0x80)
+			n++;
+		put_octets(o, s + i, n);
 	}
-	if (c < 0x800) {
-		text[0] = (char)(0xc0 | c >> 6);
-		text[1] = (char)(0x80 | (c & 0x3f));
-		put_octets(o, text, 2);
-		return;
-	}
-	text[0] = (char)(0xe0 | c >> 12);
-	text[1] = (char)(0x80 | (c >> 6 & 0x3f));
-	text[2] = (char)(0x80 | (c & 0x3f));
-	put_octets(o, text, 3);
-}
-
-/* What windows-1252 has where ISO 8859-1 has control characters. */
-static const uint16_t cp1252[32] = {
-	0x20ac, '?', 0x201a, 0x0192, 0x201e, 0x2026, 0x2020, 0x2021,
-	0x02c6, 0x2030, 0x0160, 0x2039, 0x0152, '?', 0x017d, '?',
-	'?', 0x2018, 0x2019, 0x201c, 0x201d, 0x2022, 0x2013, 0x2014,
-	0x02dc, 0x2122, 0x0161, 0x203a, 0x0153, '?', 0x017e, 0x0178
-};
-
-/* The length of the UTF-8 character at s; 0: it is none. */
-static size_t
-utf8_len(const uint8_t *s, size_t len)
-{
-	size_t	n, i;
-
-	n = s[0] >= 0xc2 && s[0] < 0xe0 ? 2 : s[0] >= 0xe0 && s[0] < 0xf0 ? 3 :
-	    s[0] >= 0xf0 && s[0] < 0xf5 ? 4 : 0;
-	if (n == 0 || n > len)
-		return (0);
-	for (i = 1; i < n; i++)
-		if ((s[i] & 0xc0) != 0x80)
-			return (0);
-	if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xf0 && s[1] < 0x90) ||
-	    (s[0] == 0xed && s[1] > 0x9f) || (s[0] == 0xf4 && s[1] > 0x8f))
-		return (0);
-	return (n);
-}
-
-static int
-is_charset(const char *name, size_t len, const char *what)
-{
-	return (strlen(what) == len && strncasecmp(name, what, len) == 0);
 }
 
 static void
 put_charset(struct out *o, const char *cs, size_t cslen, const uint8_t *s,
     size_t len)
 {
-	size_t	i, n;
-	int	utf8, latin, euro, win;
+	struct mimecset	c;
+	char		text[MIMECSET_ROOM(64)];
+	size_t		at, n;
 
-	utf8 = is_charset(cs, cslen, "utf-8") || is_charset(cs, cslen, "utf8");
-	euro = is_charset(cs, cslen, "iso-8859-15");
-	win = is_charset(cs, cslen, "windows-1252") ||
-	    is_charset(cs, cslen, "cp1252");
-	latin = euro || win || is_charset(cs, cslen, "iso-8859-1") ||
-	    is_charset(cs, cslen, "latin1");
-	for (i = 0; i < len; i++) {
-		if (s[i] < 0x80)
-			put_ascii(o, s[i]);
-		else if (utf8 && (n = utf8_len(s + i, len - i)) > 0) {
-			put_octets(o, (const char *)s + i, n);
-			i += n - 1;
-		} else if (win && s[i] < 0xa0)
-			put_rune(o, cp1252[s[i] - 0x80]);
-		else if (euro && s[i] == 0xa4)
-			put_rune(o, 0x20ac);
-		else if (latin && s[i] >= 0xa0)
-			put_rune(o, s[i]);
-		else
-			put_ascii(o, '?');
+	if (mimecset_has_orders(cs, cslen))
+		o->seen |= MIMEWORD_SEEN_ORDERS;
+	if (!mimecset_known(cs, cslen))
+		o->seen |= MIMEWORD_SEEN_UNKNOWN;
+	mimecset_init(&c, cs, cslen, (o->flags & MIMEWORD_LITTLE) != 0);
+	for (at = 0; at < len; at += n) {
+		n = len - at < 64 ? len - at : 64;
+		put_text(o, text, mimecset_feed(&c, s + at, n, text));
 	}
+	put_text(o, text, mimecset_feed(&c, NULL, 0, text));
+}
+
+size_t
+mimeword_charset_as(char *dst, size_t size, const char *charset,
+    size_t charset_len, const uint8_t *src, size_t len, unsigned int flags,
+    unsigned int *seen)
+{
+	struct out	o = { dst, size, 0, flags, 0 };
+
+	if (size == 0)
+		return (0);
+	put_charset(&o, charset, charset_len, src, len);
+	dst[o.n] = '\0';
+	if (seen != NULL)
+		*seen |= o.seen;
+	return (o.n);
 }
 
 size_t
 mimeword_charset(char *dst, size_t size, const char *charset,
     size_t charset_len, const uint8_t *src, size_t len)
 {
-	struct out	o = { dst, size, 0 };
-
-	if (size == 0)
-		return (0);
-	put_charset(&o, charset, charset_len, src, len);
-	dst[o.n] = '\0';
-	return (o.n);
+	return (mimeword_charset_as(dst, size, charset, charset_len, src, len,
+	    0, NULL));
 }
 
 /* The octets of an encoded word's text. */
@@ -268,25 +238,46 @@ word_octets(int encoding, const char *text, size_t len, uint8_t *dst)
 	return (n);
 }
 
+/* A value whose encoded words are looked for. */
+struct words {
+	const char	*end;
+	const char	*no_end;	/* no "?=" begins before it */
+};
+
+/* "?=" from p on, and before end.  Each octet is looked at once, however many
+ * words begin and do not end. */
+static const char *
+word_end(struct words *w, const char *p, const char *end)
+{
+	const char	*q = w->no_end != NULL && w->no_end > p ? w->no_end : p;
+
+	for (; q + 1 < end; q++)
+		if (q[0] == '?' && q[1] == '=')
+			return (q);
+	w->no_end = q;
+	return (NULL);
+}
+
 /* "=?charset?Q?text?=" at s: its length and parts; 0: it is none. */
 static size_t
-word_find(const char *s, size_t len, size_t *cslen, const char **text,
+word_find(struct words *w, const char *s, size_t *cslen, const char **text,
     size_t *textlen)
 {
+	size_t		 len = (size_t)(w->end - s);
 	const char	*end = s + (len < WORD_MAX ? len : WORD_MAX), *p, *q;
 
 	if (len < 8 || s[0] != '=' || s[1] != '?')
 		return (0);
+	if (end - s > 2 + CHARSET_MAX)
+		end = s + 2 + CHARSET_MAX;
 	for (p = s + 2; p < end && *p != '?'; p++)
 		if (*p <= ' ' || *p > '~')
 			return (0);
-	if (end - p < 5 || p == s + 2 || p[2] != '?' ||
+	end = s + (len < WORD_MAX ? len : WORD_MAX);
+	if (end - p < 5 || *p != '?' || p == s + 2 || p[2] != '?' ||
 	    strchr("BbQq", p[1]) == NULL || p[1] == '\0')
 		return (0);
-	for (q = p + 3; q + 1 < end && !(q[0] == '?' && q[1] == '='); q++)
-		if (*q == '\r' || *q == '\n')
-			return (0);
-	if (q + 1 >= end)
+	if ((q = word_end(w, p + 3, end)) == NULL)
 		return (0);
 	/* A language after the character set (RFC 2231 5) is none of it. */
 	*cslen = (size_t)(p - s) - 2;
@@ -298,10 +289,31 @@ word_find(const char *s, size_t len, size_t *cslen, const char **text,
 	return ((size_t)(q - s) + 2);
 }
 
-size_t
-mimeword_text(char *dst, size_t size, const char *src, size_t len)
+/* What is no encoded word at s: how much of it was used. */
+static size_t
+put_plain(struct out *o, const char *s, size_t len)
 {
-	struct out	 o = { dst, size, 0 };
+	size_t	n;
+
+	if ((unsigned char)*s < 0x80) {
+		if (*s != '\r' && *s != '\n')
+			put_ascii(o, (unsigned char)*s);
+		return (1);
+	}
+	if ((n = mimecset_utf8((const uint8_t *)s, len)) == 0) {
+		put_ascii(o, '?');
+		return (1);
+	}
+	put_octets(o, s, n);
+	return (n);
+}
+
+size_t
+mimeword_text_as(char *dst, size_t size, const char *src, size_t len,
+    unsigned int flags, unsigned int *seen)
+{
+	struct out	 o = { dst, size, 0, flags, 0 };
+	struct words	 w = { src + len, NULL };
 	uint8_t		 raw[WORD_MAX + 4];
 	const char	*text;
 	size_t		 i = 0, n, k, cslen, textlen, before = 0;
@@ -310,7 +322,7 @@ mimeword_text(char *dst, size_t size, const char *src, size_t len)
 	if (size == 0)
 		return (0);
 	while (i < len) {
-		n = word_find(src + i, len - i, &cslen, &text, &textlen);
+		n = word_find(&w, src + i, &cslen, &text, &textlen);
 		if (n > 0) {
 			/* Blanks between two of them are not there. */
 			if (after_word)
@@ -322,24 +334,18 @@ mimeword_text(char *dst, size_t size, const char *src, size_t len)
 			i += n;
 			continue;
 		}
-		if (src[i] == '\r' || src[i] == '\n') {
-			i++;
-			continue;
-		}
-		if (src[i] != ' ' && src[i] != '\t')
+		if (strchr(" \t\r\n", src[i]) == NULL || src[i] == '\0')
 			after_word = 0;
-		if ((unsigned char)src[i] < 0x80) {
-			put_ascii(&o, (unsigned char)src[i]);
-			i++;
-		} else if ((k = utf8_len((const uint8_t *)src + i,
-		    len - i)) > 0) {
-			put_octets(&o, src + i, k);
-			i += k;
-		} else {
-			put_ascii(&o, '?');
-			i++;
-		}
+		i += put_plain(&o, src + i, len - i);
 	}
 	dst[o.n] = '\0';
+	if (seen != NULL)
+		*seen |= o.seen;
 	return (o.n);
+}
+
+size_t
+mimeword_text(char *dst, size_t size, const char *src, size_t len)
+{
+	return (mimeword_text_as(dst, size, src, len, 0, NULL));
 }

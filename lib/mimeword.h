@@ -10,17 +10,30 @@
 #include <stdint.h>
 
 /*
- * A field's value without its folds, its encoded words decoded, as UTF-8:
- * us-ascii, utf-8, iso-8859-1, -15 and windows-1252 are known; of other
- * character sets the ASCII octets stay and each other one becomes '?'.
- * Control characters become blanks.  Always NUL terminates; returns the
- * octets, what has no room is left out.
+ * A field's value without its folds, its encoded words decoded, as UTF-8, see
+ * mimecset.h.  Control characters become blanks.  Always NUL terminates;
+ * returns the octets, what has no room is left out.
  */
 size_t	 mimeword_text(char *dst, size_t size, const char *src, size_t len);
 
 /* Octets of that character set as mimeword_text has them. */
 size_t	 mimeword_charset(char *dst, size_t size, const char *charset,
 	    size_t charset_len, const uint8_t *src, size_t len);
+
+/*
+ * The same as one of several readings.  RAW: control characters stay, so that
+ * NUL may be among them.  LITTLE: the octet order of UTF-16 that names none.
+ * *seen, if not NULL: what of it there was to differ on.
+ */
+#define MIMEWORD_RAW	1
+#define MIMEWORD_LITTLE	2
+#define MIMEWORD_SEEN_ORDERS	1	/* the other octet order reads otherwise */
+#define MIMEWORD_SEEN_UNKNOWN	2	/* a character set that nobody knows */
+size_t	 mimeword_text_as(char *dst, size_t size, const char *src, size_t len,
+	    unsigned int flags, unsigned int *seen);
+size_t	 mimeword_charset_as(char *dst, size_t size, const char *charset,
+	    size_t charset_len, const uint8_t *src, size_t len,
+	    unsigned int flags, unsigned int *seen);
 
 /* base64, any octets between the letters skipped; in pieces, dst has room for
  * len + 3.  zeroed: at the beginning. */

@@ -16,14 +16,18 @@
 #include "module.h"
 
 #define CHUNK		4096
-#define SLICE_CHUNKS	64
+#define SLICE		(256 * 1024)	/* octets at most */
 #define SLICE_MS	3
+#define PIECE		256		/* octets between looks at the clock: a
+					   message may make each of them costly */
 
 struct mimescan {
 	struct event		 ev;
 	const struct spool	*spool;
 	struct mime		*mime;
-	uint64_t		 at, end;
+	uint64_t		 at, end;	/* of the spool */
+	uint8_t			 chunk[CHUNK];
+	size_t			 pos, n;	/* of the chunk */
 	void			(*done)(const char *, const char *, void *);
 	void			*arg;
 };
@@ -58,35 +62,51 @@ again(struct mimescan *m)
 		log_warnx("modules: no timer");
 }
 
+/* 1 there is more, 0 there is not, -1 errno. */
+static int
+chunk_fill(struct mimescan *m)
+{
+	size_t	len = m->end - m->at < CHUNK ? (size_t)(m->end - m->at) : CHUNK;
+	ssize_t	n;
+
+	if (m->pos < m->n)
+		return (1);
+	if ((n = len == 0 ? 0 : spool_read(m->spool, m->at, m->chunk, len)) <
+	    0)
+		return (-1);
+	m->at += (uint64_t)n;
+	m->pos = 0;
+	m->n = (size_t)n;
+	return (n > 0);
+}
+
 static void
 slice(int fd, short what, void *arg)
 {
 	struct mimescan	*m = arg;
-	uint8_t		 chunk[CHUNK];
 	int64_t		 start = clock_mono();
-	size_t		 len;
-	ssize_t		 n;
-	int		 i;
+	size_t		 done, len;
+	int		 r;
 
 	(void)fd;
 	(void)what;
-	for (i = 0; i < SLICE_CHUNKS && clock_mono() - start < SLICE_MS; i++) {
-		len = m->end - m->at < CHUNK ? (size_t)(m->end - m->at) : CHUNK;
-		n = len == 0 ? 0 : spool_read(m->spool, m->at, chunk, len);
-		if (n < 0) {
+	for (done = 0; done < SLICE && clock_mono() - start < SLICE_MS;
+	    done += len) {
+		if ((r = chunk_fill(m)) == -1) {
 			finish(m, strerror(errno));
 			return;
 		}
-		if (n == 0) {
+		if (r == 0) {
 			finish(m, mime_finish(m->mime) == -1 ?
 			    "out of memory" : NULL);
 			return;
 		}
-		if (mime_feed(m->mime, chunk, (size_t)n) == -1) {
+		len = m->n - m->pos < PIECE ? m->n - m->pos : PIECE;
+		if (mime_feed(m->mime, m->chunk + m->pos, len) == -1) {
 			finish(m, "out of memory");
 			return;
 		}
-		m->at += (uint64_t)n;
+		m->pos += len;
 	}
 	again(m);
 }

@@ -40,6 +40,8 @@ struct data {
 	struct conf	*conf;
 	struct verdict	 verdict;
 	unsigned int	 found;
+	uint64_t	 header;	/* the latest that was seen */
+	uint64_t	*met;		/* by pattern: the last header it met */
 };
 
 extern const struct module mod_attachment;
@@ -136,9 +138,11 @@ attachment_clear(void *conf)
 	free(c->pattern);
 }
 
-/* The first rule that fits decides. */
+/* The first rule that fits decides; it counts once for a part, in however many
+ * ways that may be read. */
 static void
-look(struct msession *s, struct data *d, int is_type, const char *text)
+look(struct msession *s, struct data *d, uint64_t header, int is_type,
+    const char *text)
 {
 	const struct conf	*c = d->conf;
 	size_t			 i;
@@ -147,8 +151,9 @@ look(struct msession *s, struct data *d, int is_type, const char *text)
 		if (c->pattern[i].is_type == is_type &&
 		    matches(c->pattern[i].text, text))
 			break;
-	if (i == c->n)
+	if (i == c->n || d->met[i] == header + 1)
 		return;
+	d->met[i] = header + 1;
 	module_count(&mod_attachment, is_type ? COUNT_TYPES : COUNT_NAMES);
 	if (d->found++ < FOUND_MAX)
 		mimescan_met(s, &mod_attachment, &c->pattern[i].rule, text,
@@ -164,10 +169,20 @@ on_part(const struct mime_part *p, void *arg)
 
 	if (s == NULL)
 		return;
-	module_count(&mod_attachment, COUNT_PARTS);
-	look(s, d, 1, p->type);
+	if (d->header < p->header + 1)
+		module_count(&mod_attachment, COUNT_PARTS);
+	d->header = p->header + 1;
+	look(s, d, p->header, 1, p->type);
 	for (i = 0; i < p->nnames; i++)
-		look(s, d, 0, p->name[i]);
+		look(s, d, p->header, 0, p->name[i]);
+}
+
+static void
+data_clear(struct data *d)
+{
+	d->scan = NULL;
+	free(d->met);
+	d->met = NULL;
 }
 
 static void
@@ -177,7 +192,7 @@ on_done(const char *past, const char *why, void *arg)
 	struct msession	*s = module_session(d->key);
 	struct verdict	 v;
 
-	d->scan = NULL;
+	data_clear(d);
 	if (s == NULL)
 		return;
 	if (why != NULL) {
@@ -205,10 +220,15 @@ attachment_eom(struct msession *s, void *conf)
 	d->conf = conf;
 	d->verdict = verdict_next();
 	d->found = 0;
+	d->header = 0;
+	if ((d->met = calloc(d->conf->n, sizeof(*d->met))) == NULL)
+		return (verdict_error("out of memory"));
 	d->scan = mimescan_start(s->spool, 0, &d->conf->limits, &calls,
 	    on_done, d);
-	return (d->scan == NULL ? verdict_error("out of memory") :
-	    verdict_wait(WAIT_MS));
+	if (d->scan != NULL)
+		return (verdict_wait(WAIT_MS));
+	data_clear(d);
+	return (verdict_error("out of memory"));
 }
 
 static void
@@ -218,7 +238,7 @@ attachment_forget(struct msession *s, void *conf)
 
 	(void)conf;
 	mimescan_stop(d->scan);
-	d->scan = NULL;
+	data_clear(d);
 }
 
 const struct module mod_attachment = {

@@ -14,6 +14,7 @@
 #include <strings.h>
 
 #include "../lib/log.h"
+#include "../lib/mimecset.h"
 #include "../lib/mimeword.h"
 #include "mimescan.h"
 #include "module.h"
@@ -23,11 +24,15 @@
 #define REPEAT_MAX	1000		/* product of all {n,m} of one */
 #define LINE_LOOKED	1000		/* octets of a line at a time … */
 #define LINE_KEPT	200		/* … of which these come again */
+#define LINE_LEAST	40		/* … as which a shorter one counts */
+#define WIDE_AT_ONCE	256		/* octets that are turned into UTF-8 */
 #define NAME_LEN	128
 #define WAIT_MS		300000		/* the scan budget ends it */
 
-enum { COUNT_HEADERS, COUNT_LINES, COUNT_CUT };
-static const char *const counters[] = { "header", "body", "cut", NULL };
+enum { COUNT_HEADERS, COUNT_LINES, COUNT_CUT, COUNT_PAST };
+static const char *const counters[] = {
+	"header", "body", "cut", "past-limits", NULL
+};
 
 struct expr {
 	struct rule	 rule;
@@ -41,16 +46,24 @@ struct conf {
 	unsigned int	 nbody;		/* how many are of the body */
 	uint64_t	 max;
 };
+/* The line that a reading of the message is at. */
+struct line {
+	uint8_t		 text[LINE_LOOKED];
+	size_t		 n;
+	int		 wide;		/* it is UTF-8 already */
+	struct mimecset	 cset;
+};
 struct data {
 	struct mimescan	*scan;
+	struct line	*line;			/* by reading */
 	uint64_t	 key;
 	struct conf	*conf;
 	struct verdict	 verdict;
 	uint8_t		 met[EXPRS_MAX];	/* once a message is enough */
 	uint64_t	 left;			/* octets still to be looked at */
 	int		 cut;
-	uint8_t		 line[LINE_LOOKED];
-	size_t		 nline;
+	int		 several;		/* readings there were */
+	int		 empty;			/* an empty line was */
 };
 
 extern const struct module mod_regex;
@@ -232,50 +245,63 @@ on_field(const char *name, const char *value, void *arg)
 
 /* What is held of a line is looked at. */
 static void
-line_try(struct data *d, const struct mime_part *p)
+line_try(struct data *d, const struct mime_part *p, const struct line *l)
 {
 	char	text[3 * LINE_LOOKED + 1];
-	size_t	i, len = d->nline;
+	size_t	i, len = l->n;
 
-	while (len > 0 && (d->line[len - 1] == '\n' ||
-	    d->line[len - 1] == '\r'))
+	while (len > 0 && (l->text[len - 1] == '\n' ||
+	    l->text[len - 1] == '\r'))
 		len--;
-	(void)mimeword_charset(text, sizeof(text), p->charset[0] != '\0' ?
-	    p->charset : "utf-8", p->charset[0] != '\0' ?
-	    strlen(p->charset) : 5, d->line, len);
+	/* What fits an empty line fits the first one. */
+	if (len == 0 && d->empty)
+		return;
+	d->empty |= len == 0;
+	(void)mimeword_charset(text, sizeof(text), !l->wide &&
+	    p->charset[0] != '\0' ? p->charset : "utf-8", !l->wide &&
+	    p->charset[0] != '\0' ? strlen(p->charset) : 5, l->text, len);
 	for (i = 0; i < d->conf->n; i++)
 		if (d->conf->expr[i].field == NULL && !d->met[i] &&
 		    regexec(&d->conf->expr[i].re, text, 0, NULL, 0) == 0)
 			met(d, i);
 }
 
+/* A line costs a matcher something however short it is. */
 static void
-on_data(const struct mime_part *p, const uint8_t *s, size_t len, void *arg)
+line_cost(struct data *d, size_t len)
 {
-	struct data	*d = arg;
+	if (len < LINE_LEAST)
+		len = LINE_LEAST;
+	d->left -= len < d->left ? len : d->left;
+}
+
+/* Text, cut into lines and pieces of long ones. */
+static void
+text_take(struct data *d, const struct mime_part *p, struct line *l,
+    const uint8_t *s, size_t len)
+{
 	const uint8_t	*eol;
 	size_t		 n;
 
-	if (d->conf->nbody == 0 || strncmp(p->type, "text/", 5) != 0)
-		return;
 	while (len > 0 && d->left > 0) {
 		eol = memchr(s, '\n', len);
 		n = eol != NULL ? (size_t)(eol - s) + 1 : len;
-		if (n > LINE_LOOKED - d->nline)
-			n = LINE_LOOKED - d->nline;
-		memcpy(d->line + d->nline, s, n);
-		d->nline += n;
+		if (n > LINE_LOOKED - l->n)
+			n = LINE_LOOKED - l->n;
+		memcpy(l->text + l->n, s, n);
+		l->n += n;
 		s += n;
 		len -= n;
-		d->left -= n < d->left ? n : d->left;
-		if (d->line[d->nline - 1] == '\n') {
-			line_try(d, p);
-			d->nline = 0;
-		} else if (d->nline == LINE_LOOKED) {
-			line_try(d, p);
-			memmove(d->line, d->line + LINE_LOOKED - LINE_KEPT,
+		if (l->text[l->n - 1] == '\n') {
+			line_cost(d, l->n);
+			line_try(d, p, l);
+			l->n = 0;
+		} else if (l->n == LINE_LOOKED) {
+			line_cost(d, LINE_LOOKED - LINE_KEPT);
+			line_try(d, p, l);
+			memmove(l->text, l->text + LINE_LOOKED - LINE_KEPT,
 			    LINE_KEPT);
-			d->nline = LINE_KEPT;
+			l->n = LINE_KEPT;
 		}
 	}
 	if (len > 0 && !d->cut) {
@@ -285,23 +311,75 @@ on_data(const struct mime_part *p, const uint8_t *s, size_t len, void *arg)
 }
 
 static void
+on_part(const struct mime_part *p, void *arg)
+{
+	struct data	*d = arg;
+	struct line	*l = &d->line[p->reading];
+
+	d->several |= p->reading > 0;
+	l->n = 0;
+	l->wide = mimecset_is_wide(p->charset, strlen(p->charset));
+	mimecset_init(&l->cset, p->charset, strlen(p->charset), 0);
+}
+
+static void
+on_data(const struct mime_part *p, const uint8_t *s, size_t len, void *arg)
+{
+	struct data	*d = arg;
+	struct line	*l = &d->line[p->reading];
+	char		 text[MIMECSET_ROOM(WIDE_AT_ONCE)];
+	size_t		 n;
+
+	if (d->conf->nbody == 0 || strncmp(p->type, "text/", 5) != 0)
+		return;
+	if (!l->wide)
+		text_take(d, p, l, s, len);
+	/* (where a line ends can be seen in UTF-8 only) */
+	for (; l->wide && len > 0; s += n, len -= n) {
+		n = len < WIDE_AT_ONCE ? len : WIDE_AT_ONCE;
+		text_take(d, p, l, (const uint8_t *)text,
+		    mimecset_feed(&l->cset, s, n, text));
+	}
+}
+
+static void
 on_end(const struct mime_part *p, void *arg)
 {
 	struct data	*d = arg;
+	struct line	*l = &d->line[p->reading];
 
-	if (d->nline > 0)
-		line_try(d, p);
-	d->nline = 0;
+	if (l->n > 0)
+		line_try(d, p, l);
+	l->n = 0;
+}
+
+static void
+data_clear(struct data *d)
+{
+	d->scan = NULL;
+	free(d->line);
+	d->line = NULL;
 }
 
 static void
 on_done(const char *past, const char *why, void *arg)
 {
 	struct data	*d = arg;
+	struct msession	*s = module_session(d->key);
+	struct verdict	 v;
 
-	/* What is past a limit is attachment's business. */
-	(void)past;
-	d->scan = NULL;
+	data_clear(d);
+	if (s == NULL)
+		return;
+	/* (a text that is read in several ways had less of it for each) */
+	if (past == NULL && d->cut && d->several)
+		past = "too much text that can be read in several ways";
+	if (why == NULL && past != NULL) {
+		module_count(&mod_regex, COUNT_PAST);
+		v = module_found(s, &mod_regex, CLASS_UNSCANNABLE, past);
+		if (v.kind > d->verdict.kind)
+			d->verdict = v;
+	}
 	module_resume(d->key, &mod_regex, why != NULL ?
 	    verdict_error("%s", why) : d->verdict);
 }
@@ -311,7 +389,8 @@ regex_eom(struct msession *s, void *conf)
 {
 	static const struct mime_limits	 limits = { 20, 500 };
 	static const struct mime_calls	 calls = {
-		.field = on_field, .data = on_data, .end = on_end
+		.field = on_field, .part = on_part, .data = on_data,
+		.end = on_end
 	};
 	struct data			*d = module_data(s, &mod_regex);
 
@@ -322,11 +401,15 @@ regex_eom(struct msession *s, void *conf)
 	d->conf = conf;
 	d->verdict = verdict_next();
 	d->left = d->conf->max;
+	if ((d->line = calloc(MIME_READINGS, sizeof(*d->line))) == NULL)
+		return (verdict_error("out of memory"));
 	/* Encoded, text has at most three octets for each. */
 	d->scan = mimescan_start(s->spool, 4 * d->conf->max, &limits, &calls,
 	    on_done, d);
-	return (d->scan == NULL ? verdict_error("out of memory") :
-	    verdict_wait(WAIT_MS));
+	if (d->scan != NULL)
+		return (verdict_wait(WAIT_MS));
+	data_clear(d);
+	return (verdict_error("out of memory"));
 }
 
 static void
@@ -336,7 +419,7 @@ regex_forget(struct msession *s, void *conf)
 
 	(void)conf;
 	mimescan_stop(d->scan);
-	d->scan = NULL;
+	data_clear(d);
 }
 
 const struct module mod_regex = {

@@ -196,23 +196,6 @@ msgedit_drop(struct msgedit *e, const char *prefix, int if_marked)
 	return (edit_make(e, EDIT_DROP, if_marked != 0, 0, prefix, NULL));
 }
 
-int
-msgedit_drops(const struct msgedit *e, const void *name, size_t len)
-{
-	const struct edit	*one;
-	size_t			 i, n;
-
-	for (i = 0; i < e->n; i++) {
-		one = &e->edit[i];
-		if (one->kind != EDIT_DROP || one->index != 0)
-			continue;
-		n = strlen(one->name);
-		if (n <= len && strncasecmp(name, one->name, n) == 0)
-			return (1);
-	}
-	return (0);
-}
-
 /* Those of which keep says so stay. */
 static void
 edit_sift(struct msgedit *e, int (*keep)(const struct edit *))

@@ -54,7 +54,8 @@ struct msgapply {
 	size_t			 nchanges;
 	struct named		*names;
 	size_t			 nnames;
-	int			 drops;		/* there are some */
+	const struct edit	**drops;	/* of all that begin so */
+	size_t			 ndrops;
 	uint8_t			*wanted;	/* by edit: goes to the end */
 	struct buf		 subject;	/* the field, from its name on */
 	int			 tagged;
@@ -314,6 +315,21 @@ field_keep(struct msgapply *a, int subject)
 		a->error = ENOMEM;
 }
 
+/* Does it go for how its name begins? */
+static int
+is_dropped(const struct msgapply *a)
+{
+	size_t	i, n;
+
+	for (i = 0; i < a->ndrops; i++) {
+		n = strlen(a->drops[i]->name);
+		if (n < a->nheld && strncasecmp((const char *)a->held,
+		    a->drops[i]->name, n) == 0)
+			return (1);
+	}
+	return (0);
+}
+
 /* A field begins, its name and colon are held: what becomes of it? */
 static void
 field_begin(struct msgapply *a)
@@ -337,8 +353,7 @@ field_begin(struct msgapply *a)
 		}
 		if (one != NULL && one->value != NULL)
 			put_edit(a, one);
-		else if (one == NULL && !(a->drops && msgedit_drops(a->e,
-		    a->held, a->nheld - 1)))
+		else if (one == NULL && !is_dropped(a))
 			field_keep(a, subject);
 	}
 	a->nheld = 0;
@@ -466,11 +481,12 @@ apply_alloc(struct msgapply *a)
 	a->edit = calloc(n, sizeof(*a->edit));
 	a->inserts = calloc(n, sizeof(*a->inserts));
 	a->changes = calloc(n, sizeof(*a->changes));
+	a->drops = calloc(n, sizeof(*a->drops));
 	a->names = calloc(n, sizeof(*a->names));
 	a->wanted = calloc(n, 1);
 	a->out = spool_new();
 	return (a->edit == NULL || a->inserts == NULL || a->changes == NULL ||
-	    a->names == NULL || a->wanted == NULL || a->out == NULL ? -1 : 0);
+	    a->drops == NULL || a->names == NULL || a->wanted == NULL || a->out == NULL ? -1 : 0);
 }
 
 static void
@@ -488,8 +504,8 @@ apply_prepare(struct msgapply *a)
 			a->inserts[a->ninserts++] = one;
 		else if (one->kind == EDIT_CHANGE)
 			a->changes[a->nchanges++] = one;
-		else if (one->kind == EDIT_DROP)
-			a->drops = 1;
+		else if (one->kind == EDIT_DROP && one->index == 0)
+			a->drops[a->ndrops++] = one;
 		if (one->from_end)
 			a->phase = COUNTING;
 	}
@@ -633,6 +649,7 @@ msgapply_free(struct msgapply *a)
 	free(a->edit);
 	free(a->inserts);
 	free(a->changes);
+	free(a->drops);
 	free(a->names);
 	free(a->wanted);
 	buf_free(&a->subject);

@@ -28,7 +28,4 @@ struct msgedit {
 	char		*tag;
 };
 
-/* Has a field of that name, len octets, to go for how it begins? */
-int	 msgedit_drops(const struct msgedit *, const void *name, size_t len);
-
 #endif

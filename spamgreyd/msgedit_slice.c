@@ -11,9 +11,12 @@
 #include <event2/event.h>
 #include <event2/event_struct.h>
 
+#include "../lib/clock.h"
 #include "msgedit.h"
 
-#define SLICE	(256 * 1024)		/* octets */
+#define SLICE		(256 * 1024)	/* octets at most */
+#define SLICE_MS	3
+#define PIECE		8192		/* octets between looks at the clock */
 
 struct msgslice {
 	struct event	 ev;
@@ -36,6 +39,20 @@ slice_next(struct msgslice *job)
 	return (-1);
 }
 
+/* One turn's work; as msgapply_step. */
+static int
+slice(struct msgapply *apply)
+{
+	int64_t	start = clock_mono();
+	size_t	done;
+	int	r = 0;
+
+	for (done = 0; r == 0 && done < SLICE && clock_mono() - start <
+	    SLICE_MS; done += PIECE)
+		r = msgapply_step(apply, PIECE);
+	return (r);
+}
+
 static void
 slice_due(evutil_socket_t fd, short what, void *arg)
 {
@@ -47,7 +64,7 @@ slice_due(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	r = msgapply_step(job->apply, SLICE);
+	r = slice(job->apply);
 	if (r == 0 && (r = slice_next(job)) == 0)
 		return;
 	error = errno;
@@ -74,7 +91,7 @@ msgslice_begin(struct msgslice **jobp, struct event_base *base,
 		return (-1);
 	}
 	evtimer_assign(&job->ev, base, slice_due, job);
-	r = msgapply_step(job->apply, SLICE);
+	r = slice(job->apply);
 	if (r == 0 && (r = slice_next(job)) == 0) {
 		*jobp = job;
 		return (0);
