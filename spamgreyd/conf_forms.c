@@ -87,6 +87,7 @@ static const struct form {
 	{ PASS_, "recipients file FILE" },
 	{ PASS_, "reject at POINTS|no" },
 	{ PASS_, "mark at POINTS|no" },
+	{ PASS_, "reply rules yes|no" },
 	{ PASS_, "mark subject TEXT|no" },
 	{ PASS_, "strategy CLASS reject|tempfail|mark ..., "
 	    "where CLASS is virus, spam, unwanted or unscannable" },

@@ -25,6 +25,7 @@ send_pass(struct chan *ch, const struct conf_pass *p)
 	ipc_put_u8(ipc, p->relay_check != 0);
 	ipc_put_u8(ipc, p->early != 0);
 	ipc_put_u8(ipc, p->reject_newlines != 0);
+	ipc_put_u8(ipc, p->reply_rules != 0);
 	ipc_put_u32(ipc, (uint32_t)p->reject_at);
 	ipc_put_u32(ipc, (uint32_t)p->mark_at);
 	for (i = 0; i < CLASS_MAX; i++)
@@ -56,6 +57,7 @@ recv_pass(struct config *c, struct msg *m)
 	p->relay_check = msg_get_u8(m);
 	p->early = msg_get_u8(m);
 	p->reject_newlines = msg_get_u8(m);
+	p->reply_rules = msg_get_u8(m);
 	p->reject_at = (int32_t)msg_get_u32(m);
 	p->mark_at = (int32_t)msg_get_u32(m);
 	for (i = 0; i < CLASS_MAX; i++)

@@ -280,6 +280,7 @@ struct conf_pass {
 						   conf_strategy */
 	char			*subject_tag;	/* of marked mail; NULL: none */
 	uint32_t		 sessions;	/* 0: auto */
+	int			 reply_rules;	/* refusals tell which rules */
 	uint32_t		 received;	/* Received lines that a message may have */
 	uint32_t		 tries;		/* targets tried for a message: 2 */
 	uint64_t		 spool_message, spool_memory;	/* octets */

@@ -243,6 +243,7 @@ attachment_forget(struct msession *s, void *conf)
 
 const struct module mod_attachment = {
 	.name = "attachment",
+	.says = "attachment",
 	.options = options,
 	.conf_size = sizeof(struct conf),
 	.data_size = sizeof(struct data),

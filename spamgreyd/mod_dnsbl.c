@@ -530,6 +530,7 @@ const struct module mod_dnsbl = {
 	.conf_size = sizeof(struct conf),
 	.data_size = sizeof(struct data),
 	.on_error = ONERR_ACCEPT,
+	.says = "address on a blocklist",
 	.spares_roles = 1,
 	.spares_whitelisted = 1,
 	.counters = counters,

@@ -345,6 +345,7 @@ greet_event(struct msession *s, void *conf)
 
 const struct module mod_greet_pause = {
 	.name = "greet_pause",
+	.says = "talking before the banner",
 	.options = options,
 	.conf_size = sizeof(struct conf),
 	.data_size = sizeof(struct data),

@@ -252,6 +252,7 @@ protocol_event(struct msession *s, void *conf)
 
 const struct module mod_protocol = {
 	.name = "protocol",
+	.says = "behaviour of the client",
 	.options = options,
 	.conf_size = sizeof(struct conf),
 	.data_size = sizeof(struct data),

@@ -424,6 +424,8 @@ regex_forget(struct msession *s, void *conf)
 
 const struct module mod_regex = {
 	.name = "regex",
+	.says = "content",
+	.finds_rules = 1,
 	.options = options,
 	.conf_size = sizeof(struct conf),
 	.data_size = sizeof(struct data),

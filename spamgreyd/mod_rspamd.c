@@ -364,6 +364,7 @@ static const struct module_option options[] = {
 
 const struct module mod_rspamd = {
 	.name = "rspamd",
+	.says = "content",
 	.options = options,
 	.conf_size = sizeof(struct conf),
 	.data_size = sizeof(struct data),

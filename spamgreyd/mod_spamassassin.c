@@ -43,7 +43,8 @@ struct conf {
 	enum whose	 whose;
 	int		 local;		/* a user is the local part alone */
 	char		*fixed;		/* NULL: spamd's own */
-	int		 class;		/* what it flags is the class spam */
+	int		 class;		/* what it flags is the class spam … */
+	int		 alone;		/* … and the score gives no points */
 };
 
 struct data;
@@ -199,9 +200,10 @@ judge(struct msession *s, struct data *d)
 
 	if (d->conf->whose == WHOSE_EACH && tell_users(s, u) == -1)
 		return (verdict_error("out of memory"));
-	module_score(s, &mod_spamassassin, low->score, low->symbols);
-	module_score_some(s, &mod_spamassassin, spamc_users_highest(u)->score,
-	    d->conf->class && flagged > 0);
+	module_score(s, &mod_spamassassin, d->conf->alone ? 0 : low->score,
+	    low->symbols);
+	module_score_some(s, &mod_spamassassin, d->conf->alone ? 0 :
+	    spamc_users_highest(u)->score, d->conf->class && flagged > 0);
 	if (flagged < u->n)
 		return (verdict_next());
 	module_count(&mod_spamassassin, COUNT_FLAGGED);
@@ -462,6 +464,13 @@ option_user(struct conf *conf, const struct module_arg *args, size_t n,
 	return (0);
 }
 
+static void
+option_flagged(struct conf *conf, const char *word)
+{
+	conf->class = strcmp(word, "points") != 0;
+	conf->alone = strcmp(word, "alone") == 0;
+}
+
 static int
 option(void *arg, const char *keyword, const struct module_arg *args,
     size_t n, int off, const char **error)
@@ -484,7 +493,7 @@ option(void *arg, const char *keyword, const struct module_arg *args,
 		    strcmp(args[0].s, "headers") == 0 ? SPAMC_HEADERS :
 		    SPAMC_SYMBOLS;
 	else if (strcmp(keyword, "flagged") == 0)
-		conf->class = strcmp(args[0].s, "spam") == 0;
+		option_flagged(conf, args[0].s);
 	else
 		return (option_user(conf, args, n, error));
 	return (0);
@@ -515,7 +524,7 @@ static const struct module_option options[] = {
 	{ .keyword = "user", .form = "%w [ %w ] [ %s ]",
 	    .words = "fixed|recipient|local-part|first|each", .def = "fixed",
 	    .help = "whose rules and Bayes count" },
-	{ .keyword = "flagged", .form = "%w", .words = "points|spam",
+	{ .keyword = "flagged", .form = "%w", .words = "points|spam|alone",
 	    .def = "points",
 	    .help = "what a message is that is above spamd's own threshold" },
 	{ .keyword = NULL }
@@ -527,6 +536,7 @@ const struct module mod_spamassassin = {
 	.conf_size = sizeof(struct conf),
 	.data_size = sizeof(struct data),
 	.on_error = ONERR_ACCEPT,
+	.says = "content",
 	.counters = counters,
 	.option = option,
 	.check = check,

@@ -199,6 +199,11 @@ struct module {
 	int		 asks_name;	/* CONNECT waits for the client's name */
 	int		 spares_roles;	/* refusals at RCPT, EOM spare postmaster */
 	int		 spares_whitelisted; /* not run for whitelisted hosts */
+	const char	*says;		/* what its points are for, in a refusal
+					   that is to tell no rules; NULL: its
+					   name */
+	int		 finds_rules;	/* what it finds is called by the rule
+					   that found it (module_found) */
 	const char *const *counters;	/* its own, ends with NULL; or NULL */
 	const char *const *drops;	/* how the names of header fields begin
 					   that none but it may write: those that

@@ -90,7 +90,9 @@ module_found_as(struct msession *ms, const struct module *mod,
 		content_event(s, EVENT_SPAM);
 	if (strategy == STRATEGY_MARK)
 		return (verdict_next());
-	return (refusal(class, strategy, cut));
+	/* Who sends spam is not to learn how to write it. */
+	return (refusal(class, strategy, mod->finds_rules &&
+	    !s->pc->conf->pass->reply_rules ? "" : cut));
 }
 
 /*

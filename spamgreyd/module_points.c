@@ -14,6 +14,7 @@
 #define HEADER_COLUMN	76
 #define HEADER_WORD	500		/* octets that are not parted */
 #define NUMBER_LEN	24
+#define REASONS_TOLD	3		/* in a refusal */
 
 void
 points_clear(struct points *p)
@@ -262,6 +263,66 @@ run_log(const struct session *s, struct buf *b)
 			first = 0;
 			(void)buf_printf(b, " %s", text);
 		}
+}
+
+/* Points of all modules that say the same. */
+struct reason {
+	const char	*says;
+	int64_t		 milli;
+};
+
+static size_t
+reasons(const struct session *s, struct reason r[MODULES_MAX])
+{
+	const struct module	*mod;
+	const char		*says;
+	size_t			 i, k, n = 0;
+
+	for (i = 0; s->mods != NULL && i < s->mods->n; i++) {
+		mod = s->pc->chain->link[i].mod;
+		says = mod->says != NULL ? mod->says : mod->name;
+		for (k = 0; k < n && strcmp(r[k].says, says) != 0; k++)
+			;
+		if (k == n) {
+			r[n].says = says;
+			r[n++].milli = 0;
+		}
+		r[k].milli += (int64_t)s->mods->one[i].session.milli +
+		    s->mods->one[i].message.milli;
+	}
+	return (n);
+}
+
+void
+run_reasons(const struct session *s, char *dst, size_t size)
+{
+	struct reason	 r[MODULES_MAX], *most;
+	char		 num[NUMBER_LEN], limit[NUMBER_LEN];
+	int64_t		 sum = run_points(s);
+	size_t		 n = reasons(s, r), i, used;
+	unsigned int	 told;
+
+	/* (a scanner's own score may have been enough) */
+	for (i = 0; s->mods != NULL && i < s->mods->n; i++)
+		if (s->mods->one[i].score.milli > sum)
+			sum = s->mods->one[i].score.milli;
+	used = (size_t)snprintf(dst, size, "%s points, limit %s",
+	    number(sum, num), number(s->pc->conf->pass->reject_at, limit));
+	for (told = 0; told < REASONS_TOLD; told++) {
+		most = NULL;
+		for (i = 0; i < n; i++)
+			if (r[i].milli > 0 && (most == NULL ||
+			    r[i].milli > most->milli))
+				most = &r[i];
+		if (most == NULL || used >= size)
+			break;
+		used += (size_t)snprintf(dst + used, size - used, "%s%s %s",
+		    told == 0 ? " (" : ", ", most->says,
+		    number(most->milli, num));
+		most->milli = 0;
+	}
+	if (told > 0 && used < size)
+		(void)snprintf(dst + used, size - used, ")");
 }
 
 void

@@ -57,7 +57,7 @@ static void	 macro_set(const struct lex_token *);
 %token	<tok> GREY_PER_HOST GREY_PER_NETWORK HELO HOSTNAME HTTP_COMMAND IDLE
 %token	<tok> IDLE_STRESS IN INCLUDE IP4 IP6 KEY LIMIT LINE LISTEN
 %token	<tok> LOW_PRIORITY_MX MATCH MESSAGE MESSAGE_SIZE NFTABLES NO NONE NOT
-%token	<tok> RECEIVED
+%token	<tok> RECEIVED RULES
 %token	<tok> ON PASS PER PER_HOST PER_NETWORK PF PIPELINING PORT RECIPIENTS
 %token	<tok> REPLY RESTART SESSION SET SOCKET SPAMTRAP STATE STUTTER TABLE
 %token	<tok> TARPIT TLS TO TRAPPED WHITE WHITELIST
@@ -272,6 +272,10 @@ passopt	: LISTEN ON value anyport {
 	| RELAY CHECK yesno {
 		if (ONCE($1, "relay check"))
 			conf->pass->relay_check = $3;
+	}
+	| REPLY RULES yesno {
+		if (ONCE($1, "reply rules"))
+			conf->pass->reply_rules = $3;
 	}
 	| RELAY CONNECT EARLY {
 		if (ONCE($1, "relay connect"))
@@ -1034,6 +1038,7 @@ static const struct keyword keywords[] = {
 	{ "reply",		REPLY },
 	{ "resolver",		RESOLVER },
 	{ "restart",		RESTART },
+	{ "rules",		RULES },
 	{ "scan",		SCAN },
 	{ "session",		SESSION },
 	{ "sessions",		SESSIONS },

@@ -415,6 +415,9 @@ int	 run_over(const struct session *);
 int	 run_headers(const struct session *, struct buf *);
 /* " points=4.5 dnsbl=4 (zen…)" for the log line; nothing when there are none. */
 void	 run_log(const struct session *, struct buf *);
+/* "12 points, limit 10 (content 8, address on a blocklist 4)": the strongest
+ * three, without a word of any rule. */
+void	 run_reasons(const struct session *, char *dst, size_t size);
 /* EOM is over: the message as the modules that come in turn have left it, the
  * caller's from now on; NULL: as it came. */
 struct spool *run_message(struct session *);

@@ -171,14 +171,18 @@ static void
 body_points(struct session *s)
 {
 	struct buf	b;
-	char		text[256];
+	char		text[256], why[200];
 
 	memset(&b, 0, sizeof(b));
-	run_log(s, &b);
-	snprintf(text, sizeof(text), "The message was refused as spam:%.*s",
-	    (int)(buf_len(&b) < 200 ? buf_len(&b) : 200),
-	    buf_len(&b) == 0 ? "" : (const char *)buf_ptr(&b));
-	buf_free(&b);
+	if (s->pc->conf->pass->reply_rules) {
+		run_log(s, &b);
+		snprintf(why, sizeof(why), "%.*s", (int)buf_len(&b),
+		    buf_len(&b) == 0 ? "" : (const char *)buf_ptr(&b) + 1);
+		buf_free(&b);
+	} else
+		run_reasons(s, why, sizeof(why));
+	snprintf(text, sizeof(text), "The message was refused as spam: %s",
+	    why);
 	pass.stat[PSTAT_POINTS_REJECTED]++;
 	if (!(s->ms.events & BAD_EVENTS)) {
 		s->ms.events |= 1u << EVENT_SPAM;

@@ -192,6 +192,8 @@ put_settings(struct buf *b, const struct conf_pass *p)
 		r |= buf_addstr(b, "\trelay connect early\n");
 	r |= put_points(b, "reject at", p->reject_at);
 	r |= put_points(b, "mark at", p->mark_at);
+	r |= buf_printf(b, "\treply rules %s\n",
+	    p->reply_rules ? "yes" : "no");
 	r |= p->subject_tag == NULL ? buf_addstr(b, "\tmark subject no\n") :
 	    put_string(b, "\tmark subject ", p->subject_tag) |
 	    buf_addstr(b, "\n");

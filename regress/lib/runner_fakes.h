@@ -111,7 +111,7 @@ static const char *const own_counters[] = { "apples", "pears", NULL };
 	.hook = HOOK_TABLE(n), .forget = forget_##n, .tick = tick_##n, \
 	__VA_ARGS__ }
 MODULE(0, one, .on_error = ONERR_ACCEPT, .counters = own_counters);
-MODULE(1, two, .on_error = ONERR_TEMPFAIL);
+MODULE(1, two, .on_error = ONERR_TEMPFAIL, .says = "content");
 static const char *const sparing_drops[] = { "X-One", "X-Two", NULL };
 MODULE(2, sparing, .drops = sparing_drops, .spares_roles = 1, .spares_whitelisted = 1,
     .on_error = ONERR_MARK);

@@ -28,15 +28,22 @@ rules(void)
 	    "| points=3 regex=3 (Subject: ^cheap \\x28pills\\x7cwatches\\x29)",
 	    "an encoded word; once a message");
 	is_str(scan_message(s, "x-mailer: bulk\r\n\r\n"),
+	    "550 5.7.1 The message holds what is not wanted here| points=0 "
+	    "regex=unwanted (X-Mailer: ^Bulk)",
+	    "a refusal does not tell the expression");
+	pc->conf->pass->reply_rules = 1;
+	is_str(scan_message(s, "x-mailer: bulk\r\n\r\n"),
 	    "550 5.7.1 The message holds what is not wanted here: X-Mailer: "
-	    "^Bulk| points=0 regex=unwanted (X-Mailer: ^Bulk)", "refused");
+	    "^Bulk| points=0 regex=unwanted (X-Mailer: ^Bulk)",
+	    "with reply rules it does");
+	pc->conf->pass->reply_rules = 0;
 	is_str(scan_message(s, "Content-Transfer-Encoding: base64\r\n\r\n"
 	    "RlJFRSAg\r\nTU9ORVk=\r\n"), "| points=0 regex=unwanted (body: "
 	    "free[[:blank:]]+money)", "base64 in broken lines");
 	is_str(scan_message(s, "Content-Type: text/plain; charset=iso-8859-1"
 	    "\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\ngr=FC=\r\n"
-	    "n\r\n"), "451 4.7.1 The message holds what is not wanted here: "
-	    "body: gr\\xc3\\xbcn| points=0 regex=unwanted (body: "
+	    "n\r\n"), "451 4.7.1 The message holds what is not wanted here"
+	    "| points=0 regex=unwanted (body: "
 	    "gr\\xc3\\xbcn)", "in UTF-8");
 	is_str(scan_message(s, "\r\nexactly\r\n"),
 	    "| points=0 regex=unwanted (body: ^exactly$)", "a whole line");

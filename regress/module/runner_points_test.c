@@ -170,6 +170,36 @@ points(void)
 	fix_conf_free(pc);
 }
 
+/* What a refusal tells: no rule, and of the reasons the strongest three. */
+static void
+reasons(void)
+{
+	struct pass_conf	*pc = fix_conf("one { } two { } sparing { } "
+				    "light { }");
+	struct session		*s = fix_session(pc, "192.0.2.1");
+	char			 text[200], small[12];
+
+	reset();
+	s->ms.from = "<a@b>";
+	module_points(&s->ms, &mod_one, 500, "weak");
+	module_points(&s->ms, &mod_sparing, 1500, "RULE_A");
+	module_score(&s->ms, &mod_two, 9000, "RULE_B,RULE_C");
+	module_session_points(&s->ms, &mod_light, 4250, "list.example");
+	run_reasons(s, text, sizeof(text));
+	is_str(text, "15.25 points, limit 10 (content 9, light 4.25, "
+	    "sparing 1.5)", "the strongest three reasons in a refusal");
+	run_new_message(s);
+	module_session_points(&s->ms, &mod_light, -8250, "good.example");
+	module_score(&s->ms, &mod_two, 11000, "RULE_B");
+	run_reasons(s, text, sizeof(text));
+	is_str(text, "11 points, limit 10 (content 11)",
+	    "a score that was enough by itself");
+	run_reasons(s, small, sizeof(small));
+	is_str(small, "11 points, ", "no more than there is room for");
+	fix_session_free(s);
+	fix_conf_free(pc);
+}
+
 static void
 teaser(void)
 {
@@ -199,6 +229,7 @@ main(void)
 	sparing();
 	events();
 	points();
+	reasons();
 	teaser();
 	return (done());
 }

@@ -191,6 +191,15 @@ test_points(void)
 	is_str(scanned("flagged spam", &tcp, (const char *const []){ "<eof",
 	    BODY("False ; 3.0 / 9.5", 3, "ABC"), "close", NULL }), "",
 	    "another threshold");
+	is_str(scanned("flagged alone", &tcp, (const char *const []){ "<eof",
+	    BODY("False ; 12.0 / 20.0", 3, "ABC"), "close", NULL }), "",
+	    "flagged alone: a user's higher threshold");
+	is_int(points, 0, "… no points");
+	is_int(over, 0, "… and neither refused nor marked");
+	is_str(scanned("flagged alone", &tcp, (const char *const []){ "<eof",
+	    BODY("True ; 21.0 / 20.0", 3, "ABC"), "close", NULL }),
+	    "550 5.7.1 The message was refused as spam: score 21.0 of 20.0",
+	    "… above it refused");
 }
 
 static void

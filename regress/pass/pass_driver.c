@@ -59,7 +59,7 @@ static const struct setting settings[] = {
 	P("relay-check", NUMI, relay_check), P("early", NUMI, early),
 	P("reject-newlines", NUMI, reject_newlines),
 	P("reject-at", NUMI, reject_at), P("mark-at", NUMI, mark_at),
-	P("received", NUM32, received),
+	P("received", NUM32, received), P("reply-rules", NUMI, reply_rules),
 	P("sessions", NUM32, sessions), P("tries", NUM32, tries),
 	P("session", NUM64, session), P("scan", NUM64, scan),
 	P("spool-message", NUM64, spool_message),

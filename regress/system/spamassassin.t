@@ -232,6 +232,23 @@ like(mail($plain, 'points6', rcpt => ['ann@example.org', 'bob@example.org'],
     replies => \@replies), qr/^250/, 'to both: taken for the first');
 like($replies[1], qr/^452 4\.5\.3/, '… and the second gets its own turn');
 
+my ($recipe) = $manual =~ /decides whatever it is, write\n\.Bd[^\n]*\n(.*?)^\.Ed/ms;
+ok($recipe, 'the manual has how a higher threshold counts');
+is((run('chroot', $root, 'mariadb', '--no-defaults', '-S', '/run/sql/sock',
+    '-u', 'root', '-e', "USE sa; INSERT INTO userpref (username, preference, " .
+    "value) VALUES ('carl\@example.org', 'required_score', '20')"))[0], 0,
+    'a user with 20');
+again("server 127.0.0.1\nuser recipient\nflagged spam", "reject at 10\n");
+log_mark();
+like(mail($plain, 'points14', rcpt => ['carl@example.org']),
+    qr/^550 5\.7\.1 The message was refused as spam: 14 points, limit 10 \(content 14\)/,
+    'reject at comes before his threshold; no rule is told');
+again("server 127.0.0.1\n$recipe", "reject at 10\n");
+like(mail($plain, 'points14', rcpt => ['carl@example.org']), qr/^250/,
+    'as the manual says it: a score of 14 for a user with 20 is taken');
+like(mail($plain, 'points6', rcpt => ['bob@example.org']),
+    qr/^550 5\.7\.1 .*spam/, '… and one of 6 for a user with 4 refused');
+
 # --- users' own Bayes data, by the manual's lines
 my $sqlfile = (grep { -e "$root$_" } map { "$_/bayes_mysql.sql" }
     '/usr/share/doc/spamassassin/sql', '/usr/share/spamassassin/sql')[0];

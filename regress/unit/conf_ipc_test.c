@@ -732,7 +732,7 @@ test_pass_text(void)
 	    "relay domain c.example to 192.0.2.3 proxy-protocol v1\n"
 	    "relay check no relay connect early reject at 7.5 mark at no\n"
 	    "recipients { A@a.example @b.example } limit sessions 44\n"
-	    "limit received 45\n"
+	    "limit received 45 reply rules yes\n"
 	    "tries 3 spool memory 9M message 8K bare-newline reject\n"
 	    "session 10m scan 11s client-name 9s timeout connect 1s banner 2s ehlo 3s "
 	    "mail 4s rcpt 5s data 6s block 7s dot 8s }\n", dir);
