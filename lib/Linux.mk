@@ -6,5 +6,5 @@ OS_OBJ =	spamgreyd/sandbox_${SANDBOX}.o spamgreyd/origdst_linux.o \
 		spamgreyd/fw_nft.o spamgreyd/fw_nft_link.o \
 		spamgreyd/fw_nft_nets.o spamgreyd/fw_nft_table.o \
 		spamgreyd/os_linux.o spamgreyd/syslog_socket.o
-DB_LIBS =	-levent_core -ldb -lcares -ljansson -lbsd -lz -lpthread
-D_LIBS =	-levent_core -ldb -ltls -lcrypto -lcares -lpcap -lnftables -ljansson -lseccomp -lbsd -lz -lpthread
+DB_LIBS =	-levent_core -ldb -lcares -lidn2 -ljansson -lbsd -lz -lpthread
+D_LIBS =	-levent_core -ldb -ltls -lcrypto -lcares -lidn2 -lpcap -lnftables -ljansson -lseccomp -lbsd -lz -lpthread

@@ -53,6 +53,6 @@ for src; do
 	# shellcheck disable=SC2086
 	${CC:-cc} -std=c11 -g -O1 -Wall -Wextra $cppflags ${CFLAGS:-} \
 	    -Iregress/lib -o "$out" "$src" $main $link lib/libspamgrey.a \
-	    $ldflags ${LDFLAGS:-} $libs -levent_core -lpthread $oslibs || rc=1
+	    $ldflags ${LDFLAGS:-} $libs -levent_core -lidn2 -lpthread $oslibs || rc=1
 done
 exit $rc
