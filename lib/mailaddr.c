@@ -1,6 +1,6 @@
 /*
- * Mail addresses; see mailaddr.h.  Pure functions.  Letters are ASCII's:
- * what SMTPUTF8 brings is compared octet by octet.
+ * Mail addresses; see mailaddr.h.  Pure functions.  A domain is compared in
+ * the form of domain.h; of a local part only ASCII's letters have a case.
  *
  * The sender of a tuple's key.  Mailing programs write into it what changes
  * from message to message, or even from try to try; folded are, in the local
@@ -24,6 +24,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "domain.h"
 #include "mailaddr.h"
 
 #define TAG_MAX		32
@@ -82,13 +83,17 @@ copy_inside(const char *path, char *dst, size_t dstsize)
 	return (0);
 }
 
-int
-mailaddr_lower(const char *path, char *dst, size_t dstsize)
+/* The domain from `domain' on, as it is compared; it may get longer. */
+static int
+fold_domain(char *domain, size_t size)
 {
-	if (copy_inside(path, dst, dstsize) == -1)
+	char	 copy[MAILADDR_MAX + 1];
+	size_t	 len = strlen(domain);
+
+	if (len >= sizeof(copy))
 		return (-1);
-	lower(dst);
-	return (0);
+	memcpy(copy, domain, len + 1);
+	return (domain_fold(copy, len, domain, size));
 }
 
 /* `"a\ b"' is `a b': in place, it never gets longer. */
@@ -107,36 +112,55 @@ unquote(char *s)
 	*d = '\0';
 }
 
+/* What follows a source route, "@a,@[IPv6:::1]:"; NULL: there is none. */
+static const char *
+route_end(const char *s)
+{
+	for (; *s != '\0' && *s != ':'; s++)
+		if (*s == '[')
+			while (s[1] != '\0' && *s != ']')
+				s++;
+	return (s[0] == ':' && s[1] != '\0' ? s + 1 : NULL);
+}
+
 int
 mailaddr_rcpt(const char *path, char *dst, size_t dstsize)
 {
-	char	*at, *end;
-	size_t	 n;
+	const char	*end;
+	char		*at, *to;
+	size_t		 n;
 
-	if (mailaddr_lower(path, dst, dstsize) == -1)
+	if (copy_inside(path, dst, dstsize) == -1)
 		return (-1);
-	if (dst[0] == '@' && (end = strchr(dst, ':')) != NULL &&
-	    end[1] != '\0')
-		memmove(dst, end + 1, strlen(end + 1) + 1);
+	if (dst[0] == '@' && (end = route_end(dst)) != NULL)
+		memmove(dst, end, strlen(end) + 1);
 	if ((at = strrchr(dst, '@')) == NULL) {
 		unquote(dst);
+		lower(dst);
 		return (0);
 	}
-	n = strlen(at);
-	if (n > 2 && at[n - 1] == '.')
-		at[--n] = '\0';
 	*at = '\0';
 	unquote(dst);
-	end = dst + strlen(dst);
+	lower(dst);
+	to = dst + strlen(dst);
 	*at = '@';
-	memmove(end, at, n + 1);
+	memmove(to, at, strlen(at) + 1);
+	at = to + 1;
+	if (fold_domain(at, dstsize - (size_t)(at - dst)) == -1)
+		return (-1);
+	n = strlen(at);
+	if (n > 1 && at[n - 1] == '.')
+		at[n - 1] = '\0';
 	return (0);
 }
 
 int
-mailaddr_normalise_rcpt(const char *path, char *dst, size_t dstsize)
+mailaddr_same(const char *a, const char *b)
 {
-	return (mailaddr_lower(path, dst, dstsize));
+	char	x[MAILADDR_MAX + 1], y[MAILADDR_MAX + 1];
+
+	return (strcmp(a, b) == 0 || (mailaddr_rcpt(a, x, sizeof(x)) == 0 &&
+	    mailaddr_rcpt(b, y, sizeof(y)) == 0 && strcmp(x, y) == 0));
 }
 
 const char *
@@ -401,7 +425,7 @@ fold(char *s)
 int
 mailaddr_normalise_sender(const char *path, char *dst, size_t dstsize)
 {
-	char	 work[MAILADDR_MAX + 1];
+	char	 work[MAILADDR_MAX + 1], folded[MAILADDR_MAX + 1];
 	char	*local = work, *domain;
 	size_t	 n;
 	int	 len;
@@ -417,77 +441,67 @@ mailaddr_normalise_sender(const char *path, char *dst, size_t dstsize)
 		continue;
 	if (local[0] != '"')
 		fold(local);
+	folded[0] = '\0';
 	if (domain != NULL) {
-		lower(domain);
-		for (n = strlen(domain); n > 0 && (domain[n - 1] == '.' ||
-		    domain[n - 1] == '>'); n--)
-			domain[n - 1] = '\0';
+		if (domain_fold(domain, strlen(domain), folded,
+		    sizeof(folded)) == -1)
+			return (-1);
+		for (n = strlen(folded); n > 0 && (folded[n - 1] == '.' ||
+		    folded[n - 1] == '>'); n--)
+			folded[n - 1] = '\0';
 	}
 	len = snprintf(dst, dstsize, "%s%s%s", local,
-	    domain == NULL ? "" : "@", domain == NULL ? "" : domain);
+	    domain == NULL ? "" : "@", folded);
 	return (len < 0 || (size_t)len >= dstsize ? -1 : 0);
 }
 
 int
-mailaddr_match(const char *rule, const char *path)
+mailaddr_match(const char *rule, const char *box)
 {
-	const char	*dom, *rule_dom;
-	size_t		 len, rule_len, local, n;
+	const char	*domain, *rule_domain;
+	size_t		 len, rule_len;
 
-	if ((dom = mailaddr_domain(path, &len)) == NULL)
+	if ((domain = strrchr(box, '@')) == NULL || domain[1] == '\0')
 		return (0);
-	if (len > 0 && dom[len - 1] == '.')
-		len--;
-	rule = inside(rule, &n);
-	for (rule_dom = rule + n; rule_dom > rule && rule_dom[-1] != '@';
-	    rule_dom--)
-		continue;
-	rule_len = (size_t)(rule + n - rule_dom);
-	if (rule_len > 0 && rule_dom[rule_len - 1] == '.')
-		rule_len--;
-	if (rule_len == 0)
-		return (0);
-	if (rule_dom == rule && rule[0] == '.')
-		return (len > rule_len && strncasecmp(dom + len - rule_len,
-		    rule, rule_len) == 0);
-	if (len != rule_len || strncasecmp(dom, rule_dom, len) != 0)
-		return (0);
-	if (rule_dom <= rule + 1)	/* "domain", "@domain" */
-		return (1);
-	path = inside(path, &n);
-	local = (size_t)(dom - 1 - path);
-	return ((size_t)(rule_dom - 1 - rule) == local &&
-	    strncasecmp(rule, path, local) == 0);
+	domain++;
+	if ((rule_domain = strrchr(rule, '@')) != NULL && rule_domain != rule)
+		return (rule_domain[1] != '\0' && strcmp(rule, box) == 0);
+	if (rule_domain == rule)
+		rule++;
+	if (rule[0] == '.') {
+		len = strlen(domain);
+		rule_len = strlen(rule);
+		return (rule_len > 1 && len > rule_len &&
+		    strcmp(domain + len - rule_len, rule) == 0);
+	}
+	return (strcmp(domain, rule) == 0);
+}
+
+/* Is it that local part, with a domain or none; where the domain begins. */
+static const char *
+after_local(const char *box, const char *local)
+{
+	size_t	n = strlen(local);
+
+	return (strncmp(box, local, n) == 0 &&
+	    (box[n] == '\0' || box[n] == '@') ? box + n : NULL);
 }
 
 int
-mailaddr_is_postmaster(const char *path)
+mailaddr_is_postmaster(const char *box)
 {
-	size_t	n;
-
-	path = inside(path, &n);
-	return (n == 10 && strncasecmp(path, "postmaster", n) == 0);
+	return (strcmp(box, "postmaster") == 0);
 }
 
 int
-mailaddr_is_role(const char *path, const char *domain)
+mailaddr_is_role(const char *box, const char *domain)
 {
-	const char	*dom;
-	size_t		 n, local, want;
+	const char	*at;
 
-	if (mailaddr_is_postmaster(path))
+	if (mailaddr_is_postmaster(box))
 		return (1);
-	if (domain == NULL || (dom = mailaddr_domain(path, &n)) == NULL)
+	if (domain == NULL || ((at = after_local(box, "postmaster")) == NULL &&
+	    (at = after_local(box, "abuse")) == NULL) || *at != '@')
 		return (0);
-	if (dom[n - 1] == '.')
-		n--;
-	want = strlen(domain);
-	if (want > 0 && domain[want - 1] == '.')
-		want--;
-	if (n != want || strncasecmp(dom, domain, n) != 0)
-		return (0);
-	path = inside(path, &n);
-	local = (size_t)(dom - 1 - path);
-	return ((local == 10 && strncasecmp(path, "postmaster", 10) == 0) ||
-	    (local == 5 && strncasecmp(path, "abuse", 5) == 0));
+	return (domain_same(at + 1, domain));
 }

@@ -50,7 +50,8 @@ proto_get_rcpt(struct msg *m, struct rcpt_req *r)
 	r->helo = msg_get_str(m);
 	r->from = msg_get_str(m);
 	r->to = msg_get_str(m);
-	if (r->flags & ~(RCPT_F_LOWMX | RCPT_F_WHITE | RCPT_F_AGAIN))
+	if (r->flags & ~(RCPT_F_LOWMX | RCPT_F_WHITE | RCPT_F_AGAIN |
+	    RCPT_F_TO_US))
 		m->err = 1;
 	if (r->flags & RCPT_F_LOWMX)
 		msg_get_addr(m, &r->mx);

@@ -171,6 +171,8 @@ struct rcpt_req {
 					   back into the table, make no tuple */
 #define RCPT_F_AGAIN	4		/* not the session's first RCPT */
 #define RCPT_F_PEER	8		/* no client's: a peer's tuple, within store */
+#define RCPT_F_TO_US	16		/* the recipient is at an address literal of
+					   ours */
 
 enum rcpt_verdict {
 	RCPT_GREY = 1,			/* stored; left seconds to wait */

@@ -194,11 +194,13 @@ smtp_path_parse(const char *arg, size_t len, const char *keyword, char *path,
 		return (-1);
 	for (; arg < end && is_blank(*arg); arg++)
 		continue;
-	if ((n = path_span(arg, (size_t)(end - arg))) == 0)
+	if (arg == end)
 		return (-1);
+	if ((n = path_span(arg, (size_t)(end - arg))) == 0)
+		return (-3);
 	bare = arg[0] != '<';
 	if (arg + n < end && !is_blank(arg[n]))
-		return (-1);
+		return (-3);
 	if (n + (bare ? 2 : 0) >= pathsize)
 		return (-2);
 	if (bare) {

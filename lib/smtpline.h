@@ -44,7 +44,7 @@ const char *smtp_verb_str(enum smtp_verb);
  * optional blanks a path, copied to path with its brackets (added when the
  * client left them out), then parameters (*params, *params_len; "" if none).
  * Quoted local parts may hold blanks and '>'.  0; -1 syntax (501 5.5.4);
- * -2 the path is too long for dst (501 5.1.3 / 5.1.7).
+ * -2 the path is too long for dst, -3 it is no path (501 5.1.3 / 5.1.7).
  */
 int	 smtp_path_parse(const char *arg, size_t len, const char *keyword,
 	    char *path, size_t pathsize, const char **params,

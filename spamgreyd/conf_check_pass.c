@@ -6,11 +6,9 @@
 #include <sys/queue.h>
 #include <sys/socket.h>
 
-#include <ctype.h>
 #include <ifaddrs.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "../lib/log.h"
 #include "../lib/mailaddr.h"
@@ -139,12 +137,12 @@ domain_allowed(const struct config *c, const char *rule)
 	char				 path[RCPT_MAX];
 
 	rule = at == NULL ? rule : at + 1;
-	snprintf(path, sizeof(path), "<postmaster@%s%s>",
+	snprintf(path, sizeof(path), "postmaster@%s%s",
 	    *rule == '.' ? "sub" : "", rule);
 	TAILQ_FOREACH(s, &c->domains, entry) {
 		other = strrchr(s->text, '@');
 		if (mailaddr_match(s->text, path) || (other != NULL &&
-		    strcasecmp(other + 1, rule) == 0))
+		    strcmp(other + 1, rule) == 0))
 			return (1);
 	}
 	return (0);
@@ -159,7 +157,7 @@ first_with(const struct conf_pass *p, const char *domain,
 
 	TAILQ_FOREACH(r, &p->relays, entry)
 		TAILQ_FOREACH(*which, &r->domains, entry)
-			if (strcasecmp((*which)->text, domain) == 0)
+			if (strcmp((*which)->text, domain) == 0)
 				return (r);
 	return (NULL);
 }
@@ -226,19 +224,6 @@ string_cmp(const void *a, const void *b)
 	    (*(struct conf_string *const *)b)->text));
 }
 
-/* As mail addresses are compared: lower case, without quotes. */
-static void
-recipient_normalise(struct conf_string *s)
-{
-	char	 name[RCPT_MAX], *p;
-
-	if (*s->text == '@') {
-		for (p = s->text; *p != '\0'; p++)
-			*p = (char)tolower((unsigned char)*p);
-	} else if (mailaddr_rcpt(s->text, name, sizeof(name)) == 0)
-		conf_replace(&s->text, name);
-}
-
 /* Sorted, each once, and the index made. */
 static void
 check_recipients(struct conf_pass *p)
@@ -255,7 +240,6 @@ check_recipients(struct conf_pass *p)
 		fatal("configuration");
 	for (i = 0; (s = TAILQ_FIRST(&p->recipients)) != NULL; i++) {
 		TAILQ_REMOVE(&p->recipients, s, entry);
-		recipient_normalise(s);
 		all[i] = s;
 	}
 	qsort(all, n, sizeof(struct conf_string *), string_cmp);

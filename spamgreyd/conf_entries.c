@@ -15,7 +15,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../lib/domain.h"
 #include "../lib/log.h"
+#include "../lib/mailaddr.h"
 #include "conf_parse.h"
 
 #define LOCAL_MAX	64		/* RFC 5321 4.5.3.1.1 */
@@ -35,49 +37,63 @@ strings_add(struct conf_strings *list, const char *text)
 	return (0);
 }
 
-/* local@domain; the domain is what follows the last @. */
+/*
+ * Each kind of entry in the form in which addresses are compared
+ * (lib/mailaddr.h), into dst; -1: it is none.
+ */
 static int
-is_mailaddr(const char *s)
+entry_mailaddr(const char *s, char *dst, size_t size)
 {
-	const char	*at, *p;
+	const char	*at = strrchr(s, '@');
+	char		 again[CONF_STRING_MAX + 1];
 
-	if ((at = strrchr(s, '@')) == NULL || at == s || at - s > LOCAL_MAX)
-		return (0);
-	for (p = s; p < at; p++)
-		if ((unsigned char)*p <= 0x20 || *p == 0x7f ||
-		    strchr("<>,;", *p) != NULL)
-			return (0);
-	return (conf_is_domain(at + 1, strlen(at + 1)));
+	/* The domain has no final dot here.  A local part that needs quotes
+	 * would not be read back as it is printed. */
+	if (at == NULL || at - s > LOCAL_MAX ||
+	    !conf_is_domain(at + 1, strlen(at + 1)) ||
+	    mailaddr_box(s, dst, size) == -1 ||
+	    mailaddr_box(dst, again, sizeof(again)) == -1)
+		return (-1);
+	return (0);
 }
 
 static int
-is_domain_rule(const char *s)
+entry_domain(const char *s, char *dst, size_t size)
 {
-	if (*s == '.' || *s == '@')
-		s++;
-	return (conf_is_domain(s, strlen(s)));
+	size_t	n = *s == '.' || *s == '@';
+
+	if (n >= size || !conf_is_domain(s + n, strlen(s + n)) ||
+	    domain_fold(s + n, strlen(s + n), dst + n, size - n) == -1 ||
+	    !domain_is_atom(dst + n))
+		return (-1);
+	if (n > 0)
+		dst[0] = *s;
+	return (0);
 }
 
-/* NULL, or what the entry should have been. */
+/* NULL, and dst has it; or what the entry should have been. */
 static const char *
-entry_wrong(enum conf_item_kind kind, const char *s)
+entry_wrong(enum conf_item_kind kind, const char *s, char *dst, size_t size)
 {
 	switch (kind) {
 	case ITEM_DOMAIN:
-		if (is_domain_rule(s) || is_mailaddr(s))
+		if (entry_domain(s, dst, size) == 0 ||
+		    entry_mailaddr(s, dst, size) == 0)
 			return (NULL);
 		return ("a domain (\"example.org\"), the subdomains of one "
 		    "(\".example.org\") or an address");
 	case ITEM_TRAP:
-		if (is_mailaddr(s))
+		if (entry_mailaddr(s, dst, size) == 0)
 			return (NULL);
 		return ("a mail address (\"john.doe@example.org\")");
 	case ITEM_RCPT:
-		if (is_mailaddr(s) || (*s == '@' && is_domain_rule(s)))
+		if (entry_mailaddr(s, dst, size) == 0 ||
+		    (*s == '@' && entry_domain(s, dst, size) == 0))
 			return (NULL);
 		return ("a mail address (\"support@example.org\") or all "
 		    "of a domain (\"@example.org\")");
 	case ITEM_NAME:
+		strlcpy(dst, s, size);
 		break;
 	}
 	return (NULL);
@@ -87,11 +103,12 @@ static void
 entry_add(struct conf_strings *list, enum conf_item_kind kind,
     const struct lex_token *t)
 {
+	char		 text[CONF_STRING_MAX + 1];
 	const char	*wanted;
 
-	if ((wanted = entry_wrong(kind, t->text)) != NULL)
+	if ((wanted = entry_wrong(kind, t->text, text, sizeof(text))) != NULL)
 		conf_error(t, "\"%.200s\" is not %s", t->text, wanted);
-	else if (strings_add(list, t->text) == -1)
+	else if (strings_add(list, text) == -1)
 		fatal("configuration");
 }
 

@@ -94,6 +94,7 @@ send_global(struct chan *ch, const struct config *c)
 	ipc_put_u32(ipc, c->fronts);
 	ipc_put_u64(ipc, c->cache);
 	ipc_put_u8(ipc, c->handover != 0);
+	ipc_put_u8(ipc, c->local_routes != 0);
 	ipc_put_u8(ipc, c->log_spamd != 0);
 	ipc_put_u32(ipc, c->outside_after);
 	ipc_put_i64(ipc, c->outside_within);
@@ -116,6 +117,7 @@ recv_global(struct config *c, struct msg *m)
 	c->fronts = msg_get_u32(m);
 	c->cache = msg_get_u64(m);
 	c->handover = msg_get_u8(m);
+	c->local_routes = msg_get_u8(m);
 	c->log_spamd = msg_get_u8(m);
 	c->outside_after = msg_get_u32(m);
 	c->outside_within = msg_get_i64(m);

@@ -15,7 +15,6 @@
 #include "config.h"
 #include "module.h"
 
-#define RCPT_MAX	1024		/* octets of a recipient, lower case */
 
 static void
 grey_defaults(struct grey_conf *g)
@@ -542,20 +541,17 @@ known_cmp(const void *name, const void *entry)
 }
 
 int
-conf_recipient_known(const struct config *c, const char *path)
+conf_recipient_known(const struct config *c, const char *box)
 {
 	const struct conf_pass	*p = c->pass;
-	char			 name[RCPT_MAX];
 	const char		*at;
 
 	if (p == NULL || !p->has_recipients)
 		return (1);
-	if (mailaddr_rcpt(path, name, sizeof(name)) == -1)
-		return (0);
-	if ((at = strrchr(name, '@')) == NULL)
-		return (mailaddr_is_postmaster(name));
-	return (mailaddr_is_role(name, at + 1) ||
-	    bsearch(name, p->known, p->nknown, sizeof(*p->known),
+	if ((at = strrchr(box, '@')) == NULL)
+		return (mailaddr_is_postmaster(box));
+	return (mailaddr_is_role(box, at + 1) ||
+	    bsearch(box, p->known, p->nknown, sizeof(*p->known),
 	    known_cmp) != NULL ||
 	    bsearch(at, p->known, p->nknown, sizeof(*p->known),
 	    known_cmp) != NULL);
@@ -574,6 +570,20 @@ int
 config_hands_over(const struct config *c)
 {
 	return (c->pass != NULL && c->handover);
+}
+
+int
+conf_is_us(const struct config *c, const struct addr *a,
+    const struct addr *dst)
+{
+	const struct conf_listen	*l;
+
+	if (addr_cmp(a, dst) == 0)
+		return (1);
+	TAILQ_FOREACH(l, &c->listens, entry)
+		if (addr_cmp(a, &l->addr) == 0)
+			return (1);
+	return (0);
 }
 
 struct lower {				/* a limit that may be too high */

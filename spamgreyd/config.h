@@ -332,6 +332,7 @@ struct config {
 	struct conf_reaction reaction[EVENT_MAX];
 	struct conf_learn learn;
 	int		 handover;		/* 0: handover no */
+	int		 local_routes;		/* local part routes yes */
 	struct conf_sync *sync;			/* NULL: no sync block */
 	int		 log_spamd;		/* its lines beside ours */
 	struct conf_pass *pass;			/* NULL: no pass block */
@@ -366,9 +367,14 @@ struct conf_option *conf_option_new(struct conf_module *m, const char *where,
 int	 conf_option_add(struct conf_option *, const char *word, int quoted);
 /* The recipients' index, when all of them are there.  -1: no memory. */
 int	 conf_pass_index(struct conf_pass *);
-/* Is there such a recipient?  By `recipients'; postmaster and abuse, of
- * whatever domain, always; anybody when there are no `recipients'. */
-int	 conf_recipient_known(const struct config *, const char *path);
+/* Is there such a recipient (struct mailaddr's box)?  By `recipients';
+ * postmaster and abuse, of whatever domain, always; anybody when there are no
+ * `recipients'. */
+int	 conf_recipient_known(const struct config *, const char *box);
+/* Is the address of a literal ours: dst, where a client came to, or one that
+ * we listen on? */
+int	 conf_is_us(const struct config *, const struct addr *,
+	    const struct addr *dst);
 const struct conf_list *config_list(const struct config *, unsigned int index);
 /* Masks over the compiled set: bit i is list i. */
 uint64_t config_mask(const struct config *, enum conf_list_kind);

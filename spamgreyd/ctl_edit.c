@@ -31,7 +31,7 @@ type_name(unsigned int type)
 	}
 }
 
-/* Is the text a mail address that can be a spamtrap?  Makes it the key. */
+/* Is the text the key of a spamtrap that there may be, from whenever? */
 static int
 trap_key(const char *text, char *key, size_t size)
 {
@@ -108,7 +108,7 @@ ctl_req_add(struct ctl *c, struct msg *m)
 		}
 		break;
 	case CTL_T_SPAMTRAP:
-		if (trap_key(ed.key, rcpt, sizeof(rcpt)) == -1) {
+		if (mailaddr_box(ed.key, rcpt, sizeof(rcpt)) == -1) {
 			ctl_end(c, m->id, CTL_BADARG, 0,
 			    "not a mail address");
 			return (0);

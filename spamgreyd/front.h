@@ -124,7 +124,9 @@ struct tx {
 	struct conn	*conn;
 	char		*from;
 	char		*from_params;	/* NULL: none */
-	char		*to;		/* the RCPT that is being asked for */
+	char		*to;		/* the RCPT that is being asked for, as
+					   it came: pass checks it again */
+	char		*mailbox;	/* and checked (struct mailaddr's path) */
 	char		*to_params;
 	struct buf	 rcpts;		/* those answered 250, for a hand-over:
 					   "to\0params\0" each */
@@ -135,6 +137,8 @@ struct tx {
 	int64_t		 left;		/* the longest time of its recipients */
 	int		 is_parked;
 	int		 too_long;	/* more than is kept: no hand-over */
+	int		 smtputf8;
+	int		 to_us;		/* `to' is at our address literal */
 };
 TAILQ_HEAD(txs, tx);
 

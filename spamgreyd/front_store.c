@@ -29,7 +29,7 @@ store_send(struct conn *c)
 	req.client = c->client;
 	req.helo = c->helo;
 	req.from = c->tx->from;
-	req.to = c->tx->to;
+	req.to = c->tx->mailbox;
 	if (c->flags & F_LOWMX) {
 		req.flags |= RCPT_F_LOWMX;
 		req.mx = c->dst;
@@ -39,6 +39,8 @@ store_send(struct conn *c)
 		req.flags |= RCPT_F_WHITE;
 	if (c->flags & F_ASKED)
 		req.flags |= RCPT_F_AGAIN;
+	if (c->tx->to_us)
+		req.flags |= RCPT_F_TO_US;
 	if (proto_put_rcpt(chan_ipc(front.store), c->id, &req) == -1 ||
 	    chan_send(front.store, -1) == -1)
 		return (-1);

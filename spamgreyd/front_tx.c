@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "../lib/log.h"
+#include "../lib/mailaddr.h"
 #include "../lib/smtpline.h"
 #include "front.h"
 
@@ -27,6 +28,7 @@ tx_free(struct conn *c)
 	free(tx->from);
 	free(tx->from_params);
 	free(tx->to);
+	free(tx->mailbox);
 	free(tx->to_params);
 	buf_free(&tx->rcpts);
 	free(tx);
@@ -88,6 +90,17 @@ refuse_param(struct conn *c, const char *text)
 	smtp_bad(c, atoi(text), enhanced, text + 10);
 }
 
+/* The same as a reply that counts for nothing. */
+static void
+refuse_text(struct conn *c, const char *text)
+{
+	char	enhanced[6];
+
+	memcpy(enhanced, text + 4, 5);
+	enhanced[5] = '\0';
+	reply_5xx(c, atoi(text), enhanced, text + 10);
+}
+
 static char *
 log_copy(const char *text)
 {
@@ -116,7 +129,10 @@ tx_mail(struct conn *c, const char *arg, size_t len)
 	case 0:
 		break;
 	case -2:
-		refuse_param(c, "501 5.1.7 The sender's address is too long");
+		refuse_text(c, MAILADDR_LONG_SENDER);
+		return;
+	case -3:
+		refuse_text(c, MAILADDR_BAD_SENDER);
 		return;
 	default:
 		refuse_param(c, "501 5.5.4 Write MAIL FROM:<address>");
@@ -125,6 +141,10 @@ tx_mail(struct conn *c, const char *arg, size_t len)
 	if ((error = param_mail(params, params_len, c->offered,
 	    reply_size_max(c), &pm)) != NULL) {
 		refuse_param(c, error);
+		return;
+	}
+	if ((error = mailaddr_check_sender(path)) != NULL) {
+		refuse_text(c, error);
 		return;
 	}
 	if ((tx = calloc(1, sizeof(*tx))) == NULL ||
@@ -137,6 +157,7 @@ tx_mail(struct conn *c, const char *arg, size_t len)
 		return;
 	}
 	tx->conn = c;
+	tx->smtputf8 = pm.smtputf8;
 	c->tx = tx;
 	if (keep_params(c, params, params_len, &tx->from_params) == -1) {
 		conn_die(c, END_MEMORY);
@@ -166,17 +187,24 @@ rcpt_parse(struct conn *c, const char *arg, size_t len, char *path,
 	case 0:
 		break;
 	case -2:
-		rcpt_refused(c, "501 5.1.3 The address is too long");
+		c->tx->refused++;
+		refuse_text(c, MAILADDR_LONG_RCPT);
+		return (-1);
+	case -3:
+		c->tx->refused++;
+		refuse_text(c, MAILADDR_BAD_RCPT);
 		return (-1);
 	default:
 		rcpt_refused(c, "501 5.5.4 Write RCPT TO:<address>");
 		return (-1);
 	}
 	if (strcmp(path, "<>") == 0) {
-		rcpt_refused(c, "501 5.1.3 Nobody has an empty address");
+		c->tx->refused++;
+		refuse_text(c, "501 5.1.3 Nobody has an empty address");
 		return (-1);
 	}
-	if ((error = param_rcpt(params, params_len, c->offered)) != NULL) {
+	if ((error = param_rcpt(params, params_len, c->offered,
+	    c->tx->smtputf8)) != NULL) {
 		rcpt_refused(c, error);
 		return (-1);
 	}
@@ -187,10 +215,45 @@ rcpt_parse(struct conn *c, const char *arg, size_t len, char *path,
 	return (0);
 }
 
+/*
+ * An address that may be a mistake of real mail is refused and counts for
+ * nothing: it is no bad command, and nobody is trapped for it.  -1: answered.
+ */
+static int
+rcpt_check(struct conn *c, const char *path, struct mailaddr *m)
+{
+	const struct config	*conf = c->fc->conf;
+	const char		*error;
+
+	if ((error = mailaddr_check_rcpt(path,
+	    (c->tx->smtputf8 ? MAILADDR_UTF8 : 0u) |
+	    (conf->local_routes ? MAILADDR_ROUTES : 0u), m)) == NULL)
+		return (0);
+	c->tx->refused++;
+	refuse_text(c, error);
+	return (-1);
+}
+
+/* What store is asked; -1: no memory. */
+static int
+rcpt_keep(struct conn *c, const char *path, const struct mailaddr *m)
+{
+	struct tx	*tx = c->tx;
+
+	free(tx->to);
+	free(tx->mailbox);
+	tx->mailbox = strdup(m->path);
+	tx->to = strdup(path);
+	tx->to_us = m->is_literal &&
+	    conf_is_us(c->fc->conf, &m->literal, &c->dst);
+	return (tx->to == NULL || tx->mailbox == NULL ? -1 : 0);
+}
+
 void
 tx_rcpt(struct conn *c, const char *arg, size_t len)
 {
 	char		 path[ENTRY_STR_MAX + 1];
+	struct mailaddr	 m;
 	struct tx	*tx = c->tx;
 
 	if (tx == NULL) {
@@ -204,22 +267,23 @@ tx_rcpt(struct conn *c, const char *arg, size_t len)
 	}
 	if (rcpt_parse(c, arg, len, path, sizeof(path)) == -1)
 		return;
-	front.stat[STAT_RCPT]++;
-	c->rcpts++;
-	if (c->fc->conf->log_spamd)
-		front_spamd_rcpt(c, path);
 	if (c->log_to == NULL && (c->log_to = log_copy(path)) == NULL) {
 		conn_die(c, END_MEMORY);
 		return;
 	}
+	if (rcpt_check(c, path, &m) == -1)
+		return;
+	front.stat[STAT_RCPT]++;
+	c->rcpts++;
+	if (c->fc->conf->log_spamd)
+		front_spamd_rcpt(c, path);
 	/* Its fate is sealed: nothing of it goes into the database. */
 	if (conn_is_black(c)) {
 		tx->accepted++;
 		reply(c, "250 2.1.5 Ok\r\n");
 		return;
 	}
-	free(tx->to);
-	if ((tx->to = strdup(path)) == NULL) {
+	if (rcpt_keep(c, path, &m) == -1) {
 		conn_die(c, END_MEMORY);
 		return;
 	}

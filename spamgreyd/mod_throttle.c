@@ -192,10 +192,8 @@ key_make(struct key *k, const struct throttle *c, enum kind kind,
 	} else {
 		if (kind == RCPT_DOMAIN || kind == BOUNCE)
 			path = s->rcpt;
-		/* (of ours whatever its spelling is) */
-		if (path == NULL || (path == s->rcpt ?
-		    mailaddr_rcpt(path, addr, sizeof(addr)) :
-		    mailaddr_lower(path, addr, sizeof(addr))) == -1)
+		if (path == NULL ||
+		    mailaddr_rcpt(path, addr, sizeof(addr)) == -1)
 			return (0);
 		p = addr;
 		len = strlen(p);

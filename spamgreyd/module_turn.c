@@ -9,9 +9,9 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "../lib/log.h"
+#include "../lib/mailaddr.h"
 #include "module_int.h"
 
 void
@@ -142,7 +142,7 @@ rcpt_put(struct module_envelope *e, const char *path, const char *params,
 	size_t	i;
 
 	for (i = 0; i < e->nrcpts; i++)
-		if (strcasecmp(e->rcpts[i].path, path) == 0)
+		if (mailaddr_same(e->rcpts[i].path, path))
 			return;
 	e->rcpts[e->nrcpts].path = path;
 	e->rcpts[e->nrcpts].params = params;
@@ -155,7 +155,7 @@ rcpt_take(struct module_envelope *e, const char *path)
 	size_t	i, n = 0;
 
 	for (i = 0; i < e->nrcpts; i++)
-		if (strcasecmp(e->rcpts[i].path, path) != 0)
+		if (!mailaddr_same(e->rcpts[i].path, path))
 			e->rcpts[n++] = e->rcpts[i];
 	e->nrcpts = n;
 }

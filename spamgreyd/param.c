@@ -5,11 +5,13 @@
  */
 #include <sys/types.h>
 
+#include <ctype.h>
 #include <string.h>
 #include <strings.h>
 
 #include "../lib/proto.h"
 #include "../lib/smtpline.h"
+#include "../lib/utf8.h"
 #include "param.h"
 
 #define UNKNOWN	"555 5.5.4 Parameter not recognised or not offered"
@@ -28,17 +30,32 @@ value_is(const struct smtp_param *p, const char *word)
 	return (p->value != NULL && is(p->value, p->value_len, word));
 }
 
-/* RFC 3461: "+HH" or a printable character other than + and =. */
+static int
+hex(char c)
+{
+	static const char	 digits[] = "0123456789ABCDEF";
+	const char		*p = c == '\0' ? NULL : strchr(digits, c);
+
+	return (p == NULL ? -1 : (int)(p - digits));
+}
+
+/*
+ * RFC 3461: "+HH", which must not hide a control character, or a printable
+ * character other than + and =.
+ */
 static int
 is_xtext(const char *s, size_t len)
 {
 	size_t	i;
+	int	c;
 
 	for (i = 0; i < len; i++) {
 		if (s[i] == '+') {
-			if (len - i < 3 ||
-			    strchr("0123456789ABCDEF", s[i + 1]) == NULL ||
-			    strchr("0123456789ABCDEF", s[i + 2]) == NULL)
+			if (len - i < 3 || hex(s[i + 1]) == -1 ||
+			    hex(s[i + 2]) == -1)
+				return (0);
+			c = hex(s[i + 1]) << 4 | hex(s[i + 2]);
+			if (c < ' ' || c == 0x7f)
 				return (0);
 			i += 2;
 		} else if (s[i] < '!' || s[i] > '~' || s[i] == '=')
@@ -168,21 +185,42 @@ check_notify(const struct smtp_param *p)
 	}
 }
 
+/*
+ * "rfc822;address".  Some write = and + as they are; a control character, in
+ * hexadecimal, would end up in a notification.  With SMTPUTF8 there may be
+ * other octets (RFC 6533).
+ */
 static const char *
-check_orcpt(const struct smtp_param *p)
+check_orcpt(const struct smtp_param *p, int utf8)
 {
-	const char	*semi;
+	const char	*semi, *s, *end = p->value + p->value_len;
+	int		 c;
 
 	if (p->value == NULL || p->value_len > 500 ||
 	    (semi = memchr(p->value, ';', p->value_len)) == NULL ||
-	    semi == p->value)
+	    semi == p->value || semi + 1 == end)
 		return (BAD);
-	/* With SMTPUTF8 it may hold other octets (RFC 6533). */
-	return (p->value_len - (size_t)(semi - p->value) > 1 ? NULL : BAD);
+	for (s = p->value; s < semi; s++)
+		if (!isalnum((unsigned char)*s) && *s != '-')
+			return (BAD);
+	for (s = semi + 1; s < end; s++) {
+		c = (unsigned char)*s;
+		if (c >= 0x80 && (!utf8 ||
+		    utf8_char(s, (size_t)(end - s)) == 0))
+			return (BAD);
+		if (c >= 0x80)
+			s += utf8_char(s, (size_t)(end - s)) - 1;
+		if (c == '+' && end - s >= 3 && hex(s[1]) != -1 &&
+		    hex(s[2]) != -1)
+			c = hex(s[1]) << 4 | hex(s[2]);
+		if (c < ' ' || c == 0x7f)
+			return (BAD);
+	}
+	return (NULL);
 }
 
 const char *
-param_rcpt(const char *pos, size_t left, uint32_t offered)
+param_rcpt(const char *pos, size_t left, uint32_t offered, int utf8)
 {
 	struct smtp_param	 p;
 	const char		*error;
@@ -196,7 +234,7 @@ param_rcpt(const char *pos, size_t left, uint32_t offered)
 		else if (is(p.name, p.name_len, "NOTIFY"))
 			error = check_notify(&p);
 		else
-			error = check_orcpt(&p);
+			error = check_orcpt(&p, utf8);
 		if (error != NULL)
 			return (error);
 	}

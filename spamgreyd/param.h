@@ -15,7 +15,8 @@ struct param_mail {
 /* NULL: fine; else what to answer, "NNN X.X.X text".  max 0: no limit. */
 const char *param_mail(const char *, size_t, uint32_t offered, uint64_t max,
 	    struct param_mail *);
-const char *param_rcpt(const char *, size_t, uint32_t offered);
+/* utf8: MAIL had SMTPUTF8. */
+const char *param_rcpt(const char *, size_t, uint32_t offered, int utf8);
 /* What a server must offer (CAPS_*) for these; what is wrong counts not. */
 uint32_t param_caps(const char *, size_t, int rcpt);
 

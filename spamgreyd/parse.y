@@ -67,6 +67,7 @@ static void	 macro_set(const struct lex_token *);
 %token	<tok> SCAN SESSIONS SPOOL STARTTLS STRATEGY SUBJECT TIMEOUT TRANSPARENT
 %token	<tok> TRIES TRY CLIENT_NAME NETWORK TLS_PER_NETWORK
 %token	<tok> VERIFY XCLIENT YES
+%token	<tok> LOCAL PART ROUTES
 %token	<tok> COMMAND SPAMD_SETUP URL
 %token	<tok> DECAY EXTEND GOOD LEARN TRUSTED
 %token	<tok> INTERFACE MTA OUTBOUND TRACK
@@ -163,6 +164,10 @@ statement
 	| ALLOWED DOMAINS nl list domaintrap {
 		if (ONCE($1, "allowed domains"))
 			conf_entries(&conf->domains, ITEM_DOMAIN, &$4);
+	}
+	| LOCAL PART ROUTES yesno {
+		if (ONCE($1, "local part routes"))
+			conf->local_routes = $4;
 	}
 	| SPAMTRAP FILE_ value {
 		if (ONCE($1, "spamtrap"))
@@ -1003,6 +1008,7 @@ static const struct keyword keywords[] = {
 	{ "limit",		LIMIT },
 	{ "line",		LINE },
 	{ "listen",		LISTEN },
+	{ "local",		LOCAL },
 	{ "log",		ACT_LOG_ },
 	{ "low-priority-mx",	LOW_PRIORITY_MX },
 	{ "mark",		MARK },
@@ -1022,6 +1028,7 @@ static const struct keyword keywords[] = {
 	{ "of",			OF },
 	{ "on",			ON },
 	{ "outbound",		OUTBOUND },
+	{ "part",		PART },
 	{ "pass",		PASS },
 	{ "peer",		PEER },
 	{ "per",		PER },
@@ -1038,6 +1045,7 @@ static const struct keyword keywords[] = {
 	{ "reply",		REPLY },
 	{ "resolver",		RESOLVER },
 	{ "restart",		RESTART },
+	{ "routes",		ROUTES },
 	{ "rules",		RULES },
 	{ "scan",		SCAN },
 	{ "session",		SESSION },

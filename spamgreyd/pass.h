@@ -48,6 +48,7 @@
 #include "../lib/addr.h"
 #include "../lib/buf.h"
 #include "../lib/hosts.h"
+#include "../lib/mailaddr.h"
 #include "../lib/msghead.h"
 #include "../lib/smtpdata.h"
 #include "../lib/smtpreply.h"
@@ -110,13 +111,18 @@ struct pass_conf {
 /* One recipient of the transaction. */
 struct rcpt {
 	TAILQ_ENTRY(rcpt) entry;
-	char		*to;		/* with brackets */
+	char		*to;		/* struct mailaddr's path: what the MTA
+					   is told */
+	char		*box;		/* and its box: what is compared */
 	char		*params;
 	uint8_t		 accepted;	/* the client was told 250 */
 	uint8_t		 replayed;	/* front told it, the MTA has not yet */
 	uint8_t		 added;		/* a module's: no client waits for it */
 	uint8_t		 known;		/* to the MTA that s->mta talks to */
 	uint8_t		 role;
+	uint8_t		 routed;
+	uint8_t		 is_literal;
+	struct addr	 literal;
 };
 
 /* A mail transaction: from MAIL to its end. */
@@ -323,7 +329,8 @@ void	 pass_resume_handover(struct session *, const struct handover *,
 /* pass_ptx.c */
 /* NULL: no memory.  params: "" none. */
 struct ptx *ptx_new(const char *from, const char *params);
-struct rcpt *ptx_add(struct ptx *, const char *to, const char *params);
+struct rcpt *ptx_add(struct ptx *, const struct mailaddr *,
+	    const char *params);
 void	 ptx_remove(struct ptx *, struct rcpt *);
 void	 ptx_destroy(struct ptx *);		/* one of no session */
 void	 ptx_free(struct session *);		/* its own, if it has one */
@@ -341,11 +348,15 @@ void	 ptx_answered(struct session *);
 void	 ptx_budget(struct session *, enum doing);
 
 /* pass_rcpt.c: what we say of a recipient ourselves; NULL: nothing, else
- * "NNN X.X.X text".  unknown: by the file `recipients'. */
-const char *rcpt_check(const struct session *, const char *to);
-const char *rcpt_unknown(const struct session *, const char *to);
-int	 rcpt_is_role(const struct config *, const char *to);
-const struct conf_relay *rcpt_relay(const struct conf_pass *, const char *to);
+ * "NNN X.X.X text".  parse: of its path, as config says; unknown: by the file
+ * `recipients'. */
+const char *rcpt_parse(const struct config *, const char *path, int utf8,
+	    struct mailaddr *);
+const char *rcpt_check(const struct session *, const struct rcpt *);
+const char *rcpt_unknown(const struct session *, const struct rcpt *);
+int	 rcpt_is_role(const struct session *, const struct rcpt *);
+const struct conf_relay *rcpt_relay(const struct conf_pass *,
+	    const struct rcpt *);
 
 /* pass_relay.c: what a session wants of its MTA.  answered is called once:
  * with the MTA's reply, or NULL when there is none (relay_refuse). */

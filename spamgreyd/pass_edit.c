@@ -25,14 +25,13 @@ struct edit_job {
 	void		(*done)(struct session *, const char *error);
 };
 
-/* Between the paths' brackets, any case. */
 static struct rcpt *
 rcpt_find(const struct ptx *tx, const char *path)
 {
 	struct rcpt	*r;
 
 	TAILQ_FOREACH(r, &tx->rcpts, entry)
-		if (r->accepted && strcasecmp(r->to, path) == 0)
+		if (r->accepted && mailaddr_same(r->to, path))
 			return (r);
 	return (NULL);
 }
@@ -40,16 +39,23 @@ rcpt_find(const struct ptx *tx, const char *path)
 static int
 rcpt_more(struct session *s, const struct envelope *e)
 {
+	struct mailaddr	 m;
 	struct rcpt	*r;
 
 	if (rcpt_find(s->tx, e->path) != NULL)
 		return (0);
+	/* (what is somebody's here is for the module to know) */
+	if (mailaddr_check_rcpt(e->path, MAILADDR_ROUTES |
+	    (s->tx->smtputf8 ? MAILADDR_UTF8 : 0u), &m) != NULL) {
+		log_event(s->ms.id, "edit", "rcpt-add=ignored why=bad-address");
+		return (0);
+	}
 	s->tx->octets += strlen(e->path) + strlen(e->params) + sizeof(*r);
 	if (s->tx->octets > PASS_RCPTS_MAX) {
 		log_event(s->ms.id, "edit", "rcpt-add=ignored why=too-many");
 		return (0);
 	}
-	if ((r = ptx_add(s->tx, e->path, e->params)) == NULL)
+	if ((r = ptx_add(s->tx, &m, e->params)) == NULL)
 		return (-1);
 	r->accepted = r->added = 1;
 	s->tx->naccepted++;
@@ -78,6 +84,10 @@ from_change(struct session *s, const struct envelope *e)
 	char		*from, *params;
 	int		 r;
 
+	if (mailaddr_check_sender(e->path) != NULL) {
+		log_event(s->ms.id, "edit", "from=ignored why=bad-address");
+		return (0);
+	}
 	if (e->params[0] == '\0')
 		r = asprintf(&params, "%s", tx->params);
 	else

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "../lib/log.h"
+#include "param.h"
 #include "pass.h"
 
 struct peer {
@@ -52,24 +53,47 @@ no_room(void)
 	return (NULL);
 }
 
-/* The transaction so far.  NULL: no memory, or there is none. */
-static struct ptx *
-envelope(const struct handed *hd, int *failed)
+/* Would we have taken this path with these parameters? */
+static int
+rcpt_taken(const struct handed *hd, struct ptx *tx, const char *to,
+    const char *params, struct mailaddr *m)
 {
-	struct ptx	*tx;
-	const char	*to, *params;
-	size_t		 at = 0;
+	return (rcpt_parse(pass.pc->conf, to, tx->smtputf8, m) == NULL &&
+	    param_rcpt(params, strlen(params), hd->h.offered,
+	    tx->smtputf8) == NULL);
+}
 
-	*failed = 0;
+/* The transaction so far, or NULL where there is none; *why: it cannot be
+ * had. */
+static struct ptx *
+envelope(const struct handed *hd, const char **why)
+{
+	struct param_mail	 pm;
+	struct mailaddr		 m;
+	struct ptx		*tx;
+	const char		*to, *params;
+	size_t			 at = 0;
+
+	*why = NULL;
 	if (hd->h.from[0] == '\0')
 		return (NULL);
-	tx = ptx_new(hd->h.from, hd->h.from_params);
-	while (tx != NULL && handed_next(hd, &at, &to, &params))
-		if (ptx_add(tx, to, params) == NULL) {
-			ptx_destroy(tx);
-			tx = NULL;
-		}
-	*failed = tx == NULL;
+	if (mailaddr_check_sender(hd->h.from) != NULL ||
+	    param_mail(hd->h.from_params, strlen(hd->h.from_params),
+	    hd->h.offered, 0, &pm) != NULL) {
+		*why = "its sender is no address";
+		return (NULL);
+	}
+	if ((tx = ptx_new(hd->h.from, hd->h.from_params)) == NULL)
+		*why = "out of memory";
+	while (*why == NULL && handed_next(hd, &at, &to, &params))
+		if (!rcpt_taken(hd, tx, to, params, &m))
+			*why = "a recipient of it is no address";
+		else if (ptx_add(tx, &m, params) == NULL)
+			*why = "out of memory";
+	if (*why != NULL) {
+		ptx_destroy(tx);
+		tx = NULL;
+	}
 	return (tx);
 }
 
@@ -103,11 +127,11 @@ take(struct peer *p, struct chan *ch, int fd)
 	struct session		*s;
 	struct tlsctx		*cert = NULL;
 	struct ptx		*tx;
-	int			 failed;
+	const char		*why;
 
-	if ((tx = envelope(hd, &failed)) == NULL && failed) {
+	if ((tx = envelope(hd, &why)) == NULL && why != NULL) {
 		close(fd);
-		answer_no(ch, hd->id, "out of memory");
+		answer_no(ch, hd->id, why);
 		return;
 	}
 	if (h->tls_version[0] == '\0' && !(h->flags & HANDOVER_NO_TLS))

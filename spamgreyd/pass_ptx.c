@@ -54,21 +54,26 @@ ptx_remove(struct ptx *tx, struct rcpt *r)
 {
 	TAILQ_REMOVE(&tx->rcpts, r, entry);
 	free(r->to);
+	free(r->box);
 	free(r->params);
 	free(r);
 }
 
 struct rcpt *
-ptx_add(struct ptx *tx, const char *to, const char *params)
+ptx_add(struct ptx *tx, const struct mailaddr *m, const char *params)
 {
 	struct rcpt	*r;
 
 	if ((r = calloc(1, sizeof(*r))) == NULL)
 		return (NULL);
-	r->to = strdup(to);
+	r->to = strdup(m->path);
+	r->box = strdup(m->box);
+	r->routed = m->routed != 0;
+	r->is_literal = m->is_literal != 0;
+	r->literal = m->literal;
 	r->params = copy_params(params, strlen(params));
 	TAILQ_INSERT_TAIL(&tx->rcpts, r, entry);
-	if (r->to == NULL || r->params == NULL) {
+	if (r->to == NULL || r->box == NULL || r->params == NULL) {
 		ptx_remove(tx, r);
 		return (NULL);
 	}

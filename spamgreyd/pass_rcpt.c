@@ -11,14 +11,22 @@
 #include "pass.h"
 
 static int
-matches(const struct conf_strings *rules, const char *to)
+matches(const struct conf_strings *rules, const char *box)
 {
 	const struct conf_string	*s;
 
 	TAILQ_FOREACH(s, rules, entry)
-		if (mailaddr_match(s->text, to))
+		if (mailaddr_match(s->text, box))
 			return (1);
 	return (0);
+}
+
+const char *
+rcpt_parse(const struct config *conf, const char *path, int utf8,
+    struct mailaddr *m)
+{
+	return (mailaddr_check_rcpt(path, (utf8 ? MAILADDR_UTF8 : 0u) |
+	    (conf->local_routes ? MAILADDR_ROUTES : 0u), m));
 }
 
 /*
@@ -26,38 +34,18 @@ matches(const struct conf_strings *rules, const char *to)
  * only the MTA knows what is ours, they are so at any domain.
  */
 int
-rcpt_is_role(const struct config *conf, const char *to)
+rcpt_is_role(const struct session *s, const struct rcpt *r)
 {
-	char		 domain[MAILADDR_MAX];
-	const char	*s;
-	size_t		 len;
+	const struct config	*conf = s->pc->conf;
+	const char		*at = strrchr(r->box, '@');
 
-	if (mailaddr_is_role(to, conf->hostname))
+	if (mailaddr_is_role(r->box, conf->hostname))
 		return (1);
-	if ((s = mailaddr_domain(to, &len)) == NULL || len >= sizeof(domain))
+	if (at == NULL || !mailaddr_is_role(r->box, at + 1))
 		return (0);
-	memcpy(domain, s, len);
-	domain[len] = '\0';
-	return (mailaddr_is_role(to, domain) && (!conf->pass->relay_check ||
-	    TAILQ_EMPTY(&conf->domains) || matches(&conf->domains, to)));
-}
-
-/*
- * Could the path mean somebody behind another server?  A source route, or a
- * local part with one of the characters that once were routes; quoted or
- * escaped they are there as well, and some MTA takes the quotes off.
- */
-static int
-is_route(const char *to)
-{
-	const char	*at, *s;
-
-	if ((at = strrchr(to, '@')) == NULL)
-		at = to + strlen(to);
-	for (s = to; s < at; s++)
-		if (*s == '@' || *s == '%' || *s == '!')
-			return (1);
-	return (0);
+	return (!conf->pass->relay_check || TAILQ_EMPTY(&conf->domains) ||
+	    matches(&conf->domains, r->box) ||
+	    (r->is_literal && conf_is_us(conf, &r->literal, &s->ms.dst)));
 }
 
 /* Is it for us to say?  An MTA that knows the client can do it itself. */
@@ -71,46 +59,38 @@ must_check(const struct config *conf, const struct conf_relay *relay)
 }
 
 const struct conf_relay *
-rcpt_relay(const struct conf_pass *p, const char *to)
+rcpt_relay(const struct conf_pass *p, const struct rcpt *rcpt)
 {
 	const struct conf_relay	*r;
 
 	TAILQ_FOREACH(r, &p->relays, entry)
-		if (matches(&r->domains, to))
+		if (matches(&r->domains, rcpt->box))
 			return (r);
 	return (TAILQ_FIRST(&p->relays));
 }
 
-/* As store has it: `not to' means the mailbox, however it is spelled. */
-static int
-is_not_to(const struct config *conf, const char *to)
-{
-	char	addr[MAILADDR_MAX];
-
-	return (mailaddr_rcpt(to, addr, sizeof(addr)) == 0 &&
-	    matches(&conf->not_to, addr));
-}
-
 const char *
-rcpt_check(const struct session *s, const char *to)
+rcpt_check(const struct session *s, const struct rcpt *r)
 {
 	const struct config	*conf = s->pc->conf;
+	int			 inside;
 
-	if (s->kind == HANDOVER_NOT_TO && !is_not_to(conf, to))
+	if (s->kind == HANDOVER_NOT_TO && !matches(&conf->not_to, r->box))
 		return ("452 4.5.3 This recipient needs a transaction of its "
 		    "own, please try again later");
-	if (!must_check(conf, rcpt_relay(conf->pass, to)))
-		return (NULL);
-	if (is_route(to))
+	inside = matches(&conf->domains, r->box);
+	/* RFC 5321 lets a server ignore a source route: for ours we do. */
+	if (r->routed && !inside)
 		return ("550 5.7.1 Addresses with a route are not taken here");
-	if (!matches(&conf->domains, to) && !rcpt_is_role(conf, to))
+	if (must_check(conf, rcpt_relay(conf->pass, r)) && !inside &&
+	    !rcpt_is_role(s, r))
 		return ("550 5.7.1 We do not relay mail for this domain");
 	return (NULL);
 }
 
 const char *
-rcpt_unknown(const struct session *s, const char *to)
+rcpt_unknown(const struct session *s, const struct rcpt *r)
 {
-	return (conf_recipient_known(s->pc->conf, to) ? NULL :
+	return (conf_recipient_known(s->pc->conf, r->box) ? NULL :
 	    "550 5.1.1 There is no such recipient here");
 }

@@ -108,6 +108,17 @@ refuse_text(struct session *s, const char *text, int bad)
 		pass_refuse(s, atoi(text), enhanced, text + 10);
 }
 
+/*
+ * Is what is refused a mistake in the dialogue?  A message that is too large is
+ * none, nor is an address that real mail may have (5.1.3, 5.1.7, 5.6.7).
+ */
+static int
+counts(const char *text)
+{
+	return (strncmp(text, "552", 3) != 0 &&
+	    strncmp(text + 4, "5.5.", 4) == 0);
+}
+
 static char *
 log_copy(const char *text)
 {
@@ -160,7 +171,8 @@ static const char *
 mail_parse(struct session *s, const char *arg, size_t len, char *path,
     size_t size, const char **params, size_t *params_len)
 {
-	struct param_mail	pm;
+	struct param_mail	 pm;
+	const char		*error;
 
 	if (s->helo == NULL)
 		return ("503 5.5.1 Send HELO or EHLO first");
@@ -169,10 +181,14 @@ mail_parse(struct session *s, const char *arg, size_t len, char *path,
 	switch (smtp_path_parse(arg, len, "FROM:", path, size, params,
 	    params_len)) {
 	case 0:
-		return (param_mail(*params, *params_len, s->offered, s->d.max,
-		    &pm));
+		if ((error = param_mail(*params, *params_len, s->offered,
+		    s->d.max, &pm)) != NULL)
+			return (error);
+		return (mailaddr_check_sender(path));
 	case -2:
-		return ("501 5.1.7 The sender's address is too long");
+		return (MAILADDR_LONG_SENDER);
+	case -3:
+		return (MAILADDR_BAD_SENDER);
 	default:
 		return ("501 5.5.4 Write MAIL FROM:<address>");
 	}
@@ -194,7 +210,7 @@ ptx_mail(struct session *s, const char *arg, size_t len)
 	    &params_len)) == NULL && params_len > PASS_PARAMS_MAX)
 		error = "501 5.5.4 Too many parameters";
 	if (error != NULL) {
-		refuse_text(s, error, strncmp(error, "552", 3) != 0);
+		refuse_text(s, error, counts(error));
 		return;
 	}
 	if (s->refuse.kind != VERDICT_NEXT) {
@@ -268,7 +284,7 @@ rcpt_reply_staged(struct session *s, const struct verdict *v)
 	if (r->text != NULL)
 		pass_reply_mta(s, r);
 	else
-		refuse_text(s, rcpt_unknown(s, s->d.rcpt->to), 0);
+		refuse_text(s, rcpt_unknown(s, s->d.rcpt), 0);
 	rcpt_end(s, code);
 }
 
@@ -317,7 +333,7 @@ rcpt_staged(struct session *s, const struct verdict *v)
 		    "taken: its reputation is bad");
 		return;
 	}
-	if ((error = rcpt_unknown(s, r->to)) != NULL) {
+	if ((error = rcpt_unknown(s, r)) != NULL) {
 		free(s->d.said.text);
 		s->d.said.text = NULL;
 		rcpt_reply_stage(s, atoi(error));
@@ -340,7 +356,7 @@ rcpt_fits(const struct session *s, const struct rcpt *r)
 
 	if (tx->naccepted == 0)
 		return (NULL);
-	if (tx->relay != NULL && tx->relay != rcpt_relay(p, r->to))
+	if (tx->relay != NULL && tx->relay != rcpt_relay(p, r))
 		return (other);
 	if (p->reject_at > 0 && chain_any(s->pc->chain) &&
 	    !s->ms.whitelisted && tx->whose != 0 &&
@@ -356,7 +372,7 @@ rcpt_begin(struct session *s, struct rcpt *r)
 	const char	*error;
 
 	s->d.rcpt = r;
-	r->role = (uint8_t)rcpt_is_role(s->pc->conf, r->to);
+	r->role = (uint8_t)rcpt_is_role(s, r);
 	s->ms.rcpt = r->to;
 	s->ms.rcpt_params = r->params;
 	s->ms.rcpt_is_role = r->role;
@@ -367,7 +383,7 @@ rcpt_begin(struct session *s, struct rcpt *r)
 		rcpt_end(s, tx->refuse.code);
 		return;
 	}
-	if ((error = rcpt_check(s, r->to)) != NULL) {
+	if ((error = rcpt_check(s, r)) != NULL) {
 		if (strncmp(error, "550 5.7.1", 9) == 0)
 			pass.stat[PSTAT_RELAY_DENIED]++;
 	} else
@@ -378,14 +394,14 @@ rcpt_begin(struct session *s, struct rcpt *r)
 	}
 	/* With nobody accepted yet it may be another's than it was. */
 	if (tx->naccepted == 0)
-		tx->relay = rcpt_relay(s->pc->conf->pass, r->to);
+		tx->relay = rcpt_relay(s->pc->conf->pass, r);
 	s->state = PS_STAGE;
 	run_stage(s, STAGE_RCPT, rcpt_staged);
 }
 
 /* NULL: path and params are there; else what is wrong. */
 static const char *
-rcpt_parse(struct session *s, const char *arg, size_t len, char *path,
+rcpt_command(struct session *s, const char *arg, size_t len, char *path,
     size_t size, const char **params, size_t *params_len)
 {
 	if (s->tx == NULL)
@@ -395,7 +411,9 @@ rcpt_parse(struct session *s, const char *arg, size_t len, char *path,
 	case 0:
 		break;
 	case -2:
-		return ("501 5.1.3 The address is too long");
+		return (MAILADDR_LONG_RCPT);
+	case -3:
+		return (MAILADDR_BAD_RCPT);
 	default:
 		return ("501 5.5.4 Write RCPT TO:<address>");
 	}
@@ -403,7 +421,8 @@ rcpt_parse(struct session *s, const char *arg, size_t len, char *path,
 		return ("501 5.1.3 Nobody has an empty address");
 	if (*params_len > PASS_PARAMS_MAX)
 		return ("501 5.5.4 Too many parameters");
-	return (param_rcpt(*params, *params_len, s->offered));
+	return (param_rcpt(*params, *params_len, s->offered,
+	    s->tx->smtputf8));
 }
 
 void
@@ -411,14 +430,22 @@ ptx_rcpt(struct session *s, const char *arg, size_t len)
 {
 	char		 path[ENTRY_STR_MAX + 1], copy[PASS_PARAMS_MAX + 1];
 	const char	*params, *error;
+	struct mailaddr	 m;
 	size_t		 params_len;
 	struct rcpt	*r;
 
-	if ((error = rcpt_parse(s, arg, len, path, sizeof(path), &params,
-	    &params_len)) != NULL) {
+	if ((error = rcpt_command(s, arg, len, path, sizeof(path), &params,
+	    &params_len)) == NULL) {
+		if (s->log_to == NULL && (s->log_to = log_copy(path)) == NULL) {
+			pass_die(s, PE_MEMORY);
+			return;
+		}
+		error = rcpt_parse(s->pc->conf, path, s->tx->smtputf8, &m);
+	}
+	if (error != NULL) {
 		if (s->tx != NULL)
 			s->tx->nrefused++;
-		refuse_text(s, error, 1);
+		refuse_text(s, error, counts(error));
 		return;
 	}
 	pass.stat[PSTAT_RCPT]++;
@@ -432,8 +459,7 @@ ptx_rcpt(struct session *s, const char *arg, size_t len)
 	}
 	memcpy(copy, params, params_len);
 	copy[params_len] = '\0';
-	if ((r = ptx_add(s->tx, path, copy)) == NULL || (s->log_to == NULL &&
-	    (s->log_to = log_copy(path)) == NULL)) {
+	if ((r = ptx_add(s->tx, &m, copy)) == NULL) {
 		pass_die(s, PE_MEMORY);
 		return;
 	}
@@ -446,17 +472,17 @@ rcpt_replay(struct session *s, struct rcpt *r)
 {
 	struct ptx	*tx = s->tx;
 
-	r->role = (uint8_t)rcpt_is_role(s->pc->conf, r->to);
+	r->role = (uint8_t)rcpt_is_role(s, r);
 	s->rcpts++;
 	pass.stat[PSTAT_RCPT]++;
 	pass.stat[PSTAT_REPLAYED]++;
-	if (rcpt_check(s, r->to) != NULL || rcpt_unknown(s, r->to) != NULL ||
+	if (rcpt_check(s, r) != NULL || rcpt_unknown(s, r) != NULL ||
 	    (tx->relay != NULL && tx->relay !=
-	    rcpt_relay(s->pc->conf->pass, r->to))) {
+	    rcpt_relay(s->pc->conf->pass, r))) {
 		tx->broken = 1;
 		return;
 	}
-	tx->relay = rcpt_relay(s->pc->conf->pass, r->to);
+	tx->relay = rcpt_relay(s->pc->conf->pass, r);
 	r->accepted = r->replayed = 1;
 	tx->naccepted++;
 	tx->whose |= r->role ? 1 : 2;

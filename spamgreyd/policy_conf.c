@@ -15,6 +15,7 @@
 
 #include "../lib/clock.h"
 #include "../lib/log.h"
+#include "../lib/mailaddr.h"
 #include "policy_int.h"
 
 #define WALK_STEP	4096
@@ -310,7 +311,9 @@ find_release(const struct entry *e, void *arg)
 	if ((e->reason != TRAP_SPAMTRAP && e->reason != TRAP_DOMAIN) ||
 	    e->comment[0] == '\0')
 		return (0);
-	strlcpy(rcpt, e->comment, sizeof(rcpt));
+	/* (an older version has kept it in another form) */
+	if (mailaddr_rcpt(e->comment, rcpt, sizeof(rcpt)) == -1)
+		return (0);
 	if ((r->rc = rcpt_traps(r->p, rcpt, &reason)) != DB_OK)
 		return (1);
 	if (reason == TRAP_NONE)

@@ -26,9 +26,8 @@ struct rules {
 };
 int	 rules_build(struct rules *, const struct conf_strings *);
 void	 rules_free(struct rules *);
-/* The same answer as mailaddr_match of any of them. path is lower case,
- * without brackets. */
-int	 rules_match(const struct rules *, const char *path);
+/* The same answer as mailaddr_match of any of them. */
+int	 rules_match(const struct rules *, const char *box);
 
 struct rule_set {
 	struct rules	domains, spamtraps, not_to;
@@ -198,7 +197,7 @@ enum db_result	 policy_merge_line(struct policy *, const struct entry *);
 enum db_result	 meta_put_time(struct policy *, const char *, int64_t);
 
 /* policy_rcpt.c */
-enum db_result	 rcpt_traps(struct policy *, const char *lower,
+enum db_result	 rcpt_traps(struct policy *, const char *box,
 		    uint8_t *reason);
 
 /* policy_edit.c */

@@ -23,53 +23,57 @@ struct work {
 	struct rcpt_answer	*ans;
 	struct state		 s;
 	int64_t			 now;
-	char			 lower[MAILADDR_KEY_MAX];	/* recipient */
+	struct mailaddr		 rcpt;	/* box "": it is no address */
 };
 
-/* <postmaster>, and postmaster@ and abuse@ at an allowed domain or at
- * `hostname', never trap: RFC 5321 4.5.1 wants them to be reachable. */
+/*
+ * <postmaster>, and postmaster@ and abuse@ at an allowed domain, at `hostname'
+ * or at an address literal, never trap: RFC 5321 4.5.1 wants them to be
+ * reachable, and from outside a literal of ours may be one that we do not know.
+ */
 static int
-rcpt_is_exempt(const struct policy *p, const char *lower)
+rcpt_is_exempt(const struct policy *p, const char *box)
 {
-	const char	*domain;
-	size_t		 len;
+	const char	*at = strrchr(box, '@');
 
-	if (mailaddr_is_postmaster(lower) ||
-	    mailaddr_is_role(lower, p->conf->hostname))
+	if (mailaddr_is_role(box, p->conf->hostname))
 		return (1);
-	if ((domain = mailaddr_domain(lower, &len)) == NULL)
-		return (0);
-	return (mailaddr_is_role(lower, domain) &&
-	    rules_match(&p->rules.domains, lower));
+	return (at != NULL && mailaddr_is_role(box, at + 1) &&
+	    (at[1] == '[' || rules_match(&p->rules.domains, box)));
+}
+
+/* Is it outside of the allowed domains?  One without a domain is ours. */
+static int
+rcpt_is_outside(const struct policy *p, const char *box)
+{
+	return (p->rules.domains.n > 0 && strchr(box, '@') != NULL &&
+	    !rules_match(&p->rules.domains, box));
 }
 
 /* Does this recipient trap, and why?  DB_OK with TRAP_NONE: it does not. */
 enum db_result
-rcpt_traps(struct policy *p, const char *lower, uint8_t *reason)
+rcpt_traps(struct policy *p, const char *box, uint8_t *reason)
 {
 	struct entry	key, e;
 	enum db_result	rc;
-	size_t		len;
 
 	*reason = TRAP_NONE;
-	if (rcpt_is_exempt(p, lower))
+	if (rcpt_is_exempt(p, box))
 		return (DB_OK);
-	if (rules_match(&p->rules.spamtraps, lower)) {
+	if (rules_match(&p->rules.spamtraps, box)) {
 		*reason = TRAP_SPAMTRAP;
 		return (DB_OK);
 	}
-	if (p->entries[ENTRY_SPAMTRAP] > 0 && lower[0] != '\0') {
+	if (p->entries[ENTRY_SPAMTRAP] > 0 && box[0] != '\0') {
 		entry_init(&key, ENTRY_SPAMTRAP);
-		key.rcpt = lower;
+		key.rcpt = box;
 		if ((rc = db_get(p->db, &key, &e)) == DB_OK) {
 			*reason = TRAP_SPAMTRAP;
 			return (DB_OK);
 		} else if (rc != DB_NONE && rc != DB_BAD)
 			return (rc);
 	}
-	/* A malformed one has none, as a bare local part: neither traps. */
-	if (p->rules.domains.n > 0 && mailaddr_domain(lower, &len) != NULL &&
-	    !rules_match(&p->rules.domains, lower))
+	if (rcpt_is_outside(p, box))
 		*reason = TRAP_DOMAIN;
 	return (DB_OK);
 }
@@ -121,16 +125,16 @@ static enum db_result
 outside(struct policy *p, const struct work *w, uint8_t *reason)
 {
 	const struct config	*c = p->conf;
-	const char		*domain;
+	const char		*domain = strrchr(w->rcpt.box, '@');
 	enum db_result		 rc;
 	size_t			 len;
 	int			 good;
 
 	*reason = TRAP_NONE;
 	p->stat[PST_OUTSIDE]++;
-	if (c->outside_after == 0 ||
-	    (domain = mailaddr_domain(w->lower, &len)) == NULL)
+	if (c->outside_after == 0 || domain == NULL)
 		return (DB_OK);
+	len = strlen(++domain);
 	domain = owned_part(domain, &len);
 	if (!events_count_of(p->outside, &w->s.host, 0, domain, len,
 	    c->outside_after, c->outside_within * 1000, clock_mono()))
@@ -199,7 +203,7 @@ trap_client(struct policy *p, struct work *w, uint8_t reason)
 	/* The recipient is kept, so that the host can be let go when it is no
 	 * trap any more. */
 	return (policy_trap_host(p, &w->req->client,
-	    w->now + p->conf->grey.trapped, reason, w->lower, 1));
+	    w->now + p->conf->grey.trapped, reason, w->rcpt.box, 1));
 }
 
 /* The host becomes WHITE, in this transaction: at once, not at a later scan.
@@ -410,10 +414,15 @@ policy_rcpt(struct policy *p, const struct rcpt_req *req,
 		answer(&w, RCPT_TRAPPED, 0);
 		return (DB_OK);
 	}
-	if (mailaddr_rcpt(req->to, w.lower, sizeof(w.lower)) == -1)
-		w.lower[0] = '\0';
-	if ((rc = rcpt_traps(p, w.lower, &reason)) != DB_OK ||
-	    (reason == TRAP_DOMAIN && (rc = outside(p, &w, &reason)) != DB_OK))
+	/* Front has refused what is none; a peer may have taken it. */
+	if (mailaddr_check_rcpt(req->to, MAILADDR_UTF8 | MAILADDR_ROUTES,
+	    &w.rcpt) != NULL)
+		w.rcpt.box[0] = '\0';
+	if ((rc = rcpt_traps(p, w.rcpt.box, &reason)) != DB_OK)
+		return (rc);
+	if (reason == TRAP_DOMAIN && (req->flags & RCPT_F_TO_US))
+		reason = TRAP_NONE;
+	if (reason == TRAP_DOMAIN && (rc = outside(p, &w, &reason)) != DB_OK)
 		return (rc);
 	if (reason != TRAP_NONE)
 		return (trap_client(p, &w, reason));
@@ -427,7 +436,7 @@ policy_rcpt(struct policy *p, const struct rcpt_req *req,
 		answer(&w, RCPT_WHITE, 0);
 		return (DB_OK);
 	}
-	if (!w.s.blacklisted && rules_match(&p->rules.not_to, w.lower))
+	if (!w.s.blacklisted && rules_match(&p->rules.not_to, w.rcpt.box))
 		return (pass_not_to(p, &w));
 	return (greylist(p, &w));
 }

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../lib/mailaddr.h"
 #include "policy_int.h"
 
 static int
@@ -26,22 +25,11 @@ rules_free(struct rules *r)
 	r->n = 0;
 }
 
-/* "@example.org" and "example.org" mean the same; a final dot means nothing. */
+/* "@example.org" and "example.org" mean the same. */
 static char *
 canonical(const char *rule)
 {
-	char	buf[MAILADDR_MAX];
-	char	*s = buf;
-	size_t	 len;
-
-	if (mailaddr_rcpt(rule, buf, sizeof(buf)) == -1)
-		return (NULL);
-	if (*s == '@')
-		s++;
-	len = strlen(s);
-	if (len > 1 && s[len - 1] == '.')
-		s[len - 1] = '\0';
-	return (strdup(s));
+	return (strdup(*rule == '@' ? rule + 1 : rule));
 }
 
 int
@@ -77,20 +65,13 @@ has(const struct rules *r, const char *text)
 }
 
 int
-rules_match(const struct rules *r, const char *path)
+rules_match(const struct rules *r, const char *box)
 {
-	char		 buf[MAILADDR_MAX];
 	const char	*domain, *dot;
-	size_t		 len;
 
-	if (r->n == 0 || strlcpy(buf, path, sizeof(buf)) >= sizeof(buf))
-		return (0);
-	len = strlen(buf);
-	if (len > 1 && buf[len - 1] == '.')
-		buf[len - 1] = '\0';
-	if ((domain = strrchr(buf, '@')) == NULL)
+	if (r->n == 0 || (domain = strrchr(box, '@')) == NULL)
 		return (0);		/* "example.org" has no domain */
-	if (has(r, buf))
+	if (has(r, box))
 		return (1);
 	domain++;
 	if (has(r, domain))

@@ -27,7 +27,7 @@ tuple_key(const struct policy *p, struct entry *e, struct tuple *t)
 	addr_cut(&e->addr, &t->conf->match, &e->net);
 	normalise(mailaddr_normalise_sender, e->from, t->from,
 	    sizeof(t->from));
-	normalise(mailaddr_normalise_rcpt, e->to, t->to, sizeof(t->to));
+	normalise(mailaddr_rcpt, e->to, t->to, sizeof(t->to));
 	len = strlen(t->from) + 1;
 	memcpy(buf, t->from, len);
 	n = strlen(t->to) + 1;
@@ -56,7 +56,7 @@ tuple_same(const struct entry *a, const struct entry *b, void *arg)
 			return (0);
 	}
 	if (strcmp(a->to, b->to) != 0) {
-		normalise(mailaddr_normalise_rcpt, b->to, t->cmp_to,
+		normalise(mailaddr_rcpt, b->to, t->cmp_to,
 		    sizeof(t->cmp_to));
 		if (strcmp(t->to, t->cmp_to) != 0)
 			return (0);

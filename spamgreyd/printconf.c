@@ -135,6 +135,8 @@ put_general(struct buf *b, const struct config *c)
 	    c->cache);
 	r |= put_setting(b, "contact ", c->contact);
 	r |= put_domains(b, c);
+	if (c->local_routes)
+		r |= buf_addstr(b, "local part routes yes\n");
 	if (c->tls != NULL)
 		r |= put_tls(b, c->tls) | buf_addstr(b, "\n");
 	return (r);

@@ -46,7 +46,7 @@ spamc_user(const char *path, int local, char dst[SPAMC_USER_MAX + 1])
 	char	*at;
 	size_t	 i;
 
-	if (mailaddr_normalise_rcpt(path, dst, SPAMC_USER_MAX + 1) == -1) {
+	if (mailaddr_rcpt(path, dst, SPAMC_USER_MAX + 1) == -1) {
 		dst[0] = '\0';
 		return;
 	}

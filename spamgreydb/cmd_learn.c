@@ -10,12 +10,12 @@
 #include <ifaddrs.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <unistd.h>
 
 #include <jansson.h>
 
 #include "../lib/clock.h"
+#include "../lib/domain.h"
 #include "../lib/received.h"
 #include "spamgreydb.h"
 
@@ -75,8 +75,8 @@ hop_kind(const struct received *r, const struct ifaddrs *ifs,
 	case RECEIVED_UNCLEAR:
 		break;
 	}
-	return (!r->odd && (strcasecmp(r->from, hostname) == 0 ||
-	    strcasecmp(r->from, "localhost") == 0) ? HOP_SELF : HOP_UNCLEAR);
+	return (!r->odd && (domain_same(r->from, hostname) ||
+	    domain_same(r->from, "localhost")) ? HOP_SELF : HOP_UNCLEAR);
 }
 
 static void

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../lib/domain.h"
 #include "../lib/mailaddr.h"
 #include "../lib/siphash.h"
 #include "spamgreydb.h"
@@ -40,7 +41,7 @@ mail_of(const struct entry *e)
 	if (mailaddr_normalise_sender(e->from, buf, MAILADDR_MAX) == -1)
 		buf[0] = '\0';
 	n = strlen(buf) + 1;
-	if (mailaddr_normalise_rcpt(e->to, buf + n, MAILADDR_MAX) == -1)
+	if (mailaddr_rcpt(e->to, buf + n, MAILADDR_MAX) == -1)
 		buf[n] = '\0';
 	return (siphash24(key, buf, n + strlen(buf + n)));
 }
@@ -51,7 +52,7 @@ collect(const struct entry *e, void *arg)
 	struct pools	*p = arg;
 	struct try	*t;
 	const char	*domain;
-	char		*copy, *c;
+	char		*copy, folded[MAILADDR_MAX];
 	size_t		 len, size;
 
 	if (e->type != ENTRY_GREY ||
@@ -64,11 +65,10 @@ collect(const struct entry *e, void *arg)
 		p->v = t;
 		p->size = size;
 	}
-	if ((copy = strndup(domain, len)) == NULL)
+	if (domain_fold(domain, len, folded, sizeof(folded)) == -1)
+		return (0);
+	if ((copy = strdup(folded)) == NULL)
 		goto fail;
-	for (c = copy; *c != '\0'; c++)
-		if (*c >= 'A' && *c <= 'Z')
-			*c += 'a' - 'A';
 	t = &p->v[p->n++];
 	t->domain = copy;
 	t->mail = mail_of(e);

@@ -7,6 +7,7 @@
 
 #include <jansson.h>
 
+#include "../lib/domain.h"
 #include "../lib/entry.h"
 #include "spamgreydb.h"
 #include "spf.h"
@@ -66,12 +67,16 @@ static int
 one(const struct spf_dns *dns, const struct args *args, const char *domain)
 {
 	struct spf_result	r;
+	char			name[SPF_DOMAIN_MAX + 1];
 	int			status = 0;
 
-	if (!is_domain(domain)) {
+	/* the DNS knows names in ASCII */
+	if (domain_fold(domain, strlen(domain), name, sizeof(name)) == -1 ||
+	    !is_domain(name)) {
 		out_error("%s: not a domain", domain);
 		return (1);
 	}
+	domain = name;
 	if (spf_walk(dns, domain, &r) == -1) {
 		if (strncmp(r.error, domain, strlen(domain)) == 0 &&
 		    r.error[strlen(domain)] == ':')

@@ -307,6 +307,7 @@ begin(int fd, unsigned int how)
 	struct addr	 client, dst;
 	struct session	*s;
 	struct handover	 h;
+	struct mailaddr	 m;
 	struct ptx	*tx;
 
 	if (addr_parse("192.0.2.1", &client) == -1 ||
@@ -328,8 +329,10 @@ begin(int fd, unsigned int how)
 		pass_begin(s);
 	} else {
 		tx = ptx_new(h.from, h.from_params);
-		if (tx == NULL || ptx_add(tx, "<no@example.org>", "") == NULL ||
-		    ptx_add(tx, "<s@example.org>", "") == NULL)
+		if (tx == NULL || mailaddr_check_rcpt("<no@example.org>", 0,
+		    &m) != NULL || ptx_add(tx, &m, "") == NULL ||
+		    mailaddr_check_rcpt("<s@example.org>", 0, &m) != NULL ||
+		    ptx_add(tx, &m, "") == NULL)
 			abort();
 		pass_resume_handover(s, &h, tx, (how & 8) != 0,
 		    (const uint8_t *)"NOOP\r\n", 6);

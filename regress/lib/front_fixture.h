@@ -133,10 +133,11 @@ fixture_on_rcpt(struct chan *ch, struct msg *m, void *arg)
 	(void)arg;
 	if (proto_get_rcpt(m, &r) == -1)
 		abort();
-	fixture_hear("RCPT %s %s %s %s%s%s%s", addr_str(&r.client, addr),
+	fixture_hear("RCPT %s %s %s %s%s%s%s%s", addr_str(&r.client, addr),
 	    r.helo, r.from, r.to, r.flags & RCPT_F_LOWMX ? " lowmx" : "",
 	    r.flags & RCPT_F_WHITE ? " white" : "",
-	    r.flags & RCPT_F_AGAIN ? " again" : "");
+	    r.flags & RCPT_F_AGAIN ? " again" : "",
+	    r.flags & RCPT_F_TO_US ? " to-us" : "");
 	if (fixture_is(r.to, "held")) {
 		fixture.held_id = m->id;
 		fixture.held_seq = r.seq;

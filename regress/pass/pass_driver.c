@@ -56,6 +56,7 @@ static const struct setting settings[] = {
 	S("message-size", NUM64, limit.message_size),
 	S("bad-commands", NUM32, limit.bad_commands),
 	S("line", NUM32, limit.line), S("idle", NUM64, limit.idle),
+	S("local-routes", NUMI, local_routes),
 	P("relay-check", NUMI, relay_check), P("early", NUMI, early),
 	P("reject-newlines", NUMI, reject_newlines),
 	P("reject-at", NUMI, reject_at), P("mark-at", NUMI, mark_at),

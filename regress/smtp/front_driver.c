@@ -46,6 +46,7 @@ static const struct setting settings[] = {
 	S("match-ip4", NUM8, grey.match.ip4),
 	S("network-ip4", NUM8, limit.network.ip4),
 	S("tls-per-network", NUM32, limit.tls_per_network),
+	S("local-routes", NUMI, local_routes),
 	S("handover", NUMI, handover), S("firewall", NUMI, fw)
 };
 

@@ -1,4 +1,6 @@
 /* Mail addresses: matching, and what of a sender counts. */
+#include <stdlib.h>
+
 #include "../../lib/mailaddr.h"
 #include "tap.h"
 
@@ -46,7 +48,7 @@ test_plain(void)
 	norm("<@a.b>", "@a.b");
 	norm("<x@>", "x@");
 	norm("<\xc3\xa4\xc3\xb6@\xc3\xa4.example>",
-	    "\xc3\xa4\xc3\xb6@\xc3\xa4.example");
+	    "\xc3\xa4\xc3\xb6@xn--4ca.example");
 }
 
 static void
@@ -146,44 +148,39 @@ static void
 test_match(void)
 {
 	static const struct {
-		const char	*rule, *path;
+		const char	*rule, *box;
 		int		 want;
 	} t[] = {
-		{ "example.org", "<a@example.org>", 1 },
-		{ "example.org", "<a@EXAMPLE.org.>", 1 },
 		{ "example.org", "a@example.org", 1 },
-		{ "example.org.", "<a@example.org>", 1 },
-		{ "example.org", "<a@sub.example.org>", 0 },
-		{ "example.org", "<a@badexample.org>", 0 },
-		{ "example.org", "<a@example.org.evil>", 0 },
-		{ "example.org", "<example.org>", 0 },
-		{ "example.org", "<x@example.org@evil.net>", 0 },
-		{ "example.org", "<\"x@evil.net\"@example.org>", 1 },
-		{ "example.org", "<>", 0 },
-		{ "example.org", "<a@>", 0 },
-		{ ".example.org", "<a@sub.example.org>", 1 },
-		{ ".example.org", "<a@x.sub.example.org>", 1 },
-		{ ".example.org", "<a@example.org>", 0 },
-		{ ".example.org", "<a@badexample.org>", 0 },
-		{ ".example.org", "<a@.example.org>", 0 },
-		{ "@example.org", "<a@example.org>", 1 },
-		{ "@example.org", "<a@sub.example.org>", 0 },
-		{ "Joe@example.org", "<joe@Example.org>", 1 },
-		{ "joe@example.org", "<joey@example.org>", 0 },
-		{ "joe@example.org", "<ajoe@example.org>", 0 },
-		{ "joe@example.org", "<joe@sub.example.org>", 0 },
-		{ "joe@example.org", "<joe>", 0 },
-		{ "", "<a@b>", 0 },
-		{ ".", "<a@b.>", 0 },
-		{ "@", "<a@b>", 0 }
+		{ "example.org", "a@sub.example.org", 0 },
+		{ "example.org", "a@badexample.org", 0 },
+		{ "example.org", "a@example.org.evil", 0 },
+		{ "example.org", "example.org", 0 },
+		{ "example.org", "", 0 },
+		{ "example.org", "a@", 0 },
+		{ ".example.org", "a@sub.example.org", 1 },
+		{ ".example.org", "a@x.sub.example.org", 1 },
+		{ ".example.org", "a@example.org", 0 },
+		{ ".example.org", "a@badexample.org", 0 },
+		{ ".example.org", "a@.example.org", 0 },
+		{ "@example.org", "a@example.org", 1 },
+		{ "@example.org", "a@sub.example.org", 0 },
+		{ "joe@example.org", "joe@example.org", 1 },
+		{ "joe@example.org", "joey@example.org", 0 },
+		{ "joe@example.org", "ajoe@example.org", 0 },
+		{ "joe@example.org", "joe@sub.example.org", 0 },
+		{ "joe@example.org", "joe", 0 },
+		{ "", "a@b", 0 },
+		{ ".", "a@b", 0 },
+		{ "@", "a@b", 0 }
 	};
 	size_t	i;
 	char	name[120];
 
 	for (i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
 		snprintf(name, sizeof(name), "'%s' %s %s", t[i].rule,
-		    t[i].want ? "matches" : "does not match", t[i].path);
-		is_int(mailaddr_match(t[i].rule, t[i].path), t[i].want, name);
+		    t[i].want ? "matches" : "does not match", t[i].box);
+		is_int(mailaddr_match(t[i].rule, t[i].box), t[i].want, name);
 	}
 }
 
@@ -194,13 +191,12 @@ test_parts(void)
 	const char	*d;
 	size_t		 n = 0;
 
-	is_int(mailaddr_lower("<A@B.C>", dst, sizeof(dst)), 0, "lower");
+	is_int(mailaddr_rcpt("<A@B.C>", dst, 6), 0, "fits exactly");
 	is_str(dst, "a@b.c", "and without brackets");
-	is_int(mailaddr_lower("<A@B.C>", dst, 6), 0, "fits exactly");
-	is_int(mailaddr_lower("<A@B.C>", dst, 5), -1, "does not fit");
+	is_int(mailaddr_rcpt("<A@B.C>", dst, 5), -1, "does not fit");
 	is_int(mailaddr_normalise_sender("<A@B.C>", dst, 5), -1,
 	    "a sender that does not fit");
-	is_int(mailaddr_normalise_rcpt("<A+x1@B.C>", dst, sizeof(dst)), 0,
+	is_int(mailaddr_rcpt("<A+x1@B.C>", dst, sizeof(dst)), 0,
 	    "recipient");
 	is_str(dst, "a+x1@b.c", "only lower case");
 	d = mailaddr_domain("<a@b@c.d>", &n);
@@ -209,20 +205,266 @@ test_parts(void)
 	ok(mailaddr_domain("<postmaster>", &n) == NULL, "no domain");
 	ok(mailaddr_domain("<>", &n) == NULL, "nothing at all");
 	ok(mailaddr_domain("<a@>", &n) == NULL, "an empty one");
-	ok(mailaddr_is_postmaster("<PostMaster>"), "postmaster");
-	ok(!mailaddr_is_postmaster("<postmaster@x>"), "not bare");
-	ok(!mailaddr_is_postmaster("<postmasters>"), "not it");
-	ok(mailaddr_is_role("<postmaster>", NULL), "role: bare");
-	ok(mailaddr_is_role("<Abuse@Example.org>", "example.ORG"),
+	ok(mailaddr_is_postmaster("postmaster"), "postmaster");
+	ok(!mailaddr_is_postmaster("postmaster@x"), "not bare");
+	ok(!mailaddr_is_postmaster("postmasters"), "not it");
+	ok(mailaddr_is_role("postmaster", NULL), "role: bare");
+	ok(mailaddr_is_role("abuse@example.org", "example.ORG"),
 	    "role: abuse at the domain");
-	ok(mailaddr_is_role("<postmaster@example.org.>", "example.org"),
+	ok(mailaddr_is_role("postmaster@example.org", "example.org."),
 	    "role: postmaster, final dot");
-	ok(!mailaddr_is_role("<abuse@sub.example.org>", "example.org"),
+	ok(mailaddr_is_role("abuse@xn--bcher-kva.example",
+	    "b\xc3\xbc" "cher.example"), "role: the domain in its other form");
+	ok(!mailaddr_is_role("abuse@sub.example.org", "example.org"),
 	    "role: another domain");
-	ok(!mailaddr_is_role("<abuse@example.org>", NULL),
+	ok(!mailaddr_is_role("abuse@example.org", NULL),
 	    "role: no domain given");
-	ok(!mailaddr_is_role("<xabuse@example.org>", "example.org"),
+	ok(!mailaddr_is_role("xabuse@example.org", "example.org"),
 	    "role: another user");
+	ok(!mailaddr_is_role("abuse", "example.org"), "role: abuse alone");
+	ok(mailaddr_same("<\"Joe\"@example.org.>", "joe@EXAMPLE.org"),
+	    "two spellings of one");
+	ok(!mailaddr_same("<joe@example.org>", "<joe@example.net>"),
+	    "and two mailboxes");
+}
+
+/* What a recipient's path is taken for, with every flag or some. */
+static void
+check(const char *path, unsigned int flags, int code, const char *relayed,
+    const char *box)
+{
+	struct mailaddr	 m;
+	const char	*error;
+	char		 name[300];
+
+	error = mailaddr_check_rcpt(path, flags, &m);
+	snprintf(name, sizeof(name), "%.200s: %d", path, code);
+	is_int(error == NULL ? 0 : atoi(error), code, name);
+	if (error != NULL || code != 0)
+		return;
+	is_str(m.path, relayed, "is relayed so");
+	is_str(m.box, box, "is compared so");
+}
+
+#define U	MAILADDR_UTF8
+#define R	MAILADDR_ROUTES
+#define UE	"\xc3\xbc"
+#define D63	"123456789012345678901234567890123456789012345678901234567890abc"
+
+static void
+test_domains(void)
+{
+	static const char *const bad[] = {
+		"<v@evil.test(.example.org>", "<v@evil.test(x).example.org>",
+		"<v@(x)example.org>", "<v@evil.test,.example.org>",
+		"<v@evil.test;.example.org>", "<v@evil.test:.example.org>",
+		"<v@evil.test/.example.org>", "<v@evil.test .example.org>",
+		"<v@evil.test\t.example.org>", "<v@evil.test\".example.org>",
+		"<v@evil.test\\.example.org>", "<v@evil.test%.example.org>",
+		"<v@evil.test!.example.org>", "<v@evil.test>.example.org>",
+		"<v@evil.test<.example.org>", "<v@evil.test\x01.example.org>",
+		"<v@evil.test\x7f.example.org>", "<v@evil.test'.example.org>",
+		"<v@[192.0.2.1].example.org>", "<v@[192.0.2.1]>.example.org>",
+		"<v@[evil.test(.example.org]>", "<v@[192.0.2]>", "<v@[]>",
+		"<v@[IPv6:]>", "<v@[IPv6:192.0.2.1]>", "<v@[2001:db8::1]>",
+		"<v@[192.0.2.1>", "<v@192.0.2.1]>", "<v@[x400:a]>",
+		"<v@.example.org>", "<v@a..example.org>", "<v@example.org..>",
+		"<v@.>", "<v@..>", "<v@...>", "<v@>", "<@>", "<@example.org>",
+		"<v@" D63 "d.example.org>",
+		"<v@" D63 "." D63 "." D63 "." D63 ".org>"
+	};
+	size_t	i;
+
+	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		check(bad[i], U | R, 501, NULL, NULL);
+	check("<v@Example.ORG.>", 0, 0, "<v@Example.ORG>", "v@example.org");
+	check("<v@x-Y_z.-a-.1>", 0, 0, "<v@x-Y_z.-a-.1>", "v@x-y_z.-a-.1");
+	check("<v@" D63 ".org>", 0, 0, "<v@" D63 ".org>", "v@" D63 ".org");
+	check("<v@[192.0.2.1]>", 0, 0, "<v@[192.0.2.1]>", "v@[192.0.2.1]");
+	check("<v@[ipv6:2001:DB8:0::1]>", 0, 0, "<v@[ipv6:2001:DB8:0::1]>",
+	    "v@[ipv6:2001:db8::1]");
+	check("<v@[IPv6:::ffff:192.0.2.1]>", 0, 0,
+	    "<v@[IPv6:::ffff:192.0.2.1]>", "v@[192.0.2.1]");
+}
+
+static void
+test_locals(void)
+{
+	check("<a..b@x.org>", 0, 0, "<a..b@x.org>", "a..b@x.org");
+	check("<.a.b.@x.org>", 0, 0, "<.a.b.@x.org>", ".a.b.@x.org");
+	check("<A#$&'*+-/=?^_`{|}~1@x.org>", 0, 0,
+	    "<A#$&'*+-/=?^_`{|}~1@x.org>", "a#$&'*+-/=?^_`{|}~1@x.org");
+	check("<\"Tr\\ap\"@x.org>", 0, 0, "<\"Tr\\ap\"@x.org>",
+	    "trap@x.org");
+	check("<\"john doe\"@x.org>", 0, 0, "<\"john doe\"@x.org>",
+	    "john doe@x.org");
+	check("<\"a\\\"b\"@x.org>", 0, 0, "<\"a\\\"b\"@x.org>",
+	    "a\"b@x.org");
+	check("<PostMaster>", 0, 0, "<PostMaster>", "postmaster");
+	check("<\"postmaster\">", 0, 0, "<\"postmaster\">", "postmaster");
+	check("a@x.org", 0, 0, "<a@x.org>", "a@x.org");
+	check("<>", U | R, 501, NULL, NULL);
+	check("<\"\"@x.org>", U | R, 501, NULL, NULL);
+	check("<@x.org>", U | R, 501, NULL, NULL);
+	check("<t\\rap@x.org>", U | R, 501, NULL, NULL);
+	check("<tr\"a\"p@x.org>", U | R, 501, NULL, NULL);
+	check("<\"trap\"x@x.org>", U | R, 501, NULL, NULL);
+	check("<\"trap@x.org>", U | R, 501, NULL, NULL);
+	check("<\"trap\\\"@x.org>", U | R, 501, NULL, NULL);
+	check("<\"@x.org>", U | R, 501, NULL, NULL);
+	check("<(c)a@x.org>", U | R, 501, NULL, NULL);
+	check("<a(c)@x.org>", U | R, 501, NULL, NULL);
+	check("<a,b@x.org>", U | R, 501, NULL, NULL);
+	check("<a:b@x.org>", U | R, 501, NULL, NULL);
+	check("<a b@x.org>", U | R, 501, NULL, NULL);
+	check("<a>b@x.org>", U | R, 501, NULL, NULL);
+	check("<\"a>b\"@x.org>", U | R, 501, NULL, NULL);
+	check("<\"a\x01\"@x.org>", U | R, 501, NULL, NULL);
+	check("<\"a(c)\"@x.org>", U | R, 553, NULL, NULL);
+	check("<\"a\\(c\"@x.org>", U | R, 553, NULL, NULL);
+	check("<\"a,b\"@x.org>", U | R, 553, NULL, NULL);
+	check("<\"e::v\"@x.org>", U | R, 553, NULL, NULL);
+	check("<a@b@x.org>", U | R, 553, NULL, NULL);
+	check("<\"a@b\"@x.org>", U | R, 553, NULL, NULL);
+	check("<\"a\\@b\"@x.org>", U | R, 553, NULL, NULL);
+	check("<a\\@b@x.org>", U | R, 553, NULL, NULL);
+	check("<\"a@b\">", U | R, 553, NULL, NULL);
+	check("<a%b@x.org>", 0, 553, NULL, NULL);
+	check("<b!a@x.org>", 0, 553, NULL, NULL);
+	check("<\"a\\%b\"@x.org>", 0, 553, NULL, NULL);
+	check("<a%b>", 0, 553, NULL, NULL);
+	check("<a%b@x.org>", R, 0, "<a%b@x.org>", "a%b@x.org");
+	check("<b!\"a@x.org>", R, 501, NULL, NULL);
+	check("<\"b!a\"@x.org>", R, 0, "<\"b!a\"@x.org>", "b!a@x.org");
+}
+
+static void
+test_routes(void)
+{
+	check("<@a.b,@c.d:joe@x.org>", 0, 0, "<joe@x.org>", "joe@x.org");
+	check("<@[192.0.2.1],@[IPv6:::1]:\"joe\"@x.org.>", 0, 0,
+	    "<\"joe\"@x.org>", "joe@x.org");
+	check("<@a.b:postmaster>", 0, 0, "<postmaster>", "postmaster");
+	check("<@a.b:>", 0, 501, NULL, NULL);
+	check("<@a.b,c.d:joe@x.org>", 0, 501, NULL, NULL);
+	check("<@a.b,:joe@x.org>", 0, 501, NULL, NULL);
+	check("<@:joe@x.org>", 0, 501, NULL, NULL);
+	check("<@a(.b:joe@x.org>", 0, 501, NULL, NULL);
+	check("<@[192.0.2.1:joe@x.org>", 0, 501, NULL, NULL);
+	check("<@a.b:@c.d:joe@x.org>", 0, 553, NULL, NULL);
+	check("<@a.b:joe@y.org@x.org>", R, 553, NULL, NULL);
+}
+
+/* Both forms of a domain are one. */
+static void
+test_idn(void)
+{
+	char	x[64], y[64];
+
+	check("<v@b" UE "cher.example>", 0, 553, NULL, NULL);
+	check("<b" UE "@x.org>", 0, 553, NULL, NULL);
+	check("<v@B\xc3\x9c" "CHER.Example.>", U, 0,
+	    "<v@B\xc3\x9c" "CHER.Example>", "v@xn--bcher-kva.example");
+	check("<v@bu\xcc\x88" "cher.example>", U, 0,
+	    "<v@bu\xcc\x88" "cher.example>", "v@xn--bcher-kva.example");
+	check("<v@XN--Bcher-KVA.example>", 0, 0, "<v@XN--Bcher-KVA.example>",
+	    "v@xn--bcher-kva.example");
+	check("<v@fa\xc3\x9f.example>", U, 0, "<v@fa\xc3\x9f.example>",
+	    "v@xn--fa-hia.example");
+	check("<v@b" UE "cher\xe3\x80\x82" "example\xef\xbc\x8e>", U, 0,
+	    "<v@b" UE "cher\xe3\x80\x82" "example>",
+	    "v@xn--bcher-kva.example");
+	check("<B" UE "@x.org>", U, 0, "<B" UE "@x.org>", "b" UE "@x.org");
+	/* No such names, and yet names. */
+	check("<v@xn--zzzzzzzzz99999.example>", 0, 0,
+	    "<v@xn--zzzzzzzzz99999.example>", "v@xn--zzzzzzzzz99999.example");
+	check("<v@xn--.example>", 0, 0, "<v@xn--.example>",
+	    "v@xn--.example");
+	check("<v@A\xe2\x98\x83.b" UE "cher.example>", U, 0,
+	    "<v@A\xe2\x98\x83.b" UE "cher.example>",
+	    "v@a\xe2\x98\x83.xn--bcher-kva.example");
+	check("<v@-" UE "-.example>", U, 0, "<v@-" UE "-.example>",
+	    "v@-" UE "-.example");
+	/* What folds to something else than a name, or is no text. */
+	check("<v@evil.test\xef\xbc\x88.example.org>", U | R, 501, NULL,
+	    NULL);
+	check("<v@evil.test\xef\xbc\x88\xe2\x98\x83.example.org>", U | R,
+	    501, NULL, NULL);
+	check("<v@evil\xef\xb9\xab.example.org>", U | R, 501, NULL, NULL);
+	check("<v@a\xe3\x80\x82.example.org>", U | R, 501, NULL, NULL);
+	check("<v@\xc2\xad.example.org>", U | R, 501, NULL, NULL);
+	check("<v@b\xfc" "cher.example>", U | R, 501, NULL, NULL);
+	check("<v@evil.test\xc0\xa8.example.org>", U | R, 501, NULL, NULL);
+	check("<v\xfc@example.org>", U | R, 501, NULL, NULL);
+	check("<v\xef\xbc\xa0" "evil.test@example.org>", U | R, 553, NULL,
+	    NULL);
+	check("<v\xef\xbc\x85" "evil.test@example.org>", U, 553, NULL,
+	    NULL);
+	check("<v\xef\xbc\x88@example.org>", U | R, 553, NULL, NULL);
+	/* One tuple. */
+	same("<joe@b" UE "cher.example>", "<joe@xn--bcher-kva.example>", 1,
+	    "a sender's domain in both forms");
+	is_int(mailaddr_rcpt("<joe@B" UE "cher.example>", x, sizeof(x)), 0,
+	    "a recipient");
+	is_int(mailaddr_rcpt("<joe@xn--bcher-kva.example>", y, sizeof(y)), 0,
+	    "and the other form");
+	is_str(x, y, "are one");
+	is_int(mailaddr_rcpt("<joe@B" UE "cher.example>", x, 23), -1,
+	    "without room for its A-label");
+}
+
+static void
+test_senders(void)
+{
+	static const struct {
+		const char	*path;
+		int		 code;
+	} t[] = {
+		{ "<>", 0 }, { "<a@b.c>", 0 }, { "<a@b@c,d;e!f%g@[x]>", 0 },
+		{ "<@a,@b:c@d>", 0 }, { "<\"john doe\"@x>", 0 },
+		{ "<\"a(b)\"@x>", 0 }, { "<@a:\"a b\"@x>", 0 },
+		{ "<b\xfc@x>", 0 }, { "<a\\b\"@x>", 0 }, { "<x..y.@z>", 0 },
+		{ "<a(b@c>", 501 }, { "<a@c(b>", 501 }, { "<a)b@c>", 501 },
+		{ "<a\\(b@c>", 501 }, { "<a b@c>", 501 }, { "<a>b@c>", 501 },
+		{ "<a\\>b@c>", 501 }, { "<\"a>b\"@c>", 501 },
+		{ "<\"a\\>b\"@c>", 501 }, { "<x\"a b\"@c>", 501 },
+		{ "<x\"(b\"@c>", 501 }, { "<\"a\"\"(b\"@c>", 501 },
+		{ "<\"a\" b@c>", 501 }, { "<\"a@c>", 501 },
+		{ "<a\tb@c>", 501 }, { "<a\r@c>", 501 }, { "<a\n@c>", 501 },
+		{ "<\"a\\\n\"@c>", 501 }, { "<a\x7f@c>", 501 }
+	};
+	size_t		 i;
+	const char	*error;
+
+	for (i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+		error = mailaddr_check_sender(t[i].path);
+		is_int(error == NULL ? 0 : atoi(error), t[i].code, t[i].path);
+	}
+}
+
+/* What an administrator writes. */
+static void
+test_box(void)
+{
+	char	box[64];
+
+	is_int(mailaddr_box("\"John Doe\"@Example.org", box, sizeof(box)), 0,
+	    "quotes");
+	is_str(box, "john doe@example.org", "are taken off");
+	is_int(mailaddr_box("john doe@example.org", box, sizeof(box)), -1,
+	    "a blank needs them");
+	is_int(mailaddr_box("<t@b" UE "cher.example>", box, sizeof(box)), 0,
+	    "brackets, and a name outside of ASCII");
+	is_str(box, "t@xn--bcher-kva.example", "are folded");
+	is_int(mailaddr_box("a(b)@x", box, sizeof(box)), -1, "a comment");
+	is_int(mailaddr_box("a@b@x", box, sizeof(box)), -1, "a route");
+	is_int(mailaddr_box("@a:b@x", box, sizeof(box)), -1, "another one");
+	is_int(mailaddr_box("a@[192.0.2.1]", box, sizeof(box)), -1,
+	    "a literal");
+	is_int(mailaddr_box("postmaster", box, sizeof(box)), -1,
+	    "without a domain");
+	is_int(mailaddr_box("@x", box, sizeof(box)), -1, "with nothing else");
+	is_int(mailaddr_box("a@xyz.example", box, 13), -1, "no room");
 }
 
 /* Whatever a client writes: the same mailbox is the same string. */
@@ -275,5 +517,11 @@ main(void)
 	test_people();
 	test_match();
 	test_parts();
+	test_domains();
+	test_locals();
+	test_routes();
+	test_idn();
+	test_senders();
+	test_box();
 	return (done());
 }

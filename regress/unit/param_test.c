@@ -9,7 +9,7 @@
 #define ALL	(CAPS_SIZE | CAPS_8BITMIME | CAPS_SMTPUTF8 | CAPS_DSN)
 
 static const struct {
-	int		 rcpt;
+	int		 rcpt;		/* 2: and MAIL had SMTPUTF8 */
 	uint32_t	 offered;
 	const char	*text;
 	int		 code;		/* 0: fine */
@@ -36,6 +36,14 @@ static const struct {
 	{ 1, ALL, "NOTIFY=NEVER", 0 }, { 1, ALL, "NOTIFY=SUCCESS,DELAY", 0 },
 	{ 1, ALL, "NOTIFY=NEVER,DELAY", 501 },
 	{ 1, ALL, "ORCPT=rfc822;a@b", 0 }, { 1, ALL, "ORCPT=a@b", 501 },
+	{ 1, ALL, "ORCPT=rfc822;a+2Bb=c+d@b", 0 },
+	{ 1, ALL, "ORCPT=rfc822;a+0D+0ASubject:", 501 },
+	{ 1, ALL, "ORCPT=rfc822;a+7Fb", 501 },
+	{ 1, ALL, "ORCPT=rfc822;a\xc3\xbc@b", 501 },
+	{ 2, ALL, "ORCPT=utf-8;a\xc3\xbc@b", 0 },
+	{ 2, ALL, "ORCPT=utf-8;a\xfc@b", 501 },
+	{ 1, ALL, "ORCPT=r(c;a@b", 501 }, { 1, ALL, "ORCPT=rfc822;", 501 },
+	{ 0, ALL, "ENVID=a+0Ab", 501 }, { 0, ALL, "ENVID=a+7Fb", 501 },
 	{ 1, ALL & ~CAPS_DSN, "ORCPT=rfc822;a@b", 555 },
 	{ 1, 0, "NOTIFY=NEVER", 555 }, { 1, ALL, "SIZE=1", 555 },
 	{ 1, ALL, "RRVS=2014-04-03T23:01:00Z", 555 }
@@ -63,7 +71,7 @@ main(void)
 	for (i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
 		if (t[i].rcpt)
 			error = param_rcpt(t[i].text, strlen(t[i].text),
-			    t[i].offered);
+			    t[i].offered, t[i].rcpt == 2);
 		else
 			error = param_mail(t[i].text, strlen(t[i].text),
 			    t[i].offered, 1000, &pm);
