@@ -4,6 +4,12 @@
  * sender and its domain, and for what is addressed to us the recipient's
  * domain, and for bounces the recipient.
  *
+ * Anybody can write any sender and any recipient, so neither alone is a key that
+ * a command counts for.  A sender counts with the client's network, and so puts
+ * off nobody elsewhere.  A recipient has to count wherever the mail comes from,
+ * and so only what was delivered counts: t->pending has it until the message has
+ * its answer.
+ *
  * What MAIL finds is answered at each RCPT, for only there one sees that mail
  * to postmaster is meant, which is never put off.  A transaction that is put off
  * takes no tokens, or a client that tries again would never get any.
@@ -11,6 +17,7 @@
  * Memory is two tables of fixed size and the busiest keys of the hour.
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "../lib/clock.h"
@@ -18,13 +25,15 @@
 #include "../lib/mailaddr.h"
 #include "../lib/nettab.h"
 #include "../lib/rate.h"
+#include "../lib/siphash.h"
 #include "module.h"
 
 #define KEYS		65536
 #define CLIENT_DEFAULT	300		/* per minute */
 #define LEARN_KEYS	32		/* of each kind, the busiest */
-#define LEARN_TEXT	128
+#define LEARN_TEXT	192
 #define LEARN_EVERY	3600000
+#define PENDING		16	/* keys of a transaction; more count at once */
 #define LEARN_PER	60000		/* for a kind that has no limit */
 
 enum kind { CLIENT, SENDER, SENDER_DOMAIN, RCPT_DOMAIN, BOUNCE, KINDS };
@@ -36,7 +45,7 @@ struct throttle {
 	struct { uint32_t n; int64_t per; } limit[KINDS];	/* n 0: none */
 	int			 client_given;	/* but for a network */
 	struct nettab		 nets;		/* client N per T for NETWORK */
-	struct nettab_cut	 fold;
+	struct nettab_cut	 fold, network;
 	int			 recipients;	/* are counted, not messages */
 	int64_t			 delay;
 	int			 reply;
@@ -44,8 +53,19 @@ struct throttle {
 };
 #define SENDERS_KINDS	3		/* the first ones; of <> only one */
 
+/* What the transaction's recipients count, once it is delivered. */
+struct pending {
+	uint64_t	key;		/* hash */
+	uint32_t	n;		/* recipients */
+	uint32_t	limit;
+	int64_t		per;
+};
+
 struct throttle_data {
-	uint8_t	over;		/* kind + 1, since MAIL; 0: none */
+	uint8_t		 over;		/* kind + 1, since MAIL; 0: none */
+	uint8_t		 npending;
+	uint32_t	 messages;	/* relayed when the transaction began */
+	struct pending	 pending[PENDING];
 };
 
 /* One bucket: kind and text of the key. */
@@ -54,7 +74,7 @@ struct key {
 	uint32_t	 n;
 	int64_t		 per;
 	size_t		 len;
-	char		 text[1 + MAILADDR_MAX];
+	char		 text[1 + MAILADDR_MAX + 6 + ADDR_STRLEN];
 };
 
 struct learned {
@@ -71,6 +91,7 @@ static const char *const counters[] = {
 };
 
 static struct tokens	*buckets;
+static uint8_t		 hashkey[16];
 static struct rate	*rates;			/* learn */
 static struct learned	 learned[KINDS][LEARN_KEYS];
 static int64_t		 learn_next;
@@ -95,6 +116,7 @@ throttle_open(void)
 		throttle_close();
 		return (-1);
 	}
+	arc4random_buf(hashkey, sizeof(hashkey));
 	return (0);
 }
 
@@ -136,6 +158,8 @@ throttle_option(void *conf, const char *keyword, const struct module_arg *a,
 			    error));
 	if (strcmp(keyword, "fold") == 0)
 		return (nettab_cut(&c->fold, a[0].s, a[1].s, error));
+	if (strcmp(keyword, "network") == 0)
+		return (nettab_cut(&c->network, a[0].s, a[1].s, error));
 	if (strcmp(keyword, "count") == 0)
 		c->recipients = strcmp(a[0].s, "recipients") == 0;
 	else if (strcmp(keyword, "delay") == 0)
@@ -154,6 +178,7 @@ throttle_check(void *conf, const char **error)
 
 	(void)error;
 	nettab_cut_default(&c->fold, 32, 64);
+	nettab_cut_default(&c->network, 24, 48);
 	if (!c->client_given) {
 		c->limit[CLIENT].n = CLIENT_DEFAULT;
 		c->limit[CLIENT].per = 60000;
@@ -165,6 +190,17 @@ static void
 throttle_clear(void *conf)
 {
 	nettab_free(&((struct throttle *)conf)->nets);
+}
+
+/* A blank ends the address: no domain has one. */
+static void
+add_network(char *dst, const struct throttle *c, const struct msession *s)
+{
+	struct addr	net;
+
+	addr_cut(&s->client, &c->network.cut, &net);
+	memcpy(dst, " from ", 6);
+	addr_str(&net, dst + 6);
 }
 
 /* Fills in a key of that kind; 0: there is no limit, or nothing to count. */
@@ -204,6 +240,8 @@ key_make(struct key *k, const struct throttle *c, enum kind kind,
 			return (0);
 		memcpy(k->text + 1, p, len);
 		k->text[1 + len] = '\0';
+		if (path == s->from)
+			add_network(k->text + 1 + len, c, s);
 	}
 	k->len = strlen(k->text);
 	if (c->learn && k->per == 0)
@@ -237,6 +275,94 @@ learn(const struct key *k)
 	place->per = k->per;
 }
 
+/* Does this kind count when the message is delivered? */
+static int
+is_later(enum kind kind)
+{
+	return (kind == RCPT_DOMAIN || kind == BOUNCE);
+}
+
+static uint64_t
+key_hash(const struct key *k)
+{
+	return (siphash24(hashkey, k->text, k->len));
+}
+
+/* The transaction's place for that key, a new one if there is room; NULL: it
+ * counts at once. */
+static struct pending *
+pending_find(struct throttle_data *d, const struct key *k)
+{
+	struct pending	*p;
+	uint64_t	 hash = key_hash(k);
+
+	for (p = d->pending; p < d->pending + d->npending; p++)
+		if (p->key == hash)
+			return (p);
+	if (d->npending == PENDING)
+		return (NULL);
+	d->npending++;
+	memset(p, 0, sizeof(*p));
+	p->key = hash;
+	p->limit = k->n;
+	p->per = k->per;
+	return (p);
+}
+
+/* The last transaction is over: what it delivered counts now. */
+static void
+pending_end(struct throttle_data *d, const struct msession *s)
+{
+	struct pending	*p;
+	uint32_t	 i;
+
+	if (s->messages > d->messages)
+		for (p = d->pending; p < d->pending + d->npending; p++)
+			for (i = 0; i < p->n && i < p->limit; i++)
+				(void)tokens_take(buckets, &p->key,
+				    sizeof(p->key), p->limit, p->per,
+				    clock_mono(), 1);
+	d->messages = s->messages;
+	d->npending = 0;
+}
+
+/* Is there room for one more?  What the transaction has already is seen. */
+static int
+key_waits(struct throttle_data *d, const struct key *k, int64_t now)
+{
+	struct pending	*p;
+	uint64_t	 hash;
+	uint32_t	 n = 0;
+
+	if (!is_later(k->kind))
+		return (tokens_wait(buckets, k->text, k->len, k->n, k->per,
+		    now, 1) > 0);
+	if ((p = pending_find(d, k)) != NULL)
+		n = p->n;
+	hash = key_hash(k);
+	return (n >= k->n || tokens_wait(buckets, &hash, sizeof(hash), k->n,
+	    k->per, now, n + 1) > 0);
+}
+
+static void
+key_take(struct throttle_data *d, const struct key *k, int64_t now)
+{
+	struct pending	*p;
+	uint64_t	 hash;
+
+	if (!is_later(k->kind)) {
+		(void)tokens_take(buckets, k->text, k->len, k->n, k->per, now,
+		    1);
+		return;
+	}
+	if ((p = pending_find(d, k)) != NULL) {
+		p->n++;
+		return;
+	}
+	hash = key_hash(k);
+	(void)tokens_take(buckets, &hash, sizeof(hash), k->n, k->per, now, 1);
+}
+
 /*
  * One more of all these kinds: 0, and it is counted; else the first kind that
  * is over, + 1, and nothing is.  look: only asks.
@@ -245,9 +371,10 @@ static unsigned int
 count(struct msession *s, const struct throttle *c, const enum kind *kinds,
     size_t n, int look)
 {
-	struct key	keys[KINDS];
-	int64_t		now = clock_mono();
-	size_t		i, nkeys = 0;
+	struct throttle_data	*d = module_data(s, &mod_throttle);
+	struct key		 keys[KINDS];
+	int64_t			 now = clock_mono();
+	size_t			 i, nkeys = 0;
 
 	for (i = 0; i < n; i++)
 		if (key_make(&keys[nkeys], c, kinds[i], s))
@@ -256,12 +383,10 @@ count(struct msession *s, const struct throttle *c, const enum kind *kinds,
 		if (c->learn) {
 			if (!look)
 				learn(&keys[i]);
-		} else if (tokens_wait(buckets, keys[i].text, keys[i].len,
-		    keys[i].n, keys[i].per, now, 1) > 0)
+		} else if (key_waits(d, &keys[i], now))
 			return (keys[i].kind + 1);
 	for (i = 0; i < nkeys && !c->learn && !look; i++)
-		(void)tokens_take(buckets, keys[i].text, keys[i].len,
-		    keys[i].n, keys[i].per, now, 1);
+		key_take(d, &keys[i], now);
 	return (0);
 }
 
@@ -280,6 +405,7 @@ throttle_mail(struct msession *s, void *conf)
 	struct throttle_data	*d = module_data(s, &mod_throttle);
 	unsigned int		 over;
 
+	pending_end(d, s);
 	over = count(s, c, kinds, is_bounce(s) ? 1 : SENDERS_KINDS,
 	    c->recipients);
 	d->over = (uint8_t)(c->recipients ? 0 : over);
@@ -313,6 +439,14 @@ throttle_rcpt(struct msession *s, void *conf)
 	module_count(&mod_throttle, COUNT_OVER + over - 1);
 	return (verdict_tempfail(c->reply, "4.3.2", "Too much mail %s at the "
 	    "moment, please try again later", whose[over - 1]));
+}
+
+static struct verdict
+throttle_gone(struct msession *s, void *conf)
+{
+	(void)conf;
+	pending_end(module_data(s, &mod_throttle), s);
+	return (verdict_next());
 }
 
 static void
@@ -353,17 +487,19 @@ static const struct module_option options[] = {
 	{ "client", "%r [ for %a ]", NULL, 0, 1000000, "300 per 1m", 1, 1,
 	    "of a host in a time; for a network: 0 for any number" },
 	{ "sender", "%r", NULL, 1, 1000000, "100 per 1m", 0, 1,
-	    "of a sender's address" },
+	    "of a sender's address from one network" },
 	{ "sender-domain", "%r", NULL, 1, 1000000, "", 0, 1,
-	    "of all senders of a domain" },
+	    "of all senders of a domain from one network" },
 	{ "recipient-domain", "%r", NULL, 1, 1000000, "", 0, 1,
-	    "recipients of a domain" },
+	    "recipients of a domain, of delivered mail" },
 	{ "bounce", "%r", NULL, 1, 1000000, "", 0, 1,
-	    "from <> to a recipient" },
+	    "from <> to a recipient, delivered" },
 	{ "count", "%w", "messages|recipients", 0, 0, "messages", 0, 0,
 	    "what client, sender and sender-domain count" },
 	{ "fold", "%w %s", "ip4|ip6", 0, 0, "ip6 /64", 1, 0,
 	    "how much of the address is a host" },
+	{ "network", "%w %s", "ip4|ip6", 0, 0, "ip6 /48", 1, 0,
+	    "how much of the address a sender counts with" },
 	{ "delay", "%t", NULL, 0, 60000, "0s", 0, 0,
 	    "MAIL of who is over waits so long" },
 	{ "reply", "%n", NULL, 450, 451, "450", 0, 0, "450 or 451" },
@@ -388,7 +524,8 @@ const struct module mod_throttle = {
 	.close = throttle_close,
 	.hook = {
 		[STAGE_MAIL] = throttle_mail,
-		[STAGE_RCPT] = throttle_rcpt
+		[STAGE_RCPT] = throttle_rcpt,
+		[STAGE_CLOSE] = throttle_gone
 	},
 	.tick = throttle_tick
 };

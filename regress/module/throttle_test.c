@@ -122,9 +122,13 @@ senders(void)
 	is_int(taken(s, "<postmaster>", "<u@example.org>", 2), 2,
 	    "a sender without a domain");
 	fix_session_free(s);
-	s = fix_session(pc, "2001:db8::1");
+	s = fix_session(pc, "192.0.2.200");
 	is_str(message(s, "<a@shop.example>", "<u@example.org>"), SENDER,
-	    "wherever it comes from");
+	    "from another host of the network too");
+	fix_session_free(s);
+	s = fix_session(pc, "192.0.3.9");
+	is_int(taken(s, "<a@shop.example>", "<u@example.org>", 150), 100,
+	    "nobody elsewhere is put off by it");
 	fix_session_free(s);
 	fix_conf_free(pc);
 }
@@ -137,6 +141,8 @@ recipients(void)
 				    "bounce 2 per 1h count recipients "
 				    "delay 7s }");
 	struct session		*s = fix_session(pc, "192.0.2.20");
+	char			 to[40];
+	int			 i;
 
 	(void)mod_mail(s, "<a@example.com>");
 	is_str(fix_outcome, "", "MAIL");
@@ -153,15 +159,52 @@ recipients(void)
 	fix_session_free(s);
 
 	s = fix_session(pc, "192.0.2.21");
-	is_int(taken(s, "<>", "<Joe@example.edu>", 3), 2,
-	    "bounces to one recipient");
-	is_str(fix_outcome, BOUNCE, "are put off");
+	is_int(taken(s, "<>", "<Joe@example.edu>", 3), 3,
+	    "bounces to one recipient that are not delivered put nobody off");
+	fix_pass(60000);
+	for (i = 0; i < 2; i++) {
+		is_str(message(s, "<>", "<Joe@example.edu>"), "", "a bounce");
+		s->ms.messages++;
+	}
+	is_str(message(s, "<>", "<Joe@example.edu>"), BOUNCE,
+	    "those that were count");
 	is_int(taken(s, "<a@example.com>", "<joe@example.edu>", 1), 1,
 	    "mail is not");
 	fix_session_free(s);
 	s = fix_session(pc, "192.0.2.22");
-	is_str(message(s, "<>", "<joe@EXAMPLE.edu>"), TO,
-	    "but its domain has 3 an hour");
+	is_str(message(s, "<>", "<joe@EXAMPLE.edu>"), BOUNCE,
+	    "from anywhere");
+	fix_session_free(s);
+	fix_conf_free(pc);
+
+	/* A stranger's transaction that comes to nothing takes nothing. */
+	pc = fix_conf("throttle { client no sender no "
+	    "recipient-domain 20 per 1h }");
+	s = fix_session(pc, "192.0.2.23");
+	for (i = 0; i < 5; i++)
+		(void)taken(s, "<a@example.com>", "<u@ours.example>", 20);
+	fix_session_free(s);
+	s = fix_session(pc, "192.0.2.24");
+	(void)mod_mail(s, "<a@example.com>");
+	for (i = 0; i < 20; i++)
+		is_str(mod_rcpt(s, "<u@ours.example>"), "",
+		    "recipients of mail that was not delivered do not count");
+	is_str(mod_rcpt(s, "<u@ours.example>"), TO, "in one transaction 20");
+	s->ms.messages++;
+	fix_session_free(s);
+	s = fix_session(pc, "192.0.2.25");
+	is_str(message(s, "<a@example.com>", "<v@ours.example>"), TO,
+	    "when it is delivered they do");
+	/* More domains than a transaction's counts are kept for. */
+	(void)mod_mail(s, "<a@example.com>");
+	for (i = 0; i < 40; i++) {
+		snprintf(to, sizeof(to), "<u@d%d.example>", i);
+		is_str(mod_rcpt(s, to), "", "many domains");
+	}
+	for (i = 0; i < 19; i++)
+		(void)mod_rcpt(s, "<u@d39.example>");
+	is_str(fix_outcome, "", "each has its own count");
+	is_str(mod_rcpt(s, "<u@d39.example>"), TO, "the last of them too");
 	fix_session_free(s);
 	fix_conf_free(pc);
 }
@@ -189,8 +232,8 @@ learning(void)
 	log = fix_logged();
 	ok(strstr(log, " pass throttle learned client=192.0.2.30 needs=540 "
 	    "per=600s\n") != NULL, "what the client needs");
-	ok(strstr(log, " learned sender=a\\x20b@example.com needs=40 "
-	    "per=60s\n") != NULL, "what the sender needs");
+	ok(strstr(log, " learned sender=a\\x20b@example.com\\x20from\\x20"
+	    "192.0.2.0 needs=40 per=60s\n") != NULL, "what the sender needs");
 	ok(strstr(log, " learned recipient-domain=example.org needs=10") !=
 	    NULL, "what has no limit is learned too");
 	for (i = 0; (log = strstr(log, "learned sender=")) != NULL; i++)
