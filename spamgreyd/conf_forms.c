@@ -37,8 +37,10 @@ static const struct form {
 	{ TOP, "restart no" },
 	{ TOP, "front NUMBER" },
 	{ TOP, "database cache SIZE" },
-	{ TOP, "allowed domains { DOMAIN ... }" },
-	{ TOP, "allowed domains file FILE" },
+	{ TOP, "allowed domains { DOMAIN ... } "
+	    "[trap after NUMBER in TIME | trap no]" },
+	{ TOP, "allowed domains file FILE "
+	    "[trap after NUMBER in TIME | trap no]" },
 	{ TOP, "contact TEXT" },
 	{ TOP, "tls certificate FILE key FILE" },
 	{ TOP, "log spamd" },
@@ -92,9 +94,11 @@ static const struct form {
 	{ PASS_, "strategy CLASS reject|tempfail|mark ..., "
 	    "where CLASS is virus, spam, unwanted or unscannable" },
 	{ PASS_, "limit sessions NUMBER|auto" },
+	{ PASS_, "limit per-host NUMBER|auto" },
+	{ PASS_, "limit per-network NUMBER|auto" },
 	{ PASS_, "limit received NUMBER" },
 	{ PASS_, "tries NUMBER" },
-	{ PASS_, "spool [memory SIZE] [message SIZE]" },
+	{ PASS_, "spool [memory SIZE] [message SIZE] [files SIZE|auto]" },
 	{ PASS_, "bare-newline normalise|reject" },
 	{ PASS_, "session TIME" },
 	{ PASS_, "scan TIME" },

@@ -32,10 +32,13 @@ send_pass(struct chan *ch, const struct conf_pass *p)
 		ipc_put_u8(ipc, p->strategy[i]);
 	ci_put_opt(ipc, p->subject_tag);
 	ipc_put_u32(ipc, p->sessions);
+	ipc_put_u32(ipc, p->per_host);
+	ipc_put_u32(ipc, p->per_network);
 	ipc_put_u32(ipc, p->received);
 	ipc_put_u32(ipc, p->tries);
 	ipc_put_u64(ipc, p->spool_message);
 	ipc_put_u64(ipc, p->spool_memory);
+	ipc_put_u64(ipc, p->spool_files);
 	ipc_put_i64(ipc, p->session);
 	ipc_put_i64(ipc, p->scan);
 	ipc_put_i64(ipc, p->client_name);
@@ -65,10 +68,13 @@ recv_pass(struct config *c, struct msg *m)
 			r = -1;
 	r |= ci_take_opt(m, &p->subject_tag);
 	p->sessions = msg_get_u32(m);
+	p->per_host = msg_get_u32(m);
+	p->per_network = msg_get_u32(m);
 	p->received = msg_get_u32(m);
 	p->tries = msg_get_u32(m);
 	p->spool_message = msg_get_u64(m);
 	p->spool_memory = msg_get_u64(m);
+	p->spool_files = msg_get_u64(m);
 	p->session = msg_get_i64(m);
 	p->scan = msg_get_i64(m);
 	p->client_name = msg_get_i64(m);

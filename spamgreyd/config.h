@@ -280,10 +280,12 @@ struct conf_pass {
 						   conf_strategy */
 	char			*subject_tag;	/* of marked mail; NULL: none */
 	uint32_t		 sessions;	/* 0: auto */
+	uint32_t		 per_host, per_network;	/* of them; 0: auto */
 	int			 reply_rules;	/* refusals tell which rules */
 	uint32_t		 received;	/* Received lines that a message may have */
 	uint32_t		 tries;		/* targets tried for a message: 2 */
 	uint64_t		 spool_message, spool_memory;	/* octets */
+	uint64_t		 spool_files;	/* 0: auto */
 	int64_t			 session;	/* s */
 	int64_t			 scan;		/* s, the EOM budget */
 	int64_t			 client_name;	/* s; 0: it is not asked for */

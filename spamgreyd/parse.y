@@ -65,7 +65,7 @@ static void	 macro_set(const struct lex_token *);
 %token	<tok> AT BARE_NEWLINE CA CHECK CONNECT DOMAIN EARLY HANDOVER MARK
 %token	<tok> MEMORY MODULE NORMALISE PROXY_PROTOCOL REJECT RELAY RESOLVER
 %token	<tok> SCAN SESSIONS SPOOL STARTTLS STRATEGY SUBJECT TIMEOUT TRANSPARENT
-%token	<tok> TRIES TRY CLIENT_NAME NETWORK TLS_PER_NETWORK
+%token	<tok> TRIES TRY CLIENT_NAME NETWORK TLS_PER_NETWORK FILES
 %token	<tok> VERIFY XCLIENT YES
 %token	<tok> LOCAL PART ROUTES
 %token	<tok> COMMAND SPAMD_SETUP URL
@@ -328,6 +328,22 @@ passopt	: LISTEN ON value anyport {
 		if (ONCE($1, "limit sessions"))
 			conf->pass->sessions = 0;
 	}
+	| LIMIT PER_HOST value {
+		conf_set_number(&$1, &$3, "pass limit per-host", 1,
+		    CONF_CONNECTIONS_MAX, &conf->pass->per_host);
+	}
+	| LIMIT PER_HOST AUTO {
+		if (ONCE($1, "pass limit per-host"))
+			conf->pass->per_host = 0;
+	}
+	| LIMIT PER_NETWORK value {
+		conf_set_number(&$1, &$3, "pass limit per-network", 1,
+		    CONF_CONNECTIONS_MAX, &conf->pass->per_network);
+	}
+	| LIMIT PER_NETWORK AUTO {
+		if (ONCE($1, "pass limit per-network"))
+			conf->pass->per_network = 0;
+	}
 	| LIMIT RECEIVED value {
 		conf_set_number(&$1, &$3, "limit received", 30,
 		    CONF_RECEIVED_MAX, &conf->pass->received);
@@ -442,6 +458,15 @@ spool	: MEMORY value {
 		if (ONCE($1, "spool memory"))
 			conf_size(&$2, "spool memory", 1024 * 1024,
 			    UINT64_C(1) << 40, &conf->pass->spool_memory);
+	}
+	| FILES value {
+		if (ONCE($1, "spool files"))
+			conf_size(&$2, "spool files", 1024 * 1024,
+			    UINT64_C(1) << 50, &conf->pass->spool_files);
+	}
+	| FILES AUTO {
+		if (ONCE($1, "spool files"))
+			conf->pass->spool_files = 0;
 	}
 	| MESSAGE value {
 		if (ONCE($1, "spool message"))
@@ -983,6 +1008,7 @@ static const struct keyword keywords[] = {
 	{ "except",		EXCEPT },
 	{ "extend",		EXTEND },
 	{ "file",		FILE_ },
+	{ "files",		FILES },
 	{ "firewall",		FIREWALL },
 	{ "for",		FOR },
 	{ "foreign-command",	FOREIGN_COMMAND },

@@ -9,6 +9,7 @@
  */
 #include <sys/types.h>
 #include <sys/resource.h>
+#include <sys/statvfs.h>
 
 #include <fcntl.h>
 #include <stdlib.h>
@@ -21,6 +22,7 @@
 #include "scan.h"
 
 #define EXPIRY_CHECK	86400	/* s */
+#define SPOOL_FILES_MIN	(64 * 1024 * 1024)	/* the disk may be cleared */
 
 struct pass	pass = { .nullfd = -1, .spare = -1 };
 
@@ -42,6 +44,33 @@ conf_max(const struct config *conf)
 	    (uint32_t)room : conf->pass->sessions);
 }
 
+/*
+ * Half of what the disk has free when pass starts, or what is configured.  The
+ * disk is asked at the first configuration, whatever that says: later the
+ * process neither sees the directory nor may ask.
+ */
+static uint64_t
+spool_files_max(const struct config *conf)
+{
+	static uint64_t	 half;
+	struct statvfs	 sv;
+
+	if (half == 0) {
+		half = UINT64_MAX;
+		if (statvfs(conf->statedir, &sv) == -1)
+			log_warn("pass: %s: it is not known what its disk has "
+			    "free, so messages may fill it", conf->statedir);
+		else if ((half = (uint64_t)sv.f_bavail * sv.f_frsize / 2) <
+		    SPOOL_FILES_MIN)
+			half = SPOOL_FILES_MIN;
+		if (conf->pass->spool_files == 0)
+			log_info("pass: spooled messages in files may take "
+			    "%llu MB, half of what the disk has free",
+			    (unsigned long long)(half >> 20));
+	}
+	return (conf->pass->spool_files != 0 ? conf->pass->spool_files : half);
+}
+
 static struct pass_conf *
 pass_conf_new(struct config *conf, struct pass_conf *old)
 {
@@ -56,6 +85,12 @@ pass_conf_new(struct config *conf, struct pass_conf *old)
 	pc->white = config_mask(conf, LIST_WHITE);
 	pc->no_scan = config_mask_no_scan(conf);
 	pc->max = conf_max(conf);
+	pc->per_host = conf->pass->per_host;
+	if (pc->per_host == 0)
+		pc->per_host = pc->max / 10 > PASS_PER_HOST ? pc->max / 10 :
+		    PASS_PER_HOST;
+	pc->per_network = conf->pass->per_network != 0 ?
+	    conf->pass->per_network : 4 * pc->per_host;
 	scan_budget = conf->pass == NULL ? 0 : conf->pass->scan * 1000;
 	if ((pc->chain = chain_new(conf)) == NULL) {
 		pass_conf_unref(pc);
@@ -217,6 +252,10 @@ pass_first(struct child *c)
 	pass.child = c;
 	pass.base = c->base;
 	LIST_INIT(&pass.sessions);
+	pass.by_host = limit_new();
+	pass.by_net = limit_new();
+	if (pass.by_host == NULL || pass.by_net == NULL)
+		fatalx("pass: out of memory");
 	if (getrlimit(RLIMIT_NOFILE, &rl) == -1)
 		fatal("getrlimit");
 	pass.rlimit = (uint64_t)rl.rlim_cur;
@@ -278,6 +317,7 @@ pass_configure(struct child *c, struct config *old)
 	pass.pc = pc;
 	spool_limits((size_t)c->conf->pass->spool_message,
 	    (size_t)c->conf->pass->spool_memory);
+	spool_files(spool_files_max(c->conf));
 	spool_readers(config_scanners(c->conf) > 0);
 	pass_dns(c->conf, first);
 	pass_accept_configure(c->conf);

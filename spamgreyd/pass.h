@@ -48,6 +48,7 @@
 #include "../lib/addr.h"
 #include "../lib/buf.h"
 #include "../lib/hosts.h"
+#include "../lib/limit.h"
 #include "../lib/mailaddr.h"
 #include "../lib/msghead.h"
 #include "../lib/smtpdata.h"
@@ -69,6 +70,9 @@
 #define PASS_NOOP		60000	/* ms between NOOPs to a waiting MTA */
 #define PASS_HANDOVER_RCPTS	1000	/* recipients of a hand-over */
 #define PASS_HANDSHAKE		60	/* s */
+#define PASS_PER_HOST		50	/* sessions, the least of auto */
+#define PASS_SLOW		300000	/* ms in which DATA … */
+#define PASS_SLOW_BYTES		30000	/* … has so many octets, or is slow */
 #define PASS_LAST_REPLY		60	/* s without an octet of it going out */
 #define PASS_LOG_FIELD		256	/* octets of a peer's text in the log */
 #define PASS_STOP_LINES		1000	/* sessions with a line each at the end */
@@ -83,7 +87,7 @@ enum pass_state {
 enum pass_end {				/* the summary's reason= */
 	PE_NONE, PE_QUIT, PE_HANGUP, PE_ERROR, PE_IDLE, PE_SESSION,
 	PE_REFUSED, PE_BAD_COMMANDS, PE_FOREIGN, PE_TLS, PE_SHUTDOWN,
-	PE_MEMORY, PE_TRAPPED, PE_NOT_TO, PE_MTA
+	PE_MEMORY, PE_TRAPPED, PE_NOT_TO, PE_MTA, PE_SLOW
 };
 
 /* Flags of a session; from 0x0100 on they are the dialogue's. */
@@ -92,6 +96,7 @@ enum pass_end {				/* the summary's reason= */
 #define PF_TLS_MORE	0x0008		/* libtls may hold input */
 #define PF_SETTLING	0x0010
 #define PF_TIMER	0x0020		/* the timer is set */
+#define PF_COUNTED	0x0040		/* in the counts of its host and network */
 
 struct tls;
 struct edit_job;
@@ -106,6 +111,7 @@ struct pass_conf {
 	struct tlsctx	*tls;		/* the global certificate, or NULL */
 	struct module_chain *chain;	/* module_run.c */
 	uint32_t	 max;		/* sessions */
+	uint32_t	 per_host, per_network;
 };
 
 /* One recipient of the transaction. */
@@ -194,6 +200,8 @@ struct session {
 	void			(*timer_fn)(struct session *);
 	int64_t			 last;	/* clock_mono of the last progress */
 	uint32_t		 lingered;	/* octets thrown away */
+	int64_t			 read_ms;	/* DATA: read for so long … */
+	uint64_t		 read_from;	/* … since bytes_in was this */
 	char			*helo;	/* ms.helo points here */
 	char			*tls_version, *tls_cipher;	/* and ms' */
 	char			*name;	/* of the client; and ms' */
@@ -225,6 +233,7 @@ struct pass {
 	struct mta_caps		 caps;		/* caps.relays is its own copy */
 	LIST_HEAD(, session)	 sessions;
 	uint32_t		 count;
+	struct limit		*by_host, *by_net;
 	int			 started, hosts_ready, accepting;
 	int			 stopping;
 	int			 silent;	/* no line for each session */
@@ -247,6 +256,16 @@ void	 pass_accept_certs(void);	/* logs those that end soon */
  * known the global one.  NULL: none.  Not the caller's. */
 struct tlsctx *pass_accept_cert(uint32_t listener);
 int	 pass_host_trapped(const struct addr *);
+/*
+ * Has this client's host, or its network, as many sessions as it may have?
+ * The limit's name, and it is counted and logged; NULL: no.
+ */
+const char *pass_over_limit(const struct addr *, enum handover_kind);
+/* A session is counted for them, and not any more. */
+void	 pass_count(struct session *);
+void	 pass_uncount(struct session *);
+/* Are more than half of the places taken? */
+int	 pass_crowded(void);
 
 /* pass_session.c */
 /* A connection of the client; h NULL: on a listener (cert its certificate).
@@ -264,6 +283,8 @@ uint64_t pass_next_key(int fd);
 void	 pass_settle(struct session *);
 void	 pass_read(struct session *);		/* what has come, and uses it */
 void	 pass_wake(void);			/* there is a session */
+/* Another ms of DATA have been read: is it slow? */
+int	 pass_slow(struct session *, int64_t ms);
 void	 pass_last_words(struct session *);	/* written once, and freed */
 void	 pass_close(struct session *, enum pass_end);	/* after what is queued */
 void	 pass_die(struct session *, enum pass_end);	/* now */
@@ -496,7 +517,8 @@ enum pass_stat {
 	PSTAT_RCPT_REFUSED, PSTAT_RELAY_DENIED, PSTAT_LOOP, PSTAT_TOO_BIG,
 	PSTAT_SPOOL_FULL, PSTAT_MTA_FAILED, PSTAT_TLS, PSTAT_TLS_FAILED,
 	PSTAT_MARKED, PSTAT_POINTS_REJECTED, PSTAT_TIMEOUT, PSTAT_REPLAYED,
-	PSTAT_TRAPPED, PSTAT_BYTES, PSTAT_NO_SCAN, PSTAT_MAX
+	PSTAT_TRAPPED, PSTAT_BYTES, PSTAT_NO_SCAN, PSTAT_LIMIT_HOST,
+	PSTAT_LIMIT_NETWORK, PSTAT_SLOW, PSTAT_MAX
 };
 void	 pass_log_end(const struct session *);
 /* One line for each message's end: from, to count, size, points, the MTA's

@@ -64,18 +64,17 @@ not_white_log(uint64_t id, const struct addr *client)
 
 /* As front's: at once, and then once a minute. */
 static void
-over_limit_log(const struct addr *client)
+over_limit_log(const char *limit, const struct addr *client)
 {
 	static int64_t	 logged;
 	static uint64_t	 since;
 	int64_t		 now = clock_mono();
 	char		 a[ADDR_STRLEN];
 
-	pass.stat[PSTAT_LIMIT]++;
 	since++;
 	if (logged != 0 && now - logged < OVERLIMIT_LOG * 1000)
 		return;
-	log_event(0, "over-limit", "limit=sessions refused=%llu address=%s",
+	log_event(0, "over-limit", "limit=%s refused=%llu address=%s", limit,
 	    (unsigned long long)since, addr_str(client, a));
 	logged = now == 0 ? 1 : now;
 	since = 0;
@@ -104,9 +103,83 @@ refuse(int fd, uint64_t id, const struct addr *client, const char *text)
 static void
 refuse_limit(int fd, const struct addr *client)
 {
-	over_limit_log(client);
+	pass.stat[PSTAT_LIMIT]++;
+	over_limit_log("sessions", client);
 	refuse(fd, pass_next_key(fd), client, "All places are taken, please "
 	    "try again later");
+}
+
+int
+pass_crowded(void)
+{
+	return (pass.count > pass.pc->max / 2);
+}
+
+/* By that configuration, with which it is counted in and out. */
+static void
+keys(const struct pass_conf *pc, const struct addr *client, struct addr *host,
+    struct addr *net)
+{
+	addr_cut(client, &pc->conf->grey.admit, host);
+	addr_cut(client, &pc->conf->limit.network, net);
+}
+
+/*
+ * Nearly all that come here are white, and all hosts of a big provider may be
+ * in one network; so its number holds for them only while places are short, and
+ * always for a host that is here for a `not to' recipient alone.
+ */
+const char *
+pass_over_limit(const struct addr *client, enum handover_kind kind)
+{
+	const struct pass_conf	*pc = pass.pc;
+	const char		*limit = NULL;
+	struct addr		 host, net;
+
+	if (kind == HANDOVER_WHITELISTED || addr_is_loopback(client))
+		return (NULL);
+	keys(pc, client, &host, &net);
+	if (limit_get(pass.by_host, &host) >= pc->per_host) {
+		pass.stat[PSTAT_LIMIT_HOST]++;
+		limit = "per-host";
+	} else if (limit_get(pass.by_net, &net) >= pc->per_network &&
+	    (kind == HANDOVER_NOT_TO || pass_crowded())) {
+		pass.stat[PSTAT_LIMIT_NETWORK]++;
+		limit = "per-network";
+	}
+	if (limit != NULL)
+		over_limit_log(limit, client);
+	return (limit);
+}
+
+void
+pass_count(struct session *s)
+{
+	struct addr	host, net;
+
+	if (s->ms.whitelisted || s->ms.loopback)
+		return;
+	keys(s->pc, &s->ms.client, &host, &net);
+	if (limit_inc(pass.by_host, &host) == 0)
+		return;			/* no memory: not counted out either */
+	if (limit_inc(pass.by_net, &net) == 0) {
+		limit_dec(pass.by_host, &host);
+		return;
+	}
+	s->flags |= PF_COUNTED;
+}
+
+void
+pass_uncount(struct session *s)
+{
+	struct addr	host, net;
+
+	if (!(s->flags & PF_COUNTED))
+		return;
+	keys(s->pc, &s->ms.client, &host, &net);
+	limit_dec(pass.by_host, &host);
+	limit_dec(pass.by_net, &net);
+	s->flags &= ~PF_COUNTED;
 }
 
 static uint64_t
@@ -189,6 +262,11 @@ accept_conn(struct listener *l, int fd, const struct addr *client,
 	pass.stat[PSTAT_SESSIONS]++;
 	if (pass.count >= pass.pc->max) {
 		refuse_limit(fd, client);
+		return;
+	}
+	if (pass_over_limit(client, (enum handover_kind)kind) != NULL) {
+		refuse(fd, pass_next_key(fd), client, "Too many sessions from "
+		    "your host or network, please try again later");
 		return;
 	}
 	conn_dst(fd, l, client, port, &dst, &dport);

@@ -40,6 +40,8 @@ body_begin(struct session *s)
 	s->tx->head.drops = run_drops(s);
 	s->tx->toobig = s->tx->lost = 0;
 	s->d.noticed = 0;
+	s->read_ms = 0;
+	s->read_from = s->bytes_in;
 	s->state = PS_DATA;
 	pass_timer(s, PASS_NOOP, body_noop);
 }

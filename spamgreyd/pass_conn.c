@@ -18,6 +18,7 @@
 #define TLS_READS	4		/* of one record each, before others
 					   have their turn */
 #define LINGER_MAX	(256 * 1024)	/* octets thrown away */
+#define SWEEP_MAX	5000		/* ms that a sweep counts for at most */
 #define SETTLE_STEPS	1000		/* more is a fault: the session ends */
 
 static uint8_t		 read_buf[65536];	/* one for all: used at once */
@@ -402,9 +403,36 @@ conn_event(evutil_socket_t fd, short what, void *arg)
 	pass_settle(s);
 }
 
+int
+pass_slow(struct session *s, int64_t ms)
+{
+	if (s->bytes_in - s->read_from >= PASS_SLOW_BYTES) {
+		s->read_ms = 0;
+		s->read_from = s->bytes_in;
+		return (0);
+	}
+	s->read_ms += ms;
+	return (s->read_ms >= PASS_SLOW);
+}
+
+/*
+ * Does it hold a place that others need, by sending a message in drops?  Only
+ * time in which we read counts: not while the client waits for us, and of a
+ * sweep that comes late, because the loop or the machine stood still, no more
+ * than SWEEP_MAX.
+ */
+static int
+holds_place(struct session *s, int64_t ms)
+{
+	if (s->state != PS_DATA || !(s->watched & EV_READ))
+		return (0);
+	return (pass_slow(s, ms < SWEEP_MAX ? ms : SWEEP_MAX) &&
+	    pass_crowded());
+}
+
 /* In the other states something else has an end of its own. */
 static void
-conn_timeout(struct session *s, int64_t now)
+conn_timeout(struct session *s, int64_t now, int64_t ms)
 {
 	int64_t	idle = (now - s->last) / 1000;
 
@@ -435,6 +463,10 @@ conn_timeout(struct session *s, int64_t now)
 			if (buf_len(&s->out) > 0)
 				pass_die(s, PE_IDLE);
 			pass_expel(s, PE_IDLE, "4.4.2", "Timeout, closing");
+		} else if (holds_place(s, ms)) {
+			pass.stat[PSTAT_SLOW]++;
+			pass_expel(s, PE_SLOW, "4.4.2",
+			    "Your message comes too slowly");
 		}
 		break;
 	case PS_DEAD:
@@ -448,15 +480,17 @@ conn_timeout(struct session *s, int64_t now)
 static void
 sweep(evutil_socket_t fd, short what, void *arg)
 {
+	static int64_t	 last;
 	struct session	*s, *next;
-	int64_t		 now = clock_mono();
+	int64_t		 now = clock_mono(), ms = now - last;
 
+	last = now;
 	(void)fd;
 	(void)what;
 	(void)arg;
 	for (s = LIST_FIRST(&pass.sessions); s != NULL; s = next) {
 		next = LIST_NEXT(s, entry);
-		conn_timeout(s, now);
+		conn_timeout(s, now, ms);
 	}
 	/* Nobody is here: sleep. */
 	if (pass.count > 0)

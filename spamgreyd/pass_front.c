@@ -183,6 +183,9 @@ on_end(struct chan *ch, struct msg *m, void *arg)
 	why = handed_end(&p->handed, m);
 	if (why == NULL)
 		why = no_room();
+	if (why == NULL && pass_over_limit(&p->handed.h.client,
+	    (enum handover_kind)p->handed.h.kind) != NULL)
+		why = "too many sessions of its host or network";
 	if (why == NULL && m->fd == -1)
 		why = "its descriptor was lost";
 	if (why != NULL)

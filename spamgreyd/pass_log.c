@@ -36,6 +36,9 @@ static const char *const stat_names[PSTAT_MAX] = {
 	[PSTAT_TRAPPED] = "trapped",
 	[PSTAT_BYTES] = "bytes",
 	[PSTAT_NO_SCAN] = "no-scan",
+	[PSTAT_LIMIT_HOST] = "over-host",
+	[PSTAT_LIMIT_NETWORK] = "over-network",
+	[PSTAT_SLOW] = "slow-data",
 };
 
 static const char *const end_names[] = {
@@ -44,6 +47,7 @@ static const char *const end_names[] = {
 	[PE_HANGUP] = "hangup",
 	[PE_ERROR] = "error",
 	[PE_IDLE] = "idle",
+	[PE_SLOW] = "slow-data",
 	[PE_SESSION] = "session-time",
 	[PE_REFUSED] = "refused",
 	[PE_BAD_COMMANDS] = "bad-commands",

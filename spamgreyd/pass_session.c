@@ -135,6 +135,7 @@ pass_session_new(int fd, const struct addr *client, uint16_t port,
 		pass_session_free(s);
 		return (NULL);
 	}
+	pass_count(s);
 	name_start(s);
 	return (s);
 }
@@ -178,6 +179,7 @@ pass_session_free(struct session *s)
 	name_end(s);
 	free(s->log_from);
 	free(s->log_to);
+	pass_uncount(s);
 	tlsctx_unref(s->cert);
 	pass_conf_unref(s->pc);
 	LIST_REMOVE(s, entry);

@@ -205,10 +205,17 @@ put_settings(struct buf *b, const struct conf_pass *p)
 	r |= put_recipients(b, p);
 	r |= p->sessions == 0 ? buf_addstr(b, "\tlimit sessions auto\n") :
 	    buf_printf(b, "\tlimit sessions %u\n", p->sessions);
+	r |= p->per_host == 0 ? buf_addstr(b, "\tlimit per-host auto\n") :
+	    buf_printf(b, "\tlimit per-host %u\n", p->per_host);
+	r |= p->per_network == 0 ?
+	    buf_addstr(b, "\tlimit per-network auto\n") :
+	    buf_printf(b, "\tlimit per-network %u\n", p->per_network);
 	r |= buf_printf(b, "\tlimit received %u\n\ttries %u\n", p->received,
 	    p->tries);
 	r |= put_size(b, "\tspool memory ", p->spool_memory);
 	r |= put_size(b, "\tspool message ", p->spool_message);
+	r |= p->spool_files == 0 ? buf_addstr(b, "\tspool files auto\n") :
+	    put_size(b, "\tspool files ", p->spool_files);
 	r |= buf_printf(b, "\tbare-newline %s\n",
 	    p->reject_newlines ? "reject" : "normalise");
 	r |= put_time(b, "\tsession ", p->session);

@@ -32,6 +32,7 @@ struct spool {
 };
 
 static size_t	max_message = 128 * 1024, max_total = 256 * 1024 * 1024;
+static uint64_t	max_files = UINT64_MAX;
 static uint64_t	in_memory, in_files;
 static uint32_t	messages;
 static int	readers;
@@ -47,6 +48,12 @@ spool_limits(size_t message, size_t total)
 {
 	max_message = message;
 	max_total = total;
+}
+
+void
+spool_files(uint64_t total)
+{
+	max_files = total;
 }
 
 struct spool *
@@ -159,12 +166,23 @@ file_new(int *ro)
 	return (unnamed_open(name, ro));
 }
 
+/* The database lies on the same disk, and must not be left without room. */
+static int
+file_room(uint64_t more)
+{
+	return (in_files <= max_files && more <= max_files - in_files);
+}
+
 /* A file with what is in memory; -1 errno, and all is as it was. */
 static int
 file_open(struct spool *s)
 {
 	int	error;
 
+	if (!file_room(s->size)) {
+		errno = ENOSPC;
+		return (-1);
+	}
 	if ((s->fd = file_new(readers ? s->ro : NULL)) == -1)
 		return (-1);
 	in_files += s->size;
@@ -196,6 +214,8 @@ spool_write(struct spool *s, const void *data, size_t len)
 			return (lose(s, errno));
 	}
 	mem_free(s);
+	if (!file_room(len))
+		return (lose(s, ENOSPC));
 	if (file_write(s->fd, s->size, data, len) == -1)
 		return (lose(s, errno));
 	s->size += len;

@@ -17,6 +17,8 @@ struct spool;
 
 /* message: octets of one in memory; total: of all of them. */
 void	 spool_limits(size_t message, size_t total);
+/* Octets in files, of all of them; beyond that the disk counts as full. */
+void	 spool_files(uint64_t);
 struct spool *spool_new(void);			/* NULL: no memory */
 void	 spool_free(struct spool *);		/* NULL is fine */
 /* 0, or -1 with errno (ENOSPC, ENOMEM, EIO, EDQUOT): the message is lost, and

@@ -61,7 +61,8 @@ static const struct setting settings[] = {
 	P("reject-newlines", NUMI, reject_newlines),
 	P("reject-at", NUMI, reject_at), P("mark-at", NUMI, mark_at),
 	P("received", NUM32, received), P("reply-rules", NUMI, reply_rules),
-	P("sessions", NUM32, sessions), P("tries", NUM32, tries),
+	P("sessions", NUM32, sessions), P("per-host", NUM32, per_host),
+	P("per-network", NUM32, per_network), P("tries", NUM32, tries),
 	P("session", NUM64, session), P("scan", NUM64, scan),
 	P("spool-message", NUM64, spool_message),
 	P("spool-memory", NUM64, spool_memory),
@@ -410,6 +411,7 @@ hand_begin(struct ipc *ipc, char *arg)
 	h.kind = (uint8_t)atoi(strsep(&arg, " "));
 	flags = strsep(&arg, " ");
 	if (addr_parse(strchr(flags, '6') != NULL ? "2001:db8::9" :
+	    strchr(flags, 'n') != NULL ? "192.0.2.10" :
 	    "192.0.2.9", &h.client) == -1 ||
 	    addr_parse("198.51.100.1", &h.dst) == -1)
 		die("addr");

@@ -678,6 +678,9 @@ test_pass(void)
 	p->strategy[CLASS_VIRUS] = STRATEGY_MARK;
 	p->subject_tag = strdup("[SPAM] ");
 	p->timeout[PT_DOT] = 99;
+	p->per_host = 60;
+	p->per_network = 61;
+	p->spool_files = 62;
 	module_long(p);
 	c->reaction[EVENT_SPAM].bad = 50;
 	copy = round_trip(c, SEND_PASS);
@@ -690,6 +693,9 @@ test_pass(void)
 	is_int(p->strategy[CLASS_UNWANTED], STRATEGY_MARK, "and their defaults");
 	is_str(p->subject_tag, "[SPAM] ", "the tag of a subject");
 	is_int(p->timeout[PT_DOT], 99, "its timeouts");
+	is_int(p->per_host, 60, "sessions of a host");
+	is_int(p->per_network, 61, "and of a network");
+	is_int((int64_t)p->spool_files, 62, "room for files");
 	is_int(copy->reaction[EVENT_SPAM].bad, 50, "of bad 50%");
 	is_int(copy->handover, 1, "hand-over by default");
 	r = TAILQ_FIRST(&p->relays);

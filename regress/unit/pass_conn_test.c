@@ -91,6 +91,28 @@ relay_must_end(const struct session *x)
 	return (must_end);
 }
 
+static int	crowded, counted;
+
+int
+pass_crowded(void)
+{
+	return (crowded);
+}
+
+void
+pass_count(struct session *x)
+{
+	(void)x;
+	counted++;
+}
+
+void
+pass_uncount(struct session *x)
+{
+	(void)x;
+	counted--;
+}
+
 void
 pass_log_end(const struct session *x)
 {
@@ -394,6 +416,68 @@ timeouts(void)
 	is_int(pass.stat[PSTAT_TIMEOUT], 3, "counted");
 }
 
+/* So many seconds of DATA at that rate: is it slow at some time? */
+static int
+is_slow(unsigned int seconds, uint64_t rate)
+{
+	int	slow = 0;
+
+	s->read_ms = 0;
+	s->read_from = s->bytes_in;
+	while (seconds-- > 0) {
+		s->bytes_in += rate;
+		slow |= pass_slow(s, 1000);
+	}
+	return (slow);
+}
+
+static void
+slow_data(void)
+{
+	int64_t	had;
+
+	begin();
+	say("DATA\r\n");
+	(void)hear();
+	is_int(is_slow(299, 0), 0, "less than five minutes are never slow");
+	is_int(is_slow(300, 0), 1, "five minutes of nothing are");
+	is_int(is_slow(300, 99), 1, "99 octets a second are slow");
+	is_int(is_slow(3600, 101), 0, "101 are not");
+	(void)is_slow(290, 0);
+	s->bytes_in += PASS_SLOW_BYTES;
+	is_int(pass_slow(s, 20000), 0, "what has caught up is not");
+
+	/* Time in which we do not read is not the client's. */
+	s->read_ms = 0;
+	s->state = PS_MTA;
+	clock_fake_advance(2);
+	(void)event_base_loop(pass.base, EVLOOP_ONCE);
+	is_int(s->read_ms, 0, "nor while it waits for the mail server");
+	s->state = PS_DATA;
+	pass_settle(s);
+	clock_fake_advance(200);
+	(void)event_base_loop(pass.base, EVLOOP_ONCE);
+	ok(s->read_ms > 0 && s->read_ms <= 5000,
+	    "when the loop stood still, a few seconds count");
+
+	had = s->read_ms = PASS_SLOW;
+	say("x");
+	turn();
+	(void)event_base_loop(pass.base, EVLOOP_ONCE);
+	ok(s != NULL && s->state == PS_DATA && s->read_ms >= had,
+	    "a slow one may stay while there are places");
+	crowded = 1;
+	wait_sweep();
+	is_str(hear(), "421 4.4.2 mx.example.org Your message comes too "
+	    "slowly\r\n", "but not while more than half are taken");
+	is_int(s->end, PE_SLOW, "slow-data");
+	is_int(pass.stat[PSTAT_SLOW], 1, "counted");
+	crowded = 0;
+	pass_die(s, PE_NONE);
+	pass_settle(s);
+	is_int(counted, 0, "each is counted in and out");
+}
+
 int
 main(void)
 {
@@ -414,5 +498,6 @@ main(void)
 	half_closed();
 	refused();
 	timeouts();
+	slow_data();
 	return (done());
 }

@@ -249,6 +249,31 @@ test_total(void)
 }
 
 static void
+test_files(void)
+{
+	struct spool	*a, *b;
+
+	spool_limits(0, 0);
+	spool_files(100000);
+	a = spool_new();
+	b = spool_new();
+	is_int(fill(a, 60000, 1000), 0, "files have room in all");
+	is_int(fill(b, 60000, 1000), -1, "and an end: the disk is not ours");
+	is_int(errno, ENOSPC, "as if it were full");
+	is_int(files(), 60000, "what was lost is given back");
+	spool_free(b);
+	spool_limits(65536, 65536);
+	b = spool_new();
+	is_int(fill(b, 50000, 1000), 0, "memory is not counted");
+	is_int(fill(b, 20000, 1000), -1, "until it becomes a file");
+	spool_free(a);
+	spool_free(b);
+	spool_files(UINT64_MAX);
+	spool_limits(128 * 1024, 256 * 1024 * 1024);
+	is_int(memory() + files(), 0, "all is freed");
+}
+
+static void
 test_refused(void)
 {
 	struct spool	*s = spool_new(), *other = spool_new();
@@ -347,6 +372,7 @@ main(int argc, char *argv[])
 	test_file();
 	test_fd();
 	test_total();
+	test_files();
 	test_refused();
 	test_full(self);
 	ok(empty_directory(), "nothing is left over");
