@@ -78,7 +78,8 @@ for old in "$cache"/*.key; do
 		rm -f "$old" "${old%.key}.tgz"
 	fi
 done
-if [ "$(cat "$cache/$name.key" 2>/dev/null)" != "$key" ]; then
+if [ "$(cat "$cache/$name.key" 2>/dev/null)" != "$key" ] ||
+    [ ! -f "$cache/$name.tgz" ]; then
 	make "$@"
 fi
 tar -C "$dir.up" --xattrs --xattrs-include='*' -xpzf "$cache/$name.tgz" ||
