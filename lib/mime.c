@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "mime_int.h"
+#include "mimeparam.h"
 
 #define DEPTH_MAX	100		/* whatever the limits say */
 #define LINE_HELD	sizeof(((struct mime *)NULL)->line)
@@ -248,6 +249,7 @@ mime_free(struct mime *m)
 		return;
 	sh = m->shared;
 	mime_inner_free(m);
+	mimeparam_free(sh->memory);
 	free(sh);
 }
 

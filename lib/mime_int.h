@@ -60,6 +60,7 @@ struct mime_shared {
 	uint64_t		 fed, work;
 	uint64_t		 lines;
 	unsigned int		 ids;		/* readings that there are, bits */
+	void			*memory;	/* of mimeparam */
 };
 
 struct reading {

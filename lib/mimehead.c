@@ -61,6 +61,7 @@ values_new(struct mime_shared *m)
 	memset(&v->list, 0, sizeof(v->list));
 	v->list.v = v->v;
 	v->list.max = VALUES_MAX;
+	v->list.memory = &m->memory;
 	return (v);
 }
 
@@ -80,7 +81,7 @@ names_of(struct reading *r, struct mime_shared *m, const char *value,
     size_t len)
 {
 	struct mimeparam_list	 l = { r->part.name, r->part.nnames,
-				    MIME_NAMES, 0, 0, 0 };
+				    MIME_NAMES, 0, 0, 0, &m->memory };
 
 	if (mimeparam_names(value, len, "name", &l) == -1 ||
 	    mimeparam_names(value, len, "filename", &l) == -1)

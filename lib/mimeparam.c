@@ -491,23 +491,37 @@ looks(struct want *w, const char *s, size_t len, const char *name)
 	return (r);
 }
 
+void
+mimeparam_free(void *memory)
+{
+	struct want	*w = memory;
+
+	if (w != NULL)
+		free(w->piece);
+	free(w);
+}
+
 static int
 parameter(const char *s, size_t len, const char *name,
     struct mimeparam_list *l, int names, int *is_plain)
 {
-	struct want	*w;
+	struct want	*w = l->memory == NULL ? NULL : *l->memory;
 	int		 r;
 
-	if ((w = malloc(sizeof(*w))) == NULL)
-		return (-1);
+	if (w == NULL) {
+		if ((w = malloc(sizeof(*w))) == NULL)
+			return (-1);
+		w->piece = NULL;
+	}
 	w->list = l;
 	w->names = names;
 	w->plain = 0;
-	w->piece = NULL;
 	r = looks(w, s, len, name);
 	*is_plain = w->plain;
-	free(w->piece);
-	free(w);
+	if (l->memory != NULL)
+		*l->memory = w;
+	else
+		mimeparam_free(w);
 	return (r);
 }
 

@@ -20,6 +20,8 @@ struct mimeparam_list {
 	int		 unknown;	/* one is in a character set that nobody
 					   knows */
 	uint64_t	 work;		/* octets that were looked at for it */
+	void		**memory;	/* kept from one call to the next, if not
+					   NULL; zeroed at the beginning */
 };
 
 /* Names of files, as UTF-8; what is there already is not added again.  All
@@ -35,6 +37,9 @@ int	 mimeparam_heads(const char *value, size_t len,
 	    struct mimeparam_list *);
 /* One more reading, if it is none of those that are there. */
 void	 mimeparam_add(struct mimeparam_list *, const char *, size_t len);
+
+/* Frees what *memory has come to; NULL is fine. */
+void	 mimeparam_free(void *memory);
 
 /* mimename.c: a name as readers make a file's name of it: without control
  * characters or up to NUL, without marks of direction, quotes and a path. */
