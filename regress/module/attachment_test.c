@@ -3,6 +3,7 @@
  * attachment: patterns of names and types, each action, limits, errors of the
  * configuration, a session that ends meanwhile.
  */
+#include "../../spamgreyd/mimescan.h"
 #include "mimescan_fixture.h"
 
 extern const struct module mod_attachment;
@@ -142,6 +143,51 @@ slices(void)
 	fix_conf_free(pc);
 }
 
+/* A part whose look takes 10 ms. */
+static void
+on_slow_part(const struct mime_part *p, void *arg)
+{
+	unsigned int	*parts = arg;
+
+	(void)p;
+	(*parts)++;
+	fix_now += 10;
+	clock_fake(1700000000, fix_now);
+}
+
+static void
+on_slow_done(const char *past, const char *why, void *arg)
+{
+	(void)past;
+	(void)why;
+	(void)arg;
+}
+
+/* A slice ends by the clock, not only by its octets. */
+static void
+slow_parts(void)
+{
+	static const struct mime_limits	 limits = { 20, 100000 };
+	static const struct mime_calls	 calls = { .part = on_slow_part };
+	struct spool			*sp = spool_new();
+	struct mimescan			*m;
+	unsigned int			 parts = 0, i;
+
+	if (sp == NULL || spool_write(sp,
+	    "Content-Type: multipart/m; boundary=x\r\n\r\n", 41) == -1)
+		exit(1);
+	for (i = 0; i < 10000; i++)
+		if (spool_write(sp, "--x\r\n\r\n", 7) == -1)
+			exit(1);
+	m = mimescan_start(sp, 0, &limits, &calls, on_slow_done, &parts);
+	for (i = 0; i < 1000 && parts == 0; i++)
+		(void)fix_turn();
+	ok(parts > 0 && parts <= 256 / 7 + 2,
+	    "what takes long ends a slice after some octets");
+	mimescan_stop(m);
+	spool_free(sp);
+}
+
 int
 main(void)
 {
@@ -150,6 +196,7 @@ main(void)
 	rules();
 	limits();
 	slices();
+	slow_parts();
 	mod_bad("attachment", "name \"\" reject",
 	    "name: a pattern has between 1 and 256 octets");
 	mod_bad("attachment", "name \"a\" points",
