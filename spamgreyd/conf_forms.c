@@ -41,6 +41,7 @@ static const struct form {
 	    "[trap after NUMBER in TIME | trap no]" },
 	{ TOP, "allowed domains file FILE "
 	    "[trap after NUMBER in TIME | trap no]" },
+	{ TOP, "local part routes yes|no" },
 	{ TOP, "contact TEXT" },
 	{ TOP, "tls certificate FILE key FILE" },
 	{ TOP, "log spamd" },
