@@ -128,7 +128,7 @@ static const struct form {
 	{ LIMIT_, "per-network NUMBER" },
 	{ LIMIT_, "network [ip4 /LENGTH] [ip6 /LENGTH]" },
 	{ LIMIT_, "tls NUMBER" },
-	{ LIMIT_, "tls-per-network NUMBER" },
+	{ LIMIT_, "tls-per-network NUMBER|auto" },
 	{ LIMIT_, "bad-commands NUMBER" },
 	{ LIMIT_, "line OCTETS" },
 	{ LIMIT_, "recipients NUMBER" },

@@ -25,6 +25,12 @@ os_init(int argc, char **argv, char **envp)
 }
 
 void
+os_title(const char *text)
+{
+	setproctitle("%s", text);
+}
+
+void
 os_follow_parent(void)
 {
 	int	sig = SIGKILL;

@@ -20,10 +20,42 @@
 #include "../lib/log.h"
 #include "spamgreyd.h"
 
+/* Where the kernel takes a process' arguments from, as ps(1) shows them. */
+static struct {
+	char	*text;
+	size_t	 size;
+} title;
+
+/* The arguments move away, for they are still read. */
 void
 os_init(int argc, char **argv, char **envp)
 {
-	setproctitle_init(argc, argv, envp);
+	char	*end;
+	int	 i;
+
+	(void)envp;
+	if (argc < 1 || argv[0] == NULL)
+		return;
+	end = argv[0];
+	for (i = 0; i < argc && argv[i] == end; i++)
+		end += strlen(argv[i]) + 1;
+	if (i < argc)
+		return;
+	title.text = argv[0];
+	title.size = (size_t)(end - argv[0]);
+	for (i = 0; i < argc; i++)
+		if ((argv[i] = strdup(argv[i])) == NULL)
+			fatal("arguments");
+}
+
+/* libbsd's setproctitle() leaves a full stop at the end of the arguments. */
+void
+os_title(const char *text)
+{
+	if (title.size == 0)
+		return;
+	memset(title.text, 0, title.size);
+	snprintf(title.text, title.size, "spamgreyd: %s", text);
 }
 
 void

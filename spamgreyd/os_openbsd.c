@@ -23,6 +23,12 @@ os_init(int argc, char **argv, char **envp)
 }
 
 void
+os_title(const char *text)
+{
+	setproctitle("%s", text);
+}
+
+void
 os_follow_parent(void)
 {
 	/* The end of the parent's socket is how a child learns of it. */

@@ -6,6 +6,7 @@
 
 #include <grp.h>
 #include <pwd.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -74,9 +75,11 @@ int
 privdrop(const struct child *c)
 {
 	const struct passwd	*pw;
+	char			 title[64];
 
-	setproctitle(c->role == ROLE_FRONT ? "%s %u" : "%s", c->def->name,
-	    c->instance);
+	snprintf(title, sizeof(title), c->role == ROLE_FRONT ? "%s %u" : "%s",
+	    c->def->name, c->instance);
+	os_title(title);
 	if (!c->privileged)
 		return (stay(c) == -1 || os_drop_end(c) == -1 ? -1 : 0);
 	if ((pw = getpwnam(c->def->user)) == NULL) {

@@ -97,12 +97,14 @@ int	 privdrop(const struct child *);
 
 /*
  * os_*.c: what each system does in its own way.
- * os_init: first thing in main (setproctitle).
+ * os_init: first thing in main, for os_title.
+ * os_title: what ps(1) shows behind "spamgreyd: ".
  * os_drop_begin, os_drop_end: around the change of user: what fw's driver
  * needs is kept, the process is not dumpable afterwards.  -1: logged.
  * os_follow_parent: die with the parent, where the system can do that.
  */
 void	 os_init(int argc, char **argv, char **envp);
+void	 os_title(const char *);
 int	 os_drop_begin(const struct child *);
 int	 os_drop_end(const struct child *);
 void	 os_follow_parent(void);

@@ -70,6 +70,9 @@ like($err, qr/no user _spamgreyd\b.*make install/, '… and says what makes them
 start();
 my %r = roles();
 is(join(' ', sort keys %r), 'front fw store', 'the processes');
+is(join(' ', grep { slurp("/proc/$r{$_}/cmdline") !~
+    /^spamgreyd: $_( \d+)?\0+\z/ } sort keys %r), '',
+    'titles of processes without trash');
 my %user = (front => '_spamgreyd', fw => '_spamgreyd',
     store => '_spamgreydb');
 my %dir = (front => '/var/empty', fw => '/var/empty',
