@@ -357,8 +357,8 @@ run_edits(const struct session *s, struct msgedit **edit)
 		}
 		if (passed > 0)
 			log_event(s->ms.id, s->pc->chain->link[i].mod->name,
-			    "changes-passed-over=%u (of fields that a module "
-			    "in turn has moved)", passed);
+			    "changes-passed-over=%u why=fields-moved-by-another",
+			    passed);
 	}
 	return (0);
 }

@@ -63,8 +63,7 @@ number(int64_t milli, char text[NUMBER_LEN])
 }
 
 /*
- * Reasons as they may stand in parentheses, in a header and in the log: no
- * control character, no parenthesis, no quote, no backslash but ours.
+ * Reasons as they may stand in a header's parentheses: no control character, no parenthesis, no quote, no backslash but ours.
  */
 void
 points_encode(char *dst, size_t size, const char *src)
@@ -87,28 +86,29 @@ points_encode(char *dst, size_t size, const char *src)
 	dst[n] = '\0';
 }
 
-/* "NAME=4.5 (reasons)" of module i; 0: it has no part. */
-static size_t
-part(const struct session *s, size_t i, char *dst, size_t size)
+/* What one module says: its points or a class, and why. */
+struct part {
+	const char	*name;
+	char		 value[NUMBER_LEN];
+	char		 why[MODULE_TEXT_MAX * 2 + 32];
+};
+
+/* The points of module i; 0: it has no part. */
+static int
+part_points(const struct session *s, size_t i, struct part *p)
 {
 	const struct module_one	*one = &s->mods->one[i];
-	const char		*name = s->pc->chain->link[i].mod->name;
 	const char		*a = one->session.why, *b = one->message.why;
-	char			 why[MODULE_TEXT_MAX * 2 + 32];
-	char			 enc[MODULE_TEXT_MAX * 3], num[NUMBER_LEN];
-	int			 n;
 
 	if (a == NULL && b == NULL && one->session.milli == 0 &&
 	    one->message.milli == 0 && !one->unsure)
 		return (0);
-	snprintf(why, sizeof(why), "%s%s%s%s%s", a == NULL ? "" : a,
+	snprintf(p->why, sizeof(p->why), "%s%s%s%s%s", a == NULL ? "" : a,
 	    a != NULL && b != NULL ? ", " : "", b == NULL ? "" : b,
 	    one->unsure && (a != NULL || b != NULL) ? ", " : "",
 	    one->unsure ? "not checked" : "");
-	points_encode(enc, sizeof(enc), why);
-	n = snprintf(dst, size, "%s=%s (%s)", name, number(
-	    (int64_t)one->session.milli + one->message.milli, num), enc);
-	return (n < 0 ? 0 : (size_t)n >= size ? size - 1 : (size_t)n);
+	number((int64_t)one->session.milli + one->message.milli, p->value);
+	return (1);
 }
 
 int32_t
@@ -185,31 +185,28 @@ fold(struct buf *b, const char *text, size_t *column)
 	return (0);
 }
 
-/* "NAME=virus (names)" of module i for that class; 0: nothing of it. */
-static size_t
+/* A class that module i has found; 0: it has not. */
+static int
 part_class(const struct session *s, size_t i, enum content_class class,
-    char *dst, size_t size)
+    struct part *p)
 {
 	const struct module_one	*one = &s->mods->one[i];
 	const char		*why = one->found[class].why;
-	char			 enc[MODULE_TEXT_MAX * 3];
-	int			 n;
 
 	if (!(one->classes & 1U << class))
 		return (0);
-	points_encode(enc, sizeof(enc), why == NULL ? "" : why);
-	n = snprintf(dst, size, "%s=%s (%s)", s->pc->chain->link[i].mod->name,
-	    class_str(class), enc);
-	return (n < 0 ? 0 : (size_t)n >= size ? size - 1 : (size_t)n);
+	snprintf(p->value, sizeof(p->value), "%s", class_str(class));
+	snprintf(p->why, sizeof(p->why), "%s", why == NULL ? "" : why);
+	return (1);
 }
 
 /* Part n of module i: its points, then the classes; 0: there is none. */
-static size_t
-part_of(const struct session *s, size_t i, unsigned int n, char *dst,
-    size_t size)
+static int
+part_of(const struct session *s, size_t i, unsigned int n, struct part *p)
 {
-	return (n == 0 ? part(s, i, dst, size) :
-	    part_class(s, i, (enum content_class)(n - 1), dst, size));
+	p->name = s->pc->chain->link[i].mod->name;
+	return (n == 0 ? part_points(s, i, p) :
+	    part_class(s, i, (enum content_class)(n - 1), p));
 }
 
 /*
@@ -220,7 +217,9 @@ int
 run_headers(const struct session *s, struct buf *b)
 {
 	const struct conf_pass	*p = s->pc->conf->pass;
+	struct part		 part;
 	char			 text[MODULE_TEXT_MAX * 4], num[NUMBER_LEN];
+	char			 enc[MODULE_TEXT_MAX * 3];
 	char			 mark[NUMBER_LEN], reject[NUMBER_LEN];
 	size_t			 i, column = 12;
 	unsigned int		 n;
@@ -234,8 +233,11 @@ run_headers(const struct session *s, struct buf *b)
 		return (-1);
 	for (i = 0; s->mods != NULL && i < s->mods->n; i++)
 		for (n = 0; n <= CLASS_MAX; n++) {
-			if (part_of(s, i, n, text, sizeof(text)) == 0)
+			if (!part_of(s, i, n, &part))
 				continue;
+			points_encode(enc, sizeof(enc), part.why);
+			snprintf(text, sizeof(text), "%s=%s (%s)", part.name,
+			    part.value, enc);
 			if (buf_add(b, ";", 1) == -1)
 				return (-1);
 			column++;
@@ -248,20 +250,24 @@ run_headers(const struct session *s, struct buf *b)
 void
 run_log(const struct session *s, struct buf *b)
 {
-	char	text[MODULE_TEXT_MAX * 4], num[NUMBER_LEN];
-	int	first = 1;
-	size_t	i;
-	unsigned int n;
+	struct part	 part;
+	char		 enc[MODULE_TEXT_MAX * 4], num[NUMBER_LEN];
+	unsigned int	 n;
+	int		 first = 1;
+	size_t		 i;
 
 	for (i = 0; s->mods != NULL && i < s->mods->n; i++)
 		for (n = 0; n <= CLASS_MAX; n++) {
-			if (part_of(s, i, n, text, sizeof(text)) == 0)
+			if (!part_of(s, i, n, &part))
 				continue;
 			if (first)
 				(void)buf_printf(b, " points=%s",
 				    number(run_points(s), num));
 			first = 0;
-			(void)buf_printf(b, " %s", text);
+			(void)buf_printf(b, " %s=%s", part.name, part.value);
+			if (*part.why != '\0')
+				(void)buf_printf(b, " %s-why=%s", part.name,
+				    log_encode_str(enc, sizeof(enc), part.why));
 		}
 }
 

@@ -53,12 +53,14 @@ counts(const struct session *s, size_t i)
 static void
 made(struct session *s, struct spool *out, int error)
 {
+	char	enc[128];
+
 	if (out == NULL) {
 		/* (the last one whose turn it was) */
 		log_event(s->ms.id,
 		    s->pc->chain->link[s->mods->run.next - 1].mod->name,
-		    "error=%s (the client gets 452; is there room in the state "
-		    "directory?)", strerror(error));
+		    "error=%s reply=452 hint=state-directory-full",
+		    log_encode_str(enc, sizeof(enc), strerror(error)));
 		s->mods->run.refusal = verdict_tempfail(452, "4.3.1", "There "
 		    "is no room for the message, please try again later");
 		return;

@@ -50,13 +50,15 @@ body_begin(struct session *s)
 static void
 body_drop(struct session *s, int toobig, int error)
 {
+	char	enc[128];
+
 	s->tx->toobig = toobig;
 	s->tx->lost = error;
 	if (error != 0)
-		log_event(s->ms.id, "spool", "size=%llu error=%s (the client "
-		    "gets 452; is there room in the state directory?)",
+		log_event(s->ms.id, "spool", "size=%llu error=%s reply=452 "
+		    "hint=state-directory-full",
 		    (unsigned long long)spool_size(s->tx->spool),
-		    strerror(error));
+		    log_encode_str(enc, sizeof(enc), strerror(error)));
 	body_free(s->tx);
 }
 

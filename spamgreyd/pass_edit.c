@@ -173,8 +173,11 @@ edit_cancel(struct session *s)
 static const char *
 edit_failed(const struct session *s, int error)
 {
-	log_event(s->ms.id, "edit", "error=%s (the client gets 452; is there "
-	    "room in the state directory?)", strerror(error));
+	char	enc[128];
+
+	log_event(s->ms.id, "edit", "error=%s reply=452 "
+	    "hint=state-directory-full",
+	    log_encode_str(enc, sizeof(enc), strerror(error)));
 	return ("452 4.3.1 There is no room for the message, please try again "
 	    "later");
 }
@@ -187,8 +190,8 @@ edit_rest(struct session *s)
 	if (edit_envelope(s) == -1)
 		return ("451 4.3.0 Out of memory, please try again later");
 	if (s->tx->naccepted == 0) {
-		log_event(s->ms.id, "edit", "recipients=none (a module took "
-		    "all of them away: refused, as nothing is discarded)");
+		log_event(s->ms.id, "edit", "recipients=none reply=550 "
+		    "why=a-module-removed-all");
 		return ("550 5.7.1 The message is not wanted here: no "
 		    "recipient is left");
 	}

@@ -28,35 +28,34 @@ rules(void)
 	    "nothing that is not wanted");
 	is_str(scan_message(s, MSG("text/plain", "x; filename=\"A.EXE\"")),
 	    "550 5.7.1 The message holds what is not wanted here: A.EXE| "
-	    "points=0 attachment=unwanted (A.EXE)", "a name, refused");
+	    "points=0 attachment=unwanted attachment-why=A.EXE", "a name, refused");
 	is_str(scan_message(s, MSG("text/plain; name*0*=utf-8''a%2E; "
 	    "name*1=exe", "x")), "550 5.7.1 The message holds what is not "
-	    "wanted here: a.exe| points=0 attachment=unwanted (a.exe)",
+	    "wanted here: a.exe| points=0 attachment=unwanted attachment-why=a.exe",
 	    "in pieces");
 	is_str(scan_message(s, MSG("text/plain", "x; filename=b.scr")),
 	    "451 4.7.1 The message holds what is not wanted here: b.scr| "
-	    "points=0 attachment=unwanted (b.scr)", "put off");
+	    "points=0 attachment=unwanted attachment-why=b.scr", "put off");
 	is_str(scan_message(s, MSG("text/plain", "x; filename=c.docm")),
-	    "| points=0 attachment=unwanted (c.docm)", "marked");
+	    "| points=0 attachment=unwanted attachment-why=c.docm", "marked");
 	is_int(run_over(s), 1, "which counts");
 	is_str(scan_message(s, MSG("text/plain", "x; filename=c.doc")), "|",
 	    "one octet more is wanted");
 	is_str(scan_message(s, MSG("text/plain", "x; filename=d.zip")),
-	    "| points=2.5 attachment=2.5 (d.zip)", "points");
+	    "| points=2.5 attachment=2.5 attachment-why=d.zip", "points");
 	is_str(scan_message(s, MSG("text/plain", "x; filename=e.js")),
-	    "| points=0 attachment=unwanted (e.js)",
+	    "| points=0 attachment=unwanted attachment-why=e.js",
 	    "the strategy of the class");
 	is_str(scan_message(s, MSG("Application/X-MSDownload", "inline")),
-	    "| points=0 attachment=unwanted (application/x-msdownload)",
+	    "| points=0 attachment=unwanted attachment-why=application/x-msdownload",
 	    "a type");
 	is_str(scan_message(s, MSG("text/plain",
 	    "x; filename=invoice.a.b.c.pdfx.pdf")), "550 5.7.1 The message "
 	    "holds what is not wanted here: invoice.a.b.c.pdfx.pdf| points=0 "
-	    "attachment=unwanted (invoice.a.b.c.pdfx.pdf)", "many stars");
+	    "attachment=unwanted attachment-why=invoice.a.b.c.pdfx.pdf", "many stars");
 	is_str(scan_message(s, MSG("application/x-msdownload",
 	    "x; filename=f.exe")), "550 5.7.1 The message holds what is not "
-	    "wanted here: f.exe| points=0 attachment=unwanted "
-	    "(application/x-msdownload, f.exe)", "the worst of several");
+	    "wanted here: f.exe| points=0 attachment=unwanted attachment-why=application/x-msdownload,\\x20f.exe", "the worst of several");
 	is_str(scan_message(s, ""), "|", "an empty message");
 	is_int(mod_stat("module.attachment.types"), 2, "types are counted");
 	is_int(mod_stat("module.attachment.names"), 8, "and names");
@@ -66,7 +65,7 @@ rules(void)
 	s = fix_session(pc, "192.0.2.1");
 	is_str(scan_message(s, MSG("text/plain", "x; filename=f.exe")),
 	    "550 5.7.1 The message holds what is not wanted here: f.exe| "
-	    "points=0 attachment=unwanted (f.exe)", "the module's strategy");
+	    "points=0 attachment=unwanted attachment-why=f.exe", "the module's strategy");
 	fix_session_free(s);
 	fix_conf_free(pc);
 	pc = fix_conf("attachment { name \"*.exe\" reject log-only }");
@@ -95,14 +94,12 @@ limits(void)
 		    "boundary=b%d\r\n\r\n--b%d\r\n", i, i);
 		strlcat(deep, line, sizeof(deep));
 	}
-	is_str(scan_message(s, deep), "| points=0 attachment=unscannable "
-	    "(nested too deeply)", "too deep is unscannable");
+	is_str(scan_message(s, deep), "| points=0 attachment=unscannable attachment-why=nested\\x20too\\x20deeply", "too deep is unscannable");
 	snprintf(deep, sizeof(deep), "Content-Type: multipart/mixed; "
 	    "boundary=b\r\n\r\n");
 	for (i = 0; i < 5; i++)
 		strlcat(deep, "--b\r\n\r\nx\r\n", sizeof(deep));
-	is_str(scan_message(s, deep), "| points=0 attachment=unscannable "
-	    "(too many parts)", "so are too many");
+	is_str(scan_message(s, deep), "| points=0 attachment=unscannable attachment-why=too\\x20many\\x20parts", "so are too many");
 	is_int(mod_stat("module.attachment.past-limits"), 2, "counted");
 	/* The client goes while its message is looked at. */
 	if ((sp = spool_new()) == NULL || spool_write(sp, "A: b\r\n", 6) == -1)

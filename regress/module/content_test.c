@@ -184,13 +184,13 @@ marked(void)
 	    "name=Eicar-2\\x0d\\x0aX:\\x20y strategy=mark\n", "in the log");
 	is_str(told(s), "X-Spamgreyd: score=0 mark=4 reject=10; one=virus "
 	    "(Eicar); two=virus\r\n\t(Eicar-2\\x0d\\x0aX: y)\r\n points=0 "
-	    "one=virus (Eicar) two=virus (Eicar-2\\x0d\\x0aX: y)",
+	    "one=virus one-why=Eicar two=virus two-why=Eicar-2\\x0d\\x0aX:\\x20y",
 	    "header and line");
 	module_event(&s->ms, &mod_one, EVENT_VIRUS);
 	is_int(fix_stored[EVENT_VIRUS], 1, "nor is it told otherwise");
 	(void)module_found(&s->ms, &mod_one, CLASS_UNWANTED, "a.exe");
 	(void)module_found(&s->ms, &mod_one, CLASS_UNWANTED, "b.exe");
-	ok(strstr(told(s), "one=unwanted (a.exe, b.exe)") != NULL,
+	ok(strstr(told(s), "one=unwanted one-why=a.exe,\\x20b.exe") != NULL,
 	    "several of a class");
 	run_new_message(s);
 	is_int(run_over(s), 0, "the next message has nothing of it");
@@ -253,8 +253,7 @@ scores(void)
 	is_int(run_points(s), 9000, "their sum");
 	is_int(run_over(s), 2, "14 is refused at 10, whatever others say");
 	is_str(told(s), "X-Spamgreyd: score=9 mark=4 reject=10; one=14 "
-	    "(BAYES_99, URIBL_BLACK);\r\n\ttwo=-5 (DNSWL)\r\n points=9 one=14 "
-	    "(BAYES_99, URIBL_BLACK) two=-5 (DNSWL)", "each part is told");
+	    "(BAYES_99, URIBL_BLACK);\r\n\ttwo=-5 (DNSWL)\r\n points=9 one=14 one-why=BAYES_99,\\x20URIBL_BLACK two=-5 two-why=DNSWL", "each part is told");
 	s->tx->whose = 1;
 	is_int(run_over(s), 1, "postmaster gets it marked");
 	s->tx->whose = 2;

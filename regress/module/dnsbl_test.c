@@ -250,8 +250,8 @@ test_named(void)
 	s->ms.rcpt = NULL;
 	text = told(s);
 	is_str(text, "X-Spamgreyd: score=4 mark=4 reject=10; dnsbl=4 "
-	    "(spamhaus-zen 127.0.0.2)\r\n points=4 dnsbl=4 (spamhaus-zen "
-	    "127.0.0.2)", "so do the header field and the log");
+	    "(spamhaus-zen 127.0.0.2)\r\n points=4 dnsbl=4 dnsbl-why=spamhaus-zen\\x20"
+	    "127.0.0.2", "so do the header field and the log");
 	free(text);
 	fix_session_free(s);
 	s = begin(pc, "192.0.2.2");

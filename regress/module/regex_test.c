@@ -21,32 +21,32 @@ rules(void)
 	s = fix_session(pc, "192.0.2.1");
 	is_str(scan_message(s, "Subject: hi\r\n\r\nx\r\n"), "|", "none");
 	is_str(scan_message(s, "Subject: Cheap\r\n watches\r\n\r\nx\r\n"),
-	    "| points=3 regex=3 (Subject: ^cheap \\x28pills\\x7cwatches\\x29)",
+	    "| points=3 regex=3 regex-why=Subject:\\x20^cheap\\x20(pills\\x7cwatches)",
 	    "a field, folded, any case");
 	is_str(scan_message(s, "Subject: =?utf-8?q?cheap=20pills?=\r\n"
 	    "Subject: cheap pills\r\n\r\n"),
-	    "| points=3 regex=3 (Subject: ^cheap \\x28pills\\x7cwatches\\x29)",
+	    "| points=3 regex=3 regex-why=Subject:\\x20^cheap\\x20(pills\\x7cwatches)",
 	    "an encoded word; once a message");
 	is_str(scan_message(s, "x-mailer: bulk\r\n\r\n"),
 	    "550 5.7.1 The message holds what is not wanted here| points=0 "
-	    "regex=unwanted (X-Mailer: ^Bulk)",
+	    "regex=unwanted regex-why=X-Mailer:\\x20^Bulk",
 	    "a refusal does not tell the expression");
 	pc->conf->pass->reply_rules = 1;
 	is_str(scan_message(s, "x-mailer: bulk\r\n\r\n"),
 	    "550 5.7.1 The message holds what is not wanted here: X-Mailer: "
-	    "^Bulk| points=0 regex=unwanted (X-Mailer: ^Bulk)",
+	    "^Bulk| points=0 regex=unwanted regex-why=X-Mailer:\\x20^Bulk",
 	    "with reply rules it does");
 	pc->conf->pass->reply_rules = 0;
 	is_str(scan_message(s, "Content-Transfer-Encoding: base64\r\n\r\n"
-	    "RlJFRSAg\r\nTU9ORVk=\r\n"), "| points=0 regex=unwanted (body: "
-	    "free[[:blank:]]+money)", "base64 in broken lines");
+	    "RlJFRSAg\r\nTU9ORVk=\r\n"), "| points=0 regex=unwanted regex-why=body:\\x20"
+	    "free[[:blank:]]+money", "base64 in broken lines");
 	is_str(scan_message(s, "Content-Type: text/plain; charset=iso-8859-1"
 	    "\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\ngr=FC=\r\n"
 	    "n\r\n"), "451 4.7.1 The message holds what is not wanted here"
-	    "| points=0 regex=unwanted (body: "
-	    "gr\\xc3\\xbcn)", "in UTF-8");
+	    "| points=0 regex=unwanted regex-why=body:\\x20"
+	    "gr\\xc3\\xbcn", "in UTF-8");
 	is_str(scan_message(s, "\r\nexactly\r\n"),
-	    "| points=0 regex=unwanted (body: ^exactly$)", "a whole line");
+	    "| points=0 regex=unwanted regex-why=body:\\x20^exactly$", "a whole line");
 	is_str(scan_message(s, "Content-Type: image/png\r\n\r\nfree money\r\n"),
 	    "|", "text alone is looked at");
 	fix_session_free(s);
@@ -104,8 +104,8 @@ hostile(void)
 	memset(msg, 'a', sizeof(msg) - 3);
 	memcpy(msg, "\r\n", 2);
 	memcpy(msg + sizeof(msg) - 4, "!\r\n", 4);
-	is_str(scan_message(s, msg), "| points=0 regex=unwanted (body: "
-	    "^\\x28a\\x7caa\\x29+$)", "repetitions of repetitions end");
+	is_str(scan_message(s, msg), "| points=0 regex=unwanted regex-why=body:\\x20"
+	    "^(a\\x7caa)+$", "repetitions of repetitions end");
 	memset(msg + 2, 'x', sizeof(msg) - 6);
 	is_str(scan_message(s, msg), "|", "all of them");
 	fix_session_free(s);

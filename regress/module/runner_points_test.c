@@ -132,9 +132,9 @@ points(void)
 	run_log(s, &b);
 	if (buf_add(&b, "", 1) == -1)
 		exit(1);
-	is_str((const char *)buf_ptr(&b), " points=10 one=3 (at connect, later)"
-	    " two=7 (at event, by \\x28a\\x29 \\x22scanner\\x22 \\x7c "
-	    "x\\x0d\\x0aEvil)", "in the log");
+	is_str((const char *)buf_ptr(&b), " points=10 one=3 one-why=at\\x20connect,\\x20later"
+	    " two=7 two-why=at\\x20event,\\x20by\\x20(a)\\x20\\x22scanner\\x22\\x20\\x7c\\x20"
+	    "x\\x0d\\x0aEvil", "in the log");
 	buf_free(&b);
 	is_int(run_headers(s, &b), 0, "in the header");
 	if (buf_add(&b, "", 1) == -1)
@@ -163,8 +163,8 @@ points(void)
 	run_log(s, &b);
 	if (buf_add(&b, "", 1) == -1)
 		exit(1);
-	is_str((const char *)buf_ptr(&b), " points=4 one=3 (at connect, later)"
-	    " two=1 (at event)", "the next message");
+	is_str((const char *)buf_ptr(&b), " points=4 one=3 one-why=at\\x20connect,\\x20later"
+	    " two=1 two-why=at\\x20event", "the next message");
 	buf_free(&b);
 	fix_session_free(s);
 	fix_conf_free(pc);

@@ -69,6 +69,11 @@ sub pump {	# what the driver prints, into @lines; waits for something
 			$1 ? ($fport = $2) : ($port = $2);
 		} else {
 			push @lines, $line;
+			# A line of an event is words, and keys with encoded
+			# values.
+			die "not encoded: $line\n"
+			    if $line =~ /^log (\d )?[0-9a-f]{16} / && $line !~
+			    /^log (\d )?[0-9a-f]{16} [a-z]+ [\w.-]+( [\w.-]+(=[!-~]*)?)*$/;
 		}
 	}
 	return 1;
