@@ -14,6 +14,14 @@
 
 #define FIELDS_MAX	10
 
+/* spamdb's field is a signed number of 64 bits: what never expires has the
+ * greatest one, as 0 would be long over. */
+static long long
+shown_expire(const struct entry *e)
+{
+	return (e->expire == 0 ? (long long)INT64_MAX : (long long)e->expire);
+}
+
 size_t
 entry_put_text(char *dst, const char *s)
 {
@@ -47,12 +55,12 @@ entry_line(const struct entry *e, char *dst)
 		return (9 + entry_put_text(d + 9, e->rcpt));
 	case ENTRY_TRAPPED:
 		return ((size_t)snprintf(dst, ENTRY_LINE_MAX, "TRAPPED|%s|%lld",
-		    addr_str(&e->addr, ip), (long long)e->expire));
+		    addr_str(&e->addr, ip), shown_expire(e)));
 	case ENTRY_WHITE:
 		return ((size_t)snprintf(dst, ENTRY_LINE_MAX,
 		    "WHITE|%s|||%lld|%lld|%lld|%u|%u", addr_str(&e->addr, ip),
 		    (long long)e->first, (long long)e->pass,
-		    (long long)e->expire, e->block, e->passed));
+		    shown_expire(e), e->block, e->passed));
 	case ENTRY_GREY:
 		d += snprintf(d, ENTRY_LINE_MAX, "GREY|%s|",
 		    addr_str(&e->addr, ip));
@@ -122,6 +130,17 @@ entry_get_number(const char *s, int64_t max, int64_t *v)
 	return (0);
 }
 
+/* 0, or the greatest number: never. */
+static int
+get_expire(const char *s, int64_t *v)
+{
+	if (entry_get_number(s, INT64_MAX, v) == -1)
+		return (-1);
+	if (*v == INT64_MAX)
+		*v = 0;
+	return (*v > ENTRY_TIME_MAX ? -1 : 0);
+}
+
 /* first pass expire block passed */
 static int
 parse_numbers(char **f, struct entry *e, const char **why)
@@ -130,7 +149,7 @@ parse_numbers(char **f, struct entry *e, const char **why)
 
 	if (entry_get_number(f[0], ENTRY_TIME_MAX, &e->first) == -1 ||
 	    entry_get_number(f[1], ENTRY_TIME_MAX, &e->pass) == -1 ||
-	    entry_get_number(f[2], ENTRY_TIME_MAX, &e->expire) == -1) {
+	    get_expire(f[2], &e->expire) == -1) {
 		*why = "bad time";
 		return (-1);
 	}
@@ -204,7 +223,7 @@ parse_host(char **f, size_t n, struct entry *e, const char **why)
 			return (-1);
 		}
 		e->reason = TRAP_IMPORT;
-		if (entry_get_number(f[2], ENTRY_TIME_MAX, &e->expire) == -1) {
+		if (get_expire(f[2], &e->expire) == -1) {
 			*why = "bad time";
 			return (-1);
 		}

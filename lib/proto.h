@@ -28,7 +28,7 @@
 #include "hosts.h"
 #include "ipc.h"
 
-#define PROTO_VERSION	1	/* of the control socket */
+#define PROTO_VERSION	2	/* of the control socket */
 
 enum msg_type {
 	MSG_NONE = 0,
@@ -139,7 +139,7 @@ enum msg_type {
 	CTL_FACT,		/* name str, value str: show, stats */
 	CTL_END,		/* u8 status, u32 count, str text */
 	CTL_ASK,		/* store -> parent: u16 type (CTL_RELOAD, CTL_LOG,
-				   CTL_LOAD), u8, str */
+				   CTL_LOAD, CTL_STOP), u8, str */
 	CTL_RESULT,		/* parent -> store: id, u8 status, u8 more, str text */
 	CTL_LEARN,		/* struct ctl_learn; answered by facts */
 	CTL_REPUTE,		/* struct ctl_repute; answered by entries, whose
@@ -151,9 +151,10 @@ enum msg_type {
 	CTL_SYNC_ITEM,		/* id u64, sum u64, tomb u8, alone u64, key */
 	CTL_SYNC_GET,		/* keys, each as data: at most CTL_SYNC_KEYS */
 	CTL_SYNC_STATE,		/* lib/mergeio.h's octets of one */
-	CTL_SYNC_MERGE		/* such octets of any number; END's count is
+	CTL_SYNC_MERGE,		/* such octets of any number; END's count is
 				   how many were news, facts how many were
 				   refused and why the first was */
+	CTL_STOP		/* the daemon ends */
 };
 
 /* front -> store: one RCPT.  id of the message: the session. */

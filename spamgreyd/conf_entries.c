@@ -18,6 +18,7 @@
 #include "../lib/domain.h"
 #include "../lib/log.h"
 #include "../lib/mailaddr.h"
+#include "../lib/textfile.h"
 #include "conf_parse.h"
 
 #define LOCAL_MAX	64		/* RFC 5321 4.5.3.1.1 */
@@ -131,8 +132,7 @@ conf_line_item(char *line, ssize_t len, char **item)
 	if (memchr(line, '\0', (size_t)len) != NULL)
 		return (-1);
 	/* A byte order mark would be a local part, before @example.org. */
-	if (strncmp(*item, "\xef\xbb\xbf", 3) == 0)
-		*item += 3;
+	*item += text_bom(*item, (size_t)len);
 	while (isspace((unsigned char)**item))
 		(*item)++;
 	for (p = *item; *p != '\0'; p++)

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "../lib/log.h"
+#include "../lib/textfile.h"
 #include "conf_parse.h"
 
 #define MACRO_TOKENS_MAX	1024
@@ -97,10 +98,12 @@ static struct source *
 source_new(const char *name, char *owned, const char *text, size_t len)
 {
 	struct source	*s = lex_alloc(sizeof(*s));
+	size_t		 bom = text_bom(text, len);
 
 	s->name = lex_strdup(name, strlen(name));
 	s->owned = owned;
-	s->text = s->pos = text;
+	s->text = text;
+	s->pos = text + bom;
 	s->end = text + len;
 	s->line = 1;
 	s->from = top;
@@ -182,13 +185,15 @@ lex_push_file(const char *file, const struct lex_token *at)
 static void
 skip_blanks(struct source *s)
 {
+	size_t	n;
+
 	while (s->pos < s->end) {
 		if (*s->pos == ' ' || *s->pos == '\t' || *s->pos == '\r' ||
 		    *s->pos == ',')
 			s->pos++;
-		else if (*s->pos == '\\' && s->end - s->pos > 1 &&
-		    s->pos[1] == '\n') {
-			s->pos += 2;
+		else if ((n = text_joined(s->pos,
+		    (size_t)(s->end - s->pos))) > 0) {
+			s->pos += n;
 			s->line++;
 		} else if (*s->pos == '#') {
 			while (s->pos < s->end && *s->pos != '\n')

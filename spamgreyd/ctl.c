@@ -419,7 +419,7 @@ req_parent(struct ctl *c, struct msg *m)
 		ctl_note(c, "load list=%s", log_encode_str(name, sizeof(name),
 		    text));
 	else
-		ctl_note(c, "reload");
+		ctl_note(c, m->type == CTL_STOP ? "stop" : "reload");
 	ctl_job_start(c, JOB_ASK, m->id);
 	c->env.ask(c, m->type, arg, text, c->env.arg);
 	return (0);
@@ -444,6 +444,7 @@ ctl_request(struct ctl *c, struct msg *m)
 		{ CTL_RELOAD, req_parent },
 		{ CTL_LOG, req_parent },
 		{ CTL_LOAD, req_parent },
+		{ CTL_STOP, req_parent },
 		{ CTL_LEARN, ctl_req_learn },
 		{ CTL_REPUTE, ctl_req_repute },
 		{ CTL_SYNC_INDEX, ctl_req_sync_index },

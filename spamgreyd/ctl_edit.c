@@ -4,11 +4,13 @@
  */
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "../lib/clock.h"
 #include "../lib/log.h"
 #include "../lib/mailaddr.h"
 #include "ctl_int.h"
+#include "policy_int.h"
 
 #define KEY_LOG_MAX	256
 
@@ -85,6 +87,46 @@ finish(struct ctl *c, struct msg *m, const struct ctl_edit *ed,
 	ctl_end(c, m->id, CTL_OK, (uint32_t)n, "");
 }
 
+/* When WHITE or TRAPPED of the host ends: 0 it has none, HOST_FOREVER. */
+static int64_t
+end_of(struct ctl *c, uint8_t type, const struct addr *addr)
+{
+	struct entry	key, e;
+	struct addr	host;
+
+	policy_host(c->env.policy, addr, &host);
+	host_key(type == CTL_T_WHITE ? ENTRY_WHITE : ENTRY_TRAPPED, &host,
+	    &key);
+	if (db_get(c->env.db, &key, &e) != DB_OK)
+		return (0);
+	return (e.expire == 0 ? HOST_FOREVER : e.expire);
+}
+
+/* A time that is shorter than what was in force is what was asked for, and
+ * perhaps not what was meant. */
+static void
+say_shorter(struct ctl *c, uint64_t id, const struct ctl_edit *ed,
+    int64_t was, int64_t is)
+{
+	char		text[200], from[40], to[40];
+	time_t		t = (time_t)was, u = (time_t)is;
+	struct tm	tm;
+
+	if (is >= was || was <= clock_wall() || is == 0)
+		return;
+	strlcpy(from, "for ever", sizeof(from));
+	if (was != HOST_FOREVER && gmtime_r(&t, &tm) != NULL)
+		(void)strftime(from, sizeof(from), "until %Y-%m-%dT%H:%M:%SZ",
+		    &tm);
+	if (gmtime_r(&u, &tm) == NULL ||
+	    strftime(to, sizeof(to), "%Y-%m-%dT%H:%M:%SZ", &tm) == 0)
+		return;
+	snprintf(text, sizeof(text), "%.60s: shortened: it was %s %s, now it "
+	    "is until %s", ed->key, ed->type == CTL_T_WHITE ? "WHITE" :
+	    "TRAPPED", from, to);
+	ctl_text(c, id, CTL_TEXT_ERR, text);
+}
+
 int
 ctl_req_add(struct ctl *c, struct msg *m)
 {
@@ -92,6 +134,7 @@ ctl_req_add(struct ctl *c, struct msg *m)
 	struct addr	 addr;
 	char		 rcpt[MAILADDR_KEY_MAX];
 	enum db_result	 rc;
+	int64_t		 was = 0;
 
 	if (proto_get_edit(m, &ed) == -1)
 		return (-1);
@@ -121,7 +164,12 @@ ctl_req_add(struct ctl *c, struct msg *m)
 		ctl_end_db(c, m->id, rc);
 		return (0);
 	}
-	finish(c, m, &ed, "add", add_entry(c, &ed, &addr, rcpt), 1);
+	if (ed.type != CTL_T_SPAMTRAP && !(ed.flags & CTL_EDIT_SPAMDB))
+		was = end_of(c, ed.type, &addr);
+	rc = add_entry(c, &ed, &addr, rcpt);
+	if (rc == DB_OK && was != 0)
+		say_shorter(c, m->id, &ed, was, end_of(c, ed.type, &addr));
+	finish(c, m, &ed, "add", rc, 1);
 	return (0);
 }
 

@@ -22,7 +22,7 @@ import_reset(struct ctl *c)
 {
 	c->import.active = 0;
 	c->import.n = c->import.pos = 0;
-	c->import.line = c->import.bad = 0;
+	c->import.line = c->import.bad = c->import.over = 0;
 }
 
 /* A line that cannot be entered: the first ones are told by number. */
@@ -139,6 +139,9 @@ import_item(struct ctl *c, const struct import_item *it)
 	case DB_OK:
 		c->count++;
 		return (DB_OK);
+	case DB_NONE:
+		c->import.over++;
+		return (DB_OK);
 	case DB_BAD:
 		bad_line(c, it->line, "does not fit into the database");
 		return (DB_OK);
@@ -169,7 +172,7 @@ static enum db_result
 import_txn(struct ctl *c)
 {
 	enum db_result	 rc;
-	uint32_t	 before = c->count;
+	uint32_t	 before = c->count, over = c->import.over;
 	unsigned int	 n = 0;
 
 	if ((rc = policy_begin(c->env.policy)) != DB_OK)
@@ -179,6 +182,7 @@ import_txn(struct ctl *c)
 		if (rc != DB_OK) {
 			policy_abort(c->env.policy);
 			c->count = before;
+			c->import.over = over;
 			return (rc);
 		}
 		if (++n % IMPORT_LOOK == 0 && clock_mono() >= c->slice_end)
@@ -187,6 +191,7 @@ import_txn(struct ctl *c)
 	if ((rc = policy_commit(c->env.policy)) != DB_OK) {
 		policy_abort(c->env.policy);
 		c->count = before;
+		c->import.over = over;
 	}
 	return (rc);
 }
@@ -225,7 +230,10 @@ ctl_req_import_end(struct ctl *c, struct msg *m)
 		c->count = 0;		/* an empty file */
 	snprintf(text, sizeof(text), "%u", c->import.bad);
 	ctl_fact(c, m->id, "bad", text);
-	ctl_note(c, "import count=%u bad=%u", c->count, c->import.bad);
+	snprintf(text, sizeof(text), "%u", c->import.over);
+	ctl_fact(c, m->id, "expired", text);
+	ctl_note(c, "import count=%u bad=%u expired=%u", c->count,
+	    c->import.bad, c->import.over);
 	ctl_end(c, m->id, c->import.bad > 0 ? CTL_FAILED : CTL_OK, c->count,
 	    "");
 	import_reset(c);

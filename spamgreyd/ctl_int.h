@@ -50,7 +50,7 @@ struct ctl {
 		char		*text;		/* what the entries borrow from */
 		struct import_item *items;
 		size_t		 size, n, pos;	/* pos: the next to enter */
-		uint32_t	 line, bad;
+		uint32_t	 line, bad, over;	/* over: have expired */
 	} import;
 
 	/* bulk sync */

@@ -12,6 +12,7 @@
 
 #include "../lib/listline.h"
 #include "../lib/log.h"
+#include "../lib/textfile.h"
 #include "list_read.h"
 
 #define BAD_FEW		20	/* so many are forgiven among as many good */
@@ -63,7 +64,13 @@ take_line(struct reading *rd, const char *line, size_t len)
 	struct addr	 lo, hi;
 	const char	*error;
 
-	rd->r->lines++;
+	size_t		 bom;
+
+	if (rd->r->lines++ == 0) {
+		bom = text_bom(line, len);
+		line += bom;
+		len -= bom;
+	}
 	switch (listline_parse(line, len, rd->flags, &lo, &hi, &error)) {
 	case LISTLINE_NONE:
 		break;

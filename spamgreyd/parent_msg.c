@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -147,6 +148,11 @@ msg_ctl_ask(struct chan *ch, struct msg *m, void *arg)
 		break;
 	case CTL_LOAD:
 		load_request(pr->parent, text, 1, m->id);
+		break;
+	case CTL_STOP:
+		parent_answer(ch, m->id, CTL_OK, 0, "ending");
+		/* As if it had come from outside: the loop goes on first. */
+		(void)kill(getpid(), SIGTERM);
 		break;
 	case CTL_LOG:
 		set_verbose(pr->parent, value != 0);

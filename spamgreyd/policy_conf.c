@@ -218,7 +218,7 @@ move_one(struct policy *p, const struct entry *key)
 	    (rc = policy_changed(p, &e.net, &e.addr)) != DB_OK)
 		return (rc);
 	rc = policy_enter(p, &e);
-	return (rc == DB_BAD ? DB_OK : rc);
+	return (rc == DB_BAD || rc == DB_NONE ? DB_OK : rc);
 }
 
 int

@@ -53,7 +53,7 @@ policy_enter(struct policy *p, const struct entry *from)
 	int			news;
 
 	if (e.expire != 0 && e.expire <= policy_asof(p))
-		return (DB_OK);
+		return (DB_NONE);
 	switch (e.type) {
 	case ENTRY_VISIT:
 	case ENTRY_REPUTE:
@@ -63,7 +63,7 @@ policy_enter(struct policy *p, const struct entry *from)
 		return (policy_merge(p, &s, &news));
 	case ENTRY_GREY:
 		if (e.expire == 0)
-			return (DB_OK);	/* none of ours: no tuple is for ever */
+			return (DB_NONE); /* none of ours: no tuple is for ever */
 		break;
 	case ENTRY_SPAMTRAP:
 		if (mailaddr_rcpt(e.rcpt, lower, sizeof(lower)) == -1 ||

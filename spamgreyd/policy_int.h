@@ -210,7 +210,8 @@ enum db_result	 policy_trap_host(struct policy *, const struct addr *full,
 /* TRAPPED ends because the configuration wants it: no tombstone. */
 enum db_result	 policy_let_go(struct policy *, const struct addr *);
 
-/* policy_enter.c: policy_import without counting it.  last 0: of a line, which
+/* policy_enter.c: policy_import without counting it; DB_NONE: it has expired
+ * and is left out.  last 0: of a line, which
  * stands over what was deleted here before; else it is merged as it is. */
 enum db_result	 policy_enter(struct policy *, const struct entry *);
 

@@ -20,12 +20,12 @@
 char		*program_path;
 
 static void __attribute__((__noreturn__))
-usage(void)
+usage(FILE *to, int status)
 {
-	fprintf(stderr,
+	fprintf(to,
 	    "usage: spamgreyd [-dnv] [-D name=value] [-f file] "
 	    "[-r capture]\n");
-	exit(2);
+	exit(status);
 }
 
 static void
@@ -80,7 +80,7 @@ child(const char *name)
 	for (r = ROLE_PARENT + 1; r < ROLE_MAX; r++)
 		if (roles[r] != NULL && strcmp(roles[r]->name, name) == 0)
 			return (child_main(r));
-	usage();
+	usage(stderr, 2);
 }
 
 /* -n: say what is wrong, or with -v what was understood. */
@@ -118,11 +118,14 @@ main(int argc, char **argv, char **envp)
 	log_std();
 	conf_module_split = conf_module_split_full;
 	os_init(argc, argv, envp);
+	if (argc > 1 && (strcmp(argv[1], "-h") == 0 ||
+	    strcmp(argv[1], "--help") == 0))
+		usage(stdout, 0);
 	while ((ch = getopt(argc, argv, "D:df:nr:vx:")) != -1)
 		switch (ch) {
 		case 'D':
 			if (ndefines == DEFINES_MAX)
-				usage();
+				usage(stderr, 2);
 			define(&defines[ndefines++], optarg);
 			break;
 		case 'd':
@@ -143,10 +146,10 @@ main(int argc, char **argv, char **envp)
 		case 'x':
 			return (child(optarg));
 		default:
-			usage();
+			usage(stderr, 2);
 		}
 	if (optind != argc)
-		usage();
+		usage(stderr, 2);
 	if (only)
 		return (check(file, defines, ndefines, verbose));
 	if (capture != NULL)

@@ -95,11 +95,14 @@ word_list(struct args *a)
 	if (a->nkeys > 1)
 		return (bad(a, EXIT_WORD_USAGE, "list: one address or network "
 		    "at a time"));
-	if (a->nkeys == 1 && prefix_parse(a->keys[0], &a->within) == -1)
+	if (a->nkeys == 1 && !a->repute && !a->pools && is_mail(a->keys[0]))
+		a->mail = a->keys[0];
+	else if (a->nkeys == 1 && prefix_parse(a->keys[0], &a->within) == -1)
 		return (bad(a, EXIT_WORD_USAGE, "list: %s: neither grey, "
 		    "white, trapped or spamtrap nor an IP address or network "
-		    "(192.0.2.0/24; no bits set after the prefix)",
-		    a->keys[0]));
+		    "(192.0.2.0/24; no bits set after the prefix)%s",
+		    a->keys[0], a->repute || a->pools ? "" :
+		    ", nor a mail address"));
 	return (0);
 }
 
@@ -123,7 +126,9 @@ word_show(struct args *a)
 {
 	if (a->nkeys != 1)
 		return (bad(a, EXIT_WORD_USAGE, "show: one address"));
-	if (!is_addr(a->keys[0]))
+	if (is_mail(a->keys[0]))
+		a->mail = a->keys[0];
+	else if (!is_addr(a->keys[0]))
 		return (bad(a, EXIT_WORD_USAGE, "show: %s: not an IP address",
 		    a->keys[0]));
 	return (0);
@@ -358,11 +363,21 @@ static const struct word {
 	{ "convert", CMD_CONVERT, word_convert },
 	{ "spf", CMD_SPF, word_spf },
 	{ "stats", CMD_STATS, word_alone },
+	{ "status", CMD_STATUS, word_alone },
+	{ "stop", CMD_STOP, word_alone },
+	{ "help", CMD_HELP, word_alone },
+	{ "version", CMD_VERSION, word_alone },
 	{ "sync", CMD_SYNC, word_sync },
 	{ "reload", CMD_RELOAD, word_alone },
 	{ "load", CMD_LOAD, word_load },
 	{ "log", CMD_LOG, word_log }
 };
+
+const char *
+args_word(size_t n)
+{
+	return (n < sizeof(words) / sizeof(words[0]) ? words[n].name : NULL);
+}
 
 /*
  * "NAME number" or "NAME=number": how many arguments it took; 0: another
@@ -546,6 +561,11 @@ args_parse(int argc, char **argv, struct args *a)
 	int	ch, action = 0, type = 0;
 
 	memset(a, 0, sizeof(*a));
+	if (argc > 1 && (strcmp(argv[1], "-h") == 0 ||
+	    strcmp(argv[1], "--help") == 0)) {
+		a->command = CMD_HELP;
+		return (0);
+	}
 	/* The + keeps the C library from looking for options among keys. */
 	while ((ch = getopt(argc, argv, "+adf:GjtT")) != -1) {
 		switch (ch) {

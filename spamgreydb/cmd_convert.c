@@ -3,9 +3,13 @@
  * spamgreyd.conf.  The daemon and the database have no part in it.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include <jansson.h>
+
+#include "../lib/textfile.h"
 #include "convert.h"
 #include "spamgreydb.h"
 
@@ -59,9 +63,53 @@ one(struct convert *cv, const char *name, FILE *in)
 		fclose(fp);
 	if (text == NULL)
 		return (-1);
-	convert_text(cv, name, text);
+	convert_text(cv, name, text + text_bom(text, strlen(text)));
 	free(text);
 	return (0);
+}
+
+/* Did the files have anything of a configuration? */
+static int
+is_spamds(const struct convert *cv)
+{
+	size_t	i;
+
+	for (i = 0; i < CONVERT_PROGRAMS; i++)
+		if (cv->flags[i].value != NULL)
+			return (1);
+	for (i = 0; i < cv->nlists; i++)
+		if (cv->lists[i].file != NULL)
+			return (1);
+	return (cv->has_all || cv->ndomains > 0);
+}
+
+/* The configuration; with -j it and what was left out as one object. */
+static int
+print(const struct convert *cv, int json)
+{
+	json_t	*o, *dropped;
+	char	*text = NULL;
+	size_t	 size, i;
+	FILE	*fp;
+
+	if (!json) {
+		convert_print(cv, stdout);
+		return (0);
+	}
+	if ((fp = open_memstream(&text, &size)) == NULL)
+		return (out_json(NULL));
+	convert_print(cv, fp);
+	if (fclose(fp) != 0 || (dropped = json_array()) == NULL) {
+		free(text);
+		return (out_json(NULL));
+	}
+	for (i = 0; i < cv->nproblems; i++)
+		(void)json_array_append_new(dropped,
+		    json_string(cv->problems[i]));
+	o = json_pack("{s:s,s:o}", "configuration", text, "not_converted",
+	    dropped);
+	free(text);
+	return (out_json(o));
 }
 
 int
@@ -75,13 +123,16 @@ cmd_convert(const struct args *args, FILE *in)
 	for (i = 0; i < args->nkeys; i++)
 		if (one(&cv, args->keys[i], in) == -1)
 			status = 1;
-	convert_finish(&cv);
-	for (p = 0; p < cv.nproblems; p++) {
-		out_error("%s", cv.problems[p]);
+	if (status == 0 && !is_spamds(&cv)) {
+		out_error("nothing in these files is of spamd's configuration");
 		status = 1;
 	}
-	if (i > 0)
-		convert_print(&cv, stdout);
+	if (status == 0) {
+		convert_finish(&cv);
+		for (p = 0; p < cv.nproblems; p++)
+			out_error("%s", cv.problems[p]);
+		status = print(&cv, args->json) == -1 || cv.nproblems > 0;
+	}
 	convert_free(&cv);
 	return (status);
 }

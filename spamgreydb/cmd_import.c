@@ -12,6 +12,7 @@
 #include <jansson.h>
 
 #include "../lib/clock.h"
+#include "../lib/textfile.h"
 #include "spamgreydb.h"
 
 #define FRAME_FULL	(IPC_MAX - 64)	/* octets of lines in a frame */
@@ -28,6 +29,7 @@ struct import {
 	uint32_t	 line;
 	uint32_t	 bad;		/* found here */
 	uint32_t	 bad_there;
+	uint32_t	 over;			/* left out: they have expired */
 	int		 progress;	/* standard error is a terminal */
 	int64_t		 shown;
 };
@@ -39,6 +41,8 @@ import_fact(const char *name, const char *value, void *arg)
 
 	if (strcmp(name, "bad") == 0)
 		im->bad_there = (uint32_t)strtoul(value, NULL, 10);
+	else if (strcmp(name, "expired") == 0)
+		im->over = (uint32_t)strtoul(value, NULL, 10);
 }
 
 static void
@@ -118,7 +122,7 @@ static int
 send_file(struct import *im, const char *name, FILE *fp)
 {
 	char	*line = NULL;
-	size_t	 size = 0;
+	size_t	 size = 0, bom;
 	ssize_t	 len;
 	int	 r = 0;
 
@@ -127,8 +131,9 @@ send_file(struct import *im, const char *name, FILE *fp)
 		while (len > 0 && (line[len - 1] == '\n' ||
 		    line[len - 1] == '\r'))
 			line[--len] = '\0';
-		im->line++;
-		r = line_send(im, line_check(im, line, (size_t)len));
+		bom = im->line++ == 0 ? text_bom(line, (size_t)len) : 0;
+		r = line_send(im, line_check(im, line + bom,
+		    (size_t)len - bom));
 	}
 	if (r == 0 && !im->ended && ferror(fp)) {
 		out_error("%s: %s", name, strerror(errno));
@@ -146,11 +151,15 @@ report(struct import *im, const struct args *args)
 	if (im->progress)
 		fprintf(stderr, "\r%u lines, %u entries\n", im->line,
 		    im->answer.count);
-	if (args->json && out_json(json_pack("{s:I,s:I}", "imported",
-	    (json_int_t)im->answer.count, "bad", (json_int_t)bad)) == -1)
+	if (args->json && out_json(json_pack("{s:I,s:I,s:I}", "imported",
+	    (json_int_t)im->answer.count, "bad", (json_int_t)bad, "expired",
+	    (json_int_t)im->over)) == -1)
 		return (1);
 	if (im->answer.text[0] != '\0')
 		out_error("%s", im->answer.text);
+	if (im->over > 0)
+		out_error("%u entries were left out: they have expired",
+		    im->over);
 	if (bad > 0)
 		out_error("%u entries imported, %u bad lines",
 		    im->answer.count, bad);

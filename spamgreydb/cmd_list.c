@@ -12,6 +12,7 @@ struct list {
 	int		(*print)(const struct entry *);
 	struct hosts	*trapped;	/* whose WHITE is not shown; NULL: all are */
 	uint8_t		 types;		/* to be printed; 0 all */
+	const char	*mail;		/* only of this address; NULL all */
 	int64_t		 now;
 };
 
@@ -71,6 +72,8 @@ print_entry(const struct entry *e, void *arg)
 			return (-1);
 		}
 	}
+	if (l->mail != NULL && !mail_is(e, l->mail))
+		return (0);
 	if (l->types != 0 && (l->types & type_bit(e->type)) == 0)
 		return (0);
 	return (l->print(e));
@@ -88,8 +91,9 @@ cmd_list(struct conn *c, const struct args *args)
 	memset(&a, 0, sizeof(a));
 	memset(&req, 0, sizeof(req));
 	l.now = clock_wall();
-	l.types = args->type;
-	req.types = args->type;
+	l.types = req.types = args->type;
+	if ((l.mail = args->mail) != NULL && args->type == 0)
+		req.types = CTL_T_GREY | CTL_T_SPAMTRAP | CTL_T_WHITE;
 	req.within = args->within;
 	if (args->command == CMD_EXPORT)
 		req.types = CTL_T_GREY | CTL_T_WHITE | CTL_T_TRAPPED |
@@ -136,6 +140,7 @@ cmd_get(struct conn *c, const struct args *args)
 	struct args	 copy = *args;
 	struct answer	 a;
 	struct addr	 addr;
+	char		 near[160] = "";
 	int		 i, missing = 0;
 
 	for (i = 0; i < args->nkeys; i++) {
@@ -145,8 +150,11 @@ cmd_get(struct conn *c, const struct args *args)
 		/* No key of any entry: more likely a command mistyped. */
 		if (addr_parse(args->keys[i], &addr) == -1 &&
 		    strchr(args->keys[i], '@') == NULL)
-			out_error("%s: neither a command nor an address",
-			    args->keys[i]);
+			out_error("%s: neither a command nor an address; %s%s",
+			    args->keys[i], i == 0 && args_near(args->keys[i],
+			    near, sizeof(near)) ? "did you mean: " :
+			    "`spamgreydb help' lists the commands",
+			    i == 0 ? near : "");
 		ipc_begin(conn_ipc(c), CTL_GET, (uint64_t)i + 1);
 		ipc_put_str(conn_ipc(c), args->keys[i]);
 		if (conn_send(c) == -1 || request_wait(c, &a) == -1)

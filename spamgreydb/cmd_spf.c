@@ -9,6 +9,7 @@
 
 #include "../lib/domain.h"
 #include "../lib/entry.h"
+#include "../lib/textfile.h"
 #include "spamgreydb.h"
 #include "spf.h"
 
@@ -97,10 +98,13 @@ from_file(const struct spf_dns *dns, const struct args *args, FILE *fp)
 {
 	char	*line = NULL, *word;
 	size_t	 size = 0;
-	int	 status = 0;
+	ssize_t	 len;
+	int	 status = 0, first = 1;
 
-	while (getline(&line, &size, fp) != -1) {
-		word = line + strspn(line, " \t");
+	while ((len = getline(&line, &size, fp)) != -1) {
+		word = line + (first ? text_bom(line, (size_t)len) : 0);
+		first = 0;
+		word += strspn(word, " \t");
 		word[strcspn(word, " \t\r\n#")] = '\0';
 		if (*word != '\0')
 			status |= one(dns, args, word);

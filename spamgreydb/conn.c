@@ -202,7 +202,7 @@ no_daemon(int error)
 
 /* One round: 1 there it is, 0 try again, -1 no use (said). */
 static int
-try_open(struct conn *c, struct config *conf, int lists, pid_t *pid)
+try_open(struct conn *c, struct config *conf, int how, pid_t *pid)
 {
 	int	fd;
 
@@ -228,7 +228,7 @@ try_open(struct conn *c, struct config *conf, int lists, pid_t *pid)
 		    "member of the socket's group" : "");
 		return (-1);
 	}
-	switch (direct_open(conf, lists, &c->direct, pid)) {
+	switch (direct_open(conf, how, &c->direct, pid)) {
 	case DIRECT_OK:
 		ipc_init(&c->ipc, -1);
 		return (hello(c) == HELLO_OK ? 1 : -1);
@@ -241,7 +241,7 @@ try_open(struct conn *c, struct config *conf, int lists, pid_t *pid)
 }
 
 struct conn *
-conn_open(struct config *conf, int lists)
+conn_open(struct config *conf, int how)
 {
 	struct conn	*c;
 	pid_t		 pid;
@@ -253,7 +253,7 @@ conn_open(struct config *conf, int lists)
 	}
 	c->ipc.fd = -1;
 	c->deadline = clock_mono() + PATIENCE;
-	while ((r = try_open(c, conf, lists, &pid)) == 0 &&
+	while ((r = try_open(c, conf, how, &pid)) == 0 &&
 	    clock_mono() < c->deadline)
 		(void)poll(NULL, 0, RETRY);
 	if (r == 1)
@@ -268,6 +268,12 @@ conn_open(struct config *conf, int lists)
 		    "stopped by a signal?", conf->socket);
 	conn_close(c);
 	return (NULL);
+}
+
+int
+conn_is_direct(const struct conn *c)
+{
+	return (c->direct != NULL);
 }
 
 void

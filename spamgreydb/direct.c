@@ -5,10 +5,13 @@
  * nothing: each change is a transaction, and the next open recovers.
  */
 #include <sys/types.h>
+#include <sys/stat.h>
 
 #include <errno.h>
 #include <grp.h>
+#include <limits.h>
 #include <pwd.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -24,6 +27,8 @@ struct direct {
 	struct policy	*policy;
 	int		 lock;
 };
+
+static int	none;			/* there is no database */
 
 static struct passwd *
 db_user(void)
@@ -95,8 +100,32 @@ report(const char *line, void *arg)
 	out_error("%s", line);
 }
 
+/* Is there a database to read?  Where it cannot be seen, its opening says
+ * why. */
+static int
+is_there(const char *dir, int quiet)
+{
+	struct stat	st;
+	char		path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s/db", dir);
+	if (lstat(path, &st) == 0 || errno != ENOENT)
+		return (1);
+	none = 1;
+	if (!quiet)
+		out_error("no daemon is running, and there is no database in "
+		    "%s", dir);
+	return (0);
+}
+
+int
+direct_none(void)
+{
+	return (none);
+}
+
 enum direct_result
-direct_open(struct config *conf, int lists, struct direct **dp, pid_t *pid)
+direct_open(struct config *conf, int how, struct direct **dp, pid_t *pid)
 {
 	struct list_files	*files = NULL;
 	struct passwd		*pw = NULL;
@@ -105,6 +134,8 @@ direct_open(struct config *conf, int lists, struct direct **dp, pid_t *pid)
 
 	if (geteuid() == 0 && (pw = db_user()) == NULL)
 		return (DIRECT_FAILED);
+	if (!(how & CONN_MAKE) && !is_there(conf->statedir, how & CONN_EMPTY))
+		return (DIRECT_FAILED);
 	if (statedir_make(conf->statedir, pw != NULL ? pw->pw_uid : geteuid(),
 	    pw != NULL ? pw->pw_gid : getegid()) == -1)
 		return (DIRECT_FAILED);
@@ -112,7 +143,7 @@ direct_open(struct config *conf, int lists, struct direct **dp, pid_t *pid)
 		return (errno == EWOULDBLOCK ? DIRECT_LOCKED : DIRECT_FAILED);
 	/* As root, who may open the files, but not read them as root; a list
 	 * that is missing is said, and the rest is as true as before. */
-	if (lists)
+	if (how & CONN_LISTS)
 		files = config_open_lists(conf, 0, report, NULL);
 	if (pw != NULL && drop(pw) == -1)
 		return (DIRECT_FAILED);

@@ -15,9 +15,9 @@
 #include "spamgreydb.h"
 
 static void
-usage(void)
+usage(FILE *to)
 {
-	fprintf(stderr,
+	fprintf(to,
 	    "usage: spamgreydb [-j] [-f file] [key ...]\n"
 	    "       spamgreydb [-f file] -a [-t | -T] key ...\n"
 	    "       spamgreydb [-f file] -d [-G | -t | -T] key ...\n"
@@ -29,6 +29,7 @@ usage(void)
 	    "[address|network]\n"
 	    "       spamgreydb [-f file] learn -s|-h [-j] [-n] < message\n"
 	    "       spamgreydb [-f file] show [-j] address\n"
+	    "       spamgreydb [-f file] list|show [-j] sender|recipient|@domain\n"
 	    "       spamgreydb [-f file] add|whitelist address ... "
 	    "[for time|permanent] [comment text]\n"
 	    "       spamgreydb [-f file] delete "
@@ -38,7 +39,7 @@ usage(void)
 	    "       spamgreydb [-f file] expire [-j] [--clock-ok]\n"
 	    "       spamgreydb [-f file] import [-j] file|-\n"
 	    "       spamgreydb [-f file] export [-j]\n"
-	    "       spamgreydb convert file|- ...\n"
+	    "       spamgreydb convert [-j] file|- ...\n"
 	    "       spamgreydb spf [-j] [--server address[:port]] domain|- "
 	    "...\n"
 	    "       spamgreydb [-f file] sync [-j] [-n] [-e command] "
@@ -47,7 +48,10 @@ usage(void)
 	    "       spamgreydb [-f file] stats [-j]\n"
 	    "       spamgreydb [-f file] reload\n"
 	    "       spamgreydb [-f file] load [list]\n"
-	    "       spamgreydb [-f file] log verbose|brief\n");
+	    "       spamgreydb [-f file] log verbose|brief\n"
+	    "       spamgreydb [-f file] status [-j]\n"
+	    "       spamgreydb [-f file] stop\n"
+	    "       spamgreydb help | version\n");
 }
 
 static void
@@ -98,7 +102,12 @@ run(struct conn *c, const struct args *args, const struct config *conf,
 	case CMD_DB_DELETE:
 		return (cmd_spamdb(c, args));
 	case CMD_SHOW:
-		return (cmd_show(c, args));
+		return (args->mail != NULL ? cmd_show_mail(c, args) :
+		    cmd_show(c, args));
+	case CMD_STATUS:
+		return (cmd_status(c, args));
+	case CMD_STOP:
+		return (cmd_stop(c, conf));
 	case CMD_ADD:
 	case CMD_DELETE:
 	case CMD_TRAP:
@@ -119,6 +128,8 @@ run(struct conn *c, const struct args *args, const struct config *conf,
 	case CMD_LOAD:
 	case CMD_LOG:
 		return (cmd_daemon(c, args));
+	case CMD_HELP:
+	case CMD_VERSION:
 	case CMD_SPF:			/* need no database, */
 	case CMD_CONVERT:
 	case CMD_SYNC:			/* or open it later */
@@ -146,14 +157,76 @@ end_by_pipe(void)
 static int
 run_alone(const struct args *args)
 {
-	int	status = args->command == CMD_SPF ? cmd_spf(args, stdin) :
-		    cmd_convert(args, stdin);
+	int	status = 0;
 
+	if (args->command == CMD_HELP)
+		usage(stdout);
+	else if (args->command == CMD_VERSION)
+		printf("spamgreydb: control protocol %d, database records "
+		    "%d\n", PROTO_VERSION, ENTRY_VERSION);
+	else
+		status = args->command == CMD_SPF ? cmd_spf(args, stdin) :
+		    cmd_convert(args, stdin);
 	if (out_end() == -1)
 		status = 1;
 	if (out_broken_pipe())
 		end_by_pipe();
 	return (status);
+}
+
+/* Only what writes makes a database. */
+static int
+how(const struct args *args)
+{
+	switch (args->command) {
+	case CMD_SHOW:
+		return (CONN_LISTS);
+	case CMD_LEARN:
+		return (CONN_LISTS | CONN_MAKE);
+	case CMD_DUMP:
+	case CMD_GET:
+		return (CONN_EMPTY);
+	case CMD_DB_ADD:
+	case CMD_DB_DELETE:
+	case CMD_ADD:
+	case CMD_TRAP:
+	case CMD_IMPORT:
+		return (CONN_MAKE);
+	default:
+		return (0);
+	}
+}
+
+/* spamdb's look-ups find nothing where there is no database. */
+static int
+empty(const struct args *args)
+{
+	return (args->command == CMD_DUMP ? 0 : args->command == CMD_GET ?
+	    args->nkeys : 1);
+}
+
+/* spamdb's options say nothing that spamdb does not. */
+static void
+say_direct(const struct args *args, const struct config *conf)
+{
+	switch (args->command) {
+	case CMD_LIST:
+	case CMD_SHOW:
+	case CMD_REPUTE:
+	case CMD_POOLS:
+	case CMD_EXPORT:
+	case CMD_STATS:
+		out_error("no daemon; read from %s", conf->statedir);
+		break;
+	case CMD_ADD:
+	case CMD_DELETE:
+	case CMD_TRAP:
+	case CMD_IMPORT:
+		out_error("no daemon; changed in %s", conf->statedir);
+		break;
+	default:
+		break;
+	}
 }
 
 int
@@ -172,12 +245,13 @@ main(int argc, char **argv)
 		if (args.error[0] != '\0')
 			out_error("%s", args.error);
 		else
-			usage();
+			usage(stderr);
 		return (status);
 	}
 	(void)signal(SIGPIPE, SIG_IGN);
 	out_init();
-	if (args.command == CMD_SPF || args.command == CMD_CONVERT)
+	if (args.command == CMD_SPF || args.command == CMD_CONVERT ||
+	    args.command == CMD_HELP || args.command == CMD_VERSION)
 		return (run_alone(&args));
 	/* Opened now: without a daemon root is given up below. */
 	if (args.command == CMD_IMPORT) {
@@ -197,10 +271,10 @@ main(int argc, char **argv)
 		c = NULL;
 		status = cmd_sync(&args, conf);
 	} else {
-		c = conn_open(conf, args.command == CMD_SHOW ||
-		    args.command == CMD_LEARN);
-		if (c == NULL)
-			return (1);
+		if ((c = conn_open(conf, how(&args))) == NULL)
+			return (!direct_none() ? 1 : clamp(empty(&args)));
+		if (conn_is_direct(c))
+			say_direct(&args, conf);
 		status = run(c, &args, conf, fp);
 	}
 	if (out_end() == -1)

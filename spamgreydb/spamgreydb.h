@@ -21,7 +21,8 @@ enum command {
 	CMD_IMPORT, CMD_EXPORT, CMD_STATS, CMD_RELOAD, CMD_LOAD, CMD_LOG,
 	CMD_REPUTE, CMD_LEARN,			/* list -r, learn */
 	CMD_POOLS, CMD_SPF,			/* list --pools, spf */
-	CMD_CONVERT, CMD_SYNC
+	CMD_CONVERT, CMD_SYNC,
+	CMD_HELP, CMD_VERSION, CMD_STATUS, CMD_STOP
 };
 
 struct args {
@@ -30,6 +31,8 @@ struct args {
 	int		 json;
 	uint8_t		 type;			/* one CTL_T_*; 0: any */
 	struct prefix	 within;		/* list; len 0: everywhere */
+	const char	*mail;			/* list, show: a sender or recipient,
+						   or @ and a domain; or NULL */
 	int		 clock_ok;
 	int		 verbose;		/* log */
 	int64_t		 lasting;		/* add, trap: seconds, or
@@ -54,10 +57,23 @@ struct args {
 /* 0, or the exit status for a command line that cannot be; then error. */
 int	 args_parse(int argc, char **argv, struct args *);
 
+/* near.c: the words that are like this one, with commas; 0: there is none. */
+int	 args_near(const char *word, char *buf, size_t size);
+const char *args_word(size_t);			/* the n-th; NULL: no more */
+
 /* conn.c */
 struct conn;
-/* NULL: said why.  lists: the address lists matter, should there be no daemon. */
-struct conn *conn_open(struct config *, int lists);
+/*
+ * NULL: said why.  Should there be no daemon: CONN_LISTS, the address lists
+ * matter; CONN_MAKE, a database that is missing is made.
+ */
+#define CONN_LISTS	1
+#define CONN_MAKE	2
+#define CONN_EMPTY	4	/* without a database nothing is said */
+struct conn *conn_open(struct config *, int how);
+/* There is no daemon: the database is open in this process. */
+int	 conn_is_direct(const struct conn *);
+int	 direct_none(void);		/* why conn_open failed: no database */
 void	 conn_close(struct conn *);
 struct ipc *conn_ipc(struct conn *);		/* to begin and put */
 /* Ends the frame; writes until the queue is short. -1: said why. */
@@ -72,7 +88,7 @@ enum direct_result {
 	DIRECT_LOCKED,				/* another process has it */
 	DIRECT_FAILED				/* said why */
 };
-enum direct_result direct_open(struct config *, int lists, struct direct **,
+enum direct_result direct_open(struct config *, int how, struct direct **,
 	    pid_t *);
 void	 direct_close(struct direct *);
 /* Takes the client's requests and works on them until there is an answer.
@@ -139,6 +155,11 @@ int	 cmd_get(struct conn *, const struct args *);
 int	 cmd_spamdb(struct conn *, const struct args *);
 int	 cmd_edit(struct conn *, const struct args *);
 int	 cmd_show(struct conn *, const struct args *);
+int	 cmd_show_mail(struct conn *, const struct args *);
+/* Is it the entry's sender or recipient?  (cmd_mail.c) */
+int	 mail_is(const struct entry *, const char *mail);
+int	 cmd_status(struct conn *, const struct args *);
+int	 cmd_stop(struct conn *, const struct config *);
 int	 cmd_import(struct conn *, const struct args *, FILE *);
 int	 cmd_expire(struct conn *, const struct args *);
 int	 cmd_stats(struct conn *, const struct args *);

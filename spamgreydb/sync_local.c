@@ -16,7 +16,7 @@ int
 local_open(struct sync_local *l)
 {
 	if (l->conn == NULL)
-		l->conn = conn_open(l->conf, 0);
+		l->conn = conn_open(l->conf, CONN_MAKE);
 	return (l->conn == NULL ? -1 : 0);
 }
 

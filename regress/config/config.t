@@ -319,6 +319,21 @@ SKIP: {
 	chown(0, -1, "$tmp/etc");
 }
 
+# What editors of other systems write.
+spew("$tmp/crlf", "\xef\xbb\xbfhostname \\\r\n\tmx.example.org\r\nfirewall pf\r\n");
+($status, $out, $err) = run('-nv', '-f', "$tmp/crlf");
+is("$status$err", '0', 'a byte order mark and CR LF with a joined line');
+like($out, qr/^hostname "mx\.example\.org"$/m, '… are read');
+spew("$tmp/blist", "\xef\xbb\xbf192.0.2.1\r\n192.0.2.2\r\n");
+spew("$tmp/crlf2", "hostname mx.example.org\nfirewall pf\nwhitelist \"l\" file \"$tmp/blist\"\n");
+($status, $out, $err) = run('-n', '-f', "$tmp/crlf2");
+is($err, "configuration OK\n", 'a list with a byte order mark has no bad line');
+for my $help ('-h', '--help') {
+	($status, $out, $err) = run($help);
+	is("$status$err", '0', "$help: exit 0");
+	like($out, qr/^usage: spamgreyd/, "$help: the usage");
+}
+
 # The sample that is shipped.
 spew("$tmp/sample", slurp("$top/spamgreyd/spamgreyd.conf.sample"));
 ($status, $out, $err) = run('-n', '-f', "$tmp/sample");

@@ -96,7 +96,8 @@ conf($base);
 chmod(0600, $Sys::conf);
 my $state = tmp() . '/state';
 my ($status, $out, $err) = db('add', '192.0.2.1');
-is("$status $out$err", '0 ', 'root without a daemon: add');
+is("$status $out$err", "0 spamgreydb: no daemon; changed in $state\n",
+    'root without a daemon: add');
 is((stat($state))[2] & 07777, 0700, 'the state directory: mode');
 my @wrong = grep { (lstat($_))[4] != $user } $state, "$state/lock",
     glob("$state/db $state/db/*");
@@ -211,7 +212,7 @@ for my $c (@strange) {
 }
 my @f = frames(talk(hello(99)));
 is(scalar @f, 2, 'another version gets an answer and its end');
-is(unpack('L', $f[0][2]), 1, '… the version');
+is(unpack('L', $f[0][2]), 2, '… the version');
 is(unpack('C', $f[1][2]), 5, '… and that it is another');
 @f = frames(talk(hello() . frame($type{SHOW}, 7, "\0" x 10 . "\xff\xff" .
     inet_aton('192.0.2.1')) . frame($type{EXPIRE}, 8, "\0"), 1) );

@@ -57,9 +57,9 @@ sub iso { return (POSIX::strftime('%Y-%m-%dT%H:%M:%SZ', gmtime($_[0]))) }
 	check(['show', '192.0.2.9'], 0, qr/on probation/, 'the comment stays');
 	check(['trap', '192.0.2.9', '198.51.100.9', 'permanent'], 0, $none,
 	    'trap for ever');
-	is($row->('198.51.100.9'), 'TRAPPED|198.51.100.9|0', 'no expiry');
+	is($row->('198.51.100.9'), 'TRAPPED|198.51.100.9|9223372036854775807', 'no expiry');
 	check(['expire'], 0, undef, 'expire');
-	is($row->('198.51.100.9'), 'TRAPPED|198.51.100.9|0', '… is for others');
+	is($row->('198.51.100.9'), 'TRAPPED|198.51.100.9|9223372036854775807', '… is for others');
 	check(['trap', 'x@example.org', 'comment', "old\ncustomer"], 0, $none,
 	    'a spamtrap with a comment');
 	check(['add', '192.0.2.9', 'for', 'ever'], 2, $none, 'for ever');
@@ -223,6 +223,63 @@ for my $args (['reload'], ['log', 'verbose']) {
 	like(check($args, 1, $none, "@$args"), qr/no daemon is running/,
 	    '… needs a daemon');
 }
+
+# by mail address
+check(['import', spit('in', grey('192.0.2.77', 'one@example.com', 'rcpt@example.net') .
+    grey('192.0.2.78', 'two@example.com', 'else@example.net'))], 0, $none, 'two tuples');
+is(db_ok('list', 'RCPT@example.net') =~ tr/\n//, 1, 'list by a recipient');
+is(db_ok('list', 'two@example.com') =~ tr/\n//, 1, 'list by a sender');
+is(db_ok('list', '@example.net') =~ tr/\n//, 2, 'list by a domain');
+like(db_ok('show', 'rcpt@example.net') =~ tr/\n/ /r,
+    qr/^GREY\|192\.0\.2\.77\|.* spamtrap +no tuples +1 /,
+    'show of a recipient');
+is((json('show', '-j', 'two@example.com'))[0]{entries}[0]{address}, '192.0.2.78',
+    'show -j of a sender');
+
+# what is said
+like(check(['lsit'], 1, $none, 'a mistyped command'), qr/did you mean: list/,
+    '… the near ones are named');
+check(['add', '192.0.2.79', 'for', '7d'], 0, $none, 'a week');
+like(check(['add', '192.0.2.79', 'for', '2h'], 0, $none, 'two hours'),
+    qr/192\.0\.2\.79: shortened: it was WHITE until \S+, now it is until/,
+    'a shorter time is said');
+is(check(['add', '192.0.2.79', 'for', '3d'], 0, $none, 'three days'), '',
+    'a longer one is not');
+db('list');
+my $state = dir() . '/state';
+is($Db::err_whole, "spamgreydb: no daemon; read from $state\n", 'no daemon: it is said');
+db();
+is($Db::err_whole, '', "… but not with spamdb's options");
+for my $help ('-h', '--help', 'help') {
+	($status, $out, $err) = db_raw($help);
+	is($status, 0, "$help: exit 0");
+	like($out, qr/^usage: spamgreydb/, "$help prints the usage");
+}
+check(['version'], 0, qr/protocol \d+/, 'version');
+check(['status'], 1, qr/^daemon +not running$/m, 'status without a daemon');
+check(['stop'], 1, $none, 'stop without a daemon');
+my $past = time() - 10;
+($s) = json('import', '-j', spit('in', "\xef\xbb\xbfWHITE|192.0.2.91|||1|2|$past|1|1\r\n" .
+    "WHITE|192.0.2.92|||1|2|9223372036854775807|1|1\r\n"));
+is("$s->{imported} $s->{expired} $s->{bad}", '1 1 0',
+    'expired entries are not counted as imported');
+is($s->{bad}, 0, 'a byte order mark at the head of an import');
+like(db_ok('list', '192.0.2.92'), qr/\|9223372036854775807\|1\|1$/, 'for ever goes in and out');
+($status, $out, $err) = db('convert', '/nonexistent');
+is("$status $out", '1 ', 'convert prints nothing for a missing file');
+($status, $out) = db('convert', spit('rc', "spamd_flags=\"-G 5:4:800\"\n"), '/nonexistent');
+is("$status $out", '1 ', '… nor when one of two is missing');
+($status, $out) = db('convert', '/bin/true');
+is("$status $out", '1 ', '… nor for a program');
+($s) = json('convert', '-j', dir() . '/rc');
+like($s->{configuration}, qr/^greylist/m, 'convert -j');
+
+# no database
+conf('');
+spit('conf', slurp(dir() . '/conf') =~ s/^state directory.*/'state directory "' . dir() . '\/none"'/mer);
+like(check(['list'], 1, $none, 'no daemon and no database'), qr/no database in/, '… is said');
+ok(!-e dir() . '/none', 'reading makes no directory');
+conf('');
 
 # configuration
 spit('conf', "no such thing\n");

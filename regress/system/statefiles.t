@@ -82,7 +82,11 @@ refused("a database file of root's", qr{\Q$log\E belongs to user 0.*chown it to 
 chown($uid, $gid, $log);
 start();
 is((db('list'))[0], 0, 'what is right again is used again');
-stop();
+like(db_ok('status'), qr/^daemon +running$/m, 'status: it runs');
+is((db('stop'))[0], 0, 'stop: exit 0');
+wait_for('its end', sub { !alive() });
+is($? >> 8, 0, 'stop: the daemon has ended');
+undef $Sys::pid;
 
 # The control socket is given to a group: only where nobody can swap it.
 spit($Sys::conf, slurp($Sys::conf) =~ s/^control socket.*/control socket "$state\/sock"/mr);

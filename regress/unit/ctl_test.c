@@ -256,7 +256,7 @@ imports(void)
 	is_int(s.count, 6000, "counts them");
 	is_int(s.status, CTL_FAILED, "is a failure for the bad line");
 	is_int(notes, told + 1, "one line in the log");
-	is_str(last_note, "import count=6000 bad=1", "which says how many");
+	is_str(last_note, "import count=6000 bad=1 expired=0", "which says how many");
 	is_int(empty(CTL_IMPORT_END, 2), 0, "an end without lines");
 	s = hear();
 	ok(s.ends == 1 && s.status == CTL_OK && s.count == 0, "is empty");

@@ -896,7 +896,8 @@ import(const char *text)
 	if (entry_parse_line(line, &e, &why) == -1)
 		abort();
 	policy_begin(p);
-	is_int(policy_import(p, &e), DB_OK, text);
+	is_int(policy_import(p, &e), e.expire != 0 && e.expire <= clock_wall() ?
+	    DB_NONE : DB_OK, text);
 	policy_commit(p);
 }
 
