@@ -114,6 +114,9 @@ enum msg_type {
 	MSG_FW_END,
 	MSG_FW_DO,		/* id, addr, plen u8, until i64 (0: take out); answered when id */
 	MSG_FW_DONE,		/* id, u8 ok */
+	MSG_FW_LOOK,		/* id, addr, plen u8, i64 0: is it in the table?
+				   the unspecified address: is there room? */
+	MSG_FW_LOOKED,		/* id, u8 status (as CTL_END), str text */
 	/* track and store */
 	MSG_TRACK = 104,	/* struct track_seen, some of them */
 	/* statistics, any child */
@@ -154,7 +157,11 @@ enum msg_type {
 	CTL_SYNC_MERGE,		/* such octets of any number; END's count is
 				   how many were news, facts how many were
 				   refused and why the first was */
-	CTL_STOP		/* the daemon ends */
+	CTL_STOP,		/* the daemon ends */
+	CTL_TABLE		/* addr: does the firewall's table have it?  OK,
+				   NOTFOUND, FAILED (not looked), and a text;
+				   the unspecified address: NOTFOUND when the
+				   table is full */
 };
 
 /* front -> store: one RCPT.  id of the message: the session. */

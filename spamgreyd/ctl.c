@@ -399,6 +399,25 @@ req_stats(struct ctl *c, struct msg *m)
 	return (0);
 }
 
+/* Is it in the firewall's table?  Only fw can look. */
+static int
+req_table(struct ctl *c, struct msg *m)
+{
+	struct addr	addr;
+	char		text[ADDR_STRLEN];
+
+	msg_get_addr(m, &addr);
+	if (msg_end(m) == -1)
+		return (-1);
+	if (c->env.ask == NULL) {
+		ctl_end(c, m->id, CTL_FAILED, 0, "no daemon is running");
+		return (0);
+	}
+	ctl_job_start(c, JOB_ASK, m->id);
+	c->env.ask(c, CTL_TABLE, 0, addr_str(&addr, text), c->env.arg);
+	return (0);
+}
+
 /* What only the parent can do. */
 static int
 req_parent(struct ctl *c, struct msg *m)
@@ -437,6 +456,7 @@ ctl_request(struct ctl *c, struct msg *m)
 		{ CTL_ADD, ctl_req_add },
 		{ CTL_DELETE, ctl_req_delete },
 		{ CTL_SHOW, req_show },
+		{ CTL_TABLE, req_table },
 		{ CTL_EXPIRE, req_expire },
 		{ CTL_IMPORT, ctl_req_import },
 		{ CTL_IMPORT_END, ctl_req_import_end },

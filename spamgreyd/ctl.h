@@ -20,7 +20,8 @@ struct ctl_env {
 	struct policy	*policy;
 	struct db	*db;
 	/* Asks the parent (CTL_RELOAD, CTL_LOAD, CTL_LOG) or gathers statistics
-	 * (CTL_STATS); the answer comes by ctl_answer. */
+	 * (CTL_STATS) or the firewall's table (CTL_TABLE, text: an
+	 * address); the answer comes by ctl_answer. */
 	void		(*ask)(struct ctl *, uint16_t type, uint8_t arg,
 			    const char *text, void *);
 	/* What this client changed, one encoded line for the log; may be NULL. */

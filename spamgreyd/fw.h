@@ -112,6 +112,9 @@ size_t	 fw_room_free(const struct fw_room *);
 /* fw_set.c: for the driver's find, one of its elements. */
 int	 fw_covers(const struct addr *net, uint8_t plen, const struct addr *);
 
+/* fw_check.c: warns on stderr of a table that is not there or full; for -n. */
+void	 fw_check(const struct config *);
+
 /* fw_set.c: why open() failed; the drivers set it. */
 const char *fw_why(void);
 enum fw_result fw_set_why(const char *, ...)	/* returns FW_FAILED */

@@ -99,8 +99,10 @@ check(const char *file, const struct conf_define *defines, size_t ndefines,
 	}
 	if (verbose)
 		config_print(conf);
-	else
+	else {
+		fw_check(conf);
 		fprintf(stderr, "configuration OK\n");
+	}
 	config_free(conf);
 	return (0);
 }

@@ -288,6 +288,12 @@ stat_ask(uint64_t id, void *arg)
 	return (n);
 }
 
+static int
+table_ask(uint64_t id, const struct addr *addr, void *arg)
+{
+	return (store_fw_look(arg, id, addr));
+}
+
 static void
 tell_first(void *arg)
 {
@@ -415,6 +421,7 @@ role_run(struct child *c)
 	ctl.policy = st->policy;
 	ctl.db = st->db;
 	ctl.stat_ask = stat_ask;
+	ctl.table_ask = table_ask;
 	ctl.tell_first = tell_first;
 	ctl.arg = st;
 	store_ctl_start(&ctl);

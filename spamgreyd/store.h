@@ -147,6 +147,8 @@ void	 store_fw_start(struct store *);
 void	 store_fw_do(struct store *, uint64_t id, const struct addr *host,
 	    int64_t until);
 void	 store_fw_host(struct store *, const struct addr *host, int64_t until);
+/* Asks what the kernel's table has; store_ctl_table tells it.  -1: cannot. */
+int	 store_fw_look(struct store *, uint64_t id, const struct addr *);
 /* The answer goes out when fw has the host, or is late. */
 void	 store_fw_wait(struct store *, struct peer *, const struct pending *);
 void	 store_fw_forget(struct store *, struct peer *);

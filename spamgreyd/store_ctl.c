@@ -41,6 +41,7 @@ struct client {
 	int			 greeted;
 	/* statistics being gathered */
 	unsigned int		 waiting;	/* answers to come */
+	int			 table;		/* … one, of fw about its table */
 	struct stat_value	*stats;
 	size_t			 nstats;
 };
@@ -61,6 +62,7 @@ static const struct chan_rule rules[] = {
 	{ CTL_ADD, 0, client_request },
 	{ CTL_DELETE, 0, client_request },
 	{ CTL_SHOW, 0, client_request },
+	{ CTL_TABLE, 0, client_request },
 	{ CTL_EXPIRE, 0, client_request },
 	{ CTL_IMPORT, 0, client_request },
 	{ CTL_IMPORT_END, 0, client_request },
@@ -229,11 +231,30 @@ client_late(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	if (cl->greeted) {
+	if (cl->greeted && cl->table)
+		store_ctl_table(cl->id, CTL_FAILED,
+		    "the process fw did not answer");
+	else if (cl->greeted) {
 		stats_done(cl);
 		client_next(cl);
 	} else
 		client_free(cl);
+}
+
+static void
+ask_table(struct client *cl, const char *text)
+{
+	static const struct timeval	 wait = { STATS_WAIT, 0 };
+	struct addr			 addr;
+
+	if (addr_parse(text, &addr) == -1 ||
+	    role.table_ask(cl->id, &addr, role.arg) == -1) {
+		ctl_answer(cl->ctl, CTL_FAILED, 0, "the process fw is not "
+		    "there");
+		return;
+	}
+	cl->table = 1;
+	(void)event_add(cl->ev_late, &wait);
 }
 
 /* ctl.c wants something that this process alone cannot do. */
@@ -254,6 +275,10 @@ client_ask(struct ctl *ctl, uint16_t type, uint8_t arg, const char *text,
 			ctl_answer(ctl, CTL_OK, 0, "");
 		else
 			(void)event_add(cl->ev_late, &wait);
+		return;
+	}
+	if (type == CTL_TABLE) {
+		ask_table(cl, text);
 		return;
 	}
 	ipc = chan_ipc(role.child->parent);
@@ -435,6 +460,19 @@ store_ctl_stat(struct msg *m)
 	    --cl->waiting > 0)
 		return;
 	stats_done(cl);
+	client_next(cl);
+}
+
+void
+store_ctl_table(uint64_t id, uint8_t status, const char *text)
+{
+	struct client	*cl = client_find(id);
+
+	if (cl == NULL || !cl->table)
+		return;
+	cl->table = 0;
+	(void)event_del(cl->ev_late);
+	ctl_answer(cl->ctl, status, 0, text);
 	client_next(cl);
 }
 

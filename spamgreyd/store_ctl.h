@@ -21,6 +21,8 @@ struct store_ctl_role {
 	struct db	*db;
 	/* Sends MSG_STAT_ASK with this id to every peer; how many were asked. */
 	unsigned int	(*stat_ask)(uint64_t id, void *arg);
+	/* Asks fw for the address; store_ctl_table is its answer.  -1: not asked. */
+	int		(*table_ask)(uint64_t id, const struct addr *, void *arg);
 	/* An answer is about to leave: what the peers must know of it goes
 	 * before it. */
 	void		(*tell_first)(void *arg);
@@ -32,6 +34,7 @@ void	 store_ctl_result(struct chan *, struct msg *, void *);
 void	 store_ctl_start(const struct store_ctl_role *);
 /* Values of the same name (of several fronts) are added up. */
 void	 store_ctl_stat(struct msg *);
+void	 store_ctl_table(uint64_t id, uint8_t status, const char *text);
 void	 store_ctl_stop(void);
 
 #endif

@@ -46,6 +46,20 @@ store_fw_host(struct store *st, const struct addr *host, int64_t until)
 }
 
 int
+store_fw_look(struct store *st, uint64_t id, const struct addr *addr)
+{
+	const struct addr_cut	*cut = &st->child->conf->grey.admit;
+	unsigned int		 plen = addr_cut_len(addr, cut);
+	struct addr		 host = *addr;
+
+	if (st->fw == NULL)
+		return (-1);
+	addr_mask(&host, plen);
+	return (proto_put_fw(chan_ipc(st->fw), MSG_FW_LOOK, id, &host,
+	    (uint8_t)plen, 0) == -1 ? -1 : chan_send(st->fw, -1));
+}
+
+int
 store_fw_full(const struct store *st)
 {
 	return (st->fw != NULL && chan_queued(st->fw) > STORE_HIGH);
@@ -177,7 +191,20 @@ on_stat(struct chan *ch, struct msg *m, void *arg)
 	store_ctl_stat(m);
 }
 
+static void
+on_looked(struct chan *ch, struct msg *m, void *arg)
+{
+	uint8_t		 status = msg_get_u8(m);
+	const char	*text = msg_get_str(m);
+
+	(void)ch;
+	(void)arg;
+	if (msg_end(m) == 0)
+		store_ctl_table(m->id, status, text);
+}
+
 static const struct chan_rule fw_rules[] = {
+	{ MSG_FW_LOOKED, 0, on_looked },
 	{ MSG_FW_DONE, 0, on_done },
 	{ MSG_STAT, 0, on_stat },
 	{ MSG_STAT_END, 0, on_stat },

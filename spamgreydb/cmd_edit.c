@@ -55,6 +55,21 @@ cmd_spamdb(struct conn *c, const struct args *args)
 	return (failures);
 }
 
+/* A host that is WHITE now and finds no room in the firewall is told of. */
+static void
+warn_full(struct conn *c)
+{
+	static const struct addr	none;
+	struct answer			a;
+
+	memset(&a, 0, sizeof(a));
+	ipc_begin(conn_ipc(c), CTL_TABLE, 1);
+	ipc_put_addr(conn_ipc(c), &none);
+	if (conn_send(c) == 0 && request_wait(c, &a) == 0 &&
+	    a.status == CTL_NOTFOUND)
+		out_error("%s", a.text);
+}
+
 /* The words: 0, or 1 when any failed. */
 int
 cmd_edit(struct conn *c, const struct args *args)
@@ -85,5 +100,7 @@ cmd_edit(struct conn *c, const struct args *args)
 		out_error("%s: %s", ed.key, a.text);
 		status = 1;
 	}
+	if (args->command == CMD_ADD && ed.type == CTL_T_WHITE)
+		warn_full(c);
 	return (status);
 }

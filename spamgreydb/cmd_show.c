@@ -160,6 +160,29 @@ show_json(struct show *s)
 	return (out_json(json_incref(s->json)));
 }
 
+/* What the firewall really has, which may differ from what it ought to have. */
+static void
+ask_table(struct conn *c, const struct addr *addr, struct show *s)
+{
+	struct answer	a;
+	char		text[sizeof(a.text) + 32];
+
+	memset(&a, 0, sizeof(a));
+	ipc_begin(conn_ipc(c), CTL_TABLE, 1);
+	ipc_put_addr(conn_ipc(c), addr);
+	if (conn_send(c) == -1 || request_wait(c, &a) == -1)
+		return;
+	snprintf(text, sizeof(text), a.status == CTL_OK ||
+	    a.status == CTL_NOTFOUND ? "%s" : "not looked at: %s", a.text);
+	show_fact("firewall", text, s);
+	if (s->json == NULL)
+		return;
+	(void)json_object_set_new(s->json, "firewall", json_string(text));
+	(void)json_object_set_new(s->json, "in_firewall",
+	    a.status == CTL_OK ? json_true() : a.status == CTL_NOTFOUND ?
+	    json_false() : json_null());
+}
+
 int
 cmd_show(struct conn *c, const struct args *args)
 {
@@ -183,11 +206,12 @@ cmd_show(struct conn *c, const struct args *args)
 	if (conn_send(c) == 0 && request_wait(c, &a) == 0) {
 		if (a.status != CTL_OK)
 			out_error("%s: %s", args->keys[0], a.text);
-		else if (s.json == NULL) {
-			show_text(&s);
-			status = 0;
-		} else
-			status = show_json(&s) == -1;
+		else {
+			ask_table(c, &addr, &s);
+			if (s.json == NULL)
+				show_text(&s);
+			status = s.json != NULL && show_json(&s) == -1;
+		}
 	}
 	while (s.n > 0) {
 		s.n--;

@@ -74,6 +74,24 @@ isnt($?, 0, 'without the table it does not start');
 $pid = undef;
 like(logged($dir), qr/add the line `table <$table> persist' to pf.conf/,
     'and says what to add to pf.conf');
+sub checked {
+	local $ENV{PFEMU_STATE} = $pf;
+	local $ENV{LD_PRELOAD} = "$top/regress/obj/pfemu.so";
+	my $out = `spamgreyd/spamgreyd -n -f $dir/conf 2>&1`;
+	return "$?: $out";
+}
+SKIP: {
+	skip '-n looks at the firewall only as root', 3 if $> != 0;
+	like(checked(), qr/^0: warning: firewall pf: there is no table <$table>.*mail passes the gate by/,
+	    '-n warns of the table that is missing');
+	ctl("create $table");
+	is(checked(), "0: configuration OK\n", 'and not of one that is there');
+	ctl('limit 1');
+	like(checked(), qr/^0: warning: .* write `set limit table-entries \d+'/,
+	    'and of one that is full');
+	ctl('limit 200000');
+	ctl('flushall');
+}
 
 ctl("create $table");
 ctl("add $table 203.0.113.99");
@@ -101,6 +119,29 @@ for my $way ("flush $table", 'flushall', "expire $table 0") {
 	ok(defined $took, "refilled after $way");
 	diag(sprintf '%s to full: %.2f s', $way, $took // 0);
 }
+# What the kernel really has, asked of it.
+sub out_of { my @out = `spamgreydb/spamgreydb -f $dir/conf @_ 2>&1`; return join '', @out }
+like(out_of('show 10.0.0.7'), qr/^firewall\s+in PF's table <$table>$/m,
+    'show says that the table has a host');
+like(out_of('-j show 10.0.0.7'), qr/"in_firewall": ?true/, 'JSON has it as a key');
+like(out_of('show 192.0.2.200'), qr/^firewall\s+not in PF's table <$table>$/m,
+    'and that it has not');
+like(out_of('show 198.51.100.9'), qr/^firewall\s+in PF/m,
+    'a host of a whitelist is in by its network');
+ctl('limit 1000');
+like(out_of('add 192.0.2.201'), qr/the firewall's table is full .* write `set limit table-entries \d+'/,
+    'add says that the table is full');
+like(out_of('show 192.0.2.201'), qr/^firewall\s+not in PF's table <$table>, which is full$/m,
+    'and so does show');
+ctl('limit 200000');
+ok(defined until_true(sub {
+	system("regress/obj/pfemuctl $pf test $table 192.0.2.201") == 0 }),
+    'with a higher limit the host goes in');
+unlike(out_of('add 192.0.2.202'), qr/full/, 'and add is silent');
+db('-d', '192.0.2.201', '192.0.2.202');
+ok(defined until_true(sub { count() == $n + 2 }), 'both are out again');
+is(ctl('hung'), 0, 'PF never hung');
+
 ok(db('trap', '10.0.0.1'), 'a white host is trapped');
 ok(defined until_true(sub { count() == $n + 1 }), 'and leaves the table');
 ok(db('delete', 'trapped', '10.0.0.1'), 'its trap ends');
@@ -173,4 +214,7 @@ ok(defined until_true(sub {
     'started again, it puts the table right');
 is(count(), $n + 1, 'with all the others');
 is(stop(), 0, 'ends');
+like(out_of('show 10.0.0.7'), qr/^firewall\s+not looked at: no daemon is running$/m,
+    'without a daemon show says that it did not look');
+like(out_of('-j show 10.0.0.7'), qr/"in_firewall": ?null/, 'in JSON too');
 done_testing();
