@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "../lib/log.h"
+#include "fw.h"
 #include "list_job.h"
 #include "parent.h"
 
