@@ -86,6 +86,7 @@ SKIP: {
 	    '-n warns of the table that is missing');
 	ctl("create $table");
 	is(checked(), "0: configuration OK\n", 'and not of one that is there');
+	ctl("add $table 203.0.113.1");
 	ctl('limit 1');
 	like(checked(), qr/^0: warning: .* write `set limit table-entries \d+'/,
 	    'and of one that is full');
