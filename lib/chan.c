@@ -26,6 +26,7 @@ struct chan {
 	const struct chan_rule	*rules;
 	void			*arg;
 	void			(*ended)(struct chan *, enum chan_end, void *);
+	int			(*permit)(const struct msg *, void *);
 	void			(*on_batch)(struct chan *, void *);
 	unsigned int		 batch;		/* frames; 0: no limit */
 	unsigned int		 pending;	/* frames since on_batch */
@@ -185,6 +186,8 @@ chan_dispatch(struct chan *c, struct msg *m)
 		log_warnx("%s: sent a descriptor with a message of type %u, "
 		    "which has none; closing", c->peer, m->type);
 		chan_over(c, CHAN_BROKEN);
+	} else if (c->permit != NULL && !c->permit(m, c->arg)) {
+		chan_over(c, CHAN_BROKEN);
 	} else {
 		r->handler(c, m, c->arg);
 		if (!c->dead && msg_end(m) == -1) {
@@ -336,6 +339,12 @@ chan_cb_flush(evutil_socket_t fd, short what, void *arg)
 	c->flushing = 0;
 	if (!c->writing)
 		chan_write(c);
+}
+
+void
+chan_on_frame(struct chan *c, int (*permit)(const struct msg *, void *))
+{
+	c->permit = permit;
 }
 
 void

@@ -34,6 +34,10 @@ struct chan *chan_new(struct event_base *, int fd, const char *peer,
 	    const struct chan_rule *rules, void *arg,
 	    void (*ended)(struct chan *, enum chan_end, void *arg));
 void	 chan_free(struct chan *);
+/* Asked before each frame's handler: 0, and the peer is broken; it has said so
+ * in the log itself. */
+void	 chan_on_frame(struct chan *, int (*permit)(const struct msg *,
+	    void *arg));
 /* Called after a read's frames have all been handled (store commits here). */
 void	 chan_on_batch(struct chan *, void (*fn)(struct chan *, void *arg));
 /* At most so many frames are handled before on_batch is called (0: no limit). */

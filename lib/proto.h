@@ -3,8 +3,9 @@
  * socket.  One put/get pair a message, so that its layout lives in one place
  * (proto.c).  get: 0, or -1 when the frame is not exactly that message.
  *
- *	parent -> any	HELLO PEER CONF_* START LOGLEVEL QUIT CTL_RESULT(store)
- *	any -> parent	READY LOG FATAL; store: CTL_ASK; fw: FW_READY
+ *	parent -> any	HELLO PEER CONF_* START LOGLEVEL PING QUIT
+ *			CTL_RESULT(store)
+ *	any -> parent	READY LOG PONG FATAL; store: CTL_ASK BUSY; fw: FW_READY
  *	front -> store	RCPT VISIT EVENT WHITE_SEEN OVERLIMIT STAT…
  *	store -> front	CLOCK HOSTS_BEGIN HOST CAPS HOSTS_END RCPT_ANSWER STORE_UP
  *			STAT_ASK
@@ -84,6 +85,10 @@ enum msg_type {
 				   message each */
 	MSG_CONF_LISTS,		/* the lists before it are anew in the one in
 				   force; answered by CONF_DONE */
+	MSG_PING,		/* parent -> child: are you there? */
+	MSG_PONG,
+	MSG_BUSY,		/* store -> parent: u8: it recovers the database
+				   and hears nothing; it has done so */
 	/* front and store */
 	MSG_RCPT = 64,
 	MSG_RCPT_ANSWER,

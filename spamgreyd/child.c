@@ -91,6 +91,15 @@ child_fatal(struct child *c, const char *fmt, ...)
 	_exit(1);
 }
 
+void
+child_busy(struct child *c, int busy)
+{
+	ipc_begin(chan_ipc(c->parent), MSG_BUSY, 0);
+	ipc_put_u8(chan_ipc(c->parent), busy != 0);
+	(void)chan_send(c->parent, -1);
+	chan_flush(c->parent);
+}
+
 static void
 child_hello(struct chan *ch, struct msg *m, void *arg)
 {
@@ -228,6 +237,14 @@ child_loglevel(struct chan *ch, struct msg *m, void *arg)
 }
 
 static void
+child_ping(struct chan *ch, struct msg *m, void *arg)
+{
+	(void)m;
+	(void)arg;
+	(void)chan_send_empty(ch, MSG_PONG, 0);
+}
+
+static void
 child_quit(struct chan *ch, struct msg *m, void *arg)
 {
 	(void)ch;
@@ -275,6 +292,7 @@ child_rules(const struct role_def *def)
 		{ MSG_CONF_COMMIT, 0, child_conf },
 		{ MSG_START, 0, child_start },
 		{ MSG_LOGLEVEL, 0, child_loglevel },
+		{ MSG_PING, 0, child_ping },
 		{ MSG_QUIT, 0, child_quit },
 		{ 0, 0, NULL }
 	};

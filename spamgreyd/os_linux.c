@@ -10,6 +10,7 @@
 #include <netinet/in.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/capability.h>
 #include <signal.h>
 #include <stdio.h>
@@ -157,4 +158,25 @@ os_fetch(unsigned int n)
 					    "--max-redirect=5", "--", NULL };
 
 	return (n == 0 ? curl : n == 1 ? wget : NULL);
+}
+
+int
+os_waits_for_disk(pid_t pid)
+{
+	char		 path[32], stat[128];
+	const char	*end;
+	ssize_t		 n;
+	int		 fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	if ((fd = open(path, O_RDONLY | O_CLOEXEC)) == -1)
+		return (0);
+	n = read(fd, stat, sizeof(stat) - 1);
+	close(fd);
+	if (n <= 0)
+		return (0);
+	stat[n] = '\0';
+	/* "pid (name) state …", and a name may hold a bracket */
+	end = strrchr(stat, ')');
+	return (end != NULL && end[1] == ' ' && end[2] == 'D');
 }

@@ -198,6 +198,7 @@ static int
 parent_loop(struct parent *p)
 {
 	static const int	sigs[] = { SIGCHLD, SIGHUP, SIGINT, SIGTERM };
+	static const struct timeval	tick = { BEAT_EVERY, 0 };
 	size_t			i;
 
 	if ((p->base = event_base_new()) == NULL ||
@@ -205,6 +206,9 @@ parent_loop(struct parent *p)
 	    (p->ev_start = evtimer_new(p->base, on_start, p)) == NULL ||
 	    (p->ev_reload = evtimer_new(p->base, parent_reload_late, p)) ==
 	    NULL)
+		fatalx("no event loop");
+	if ((p->ev_beat = event_new(p->base, -1, EV_PERSIST, parent_beat,
+	    p)) == NULL || event_add(p->ev_beat, &tick) == -1)
 		fatalx("no event loop");
 	for (i = 0; i < sizeof(sigs) / sizeof(sigs[0]); i++)
 		if ((p->ev_sig[i] = evsignal_new(p->base, sigs[i], on_signal,

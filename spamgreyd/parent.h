@@ -15,15 +15,32 @@
 
 struct parent;
 
+/* How far a process is; what it may say then is parent_msg.c's table. */
+enum proc_phase {
+	PROC_STARTING,		/* until its READY */
+	PROC_READY,
+	PROC_LEAVING		/* it has said why it ends */
+};
+
 struct proc {
 	struct parent	*parent;
 	enum role	 role;
 	unsigned int	 instance;
 	pid_t		 pid;			/* 0: not running */
 	struct chan	*chan;			/* NULL: closed */
-	int		 ready;
+	enum proc_phase	 phase;
 	uint32_t	 taken;			/* serial of the last reload it has */
 	char		 name[32];
+	/* parent_beat.c */
+	int		 beat_asked;		/* a PING has no answer yet */
+	unsigned int	 beat_silent;		/* ticks since then */
+	int		 busy;			/* its MSG_BUSY */
+	int		 hung;			/* it was killed for its silence */
+	/* parent_log.c */
+	int64_t		 log_since;		/* mono ms: this second's begin */
+	unsigned int	 log_lines;		/* taken since then */
+	unsigned long	 log_lost;		/* since it was said last */
+	int		 log_flood;		/* of them, in this second */
 	/* parent_alone.c: of a role that is started again alone */
 	int64_t		 since;			/* mono ms: when it was started */
 	int64_t		 again;			/* … and is next, once it died */
@@ -95,6 +112,7 @@ struct parent {
 
 	struct event		*ev_alone;	/* a second's tick, if need be */
 	struct event		*ev_reload;	/* one takes too long */
+	struct event		*ev_beat;
 	struct event		*ev_set;	/* next set, or kill the slow */
 	struct event		*ev_start;	/* front need not wait longer for fw */
 	struct event		*ev_sig[4];
@@ -126,6 +144,20 @@ void	 alone_ready(struct parent *, struct proc *);
 
 /* parent_msg.c: what children say */
 extern const struct chan_rule parent_rules[];
+/* What a process of that role may say in that phase; else it is logged.  The
+ * arg of parent_rules: the struct proc. */
+int	 parent_permits(const struct msg *, void *proc);
+
+/* parent_beat.c: ev_beat; one tick */
+void	 parent_beat(evutil_socket_t, short, void *);
+#define BEAT_EVERY	10		/* s between ticks */
+#define BEAT_MISSED	12		/* ticks without an answer */
+
+/* parent_log.c: the lines of children */
+void	 parent_log(struct proc *, int priority, const char *line);
+/* How many were dropped, said once, when the flood is over. */
+void	 parent_log_settle(struct proc *);
+void	 parent_log_end(struct proc *);		/* it died */
 
 /* parent_open.c: what needs privilege.  -1: logged. */
 int	 open_listeners(struct parent *, struct config *,

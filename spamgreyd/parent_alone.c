@@ -78,7 +78,8 @@ alone_configured(struct parent *p, struct proc *pr)
 static void
 start(struct parent *p, struct proc *pr)
 {
-	pr->ready = 0;
+	pr->phase = PROC_STARTING;
+	pr->beat_asked = pr->hung = 0;
 	pr->since = clock_mono();
 	pr->taken = p->reloads;
 	if (set_proc_start(p, pr) == -1) {

@@ -1,7 +1,10 @@
 /*
- * What children tell the parent, and what it answers.
+ * What children tell the parent, and what it answers.  A child is not trusted:
+ * which role may say what, and when, is one table, and a message that is not in
+ * it is the child's death.
  */
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <signal.h>
@@ -29,7 +32,7 @@ msg_ready(struct chan *ch, struct msg *m, void *arg)
 		parent_end(p, 1);
 		return;
 	}
-	pr->ready = 1;
+	pr->phase = PROC_READY;
 	if (roles[pr->role]->alone) {
 		alone_ready(p, pr);
 		return;
@@ -38,7 +41,7 @@ msg_ready(struct chan *ch, struct msg *m, void *arg)
 	if (p->state != SET_STARTING)
 		return;
 	for (i = 0; i < p->nprocs; i++)
-		if (!p->procs[i].ready && !roles[p->procs[i].role]->alone)
+		if (p->procs[i].phase == PROC_STARTING && !roles[p->procs[i].role]->alone)
 			return;
 	p->state = SET_RUNNING;
 	p->ever_ready = 1;
@@ -69,8 +72,6 @@ msg_fw_ready(struct chan *ch, struct msg *m, void *arg)
 
 	(void)ch;
 	(void)m;
-	if (pr->role != ROLE_FW)
-		return;
 	pr->parent->filled = 1;
 	set_front_start(pr->parent);
 }
@@ -87,7 +88,7 @@ msg_log(struct chan *ch, struct msg *m, void *arg)
 	/* Which of spamd's lines there are with -v only, who sends them knows. */
 	if (msg_end(m) == 0 && (priority < LOG_DEBUG ||
 	    (priority & LOG_AS_SPAMD) || pr->parent->verbose))
-		log_line(priority, line);
+		parent_log(pr, priority, line);
 }
 
 static void
@@ -100,6 +101,15 @@ msg_fatal(struct chan *ch, struct msg *m, void *arg)
 	if (msg_end(m) == -1)
 		return;
 	log_warnx("%s", why);
+	/* One that worked is as any other that dies: the next one may be well,
+	 * and what this one says is no reason to end the daemon. */
+	if (pr->phase == PROC_READY) {
+		pr->phase = PROC_LEAVING;
+		if (pr->pid > 0)
+			kill(pr->pid, SIGKILL);
+		return;
+	}
+	pr->phase = PROC_LEAVING;
 	if (roles[pr->role]->alone || parent_go_back(pr->parent))
 		return;
 	pr->parent->status = 1;
@@ -107,13 +117,35 @@ msg_fatal(struct chan *ch, struct msg *m, void *arg)
 }
 
 static void
+msg_pong(struct chan *ch, struct msg *m, void *arg)
+{
+	struct proc	*pr = arg;
+
+	(void)ch;
+	(void)m;
+	pr->beat_asked = 0;
+}
+
+static void
+msg_busy(struct chan *ch, struct msg *m, void *arg)
+{
+	struct proc	*pr = arg;
+
+	(void)ch;
+	pr->busy = msg_get_u8(m) != 0;
+}
+
+static void
 msg_later(struct chan *ch, struct msg *m, void *arg)
 {
+	struct proc	*pr = arg;
 	const char	*why = msg_get_str(m);
 
 	(void)ch;
-	if (msg_end(m) == 0)
-		alone_later(arg, why);
+	if (msg_end(m) == -1)
+		return;
+	pr->phase = PROC_LEAVING;
+	alone_later(pr, why);
 }
 
 static void
@@ -196,7 +228,7 @@ msg_sock_ask(struct chan *ch, struct msg *m, void *arg)
 
 	msg_get_addr(m, &client);
 	port = msg_get_u16(m);
-	if (msg_end(m) == -1 || pr->role != ROLE_PASS)
+	if (msg_end(m) == -1)
 		return;
 	if ((fd = open_transparent(pr->parent, relay, target, &client,
 	    port)) == -1) {
@@ -217,13 +249,65 @@ msg_conn_ask(struct chan *ch, struct msg *m, void *arg)
 	unsigned int	 server = msg_get_u16(m);
 	int		 fd, error = 0;
 
-	if (msg_end(m) == -1 || pr->role != ROLE_PASS)
+	if (msg_end(m) == -1)
 		return;
 	if ((fd = open_scanner(pr->parent, module, server)) == -1)
 		error = errno;
 	ipc_begin(chan_ipc(ch), MSG_CONN, m->id);
 	ipc_put_u32(chan_ipc(ch), (uint32_t)error);
 	(void)chan_send(ch, fd);
+}
+
+#define ROLE(r)		(1U << (r))
+#define ANY		(~0U)
+#define STARTING	(1U << PROC_STARTING)
+#define READY		(1U << PROC_READY)
+#define LEAVING		(1U << PROC_LEAVING)
+
+static const struct {
+	uint16_t	 type;
+	const char	*name;
+	unsigned int	 roles, phases;
+} permitted[] = {
+	{ MSG_READY, "READY", ANY, STARTING },
+	{ MSG_CONF_DONE, "CONF_DONE", ANY, READY },
+	{ MSG_LOG, "LOG", ANY, STARTING | READY | LEAVING },
+	{ MSG_FATAL, "FATAL", ANY, STARTING | READY },
+	{ MSG_FW_READY, "FW_READY", ROLE(ROLE_FW), STARTING | READY },
+	{ CTL_ASK, "CTL_ASK", ROLE(ROLE_STORE), READY },
+	{ MSG_SOCK_ASK, "SOCK_ASK", ROLE(ROLE_PASS), READY },
+	{ MSG_CONN_ASK, "CONN_ASK", ROLE(ROLE_PASS), READY },
+	{ MSG_PONG, "PONG", ANY, READY | LEAVING },
+	{ MSG_BUSY, "BUSY", ROLE(ROLE_STORE), READY },
+	{ MSG_LATER, "LATER", ROLE(ROLE_TRACK), STARTING | READY }
+};
+
+int
+parent_permits(const struct msg *m, void *arg)
+{
+	static const char *const	when[] = {
+		[PROC_STARTING] = "before it was ready",
+		[PROC_READY] = "again",
+		[PROC_LEAVING] = "after it had said why it ends"
+	};
+	const struct proc	*pr = arg;
+	size_t			 i;
+
+	for (i = 0; i < sizeof(permitted) / sizeof(permitted[0]); i++)
+		if (permitted[i].type == m->type)
+			break;
+	if (i == sizeof(permitted) / sizeof(permitted[0]))
+		log_warnx("%s: sent a message of type %u, which it may not "
+		    "send; it is ended", pr->name, m->type);
+	else if (!(permitted[i].roles & ROLE(pr->role)))
+		log_warnx("%s: sent %s, which it may not send; it is ended",
+		    pr->name, permitted[i].name);
+	else if (!(permitted[i].phases & 1U << pr->phase))
+		log_warnx("%s: sent %s %s; it is ended", pr->name,
+		    permitted[i].name, when[pr->phase]);
+	else
+		return (1);
+	return (0);
 }
 
 const struct chan_rule parent_rules[] = {
@@ -235,6 +319,8 @@ const struct chan_rule parent_rules[] = {
 	{ CTL_ASK, 0, msg_ctl_ask },
 	{ MSG_SOCK_ASK, 0, msg_sock_ask },
 	{ MSG_CONN_ASK, 0, msg_conn_ask },
+	{ MSG_PONG, 0, msg_pong },
+	{ MSG_BUSY, 0, msg_busy },
 	{ MSG_LATER, 0, msg_later },
 	{ 0, 0, NULL }
 };

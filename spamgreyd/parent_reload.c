@@ -329,7 +329,9 @@ waits_drop(struct parent *p, unsigned int n)
 void
 parent_taken(struct proc *pr)
 {
-	pr->taken++;
+	/* Not more than there were. */
+	if (pr->taken < pr->parent->reloads)
+		pr->taken++;
 	parent_settle(pr->parent);
 }
 

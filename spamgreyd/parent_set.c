@@ -102,6 +102,7 @@ proc_spawn(struct parent *p, struct proc *pr)
 		log_warn("%s", pr->name);
 		return (-1);
 	}
+	chan_on_frame(pr->chan, parent_permits);
 	return (0);
 }
 
@@ -384,6 +385,7 @@ proc_died(struct parent *p, struct proc *pr, int status)
 	if (pr->chan != NULL) {
 		/* what it said last */
 		chan_drain(pr->chan);
+		parent_log_end(pr);
 		if (pr->chan != NULL)
 			chan_free(pr->chan);
 		pr->chan = NULL;
@@ -406,7 +408,7 @@ proc_died(struct parent *p, struct proc *pr, int status)
 		parent_end(p, 1);
 	} else if (parent_go_back(p))
 		return;
-	else if (!p->ending && !restart_allowed(p))
+	else if (!p->ending && !pr->hung && !restart_allowed(p))
 		parent_end(p, 1);
 	else
 		set_end(p);

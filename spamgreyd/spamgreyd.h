@@ -84,9 +84,14 @@ extern const char buildid[];
 /* child.c */
 int	 child_main(enum role);			/* never returns but by exit */
 /* Tells the parent why this child cannot go on and that starting it again
- * would not help; the daemon ends with that message. */
+ * would not help; before READY the daemon ends with that message, afterwards
+ * it is a death as any other. */
 void	 child_fatal(struct child *, const char *, ...)
 	    __attribute__((__noreturn__, __format__(printf, 2, 3)));
+
+/* Tells the parent that this child does one long thing now and answers no
+ * heartbeat, or has done it. */
+void	 child_busy(struct child *, int);
 
 /* parent.c */
 int	 parent_main(const char *file, const struct conf_define *,
@@ -108,6 +113,9 @@ void	 os_title(const char *);
 int	 os_drop_begin(const struct child *);
 int	 os_drop_end(const struct child *);
 void	 os_follow_parent(void);
+
+/* os_*.c: does the process wait for a disk?  1 too where that cannot be told. */
+int	 os_waits_for_disk(pid_t);
 
 /* os_*.c: a socket of that family that may bind to a foreign address
  * (transparent): IP_TRANSPARENT, SO_BINDANY, IP_BINDANY.  Parent only, as

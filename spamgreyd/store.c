@@ -222,7 +222,12 @@ store_check_up(struct store *st)
 static void
 try_reopen(struct store *st)
 {
-	if (policy_reopen(st->policy) == -1)
+	int	r;
+
+	child_busy(st->child, 1);
+	r = policy_reopen(st->policy);
+	child_busy(st->child, 0);
+	if (r == -1)
 		return;
 	st->was_up = 1;
 	store_peers_send_up(st, 1, "");

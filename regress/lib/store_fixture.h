@@ -34,6 +34,13 @@ static unsigned int	 answers;
 static char		 dir[1024], last_log[LOG_LINE_MAX];
 
 void
+child_busy(struct child *c, int busy)
+{
+	(void)c;
+	(void)busy;
+}
+
+void
 child_fatal(struct child *c, const char *fmt, ...)
 {
 	va_list	ap;
