@@ -4,8 +4,10 @@
  */
 #include <sys/types.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
@@ -46,15 +48,78 @@ parent_sink(int priority, const char *line, void *arg)
 	}
 }
 
-/* Until the daemon is in the background, errors are for the terminal too. */
+/* Until the daemon is ready errors are for the terminal too. */
 static void
 early_sink(int priority, const char *line, void *arg)
 {
 	struct parent	*p = arg;
 
-	fprintf(stderr, "spamgreyd: %s\n", line);
+	if (p->detach == -1 || (priority & LOG_PRIMASK) <= LOG_WARNING)
+		dprintf(p->terminal, "spamgreyd: %s\n", line);
 	if (!p->foreground)
 		(void)syslog_line("spamgreyd", priority & LOG_PRIMASK, line);
+}
+
+/* The process that was started: it ends as the start does. */
+static void __attribute__((__noreturn__))
+await_start(pid_t pid, int fd)
+{
+	char	ready;
+	ssize_t	n;
+	int	status;
+
+	while ((n = read(fd, &ready, 1)) == -1 && errno == EINTR)
+		continue;
+	if (n == 1)
+		_exit(0);
+	/* It has said why. */
+	while (waitpid(pid, &status, 0) == -1 && errno == EINTR)
+		continue;
+	_exit(1);
+}
+
+/*
+ * On in a child of its own; whoever started us waits until that is ready, or
+ * has failed.  Nothing of the terminal goes to further processes but, here,
+ * the descriptor to complain on.
+ */
+static void
+background(struct parent *p)
+{
+	int	fd[2], null, i;
+	pid_t	pid;
+
+	if (pipe2(fd, O_CLOEXEC) == -1 ||
+	    (null = open("/dev/null", O_RDWR | O_CLOEXEC)) == -1 ||
+	    (p->terminal = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3)) == -1 ||
+	    (pid = fork()) == -1)
+		fatal("into the background");
+	if (pid > 0) {
+		close(fd[1]);
+		await_start(pid, fd[0]);
+	}
+	close(fd[0]);
+	p->detach = fd[1];
+	if (setsid() == -1 || chdir("/") == -1)
+		fatal("into the background");
+	for (i = 0; i < 3; i++)
+		if (dup2(null, i) == -1)
+			fatal("into the background");
+	if (null > 2)
+		close(null);
+}
+
+void
+parent_started(struct parent *p)
+{
+	if (p->detach == -1)
+		return;
+	log_set_sink(parent_sink, p);
+	if (write(p->detach, "", 1) != 1)
+		log_debug("whoever started the daemon did not wait for it");
+	close(p->detach);
+	close(p->terminal);
+	p->detach = p->terminal = -1;
 }
 
 void
@@ -244,7 +309,8 @@ parent_main(const char *file, const struct conf_define *defines,
 	p->ndefines = ndefines;
 	p->foreground = foreground;
 	p->verbose = verbose;
-	p->lock = p->control = -1;
+	p->lock = p->control = p->detach = -1;
+	p->terminal = STDERR_FILENO;
 	signal(SIGPIPE, SIG_IGN);
 	log_init("parent");
 	log_set_verbose(verbose);
@@ -256,9 +322,10 @@ parent_main(const char *file, const struct conf_define *defines,
 	    open_sync(p->conf, NULL, report_log, NULL) == -1 ||
 	    open_control(p) == -1)
 		return (1);
-	if (!foreground && daemon(0, 0) == -1)
-		fatal("daemon");
+	if (foreground)
+		log_set_sink(parent_sink, p);
+	else
+		background(p);
 	statedir_owner(p->lock);
-	log_set_sink(parent_sink, p);
 	return (parent_loop(p));
 }

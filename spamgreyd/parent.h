@@ -79,6 +79,8 @@ struct parent {
 	uid_t			 uid, db_uid;
 	gid_t			 gid, db_gid;
 	int			 lock;		/* the state directory's */
+	int			 terminal;	/* whom to tell of errors, and … */
+	int			 detach;	/* … that we are ready; -1: nobody */
 	int			 control;	/* the control socket */
 	uint32_t		 listen_id;	/* last one given */
 
@@ -183,6 +185,7 @@ int	 open_scanner(const struct parent *, const char *module,
 	    unsigned int server);
 
 /* parent.c */
+void	 parent_started(struct parent *);	/* into the background now */
 void	 parent_end(struct parent *, int status);	/* when all have ended */
 struct config *parent_conf_read(struct parent *,
 	    void (*report)(const char *, void *), void *arg);

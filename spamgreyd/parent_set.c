@@ -300,6 +300,7 @@ set_front_start(struct parent *p)
 		    p->procs[i].chan != NULL)
 			(void)chan_send_empty(p->procs[i].chan, MSG_START, 0);
 	log_info("ready");
+	parent_started(p);
 	if (p->conf->log_spamd)
 		log_spamd(LOG_WARNING, "listening for incoming connections.");
 	if (!p->loaded)

@@ -268,8 +268,15 @@ system('mount', '--rbind', $dev, '/dev') == 0 or die;
 socket(my $syslog, AF_UNIX, SOCK_DGRAM, 0) or die;
 bind($syslog, pack_sockaddr_un('/dev/log')) or die "/dev/log: $!";
 chmod(0666, '/dev/log');
+conf($base =~ s/firewall none/firewall nftables/r);
+($status, $out, $err) = run($Sys::daemon, '-f', $Sys::conf);
+is($status, 1, 'without -d: what cannot start ends with 1');
+like($err, qr/^spamgreyd: .*there is no set/m, '… and says why to who started it');
+conf($base);
 ($status, $out, $err) = run($Sys::daemon, '-f', $Sys::conf);
 is($status, 0, 'without -d it goes into the background');
+unlike($err, qr/^(?!.*warning: )./m, '… and says no more than its warnings');
+greylisted('… and is ready when the command has ended');
 my @syslog;
 sub
 syslog_has
