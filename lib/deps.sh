@@ -37,7 +37,7 @@ debian_packages() {
 	    zlib1g-dev
 	[ "$what" = build ] && return
 	have curl || have wget || echo curl
-	echo perl swaks libnet-ssleay-perl openssl nftables iproute2 mandoc
+	echo perl swaks libnet-ssleay-perl openssl nftables iproute2 mandoc groff
 	[ "$what" = check ] && return
 	echo bmake bison byacc gcc clang cppcheck shellcheck valgrind
 }
