@@ -234,6 +234,14 @@ timeout(const struct fw_host *h, int64_t now)
 	    NFT_TIMEOUT_MIN);
 }
 
+/* nft takes no number of more than eight digits: days, and the rest. */
+static void
+time_print(int64_t s)
+{
+	buf_printf(&nft.text, " timeout %lldd%llds", (long long)(s / 86400),
+	    (long long)(s % 86400));
+}
+
 /* One command for the elements of one set; nothing if there are none. */
 static void
 command(const char *verb, int set, enum job job, const struct fw_host *h,
@@ -255,8 +263,7 @@ command(const char *verb, int set, enum job job, const struct fw_host *h,
 			    h[i].plen - 96 : h[i].plen);
 		/* now 0: nobody knows when; the store takes it back */
 		if (times && now != 0 && h[i].until != HOST_FOREVER)
-			buf_printf(&nft.text, " timeout %llds",
-			    (long long)timeout(&h[i], now));
+			time_print(timeout(&h[i], now));
 		sep = ", ";
 	}
 	if (*sep != '\0')
