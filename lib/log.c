@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "log.h"
@@ -74,6 +75,25 @@ log_out(int priority, char *line)
 	/* One write, so that lines of several processes do not mix. */
 	line[len++] = '\n';
 	if (write(STDERR_FILENO, line, len) == -1)
+		return;		/* there is nowhere left to say so */
+}
+
+void
+log_stderr(const char *program, const char *text)
+{
+	char		 line[LOG_LINE_MAX + 80];
+	char		 stamp[32] = "";
+	time_t		 now = time(NULL);
+	struct tm	 tm;
+	int		 n;
+
+	if (localtime_r(&now, &tm) != NULL)
+		(void)strftime(stamp, sizeof(stamp), "%b %e %T ", &tm);
+	n = snprintf(line, sizeof(line), "%s%s[%ld]: %s\n", stamp, program,
+	    (long)getpid(), text);
+	/* One write, so that lines of several processes do not mix. */
+	if (write(STDERR_FILENO, line, (size_t)n < sizeof(line) ? (size_t)n :
+	    sizeof(line) - 1) == -1)
 		return;		/* there is nowhere left to say so */
 }
 

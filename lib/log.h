@@ -24,6 +24,9 @@ void	 log_std(void);
 /* role: shown in event lines. Until a sink is set lines go to stderr. */
 void	 log_init(const char *role);
 void	 log_set_sink(log_sink, void *arg);
+/* For a sink: the line to stderr as syslogd would write it, with the local time,
+ * the program's name and our process id. */
+void	 log_stderr(const char *program, const char *line);
 void	 log_set_verbose(int);	/* 0: no LOG_DEBUG lines are even made */
 
 void	 log_warn(const char *, ...)	/* LOG_ERR, with strerror(errno) */

@@ -252,13 +252,22 @@ child_quit(struct chan *ch, struct msg *m, void *arg)
 	child_exit(arg, 0);
 }
 
+/* Without the parent. */
+void
+child_stderr(int priority, const char *line, void *arg)
+{
+	(void)priority;
+	(void)arg;
+	log_stderr("spamgreyd", line);
+}
+
 static void
 child_parent_ended(struct chan *ch, enum chan_end how, void *arg)
 {
 	(void)ch;
 	(void)how;
 	/* Nobody is left to log to. */
-	log_set_sink(NULL, NULL);
+	log_set_sink(child_stderr, NULL);
 	child_exit(arg, 0);
 }
 
@@ -329,6 +338,7 @@ child_main(enum role role)
 	c->role = role;
 	c->def = roles[role];
 	log_init(c->def->name);
+	log_set_sink(child_stderr, NULL);
 	child_signals();
 	os_follow_parent();
 	child_rules(c->def);

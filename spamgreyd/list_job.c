@@ -382,6 +382,7 @@ list_job_main(void)
 	struct child			*c = &self;
 
 	log_init(def.name);
+	log_set_sink(child_stderr, NULL);
 	signal(SIGPIPE, SIG_IGN);
 	os_follow_parent();
 	c->privileged = geteuid() == 0;

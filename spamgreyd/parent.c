@@ -32,7 +32,7 @@ parent_sink(int priority, const char *line, void *arg)
 	char			 note[96];
 
 	if (p->foreground) {
-		fprintf(stderr, "%s%s\n", as_spamd ? "spamd: " : "", line);
+		log_stderr(as_spamd ? spamd : own, line);
 		return;
 	}
 	if (syslog_line(as_spamd ? spamd : own, priority & LOG_PRIMASK,
@@ -54,7 +54,9 @@ early_sink(int priority, const char *line, void *arg)
 {
 	struct parent	*p = arg;
 
-	if (p->detach == -1 || (priority & LOG_PRIMASK) <= LOG_WARNING)
+	if (p->foreground)
+		log_stderr("spamgreyd", line);
+	else if (p->detach == -1 || (priority & LOG_PRIMASK) <= LOG_WARNING)
 		dprintf(p->terminal, "spamgreyd: %s\n", line);
 	if (!p->foreground)
 		(void)syslog_line("spamgreyd", priority & LOG_PRIMASK, line);

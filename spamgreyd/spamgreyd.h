@@ -83,6 +83,8 @@ extern const char buildid[];
 
 /* child.c */
 int	 child_main(enum role);			/* never returns but by exit */
+/* A child's log sink while it has no parent to send lines to. */
+void	 child_stderr(int priority, const char *line, void *arg);
 /* Tells the parent why this child cannot go on and that starting it again
  * would not help; before READY the daemon ends with that message, afterwards
  * it is a death as any other. */

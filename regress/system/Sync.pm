@@ -111,7 +111,7 @@ node_start
 			diag(slurp($log));
 			die "node $i ended at its start\n";
 		}
-		return (substr(slurp($log), $from) =~ /^ready$/m);
+		return (plain(substr(slurp($log), $from)) =~ /^ready$/m);
 	});
 }
 
@@ -130,7 +130,7 @@ node_stop
 # Its database goes; it is stopped.
 sub node_forget { run('rm', '-rf', tmp() . "/n$_[0]/state") }
 
-sub node_log { return (slurp($node{$_[0]}{log})) }
+sub node_log { return (plain(slurp($node{$_[0]}{log}))) }
 
 sub
 node_db

@@ -14,7 +14,7 @@ use Test::More;
 use Time::HiRes qw(clock_gettime sleep CLOCK_MONOTONIC);
 
 our @EXPORT = qw(private conf start start_fails stop kill9 alive roles set_pid
-    role_pid wait_for wait_log log_text log_mark log_since now db db_ok program
+    role_pid wait_for wait_log plain log_text log_mark log_since now db db_ok program
     smtp smtp_code dialogue slurp spit run rss counter full torture_or ratio_want
     ratio_ok root tmp free_port
     wait_role_change);
@@ -171,7 +171,7 @@ start
 			diag("the daemon's log:\n" . log_tail());
 			die "the daemon ended at its start\n";
 		}
-		return (substr(slurp($log), $from) =~ /^ready$/m);
+		return (plain(substr(slurp($log), $from)) =~ /^ready$/m);
 	});
 	return ($pid);
 }
@@ -216,9 +216,20 @@ roles
 sub role_pid { my %r = roles(); return ($r{$_[0]}) }
 
 # Lines of the log since the last mark.
-sub log_text { return (slurp($log)) }
+# Lines of -d without their time, program and process; spamd's keep its name.
+sub
+plain
+{
+	my ($text) = @_;
+
+	$text =~ s/^\w{3} [ \d]\d \d\d:\d\d:\d\d spamgreyd\[\d+\]: //mg;
+	$text =~ s/^\w{3} [ \d]\d \d\d:\d\d:\d\d spamd\[\d+\]: /spamd: /mg;
+	return ($text);
+}
+
+sub log_text { return (plain(slurp($log))) }
 sub log_mark { $log_pos = -s $log // 0; return ($log_pos) }
-sub log_since { return (substr(slurp($log), $log_pos // 0)) }
+sub log_since { return (plain(substr(slurp($log), $log_pos // 0))) }
 
 sub
 log_tail

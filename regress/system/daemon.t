@@ -98,6 +98,10 @@ greylisted('a mail is greylisted');
 ok(dump_has(qr/^GREY\|127\.0\.0\.1\|sender\.example\.com\|<me\@example\.com>\|<you\@example\.org>\|/m),
     'and in the database');
 
+my @lines = split(/\n/, slurp($Sys::log));
+is(scalar(grep { !/^\w{3} [ \d]\d \d\d:\d\d:\d\d spamgreyd\[\d+\]: \S/ } @lines),
+    0, 'each line of -d has its time and program');
+
 # a second daemon
 ($status, $out, $err) = run($Sys::daemon, '-d', '-f', $Sys::conf);
 isnt($status, 0, 'a second daemon does not start');
