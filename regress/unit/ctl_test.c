@@ -351,12 +351,12 @@ edits(void)
 	(void)request();
 	s = hear();
 	is_int(s.status, CTL_BADARG, "a key that is none");
-	e.key = "\"a b\"|@example.org";
+	e.key = "\"a b|c\"@example.org";
 	e.type = CTL_T_SPAMTRAP;
 	(void)proto_put_edit(&in, CTL_ADD, 3, &e);
 	(void)request();
 	(void)hear();
-	is_str(last_note, "add type=spamtrap key=\\x22a\\x20b\\x22\\x7c"
+	is_str(last_note, "add type=spamtrap key=\\x22a\\x20b\\x7cc\\x22"
 	    "@example.org", "what a client gave is encoded in the log");
 }
 

@@ -228,18 +228,15 @@ test_refused(void)
 static void
 test_full(void)
 {
-	size_t	i, in = 0;
+	size_t	i, in = 0, fits = 5003 - 5003 / 20;	/* the rest is others' */
 
 	fw_pf.clear();
 	emu->limit = 5003;
-	logged[0] = '\0';
 	is_int(fw_pf.add(many, 12000, 0, 1), FW_OK, "more than there is room");
 	for (i = 0; i < 12000; i++)
 		in += !many[i].refused;
-	is_int(in, 5003, "what fits is not marked");
-	is_int(fw_pf.count(), 5003, "and is in");
-	ok(strstr(logged, "set limit table-entries") != NULL,
-	    "the log names the setting");
+	is_int((long)in, (long)fits, "what fits is not marked");
+	is_int(fw_pf.count(), (long)fits, "and is in");
 	is_int(fw_pf.intact(), 1, "as we left it");
 	emu->limit = EMU_LIMIT;
 	fill_many();
