@@ -19,6 +19,14 @@
 
 #define READ_ONCE	16384
 #define WRITE_TURN	(4 * SCAN_WINDOW)
+/*
+ * Is an answer whole?  A module reads it from its beginning to tell, so a long
+ * one is not looked at again before it has grown by an eighth, or after a
+ * moment when no more comes: the work is in proportion to its length, however
+ * small the pieces are.
+ */
+#define LOOK_FREE	4096		/* octets: looked at with each read */
+#define LOOK_AGAIN	20		/* ms */
 
 struct scan {
 	struct scan_conf	*conf;
@@ -29,7 +37,7 @@ struct scan {
 	scan_done		 done;
 	void			*arg;
 	struct scan_sock	 sock;
-	struct event		 rd, wr, timer;
+	struct event		 rd, wr, timer, later;
 	int			 talking;	/* rd, wr are there */
 	int			 writing;	/* wr is added */
 	int			 pausing;	/* before the next try */
@@ -39,6 +47,7 @@ struct scan {
 	uint64_t		 at;		/* octets of it that are out */
 	int			 fd;		/* of the message, until it is sent */
 	struct buf		 in;
+	size_t			 looked;	/* octets of it at the last look */
 	int64_t			 deadline;	/* clock_mono, of it all */
 	unsigned int		 tries;		/* that are left */
 	unsigned int		 tried;		/* servers, bits */
@@ -58,6 +67,7 @@ hang_up(struct scan *s)
 		event_del(&s->rd);
 		event_del(&s->wr);
 	}
+	event_del(&s->later);
 	s->talking = s->writing = 0;
 	sock_close(&s->sock);
 	if (s->fd != -1)
@@ -245,6 +255,7 @@ consider(struct scan *s, int eof, const char *end)
 	size_t			 len = buf_len(&s->in);
 	int			 r;
 
+	s->looked = len;
 	s->busy++;
 	r = s->more(len == 0 ? none : buf_ptr(&s->in), len, eof, s->arg, &why);
 	if (used(s) == -1)
@@ -260,6 +271,24 @@ consider(struct scan *s, int eof, const char *end)
 		    "its answer" : end);
 	else if (len >= SCAN_ANSWER_MAX)
 		fail(s, "its answer is too long");
+}
+
+static void
+on_later(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	consider(arg, 0, "");
+}
+
+/* Has it grown too little to be looked at now? */
+static int
+too_early(const struct scan *s)
+{
+	size_t	len = buf_len(&s->in);
+
+	return (len > LOOK_FREE && len < SCAN_ANSWER_MAX &&
+	    len - s->looked < s->looked / 8);
 }
 
 static void
@@ -282,6 +311,12 @@ on_readable(evutil_socket_t fd, short what, void *arg)
 		return;
 	}
 	buf_grew(&s->in, (size_t)n);
+	if (n > 0 && too_early(s)) {
+		if (!evtimer_pending(&s->later, NULL))
+			scan_timer(&s->later, LOOK_AGAIN);
+		return;
+	}
+	event_del(&s->later);
 	consider(s, n == 0, "it closed the connection without an answer");
 }
 
@@ -395,6 +430,7 @@ scan_start(struct scan_conf *conf, uint64_t session,
 	s->deadline = clock_mono() + scan_time(conf);
 	sock_init(&s->sock);
 	evtimer_assign(&s->timer, module_base(), on_timer, s);
+	evtimer_assign(&s->later, module_base(), on_later, s);
 	health_begin(conf);
 	next_try(s);
 	return (s);

@@ -33,6 +33,7 @@ sink(int priority, const char *line, void *arg)
 /* --- one question */
 
 static struct user {
+	size_t		 looked;	/* octets that more() was given in all */
 	struct scan	*scan;
 	enum scan_how	 how;
 	const char	*head, *before, *tail;
@@ -67,6 +68,7 @@ more(const uint8_t *p, size_t len, int eof, void *arg, const char **why)
 	(void)arg;
 	if (u.inside)
 		abort();
+	u.looked += len;
 	if (u.cancel_in_more) {
 		scan_cancel(u.scan);
 		return (p[0] == 'x' ? 0 : 1);

@@ -408,6 +408,35 @@ test_cancel(void)
 	scan_conf_free(k);
 }
 
+/* A module reads an answer from its beginning each time; see LOOK_FREE. */
+static void
+test_long_answers(void)
+{
+	static char		 line[900000], piece[8000];
+	static const char	*at_once[] = { line, ">\n", NULL };
+	static const char	*late[] = { piece, "pause", ">\n", NULL };
+	struct scan_conf	*c = conf_new(&tcp, NULL);
+
+	memset(line, 'x', sizeof(line) - 1);
+	memset(piece, 'x', sizeof(piece) - 1);
+	line[0] = piece[0] = '>';
+	fresh(SCAN_NOTHING);
+	tcp.script[0] = at_once;
+	ask(c);
+	ok(u.got[0] == 'x', "a long answer");
+	ok(u.looked <= 16 * sizeof(line), "is not looked at with each read");
+	printf("# %zu octets looked at, of %zu\n", u.looked, sizeof(line));
+	fresh(SCAN_NOTHING);
+	tcp.script[0] = late;
+	start(c);
+	while (u.looked < sizeof(piece) - 2)
+		event_base_loop(base, EVLOOP_ONCE);
+	scanner_go(&tcp);
+	turn(&u.done);
+	ok(u.got[0] == 'x', "and its last octet is seen when no more comes");
+	scan_conf_free(c);
+}
+
 int
 main(void)
 {
@@ -423,6 +452,7 @@ main(void)
 	test_servers();
 	test_connect();
 	test_cancel();
+	test_long_answers();
 	ask_end();
 	return (done());
 }
