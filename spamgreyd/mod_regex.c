@@ -211,14 +211,11 @@ met(struct data *d, size_t i)
 
 /* A value is looked at as a line is: so much of it at a time. */
 static void
-value_try(struct data *d, size_t i, const char *value)
+value_try(struct data *d, size_t i, const char *value, size_t len)
 {
 	char	piece[LINE_LOOKED + 1];
-	size_t	len = strlen(value), at = 0, n;
+	size_t	at = 0, n;
 
-	if (len > d->left)
-		len = (size_t)d->left;
-	d->left -= len;
 	do {
 		n = len - at < LINE_LOOKED ? len - at : LINE_LOOKED;
 		memcpy(piece, value + at, n);
@@ -231,16 +228,46 @@ value_try(struct data *d, size_t i, const char *value)
 	} while (at < len && n == LINE_LOOKED);
 }
 
+/* A line costs a matcher something however short it is. */
+static void
+line_cost(struct data *d, size_t len)
+{
+	if (len < LINE_LEAST)
+		len = LINE_LEAST;
+	d->left -= len < d->left ? len : d->left;
+}
+
+static void
+cut(struct data *d)
+{
+	if (!d->cut)
+		module_count(&mod_regex, COUNT_CUT);
+	d->cut = 1;
+}
+
 static void
 on_field(const char *name, const char *value, void *arg)
 {
 	struct data	*d = arg;
-	size_t		 i;
+	size_t		 len = strlen(value), i;
+	int		 paid = 0;
 
-	for (i = 0; i < d->conf->n; i++)
-		if (d->conf->expr[i].field != NULL && !d->met[i] &&
-		    strcasecmp(d->conf->expr[i].field, name) == 0)
-			value_try(d, i, value);
+	for (i = 0; i < d->conf->n; i++) {
+		if (d->conf->expr[i].field == NULL || d->met[i] ||
+		    strcasecmp(d->conf->expr[i].field, name) != 0)
+			continue;
+		if (!paid && d->left == 0) {
+			cut(d);
+			return;
+		}
+		if (!paid) {
+			if (len > d->left)
+				len = (size_t)d->left;
+			line_cost(d, len);
+			paid = 1;
+		}
+		value_try(d, i, value, len);
+	}
 }
 
 /* What is held of a line is looked at. */
@@ -264,15 +291,6 @@ line_try(struct data *d, const struct mime_part *p, const struct line *l)
 		if (d->conf->expr[i].field == NULL && !d->met[i] &&
 		    regexec(&d->conf->expr[i].re, text, 0, NULL, 0) == 0)
 			met(d, i);
-}
-
-/* A line costs a matcher something however short it is. */
-static void
-line_cost(struct data *d, size_t len)
-{
-	if (len < LINE_LEAST)
-		len = LINE_LEAST;
-	d->left -= len < d->left ? len : d->left;
 }
 
 /* Text, cut into lines and pieces of long ones. */
@@ -304,10 +322,8 @@ text_take(struct data *d, const struct mime_part *p, struct line *l,
 			l->n = LINE_KEPT;
 		}
 	}
-	if (len > 0 && !d->cut) {
-		d->cut = 1;
-		module_count(&mod_regex, COUNT_CUT);
-	}
+	if (len > 0)
+		cut(d);
 }
 
 static void

@@ -91,6 +91,30 @@ bounds(void)
 	fix_conf_free(pc);
 }
 
+/* A field costs a matcher something however short it is, as a line does. */
+static void
+many_fields(void)
+{
+	struct pass_conf	*pc = fix_conf("regex { max-size 4K header "
+				    "\"S\" \"needle\" reject }");
+	struct session		*s = fix_session(pc, "192.0.2.1");
+	static char		 msg[4000];
+	int64_t			 cut = mod_stat("module.regex.cut");
+	size_t			 n, i;
+
+	for (n = i = 0; i < 90; i++)
+		n += (size_t)snprintf(msg + n, sizeof(msg) - n, "S: x\r\n");
+	snprintf(msg + n, sizeof(msg) - n, "S: needle\r\n\r\n");
+	ok(strncmp(scan_message(s, msg), "550", 3) == 0, "the 91st field");
+	for (; i < 200; i++)
+		n += (size_t)snprintf(msg + n, sizeof(msg) - n, "S: x\r\n");
+	snprintf(msg + n, sizeof(msg) - n, "S: needle\r\n\r\n");
+	is_str(scan_message(s, msg), "|", "short fields come to an end too");
+	is_int(mod_stat("module.regex.cut"), cut + 1, "which is counted too");
+	fix_session_free(s);
+	fix_conf_free(pc);
+}
+
 /* What takes a matcher that backtracks for ever takes this one no time. */
 static void
 hostile(void)
@@ -119,6 +143,7 @@ main(void)
 	spool_limits(1024 * 1024, 16 * 1024 * 1024);
 	rules();
 	bounds();
+	many_fields();
 	hostile();
 	mod_bad("regex", "body \"(a)\\1\" mark", "body: back references are "
 	    "not taken: their time has no bound");
