@@ -77,6 +77,17 @@ smtp_line_find(const uint8_t *data, size_t len, size_t max, size_t *line_len,
 	return (SMTP_LINE_OK);
 }
 
+/* The record's type is handshake, its version 3.x (RFC 8446 5.1). */
+enum smtp_tls
+smtp_tls_begins(const uint8_t *data, size_t len)
+{
+	if (len == 0 || data[0] != 0x16)
+		return (SMTP_TLS_NO);
+	if (len == 1)
+		return (SMTP_TLS_MAYBE);
+	return (data[1] == 0x03 ? SMTP_TLS_YES : SMTP_TLS_NO);
+}
+
 static int
 is_http(const char *s, size_t word, size_t len)
 {

@@ -21,6 +21,14 @@ enum smtp_line {
 enum smtp_line smtp_line_find(const uint8_t *data, size_t len, size_t max,
 	    size_t *line_len, size_t *used, int *bare_lf);
 
+/*
+ * Does a line begin with a TLS record, as a ClientHello does?  MAYBE: too few
+ * octets to tell.  No command begins so.
+ */
+enum smtp_tls { SMTP_TLS_NO, SMTP_TLS_MAYBE, SMTP_TLS_YES };
+
+enum smtp_tls smtp_tls_begins(const uint8_t *data, size_t len);
+
 enum smtp_verb {
 	SMTP_UNKNOWN, SMTP_HELO, SMTP_EHLO, SMTP_MAIL, SMTP_RCPT, SMTP_DATA,
 	SMTP_RSET, SMTP_NOOP, SMTP_VRFY, SMTP_EXPN, SMTP_HELP, SMTP_QUIT,

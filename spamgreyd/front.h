@@ -80,7 +80,7 @@ enum conn_state {
 enum conn_end {				/* the summary's reason= */
 	END_NONE, END_QUIT, END_HANGUP, END_ERROR, END_IDLE, END_SESSION,
 	END_REFUSED, END_BAD_COMMANDS, END_FOREIGN, END_TLS, END_SHUTDOWN,
-	END_MEMORY, END_HANDOVER, END_HANDED
+	END_MEMORY, END_HANDOVER, END_HANDED, END_UNINVITED
 };
 
 #define F_BANNER	0x0001		/* its last octet is sent */

@@ -53,6 +53,7 @@ static const char *const end_names[] = {
 	[END_MEMORY] = "memory",
 	[END_HANDOVER] = "handover",
 	[END_HANDED] = "handed",
+	[END_UNINVITED] = "tls-not-offered",
 };
 
 /* What became of the session: the counter that it belongs to. */

@@ -172,6 +172,19 @@ smtp_command(struct conn *c, const uint8_t *line, size_t line_len)
 	}
 }
 
+/*
+ * A ClientHello in place of a command, after a refused STARTTLS or from a
+ * client that begins with TLS: nothing that it sends can be understood.  It is
+ * no misbehaviour that an `on' line could mean.
+ */
+static void
+smtp_uninvited(struct conn *c)
+{
+	reply(c, "421 4.7.0 %s TLS is not offered here\r\n",
+	    c->fc->conf->hostname);
+	conn_close(c, END_UNINVITED);
+}
+
 /* One whole line; more: others have come after it. */
 static void
 smtp_line(struct conn *c, const uint8_t *line, size_t len, int bare_lf,
@@ -198,6 +211,15 @@ smtp_line(struct conn *c, const uint8_t *line, size_t len, int bare_lf,
 	smtp_command(c, line, len);
 }
 
+/* Is there TLS at data, where the next command would begin? */
+static enum smtp_tls
+smtp_tls(const struct conn *c, const uint8_t *data, size_t len)
+{
+	if (c->state == ST_DATA || (c->flags & F_SKIP))
+		return (SMTP_TLS_NO);
+	return (smtp_tls_begins(data, len));
+}
+
 /*
  * Takes what can be taken of the data; returns how much that was.
  */
@@ -208,6 +230,10 @@ smtp_lines(struct conn *c, const uint8_t *data, size_t len)
 	int	bare_lf;
 
 	while (pos < len && smtp_ready(c)) {
+		if (smtp_tls(c, data + pos, len - pos) == SMTP_TLS_YES) {
+			smtp_uninvited(c);
+			break;
+		}
 		switch (smtp_line_find(data + pos, len - pos, max, &line_len,
 		    &used, &bare_lf)) {
 		case SMTP_LINE_NONE:
@@ -223,6 +249,8 @@ smtp_lines(struct conn *c, const uint8_t *data, size_t len)
 			break;
 		case SMTP_LINE_OK:
 			smtp_line(c, data + pos, line_len, bare_lf,
+			    smtp_tls_begins(data + pos + used,
+			    len - pos - used) == SMTP_TLS_NO &&
 			    pos + used < len);
 			pos += used;
 			break;
@@ -234,10 +262,22 @@ smtp_lines(struct conn *c, const uint8_t *data, size_t len)
 	return (pos);
 }
 
+/* Did it speak when it was not its turn? */
+static void
+smtp_impatient(struct conn *c)
+{
+	if (!(c->flags & F_BANNER))
+		front_event(c, EVENT_EARLY_TALKER);
+	else if (c->state == ST_WAIT || (c->state == ST_COMMAND &&
+	    buf_len(&c->out) > 0))
+		front_event(c, EVENT_PIPELINING);
+}
+
 /* Octets of the client: used at once where that is possible, else kept. */
 void
 smtp_input(struct conn *c, const uint8_t *data, size_t len)
 {
+	int	kept = buf_len(&c->in) > 0;
 	size_t	used;
 
 	if (c->state == ST_TLS_START) {
@@ -246,25 +286,30 @@ smtp_input(struct conn *c, const uint8_t *data, size_t len)
 	}
 	if (c->state >= ST_CLOSING)
 		return;
-	if (!(c->flags & F_BANNER))
-		front_event(c, EVENT_EARLY_TALKER);
-	else if (c->state == ST_WAIT || (c->state == ST_COMMAND &&
-	    buf_len(&c->out) > 0))
-		front_event(c, EVENT_PIPELINING);
-	if (buf_len(&c->in) == 0) {
-		used = smtp_lines(c, data, len);
-		data += used;
-		len -= used;
-		if (buf_add(&c->in, data, len) == -1)
+	if (kept) {
+		if (buf_add(&c->in, data, len) == -1) {
 			conn_die(c, END_MEMORY);
-		return;
+			return;
+		}
+		data = buf_ptr(&c->in);
+		len = buf_len(&c->in);
 	}
-	if (buf_add(&c->in, data, len) == -1) {
+	/* Not when its turn comes: it may be gone before that. */
+	switch (smtp_tls(c, data, len)) {
+	case SMTP_TLS_YES:
+		smtp_uninvited(c);
+		return;
+	case SMTP_TLS_MAYBE:
+		break;
+	case SMTP_TLS_NO:
+		smtp_impatient(c);
+		break;
+	}
+	used = smtp_lines(c, data, len);
+	if (kept)
+		buf_drain(&c->in, used);
+	else if (buf_add(&c->in, data + used, len - used) == -1)
 		conn_die(c, END_MEMORY);
-		return;
-	}
-	used = smtp_lines(c, buf_ptr(&c->in), buf_len(&c->in));
-	buf_drain(&c->in, used);
 }
 
 int

@@ -87,7 +87,8 @@ enum pass_state {
 enum pass_end {				/* the summary's reason= */
 	PE_NONE, PE_QUIT, PE_HANGUP, PE_ERROR, PE_IDLE, PE_SESSION,
 	PE_REFUSED, PE_BAD_COMMANDS, PE_FOREIGN, PE_TLS, PE_SHUTDOWN,
-	PE_MEMORY, PE_TRAPPED, PE_NOT_TO, PE_MTA, PE_SLOW
+	PE_MEMORY, PE_TRAPPED, PE_NOT_TO, PE_MTA, PE_SLOW,
+	PE_UNINVITED
 };
 
 /* Flags of a session; from 0x0100 on they are the dialogue's. */

@@ -58,6 +58,7 @@ static const char *const end_names[] = {
 	[PE_TRAPPED] = "trapped",
 	[PE_NOT_TO] = "not-to",
 	[PE_MTA] = "mta",
+	[PE_UNINVITED] = "tls-not-offered",
 };
 
 static struct buf	line;		/* its memory is used again */

@@ -135,12 +135,32 @@ greet_connected(struct session *s, const struct verdict *v)
 		run_stage(s, STAGE_BANNER, greet_bannered);
 }
 
+/*
+ * A ClientHello in place of a command, after a refused STARTTLS or from a
+ * client that begins with TLS: nothing that it sends can be understood.  It is
+ * no misbehaviour that a module or an `on' line could mean.
+ */
+static void
+smtp_uninvited(struct session *s)
+{
+	pass_expel(s, PE_UNINVITED, "4.7.0", "TLS is not offered here");
+}
+
 /* What came before the banner: a refusal for that takes its place. */
 static size_t
-smtp_early(struct session *s, size_t len)
+smtp_early(struct session *s, const uint8_t *data, size_t len)
 {
 	struct verdict	v;
 
+	switch (smtp_tls_begins(data, len)) {
+	case SMTP_TLS_YES:
+		smtp_uninvited(s);
+		return (len);
+	case SMTP_TLS_MAYBE:
+		return (0);
+	case SMTP_TLS_NO:
+		break;
+	}
 	if (!s->d.noticed)
 		pass_noticed(s, EVENT_EARLY_TALKER);
 	s->d.noticed = 1;
@@ -161,8 +181,8 @@ pass_greet(struct session *s)
 	s->state = PS_GREET;
 	/* (of a hand-over: what front had read) */
 	if (buf_len(&s->in) > 0) {
-		(void)smtp_early(s, 0);
-		if (s->d.closes != PE_NONE)
+		(void)smtp_early(s, buf_ptr(&s->in), buf_len(&s->in));
+		if (s->state != PS_GREET || s->d.closes != PE_NONE)
 			return;
 	}
 	name_stage(s, STAGE_CONNECT, greet_connected);
@@ -426,6 +446,10 @@ smtp_line(struct session *s, const uint8_t *data, size_t len)
 	size_t	max = s->pc->conf->limit.line, line_len, used;
 	int	bare_lf;
 
+	if (!s->d.skip && smtp_tls_begins(data, len) == SMTP_TLS_YES) {
+		smtp_uninvited(s);
+		return (len);
+	}
 	switch (smtp_line_find(data, len, max, &line_len, &used, &bare_lf)) {
 	case SMTP_LINE_OK:
 		break;
@@ -441,15 +465,17 @@ smtp_line(struct session *s, const uint8_t *data, size_t len)
 		s->d.skip = 0;
 		pass_bad(s, 500, "5.5.2", "Line too long");
 	} else
-		smtp_command(s, data, line_len, bare_lf, used < len);
+		smtp_command(s, data, line_len, bare_lf, used < len &&
+		    smtp_tls_begins(data + used, len - used) == SMTP_TLS_NO);
 	return (used);
 }
 
 /* Something came while its sender should wait for our answer. */
 static void
-smtp_impatient(struct session *s)
+smtp_impatient(struct session *s, const uint8_t *data, size_t len)
 {
-	if (s->d.doing == DOING_DOT || s->d.held || s->d.noticed)
+	if (s->d.doing == DOING_DOT || s->d.held || s->d.noticed ||
+	    smtp_tls_begins(data, len) != SMTP_TLS_NO)
 		return;
 	if (!(s->offered & CAPS_PIPELINING) || s->d.doing == DOING_HELO ||
 	    s->d.doing == DOING_DATA) {
@@ -464,9 +490,9 @@ pass_input(struct session *s, const uint8_t *data, size_t len)
 	size_t	pos = 0, n;
 
 	if (s->state == PS_GREET)
-		return (smtp_early(s, len));
+		return (smtp_early(s, data, len));
 	if (s->state == PS_STAGE || s->state == PS_MTA) {
-		smtp_impatient(s);
+		smtp_impatient(s, data, len);
 		return (0);
 	}
 	while (pos < len && smtp_ready(s)) {

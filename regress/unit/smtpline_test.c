@@ -45,6 +45,31 @@ test_line(void)
 }
 
 static void
+test_tls(void)
+{
+	static const struct {
+		const char	*data;
+		size_t		 len;
+		enum smtp_tls	 want;
+		const char	*name;
+	} t[] = {
+		{ "", 0, SMTP_TLS_NO, "TLS: nothing" },
+		{ "\x16", 1, SMTP_TLS_MAYBE, "TLS: one octet of it" },
+		{ "\x16\x03", 2, SMTP_TLS_YES, "TLS: two" },
+		{ "\x16\x03\x01\0\n\x01", 6, SMTP_TLS_YES, "TLS: 1.0" },
+		{ "\x16\x03\x04\0\n\x01", 6, SMTP_TLS_YES, "TLS: 1.3" },
+		{ "\x16\r\n", 3, SMTP_TLS_NO, "TLS: another version" },
+		{ "\x15\x03\x01", 3, SMTP_TLS_NO, "TLS: an alert" },
+		{ "EHLO", 4, SMTP_TLS_NO, "TLS: a command" }
+	};
+	size_t	i;
+
+	for (i = 0; i < sizeof(t) / sizeof(t[0]); i++)
+		ok(smtp_tls_begins((const uint8_t *)t[i].data, t[i].len) ==
+		    t[i].want, t[i].name);
+}
+
+static void
 test_verb(void)
 {
 	static const struct {
@@ -195,6 +220,7 @@ int
 main(void)
 {
 	test_line();
+	test_tls();
 	test_verb();
 	test_path();
 	params("", "");
