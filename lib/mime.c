@@ -540,7 +540,7 @@ line_reading(struct mime *m, struct reading *r, const uint8_t *s, size_t len,
     int begins)
 {
 	struct level	*l;
-	struct reading	*c;
+	struct reading	*c, *d;
 	int		 closes, exact, met = 0;
 
 	mime_work_add(m->shared, len);
@@ -551,6 +551,10 @@ line_reading(struct mime *m, struct reading *r, const uint8_t *s, size_t len,
 			mime_past_set(m->shared,
 			    "it can be read in too many ways");
 		c = exact || r->inner != NULL ? NULL : reading_copy(m, r);
+		/* (some pass over all boundaries right behind one) */
+		if (closes && r->in_header && r->fresh &&
+		    (d = reading_copy(m, r)) != NULL)
+			line_boundary(m, d, l, 0);
 		line_boundary(m, c == NULL ? r : c, l, closes);
 		if (c == NULL)
 			return (1);

@@ -202,6 +202,10 @@ leaf_add(struct reading *r, struct mime_shared *m, const char *type,
 		}
 	if (v->list.n == 0)
 		type_add(r, m, type, "", "");
+	/* (any message is a message to some, as message/external-body) */
+	if (strncmp(type, "message/", 8) == 0 &&
+	    strcmp(type, "message/delivery-status") != 0)
+		type_add(r, m, "message/rfc822", "", "");
 }
 
 static void

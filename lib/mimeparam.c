@@ -15,7 +15,7 @@
 #include "mimeword.h"
 
 #define HITS_MAX	32		/* of one parameter in a copy */
-#define READINGS	4		/* of one hit's value */
+#define READINGS	5		/* of one hit's value */
 #define VALUE_MAX	4096		/* octets of one */
 #define PIECE_MAX	9999		/* number of a piece */
 
@@ -45,10 +45,12 @@ struct want {
 	struct octets		*piece;		/* of each hit, if some are */
 };
 
+/* What readers strip (Python's the separators and form feeds too). */
 static int
 is_blank(char c)
 {
-	return (c == ' ' || c == '\t');
+	return (c == ' ' || c == '\t' || c == '\v' || c == '\f' ||
+	    (c >= 0x1c && c <= 0x1f));
 }
 
 /* May the octet stand in a parameter's name? */
@@ -171,9 +173,11 @@ quoted(const char *p, const char *end, struct octets o[READINGS])
 	return (3);
 }
 
-/* One without quotes: to the ';', to a blank, and without quotes in it. */
+/* One without quotes: to the ';', to a blank, without quotes in it, and to what
+ * RFC 2231 leaves no place in a value. */
 static unsigned int
-unquoted(const char *p, const char *end, struct octets o[READINGS])
+unquoted(const char *p, const char *end, int is_coded,
+    struct octets o[READINGS])
 {
 	const char	*semicolon = to(p, end, ";");
 
@@ -182,19 +186,41 @@ unquoted(const char *p, const char *end, struct octets o[READINGS])
 	plain(&o[0], p, semicolon, 1);
 	plain(&o[1], p, to(p, semicolon, " \t(\","), 1);
 	plain(&o[2], p, semicolon, 0);
-	return (3);
+	plain(&o[3], p, to(p, semicolon, is_coded ? " \t()<>@,:\\\"/[]?=*" :
+	    " \t()<>@,:\\\"/[]?=*'%"), 1);
+	return (4);
+}
+
+/* Where some take a parameter's end to be: at a ';' before which there is an
+ * even number of quotes, escaped ones not counted, wherever they stand. */
+static const char *
+even_end(const char *p, const char *end)
+{
+	int	odd = 0;
+
+	for (; p < end && (odd || *p != ';'); p++)
+		if (*p == '"' && p[-1] != '\\')
+			odd = !odd;
+	/* (without such an end the first ';' is one) */
+	return (p);
 }
 
 static unsigned int
 readings(struct want *w, const struct hit *h, struct octets o[READINGS])
 {
-	const char	*end = w->hits.end;
+	const char	*end = w->hits.end, *even;
+	unsigned int	 n;
 
 	if (end - h->value > 2 * VALUE_MAX)
 		end = h->value + 2 * VALUE_MAX;
 	w->list->work += (uint64_t)(to(h->value, end, ";") - h->value);
-	return (h->value < end && *h->value == '"' ?
-	    quoted(h->value, end, o) : unquoted(h->value, end, o));
+	n = h->value < end && *h->value == '"' ?
+	    quoted(h->value, end, o) : unquoted(h->value, end, h->coded, o);
+	even = even_end(h->value, end);
+	w->list->work += (uint64_t)(even - h->value);
+	if (even != to(h->value, end, ";"))
+		plain(&o[n++], h->value, even, 0);
+	return (n);
 }
 
 static int
@@ -292,14 +318,28 @@ value(struct want *w, struct octets *o, int is_coded)
 		mimeparam_add(w->list, o->s, o->len);
 }
 
+/* charset'language'text? */
+static int
+is_like_coded(const struct octets *o)
+{
+	const char	*a = memchr(o->s, '\'', o->len);
+
+	return (a != NULL && memchr(a + 1, '\'', o->len - (size_t)(a + 1 -
+	    o->s)) != NULL);
+}
+
 static void
 whole(struct want *w, const struct hit *h)
 {
 	unsigned int	i, n = readings(w, h, w->o);
 
 	w->plain |= !h->coded;
-	for (i = 0; i < n; i++)
+	for (i = 0; i < n; i++) {
 		value(w, &w->o[i], h->coded);
+		/* (some take what looks so as coded) */
+		if (!h->coded && w->names && is_like_coded(&w->o[i]))
+			value(w, &w->o[i], 1);
+	}
 }
 
 /* --- pieces */
@@ -377,19 +417,35 @@ joined(struct want *w, int order, int all)
 		value(w, &w->all, hits->v[first].coded || (all && any));
 }
 
+/* Have two of them one number?  Each reader makes something else of that. */
 static int
-pieces(struct want *w)
+pieces_twice(const struct hits *hits)
 {
-	unsigned int	i;
-	int		order, unknown = 0;
+	unsigned int	i, k;
 
-	if (w->piece == NULL && (w->piece = malloc(HITS_MAX *
-	    sizeof(*w->piece))) == NULL)
-		return (-1);
+	for (i = 0; i < hits->n; i++)
+		for (k = i + 1; k < hits->n; k++)
+			if (hits->v[i].pieces && hits->v[k].pieces &&
+			    hits->v[i].piece == hits->v[k].piece)
+				return (1);
+	return (0);
+}
+
+/* The pieces in each order, each in that reading of its value; how many
+ * readings there are. */
+static unsigned int
+pieces_as(struct want *w, unsigned int reading)
+{
+	unsigned int	i, n, most = 0;
+	int		order, unknown = w->list->unknown;
+
 	for (i = 0; i < w->hits.n; i++) {
-		(void)readings(w, &w->hits.v[i], w->o);
-		w->piece[i].len = w->o[0].len;
-		memcpy(w->piece[i].s, w->o[0].s, w->o[0].len);
+		n = readings(w, &w->hits.v[i], w->o);
+		if (w->hits.v[i].pieces && n > most)
+			most = n;
+		n = n <= reading ? n - 1 : reading;
+		w->piece[i].len = w->o[n].len;
+		memcpy(w->piece[i].s, w->o[n].s, w->o[n].len);
 	}
 	for (order = 0; order < ORDERS; order++) {
 		w->list->work += VALUE_MAX / HITS_MAX * w->hits.n;
@@ -400,6 +456,21 @@ pieces(struct want *w)
 			unknown = w->list->unknown;
 	}
 	w->list->unknown = unknown;
+	return (most);
+}
+
+static int
+pieces(struct want *w)
+{
+	unsigned int	reading = 0;
+
+	if (w->piece == NULL && (w->piece = malloc(HITS_MAX *
+	    sizeof(*w->piece))) == NULL)
+		return (-1);
+	if (pieces_twice(&w->hits))
+		w->list->past = 1;
+	while (pieces_as(w, reading) > reading + 1)
+		reading++;
 	return (0);
 }
 

@@ -186,7 +186,8 @@ all_names(void)
 	    PT "[a.txt] [b.exe] [c.exe]\nend 0",
 	    "all that some reader may show");
 	names("Content-Type: application/x (comment; name=no) ; (x) name = "
-	    "\"a.exe\"", "part 0 application/x [no)] [a.exe]\nend 0", "comments");
+	    "\"a.exe\"", "part 0 application/x [no)] [no] [a.exe]\nend 0",
+	    "comments");
 	names(CD "filename=\"a\r\n\t.exe\"", PT "[a .exe] [a.exe]\nend 0",
 	    "a fold, with its blanks and without");
 }
@@ -365,8 +366,18 @@ more_names(void)
 	    "in another order");
 	name_is(CD "filename*1=x.; filename*0=bat", "x.bat",
 	    "or as they stand there");
-	name_is(CD "filename*0=x.txt; filename*0=y.; filename*1=bat", "y.bat",
-	    "a piece twice");
+	is_past(CD "filename*0=x.txt; filename*0=y.; filename*1=bat\r\n\r\n",
+	    "too many names", "a piece twice");
+	name_is(CD "filename*0=\"x\".bat", "x.bat",
+	    "a piece with text behind its quotes");
+	name_is(CD "filename=x\";y.bat", "x;y.bat",
+	    "a semicolon behind a quote");
+	name_is(CD "filename=\"x\\\\\";y.bat\"", "x\\\\;y.bat",
+	    "a semicolon behind quotes that end for some");
+	name_is(CD "filename\f=x.bat", "x.bat", "a form feed for a blank");
+	name_is(CD "filename=x.bat*y", "x.bat", "to a '*'");
+	name_is(CD "filename=utf-8''x%2Ebat", "x.bat",
+	    "coded, and does not say so");
 	name_is(CD "filename*00=x.; filename*01=bat", "x.bat", "zeros");
 	name_is(CD "filename=a.txt; filename=x.bat", "x.bat", "twice");
 	name_is(CD "name=x.bat", "x.bat", "the other parameter");

@@ -46,6 +46,14 @@ static const struct message messages[] = {
 	{ "names in pieces", "",
 	    "Content-Disposition: a; filename*1=a; filename*2=b; filename*4*=c;"
 	    " filename*3=d; filename*9=e; filename*7=f\r\n", "x\r\n", 0 },
+	{ "pieces in quotes that do not end", "",
+	    "Content-Disposition: a; filename*1=\"a\"; filename*2=\"b; "
+	    "filename*3=\"c\"\\\"; filename*4=d\"\r\n", "x\r\n", 0 },
+	{ "last boundaries right behind others",
+	    "Content-Type: multipart/m; boundary=x\r\n\r\n",
+	    "--x\r\n--x--\r\n", "--x--\r\n", 1 },
+	{ "messages of other types", "",
+	    "Content-Type: message/a%zu\r\n\r\n", "x\r\n", 1 },
 	{ "names in one field", "Content-Disposition: a",
 	    "; filename=a%zu\r\n ", "\r\n\r\n", 1 },
 	{ "names without semicolons", "Content-Disposition: a",

@@ -48,6 +48,12 @@ my %message = (
 	"a boundary with text behind it" =>
 	    "$multi boundary=a\r\n\r\n--ab\r\n$exe--a\r\n$cd filename=f.exe\r\n" .
 	    "\r\nM\r\n",
+	"a form feed for a blank" => "$cd filename\f=x.bat\r\n\r\nM\r\n",
+	"a star in a name" => "$cd filename=x.bat*y\r\n\r\nM\r\n",
+	"a message of another type" => "$multi boundary=a\r\n\r\n--a\r\n" .
+	    "Content-Type: message/external-body\r\n\r\n$exe",
+	"the last boundary right behind one" =>
+	    "$multi boundary=a\r\n\r\n--a\r\n--a--\r\n$exe",
 	"a mailbox's line in a part" =>
 	    "$multi boundary=a\r\n\r\n--a\r\nFrom x\r\n$exe",
 );
