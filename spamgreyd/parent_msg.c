@@ -110,7 +110,10 @@ msg_fatal(struct chan *ch, struct msg *m, void *arg)
 		return;
 	}
 	pr->phase = PROC_LEAVING;
-	if (roles[pr->role]->alone || parent_go_back(pr->parent))
+	/* Of a set that is ending, for another one's failure or to start again
+	 * with another configuration, it ends nothing further. */
+	if (roles[pr->role]->alone || pr->parent->state == SET_STOPPING ||
+	    parent_go_back(pr->parent))
 		return;
 	pr->parent->status = 1;
 	parent_end(pr->parent, 1);

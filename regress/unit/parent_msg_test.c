@@ -375,6 +375,12 @@ test_fatal(void)
 
 	may(ROLE_FRONT, PROC_STARTING, MSG_FATAL);
 	is_int(daemon_ends, 1, "fatal before READY ends the daemon");
+	begin(ROLE_FRONT, PROC_STARTING);
+	par.state = SET_STOPPING;
+	say(MSG_FATAL);
+	turn();
+	ok(daemon_ends == 0 && strstr(lines, "why\n") != NULL,
+	    "of a set that is ending already it is logged and ends no more");
 	begin(ROLE_FRONT, PROC_READY);
 	pr->pid = sleeper();
 	say(MSG_FATAL);
