@@ -395,6 +395,8 @@ store_ctl_start(const struct store_ctl_role *r)
 	struct event_base	*base = r->child->base;
 
 	role = *r;
+	/* The parent may still answer a client of the store before this one. */
+	last_id = (uint64_t)getpid() << 32;
 	if (listen_fd == -1)
 		return;
 	evutil_make_socket_nonblocking(listen_fd);
