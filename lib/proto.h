@@ -29,7 +29,7 @@
 #include "hosts.h"
 #include "ipc.h"
 
-#define PROTO_VERSION	2	/* of the control socket */
+#define PROTO_VERSION	3	/* of the control socket */
 
 enum msg_type {
 	MSG_NONE = 0,
@@ -139,7 +139,9 @@ enum msg_type {
 	CTL_IMPORT,		/* any number of lines, str each; answered by one CTL_END at CTL_IMPORT_END */
 	CTL_IMPORT_END,
 	CTL_STATS,
-	CTL_RELOAD,
+	CTL_RELOAD,		/* ticket str, of the client's choice: for
+				   CTL_OUTCOME, when the processes start again
+				   and the connection ends before the answer */
 	CTL_LOG,		/* u8 verbose */
 	/* answers */
 	CTL_ENTRY,		/* struct ctl_entry: raw key and data of an entry */
@@ -147,7 +149,7 @@ enum msg_type {
 	CTL_FACT,		/* name str, value str: show, stats */
 	CTL_END,		/* u8 status, u32 count, str text */
 	CTL_ASK,		/* store -> parent: u16 type (CTL_RELOAD, CTL_LOG,
-				   CTL_LOAD, CTL_STOP), u8, str */
+				   CTL_LOAD, CTL_STOP, CTL_OUTCOME), u8, str */
 	CTL_RESULT,		/* parent -> store: id, u8 status, u8 more, str text */
 	CTL_LEARN,		/* struct ctl_learn; answered by facts */
 	CTL_REPUTE,		/* struct ctl_repute; answered by entries, whose
@@ -163,10 +165,13 @@ enum msg_type {
 				   how many were news, facts how many were
 				   refused and why the first was */
 	CTL_STOP,		/* the daemon ends */
-	CTL_TABLE		/* addr: does the firewall's table have it?  OK,
+	CTL_TABLE,		/* addr: does the firewall's table have it?  OK,
 				   NOTFOUND, FAILED (not looked), and a text;
 				   the unspecified address: NOTFOUND when the
 				   table is full */
+	CTL_OUTCOME		/* ticket str: of the reload that had it; PENDING:
+				   ask again.  NOTFOUND: there was none, or it is
+				   too long ago */
 };
 
 /* front -> store: one RCPT.  id of the message: the session. */
@@ -333,8 +338,9 @@ struct ctl_repute {
 
 enum ctl_status {
 	CTL_OK = 0, CTL_FAILED = 1, CTL_NOTFOUND = 2, CTL_BADARG = 3,
-	CTL_VERSION = 5
+	CTL_PENDING = 4, CTL_VERSION = 5
 };
+#define CTL_TICKET_MAX	33	/* with its NUL */
 enum ctl_text { CTL_TEXT_OUT = 0, CTL_TEXT_ERR = 1 };
 
 /*

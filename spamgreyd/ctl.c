@@ -423,7 +423,8 @@ static int
 req_parent(struct ctl *c, struct msg *m)
 {
 	uint8_t		 arg = m->type == CTL_LOG ? msg_get_u8(m) : 0;
-	const char	*text = m->type == CTL_LOAD ? msg_get_str(m) : "";
+	const char	*text = m->type == CTL_LOAD || m->type == CTL_RELOAD ||
+			    m->type == CTL_OUTCOME ? msg_get_str(m) : "";
 	char		 name[3 * 64];
 
 	if (msg_end(m) == -1)
@@ -437,7 +438,7 @@ req_parent(struct ctl *c, struct msg *m)
 	else if (m->type == CTL_LOAD)
 		ctl_note(c, "load list=%s", log_encode_str(name, sizeof(name),
 		    text));
-	else
+	else if (m->type != CTL_OUTCOME)
 		ctl_note(c, m->type == CTL_STOP ? "stop" : "reload");
 	ctl_job_start(c, JOB_ASK, m->id);
 	c->env.ask(c, m->type, arg, text, c->env.arg);
@@ -465,6 +466,7 @@ ctl_request(struct ctl *c, struct msg *m)
 		{ CTL_LOG, req_parent },
 		{ CTL_LOAD, req_parent },
 		{ CTL_STOP, req_parent },
+		{ CTL_OUTCOME, req_parent },
 		{ CTL_LEARN, ctl_req_learn },
 		{ CTL_REPUTE, ctl_req_repute },
 		{ CTL_SYNC_INDEX, ctl_req_sync_index },

@@ -19,7 +19,7 @@ struct ctl;				/* one client */
 struct ctl_env {
 	struct policy	*policy;
 	struct db	*db;
-	/* Asks the parent (CTL_RELOAD, CTL_LOAD, CTL_LOG) or gathers statistics
+	/* Asks the parent (CTL_RELOAD, CTL_LOAD, CTL_LOG, …) or gathers statistics
 	 * (CTL_STATS) or the firewall's table (CTL_TABLE, text: an
 	 * address); the answer comes by ctl_answer. */
 	void		(*ask)(struct ctl *, uint16_t type, uint8_t arg,

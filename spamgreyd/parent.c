@@ -22,6 +22,15 @@
 
 static unsigned long	syslog_lost;
 
+/* What went wrong last is why a new configuration does not come up. */
+static void
+remember(struct parent *p, int priority, const char *line)
+{
+	if ((priority & LOG_PRIMASK) <= LOG_WARNING &&
+	    !(priority & LOG_AS_SPAMD))
+		strlcpy(p->said, line, sizeof(p->said));
+}
+
 /* The parent's sink: standard error with -d, else syslog. */
 static void
 parent_sink(int priority, const char *line, void *arg)
@@ -31,6 +40,7 @@ parent_sink(int priority, const char *line, void *arg)
 	int			 as_spamd = (priority & LOG_AS_SPAMD) != 0;
 	char			 note[96];
 
+	remember(p, priority, line);
 	if (p->foreground) {
 		log_stderr(as_spamd ? spamd : own, line);
 		return;
@@ -54,6 +64,7 @@ early_sink(int priority, const char *line, void *arg)
 {
 	struct parent	*p = arg;
 
+	remember(p, priority, line);
 	if (p->foreground)
 		log_stderr("spamgreyd", line);
 	else if (p->detach == -1 || (priority & LOG_PRIMASK) <= LOG_WARNING)
@@ -179,7 +190,7 @@ on_signal(evutil_socket_t sig, short what, void *arg)
 		set_reaped(p);
 		break;
 	case SIGHUP:
-		parent_reload(p, 0, 0);
+		parent_reload(p, 0, 0, "");
 		break;
 	default:
 		log_info("ending: signal %d", (int)sig);

@@ -11,6 +11,7 @@
 
 #define PARENT_PROCS_MAX	(CONF_FRONTS_MAX + ROLE_MAX)
 #define PARENT_RELOADS_MAX	16		/* under way at a time */
+#define PARENT_OUTCOMES		32		/* the last ones are known */
 #define PARENT_DEATHS_MAX	1024		/* of `restart N per TIME' */
 
 struct parent;
@@ -56,6 +57,19 @@ struct reload {
 	int			 asked;		/* … if it was not a signal */
 	unsigned int		 status;	/* what is told then: CTL_* … */
 	char			 text[128];	/* … and this */
+	char			 ticket[CTL_TICKET_MAX];	/* "": nobody asks again */
+};
+
+/* How a reload with a ticket came out. */
+struct outcome {
+	char			 ticket[CTL_TICKET_MAX];	/* "": unused */
+	unsigned int		 status;	/* CTL_PENDING, or … */
+	enum outcome_awaits {
+		AWAITS_REPLY,			/* what parent_reload.c tells */
+		AWAITS_SET,			/* the next set to be ready */
+		AWAITS_NEW			/* … with its configuration */
+	}			 awaits;
+	char			 text[640];
 };
 
 enum set_state {
@@ -98,7 +112,7 @@ struct parent {
 	int			 loaded;	/* lists were fetched since then */
 	int			 ending;	/* the daemon itself ends … */
 	int			 status;	/* … with this */
-	char			*why;		/* a child's MSG_FATAL */
+	char			 said[512];	/* last warning of the log */
 
 	struct reload		 waits[PARENT_RELOADS_MAX];
 	unsigned int		 nwaits;
@@ -106,6 +120,8 @@ struct parent {
 	struct reload		 queue[PARENT_RELOADS_MAX];	/* they wait
 						   for a run of lists to end */
 	unsigned int		 nqueue;
+	struct outcome		 outcomes[PARENT_OUTCOMES];
+	unsigned int		 noutcomes;	/* that there ever were */
 
 	struct addr		 ours[512];	/* as track was told last */
 	int			 nours;
@@ -191,7 +207,8 @@ struct config *parent_conf_read(struct parent *,
 	    void (*report)(const char *, void *), void *arg);
 
 /* parent_reload.c: reads the file anew; each process says MSG_CONF_DONE. */
-void	 parent_reload(struct parent *, int asked, uint64_t id);
+void	 parent_reload(struct parent *, int asked, uint64_t id,
+	    const char *ticket);
 void	 parent_taken(struct proc *);
 void	 parent_settle(struct parent *);	/* who has to, has taken it? */
 void	 parent_reload_late(evutil_socket_t, short, void *);
@@ -207,8 +224,21 @@ void	 parent_give_lists(struct parent *, int asked, uint64_t id,
 	    unsigned int status, const char *text, int moved);
 void	 parent_reload_next(struct parent *);	/* one that waited */
 void	 parent_restart(struct parent *);
+void	 parent_reload_ready(struct parent *);	/* the set works */
 /* The set does not start: 1 when a reload is to blame, and is taken back. */
 int	 parent_go_back(struct parent *);
+
+/* parent_outcome.c: for the commands whose connection ended with the set */
+void	 outcome_begin(struct parent *, const char *ticket);
+void	 outcome_await(struct parent *, const char *ticket,
+	    enum outcome_awaits);
+void	 outcome_set(struct parent *, const char *ticket, unsigned int status,
+	    const char *text);
+/* Of all that await at least that. */
+void	 outcome_settle(struct parent *, enum outcome_awaits,
+	    unsigned int status, const char *text);
+void	 outcome_answer(struct parent *, struct chan *, uint64_t id,
+	    const char *ticket);
 
 /* tls_check.c: do certificate and key belong together?  Fills in the system's
  * CAs where a relay names none.  -1: reported. */

@@ -179,7 +179,10 @@ msg_ctl_ask(struct chan *ch, struct msg *m, void *arg)
 		return;
 	switch (type) {
 	case CTL_RELOAD:
-		parent_reload(pr->parent, 1, m->id);
+		parent_reload(pr->parent, 1, m->id, text);
+		break;
+	case CTL_OUTCOME:
+		outcome_answer(pr->parent, ch, m->id, text);
 		break;
 	case CTL_LOAD:
 		load_request(pr->parent, text, 1, m->id);

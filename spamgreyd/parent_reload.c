@@ -88,6 +88,8 @@ static void
 tell(struct parent *p, const struct reload *r, unsigned int status, int more,
     const char *text)
 {
+	if (!more)
+		outcome_set(p, r->ticket, status, text);
 	if (r->asked)
 		parent_tell(p, r->id, status, more, text);
 }
@@ -128,7 +130,8 @@ take(struct parent *p, struct config *new, const struct reload *r)
 	}
 	p->conf = new;
 	setup_configure(p);
-	if (!reload_restarts(old, new)) {
+	/* A set that does not work yet may have to be taken back. */
+	if (p->before == NULL && !reload_restarts(old, new)) {
 		config_free(old);
 		return (0);
 	}
@@ -172,7 +175,7 @@ void
 parent_give_lists(struct parent *p, int asked, uint64_t id,
     unsigned int status, const char *text, int moved)
 {
-	struct reload	 r = { 0, id, asked, status, "" };
+	struct reload	 r = { 0, id, asked, status, "", "" };
 	struct proc	*pr;
 
 	strlcpy(r.text, text, sizeof(r.text));
@@ -202,11 +205,10 @@ in_force(struct parent *p, struct config *new, struct reload *r)
 		load_reloaded(p);
 		break;
 	default:
-		/* The answer goes before store is told to end. */
-		log_info("configuration reloaded; the processes start anew "
-		    "for it");
-		tell(p, r, CTL_OK, 0, "configuration reloaded; the processes "
-		    "start anew for it");
+		/* Store ends too: the command asks the next one. */
+		log_info("new configuration: the processes start again with "
+		    "it");
+		outcome_await(p, r->ticket, AWAITS_NEW);
 		parent_restart(p);
 		load_reloaded(p);
 		break;
@@ -301,10 +303,12 @@ parent_reload_next(struct parent *p)
 }
 
 void
-parent_reload(struct parent *p, int asked, uint64_t id)
+parent_reload(struct parent *p, int asked, uint64_t id, const char *ticket)
 {
-	struct reload	r = { 0, id, asked, CTL_OK, "" };
+	struct reload	r = { 0, id, asked, CTL_OK, "", "" };
 
+	strlcpy(r.ticket, ticket, sizeof(r.ticket));
+	outcome_begin(p, r.ticket);
 	if (p->nwaits + p->nqueue >= PARENT_RELOADS_MAX) {
 		log_warnx("not reloaded: %u reloads are under way; try again",
 		    p->nwaits + p->nqueue);
@@ -379,6 +383,11 @@ parent_reload_late(evutil_socket_t fd, short what, void *arg)
 void
 parent_reload_forget(struct parent *p)
 {
+	unsigned int	i;
+
+	/* The next set starts with what they brought. */
+	for (i = 0; i < p->nwaits; i++)
+		outcome_await(p, p->waits[i].ticket, AWAITS_SET);
 	if (p->nwaits > 0)
 		waits_drop(p, p->nwaits);
 }
@@ -397,11 +406,29 @@ parent_restart(struct parent *p)
 	}
 }
 
+void
+parent_reload_ready(struct parent *p)
+{
+	if (p->before != NULL)
+		log_info("configuration reloaded");
+	config_free(p->before);
+	p->before = NULL;
+	outcome_settle(p, AWAITS_SET, CTL_OK, "configuration reloaded");
+	/* Those that came while no process ran. */
+	parent_settle(p);
+}
+
 int
 parent_go_back(struct parent *p)
 {
+	char	text[sizeof(p->said) + 64];
+
 	if (p->before == NULL || p->ending)
 		return (0);
+	snprintf(text, sizeof(text), "%s; the configuration before is in "
+	    "force again", p->said[0] != '\0' ? p->said :
+	    "the processes do not start");
+	outcome_settle(p, AWAITS_NEW, CTL_FAILED, text);
 	log_warnx("the processes do not start with the new configuration; "
 	    "the one before is in force again");
 	config_free(p->conf);

@@ -256,6 +256,7 @@ set_start(struct parent *p)
 
 	p->nprocs = 0;
 	p->started = p->filled = 0;
+	p->said[0] = '\0';
 	p->state = SET_STARTING;
 	p->set_since = clock_mono();
 	for (r = ROLE_PARENT + 1; r < ROLE_MAX; r++) {
@@ -292,13 +293,12 @@ set_front_start(struct parent *p)
 	if (p->started || p->state != SET_RUNNING)
 		return;
 	p->started = 1;
-	config_free(p->before);
-	p->before = NULL;
 	event_del(p->ev_start);
 	for (i = 0; i < p->nprocs; i++)
 		if (p->procs[i].role == ROLE_FRONT &&
 		    p->procs[i].chan != NULL)
 			(void)chan_send_empty(p->procs[i].chan, MSG_START, 0);
+	parent_reload_ready(p);
 	log_info("ready");
 	parent_started(p);
 	if (p->conf->log_spamd)

@@ -71,6 +71,7 @@ static const struct chan_rule rules[] = {
 	{ CTL_LOG, 0, client_request },
 	{ CTL_LOAD, 0, client_request },
 	{ CTL_STOP, 0, client_request },
+	{ CTL_OUTCOME, 0, client_request },
 	{ CTL_LEARN, 0, client_request },
 	{ CTL_REPUTE, 0, client_request },
 	{ CTL_SYNC_INDEX, 0, client_request },

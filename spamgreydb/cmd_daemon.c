@@ -1,6 +1,5 @@
 /*
- * Commands about the daemon rather than an entry: expire, stats, reload, load,
- * log.
+ * Commands about the daemon rather than an entry: expire, stats, load, log.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -90,11 +89,10 @@ cmd_daemon(struct conn *c, const struct args *args)
 	if (args->command == CMD_LOG) {
 		ipc_begin(conn_ipc(c), CTL_LOG, 1);
 		ipc_put_u8(conn_ipc(c), args->verbose ? 1 : 0);
-	} else if (args->command == CMD_LOAD) {
+	} else {
 		ipc_begin(conn_ipc(c), CTL_LOAD, 1);
 		ipc_put_str(conn_ipc(c), args->nkeys > 0 ? args->keys[0] : "");
-	} else
-		ipc_begin(conn_ipc(c), CTL_RELOAD, 1);
+	}
 	if (conn_send(c) == -1 || request_wait(c, &a) == -1)
 		return (1);
 	return (status(&a));

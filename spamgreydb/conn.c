@@ -25,6 +25,8 @@ struct conn {
 	struct ipc	 ipc;
 	struct direct	*direct;	/* NULL: the socket */
 	int64_t		 deadline;	/* for the first answer; 0: none */
+	int		 quiet;		/* an end is not said */
+	int		 lost;		/* the other end is gone, or too late */
 };
 
 /* A connected socket, or -1 with errno. */
@@ -127,7 +129,8 @@ conn_next(struct conn *c, struct msg *m, int wait)
 			continue;
 		}
 		if (step_socket(c, wait, SIZE_MAX) == 0) {
-			if (c->deadline == 0)
+			c->lost = 1;
+			if (c->deadline == 0 && !c->quiet)
 				out_error("the daemon went away before it "
 				    "answered; what it had done is kept");
 			return (-1);
@@ -200,33 +203,51 @@ no_daemon(int error)
 	return (error == ENOENT || error == ECONNREFUSED);
 }
 
-/* One round: 1 there it is, 0 try again, -1 no use (said). */
-static int
-try_open(struct conn *c, struct config *conf, int how, pid_t *pid)
+enum tried { TRIED_OPEN, TRIED_AGAIN, TRIED_FAILED, TRIED_NONE };
+
+/* One try of the socket.  FAILED: said why; NONE: no daemon. */
+static enum tried
+try_daemon(struct conn *c, const struct config *conf)
 {
 	int	fd;
 
-	*pid = 0;
 	if ((fd = try_socket(conf->socket)) != -1) {
 		ipc_init(&c->ipc, fd);
 		switch (hello(c)) {
 		case HELLO_OK:
-			return (1);
+			return (TRIED_OPEN);
 		case HELLO_AGAIN:
 			ipc_clear(&c->ipc);
-			return (0);
+			return (TRIED_AGAIN);
 		case HELLO_FAILED:
 			break;
 		}
-		return (-1);
+		return (TRIED_FAILED);
 	}
 	if (errno == EAGAIN)
+		return (TRIED_AGAIN);
+	if (no_daemon(errno))
+		return (TRIED_NONE);
+	out_error("%s: %s%s", conf->socket, strerror(errno),
+	    errno == EACCES || errno == EPERM ? "; be root, or a "
+	    "member of the socket's group" : "");
+	return (TRIED_FAILED);
+}
+
+/* One round: 1 there it is, 0 try again, -1 no use (said). */
+static int
+try_open(struct conn *c, struct config *conf, int how, pid_t *pid)
+{
+	*pid = 0;
+	switch (try_daemon(c, conf)) {
+	case TRIED_OPEN:
+		return (1);
+	case TRIED_AGAIN:
 		return (0);
-	if (!no_daemon(errno)) {
-		out_error("%s: %s%s", conf->socket, strerror(errno),
-		    errno == EACCES || errno == EPERM ? "; be root, or a "
-		    "member of the socket's group" : "");
+	case TRIED_FAILED:
 		return (-1);
+	case TRIED_NONE:
+		break;
 	}
 	switch (direct_open(conf, how, &c->direct, pid)) {
 	case DIRECT_OK:
@@ -268,6 +289,38 @@ conn_open(struct config *conf, int how)
 		    "stopped by a signal?", conf->socket);
 	conn_close(c);
 	return (NULL);
+}
+
+void
+conn_quiet(struct conn *c)
+{
+	c->quiet = 1;
+}
+
+int
+conn_lost(const struct conn *c)
+{
+	return (c->lost);
+}
+
+int
+conn_again(struct conn *c, const struct config *conf, int64_t deadline)
+{
+	enum tried	r;
+
+	do {
+		ipc_clear(&c->ipc);
+		c->lost = 0;
+		c->deadline = deadline;
+		if ((r = try_daemon(c, conf)) == TRIED_AGAIN)
+			(void)poll(NULL, 0, RETRY);
+	} while (r == TRIED_AGAIN && clock_mono() < deadline);
+	c->deadline = deadline;
+	if (r == TRIED_NONE)
+		out_error("the daemon has ended; its log says why");
+	else if (r == TRIED_AGAIN)
+		out_error("nothing answers on %s", conf->socket);
+	return (r == TRIED_OPEN ? 0 : -1);
 }
 
 int

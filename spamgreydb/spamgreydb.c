@@ -125,6 +125,7 @@ run(struct conn *c, const struct args *args, const struct config *conf,
 	case CMD_STATS:
 		return (cmd_stats(c, args));
 	case CMD_RELOAD:
+		return (cmd_reload(c, conf));
 	case CMD_LOAD:
 	case CMD_LOG:
 		return (cmd_daemon(c, args));

@@ -80,6 +80,12 @@ struct ipc *conn_ipc(struct conn *);		/* to begin and put */
 int	 conn_send(struct conn *);
 /* 1 a frame; 0 none yet (only without wait); -1 the other end is gone, said. */
 int	 conn_next(struct conn *, struct msg *, int wait);
+/* From now on it is not said that the other end is gone: conn_lost tells it. */
+void	 conn_quiet(struct conn *);
+int	 conn_lost(const struct conn *);
+/* Connects to the daemon once more; it and what is then waited for last no
+ * longer than until that clock_mono.  -1: said why. */
+int	 conn_again(struct conn *, const struct config *, int64_t deadline);
 
 /* direct.c */
 struct direct;
@@ -163,6 +169,7 @@ int	 cmd_stop(struct conn *, const struct config *);
 int	 cmd_import(struct conn *, const struct args *, FILE *);
 int	 cmd_expire(struct conn *, const struct args *);
 int	 cmd_stats(struct conn *, const struct args *);
-int	 cmd_daemon(struct conn *, const struct args *);
+int	 cmd_daemon(struct conn *, const struct args *);	/* load, log */
+int	 cmd_reload(struct conn *, const struct config *);
 
 #endif

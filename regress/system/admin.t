@@ -63,11 +63,13 @@ for my $fw ('pf', 'nftables') {
 	conf($base . "firewall $fw\n");
 	log_mark();
 	($status, $out, $err) = db('reload');
-	is($status, 0, "reload: firewall $fw, which is not there");
+	is($status, 1, "reload: firewall $fw, which is not there");
+	my $why = $fw eq 'pf' ? qr{/dev/pf} : qr/there is no set/;
+	like($err, qr/$why.*; the configuration before is in force again$/m,
+	    '… and why');
 	wait_log(qr/the one before is in force again/);
 	wait_log(qr/^ready$/m);
-	ok(wait_log($fw eq 'pf' ? qr{/dev/pf} : qr/there is no set/),
-	    '… is told in the log');
+	ok(wait_log($why), '… is told in the log');
 	is((db_ok('stats') =~ /^front\.connections-limit\s+(\d+)/m)[0],
 	    $limit, '… and the daemon is as before');
 	greylisted('… and greylists');

@@ -24,6 +24,7 @@ static struct ipc	 in, out, client;	/* to ctl, from ctl, and received */
 static struct ctl	*ctl;
 static struct ctl_env	 env;
 static unsigned int	 asked, notes, hosts_told;
+static char		 asked_text[64];
 static char		 last_note[256];
 
 static void
@@ -46,11 +47,11 @@ no_log(int priority, const char *line, void *arg)
 static void
 ask(struct ctl *c, uint16_t type, uint8_t arg, const char *text, void *data)
 {
-	(void)text;
 	(void)c;
 	(void)arg;
 	(void)data;
 	asked = type;
+	strlcpy(asked_text, text, sizeof(asked_text));
 }
 
 static void
@@ -299,23 +300,37 @@ lists(void)
 	is_int(s.id, 9, "and the request's");
 }
 
+static int
+reload(uint16_t type, uint64_t id)
+{
+	ipc_begin(&in, type, id);
+	ipc_put_str(&in, "a ticket");
+	return (request());
+}
+
 static void
 others(void)
 {
 	struct seen	s;
+	unsigned int	told;
 
 	connect_again();
 	(void)hello(PROTO_VERSION);
 	(void)hear();
-	is_int(empty(CTL_RELOAD, 1), 0, "reload without a parent");
+	is_int(reload(CTL_RELOAD, 1), 0, "reload without a parent");
 	s = hear();
 	is_int(s.status, CTL_FAILED, "cannot be");
 	env.ask = ask;
 	connect_again();
 	(void)hello(PROTO_VERSION);
 	(void)hear();
-	is_int(empty(CTL_RELOAD, 2), 0, "reload");
+	is_int(empty(CTL_RELOAD, 2), -1, "a reload without a ticket");
+	connect_again();
+	(void)hello(PROTO_VERSION);
+	(void)hear();
+	is_int(reload(CTL_RELOAD, 2), 0, "reload");
 	is_int(asked, CTL_RELOAD, "is asked of the parent");
+	is_str(asked_text, "a ticket", "with its ticket");
 	ok(ctl_busy(ctl) && ctl_work(ctl) == 0, "and waited for");
 	ctl_answer(ctl, CTL_OK, 1, "conf:1: syntax error");
 	s = hear();
@@ -324,6 +339,15 @@ others(void)
 	s = hear();
 	ok(s.ends == 1 && s.status == CTL_FAILED && !ctl_busy(ctl),
 	    "and its end");
+	told = notes;
+	is_int(reload(CTL_OUTCOME, 3), 0, "how a reload came out");
+	ok(asked == CTL_OUTCOME && strcmp(asked_text, "a ticket") == 0,
+	    "is asked of the parent, by its ticket");
+	is_int(notes, told, "and changes nothing that the log would tell");
+	ctl_answer(ctl, CTL_PENDING, 0, "");
+	s = hear();
+	ok(s.ends == 1 && s.status == CTL_PENDING && !ctl_busy(ctl),
+	    "that it is under way is an answer");
 	ctl_answer(ctl, CTL_OK, 0, "late");
 	ctl_answer_stat(ctl, "late", 1);
 	s = hear();

@@ -59,18 +59,19 @@ parent_go_back(struct parent *p)
 	return (0);
 }
 void
-parent_reload(struct parent *p, int by, uint64_t id)
+parent_reload(struct parent *p, int by, uint64_t id, const char *ticket)
 {
 	(void)p;
 	(void)by;
 	(void)id;
+	(void)ticket;
 	asked++;
 }
 void
 load_request(struct parent *p, const char *name, int by, uint64_t id)
 {
 	(void)name;
-	parent_reload(p, by, id);
+	parent_reload(p, by, id, "");
 }
 void
 parent_answer(struct chan *ch, uint64_t id, unsigned int status, int more,
@@ -81,6 +82,15 @@ parent_answer(struct chan *ch, uint64_t id, unsigned int status, int more,
 	(void)status;
 	(void)more;
 	(void)text;
+}
+void
+outcome_answer(struct parent *p, struct chan *ch, uint64_t id,
+    const char *ticket)
+{
+	(void)p;
+	(void)ch;
+	(void)id;
+	(void)ticket;
 }
 void
 parent_taken(struct proc *p)

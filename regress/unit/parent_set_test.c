@@ -101,9 +101,9 @@ config_send(struct chan *ch, const struct config *c, enum conf_send what)
 	return (-1);
 }
 void
-config_free(struct config *c)
+parent_reload_ready(struct parent *p)
 {
-	(void)c;
+	(void)p;
 }
 void
 load_started(struct parent *p)

@@ -1,0 +1,156 @@
+#!/usr/bin/perl
+# A reload that needs new processes: the command waits until they work, and
+# fails with the reason when they do not and the configuration before is in
+# force again.
+use strict;
+use warnings;
+use FindBin;
+use lib $FindBin::Bin;
+use Sys;
+use Test::More;
+
+private();
+
+my $port = 8025;
+my $base = <<"END";
+listen on 127.0.0.1 port $port
+firewall none
+allowed domains { "example.org" }
+tarpit { stutter no }
+greylist { pass 1h }
+END
+my ($status, $out, $err);
+
+# A configuration whose greeting has that name.
+sub
+named
+{
+	my ($name, $text) = @_;
+
+	conf($text);
+	spit($Sys::conf, slurp($Sys::conf) =~ s/mx\.example\.org/$name/r);
+}
+
+sub
+greets
+{
+	my ($name, $what, $at) = @_;
+	my $s = smtp(port => $at // $port);
+
+	like($s ? scalar(<$s>) : '', qr/^220 \Q$name\E /, $what);
+}
+
+# How many processes of a kind are at work.
+sub
+at_work
+{
+	my ($role) = @_;
+
+	return (scalar(grep { slurp($_) =~ /^spamgreyd: $role\b/ &&
+	    slurp($_ =~ s/cmdline/stat/r) =~ /\) \S $Sys::pid / }
+	    glob('/proc/[0-9]*/cmdline')));
+}
+
+# The reload fails, says why, and what was there before works.
+sub
+fails
+{
+	my ($what, $why) = @_;
+
+	log_mark();
+	($status, $out, $err) = db('reload');
+	is($status, 1, "$what: exit 1");
+	like($err, qr/$why.*; the configuration before is in force again$/m,
+	    '… with the reason');
+	like(log_since(), qr/$why.*^the processes do not start with the new configuration/ms,
+	    '… which the log has too');
+	unlike(log_since(), qr/configuration reloaded/, '… and no success');
+	greets('one.example.org', '… the configuration before is in force');
+	is(at_work('front'), 2, '… with its processes');
+}
+
+conf($base);
+start();
+my $was = role_pid('store');
+log_mark();
+named('one.example.org', "${base}front 2\n");
+($status, $out, $err) = db('reload');
+is($status, 0, 'new processes that start: exit 0');
+unlike($out . $err, qr/^(?!.*warning: )./m, '… without a word');
+like(log_since(), qr/^configuration reloaded\n(.*\n)*ready$/m,
+    '… when all are ready');
+is(at_work('front'), 2, '… they are there');
+isnt(role_pid('store'), $was, '… and others than before');
+greets('one.example.org', '… with the new configuration');
+
+# A process that refuses, and two of them.
+named('two.example.org', ($base =~ s/firewall none/firewall nftables/r) .
+    "front 3\nlisten on 127.0.0.1 port 8026\n");
+fails('no set for the firewall', qr/there is no set/);
+ok(!smtp(port => 8026), '… and its listener is closed');
+
+# The parent itself cannot start them.
+spit(tmp() . '/state/spool', '');
+named('two.example.org', "${base}front 2\npass { listen on 127.0.0.1 port 8027\n" .
+    "relay to 127.0.0.1 port 8028\n}\n");
+fails('a spool that is a file', qr{state/spool});
+unlink(tmp() . '/state/spool');
+
+# A port that another has is refused before a process ends.
+my $taken = IO::Socket::IP->new(LocalHost => '127.0.0.1', LocalPort => 8026,
+    Listen => 1, ReuseAddr => 1);
+$was = role_pid('store');
+named('two.example.org', "${base}front 1\nlisten on 127.0.0.1 port 8026\n");
+($status, $out, $err) = db('reload');
+is($status, 1, 'a port that is taken: exit 1');
+like($err, qr/127\.0\.0\.1 port 8026/, '… named');
+like($err, qr/the configuration in force stays/, '… and what is in force');
+is(role_pid('store'), $was, '… with the same processes');
+close($taken);
+
+# By a signal, while nobody waits; then by a command meanwhile.
+named('three.example.org', "${base}front 1\n");
+log_mark();
+kill('HUP', $Sys::pid);
+wait_log(qr/^new configuration: the processes start again with it$/m);
+($status, $out, $err) = db('reload');
+is($status, 0, 'a reload while the processes start for another one: exit 0');
+unlike($err, qr/^(?!.*warning: )./m, '… without a word');
+greets('three.example.org', '… and it is in force');
+
+# A death after that is one, and does not take the configuration back.
+log_mark();
+kill('KILL', role_pid('front'));
+wait_log(qr/^ready$/m);
+greets('three.example.org', 'a death later takes no configuration back');
+
+# Some commands at a time.
+named('four.example.org', "${base}front 2\n");
+my @child;
+for my $n (1 .. 4) {
+	my $child = fork();
+	if ($child == 0) {
+		my ($s) = db('reload');
+		POSIX::_exit($s);
+	}
+	push(@child, $child);
+}
+my @status = map { waitpid($_, 0); $? >> 8 } @child;
+is("@status", '0 0 0 0', 'four commands at a time: each has its outcome');
+greets('four.example.org', '… in force');
+
+# Nor does the one before start: the daemon ends.
+stop();
+system('cp', $Sys::daemon, tmp() . '/spamgreyd') == 0 or die;
+$Sys::daemon = tmp() . '/spamgreyd';
+conf("${base}restart no\n");
+start();
+unlink($Sys::daemon);
+named('five.example.org', "${base}front 3\n");
+($status, $out, $err) = db('reload');
+is($status, 1, 'a daemon that ends over it: exit 1');
+like($err, qr/the daemon has ended; its log says why$/m, '… and it is said');
+wait_for('its end', sub { !alive() });
+like(log_text(), qr/restart no: the daemon ends/, '… in the log too');
+undef $Sys::pid;
+done_testing();
