@@ -1,7 +1,8 @@
 #!/bin/sh
 # Start scripts, and what the manual says beside them.  FreeBSD's is run by a
 # small rc.subr of ours: the program's place, the options, and that a bad
-# configuration starts nothing and reloads nothing.
+# configuration starts nothing and reloads nothing.  A reload is spamgreydb's
+# everywhere: whoever sends a signal is not told how it came out.
 
 set -u
 tmp=$(mktemp -d)
@@ -38,7 +39,7 @@ run_rc_command() {
 	if [ -n "$own" ]; then
 		"$own"
 	elif [ "$1" = reload ]; then
-		echo "HUP $command"
+		echo "a signal"
 	else
 		# shellcheck disable=SC2086
 		"$command" $spamgreyd_flags $command_args
@@ -52,9 +53,15 @@ case " $* " in
 *" -n "*)	! grep -q bad "$TMP/conf" ;;
 esac
 EOF
-chmod 755 "$tmp/daemon"
+cat > "$tmp/control" <<'EOF'
+#!/bin/sh
+echo "control $*"
+! grep -q unstartable "$TMP/conf"
+EOF
+chmod 755 "$tmp/daemon" "$tmp/control"
 sed -e "s,^\. /etc/rc.subr,. $tmp/rc.subr," -e \
-    "s,^command=.*,command=$tmp/daemon," "$script" > "$tmp/rc"
+    "s,^command=.*,command=$tmp/daemon," -e \
+    "s,^control=.*,control=$tmp/control," "$script" > "$tmp/rc"
 export TMP="$tmp" spamgreyd_config="$tmp/conf" spamgreyd_flags=-v
 
 rc() {
@@ -68,8 +75,12 @@ ok $? 'start'
 ok $? 'with its flags and the file'
 [ "$(head -1 "$tmp/out")" = "run -n -f $tmp/conf -v" ]
 ok $? 'which was checked first'
-rc reload && grep -q HUP "$tmp/out"
-ok $? 'reload'
+rc reload && [ "$(tail -1 "$tmp/out")" = "control -f $tmp/conf reload" ]
+ok $? 'reload: the command, which waits'
+echo unstartable > "$tmp/conf"
+! rc reload && grep -q control "$tmp/out"
+ok $? 'reload: fails when the command does'
+echo good > "$tmp/conf"
 rc configtest && [ "$(grep -c run "$tmp/out")" = 1 ]
 ok $? 'configtest checks and does nothing else'
 echo bad > "$tmp/conf"
@@ -77,11 +88,31 @@ rc start
 [ $? -ne 0 ] && [ "$(grep -c run "$tmp/out")" = 1 ]
 ok $? 'a bad file starts nothing'
 rc reload
-[ $? -ne 0 ] && ! grep -q HUP "$tmp/out"
+[ $? -ne 0 ] && ! grep -q control "$tmp/out"
 ok $? 'and reloads nothing'
 rc restart
 [ $? -ne 0 ] && [ "$(grep -c run "$tmp/out")" = 1 ]
 ok $? 'nor does it stop what runs'
+
+# OpenBSD's reload, with the file of the daemon's flags.
+cat > "$tmp/openbsd.subr" <<'EOF'
+rc_cmd() { "rc_$1"; }
+EOF
+sed -e "s,^\. /etc/rc.d/rc.subr,. $tmp/openbsd.subr," -e \
+    "s,^control=.*,control=$tmp/control," spamgreyd/spamgreyd.rc > "$tmp/rc"
+echo good > "$tmp/conf"
+export daemon_flags="-v -D a=b -f $tmp/conf"
+rc reload && [ "$(cat "$tmp/out")" = "control -f $tmp/conf reload" ]
+ok $? 'OpenBSD: reload: the command, with the file of the flags'
+daemon_flags=""
+rc reload && [ "$(cat "$tmp/out")" = "control -f /etc/spamgreyd.conf reload" ]
+ok $? 'OpenBSD: reload: with the default file'
+echo unstartable > "$tmp/conf"
+! rc reload
+ok $? 'OpenBSD: reload: fails when the command does'
+grep -q '^ExecReload=/usr/local/sbin/spamgreydb reload$' \
+    spamgreyd/spamgreyd.service
+ok $? 'systemd: reload: the command'
 
 # OpenBSD's class of 1,024 files, and its addresses of all routing domains.
 : > "$tmp/out"
