@@ -6,12 +6,13 @@ use strict;
 use warnings;
 use Exporter qw(import);
 use IO::Socket::INET;
+use IO::Socket::UNIX;
 use Mta qw(background);
 use POSIX ();
 use Sys;
 
-our @EXPORT = qw(spamd_root spamd_only spamd_local spamd_start spamd_stop spamd_go
-    spamd_end);
+our @EXPORT = qw(spamd_root spamd_only spamd_local spamd_start spamd_unix
+    spamd_stop spamd_go spamd_end);
 
 our ($root, $pid);
 our $port = 783;
@@ -60,23 +61,40 @@ spamd_only
 }
 
 sub
-spamd_start
+begin
 {
-	my (@args) = @_;
+	my ($dial, @args) = @_;
 
 	$pid = background(tmp() . '/spamd.out', 'chroot', $root, 'spamd', '-L',
-	    '-x', '-u', 'nobody', '-m', $children, "--min-children=$children",
-	    '-s', 'stderr', '-i', '127.0.0.1', '-p', $port, @args);
+	    '-s', 'stderr', @args);
 	wait_for('spamd', sub {
 		waitpid($pid, POSIX::WNOHANG()) == 0 or
 		    die 'spamd: ' . slurp(tmp() . '/spamd.out');
-		my $s = IO::Socket::INET->new("127.0.0.1:$port") or
-		    return (0);
+		my $s = $dial->() or return (0);
 		print $s "PING SPAMC/1.5\r\n\r\n";
 		shutdown($s, 1);
 		return ((<$s> // '') =~ /PONG/);
 	}, 300);
 	return ($pid);
+}
+
+sub
+spamd_start
+{
+	my (@args) = @_;
+
+	return (begin(sub { IO::Socket::INET->new("127.0.0.1:$port") }, '-x',
+	    '-u', 'nobody', '-m', $children, "--min-children=$children", '-i',
+	    '127.0.0.1', '-p', $port, @args));
+}
+
+# With these options alone, which name a socket below the root.
+sub
+spamd_unix
+{
+	my ($path, @args) = @_;
+
+	return (begin(sub { IO::Socket::UNIX->new("$root$path") }, @args));
 }
 
 # Itself and its children.

@@ -105,7 +105,7 @@ db_ok('add', @hosts);
 wait_for('a first session', sub { mail($plain, 'hello') =~ /^250/ });
 is(mark(), '', 'an ordinary mail is not marked');
 like(mail($plain, 'hello', body => [$gtube]), qr/^550 /, 'GTUBE is refused');
-wait_log(qr/ spamassassin=1000 \(GTUBE, SGTEST_TRACE\)/);
+wait_log(qr/ spamassassin=1000 spamassassin-why=GTUBE,\\x20SGTEST_TRACE /);
 
 # Points of several.
 like(mail($listed, 'hello'), qr/^250/, 'DNSBL 4 alone: taken');
@@ -117,12 +117,12 @@ like(mark(), qr/SGTEST_TRACE/, '… it saw our trace line');
 unlike(mail_last(), qr/\(Postfix\)/, '… which nobody else sees');
 log_mark();
 like(mail($listed, 'points7'), qr/^550 /, 'both: refused at 10');
-wait_log(qr/points=11 dnsbl=4 \([^)]*\) spamassassin=7 \(SGTEST_7, SGTEST_TRACE\)/);
+wait_log(qr/points=11 dnsbl=4 dnsbl-why=\S+ spamassassin=7 spamassassin-why=SGTEST_7,\\x20SGTEST_TRACE /);
 pass('… and the log has each part');
 log_mark();
 like(mail($good, 'points14'), qr/^550 /,
     'SpamAssassin 14 with DNSWL -5: refused, by itself');
-wait_log(qr/ message .*outcome=refused .*dnsbl=-5 \([^)]*\) spamassassin=14 \(SGTEST_14, SGTEST_TRACE\)/);
+wait_log(qr/ message .*outcome=refused .*dnsbl=-5 dnsbl-why=\S+ spamassassin=14 spamassassin-why=SGTEST_14,\\x20SGTEST_TRACE /);
 pass('… and the log has each part');
 like(mail($good, 'points7'), qr/^250/, '7 with -5: taken');
 is(mark(), '', '… not marked');
@@ -191,36 +191,62 @@ pass('it goes on: looked at again');
 spamd_end();
 like(mail($plain, 'hello'), qr/^451 4\.3\.0/, 'killed: put off');
 
-# --- users' own thresholds
-my $sql = "$root/run/sql";
-mkdir($sql);
+# --- Debian's spamd on a socket, as the manual says it
+my $manual = slurp('spamgreyd/spamgreyd.conf.5');
+my ($options) = $manual =~ m{/etc/default/spamd\n\.Bd.*\nOPTIONS="(.*)"\n};
+my ($path) = ($options // '') =~ /--socketpath=(\S+)/;
+ok($path, "the manual has spamd's options");
+like($manual, qr/^socket "\Q$path\E"$/m, '… and the same socket for the module');
+spamd_unix($path, split(' ', $options));
+again("socket \"$root$path\"");
+like(mail($plain, 'points7'), qr/^250/, "the manual's socket: spamd is asked");
+like(mark(), qr/spamassassin=7 \(SGTEST_7, SGTEST_TRACE\)/, '… and answers');
+chmod(0600, "$root$path");
+like(mail($plain, 'points12'), qr/^550/, '… also when root alone may connect');
+spamd_end();
+
+# --- users' own thresholds, with the manual's lines as they are
+my $run = "$root/run/mysqld";
+mkdir($run);
 mkdir("$root/srv/db");
 my ($uid, $gid) = slurp("$root/etc/passwd") =~ /^mysql:[^:]*:(\d+):(\d+):/m;
-chown($uid, $gid, $sql, "$root/srv/db");
+chown($uid, $gid, $run, "$root/srv/db");
 my ($st, $out, $err) = run('chroot', $root, 'mariadb-install-db', '--no-defaults',
     '--user=mysql', '--datadir=/srv/db', '--skip-test-db',
     '--auth-root-authentication-method=normal');
-is($st, 0, 'a data base') or diag($out, $err);
+is($st, 0, 'a database') or diag($out, $err);
 child('chroot', $root, 'mariadbd', '--no-defaults', '--user=mysql',
-    '--datadir=/srv/db', '--socket=/run/sql/sock', '--skip-networking',
-    '--pid-file=/run/sql/pid', '--innodb-buffer-pool-size=16M');
-wait_for('MariaDB', sub { (run('chroot', $root, 'mariadb',
-    '--no-defaults', '-S', '/run/sql/sock', '-u', 'root', '-e',
-    'SELECT 1'))[0] == 0 }, 120);
-chmod(0755, $sql);
+    '--datadir=/srv/db', '--socket=/run/mysqld/mysqld.sock',
+    '--skip-networking', '--pid-file=/run/mysqld/pid',
+    '--innodb-buffer-pool-size=16M');
 
-# The lines of the manual, and users of the test's.
-my $manual = slurp('spamgreyd/spamgreyd.conf.5');
-my ($tables) = $manual =~ /^(CREATE TABLE userpref.*?)^\.Ed/ms;
-ok($tables, 'the manual has the table');
-($st, $out, $err) = run('chroot', $root, 'mariadb', '--no-defaults', '-S',
-    '/run/sql/sock', '-u', 'root', '-e', "CREATE DATABASE sa; USE sa; " .
-    $tables . "INSERT INTO userpref (username, preference, value) VALUES " .
-    "('bob\@example.org', 'required_score', '4')");
-is($st, 0, 'the manual\'s lines work') or diag($err);
-spamd_local(@local,
-    'user_scores_dsn DBI:mysql:sa:localhost;mysql_socket=/run/sql/sock',
-    'user_scores_sql_username sa', 'user_scores_sql_password secret');
+# What is typed at its prompt.
+sub
+sql
+{
+	spit("$root/tmp/sql", shift);
+	return (run('chroot', $root, 'sh', '-c', 'mariadb -N < /tmp/sql'));
+}
+wait_for('MariaDB', sub { (sql('SELECT 1'))[0] == 0 }, 120);
+chmod(0755, $run);
+
+# The lines of the manual from the one that begins so to the end of its block.
+sub
+lines
+{
+	my ($begin) = @_;
+	my ($lines) = $manual =~ /^(\Q$begin\E.*?)^\.Ed/ms;
+
+	ok($lines, "the manual has: " . $begin =~ tr{\n}{ }r);
+	return ($lines // '');
+}
+($st, $out, $err) = sql(lines('CREATE DATABASE'));
+is($st, 0, "the manual's lines, as pasted") or diag($err);
+is((sql("USE sa; INSERT INTO userpref (username, preference, value) VALUES " .
+    "('bob\@example.org', 'required_score', '4'), " .
+    "('carl\@example.org', 'required_score', '20')"))[0], 0, 'more users');
+my $users = lines('user_scores_dsn');
+spamd_local(@local, split(/\n/, $users));
 spamd_start('-q');
 again("server 127.0.0.1\nuser recipient\nflagged spam", "reject at 50\n");
 like(mail($plain, 'points6', rcpt => ['ann@example.org']), qr/^250/,
@@ -234,10 +260,6 @@ like($replies[1], qr/^452 4\.5\.3/, '… and the second gets its own turn');
 
 my ($recipe) = $manual =~ /decides whatever it is, write\n\.Bd[^\n]*\n(.*?)^\.Ed/ms;
 ok($recipe, 'the manual has how a higher threshold counts');
-is((run('chroot', $root, 'mariadb', '--no-defaults', '-S', '/run/sql/sock',
-    '-u', 'root', '-e', "USE sa; INSERT INTO userpref (username, preference, " .
-    "value) VALUES ('carl\@example.org', 'required_score', '20')"))[0], 0,
-    'a user with 20');
 again("server 127.0.0.1\nuser recipient\nflagged spam", "reject at 10\n");
 log_mark();
 like(mail($plain, 'points14', rcpt => ['carl@example.org']),
@@ -250,30 +272,21 @@ like(mail($plain, 'points6', rcpt => ['bob@example.org']),
     qr/^550 5\.7\.1 .*spam/, '… and one of 6 for a user with 4 refused');
 
 # --- users' own Bayes data, by the manual's lines
-my $sqlfile = (grep { -e "$root$_" } map { "$_/bayes_mysql.sql" }
-    '/usr/share/doc/spamassassin/sql', '/usr/share/spamassassin/sql')[0];
+my $tables = lines("USE sa;\nSOURCE");
+my ($sqlfile) = $tables =~ /^SOURCE (\S+);/m;
 SKIP: {
-	skip('no bayes_mysql.sql in the package', 4) if !$sqlfile;
-	my ($grant) = $manual =~ /^(GRANT SELECT, INSERT.*?;)/ms;
-	my ($lines) = $manual =~ /^(use_bayes 1\n.*?)\.Ed/ms;
-	$lines =~ s/^(bayes_sql_dsn .*)/$1;mysql_socket=\/run\/sql\/sock/m;
-	($st, $out, $err) = run('chroot', $root, 'sh', '-c',
-	    "(cat $sqlfile; echo \"\$0\") | mariadb --no-defaults " .
-	    '-S /run/sql/sock -u root sa', $grant);
-	is($st, 0, 'the tables, and the manual\'s grant') or diag($err);
-	spamd_local(@local, split(/\n/, $lines));
+	skip("the package came without $sqlfile", 5) if !-e "$root$sqlfile";
+	($st, $out, $err) = sql($tables);
+	is($st, 0, 'the tables, and the grant') or diag($err);
+	spamd_local(@local, split(/\n/, lines('use_bayes 1')));
 	spit("$root/srv/spam", "From: a\@example.com\nSubject: watches\n" .
 	    "Message-ID: <1\@example.com>\n\nCheap replica watches for you\n");
 	($st, $out, $err) = run('chroot', $root, 'sh', '-c',
 	    'HOME=/tmp sa-learn --spam -u ann@example.org /srv/spam');
 	is($st, 0, 'sa-learn') or diag($out, $err);
-	($st, $out, $err) = run('chroot', $root, 'mariadb', '--no-defaults',
-	    '-S', '/run/sql/sock', '-u', 'root', '-N', '-e', 'SELECT ' .
-	    'username, spam_count FROM sa.bayes_vars');
+	($st, $out, $err) = sql('SELECT username, spam_count FROM sa.bayes_vars');
 	like($out, qr/^ann\@example\.org\s+1$/m, 'one message learnt for one user');
-	($st, $out, $err) = run('chroot', $root, 'mariadb', '--no-defaults',
-	    '-S', '/run/sql/sock', '-u', 'root', '-N', '-e',
-	    'SELECT COUNT(*) FROM sa.bayes_token');
+	($st, $out, $err) = sql('SELECT COUNT(*) FROM sa.bayes_token');
 	cmp_ok($out, '>', 5, 'and its words are there');
 }
 is((stop())[0], 0, 'SIGTERM');
