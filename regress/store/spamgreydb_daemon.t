@@ -48,7 +48,9 @@ db_as
 sub frame { return (pack('LSSQ', 16 + length($_[2]), $_[0], 0, $_[1]) . $_[2]) }
 my %type = (HELLO => 128, LIST => 129, ADD => 131, SHOW => 133, EXPIRE => 134,
     IMPORT => 135, IMPORT_END => 136, STATS => 137, ENTRY => 140, END => 143);
-sub hello { return (frame($type{HELLO}, 0, pack('L', $_[0] // 3))) }
+my ($version) = slurp("$Sys::top/lib/proto.h") =~
+    /^#define PROTO_VERSION\s+(\d+)/m;
+sub hello { return (frame($type{HELLO}, 0, pack('L', $_[0] // $version))) }
 
 sub
 client
@@ -212,7 +214,7 @@ for my $c (@strange) {
 }
 my @f = frames(talk(hello(99)));
 is(scalar @f, 2, 'another version gets an answer and its end');
-is(unpack('L', $f[0][2]), 3, '… the version');
+is(unpack('L', $f[0][2]), $version, '… the version');
 is(unpack('C', $f[1][2]), 5, '… and that it is another');
 @f = frames(talk(hello() . frame($type{SHOW}, 7, "\0" x 10 . "\xff\xff" .
     inet_aton('192.0.2.1')) . frame($type{EXPIRE}, 8, "\0"), 1) );

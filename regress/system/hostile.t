@@ -28,13 +28,16 @@ use constant { CTL_HELLO => 128, CTL_GET => 130, CTL_ADD => 131, T_WHITE => 2 };
 sub frame { return (pack('LSSQ', 16 + length($_[1]), $_[0], 0, 7) . $_[1]) }
 sub str { return (pack('S/a*', "$_[0]\0")) }
 
+my ($version) = slurp("$Sys::top/lib/proto.h") =~
+    /^#define PROTO_VERSION\s+(\d+)/m;
+
 sub
 client
 {
 	my $s = IO::Socket::UNIX->new(Peer => tmp() . '/sock') or
 	    die "control socket: $!\n";
 
-	syswrite($s, frame(CTL_HELLO, pack('L', 1)));
+	syswrite($s, frame(CTL_HELLO, pack('L', $version)));
 	$s->blocking(0);
 	return ($s);
 }
