@@ -40,7 +40,8 @@ static int
 outcome(struct conn *c, const struct config *conf, const char *ticket,
     struct answer *a)
 {
-	int64_t	end = clock_mono() + AGAIN_MS;
+	int64_t		end = clock_mono() + AGAIN_MS;
+	uint16_t	type = CTL_OUTCOME;
 
 	if (isatty(STDERR_FILENO))
 		out_error("waiting for the processes to start with the new "
@@ -50,10 +51,14 @@ outcome(struct conn *c, const struct config *conf, const char *ticket,
 			return (late());
 		if (conn_lost(c) && conn_again(c, conf, end) == -1)
 			return (-1);
-		if (ask(c, CTL_OUTCOME, ticket, a) == -1) {
+		if (ask(c, type, ticket, a) == -1) {
 			if (!conn_lost(c))
 				return (-1);
-		} else if (a->status != CTL_PENDING)
+			type = CTL_OUTCOME;
+		} else if (type == CTL_OUTCOME && a->status == CTL_NOTFOUND)
+			/* Store ended, for another reload, before it read ours. */
+			type = CTL_RELOAD;
+		else if (a->status != CTL_PENDING)
 			return (0);
 		else
 			(void)poll(NULL, 0, AGAIN_STEP);

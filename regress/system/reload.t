@@ -5,6 +5,7 @@
 use strict;
 use warnings;
 use FindBin;
+use IO::Socket::UNIX;
 use lib $FindBin::Bin;
 use Sys;
 use Test::More;
@@ -153,4 +154,73 @@ like($err, qr/the daemon has ended; its log says why$/m, '… and it is said');
 wait_for('its end', sub { !alive() });
 like(log_text(), qr/restart no: the daemon ends/, '… in the log too');
 undef $Sys::pid;
+
+# What the command asks of a daemon whose store ends, here played by us.
+use constant { HELLO => 128, RELOAD => 138, CTL_END => 143, OUTCOME => 156 };
+my ($version) = slurp("$Sys::top/lib/proto.h") =~
+    /^#define PROTO_VERSION\s+(\d+)/m;
+
+sub
+frame_read
+{
+	my ($s) = @_;
+
+	read($s, my $head, 16) == 16 or return;
+	my ($len, $type) = unpack('LS', $head);
+	read($s, my $body, $len - 16);
+	return ($type, $body);
+}
+
+sub
+frame_write
+{
+	my ($s, $type, $body) = @_;
+
+	print $s pack('LSSQ', 16 + length($body), $type, 0, 1) . $body;
+	$s->flush();
+}
+
+# Each row: what is asked, and the status of the answer; undef: none.
+sub
+played
+{
+	my ($what, $want, @rows) = @_;
+	my $sock = tmp() . '/sock';
+	unlink($sock);
+	my $l = IO::Socket::UNIX->new(Local => $sock, Listen => 5) or die;
+	my ($s, %ticket, @asked);
+	my $child = fork();
+
+	if ($child == 0) {
+		POSIX::_exit((db('reload'))[0]);
+	}
+	for my $row (@rows) {
+		if (!$s) {
+			$s = $l->accept();
+			frame_read($s);
+			frame_write($s, HELLO, pack('L', $version));
+		}
+		my ($type, $body) = frame_read($s);
+		push(@asked, $type);
+		$ticket{$body} = 1;
+		if (defined $row->[1]) {
+			frame_write($s, CTL_END, pack('CLS/a*', $row->[1], 0,
+			    "text\0"));
+		} else {
+			close($s);
+			undef $s;
+		}
+	}
+	waitpid($child, 0);
+	is($? >> 8, $want, $what);
+	is("@asked", join(' ', map { $_->[0] } @rows), '… by these questions');
+	is(scalar(keys %ticket), 1, '… with one ticket');
+}
+
+played('a store that ends: the next one knows', 0, [RELOAD, undef],
+    [OUTCOME, 4], [OUTCOME, undef], [OUTCOME, 4], [OUTCOME, 0]);
+played('… that it failed', 1, [RELOAD, undef], [OUTCOME, 1]);
+played('a store that ends before it reads: it is asked for again', 0,
+    [RELOAD, undef], [OUTCOME, 2], [RELOAD, undef], [OUTCOME, 4],
+    [OUTCOME, 0]);
 done_testing();
