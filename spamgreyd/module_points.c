@@ -209,6 +209,16 @@ part_of(const struct session *s, size_t i, unsigned int n, struct part *p)
 	    part_class(s, i, (enum content_class)(n - 1), p));
 }
 
+/* "NAME=4.5 (reasons)" */
+static void
+part_text(const struct part *p, char *text, size_t size)
+{
+	char	enc[MODULE_TEXT_MAX * 3];
+
+	points_encode(enc, sizeof(enc), p->why);
+	snprintf(text, size, "%s=%s (%s)", p->name, p->value, enc);
+}
+
 /*
  * X-Spamgreyd: score=4.5 mark=4 reject=10; dnsbl=4 (reasons);
  *	protocol=0.5 (reasons)
@@ -219,7 +229,6 @@ run_headers(const struct session *s, struct buf *b)
 	const struct conf_pass	*p = s->pc->conf->pass;
 	struct part		 part;
 	char			 text[MODULE_TEXT_MAX * 4], num[NUMBER_LEN];
-	char			 enc[MODULE_TEXT_MAX * 3];
 	char			 mark[NUMBER_LEN], reject[NUMBER_LEN];
 	size_t			 i, column = 12;
 	unsigned int		 n;
@@ -235,9 +244,7 @@ run_headers(const struct session *s, struct buf *b)
 		for (n = 0; n <= CLASS_MAX; n++) {
 			if (!part_of(s, i, n, &part))
 				continue;
-			points_encode(enc, sizeof(enc), part.why);
-			snprintf(text, sizeof(text), "%s=%s (%s)", part.name,
-			    part.value, enc);
+			part_text(&part, text, sizeof(text));
 			if (buf_add(b, ";", 1) == -1)
 				return (-1);
 			column++;
@@ -245,6 +252,26 @@ run_headers(const struct session *s, struct buf *b)
 				return (-1);
 		}
 	return (buf_add(b, "\r\n", 2));
+}
+
+void
+run_rules(const struct session *s, char *dst, size_t size)
+{
+	struct part	 part;
+	char		 text[MODULE_TEXT_MAX * 4], num[NUMBER_LEN];
+	size_t		 i, used;
+	unsigned int	 n;
+
+	used = (size_t)snprintf(dst, size, "points=%s",
+	    number(run_points(s), num));
+	for (i = 0; s->mods != NULL && i < s->mods->n; i++)
+		for (n = 0; n <= CLASS_MAX && used < size; n++) {
+			if (!part_of(s, i, n, &part))
+				continue;
+			part_text(&part, text, sizeof(text));
+			used += (size_t)snprintf(dst + used, size - used,
+			    " %s", text);
+		}
 }
 
 void

@@ -193,13 +193,14 @@ check_notify(const struct smtp_param *p)
 static const char *
 check_orcpt(const struct smtp_param *p, int utf8)
 {
-	const char	*semi, *s, *end = p->value + p->value_len;
+	const char	*semi, *s, *end;
 	int		 c;
 
 	if (p->value == NULL || p->value_len > 500 ||
 	    (semi = memchr(p->value, ';', p->value_len)) == NULL ||
-	    semi == p->value || semi + 1 == end)
+	    semi == p->value || semi + 1 == p->value + p->value_len)
 		return (BAD);
+	end = p->value + p->value_len;
 	for (s = p->value; s < semi; s++)
 		if (!isalnum((unsigned char)*s) && *s != '-')
 			return (BAD);

@@ -446,8 +446,11 @@ int32_t	 run_points(const struct session *);
 int	 run_over(const struct session *);
 /* "X-Spamgreyd: …" header fields for a marked message, CRLF lines. */
 int	 run_headers(const struct session *, struct buf *);
-/* " points=4.5 dnsbl=4 (zen…)" for the log line; nothing when there are none. */
+/* " points=4.5 dnsbl=4 dnsbl-why=zen…" for the log line; nothing when there are
+ * none. */
 void	 run_log(const struct session *, struct buf *);
+/* The same for a reply, "points=4.5 dnsbl=4 (zen…)". */
+void	 run_rules(const struct session *, char *dst, size_t size);
 /* "12 points, limit 10 (content 8, address on a blocklist 4)": the strongest
  * three, without a word of any rule. */
 void	 run_reasons(const struct session *, char *dst, size_t size);

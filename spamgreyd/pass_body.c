@@ -174,16 +174,11 @@ body_bad(struct session *s)
 static void
 body_points(struct session *s)
 {
-	struct buf	b;
-	char		text[256], why[200];
+	char	text[256], why[200];
 
-	memset(&b, 0, sizeof(b));
-	if (s->pc->conf->pass->reply_rules) {
-		run_log(s, &b);
-		snprintf(why, sizeof(why), "%.*s", (int)buf_len(&b),
-		    buf_len(&b) == 0 ? "" : (const char *)buf_ptr(&b) + 1);
-		buf_free(&b);
-	} else
+	if (s->pc->conf->pass->reply_rules)
+		run_rules(s, why, sizeof(why));
+	else
 		run_reasons(s, why, sizeof(why));
 	snprintf(text, sizeof(text), "The message was refused as spam: %s",
 	    why);

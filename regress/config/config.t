@@ -327,7 +327,8 @@ like($out, qr/^hostname "mx\.example\.org"$/m, '… are read');
 spew("$tmp/blist", "\xef\xbb\xbf192.0.2.1\r\n192.0.2.2\r\n");
 spew("$tmp/crlf2", "hostname mx.example.org\nfirewall pf\nwhitelist \"l\" file \"$tmp/blist\"\n");
 ($status, $out, $err) = run('-n', '-f', "$tmp/crlf2");
-is($err, "configuration OK\n", 'a list with a byte order mark has no bad line');
+like($err, qr/^configuration OK$/m, 'a list with a byte order mark is read');
+unlike($err, qr/blist/, 'a list with a byte order mark has no bad line');
 for my $help ('-h', '--help') {
 	($status, $out, $err) = run($help);
 	is("$status$err", '0', "$help: exit 0");

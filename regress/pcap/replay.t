@@ -273,10 +273,10 @@ like($err, qr/, 2 not ours,/, 'and they are counted as not ours');
 
 # --- no daemon beside it
 fresh($ours);
+replay('regress/pcap/pflog-openbsd.pcap');	# makes the lock
 my $locker = open(my $lock, '-|', $^X, '-e', <<"END") or die;
 use Fcntl ':flock';
-mkdir "$dir/state$state"; chmod 0777, "$dir/state$state";
-open(F, '>>', "$dir/state$state/lock"); chmod 0666, "$dir/state$state/lock";
+open(F, '>>', "$dir/state$state/lock") or die;
 flock(F, LOCK_EX); \$| = 1; print "locked\n"; sleep 1000;
 END
 <$lock>;
