@@ -163,6 +163,19 @@ mailaddr_same(const char *a, const char *b)
 	    mailaddr_rcpt(b, y, sizeof(y)) == 0 && strcmp(x, y) == 0));
 }
 
+uint64_t
+mailaddr_hash(const char *path)
+{
+	char		 box[MAILADDR_MAX + 1];
+	const char	*s = mailaddr_rcpt(path, box, sizeof(box)) == 0 ? box :
+			    path;
+	uint64_t	 h = 14695981039346656037ULL;		/* FNV-1a */
+
+	for (; *s != '\0'; s++)
+		h = (h ^ (unsigned char)*s) * 1099511628211ULL;
+	return (h == 0 ? 1 : h);
+}
+
 const char *
 mailaddr_domain(const char *path, size_t *len)
 {

@@ -6,6 +6,7 @@
 #define MAILADDR_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "addr.h"
 
@@ -52,6 +53,9 @@ int	 mailaddr_box(const char *path, char *dst, size_t dstsize);
 int	 mailaddr_rcpt(const char *path, char *dst, size_t dstsize);
 /* Are two paths spellings of one mailbox? */
 int	 mailaddr_same(const char *, const char *);
+/* The same number for spellings of one mailbox, never 0: what is compared with
+ * many is folded once. */
+uint64_t mailaddr_hash(const char *path);
 /* The part after the last '@' without brackets, or NULL; *len its length. */
 const char *mailaddr_domain(const char *path, size_t *len);
 /*

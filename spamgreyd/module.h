@@ -295,6 +295,7 @@ const struct spool *module_message(struct msession *);
  */
 struct module_rcpt_of {
 	const char	*path, *params;
+	uint64_t	 hash;		/* mailaddr_hash */
 	int		 added;		/* by a module */
 };
 struct module_envelope {

@@ -141,11 +141,14 @@ static void
 rcpt_put(struct module_envelope *e, const char *path, const char *params,
     int added)
 {
-	size_t	i;
+	uint64_t	hash = mailaddr_hash(path);
+	size_t		i;
 
 	for (i = 0; i < e->nrcpts; i++)
-		if (mailaddr_same(e->rcpts[i].path, path))
+		if (e->rcpts[i].hash == hash &&
+		    mailaddr_same(e->rcpts[i].path, path))
 			return;
+	e->rcpts[e->nrcpts].hash = hash;
 	e->rcpts[e->nrcpts].path = path;
 	e->rcpts[e->nrcpts].params = params;
 	e->rcpts[e->nrcpts++].added = added;
@@ -154,10 +157,11 @@ rcpt_put(struct module_envelope *e, const char *path, const char *params,
 static void
 rcpt_take(struct module_envelope *e, const char *path)
 {
-	size_t	i, n = 0;
+	uint64_t	hash = mailaddr_hash(path);
+	size_t		i, n = 0;
 
 	for (i = 0; i < e->nrcpts; i++)
-		if (!mailaddr_same(e->rcpts[i].path, path))
+		if (e->rcpts[i].hash != hash || !mailaddr_same(e->rcpts[i].path, path))
 			e->rcpts[n++] = e->rcpts[i];
 	e->nrcpts = n;
 }
@@ -218,6 +222,7 @@ module_envelope(struct msession *ms, const struct module *mod,
 	if (s->tx != NULL)
 		TAILQ_FOREACH(r, &s->tx->rcpts, entry)
 			if (r->accepted) {
+				e->rcpts[e->nrcpts].hash = mailaddr_hash(r->to);
 				e->rcpts[e->nrcpts].path = r->to;
 				e->rcpts[e->nrcpts++].params = r->params;
 			}

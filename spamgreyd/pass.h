@@ -122,6 +122,7 @@ struct rcpt {
 					   is told */
 	char		*box;		/* and its box: what is compared */
 	char		*params;
+	uint64_t	 hash;		/* mailaddr_hash of to; 0: not yet */
 	uint8_t		 accepted;	/* the client was told 250 */
 	uint8_t		 replayed;	/* front told it, the MTA has not yet */
 	uint8_t		 added;		/* a module's: no client waits for it */

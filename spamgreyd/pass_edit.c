@@ -29,10 +29,16 @@ static struct rcpt *
 rcpt_find(const struct ptx *tx, const char *path)
 {
 	struct rcpt	*r;
+	uint64_t	 hash = mailaddr_hash(path);
 
-	TAILQ_FOREACH(r, &tx->rcpts, entry)
-		if (r->accepted && mailaddr_same(r->to, path))
+	TAILQ_FOREACH(r, &tx->rcpts, entry) {
+		if (!r->accepted)
+			continue;
+		if (r->hash == 0)
+			r->hash = mailaddr_hash(r->to);
+		if (r->hash == hash && mailaddr_same(r->to, path))
 			return (r);
+	}
 	return (NULL);
 }
 

@@ -3,9 +3,10 @@
  * What modules say of a message: classes and their strategies, scores of their
  * own, what they want changed, errors; with log-only, and for postmaster.
  */
+#include "cost.h"
 #include "runner_fixture.h"
 
-extern const struct module mod_one, mod_two;
+extern const struct module mod_one, mod_two, mod_three;
 
 /* What each finds at EOM, in this order. */
 static struct {
@@ -53,7 +54,12 @@ const struct module mod_two = {
 	.name = "two", .on_error = ONERR_MARK, .spares_roles = 1,
 	.hook = { [STAGE_EOM] = eom_two }
 };
-const struct module *const modules[] = { &mod_one, &mod_two, NULL };
+const struct module mod_three = {
+	.name = "three", .in_turn = 1, .on_error = ONERR_TEMPFAIL,
+	.hook = { [STAGE_EOM] = eom_one }
+};
+const struct module *const modules[] = { &mod_one, &mod_two, &mod_three,
+	NULL };
 
 static void
 reset(void)
@@ -113,6 +119,60 @@ told(const struct session *s)
 	if (buf_add(&b, "", 1) == -1)
 		exit(1);
 	return ((const char *)buf_ptr(&b));
+}
+
+#define RCPTS_MAX	1000
+
+static void
+envelope_of(void *arg)
+{
+	struct session		*s = arg;
+	struct module_envelope	 e;
+
+	if (module_envelope(&s->ms, &mod_two, &e) == -1 || e.nrcpts != 0)
+		abort();
+	free(e.rcpts);
+}
+
+/* What n recipients cost that a module takes away, each at a domain that takes
+ * work to be compared. */
+static uint64_t
+cost_of_rcpts(size_t n)
+{
+	static char		 text[RCPTS_MAX][64];
+	const char		*rcpts[RCPTS_MAX + 1];
+	struct pass_conf	*pc = fix_conf("three { } two { }");
+	struct session		*s = fix_session(pc, "192.0.2.1");
+	uint64_t		 cost;
+	size_t			 i;
+
+	reset();
+	for (i = 0; i < n; i++) {
+		snprintf(text[i], sizeof(text[i]), "<a@b\303\274cher%zu.example>", i);
+		rcpts[i] = text[i];
+	}
+	rcpts[n] = NULL;
+	transaction(s, rcpts);
+	for (i = 0; i < n; i++)
+		if (module_rcpt_delete(&s->ms, &mod_three, text[i]) == -1)
+			abort();
+	cost = cost_of(envelope_of, s);
+	transaction_end(s);
+	fix_session_free(s);
+	fix_conf_free(pc);
+	return (cost);
+}
+
+static void
+many_rcpts(void)
+{
+	uint64_t	once = cost_of_rcpts(RCPTS_MAX / 8);
+	uint64_t	more = cost_of_rcpts(RCPTS_MAX);
+
+	ok(more <= 24 * once || more < 50000,
+	    "recipients are not folded once for each change");
+	printf("# %llu, and %llu for 8 times as many\n",
+	    (unsigned long long)once, (unsigned long long)more);
 }
 
 /* Every class with every strategy, the module's own and the pass block's. */
@@ -396,6 +456,7 @@ main(void)
 {
 	fix_init();
 	matrix();
+	many_rcpts();
 	marked();
 	log_only();
 	scores();
