@@ -126,10 +126,58 @@ test_actions(void)
 	}
 }
 
+#define FIELDS		400000
+
+static unsigned int	others;		/* turns that others had */
+static struct event	*other;
+
+static void
+on_other(evutil_socket_t fd, short what, void *arg)
+{
+	static const struct timeval	now = { 0, 0 };
+
+	(void)fd;
+	(void)what;
+	(void)arg;
+	others++;
+	event_add(other, &now);
+}
+
+/* A header as long as its sender likes, of which the filter answers nothing:
+ * the whole of it is passed over, in turns. */
+static void
+test_many_fields(void)
+{
+	static const char *const	no_header[] = { "O:O\\x00\\x00\\x00"
+		"\\x06\\x00\\x00\\x01\\xff\\x00\\x00\\x00\\x20", NULL };
+	struct spool			*many = spool_new();
+	struct spool			*mine = spool;
+	size_t				 i;
+
+	for (i = 0; i < FIELDS; i++)
+		if (spool_write(many, "a:\r\n", 4) == -1)
+			exit(1);
+	begin("", no_header);
+	is_str(up_to(STAGE_DATA), "", "a filter that wants no fields");
+	other = event_new(pass.base, -1, 0, on_other, NULL);
+	on_other(-1, 0, NULL);
+	others = 0;
+	spool = many;
+	is_str(go(STAGE_EOM, STAGE_EOM), "", "a header of 400,000 of them");
+	ok(others >= 3, "others have their turn before its end");
+	printf("# %u turns of others\n", others);
+	event_free(other);
+	ok(strstr(told(), " La/") == NULL, "and no field was sent");
+	end();
+	spool = mine;
+	spool_free(many);
+}
+
 int
 main(void)
 {
 	milter_init();
+	test_many_fields();
 	test_steps();
 	test_limits();
 	test_actions();
