@@ -40,8 +40,20 @@ utf8_ascii(const char *s, size_t n)
 {
 	/* U+FE50 to U+FE6B; a blank where there is none */
 	static const char	 small[] = ", . ;:?! (){}  #&*+-<>= \\$%@";
+	/* what else becomes one of these or has one (NFKC) */
+	static const struct {
+		unsigned int	 c;
+		char		 ascii;
+	} other[] = {
+		{ 0x203c, '!' }, { 0x2048, '!' }, { 0x2049, '!' },
+		{ 0x207d, '(' }, { 0x207e, ')' }, { 0x208d, '(' },
+		{ 0x208e, ')' }, { 0xfe10, ',' }, { 0xfe13, ':' },
+		{ 0xfe14, ';' }, { 0xfe15, '!' }, { 0xfe35, '(' },
+		{ 0xfe36, ')' }
+	};
 	const unsigned char	*u = (const unsigned char *)s;
 	unsigned int		 c;
+	size_t			 i;
 
 	if (n != 3)
 		return (0);
@@ -51,5 +63,8 @@ utf8_ascii(const char *s, size_t n)
 	if (c >= 0xfe50 && c < 0xfe50 + sizeof(small) - 1 &&
 	    small[c - 0xfe50] != ' ')
 		return (small[c - 0xfe50]);
+	for (i = 0; i < sizeof(other) / sizeof(other[0]); i++)
+		if (other[i].c == c)
+			return (other[i].ascii);
 	return (0);
 }

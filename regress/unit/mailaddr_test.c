@@ -401,6 +401,10 @@ test_idn(void)
 	check("<v\xef\xbc\x85" "evil.test@example.org>", U, 553, NULL,
 	    NULL);
 	check("<v\xef\xbc\x88@example.org>", U | R, 553, NULL, NULL);
+	check("<v\xe2\x80\xbc" "evil.test@example.org>", U, 553, NULL,
+	    NULL);
+	check("<v\xef\xb8\xb5" "c@example.org>", U | R, 553, NULL,
+	    NULL);
 	/* One tuple. */
 	same("<joe@b" UE "cher.example>", "<joe@xn--bcher-kva.example>", 1,
 	    "a sender's domain in both forms");
