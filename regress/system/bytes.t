@@ -63,7 +63,7 @@ journal_clean
 # --- the instruments, against each other
 my ($sink, $port) = sink_start(tmp() . '/direct', '-l', tmp() . '/direct.log');
 send_all('direct', $port);
-all_the_same('direct', tmp() . '/direct');
+all_the_same('direct', tmp() . '/direct', '-r');
 journal_clean('direct', tmp() . '/direct.log');
 sink_stop($sink);
 
@@ -86,12 +86,12 @@ my ($status, $out);
 for (@bad) {
 	my ($what, $text) = @$_;
 	spit($file, $text);
-	($status, $out) = run(program('msgcmp'), @which, tmp() . '/direct');
+	($status, $out) = run(program('msgcmp'), @which, '-r', tmp() . '/direct');
 	is("$status " . {counts($out)}->{different}, '1 1', "seen: $what");
 }
 spit($file, "${envelope}Received: from a\r\n\tby b; now\r\n" .
     "X-Spamgreyd-Points: 1\r\n$body");
-($status, $out) = run(program('msgcmp'), @which, tmp() . '/direct');
+($status, $out) = run(program('msgcmp'), @which, '-r', tmp() . '/direct');
 is("$status " . {counts($out)}->{same}, "0 $total", 'trace fields are allowed');
 run('rm', '-rf', tmp() . '/direct');
 

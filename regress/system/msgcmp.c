@@ -3,11 +3,12 @@
  * msgcmp: what arrived against what msggen sent, octet by octet.  Each file of
  * the directory is one message; the number in its envelope sender says which
  * it has to be.  In front of it nothing may stand but whole trace header
- * fields, of the names that -h allows (Received and X-Spamgreyd* if none), and
- * behind them an empty line if the message begins with a blank.
- *	msgcmp [-u] [-h name] ... [-l large] [-n number] [-o list] [-S seed]
+ * fields, of the names that -h allows (Received and X-Spamgreyd* if none).
+ *	msgcmp [-ru] [-h name] ... [-l large] [-n number] [-o list] [-S seed]
  *	    directory
  *	-o	writes the numbers that arrived, each as often as it did
+ *	-r	nothing was between: the messages are as they were sent, not as
+ *		pass delivers them
  *	-u	the files are smtp-sink's dumps: their lines end in LF
  * Prints "files, same, different, messages, duplicates"; exit 1 when one
  * differs, and says where.
@@ -20,6 +21,7 @@
 #include <strings.h>
 #include <unistd.h>
 
+#include "../../lib/msghead.h"
 #include "messages.h"
 
 #define NAMES	16
@@ -29,7 +31,7 @@ static size_t		 nnames;
 static unsigned int	 n, large, files, same, different, distinct;
 static uint64_t		 seed = 1;
 static unsigned int	*seen;
-static int		 dump;
+static int		 dump, raw;
 static FILE		*list;
 
 static uint8_t *
@@ -102,22 +104,22 @@ trace_only(const uint8_t *p, const uint8_t *end)
 	return (1);
 }
 
-/*
- * A message whose first line begins with a blank would go on the last of the
- * fields in front: an empty line has to be between them, and there only.
- * NULL: it is not.
- */
-static const uint8_t *
-trace_end(const struct message *m, const uint8_t *body, const uint8_t *before)
+/* The message as pass delivers it: its header made the same for all readers
+ * (lib/msghead.h, whose own tests say how). */
+static void
+message_to_delivered(struct message *m)
 {
-	if (before == body || m->len == 0 ||
-	    (m->data[0] != ' ' && m->data[0] != '\t'))
-		return (before);
-	if (*--before != '\n')
-		return (NULL);
-	if (!dump && (before == body || *--before != '\r'))
-		return (NULL);
-	return (before > body && before[-1] == '\n' ? before : NULL);
+	struct msghead	 h = { .drop = "X-Spamgreyd" };
+	uint8_t		*out;
+	size_t		 n;
+
+	if ((out = malloc(MSGHEAD_ROOM(m->len) + MSGHEAD_ROOM(0))) == NULL)
+		err(1, NULL);
+	n = msghead_filter(&h, m->data, m->len, out);
+	n += msghead_finish(&h, out + n);
+	free(m->data);
+	m->data = out;
+	m->len = n;
 }
 
 /* The message as a dump has it: LF, and after the last line an empty one. */
@@ -197,7 +199,7 @@ static void
 compare(const char *name, const uint8_t *p, size_t len)
 {
 	struct message	 m;
-	const uint8_t	*body, *trace, *end = p + len;
+	const uint8_t	*body, *end = p + len;
 	unsigned int	 id;
 
 	files++;
@@ -207,12 +209,13 @@ compare(const char *name, const uint8_t *p, size_t len)
 		return;
 	}
 	message_make(&m, seed, id, n);
+	if (!raw)
+		message_to_delivered(&m);
 	if (dump)
 		message_to_dump(&m);
 	if ((size_t)(end - body) >= m.len &&
 	    memcmp(end - m.len, m.data, m.len) == 0 &&
-	    (trace = trace_end(&m, body, end - m.len)) != NULL &&
-	    trace_only(body, trace))
+	    trace_only(body, end - m.len))
 		same++;
 	else {
 		differs(name, &m, body, end);
@@ -257,7 +260,7 @@ main(int argc, char **argv)
 {
 	int	ch;
 
-	while ((ch = getopt(argc, argv, "h:l:n:o:S:u")) != -1)
+	while ((ch = getopt(argc, argv, "h:l:n:o:rS:u")) != -1)
 		switch (ch) {
 		case 'h':
 			if (nnames == NAMES)
@@ -273,6 +276,9 @@ main(int argc, char **argv)
 		case 'o':
 			if ((list = fopen(optarg, "w")) == NULL)
 				err(1, "%s", optarg);
+			break;
+		case 'r':
+			raw = 1;
 			break;
 		case 'S':
 			seed = strtoull(optarg, NULL, 10);
