@@ -282,6 +282,15 @@ encoding_of(const char *word)
 	    strcmp(word, "quoted-printable") == 0 ? ENC_QP : ENC_NONE);
 }
 
+/* What some readers decode and this one does not. */
+static int
+is_uuencode(const char *word)
+{
+	return (strcmp(word, "x-uuencode") == 0 ||
+	    strcmp(word, "uuencode") == 0 || strcmp(word, "x-uue") == 0 ||
+	    strcmp(word, "uue") == 0);
+}
+
 /* The whole of it, and each of its words that names one. */
 static void
 field_encoding(struct reading *r, struct mime_shared *m, const char *value,
@@ -297,8 +306,11 @@ field_encoding(struct reading *r, struct mime_shared *m, const char *value,
 	if (mimeparam_heads(value, len, &v->list) == -1)
 		m->broken = 1;
 	mime_work_add(m, len);
-	for (i = 0; i < v->list.n; i++)
+	for (i = 0; i < v->list.n; i++) {
 		r->head.encoding[encoding_of(v->v[i])] = 1;
+		if (is_uuencode(v->v[i]))
+			mime_past_set(m, "an encoding that is not read here");
+	}
 	if (v->list.n == 0)
 		r->head.encoding[ENC_NONE] = 1;
 	for (at = 0; at < len; at += n + 1) {
