@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "../lib/addr.h"
+#include "../lib/mailaddr.h"
 #include "convert.h"
 
 #define LABEL_MAX	63
@@ -227,6 +228,7 @@ check_lists(struct convert *cv)
 static int
 domain_good(char *s)
 {
+	char	 box[MAILADDR_MAX];
 	size_t	 len = strlen(s);
 	char	*at = strrchr(s, '@');
 
@@ -234,7 +236,7 @@ domain_good(char *s)
 		s[len - 1] = '\0';
 	if (at != NULL && at != s)
 		return (at - s <= LOCAL_MAX && is_domain(at + 1) &&
-		    strpbrk(s, "<>;") == NULL);
+		    mailaddr_box(s, box, sizeof(box)) == 0);
 	return (is_domain(*s == '@' || *s == '.' ? s + 1 : s));
 }
 

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "../lib/domain.h"
 #include "convert.h"
 
 void
@@ -340,7 +341,13 @@ cap(struct convert *cv, const char *file, int line, struct convert_list *l,
 		for (i = 0; i < sizeof(methods) / sizeof(methods[0]); i++)
 			if (strlen(methods[i]) == len - 7 &&
 			    memcmp(methods[i], s + 7, len - 7) == 0)
-				*method = methods[i];
+				break;
+		if (i < sizeof(methods) / sizeof(methods[0]))
+			*method = methods[i];
+		else
+			convert_problem(cv, file, line, "%s: the method "
+			    "\"%.*s\" is unknown", l->name, (int)(len - 7 > 60 ?
+			    60 : len - 7), s + 7);
 	} else
 		convert_problem(cv, file, line, "%s: \"%.*s\" is unknown",
 		    l->name, (int)(len > 60 ? 60 : len), s);
@@ -416,9 +423,28 @@ record(struct convert *cv, const char *file, int line, char *text)
 
 /* --- spamd.alloweddomains */
 
+/* Without letters outside of ASCII: an international name as its A-labels. */
 static void
-domain(struct convert *cv, const char *file, int line, char *text)
+to_ascii(char *text, char *dst, size_t size)
 {
+	char	*name = strrchr(text, '@');
+	size_t	 n;
+
+	name = name == NULL ? text : name + 1;
+	n = (size_t)(name - text) + (*name == '.' ? 1 : 0);
+	strlcpy(dst, text, size);
+	if (convert_printable(text) || n >= size)
+		return;
+	if (domain_fold(text + n, strlen(text + n), dst + n, size - n) == -1)
+		strlcpy(dst, text, size);
+}
+
+static void
+domain(struct convert *cv, const char *file, int line, char *from)
+{
+	char	text[1024];
+
+	to_ascii(from, text, sizeof(text));
 	if (strlen(text) > 255 || !convert_printable(text) ||
 	    strpbrk(text, " \t\"\\{},") != NULL) {
 		convert_problem(cv, file, line, "\"%.60s\" is of no kind that "

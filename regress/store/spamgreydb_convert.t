@@ -228,4 +228,14 @@ for my $program (sort(keys(%flags))) {
 		    "$program: -$f");
 	}
 }
+
+# What is dropped is named, whatever it is.
+($status, $out, $err) = convert("all:\\\n\t:a:\n\na:\\\n\t:black:\\\n" .
+    "\t:method=rsync:\\\n\t:file=x:\n",
+    "\@example.org\nb\xc3\xbccher.example\n\@\@bad\n");
+like($out, qr/NOT CONVERTED: .*the method "rsync" is unknown/,
+    'an unknown method is named as dropped');
+like($out, qr/NOT CONVERTED: .*"\@\@bad" is neither/,
+    'an address that no recipient can have is named as dropped');
+like($out, qr/"xn--bcher-kva\.example"/, 'an international domain is kept');
 done_testing();
