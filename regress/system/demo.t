@@ -45,7 +45,7 @@ demo
 		kill('INT', -$child);
 		wait_for('its end', $ended);
 	}
-	return ($status, slurp($out));
+	return ($status, plain(slurp($out)));
 }
 
 # The three steps, in their order.
