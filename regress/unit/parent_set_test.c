@@ -12,6 +12,7 @@ const struct role_def *const	 roles[ROLE_MAX] = {
 	[ROLE_FW] = &def, [ROLE_PASS] = &def, [ROLE_TRACK] = &def
 };
 char				*program_path;
+const int			 origdst_pf = 0;
 const struct chan_rule		 parent_rules[] = { { 0, 0, NULL } };
 
 static struct config	 conf;
