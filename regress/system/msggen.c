@@ -187,6 +187,14 @@ conn_open(struct conn *c, unsigned int id)
 		err(1, "socket");
 	(void)fcntl(c->fd, F_SETFL, O_NONBLOCK);
 	(void)setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	/* A server that is killed before it has seen the last segment of the
+	 * handshake leaves us a connection of which nothing is heard any more;
+	 * a probe is answered by a reset. */
+#ifdef TCP_KEEPIDLE
+	(void)setsockopt(c->fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+	(void)setsockopt(c->fd, IPPROTO_TCP, TCP_KEEPIDLE, &on, sizeof(on));
+	(void)setsockopt(c->fd, IPPROTO_TCP, TCP_KEEPINTVL, &on, sizeof(on));
+#endif
 	if (connect(c->fd, (struct sockaddr *)&to, sizeof(to)) == -1 &&
 	    errno != EINPROGRESS)
 		conn_close(c, NULL);
