@@ -44,7 +44,7 @@ for my $on_error (qw(tempfail accept mark)) {
 	scan_faults($on_error, module => 'spamassassin',
 	    text => 'on spam log', options => 'server 127.0.0.1',
 	    bad => 'nobody wants to see this',
-	    refused => qr/^550 5\.7\.1 .*SGTEST_BAD/,
+	    refused => qr{^550 5\.7\.1 .* 50 points, limit 10 \(content 50\)},
 	    n => torture_or(1000, 1), workers => 4, scanner => \%spamd);
 }
 done_testing();
