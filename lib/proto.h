@@ -25,7 +25,9 @@
 
 #include <stdint.h>
 
+#include "caps.h"
 #include "entry.h"
+#include "event.h"
 #include "hosts.h"
 #include "ipc.h"
 
@@ -211,16 +213,7 @@ struct rcpt_answer {
 	uint8_t		known;		/* there was a tuple; not sent */
 };
 
-/* What a host did; the store counts and reacts as `on' lines say. */
-enum host_event {
-	EVENT_EARLY_TALKER, EVENT_PIPELINING, EVENT_BARE_LF,
-	EVENT_FOREIGN_COMMAND, EVENT_HTTP_COMMAND,
-	/* of pass only */
-	EVENT_DICTIONARY,	/* the MTA refused a recipient */
-	EVENT_VIRUS, EVENT_SPAM,
-	EVENT_MAX
-};
-const char *host_event_str(unsigned int);
+/* What a host did (event.h); the store counts and reacts as `on' lines say. */
 struct event_msg {
 	struct addr	client;
 	uint8_t		event;		/* enum host_event */
@@ -244,27 +237,6 @@ struct track_seen {
 	uint32_t	count;		/* connections, at least 1 */
 };
 #define TRACK_SEEN_MAX	256		/* in one message */
-
-/*
- * What the MTA offers, the common part of all targets.  Learned by pass, kept
- * by store.  known 0: no MTA was reached yet, ever.
- */
-struct mta_caps {
-	uint8_t		known;
-	uint32_t	keywords;	/* CAPS_* */
-	uint64_t	size;		/* 0: no limit named */
-	const char	*relays;	/* the targets this was learned from, as
-					   text: others make it void */
-};
-#define CAPS_PIPELINING	0x01
-#define CAPS_SIZE	0x02
-#define CAPS_8BITMIME	0x04
-#define CAPS_SMTPUTF8	0x08
-#define CAPS_DSN	0x10
-#define CAPS_ENHANCED	0x20
-#define CAPS_STARTTLS	0x40
-#define CAPS_XCLIENT	0x80
-#define CAPS_ALL	0xff
 
 /* front -> pass: a session, as far as it came. */
 enum handover_kind { HANDOVER_WHITE, HANDOVER_WHITELISTED, HANDOVER_NOT_TO };

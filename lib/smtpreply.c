@@ -7,7 +7,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "proto.h"
+#include "caps.h"
 #include "smtpreply.h"
 
 #define TEXT_MIN	128

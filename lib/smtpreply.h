@@ -38,7 +38,7 @@ const char *smtpreply_line(const struct smtpreply *, unsigned int n,
 void	 smtpreply_enhanced(const struct smtpreply *, char dst[10]);
 
 /*
- * The keywords of an EHLO reply.  Bits of `keywords' as in proto.h (CAPS_*);
+ * The keywords of an EHLO reply.  Bits of `keywords' as in caps.h (CAPS_*);
  * size 0: no limit named.  xclient: bits of the attributes that it takes.
  */
 struct smtp_ehlo {

@@ -9,7 +9,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "../lib/proto.h"
+#include "../lib/caps.h"
 #include "../lib/smtpline.h"
 #include "../lib/utf8.h"
 #include "param.h"

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../lib/proto.h"
+#include "../lib/caps.h"
 #include "pass_mta_int.h"
 
 #define XCLIENT_SIZE	513

@@ -2,7 +2,7 @@
 /* LINK: spamgreyd/param.o */
 #include <string.h>
 
-#include "../../lib/proto.h"
+#include "../../lib/caps.h"
 #include "../../spamgreyd/param.h"
 #include "tap.h"
 

@@ -1,7 +1,7 @@
 /*
  * Replies of a server, whole and in pieces, and what an EHLO reply says.
  */
-#include "../../lib/proto.h"
+#include "../../lib/caps.h"
 #include "../../lib/smtpreply.h"
 #include "tap.h"
 
