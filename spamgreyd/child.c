@@ -17,7 +17,8 @@
 #include <event2/event.h>
 
 #include "../lib/log.h"
-#include "spamgreyd.h"
+#include "os.h"
+#include "process.h"
 
 #define CHILD_PARENT_FD	3			/* as parent_set.c dups it */
 #define CHILD_LOG_QUEUE	(1024 * 1024)		/* past it lines are dropped */
@@ -159,7 +160,7 @@ child_become(struct child *c)
 	if (privdrop(c) == -1)
 		child_fatal(c, "%s: could not drop privileges",
 		    c->def->name);
-	if (sandbox_enter(c) == -1)
+	if (sandbox_enter(c->role, c->conf) == -1)
 		child_fatal(c, "%s: sandbox %s: %s", c->def->name,
 		    sandbox_name(), strerror(errno));
 	if (c->def->run != NULL)

@@ -31,7 +31,7 @@
 #include "../lib/limit.h"
 #include "config.h"
 #include "param.h"
-#include "spamgreyd.h"
+#include "process.h"
 #include "tlsctx.h"
 
 #define FRONT_ACCEPT_BATCH	64	/* connections a turn of the loop */

@@ -13,6 +13,7 @@
 #include "../lib/clock.h"
 #include "../lib/log.h"
 #include "front.h"
+#include "os.h"
 
 static uint8_t	read_buf[16384];	/* one for all: a read is used at once */
 

@@ -6,7 +6,7 @@
 #define FW_ROLE_H
 
 #include "fw.h"
-#include "spamgreyd.h"
+#include "process.h"
 
 struct fw_list {
 	struct fw_host	*h;

@@ -17,6 +17,7 @@
 
 #include "../lib/log.h"
 #include "list_job_int.h"
+#include "os.h"
 
 static struct job	job;
 
@@ -388,7 +389,7 @@ list_job_main(void)
 	c->privileged = geteuid() == 0;
 	if (privdrop(c) == -1)
 		_exit(1);
-	if (sandbox_enter(c) == -1)
+	if (sandbox_enter(c->role, NULL) == -1)
 		fatal("list: sandbox %s", sandbox_name());
 	return (list_job_run(LIST_JOB_FD));
 }

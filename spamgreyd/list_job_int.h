@@ -6,7 +6,7 @@
 
 #include "../lib/ipc.h"
 #include "list_job.h"
-#include "spamgreyd.h"
+#include "process.h"
 
 struct job_list {
 	enum conf_source	 kind_of;

@@ -12,7 +12,7 @@
 #include <string.h>
 
 #include "../lib/addr.h"
-#include "spamgreyd.h"
+#include "os.h"
 
 const int	origdst_pf = 0;
 

@@ -7,7 +7,7 @@
 #include <sys/types.h>
 
 #include "../lib/addr.h"
-#include "spamgreyd.h"
+#include "os.h"
 
 const int	origdst_pf = 0;
 

@@ -10,7 +10,7 @@
 
 #include "../lib/addr.h"
 #include "fw_pf_abi.h"
-#include "spamgreyd.h"
+#include "os.h"
 
 const int	origdst_pf = 1;
 

@@ -19,7 +19,7 @@
 #include <unistd.h>
 
 #include "../lib/log.h"
-#include "spamgreyd.h"
+#include "os.h"
 
 /* Where the kernel takes a process' arguments from, as ps(1) shows them. */
 static struct {
@@ -83,36 +83,28 @@ caps_set(uint64_t caps)
 	return ((int)syscall(SYS_capset, &h, d));
 }
 
-/* fw's driver needs CAP_NET_ADMIN afterwards. */
-static int
-keeps_net_admin(const struct child *c)
-{
-	return (c->privileged && c->role == ROLE_FW && c->conf->fw == FW_NFT);
-}
-
 int
-os_drop_begin(const struct child *c)
+os_drop_begin(const char *name, int net_admin)
 {
-	if (keeps_net_admin(c) && prctl(PR_SET_KEEPCAPS, 1) == -1) {
-		log_warn("%s: keep capabilities", c->def->name);
+	if (net_admin && prctl(PR_SET_KEEPCAPS, 1) == -1) {
+		log_warn("%s: keep capabilities", name);
 		return (-1);
 	}
 	return (0);
 }
 
 int
-os_drop_end(const struct child *c)
+os_drop_end(const char *name, int net_admin)
 {
-	if (keeps_net_admin(c) &&
-	    caps_set(UINT64_C(1) << CAP_NET_ADMIN) == -1) {
-		log_warn("%s: keep CAP_NET_ADMIN alone", c->def->name);
+	if (net_admin && caps_set(UINT64_C(1) << CAP_NET_ADMIN) == -1) {
+		log_warn("%s: keep CAP_NET_ADMIN alone", name);
 		return (-1);
 	}
 	/* A change of user clears what os_follow_parent set. */
 	os_follow_parent();
 	if (prctl(PR_SET_DUMPABLE, 0) == -1 ||
 	    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1) {
-		log_warn("%s: prctl", c->def->name);
+		log_warn("%s: prctl", name);
 		return (-1);
 	}
 	return (0);

@@ -12,7 +12,7 @@
 #include <errno.h>
 #include <unistd.h>
 
-#include "spamgreyd.h"
+#include "os.h"
 
 void
 os_init(int argc, char **argv, char **envp)
@@ -35,16 +35,18 @@ os_follow_parent(void)
 }
 
 int
-os_drop_begin(const struct child *c)
+os_drop_begin(const char *name, int net_admin)
 {
-	(void)c;
+	(void)name;
+	(void)net_admin;
 	return (0);
 }
 
 int
-os_drop_end(const struct child *c)
+os_drop_end(const char *name, int net_admin)
 {
-	(void)c;
+	(void)name;
+	(void)net_admin;
 	return (0);
 }
 

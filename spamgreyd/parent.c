@@ -18,6 +18,7 @@
 #include "../lib/clock.h"
 #include "../lib/log.h"
 #include "../lib/statedir.h"
+#include "os.h"
 #include "parent_lists.h"
 
 static unsigned long	syslog_lost;
@@ -311,12 +312,14 @@ open_lists(struct parent *p)
 }
 
 int
-parent_main(const char *file, const struct conf_define *defines,
-    size_t ndefines, int foreground, int verbose)
+parent_main(char *program, const char *file,
+    const struct conf_define *defines, size_t ndefines, int foreground,
+    int verbose)
 {
 	static struct parent	par;
 	struct parent		*p = &par;
 
+	p->program = program;
 	p->file = file;
 	p->defines = defines;
 	p->ndefines = ndefines;

@@ -7,7 +7,7 @@
 #include <sys/types.h>
 
 #include "../lib/addr.h"
-#include "spamgreyd.h"
+#include "process.h"
 
 #define PARENT_PROCS_MAX	(CONF_FRONTS_MAX + ROLE_MAX)
 #define PARENT_RELOADS_MAX	16		/* under way at a time */
@@ -84,7 +84,9 @@ struct parent {
 	struct config		*conf;
 	struct config		*before;	/* to go back to, until a
 						   set is ready with conf */
-	const char		*file;
+	char			*program;	/* our own file, absolute:
+						   what fork and exec start */
+	const char		*file;		/* the configuration */
 	const struct conf_define *defines;
 	size_t			 ndefines;
 	int			 foreground;
@@ -123,7 +125,7 @@ struct parent {
 	struct outcome		 outcomes[PARENT_OUTCOMES];
 	unsigned int		 noutcomes;	/* that there ever were */
 
-	struct addr		 ours[512];	/* as track was told last */
+	struct addr		 ours[OS_ADDRS_MAX];	/* as track was told last */
 	int			 nours;
 	uint32_t		 ours_ifindex;
 	int64_t			 ours_next;	/* mono ms: looked at again */
@@ -135,9 +137,6 @@ struct parent {
 	struct event		*ev_start;	/* front need not wait longer for fw */
 	struct event		*ev_sig[4];
 };
-
-/* spamgreyd.c: our own file, absolute; what set_start executes */
-extern char	*program_path;
 
 /* parent_set.c: the processes */
 void	 set_start(struct parent *);
@@ -201,6 +200,14 @@ int	 open_scanner(const struct parent *, const char *module,
 	    unsigned int server);
 
 /* parent.c */
+/*
+ * Runs the daemon.  program: the absolute path of its own file, which children
+ * are started from; file: the configuration, absolute too.  Both must live as
+ * long as the process.  Returns the exit status.
+ */
+int	 parent_main(char *program, const char *file,
+	    const struct conf_define *, size_t ndefines, int foreground,
+	    int verbose);
 void	 parent_started(struct parent *);	/* into the background now */
 void	 parent_end(struct parent *, int status);	/* when all have ended */
 struct config *parent_conf_read(struct parent *,

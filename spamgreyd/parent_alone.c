@@ -19,8 +19,8 @@
 
 #include "../lib/clock.h"
 #include "../lib/log.h"
+#include "os.h"
 #include "parent.h"
-#include "track.h"
 
 #define ALONE_LIVED_MS	10000		/* who lived longer is back at once */
 #define ALONE_BACKOFF_MAX	30	/* s */
@@ -36,7 +36,7 @@ alone_wanted(const struct parent *p, enum role role)
 static void
 send_ours(struct parent *p, struct proc *pr, int always)
 {
-	struct addr	 list[TRACK_OURS_MAX];
+	struct addr	 list[OS_ADDRS_MAX];
 	struct ipc	*ipc;
 	uint32_t	 ifindex;
 	int		 n, i;
@@ -45,11 +45,11 @@ send_ours(struct parent *p, struct proc *pr, int always)
 	if (pr->chan == NULL || p->conf->track == NULL)
 		return;
 	memset(list, 0, sizeof(list));
-	if ((n = track_addrs(list, TRACK_OURS_MAX)) == -1) {
+	if ((n = os_addrs(list, OS_ADDRS_MAX)) == -1) {
 		log_warn("track: this machine's addresses");
 		n = 0;
 	}
-	ifindex = track_ifindex(p->conf->track->interface);
+	ifindex = os_ifindex(p->conf->track->interface);
 	if (p->conf->track->interface != NULL && ifindex == 0 && always)
 		log_warnx("track: there is no interface %s now; nothing is "
 		    "counted until there is", p->conf->track->interface);

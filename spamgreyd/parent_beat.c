@@ -13,6 +13,7 @@
 #include <signal.h>
 
 #include "../lib/log.h"
+#include "os.h"
 #include "parent.h"
 
 static int

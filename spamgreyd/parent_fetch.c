@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "../lib/log.h"
+#include "os.h"
 #include "parent_lists.h"
 
 #define FETCH_USER	"nobody"

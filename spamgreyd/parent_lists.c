@@ -117,10 +117,10 @@ lists_keep(int dir, const char *name, int good)
 }
 
 static void __attribute__((__noreturn__))
-process_exec(int fd)
+process_exec(char *program, int fd)
 {
 	char		 flag[] = "-x", name[] = "list";
-	char		*argv[] = { program_path, flag, name, NULL };
+	char		*argv[] = { program, flag, name, NULL };
 	sigset_t	 none;
 
 	sigemptyset(&none);
@@ -130,12 +130,12 @@ process_exec(int fd)
 			_exit(127);
 	} else if (dup2(fd, LIST_JOB_FD) == -1)
 		_exit(127);
-	execv(program_path, argv);
+	execv(program, argv);
 	_exit(127);
 }
 
 struct chan *
-lists_process(struct event_base *base, pid_t *pid,
+lists_process(const struct parent *p, struct event_base *base, pid_t *pid,
     const struct chan_rule *rules, void *arg,
     void (*ended)(struct chan *, enum chan_end, void *))
 {
@@ -154,7 +154,7 @@ lists_process(struct event_base *base, pid_t *pid,
 		close(fd[1]);
 		return (NULL);
 	case 0:
-		process_exec(fd[1]);
+		process_exec(p->program, fd[1]);
 	}
 	close(fd[1]);
 	if ((ch = chan_new(base, fd[0], "list", rules, arg, ended)) == NULL) {
@@ -531,8 +531,8 @@ compile_start(struct parent *p, struct event_base *base, struct config *conf,
 	c->dir = lists_dir_make(p);
 	c->image = -1;
 	running = c;
-	if ((c->ch = lists_process(base, &c->pid, rules, c, process_ended)) ==
-	    NULL || (c->late = evtimer_new(base, too_late, c)) == NULL ||
+	if ((c->ch = lists_process(p, base, &c->pid, rules, c,
+	    process_ended)) == NULL || (c->late = evtimer_new(base, too_late, c)) == NULL ||
 	    event_add(c->late, &(struct timeval){ COMPILE_S, 0 }) == -1 ||
 	    begin(c, w) == -1) {
 		if (c->ch != NULL)

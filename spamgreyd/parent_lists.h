@@ -55,8 +55,8 @@ int	 lists_out_open(int dir, const char *name);
 void	 lists_keep(int dir, const char *name, int good);
 const char *lists_printable(char *dst, size_t, const char *src);
 /* A process of list_job.h; the caller's rules and end.  NULL: logged. */
-struct chan *lists_process(struct event_base *, pid_t *,
-	    const struct chan_rule *, void *arg,
+struct chan *lists_process(const struct parent *, struct event_base *,
+	    pid_t *, const struct chan_rule *, void *arg,
 	    void (*ended)(struct chan *, enum chan_end, void *));
 /* Queues a message with a copy of the descriptor. */
 int	 lists_send_fd(struct chan *, uint16_t type, uint64_t id, int fd);

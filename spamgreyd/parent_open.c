@@ -21,6 +21,7 @@
 
 #include "../lib/log.h"
 #include "../lib/statedir.h"
+#include "os.h"
 #include "parent.h"
 
 #define OPEN_WAIT	100	/* tenths of a second for an old daemon's end */

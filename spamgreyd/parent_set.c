@@ -18,6 +18,7 @@
 
 #include "../lib/clock.h"
 #include "../lib/log.h"
+#include "os.h"
 #include "parent_lists.h"
 
 #define SET_CHILD_FD	3		/* as child.c expects it */
@@ -57,14 +58,14 @@ proc_ended(struct chan *ch, enum chan_end how, void *arg)
 }
 
 static void __attribute__((__noreturn__))
-proc_exec(const struct proc *pr, int fd)
+proc_exec(char *program, const struct proc *pr, int fd)
 {
 	char		*argv[4];
 	char		 flag[] = "-x", name[16];
 	sigset_t	 none;
 
 	strlcpy(name, roles[pr->role]->name, sizeof(name));
-	argv[0] = program_path;
+	argv[0] = program;
 	argv[1] = flag;
 	argv[2] = name;
 	argv[3] = NULL;
@@ -75,7 +76,7 @@ proc_exec(const struct proc *pr, int fd)
 			_exit(127);
 	} else if (dup2(fd, SET_CHILD_FD) == -1)
 		_exit(127);
-	execv(program_path, argv);
+	execv(program, argv);
 	_exit(127);
 }
 
@@ -94,7 +95,7 @@ proc_spawn(struct parent *p, struct proc *pr)
 		close(fd[1]);
 		return (-1);
 	case 0:
-		proc_exec(pr, fd[1]);
+		proc_exec(p->program, pr, fd[1]);
 	}
 	close(fd[1]);
 	if ((pr->chan = chan_new(p->base, fd[0], pr->name, parent_rules, pr,

@@ -186,8 +186,8 @@ take(int conn)
 	if ((setup.dir = lists_dir_make(setup.p)) != -1 &&
 	    (setup.late = evtimer_new(setup.p->base, too_late, NULL)) != NULL &&
 	    event_add(setup.late, &tv) == 0 &&
-	    (setup.ch = lists_process(setup.p->base, &setup.pid, rules, NULL,
-	    process_ended)) != NULL) {
+	    (setup.ch = lists_process(setup.p, setup.p->base, &setup.pid, rules,
+	    NULL, process_ended)) != NULL) {
 		if (give(conn) == 0)
 			return;
 		kill(setup.pid, SIGKILL);

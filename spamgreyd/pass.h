@@ -56,7 +56,7 @@
 #include "config.h"
 #include "module.h"
 #include "pass_mta.h"
-#include "spamgreyd.h"
+#include "process.h"
 #include "spool.h"
 #include "tlsctx.h"
 

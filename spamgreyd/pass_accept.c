@@ -17,6 +17,7 @@
 
 #include "../lib/clock.h"
 #include "../lib/log.h"
+#include "os.h"
 #include "pass.h"
 
 #define LINES_MAX	100	/* about who is not white, a minute */

@@ -12,7 +12,8 @@
 
 #include "../lib/log.h"
 #include "../lib/statedir.h"
-#include "spamgreyd.h"
+#include "os.h"
+#include "process.h"
 
 #define ROOT_EMPTY_DIR	"/var/empty"	/* not the user's home, which may be
 					   made anything */
@@ -71,17 +72,26 @@ change_root(const struct child *c, uid_t uid)
 	return (0);
 }
 
+/* The nftables driver changes sets after the drop: that takes CAP_NET_ADMIN. */
+static int
+needs_net_admin(const struct child *c)
+{
+	return (c->privileged && c->role == ROLE_FW && c->conf->fw == FW_NFT);
+}
+
 int
 privdrop(const struct child *c)
 {
 	const struct passwd	*pw;
 	char			 title[64];
+	int			 net_admin = needs_net_admin(c);
 
 	snprintf(title, sizeof(title), c->role == ROLE_FRONT ? "%s %u" : "%s",
 	    c->def->name, c->instance);
 	os_title(title);
 	if (!c->privileged)
-		return (stay(c) == -1 || os_drop_end(c) == -1 ? -1 : 0);
+		return (stay(c) == -1 ||
+		    os_drop_end(c->def->name, net_admin) == -1 ? -1 : 0);
 	if ((pw = getpwnam(c->def->user)) == NULL) {
 		log_warnx("%s: no user %s; `make install' makes it",
 		    c->def->name, c->def->user);
@@ -89,7 +99,7 @@ privdrop(const struct child *c)
 	}
 	if (change_root(c, pw->pw_uid) == -1)
 		return (-1);
-	if (os_drop_begin(c) == -1)
+	if (os_drop_begin(c->def->name, net_admin) == -1)
 		return (-1);
 	if (setgroups(1, &pw->pw_gid) == -1 ||
 	    setresgid(pw->pw_gid, pw->pw_gid, pw->pw_gid) == -1 ||
@@ -97,5 +107,5 @@ privdrop(const struct child *c)
 		log_warn("%s: become user %s", c->def->name, pw->pw_name);
 		return (-1);
 	}
-	return (os_drop_end(c));
+	return (os_drop_end(c->def->name, net_admin));
 }

@@ -4,7 +4,7 @@
  */
 #include <stddef.h>
 
-#include "spamgreyd.h"
+#include "process.h"
 
 static const struct role_def role_parent = {
 	.name = "parent"

@@ -9,12 +9,13 @@
 
 #include <errno.h>
 
-#include "spamgreyd.h"
+#include "os.h"
 
 int
-sandbox_enter(const struct child *c)
+sandbox_enter(enum role role, const struct config *conf)
 {
-	if (c->role == ROLE_STORE || c->role == ROLE_PASS)
+	(void)conf;
+	if (role == ROLE_STORE || role == ROLE_PASS)
 		return (0);
 	if (cap_enter() == -1 && errno != ENOSYS)
 		return (-1);

@@ -2,12 +2,13 @@
  * No sandbox: for systems without one, and for builds with ASan or valgrind,
  * which need system calls that a sandbox would refuse.
  */
-#include "spamgreyd.h"
+#include "os.h"
 
 int
-sandbox_enter(const struct child *c)
+sandbox_enter(enum role role, const struct config *conf)
 {
-	(void)c;
+	(void)role;
+	(void)conf;
 	return (0);
 }
 

@@ -4,19 +4,19 @@
  */
 #include <unistd.h>
 
-#include "spamgreyd.h"
+#include "os.h"
 
 int
-sandbox_enter(const struct child *c)
+sandbox_enter(enum role role, const struct config *conf)
 {
-	switch (c->role) {
+	switch (role) {
 	case ROLE_FRONT:
 		return (pledge("stdio inet recvfd sendfd", NULL));
 	case ROLE_STORE:
 		if (unveil(".", "rwc") == -1 || unveil(NULL, NULL) == -1)
 			return (-1);
 		/* unix: accept(2) on the control socket */
-		return (pledge(c->conf->sync == NULL ?
+		return (pledge(conf->sync == NULL ?
 		    "stdio rpath wpath cpath fattr flock unix recvfd" :
 		    "stdio rpath wpath cpath fattr flock unix inet recvfd",
 		    NULL));

@@ -15,7 +15,7 @@
 #include <stddef.h>
 #include <unistd.h>
 
-#include "spamgreyd.h"
+#include "os.h"
 
 #define S(name)	SCMP_SYS(name)
 
@@ -202,18 +202,19 @@ rules_role(scmp_filter_ctx ctx, enum role role)
 }
 
 int
-sandbox_enter(const struct child *c)
+sandbox_enter(enum role role, const struct config *conf)
 {
 	scmp_filter_ctx	ctx;
 	int		r = -1;
 
+	(void)conf;
 	if ((ctx = seccomp_init(SCMP_ACT_ERRNO(ENOSYS))) == NULL) {
 		errno = ENOMEM;
 		return (-1);
 	}
 	if (ADD(ctx, SCMP_ACT_ALLOW, common) == 0 &&
 	    ADD(ctx, SCMP_ACT_KILL_PROCESS, deadly) == 0 &&
-	    rules_self(ctx) == 0 && rules_role(ctx, c->role) == 0) {
+	    rules_self(ctx) == 0 && rules_role(ctx, role) == 0) {
 		if ((r = seccomp_load(ctx)) != 0) {
 			errno = -r;
 			r = -1;

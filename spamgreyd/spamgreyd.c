@@ -13,12 +13,11 @@
 #include "../lib/log.h"
 #include "fw.h"
 #include "list_job.h"
+#include "os.h"
 #include "parent.h"
+#include "track.h"
 
 #define DEFINES_MAX	64
-
-/* For fork + exec of ourselves: absolute, since daemon(3) changes to /. */
-char		*program_path;
 
 static void __attribute__((__noreturn__))
 usage(FILE *to, int status)
@@ -113,7 +112,7 @@ main(int argc, char **argv, char **envp)
 {
 	static struct conf_define	 defines[DEFINES_MAX];
 	const char			*file = CONF_FILE, *capture = NULL;
-	char				*absolute;
+	char				*absolute, *program;
 	size_t				 ndefines = 0;
 	int				 ch, foreground = 0, only = 0;
 	int				 verbose = 0;
@@ -157,7 +156,8 @@ main(int argc, char **argv, char **envp)
 		return (check(file, defines, ndefines, verbose));
 	if (capture != NULL)
 		return (track_replay(file, defines, ndefines, capture));
-	if ((program_path = find_program(argv[0])) == NULL) {
+	/* For fork + exec: absolute, since the daemon changes to /. */
+	if ((program = find_program(argv[0])) == NULL) {
 		fprintf(stderr, "spamgreyd: %s: cannot find my own program "
 		    "file: %s\n", argv[0], strerror(errno));
 		return (1);
@@ -168,6 +168,6 @@ main(int argc, char **argv, char **envp)
 		    file, strerror(errno));
 		return (1);
 	}
-	return (parent_main(absolute, defines, ndefines, foreground,
-	    verbose));
+	return (parent_main(program, absolute, defines, ndefines,
+	    foreground, verbose));
 }

@@ -8,7 +8,7 @@
 #include <sys/queue.h>
 
 #include "policy.h"
-#include "spamgreyd.h"
+#include "process.h"
 
 #define STORE_BATCH	128		/* requests a transaction */
 #define STORE_HIGH	(1024 * 1024)	/* octets queued to a peer: wait */

@@ -13,7 +13,7 @@
 #define STORE_CTL_H
 
 #include "ctl.h"
-#include "spamgreyd.h"
+#include "process.h"
 
 struct store_ctl_role {
 	struct child	*child;

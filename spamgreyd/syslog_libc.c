@@ -4,7 +4,7 @@
 #include <syslog.h>
 
 #include "../lib/log.h"
-#include "spamgreyd.h"
+#include "os.h"
 
 int
 syslog_line(const char *ident, int priority, const char *line)

@@ -18,7 +18,7 @@
 
 #include "../lib/clock.h"
 #include "../lib/log.h"
-#include "spamgreyd.h"
+#include "os.h"
 
 static int	sock = -1;
 

@@ -17,7 +17,8 @@
 
 #include "../lib/clock.h"
 #include "../lib/log.h"
-#include "spamgreyd.h"
+#include "os.h"
+#include "process.h"
 #include "track.h"
 
 #define READ_MAX	1000		/* frames a turn of the loop */
@@ -201,13 +202,13 @@ static void
 on_ours(struct chan *ch, struct msg *m, void *arg)
 {
 	struct track_role	*r = &role;
-	struct addr		 ours[TRACK_OURS_MAX];
+	struct addr		 ours[OS_ADDRS_MAX];
 	uint32_t		 ifindex = msg_get_u32(m);
 	size_t			 n = 0;
 
 	(void)ch;
 	(void)arg;
-	while (!m->err && msg_left(m) > 0 && n < TRACK_OURS_MAX)
+	while (!m->err && msg_left(m) > 0 && n < OS_ADDRS_MAX)
 		msg_get_addr(m, &ours[n++]);
 	if (msg_end(m) == -1)
 		return;

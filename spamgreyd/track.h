@@ -15,7 +15,6 @@
 #define TRACK_PORT	25
 #define TRACK_HOSTS_MAX	20000		/* known at a time: about 2 MB */
 #define TRACK_EVERY_MAX	600		/* s between two words on a host */
-#define TRACK_OURS_MAX	512		/* addresses of a machine */
 #define TRACK_ERRLEN	512
 
 /* Whose connections count. */
@@ -84,9 +83,9 @@ enum track_read track_pcap_read(struct track_pcap *, int max, track_frame fn,
 /* Packets that the kernel had and we did not get. */
 uint64_t track_pcap_drops(struct track_pcap *);
 
-/* track_addrs.c: the machine's own addresses, and an interface's number.
- * How many, at most max; -1 errno. */
-int	 track_addrs(struct addr *, size_t max);
-uint32_t track_ifindex(const char *name);
+/* track_replay.c: spamgreyd -r, which counts a capture file's connections in the
+ * database while no daemon runs.  Returns the exit status. */
+int	 track_replay(const char *file, const struct conf_define *,
+	    size_t ndefines, const char *capture);
 
 #endif

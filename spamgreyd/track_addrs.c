@@ -1,6 +1,7 @@
 /*
- * The machine's own addresses: whose connections are our mail server's when
- * the configuration does not say it.  The parent asks, since track may not.
+ * The machine's own addresses.  The tracker takes connections from them for
+ * those of our mail server when the configuration names none; the parent reads
+ * them, since track's sandbox does not allow it.
  */
 #include <sys/types.h>
 #include <sys/socket.h>
@@ -10,7 +11,7 @@
 #include <ifaddrs.h>
 #include <stdlib.h>
 
-#include "track.h"
+#include "os.h"
 
 static int
 addr_order(const void *a, const void *b)
@@ -18,9 +19,9 @@ addr_order(const void *a, const void *b)
 	return (addr_cmp(a, b));
 }
 
-/* Sorted, without loopback, so that two lists can be compared. */
+/* Sorted, so that two lists can be compared byte by byte. */
 int
-track_addrs(struct addr *list, size_t max)
+os_addrs(struct addr *list, size_t max)
 {
 	struct ifaddrs	*all, *i;
 	struct addr	 a;
@@ -39,7 +40,7 @@ track_addrs(struct addr *list, size_t max)
 }
 
 uint32_t
-track_ifindex(const char *name)
+os_ifindex(const char *name)
 {
 	return (name == NULL ? 0 : if_nametoindex(name));
 }

@@ -17,7 +17,7 @@
 #include <pcap.h>
 
 #include "../lib/log.h"
-#include "spamgreyd.h"
+#include "os.h"
 #include "track.h"
 
 #define SNAP_PFLOG	512		/* its header, IPv6, a TCP header */

@@ -19,7 +19,7 @@
 #include "../lib/log.h"
 #include "../lib/statedir.h"
 #include "policy.h"
-#include "spamgreyd.h"
+#include "os.h"
 #include "track.h"
 
 #define FRAMES	1000		/* read at a time */
@@ -213,18 +213,18 @@ read_all(struct replay *r)
 static int
 rules(struct replay *r)
 {
-	struct addr	list[TRACK_OURS_MAX];
+	struct addr	list[OS_ADDRS_MAX];
 	int		n;
 
 	if ((r->track = r->conf->track) == NULL &&
 	    (r->track = conf_track_new()) == NULL)
 		return (-1);
-	if ((n = track_addrs(list, TRACK_OURS_MAX)) == -1) {
+	if ((n = os_addrs(list, OS_ADDRS_MAX)) == -1) {
 		log_warn("this machine's addresses");
 		return (-1);
 	}
 	return (track_rules_make(&r->rules, r->track,
-	    track_ifindex(r->track->interface), list, (size_t)n));
+	    os_ifindex(r->track->interface), list, (size_t)n));
 }
 
 static int

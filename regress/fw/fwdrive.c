@@ -41,7 +41,7 @@
 #include "../../lib/clock.h"
 #include "../../lib/log.h"
 #include "../../spamgreyd/fw.h"
-#include "../../spamgreyd/spamgreyd.h"
+#include "../../spamgreyd/process.h"
 
 #define MSG_NETS	900	/* of this program: compiled lists, a descriptor */
 #define MSG_TABLES	901	/* the same, and a table's name */
@@ -183,7 +183,7 @@ confine(void)
 	    setresuid(65534, 65534, 65534) == -1 ||
 	    syscall(SYS_capset, &h, d) == -1 ||
 	    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1 ||
-	    sandbox_enter(&child) == -1)
+	    sandbox_enter(ROLE_FW, NULL) == -1)
 		child_fatal(&child, "confine: %s", strerror(errno));
 }
 

@@ -9,7 +9,7 @@
 #include <stdarg.h>
 
 #include "../../spamgreyd/fw_pf_abi.h"
-#include "../../spamgreyd/spamgreyd.h"
+#include "../../spamgreyd/os.h"
 #include "tap.h"
 
 static int	asked, well_asked, no_state;

@@ -11,7 +11,6 @@ const struct role_def *const	 roles[ROLE_MAX] = {
 	[ROLE_PARENT] = &def, [ROLE_FRONT] = &def, [ROLE_STORE] = &def,
 	[ROLE_FW] = &def, [ROLE_PASS] = &def, [ROLE_TRACK] = &def
 };
-char				*program_path;
 const int			 origdst_pf = 0;
 const struct chan_rule		 parent_rules[] = { { 0, 0, NULL } };
 

@@ -18,7 +18,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "../../spamgreyd/spamgreyd.h"
+#include "../../spamgreyd/os.h"
 #include "tap.h"
 
 static pid_t	other;
@@ -27,14 +27,13 @@ static pid_t	other;
 static int
 can(enum role role, int (*fn)(void))
 {
-	struct child	c = { .role = role };
 	pid_t		pid;
 	int		status = 0, r;
 
 	if ((pid = fork()) == -1)
 		abort();
 	if (pid == 0) {
-		if (sandbox_enter(&c) == -1)
+		if (sandbox_enter(role, NULL) == -1)
 			_exit(9);
 		r = fn();
 		_exit(r == 0 ? 1 : errno == ENOSYS ? 0 : 2);
