@@ -13,7 +13,6 @@
 #include <string.h>
 
 #include "conf_ipc.h"
-#include "module.h"
 
 static int
 send_pass(struct chan *ch, const struct conf_pass *p)

@@ -15,9 +15,8 @@
 #include "../lib/buf.h"
 #include "../lib/log.h"
 #include "../lib/near.h"
-#include "config.h"
+#include "conf_module.h"
 #include "conf_parse.h"
-#include "module.h"
 
 #define WHERE_MAX	1200
 #define LINE_MAX_OUT	4096
@@ -283,15 +282,14 @@ static int
 take_on_error(struct splitter *s, const char *where,
     const struct conf_word *words, size_t n)
 {
-	static const char *const names[] = { "accept", "tempfail", "mark" };
 	int	i;
 
-	for (i = 0; n > 0 && i < 3; i++)
-		if (is_mark(&words[0], names[i])) {
-			if (once(s, &s->on_error, where, "on-error") == 0)
-				s->m->on_error = i;
-			return (1);
-		}
+	if (n > 0 && !words[0].quoted &&
+	    (i = conf_onerror_find(words[0].text)) != -1) {
+		if (once(s, &s->on_error, where, "on-error") == 0)
+			s->m->on_error = i;
+		return (1);
+	}
 	complain(s, where, "on-error: must be accept, tempfail or mark");
 	return (-1);
 }

@@ -12,9 +12,8 @@
 #include <string.h>
 
 #include "../lib/addrhint.h"
-#include "config.h"
+#include "conf_module.h"
 #include "conf_parse.h"
-#include "module.h"
 
 #define FORM_WORD_MAX	32
 #define NUMBER_MAX	INT64_C(4294967295)

@@ -9,8 +9,7 @@
 #include <string.h>
 
 #include "../lib/log.h"
-#include "config.h"
-#include "module.h"
+#include "conf_module.h"
 
 static void
 add_default(struct conf_module *m, const struct module_option *opt)

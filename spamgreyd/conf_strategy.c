@@ -1,20 +1,31 @@
 /*
- * The classes of content and what may become of them, as words.  Pure; for the
- * parser, -nv and the log.
+ * The words of strategy.h.
  */
-#include <sys/types.h>
-
+#include <stddef.h>
 #include <string.h>
 
-#include "config.h"
-#include "module.h"
+#include "strategy.h"
 
 static const char *const classes[CLASS_MAX] = {
 	"virus", "spam", "unwanted", "unscannable"
 };
-static const char *const strategies[STRATEGY_MARK + 1] = {
+static const char *const strategies[STRATEGY_MAX] = {
 	"reject", "tempfail", "mark"
 };
+static const char *const onerrors[ONERR_MAX] = {
+	"accept", "tempfail", "mark"
+};
+
+static int
+find(const char *const *words, int n, const char *word)
+{
+	int	i;
+
+	for (i = 0; i < n; i++)
+		if (strcmp(word, words[i]) == 0)
+			return (i);
+	return (-1);
+}
 
 const char *
 class_str(enum content_class class)
@@ -25,27 +36,29 @@ class_str(enum content_class class)
 const char *
 strategy_str(enum conf_strategy strategy)
 {
-	return (strategy <= STRATEGY_MARK ? strategies[strategy] : "unknown");
+	return (strategy < STRATEGY_MAX ? strategies[strategy] : "unknown");
+}
+
+const char *
+onerror_str(enum module_error onerror)
+{
+	return (onerror < ONERR_MAX ? onerrors[onerror] : "unknown");
 }
 
 int
 conf_class_find(const char *word)
 {
-	int	i;
-
-	for (i = 0; i < CLASS_MAX; i++)
-		if (strcmp(word, classes[i]) == 0)
-			return (i);
-	return (-1);
+	return (find(classes, CLASS_MAX, word));
 }
 
 int
 conf_strategy_find(const char *word)
 {
-	int	i;
+	return (find(strategies, STRATEGY_MAX, word));
+}
 
-	for (i = 0; i <= STRATEGY_MARK; i++)
-		if (strcmp(word, strategies[i]) == 0)
-			return (i);
-	return (-1);
+int
+conf_onerror_find(const char *word)
+{
+	return (find(onerrors, ONERR_MAX, word));
 }

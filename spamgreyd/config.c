@@ -13,7 +13,6 @@
 
 #include "../lib/mailaddr.h"
 #include "config.h"
-#include "module.h"
 
 
 static void

@@ -16,6 +16,7 @@
 #include "../lib/grey.h"
 #include "../lib/proto.h"
 #include "../lib/synckey.h"
+#include "strategy.h"
 
 #define CONF_FILE	"/etc/spamgreyd.conf"
 #define CONF_STATEDIR	"/var/db/spamgreyd"
@@ -265,11 +266,6 @@ enum pass_timeout {
 	PT_DOT, PT_MAX
 };
 
-/* conf_strategy.c: classes and strategies (module.h) by their words; -1: there
- * is no such one. */
-int	 conf_class_find(const char *);
-int	 conf_strategy_find(const char *);
-
 struct conf_pass {
 	struct conf_relays	 relays;
 	int			 relay_check;	/* 0: relay check no */
@@ -442,44 +438,13 @@ int	 conf_resolvers_system(struct config *, const char *file);
 int	 conf_resolver_add(struct conf_strings *, const struct addr *,
 	    uint16_t port);
 /*
- * conf_module_args.c, pure: the words that follow an option's keyword, by its
- * form (module.h), to arguments.  args has room for nwords.  How many words
- * were used; -1: *error says why not.  off: "no" was there.
- */
-struct module;
-struct module_option;
-struct module_arg;
-int	 conf_module_args(const struct module_option *,
-	    const struct conf_word *, size_t nwords, struct module_arg *args,
-	    size_t *nargs, int *off, const char **error);
-/* A default's text to words: blanks part them, quotes hold them together.  Its
- * memory and theirs is the caller's. */
-struct conf_word *conf_module_words(const char *def, size_t *n);
-/*
  * Splits m's raw words into its options by the module's table, tries them all
- * (option, check) and reports what is wrong.  NULL: spamgreydb, which has no
- * modules and leaves them alone; the daemon sets it before it parses.
+ * (option, check) and reports what is wrong: conf_module.h.  NULL: spamgreydb,
+ * which has no modules and leaves them alone; the daemon sets it before it
+ * parses.
  */
 extern int	(*conf_module_split)(struct conf_module *,
 		    void (*report)(const char *line, void *), void *arg);
-int	 conf_module_split_all(struct conf_module *,
-	    void (*report)(const char *line, void *), void *arg);
-/* conf_module_full.c: the same, and then what the file does not say is there
- * as if it did, so that -nv prints it. */
-int	 conf_module_split_full(struct conf_module *,
-	    void (*report)(const char *line, void *), void *arg);
-/* Also of "NAME.name", one of many; NULL: none. */
-const struct module *conf_module_find(const char *name);
-/*
- * The module's settings: its defaults where the file says nothing, then the
- * options, then its check.  conf is conf_size zeroed octets; conf_clear is the
- * caller's.  How much failed; each is told: where NULL: not of one line,
- * keyword NULL: not of one option.  So is what an option warns of.
- */
-typedef void (*conf_module_failed)(const char *where, const char *keyword,
-	    const char *error, int warning, void *);
-unsigned int conf_module_apply(const struct module *, const struct conf_module *,
-	    void *conf, conf_module_failed, void *arg);
 
 /* TLS sessions that unknown hosts of one network may have. */
 uint32_t conf_tls_per_network(const struct conf_limit *);

@@ -59,9 +59,11 @@
 #include <stdint.h>
 
 #include "../lib/addr.h"
-#include "../lib/proto.h"
+#include "../lib/event.h"
 #include "msgedit.h"
+#include "option.h"
 #include "spool.h"
+#include "strategy.h"
 
 #define MODULES_MAX	32		/* in one configuration */
 #define MODULE_REASON_MAX 160		/* octets of a reason for points */
@@ -144,46 +146,8 @@ struct verdict	verdict_close(int64_t ms, int code, const char *enhanced,
 struct verdict	verdict_error(const char *, ...)
 		    __attribute__((__format__(printf, 1, 2)));
 
-/*
- * Options.  form says what follows the keyword, as words:
- *	%n number  %t time  %z size  %p points (a decimal, thousandths in n)
- *	%r rate: "%n per %t" as two arguments  %s string  %a address or CIDR
- *	%w one of the words of `words' ("a|b|c")
- *	%* any words in braces, each an argument (punctuation too: "{" never)
- *	anything else: that very word
- *	[ … ]: may be left out; taken when its first word fits (of %s only a
- *	quoted one does); several may follow each other
- * All is on one line, but for what is in braces.
- * "" is a flag: the keyword alone.  "KEYWORD no" turns an option off and
- * comes as no arguments at all with module_arg.off (can_be_off).
- */
-struct module_option {
-	const char	*keyword;
-	const char	*form;
-	const char	*words;
-	int64_t		 min, max;	/* of each %n (as it is), %t (ms), %z, %p
-					   (thousandths) of the kind that comes
-					   first in form; both 0: any */
-	const char	*def;		/* as in the file, "" none: applied
-					   when the file does not have it */
-	int		 many;		/* may be given more than once */
-	int		 can_be_off;
-	const char	*help;		/* one line */
-};
-enum arg_kind { ARG_NUMBER, ARG_TIME, ARG_SIZE, ARG_POINTS, ARG_STRING,
-	ARG_PREFIX, ARG_WORD };
-struct module_arg {
-	enum arg_kind	 kind;
-	int64_t		 n;		/* TIME: ms; SIZE: octets; POINTS: 1/1000 */
-	const char	*s;		/* the text of any kind; borrowed */
-	int		 braced;	/* a word of %* */
-	struct prefix	 prefix;
-};
-
 /* What module.option returns for an option that is taken with a warning. */
 #define MODULE_OPTION_WARNED	1
-
-enum module_error { ONERR_ACCEPT, ONERR_TEMPFAIL, ONERR_MARK };
 
 struct module {
 	const char	*name;
@@ -252,13 +216,6 @@ void	 module_session_points(struct msession *, const struct module *,
  * an event `spam'.  name: what was found, for the reply, the log and the
  * header; hostile text, which is encoded.
  */
-enum content_class {
-	CLASS_VIRUS, CLASS_SPAM, CLASS_UNWANTED, CLASS_UNSCANNABLE, CLASS_MAX
-};
-const char *class_str(enum content_class);
-/* What becomes of it: `strategy virus reject'. */
-enum conf_strategy { STRATEGY_REJECT, STRATEGY_TEMPFAIL, STRATEGY_MARK };
-const char *strategy_str(enum conf_strategy);
 struct verdict	module_found(struct msession *, const struct module *,
 		    enum content_class, const char *name);
 /* The same where the module's own rule says what becomes of it. */

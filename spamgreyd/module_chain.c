@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "../lib/log.h"
+#include "conf_module.h"
 #include "module_int.h"
 
 #define DATA_ALIGN(n)	(((n) + _Alignof(max_align_t) - 1) & \

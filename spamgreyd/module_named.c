@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "conf_module.h"
 #include "module_int.h"
 
 static const struct module	*named[MODULE_NAMED_MAX];

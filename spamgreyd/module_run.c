@@ -88,7 +88,6 @@ judge(struct session *s, const struct chain_link *link, enum stage stage,
 static struct verdict
 module_failed(struct session *s, size_t i, enum stage stage, const char *why)
 {
-	static const char *const names[] = { "accept", "tempfail", "mark" };
 	const struct chain_link	*link = &s->pc->chain->link[i];
 	struct verdict		 v;
 	char			 enc[TEXT_ENC];
@@ -96,7 +95,7 @@ module_failed(struct session *s, size_t i, enum stage stage, const char *why)
 	chain_count(link->mod, MSTAT_ERRORS);
 	log_event(s->ms.id, link->mod->name, "%serror=%s stage=%s on-error=%s",
 	    link->log_only ? "log-only " : "", log_encode_str(enc, sizeof(enc),
-	    why), stage_str(stage), names[link->on_error]);
+	    why), stage_str(stage), onerror_str(link->on_error));
 	/* Half of what it wanted is not what it wanted. */
 	content_failed(&s->mods->one[i]);
 	if (link->log_only || link->on_error == ONERR_ACCEPT)

@@ -9,7 +9,6 @@
 #include <string.h>
 
 #include "conf_parse.h"
-#include "module.h"
 #include "printconf.h"
 
 /* "192.0.2.1:53", "[2001:db8::1]:53" */
@@ -147,10 +146,6 @@ put_raw(struct buf *b, const struct conf_module *m)
 static int
 put_module(struct buf *b, const struct conf_module *m)
 {
-	static const char *const errors[] = {
-		[ONERR_ACCEPT] = "accept", [ONERR_TEMPFAIL] = "tempfail",
-		[ONERR_MARK] = "mark"
-	};
 	const struct conf_option *o;
 	const struct conf_string *s;
 	unsigned int		 i;
@@ -170,7 +165,8 @@ put_module(struct buf *b, const struct conf_module *m)
 		r |= buf_addstr(b, " }\n");
 	}
 	if (m->on_error != -1)
-		r |= buf_printf(b, "\t\ton-error %s\n", errors[m->on_error]);
+		r |= buf_printf(b, "\t\ton-error %s\n",
+		    onerror_str((enum module_error)m->on_error));
 	for (i = 0; i < CLASS_MAX; i++)
 		if (m->strategy[i] >= 0)
 			r |= buf_printf(b, "\t\tstrategy %s %s\n",

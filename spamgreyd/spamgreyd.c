@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "../lib/log.h"
+#include "conf_module.h"
 #include "fw.h"
 #include "list_job.h"
 #include "os.h"
