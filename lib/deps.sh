@@ -33,7 +33,7 @@ debian_packages() {
 	have cc || echo gcc
 	have byacc || have bison || have yacc || echo byacc
 	echo libc6-dev libdb5.3-dev libevent-dev libtls-dev libssl-dev \
-	    libc-ares-dev libidn2-dev libpcap-dev libnftables-dev libseccomp-dev libjansson-dev libbsd-dev \
+	    libc-ares-dev libidn2-dev libpcap-dev libnftables-dev libmnl-dev libseccomp-dev libjansson-dev libbsd-dev \
 	    zlib1g-dev
 	[ "$what" = build ] && return
 	have curl || have wget || echo curl
@@ -111,7 +111,7 @@ build_possible() {
 	have byacc || have bison || have yacc || return 1
 	[ "$(uname -s)" = Linux ] || return 0
 	printf '#include <%s>\n' db.h event2/event.h tls.h ares.h idn2.h pcap.h jansson.h zlib.h \
-	    nftables/libnftables.h seccomp.h bsd/string.h |
+	    nftables/libnftables.h libmnl/libmnl.h seccomp.h bsd/string.h |
 	    cc -E - >/dev/null 2>&1
 }
 
@@ -121,7 +121,7 @@ Linux)
 		debian && exit 0
 	else
 		missing="a C compiler, byacc or bison, and the headers of
-Berkeley DB 5.3, libevent 2.1, libtls, c-ares, libidn2, libpcap, libnftables, libseccomp, jansson, libbsd, zlib"
+Berkeley DB 5.3, libevent 2.1, libtls, c-ares, libidn2, libpcap, libnftables, libmnl, libseccomp, jansson, libbsd, zlib"
 	fi
 	;;
 FreeBSD)

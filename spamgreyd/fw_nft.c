@@ -30,8 +30,6 @@
 #include "fw_nft.h"
 
 #define NFT_SLICE	4096
-#define NFT_NET4	"net4"
-#define NFT_NET6	"net6"
 #define NFT_NAME_LEN	128	/* the kernel's limit is 255 */
 #define NFT_TIMEOUT_MIN	60	/* s: only the store ends a host; see timeout() */
 #define NFT_REFUSED_MAX	10	/* single elements a call, then it is something else */
@@ -49,7 +47,6 @@ static struct {
 	char		 table[NFT_NAME_LEN];
 	char		 set[NSETS][NFT_NAME_LEN];
 	struct buf	 text;
-	long		 count;			/* hosts, at the last dump */
 	int		 full[NSETS];		/* no room, seen in this call */
 	unsigned int	 refused;		/* in this call */
 	int		 gone_logged, full_logged;
@@ -324,6 +321,12 @@ fw_nft_family(void)
 	return (nft.family);
 }
 
+const char *
+fw_nft_hosts_set(int four)
+{
+	return (nft.set[four ? HOST4 : HOST6]);
+}
+
 int
 fw_nft_run(struct buf *b, const char **why)
 {
@@ -485,87 +488,6 @@ nft_nets(const struct prefix *p, size_t n)
 	return (r);
 }
 
-struct dump {
-	fw_seen		 fn;
-	void		*arg;
-	long		 n;
-};
-
-static void
-seen(const uint8_t *key, size_t keylen, int end, int64_t left, void *arg)
-{
-	struct dump	*d = arg;
-	struct addr	 a;
-
-	(void)end;
-	memset(&a, 0, sizeof(a));
-	if (keylen == 4)
-		a.b[10] = a.b[11] = 0xff;
-	else if (keylen != 16)
-		return;
-	memcpy(a.b + 16 - keylen, key, keylen);
-	d->n++;
-	/* A set knows addresses only: what was cut is in the rule's mask. */
-	d->fn(&a, 128, left == -1 ? -1 : left / 1000, d->arg);
-}
-
-static enum fw_result
-nft_dump(fw_seen fn, void *arg)
-{
-	struct dump	d = { fn, arg, 0 };
-	int		i, error = 0;
-
-	for (i = HOST4; i <= HOST6 && error == 0; i++)
-		error = nft_link_dump(&nft.id, nft.set[i], seen, &d);
-	if (error == ENOENT)
-		return (FW_GONE);
-	if (error != 0) {
-		errno = error;
-		log_warn("nftables: read %s %s", nft.family, nft.table);
-		return (FW_FAILED);
-	}
-	nft.count = d.n;
-	return (FW_OK);
-}
-
-struct find {
-	const struct addr	*addr;
-	int			 there;
-};
-
-static void
-find_host(const struct addr *a, uint8_t plen, int64_t left, void *arg)
-{
-	struct find	*f = arg;
-
-	(void)plen;
-	(void)left;
-	f->there |= addr_cmp(a, f->addr) == 0;
-}
-
-static void
-find_net(const struct fw_net *net, void *arg)
-{
-	struct find	*f = arg;
-
-	f->there |= addr_is4(&net->lo) == addr_is4(f->addr) &&
-	    addr_cmp(&net->lo, f->addr) <= 0 &&
-	    addr_cmp(f->addr, &net->hi) <= 0;
-}
-
-/* The caller cut the address to what white6 holds. */
-static enum fw_result
-nft_find(const struct addr *addr, int *there)
-{
-	struct find	f = { addr, 0 };
-	enum fw_result	rc;
-
-	if ((rc = nft_dump(find_host, &f)) == FW_OK)
-		rc = fw_nft_tables.dump("net", find_net, &f);
-	*there = f.there;
-	return (rc);
-}
-
 static enum fw_result
 nft_revive(void)
 {
@@ -597,21 +519,6 @@ nft_clear(void)
 	return (run(&why) == 0 ? FW_OK : said("sets", why));
 }
 
-static void
-ignore(const struct addr *a, uint8_t plen, int64_t left, void *arg)
-{
-	(void)a;
-	(void)plen;
-	(void)left;
-	(void)arg;
-}
-
-static long
-nft_count(void)
-{
-	return (nft_dump(ignore, NULL) == FW_OK ? nft.count : -1);
-}
-
 const struct fw_driver fw_nft = {
 	.name = "nftables",
 	.slice = NFT_SLICE,
@@ -621,11 +528,11 @@ const struct fw_driver fw_nft = {
 	.add = nft_add,
 	.del = nft_del,
 	.nets = nft_nets,
-	.dump = nft_dump,
+	.dump = fw_nft_dump,
 	.revive = nft_revive,
 	.clear = nft_clear,
-	.count = nft_count,
-	.find = nft_find,
+	.count = fw_nft_count,
+	.find = fw_nft_find,
 	.tables = &fw_nft_tables,
 	.close = nft_close
 };

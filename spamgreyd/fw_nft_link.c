@@ -1,6 +1,10 @@
 /*
- * nftables by netlink, reading only.  The answers come from the local kernel
- * while the request is made, so waiting for them is no waiting for anybody.
+ * nftables by netlink, reading only: libmnl walks messages and attributes.
+ * The kernel answers while the request is made, so waiting for an answer does
+ * not block the loop.
+ *
+ * An attribute that is shorter than its type counts as absent.  What is behind
+ * a malformed attribute is not read.
  */
 #include <sys/socket.h>
 #include <sys/time.h>
@@ -14,55 +18,80 @@
 
 #include <endian.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
+#include <libmnl/libmnl.h>
+
 #include "fw_nft.h"
 
-#define EVENTS_RCVBUF	(8 * 1024 * 1024)
-#define ANSWER_S	2	/* never, from a kernel that lives */
+#define EVENTS_RCVBUF	(8 * 1024 * 1024)	/* a table of 100,000 hosts */
+#define ANSWER_S	2	/* a kernel that lives answers at once */
+#define REQUEST_MAX	1024	/* two names of at most 255 bytes, and headers */
 #define NAME_ATTR	1	/* NFTA_TABLE_NAME, _SET_TABLE, _CHAIN_TABLE …:
 				   the table's name is 1 in every message */
 
-static int	ask_fd = -1, events_fd = -1;
-static uint32_t	seq;
+static struct mnl_socket	*ask_nl, *events_nl;
+static uint32_t	seq;		/* of the last request */
 static uint32_t	own_pid;	/* as the kernel calls us, see learn_pid */
 static int	touched;	/* the transaction being told is about us */
 static union {
 	struct nlmsghdr	h;	/* for its alignment */
-	uint8_t		b[65536];
+	uint8_t		b[65536];	/* the kernel sends at most half of it */
 } in;
 
 struct request {
-	struct nlmsghdr	 h;
-	struct nfgenmsg	 g;
-	uint8_t		 attr[1024];
+	union {
+		struct nlmsghdr	h;	/* for its alignment */
+		uint8_t		b[REQUEST_MAX];
+	} u;
 };
 
+/* The attributes of one message or nest by type; NULL: absent. */
+struct attrs {
+	const struct nlattr	*at[NFTA_SET_MAX + 1];
+	uint16_t		 max;	/* highest type that is kept */
+};
+
+_Static_assert(NFTA_SET_ELEM_MAX <= NFTA_SET_MAX &&
+    NFTA_SET_ELEM_LIST_MAX <= NFTA_SET_MAX && NFTA_GEN_MAX <= NFTA_SET_MAX &&
+    NFTA_DATA_MAX <= NFTA_SET_MAX, "struct attrs has room for each");
+
 static void	learn_pid(void);
+
+/* NULL with errno. */
+static struct mnl_socket *
+open_socket(int flags)
+{
+	struct mnl_socket	*nl;
+	int			 saved;
+
+	if ((nl = mnl_socket_open2(NETLINK_NETFILTER, SOCK_CLOEXEC |
+	    flags)) == NULL || mnl_socket_bind(nl, 0, MNL_SOCKET_AUTOPID) != -1)
+		return (nl);
+	saved = errno;
+	(void)mnl_socket_close(nl);
+	errno = saved;
+	return (NULL);
+}
 
 int
 nft_link_open(void)
 {
-	struct sockaddr_nl	sa = { .nl_family = AF_NETLINK };
-	struct timeval		tv = { .tv_sec = ANSWER_S };
-	int			size = EVENTS_RCVBUF, group = NFNLGRP_NFTABLES;
+	struct timeval	tv = { .tv_sec = ANSWER_S };
+	int		size = EVENTS_RCVBUF, group = NFNLGRP_NFTABLES;
 
-	ask_fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_NETFILTER);
-	events_fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK,
-	    NETLINK_NETFILTER);
-	if (ask_fd == -1 || events_fd == -1 ||
-	    bind(ask_fd, (struct sockaddr *)&sa, sizeof(sa)) == -1 ||
-	    bind(events_fd, (struct sockaddr *)&sa, sizeof(sa)) == -1 ||
-	    setsockopt(ask_fd, SOL_SOCKET, SO_RCVTIMEO, &tv,
+	ask_nl = open_socket(0);
+	events_nl = open_socket(SOCK_NONBLOCK);
+	if (ask_nl == NULL || events_nl == NULL ||
+	    setsockopt(mnl_socket_get_fd(ask_nl), SOL_SOCKET, SO_RCVTIMEO, &tv,
 	    sizeof(tv)) == -1 ||
-	    setsockopt(events_fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group,
+	    mnl_socket_setsockopt(events_nl, NETLINK_ADD_MEMBERSHIP, &group,
 	    sizeof(group)) == -1)
 		return (-1);
 	/* Filling a table is told to us too; ENOBUFS only costs a comparison. */
-	(void)setsockopt(events_fd, SOL_SOCKET, SO_RCVBUFFORCE, &size,
-	    sizeof(size));
+	(void)setsockopt(mnl_socket_get_fd(events_nl), SOL_SOCKET,
+	    SO_RCVBUFFORCE, &size, sizeof(size));
 	learn_pid();
 	return (0);
 }
@@ -70,147 +99,131 @@ nft_link_open(void)
 void
 nft_link_close(void)
 {
-	if (ask_fd != -1)
-		close(ask_fd);
-	if (events_fd != -1)
-		close(events_fd);
-	ask_fd = events_fd = -1;
+	if (ask_nl != NULL)
+		(void)mnl_socket_close(ask_nl);
+	if (events_nl != NULL)
+		(void)mnl_socket_close(events_nl);
+	ask_nl = events_nl = NULL;
 	touched = 0;
 }
 
 int
 nft_link_events(void)
 {
-	return (events_fd);
+	return (mnl_socket_get_fd(events_nl));
 }
 
-static void
-put_str(struct request *r, uint16_t type, const char *s)
-{
-	struct nlattr	a;
-	size_t		len = strlen(s) + 1;
-	uint8_t		*p = (uint8_t *)r + NLMSG_ALIGN(r->h.nlmsg_len);
-
-	if (NLMSG_ALIGN(r->h.nlmsg_len) + NLA_HDRLEN + len > sizeof(*r))
-		return;		/* names are checked to be short */
-	a.nla_len = (uint16_t)(NLA_HDRLEN + len);
-	a.nla_type = type;
-	memcpy(p, &a, sizeof(a));
-	memcpy(p + NLA_HDRLEN, s, len);
-	r->h.nlmsg_len = (uint32_t)(NLMSG_ALIGN(r->h.nlmsg_len) +
-	    NLA_ALIGN(NLA_HDRLEN + len));
-}
-
-static void
+/* Begins a request in r and returns its header, which is in r. */
+static struct nlmsghdr *
 begin(struct request *r, uint8_t family, uint16_t type, uint16_t flags)
 {
-	memset(r, 0, sizeof(*r));
-	r->h.nlmsg_len = NLMSG_LENGTH(sizeof(r->g));
-	r->h.nlmsg_type = (uint16_t)(NFNL_SUBSYS_NFTABLES << 8 | type);
-	r->h.nlmsg_flags = (uint16_t)(NLM_F_REQUEST | flags);
-	r->h.nlmsg_seq = ++seq;
-	r->g.nfgen_family = family;
-	r->g.version = NFNETLINK_V0;
+	struct nlmsghdr	*h = mnl_nlmsg_put_header(r->u.b);
+	struct nfgenmsg	*g;
+
+	h->nlmsg_type = (uint16_t)(NFNL_SUBSYS_NFTABLES << 8 | type);
+	h->nlmsg_flags = (uint16_t)(NLM_F_REQUEST | flags);
+	h->nlmsg_seq = ++seq;
+	g = mnl_nlmsg_put_extra_header(h, sizeof(*g));
+	g->nfgen_family = family;
+	g->version = NFNETLINK_V0;
+	return (h);
 }
 
-/* table and name are attributes 1 and 2 of sets and of their elements. */
+/* Table and name are attributes 1 and 2 of sets and of their elements.  0 or
+ * errno. */
 static int
 ask(const struct nft_id *id, const char *set, uint16_t type, uint16_t flags)
 {
-	struct request	r;
+	struct request	 r;
+	struct nlmsghdr	*h = begin(&r, id->family, type, flags);
 
-	begin(&r, id->family, type, flags);
-	put_str(&r, NFTA_SET_TABLE, id->table);
-	put_str(&r, NFTA_SET_NAME, set);
-	return (send(ask_fd, &r, r.h.nlmsg_len, 0) == -1 ? errno : 0);
+	if (!mnl_attr_put_strz_check(h, sizeof(r), NFTA_SET_TABLE,
+	    id->table) ||
+	    !mnl_attr_put_strz_check(h, sizeof(r), NFTA_SET_NAME, set))
+		return (ENAMETOOLONG);
+	return (mnl_socket_sendto(ask_nl, h, h->nlmsg_len) == -1 ? errno : 0);
 }
 
-/* The attributes in a stretch of bytes, one by one; NULL at the end. */
-struct attrs {
-	const uint8_t	*p;
-	size_t		 left;
-};
-
-static const uint8_t *
-next_attr(struct attrs *as, uint16_t *type, size_t *len)
+static int
+keep_attr(const struct nlattr *a, void *arg)
 {
-	struct nlattr	 a;
-	const uint8_t	*p = as->p;
-	size_t		 whole;
+	struct attrs	*as = arg;
 
-	if (as->left < sizeof(a))
-		return (NULL);
-	memcpy(&a, p, sizeof(a));
-	if (a.nla_len < NLA_HDRLEN || a.nla_len > as->left)
-		return (NULL);
-	whole = NLA_ALIGN((size_t)a.nla_len);
-	if (whole > as->left)
-		whole = as->left;
-	as->p += whole;
-	as->left -= whole;
-	*type = a.nla_type & NLA_TYPE_MASK;
-	*len = a.nla_len - (size_t)NLA_HDRLEN;
-	return (p + NLA_HDRLEN);
+	/* Of a newer kernel's attributes those that we know are enough. */
+	if (mnl_attr_get_type(a) <= as->max)
+		as->at[mnl_attr_get_type(a)] = a;
+	return (MNL_CB_OK);
 }
 
+/* The attributes of a message of nftables; none if it is too short for any. */
 static struct attrs
-attrs_of(const struct nlmsghdr *h)
+attrs_of(const struct nlmsghdr *h, uint16_t max)
 {
-	struct attrs	as = { NULL, 0 };
+	struct attrs	as = { .max = max };
 
-	if (h->nlmsg_len >= NLMSG_LENGTH(sizeof(struct nfgenmsg))) {
-		as.p = (const uint8_t *)h + NLMSG_LENGTH(sizeof(struct nfgenmsg));
-		as.left = h->nlmsg_len - NLMSG_LENGTH(sizeof(struct nfgenmsg));
-	}
+	(void)mnl_attr_parse(h, sizeof(struct nfgenmsg), keep_attr, &as);
 	return (as);
 }
 
-static uint32_t
-be32(const uint8_t *p, size_t len)
+/* Those inside an attribute; none if a is NULL or not a nest. */
+static struct attrs
+attrs_in(const struct nlattr *a, uint16_t max)
 {
-	uint32_t	v = 0;
+	struct attrs	as = { .max = max };
 
-	if (len >= sizeof(v))
-		memcpy(&v, p, sizeof(v));
-	return (ntohl(v));
+	if (a != NULL && mnl_attr_validate(a, MNL_TYPE_NESTED) == 0)
+		(void)mnl_attr_parse_nested(a, keep_attr, &as);
+	return (as);
+}
+
+/* A number in network byte order; 0 when it is absent or too short. */
+static uint32_t
+number(const struct nlattr *a)
+{
+	if (a == NULL || mnl_attr_validate(a, MNL_TYPE_U32) == -1)
+		return (0);
+	return (ntohl(mnl_attr_get_u32(a)));
+}
+
+/* What a message other than an answer says: 0 or errno, or -1: an answer. */
+static int
+verdict(const struct nlmsghdr *h)
+{
+	const struct nlmsgerr	*e = mnl_nlmsg_get_payload(h);
+
+	if (h->nlmsg_type == NLMSG_DONE)
+		return (0);
+	if (h->nlmsg_type != NLMSG_ERROR)
+		return (-1);
+	return (mnl_nlmsg_get_payload_len(h) < sizeof(*e) ? EPROTO :
+	    -e->error);
 }
 
 /*
- * Reads the answers to the last request and gives each to fn, until the end:
- * 0 or errno.
+ * Reads the answers to the last request and gives each to fn, until the end.
+ * dump: there are several, and NLMSG_DONE ends them.  0 or errno.
  */
 static int
 answers(void (*fn)(const struct nlmsghdr *, void *), void *arg, int dump)
 {
 	const struct nlmsghdr	*h;
-	struct nlmsgerr		 e;
 	ssize_t			 n;
-	size_t			 left;
+	int			 left, error;
 
 	for (;;) {
-		if ((n = recv(ask_fd, &in, sizeof(in), 0)) == -1) {
+		if ((n = mnl_socket_recvfrom(ask_nl, in.b,
+		    sizeof(in.b))) == -1) {
 			if (errno == EINTR)
 				continue;
 			return (errno);
 		}
-		left = (size_t)n;
-		for (h = &in.h; left >= sizeof(*h) &&
-		    h->nlmsg_len >= sizeof(*h) && h->nlmsg_len <= left;
-		    left -= NLMSG_ALIGN(h->nlmsg_len) < left ?
-		    NLMSG_ALIGN(h->nlmsg_len) : left,
-		    h = (const void *)((const uint8_t *)h +
-		    NLMSG_ALIGN(h->nlmsg_len))) {
+		left = (int)n;
+		for (h = &in.h; mnl_nlmsg_ok(h, left);
+		    h = mnl_nlmsg_next(h, &left)) {
 			if (h->nlmsg_seq != seq)
-				continue;	/* of one that was given up */
-			if (h->nlmsg_type == NLMSG_DONE)
-				return (0);
-			if (h->nlmsg_type == NLMSG_ERROR) {
-				if (h->nlmsg_len < NLMSG_LENGTH(sizeof(e)))
-					return (EPROTO);
-				memcpy(&e, (const uint8_t *)h + NLMSG_HDRLEN,
-				    sizeof(e));
-				return (-e.error);
-			}
+				continue;	/* to one that was given up */
+			if ((error = verdict(h)) != -1)
+				return (error);
 			fn(h, arg);
 			if (!dump)
 				return (0);
@@ -221,14 +234,10 @@ answers(void (*fn)(const struct nlmsghdr *, void *), void *arg, int dump)
 static void
 read_gen(const struct nlmsghdr *h, void *arg)
 {
-	struct attrs	 as = attrs_of(h);
-	const uint8_t	*p;
-	uint16_t	 type;
-	size_t		 len;
+	struct attrs	as = attrs_of(h, NFTA_GEN_MAX);
 
-	while ((p = next_attr(&as, &type, &len)) != NULL)
-		if (type == NFTA_GEN_PROC_PID)
-			*(uint32_t *)arg = be32(p, len);
+	if (as.at[NFTA_GEN_PROC_PID] != NULL)
+		*(uint32_t *)arg = number(as.at[NFTA_GEN_PROC_PID]);
 }
 
 /*
@@ -238,11 +247,11 @@ read_gen(const struct nlmsghdr *h, void *arg)
 static void
 learn_pid(void)
 {
-	struct request	r;
+	struct request	 r;
+	struct nlmsghdr	*h = begin(&r, AF_UNSPEC, NFT_MSG_GETGEN, 0);
 
 	own_pid = (uint32_t)getpid();
-	begin(&r, AF_UNSPEC, NFT_MSG_GETGEN, 0);
-	if (send(ask_fd, &r, r.h.nlmsg_len, 0) != -1)
+	if (mnl_socket_sendto(ask_nl, h, h->nlmsg_len) != -1)
 		(void)answers(read_gen, &own_pid, 0);
 }
 
@@ -254,16 +263,10 @@ static void
 read_set(const struct nlmsghdr *h, void *arg)
 {
 	struct set_facts	*f = arg;
-	struct attrs		 as = attrs_of(h);
-	const uint8_t		*p;
-	uint16_t		 type;
-	size_t			 len;
+	struct attrs		 as = attrs_of(h, NFTA_SET_MAX);
 
-	while ((p = next_attr(&as, &type, &len)) != NULL)
-		if (type == NFTA_SET_FLAGS)
-			f->flags = be32(p, len);
-		else if (type == NFTA_SET_KEY_LEN)
-			f->keylen = be32(p, len);
+	f->flags = number(as.at[NFTA_SET_FLAGS]);
+	f->keylen = number(as.at[NFTA_SET_KEY_LEN]);
 }
 
 int
@@ -281,111 +284,87 @@ nft_link_set(const struct nft_id *id, const char *set, uint32_t *flags,
 	return (0);
 }
 
-struct dump {
+struct link_dump {
 	nft_elem	 fn;
 	void		*arg;
 };
 
 static void
-read_elem(struct attrs as, const struct dump *d)
+read_elem(const struct nlattr *elem, const struct link_dump *d)
 {
-	const uint8_t	*p, *key = NULL;
-	struct attrs	 inner;
-	uint16_t	 type;
-	size_t		 len, keylen = 0;
-	uint64_t	 ms;
-	int64_t		 left = -1;
-	int		 end = 0;
+	struct attrs		 as = attrs_in(elem, NFTA_SET_ELEM_MAX);
+	struct attrs		 data = attrs_in(as.at[NFTA_SET_ELEM_KEY],
+				    NFTA_DATA_MAX);
+	const struct nlattr	*key = data.at[NFTA_DATA_VALUE];
+	const struct nlattr	*expires = as.at[NFTA_SET_ELEM_EXPIRATION];
+	uint32_t		 flags = number(as.at[NFTA_SET_ELEM_FLAGS]);
+	int64_t			 left = -1;
 
-	while ((p = next_attr(&as, &type, &len)) != NULL)
-		switch (type) {
-		case NFTA_SET_ELEM_KEY:
-			inner.p = p;
-			inner.left = len;
-			while ((p = next_attr(&inner, &type, &len)) != NULL)
-				if (type == NFTA_DATA_VALUE) {
-					key = p;
-					keylen = len;
-				}
-			break;
-		case NFTA_SET_ELEM_FLAGS:
-			end = (be32(p, len) & NFT_SET_ELEM_INTERVAL_END) != 0;
-			break;
-		case NFTA_SET_ELEM_EXPIRATION:
-			if (len < sizeof(ms))
-				break;
-			memcpy(&ms, p, sizeof(ms));
-			left = (int64_t)be64toh(ms);
-			break;
-		}
-	if (key != NULL)
-		d->fn(key, keylen, end, left, d->arg);
+	if (key == NULL)
+		return;
+	if (expires != NULL && mnl_attr_validate(expires, MNL_TYPE_U64) == 0)
+		left = (int64_t)be64toh(mnl_attr_get_u64(expires));
+	d->fn(mnl_attr_get_payload(key), mnl_attr_get_payload_len(key),
+	    (flags & NFT_SET_ELEM_INTERVAL_END) != 0, left, d->arg);
 }
 
 static void
 read_elems(const struct nlmsghdr *h, void *arg)
 {
-	struct attrs	 as = attrs_of(h), list, elem;
-	uint16_t	 type;
-	size_t		 len;
+	struct attrs		 as = attrs_of(h, NFTA_SET_ELEM_LIST_MAX);
+	const struct nlattr	*list = as.at[NFTA_SET_ELEM_LIST_ELEMENTS];
+	struct nlattr		*elem;
 
-	while ((list.p = next_attr(&as, &type, &list.left)) != NULL) {
-		if (type != NFTA_SET_ELEM_LIST_ELEMENTS)
-			continue;
-		while ((elem.p = next_attr(&list, &type, &len)) != NULL) {
-			elem.left = len;
-			read_elem(elem, arg);
-		}
-	}
+	if (list == NULL || mnl_attr_validate(list, MNL_TYPE_NESTED) == -1)
+		return;
+	mnl_attr_for_each_nested(elem, list)
+		read_elem(elem, arg);
 }
 
 int
 nft_link_dump(const struct nft_id *id, const char *set, nft_elem fn,
     void *arg)
 {
-	struct dump	d = { fn, arg };
-	int		error;
+	struct link_dump	d = { fn, arg };
+	int			error;
 
 	if ((error = ask(id, set, NFT_MSG_GETSETELEM, NLM_F_DUMP)) != 0)
 		return (error);
 	return (answers(read_elems, &d, 1));
 }
 
+static int
+names_table(const struct nlattr *a, const char *table)
+{
+	size_t	len = strlen(table) + 1;
+
+	return (a != NULL && mnl_attr_get_payload_len(a) == len &&
+	    memcmp(mnl_attr_get_payload(a), table, len) == 0);
+}
+
 /*
- * Each transaction is told as its changes and then the new generation, with
- * the process that made it: ours need no second look.
+ * The kernel tells a transaction as its changes and then the new generation,
+ * with the process that made it.  1: another process changed our table.
  */
 static int
 event(const struct nlmsghdr *h, const struct nft_id *id)
 {
-	struct nfgenmsg		 g;
-	struct attrs		 as = attrs_of(h);
-	const uint8_t		*p;
-	uint16_t		 type;
-	size_t			 len;
-	uint32_t		 pid = 0;
-	int			 ours;
+	const struct nfgenmsg	*g = mnl_nlmsg_get_payload(h);
+	struct attrs		 as = attrs_of(h, NFTA_SET_MAX);
+	int			 theirs;
 
-	if (h->nlmsg_type >> 8 != NFNL_SUBSYS_NFTABLES || as.p == NULL)
+	if (h->nlmsg_type >> 8 != NFNL_SUBSYS_NFTABLES ||
+	    mnl_nlmsg_get_payload_len(h) < sizeof(*g))
 		return (0);
-	memcpy(&g, (const uint8_t *)h + NLMSG_HDRLEN, sizeof(g));
 	if ((h->nlmsg_type & 0xff) == NFT_MSG_NEWGEN) {
-		while ((p = next_attr(&as, &type, &len)) != NULL)
-			if (type == NFTA_GEN_PROC_PID)
-				pid = be32(p, len);
-		ours = pid == own_pid;
-		if (!touched || ours) {
-			touched = 0;
-			return (0);
-		}
+		theirs = touched &&
+		    number(as.at[NFTA_GEN_PROC_PID]) != own_pid;
 		touched = 0;
-		return (1);
+		return (theirs);
 	}
-	if (g.nfgen_family == id->family)
-		while (!touched && (p = next_attr(&as, &type, &len)) != NULL)
-			if (type == NAME_ATTR && len == strlen(id->table) + 1 &&
-			    memcmp(p, id->table, len) == 0)
-				touched = 1;
+	if (g->nfgen_family == id->family &&
+	    names_table(as.at[NAME_ATTR], id->table))
+		touched = 1;
 	return (0);
 }
 
@@ -394,12 +373,13 @@ nft_link_changed(const struct nft_id *id)
 {
 	const struct nlmsghdr	*h;
 	ssize_t			 n;
-	size_t			 left, step;
-	int			 changed = 0;
+	int			 left, changed = 0;
 
 	for (;;) {
-		if ((n = recv(events_fd, &in, sizeof(in), 0)) == -1) {
-			if (errno == ENOBUFS) {	/* some were lost */
+		if ((n = mnl_socket_recvfrom(events_nl, in.b,
+		    sizeof(in.b))) == -1) {
+			/* Some were lost, or one did not fit. */
+			if (errno == ENOBUFS || errno == ENOSPC) {
 				changed = 1;
 				continue;
 			}
@@ -407,12 +387,9 @@ nft_link_changed(const struct nft_id *id)
 				continue;
 			return (changed);
 		}
-		for (h = &in.h, left = (size_t)n; left >= sizeof(*h) &&
-		    h->nlmsg_len >= sizeof(*h) && h->nlmsg_len <= left;
-		    h = (const void *)((const uint8_t *)h + step)) {
+		left = (int)n;
+		for (h = &in.h; mnl_nlmsg_ok(h, left);
+		    h = mnl_nlmsg_next(h, &left))
 			changed |= event(h, id);
-			step = NLMSG_ALIGN((size_t)h->nlmsg_len);
-			left -= step < left ? step : left;
-		}
 	}
 }

@@ -45,51 +45,6 @@ table_open(const char *table)
 	return (FW_OK);
 }
 
-struct edge {
-	uint8_t		 key[16];
-	uint8_t		 end;
-};
-struct edges {
-	struct edge	*e;
-	size_t		 n, size, keylen;
-	int		 failed;
-};
-
-static void
-add_edge(const uint8_t *key, size_t keylen, int end, int64_t left, void *arg)
-{
-	struct edges	*es = arg;
-	struct edge	*bigger;
-	size_t		 size = es->size == 0 ? 256 : es->size * 2;
-
-	(void)left;
-	if (es->failed || keylen != es->keylen)
-		return;
-	if (es->n == es->size) {
-		bigger = reallocarray(es->e, size, sizeof(*bigger));
-		if (bigger == NULL) {
-			es->failed = 1;
-			return;
-		}
-		es->e = bigger;
-		es->size = size;
-	}
-	memset(&es->e[es->n], 0, sizeof(es->e[0]));
-	memcpy(es->e[es->n].key, key, keylen);
-	es->e[es->n++].end = (uint8_t)(end != 0);
-}
-
-static int
-cmp_edge(const void *va, const void *vb)
-{
-	const struct edge	*a = va, *b = vb;
-	int			 c;
-
-	if ((c = memcmp(a->key, b->key, sizeof(a->key))) != 0)
-		return (c);
-	return ((int)b->end - (int)a->end);	/* the end, then a new start */
-}
-
 static void
 to_addr(const uint8_t *key, size_t keylen, struct addr *a)
 {
@@ -121,7 +76,7 @@ before(struct addr *a)
 
 /* A start and the end that follows it; without one it goes to the last. */
 static void
-tell(const struct edges *es, fw_net_seen fn, void *arg)
+tell(const struct nft_edges *es, fw_net_seen fn, void *arg)
 {
 	struct fw_net	net;
 	size_t		i;
@@ -142,28 +97,22 @@ tell(const struct edges *es, fw_net_seen fn, void *arg)
 static enum fw_result
 table_dump(const char *table, fw_net_seen fn, void *arg)
 {
-	struct edges	es;
-	char		name[TABLE_NAME_LEN];
-	int		four, error = 0;
+	struct nft_edges	es;
+	char			name[TABLE_NAME_LEN];
+	int			four, error = 0;
 
 	for (four = 1; four >= 0 && error == 0; four--) {
-		memset(&es, 0, sizeof(es));
-		es.keylen = four ? 4 : 16;
-		error = nft_link_dump(fw_nft_id(), set_name(table, four, name),
-		    add_edge, &es);
-		if (error == 0 && es.failed)
-			error = ENOMEM;
-		if (error == 0 && es.n > 1)
-			qsort(es.e, es.n, sizeof(es.e[0]), cmp_edge);
+		error = nft_edges_read(fw_nft_id(),
+		    set_name(table, four, name), four ? 4 : 16, &es);
 		if (error == 0)
 			tell(&es, fn, arg);
-		free(es.e);
+		nft_edges_free(&es);
 	}
 	if (error == ENOENT)
 		return (FW_GONE);
 	if (error != 0) {
 		errno = error;
-		log_warn("nftables: read %s", name);
+		log_warn("nftables: cannot read set %s", name);
 		return (FW_FAILED);
 	}
 	return (FW_OK);
