@@ -38,14 +38,14 @@ spit("$root/etc/resolv.conf", slurp($resolv));
 my %why = (
 	closed => 'here it is closed',
 	remembered => 'a host that waited once need not wait again',
-	at_connect => 'who is refused at connect is refused there',
-	session => 'a new MAIL or RSET begins anew; here it is the session',
+	at_connect => 'a client that is refused at connect is refused there',
+	session => 'a new MAIL, RSET or connection starts the count again; here the count is for the session',
 	global => 'Has no counterpart: it makes all clients wait',
 	held => 'The 421 is held back for 5s',
 	commands => 'here after 20',
 	vrfy => 'VRFY is answered 252, EXPN and VERB are not known',
 	early_pipe => 'are refused with 554 5.5.0 by',
-	says_so => 'Sendmail closes without a word; here a 421 says why',
+	says_so => 'Sendmail closes without a reply; here a 421 says why',
 );
 
 # --- clients; each behaviour from an address that the server never saw
