@@ -10,16 +10,13 @@
 #include <sys/types.h>
 #include <sys/resource.h>
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "../lib/log.h"
 #include "front.h"
 
-struct front	front = { .nullfd = -1, .spare = -1 };
+struct front	front;
 
 /* "451 4.7.1 text" to its parts; the configuration has checked the form. */
 static int
@@ -77,13 +74,9 @@ front_conf_new(struct config *conf, struct front_conf *old)
 		front_conf_unref(fc);
 		return (NULL);
 	}
-	if (conf->tls != NULL) {
-		fc->tls = tlsctx_new(conf->tls);
-		if (fc->tls == NULL && old != NULL && old->tls != NULL) {
-			log_warnx("the certificate in use before stays");
-			fc->tls = tlsctx_ref(old->tls);
-		}
-	}
+	if (conf->tls != NULL)
+		fc->tls = tlsctx_renew(conf->tls, old != NULL ? old->tls :
+		    NULL);
 	return (fc);
 }
 
@@ -118,15 +111,11 @@ front_first(struct child *c)
 
 	front.child = c;
 	front.base = c->base;
-	TAILQ_INIT(&front.listens);
 	TAILQ_INIT(&front.parked);
 	if (getrlimit(RLIMIT_NOFILE, &rl) == -1)
 		fatal("getrlimit");
 	front.rlimit = (uint64_t)rl.rlim_cur;
-	if ((front.nullfd = open("/dev/null", O_RDWR | O_CLOEXEC)) == -1)
-		fatal("/dev/null");
-	if ((front.spare = fcntl(front.nullfd, F_DUPFD_CLOEXEC, 0)) == -1)
-		fatal("descriptor in reserve");
+	accept_init(c);
 	front.by_host = limit_new();
 	front.by_net = limit_new();
 	front.tls_net = limit_new();
@@ -149,14 +138,14 @@ front_configure(struct child *c, struct config *old)
 		front_first(c);
 	if ((fc = front_conf_new(c->conf, front.fc)) == NULL)
 		fatalx("front: out of memory");
-	if (c->conf->tls != NULL && fc->tls == NULL && !front.configured)
+	if (c->conf->tls != NULL && fc->tls == NULL &&
+	    !front.listeners.configured)
 		child_fatal(c, "tls certificate %s key %s cannot be used; "
 		    "see the line above, or take the tls line out",
 		    c->conf->tls->cert_file, c->conf->tls->key_file);
 	front_conf_unref(front.fc);
 	front.fc = fc;
 	accept_configure(c->conf);
-	front.configured = 1;
 }
 
 /* Who is held already is held: its lists were looked up when it came. */

@@ -32,9 +32,8 @@
 #include "config.h"
 #include "param.h"
 #include "process.h"
-#include "tlsctx.h"
+#include "smtpd.h"
 
-#define FRONT_ACCEPT_BATCH	64	/* connections a turn of the loop */
 #define FRONT_HOSTS_WAIT	10	/* s for store's host states at start */
 #define FRONT_STORE_WAIT	30	/* s until a client is told "not stored" */
 #define FRONT_STORE_HIGH	(1024 * 1024)	/* octets queued to store … */
@@ -44,15 +43,10 @@
 #define FRONT_HANDOVERS		128	/* on their way at once: a descriptor
 					   more for each, of CONF_FD_RESERVE */
 #define FRONT_ENVELOPE_MAX	16384	/* octets of it kept for a hand-over */
-#define FRONT_LINGER		10	/* s for a client to take the last reply */
-#define FRONT_LAST_REPLY	60	/* s without an octet of it going out */
-#define FRONT_LINGER_MAX	(256 * 1024)	/* octets thrown away meanwhile */
-#define FRONT_HANDSHAKE		60	/* s */
 #define FRONT_STUTTER_INPUT	512	/* octets kept of who talks meanwhile */
 #define FRONT_OUT_MAX		4096	/* replies queued before more input */
 #define FRONT_BODY_LINES	10	/* of a tarpitted message, as spamd */
 #define FRONT_BODY_MAX		(64 * 1024)
-#define FRONT_LOG_FIELD		256	/* octets of a peer's text in the log */
 #define FRONT_STOP_LINES	1000	/* connections with a line each at the end */
 
 enum conn_kind {			/* by precedence at connect */
@@ -84,14 +78,11 @@ enum conn_end {				/* the summary's reason= */
 };
 
 #define F_BANNER	0x0001		/* its last octet is sent */
-#define F_EOF		0x0002
-#define F_WANT_WRITE	0x0004		/* the socket was full */
 #define F_WHEEL		0x0008		/* waits in a slot for its next octet */
 #define F_SKIP		0x0010		/* inside a line that is too long */
 #define F_RUSH		0x0020		/* stutter no more */
 #define F_LOWMX		0x0040
 #define F_COUNTED	0x0080		/* in the per-host and network counts */
-#define F_TLS_MORE	0x0100		/* libtls may hold input */
 #define F_HEADERS	0x0200		/* DATA: before the empty line */
 #define F_ASKED		0x0400		/* a RCPT went to the store before */
 #define F_UNSTORED	0x0800
@@ -147,35 +138,28 @@ TAILQ_HEAD(txs, tx);
  * connection needs it; the rest is in what is pointed to.
  */
 struct conn {
-	struct event		 ev;
+	struct client_io	 io;
 	LIST_ENTRY(conn)	 slot;
 	uint64_t		 id;	/* 40 bits counted, 24 the descriptor */
 	struct front_conf	*fc;
-	struct tlsctx		*cert;	/* for STARTTLS, or NULL */
-	struct tls		*tls;
 	struct tx		*tx;
 	struct pump		*pump;	/* front_pump.c; NULL: none */
 	char			*helo;
 	char			*log_from;	/* of the first transaction */
 	char			*log_to;
-	struct buf		 in;
-	struct buf		 out;
 	struct addr		 client;
 	struct addr		 dst;
 	uint64_t		 lists;	/* the blacklists that have it */
 	int64_t			 start;	/* ms */
-	uint64_t		 bytes_in, bytes_out;
 	uint32_t		 last;	/* s, last line read or octet written */
 	uint32_t		 wait;	/* s, since when in ST_WAIT, HANDOVER */
 	uint32_t		 seq;
 	uint32_t		 rcpts;
-	uint32_t		 body;	/* octets of DATA, of LINGER */
+	uint32_t		 body;	/* octets of DATA */
 	uint32_t		 listener;	/* its id */
 	uint32_t		 flags;
-	int			 fd;
 	uint16_t		 port, dport;
 	uint16_t		 bad;
-	short			 watched;	/* EV_* that ev is added for */
 	uint8_t			 kind;
 	uint8_t			 state;
 	uint8_t			 end;
@@ -186,19 +170,6 @@ struct conn {
 	uint8_t			 tls_minor;	/* 3: TLSv1.3; 0: was never up */
 	uint8_t			 handed;	/* enum handover_kind */
 };
-
-struct listener {
-	TAILQ_ENTRY(listener)	 entry;
-	uint32_t		 id;
-	int			 fd;
-	struct event		*ev;
-	int			 lowmx;
-	struct addr		 addr;
-	uint16_t		 port;
-	struct tlsctx		*tls;
-	int			 keep;	/* while a reload is matched */
-};
-TAILQ_HEAD(listeners, listener);
 
 enum front_stat {
 	STAT_CONNECTIONS, STAT_GREY, STAT_PASS, STAT_TRAPPED,
@@ -221,7 +192,7 @@ struct front {
 	struct hosts		*hosts;
 	struct limit		*by_host, *by_net;
 	struct limit		*tls_net;	/* under TLS, of unknown hosts */
-	struct listeners	 listens;
+	struct listeners	 listeners;
 	struct conn		**conns;	/* by descriptor */
 	size_t			 nconns;	/* size of the array */
 	uint32_t		 count;		/* connections now */
@@ -229,9 +200,7 @@ struct front {
 	uint32_t		 tls;		/* of them under TLS */
 	uint64_t		 next_id;
 	int			 stress;	/* 90 % were taken, not yet 70 % */
-	int			 configured, started, hosts_ready, accepting;
 	int			 silent;	/* no line for each connection */
-	int			 nullfd, spare;	/* so that a 421 can be said */
 	uint64_t		 rlimit;
 	struct txs		 parked;
 	uint64_t		 stat[STAT_MAX];
@@ -242,6 +211,7 @@ extern struct front front;
 void	 front_conf_unref(struct front_conf *);
 
 /* front_accept.c */
+void	 accept_init(struct child *);	/* while still privileged */
 void	 accept_configure(const struct config *);
 void	 accept_start(void);
 void	 accept_stop(void);
@@ -296,6 +266,7 @@ void	 smtp_input(struct conn *, const uint8_t *, size_t);
 /* Goes on with input that was kept; 1: something was done. */
 int	 smtp_resume(struct conn *);
 void	 smtp_bad(struct conn *, int code, const char *enhanced, const char *text);
+void	 smtp_bad_text(struct conn *, const char *);	/* "NNN X.X.X text" */
 
 /* front_tx.c */
 void	 tx_free(struct conn *);
@@ -343,9 +314,6 @@ int	 front_tls_begin(struct conn *);	/* -1: cannot */
 /* May this host begin it, as many as there are? */
 int	 front_tls_room(const struct conn *);
 void	 front_tls_handshake(struct conn *);
-/* As recv and send: -1 with EAGAIN (F_WANT_WRITE set when for writing). */
-ssize_t	 front_tls_read(struct conn *, void *, size_t);
-ssize_t	 front_tls_write(struct conn *, const void *, size_t);
 void	 front_tls_end(struct conn *);
 
 /* front_wheel.c */

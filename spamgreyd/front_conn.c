@@ -3,9 +3,7 @@
  * wheel, ended.  Knows octets and states; what they say is not its business.
  */
 #include <sys/types.h>
-#include <sys/socket.h>
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -42,7 +40,7 @@ conn_stutters(const struct conn *c)
 {
 	const struct config	*conf = c->fc->conf;
 
-	if (conf->stutter_ms == 0 || c->tls != NULL || (c->flags & F_RUSH))
+	if (conf->stutter_ms == 0 || c->io.tls != NULL || (c->flags & F_RUSH))
 		return (0);
 	if (conn_is_black(c))
 		return (1);
@@ -71,9 +69,9 @@ conns_insert(struct conn *c)
 	struct conn	**p;
 	size_t		  n;
 
-	if ((size_t)c->fd >= front.nconns) {
+	if ((size_t)c->io.fd >= front.nconns) {
 		n = front.nconns == 0 ? 64 : front.nconns * 2;
-		while ((size_t)c->fd >= n)
+		while ((size_t)c->io.fd >= n)
 			n *= 2;
 		if ((p = reallocarray(front.conns, n, sizeof(*p))) == NULL)
 			return (-1);
@@ -81,7 +79,7 @@ conns_insert(struct conn *c)
 		front.conns = p;
 		front.nconns = n;
 	}
-	front.conns[c->fd] = c;
+	front.conns[c->io.fd] = c;
 	return (0);
 }
 
@@ -103,26 +101,6 @@ stress_update(void)
 	}
 }
 
-/* Where the client wanted to go, when the firewall sent it here. */
-static void
-conn_dst(struct conn *c, const struct listener *l)
-{
-	struct sockaddr_storage	ss;
-	socklen_t		len = sizeof(ss);
-	struct addr		local;
-	uint16_t		lport;
-
-	c->dst = l->addr;
-	c->dport = l->port;
-	if (getsockname(c->fd, (struct sockaddr *)&ss, &len) == -1 ||
-	    addr_from_sa((struct sockaddr *)&ss, &local, &lport) == -1)
-		return;
-	c->dst = local;
-	c->dport = lport;
-	(void)origdst(c->fd, front.child->pf, &c->client, c->port, &local,
-	    lport, &c->dst, &c->dport);
-}
-
 struct conn *
 conn_new(struct listener *l, int fd, const struct addr *client, uint16_t port,
     enum conn_kind kind, uint64_t lists, unsigned int reason)
@@ -134,7 +112,7 @@ conn_new(struct listener *l, int fd, const struct addr *client, uint16_t port,
 		close(fd);
 		return (NULL);
 	}
-	c->fd = fd;
+	c->io.fd = fd;
 	if (conns_insert(c) == -1) {
 		log_warn("front: connection");
 		close(fd);
@@ -146,7 +124,7 @@ conn_new(struct listener *l, int fd, const struct addr *client, uint16_t port,
 	c->port = port;
 	c->fc = front.fc;
 	c->fc->refs++;
-	c->cert = tlsctx_ref(l->tls);
+	c->io.cert = tlsctx_ref(l->tls);
 	c->listener = l->id;
 	c->kind = (uint8_t)kind;
 	c->lists = lists;
@@ -159,7 +137,7 @@ conn_new(struct listener *l, int fd, const struct addr *client, uint16_t port,
 		handover_begin(c, handover_kind(c));
 	else if (kind != KIND_WHITELISTED)
 		c->flags |= F_COUNTED;
-	conn_dst(c, l);
+	listener_dst(l, fd, client, port, &c->dst, &c->dport);
 	if (front.count++ == 0)
 		wheel_start();
 	if (conn_is_black(c))
@@ -206,20 +184,15 @@ conn_free(struct conn *c)
 		limit_dec(front.by_net, &key);
 	}
 	wheel_del(c);
-	if (c->watched)
-		event_del(&c->ev);
 	handover_forget(c);
 	pump_free(c);
 	front_tls_end(c);
-	front.conns[c->fd] = NULL;
-	close(c->fd);
+	front.conns[c->io.fd] = NULL;
+	client_free(&c->io);
 	tx_free(c);
-	buf_free(&c->in);
-	buf_free(&c->out);
 	free(c->helo);
 	free(c->log_from);
 	free(c->log_to);
-	tlsctx_unref(c->cert);
 	front_conf_unref(c->fc);
 	free(c);
 	front.count--;
@@ -244,57 +217,37 @@ conn_close(struct conn *c, enum conn_end end)
 		c->state = ST_CLOSING;
 }
 
-static ssize_t
-conn_send(struct conn *c, size_t n)
-{
-	ssize_t	w;
-
-	if (c->tls != NULL)
-		w = front_tls_write(c, buf_ptr(&c->out), n);
-	else
-		w = send(c->fd, buf_ptr(&c->out), n, MSG_NOSIGNAL);
-	if (w > 0) {
-		c->bytes_out += (uint64_t)w;
-		c->last = front_now();
-		buf_drain(&c->out, (size_t)w);
-	}
-	return (w);
-}
-
 /* Writes n octets of what waits, or all. */
 static void
 conn_write(struct conn *c, size_t n)
 {
-	if (conn_send(c, n) == -1) {
-		if (errno == EAGAIN || errno == EWOULDBLOCK ||
-		    errno == EINTR) {
-			c->flags |= F_WANT_WRITE;
-			return;
-		}
-		buf_free(&c->out);
-		conn_die(c, errno == EPIPE || errno == ECONNRESET ?
-		    END_HANGUP : END_ERROR);
+	int	hangup;
+	ssize_t	w = client_write(&c->io, n, &hangup);
+
+	if (w == -1)
+		conn_die(c, hangup ? END_HANGUP : END_ERROR);
+	if (w <= 0)
 		return;
-	}
-	c->flags &= ~F_WANT_WRITE;
-	if (buf_len(&c->out) == 0)
+	c->last = front_now();
+	buf_drain(&c->io.out, (size_t)w);
+	if (buf_len(&c->io.out) == 0)
 		c->flags |= F_BANNER;
 }
 
 static void
 conn_flush(struct conn *c)
 {
-	if (buf_len(&c->out) == 0 || c->state == ST_DEAD ||
-	    (c->flags & F_WANT_WRITE))
+	if (buf_len(&c->io.out) == 0 || c->state == ST_DEAD ||
+	    (c->io.flags & IO_FULL))
 		return;
 	if (conn_stutters(c)) {
 		wheel_add(c);
 		return;
 	}
 	wheel_del(c);
-	conn_write(c, buf_len(&c->out));
-	if (buf_len(&c->out) > 0)
-		c->flags |= F_WANT_WRITE;
+	conn_write(c, buf_len(&c->io.out));
+	if (buf_len(&c->io.out) > 0)
+		c->io.flags |= IO_FULL;
 }
 
 /* The wheel says that the next octet is due. */
@@ -304,7 +257,7 @@ conn_due(struct conn *c)
 	if (conn_stutters(c)) {
 		/* A full socket is tried again a stutter later. */
 		conn_write(c, 1);
-		c->flags &= ~F_WANT_WRITE;
+		c->io.flags &= (uint8_t)~IO_FULL;
 	}
 	conn_settle(c);
 }
@@ -316,25 +269,11 @@ conn_due(struct conn *c)
 static size_t
 input_room(const struct conn *c)
 {
-	size_t	max = c->fc->conf->limit.line + 2, len = buf_len(&c->in);
+	size_t	max = c->fc->conf->limit.line + 2, len = buf_len(&c->io.in);
 
 	if ((c->flags & F_WHEEL) && max > FRONT_STUTTER_INPUT)
 		max = FRONT_STUTTER_INPUT;
 	return (len < max ? max - len : 0);
-}
-
-static void
-conn_linger_read(struct conn *c)
-{
-	ssize_t	n;
-
-	n = recv(c->fd, read_buf, sizeof(read_buf), 0);
-	if (n == 0 || (n == -1 && errno != EAGAIN && errno != EINTR)) {
-		c->state = ST_DEAD;
-		return;
-	}
-	if (n > 0 && (c->body += (uint32_t)n) > FRONT_LINGER_MAX)
-		c->state = ST_DEAD;
 }
 
 static void
@@ -346,46 +285,27 @@ conn_read(struct conn *c)
 	do {
 		if (c->state == ST_DEAD || (room = input_room(c)) == 0)
 			return;
-		if (room > sizeof(read_buf))
-			room = sizeof(read_buf);
-		if (c->tls != NULL)
-			n = front_tls_read(c, read_buf, room);
-		else
-			n = recv(c->fd, read_buf, room, 0);
-		c->flags &= ~F_TLS_MORE;
-		if (n == 0) {
-			c->flags |= F_EOF;
+		n = client_read(&c->io, read_buf, room < sizeof(read_buf) ?
+		    room : sizeof(read_buf));
+		if (n == -1)
+			conn_die(c, END_HANGUP);
+		if (n <= 0)
 			return;
-		}
-		if (n == -1) {
-			if (errno != EAGAIN && errno != EWOULDBLOCK &&
-			    errno != EINTR)
-				conn_die(c, END_HANGUP);
-			return;
-		}
-		c->bytes_in += (uint64_t)n;
-		/* What libtls has read ahead makes no descriptor ready. */
-		if (c->tls != NULL)
-			c->flags |= F_TLS_MORE;
 		smtp_input(c, read_buf, (size_t)n);
-	} while (c->tls != NULL);
+	} while (c->io.tls != NULL);
 }
 
-/* The last reply is out: let the client have it before the socket goes. */
+/* The last reply is out. */
 static void
 conn_linger(struct conn *c)
 {
-	if (c->end == END_QUIT || (c->flags & F_EOF)) {
+	if (c->end == END_QUIT || (c->io.flags & IO_EOF)) {
 		c->state = ST_DEAD;
 		return;
 	}
 	front_tls_end(c);
-	(void)shutdown(c->fd, SHUT_WR);
-	buf_free(&c->in);
-	c->state = ST_LINGER;
 	c->last = front_now();
-	c->body = 0;
-	conn_linger_read(c);
+	c->state = client_linger(&c->io) ? ST_DEAD : ST_LINGER;
 }
 
 /* What lies in the socket while it is handed over is pass' to read. */
@@ -394,35 +314,9 @@ conn_wants_input(const struct conn *c)
 {
 	if (c->state == ST_PUMP)
 		return (pump_wants(c));
-	return (!(c->flags & F_EOF) && c->state != ST_HANDOVER &&
+	return (!(c->io.flags & IO_EOF) && c->state != ST_HANDOVER &&
 	    (c->state == ST_LINGER || c->state == ST_HANDSHAKE ||
 	    input_room(c) > 0));
-}
-
-/* What the connection waits for becomes what its event is added for. */
-static void
-conn_watch(struct conn *c)
-{
-	short	want = EV_PERSIST;
-
-	if (conn_wants_input(c))
-		want |= EV_READ;
-	if (c->flags & F_WANT_WRITE)
-		want |= EV_WRITE;
-	if (want == EV_PERSIST)
-		want = 0;
-	if (want == c->watched)
-		return;
-	if (c->watched)
-		event_del(&c->ev);
-	c->watched = want;
-	if (want == 0)
-		return;
-	event_assign(&c->ev, front.base, c->fd, want, conn_event, NULL);
-	if (event_add(&c->ev, NULL) == -1) {
-		c->watched = 0;
-		conn_die(c, END_ERROR);
-	}
 }
 
 /* Everything that is in the way of the next step is out. 1: look again. */
@@ -446,9 +340,9 @@ conn_step(struct conn *c)
 	case ST_DATA:
 		if (smtp_resume(c))
 			return (1);
-		if ((c->flags & F_TLS_MORE) && input_room(c) > 0) {
+		if ((c->io.flags & IO_MORE) && input_room(c) > 0) {
 			conn_read(c);
-			return (buf_len(&c->out) > 0);
+			return (buf_len(&c->io.out) > 0);
 		}
 		return (0);
 	default:
@@ -462,15 +356,16 @@ conn_settle(struct conn *c)
 {
 	do {
 		conn_flush(c);
-	} while (c->state != ST_DEAD && buf_len(&c->out) == 0 &&
+	} while (c->state != ST_DEAD && buf_len(&c->io.out) == 0 &&
 	    conn_step(c));
 	/* A half-closed client is answered what it asked before, no more. */
-	if ((c->flags & F_EOF) && c->state != ST_WAIT &&
-	    c->state != ST_HANDOVER && c->state != ST_PUMP && (buf_len(&c->out) == 0 ||
+	if ((c->io.flags & IO_EOF) && c->state != ST_WAIT &&
+	    c->state != ST_HANDOVER && c->state != ST_PUMP && (buf_len(&c->io.out) == 0 ||
 	    (c->flags & F_WHEEL)))
 		conn_die(c, END_HANGUP);
-	if (c->state != ST_DEAD)
-		conn_watch(c);
+	if (c->state != ST_DEAD && client_watch(&c->io, front.base,
+	    conn_wants_input(c), conn_event, c) == -1)
+		conn_die(c, END_ERROR);
 	if (c->state == ST_DEAD)
 		conn_free(c);
 }
@@ -478,18 +373,19 @@ conn_settle(struct conn *c)
 static void
 conn_event(evutil_socket_t fd, short what, void *arg)
 {
-	struct conn	*c = front.conns[fd];
+	struct conn	*c = arg;
 
-	(void)arg;
+	(void)fd;
 	if (what & EV_WRITE)
-		c->flags &= ~F_WANT_WRITE;
+		c->io.flags &= (uint8_t)~IO_FULL;
 	if (c->state == ST_HANDSHAKE)
 		front_tls_handshake(c);
 	else if (c->state == ST_PUMP)
 		(void)pump_run(c);
-	else if ((what & EV_READ) && c->state == ST_LINGER)
-		conn_linger_read(c);
-	else if (what & EV_READ)
+	else if ((what & EV_READ) && c->state == ST_LINGER) {
+		if (client_linger_read(&c->io))
+			c->state = ST_DEAD;
+	} else if (what & EV_READ)
 		conn_read(c);
 	conn_settle(c);
 }

@@ -84,7 +84,7 @@ send_begin(struct conn *c)
 		h.flags |= HANDOVER_BANNER;
 	if (c->flags & F_ESMTP)
 		h.flags |= HANDOVER_ESMTP;
-	if (c->cert == NULL)
+	if (c->io.cert == NULL)
 		h.flags |= HANDOVER_NO_TLS;
 	if (tx != NULL)
 		h.flags |= HANDOVER_PENDING;
@@ -98,9 +98,9 @@ send_begin(struct conn *c)
 		h.from = tx->from;
 		h.from_params = tx->from_params;
 	}
-	if (c->tls != NULL) {
-		h.tls_version = tls_conn_version(c->tls);
-		h.tls_cipher = tls_conn_cipher(c->tls);
+	if (c->io.tls != NULL) {
+		h.tls_version = tls_conn_version(c->io.tls);
+		h.tls_cipher = tls_conn_cipher(c->io.tls);
 	}
 	return (proto_put_handover(chan_ipc(front.pass), c->id, &h) == -1 ||
 	    chan_send(front.pass, -1) == -1 ? -1 : 0);
@@ -139,12 +139,12 @@ static int
 send_input(const struct conn *c)
 {
 	struct ipc	*ipc = chan_ipc(front.pass);
-	size_t		 at, n, len = buf_len(&c->in);
+	size_t		 at, n, len = buf_len(&c->io.in);
 
 	for (at = 0; at < len; at += n) {
 		n = len - at < INPUT_CHUNK ? len - at : INPUT_CHUNK;
 		ipc_begin(ipc, MSG_HANDOVER_INPUT, c->id);
-		ipc_put_data(ipc, buf_ptr(&c->in) + at, n);
+		ipc_put_data(ipc, buf_ptr(&c->io.in) + at, n);
 		if (chan_send(front.pass, -1) == -1)
 			return (-1);
 	}
@@ -160,8 +160,8 @@ send_all(struct conn *c)
 
 	if (front.pass == NULL)
 		return ("pass is gone");
-	fd = c->tls != NULL ? pump_new(c) :
-	    fcntl(c->fd, F_DUPFD_CLOEXEC, 0);
+	fd = c->io.tls != NULL ? pump_new(c) :
+	    fcntl(c->io.fd, F_DUPFD_CLOEXEC, 0);
 	if (fd == -1)
 		return (strerror(errno));
 	if (send_begin(c) == -1 || (c->tx != NULL && send_rcpts(c) == -1) ||
@@ -229,7 +229,7 @@ handover_unpark(void)
 static void
 count_refused(struct conn *c, const char *why)
 {
-	char	a[ADDR_STRLEN], enc[FRONT_LOG_FIELD];
+	char	a[ADDR_STRLEN], enc[CLIENT_LOG_FIELD];
 
 	front.stat[STAT_HANDOVER_REFUSED]++;
 	log_event(c->id, "handover-refused", "address=%s why=%s",
@@ -288,7 +288,7 @@ on_ok(struct chan *ch, struct msg *m, void *arg)
 		return;
 	handover_forget(c);
 	c->flags |= F_IN_PASS;
-	if (c->tls != NULL)
+	if (c->io.tls != NULL)
 		pump_start(c);
 	else
 		conn_die(c, END_HANDED);

@@ -103,26 +103,11 @@ verdict_str(const struct conn *c)
 	}
 }
 
-/*
- * " name=text", the text encoded; nothing when there is none.  No longer
- * encoded than that three of them leave room on the line for what follows.
- */
-static void
-put_text(struct buf *b, const char *name, const char *text)
-{
-	char	enc[FRONT_LOG_FIELD * 2];
-
-	if (text != NULL)
-		(void)buf_printf(b, " %s=%s", name,
-		    log_encode(enc, sizeof(enc), text,
-		    strnlen(text, FRONT_LOG_FIELD)));
-}
-
 static void
 put_lists(struct buf *b, const struct conn *c)
 {
 	const struct conf_list	*l;
-	char			 enc[FRONT_LOG_FIELD];
+	char			 enc[CLIENT_LOG_FIELD];
 	const char		*sep = " lists=";
 	unsigned int		 i;
 
@@ -134,19 +119,6 @@ put_lists(struct buf *b, const struct conn *c)
 		    log_encode_str(enc, sizeof(enc), l->name));
 		sep = ",";
 	}
-}
-
-static void
-put_events(struct buf *b, const struct conn *c)
-{
-	const char	*sep = " events=";
-	unsigned int	 i;
-
-	for (i = 0; i < EVENT_MAX; i++)
-		if (c->events & 1 << i) {
-			(void)buf_printf(b, "%s%s", sep, host_event_str(i));
-			sep = ",";
-		}
 }
 
 /* The line that sums a connection up. */
@@ -166,17 +138,17 @@ front_log_end(const struct conn *c)
 	if (c->lists != 0)
 		put_lists(&b, c);
 	if (c->events != 0)
-		put_events(&b, c);
-	put_text(&b, "helo", c->helo);
-	put_text(&b, "from", c->log_from);
-	put_text(&b, "to", c->log_to);
+		log_put_events(&b, c->events);
+	log_put_text(&b, "helo", c->helo);
+	log_put_text(&b, "from", c->log_from);
+	log_put_text(&b, "to", c->log_to);
 	if (c->rcpts > 1)
 		(void)buf_printf(&b, " recipients=%u", c->rcpts);
 	if (c->tls_minor != 0)
 		(void)buf_printf(&b, " tls=TLSv1.%u", c->tls_minor);
 	(void)buf_printf(&b, " dst=%s port=%u in=%llu out=%llu",
-	    addr_str(&c->dst, a), c->dport, (unsigned long long)c->bytes_in,
-	    (unsigned long long)c->bytes_out);
+	    addr_str(&c->dst, a), c->dport, (unsigned long long)c->io.bytes_in,
+	    (unsigned long long)c->io.bytes_out);
 	log_event(c->id, "end", "%.*s", (int)buf_len(&b),
 	    (const char *)buf_ptr(&b));
 }

@@ -91,8 +91,8 @@ would_block(void)
 int
 pump_wants(const struct conn *c)
 {
-	return (!(c->flags & F_EOF) && !c->pump->deaf &&
-	    buf_len(&c->in) < PUMP_MAX);
+	return (!(c->io.flags & IO_EOF) && !c->pump->deaf &&
+	    buf_len(&c->io.in) < PUMP_MAX);
 }
 
 /* 1: some octets came. */
@@ -103,15 +103,11 @@ read_client(struct conn *c)
 
 	if (!pump_wants(c))
 		return (0);
-	n = front_tls_read(c, pump_buf, PUMP_MAX - buf_len(&c->in));
-	if (n == 0)
-		c->flags |= F_EOF;
-	else if (n > 0) {
-		c->bytes_in += (uint64_t)n;
-		if (buf_add(&c->in, pump_buf, (size_t)n) == -1)
-			conn_die(c, END_MEMORY);
-	} else if (!would_block())
+	n = client_read(&c->io, pump_buf, PUMP_MAX - buf_len(&c->io.in));
+	if (n == -1)
 		conn_die(c, END_HANGUP);
+	else if (n > 0 && buf_add(&c->io.in, pump_buf, (size_t)n) == -1)
+		conn_die(c, END_MEMORY);
 	return (n > 0);
 }
 
@@ -121,18 +117,18 @@ write_pass(struct conn *c)
 	struct pump	*p = c->pump;
 	ssize_t		 n;
 
-	if (buf_len(&c->in) == 0)
+	if (buf_len(&c->io.in) == 0)
 		return (0);
-	n = p->deaf ? (ssize_t)buf_len(&c->in) : send(p->fd, buf_ptr(&c->in),
-	    buf_len(&c->in), MSG_NOSIGNAL);
+	n = p->deaf ? (ssize_t)buf_len(&c->io.in) : send(p->fd, buf_ptr(&c->io.in),
+	    buf_len(&c->io.in), MSG_NOSIGNAL);
 	if (n == -1) {
 		if (!would_block()) {
 			p->deaf = 1;
-			buf_free(&c->in);
+			buf_free(&c->io.in);
 		}
 		return (0);
 	}
-	buf_drain(&c->in, (size_t)n);
+	buf_drain(&c->io.in, (size_t)n);
 	return (n > 0);
 }
 
@@ -142,16 +138,16 @@ read_pass(struct conn *c)
 	struct pump	*p = c->pump;
 	ssize_t		 n;
 
-	if (p->eof || buf_len(&c->out) >= PUMP_MAX)
+	if (p->eof || buf_len(&c->io.out) >= PUMP_MAX)
 		return (0);
-	n = recv(p->fd, pump_buf, PUMP_MAX - buf_len(&c->out), 0);
+	n = recv(p->fd, pump_buf, PUMP_MAX - buf_len(&c->io.out), 0);
 	if (n == 0 || (n == -1 && !would_block()))
 		p->eof = p->deaf = 1;
 	else if (n > 0) {
 		/* The client's time to take it begins. */
-		if (buf_len(&c->out) == 0)
+		if (buf_len(&c->io.out) == 0)
 			c->last = front_now();
-		if (buf_add(&c->out, pump_buf, (size_t)n) == -1)
+		if (buf_add(&c->io.out, pump_buf, (size_t)n) == -1)
 			conn_die(c, END_MEMORY);
 	}
 	return (n > 0);
@@ -164,9 +160,9 @@ pump_watch(struct conn *c)
 	struct pump	*p = c->pump;
 	short		 want = 0;
 
-	if (!p->eof && buf_len(&c->out) < PUMP_MAX)
+	if (!p->eof && buf_len(&c->io.out) < PUMP_MAX)
 		want |= EV_READ;
-	if (!p->deaf && buf_len(&c->in) > 0)
+	if (!p->deaf && buf_len(&c->io.in) > 0)
 		want |= EV_WRITE;
 	if (want == p->watched)
 		return;
@@ -198,16 +194,16 @@ pump_run(struct conn *c)
 		more = read_client(c);
 		more |= write_pass(c);
 		more |= read_pass(c);
-		if (buf_len(&c->out) >= PUMP_MAX)
+		if (buf_len(&c->io.out) >= PUMP_MAX)
 			break;
 	}
 	if (c->state != ST_PUMP)
 		return (0);
-	if ((c->flags & F_EOF) && buf_len(&c->in) == 0 && !p->shut) {
+	if ((c->io.flags & IO_EOF) && buf_len(&c->io.in) == 0 && !p->shut) {
 		p->shut = 1;
 		(void)shutdown(p->fd, SHUT_WR);
 	}
-	if (p->eof && buf_len(&c->out) == 0) {
+	if (p->eof && buf_len(&c->io.out) == 0) {
 		pump_free(c);
 		conn_close(c, END_HANDED);
 		return (1);
@@ -216,15 +212,15 @@ pump_run(struct conn *c)
 	/* What libtls has read ahead makes no descriptor ready. */
 	if (more && turns < 0 && pump_wants(c))
 		(void)event_add(&p->more, &now);
-	return (buf_len(&c->out) > 0);
+	return (buf_len(&c->io.out) > 0);
 }
 
 /* Pass has the session. */
 void
 pump_start(struct conn *c)
 {
-	buf_free(&c->in);		/* was sent as HANDOVER_INPUT */
-	c->flags &= ~F_TLS_MORE;
+	buf_free(&c->io.in);		/* was sent as HANDOVER_INPUT */
+	c->io.flags &= (uint8_t)~IO_MORE;
 	c->state = ST_PUMP;
 	tx_free(c);
 	(void)pump_run(c);

@@ -7,9 +7,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
-#include "../lib/clock.h"
 #include "../lib/log.h"
 #include "../lib/tmpl.h"
 #include "front.h"
@@ -17,16 +15,12 @@
 void
 reply(struct conn *c, const char *fmt, ...)
 {
-	char	line[SMTP_REPLY_LINE_MAX + 1];
 	va_list	ap;
-	int	n;
 
 	va_start(ap, fmt);
-	n = vsnprintf(line, sizeof(line), fmt, ap);
-	va_end(ap);
-	if (n < 0 || (size_t)n >= sizeof(line) ||
-	    buf_add(&c->out, line, (size_t)n) == -1)
+	if (simple_vprintf(&c->io.out, fmt, ap) == -1)
 		conn_die(c, END_MEMORY);
+	va_end(ap);
 }
 
 /* The lines of one text: code, enhanced code, text, in tmpl's manner. */
@@ -34,7 +28,7 @@ static void
 reply_tmpl(struct conn *c, int code, const char *enhanced, const char *text,
     int64_t seconds, int last)
 {
-	if (tmpl_reply(&c->out, code, enhanced, text, &c->client, seconds,
+	if (tmpl_reply(&c->io.out, code, enhanced, text, &c->client, seconds,
 	    last) == -1)
 		conn_die(c, END_MEMORY);
 }
@@ -42,7 +36,7 @@ reply_tmpl(struct conn *c, int code, const char *enhanced, const char *text,
 static void
 reply_contact(struct conn *c, int code, const char *enhanced)
 {
-	if (tmpl_contact(&c->out, code, enhanced, c->fc->conf->contact, c->id,
+	if (tmpl_contact(&c->io.out, code, enhanced, c->fc->conf->contact, c->id,
 	    &c->client) == -1)
 		conn_die(c, END_MEMORY);
 }
@@ -57,28 +51,10 @@ reply_5xx(struct conn *c, int code, const char *enhanced, const char *text)
 		reply_contact(c, code, enhanced);
 }
 
-/* In UTC: the chroot has no time zone. */
-static const char *
-date_str(void)
-{
-	static char	str[40];
-	static time_t	made;
-	time_t		now = (time_t)clock_wall();
-	struct tm	tm;
-
-	if (now != made || str[0] == '\0') {
-		made = now;
-		if (gmtime_r(&now, &tm) == NULL || strftime(str, sizeof(str),
-		    "%a, %d %b %Y %H:%M:%S +0000", &tm) == 0)
-			str[0] = '\0';
-	}
-	return (str);
-}
-
 void
 reply_banner(struct conn *c)
 {
-	reply(c, "220 %s ESMTP; %s\r\n", c->fc->conf->hostname, date_str());
+	reply(c, "220 %s ESMTP; %s\r\n", c->fc->conf->hostname, simple_date());
 }
 
 /*
@@ -140,7 +116,7 @@ reply_ehlo(struct conn *c)
 	left = offer(c, &size);
 	/* Not to who only has our time to win, and not to unknown hosts
 	 * when many are under TLS: each takes the memory of a hundred. */
-	if (c->cert != NULL && c->tls == NULL && !conn_is_black(c) &&
+	if (c->io.cert != NULL && c->io.tls == NULL && !conn_is_black(c) &&
 	    front_tls_room(c))
 		left |= CAPS_STARTTLS;
 	c->offered = (uint8_t)left;

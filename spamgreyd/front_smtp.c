@@ -20,10 +20,10 @@ smtp_ready(const struct conn *c)
 		return (0);
 	if (!(c->flags & F_BANNER))
 		return (0);
-	if (buf_len(&c->out) == 0)
+	if (buf_len(&c->io.out) == 0)
 		return (1);
-	return (!(c->flags & (F_WHEEL | F_WANT_WRITE)) &&
-	    buf_len(&c->out) < FRONT_OUT_MAX && !conn_stutters(c));
+	return (!(c->flags & F_WHEEL) && !(c->io.flags & IO_FULL) &&
+	    buf_len(&c->io.out) < FRONT_OUT_MAX && !conn_stutters(c));
 }
 
 /* A refusal that counts; one too many, and the client has had its chance. */
@@ -38,6 +38,16 @@ smtp_bad(struct conn *c, int code, const char *enhanced, const char *text)
 	conn_close(c, END_BAD_COMMANDS);
 }
 
+void
+smtp_bad_text(struct conn *c, const char *text)
+{
+	char		 enhanced[6];
+	const char	*words;
+	int		 code = simple_split(text, enhanced, &words);
+
+	smtp_bad(c, code, enhanced, words);
+}
+
 static void
 cmd_helo(struct conn *c, enum smtp_verb verb, const char *arg, size_t len)
 {
@@ -47,9 +57,7 @@ cmd_helo(struct conn *c, enum smtp_verb verb, const char *arg, size_t len)
 		smtp_bad(c, 501, "5.5.4", "Your name is missing");
 		return;
 	}
-	if (len > ENTRY_STR_MAX)
-		len = ENTRY_STR_MAX;
-	if ((helo = strndup(arg, len)) == NULL) {
+	if ((helo = simple_helo(arg, len)) == NULL) {
 		conn_die(c, END_MEMORY);
 		return;
 	}
@@ -68,16 +76,11 @@ cmd_helo(struct conn *c, enum smtp_verb verb, const char *arg, size_t len)
 static void
 cmd_starttls(struct conn *c, size_t len)
 {
-	if (len > 0) {
-		smtp_bad(c, 501, "5.5.4", "STARTTLS takes no parameters");
-		return;
-	}
-	if (c->tls != NULL) {
-		smtp_bad(c, 503, "5.5.1", "TLS is active already");
-		return;
-	}
-	if (!(c->offered & CAPS_STARTTLS)) {
-		smtp_bad(c, 502, "5.5.1", "Command not implemented");
+	const char	*error;
+
+	if ((error = simple_starttls(len, c->io.tls != NULL,
+	    c->offered)) != NULL) {
+		smtp_bad_text(c, error);
 		return;
 	}
 	if (!front_tls_room(c)) {
@@ -97,46 +100,21 @@ cmd_foreign(struct conn *c, enum host_event event)
 	conn_close(c, END_FOREIGN);
 }
 
-/* Those that change nothing. 1: it was one. */
-static int
-cmd_simple(struct conn *c, enum smtp_verb verb)
-{
-	switch (verb) {
-	case SMTP_NOOP:
-		reply(c, "250 2.0.0 Ok\r\n");
-		return (1);
-	case SMTP_VRFY:
-		reply(c, "252 2.0.0 Send mail, and it will be seen\r\n");
-		return (1);
-	case SMTP_EXPN:
-	case SMTP_HELP:
-	case SMTP_ETRN:
-	case SMTP_BDAT:
-	case SMTP_XCLIENT:
-	case SMTP_XFORWARD:
-		smtp_bad(c, 502, "5.5.1", "Command not implemented");
-		return (1);
-	case SMTP_AUTH:
-		smtp_bad(c, 503, "5.5.1", "Authentication is not possible here");
-		return (1);
-	case SMTP_UNKNOWN:
-		smtp_bad(c, 500, "5.5.1", "Command not recognised");
-		return (1);
-	default:
-		return (0);
-	}
-}
-
 static void
 smtp_command(struct conn *c, const uint8_t *line, size_t line_len)
 {
-	const char	*arg;
+	const char	*arg, *text;
 	size_t		 len;
 	enum smtp_verb	 verb;
 
 	verb = smtp_verb_parse(line, line_len, &arg, &len);
-	if (cmd_simple(c, verb))
+	if ((text = simple_reply(verb)) != NULL) {
+		if (text[0] == '5')
+			smtp_bad_text(c, text);
+		else
+			reply(c, "%s\r\n", text);
 		return;
+	}
 	switch (verb) {
 	case SMTP_HELO:
 	case SMTP_EHLO:
@@ -269,7 +247,7 @@ smtp_impatient(struct conn *c)
 	if (!(c->flags & F_BANNER))
 		front_event(c, EVENT_EARLY_TALKER);
 	else if (c->state == ST_WAIT || (c->state == ST_COMMAND &&
-	    buf_len(&c->out) > 0))
+	    buf_len(&c->io.out) > 0))
 		front_event(c, EVENT_PIPELINING);
 }
 
@@ -277,7 +255,7 @@ smtp_impatient(struct conn *c)
 void
 smtp_input(struct conn *c, const uint8_t *data, size_t len)
 {
-	int	kept = buf_len(&c->in) > 0;
+	int	kept = buf_len(&c->io.in) > 0;
 	size_t	used;
 
 	if (c->state == ST_TLS_START) {
@@ -287,12 +265,12 @@ smtp_input(struct conn *c, const uint8_t *data, size_t len)
 	if (c->state >= ST_CLOSING)
 		return;
 	if (kept) {
-		if (buf_add(&c->in, data, len) == -1) {
+		if (buf_add(&c->io.in, data, len) == -1) {
 			conn_die(c, END_MEMORY);
 			return;
 		}
-		data = buf_ptr(&c->in);
-		len = buf_len(&c->in);
+		data = buf_ptr(&c->io.in);
+		len = buf_len(&c->io.in);
 	}
 	/* Not when its turn comes: it may be gone before that. */
 	switch (smtp_tls(c, data, len)) {
@@ -307,8 +285,8 @@ smtp_input(struct conn *c, const uint8_t *data, size_t len)
 	}
 	used = smtp_lines(c, data, len);
 	if (kept)
-		buf_drain(&c->in, used);
-	else if (buf_add(&c->in, data + used, len - used) == -1)
+		buf_drain(&c->io.in, used);
+	else if (buf_add(&c->io.in, data + used, len - used) == -1)
 		conn_die(c, END_MEMORY);
 }
 
@@ -317,9 +295,9 @@ smtp_resume(struct conn *c)
 {
 	size_t	used;
 
-	if (buf_len(&c->in) == 0)
+	if (buf_len(&c->io.in) == 0)
 		return (0);
-	used = smtp_lines(c, buf_ptr(&c->in), buf_len(&c->in));
-	buf_drain(&c->in, used);
+	used = smtp_lines(c, buf_ptr(&c->io.in), buf_len(&c->io.in));
+	buf_drain(&c->io.in, used);
 	return (used > 0);
 }

@@ -73,8 +73,8 @@ front_spamd_ended(const struct conn *c)
 void
 front_spamd_rcpt(const struct conn *c, const char *to)
 {
-	char	a[ADDR_STRLEN], from_enc[FRONT_LOG_FIELD * 2],
-		to_enc[FRONT_LOG_FIELD * 2];
+	char	a[ADDR_STRLEN], from_enc[CLIENT_LOG_FIELD * 2],
+		to_enc[CLIENT_LOG_FIELD * 2];
 
 	if (!log_is_verbose())
 		return;
@@ -111,13 +111,13 @@ void
 front_spamd_text(const struct conn *c, const uint8_t *line, size_t len)
 {
 	static const char *const names[] = { "From:", "To:", "Subject:" };
-	char			 a[ADDR_STRLEN], text[FRONT_LOG_FIELD * 2] = "";
+	char			 a[ADDR_STRLEN], text[CLIENT_LOG_FIELD * 2] = "";
 	size_t			 i, n;
 
 	if (!log_is_verbose() || (len == 1 && line[0] == '.'))
 		return;
 	encode_text(text, sizeof(text), line,
-	    len < FRONT_LOG_FIELD ? len : FRONT_LOG_FIELD);
+	    len < CLIENT_LOG_FIELD ? len : CLIENT_LOG_FIELD);
 	if (!(c->flags & F_HEADERS)) {
 		log_spamd(LOG_DEBUG, "%s: Body: %s", addr_str(&c->client, a),
 		    text);

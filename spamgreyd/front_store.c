@@ -144,40 +144,6 @@ store_event(const struct conn *c, enum host_event event)
 }
 
 static void
-on_clock(struct chan *ch, struct msg *m, void *arg)
-{
-	int64_t	asof;
-
-	(void)ch;
-	(void)arg;
-	if (proto_get_clock(m, &asof) == 0)
-		clock_judged(asof);
-}
-
-static void
-on_hosts_begin(struct chan *ch, struct msg *m, void *arg)
-{
-	struct addr_cut	cut;
-
-	(void)ch;
-	(void)arg;
-	if (proto_get_hosts_begin(m, &cut) == 0 &&
-	    hosts_begin(front.hosts, &cut) == -1)
-		fatal("front: host states");
-}
-
-static void
-on_host(struct chan *ch, struct msg *m, void *arg)
-{
-	struct host	h;
-
-	(void)ch;
-	(void)arg;
-	if (proto_get_host(m, &h) == 0 && hosts_set(front.hosts, &h) == -1)
-		fatal("front: host states");
-}
-
-static void
 on_hosts_end(struct chan *ch, struct msg *m, void *arg)
 {
 	(void)ch;
@@ -230,9 +196,9 @@ on_stat_ask(struct chan *ch, struct msg *m, void *arg)
 }
 
 static const struct chan_rule store_rules[] = {
-	{ MSG_CLOCK, 0, on_clock },
-	{ MSG_HOSTS_BEGIN, 0, on_hosts_begin },
-	{ MSG_HOST, 0, on_host },
+	{ MSG_CLOCK, 0, states_clock },
+	{ MSG_HOSTS_BEGIN, 0, states_begin },
+	{ MSG_HOST, 0, states_host },
 	{ MSG_CAPS, 0, handover_on_caps },
 	{ MSG_HOSTS_END, 0, on_hosts_end },
 	{ MSG_RCPT_ANSWER, 0, on_answer },
@@ -262,7 +228,7 @@ store_peer(struct child *c, int fd)
 {
 	if ((front.hosts = hosts_new()) == NULL)
 		fatalx("front: out of memory");
-	front.store = chan_new(c->base, fd, "store", store_rules, NULL,
+	front.store = chan_new(c->base, fd, "store", store_rules, front.hosts,
 	    store_ended);
 	if (front.store == NULL)
 		fatal("front: channel to store");

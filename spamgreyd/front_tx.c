@@ -79,32 +79,21 @@ keep_rcpt(struct conn *c)
 		tx_too_long(tx);
 }
 
-/* "NNN X.X.X text" of a parser, as a reply that counts as bad. */
-static void
-refuse_param(struct conn *c, const char *text)
-{
-	char	enhanced[6];
-
-	memcpy(enhanced, text + 4, 5);
-	enhanced[5] = '\0';
-	smtp_bad(c, atoi(text), enhanced, text + 10);
-}
-
-/* The same as a reply that counts for nothing. */
+/* "NNN X.X.X text": a refusal that counts for nothing. */
 static void
 refuse_text(struct conn *c, const char *text)
 {
-	char	enhanced[6];
+	char		 enhanced[6];
+	const char	*words;
+	int		 code = simple_split(text, enhanced, &words);
 
-	memcpy(enhanced, text + 4, 5);
-	enhanced[5] = '\0';
-	reply_5xx(c, atoi(text), enhanced, text + 10);
+	reply_5xx(c, code, enhanced, words);
 }
 
 static char *
 log_copy(const char *text)
 {
-	return (strndup(text, FRONT_LOG_FIELD));
+	return (strndup(text, CLIENT_LOG_FIELD));
 }
 
 void
@@ -117,30 +106,24 @@ tx_mail(struct conn *c, const char *arg, size_t len)
 	struct tx	*tx;
 
 	if (c->helo == NULL) {
-		refuse_param(c, "503 5.5.1 Send HELO or EHLO first");
+		smtp_bad_text(c, "503 5.5.1 Send HELO or EHLO first");
 		return;
 	}
 	if (c->tx != NULL) {
-		refuse_param(c, "503 5.5.1 There is a sender already");
+		smtp_bad_text(c, "503 5.5.1 There is a sender already");
 		return;
 	}
-	switch (smtp_path_parse(arg, len, "FROM:", path, sizeof(path),
-	    &params, &params_len)) {
-	case 0:
-		break;
-	case -2:
-		refuse_text(c, MAILADDR_LONG_SENDER);
-		return;
-	case -3:
-		refuse_text(c, MAILADDR_BAD_SENDER);
-		return;
-	default:
-		refuse_param(c, "501 5.5.4 Write MAIL FROM:<address>");
+	if ((error = simple_mail(arg, len, path, sizeof(path), &params,
+	    &params_len)) != NULL) {
+		if (simple_counts(error))
+			smtp_bad_text(c, error);
+		else
+			refuse_text(c, error);
 		return;
 	}
 	if ((error = param_mail(params, params_len, c->offered,
 	    reply_size_max(c), &pm)) != NULL) {
-		refuse_param(c, error);
+		smtp_bad_text(c, error);
 		return;
 	}
 	if ((error = mailaddr_check_sender(path)) != NULL) {
@@ -166,11 +149,15 @@ tx_mail(struct conn *c, const char *arg, size_t len)
 	reply(c, "250 2.1.0 Ok\r\n");
 }
 
+/* counts: as a bad command. */
 static void
-rcpt_refused(struct conn *c, const char *text)
+rcpt_refused(struct conn *c, const char *text, int counts)
 {
 	c->tx->refused++;
-	refuse_param(c, text);
+	if (counts)
+		smtp_bad_text(c, text);
+	else
+		refuse_text(c, text);
 }
 
 /* 0: path has the recipient, and the transaction its parameters; -1:
@@ -182,30 +169,14 @@ rcpt_parse(struct conn *c, const char *arg, size_t len, char *path,
 	const char	*params, *error;
 	size_t		 params_len;
 
-	switch (smtp_path_parse(arg, len, "TO:", path, size, &params,
-	    &params_len)) {
-	case 0:
-		break;
-	case -2:
-		c->tx->refused++;
-		refuse_text(c, MAILADDR_LONG_RCPT);
-		return (-1);
-	case -3:
-		c->tx->refused++;
-		refuse_text(c, MAILADDR_BAD_RCPT);
-		return (-1);
-	default:
-		rcpt_refused(c, "501 5.5.4 Write RCPT TO:<address>");
-		return (-1);
-	}
-	if (strcmp(path, "<>") == 0) {
-		c->tx->refused++;
-		refuse_text(c, "501 5.1.3 Nobody has an empty address");
+	if ((error = simple_rcpt(arg, len, path, size, &params,
+	    &params_len)) != NULL) {
+		rcpt_refused(c, error, simple_counts(error));
 		return (-1);
 	}
 	if ((error = param_rcpt(params, params_len, c->offered,
 	    c->tx->smtputf8)) != NULL) {
-		rcpt_refused(c, error);
+		rcpt_refused(c, error, 1);
 		return (-1);
 	}
 	if (keep_params(c, params, params_len, &c->tx->to_params) == -1) {
@@ -229,8 +200,7 @@ rcpt_check(struct conn *c, const char *path, struct mailaddr *m)
 	    (c->tx->smtputf8 ? MAILADDR_UTF8 : 0u) |
 	    (conf->local_routes ? MAILADDR_ROUTES : 0u), m)) == NULL)
 		return (0);
-	c->tx->refused++;
-	refuse_text(c, error);
+	rcpt_refused(c, error, 0);
 	return (-1);
 }
 
@@ -257,7 +227,7 @@ tx_rcpt(struct conn *c, const char *arg, size_t len)
 	struct tx	*tx = c->tx;
 
 	if (tx == NULL) {
-		refuse_param(c, "503 5.5.1 Send MAIL first");
+		smtp_bad_text(c, "503 5.5.1 Send MAIL first");
 		return;
 	}
 	if (tx->accepted + tx->tempfail >= c->fc->conf->limit.recipients) {
@@ -312,7 +282,7 @@ tx_unstored(struct conn *c, const char *why)
 static void
 rcpt_trapped(struct conn *c, unsigned int reason)
 {
-	char	a[ADDR_STRLEN], enc[FRONT_LOG_FIELD * 4 + 4];
+	char	a[ADDR_STRLEN], enc[CLIENT_LOG_FIELD * 4 + 4];
 
 	conn_set_kind(c, KIND_TRAPPED);
 	c->reason = (uint8_t)reason;
@@ -428,12 +398,12 @@ tx_data(struct conn *c, const char *arg, size_t len)
 
 	(void)arg;
 	if (len > 0) {
-		refuse_param(c, "501 5.5.4 DATA takes no parameters");
+		smtp_bad_text(c, "501 5.5.4 DATA takes no parameters");
 		return;
 	}
 	if (tx == NULL || (tx->accepted == 0 && tx->tempfail == 0 &&
 	    tx->refused == 0)) {
-		refuse_param(c, tx == NULL ? "503 5.5.1 Send MAIL first" :
+		smtp_bad_text(c, tx == NULL ? "503 5.5.1 Send MAIL first" :
 		    "503 5.5.1 Send RCPT first");
 		return;
 	}
@@ -443,7 +413,7 @@ tx_data(struct conn *c, const char *arg, size_t len)
 			reply(c, "451 4.3.0 No recipient could be stored, "
 			    "please try again later\r\n");
 		else
-			refuse_param(c, "554 5.5.1 No valid recipients");
+			smtp_bad_text(c, "554 5.5.1 No valid recipients");
 		return;
 	}
 	if (!conn_is_black(c)) {

@@ -56,13 +56,13 @@ conn_timeout(struct conn *c, uint32_t now)
 
 	if (c->state == ST_LINGER || c->state == ST_CLOSING) {
 		/* The last reply is not read, or nobody ends the connection. */
-		if (idle < (c->state == ST_LINGER ? FRONT_LINGER :
-		    FRONT_LAST_REPLY))
+		if (idle < (c->state == ST_LINGER ? CLIENT_LINGER :
+		    CLIENT_LAST_REPLY))
 			return;
 		conn_die(c, END_NONE);
 	} else if (c->state == ST_PUMP) {
 		/* Pass looks to the rest, and perhaps is gone already. */
-		if (buf_len(&c->out) == 0 || idle < l->idle)
+		if (buf_len(&c->io.out) == 0 || idle < l->idle)
 			return;
 		front.stat[STAT_TIMEOUT]++;
 		conn_die(c, END_IDLE);
@@ -70,7 +70,7 @@ conn_timeout(struct conn *c, uint32_t now)
 		if (now - c->wait < FRONT_HANDOVER_WAIT)
 			return;
 		handover_late(c);
-	} else if (c->state == ST_HANDSHAKE && idle >= FRONT_HANDSHAKE) {
+	} else if (c->state == ST_HANDSHAKE && idle >= CLIENT_HANDSHAKE) {
 		front.stat[STAT_TLS_FAILED]++;
 		conn_die(c, END_TLS);
 	} else if (age >= (conn_is_black(c) ? l->session_trapped :
@@ -88,7 +88,7 @@ conn_timeout(struct conn *c, uint32_t now)
 		front.stat[STAT_TIMEOUT]++;
 		conn_expel(c, END_IDLE, "4.4.2", "Timeout, closing");
 		/* It does not read either: no use to wait for that. */
-		if (buf_len(&c->out) > 0)
+		if (buf_len(&c->io.out) > 0)
 			conn_die(c, END_IDLE);
 	} else
 		return;
@@ -117,13 +117,10 @@ timeouts_scan(void)
 static void
 certs_check(uint32_t now)
 {
-	struct listener	*l;
-
 	if (now - certs_seen < EXPIRY_CHECK)
 		return;
 	certs_seen = now;
-	TAILQ_FOREACH(l, &front.listens, entry)
-		tlsctx_expiry(l->tls);
+	listeners_expiry(&front.listeners);
 }
 
 static void

@@ -220,7 +220,7 @@ envelope_change(struct msession *ms, const struct module *mod,
 	const struct chain_link		*link;
 	struct envelope			*e;
 	char				 made[ENTRY_STR_MAX + 1];
-	char				 enc[PASS_LOG_FIELD * 2];
+	char				 enc[CLIENT_LOG_FIELD * 2];
 
 	if (params == NULL)
 		params = "";

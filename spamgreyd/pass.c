@@ -11,10 +11,8 @@
 #include <sys/resource.h>
 #include <sys/statvfs.h>
 
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "../lib/dns.h"
 #include "../lib/log.h"
@@ -24,7 +22,7 @@
 #define EXPIRY_CHECK	86400	/* s */
 #define SPOOL_FILES_MIN	(64 * 1024 * 1024)	/* the disk may be cleared */
 
-struct pass	pass = { .nullfd = -1, .spare = -1 };
+struct pass	pass;
 
 static struct event	*expiry_ev;
 
@@ -96,13 +94,9 @@ pass_conf_new(struct config *conf, struct pass_conf *old)
 		pass_conf_unref(pc);
 		return (NULL);
 	}
-	if (conf->tls != NULL) {
-		pc->tls = tlsctx_new(conf->tls);
-		if (pc->tls == NULL && old != NULL && old->tls != NULL) {
-			log_warnx("the certificate in use before stays");
-			pc->tls = tlsctx_ref(old->tls);
-		}
-	}
+	if (conf->tls != NULL)
+		pc->tls = tlsctx_renew(conf->tls, old != NULL ? old->tls :
+		    NULL);
 	return (pc);
 }
 
@@ -239,7 +233,7 @@ expiry_check(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	(void)arg;
-	pass_accept_certs();
+	listeners_expiry(&pass.listeners);
 }
 
 /* While there still is privilege: what cannot be opened later. */
@@ -259,10 +253,7 @@ pass_first(struct child *c)
 	if (getrlimit(RLIMIT_NOFILE, &rl) == -1)
 		fatal("getrlimit");
 	pass.rlimit = (uint64_t)rl.rlim_cur;
-	if ((pass.nullfd = open("/dev/null", O_RDWR | O_CLOEXEC)) == -1)
-		fatal("/dev/null");
-	if ((pass.spare = fcntl(pass.nullfd, F_DUPFD_CLOEXEC, 0)) == -1)
-		fatal("descriptor in reserve");
+	pass_accept_init(c);
 	tlsctx_init();
 	mta_ask_socket = ask_socket;
 	scan_ask_socket = ask_scanner;

@@ -57,24 +57,19 @@
 #include "module.h"
 #include "pass_mta.h"
 #include "process.h"
+#include "smtpd.h"
 #include "spool.h"
-#include "tlsctx.h"
 
-#define PASS_ACCEPT_BATCH	64
 #define PASS_OUT_MAX		16384	/* replies queued before more input */
 #define PASS_IN_MAX		65536	/* input kept while it cannot be used */
-#define PASS_LINGER		10	/* s */
 #define PASS_BUDGET_RCPT	285000	/* ms in all for one MAIL or RCPT */
 #define PASS_BUDGET_DATA	110000
 #define PASS_BUDGET_DOT		585000
 #define PASS_NOOP		60000	/* ms between NOOPs to a waiting MTA */
 #define PASS_HANDOVER_RCPTS	1000	/* recipients of a hand-over */
-#define PASS_HANDSHAKE		60	/* s */
 #define PASS_PER_HOST		50	/* sessions, the least of auto */
 #define PASS_SLOW		300000	/* ms in which DATA … */
 #define PASS_SLOW_BYTES		30000	/* … has so many octets, or is slow */
-#define PASS_LAST_REPLY		60	/* s without an octet of it going out */
-#define PASS_LOG_FIELD		256	/* octets of a peer's text in the log */
 #define PASS_STOP_LINES		1000	/* sessions with a line each at the end */
 #define PASS_PARAMS_MAX		2048	/* octets of parameters */
 #define PASS_RCPTS_MAX		(1024 * 1024)	/* octets of recipients */
@@ -92,9 +87,6 @@ enum pass_end {				/* the summary's reason= */
 };
 
 /* Flags of a session; from 0x0100 on they are the dialogue's. */
-#define PF_EOF		0x0002
-#define PF_WANT_WRITE	0x0004		/* the socket was full */
-#define PF_TLS_MORE	0x0008		/* libtls may hold input */
 #define PF_SETTLING	0x0010
 #define PF_TIMER	0x0020		/* the timer is set */
 #define PF_COUNTED	0x0040		/* in the counts of its host and network */
@@ -183,25 +175,19 @@ struct dialogue {
 };
 
 struct session {
-	struct event		 ev;
+	struct client_io	 io;
 	LIST_ENTRY(session)	 entry;
 	struct msession		 ms;	/* what modules see; ms.key finds it */
 	struct pass_conf	*pc;
-	struct tlsctx		*cert;	/* for STARTTLS, or NULL */
-	struct tls		*tls;
-	int			 fd;
 	int			 handed_tls; /* front does TLS and pumps */
-	struct buf		 in, out;
 	uint8_t			 state;	/* enum pass_state */
 	uint8_t			 end;	/* enum pass_end */
 	uint8_t			 kind;	/* enum handover_kind */
-	short			 watched;
 	unsigned int		 flags;	/* PF_* */
 	struct event		 timer;	/* pass_timer: delays, budgets */
 	struct event		 more;	/* reads on in the next turn */
 	void			(*timer_fn)(struct session *);
 	int64_t			 last;	/* clock_mono of the last progress */
-	uint32_t		 lingered;	/* octets thrown away */
 	int64_t			 read_ms;	/* DATA: read for so long … */
 	uint64_t		 read_from;	/* … since bytes_in was this */
 	char			*helo;	/* ms.helo points here */
@@ -220,10 +206,20 @@ struct session {
 	struct module_state	*mods;	/* points and data of each module */
 	struct edit_job		*edit;	/* its message in the making, or NULL */
 	struct verdict		 refuse; /* of CONNECT, HELO: MAIL gets it */
-	uint64_t		 bytes_in, bytes_out;
 	uint32_t		 delivered, refused, deferred;	/* messages */
 	uint32_t		 rcpts;
 	char			*log_from, *log_to;	/* of the first transaction */
+};
+
+/* The counters, by name in pass_log.c. */
+enum pass_stat {
+	PSTAT_SESSIONS, PSTAT_HANDED, PSTAT_NOT_WHITE, PSTAT_LIMIT,
+	PSTAT_DELIVERED, PSTAT_REFUSED, PSTAT_DEFERRED, PSTAT_RCPT,
+	PSTAT_RCPT_REFUSED, PSTAT_RELAY_DENIED, PSTAT_LOOP, PSTAT_TOO_BIG,
+	PSTAT_SPOOL_FULL, PSTAT_MTA_FAILED, PSTAT_TLS, PSTAT_TLS_FAILED,
+	PSTAT_MARKED, PSTAT_POINTS_REJECTED, PSTAT_TIMEOUT, PSTAT_REPLAYED,
+	PSTAT_TRAPPED, PSTAT_BYTES, PSTAT_NO_SCAN, PSTAT_LIMIT_HOST,
+	PSTAT_LIMIT_NETWORK, PSTAT_SLOW, PSTAT_MAX
 };
 
 struct pass {
@@ -236,12 +232,11 @@ struct pass {
 	LIST_HEAD(, session)	 sessions;
 	uint32_t		 count;
 	struct limit		*by_host, *by_net;
-	int			 started, hosts_ready, accepting;
+	struct listeners	 listeners;
 	int			 stopping;
 	int			 silent;	/* no line for each session */
-	int			 nullfd, spare;	/* so that a 421 can be said */
 	uint64_t		 rlimit;
-	uint64_t		 stat[64];	/* enum pass_stat */
+	uint64_t		 stat[PSTAT_MAX];
 };
 extern struct pass pass;
 
@@ -249,11 +244,11 @@ extern struct pass pass;
 void	 pass_conf_unref(struct pass_conf *);
 
 /* pass_accept.c: listeners, who may come, limits */
+void	 pass_accept_init(struct child *);	/* while still privileged */
 void	 pass_accept_configure(const struct config *);
 void	 pass_accept_start(void);
 void	 pass_accept_stop(void);
 void	 pass_accept_hosts_ready(void);
-void	 pass_accept_certs(void);	/* logs those that end soon */
 /* The certificate of a listener, front's too; of one that is not (or no more)
  * known the global one.  NULL: none.  Not the caller's. */
 struct tlsctx *pass_accept_cert(uint32_t listener);
@@ -308,9 +303,6 @@ int	 name_awaited(const struct session *, enum stage);
 /* pass_tls.c: as front_tls.c */
 int	 pass_tls_begin(struct session *);	/* -1: cannot */
 void	 pass_tls_handshake(struct session *);
-ssize_t	 pass_tls_read(struct session *, void *, size_t);
-ssize_t	 pass_tls_write(struct session *, const void *, size_t);
-void	 pass_tls_end(struct session *);
 
 /* pass_reply.c: queued, never written at once; the caller's text ends in
  * CRLF. */
@@ -337,6 +329,8 @@ void	 pass_greet(struct session *);		/* CONNECT, BANNER, 220 */
 size_t	 pass_input(struct session *, const uint8_t *, size_t);
 void	 pass_bad(struct session *, int code, const char *enhanced,
 	    const char *text);
+/* "NNN X.X.X text", ours.  bad: the client's mistake, which counts. */
+void	 pass_refuse_text(struct session *, const char *text, int bad);
 void	 pass_noticed(struct session *, enum host_event);
 /* Is the host TRAPPED, and does that count for it?  own: only when this
  * session did what may have led to it. */
@@ -516,15 +510,6 @@ void	 caps_seen(const struct conf_relay *, const struct smtp_ehlo *);
 int	 trace_received(const struct session *, struct buf *);
 
 /* pass_log.c */
-enum pass_stat {
-	PSTAT_SESSIONS, PSTAT_HANDED, PSTAT_NOT_WHITE, PSTAT_LIMIT,
-	PSTAT_DELIVERED, PSTAT_REFUSED, PSTAT_DEFERRED, PSTAT_RCPT,
-	PSTAT_RCPT_REFUSED, PSTAT_RELAY_DENIED, PSTAT_LOOP, PSTAT_TOO_BIG,
-	PSTAT_SPOOL_FULL, PSTAT_MTA_FAILED, PSTAT_TLS, PSTAT_TLS_FAILED,
-	PSTAT_MARKED, PSTAT_POINTS_REJECTED, PSTAT_TIMEOUT, PSTAT_REPLAYED,
-	PSTAT_TRAPPED, PSTAT_BYTES, PSTAT_NO_SCAN, PSTAT_LIMIT_HOST,
-	PSTAT_LIMIT_NETWORK, PSTAT_SLOW, PSTAT_MAX
-};
 void	 pass_log_end(const struct session *);
 /* One line for each message's end: from, to count, size, points, the MTA's
  * words. */

@@ -41,7 +41,7 @@ body_begin(struct session *s)
 	s->tx->toobig = s->tx->lost = 0;
 	s->d.noticed = 0;
 	s->read_ms = 0;
-	s->read_from = s->bytes_in;
+	s->read_from = s->io.bytes_in;
 	s->state = PS_DATA;
 	pass_timer(s, PASS_NOOP, body_noop);
 }
@@ -195,10 +195,11 @@ body_points(struct session *s)
 static void
 body_refuse_text(struct session *s, const char *text)
 {
-	char	enhanced[6];
+	char		 enhanced[6];
+	const char	*words;
+	int		 code = simple_split(text, enhanced, &words);
 
-	snprintf(enhanced, sizeof(enhanced), "%s", text + 4);
-	body_refuse(s, atoi(text), enhanced, text + 10);
+	body_refuse(s, code, enhanced, words);
 }
 
 /* It is as it is to be delivered. */
@@ -206,7 +207,7 @@ static void
 body_edited(struct session *s, const char *error)
 {
 	/* Nobody is there to hear the answer: it would come twice. */
-	if (s->flags & PF_EOF) {
+	if (s->io.flags & IO_EOF) {
 		pass_die(s, PE_HANGUP);
 		return;
 	}
@@ -229,7 +230,7 @@ body_relay(struct session *s)
 
 	if (over == 2 && (s->tx->whose & 2) && !s->ms.whitelisted)
 		body_points(s);
-	else if (s->flags & PF_EOF)
+	else if (s->io.flags & IO_EOF)
 		pass_die(s, PE_HANGUP);
 	else
 		edit_begin(s, over > 0, body_edited);

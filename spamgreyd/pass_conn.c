@@ -5,11 +5,8 @@
  * finds who is idle.
  */
 #include <sys/types.h>
-#include <sys/socket.h>
 
-#include <errno.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "../lib/clock.h"
 #include "../lib/log.h"
@@ -17,7 +14,6 @@
 
 #define TLS_READS	4		/* of one record each, before others
 					   have their turn */
-#define LINGER_MAX	(256 * 1024)	/* octets thrown away */
 #define SWEEP_MAX	5000		/* ms that a sweep counts for at most */
 #define SETTLE_STEPS	1000		/* more is a fault: the session ends */
 
@@ -112,38 +108,27 @@ static void
 conn_flush(struct session *s)
 {
 	ssize_t	n;
+	int	hangup;
 
-	if (buf_len(&s->out) == 0 || s->state == PS_DEAD ||
-	    (s->flags & PF_WANT_WRITE))
+	if (buf_len(&s->io.out) == 0 || s->state == PS_DEAD ||
+	    (s->io.flags & IO_FULL))
 		return;
-	if (s->tls != NULL)
-		n = pass_tls_write(s, buf_ptr(&s->out), buf_len(&s->out));
-	else
-		n = send(s->fd, buf_ptr(&s->out), buf_len(&s->out),
-		    MSG_NOSIGNAL);
-	if (n == -1) {
-		if (errno == EAGAIN || errno == EWOULDBLOCK ||
-		    errno == EINTR) {
-			s->flags |= PF_WANT_WRITE;
-			return;
-		}
-		buf_free(&s->out);
-		pass_die(s, errno == EPIPE || errno == ECONNRESET ?
-		    PE_HANGUP : PE_ERROR);
+	n = client_write(&s->io, buf_len(&s->io.out), &hangup);
+	if (n == -1)
+		pass_die(s, hangup ? PE_HANGUP : PE_ERROR);
+	if (n <= 0)
 		return;
-	}
-	s->bytes_out += (uint64_t)n;
 	s->last = clock_mono();
-	buf_drain_keep(&s->out, (size_t)n);
-	if (buf_len(&s->out) > 0)
-		s->flags |= PF_WANT_WRITE;
+	buf_drain_keep(&s->io.out, (size_t)n);
+	if (buf_len(&s->io.out) > 0)
+		s->io.flags |= IO_FULL;
 }
 
 /* How much more input is read; what is kept is bounded. */
 static size_t
 input_room(const struct session *s)
 {
-	size_t	len = buf_len(&s->in);
+	size_t	len = buf_len(&s->io.in);
 
 	return (len < PASS_IN_MAX ? PASS_IN_MAX - len : 0);
 }
@@ -161,14 +146,14 @@ conn_use_kept(struct session *s)
 {
 	size_t	n;
 
-	if (buf_len(&s->in) == 0 || !is_open(s))
+	if (buf_len(&s->io.in) == 0 || !is_open(s))
 		return (0);
-	n = pass_input(s, buf_ptr(&s->in), buf_len(&s->in));
+	n = pass_input(s, buf_ptr(&s->io.in), buf_len(&s->io.in));
 	/* (STARTTLS throws away what is kept) */
-	if (n > buf_len(&s->in))
-		n = buf_len(&s->in);
+	if (n > buf_len(&s->io.in))
+		n = buf_len(&s->io.in);
 	if (n > 0)
-		buf_drain(&s->in, n);
+		buf_drain(&s->io.in, n);
 	return (n > 0);
 }
 
@@ -178,31 +163,17 @@ conn_use(struct session *s, size_t len)
 {
 	size_t	used = 0, n;
 
-	if (buf_len(&s->in) == 0)
+	if (buf_len(&s->io.in) == 0)
 		while (used < len && is_open(s) &&
-		    buf_len(&s->out) <= PASS_OUT_MAX) {
+		    buf_len(&s->io.out) <= PASS_OUT_MAX) {
 			n = pass_input(s, read_buf + used, len - used);
 			if (n == 0)
 				break;
 			used += n;
 		}
 	if (used < len && is_open(s) &&
-	    buf_add(&s->in, read_buf + used, len - used) == -1)
+	    buf_add(&s->io.in, read_buf + used, len - used) == -1)
 		pass_die(s, PE_MEMORY);
-}
-
-static void
-conn_linger_read(struct session *s)
-{
-	ssize_t	n;
-
-	n = recv(s->fd, read_buf, sizeof(read_buf), 0);
-	if (n == 0 || (n == -1 && errno != EAGAIN && errno != EINTR)) {
-		s->state = PS_DEAD;
-		return;
-	}
-	if (n > 0 && (s->lingered += (uint32_t)n) > LINGER_MAX)
-		s->state = PS_DEAD;
 }
 
 void
@@ -212,78 +183,39 @@ pass_read(struct session *s)
 	ssize_t	n;
 	int	i;
 
-	for (i = 0; i < (s->tls != NULL ? TLS_READS : 1); i++) {
+	for (i = 0; i < (s->io.tls != NULL ? TLS_READS : 1); i++) {
 		if (!is_open(s) || (room = input_room(s)) == 0)
 			return;
-		if (room > sizeof(read_buf))
-			room = sizeof(read_buf);
-		n = s->tls != NULL ? pass_tls_read(s, read_buf, room) :
-		    recv(s->fd, read_buf, room, 0);
-		s->flags &= ~PF_TLS_MORE;
-		if (n == 0) {
-			s->flags |= PF_EOF;
+		n = client_read(&s->io, read_buf, room < sizeof(read_buf) ?
+		    room : sizeof(read_buf));
+		if (n == -1 && relay_must_end(s))
+			s->io.flags |= IO_EOF;
+		else if (n == -1)
+			pass_die(s, PE_HANGUP);
+		if (n <= 0)
 			return;
-		}
-		if (n == -1) {
-			if (errno == EAGAIN || errno == EWOULDBLOCK ||
-			    errno == EINTR)
-				return;
-			if (relay_must_end(s))
-				s->flags |= PF_EOF;
-			else
-				pass_die(s, PE_HANGUP);
-			return;
-		}
-		s->bytes_in += (uint64_t)n;
 		s->last = clock_mono();
-		/* What libtls has read ahead makes no descriptor ready. */
-		if (s->tls != NULL)
-			s->flags |= PF_TLS_MORE;
 		conn_use(s, (size_t)n);
 	}
 }
 
-/* The last reply is out: let the client have it before the socket goes. */
+/* The last reply is out. */
 static void
 conn_linger(struct session *s)
 {
-	if (s->end == PE_QUIT || (s->flags & PF_EOF)) {
+	if (s->end == PE_QUIT || (s->io.flags & IO_EOF)) {
 		s->state = PS_DEAD;
 		return;
 	}
-	pass_tls_end(s);
-	(void)shutdown(s->fd, SHUT_WR);
-	buf_free(&s->in);
-	s->state = PS_LINGER;
 	s->last = clock_mono();
-	conn_linger_read(s);
+	s->state = client_linger(&s->io) ? PS_DEAD : PS_LINGER;
 }
 
-/* What the session waits for becomes what its event is added for. */
-static void
-conn_watch(struct session *s)
+static int
+conn_wants_input(const struct session *s)
 {
-	short	want = EV_PERSIST;
-
-	if (!(s->flags & PF_EOF) && (s->state == PS_LINGER ||
-	    s->state == PS_HANDSHAKE || (is_open(s) && input_room(s) > 0)))
-		want |= EV_READ;
-	if (s->flags & PF_WANT_WRITE)
-		want |= EV_WRITE;
-	if (want == EV_PERSIST)
-		want = 0;
-	if (want == s->watched)
-		return;
-	if (s->watched)
-		event_del(&s->ev);
-	s->watched = want;
-	if (want == 0)
-		return;
-	event_assign(&s->ev, pass.base, s->fd, want, conn_event, s);
-	if (event_add(&s->ev, NULL) == -1) {
-		s->watched = 0;
-		pass_die(s, PE_ERROR);
-	}
+	return (!(s->io.flags & IO_EOF) && (s->state == PS_LINGER ||
+	    s->state == PS_HANDSHAKE || (is_open(s) && input_room(s) > 0)));
 }
 
 static void
@@ -307,7 +239,7 @@ conn_more(struct session *s)
 {
 	static const struct timeval	now = { 0, 0 };
 
-	if (!(s->flags & PF_TLS_MORE) || !is_open(s) || input_room(s) == 0)
+	if (!(s->io.flags & IO_MORE) || !is_open(s) || input_room(s) == 0)
 		return;
 	if (!event_initialized(&s->more))
 		evtimer_assign(&s->more, pass.base, more_due, s);
@@ -333,7 +265,7 @@ conn_step(struct session *s)
 static int
 is_over(const struct session *s)
 {
-	if (!(s->flags & PF_EOF) || buf_len(&s->out) > 0)
+	if (!(s->io.flags & IO_EOF) || buf_len(&s->io.out) > 0)
 		return (0);
 	/* A message that nobody waits for would come twice: not without its
 	 * end, unless the MTA has that. */
@@ -355,8 +287,8 @@ pass_settle(struct session *s)
 	s->flags |= PF_SETTLING;
 	do {
 		/* Answers to commands that came together leave together. */
-		while (buf_len(&s->out) > 0 &&
-		    buf_len(&s->out) <= PASS_OUT_MAX && conn_use_kept(s))
+		while (buf_len(&s->io.out) > 0 &&
+		    buf_len(&s->io.out) <= PASS_OUT_MAX && conn_use_kept(s))
 			continue;
 		conn_flush(s);
 		if (++i == SETTLE_STEPS) {
@@ -364,14 +296,15 @@ pass_settle(struct session *s)
 			    (unsigned long long)s->ms.id);
 			pass_die(s, PE_ERROR);
 		}
-	} while (s->state != PS_DEAD && buf_len(&s->out) == 0 &&
+	} while (s->state != PS_DEAD && buf_len(&s->io.out) == 0 &&
 	    conn_step(s));
 	if (s->state != PS_DEAD && is_over(s))
 		pass_die(s, PE_HANGUP);
-	if (s->state != PS_DEAD) {
-		conn_watch(s);
+	if (s->state != PS_DEAD && client_watch(&s->io, pass.base,
+	    conn_wants_input(s), conn_event, s) == -1)
+		pass_die(s, PE_ERROR);
+	if (s->state != PS_DEAD)
 		conn_more(s);
-	}
 	s->flags &= ~PF_SETTLING;
 	if (s->state == PS_DEAD)
 		pass_session_free(s);
@@ -380,7 +313,7 @@ pass_settle(struct session *s)
 void
 pass_last_words(struct session *s)
 {
-	s->flags &= ~PF_WANT_WRITE;
+	s->io.flags &= (uint8_t)~IO_FULL;
 	conn_flush(s);
 	pass_die(s, PE_SHUTDOWN);
 	pass_settle(s);
@@ -393,12 +326,13 @@ conn_event(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	if (what & EV_WRITE)
-		s->flags &= ~PF_WANT_WRITE;
+		s->io.flags &= (uint8_t)~IO_FULL;
 	if (s->state == PS_HANDSHAKE)
 		pass_tls_handshake(s);
-	else if ((what & EV_READ) && s->state == PS_LINGER)
-		conn_linger_read(s);
-	else if (what & EV_READ)
+	else if ((what & EV_READ) && s->state == PS_LINGER) {
+		if (client_linger_read(&s->io))
+			s->state = PS_DEAD;
+	} else if (what & EV_READ)
 		pass_read(s);
 	pass_settle(s);
 }
@@ -406,9 +340,9 @@ conn_event(evutil_socket_t fd, short what, void *arg)
 int
 pass_slow(struct session *s, int64_t ms)
 {
-	if (s->bytes_in - s->read_from >= PASS_SLOW_BYTES) {
+	if (s->io.bytes_in - s->read_from >= PASS_SLOW_BYTES) {
 		s->read_ms = 0;
-		s->read_from = s->bytes_in;
+		s->read_from = s->io.bytes_in;
 		return (0);
 	}
 	s->read_ms += ms;
@@ -424,7 +358,7 @@ pass_slow(struct session *s, int64_t ms)
 static int
 holds_place(struct session *s, int64_t ms)
 {
-	if (s->state != PS_DATA || !(s->watched & EV_READ))
+	if (s->state != PS_DATA || !(s->io.watched & EV_READ))
 		return (0);
 	return (pass_slow(s, ms < SWEEP_MAX ? ms : SWEEP_MAX) &&
 	    pass_crowded());
@@ -439,13 +373,13 @@ conn_timeout(struct session *s, int64_t now, int64_t ms)
 	switch (s->state) {
 	case PS_LINGER:
 	case PS_CLOSING:
-		if (idle >= (s->state == PS_LINGER ? PASS_LINGER :
-		    PASS_LAST_REPLY))
+		if (idle >= (s->state == PS_LINGER ? CLIENT_LINGER :
+		    CLIENT_LAST_REPLY))
 			pass_die(s, PE_NONE);
 		break;
 	case PS_TLS_START:
 	case PS_HANDSHAKE:
-		if (idle < PASS_HANDSHAKE)
+		if (idle < CLIENT_HANDSHAKE)
 			break;
 		pass.stat[PSTAT_TLS_FAILED]++;
 		pass_die(s, PE_TLS);
@@ -460,7 +394,7 @@ conn_timeout(struct session *s, int64_t now, int64_t ms)
 		} else if (idle >= s->pc->conf->limit.idle) {
 			pass.stat[PSTAT_TIMEOUT]++;
 			/* It does not read either: no use to say so. */
-			if (buf_len(&s->out) > 0)
+			if (buf_len(&s->io.out) > 0)
 				pass_die(s, PE_IDLE);
 			pass_expel(s, PE_IDLE, "4.4.2", "Timeout, closing");
 		} else if (holds_place(s, ms)) {

@@ -111,7 +111,7 @@ go_on(struct chan *ch, struct session *s, const struct handed *hd,
 		    (hd->h.flags & HANDOVER_PENDING) != 0,
 		    buf_len(&hd->input) == 0 ? NULL : buf_ptr(&hd->input),
 		    buf_len(&hd->input));
-	else if (buf_len(&hd->input) > 0 && buf_add(&s->in,
+	else if (buf_len(&hd->input) > 0 && buf_add(&s->io.in,
 	    buf_ptr(&hd->input), buf_len(&hd->input)) == -1)
 		pass_die(s, PE_MEMORY);
 	else

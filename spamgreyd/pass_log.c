@@ -74,40 +74,11 @@ verdict_str(const struct session *s)
 	return (s->deferred > 0 ? "deferred" : "none");
 }
 
-/*
- * " name=text", the text encoded; nothing when there is none.  No longer
- * encoded than that several of them leave room on the line for what follows.
- */
-static void
-put_text(const char *name, const char *text)
-{
-	char	enc[PASS_LOG_FIELD * 2];
-
-	if (text != NULL)
-		(void)buf_printf(&line, " %s=%s", name,
-		    log_encode(enc, sizeof(enc), text,
-		    strnlen(text, PASS_LOG_FIELD)));
-}
-
 static void
 put_count(const char *name, uint32_t n)
 {
 	if (n > 0)
 		(void)buf_printf(&line, " %s=%u", name, n);
-}
-
-static void
-put_events(const struct session *s)
-{
-	const char	*sep = " events=";
-	unsigned int	 i;
-
-	for (i = 0; i < EVENT_MAX; i++)
-		if (s->ms.events & 1u << i) {
-			(void)buf_printf(&line, "%s%s", sep,
-			    host_event_str(i));
-			sep = ",";
-		}
 }
 
 static void
@@ -150,17 +121,17 @@ pass_log_end(const struct session *s)
 	put_count("refused", s->refused);
 	put_count("deferred", s->deferred);
 	if (s->ms.events != 0)
-		put_events(s);
-	put_text("name", s->ms.name);
-	put_text("helo", s->helo);
-	put_text("from", s->log_from);
-	put_text("to", s->log_to);
+		log_put_events(&line, s->ms.events);
+	log_put_text(&line, "name", s->ms.name);
+	log_put_text(&line, "helo", s->helo);
+	log_put_text(&line, "from", s->log_from);
+	log_put_text(&line, "to", s->log_to);
 	if (s->rcpts > 1)
 		put_count("recipients", s->rcpts);
-	put_text("tls", s->tls_version);
+	log_put_text(&line, "tls", s->tls_version);
 	(void)buf_printf(&line, " dst=%s port=%u in=%llu out=%llu",
 	    addr_str(&s->ms.dst, a), s->ms.dport,
-	    (unsigned long long)s->bytes_in, (unsigned long long)s->bytes_out);
+	    (unsigned long long)s->io.bytes_in, (unsigned long long)s->io.bytes_out);
 	run_log(s, &line);
 	line_out(s, "end");
 }
@@ -188,8 +159,8 @@ pass_log_message(const struct session *s, const char *outcome,
 	(void)buf_printf(&line, "address=%s outcome=%s",
 	    addr_str(&s->ms.client, a), outcome);
 	if (tx != NULL) {
-		put_text("from", tx->from);
-		put_text("to", first_rcpt(tx));
+		log_put_text(&line, "from", tx->from);
+		log_put_text(&line, "to", first_rcpt(tx));
 		if (tx->naccepted > 1)
 			put_count("recipients", tx->naccepted);
 		if (tx->spool != NULL)
@@ -199,7 +170,7 @@ pass_log_message(const struct session *s, const char *outcome,
 	if (s->ms.no_scan)
 		(void)buf_addstr(&line, " no-scan");
 	run_log(s, &line);
-	put_text("reply", reply);
+	log_put_text(&line, "reply", reply);
 	line_out(s, "message");
 }
 

@@ -181,14 +181,14 @@ relay_dead(struct session *s, const struct mta_event *ev)
 static void
 relay_lost(struct session *s, struct rcpt *r, const struct smtpreply *reply)
 {
-	char		 to[PASS_LOG_FIELD * 2], said[512];
+	char		 to[CLIENT_LOG_FIELD * 2], said[512];
 	const char	*words;
 	size_t		 len = 0;
 
 	words = smtpreply_line(reply, 0, &len);
 	log_event(s->ms.id, r->added ? "recipient-not-added" :
 	    "recipient-lost", "to=%s code=%d reply=%s",
-	    log_encode(to, sizeof(to), r->to, strnlen(r->to, PASS_LOG_FIELD)),
+	    log_encode(to, sizeof(to), r->to, strnlen(r->to, CLIENT_LOG_FIELD)),
 	    reply->code,
 	    log_encode(said, sizeof(said), words == NULL ? "" : words, len));
 	r->accepted = 0;

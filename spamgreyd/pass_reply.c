@@ -15,16 +15,12 @@
 void
 pass_reply(struct session *s, const char *fmt, ...)
 {
-	char	line[SMTP_REPLY_LINE_MAX + 1];
 	va_list	ap;
-	int	n;
 
 	va_start(ap, fmt);
-	n = vsnprintf(line, sizeof(line), fmt, ap);
-	va_end(ap);
-	if (n < 0 || (size_t)n >= sizeof(line) ||
-	    buf_add(&s->out, line, (size_t)n) == -1)
+	if (simple_vprintf(&s->io.out, fmt, ap) == -1)
 		pass_die(s, PE_MEMORY);
+	va_end(ap);
 }
 
 int
@@ -52,7 +48,7 @@ void
 pass_refuse(struct session *s, int code, const char *enhanced,
     const char *text)
 {
-	if (pass_refusal(&s->out, s->pc->conf, s->ms.id, &s->ms.client, code,
+	if (pass_refusal(&s->io.out, s->pc->conf, s->ms.id, &s->ms.client, code,
 	    enhanced, text) == -1)
 		pass_die(s, PE_MEMORY);
 }
@@ -66,6 +62,6 @@ pass_refuse_verdict(struct session *s, const struct verdict *v)
 void
 pass_reply_mta(struct session *s, const struct smtpreply *r)
 {
-	if (r->text == NULL || buf_add(&s->out, r->text, r->len) == -1)
+	if (r->text == NULL || buf_add(&s->io.out, r->text, r->len) == -1)
 		pass_die(s, PE_MEMORY);
 }

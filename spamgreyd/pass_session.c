@@ -43,9 +43,9 @@ by_fd_insert(struct session *s)
 	struct session	**p;
 	size_t		  n;
 
-	if ((size_t)s->fd >= nby_fd) {
+	if ((size_t)s->io.fd >= nby_fd) {
 		n = nby_fd == 0 ? 64 : nby_fd * 2;
-		while ((size_t)s->fd >= n)
+		while ((size_t)s->io.fd >= n)
 			n *= 2;
 		if ((p = reallocarray(by_fd, n, sizeof(*p))) == NULL)
 			return (-1);
@@ -53,7 +53,7 @@ by_fd_insert(struct session *s)
 		by_fd = p;
 		nby_fd = n;
 	}
-	by_fd[s->fd] = s;
+	by_fd[s->io.fd] = s;
 	return (0);
 }
 
@@ -90,7 +90,7 @@ session_alloc(int fd)
 
 	if ((s = calloc(1, sizeof(*s))) == NULL)
 		return (NULL);
-	s->fd = fd;
+	s->io.fd = fd;
 	if (by_fd_insert(s) == -1) {
 		free(s);
 		return (NULL);
@@ -127,7 +127,7 @@ pass_session_new(int fd, const struct addr *client, uint16_t port,
 	s->ms.loopback = addr_is_loopback(client);
 	s->ms.white = kind == HANDOVER_WHITE;
 	s->ms.start = s->last = clock_mono();
-	s->cert = tlsctx_ref(cert);
+	s->io.cert = tlsctx_ref(cert);
 	s->kind = (uint8_t)kind;
 	if ((h != NULL && take_over(s, h) == -1) || run_attach(s) == -1) {
 		log_warn("pass: session");
@@ -162,17 +162,12 @@ pass_session_free(struct session *s)
 	ptx_free(s);
 	relay_drop(s);
 	buf_free(&s->d.head);
-	if (s->watched)
-		event_del(&s->ev);
 	if (s->flags & PF_TIMER)
 		event_del(&s->timer);
 	if (event_initialized(&s->more))
 		event_del(&s->more);
-	pass_tls_end(s);
-	by_fd[s->fd] = NULL;
-	close(s->fd);
-	buf_free(&s->in);
-	buf_free(&s->out);
+	by_fd[s->io.fd] = NULL;
+	client_free(&s->io);
 	free(s->helo);
 	free(s->tls_version);
 	free(s->tls_cipher);
@@ -180,7 +175,6 @@ pass_session_free(struct session *s)
 	free(s->log_from);
 	free(s->log_to);
 	pass_uncount(s);
-	tlsctx_unref(s->cert);
 	pass_conf_unref(s->pc);
 	LIST_REMOVE(s, entry);
 	pass.count--;

@@ -8,10 +8,8 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "../lib/clock.h"
-#include "../lib/entry.h"
 #include "../lib/log.h"
 #include "../lib/smtpline.h"
 #include "pass.h"
@@ -21,7 +19,7 @@ static int
 smtp_ready(const struct session *s)
 {
 	return ((s->state == PS_COMMAND || s->state == PS_DATA) &&
-	    buf_len(&s->out) <= PASS_OUT_MAX);
+	    buf_len(&s->io.out) <= PASS_OUT_MAX);
 }
 
 int
@@ -40,6 +38,19 @@ pass_bad(struct session *s, int code, const char *enhanced, const char *text)
 		pass_refuse(s, code, enhanced, text);
 	else
 		pass_expel(s, PE_BAD_COMMANDS, "4.7.0", "Too many errors");
+}
+
+void
+pass_refuse_text(struct session *s, const char *text, int bad)
+{
+	char		 enhanced[6];
+	const char	*words;
+	int		 code = simple_split(text, enhanced, &words);
+
+	if (bad)
+		pass_bad(s, code, enhanced, words);
+	else
+		pass_refuse(s, code, enhanced, words);
 }
 
 /* Noted once a session and kind, and store reacts as the `on' lines say; the
@@ -112,17 +123,10 @@ session_refused(struct session *s, const struct verdict *v)
 static void
 greet_bannered(struct session *s, const struct verdict *v)
 {
-	time_t		now = (time_t)clock_wall();
-	struct tm	tm;
-	char		date[40];
-
 	if (session_refused(s, v))
 		return;
-	/* In UTC: the chroot has no time zone. */
-	if (gmtime_r(&now, &tm) == NULL || strftime(date, sizeof(date),
-	    "; %a, %d %b %Y %H:%M:%S +0000", &tm) == 0)
-		date[0] = '\0';
-	pass_reply(s, "220 %s ESMTP%s\r\n", s->pc->conf->hostname, date);
+	pass_reply(s, "220 %s ESMTP; %s\r\n", s->pc->conf->hostname,
+	    simple_date());
 	s->state = PS_COMMAND;
 	s->d.noticed = 0;
 	s->last = clock_mono();
@@ -180,8 +184,8 @@ pass_greet(struct session *s)
 {
 	s->state = PS_GREET;
 	/* (of a hand-over: what front had read) */
-	if (buf_len(&s->in) > 0) {
-		(void)smtp_early(s, buf_ptr(&s->in), buf_len(&s->in));
+	if (buf_len(&s->io.in) > 0) {
+		(void)smtp_early(s, buf_ptr(&s->io.in), buf_len(&s->io.in));
 		if (s->state != PS_GREET || s->d.closes != PE_NONE)
 			return;
 	}
@@ -210,7 +214,7 @@ reply_ehlo(struct session *s)
 	}
 	s->offered = (caps & (CAPS_SIZE | CAPS_8BITMIME | CAPS_SMTPUTF8 |
 	    CAPS_DSN | CAPS_ENHANCED)) | CAPS_PIPELINING;
-	if (s->cert != NULL && s->tls == NULL && !s->handed_tls)
+	if (s->io.cert != NULL && s->io.tls == NULL && !s->handed_tls)
 		s->offered |= CAPS_STARTTLS;
 	pass_reply(s, "250-%s\r\n", s->pc->conf->hostname);
 	if (s->offered & CAPS_SIZE)
@@ -262,9 +266,7 @@ cmd_helo(struct session *s, enum smtp_verb verb, const char *arg, size_t len)
 		pass_bad(s, 501, "5.5.4", "Your name is missing");
 		return;
 	}
-	if (len > ENTRY_STR_MAX)
-		len = ENTRY_STR_MAX;
-	if ((helo = strndup(arg, len)) == NULL) {
+	if ((helo = simple_helo(arg, len)) == NULL) {
 		pass_die(s, PE_MEMORY);
 		return;
 	}
@@ -285,16 +287,11 @@ cmd_helo(struct session *s, enum smtp_verb verb, const char *arg, size_t len)
 static void
 cmd_starttls(struct session *s, size_t len)
 {
-	if (len > 0) {
-		pass_bad(s, 501, "5.5.4", "STARTTLS takes no parameters");
-		return;
-	}
-	if (s->ms.tls_version != NULL) {
-		pass_bad(s, 503, "5.5.1", "TLS is active already");
-		return;
-	}
-	if (!(s->offered & CAPS_STARTTLS)) {
-		pass_bad(s, 502, "5.5.1", "Command not implemented");
+	const char	*error;
+
+	if ((error = simple_starttls(len, s->ms.tls_version != NULL,
+	    s->offered)) != NULL) {
+		pass_refuse_text(s, error, 1);
 		return;
 	}
 	pass_reply(s, "220 2.0.0 Ready to start TLS\r\n");
@@ -317,42 +314,18 @@ cmd_rset(struct session *s)
 	ptx_answered(s);
 }
 
-/* Those that change nothing. 1: it was one. */
-static int
-cmd_simple(struct session *s, enum smtp_verb verb)
-{
-	switch (verb) {
-	case SMTP_NOOP:
-		pass_reply(s, "250 2.0.0 Ok\r\n");
-		return (1);
-	case SMTP_VRFY:
-		pass_reply(s, "252 2.0.0 Send mail, and it will be seen\r\n");
-		return (1);
-	case SMTP_EXPN:
-	case SMTP_HELP:
-	case SMTP_ETRN:
-	case SMTP_BDAT:
-	case SMTP_XCLIENT:
-	case SMTP_XFORWARD:
-		pass_bad(s, 502, "5.5.1", "Command not implemented");
-		return (1);
-	case SMTP_AUTH:
-		pass_bad(s, 503, "5.5.1", "Authentication is not possible "
-		    "here");
-		return (1);
-	case SMTP_UNKNOWN:
-		pass_bad(s, 500, "5.5.1", "Command not recognised");
-		return (1);
-	default:
-		return (0);
-	}
-}
-
 static void
 cmd_run(struct session *s, enum smtp_verb verb, const char *arg, size_t len)
 {
-	if (cmd_simple(s, verb))
+	const char	*text = simple_reply(verb);
+
+	if (text != NULL) {
+		if (text[0] == '5')
+			pass_refuse_text(s, text, 1);
+		else
+			pass_reply(s, "%s\r\n", text);
 		return;
+	}
 	switch (verb) {
 	case SMTP_HELO:
 	case SMTP_EHLO:
@@ -558,17 +531,17 @@ pass_resume_handover(struct session *s, const struct handover *h,
 	s->d.pending = pending != 0;
 	s->state = PS_STAGE;
 	(void)smtp_limits(s, &caps);
-	if (len > 0 && buf_add(&s->in, input, len) == -1) {
+	if (len > 0 && buf_add(&s->io.in, input, len) == -1) {
 		pass_die(s, PE_MEMORY);
 		return;
 	}
 	if (tx != NULL) {
 		s->ms.from = tx->from;
 		s->ms.from_params = tx->params;
-		s->log_from = strndup(tx->from, PASS_LOG_FIELD);
+		s->log_from = strndup(tx->from, CLIENT_LOG_FIELD);
 	}
 	if (tx != NULL && !TAILQ_EMPTY(&tx->rcpts))
 		s->log_to = strndup(TAILQ_FIRST(&tx->rcpts)->to,
-		    PASS_LOG_FIELD);
+		    CLIENT_LOG_FIELD);
 	name_stage(s, STAGE_CONNECT, resume_connected);
 }

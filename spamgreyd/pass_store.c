@@ -58,40 +58,6 @@ pass_store_caps(void)
 }
 
 static void
-on_clock(struct chan *ch, struct msg *m, void *arg)
-{
-	int64_t	asof;
-
-	(void)ch;
-	(void)arg;
-	if (proto_get_clock(m, &asof) == 0)
-		clock_judged(asof);
-}
-
-static void
-on_hosts_begin(struct chan *ch, struct msg *m, void *arg)
-{
-	struct addr_cut	cut;
-
-	(void)ch;
-	(void)arg;
-	if (proto_get_hosts_begin(m, &cut) == 0 &&
-	    hosts_begin(pass.hosts, &cut) == -1)
-		fatal("pass: host states");
-}
-
-static void
-on_host(struct chan *ch, struct msg *m, void *arg)
-{
-	struct host	h;
-
-	(void)ch;
-	(void)arg;
-	if (proto_get_host(m, &h) == 0 && hosts_set(pass.hosts, &h) == -1)
-		fatal("pass: host states");
-}
-
-static void
 on_hosts_end(struct chan *ch, struct msg *m, void *arg)
 {
 	(void)ch;
@@ -131,9 +97,9 @@ on_stat_ask(struct chan *ch, struct msg *m, void *arg)
 }
 
 static const struct chan_rule store_rules[] = {
-	{ MSG_CLOCK, 0, on_clock },
-	{ MSG_HOSTS_BEGIN, 0, on_hosts_begin },
-	{ MSG_HOST, 0, on_host },
+	{ MSG_CLOCK, 0, states_clock },
+	{ MSG_HOSTS_BEGIN, 0, states_begin },
+	{ MSG_HOST, 0, states_host },
 	{ MSG_CAPS, 0, on_caps },
 	{ MSG_HOSTS_END, 0, on_hosts_end },
 	{ MSG_STORE_UP, 0, on_store_up },
@@ -158,7 +124,7 @@ pass_store_peer(struct child *c, int fd)
 {
 	if ((pass.hosts = hosts_new()) == NULL)
 		fatalx("pass: out of memory");
-	pass.store = chan_new(c->base, fd, "store", store_rules, NULL,
+	pass.store = chan_new(c->base, fd, "store", store_rules, pass.hosts,
 	    store_ended);
 	if (pass.store == NULL)
 		fatal("pass: channel to store");

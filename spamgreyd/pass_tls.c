@@ -5,23 +5,18 @@
  */
 #include <sys/types.h>
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <tls.h>
 
 #include "../lib/clock.h"
-#include "../lib/log.h"
 #include "pass.h"
 
 int
 pass_tls_begin(struct session *s)
 {
-	/* Whatever came in clear before is as if never sent. */
-	buf_free(&s->in);
-	if (s->cert == NULL ||
-	    (s->tls = tlsctx_accept(s->cert, s->fd)) == NULL) {
+	if (client_tls_begin(&s->io) == -1) {
 		pass.stat[PSTAT_TLS_FAILED]++;
 		return (-1);
 	}
@@ -36,8 +31,8 @@ pass_tls_begin(struct session *s)
 static int
 names_keep(struct session *s)
 {
-	const char	*version = tls_conn_version(s->tls);
-	const char	*cipher = tls_conn_cipher(s->tls);
+	const char	*version = tls_conn_version(s->io.tls);
+	const char	*cipher = tls_conn_cipher(s->io.tls);
 
 	s->tls_version = strdup(version != NULL ? version : "TLS");
 	s->tls_cipher = strdup(cipher != NULL ? cipher : "unknown");
@@ -61,74 +56,24 @@ start_anew(struct session *s)
 	s->ms.esmtp = 0;
 	s->offered = 0;
 	s->state = PS_COMMAND;
-	s->flags |= PF_TLS_MORE;
 	s->last = clock_mono();
 }
 
 void
 pass_tls_handshake(struct session *s)
 {
-	char	enc[PASS_LOG_FIELD];
-
-	switch (tls_handshake(s->tls)) {
-	case 0:
-		if (names_keep(s) == -1) {
+	switch (client_handshake(&s->io, s->ms.id)) {
+	case 1:
+		if (names_keep(s) == -1)
 			pass_die(s, PE_MEMORY);
-			return;
-		}
-		start_anew(s);
-		return;
-	case TLS_WANT_POLLIN:
-		return;
-	case TLS_WANT_POLLOUT:
-		s->flags |= PF_WANT_WRITE;
-		return;
-	default:
-		log_debug("%016llx tls handshake: %s",
-		    (unsigned long long)s->ms.id, tls_error(s->tls) == NULL ?
-		    "" : log_encode_str(enc, sizeof(enc), tls_error(s->tls)));
+		else
+			start_anew(s);
+		break;
+	case -1:
 		pass.stat[PSTAT_TLS_FAILED]++;
 		pass_die(s, PE_TLS);
-	}
-}
-
-static ssize_t
-tls_result(struct session *s, ssize_t n)
-{
-	switch (n) {
-	case TLS_WANT_POLLOUT:
-		s->flags |= PF_WANT_WRITE;
-		/* FALLTHROUGH */
-	case TLS_WANT_POLLIN:
-		errno = EAGAIN;
-		return (-1);
-	case -1:
-		errno = ECONNRESET;
-		return (-1);
+		break;
 	default:
-		return (n);
+		break;
 	}
-}
-
-ssize_t
-pass_tls_read(struct session *s, void *data, size_t len)
-{
-	return (tls_result(s, tls_read(s->tls, data, len)));
-}
-
-ssize_t
-pass_tls_write(struct session *s, const void *data, size_t len)
-{
-	return (tls_result(s, tls_write(s->tls, data, len)));
-}
-
-void
-pass_tls_end(struct session *s)
-{
-	if (s->tls == NULL)
-		return;
-	if (s->state != PS_HANDSHAKE)
-		(void)tls_close(s->tls);
-	tls_free(s->tls);
-	s->tls = NULL;
 }

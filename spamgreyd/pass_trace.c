@@ -6,9 +6,7 @@
 #include <sys/types.h>
 
 #include <string.h>
-#include <time.h>
 
-#include "../lib/clock.h"
 #include "pass.h"
 
 #define TRACE_HELO_MAX	255
@@ -41,16 +39,11 @@ protocol(const struct session *s)
 int
 trace_received(const struct session *s, struct buf *b)
 {
-	char		a[ADDR_STRLEN], helo[TRACE_HELO_MAX + 1], date[40];
-	char		version[32], cipher[64];
-	time_t		now = (time_t)clock_wall();
-	struct tm	tm;
-	int		six = !addr_is4(&s->ms.client);
+	char	a[ADDR_STRLEN], helo[TRACE_HELO_MAX + 1];
+	char	version[32], cipher[64];
+	int	six = !addr_is4(&s->ms.client);
 
 	clean(helo, sizeof(helo), s->helo == NULL ? "unknown" : s->helo);
-	if (gmtime_r(&now, &tm) == NULL || strftime(date, sizeof(date),
-	    "%a, %d %b %Y %H:%M:%S +0000", &tm) == 0)
-		return (-1);
 	if (buf_printf(b, "Received: from %s (%s%s[%s%s])\r\n\tby %s with %s",
 	    helo, s->ms.name == NULL ? "" : s->ms.name,
 	    s->ms.name == NULL ? "" : " ", six ? "IPv6:" : "", addr_str(&s->ms.client, a),
@@ -64,5 +57,5 @@ trace_received(const struct session *s, struct buf *b)
 			return (-1);
 	}
 	return (buf_printf(b, "\r\n\tid %016llx; %s\r\n",
-	    (unsigned long long)s->ms.id, date));
+	    (unsigned long long)s->ms.id, simple_date()));
 }

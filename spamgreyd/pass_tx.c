@@ -94,35 +94,10 @@ ptx_budget(struct session *s, enum doing doing)
 	    budget_over);
 }
 
-/* "NNN X.X.X text", ours.  bad: the client's mistake, which counts. */
-static void
-refuse_text(struct session *s, const char *text, int bad)
-{
-	char	enhanced[6];
-
-	memcpy(enhanced, text + 4, 5);
-	enhanced[5] = '\0';
-	if (bad)
-		pass_bad(s, atoi(text), enhanced, text + 10);
-	else
-		pass_refuse(s, atoi(text), enhanced, text + 10);
-}
-
-/*
- * Is what is refused a mistake in the dialogue?  A message that is too large is
- * none, nor is an address that real mail may have (5.1.3, 5.1.7, 5.6.7).
- */
-static int
-counts(const char *text)
-{
-	return (strncmp(text, "552", 3) != 0 &&
-	    strncmp(text + 4, "5.5.", 4) == 0);
-}
-
 static char *
 log_copy(const char *text)
 {
-	return (strndup(text, PASS_LOG_FIELD));
+	return (strndup(text, CLIENT_LOG_FIELD));
 }
 
 static int
@@ -178,20 +153,11 @@ mail_parse(struct session *s, const char *arg, size_t len, char *path,
 		return ("503 5.5.1 Send HELO or EHLO first");
 	if (s->tx != NULL)
 		return ("503 5.5.1 There is a sender already");
-	switch (smtp_path_parse(arg, len, "FROM:", path, size, params,
-	    params_len)) {
-	case 0:
-		if ((error = param_mail(*params, *params_len, s->offered,
-		    s->d.max, &pm)) != NULL)
-			return (error);
-		return (mailaddr_check_sender(path));
-	case -2:
-		return (MAILADDR_LONG_SENDER);
-	case -3:
-		return (MAILADDR_BAD_SENDER);
-	default:
-		return ("501 5.5.4 Write MAIL FROM:<address>");
-	}
+	if ((error = simple_mail(arg, len, path, size, params,
+	    params_len)) == NULL && (error = param_mail(*params, *params_len,
+	    s->offered, s->d.max, &pm)) == NULL)
+		error = mailaddr_check_sender(path);
+	return (error);
 }
 
 void
@@ -210,7 +176,7 @@ ptx_mail(struct session *s, const char *arg, size_t len)
 	    &params_len)) == NULL && params_len > PASS_PARAMS_MAX)
 		error = "501 5.5.4 Too many parameters";
 	if (error != NULL) {
-		refuse_text(s, error, counts(error));
+		pass_refuse_text(s, error, simple_counts(error));
 		return;
 	}
 	if (s->refuse.kind != VERDICT_NEXT) {
@@ -262,7 +228,7 @@ rcpt_end(struct session *s, int code)
 static void
 rcpt_refuse(struct session *s, const char *text)
 {
-	refuse_text(s, text, 0);
+	pass_refuse_text(s, text, 0);
 	rcpt_end(s, atoi(text));
 }
 
@@ -284,7 +250,7 @@ rcpt_reply_staged(struct session *s, const struct verdict *v)
 	if (r->text != NULL)
 		pass_reply_mta(s, r);
 	else
-		refuse_text(s, rcpt_unknown(s, s->d.rcpt), 0);
+		pass_refuse_text(s, rcpt_unknown(s, s->d.rcpt), 0);
 	rcpt_end(s, code);
 }
 
@@ -404,21 +370,13 @@ static const char *
 rcpt_command(struct session *s, const char *arg, size_t len, char *path,
     size_t size, const char **params, size_t *params_len)
 {
+	const char	*error;
+
 	if (s->tx == NULL)
 		return ("503 5.5.1 Send MAIL first");
-	switch (smtp_path_parse(arg, len, "TO:", path, size, params,
-	    params_len)) {
-	case 0:
-		break;
-	case -2:
-		return (MAILADDR_LONG_RCPT);
-	case -3:
-		return (MAILADDR_BAD_RCPT);
-	default:
-		return ("501 5.5.4 Write RCPT TO:<address>");
-	}
-	if (strcmp(path, "<>") == 0)
-		return ("501 5.1.3 Nobody has an empty address");
+	if ((error = simple_rcpt(arg, len, path, size, params,
+	    params_len)) != NULL)
+		return (error);
 	if (*params_len > PASS_PARAMS_MAX)
 		return ("501 5.5.4 Too many parameters");
 	return (param_rcpt(*params, *params_len, s->offered,
@@ -445,7 +403,7 @@ ptx_rcpt(struct session *s, const char *arg, size_t len)
 	if (error != NULL) {
 		if (s->tx != NULL)
 			s->tx->nrefused++;
-		refuse_text(s, error, counts(error));
+		pass_refuse_text(s, error, simple_counts(error));
 		return;
 	}
 	pass.stat[PSTAT_RCPT]++;
@@ -569,7 +527,7 @@ ptx_data(struct session *s)
 		return;
 	}
 	if ((error = data_check(s, &ends)) != NULL) {
-		refuse_text(s, error, error[0] == '5');
+		pass_refuse_text(s, error, error[0] == '5');
 		if (ends) {
 			ptx_end(s);
 			ptx_answered(s);

@@ -169,6 +169,18 @@ tlsctx_new(const struct conf_tls *ct)
 }
 
 struct tlsctx *
+tlsctx_renew(const struct conf_tls *ct, struct tlsctx *before)
+{
+	struct tlsctx	*t = tlsctx_new(ct);
+
+	if (t == NULL && before != NULL) {
+		log_warnx("the certificate in use before stays");
+		t = tlsctx_ref(before);
+	}
+	return (t);
+}
+
+struct tlsctx *
 tlsctx_ref(struct tlsctx *t)
 {
 	if (t != NULL)

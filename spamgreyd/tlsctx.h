@@ -15,6 +15,9 @@ struct tlsctx;
 
 void	 tlsctx_init(void);			/* before the chroot */
 struct tlsctx *tlsctx_new(const struct conf_tls *);	/* NULL: logged */
+/* For a reload: a new one of it, or, when it cannot be used, a reference to the
+ * one before; that is logged.  NULL: neither. */
+struct tlsctx *tlsctx_renew(const struct conf_tls *, struct tlsctx *before);
 struct tlsctx *tlsctx_ref(struct tlsctx *);	/* NULL is fine */
 void	 tlsctx_unref(struct tlsctx *);
 void	 tlsctx_expiry(const struct tlsctx *);	/* warns when it is near */

@@ -3,7 +3,7 @@
  * pieces, both ends' ways to go, timeouts.  The dialogue is a few lines here:
  * it repeats each line, and obeys a few.
  */
-/* LINK: spamgreyd/pass_conn.o spamgreyd/pass_session.o spamgreyd/pass_reply.o spamgreyd/pass_tls.o spamgreyd/tlsctx.o spamgreyd/config.o */
+/* LINK: spamgreyd/pass_conn.o spamgreyd/pass_session.o spamgreyd/pass_reply.o spamgreyd/pass_tls.o spamgreyd/smtpd_client.o spamgreyd/smtpd_client_tls.o spamgreyd/smtpd_simple.o spamgreyd/tlsctx.o spamgreyd/config.o */
 /* LIBS: -ltls */
 #include <sys/types.h>
 #include <sys/socket.h>
@@ -166,7 +166,7 @@ pass_input(struct session *x, const uint8_t *data, size_t len)
 		char	*big = malloc(400000);
 
 		memset(big, 'x', 400000);
-		(void)buf_add(&x->out, big, 400000);
+		(void)buf_add(&x->io.out, big, 400000);
 		free(big);
 	} else
 		pass_reply(x, "250 %.*s\r\n", (int)n - 2, (const char *)data);
@@ -292,7 +292,7 @@ pieces(void)
 	begin();
 	say("BIG\r\nlast\r\n");
 	turn();
-	ok(buf_len(&s->out) > 0 && buf_len(&s->in) > 0,
+	ok(buf_len(&s->io.out) > 0 && buf_len(&s->io.in) > 0,
 	    "what the client does not read waits, and so does its input");
 	is_int((int)strlen(hear()), 11 + 400000 + 10, "all of it comes");
 	is_str(got + 11 + 400000, "250 last\r\n", "in its order");
@@ -385,7 +385,7 @@ timeouts(void)
 	is_str(hear(), "421 4.4.2 mx.example.org Timeout, closing\r\n",
 	    "an idle client is told");
 	is_int(s->end, PE_IDLE, "idle");
-	clock_fake_advance(PASS_LINGER + 1);
+	clock_fake_advance(CLIENT_LINGER + 1);
 	while (s != NULL)
 		(void)event_base_loop(pass.base, EVLOOP_ONCE);
 	is_int(ended, PE_IDLE, "and lingers no longer than that");
@@ -423,9 +423,9 @@ is_slow(unsigned int seconds, uint64_t rate)
 	int	slow = 0;
 
 	s->read_ms = 0;
-	s->read_from = s->bytes_in;
+	s->read_from = s->io.bytes_in;
 	while (seconds-- > 0) {
-		s->bytes_in += rate;
+		s->io.bytes_in += rate;
 		slow |= pass_slow(s, 1000);
 	}
 	return (slow);
@@ -444,7 +444,7 @@ slow_data(void)
 	is_int(is_slow(300, 99), 1, "99 octets a second are slow");
 	is_int(is_slow(3600, 101), 0, "101 are not");
 	(void)is_slow(290, 0);
-	s->bytes_in += PASS_SLOW_BYTES;
+	s->io.bytes_in += PASS_SLOW_BYTES;
 	is_int(pass_slow(s, 20000), 0, "what has caught up is not");
 
 	/* Time in which we do not read is not the client's. */
