@@ -1,28 +1,30 @@
 #!/bin/sh
-# demo.sh (make run): the daemon in the foreground on loopback, with a
-# database of its own in .run/ and no firewall; a tour of what it does with a
-# mail that comes once, comes again, and comes too often; and what to type
-# then.  Run from the top of the tree, as anybody.
-#	MTA=address[:port]	relay to that mail server; else a small one is
-#				started, which prints what it gets
-#	RCPT=user@domain	a recipient there; else you@example.org
-#	RUNDIR=directory	in place of .run
+# demo.sh (make run): runs the daemon in the foreground on loopback, with its
+# own database in .run/ and without a firewall.  It shows what happens to a
+# message that comes for the first time, that is retried, and that comes too
+# often.  Then it says what to type next.  Any user may run it, from the top of
+# the tree.
+#	MTA=address[:port]	the mail server to relay to; without it a small
+#				one is started, which prints what it receives
+#	RCPT=user@domain	a recipient there; default: you@example.org
+#	RUNDIR=directory	default: .run
 
 set -eu
 top=$(pwd)
 dir=${RUNDIR:-$top/.run}
-# The path of a unix socket has 107 octets at most.
+# The path of a unix socket has at most 107 bytes.
 if [ ${#dir} -gt 80 ]; then
 	dir=${TMPDIR:-/tmp}/spamgreyd-demo-$(id -u)
 fi
 rcpt=${RCPT:-you@example.org}
-# The tour's host, one of another network (the tour makes its own known), and
-# one for the spamtrap; systems with one loopback address: below.
+# The host of the tour, a host in another network, because the tour makes its
+# own network known, and a host for the spamtrap.  Systems that have only one
+# loopback address are handled below.
 client=127.0.0.9
 other=127.0.1.9
 trapped=127.0.2.9
 
-# The first port from there on that nobody has.
+# Prints the first free port at or after the given one.
 free_port() {
 	perl -MIO::Socket::INET -e '
 		my $first = shift;
@@ -37,7 +39,7 @@ free_port() {
 		exit 1;' "$1"
 }
 
-# $MTA as spamgreyd.conf wants it: an address and a port.
+# Prints $MTA in the form of spamgreyd.conf: an address and a port.
 relay() {
 	perl -MSocket -e '
 		my ($host, $port) = $ARGV[0] =~ /^\[(.*)\](?::(\d+))?$/ ?
@@ -51,6 +53,7 @@ relay() {
 		print "$host port ", $port // 25;' "$1"
 }
 
+# Succeeds when this machine has the address.
 is_ours() {
 	perl -MIO::Socket::INET -e '
 		exit !IO::Socket::INET->new(LocalAddr => shift, Listen => 1);
@@ -67,13 +70,13 @@ else
 fi
 
 if [ "$(id -u)" = 0 ]; then
-	# The daemon started by root drops its privilege to them.
+	# A daemon that root starts drops its privileges to these users.
 	sh lib/users.sh
 fi
 mkdir -p "$dir"
 rm -rf "$dir/db" "$dir/sock"
 cat > "$dir/spamgreyd.conf" <<END
-# Made anew by each make run.
+# Each make run writes this file again.
 hostname "mx.example.org"
 state directory "$dir/db"
 control socket "$dir/sock"
@@ -107,7 +110,7 @@ if [ -z "${MTA:-}" ]; then
 fi
 spamgreyd/spamgreyd -d -f "$dir/spamgreyd.conf" &
 daemon=$!
-# It makes the control socket when its listeners are open.
+# The daemon makes the control socket when its listeners are open.
 while [ ! -S "$dir/sock" ]; do
 	kill -0 "$daemon" 2>/dev/null || { end; exit 1; }
 	sleep 1
@@ -119,15 +122,15 @@ step() {
 }
 
 try="perl spamgreyd/try.pl"
-step "1. a mail comes from $client for the first time: 451, try again later" \
+step "1. a message comes from $client for the first time: 451, try again later" \
     "$try $port $rcpt $client"
 $try "$port" "$rcpt" "$client"
-printf '\n    (10 seconds, as a mail server would wait)\n'
+printf '\n    (waiting 10 seconds, as a mail server would do)\n'
 sleep 10
-step "2. it comes again: $client passes, and the mail is delivered" \
+step "2. it comes again: $client passes, and the message is delivered" \
     "$try $port $rcpt $client"
 $try "$port" "$rcpt" "$client"
-step "3. a burst: 4 a minute are allowed, the rest is put off" \
+step "3. a burst: 4 messages a minute are allowed, the rest is deferred" \
     "$try -n 6 $port $rcpt $client"
 $try -n 6 "$port" "$rcpt" "$client"
 sleep 1
@@ -137,26 +140,26 @@ tell() {
 }
 cat <<END
 
-spamgreyd goes on, on 127.0.0.1 port $port, relaying to $mta; Ctrl-C ends it.
-In another terminal, in this directory:
+spamgreyd still runs on 127.0.0.1 port $port and relays to $mta.
+Ctrl-C ends it.  Try these commands in another terminal, in this directory:
 
 END
 if [ -n "$other" ]; then
-	tell "A mail of a host that is not known: put off; again after 10 seconds: delivered." \
+	tell "Send mail from an unknown host: deferred; after 10 seconds again: delivered." \
 	    "$try $port $rcpt $other"
 else
-	tell "Forget the host of the tour." "$db -d $client"
-	tell "A mail of a host that is not known: put off; again after 10 seconds: delivered." \
+	tell "Delete the host of the tour." "$db -d $client"
+	tell "Send mail from an unknown host: deferred; after 10 seconds again: delivered." \
 	    "$try $port other@${rcpt##*@}"
 fi
-tell "A mail to a spamtrap: the tarpit, for two and a half minutes." \
+tell "Send mail to a spamtrap: the tarpit, for two and a half minutes." \
     "$try $port trap@${rcpt##*@}${trapped:+ $trapped}"
-tell "The database." "$db list"
-tell "One host." "$db show $client"
-tell "The counters." "$db stats"
+tell "Print the database." "$db list"
+tell "Explain one host." "$db show $client"
+tell "Print the counters." "$db stats"
 cat <<END
-Mail to another recipient, for example one of your mail server (all recipients
-of its domain are taken):  make run RCPT=user@domain MTA=address[:port]
+Mail to another recipient, for example at your own mail server (all recipients
+of the domain are accepted):  make run RCPT=user@domain MTA=address[:port]
 END
 wait "$daemon" || rc=$?
 daemon=

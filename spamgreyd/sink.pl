@@ -1,7 +1,6 @@
 #!/usr/bin/perl
-# sink.pl PORT: a mail server on 127.0.0.1 for make run, which takes all mail
-# and keeps none: it prints what it gets.  Needs no more of Perl than Debian's
-# perl-base has.
+# sink.pl PORT: a mail server on 127.0.0.1 for make run.  It accepts all mail,
+# prints it and keeps none.  It needs only Debian's perl-base.
 use strict;
 use warnings;
 use IO::Socket::INET;
@@ -15,7 +14,8 @@ my $listener = IO::Socket::INET->new(LocalAddr => '127.0.0.1',
 $| = 1;
 $SIG{CHLD} = 'IGNORE';
 
-# A message up to its dot, with the dots of SMTP taken off.
+# Reads a message up to its final dot and returns it without the dots that SMTP
+# added; undef when the connection ends before.
 sub
 message
 {
@@ -49,7 +49,7 @@ session
 			$envelope .= " $2";
 			print $c "250 2.1.0 Ok\r\n";
 		} elsif ($line =~ /^DATA/i) {
-			print $c "354 go on\r\n";
+			print $c "354 End data with <CR><LF>.<CR><LF>\r\n";
 			my $text = message($c) // return;
 			print "  the mail server gets a mail$envelope\n$text";
 			print $c "250 2.0.0 Ok: the mail server has it\r\n";

@@ -1,8 +1,8 @@
 #!/usr/bin/perl
-# try.pl [-n COUNT] PORT [RECIPIENT [SOURCE]]: one mail to 127.0.0.1 port PORT,
-# as an unknown mail server would send it, with the whole dialogue printed as
-# it comes; or COUNT mails in one session, and of each the reply that ended it.
-# Needs no more of Perl than Debian's perl-base has.
+# try.pl [-n COUNT] PORT [RECIPIENT [SOURCE]]: sends one message to 127.0.0.1
+# port PORT, as an unknown mail server would, and prints the whole dialogue as
+# it comes.  With -n it sends COUNT messages in one session and prints only the
+# reply that ended each.  It needs only Debian's perl-base.
 use strict;
 use warnings;
 use IO::Socket::INET;
@@ -23,7 +23,8 @@ $| = 1;
 my $s = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $port,
     LocalAddr => $source) or die "127.0.0.1 port $port: $!\n";
 
-# A reply as it comes, so that the stuttering is seen; its last line.
+# Prints a reply as it comes, so that the stuttering can be seen, and returns
+# its last line.
 sub
 reply
 {
@@ -46,7 +47,7 @@ say_to
 	return (reply());
 }
 
-# One mail: the reply that ended it.
+# Sends one message and returns the reply that ended it.
 sub
 mail
 {
@@ -55,7 +56,8 @@ mail
 	for my $cmd ('MAIL FROM:<me@example.com>', "RCPT TO:<$rcpt>") {
 		return ($last) if ($last = say_to($cmd)) !~ /^2/;
 	}
-	# 354: taken by the proxy, or by the tarpit, which refuses it then.
+	# 354 comes from the proxy, or from the tarpit, which refuses the
+	# message afterwards.
 	return ($last) if ($last = say_to('DATA')) !~ /^354/;
 	print "> (a message)\n" if $count == 1;
 	syswrite($s, "From: me\@example.com\r\nSubject: hello\r\n\r\n"
