@@ -1,19 +1,20 @@
-# The only makefile a user needs; BSD make and GNU make both run it.
+# The only makefile that a user needs.  BSD make and GNU make both run it.
 #	make		build
-#	make run	install what is missing, build, run on loopback; as
-#			root it makes the users _spamgreyd and _spamgreydb
-#	make check	install what the tests need, run them all
-#	make torture	the long kill and load programs, in full
-#	make install	DESTDIR, PREFIX, SYSCONFDIR, MANDIR
-#	make install-compat	the same, and spamdb as a name for spamgreydb
+#	make run	install missing packages, build, run on loopback; as
+#			root also make the users _spamgreyd and _spamgreydb
+#	make check	install what the tests need, and run all tests
+#	make torture	run the long tests of kills and load in full
+#	make install	install; set DESTDIR, PREFIX, SYSCONFDIR, MANDIR
+#	make install-compat	the same, with spamdb as a name for spamgreydb
 #	make syntax SYSROOT=DIR TARGET=x86_64-unknown-openbsd7.8
-#			clang reads every file of that system (or of
-#			x86_64-unknown-freebsd14 ...) against its headers, of which
-#			DIR/usr/include has all; headers of packages that DIR
-#			does not have are this machine's (lib/syntax.sh)
+#			check with clang all files for that system (or for
+#			x86_64-unknown-freebsd14 ...).  DIR/usr/include must
+#			have all its headers.  Headers of packages that are
+#			missing there are taken from this machine
+#			(lib/syntax.sh).
 # V=1 shows each command of the build, not only its file.
 # SANDBOX=none builds without the system's sandbox (for ASan and valgrind).
-# An OS difference is a file: lib/OS.mk names the system's.
+# Differences between systems are files of their own; lib/OS.mk names them.
 
 PREFIX ?=	/usr/local
 SYSCONFDIR ?=	/etc
@@ -37,14 +38,15 @@ QUIET =		@V='${V}' sh lib/quiet.sh
 LIB_SRC !=	ls lib/*.c | grep -v buildid | tr '\n' ' '
 D_SRC !=	ls spamgreyd/*.c | grep -Ev '/(sandbox_|origdst_|fw_nft|os_|syslog_|(parse|modules_tab)\.c)' | tr '\n' ' '
 DB_SRC !=	ls spamgreydb/*.c 2>/dev/null | tr '\n' ' '
-# The modules are what mod_*.c there are: writes spamgreyd/modules_tab.c.
+# Each mod_*.c is a module.  This writes their table, spamgreyd/modules_tab.c.
 MODULES !=	sh lib/modtab.sh
 HEADERS !=	ls lib/*.h spamgreyd/*.h spamgreydb/*.h 2>/dev/null | tr '\n' ' '
 LIB_OBJ =	${LIB_SRC:.c=.o}
 D_OBJ =		${D_SRC:.c=.o} ${OS_OBJ} spamgreyd/parse.o \
 		spamgreyd/modules_tab.o
 DB_OBJ =	${DB_SRC:.c=.o}
-# What of the daemon the command uses: the configuration and the policy.
+# The objects of the daemon that spamgreydb uses: the configuration and the
+# policy.
 DB_SHARED =	spamgreyd/config.o spamgreyd/conf_check.o \
 		spamgreyd/conf_check_pass.o spamgreyd/conf_pass.o \
 		spamgreyd/conf_resolv.o spamgreyd/conf_strategy.o \
@@ -125,13 +127,13 @@ install: all
 install-compat: install
 	sh lib/compat.sh '${DESTDIR}' '${SBINDIR}' '${MANDIR}'
 
-# TARGET's system, as uname -s says it there, is the name of its lib/OS.mk.
+# lib/OS.mk has the name of TARGET's system, as uname -s prints it there.
 syntax:
 	@case '${TARGET}' in \
 	*openbsd*) os=OpenBSD ;; \
 	*freebsd*) os=FreeBSD ;; \
-	*) echo "syntax: TARGET=x86_64-unknown-openbsd7.8 or the like is" \
-	    "missing" >&2; exit 2 ;; \
+	*) echo "syntax: TARGET is missing; set for example" \
+	    "TARGET=x86_64-unknown-openbsd7.8" >&2; exit 2 ;; \
 	esac; \
 	${MAKE} OS=$$os SYSROOT='${SYSROOT}' TARGET='${TARGET}' syntax-files
 

@@ -1,13 +1,16 @@
 #!/bin/sh
-# run.sh [check|torture]: builds and runs the tests that there are, by ls;
-# from the top of the tree, after make.  The last line is the sum.
+# run.sh [check|torture]: builds and runs all tests that it finds below
+# regress/.  Run it from the top of the tree, after make.  The last line is the
+# sum.
 #	REGRESS="unit smtp"	only these directories of regress/
-#	LTESTS="chan kill.t"	only tests with one of these in their name
-#	REGRESS_KEEP=yes	keep the roots with Debian packages that system
-#				tests made (system/root.sh: about 300 MB); else
-#				a run of all tests removes them at its end
-# A unit test is regress/AREA/NAME_test.c, a fuzz target NAME_fuzz.c, any other
-# test an executable NAME.t; torture runs those with a line "# torture".
+#	LTESTS="chan kill.t"	only tests whose name has one of these words
+#	REGRESS_KEEP=yes	keep the root directories with Debian packages
+#				that system tests made (system/root.sh: about
+#				300 MB).  Without it a run of all tests removes
+#				them at its end.
+# A unit test is regress/AREA/NAME_test.c, a fuzz target is NAME_fuzz.c, and any
+# other test is an executable NAME.t.  torture runs only tests that have a line
+# "# torture".
 
 set -u
 mode=${1:-check}
@@ -17,7 +20,7 @@ areas() {
 		echo "$REGRESS"
 		return
 	fi
-	# The quick ones first, the whole machine last.
+	# Quick tests come first, and tests of whole systems last.
 	echo unit fuzz
 	for dir in regress/*/; do
 		name=$(basename "$dir")
@@ -44,7 +47,7 @@ tests() {
 		for file in "regress/$area"/*_test.c "regress/$area"/*_fuzz.c \
 		    "regress/$area"/*.t; do
 			[ -f "$file" ] && chosen "$file" || continue
-			# What only one system has is tested there.
+			# A file for one system is tested only there.
 			case $file in
 			*_seccomp_test.c)
 				[ "$(uname -s)" = Linux ] || continue ;;
@@ -59,7 +62,7 @@ tests() {
 }
 
 files=$(tests)
-# A test that cannot be built is a test that failed, not one that is not there.
+# A test that cannot be built counts as failed; it is not left out.
 # shellcheck disable=SC2086
 all=$(printf '%s\n' $files | grep -c '\.c$')
 count=0
@@ -74,9 +77,9 @@ for file in $files; do
 	esac
 done
 
-# The daemon started by root needs its users.  A machine without them is given
-# them for the time of the tests, in a mount namespace; where that is not
-# allowed (in a container), for good.
+# A daemon that root starts needs its users.  When the machine does not have
+# them, they are made in a mount namespace, only for the tests.  Where a mount
+# namespace is not allowed (in a container), they are made permanently.
 # shellcheck disable=SC2086
 set -- "${PERL:-perl}" regress/lib/harness.pl $files
 if [ -z "${REGRESS:-}${LTESTS:-}${REGRESS_KEEP:-}" ]; then

@@ -1,17 +1,18 @@
 #!/usr/bin/perl
-# harness.pl file …: runs tests (built ones by the name of their source) and
-# prints at the end the table of faults (regress/faults), which tests were
-# skipped and why, which files failed, and as the last line "N passed, N failed,
-# N skipped".  A file that dies, ends non-zero, has a bad plan or no test at all
-# is a failure too; a file that is skipped whole counts as one skipped test.
-# TEST_VERBOSE=1 shows every test.  Each line has the time that the file took;
-# a file that takes long is named every TICK seconds (30), with how far it is.
+# harness.pl file ...: runs tests; a compiled test is named by its source file.
+# At the end it prints the table of faults (regress/faults), the skipped tests
+# with their reasons, the files that failed, and as the last line "N passed, N
+# failed, N skipped".  A file that dies, ends non-zero, has a bad plan or has no
+# test is a failure too.  A file that is skipped as a whole counts as one
+# skipped test.  TEST_VERBOSE=1 shows every test.  Each line has the time that
+# the file took.  A file that takes long is named every TICK seconds (default
+# 30), with its last test.
 use strict;
 use warnings;
 use IO::Select;
 use TAP::Harness;
 
-$| = 1;		# each line at once, through a pipe too
+$| = 1;		# print each line at once, also to a pipe
 my (%command, %skipped_whole, %tests, @run, @bad, @skipped);
 
 for my $file (@ARGV) {
@@ -22,7 +23,7 @@ for my $file (@ARGV) {
 			push @bad, [$file, "cannot be built"];
 			next;
 		}
-		# A fuzz target runs over its corpus.
+		# A fuzz target reads its corpus.
 		push @args, "regress/fuzz/corpus/$1" if $name =~ m{([^/]+)_fuzz$};
 	} elsif (!-x $file) {
 		push @bad, [$file, "is not executable"];
@@ -55,7 +56,8 @@ $harness->callback(made_parser => sub {
 	});
 	$parser->callback(plan => sub {
 		my $plan = shift;
-		# A bare "1..0" is no skip but a file without tests.
+		# A "1..0" without a reason is not a skip: the file has no
+		# tests.
 		return unless $plan->has_skip && $plan->explanation;
 		$skipped_whole{$file} = 1;
 		push @skipped, [$file, "all", $plan->explanation];
@@ -93,9 +95,9 @@ print "failed: $_->[0]: $_->[1]\n" for @bad;
 printf "%d passed, %d failed, %d skipped\n", $passed, $failed, scalar @skipped;
 exit($failed || !$passed ? 1 : 0);
 
-# A process that says every so many seconds which file runs, how long and which
-# test was its last: returns the pipe on which it is told.  It ends when that is
-# closed.
+# Starts a process that prints every so many seconds which file runs, for how
+# long, and which test was its last.  Returns the pipe on which the caller
+# reports files and tests.  The process ends when the pipe is closed.
 sub
 ticker
 {
@@ -132,9 +134,10 @@ ticker
 	}
 }
 
-# Prints the table of faults: of each row of regress/faults whether the tests
+# Prints the table of faults: for each row of regress/faults, whether the tests
 # that keep the fault from coming back passed.  Returns the number of rows that
-# name a test which does not exist; a test that failed is counted already.
+# name a test that does not exist.  A failed test is not counted here, because
+# it is counted already.
 sub
 faults
 {
@@ -162,14 +165,15 @@ faults
 	return ($missing);
 }
 
-# The state of the tests with these words in their name: all must have passed.
+# Returns the state of the tests with these words in their name.  It is "passed"
+# only when all of them passed.
 sub
 fault_state
 {
 	my ($words, @all) = @_;
 	my @found = grep { index($_->[0], $words) >= 0 } @all;
 
-	# (tests that Test::More skips have no name)
+	# Tests that Test::More skips have no name.
 	return (grep({ $_->[1] eq 'skipped' && $_->[0] eq '' } @all) ?
 	    'skipped' : 'NO SUCH TEST') unless @found;
 	return ('FAILED') if grep { !$_->[1] } @found;
