@@ -1,6 +1,7 @@
 #!/bin/sh
-# buildid.sh OUT FILE …: writes to OUT the C of a text that is another one
-# whenever one of the files is.
+# buildid.sh OUT FILE ...: writes C source to OUT that defines the string
+# buildid.  The string is a checksum of the files, so it changes when one of
+# them changes.
 
 set -e
 out=$1

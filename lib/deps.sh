@@ -1,10 +1,11 @@
 #!/bin/sh
-# deps.sh build|check|ci: installs the packages that are missing, and says
-# nothing when none are.
+# deps.sh build|check|ci: installs missing packages.  It prints nothing when
+# none are missing.
 #	build	what `make' needs
-#	check	and what `make check' needs
-#	ci	and what .ci/run needs
-# What only tests use may stay missing: those tests then say so and skip.
+#	check	also what `make check' needs
+#	ci	also what .ci/run needs
+# Packages that only tests use may stay missing.  Those tests are then skipped
+# and say why.
 
 set -u
 what=${1:-build}
@@ -23,12 +24,13 @@ as_root() {
 	elif have doas; then
 		doas "$@"
 	else
-		echo "deps.sh: not root, and neither sudo nor doas is here" >&2
+		echo "deps.sh: cannot install: not root, and neither sudo nor" \
+		    "doas is installed" >&2
 		return 1
 	fi
 }
 
-# What to install, by the name that the system's packages have.
+# Prints the names of the packages.
 debian_packages() {
 	have cc || echo gcc
 	have byacc || have bison || have yacc || echo byacc
@@ -43,7 +45,7 @@ debian_packages() {
 }
 
 debian_missing() {
-	# dpkg-query complains of packages it never heard of: they are missing.
+	# For an unknown package dpkg-query prints nothing: it is missing too.
 	# shellcheck disable=SC2046
 	set -- $(debian_packages)
 	for pkg; do
@@ -54,7 +56,7 @@ debian_missing() {
 	done
 }
 
-# What apt says is shown when it fails.
+# Shows apt's output only when it fails.
 debian_apt() {
 	out=$(as_root env DEBIAN_FRONTEND=noninteractive apt-get -q \
 	    -o DPkg::Lock::Timeout=300 "$@" 2>&1) && return 0
@@ -70,7 +72,7 @@ debian() {
 	missing=$(debian_missing | tr '\n' ' ')
 	[ -z "$missing" ] && return 0
 	echo "deps.sh: installing $missing(this may take some minutes)"
-	# Without package lists, or with old ones, the first try fails.
+	# The first try fails when the package lists are missing or old.
 	# shellcheck disable=SC2086
 	debian_install $missing 2>/dev/null || {
 		debian_apt update && debian_install $missing
@@ -105,7 +107,7 @@ openbsd() {
 	as_root pkg_add -I $missing
 }
 
-# Is everything there that the build needs, whoever installed it?
+# Succeeds when the build has what it needs, even if no package provides it.
 build_possible() {
 	have cc || return 1
 	have byacc || have bison || have yacc || return 1
@@ -135,8 +137,8 @@ if build_possible; then
 	[ "$what" = build ] && [ "$(uname -s)" = Linux ] && ! have apt-get &&
 	    exit 0
 	echo "deps.sh: not installed: $missing" >&2
-	echo "deps.sh: the build goes on; tests that need them are skipped" >&2
+	echo "deps.sh: the build continues; tests that need these are skipped" >&2
 	exit 0
 fi
-echo "deps.sh: please install by hand: $missing" >&2
+echo "deps.sh: the build needs these; install them by hand: $missing" >&2
 exit 1

@@ -1,7 +1,8 @@
 #!/bin/sh
-# install.sh DESTDIR SBINDIR MANDIR SYSCONFDIR: puts the programs, the manual
-# pages and the samples in place.  Never touches a configuration in use.  The
-# users are made only when this is the running system (no DESTDIR) and root's.
+# install.sh DESTDIR SBINDIR MANDIR SYSCONFDIR: installs the programs, the
+# manual pages and the samples.  It never changes spamgreyd.conf.  It makes the
+# users only when it runs as root and installs into the running system (no
+# DESTDIR).
 
 set -eu
 dest=$1
@@ -12,13 +13,13 @@ examples=$(dirname "$man")/examples/spamgreyd
 
 put() {		# mode, file, directory [, name]
 	mkdir -p "$dest$3"
-	# Not over a running program's text, but in its place.
+	# A running program cannot be overwritten, but its file can be replaced.
 	cp "$2" "$dest$3/.install.$$"
 	chmod "$1" "$dest$3/.install.$$"
 	mv "$dest$3/.install.$$" "$dest$3/${4:-$(basename "$2")}"
 }
 
-# A start script names the program where it was installed.
+# Installs a start script with the path of the installed program in it.
 put_start() {	# mode, file, name
 	tmp=$(mktemp)
 	sed "s,/usr/local/sbin,$sbin,g" "$2" > "$tmp"
@@ -45,5 +46,5 @@ fi
 
 echo "installed in $dest$sbin; samples in $dest$examples"
 if [ ! -f "$dest$etc/spamgreyd.conf" ]; then
-	echo "next: cp $etc/spamgreyd.conf.sample $etc/spamgreyd.conf, and edit it"
+	echo "next: cp $etc/spamgreyd.conf.sample $etc/spamgreyd.conf, then edit it"
 fi

@@ -1,21 +1,21 @@
 #!/bin/sh
 # modtab.sh: writes spamgreyd/modules_tab.c, the table of the modules, from the
-# names of spamgreyd/mod_*.c; from the top of the tree.  The makefile runs it
-# each time that it is read, because a rule cannot see that a file went; so a
-# table that is right already is left alone, and nothing is made anew.
+# names of spamgreyd/mod_*.c.  Run it from the top of the tree.  The makefile
+# runs it each time that it is read, because a rule cannot notice a removed
+# file.  A table that is up to date is not written, so nothing is built again.
 set -e
 tab=spamgreyd/modules_tab.c
 new=$tab.$$
 trap 'rm -f "$new"' EXIT
 
-# What is no name of C is no module (an editor's copy, a backup).
+# Each name becomes part of a C identifier.
 names=$(for file in spamgreyd/mod_*.c; do
 	[ -f "$file" ] || continue
 	name=${file#spamgreyd/mod_}
 	name=${name%.c}
 	case $name in
-	''|*[!a-z0-9_]*)	echo "modtab.sh: $file: a module's name is" \
-				    "of a-z, 0-9 and _" >&2
+	''|*[!a-z0-9_]*)	echo "modtab.sh: $file: the name of a module" \
+				    "may have only a-z, 0-9 and _" >&2
 				exit 1 ;;
 	esac
 	echo "$name"
@@ -33,7 +33,8 @@ done | LC_ALL=C sort)
 	done
 	printf '\tNULL\n};\n'
 } >"$new"
-# A make that counts in seconds would take the old object for new enough.
+# Remove the old object: a make that compares times in seconds may think that it
+# is up to date.
 cmp -s "$new" "$tab" || {
 	rm -f "${tab%.c}.o"
 	mv "$new" "$tab"

@@ -1,11 +1,12 @@
 #!/bin/sh
-# quiet.sh WORD FILE COMMAND …: says "WORD FILE" and runs the command, which is
-# shown whole when it fails.  V=1 shows each command; V=0 and make -s only what
-# fails.
+# quiet.sh WORD FILE COMMAND ...: prints "WORD FILE" and runs the command.  When
+# the command fails, it is printed in full.  With V=1 each command is printed.
+# With V=0 or make -s only a command that fails is printed.
 
 silent() {
 	[ "${V:-}" = 0 ] && return 0
-	# GNU make's letters stand together in the first word; BSD make has -s.
+	# BSD make passes -s as a word of its own.  GNU make passes all option
+	# letters together in the first word, without a dash.
 	case " ${MAKEFLAGS:-} " in
 	*" -s "*)	return 0 ;;
 	esac

@@ -1,8 +1,8 @@
 #!/bin/sh
 # syntax.sh SYSROOT TARGET FLAGS FILE ...: checks the files of another system
-# with clang -fsyntax-only against that system's headers.  Makes no file of the
-# tree; a header directory of its own stands in a temporary place.  Exit status
-# 1 when a file has an error or a warning, 2 when something is missing.
+# with clang -fsyntax-only against that system's headers.  It writes no file
+# into the tree, only a temporary directory of headers.  The exit status is 1
+# when a file has an error or a warning, and 2 when something is missing.
 
 set -eu
 sysroot=$1
@@ -16,23 +16,24 @@ missing() {
 	exit 2
 }
 
-[ -n "$sysroot" ] || missing "SYSROOT=DIR is missing: a directory with" \
-    "the system's usr/include (for OpenBSD that of baseNN.tgz and" \
-    "compNN.tgz, for FreeBSD that of base.txz)"
+[ -n "$sysroot" ] || missing "SYSROOT=DIR is missing; DIR must have the" \
+    "system's usr/include (for OpenBSD from baseNN.tgz and compNN.tgz," \
+    "for FreeBSD from base.txz)"
 [ -d "$sysroot/usr/include" ] || missing "$sysroot/usr/include is missing"
 for h in sys/types.h sys/param.h machine/_types.h net/pfvar.h unistd.h; do
 	[ -f "$sysroot/usr/include/$h" ] ||
 	    missing "$sysroot/usr/include/$h is missing: these are not" \
 	    "all headers of $target"
 done
-command -v "$cc" >/dev/null || missing "$cc is missing; CLANG=PROGRAM" \
-    "names another"
+command -v "$cc" >/dev/null || missing "$cc is missing; install it, or set" \
+    "CLANG=PROGRAM"
 
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 trap 'exit 1' HUP INT TERM
 
-# The makefile's -I name the places of packages: below SYSROOT here.
+# The makefile's -I name the directories of packages.  Here they are below
+# SYSROOT.
 own=
 places=
 for f in $flags; do
@@ -43,8 +44,8 @@ for f in $flags; do
 	esac
 done
 
-# A header that SYSROOT does not have comes from this machine, by a link of its
-# own, so that no other header of this machine is seen.
+# A header that SYSROOT does not have is taken from this machine.  It gets a
+# link of its own, so that the compiler sees no other header of this machine.
 multi=$(cc -print-multiarch 2>/dev/null || :)
 borrow() {		# header, directories of SYSROOT where it may be
 	h=$1
@@ -54,7 +55,7 @@ borrow() {		# header, directories of SYSROOT where it may be
 	done
 	for dir in ${multi:+"/usr/include/$multi"} /usr/include \
 	    /usr/local/include; do
-		if [ -d "$dir/$h" ]; then	# may be in two parts
+		if [ -d "$dir/$h" ]; then	# may be in two directories
 			mkdir -p "$tmp/$h"
 			ln -sf "$dir/$h"/* "$tmp/$h/"
 		elif [ -e "$dir/$h" ] && [ ! -e "$tmp/$h" ]; then
@@ -63,7 +64,8 @@ borrow() {		# header, directories of SYSROOT where it may be
 	done
 }
 
-# Packages everywhere; the db.h of a base system is another one.
+# These are packages on every system.  A db.h of the base system is another one,
+# so only the directories of packages are searched.
 for h in event2 db.h jansson.h jansson_config.h idn2.h ares.h ares_build.h \
     ares_dns.h ares_dns_record.h ares_nameser.h ares_rules.h \
     ares_version.h; do

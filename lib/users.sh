@@ -1,16 +1,16 @@
 #!/bin/sh
-# users.sh: makes the users and groups that spamgreyd drops its privilege to,
-# and the empty directory it is confined to; what is there already stays.
-#	_spamgreyd	front, fw: whoever talks to the network
-#	_spamgreydb	store: owns the database
+# users.sh: makes the users and groups to which spamgreyd drops its privileges,
+# and the empty directory to which it is confined.  What exists already is kept.
+#	_spamgreyd	front, pass, fw, track: the processes at the network
+#	_spamgreydb	store: the owner of the database
 
 set -eu
 if [ "$(id -u)" != 0 ]; then
-	echo "users.sh: only root can make users" >&2
+	echo "users.sh: only root can make users; run it as root" >&2
 	exit 1
 fi
 
-# Debian keeps these out of a user's PATH.
+# On Debian these are not in the PATH of ordinary users.
 PATH=$PATH:/usr/sbin:/sbin
 empty=/var/empty
 nologin=/usr/sbin/nologin

@@ -1,6 +1,6 @@
 #!/bin/sh
-# yacc.sh grammar.y out.c: with the yacc that YACC names (byacc, bison), or
-# with whichever the system has.
+# yacc.sh grammar.y out.c: runs bison when YACC is "bison", otherwise the first
+# of byacc, bison and yacc that the system has.
 set -e
 if [ "${YACC:-}" = bison ]; then
 	bison -y -Wno-yacc -o "$2" "$1"

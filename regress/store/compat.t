@@ -1,6 +1,6 @@
 #!/usr/bin/perl
-# make install-compat: spamdb is a name for spamgreydb, by either make, and
-# never in the place of a file that somebody else put there.
+# make install-compat: with both makes, spamdb becomes a name for spamgreydb.
+# It never replaces the file of another program.
 use strict;
 use warnings;
 use Cwd qw(getcwd);
@@ -67,13 +67,13 @@ for my $make (qw(make bmake)) {
 		unlink("$sbin/spamdb", "$man/spamdb.8");
 		spit("$sbin/spamdb", "another\n");
 		($status, $out) = compat($make, $dest);
-		ok($status != 0 && $out =~ m{/sbin/spamdb: there is another} &&
+		ok($status != 0 && $out =~ m{/sbin/spamdb: belongs to another} &&
 		    -s "$sbin/spamdb" == 8 && !-e "$man/spamdb.8",
 		    "$make: another's stays, and nothing is made");
 		unlink("$sbin/spamdb");
 		symlink('/nonexistent/spamdb.8', "$man/spamdb.8") or die;
 		($status, $out) = compat($make, $dest);
-		ok($status != 0 && $out =~ m{/man8/spamdb\.8: there is another}
+		ok($status != 0 && $out =~ m{/man8/spamdb\.8: belongs to another}
 		    && readlink("$man/spamdb.8") eq '/nonexistent/spamdb.8' &&
 		    !-e "$sbin/spamdb", "$make: nor another's link");
 	}
