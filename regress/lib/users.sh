@@ -1,9 +1,9 @@
 # shellcheck shell=sh
-# users.sh, sourced by whoever has a mount namespace of its own: the users that
-# the daemon drops its privilege to, in copies of passwd and group that only
-# this namespace sees, and /var/empty.  Nothing of the machine is changed; what
-# is there already is used.  SG_MNT is where it may mount: a directory of the
-# system that the tree does not lie in.
+# users.sh: sourced by a script in its own mount namespace.  It makes /var/empty
+# and the users to which the daemon drops its privileges, in copies of passwd and
+# group that only this namespace sees.  The machine itself is not changed, and
+# users that exist are used.  SG_MNT is where it may mount: a directory of the
+# system that does not contain the tree.
 
 case $(pwd) in
 /mnt*)	SG_MNT=/media ;;
@@ -17,7 +17,7 @@ users_user() {	# name, number
 	echo "$1:x:$2:" >> "$SG_MNT/group"
 }
 
-# The tests' cache of packages lies below /var, and must stay the machine's.
+# The cache of packages for the tests is below /var and must stay the machine's.
 users_empty() {
 	[ -d /var/empty ] && return
 	mkdir "$SG_MNT/var" "$SG_MNT/work" "$SG_MNT/cache" &&
