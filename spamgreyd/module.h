@@ -116,6 +116,7 @@ struct msession {
 	const struct spool *spool;	/* EOM: the message, else NULL */
 	enum host_event	 event;		/* EVENT */
 	unsigned int	 events;	/* all so far, bits 1 << enum host_event */
+	struct module_state *mods;	/* the runner's own */
 };
 
 enum verdict_kind {

@@ -141,22 +141,16 @@ verdict_error(const char *fmt, ...)
 	return (v);
 }
 
-struct session *
-module_owner(struct msession *ms)
-{
-	return ((struct session *)(void *)
-	    ((char *)ms - offsetof(struct session, ms)));
-}
-
 struct module_one *
-module_find(struct session *s, const struct module *mod,
+module_find(struct msession *s, const struct module *mod,
     const struct chain_link **link)
 {
-	const struct module_chain	*chain = s->pc->chain;
+	const struct module_chain	*chain;
 	size_t				 i;
 
 	if (s->mods == NULL)
 		return (NULL);
+	chain = s->mods->chain;
 	for (i = 0; i < s->mods->n; i++)
 		if (chain->link[i].mod == mod) {
 			if (link != NULL)
@@ -167,9 +161,9 @@ module_find(struct session *s, const struct module *mod,
 }
 
 void *
-module_data(struct msession *ms, const struct module *mod)
+module_data(struct msession *s, const struct module *mod)
 {
-	struct module_one	*one = module_find(module_owner(ms), mod, NULL);
+	struct module_one	*one = module_find(s, mod, NULL);
 
 	return (one == NULL ? NULL : one->data);
 }
@@ -185,32 +179,32 @@ add_points(struct points *p, int32_t milli, const char *fmt, va_list ap)
 
 /* Points that are only logged. */
 static void __attribute__((__format__(printf, 4, 0)))
-log_points(struct session *s, const struct module *mod, int32_t milli,
+log_points(struct msession *s, const struct module *mod, int32_t milli,
     const char *fmt, va_list ap)
 {
 	char	why[MODULE_REASON_MAX + 1], enc[MODULE_REASON_MAX * 4 + 1];
 
 	vsnprintf(why, sizeof(why), fmt, ap);
 	chain_count(mod, MSTAT_LOG_ONLY);
-	log_event(s->ms.id, mod->name, "log-only points=%g reason=%s",
+	log_event(s->id, mod->name, "log-only points=%g reason=%s",
 	    (double)milli / 1000, log_encode_str(enc, sizeof(enc), why));
 }
 
 /* Is what happens now of the message, or of the whole session? */
 static int
-of_message(const struct session *s)
+of_message(const struct msession *s)
 {
 	if (s->mods->in_event)
 		return (0);
-	return (s->ms.from != NULL || (s->run != NULL &&
-	    s->run->stage >= STAGE_MAIL && s->run->stage <= STAGE_EOM));
+	return (s->from != NULL || (s->mods->under_way &&
+	    s->mods->run.stage >= STAGE_MAIL &&
+	    s->mods->run.stage <= STAGE_EOM));
 }
 
 static void __attribute__((__format__(printf, 5, 0)))
-give_points(struct msession *ms, const struct module *mod, int message,
+give_points(struct msession *s, const struct module *mod, int message,
     int32_t milli, const char *fmt, va_list ap)
 {
-	struct session			*s = module_owner(ms);
 	const struct chain_link		*link;
 	struct module_one		*one;
 
@@ -225,39 +219,38 @@ give_points(struct msession *ms, const struct module *mod, int message,
 }
 
 void
-module_points(struct msession *ms, const struct module *mod, int32_t milli,
+module_points(struct msession *s, const struct module *mod, int32_t milli,
     const char *fmt, ...)
 {
 	va_list	ap;
 
 	va_start(ap, fmt);
-	give_points(ms, mod, of_message(module_owner(ms)), milli, fmt, ap);
+	give_points(s, mod, of_message(s), milli, fmt, ap);
 	va_end(ap);
 }
 
 void
-module_session_points(struct msession *ms, const struct module *mod,
+module_session_points(struct msession *s, const struct module *mod,
     int32_t milli, const char *fmt, ...)
 {
 	va_list	ap;
 
 	va_start(ap, fmt);
-	give_points(ms, mod, 0, milli, fmt, ap);
+	give_points(s, mod, 0, milli, fmt, ap);
 	va_end(ap);
 }
 
 void
-module_event(struct msession *ms, const struct module *mod,
+module_event(struct msession *s, const struct module *mod,
     enum host_event event)
 {
-	struct session			*s = module_owner(ms);
 	const struct chain_link		*link;
 
 	if (module_find(s, mod, &link) == NULL)
 		return;
 	if (link->log_only) {
 		chain_count(mod, MSTAT_LOG_ONLY);
-		log_event(s->ms.id, mod->name, "log-only event=%s",
+		log_event(s->id, mod->name, "log-only event=%s",
 		    host_event_str(event));
 		return;
 	}
@@ -265,8 +258,8 @@ module_event(struct msession *ms, const struct module *mod,
 		content_event(s, event);
 		return;
 	}
-	s->ms.events |= 1U << event;
-	pass_store_event(s, event);
+	s->events |= 1U << event;
+	runner->event(s->mods->owner, event);
 }
 
 void
@@ -276,7 +269,7 @@ module_count(const struct module *mod, unsigned int i)
 }
 
 void
-module_log(struct msession *ms, const struct module *mod, const char *fmt, ...)
+module_log(struct msession *s, const struct module *mod, const char *fmt, ...)
 {
 	char	line[API_LINE];
 	va_list	ap;
@@ -284,21 +277,21 @@ module_log(struct msession *ms, const struct module *mod, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(line, sizeof(line), fmt, ap);
 	va_end(ap);
-	log_event(ms->id, mod->name, "%s", line);
+	log_event(s->id, mod->name, "%s", line);
 }
 
 void
-module_teaser(struct msession *ms, const char *text)
+module_teaser(struct msession *s, const char *text)
 {
-	struct session	*s = module_owner(ms);
 	size_t		 i;
 
-	if (s->run == NULL || s->run->stage != STAGE_BANNER)
+	if (s->mods == NULL || !s->mods->under_way ||
+	    s->mods->run.stage != STAGE_BANNER)
 		return;
 	for (i = 0; i < s->mods->n; i++)
-		if (s->mods->one[i].in_hook && s->pc->chain->link[i].log_only)
+		if (s->mods->one[i].in_hook && s->mods->chain->link[i].log_only)
 			return;
-	pass_reply(s, "220-%s\r\n", text);
+	runner->teaser(s->mods->owner, text);
 }
 
 /* Hosts that module_vouch was called for, since what the DNS says comes too
@@ -306,20 +299,19 @@ module_teaser(struct msession *ms, const char *text)
 static struct rate	*vouched;
 
 static void
-host_of(const struct session *s, struct addr *host)
+host_of(const struct msession *s, struct addr *host)
 {
-	addr_cut(&s->ms.client, &s->pc->conf->grey.admit, host);
+	addr_cut(&s->client, &s->mods->chain->conf->grey.admit, host);
 }
 
 void
-module_vouch(struct msession *ms)
+module_vouch(struct msession *s)
 {
-	struct session	*s = module_owner(ms);
 	struct addr	 host;
 
 	if (s->mods != NULL)
 		s->mods->vouched = 1;
-	ms->vouched = 1;
+	s->vouched = 1;
 	host_of(s, &host);
 	if (vouched != NULL || (vouched = rate_new(VOUCHED_HOSTS)) != NULL)
 		(void)rate_add(vouched, &host, sizeof(host), VOUCHED_MS,
@@ -327,7 +319,7 @@ module_vouch(struct msession *ms)
 }
 
 int
-run_was_vouched(const struct session *s)
+run_was_vouched(const struct msession *s)
 {
 	struct addr	host;
 
@@ -347,9 +339,9 @@ module_no_network(const struct msession *s)
 struct msession *
 module_session(uint64_t key)
 {
-	struct session	*s = pass_session_by_key(key);
+	struct msession	*s = runner->find(key);
 
-	return (s == NULL || s->mods == NULL ? NULL : &s->ms);
+	return (s == NULL || s->mods == NULL ? NULL : s);
 }
 
 /*
@@ -359,7 +351,7 @@ module_session(uint64_t key)
 void
 module_resume(uint64_t key, const struct module *mod, struct verdict v)
 {
-	struct session		*s = pass_session_by_key(key);
+	struct msession		*s = runner->find(key);
 	struct module_one	*one;
 
 	if (s == NULL || (one = module_find(s, mod, NULL)) == NULL ||
@@ -374,12 +366,12 @@ module_resume(uint64_t key, const struct module *mod, struct verdict v)
 		v = verdict_next();
 	one->answer = v;
 	one->answered = 1;
-	if (s->run != NULL && !one->in_hook)
+	if (s->mods->under_way && !one->in_hook)
 		event_active(&s->mods->ev, EV_TIMEOUT, 0);
 }
 
 struct event_base *
 module_base(void)
 {
-	return (pass.base);
+	return (runner_base);
 }

@@ -197,7 +197,7 @@ ticker_start(void)
 
 	if (ticking)
 		return (0);
-	if (event_assign(&ticker, pass.base, -1, EV_PERSIST, chain_tick,
+	if (event_assign(&ticker, runner_base, -1, EV_PERSIST, chain_tick,
 	    NULL) == -1 || event_add(&ticker, &second) == -1) {
 		log_warnx("modules: no timer");
 		return (-1);
@@ -218,6 +218,7 @@ chain_new(const struct config *conf)
 		log_warn("modules");
 		return (NULL);
 	}
+	chain->conf = conf;
 	if (ticker_start() == -1)
 		goto fail;
 	if (conf->pass == NULL)
@@ -300,9 +301,9 @@ chain_open(void)
 
 /* A session's part: its modules and their data in one piece of memory. */
 int
-run_attach(struct session *s)
+run_attach(struct msession *s, struct session *owner,
+    const struct module_chain *chain)
 {
-	const struct module_chain	*chain = s->pc->chain;
 	struct module_state		*st;
 	uint8_t				*data;
 	size_t				 i, head;
@@ -311,16 +312,17 @@ run_attach(struct session *s)
 	if ((st = calloc(1, head + chain->data_size + 1)) == NULL)
 		return (-1);
 	data = (uint8_t *)st + head;
+	st->owner = owner;
+	st->chain = chain;
 	st->n = chain->n;
 	for (i = 0; i < chain->n; i++) {
 		st->one[i].data = data;
 		data += DATA_ALIGN(chain->link[i].mod->data_size);
 		st->one[i].excepted = (uint8_t)excepts(&chain->link[i],
-		    s->pc->conf, &s->ms.client);
+		    chain->conf, &s->client);
 	}
 	s->mods = st;
-	s->run = NULL;
-	s->ms.vouched = run_was_vouched(s);
+	s->vouched = run_was_vouched(s);
 	run_init(s);
 	run_drops_init(s);
 	return (0);

@@ -1,7 +1,7 @@
 /*
  * Pass: what modules say of a message itself: the class of what they found, a
  * score of their own, and what they want changed.  Only noted here, for each
- * module by itself; pass_edit.c does it when all have spoken.
+ * module by itself; the role makes the changes when all have spoken (run_edits).
  */
 #include <sys/types.h>
 
@@ -18,15 +18,16 @@
 
 #define REPLY_NAME_MAX	120		/* octets of a name in a reply */
 #define ENVELOPE_MAX	1000		/* changes of one module */
+#define LOG_PATH_MAX	256		/* bytes of a path in the log */
 
 /* Store hears of a kind of bad content once for each message. */
 void
-content_event(struct session *s, enum host_event event)
+content_event(struct msession *s, enum host_event event)
 {
-	if (s->ms.events & 1U << event)
+	if (s->events & 1U << event)
 		return;
-	s->ms.events |= 1U << event;
-	pass_store_event(s, event);
+	s->events |= 1U << event;
+	runner->event(s->mods->owner, event);
 }
 
 static struct verdict
@@ -50,23 +51,22 @@ refusal(enum content_class class, enum conf_strategy strategy,
 }
 
 struct verdict
-module_found(struct msession *ms, const struct module *mod,
+module_found(struct msession *s, const struct module *mod,
     enum content_class class, const char *name)
 {
 	const struct chain_link	*link;
 
 	if (class >= CLASS_MAX ||
-	    module_find(module_owner(ms), mod, &link) == NULL)
+	    module_find(s, mod, &link) == NULL)
 		return (verdict_next());
-	return (module_found_as(ms, mod, class,
+	return (module_found_as(s, mod, class,
 	    (enum conf_strategy)link->strategy[class], name));
 }
 
 struct verdict
-module_found_as(struct msession *ms, const struct module *mod,
+module_found_as(struct msession *s, const struct module *mod,
     enum content_class class, enum conf_strategy strategy, const char *name)
 {
-	struct session			*s = module_owner(ms);
 	const struct chain_link		*link;
 	struct module_one		*one;
 	char				 enc[MODULE_REASON_MAX * 4 + 1];
@@ -76,7 +76,7 @@ module_found_as(struct msession *ms, const struct module *mod,
 		return (verdict_next());
 	snprintf(cut, sizeof(cut), "%s", name);
 	chain_count(mod, link->log_only ? MSTAT_LOG_ONLY : MSTAT_FOUND);
-	log_event(ms->id, mod->name, "%sfound=%s name=%s strategy=%s",
+	log_event(s->id, mod->name, "%sfound=%s name=%s strategy=%s",
 	    link->log_only ? "log-only " : "", class_str(class),
 	    log_encode_str(enc, sizeof(enc), cut), strategy_str(strategy));
 	if (link->log_only)
@@ -92,7 +92,7 @@ module_found_as(struct msession *ms, const struct module *mod,
 		return (verdict_next());
 	/* Who sends spam is not to learn how to write it. */
 	return (refusal(class, strategy, mod->finds_rules &&
-	    !s->pc->conf->pass->reply_rules ? "" : cut));
+	    !s->mods->chain->conf->pass->reply_rules ? "" : cut));
 }
 
 /*
@@ -122,10 +122,9 @@ symbols_cut(char dst[MODULE_TEXT_MAX - 1], const char *src)
 }
 
 void
-module_score(struct msession *ms, const struct module *mod, int32_t milli,
+module_score(struct msession *s, const struct module *mod, int32_t milli,
     const char *symbols)
 {
-	struct session			*s = module_owner(ms);
 	const struct chain_link		*link;
 	struct module_one		*one;
 	char				 text[MODULE_TEXT_MAX - 1];
@@ -136,7 +135,7 @@ module_score(struct msession *ms, const struct module *mod, int32_t milli,
 	symbols_cut(text, symbols == NULL ? "" : symbols);
 	if (link->log_only) {
 		chain_count(mod, MSTAT_LOG_ONLY);
-		log_event(ms->id, mod->name, "log-only score=%g symbols=%s",
+		log_event(s->id, mod->name, "log-only score=%g symbols=%s",
 		    (double)milli / 1000, log_encode_str(enc, sizeof(enc),
 		    text));
 		return;
@@ -147,11 +146,11 @@ module_score(struct msession *ms, const struct module *mod, int32_t milli,
 }
 
 void
-module_score_some(struct msession *ms, const struct module *mod,
+module_score_some(struct msession *s, const struct module *mod,
     int32_t milli, int mark)
 {
 	const struct chain_link	*link;
-	struct module_one	*one = module_find(module_owner(ms), mod, &link);
+	struct module_one	*one = module_find(s, mod, &link);
 
 	if (one == NULL || link->log_only)
 		return;
@@ -161,9 +160,9 @@ module_score_some(struct msession *ms, const struct module *mod,
 }
 
 struct msgedit *
-module_edit(struct msession *ms, const struct module *mod)
+module_edit(struct msession *s, const struct module *mod)
 {
-	struct module_one	*one = module_find(module_owner(ms), mod, NULL);
+	struct module_one	*one = module_find(s, mod, NULL);
 
 	if (one == NULL)
 		return (NULL);
@@ -200,7 +199,7 @@ params_ok(const char *params)
 	size_t			 left = strlen(params), i;
 	int			 r;
 
-	if (left > PASS_PARAMS_MAX)
+	if (left > ENVELOPE_PARAMS_MAX)
 		return (0);
 	for (i = 0; i < left; i++)
 		if (params[i] < 0x20 || params[i] > 0x7e)
@@ -211,7 +210,7 @@ params_ok(const char *params)
 }
 
 static int
-envelope_change(struct msession *ms, const struct module *mod,
+envelope_change(struct msession *s, const struct module *mod,
     enum envelope_kind kind, const char *path, const char *params)
 {
 	static const char *const names[] = { "rcpt-add", "rcpt-delete",
@@ -220,15 +219,15 @@ envelope_change(struct msession *ms, const struct module *mod,
 	const struct chain_link		*link;
 	struct envelope			*e;
 	char				 made[ENTRY_STR_MAX + 1];
-	char				 enc[CLIENT_LOG_FIELD * 2];
+	char				 enc[LOG_PATH_MAX * 2];
 
 	if (params == NULL)
 		params = "";
-	one = module_find(module_owner(ms), mod, &link);
+	one = module_find(s, mod, &link);
 	if (one == NULL || path_make(path, kind == ENV_FROM, made) == -1 ||
 	    !params_ok(params) || one->nenvelope == ENVELOPE_MAX)
 		return (-1);
-	log_event(ms->id, mod->name, "%s%s=%s", link->log_only ? "log-only " :
+	log_event(s->id, mod->name, "%s%s=%s", link->log_only ? "log-only " :
 	    "", names[kind], log_encode_str(enc, sizeof(enc), made));
 	if (link->log_only) {
 		chain_count(mod, MSTAT_LOG_ONLY);
@@ -252,40 +251,36 @@ envelope_change(struct msession *ms, const struct module *mod,
 }
 
 int
-module_rcpt_add(struct msession *ms, const struct module *mod,
+module_rcpt_add(struct msession *s, const struct module *mod,
     const char *path, const char *params)
 {
-	return (envelope_change(ms, mod, ENV_ADD, path, params));
+	return (envelope_change(s, mod, ENV_ADD, path, params));
 }
 
 int
-module_rcpt_delete(struct msession *ms, const struct module *mod,
+module_rcpt_delete(struct msession *s, const struct module *mod,
     const char *path)
 {
-	return (envelope_change(ms, mod, ENV_DELETE, path, NULL));
+	return (envelope_change(s, mod, ENV_DELETE, path, NULL));
 }
 
 int
-module_from_change(struct msession *ms, const struct module *mod,
+module_from_change(struct msession *s, const struct module *mod,
     const char *path, const char *params)
 {
-	return (envelope_change(ms, mod, ENV_FROM, path, params));
+	return (envelope_change(s, mod, ENV_FROM, path, params));
 }
 
 const char *
-module_rcpt(const struct msession *ms, unsigned int n)
+module_rcpt(const struct msession *s, unsigned int n)
 {
-	const struct session	*s = (const struct session *)(const void *)
-				    ((const char *)ms -
-				    offsetof(struct session, ms));
-	const struct rcpt	*r;
+	const void	*at = NULL;
+	const char	*path, *params;
 
-	if (s->tx == NULL)
-		return (NULL);
-	TAILQ_FOREACH(r, &s->tx->rcpts, entry)
-		if (r->accepted && n-- == 0)
-			return (r->to);
-	return (NULL);
+	do
+		path = runner->rcpt(s->mods->owner, &at, &params);
+	while (path != NULL && n-- > 0);
+	return (path);
 }
 
 /* The module has failed: what it wanted counts no more, but what is forged
@@ -329,7 +324,7 @@ moved(const char *name, int from_end, const void *arg)
 }
 
 int
-run_edits(const struct session *s, struct msgedit **edit)
+run_edits(const struct msession *s, struct msgedit **edit)
 {
 	const struct module_one	*one;
 	unsigned int		 passed;
@@ -342,12 +337,12 @@ run_edits(const struct session *s, struct msgedit **edit)
 			msgedit_marked(one->edit, run_over(s) > 0);
 		/* (what those in turn want is done already) */
 		if (one->edit == NULL || msgedit_empty(one->edit) ||
-		    s->pc->chain->link[i].mod->in_turn)
+		    s->mods->chain->link[i].mod->in_turn)
 			continue;
-		log_event(s->ms.id, s->pc->chain->link[i].mod->name,
-		    "%schanges=message", s->pc->chain->link[i].log_only ?
+		log_event(s->id, s->mods->chain->link[i].mod->name,
+		    "%schanges=message", s->mods->chain->link[i].log_only ?
 		    "log-only " : "");
-		if (s->pc->chain->link[i].log_only)
+		if (s->mods->chain->link[i].log_only)
 			continue;
 		if ((*edit == NULL && (*edit = msgedit_new()) == NULL) ||
 		    msgedit_join(*edit, one->edit, moved, s, &passed) == -1) {
@@ -356,7 +351,7 @@ run_edits(const struct session *s, struct msgedit **edit)
 			return (-1);
 		}
 		if (passed > 0)
-			log_event(s->ms.id, s->pc->chain->link[i].mod->name,
+			log_event(s->id, s->mods->chain->link[i].mod->name,
 			    "changes-passed-over=%u why=fields-moved-by-another",
 			    passed);
 	}
@@ -364,7 +359,7 @@ run_edits(const struct session *s, struct msgedit **edit)
 }
 
 const struct envelope *
-run_envelope(const struct session *s, size_t n)
+run_envelope(const struct msession *s, size_t n)
 {
 	const struct module_one	*one;
 	size_t			 i;

@@ -10,10 +10,11 @@
 
 #include <sys/types.h>
 
+#include <event2/event.h>
 #include <event2/event_struct.h>
 #include <stdint.h>
 
-#include "pass.h"
+#include "runner.h"
 
 #define MODULE_NAMED_MAX	64	/* copies by name, in a process' life */
 #define MODULE_COUNTERS_MAX	32	/* of a module's own */
@@ -40,6 +41,7 @@ struct chain_link {
 	uint64_t		 except_lists;	/* mask over the compiled set */
 };
 struct module_chain {
+	const struct config	*conf;		/* not ours */
 	size_t			 n;
 	struct chain_link	 link[MODULES_MAX];
 	size_t			 data_size;	/* of all modules, in a session */
@@ -80,8 +82,11 @@ struct run {
 	void		(*done)(struct session *, const struct verdict *);
 };
 struct module_state {
+	struct session	*owner;		/* the role's, for runner_ops */
+	const struct module_chain *chain;
 	struct event	 ev;
 	struct run	 run;
+	int		 under_way;	/* a stage is: `run' */
 	struct spool	*message;	/* as those in turn have left it; NULL:
 					   as it came */
 	struct msgslice	*making;	/* … of the next one, if there is one */
@@ -91,6 +96,10 @@ struct module_state {
 	size_t		 n;
 	struct module_one one[];	/* as chain->link */
 };
+
+/* module_run.c: what runner_init was given. */
+extern const struct runner_ops	*runner;
+extern struct event_base	*runner_base;
 
 /* module_named.c */
 /* All modules and then all that have names of their own; NULL: no more. */
@@ -104,30 +113,31 @@ void	 chain_count(const struct module *, enum module_stat);
 void	 chain_count_own(const struct module *, unsigned int);
 
 /* module_run.c */
-void	 run_init(struct session *);
-void	 run_drops_init(struct session *);
+void	 run_init(struct msession *);
+void	 run_drops_init(struct msession *);
 
 /* module_api.c */
-struct session *module_owner(struct msession *);
 /* The module in that session; NULL: it is not in its chain. */
-struct module_one *module_find(struct session *, const struct module *,
+struct module_one *module_find(struct msession *, const struct module *,
 	    const struct chain_link **);
+/* Was the host vouched for in any session of the last day? */
+int	 run_was_vouched(const struct msession *);
 
 /* module_content.c */
-void	 content_event(struct session *, enum host_event);
+void	 content_event(struct msession *, enum host_event);
 void	 content_failed(struct module_one *);	/* wants no changes now */
 void	 content_new_message(struct module_one *);
 
 /* module_turn.c */
 /* Module i, which is in_turn, has spoken: the message anew, for the next; the
  * run is woken when it is there.  The run's refusal: there is no room for it. */
-void	 turn_done(struct session *, size_t i);
+void	 turn_done(struct msession *, size_t i);
 /* Is it one's turn, and not over? */
-int	 turn_busy(const struct session *);
-void	 turn_stop(struct session *);	/* nothing is made any more */
-void	 turn_clear(struct session *);
+int	 turn_busy(const struct msession *);
+void	 turn_stop(struct msession *);	/* nothing is made any more */
+void	 turn_clear(struct msession *);
 /* Have those in turn moved fields of that name, seen from the top or the end? */
-int	 turn_moved(const struct session *, const char *name, int from_end);
+int	 turn_moved(const struct msession *, const char *name, int from_end);
 
 /* module_points.c */
 /* As it may stand in parentheses in a header, in the log and in a reply. */

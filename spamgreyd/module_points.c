@@ -95,7 +95,7 @@ struct part {
 
 /* The points of module i; 0: it has no part. */
 static int
-part_points(const struct session *s, size_t i, struct part *p)
+part_points(const struct msession *s, size_t i, struct part *p)
 {
 	const struct module_one	*one = &s->mods->one[i];
 	const char		*a = one->session.why, *b = one->message.why;
@@ -112,7 +112,7 @@ part_points(const struct session *s, size_t i, struct part *p)
 }
 
 int32_t
-run_points(const struct session *s)
+run_points(const struct msession *s)
 {
 	int64_t	sum = 0;
 	size_t	i;
@@ -127,7 +127,7 @@ run_points(const struct session *s)
 
 /* A scanner's own score: what others have to say for the host is no help. */
 static int
-alone_over(const struct session *s, int32_t limit)
+alone_over(const struct msession *s, int32_t limit)
 {
 	size_t	i;
 
@@ -138,17 +138,20 @@ alone_over(const struct session *s, int32_t limit)
 }
 
 int
-run_over(const struct session *s)
+run_over(const struct msession *s)
 {
-	const struct conf_pass	*p = s->pc->conf->pass;
+	const struct conf_pass	*p;
 	int64_t			 sum = run_points(s), some = sum;
 	size_t			 i;
 
+	if (s->mods == NULL)
+		return (0);
+	p = s->mods->chain->conf->pass;
 	/* To postmaster and abuse alone nothing is refused for its points. */
 	if (p->reject_at > 0 && (sum >= p->reject_at ||
 	    alone_over(s, p->reject_at)))
-		return (s->tx != NULL && s->tx->whose == 1 ? 1 : 2);
-	for (i = 0; s->mods != NULL && i < s->mods->n; i++) {
+		return (runner->only_roles(s->mods->owner) ? 1 : 2);
+	for (i = 0; i < s->mods->n; i++) {
 		if (s->mods->one[i].unsure || s->mods->one[i].classes != 0 ||
 		    s->mods->one[i].mark)
 			return (1);
@@ -187,7 +190,7 @@ fold(struct buf *b, const char *text, size_t *column)
 
 /* A class that module i has found; 0: it has not. */
 static int
-part_class(const struct session *s, size_t i, enum content_class class,
+part_class(const struct msession *s, size_t i, enum content_class class,
     struct part *p)
 {
 	const struct module_one	*one = &s->mods->one[i];
@@ -202,9 +205,9 @@ part_class(const struct session *s, size_t i, enum content_class class,
 
 /* Part n of module i: its points, then the classes; 0: there is none. */
 static int
-part_of(const struct session *s, size_t i, unsigned int n, struct part *p)
+part_of(const struct msession *s, size_t i, unsigned int n, struct part *p)
 {
-	p->name = s->pc->chain->link[i].mod->name;
+	p->name = s->mods->chain->link[i].mod->name;
 	return (n == 0 ? part_points(s, i, p) :
 	    part_class(s, i, (enum content_class)(n - 1), p));
 }
@@ -224,9 +227,9 @@ part_text(const struct part *p, char *text, size_t size)
  *	protocol=0.5 (reasons)
  */
 int
-run_headers(const struct session *s, struct buf *b)
+run_headers(const struct msession *s, struct buf *b)
 {
-	const struct conf_pass	*p = s->pc->conf->pass;
+	const struct conf_pass	*p = s->mods->chain->conf->pass;
 	struct part		 part;
 	char			 text[MODULE_TEXT_MAX * 4], num[NUMBER_LEN];
 	char			 mark[NUMBER_LEN], reject[NUMBER_LEN];
@@ -255,7 +258,7 @@ run_headers(const struct session *s, struct buf *b)
 }
 
 void
-run_rules(const struct session *s, char *dst, size_t size)
+run_rules(const struct msession *s, char *dst, size_t size)
 {
 	struct part	 part;
 	char		 text[MODULE_TEXT_MAX * 4], num[NUMBER_LEN];
@@ -275,7 +278,7 @@ run_rules(const struct session *s, char *dst, size_t size)
 }
 
 void
-run_log(const struct session *s, struct buf *b)
+run_log(const struct msession *s, struct buf *b)
 {
 	struct part	 part;
 	char		 enc[MODULE_TEXT_MAX * 4], num[NUMBER_LEN];
@@ -305,14 +308,14 @@ struct reason {
 };
 
 static size_t
-reasons(const struct session *s, struct reason r[MODULES_MAX])
+reasons(const struct msession *s, struct reason r[MODULES_MAX])
 {
 	const struct module	*mod;
 	const char		*says;
 	size_t			 i, k, n = 0;
 
 	for (i = 0; s->mods != NULL && i < s->mods->n; i++) {
-		mod = s->pc->chain->link[i].mod;
+		mod = s->mods->chain->link[i].mod;
 		says = mod->says != NULL ? mod->says : mod->name;
 		for (k = 0; k < n && strcmp(r[k].says, says) != 0; k++)
 			;
@@ -327,7 +330,7 @@ reasons(const struct session *s, struct reason r[MODULES_MAX])
 }
 
 void
-run_reasons(const struct session *s, char *dst, size_t size)
+run_reasons(const struct msession *s, char *dst, size_t size)
 {
 	struct reason	 r[MODULES_MAX], *most;
 	char		 num[NUMBER_LEN], limit[NUMBER_LEN];
@@ -340,7 +343,7 @@ run_reasons(const struct session *s, char *dst, size_t size)
 		if (s->mods->one[i].score.milli > sum)
 			sum = s->mods->one[i].score.milli;
 	used = (size_t)snprintf(dst, size, "%s points, limit %s",
-	    number(sum, num), number(s->pc->conf->pass->reject_at, limit));
+	    number(sum, num), number(s->mods->chain->conf->pass->reject_at, limit));
 	for (told = 0; told < REASONS_TOLD; told++) {
 		most = NULL;
 		for (i = 0; i < n; i++)
@@ -359,7 +362,7 @@ run_reasons(const struct session *s, char *dst, size_t size)
 }
 
 void
-run_new_message(struct session *s)
+run_new_message(struct msession *s)
 {
 	size_t	i;
 

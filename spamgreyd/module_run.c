@@ -15,6 +15,16 @@
 
 #define TEXT_ENC	1100
 
+const struct runner_ops	*runner;
+struct event_base	*runner_base;
+
+void
+runner_init(struct event_base *base, const struct runner_ops *ops)
+{
+	runner_base = base;
+	runner = ops;
+}
+
 static int
 is_refusal(const struct verdict *v)
 {
@@ -23,21 +33,21 @@ is_refusal(const struct verdict *v)
 
 /* Are all that the answer would be for postmaster or abuse? */
 static int
-to_roles(const struct session *s, enum stage stage)
+to_roles(const struct msession *s, enum stage stage)
 {
 	if (stage == STAGE_RCPT || stage == STAGE_RCPT_REPLY)
-		return (s->ms.rcpt_is_role);
-	return ((stage == STAGE_DATA || stage == STAGE_EOM) && s->tx != NULL &&
-	    s->tx->whose == 1);
+		return (s->rcpt_is_role);
+	return ((stage == STAGE_DATA || stage == STAGE_EOM) &&
+	    runner->only_roles(s->mods->owner));
 }
 
 static void
-log_verdict(const struct session *s, const struct chain_link *link,
+log_verdict(const struct msession *s, const struct chain_link *link,
     enum stage stage, const char *how, const struct verdict *v)
 {
 	char	enc[TEXT_ENC];
 
-	log_event(s->ms.id, link->mod->name, "%sstage=%s reply=%d/%s text=%s",
+	log_event(s->id, link->mod->name, "%sstage=%s reply=%d/%s text=%s",
 	    how, stage_str(stage), v->code, v->enhanced,
 	    log_encode_str(enc, sizeof(enc), v->text));
 }
@@ -47,7 +57,7 @@ log_verdict(const struct session *s, const struct chain_link *link,
  * configured; counted and logged.
  */
 static struct verdict
-judge(struct session *s, const struct chain_link *link, enum stage stage,
+judge(struct msession *s, const struct chain_link *link, enum stage stage,
     const struct verdict *v)
 {
 	static const enum module_stat stats[] = {
@@ -64,7 +74,7 @@ judge(struct session *s, const struct chain_link *link, enum stage stage,
 		if (is_refusal(v))
 			log_verdict(s, link, stage, "log-only ", v);
 		else
-			log_event(s->ms.id, link->mod->name,
+			log_event(s->id, link->mod->name,
 			    "log-only stage=%s delay=%lldms", stage_str(stage),
 			    (long long)v->ms);
 		return (verdict_next());
@@ -79,21 +89,21 @@ judge(struct session *s, const struct chain_link *link, enum stage stage,
 		log_verdict(s, link, stage, "", v);
 	else
 		log_debug("%016llx pass %s stage=%s delay=%lldms",
-		    (unsigned long long)s->ms.id, link->mod->name,
+		    (unsigned long long)s->id, link->mod->name,
 		    stage_str(stage), (long long)v->ms);
 	return (*v);
 }
 
 /* The module did not answer, or not as it may. */
 static struct verdict
-module_failed(struct session *s, size_t i, enum stage stage, const char *why)
+module_failed(struct msession *s, size_t i, enum stage stage, const char *why)
 {
-	const struct chain_link	*link = &s->pc->chain->link[i];
+	const struct chain_link	*link = &s->mods->chain->link[i];
 	struct verdict		 v;
 	char			 enc[TEXT_ENC];
 
 	chain_count(link->mod, MSTAT_ERRORS);
-	log_event(s->ms.id, link->mod->name, "%serror=%s stage=%s on-error=%s",
+	log_event(s->id, link->mod->name, "%serror=%s stage=%s on-error=%s",
 	    link->log_only ? "log-only " : "", log_encode_str(enc, sizeof(enc),
 	    why), stage_str(stage), onerror_str(link->on_error));
 	/* Half of what it wanted is not what it wanted. */
@@ -112,33 +122,33 @@ module_failed(struct session *s, size_t i, enum stage stage, const char *why)
 
 /* A verdict that is not WAIT, as it counts. */
 static struct verdict
-settle(struct session *s, size_t i, enum stage stage, const struct verdict *v)
+settle(struct msession *s, size_t i, enum stage stage, const struct verdict *v)
 {
 	if (v->kind == VERDICT_ERROR)
 		return (module_failed(s, i, stage, v->text));
-	return (judge(s, &s->pc->chain->link[i], stage, v));
+	return (judge(s, &s->mods->chain->link[i], stage, v));
 }
 
 /* Has module i anything to do with this session? */
 static int
-is_for(const struct session *s, size_t i)
+is_for(const struct msession *s, size_t i)
 {
-	const struct module	*mod = s->pc->chain->link[i].mod;
+	const struct module	*mod = s->mods->chain->link[i].mod;
 
 	return (!s->mods->one[i].excepted &&
-	    !(s->ms.whitelisted && mod->spares_whitelisted) &&
-	    !(s->ms.no_scan && mod->hook[STAGE_EOM] != NULL));
+	    !(s->whitelisted && mod->spares_whitelisted) &&
+	    !(s->no_scan && mod->hook[STAGE_EOM] != NULL));
 }
 
 void
-run_drops_init(struct session *s)
+run_drops_init(struct msession *s)
 {
 	const struct chain_link	*link;
 	const char *const	*d;
 	size_t			 i, n = 0;
 
 	for (i = 0; i < s->mods->n; i++) {
-		link = &s->pc->chain->link[i];
+		link = &s->mods->chain->link[i];
 		if (link->mod->drops == NULL || link->log_only ||
 		    !is_for(s, i))
 			continue;
@@ -149,32 +159,32 @@ run_drops_init(struct session *s)
 }
 
 const char *const *
-run_drops(const struct session *s)
+run_drops(const struct msession *s)
 {
 	return (s->mods == NULL ? NULL : s->mods->drops);
 }
 
 static int
-concerns(const struct session *s, size_t i, enum stage stage)
+concerns(const struct msession *s, size_t i, enum stage stage)
 {
-	return (s->pc->chain->link[i].mod->hook[stage] != NULL &&
+	return (s->mods->chain->link[i].mod->hook[stage] != NULL &&
 	    is_for(s, i));
 }
 
 /* The runner wants no answer of it any more. */
 static void
-forget(struct session *s, size_t i)
+forget(struct msession *s, size_t i)
 {
-	const struct chain_link	*link = &s->pc->chain->link[i];
+	const struct chain_link	*link = &s->mods->chain->link[i];
 	struct module_one	*one = &s->mods->one[i];
 
 	one->waits = one->answered = 0;
 	if (link->mod->forget != NULL)
-		link->mod->forget(&s->ms, link->conf);
+		link->mod->forget(s, link->conf);
 }
 
 static void
-forget_waiting(struct session *s)
+forget_waiting(struct msession *s)
 {
 	size_t	i;
 
@@ -185,15 +195,15 @@ forget_waiting(struct session *s)
 
 /* Asks one module; what it says inside a hook already counts at its WAIT. */
 static struct verdict
-ask(struct session *s, size_t i, enum stage stage)
+ask(struct msession *s, size_t i, enum stage stage)
 {
-	const struct chain_link	*link = &s->pc->chain->link[i];
+	const struct chain_link	*link = &s->mods->chain->link[i];
 	struct module_one	*one = &s->mods->one[i];
 	struct verdict		 v;
 
 	chain_count(link->mod, MSTAT_CALLS);
 	one->in_hook = 1;
-	v = link->mod->hook[stage](&s->ms, link->conf);
+	v = link->mod->hook[stage](s, link->conf);
 	one->in_hook = 0;
 	if (one->answered && !one->waits) {
 		one->answered = 0;
@@ -205,7 +215,7 @@ ask(struct session *s, size_t i, enum stage stage)
 
 /* When the next thing is due: the timer to that. */
 static void
-arm(struct session *s)
+arm(struct msession *s)
 {
 	int64_t			 due = INT64_MAX, left;
 	struct timeval		 tv;
@@ -227,7 +237,7 @@ arm(struct session *s)
 
 /* Over: the session is told, and may do anything then. */
 static void
-finish(struct session *s, const struct verdict *v)
+finish(struct msession *s, const struct verdict *v)
 {
 	struct run	*run = &s->mods->run;
 	struct verdict	 outcome = *v;
@@ -237,12 +247,12 @@ finish(struct session *s, const struct verdict *v)
 	turn_stop(s);
 	event_del(&s->mods->ev);
 	done = run->done;
-	s->run = NULL;
-	done(s, &outcome);
+	s->mods->under_way = 0;
+	done(s->mods->owner, &outcome);
 }
 
 static void
-wait_for(struct session *s, size_t i, const struct verdict *v)
+wait_for(struct msession *s, size_t i, const struct verdict *v)
 {
 	const struct run	*run = &s->mods->run;
 	struct module_one	*one = &s->mods->one[i];
@@ -264,7 +274,7 @@ wait_for(struct session *s, size_t i, const struct verdict *v)
  * judged; 0: not yet.
  */
 static int
-came(struct session *s, size_t i, int64_t now, struct verdict *v)
+came(struct msession *s, size_t i, int64_t now, struct verdict *v)
 {
 	const struct run	*run = &s->mods->run;
 	struct module_one	*one = &s->mods->one[i];
@@ -287,7 +297,7 @@ came(struct session *s, size_t i, int64_t now, struct verdict *v)
 
 /* One after the other, from run->next on. */
 static void
-advance(struct session *s)
+advance(struct msession *s)
 {
 	struct run	*run = &s->mods->run;
 	struct verdict	 v;
@@ -329,7 +339,7 @@ advance(struct session *s)
 
 /* EOM: module i has spoken, or it is to be waited for. */
 static void
-eom_said(struct session *s, size_t i, const struct verdict *v)
+eom_said(struct msession *s, size_t i, const struct verdict *v)
 {
 	struct run	*run = &s->mods->run;
 
@@ -339,12 +349,12 @@ eom_said(struct session *s, size_t i, const struct verdict *v)
 	}
 	if (is_refusal(v))
 		run->refusal = *v;
-	else if (s->pc->chain->link[i].mod->in_turn)
+	else if (s->mods->chain->link[i].mod->in_turn)
 		turn_done(s, i);
 }
 
 static void
-eom_ask(struct session *s, size_t i)
+eom_ask(struct msession *s, size_t i)
 {
 	struct verdict	v;
 
@@ -357,7 +367,7 @@ eom_ask(struct session *s, size_t i)
 /* Of those that come in turn the next, until one is to be waited for.  What
  * the first has left of the budget is all that the others have. */
 static void
-eom_turn(struct session *s)
+eom_turn(struct msession *s)
 {
 	struct run	*run = &s->mods->run;
 	struct verdict	 v;
@@ -366,7 +376,7 @@ eom_turn(struct session *s)
 	while (run->next < s->mods->n && !is_refusal(&run->refusal) &&
 	    !turn_busy(s)) {
 		i = run->next++;
-		if (!s->pc->chain->link[i].mod->in_turn ||
+		if (!s->mods->chain->link[i].mod->in_turn ||
 		    !concerns(s, i, STAGE_EOM))
 			continue;
 		if (clock_mono() >= run->budget) {
@@ -379,7 +389,7 @@ eom_turn(struct session *s)
 
 /* The first refusal is the end of it, else the last answer. */
 static void
-gather(struct session *s)
+gather(struct msession *s)
 {
 	struct run	*run = &s->mods->run;
 	struct verdict	 v;
@@ -404,15 +414,15 @@ gather(struct session *s)
 
 /* All at once, but one of those in turn. */
 static void
-begin_all(struct session *s)
+begin_all(struct msession *s)
 {
 	struct run	*run = &s->mods->run;
 	size_t		 i;
 
 	turn_clear(s);
-	run->budget = clock_mono() + s->pc->conf->pass->scan * 1000;
+	run->budget = clock_mono() + s->mods->chain->conf->pass->scan * 1000;
 	for (i = 0; i < s->mods->n && !is_refusal(&run->refusal); i++)
-		if (!s->pc->chain->link[i].mod->in_turn &&
+		if (!s->mods->chain->link[i].mod->in_turn &&
 		    concerns(s, i, STAGE_EOM))
 			eom_ask(s, i);
 	gather(s);
@@ -425,34 +435,35 @@ begin_all(struct session *s)
 static void
 run_wakes(int fd, short what, void *arg)
 {
-	struct session	*s = arg;
-	uint64_t	 key = s->ms.key;
+	struct msession	*s = arg;
+	struct session	*owner = s->mods->owner;
+	uint64_t	 key = s->key;
 
 	(void)fd;
 	(void)what;
-	if (s->run == NULL)
+	if (!s->mods->under_way)
 		return;
-	if (s->run->stage == STAGE_EOM)
+	if (s->mods->run.stage == STAGE_EOM)
 		gather(s);
 	else
 		advance(s);
-	if ((s = pass_session_by_key(key)) != NULL)
-		pass_settle(s);
+	if (runner->find(key) != NULL)
+		runner->settle(owner);
 }
 
 void
-run_init(struct session *s)
+run_init(struct msession *s)
 {
-	event_assign(&s->mods->ev, pass.base, -1, 0, run_wakes, s);
+	event_assign(&s->mods->ev, runner_base, -1, 0, run_wakes, s);
 }
 
 void
-run_stage(struct session *s, enum stage stage,
+run_stage(struct msession *s, enum stage stage,
     void (*done)(struct session *, const struct verdict *v))
 {
 	struct run	*run = &s->mods->run;
 
-	if (s->run != NULL) {
+	if (s->mods->under_way) {
 		log_warnx("modules: stage %s inside of stage %s",
 		    stage_str(stage), stage_str(run->stage));
 		run_cancel(s);
@@ -462,40 +473,46 @@ run_stage(struct session *s, enum stage stage,
 	run->budget = 0;
 	run->refusal = verdict_next();
 	run->done = done;
-	s->run = run;
+	s->mods->under_way = 1;
 	if (stage == STAGE_EOM)
 		begin_all(s);
 	else
 		advance(s);
 }
 
-void
-run_cancel(struct session *s)
+int
+run_under_way(const struct msession *s)
 {
-	if (s->mods == NULL || s->run == NULL)
+	return (s->mods != NULL && s->mods->under_way);
+}
+
+void
+run_cancel(struct msession *s)
+{
+	if (!run_under_way(s))
 		return;
 	forget_waiting(s);
 	turn_stop(s);
 	event_del(&s->mods->ev);
-	s->run = NULL;
+	s->mods->under_way = 0;
 }
 
 struct verdict
-run_event(struct session *s, enum host_event event)
+run_event(struct msession *s, enum host_event event)
 {
 	const struct chain_link	*link;
 	struct verdict		 v;
 	size_t			 i;
 
-	s->ms.event = event;
-	s->ms.events |= 1U << event;
+	s->event = event;
+	s->events |= 1U << event;
 	for (i = 0; s->mods != NULL && i < s->mods->n; i++) {
-		link = &s->pc->chain->link[i];
+		link = &s->mods->chain->link[i];
 		if (!concerns(s, i, STAGE_EVENT) || s->mods->one[i].in_hook)
 			continue;
 		chain_count(link->mod, MSTAT_CALLS);
 		s->mods->in_event++;
-		v = link->mod->hook[STAGE_EVENT](&s->ms, link->conf);
+		v = link->mod->hook[STAGE_EVENT](s, link->conf);
 		s->mods->in_event--;
 		if (v.kind == VERDICT_WAIT || v.kind == VERDICT_DELAY) {
 			(void)module_failed(s, i, STAGE_EVENT,
@@ -510,13 +527,13 @@ run_event(struct session *s, enum host_event event)
 }
 
 int
-run_vouched(const struct session *s)
+run_vouched(const struct msession *s)
 {
 	return (s->mods != NULL && s->mods->vouched);
 }
 
 void
-run_detach(struct session *s)
+run_detach(struct msession *s)
 {
 	const struct chain_link	*link;
 	size_t			 i;
@@ -525,13 +542,13 @@ run_detach(struct session *s)
 		return;
 	run_cancel(s);
 	for (i = 0; i < s->mods->n; i++) {
-		link = &s->pc->chain->link[i];
+		link = &s->mods->chain->link[i];
 		if (concerns(s, i, STAGE_CLOSE)) {
 			chain_count(link->mod, MSTAT_CALLS);
-			(void)link->mod->hook[STAGE_CLOSE](&s->ms, link->conf);
+			(void)link->mod->hook[STAGE_CLOSE](s, link->conf);
 		}
 		if (is_for(s, i) && link->mod->forget != NULL)
-			link->mod->forget(&s->ms, link->conf);
+			link->mod->forget(s, link->conf);
 		points_clear(&s->mods->one[i].session);
 		points_clear(&s->mods->one[i].message);
 		content_new_message(&s->mods->one[i]);

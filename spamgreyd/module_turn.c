@@ -2,7 +2,7 @@
  * Pass: modules that change a message by places in it come one after the other
  * at EOM (module.in_turn).  Here is what the next of them sees: the message
  * and its envelope as those before it want them.  Nothing of it counts before
- * all have spoken: pass_edit.c takes it then.
+ * all have spoken: the role takes it then (run_message).
  */
 #include <sys/types.h>
 
@@ -15,14 +15,14 @@
 #include "module_int.h"
 
 void
-turn_stop(struct session *s)
+turn_stop(struct msession *s)
 {
 	msgslice_cancel(s->mods->making);
 	s->mods->making = NULL;
 }
 
 void
-turn_clear(struct session *s)
+turn_clear(struct msession *s)
 {
 	if (s->mods == NULL)
 		return;
@@ -32,33 +32,33 @@ turn_clear(struct session *s)
 }
 
 int
-turn_busy(const struct session *s)
+turn_busy(const struct msession *s)
 {
 	size_t	i;
 
 	for (i = 0; i < s->mods->n; i++)
-		if (s->mods->one[i].waits && s->pc->chain->link[i].mod->in_turn)
+		if (s->mods->one[i].waits && s->mods->chain->link[i].mod->in_turn)
 			return (1);
 	return (s->mods->making != NULL);
 }
 
 /* Does what that module wants count for others? */
 static int
-counts(const struct session *s, size_t i)
+counts(const struct msession *s, size_t i)
 {
-	return (s->pc->chain->link[i].mod->in_turn &&
-	    !s->pc->chain->link[i].log_only);
+	return (s->mods->chain->link[i].mod->in_turn &&
+	    !s->mods->chain->link[i].log_only);
 }
 
 static void
-made(struct session *s, struct spool *out, int error)
+made(struct msession *s, struct spool *out, int error)
 {
 	char	enc[128];
 
 	if (out == NULL) {
 		/* (the last one whose turn it was) */
-		log_event(s->ms.id,
-		    s->pc->chain->link[s->mods->run.next - 1].mod->name,
+		log_event(s->id,
+		    s->mods->chain->link[s->mods->run.next - 1].mod->name,
 		    "error=%s reply=452 hint=state-directory-full",
 		    log_encode_str(enc, sizeof(enc), strerror(error)));
 		s->mods->run.refusal = verdict_tempfail(452, "4.3.1", "There "
@@ -72,7 +72,7 @@ made(struct session *s, struct spool *out, int error)
 static void
 made_later(struct spool *out, int error, void *arg)
 {
-	struct session	*s = arg;
+	struct msession	*s = arg;
 
 	s->mods->making = NULL;
 	made(s, out, error);
@@ -80,23 +80,23 @@ made_later(struct spool *out, int error, void *arg)
 }
 
 void
-turn_done(struct session *s, size_t i)
+turn_done(struct msession *s, size_t i)
 {
-	const struct chain_link	*link = &s->pc->chain->link[i];
+	const struct chain_link	*link = &s->mods->chain->link[i];
 	const struct msgedit	*e = s->mods->one[i].edit;
 	struct spool		*out = NULL;
 
 	if (e == NULL || msgedit_empty(e))
 		return;
-	log_event(s->ms.id, link->mod->name, "%schanges=message",
+	log_event(s->id, link->mod->name, "%schanges=message",
 	    link->log_only ? "log-only " : "");
-	if (!link->log_only && msgslice_begin(&s->mods->making, pass.base, e,
-	    module_message(&s->ms), &out, made_later, s) != 0)
+	if (!link->log_only && msgslice_begin(&s->mods->making, runner_base, e,
+	    module_message(s), &out, made_later, s) != 0)
 		made(s, out, errno);
 }
 
 int
-turn_moved(const struct session *s, const char *name, int from_end)
+turn_moved(const struct msession *s, const char *name, int from_end)
 {
 	size_t	i;
 
@@ -109,7 +109,7 @@ turn_moved(const struct session *s, const char *name, int from_end)
 }
 
 struct spool *
-run_message(struct session *s)
+run_message(struct msession *s)
 {
 	struct spool	*message;
 
@@ -121,17 +121,16 @@ run_message(struct session *s)
 }
 
 void
-run_message_over(struct session *s)
+run_message_over(struct msession *s)
 {
 	turn_clear(s);
 }
 
 const struct spool *
-module_message(struct msession *ms)
+module_message(struct msession *s)
 {
-	const struct session	*s = module_owner(ms);
 
-	return (s->mods == NULL || s->mods->message == NULL ? ms->spool :
+	return (s->mods == NULL || s->mods->message == NULL ? s->spool :
 	    s->mods->message);
 }
 
@@ -187,14 +186,14 @@ change(struct module_envelope *e, const struct envelope *c)
 
 /* All that ever were, so that there is room for them. */
 static size_t
-rcpts_most(const struct session *s, size_t before)
+rcpts_most(const struct msession *s, size_t before)
 {
-	const struct rcpt	*r;
+	const void		*at = NULL;
+	const char		*params;
 	size_t			 i, n = 1;
 
-	if (s->tx != NULL)
-		TAILQ_FOREACH(r, &s->tx->rcpts, entry)
-			n++;
+	while (runner->rcpt(s->mods->owner, &at, &params) != NULL)
+		n++;
 	for (i = 0; i < before; i++)
 		n += s->mods->one[i].nenvelope;
 	return (n);
@@ -202,31 +201,28 @@ rcpts_most(const struct session *s, size_t before)
 
 /* (the client's own may be there twice: as often as the client said so) */
 int
-module_envelope(struct msession *ms, const struct module *mod,
+module_envelope(struct msession *s, const struct module *mod,
     struct module_envelope *e)
 {
-	const struct session	*s = module_owner(ms);
-	const struct rcpt	*r;
+	const void		*at = NULL;
+	const char		*path, *params;
 	size_t			 i, k, last;
 
 	memset(e, 0, sizeof(*e));
-	e->from = ms->from;
-	e->params = ms->from_params;
-	for (last = 0; s->mods != NULL && last < s->mods->n &&
-	    s->pc->chain->link[last].mod != mod; last++)
+	e->from = s->from;
+	e->params = s->from_params;
+	for (last = 0; last < s->mods->n &&
+	    s->mods->chain->link[last].mod != mod; last++)
 		;
-	e->rcpts = calloc(rcpts_most(s, s->mods == NULL ? 0 : last),
-	    sizeof(e->rcpts[0]));
+	e->rcpts = calloc(rcpts_most(s, last), sizeof(e->rcpts[0]));
 	if (e->rcpts == NULL)
 		return (-1);
-	if (s->tx != NULL)
-		TAILQ_FOREACH(r, &s->tx->rcpts, entry)
-			if (r->accepted) {
-				e->rcpts[e->nrcpts].hash = mailaddr_hash(r->to);
-				e->rcpts[e->nrcpts].path = r->to;
-				e->rcpts[e->nrcpts++].params = r->params;
-			}
-	for (i = 0; s->mods != NULL && i < last; i++)
+	while ((path = runner->rcpt(s->mods->owner, &at, &params)) != NULL) {
+		e->rcpts[e->nrcpts].hash = mailaddr_hash(path);
+		e->rcpts[e->nrcpts].path = path;
+		e->rcpts[e->nrcpts++].params = params;
+	}
+	for (i = 0; i < last; i++)
 		for (k = 0; counts(s, i) && k < s->mods->one[i].nenvelope; k++)
 			change(e, &s->mods->one[i].envelope[k]);
 	return (0);

@@ -254,6 +254,7 @@ pass_first(struct child *c)
 		fatal("getrlimit");
 	pass.rlimit = (uint64_t)rl.rlim_cur;
 	pass_accept_init(c);
+	runner_init(c->base, &pass_runner);
 	tlsctx_init();
 	mta_ask_socket = ask_socket;
 	scan_ask_socket = ask_scanner;

@@ -1,5 +1,5 @@
 /*
- * Inside the pass role only: what its files (pass*.c, module_run.c) share.
+ * Inside the pass role only: what its files (pass*.c) share.
  * One process, one loop, one struct pass.  Modules do not see this file.
  *
  * A session is a client's connection.  Its files:
@@ -15,7 +15,7 @@
  *	pass_relay.c	what the MTA is asked, again when it must be
  *	pass_body.c	the message: into the spool, through EOM, to the MTA
  *	pass_edit.c	what modules change of it
- *	module_*.c	the modules' stages
+ *	pass_runner.c	what the runner of the modules (runner.h) calls of it
  *	pass_mta*.c	one connection to an MTA (knows no session)
  *	pass_caps.c	what the MTA offers: learned, kept, told
  *	pass_store.c	the channel to store: host states, events
@@ -54,8 +54,8 @@
 #include "../lib/smtpdata.h"
 #include "../lib/smtpreply.h"
 #include "config.h"
-#include "module.h"
 #include "pass_mta.h"
+#include "runner.h"
 #include "process.h"
 #include "smtpd.h"
 #include "spool.h"
@@ -71,7 +71,7 @@
 #define PASS_SLOW		300000	/* ms in which DATA … */
 #define PASS_SLOW_BYTES		30000	/* … has so many octets, or is slow */
 #define PASS_STOP_LINES		1000	/* sessions with a line each at the end */
-#define PASS_PARAMS_MAX		2048	/* octets of parameters */
+#define PASS_PARAMS_MAX		ENVELOPE_PARAMS_MAX
 #define PASS_RCPTS_MAX		(1024 * 1024)	/* octets of recipients */
 
 enum pass_state {
@@ -102,7 +102,7 @@ struct pass_conf {
 	uint64_t	 black, white;	/* masks over the lists */
 	uint64_t	 no_scan;	/* of those in white */
 	struct tlsctx	*tls;		/* the global certificate, or NULL */
-	struct module_chain *chain;	/* module_run.c */
+	struct module_chain *chain;	/* runner.h */
 	uint32_t	 max;		/* sessions */
 	uint32_t	 per_host, per_network;
 };
@@ -125,11 +125,15 @@ struct rcpt {
 	struct addr	 literal;
 };
 
+/* Whose recipients are, as bits. */
+#define RCPTS_ROLES		1	/* postmaster, abuse */
+#define RCPTS_OTHERS		2
+
 /* A mail transaction: from MAIL to its end. */
 struct ptx {
 	char		*from, *params;	/* with brackets; "" none */
 	int		 smtputf8;
-	int		 whose;		/* recipients so far, bits: 1 roles, 2 others */
+	int		 whose;		/* recipients so far: RCPTS_* */
 	TAILQ_HEAD(rcpts, rcpt) rcpts;
 	uint32_t	 naccepted, nrefused, ntempfail;
 	const struct conf_relay *relay;	/* of its first recipient; NULL: none yet */
@@ -202,8 +206,6 @@ struct session {
 	struct ptx		*tx;	/* NULL: outside of one */
 	struct mta		*mta;	/* NULL: none; kept between transactions */
 	struct dialogue		 d;
-	struct run		*run;	/* the stage that is under way, or NULL */
-	struct module_state	*mods;	/* points and data of each module */
 	struct edit_job		*edit;	/* its message in the making, or NULL */
 	struct verdict		 refuse; /* of CONNECT, HELO: MAIL gets it */
 	uint32_t		 delivered, refused, deferred;	/* messages */
@@ -399,13 +401,6 @@ void	 body_begin(struct session *);		/* 354 is queued */
 size_t	 body_input(struct session *, const uint8_t *, size_t);
 void	 body_free(struct ptx *);
 
-/* A change of the envelope that a module wants. */
-enum envelope_kind { ENV_ADD, ENV_DELETE, ENV_FROM };
-struct envelope {
-	enum envelope_kind kind;
-	char		*path, *params;	/* with brackets; "" none */
-};
-
 /* pass_edit.c: what the modules and a mark change, when all have spoken.  done
  * is called once, from here or from the loop: NULL, or what to answer, "NNN
  * X.X.X text"; not when it was cancelled. */
@@ -413,57 +408,8 @@ void	 edit_begin(struct session *, int mark,
 	    void (*done)(struct session *, const char *error));
 void	 edit_cancel(struct session *);
 
-/* module_chain.c, module_run.c, module_points.c: the runner.  When a stage had
- * to wait, done is called from the event loop and pass_settle after it. */
-struct module_chain *chain_new(const struct config *);	/* NULL: logged */
-void	 chain_free(struct module_chain *);
-int	 chain_any(const struct module_chain *);
-int	 chain_names(const struct module_chain *);	/* asks_name */
-int	 chain_open(void);			/* modules' open(): once */
-/* Of a session; -1: no memory. */
-int	 run_attach(struct session *);
-void	 run_detach(struct session *);		/* CLOSE, forget; frees */
-/*
- * Calls the modules of a stage.  done is called exactly once, from here or
- * later: *v is NEXT, or the refusal.  While it is under way s->run is set.
- * EVENT returns its verdict at once and has no done (run_event).
- */
-void	 run_stage(struct session *, enum stage,
-	    void (*done)(struct session *, const struct verdict *v));
-void	 run_cancel(struct session *);	/* done is not called any more */
-struct verdict run_event(struct session *, enum host_event);
-/* A new transaction: points that EOM hooks gave to the last one are gone. */
-void	 run_new_message(struct session *);
-/* The sum of the points, in thousandths; against reject at, mark at.  0 fine,
- * 1 mark, 2 reject; with recipients that are postmaster and abuse alone never
- * more than mark. */
-int32_t	 run_points(const struct session *);
-int	 run_over(const struct session *);
-/* "X-Spamgreyd: …" header fields for a marked message, CRLF lines. */
-int	 run_headers(const struct session *, struct buf *);
-/* " points=4.5 dnsbl=4 dnsbl-why=zen…" for the log line; nothing when there are
- * none. */
-void	 run_log(const struct session *, struct buf *);
-/* The same for a reply, "points=4.5 dnsbl=4 (zen…)". */
-void	 run_rules(const struct session *, char *dst, size_t size);
-/* "12 points, limit 10 (content 8, address on a blocklist 4)": the strongest
- * three, without a word of any rule. */
-void	 run_reasons(const struct session *, char *dst, size_t size);
-/* EOM is over: the message as the modules that come in turn have left it, the
- * caller's from now on; NULL: as it came. */
-struct spool *run_message(struct session *);
-void	 run_message_over(struct session *);	/* nobody wants that any more */
-/* What the other modules want changed of that, in their order.  *edit NULL:
- * nothing; else the caller's to free.  -1: no memory, or too much. */
-int	 run_edits(const struct session *, struct msgedit **edit);
-const struct envelope *run_envelope(const struct session *, size_t n); /* NULL:
-					   no more */
-/* How the names of header fields begin that are not passed on; NULL ends. */
-const char *const *run_drops(const struct session *);
-void	 run_stats(void (*)(const char *name, int64_t value, void *), void *);
-int	 run_vouched(const struct session *);
-/* … or the host was, in another session of the last day */
-int	 run_was_vouched(const struct session *);
+/* pass_runner.c: what the runner calls of a session. */
+extern const struct runner_ops	pass_runner;
 
 /* pass_store.c */
 void	 pass_store_peer(struct child *, int fd);

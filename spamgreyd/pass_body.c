@@ -37,7 +37,7 @@ body_begin(struct session *s)
 	memset(&s->tx->in, 0, sizeof(s->tx->in));
 	memset(&s->tx->head, 0, sizeof(s->tx->head));
 	s->tx->head.drop = "X-Spamgreyd";
-	s->tx->head.drops = run_drops(s);
+	s->tx->head.drops = run_drops(&s->ms);
 	s->tx->toobig = s->tx->lost = 0;
 	s->d.noticed = 0;
 	s->read_ms = 0;
@@ -145,7 +145,7 @@ body_answered(struct session *s, const struct smtpreply *r)
 	    line == NULL ? "" : line);
 	pass.stat[PSTAT_BYTES] += r->code < 300 ? spool_size(s->tx->spool) : 0;
 	/* Marked, it is neither good nor bad. */
-	if (r->code < 300 && run_over(s) == 0)
+	if (r->code < 300 && run_over(&s->ms) == 0)
 		pass_store_mail(s, 0);
 	body_end(s, r->code, words);
 }
@@ -161,7 +161,7 @@ body_head(struct session *s, int mark)
 	if (!mark)
 		return (0);
 	pass.stat[PSTAT_MARKED]++;
-	return (run_headers(s, &s->d.head));
+	return (run_headers(&s->ms, &s->d.head));
 }
 
 /* Refused for what it is. */
@@ -177,9 +177,9 @@ body_points(struct session *s)
 	char	text[256], why[200];
 
 	if (s->pc->conf->pass->reply_rules)
-		run_rules(s, why, sizeof(why));
+		run_rules(&s->ms, why, sizeof(why));
 	else
-		run_reasons(s, why, sizeof(why));
+		run_reasons(&s->ms, why, sizeof(why));
 	snprintf(text, sizeof(text), "The message was refused as spam: %s",
 	    why);
 	pass.stat[PSTAT_POINTS_REJECTED]++;
@@ -215,7 +215,7 @@ body_edited(struct session *s, const char *error)
 		body_refuse_text(s, error);
 		return;
 	}
-	if (body_head(s, run_over(s) > 0) == -1) {
+	if (body_head(s, run_over(&s->ms) > 0) == -1) {
 		body_refuse(s, 451, "4.3.0", "Out of memory, please try again "
 		    "later");
 		return;
@@ -226,9 +226,9 @@ body_edited(struct session *s, const char *error)
 static void
 body_relay(struct session *s)
 {
-	int	over = run_over(s);
+	int	over = run_over(&s->ms);
 
-	if (over == 2 && (s->tx->whose & 2) && !s->ms.whitelisted)
+	if (over == 2 && (s->tx->whose & RCPTS_OTHERS) && !s->ms.whitelisted)
 		body_points(s);
 	else if (s->io.flags & IO_EOF)
 		pass_die(s, PE_HANGUP);

@@ -36,7 +36,7 @@ pass_close(struct session *s, enum pass_end end)
 	if (s->end == PE_NONE)
 		s->end = (uint8_t)end;
 	pass_timer(s, 0, NULL);
-	run_cancel(s);
+	run_cancel(&s->ms);
 	name_cancel(s);
 	ptx_free(s);
 	relay_drop(s);

@@ -125,7 +125,7 @@ edit_envelope(struct session *s)
 	const struct envelope	*e;
 	size_t			 i;
 
-	for (i = 0; (e = run_envelope(s, i)) != NULL; i++) {
+	for (i = 0; (e = run_envelope(&s->ms, i)) != NULL; i++) {
 		if (e->kind == ENV_DELETE)
 			rcpt_less(s, e);
 		else if ((e->kind == ENV_ADD ? rcpt_more(s, e) :
@@ -151,7 +151,7 @@ edit_wanted(struct session *s, int mark, struct msgedit **edit)
 	const char	*tag = s->pc->conf->pass->subject_tag;
 
 	errno = ENOMEM;
-	if (run_edits(s, edit) == -1)
+	if (run_edits(&s->ms, edit) == -1)
 		return (-1);
 	if (!mark || tag == NULL)
 		return (0);
@@ -236,7 +236,7 @@ edit_begin(struct session *s, int mark,
     void (*done)(struct session *, const char *error))
 {
 	struct msgedit	*edit;
-	struct spool	*out = run_message(s);
+	struct spool	*out = run_message(&s->ms);
 
 	if (out != NULL)
 		message_is(s, out);

@@ -132,7 +132,7 @@ pass_log_end(const struct session *s)
 	(void)buf_printf(&line, " dst=%s port=%u in=%llu out=%llu",
 	    addr_str(&s->ms.dst, a), s->ms.dport,
 	    (unsigned long long)s->io.bytes_in, (unsigned long long)s->io.bytes_out);
-	run_log(s, &line);
+	run_log(&s->ms, &line);
 	line_out(s, "end");
 }
 
@@ -169,7 +169,7 @@ pass_log_message(const struct session *s, const char *outcome,
 	}
 	if (s->ms.no_scan)
 		(void)buf_addstr(&line, " no-scan");
-	run_log(s, &line);
+	run_log(&s->ms, &line);
 	log_put_text(&line, "reply", reply);
 	line_out(s, "message");
 }

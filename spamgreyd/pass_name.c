@@ -28,7 +28,7 @@ name_found(enum rdns_status status, const char *name, void *arg)
 	if ((done = s->named) == NULL)
 		return;
 	s->named = NULL;
-	run_stage(s, s->named_stage, done);
+	run_stage(&s->ms, s->named_stage, done);
 	pass_settle(s);
 }
 
@@ -71,7 +71,7 @@ name_stage(struct session *s, enum stage stage,
     void (*done)(struct session *, const struct verdict *))
 {
 	if (!name_awaited(s, stage)) {
-		run_stage(s, stage, done);
+		run_stage(&s->ms, stage, done);
 		return;
 	}
 	s->named = done;

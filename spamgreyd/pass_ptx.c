@@ -110,7 +110,7 @@ ptx_free(struct session *s)
 	s->d.rcpt = s->d.asked = NULL;
 	ptx_destroy(s->tx);
 	s->tx = NULL;
-	run_message_over(s);
+	run_message_over(&s->ms);
 	s->ms.from = s->ms.from_params = NULL;
 	s->ms.rcpt = s->ms.rcpt_params = NULL;
 	s->ms.spool = NULL;

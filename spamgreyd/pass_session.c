@@ -129,7 +129,8 @@ pass_session_new(int fd, const struct addr *client, uint16_t port,
 	s->ms.start = s->last = clock_mono();
 	s->io.cert = tlsctx_ref(cert);
 	s->kind = (uint8_t)kind;
-	if ((h != NULL && take_over(s, h) == -1) || run_attach(s) == -1) {
+	if ((h != NULL && take_over(s, h) == -1) || run_attach(&s->ms,
+	    s, s->pc->chain) == -1) {
 		log_warn("pass: session");
 		pass_die(s, PE_MEMORY);
 		pass_session_free(s);
@@ -156,9 +157,9 @@ pass_session_free(struct session *s)
 		pass_log_end(s);
 	if (s->end == PE_TRAPPED)
 		pass.stat[PSTAT_TRAPPED]++;
-	run_cancel(s);
+	run_cancel(&s->ms);
 	name_cancel(s);
-	run_detach(s);
+	run_detach(&s->ms);
 	ptx_free(s);
 	relay_drop(s);
 	buf_free(&s->d.head);

@@ -67,7 +67,7 @@ pass_noticed(struct session *s, enum host_event event)
 		if (!s->ms.whitelisted)
 			pass_store_event(s, event);
 	}
-	v = run_event(s, event);
+	v = run_event(&s->ms, event);
 	s->ms.events |= 1u << event;
 	if (s->d.notice.kind == VERDICT_NEXT)
 		s->d.notice = v;
@@ -136,7 +136,7 @@ static void
 greet_connected(struct session *s, const struct verdict *v)
 {
 	if (!session_refused(s, v))
-		run_stage(s, STAGE_BANNER, greet_bannered);
+		run_stage(&s->ms, STAGE_BANNER, greet_bannered);
 }
 
 /*
@@ -171,7 +171,7 @@ smtp_early(struct session *s, const uint8_t *data, size_t len)
 	if (s->d.held || (v = s->d.notice).kind == VERDICT_NEXT)
 		return (0);
 	s->d.notice = verdict_next();
-	run_cancel(s);
+	run_cancel(&s->ms);
 	name_cancel(s);
 	v.kind = VERDICT_CLOSE;
 	smtp_refuse(s, &v);
@@ -281,7 +281,7 @@ cmd_helo(struct session *s, enum smtp_verb verb, const char *arg, size_t len)
 		relay_drop(s);
 	s->d.doing = DOING_HELO;
 	s->state = PS_STAGE;
-	run_stage(s, STAGE_HELO, helo_staged);
+	run_stage(&s->ms, STAGE_HELO, helo_staged);
 }
 
 static void
@@ -503,7 +503,7 @@ resume_greeted(struct session *s, const struct verdict *v)
 		ptx_answered(s);
 		return;
 	}
-	run_new_message(s);
+	run_new_message(&s->ms);
 	name_stage(s, STAGE_MAIL, resume_mailed);
 }
 
@@ -517,7 +517,7 @@ resume_connected(struct session *s, const struct verdict *v)
 	if (s->helo == NULL)
 		resume_greeted(s, &next);
 	else
-		run_stage(s, STAGE_HELO, resume_greeted);
+		run_stage(&s->ms, STAGE_HELO, resume_greeted);
 }
 
 void

@@ -24,7 +24,7 @@ pass_store_event(const struct session *s, enum host_event event)
 	memset(&m, 0, sizeof(m));
 	m.client = s->ms.client;
 	m.event = (uint8_t)event;
-	if (run_vouched(s))
+	if (run_vouched(&s->ms))
 		m.flags |= EVENT_F_VOUCHED;
 	if (proto_put_event(chan_ipc(pass.store), s->ms.id, &m) == 0)
 		(void)chan_send(pass.store, -1);
@@ -42,7 +42,7 @@ pass_store_mail(const struct session *s, int bad)
 	memset(&m, 0, sizeof(m));
 	m.client = s->ms.client;
 	m.bad = bad != 0;
-	m.vouched = run_vouched(s) != 0;
+	m.vouched = run_vouched(&s->ms) != 0;
 	if (proto_put_mail_seen(chan_ipc(pass.store), s->ms.id, &m) == 0)
 		(void)chan_send(pass.store, -1);
 }

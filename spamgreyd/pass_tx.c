@@ -61,8 +61,7 @@ budget_over(struct session *s)
 	    "again later";
 	int			 doing = s->d.doing;
 
-	if (s->run != NULL)
-		run_cancel(s);
+	run_cancel(&s->ms);
 	name_cancel(s);
 	relay_drop(s);
 	pass.stat[PSTAT_TIMEOUT]++;
@@ -193,7 +192,7 @@ ptx_mail(struct session *s, const char *arg, size_t len)
 	}
 	s->ms.from = s->tx->from;
 	s->ms.from_params = s->tx->params;
-	run_new_message(s);
+	run_new_message(&s->ms);
 	ptx_budget(s, DOING_MAIL);
 	s->state = PS_STAGE;
 	name_stage(s, STAGE_MAIL, mail_staged);
@@ -209,7 +208,7 @@ rcpt_end(struct session *s, int code)
 	if (code >= 200 && code < 300) {
 		r->accepted = 1;
 		tx->naccepted++;
-		tx->whose |= r->role ? 1 : 2;
+		tx->whose |= r->role ? RCPTS_ROLES : RCPTS_OTHERS;
 		s->ms.accepted = tx->naccepted;
 	} else {
 		if (code < 500)
@@ -259,7 +258,7 @@ rcpt_reply_stage(struct session *s, int code)
 {
 	s->ms.reply_code = code;
 	s->state = PS_STAGE;
-	run_stage(s, STAGE_RCPT_REPLY, rcpt_reply_staged);
+	run_stage(&s->ms, STAGE_RCPT_REPLY, rcpt_reply_staged);
 }
 
 static void
@@ -293,7 +292,7 @@ rcpt_staged(struct session *s, const struct verdict *v)
 		rcpt_end(s, v->code == 421 ? 450 : v->code);
 		return;
 	}
-	if (run_over(s) == 2 && !r->role && !s->ms.whitelisted) {
+	if (run_over(&s->ms) == 2 && !r->role && !s->ms.whitelisted) {
 		pass.stat[PSTAT_POINTS_REJECTED]++;
 		rcpt_refuse(s, "550 5.7.1 Mail from your address is not "
 		    "taken: its reputation is bad");
@@ -326,7 +325,7 @@ rcpt_fits(const struct session *s, const struct rcpt *r)
 		return (other);
 	if (p->reject_at > 0 && chain_any(s->pc->chain) &&
 	    !s->ms.whitelisted && tx->whose != 0 &&
-	    tx->whose != (r->role ? 1 : 2))
+	    tx->whose != (r->role ? RCPTS_ROLES : RCPTS_OTHERS))
 		return (other);
 	return (NULL);
 }
@@ -362,7 +361,7 @@ rcpt_begin(struct session *s, struct rcpt *r)
 	if (tx->naccepted == 0)
 		tx->relay = rcpt_relay(s->pc->conf->pass, r);
 	s->state = PS_STAGE;
-	run_stage(s, STAGE_RCPT, rcpt_staged);
+	run_stage(&s->ms, STAGE_RCPT, rcpt_staged);
 }
 
 /* NULL: path and params are there; else what is wrong. */
@@ -443,7 +442,7 @@ rcpt_replay(struct session *s, struct rcpt *r)
 	tx->relay = rcpt_relay(s->pc->conf->pass, r);
 	r->accepted = r->replayed = 1;
 	tx->naccepted++;
-	tx->whose |= r->role ? 1 : 2;
+	tx->whose |= r->role ? RCPTS_ROLES : RCPTS_OTHERS;
 	s->ms.accepted = tx->naccepted;
 }
 
@@ -536,5 +535,5 @@ ptx_data(struct session *s)
 	}
 	ptx_budget(s, DOING_DATA);
 	s->state = PS_STAGE;
-	run_stage(s, STAGE_DATA, data_staged);
+	run_stage(&s->ms, STAGE_DATA, data_staged);
 }

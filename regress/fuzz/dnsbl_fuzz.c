@@ -90,7 +90,7 @@ session(struct conf_module *m, const uint8_t *data, size_t size)
 	(void)fix_stage(s, STAGE_CONNECT);
 	if (nasked > 0) {
 		neutral = answer(data, size);
-		once = run_points(s);
+		once = run_points(&s->ms);
 		if ((neutral && once != 0) || once > 32 * 1000000 ||
 		    once < -32 * 1000000)
 			abort();

@@ -113,7 +113,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	for (p = fix_outcome; *p != '\0'; p++)
 		if (*p < ' ' || *p > '~')
 			abort();
-	if (run_edits(s, &edit) == 0 && edit != NULL)
+	if (run_edits(&s->ms, &edit) == 0 && edit != NULL)
 		spool_free(msgedit_apply(edit, s->ms.spool));
 	msgedit_free(edit);
 	spool_free((struct spool *)(uintptr_t)s->ms.spool);

@@ -173,7 +173,7 @@ filter_accept(evutil_socket_t lfd, short what, void *arg)
 	if ((f->fd = accept(lfd, NULL, NULL)) == -1)
 		abort();
 	f->conns++;
-	f->ev = event_new(pass.base, f->fd, EV_READ | EV_PERSIST,
+	f->ev = event_new(fix_base, f->fd, EV_READ | EV_PERSIST,
 	    filter_read, f);
 	if (!f->stopped)
 		event_add(f->ev, NULL);
@@ -193,7 +193,7 @@ filter_start(struct filter *f)
 	    (struct sockaddr *)&sin, &len) == -1)
 		exit(1);
 	f->port = ntohs(sin.sin_port);
-	f->lev = event_new(pass.base, f->lfd, EV_READ | EV_PERSIST,
+	f->lev = event_new(fix_base, f->lfd, EV_READ | EV_PERSIST,
 	    filter_accept, f);
 	event_add(f->lev, NULL);
 }
@@ -268,7 +268,7 @@ turn_until_gone(void)
 
 	for (i = 0; i < FILTERS; i++)
 		while (filters[i].fd != -1)
-			if (event_base_loop(pass.base, EVLOOP_ONCE) != 0)
+			if (event_base_loop(fix_base, EVLOOP_ONCE) != 0)
 				abort();
 }
 
@@ -290,7 +290,7 @@ transaction(const char *const *rcpts)
 		TAILQ_INSERT_TAIL(&s->tx->rcpts, r, entry);
 		s->ms.accepted++;
 	}
-	s->tx->whose = 2;
+	s->tx->whose = RCPTS_OTHERS;
 }
 
 static inline void
@@ -332,7 +332,7 @@ lose(void)
 
 	filter_hang_up(filter);
 	while ((*data)->conn != NULL)
-		if (event_base_loop(pass.base, EVLOOP_ONCE) != 0)
+		if (event_base_loop(fix_base, EVLOOP_ONCE) != 0)
 			abort();
 }
 
@@ -403,7 +403,7 @@ static inline const char *
 next_to(enum stage last)
 {
 	s->ms.spool = NULL;
-	run_new_message(s);
+	run_new_message(&s->ms);
 	return (go(STAGE_MAIL, last));
 }
 
@@ -426,9 +426,9 @@ edited(void)
 	struct spool	*out;
 	ssize_t		 n;
 
-	if (run_edits(s, &e) == -1 || e != NULL)
+	if (run_edits(&s->ms, &e) == -1 || e != NULL)
 		exit(1);
-	if ((out = run_message(s)) == NULL)
+	if ((out = run_message(&s->ms)) == NULL)
 		return ("nothing");
 	n = spool_read(out, 0, text, sizeof(text) - 1);
 	text[n < 0 ? 0 : n] = '\0';

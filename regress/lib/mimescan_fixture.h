@@ -20,14 +20,14 @@ scan_message(struct session *s, const char *msg)
 	if (sp == NULL || spool_write(sp, msg, strlen(msg)) == -1)
 		exit(1);
 	TAILQ_INIT(&scan_tx.rcpts);
-	scan_tx.whose = 2;
+	scan_tx.whose = RCPTS_OTHERS;
 	s->tx = &scan_tx;
 	s->ms.from = "<a@b>";
 	s->ms.spool = sp;
-	run_new_message(s);
+	run_new_message(&s->ms);
 	if (fix_stage(s, STAGE_EOM) == NULL)
 		(void)mod_waits();
-	run_log(s, &b);
+	run_log(&s->ms, &b);
 	if (buf_add(&b, "", 1) == -1)
 		exit(1);
 	snprintf(text, sizeof(text), "%s|%s", fix_outcome == NULL ? "waits" :

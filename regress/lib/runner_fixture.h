@@ -27,7 +27,29 @@
 #define FIX_SESSIONS	64
 #define FIX_EVENTS	1024	/* all that ever were, in one test */
 
-struct pass			 pass;
+/* What the role has: as much of it as the runner and these tests ask for. */
+struct pass_conf {
+	struct config		*conf;
+	struct module_chain	*chain;
+};
+#define RCPTS_ROLES	1
+#define RCPTS_OTHERS	2
+struct rcpt {
+	TAILQ_ENTRY(rcpt)	 entry;
+	char			*to, *params;
+	int			 accepted;
+};
+struct ptx {
+	int			 whose;		/* RCPTS_* */
+	TAILQ_HEAD(, rcpt)	 rcpts;
+};
+struct session {
+	struct msession		 ms;
+	struct pass_conf	*pc;
+	struct ptx		*tx;
+};
+
+static struct event_base	*fix_base;
 static struct session		*fix_sessions[FIX_SESSIONS];
 static uint64_t			 fix_keys;
 static int64_t			 fix_now = 1000000;	/* ms */
@@ -171,50 +193,72 @@ static inline void
 fix_wait(const char *const *outcome)
 {
 	while (*outcome == NULL)
-		if (event_base_loop(pass.base, EVLOOP_ONCE) != 0)
+		if (event_base_loop(fix_base, EVLOOP_ONCE) != 0)
 			abort();
 }
 #endif
 
-/* What the rest of pass is to the runner. */
-struct session *
-pass_session_by_key(uint64_t key)
+/* What the role is to the runner. */
+static struct msession *
+fix_find(uint64_t key)
 {
 	size_t	i;
 
 	for (i = 0; i < FIX_SESSIONS; i++)
 		if (fix_sessions[i] != NULL && fix_sessions[i]->ms.key == key)
-			return (fix_sessions[i]);
+			return (&fix_sessions[i]->ms);
 	return (NULL);
 }
 
-void
-pass_settle(struct session *s)
+static void
+fix_settle(struct session *s)
 {
 	(void)s;
 	fix_settled++;
 }
 
-void
-pass_reply(struct session *s, const char *fmt, ...)
+static void
+fix_teaser(struct session *s, const char *text)
 {
-	char	line[1024];
-	va_list	ap;
-
 	(void)s;
-	va_start(ap, fmt);
-	vsnprintf(line, sizeof(line), fmt, ap);
-	va_end(ap);
-	if (buf_addstr(&fix_out, line) == -1)
+	if (buf_printf(&fix_out, "220-%s\r\n", text) == -1)
 		exit(1);
 }
 
-void
-pass_store_event(const struct session *s, enum host_event event)
+static void
+fix_event_store(const struct session *s, enum host_event event)
 {
 	(void)s;
 	fix_stored[event]++;
 }
+
+static int
+fix_only_roles(const struct session *s)
+{
+	return (s->tx != NULL && s->tx->whose == RCPTS_ROLES);
+}
+
+static const char *
+fix_rcpt(const struct session *s, const void **at, const char **params)
+{
+	const struct rcpt	*r = *at;
+
+	if (s->tx == NULL)
+		return (NULL);
+	r = r == NULL ? TAILQ_FIRST(&s->tx->rcpts) : TAILQ_NEXT(r, entry);
+	while (r != NULL && !r->accepted)
+		r = TAILQ_NEXT(r, entry);
+	if ((*at = r) == NULL)
+		return (NULL);
+	*params = r->params;
+	return (r->to);
+}
+
+static const struct runner_ops	fix_ops = {
+	.find = fix_find, .settle = fix_settle, .teaser = fix_teaser,
+	.event = fix_event_store, .only_roles = fix_only_roles,
+	.rcpt = fix_rcpt
+};
 
 static inline void
 fix_sink(int priority, const char *line, void *arg)
@@ -229,11 +273,12 @@ static inline void
 fix_init(void)
 {
 #ifdef FIX_REAL_LOOP
-	if ((pass.base = event_base_new()) == NULL)
+	if ((fix_base = event_base_new()) == NULL)
 		exit(1);
 #else
 	clock_fake(1700000000 + fix_now / 1000, fix_now);
 #endif
+	runner_init(fix_base, &fix_ops);
 	log_init("pass");
 	log_set_sink(fix_sink, NULL);
 }
@@ -348,7 +393,7 @@ fix_session(struct pass_conf *pc, const char *client)
 	s->ms.start = clock_mono();
 	if (addr_parse(client, &s->ms.client) == -1 ||
 	    addr_parse("192.0.2.25", &s->ms.dst) == -1 ||
-	    run_attach(s) == -1)
+	    run_attach(&s->ms, s, pc->chain) == -1)
 		abort();
 	s->ms.loopback = addr_is_loopback(&s->ms.client);
 	return (s);
@@ -359,12 +404,12 @@ fix_session_free(struct session *s)
 {
 	size_t	i;
 #ifndef FIX_REAL_LOOP
-	struct fix_event	*e = fix_event_of(&s->mods->ev);
+	struct fix_event	*e = fix_event_of(&s->ms.mods->ev);
 
 	if (e != NULL)
 		memset(e, 0, sizeof(*e));
 #endif
-	run_detach(s);
+	run_detach(&s->ms);
 	for (i = 0; i < FIX_SESSIONS; i++)
 		if (fix_sessions[i] == s)
 			fix_sessions[i] = NULL;
@@ -409,7 +454,7 @@ static inline const char *
 fix_stage(struct session *s, enum stage stage)
 {
 	fix_outcome = NULL;
-	run_stage(s, stage, fix_done);
+	run_stage(&s->ms, stage, fix_done);
 	return (fix_outcome);
 }
 

@@ -38,7 +38,7 @@ rules(void)
 	    "points=0 attachment=unwanted attachment-why=b.scr", "put off");
 	is_str(scan_message(s, MSG("text/plain", "x; filename=c.docm")),
 	    "| points=0 attachment=unwanted attachment-why=c.docm", "marked");
-	is_int(run_over(s), 1, "which counts");
+	is_int(run_over(&s->ms), 1, "which counts");
 	is_str(scan_message(s, MSG("text/plain", "x; filename=c.doc")), "|",
 	    "one octet more is wanted");
 	is_str(scan_message(s, MSG("text/plain", "x; filename=d.zip")),

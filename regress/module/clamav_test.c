@@ -208,10 +208,10 @@ test_forget(void)
 	s->ms.spool = spool;
 	ok(fix_stage(s, STAGE_EOM) == NULL, "it waits");
 	while (buf_len(&tcp.in) < 28)
-		event_base_loop(pass.base, EVLOOP_ONCE);
+		event_base_loop(fix_base, EVLOOP_ONCE);
 	fix_session_free(s);
 	while (!tcp.peers[0]->eof)
-		event_base_loop(pass.base, EVLOOP_ONCE);
+		event_base_loop(fix_base, EVLOOP_ONCE);
 	ok(1, "forgotten: the connection is closed");
 	fix_conf_free(pc);
 }
@@ -223,7 +223,7 @@ main(void)
 	if (mkdtemp(dir) == NULL || chdir(dir) == -1)
 		return (1);
 	fix_init();
-	scan_fix_init(pass.base);
+	scan_fix_init(fix_base);
 	scanner_start(&tcp, NULL);
 	scanner_start(&sock, dir);
 	if ((spool = spool_new()) == NULL ||

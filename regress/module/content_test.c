@@ -86,7 +86,7 @@ transaction(struct session *s, const char *const *rcpts)
 		r->accepted = 1;
 		TAILQ_INSERT_TAIL(&s->tx->rcpts, r, entry);
 	}
-	s->tx->whose = 2;
+	s->tx->whose = RCPTS_OTHERS;
 	s->ms.from = "<a@b>";
 }
 
@@ -113,9 +113,9 @@ told(const struct session *s)
 	static struct buf	b;
 
 	buf_free(&b);
-	if (run_headers(s, &b) == -1)
+	if (run_headers(&s->ms, &b) == -1)
 		exit(1);
-	run_log(s, &b);
+	run_log(&s->ms, &b);
 	if (buf_add(&b, "", 1) == -1)
 		exit(1);
 	return ((const char *)buf_ptr(&b));
@@ -213,7 +213,7 @@ matrix(void)
 				    "the block", strategy_str(f));
 				got = fix_stage(s, STAGE_EOM);
 				is_str(got, want, what);
-				is_int(run_over(s), 1, "it counts as marked");
+				is_int(run_over(&s->ms), 1, "it counts as marked");
 				is_int(fix_stored[EVENT_VIRUS],
 				    c == CLASS_VIRUS, "a virus is told");
 				is_int(fix_stored[EVENT_SPAM],
@@ -252,8 +252,8 @@ marked(void)
 	(void)module_found(&s->ms, &mod_one, CLASS_UNWANTED, "b.exe");
 	ok(strstr(told(s), "one=unwanted one-why=a.exe,\\x20b.exe") != NULL,
 	    "several of a class");
-	run_new_message(s);
-	is_int(run_over(s), 0, "the next message has nothing of it");
+	run_new_message(&s->ms);
+	is_int(run_over(&s->ms), 0, "the next message has nothing of it");
 	is_str(told(s), "X-Spamgreyd: score=0 mark=4 reject=10\r\n",
 	    "nor says so");
 	transaction_end(s);
@@ -275,15 +275,15 @@ log_only(void)
 	fakes[0].score = 12000;
 	fakes[0].symbols = "A,B";
 	is_str(fix_stage(s, STAGE_EOM), "", "log-only: nothing against it");
-	is_int(run_over(s), 0, "no mark");
+	is_int(run_over(&s->ms), 0, "no mark");
 	is_int(fix_stored[EVENT_VIRUS], 0, "no event");
 	is_int(module_rcpt_add(&s->ms, &mod_one, "x@example.org", NULL), 0,
 	    "a recipient");
-	ok(run_envelope(s, 0) == NULL, "is not added");
+	ok(run_envelope(&s->ms, 0) == NULL, "is not added");
 	ok(module_edit(&s->ms, &mod_one) != NULL &&
 	    msgedit_add(module_edit(&s->ms, &mod_one), "A", "b") == 0,
 	    "a change");
-	is_int(run_edits(s, &e), 0, "is");
+	is_int(run_edits(&s->ms, &e), 0, "is");
 	ok(e == NULL, "not made");
 	is_str(fix_logged(), "0000000000000abc pass one log-only score=12 "
 	    "symbols=A,\\x20B\n0000000000000abc pass one log-only found=virus "
@@ -310,33 +310,33 @@ scores(void)
 	fakes[1].score = -5000;
 	fakes[1].symbols = "DNSWL";
 	is_str(fix_stage(s, STAGE_EOM), "", "points are no verdict");
-	is_int(run_points(s), 9000, "their sum");
-	is_int(run_over(s), 2, "14 is refused at 10, whatever others say");
+	is_int(run_points(&s->ms), 9000, "their sum");
+	is_int(run_over(&s->ms), 2, "14 is refused at 10, whatever others say");
 	is_str(told(s), "X-Spamgreyd: score=9 mark=4 reject=10; one=14 "
 	    "(BAYES_99, URIBL_BLACK);\r\n\ttwo=-5 (DNSWL)\r\n points=9 one=14 one-why=BAYES_99,\\x20URIBL_BLACK two=-5 two-why=DNSWL", "each part is told");
-	s->tx->whose = 1;
-	is_int(run_over(s), 1, "postmaster gets it marked");
-	s->tx->whose = 2;
+	s->tx->whose = RCPTS_ROLES;
+	is_int(run_over(&s->ms), 1, "postmaster gets it marked");
+	s->tx->whose = RCPTS_OTHERS;
 	pc->conf->pass->reject_at = 15000;
-	is_int(run_over(s), 1, "below the limit the sum counts");
+	is_int(run_over(&s->ms), 1, "below the limit the sum counts");
 	pc->conf->pass->reject_at = CONF_REJECT_AT;
-	run_new_message(s);
-	is_int(run_over(s), 0, "and only this message");
+	run_new_message(&s->ms);
+	is_int(run_over(&s->ms), 0, "and only this message");
 	fakes[0].score = 7000;
 	fakes[1].score = 4000;
 	(void)fix_stage(s, STAGE_EOM);
-	is_int(run_over(s), 2, "7 and 4 are refused");
-	run_new_message(s);
+	is_int(run_over(&s->ms), 2, "7 and 4 are refused");
+	run_new_message(&s->ms);
 	fakes[1].score = -4000;
 	(void)fix_stage(s, STAGE_EOM);
-	is_int(run_over(s), 0, "7 less 4 is not even marked");
-	run_new_message(s);
+	is_int(run_over(&s->ms), 0, "7 less 4 is not even marked");
+	run_new_message(&s->ms);
 	for (i = 0; i + 4 < sizeof(many); i += 4)
 		memcpy(many + i, "ABC,", 4);
 	many[i] = '\0';
 	module_score(&s->ms, &mod_one, 1000, many);
 	ok(strstr(told(s), "ABC, ABC, ...") != NULL, "symbols are cut, whole");
-	run_new_message(s);
+	run_new_message(&s->ms);
 	memset(many, 'x', sizeof(many) - 1);
 	many[sizeof(many) - 1] = '\0';
 	module_score(&s->ms, &mod_one, 1000, many);
@@ -361,11 +361,11 @@ errors(void)
 	(void)msgedit_add(module_edit(&s->ms, &mod_two), "A", "b");
 	(void)fix_logged();
 	is_str(fix_stage(s, STAGE_EOM), "", "on-error mark");
-	is_int(run_over(s), 1, "marks");
+	is_int(run_over(&s->ms), 1, "marks");
 	is_str(fix_logged(), "0000000000000abc pass two "
 	    "error=no\\x20answer\\x0aof\\x20it stage=eom on-error=mark\n",
 	    "and says why");
-	ok(run_envelope(s, 0) == NULL && run_edits(s, &e) == 0 && e == NULL,
+	ok(run_envelope(&s->ms, 0) == NULL && run_edits(&s->ms, &e) == 0 && e == NULL,
 	    "what it wanted before is not done");
 	fakes[1].error = NULL;
 	fakes[0].error = "closed";
@@ -384,11 +384,11 @@ spared(void)
 
 	reset();
 	transaction(s, nobody);
-	s->tx->whose = 1;
+	s->tx->whose = RCPTS_ROLES;
 	fakes[1].found = CLASS_VIRUS;
 	fakes[1].name = "Eicar";
 	is_str(fix_stage(s, STAGE_EOM), "", "postmaster is spared");
-	is_int(run_over(s), 1, "but marked");
+	is_int(run_over(&s->ms), 1, "but marked");
 	transaction_end(s);
 	fix_session_free(s);
 	fix_conf_free(pc);
@@ -424,28 +424,28 @@ changes(void)
 	    "no parameter in the path");
 	is_int(module_rcpt_add(&s->ms, &mod_one, "<c@d>", "X=\r\n"), -1,
 	    "nor a line's end in those");
-	e = run_envelope(s, 0);
+	e = run_envelope(&s->ms, 0);
 	ok(e != NULL && e->kind == ENV_ADD &&
 	    strcmp(e->path, "<c@example.org>") == 0 &&
 	    strcmp(e->params, "NOTIFY=NEVER") == 0, "the first's first");
-	e = run_envelope(s, 1);
+	e = run_envelope(&s->ms, 1);
 	ok(e != NULL && e->kind == ENV_FROM && strcmp(e->path, "<>") == 0,
 	    "then its second");
-	e = run_envelope(s, 2);
+	e = run_envelope(&s->ms, 2);
 	ok(e != NULL && e->kind == ENV_DELETE, "then the other's");
-	ok(run_envelope(s, 3) == NULL, "and no more");
+	ok(run_envelope(&s->ms, 3) == NULL, "and no more");
 	for (i = 0; i < 2000; i++)
 		taken += module_rcpt_add(&s->ms, &mod_one, "x@y", "") == 0;
 	is_int(taken, 998, "so many of one module");
-	is_int(run_edits(s, &edit), 0, "changes of the message");
+	is_int(run_edits(&s->ms, &edit), 0, "changes of the message");
 	ok(edit == NULL, "there are none");
 	(void)msgedit_add(module_edit(&s->ms, &mod_two), "X", "2");
 	(void)msgedit_add(module_edit(&s->ms, &mod_one), "X", "1");
-	is_int(run_edits(s, &edit), 0, "of both");
+	is_int(run_edits(&s->ms, &edit), 0, "of both");
 	ok(edit != NULL && !msgedit_empty(edit), "joined");
 	msgedit_free(edit);
-	run_new_message(s);
-	ok(run_envelope(s, 0) == NULL, "the next message");
+	run_new_message(&s->ms);
+	ok(run_envelope(&s->ms, 0) == NULL, "the next message");
 	transaction_end(s);
 	fix_session_free(s);
 	fix_conf_free(pc);

@@ -29,8 +29,8 @@ session(struct pass_conf *pc, const char *client)
 	s->ms.rcpt = NULL;
 	(void)fix_stage(s, STAGE_DATA);
 	fix_wait(&fix_outcome);
-	printf("%s %g %s %s\n", client, (double)run_points(s) / 1000,
-	    run_vouched(s) ? "vouched" : "-", reply);
+	printf("%s %g %s %s\n", client, (double)run_points(&s->ms) / 1000,
+	    run_vouched(&s->ms) ? "vouched" : "-", reply);
 	fix_session_free(s);
 }
 
@@ -44,7 +44,7 @@ main(int argc, char **argv)
 	if (argc < 4)
 		return (2);
 	fix_init();
-	if (dns_init(pass.base, argv[1]) == -1)
+	if (dns_init(fix_base, argv[1]) == -1)
 		return (1);
 	pc = fix_conf(argv[2]);
 	for (i = 3; i < argc; i++)

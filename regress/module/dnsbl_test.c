@@ -86,27 +86,27 @@ test_points(void)
 	is_str(asked[1].name, "99.2.0.192.list.dnswl.org", "the second");
 	is_int(asked[0].ms, 3000, "within the budget");
 	answer(0, "127.0.0.4 127.0.0.2 127.0.0.10");
-	is_int(run_points(s), 6000, "each pattern counts once");
-	is_int(run_vouched(s), 0, "nobody vouches");
+	is_int(run_points(&s->ms), 6000, "each pattern counts once");
+	is_int(run_vouched(&s->ms), 0, "nobody vouches");
 	answer(1, "127.0.9.2");
-	is_int(run_points(s), 3000, "a list of good repute takes away");
-	is_int(run_vouched(s), 1, "… and, medium or high, vouches");
+	is_int(run_points(&s->ms), 3000, "a list of good repute takes away");
+	is_int(run_vouched(&s->ms), 1, "… and, medium or high, vouches");
 	is_str(fix_stage(s, STAGE_RCPT), "", "no refusal of its own");
 	is_str(fix_stage(s, STAGE_DATA), "", "… nor at DATA");
-	run_new_message(s);
-	is_int(run_points(s), 3000, "the next message has the same points");
+	run_new_message(&s->ms);
+	is_int(run_points(&s->ms), 3000, "the next message has the same points");
 	fix_session_free(s);
 	is_int(cancelled, 0, "nothing was under way any more");
 	s = begin(pc, "2001:db8::1");
 	is_str(asked[0].name, "1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0."
 	    "8.b.d.0.1.0.0.2.bl.test", "IPv6 by nibbles");
 	answer(1, "127.0.3.1");
-	is_int(run_vouched(s), 0, "low repute does not vouch");
+	is_int(run_vouched(&s->ms), 0, "low repute does not vouch");
 	fix_session_free(s);
 	s = begin(pc, "2001:db8::1");
 	answer(1, "127.0.3.3");
-	is_int(run_points(s), 0, "an answer that no code of ours fits");
-	is_int(run_vouched(s), 1, "… vouches all the same");
+	is_int(run_points(&s->ms), 0, "an answer that no code of ours fits");
+	is_int(run_vouched(&s->ms), 1, "… vouches all the same");
 	fix_session_free(s);
 	is_int(cancelled, 1, "a question under way is cancelled");
 	fix_conf_free(pc);
@@ -127,8 +127,8 @@ test_neutral(void)
 		s = begin(pc, "192.0.2.1");
 		answer(0, strange[i]);
 		answer(1, strange[i]);
-		is_int(run_points(s), 0, strange[i]);
-		is_int(run_vouched(s), 0, "… nor vouches");
+		is_int(run_points(&s->ms), 0, strange[i]);
+		is_int(run_vouched(&s->ms), 0, "… nor vouches");
 		fix_session_free(s);
 	}
 	ok(strstr(fix_logged(), "zone bl.test answers 127.255.255.252") !=
@@ -183,7 +183,7 @@ test_waiting(void)
 	answer(1, "!");
 	fix_pass(1);
 	is_str(fix_outcome, "", "… the mail goes on, with no points");
-	is_int(run_points(s), 0, "none");
+	is_int(run_points(&s->ms), 0, "none");
 	fix_session_free(s);
 
 	s = begin(pc, "192.0.2.7");
@@ -205,7 +205,7 @@ test_waiting(void)
 	answer(1, "");
 	fix_pass(1);
 	is_str(fix_outcome, "", "… and never refuses");
-	is_int(run_points(s), 4000, "the points are there by then");
+	is_int(run_points(&s->ms), 4000, "the points are there by then");
 	fix_session_free(s);
 	fix_conf_free(pc);
 }
@@ -221,9 +221,9 @@ told(const struct session *s)
 	struct buf	b = { NULL, 0, 0, 0 };
 	char		*text;
 
-	if (run_headers(s, &b) == -1)
+	if (run_headers(&s->ms, &b) == -1)
 		exit(1);
-	run_log(s, &b);
+	run_log(&s->ms, &b);
 	if ((text = strndup((const char *)buf_ptr(&b), buf_len(&b))) == NULL)
 		exit(1);
 	buf_free(&b);

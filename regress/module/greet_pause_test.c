@@ -79,37 +79,37 @@ talkers(void)
 
 	ok(fix_stage(s, STAGE_BANNER) == NULL, "a pause");
 	fix_pass(1500);
-	v = run_event(s, EVENT_EARLY_TALKER);
+	v = run_event(&s->ms, EVENT_EARLY_TALKER);
 	is_str(fix_verdict(&v), "close 554 5.5.1 Protocol error: you spoke "
 	    "before the greeting", "who talks is refused");
-	run_cancel(s);
+	run_cancel(&s->ms);
 	fix_session_free(s);
 	is_int(visit(pc, "192.0.2.40"), 5000, "and has not waited");
 	s = fix_session(pc, "192.0.2.41");
-	v = run_event(s, EVENT_EARLY_TALKER);
+	v = run_event(&s->ms, EVENT_EARLY_TALKER);
 	is_int(v.kind, VERDICT_CLOSE, "before the pause has begun, too");
 	fix_session_free(s);
 	s = fix_session(pc, "192.0.2.41");
 	s->ms.handed = 1;
-	v = run_event(s, EVENT_EARLY_TALKER);
+	v = run_event(&s->ms, EVENT_EARLY_TALKER);
 	is_int(v.kind, VERDICT_NEXT, "but not after a hand-over");
 	fix_session_free(s);
 	is_int(visit(pc, "192.0.2.41"), 5000, "it waits once");
 	s = fix_session(pc, "192.0.2.41");
-	v = run_event(s, EVENT_EARLY_TALKER);
+	v = run_event(&s->ms, EVENT_EARLY_TALKER);
 	is_int(v.kind, VERDICT_NEXT, "nor of who is known");
 	fix_session_free(s);
 	s = fix_session(pc, "192.0.2.45");
 	(void)fix_stage(s, STAGE_BANNER);
-	v = run_event(s, EVENT_PIPELINING);
+	v = run_event(&s->ms, EVENT_PIPELINING);
 	is_int(v.kind, VERDICT_NEXT, "other events are not its matter");
-	run_cancel(s);
+	run_cancel(&s->ms);
 	fix_session_free(s);
 	fix_conf_free(pc);
 
 	pc = fix_conf("greet_pause { wait 0s for 192.0.2.41 }");
 	s = fix_session(pc, "192.0.2.41");
-	v = run_event(s, EVENT_EARLY_TALKER);
+	v = run_event(&s->ms, EVENT_EARLY_TALKER);
 	is_int(v.kind, VERDICT_NEXT, "nor who need not wait");
 	fix_session_free(s);
 	fix_conf_free(pc);
@@ -127,10 +127,10 @@ talkers_go_on(void)
 	s = fix_session(pc, "192.0.2.42");
 	(void)fix_stage(s, STAGE_BANNER);
 	fix_pass(1500);
-	v = run_event(s, EVENT_EARLY_TALKER);
+	v = run_event(&s->ms, EVENT_EARLY_TALKER);
 	is_int(v.kind, VERDICT_NEXT, "points: it goes on");
-	(void)run_event(s, EVENT_EARLY_TALKER);
-	is_int(run_points(s), 2500, "points, once");
+	(void)run_event(&s->ms, EVENT_EARLY_TALKER);
+	is_int(run_points(&s->ms), 2500, "points, once");
 	fix_pass(5000);
 	is_str(fix_outcome, "", "the banner comes");
 	(void)fix_stage(s, STAGE_HELO);
@@ -144,7 +144,7 @@ talkers_go_on(void)
 	is_str(fix_said(), "220-mx.example.org please wait\r\n", "a teaser");
 	fix_pass(1500);
 	(void)fix_logged();
-	v = run_event(s, EVENT_EARLY_TALKER);
+	v = run_event(&s->ms, EVENT_EARLY_TALKER);
 	is_int(v.kind, VERDICT_NEXT, "log: it goes on");
 	is_str(fix_logged(), "0000000000000abc pass greet_pause early-talker "
 	    "after=1500ms\n", "and is logged");

@@ -29,15 +29,15 @@ test_changes(void)
 	is_str(up_to(STAGE_EOM), "", "changes");
 	is_str(edited(), "X-First: f\r\nSubject: new\r\n"
 	    "X-Added: one\r\n\ttwo\r\n\r\nother body\r\n", "the message");
-	e = run_envelope(s, 0);
+	e = run_envelope(&s->ms, 0);
 	ok(e != NULL && e->kind == ENV_ADD &&
 	    strcmp(e->path, "<d@example.org>") == 0, "a recipient more");
-	e = run_envelope(s, 1);
+	e = run_envelope(&s->ms, 1);
 	ok(e != NULL && e->kind == ENV_ADD &&
 	    strcmp(e->params, "NOTIFY=NEVER") == 0, "and with parameters");
-	e = run_envelope(s, 2);
+	e = run_envelope(&s->ms, 2);
 	ok(e != NULL && e->kind == ENV_DELETE, "one less");
-	e = run_envelope(s, 3);
+	e = run_envelope(&s->ms, 3);
 	ok(e != NULL && e->kind == ENV_FROM &&
 	    strcmp(e->path, "<x@example.net>") == 0, "another sender");
 	end();
@@ -74,7 +74,7 @@ until(struct filter *f, const char *what)
 {
 	while (buf_len(&f->heard) == 0 || memmem(buf_ptr(&f->heard),
 	    buf_len(&f->heard), what, strlen(what)) == NULL)
-		if (event_base_loop(pass.base, EVLOOP_ONCE) != 0)
+		if (event_base_loop(fix_base, EVLOOP_ONCE) != 0)
 			abort();
 }
 
@@ -256,10 +256,10 @@ test_envelope_answers(void)
 	changed(one, added);
 	is_str(stage(STAGE_EOM), "", "who was added and is refused");
 	ok(strstr(told_to(second), " E") != NULL, "is no end");
-	e = run_envelope(s, 4);
+	e = run_envelope(&s->ms, 4);
 	ok(e != NULL && e->kind == ENV_DELETE &&
 	    strcmp(e->path, "<d@example.org>") == 0, "but taken off again");
-	e = run_envelope(s, 5);
+	e = run_envelope(&s->ms, 5);
 	ok(e != NULL && e->kind == ENV_DELETE &&
 	    strcmp(e->path, "<f@example.org>") == 0, "and the other");
 	end();

@@ -177,7 +177,7 @@ test_endless(void)
 	ok(fix_stage(s, STAGE_EOM) == NULL, "that takes its time");
 	while (memmem(buf_ptr(&filter->heard), buf_len(&filter->heard), " E",
 	    2) == NULL)
-		(void)event_base_loop(pass.base, EVLOOP_ONCE);
+		(void)event_base_loop(fix_base, EVLOOP_ONCE);
 	while (filter->fd != -1 && sent < 64 * 1024 * 1024) {
 		n = send(filter->fd, packet + at, sizeof(packet) - at,
 		    MSG_NOSIGNAL | MSG_DONTWAIT);
@@ -185,7 +185,7 @@ test_endless(void)
 			sent += (size_t)n;
 			at = (at + (size_t)n) % sizeof(packet);
 		}
-		(void)event_base_loop(pass.base, EVLOOP_NONBLOCK);
+		(void)event_base_loop(fix_base, EVLOOP_NONBLOCK);
 		if (fix_outcome != NULL)
 			break;
 	}

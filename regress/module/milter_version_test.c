@@ -159,7 +159,7 @@ test_many_fields(void)
 			exit(1);
 	begin("", no_header);
 	is_str(up_to(STAGE_DATA), "", "a filter that wants no fields");
-	other = event_new(pass.base, -1, 0, on_other, NULL);
+	other = event_new(fix_base, -1, 0, on_other, NULL);
 	on_other(-1, 0, NULL);
 	others = 0;
 	spool = many;

@@ -18,7 +18,7 @@ helo(const char *client, const char *name, int32_t *points)
 	(void)fix_logged();
 	v = fix_stage(s, STAGE_HELO);
 	if (points != NULL)
-		*points = run_points(s);
+		*points = run_points(&s->ms);
 	fix_session_free(s);
 	return (v);
 }
@@ -93,24 +93,24 @@ event_actions(void)
 	pc = fix_conf("protocol { pipelining reject foreign-command reject "
 	    "bare-lf points 2 }");
 	s = fix_session(pc, "192.0.2.1");
-	v = run_event(s, EVENT_PIPELINING);
+	v = run_event(&s->ms, EVENT_PIPELINING);
 	is_str(fix_verdict(&v), "554 5.5.0 Error: SMTP protocol "
 	    "synchronization, wait for the reply", "pipelining");
-	v = run_event(s, EVENT_PIPELINING);
+	v = run_event(&s->ms, EVENT_PIPELINING);
 	is_int(v.kind, VERDICT_REJECT, "each time");
-	v = run_event(s, EVENT_FOREIGN_COMMAND);
+	v = run_event(&s->ms, EVENT_FOREIGN_COMMAND);
 	is_str(fix_verdict(&v), "close 554 5.5.1 That is no command of SMTP",
 	    "a foreign command");
-	v = run_event(s, EVENT_HTTP_COMMAND);
+	v = run_event(&s->ms, EVENT_HTTP_COMMAND);
 	is_int(v.kind, VERDICT_CLOSE, "HTTP is one");
-	v = run_event(s, EVENT_BARE_LF);
+	v = run_event(&s->ms, EVENT_BARE_LF);
 	is_int(v.kind, VERDICT_NEXT, "a bare LF");
 	s->ms.from = "<a@b>";
-	(void)run_event(s, EVENT_BARE_LF);
-	is_int(run_points(s), 2000, "counts once");
-	run_new_message(s);
-	is_int(run_points(s), 2000, "for the session");
-	v = run_event(s, EVENT_EARLY_TALKER);
+	(void)run_event(&s->ms, EVENT_BARE_LF);
+	is_int(run_points(&s->ms), 2000, "counts once");
+	run_new_message(&s->ms);
+	is_int(run_points(&s->ms), 2000, "for the session");
+	v = run_event(&s->ms, EVENT_EARLY_TALKER);
 	is_int(v.kind, VERDICT_NEXT, "early talkers are greet_pause's");
 	fix_session_free(s);
 	fix_conf_free(pc);
@@ -118,11 +118,11 @@ event_actions(void)
 	pc = fix_conf("protocol { bare-lf reject pipelining no helo-own-name "
 	    "no }");
 	s = fix_session(pc, "192.0.2.1");
-	v = run_event(s, EVENT_BARE_LF);
+	v = run_event(&s->ms, EVENT_BARE_LF);
 	is_str(fix_verdict(&v), "554 5.5.2 Lines end in CR and LF, not in LF "
 	    "alone", "a bare LF refused");
 	(void)fix_logged();
-	(void)run_event(s, EVENT_PIPELINING);
+	(void)run_event(&s->ms, EVENT_PIPELINING);
 	s->ms.helo = "mx.example.org";
 	is_str(fix_stage(s, STAGE_HELO), "", "what is off");
 	is_str(fix_logged(), "", "is not even told");

@@ -65,7 +65,7 @@ edit_of(struct session *s)
 	uint8_t		 part[4096];
 	ssize_t		 n;
 
-	if (run_edits(s, &e) == -1)
+	if (run_edits(&s->ms, &e) == -1)
 		exit(1);
 	if (e != NULL) {
 		if ((out = msgedit_apply(e, spool)) == NULL)
@@ -89,7 +89,7 @@ envelope_of(const struct session *s)
 	size_t				 i, n = 0;
 
 	envelope[0] = '\0';
-	for (i = 0; (e = run_envelope(s, i)) != NULL && n < 500; i++)
+	for (i = 0; (e = run_envelope(&s->ms, i)) != NULL && n < 500; i++)
 		n += (size_t)snprintf(envelope + n, sizeof(envelope) - n,
 		    "%s%s ", kinds[e->kind], e->path);
 }
@@ -125,10 +125,10 @@ scanned(const char *block, struct scanner *s, const char *const *script)
 	if (fix_stage(session, STAGE_EOM) == NULL)
 		fix_wait(&fix_outcome);
 	snprintf(got, sizeof(got), "%s", fix_outcome);
-	points = run_points(session);
-	over = run_over(session);
+	points = run_points(&session->ms);
+	over = run_over(&session->ms);
 	free(header);
-	if (run_headers(session, &b) == -1)
+	if (run_headers(&session->ms, &b) == -1)
 		exit(1);
 	header = text_of(&b);
 	free(edited);
@@ -466,7 +466,7 @@ main(void)
 	if (mkdtemp(dir) == NULL || chdir(dir) == -1)
 		return (1);
 	fix_init();
-	scan_fix_init(pass.base);
+	scan_fix_init(fix_base);
 	scanner_start(&tcp, NULL);
 	scanner_start(&sock, dir);
 	if ((spool = spool_new()) == NULL ||

@@ -13,17 +13,17 @@ drops(void)
 				    "192.0.2.0/25 }");
 	struct session		*s = fix_session(pc, "192.0.2.130");
 
-	ok(run_drops(s)[0] == sparing_drops[0] &&
-	    run_drops(s)[1] == sparing_drops[1] && run_drops(s)[2] == NULL,
+	ok(run_drops(&s->ms)[0] == sparing_drops[0] &&
+	    run_drops(&s->ms)[1] == sparing_drops[1] && run_drops(&s->ms)[2] == NULL,
 	    "what a module wants dropped");
 	fix_session_free(s);
 	s = fix_session(pc, "192.0.2.1");
-	ok(run_drops(s)[0] == NULL, "not of hosts that it is not for");
+	ok(run_drops(&s->ms)[0] == NULL, "not of hosts that it is not for");
 	fix_session_free(s);
 	fix_conf_free(pc);
 	pc = fix_conf("sparing { log-only }");
 	s = fix_session(pc, "192.0.2.130");
-	ok(run_drops(s)[0] == NULL, "nor with log-only");
+	ok(run_drops(&s->ms)[0] == NULL, "nor with log-only");
 	fix_session_free(s);
 	fix_conf_free(pc);
 }
@@ -44,7 +44,7 @@ sparing(void)
 	(void)fix_stage(s, STAGE_CONNECT);
 	fakes[1].v[STAGE_EOM] = verdict_reject(550, "5.7.1", "no");
 	is_str(fix_stage(s, STAGE_EOM), "", "no scan: none looks into it");
-	(void)run_event(s, EVENT_EARLY_TALKER);
+	(void)run_event(&s->ms, EVENT_EARLY_TALKER);
 	is_str(trace, "", "nor sees the session");
 	is_int(light_calls, 2, "the others do, both times");
 	s->ms.no_scan = 0;
@@ -68,9 +68,9 @@ sparing(void)
 	fakes[2].v[STAGE_EOM] = verdict_reject(550, "5.7.1", "no");
 	if ((s->tx = calloc(1, sizeof(*s->tx))) == NULL)
 		exit(1);
-	s->tx->whose = 2;
+	s->tx->whose = RCPTS_OTHERS;
 	is_str(fix_stage(s, STAGE_EOM), "550 5.7.1 no", "a message");
-	s->tx->whose = 1;
+	s->tx->whose = RCPTS_ROLES;
 	is_str(fix_stage(s, STAGE_EOM), "", "to postmaster alone is spared");
 	fix_session_free(s);
 	fix_conf_free(pc);
@@ -84,21 +84,21 @@ events(void)
 	struct verdict		 v;
 
 	reset();
-	v = run_event(s, EVENT_PIPELINING);
+	v = run_event(&s->ms, EVENT_PIPELINING);
 	is_int(v.kind, VERDICT_NEXT, "an event");
 	is_str(trace, "event:one/5 event:two/5", "all hear of it");
 	fakes[0].v[STAGE_EVENT] = verdict_close(0, 554, "5.5.1", "Talks early");
 	fakes[1].v[STAGE_CONNECT] = verdict_delay(5000);
 	(void)fix_stage(s, STAGE_CONNECT);
-	v = run_event(s, EVENT_EARLY_TALKER);
+	v = run_event(&s->ms, EVENT_EARLY_TALKER);
 	is_str(fix_verdict(&v), "close 554 5.5.1 Talks early", "its answer");
-	ok(s->run != NULL, "comes while a stage is under way");
+	ok(run_under_way(&s->ms), "comes while a stage is under way");
 	is_int((int)s->ms.events, 1 << EVENT_PIPELINING |
 	    1 << EVENT_EARLY_TALKER, "all are kept");
-	run_cancel(s);
+	run_cancel(&s->ms);
 	fakes[0].v[STAGE_EVENT] = verdict_wait(5000);
 	fakes[1].v[STAGE_EVENT] = verdict_delay(5000);
-	v = run_event(s, EVENT_BARE_LF);
+	v = run_event(&s->ms, EVENT_BARE_LF);
 	is_int(v.kind, VERDICT_NEXT, "it can neither wait nor delay");
 	is_int(fix_armed(), 1, "and nothing is left");
 	fix_session_free(s);
@@ -119,24 +119,24 @@ points(void)
 	fakes[2].points[STAGE_MAIL] = -250;
 	(void)fix_stage(s, STAGE_CONNECT);
 	s->ms.from = "<a@b>";
-	(void)run_event(s, EVENT_BARE_LF);
+	(void)run_event(&s->ms, EVENT_BARE_LF);
 	(void)fix_stage(s, STAGE_MAIL);
-	is_int(run_points(s), 3250, "the sum");
-	is_int(run_over(s), 0, "below the mark");
-	run_new_message(s);
-	is_int(run_points(s), 3500, "the message's part goes with it");
+	is_int(run_points(&s->ms), 3250, "the sum");
+	is_int(run_over(&s->ms), 0, "below the mark");
+	run_new_message(&s->ms);
+	is_int(run_points(&s->ms), 3500, "the message's part goes with it");
 	module_session_points(&s->ms, &mod_one, 500, "later");
-	is_int(run_over(s), 1, "marked");
+	is_int(run_over(&s->ms), 1, "marked");
 	module_points(&s->ms, &mod_two, 6000, "by (a) \"scanner\" | x\r\nEvil");
-	is_int(run_over(s), 2, "refused");
-	run_log(s, &b);
+	is_int(run_over(&s->ms), 2, "refused");
+	run_log(&s->ms, &b);
 	if (buf_add(&b, "", 1) == -1)
 		exit(1);
 	is_str((const char *)buf_ptr(&b), " points=10 one=3 one-why=at\\x20connect,\\x20later"
 	    " two=7 two-why=at\\x20event,\\x20by\\x20(a)\\x20\\x22scanner\\x22\\x20\\x7c\\x20"
 	    "x\\x0d\\x0aEvil", "in the log");
 	buf_free(&b);
-	is_int(run_headers(s, &b), 0, "in the header");
+	is_int(run_headers(&s->ms, &b), 0, "in the header");
 	if (buf_add(&b, "", 1) == -1)
 		exit(1);
 	is_str((const char *)buf_ptr(&b),
@@ -146,21 +146,21 @@ points(void)
 	buf_free(&b);
 	if ((s->tx = calloc(1, sizeof(*s->tx))) == NULL)
 		exit(1);
-	s->tx->whose = 1;
-	is_int(run_over(s), 1, "to postmaster alone: marked only");
-	s->tx->whose = 2;
+	s->tx->whose = RCPTS_ROLES;
+	is_int(run_over(&s->ms), 1, "to postmaster alone: marked only");
+	s->tx->whose = RCPTS_OTHERS;
 	pc->conf->pass->reject_at = 0;
-	is_int(run_over(s), 1, "reject at never");
+	is_int(run_over(&s->ms), 1, "reject at never");
 	pc->conf->pass->mark_at = 0;
-	is_int(run_over(s), 0, "mark at never");
+	is_int(run_over(&s->ms), 0, "mark at never");
 	for (i = 0; i < 5000; i++)
 		module_points(&s->ms, &mod_two, 1000000, "much and more of it");
-	is_int(run_points(s), 1000000 + 3000 + 1000, "a part has its bound");
-	is_int(run_headers(s, &b), 0, "and the header");
+	is_int(run_points(&s->ms), 1000000 + 3000 + 1000, "a part has its bound");
+	is_int(run_headers(&s->ms, &b), 0, "and the header");
 	ok(buf_len(&b) < 700, "has its own");
 	buf_free(&b);
-	run_new_message(s);
-	run_log(s, &b);
+	run_new_message(&s->ms);
+	run_log(&s->ms, &b);
 	if (buf_add(&b, "", 1) == -1)
 		exit(1);
 	is_str((const char *)buf_ptr(&b), " points=4 one=3 one-why=at\\x20connect,\\x20later"
@@ -185,16 +185,16 @@ reasons(void)
 	module_points(&s->ms, &mod_sparing, 1500, "RULE_A");
 	module_score(&s->ms, &mod_two, 9000, "RULE_B,RULE_C");
 	module_session_points(&s->ms, &mod_light, 4250, "list.example");
-	run_reasons(s, text, sizeof(text));
+	run_reasons(&s->ms, text, sizeof(text));
 	is_str(text, "15.25 points, limit 10 (content 9, light 4.25, "
 	    "sparing 1.5)", "the strongest three reasons in a refusal");
-	run_new_message(s);
+	run_new_message(&s->ms);
 	module_session_points(&s->ms, &mod_light, -8250, "good.example");
 	module_score(&s->ms, &mod_two, 11000, "RULE_B");
-	run_reasons(s, text, sizeof(text));
+	run_reasons(&s->ms, text, sizeof(text));
 	is_str(text, "11 points, limit 10 (content 11)",
 	    "a score that was enough by itself");
-	run_reasons(s, small, sizeof(small));
+	run_reasons(&s->ms, small, sizeof(small));
 	is_str(small, "11 points, ", "no more than there is room for");
 	fix_session_free(s);
 	fix_conf_free(pc);

@@ -22,7 +22,7 @@ order(void)
 	is_str(fix_stage(s, STAGE_CONNECT), "", "nothing against it");
 	is_str(trace, "connect:two/2 connect:one/5 connect:sparing/5",
 	    "asked in the order of the file, with settings and defaults");
-	ok(s->run == NULL, "no stage is under way");
+	ok(!run_under_way(&s->ms), "no stage is under way");
 	reset();
 	fakes[1].v[STAGE_CONNECT] = verdict_close(5000, 421, "4.3.2", "Too %s",
 	    "many");
@@ -47,7 +47,7 @@ order(void)
 	s = fix_session(pc, "192.0.2.1");
 	is_int(chain_any(pc->chain), 0, "there are none");
 	is_str(fix_stage(s, STAGE_EOM), "", "no module, no objection");
-	is_int(run_over(s), 0, "nor points");
+	is_int(run_over(&s->ms), 0, "nor points");
 	fix_session_free(s);
 	fix_conf_free(pc);
 }
@@ -62,7 +62,7 @@ waiting(void)
 	fakes[0].v[STAGE_CONNECT] = verdict_wait(3000);
 	ok(fix_stage(s, STAGE_CONNECT) == NULL, "a module waits");
 	is_str(trace, "connect:one/5", "and the others with it");
-	ok(s->run != NULL, "the stage is under way");
+	ok(run_under_way(&s->ms), "the stage is under way");
 	fix_pass(2999);
 	ok(fix_outcome == NULL, "until its time");
 	module_resume(s->ms.key, &mod_two, verdict_reject(550, "5.0.0", "no"));
@@ -128,12 +128,12 @@ late(void)
 	reset();
 	fakes[2].v[STAGE_CONNECT] = verdict_wait(1000);
 	ok(fix_stage(s, STAGE_CONNECT) == NULL, "no answer");
-	is_int(run_over(s), 0, "not marked");
+	is_int(run_over(&s->ms), 0, "not marked");
 	fix_pass(1000);
 	is_str(fix_outcome, "", "on-error mark: goes on");
-	is_int(run_over(s), 1, "and is marked");
-	run_new_message(s);
-	is_int(run_over(s), 1, "for the session");
+	is_int(run_over(&s->ms), 1, "and is marked");
+	run_new_message(&s->ms);
+	is_int(run_over(&s->ms), 1, "for the session");
 	fix_session_free(s);
 	fix_conf_free(pc);
 }
@@ -150,10 +150,10 @@ cancelled(void)
 	fakes[0].v[STAGE_CONNECT] = verdict_wait(3000);
 	(void)fix_stage(s, STAGE_CONNECT);
 	module_resume(s->ms.key, &mod_one, verdict_next());
-	run_cancel(s);
+	run_cancel(&s->ms);
 	is_str(trace, "connect:one/5 forget:one/0", "a stage is cancelled");
 	fix_pass(5000);
-	ok(fix_outcome == NULL && s->run == NULL, "nothing comes of it");
+	ok(fix_outcome == NULL && !run_under_way(&s->ms), "nothing comes of it");
 
 	reset();
 	t = fix_session(pc, "192.0.2.2");
@@ -262,9 +262,9 @@ side_by_side(void)
 	fakes[1].v[STAGE_EOM] = verdict_next();
 	(void)fix_stage(s, STAGE_EOM);
 	fix_pass(60000);
-	is_int(run_over(s), 1, "an error marks the message");
-	run_new_message(s);
-	is_int(run_over(s), 0, "and not the next one");
+	is_int(run_over(&s->ms), 1, "an error marks the message");
+	run_new_message(&s->ms);
+	is_int(run_over(&s->ms), 0, "and not the next one");
 	fix_session_free(s);
 	fix_conf_free(pc);
 }
@@ -289,7 +289,7 @@ log_only(void)
 	is_int(fix_now - start, 0, "nor was there a delay");
 	fakes[0].points[STAGE_MAIL] = 20000;
 	is_str(fix_stage(s, STAGE_MAIL), "", "points");
-	is_int(run_points(s), 0, "do not count");
+	is_int(run_points(&s->ms), 0, "do not count");
 	is_str(fix_logged(), "0000000000000abc pass one log-only points=20 "
 	    "reason=at\\x20mail\n", "but are told");
 	module_event(&s->ms, &mod_one, EVENT_SPAM);
@@ -309,9 +309,9 @@ log_only(void)
 	module_event(&s->ms, &mod_sparing, EVENT_SPAM);
 	is_int(fix_stored[EVENT_SPAM], 1, "of a module that is there");
 	ok(module_data(&s->ms, &mod_sparing) == NULL, "which has data then");
-	is_int(run_vouched(s), 0, "nobody vouches");
+	is_int(run_vouched(&s->ms), 0, "nobody vouches");
 	module_vouch(&s->ms);
-	is_int(run_vouched(s), 1, "somebody does");
+	is_int(run_vouched(&s->ms), 1, "somebody does");
 	module_log(&s->ms, &mod_one, "seen %d", 5);
 	is_str(strstr(fix_logged(), "pass one seen 5") == NULL ? "" : "there",
 	    "there", "a line of its own");
@@ -355,7 +355,7 @@ exceptions(void)
 	TAILQ_INSERT_TAIL(&pc->conf->lists, &lists[1], entry);
 	s = fix_session(pc, "192.0.2.5");
 	(void)fix_stage(s, STAGE_CONNECT);
-	run_event(s, EVENT_EARLY_TALKER);
+	run_event(&s->ms, EVENT_EARLY_TALKER);
 	fix_session_free(s);
 	is_str(trace, "connect:two/5 event:two/5 close:two/5 forget:two/0",
 	    "except a network");

@@ -62,7 +62,7 @@ edit_of(struct session *s)
 	uint8_t		 part[4096];
 	ssize_t		 n;
 
-	if (run_edits(s, &e) == -1)
+	if (run_edits(&s->ms, &e) == -1)
 		exit(1);
 	if (e != NULL) {
 		if ((out = msgedit_apply(e, spool)) == NULL)
@@ -107,10 +107,10 @@ scanned(const char *block, struct scanner *s, const char *const *script)
 	if (fix_stage(session, STAGE_EOM) == NULL)
 		fix_wait(&fix_outcome);
 	snprintf(got, sizeof(got), "%s", fix_outcome);
-	points = run_points(session);
-	over = run_over(session);
+	points = run_points(&session->ms);
+	over = run_over(&session->ms);
 	free(header);
-	if (run_headers(session, &b) == -1)
+	if (run_headers(&session->ms, &b) == -1)
 		exit(1);
 	header = text_of(&b);
 	free(edited);
@@ -391,7 +391,7 @@ main(void)
 	if (mkdtemp(dir) == NULL || chdir(dir) == -1)
 		return (1);
 	fix_init();
-	scan_fix_init(pass.base);
+	scan_fix_init(fix_base);
 	scanner_start(&tcp, NULL);
 	scanner_start(&sock, dir);
 	if ((spool = spool_new()) == NULL ||

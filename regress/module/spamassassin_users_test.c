@@ -61,7 +61,7 @@ delivered(void)
 	uint8_t		 text[4096];
 	ssize_t		 n = 0;
 
-	if (run_edits(session, &e) == -1)
+	if (run_edits(&session->ms, &e) == -1)
 		abort();
 	if (e != NULL) {
 		out = msgedit_apply(e, spool);
@@ -128,8 +128,8 @@ test_each(void)
 	tcp.script[1] = TO("False ; 1.0 / 20.0");
 	is_str(scan(), "", "spam for one user only is relayed");
 	is_int(tcp.conns, 2, "each user is asked for once");
-	is_int(run_points(session), 1000, "the lowest score counts");
-	is_int(run_over(session), 1, "the message is marked for the other");
+	is_int(run_points(&session->ms), 1000, "the lowest score counts");
+	is_int(run_over(&session->ms), 1, "the message is marked for the other");
 	ok(strncmp(delivered(), "X-Spamgreyd-Users: ann+x@example.org "
 	    "score=12.5 required=5.0 spam;\r\n\tbob@example.org score=1.0 "
 	    "required=20.0 ham\r\n", 110) == 0,
@@ -139,18 +139,18 @@ test_each(void)
 	tcp.script[0] = TO("False ; 1.0 / 5.0");
 	tcp.script[1] = TO("False ; -1.0 / 5.0");
 	(void)scan();
-	is_int(run_over(session), 0, "ham for all is not marked");
+	is_int(run_over(&session->ms), 0, "ham for all is not marked");
 	finish();
 	begin("user each", to, 2);
 	tcp.script[0] = TO("True ; 12.5 / 5.0");
 	tcp.script[1] = TO("True ; 10.0 / 5.0");
 	(void)scan();
-	is_int(run_over(session), 2, "refused when every user would refuse");
+	is_int(run_over(&session->ms), 2, "refused when every user would refuse");
 	finish();
 	begin("user each\nlog-only", to, 2);
 	tcp.script[0] = TO("True ; 12.5 / 5.0");
 	(void)scan();
-	is_int(run_over(session), 0, "log-only does not mark");
+	is_int(run_over(&session->ms), 0, "log-only does not mark");
 	is_str(delivered(), "", "nor change the message");
 	finish();
 }
@@ -164,7 +164,7 @@ test_flagged(void)
 	tcp.script[0] = TO("False ; 3.0 / 9.0");
 	tcp.script[1] = TO("True ; 3.0 / 2.5");
 	is_str(scan(), "", "above one user's threshold: relayed");
-	is_int(run_over(session), 1, "and marked");
+	is_int(run_over(&session->ms), 1, "and marked");
 	is_int(fix_stored[EVENT_SPAM], 0, "it is no event");
 	finish();
 	begin("user each\nflagged spam", to, 2);
@@ -187,7 +187,7 @@ test_failed(void)
 	tcp.script[1] = (const char *const []){ "<eof", ">nonsense\r\n",
 	    "close", NULL };
 	ok(strncmp(scan(), "451 4.3.0 ", 10) == 0, "one check fails: on-error");
-	is_int(run_points(session), 0, "no points");
+	is_int(run_points(&session->ms), 0, "no points");
 	finish();
 }
 
@@ -216,7 +216,7 @@ test_at_once(void)
 			scanner_go(&tcp);
 			left--;
 		}
-		if (event_base_loop(pass.base, EVLOOP_ONCE) != 0)
+		if (event_base_loop(fix_base, EVLOOP_ONCE) != 0)
 			abort();
 	}
 	is_int(most, 4, "four are asked for at once");
@@ -261,7 +261,7 @@ main(void)
 
 	alarm(120);
 	fix_init();
-	scan_fix_init(pass.base);
+	scan_fix_init(fix_base);
 	scanner_start(&tcp, NULL);
 	if ((spool = spool_new()) == NULL ||
 	    spool_write(spool, message, sizeof(message) - 1) == -1)

@@ -129,10 +129,10 @@ static const char *
 made(void)
 {
 	static char	 text[200];
-	struct spool	*message = run_message(s), *out;
+	struct spool	*message = run_message(&s->ms), *out;
 	struct msgedit	*e;
 
-	if (run_edits(s, &e) == -1)
+	if (run_edits(&s->ms, &e) == -1)
 		return ("too much");
 	out = e == NULL ? NULL : msgedit_apply(e, message == NULL ?
 	    s->ms.spool : message);
@@ -194,7 +194,7 @@ seen(void)
 	says(0, verdict_next());
 	is_str(made(), "A: 0\r\nA: one\r\nB: x\r\nA: 2\r\n\r\nbody\r\n",
 	    "places count in what is seen");
-	run_new_message(s);
+	run_new_message(&s->ms);
 	ok(module_message(&s->ms) == s->ms.spool, "the next message");
 	end();
 	begin("first { log-only } second { }");

@@ -35,14 +35,17 @@ pass_conf_unref(struct pass_conf *p)
 }
 
 int
-run_attach(struct session *x)
+run_attach(struct msession *x, struct session *owner,
+    const struct module_chain *chain)
 {
 	(void)x;
+	(void)owner;
+	(void)chain;
 	return (0);
 }
 
 void
-run_detach(struct session *x)
+run_detach(struct msession *x)
 {
 	(void)x;
 	detached++;
@@ -67,7 +70,7 @@ name_cancel(struct session *x)
 }
 
 void
-run_cancel(struct session *x)
+run_cancel(struct msession *x)
 {
 	(void)x;
 }
