@@ -49,7 +49,8 @@ DB_OBJ =	${DB_SRC:.c=.o}
 # policy.
 DB_SHARED =	spamgreyd/config.o spamgreyd/conf_check.o \
 		spamgreyd/conf_check_pass.o spamgreyd/conf_pass.o \
-		spamgreyd/conf_resolv.o spamgreyd/conf_strategy.o \
+		spamgreyd/conf_resolv.o spamgreyd/conf_scalar.o \
+		spamgreyd/conf_strategy.o \
 		spamgreyd/conf_entries.o spamgreyd/conf_file.o \
 		spamgreyd/conf_forms.o \
 		spamgreyd/conf_learn.o spamgreyd/conf_sync.o \

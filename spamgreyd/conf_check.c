@@ -26,11 +26,13 @@ static void
 check_greylist(const struct config *c)
 {
 	if (c->grey.pass >= c->grey.grey)
-		conf_error(conf_place(conf_where("pass") != NULL ? "pass" : "grey"),
+		conf_error(conf_place(conf_where("greylist pass") != NULL ?
+		    "greylist pass" : "greylist grey"),
 		    "greylist: pass must be shorter than grey, or no retry "
 		    "could ever pass");
 	if (c->grey.grey >= c->grey.white)
-		conf_error(conf_place(conf_where("grey") != NULL ? "grey" : "white"),
+		conf_error(conf_place(conf_where("greylist grey") != NULL ?
+		    "greylist grey" : "greylist white"),
 		    "greylist: grey must be shorter than white");
 }
 

@@ -285,11 +285,11 @@ conf_check_pass(struct config *c)
 	check_recipients(p);
 	check_modules(c);
 	if (p->mark_at != 0 && p->reject_at != 0 && p->mark_at >= p->reject_at)
-		conf_error(conf_place(conf_where("mark at") != NULL ?
-		    "mark at" : "reject at"), "pass: mark at must be less than "
+		conf_error(conf_place(conf_where("pass mark at") != NULL ?
+		    "pass mark at" : "pass reject at"), "pass: mark at must be less than "
 		    "reject at, or nothing is ever marked");
 	if (p->spool_message > p->spool_memory)
-		conf_error(conf_place(conf_where("spool message") != NULL ?
-		    "spool message" : "spool memory"), "pass: spool message "
+		conf_error(conf_place(conf_where("pass spool message") !=
+		    NULL ? "pass spool message" : "pass spool memory"), "pass: spool message "
 		    "must not be more than spool memory");
 }

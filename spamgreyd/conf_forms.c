@@ -1,10 +1,10 @@
 /*
- * What is said of a statement that is not grammar: what was mistyped, in which
+ * The message for a statement that is not grammar: what was mistyped, in which
  * block a keyword belongs, and the form of the statement.
  *
- * The forms are for messages alone; parse.y decides.  A word in lower case is a
- * keyword, one in capitals is a value.  regress/config holds them, the grammar
- * and the manual together.
+ * The forms are those of conf_schema.h.  parse.y decides what is right; here
+ * they are for messages.  A word in lower case is a keyword, one in capitals is
+ * a value.  regress/config compares them with the grammar and the manual.
  */
 #include <sys/types.h>
 
@@ -19,169 +19,102 @@
 #define FORMS_SAID	3
 #define HELP_MAX	600
 
-enum block { TOP, PASS_, GREYLIST_, TARPIT_, LIMIT_, LEARN_, SYNC_, BLOCKS };
-
-static const char *const block_names[BLOCKS] = {
-	"", "pass", "greylist", "tarpit", "limit", "learn", "sync"
+/* One form of a statement, of the schema. */
+struct form {
+	enum conf_block	 block;
+	const char	*text;		/* of the arena */
 };
-
-static const struct form {
-	enum block	 block;
-	const char	*text;
-} forms[] = {
-	{ TOP, "include FILE" },
-	{ TOP, "hostname NAME" },
-	{ TOP, "state directory DIRECTORY" },
-	{ TOP, "control socket FILE" },
-	{ TOP, "restart NUMBER per TIME" },
-	{ TOP, "restart no" },
-	{ TOP, "front NUMBER" },
-	{ TOP, "database cache SIZE" },
-	{ TOP, "allowed domains { DOMAIN ... } "
-	    "[trap after NUMBER in TIME | trap no]" },
-	{ TOP, "allowed domains file FILE "
-	    "[trap after NUMBER in TIME | trap no]" },
-	{ TOP, "local part routes yes|no" },
-	{ TOP, "contact TEXT" },
-	{ TOP, "tls certificate FILE key FILE" },
-	{ TOP, "log spamd" },
-	{ TOP, "listen on ADDRESS port NUMBER [low-priority-mx] "
-	    "[no tls | tls certificate FILE key FILE]" },
-	{ TOP, "firewall pf [table NAME]" },
-	{ TOP, "firewall nftables [table FAMILY NAME] "
-	    "[set ip4 NAME ip6 NAME]" },
-	{ TOP, "firewall none" },
-	{ TOP, "greylist { ... }" },
-	{ TOP, "tarpit { ... }" },
-	{ TOP, "limit { ... }" },
-	{ TOP, "spamtrap { ADDRESS ... }" },
-	{ TOP, "spamtrap file FILE" },
-	{ TOP, "blacklist NAME file FILE | command \"PROGRAM ARGUMENT ...\" | "
-	    "url URL [message TEXT] [reply CODE] [except LIST | "
-	    "{ LIST ... }] [table NAME] [timeout TIME]" },
-	{ TOP, "whitelist NAME file FILE | command \"PROGRAM ARGUMENT ...\" | "
-	    "url URL [timeout TIME] [no scan]" },
-	{ TOP, "spamd-setup on ADDRESS port NUMBER" },
-	{ TOP, "pass { ... }" },
-	{ TOP, "handover yes|no" },
-	{ TOP, "resolver ADDRESS [port NUMBER]" },
-	{ TOP, "resolver { ADDRESS [port NUMBER] ... }" },
-	{ TOP, "on EVENT log" },
-	{ TOP, "on EVENT trap [for TIME] [after NUMBER in TIME "
-	    "[of bad PERCENT]]" },
-	{ TOP, "on EVENT demote [after NUMBER in TIME [of bad PERCENT]], "
-	    "where EVENT is early-talker, pipelining, bare-lf, "
-	    "foreign-command, http-command, dictionary, virus or spam" },
-	{ TOP, "learn { ... }" },
-	{ TOP, "track INTERFACE [GROUP] [mta ADDRESS | { ADDRESS ... }] "
-	    "[interface NAME] [outbound yes|no]" },
-	{ TOP, "sync { ... }" },
-
-	{ PASS_, "listen on ADDRESS port NUMBER "
-	    "[no tls | tls certificate FILE key FILE]" },
-	{ PASS_, "relay to ADDRESS [port NUMBER] [xclient | "
-	    "proxy-protocol v1 | proxy-protocol v2 | transparent] "
-	    "[starttls [try | verify NAME [ca FILE]]]" },
-	{ PASS_, "relay domain DOMAIN | { DOMAIN ... } | file FILE "
-	    "to ADDRESS [port NUMBER] ..." },
-	{ PASS_, "relay check yes|no" },
-	{ PASS_, "relay connect early" },
-	{ PASS_, "recipients { RECIPIENT ... }" },
-	{ PASS_, "recipients file FILE" },
-	{ PASS_, "reject at POINTS|no" },
-	{ PASS_, "mark at POINTS|no" },
-	{ PASS_, "reply rules yes|no" },
-	{ PASS_, "mark subject TEXT|no" },
-	{ PASS_, "strategy CLASS reject|tempfail|mark ..., "
-	    "where CLASS is virus, spam, unwanted or unscannable" },
-	{ PASS_, "limit sessions NUMBER|auto" },
-	{ PASS_, "limit per-host NUMBER|auto" },
-	{ PASS_, "limit per-network NUMBER|auto" },
-	{ PASS_, "limit received NUMBER" },
-	{ PASS_, "tries NUMBER" },
-	{ PASS_, "spool [memory SIZE] [message SIZE] [files SIZE|auto]" },
-	{ PASS_, "bare-newline normalise|reject" },
-	{ PASS_, "session TIME" },
-	{ PASS_, "scan TIME" },
-	{ PASS_, "client-name TIME|no" },
-	{ PASS_, "timeout STEP TIME ..., where STEP is connect, banner, ehlo, "
-	    "mail, rcpt, data, block or dot" },
-	{ PASS_, "module NAME [WHICH] { ... }" },
-
-	{ GREYLIST_, "pass TIME" },
-	{ GREYLIST_, "grey TIME" },
-	{ GREYLIST_, "white TIME" },
-	{ GREYLIST_, "trapped TIME" },
-	{ GREYLIST_, "match [ip4 /LENGTH] [ip6 /LENGTH] [helo]" },
-	{ GREYLIST_, "admit [ip4 /LENGTH] [ip6 /LENGTH]" },
-	{ GREYLIST_, "not to { RECIPIENT ... }" },
-	{ GREYLIST_, "not to file FILE" },
-	{ GREYLIST_, "reply \"CODE TEXT\"" },
-
-	{ TARPIT_, "stutter TIME [for TIME]" },
-	{ TARPIT_, "stutter no" },
-	{ TARPIT_, "message TEXT" },
-	{ TARPIT_, "reply 450|550" },
-
-	{ LIMIT_, "connections NUMBER|auto" },
-	{ LIMIT_, "per-host NUMBER" },
-	{ LIMIT_, "per-network NUMBER" },
-	{ LIMIT_, "network [ip4 /LENGTH] [ip6 /LENGTH]" },
-	{ LIMIT_, "tls NUMBER" },
-	{ LIMIT_, "tls-per-network NUMBER|auto" },
-	{ LIMIT_, "bad-commands NUMBER" },
-	{ LIMIT_, "line OCTETS" },
-	{ LIMIT_, "recipients NUMBER" },
-	{ LIMIT_, "grey-per-network NUMBER" },
-	{ LIMIT_, "grey-per-host NUMBER" },
-	{ LIMIT_, "idle TIME" },
-	{ LIMIT_, "idle-stress TIME" },
-	{ LIMIT_, "session [grey TIME] [trapped TIME]" },
-	{ LIMIT_, "message-size SIZE|no" },
-
-	{ LEARN_, "trusted NETWORK | { NETWORK ... }" },
-	{ LEARN_, "except NETWORK | { NETWORK ... }" },
-	{ LEARN_, "decay TIME" },
-	{ LEARN_, "trap after NUMBER [of bad PERCENT] [for TIME]" },
-	{ LEARN_, "trap no" },
-	{ LEARN_, "extend after NUMBER [of good PERCENT]" },
-	{ LEARN_, "extend no" },
-
-	{ SYNC_, "listen on ADDRESS [port NUMBER]" },
-	{ SYNC_, "key FILE" },
-	{ SYNC_, "peer ADDRESS [port NUMBER] [spamd]" },
-	{ SYNC_, "multicast INTERFACE [port NUMBER] [ttl NUMBER] [spamd]" },
-	{ SYNC_, "accept spamd" },
-};
-#define NFORMS	(sizeof(forms) / sizeof(forms[0]))
+static struct form	*forms;		/* nforms of them, of conf_forms_begin at conf_forms_begin */
+static size_t		 nforms;
 
 /* The statement being read: its words, and the block that it stands in. */
 static struct {
 	const char	*word[LINE_WORDS];
 	unsigned int	 n;
 	int		 over;		/* the next token begins another one */
-	enum block	 block;		/* BLOCKS: in a list */
-	enum block	 opened;	/* by the last brace outside of any */
+	enum conf_block	 block;		/* CB_BLOCKS: in a list */
+	enum conf_block	 opened;	/* by the last brace outside of any */
 	const char	*head;		/* the last word outside of braces */
 } line;
+
+/* Every text of the schema: several of a statement are parted by "\n". */
+static void
+form_add(enum conf_block block, const char *text)
+{
+	size_t	len;
+
+	for (; *text != '\0'; text += len + (text[len] == '\n')) {
+		len = strcspn(text, "\n;");
+		forms[nforms].block = block;
+		forms[nforms++].text = lex_strdup(text, len);
+		if (text[len] == ';')
+			break;
+	}
+}
+
+/* Settings of one head are one form: "match [ip4 /LENGTH] [ip6 /LENGTH]".  The
+ * last of them is the one after which another head comes. */
+static const struct conf_scalar *
+form_add_group(const struct conf_scalar *r)
+{
+	const struct conf_scalar	*next = r;
+	char				 text[HELP_MAX];
+	size_t				 head = strcspn(r->form, " ");
+
+	snprintf(text, sizeof(text), "%.*s", (int)head, r->form);
+	do {
+		r = next++;
+		strlcat(text, r->form + head, sizeof(text));
+		text[strcspn(text, ";")] = '\0';
+	} while (next->form != NULL && next->block == r->block &&
+	    conf_is_grouped(next) && strcspn(next->form, " ") == head &&
+	    strncmp(next->form, r->form, head) == 0);
+	form_add(r->block, text);
+	return (r);
+}
+
+void
+conf_forms_begin(void)
+{
+	const struct conf_scalar	*r;
+	const char			*p;
+	size_t				 n = 0;
+
+	for (r = conf_scalars; r->form != NULL; r++)
+		for (p = r->form, n++; (p = strchr(p, '\n')) != NULL; p++)
+			n++;
+	forms = lex_alloc(n * sizeof(*forms));
+	nforms = 0;
+	for (r = conf_scalars; r->form != NULL; r++)
+		if (conf_is_grouped(r))
+			r = form_add_group(r);
+		else if (!r->own || !conf_has_value(r))
+			form_add(r->block, r->form);
+}
+
+enum conf_block
+conf_line_block(void)
+{
+	return (line.block);
+}
 
 void
 conf_line_begin(void)
 {
 	memset(&line, 0, sizeof(line));
-	line.opened = BLOCKS;
+	line.opened = CB_BLOCKS;
 	line.head = "";
 }
 
-static enum block
+static enum conf_block
 block_find(const char *name)
 {
 	int	b;
 
-	for (b = TOP + 1; b < BLOCKS; b++)
-		if (strcmp(name, block_names[b]) == 0)
-			break;
-	return ((enum block)b);
+	for (b = CB_TOP + 1; b < CB_BRACED; b++)
+		if (strcmp(name, conf_block_name((enum conf_block)b)) == 0)
+			return ((enum conf_block)b);
+	return (CB_BLOCKS);
 }
 
 void
@@ -190,8 +123,8 @@ conf_line_token(const struct lex_token *t)
 	if (line.over || line.n == 0) {
 		line.n = 0;
 		line.over = 0;
-		line.block = t->depth == 0 ? TOP :
-		    t->depth == 1 ? line.opened : BLOCKS;
+		line.block = t->depth == 0 ? CB_TOP :
+		    t->depth == 1 ? line.opened : CB_BLOCKS;
 	}
 	switch (t->kind) {
 	case LEX_NEWLINE:
@@ -282,7 +215,7 @@ statement_begin(unsigned int end)
 	do {
 		len = 0;
 		same = 0;
-		for (f = 0; f < NFORMS; f++)
+		for (f = 0; f < nforms; f++)
 			if (forms[f].block == line.block &&
 			    keywords_same(&forms[f], i, end) > same) {
 				same = keywords_same(&forms[f], i, end);
@@ -296,28 +229,28 @@ statement_begin(unsigned int end)
 }
 
 static const struct form *
-starter_find(const char *word, enum block b)
+starter_find(const char *word, enum conf_block b)
 {
 	size_t	f;
 
-	for (f = 0; f < NFORMS; f++)
+	for (f = 0; f < nforms; f++)
 		if (forms[f].block == b && begins(&forms[f], word))
 			return (&forms[f]);
 	return (NULL);
 }
 
 /* What begins like a statement and is nearest to word: in that block, or in any
- * (BLOCKS); NULL: none is near. */
+ * (CB_BLOCKS); NULL: none is near. */
 static const struct form *
-starter_near(const char *word, enum block b)
+starter_near(const char *word, enum conf_block b)
 {
 	const struct form	*best = NULL;
 	char			 name[NEAR_WORD_MAX];
 	int			 d, least = NEAR_WORD_MAX;
 	size_t			 f;
 
-	for (f = 0; f < NFORMS; f++) {
-		if (b != BLOCKS && forms[f].block != b)
+	for (f = 0; f < nforms; f++) {
+		if (b != CB_BLOCKS && forms[f].block != b)
 			continue;
 		snprintf(name, sizeof(name), "%.*s",
 		    (int)strcspn(forms[f].text, " "), forms[f].text);
@@ -331,13 +264,13 @@ starter_near(const char *word, enum block b)
 
 /* "in pass { }", "outside of pass { }" */
 static void
-say_block(char *text, size_t size, enum block b)
+say_block(char *text, size_t size, enum conf_block b)
 {
-	if (b == TOP)
+	if (b == CB_TOP)
 		snprintf(text, size, "outside of %s { }",
-		    line.block == BLOCKS ? "braces" : block_names[line.block]);
+		    line.block == CB_BLOCKS ? "braces" : conf_block_name(line.block));
 	else
-		snprintf(text, size, "in %s { }", block_names[b]);
+		snprintf(text, size, "in %s { }", conf_block_name(b));
 }
 
 /* The first word of a statement: known elsewhere, or nearly the same. */
@@ -350,17 +283,17 @@ say_begin(const struct lex_token *t)
 
 	snprintf(name, sizeof(name), "%.*s", t->kind != LEX_WORD ? 0 :
 	    (int)strcspn(t->text, ":"), t->text);
-	for (b = TOP; b < BLOCKS; b++)
-		if ((enum block)b != line.block && t->kind == LEX_WORD &&
-		    starter_find(t->text, (enum block)b) != NULL)
+	for (b = CB_TOP; b < CB_BRACED; b++)
+		if ((enum conf_block)b != line.block && t->kind == LEX_WORD &&
+		    starter_find(t->text, (enum conf_block)b) != NULL)
 			break;
-	if (b < BLOCKS) {
-		say_block(where, sizeof(where), (enum block)b);
+	if (b < CB_BRACED) {
+		say_block(where, sizeof(where), (enum conf_block)b);
 		conf_error(t, "\"%s\" belongs %s", t->text, where);
 	} else if ((f = starter_near(name, line.block)) != NULL)
 		conf_error(t, "unknown keyword \"%s\"; did you mean \"%.*s\"?",
 		    t->text, (int)strcspn(f->text, " "), f->text);
-	else if ((f = starter_near(name, BLOCKS)) != NULL) {
+	else if ((f = starter_near(name, CB_BLOCKS)) != NULL) {
 		say_block(where, sizeof(where), f->block);
 		conf_error(t, "unknown keyword \"%s\"; did you mean \"%.*s\", "
 		    "which belongs %s?", t->text,
@@ -409,18 +342,18 @@ help(char *text, size_t size, unsigned int end, const struct lex_token *t)
 	size_t		 f, len = 0;
 
 	*text = '\0';
-	for (f = 0; f < NFORMS; f++)
+	for (f = 0; f < nforms; f++)
 		if (forms[f].block == line.block &&
 		    (n = keywords_same(&forms[f], from, end)) > same)
 			same = n;
-	for (f = 0; t->kind == LEX_WORD && near == NULL && f < NFORMS; f++)
+	for (f = 0; t->kind == LEX_WORD && near == NULL && f < nforms; f++)
 		if (forms[f].block == line.block &&
 		    keywords_same(&forms[f], from, end) == same)
 			near = literal_near(&forms[f], t->text, &len);
 	if (near != NULL)
 		snprintf(text, size, "; did you mean \"%.*s\"?", (int)len,
 		    near);
-	for (f = 0; f < NFORMS && said < FORMS_SAID; f++) {
+	for (f = 0; f < nforms && said < FORMS_SAID; f++) {
 		if (forms[f].block != line.block ||
 		    keywords_same(&forms[f], from, end) != same)
 			continue;
@@ -444,7 +377,7 @@ conf_syntax(const struct lex_token *t, int keyword)
 	}
 	if (end > 0)
 		end--;			/* t itself */
-	if (line.block < BLOCKS && *t->text != '}' &&
+	if (line.block < CB_BLOCKS && *t->text != '}' &&
 	    statement_begin(end) == end) {
 		say_begin(t);
 		return;

@@ -78,26 +78,51 @@ take_tls(struct msg *m, struct conf_tls **t)
 	return (ci_take_str(m, &(*t)->cert_file) | ci_take_str(m, &(*t)->key_file));
 }
 
+/* The settings of a block, in the order of the table. */
+void
+ci_put_block(struct ipc *ipc, const void *base, enum conf_block block)
+{
+	const struct conf_scalar	*r;
+
+	for (r = conf_scalars; r->form != NULL; r++) {
+		if (r->block != block || !conf_has_value(r))
+			continue;
+		if (conf_is_string(r))
+			ci_put_opt(ipc, *conf_string(r, base));
+		else
+			ipc_put_i64(ipc, conf_get(r, base));
+	}
+}
+
+int
+ci_take_block(struct msg *m, void *base, enum conf_block block)
+{
+	const struct conf_scalar	*r;
+	int64_t				 v;
+
+	for (r = conf_scalars; r->form != NULL; r++) {
+		if (r->block != block || !conf_has_value(r))
+			continue;
+		if (conf_is_string(r)) {
+			if (ci_take_opt(m, conf_string(r, base)) == -1)
+				return (-1);
+			continue;
+		}
+		v = msg_get_i64(m);
+		if (m->err || !conf_is_valid(r, v))
+			return (-1);
+		conf_put(r, base, v);
+	}
+	return (0);
+}
+
 static int
 send_global(struct chan *ch, const struct config *c)
 {
 	struct ipc	*ipc = chan_ipc(ch);
 
 	ipc_begin(ipc, MSG_CONF_GLOBAL, 0);
-	ci_put_opt(ipc, c->file);
-	ipc_put_str(ipc, c->hostname);
-	ipc_put_str(ipc, c->statedir);
-	ipc_put_str(ipc, c->socket);
-	ci_put_opt(ipc, c->contact);
-	ipc_put_u32(ipc, c->restart_max);
-	ipc_put_i64(ipc, c->restart_within);
-	ipc_put_u32(ipc, c->fronts);
-	ipc_put_u64(ipc, c->cache);
-	ipc_put_u8(ipc, c->handover != 0);
-	ipc_put_u8(ipc, c->local_routes != 0);
-	ipc_put_u8(ipc, c->log_spamd != 0);
-	ipc_put_u32(ipc, c->outside_after);
-	ipc_put_i64(ipc, c->outside_within);
+	ci_put_block(ipc, c, CB_TOP);
 	put_tls(ipc, c->tls);
 	return (chan_send(ch, -1));
 }
@@ -105,25 +130,9 @@ send_global(struct chan *ch, const struct config *c)
 static int
 recv_global(struct config *c, struct msg *m)
 {
-	int	r;
-
-	r = ci_take_opt(m, &c->file);
-	r |= ci_take_str(m, &c->hostname);
-	r |= ci_take_str(m, &c->statedir);
-	r |= ci_take_str(m, &c->socket);
-	r |= ci_take_opt(m, &c->contact);
-	c->restart_max = msg_get_u32(m);
-	c->restart_within = msg_get_i64(m);
-	c->fronts = msg_get_u32(m);
-	c->cache = msg_get_u64(m);
-	c->handover = msg_get_u8(m);
-	c->local_routes = msg_get_u8(m);
-	c->log_spamd = msg_get_u8(m);
-	c->outside_after = msg_get_u32(m);
-	c->outside_within = msg_get_i64(m);
-	if (c->outside_after > CONF_OUTSIDE_MAX)
+	if (ci_take_block(m, c, CB_TOP) == -1)
 		return (-1);
-	return (r | take_tls(m, &c->tls));
+	return (take_tls(m, &c->tls));
 }
 
 static int
@@ -132,130 +141,29 @@ send_grey(struct chan *ch, const struct config *c)
 	struct ipc	*ipc = chan_ipc(ch);
 
 	ipc_begin(ipc, MSG_CONF_GREY, 0);
-	ipc_put_i64(ipc, c->grey.pass);
-	ipc_put_i64(ipc, c->grey.grey);
-	ipc_put_i64(ipc, c->grey.white);
-	ipc_put_i64(ipc, c->grey.trapped);
-	ipc_put_u8(ipc, c->grey.match.ip4);
-	ipc_put_u8(ipc, c->grey.match.ip6);
-	ipc_put_u8(ipc, c->grey.admit.ip4);
-	ipc_put_u8(ipc, c->grey.admit.ip6);
-	ipc_put_u8(ipc, c->grey.match_helo != 0);
-	ipc_put_str(ipc, c->grey_reply);
-	ipc_put_i64(ipc, c->stutter_ms);
-	ipc_put_i64(ipc, c->stutter_grey);
-	ipc_put_str(ipc, c->trap_message);
-	ipc_put_u16(ipc, (uint16_t)c->trap_reply);
+	ci_put_block(ipc, c, CB_GREYLIST);
+	ci_put_block(ipc, c, CB_TARPIT);
 	return (chan_send(ch, -1));
 }
 
 static int
 recv_grey(struct config *c, struct msg *m)
 {
-	struct grey_conf	*g = &c->grey;
-	int			 r;
-
-	g->pass = msg_get_i64(m);
-	g->grey = msg_get_i64(m);
-	g->white = msg_get_i64(m);
-	g->trapped = msg_get_i64(m);
-	g->match.ip4 = msg_get_u8(m);
-	g->match.ip6 = msg_get_u8(m);
-	g->admit.ip4 = msg_get_u8(m);
-	g->admit.ip6 = msg_get_u8(m);
-	g->match_helo = msg_get_u8(m);
-	r = ci_take_str(m, &c->grey_reply);
-	c->stutter_ms = msg_get_i64(m);
-	c->stutter_grey = msg_get_i64(m);
-	r |= ci_take_str(m, &c->trap_message);
-	c->trap_reply = msg_get_u16(m);
-	if (g->match.ip4 > 32 || g->match.ip6 > 128 || g->admit.ip4 > 32 ||
-	    g->admit.ip6 > 128 || c->stutter_ms < 0)
+	if (ci_take_block(m, c, CB_GREYLIST) == -1)
 		return (-1);
-	return (r);
+	return (ci_take_block(m, c, CB_TARPIT));
 }
 
-static int
-send_limit(struct chan *ch, const struct conf_limit *l)
+/* A block whose settings are all of its message. */
+int
+ci_send_block(struct chan *ch, uint16_t type, const void *base,
+    enum conf_block block)
 {
 	struct ipc	*ipc = chan_ipc(ch);
 
-	ipc_begin(ipc, MSG_CONF_LIMIT, 0);
-	ipc_put_u32(ipc, l->connections);
-	ipc_put_u32(ipc, l->per_host);
-	ipc_put_u32(ipc, l->per_network);
-	ipc_put_u32(ipc, l->tls);
-	ipc_put_u32(ipc, l->tls_per_network);
-	ipc_put_u8(ipc, l->network.ip4);
-	ipc_put_u8(ipc, l->network.ip6);
-	ipc_put_u32(ipc, l->bad_commands);
-	ipc_put_u32(ipc, l->line);
-	ipc_put_u32(ipc, l->recipients);
-	ipc_put_u32(ipc, l->grey_per_network);
-	ipc_put_u32(ipc, l->grey_per_host);
-	ipc_put_i64(ipc, l->idle);
-	ipc_put_i64(ipc, l->idle_stress);
-	ipc_put_i64(ipc, l->session_grey);
-	ipc_put_i64(ipc, l->session_trapped);
-	ipc_put_u64(ipc, l->message_size);
+	ipc_begin(ipc, type, 0);
+	ci_put_block(ipc, base, block);
 	return (chan_send(ch, -1));
-}
-
-static int
-recv_limit(struct conf_limit *l, struct msg *m)
-{
-	l->connections = msg_get_u32(m);
-	l->per_host = msg_get_u32(m);
-	l->per_network = msg_get_u32(m);
-	l->tls = msg_get_u32(m);
-	l->tls_per_network = msg_get_u32(m);
-	l->network.ip4 = msg_get_u8(m);
-	l->network.ip6 = msg_get_u8(m);
-	if (l->network.ip4 > 32 || l->network.ip6 > 128)
-		return (-1);
-	l->bad_commands = msg_get_u32(m);
-	l->line = msg_get_u32(m);
-	l->recipients = msg_get_u32(m);
-	l->grey_per_network = msg_get_u32(m);
-	l->grey_per_host = msg_get_u32(m);
-	l->idle = msg_get_i64(m);
-	l->idle_stress = msg_get_i64(m);
-	l->session_grey = msg_get_i64(m);
-	l->session_trapped = msg_get_i64(m);
-	l->message_size = msg_get_u64(m);
-	return (0);
-}
-
-static int
-send_fw(struct chan *ch, const struct config *c)
-{
-	struct ipc	*ipc = chan_ipc(ch);
-
-	ipc_begin(ipc, MSG_CONF_FW, 0);
-	ipc_put_u8(ipc, (uint8_t)c->fw);
-	ipc_put_str(ipc, c->fw_table);
-	ipc_put_str(ipc, c->nft_family);
-	ipc_put_str(ipc, c->nft_table);
-	ipc_put_str(ipc, c->nft_set4);
-	ipc_put_str(ipc, c->nft_set6);
-	return (chan_send(ch, -1));
-}
-
-static int
-recv_fw(struct config *c, struct msg *m)
-{
-	uint8_t	fw = msg_get_u8(m);
-	int	r;
-
-	r = ci_take_str(m, &c->fw_table);
-	r |= ci_take_str(m, &c->nft_family);
-	r |= ci_take_str(m, &c->nft_table);
-	r |= ci_take_str(m, &c->nft_set4);
-	r |= ci_take_str(m, &c->nft_set6);
-	if (fw > FW_NFT)
-		return (-1);
-	c->fw = (enum conf_fw)fw;
-	return (r);
 }
 
 /* As many as fit in a message of their own, for there may be thousands. */
@@ -519,7 +427,8 @@ config_send(struct chan *ch, const struct config *c, enum conf_send what)
 
 	if (chan_send_empty(ch, MSG_CONF_BEGIN, 0) == -1 ||
 	    send_global(ch, c) == -1 || send_grey(ch, c) == -1 ||
-	    send_limit(ch, &c->limit) == -1 || send_fw(ch, c) == -1 ||
+	    ci_send_block(ch, MSG_CONF_LIMIT, &c->limit, CB_LIMIT) == -1 ||
+	    ci_send_block(ch, MSG_CONF_FW, c, CB_FIREWALL) == -1 ||
 	    ci_send_strings(ch, STR_DOMAIN, &c->domains) == -1 ||
 	    ci_send_strings(ch, STR_SPAMTRAP, &c->spamtraps) == -1 ||
 	    ci_send_strings(ch, STR_NOTTO, &c->not_to) == -1 ||
@@ -549,9 +458,9 @@ recv_part(struct config *c, struct msg *m)
 	case MSG_CONF_GREY:
 		return (recv_grey(c, m));
 	case MSG_CONF_LIMIT:
-		return (recv_limit(&c->limit, m));
+		return (ci_take_block(m, &c->limit, CB_LIMIT));
 	case MSG_CONF_FW:
-		return (recv_fw(c, m));
+		return (ci_take_block(m, c, CB_FIREWALL));
 	case MSG_CONF_STRING:
 		return (recv_strings(c, m));
 	case MSG_CONF_LIST:
@@ -561,7 +470,7 @@ recv_part(struct config *c, struct msg *m)
 	case MSG_CONF_REACTION:
 		return (recv_reaction(c, m));
 	case MSG_CONF_LEARN:
-		return (ci_recv_learn(&c->learn, m));
+		return (ci_take_block(m, &c->learn, CB_LEARN));
 	case MSG_CONF_TRACK:
 		return (ci_recv_track(c, m));
 	case MSG_CONF_SYNC:

@@ -6,7 +6,7 @@
 #define CONF_IPC_H
 
 #include "../lib/chan.h"
-#include "config.h"
+#include "conf_scalar.h"
 
 #define CONF_CHUNK	8192		/* octets of one message, about */
 
@@ -22,6 +22,12 @@ enum string_kind {
 enum pem_part { PEM_CERT, PEM_KEY, PEM_CA, PEM_PARTS };
 
 /* conf_ipc.c */
+/* The settings of a block (conf_scalar.h): into the message that was begun, in
+ * a message of their own, and out of it.  -1: queue, malformed, no memory. */
+void	 ci_put_block(struct ipc *, const void *base, enum conf_block);
+int	 ci_send_block(struct chan *, uint16_t type, const void *base,
+	    enum conf_block);
+int	 ci_take_block(struct msg *, void *base, enum conf_block);
 int	 ci_take_str(struct msg *, char **);
 void	 ci_put_opt(struct ipc *, const char *);	/* may be NULL */
 int	 ci_take_opt(struct msg *, char **);
@@ -40,7 +46,6 @@ int	 ci_recv_set(struct config *, struct msg *);
 int	 ci_send_pass(struct chan *, const struct conf_pass *, enum conf_send);
 int	 ci_recv_pass(struct config *, struct msg *);
 int	 ci_send_learn(struct chan *, const struct conf_learn *);
-int	 ci_recv_learn(struct conf_learn *, struct msg *);
 int	 ci_send_track(struct chan *, const struct conf_track *);
 int	 ci_recv_track(struct config *, struct msg *);
 

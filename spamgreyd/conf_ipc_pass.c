@@ -15,72 +15,11 @@
 #include "conf_ipc.h"
 
 static int
-send_pass(struct chan *ch, const struct conf_pass *p)
-{
-	struct ipc	*ipc = chan_ipc(ch);
-	unsigned int	 i;
-
-	ipc_begin(ipc, MSG_CONF_PASS, 0);
-	ipc_put_u8(ipc, p->relay_check != 0);
-	ipc_put_u8(ipc, p->early != 0);
-	ipc_put_u8(ipc, p->reject_newlines != 0);
-	ipc_put_u8(ipc, p->reply_rules != 0);
-	ipc_put_u32(ipc, (uint32_t)p->reject_at);
-	ipc_put_u32(ipc, (uint32_t)p->mark_at);
-	for (i = 0; i < CLASS_MAX; i++)
-		ipc_put_u8(ipc, p->strategy[i]);
-	ci_put_opt(ipc, p->subject_tag);
-	ipc_put_u32(ipc, p->sessions);
-	ipc_put_u32(ipc, p->per_host);
-	ipc_put_u32(ipc, p->per_network);
-	ipc_put_u32(ipc, p->received);
-	ipc_put_u32(ipc, p->tries);
-	ipc_put_u64(ipc, p->spool_message);
-	ipc_put_u64(ipc, p->spool_memory);
-	ipc_put_u64(ipc, p->spool_files);
-	ipc_put_i64(ipc, p->session);
-	ipc_put_i64(ipc, p->scan);
-	ipc_put_i64(ipc, p->client_name);
-	for (i = 0; i < PT_MAX; i++)
-		ipc_put_i64(ipc, p->timeout[i]);
-	ipc_put_u8(ipc, p->has_recipients != 0);
-	return (chan_send(ch, -1));
-}
-
-static int
 recv_pass(struct config *c, struct msg *m)
 {
-	struct conf_pass	*p;
-	unsigned int		 i;
-	int			 r = 0;
-
-	if (c->pass != NULL || (p = c->pass = conf_pass_new()) == NULL)
+	if (c->pass != NULL || (c->pass = conf_pass_new()) == NULL)
 		return (-1);
-	p->relay_check = msg_get_u8(m);
-	p->early = msg_get_u8(m);
-	p->reject_newlines = msg_get_u8(m);
-	p->reply_rules = msg_get_u8(m);
-	p->reject_at = (int32_t)msg_get_u32(m);
-	p->mark_at = (int32_t)msg_get_u32(m);
-	for (i = 0; i < CLASS_MAX; i++)
-		if ((p->strategy[i] = msg_get_u8(m)) > STRATEGY_MARK)
-			r = -1;
-	r |= ci_take_opt(m, &p->subject_tag);
-	p->sessions = msg_get_u32(m);
-	p->per_host = msg_get_u32(m);
-	p->per_network = msg_get_u32(m);
-	p->received = msg_get_u32(m);
-	p->tries = msg_get_u32(m);
-	p->spool_message = msg_get_u64(m);
-	p->spool_memory = msg_get_u64(m);
-	p->spool_files = msg_get_u64(m);
-	p->session = msg_get_i64(m);
-	p->scan = msg_get_i64(m);
-	p->client_name = msg_get_i64(m);
-	for (i = 0; i < PT_MAX; i++)
-		p->timeout[i] = msg_get_i64(m);
-	p->has_recipients = msg_get_u8(m);
-	return (p->client_name < 0 || p->reject_at < 0 || p->mark_at < 0 ? -1 : r);
+	return (ci_take_block(m, c->pass, CB_PASS));
 }
 
 static int
@@ -268,7 +207,7 @@ ci_send_pass(struct chan *ch, const struct conf_pass *p, enum conf_send what)
 	const struct conf_relay		*r;
 	const struct conf_module	*mod;
 
-	if (send_pass(ch, p) == -1 || (what == SEND_PASS &&
+	if (ci_send_block(ch, MSG_CONF_PASS, p, CB_PASS) == -1 || (what == SEND_PASS &&
 	    ci_send_strings(ch, STR_RECIPIENT, &p->recipients) == -1))
 		return (-1);
 	TAILQ_FOREACH(r, &p->relays, entry)
@@ -328,56 +267,22 @@ ci_pass_strings(struct config *c, enum string_kind kind)
 int
 ci_send_learn(struct chan *ch, const struct conf_learn *l)
 {
-	struct ipc	*ipc = chan_ipc(ch);
-
-	ipc_begin(ipc, MSG_CONF_LEARN, 0);
-	ipc_put_i64(ipc, l->decay);
-	ipc_put_i64(ipc, l->trap_for);
-	ipc_put_u32(ipc, l->trap.after);
-	ipc_put_u32(ipc, l->trap.percent);
-	ipc_put_u32(ipc, l->extend.after);
-	ipc_put_u32(ipc, l->extend.percent);
-	return (chan_send(ch, -1) | ci_send_strings(ch, STR_LEARN_TRUSTED,
-	    &l->trusted) | ci_send_strings(ch, STR_LEARN_EXCEPT, &l->except));
-}
-
-int
-ci_recv_learn(struct conf_learn *l, struct msg *m)
-{
-	l->decay = msg_get_i64(m);
-	l->trap_for = msg_get_i64(m);
-	l->trap.after = msg_get_u32(m);
-	l->trap.percent = msg_get_u32(m);
-	l->extend.after = msg_get_u32(m);
-	l->extend.percent = msg_get_u32(m);
-	return (l->decay < 1 || l->trap_for < 0 || l->trap.percent > 100 ||
-	    l->extend.percent > 100 ? -1 : 0);
+	return (ci_send_block(ch, MSG_CONF_LEARN, l, CB_LEARN) |
+	    ci_send_strings(ch, STR_LEARN_TRUSTED, &l->trusted) |
+	    ci_send_strings(ch, STR_LEARN_EXCEPT, &l->except));
 }
 
 int
 ci_send_track(struct chan *ch, const struct conf_track *t)
 {
-	struct ipc	*ipc = chan_ipc(ch);
-
-	ipc_begin(ipc, MSG_CONF_TRACK, 0);
-	ci_put_opt(ipc, t->device);
-	ipc_put_u16(ipc, t->group);
-	ci_put_opt(ipc, t->interface);
-	ipc_put_u8(ipc, t->outbound != 0);
-	return (chan_send(ch, -1) | ci_send_strings(ch, STR_MTA, &t->mta));
+	return (ci_send_block(ch, MSG_CONF_TRACK, t, CB_TRACK) |
+	    ci_send_strings(ch, STR_MTA, &t->mta));
 }
 
 int
 ci_recv_track(struct config *c, struct msg *m)
 {
-	struct conf_track	*t;
-	int			 r;
-
-	if (c->track != NULL || (t = c->track = conf_track_new()) == NULL)
+	if (c->track != NULL || (c->track = conf_track_new()) == NULL)
 		return (-1);
-	r = ci_take_opt(m, &t->device);
-	t->group = msg_get_u16(m);
-	r |= ci_take_opt(m, &t->interface);
-	t->outbound = msg_get_u8(m) != 0;
-	return (r);
+	return (ci_take_block(m, c->track, CB_TRACK));
 }

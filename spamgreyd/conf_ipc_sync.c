@@ -89,8 +89,7 @@ ci_send_sync(struct chan *ch, const struct conf_sync *s, enum conf_send what)
 		return (0);
 	ipc_begin(ipc, MSG_CONF_SYNC, 0);
 	ipc_put_u8(ipc, PART_BLOCK);
-	ci_put_opt(ipc, s->key_file);
-	ipc_put_u8(ipc, s->accept_v2 != 0);
+	ci_put_block(ipc, s, CB_SYNC);
 	ipc_put_data(ipc, s->key.v2, s->key.v2_len);
 	ipc_put_data(ipc, s->key.v3, s->key.has ? sizeof(s->key.v3) : 0);
 	if (chan_send(ch, -1) == -1)
@@ -112,10 +111,9 @@ recv_block(struct config *c, struct msg *m)
 	size_t		 n2, n3;
 
 	if (c->sync != NULL || (c->sync = conf_sync_new()) == NULL ||
-	    ci_take_opt(m, &c->sync->key_file) == -1)
+	    ci_take_block(m, c->sync, CB_SYNC) == -1)
 		return (-1);
 	key = &c->sync->key;
-	c->sync->accept_v2 = msg_get_u8(m);
 	v2 = msg_get_data(m, &n2);
 	v3 = msg_get_data(m, &n3);
 	if (m->err || (n2 != 0 && n2 != sizeof(key->v2)) ||

@@ -12,7 +12,6 @@
 #include "../lib/log.h"
 #include "conf_parse.h"
 
-#define LEARN_AFTER_MAX	1000000
 #define WANTED	"neither an address, a network (whose host bits are 0) nor " \
 		"the name of a list"
 
@@ -55,20 +54,6 @@ conf_learn_items(struct conf_strings *list, const char *what,
 		TAILQ_INSERT_TAIL(list, s, entry);
 		conf_replace(&s->text, item->tok.text);
 	}
-}
-
-/* percent NULL: the usual part of the messages. */
-void
-conf_learn_rule(struct conf_learn_rule *r, const char *what,
-    const struct lex_token *after, const struct lex_token *percent)
-{
-	char	text[40];
-
-	snprintf(text, sizeof(text), "%s after", what);
-	conf_number(after, text, 1, LEARN_AFTER_MAX, &r->after);
-	r->percent = CONF_LEARN_PERCENT;
-	if (percent != NULL)
-		conf_percent(percent, what, &r->percent);
 }
 
 static void

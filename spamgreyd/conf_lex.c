@@ -24,6 +24,7 @@
 
 #define MACRO_TOKENS_MAX	1024
 #define MACROS_MAX		1024
+#define UNREAD_MAX		4
 
 struct source {				/* a file being read */
 	const char	*name;		/* of the arena */
@@ -54,6 +55,8 @@ static struct lex_token	 replay_at;	/* where it was used */
 static unsigned int	 depth;
 static const struct lex_token *mainfile;
 static unsigned int	 last_line;	/* of the file that ended last */
+static struct lex_token	 unread[UNREAD_MAX];	/* the last one comes first */
+static unsigned int	 nunread;
 
 static void
 source_pop(void)
@@ -74,6 +77,7 @@ lex_start(conf_report fn, void *arg)
 	macros = NULL;
 	nmacros = 0;
 	mainfile = NULL;
+	nunread = 0;
 }
 
 void
@@ -442,8 +446,20 @@ lex_raw(struct lex_token *t)
 }
 
 void
+lex_unread(const struct lex_token *t)
+{
+	if (nunread == UNREAD_MAX)
+		fatalx("configuration: too many words unread");
+	unread[nunread++] = *t;
+}
+
+void
 lex_next(struct lex_token *t)
 {
+	if (nunread > 0) {
+		*t = unread[--nunread];
+		return;
+	}
 	for (;;) {
 		if (replay != NULL)
 			lex_replay(t);

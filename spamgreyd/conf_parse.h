@@ -16,22 +16,16 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include "config.h"
+#include "../lib/value.h"
+#include "conf_limits.h"
+#include "conf_scalar.h"
 
 #define CONF_INCLUDE_MAX	16	/* files open at once */
 #define CONF_ERRORS_MAX		200	/* reported in one run */
 #define CONF_FILE_MAX		(64 * 1024 * 1024)
 #define CONF_STRING_MAX		4096	/* octets of one string */
 #define CONF_LISTEN_MAX		64
-#define CONF_STUTTER_MS_MAX	60000
-#define CONF_PF_TABLE_MAX	31
 #define CONF_SOCKET_MAX		103	/* what every system takes */
-#define CONF_NFT_NAME_MAX	127
-#define CONF_TARGETS_MAX	64	/* of one relay */
-#define CONF_RECEIVED_MAX	10000	/* Received lines */
-#define CONF_CLIENT_NAME_MAX	30	/* s: some wait for it */
-#define CONF_SCAN_MAX		580	/* s: the client waits for its reply */
-#define CONF_TIME_MAX		(INT64_C(3650) * 86400)
 
 enum lex_kind {
 	LEX_EOF,
@@ -70,6 +64,8 @@ void	 lex_push_text(const char *name, const char *text, size_t len);
 /* at: who includes it; NULL for the main file.  0, or -1 and reported. */
 int	 lex_push_file(const char *file, const struct lex_token *at);
 void	 lex_next(struct lex_token *);
+/* It comes again, before what was not read yet. */
+void	 lex_unread(const struct lex_token *);
 /* Drops the rest of a statement at that depth: *t is then the newline, brace
  * or end of file that ends it. */
 void	 lex_rest(struct lex_token *t, unsigned int at_depth);
@@ -119,24 +115,25 @@ const struct lex_token *conf_where(const char *, ...)
 	    __attribute__((__format__(printf, 1, 2)));
 void	 conf_where_clear(void);
 
-/* conf_forms.c: what is said of a syntax error */
+/* conf_forms.c: the message for a syntax error */
+void	 conf_forms_begin(void);
 void	 conf_line_begin(void);
+/* The block that the last token stands in; CB_BLOCKS: a list. */
+enum conf_block conf_line_block(void);
 void	 conf_line_token(const struct lex_token *);	/* each, as it is read */
 /* The token, which was given last, is wrong there. */
 void	 conf_syntax(const struct lex_token *, int is_keyword);
 
 /* conf_value.c: report and return -1 when the text is not one. */
+int	 conf_value(const struct lex_token *, const char *what,
+	    enum value_kind, int64_t min, int64_t max, int64_t *);
 int	 conf_number(const struct lex_token *, const char *what, uint32_t min,
 	    uint32_t max, uint32_t *);
 int	 conf_time(const struct lex_token *, const char *what, int64_t min,
 	    int64_t max, int64_t *seconds);
-int	 conf_time_ms(const struct lex_token *, const char *what, int64_t *ms);
-int	 conf_size(const struct lex_token *, const char *what, uint64_t min,
-	    uint64_t max, uint64_t *);
 int	 conf_address(const struct lex_token *, const char *what,
 	    struct addr *);
 int	 conf_percent(const struct lex_token *, const char *what, uint32_t *);
-int	 conf_prefixlen(const struct lex_token *, unsigned int max, uint8_t *);
 int	 conf_is_domain(const char *, size_t len);
 int	 conf_hostname(const struct lex_token *, char **);
 int	 conf_path(const struct lex_token *, const char *what, char **);
@@ -144,7 +141,7 @@ int	 conf_template(const struct lex_token *, const char *what,
 	    const char *allowed, char **);
 int	 conf_contact(const struct lex_token *, char **);
 int	 conf_grey_reply(const struct lex_token *, char **);
-int	 conf_reply_code(const struct lex_token *, int *);
+int	 conf_reply_code(const struct lex_token *, const char *what, int *);
 int	 conf_fw_name(const struct lex_token *, const char *what, size_t max,
 	    char **);
 int	 conf_list_name(const struct lex_token *);
@@ -163,13 +160,13 @@ FILE	*conf_list_open(const char *file, const char **why);
 int	 conf_line_item(char *line, ssize_t len, char **item);
 
 /* conf_set.c: at is where the setting was named, for a second one. */
-void	 conf_set_number(const struct lex_token *at, const struct lex_token *,
-	    const char *what, uint32_t min, uint32_t max, uint32_t *);
-void	 conf_set_time(const struct lex_token *at, const struct lex_token *,
-	    const char *what, int64_t *seconds);
-void	 conf_set_prefixlen(const struct lex_token *at,
-	    const struct lex_token *, const char *what, unsigned int max,
-	    uint8_t *);
+/* value: text NULL where the setting has none. */
+void	 conf_setting(struct config *, const struct conf_scalar *,
+	    const struct lex_token *at, const struct lex_token *value);
+/* A value within a statement: by its name in the table.  Not given twice: the
+ * statement is looked at for that. */
+void	 conf_own(struct config *, enum conf_block, const char *name,
+	    const struct lex_token *value);
 void	 conf_set_tls(const struct lex_token *cert, const struct lex_token *key,
 	    struct conf_tls **);
 /* port: text NULL when it is missing, which is an error. */
@@ -193,7 +190,6 @@ void	 conf_check_lists(struct config *);
 void	 conf_set_where(char **where, const struct lex_token *);
 
 /* conf_pass.c */
-extern const char *const conf_timeouts[PT_MAX];
 void	 conf_pass_begin(struct config *, const struct lex_token *at);
 struct conf_relay *conf_relay_add(struct config *, const struct lex_token *at,
 	    int domains);
@@ -210,12 +206,10 @@ void	 conf_relay_tls(struct conf_relay *, const struct lex_token *at,
 	    enum relay_tls, const struct lex_token *name);
 void	 conf_relay_ca(struct conf_relay *, const struct lex_token *at,
 	    const struct lex_token *file);
-void	 conf_set_points(const struct lex_token *at, const struct lex_token *,
-	    const char *what, int32_t *);
 void	 conf_pass_strategy(struct conf_pass *, const struct lex_token *class,
 	    const struct lex_token *fate);
 void	 conf_subject(const struct lex_token *, char **);
-void	 conf_pass_timeout(struct conf_pass *, const struct lex_token *name,
+void	 conf_pass_timeout(struct config *, const struct lex_token *name,
 	    const struct lex_token *value);
 void	 conf_module_read(struct config *, const struct lex_token *at,
 	    const struct lex_token *name, const struct lex_token *which,
@@ -224,8 +218,6 @@ void	 conf_module_read(struct config *, const struct lex_token *at,
 /* conf_learn.c */
 void	 conf_learn_items(struct conf_strings *, const char *what,
 	    const struct lex_items *);
-void	 conf_learn_rule(struct conf_learn_rule *, const char *what,
-	    const struct lex_token *after, const struct lex_token *percent);
 void	 conf_check_learn(const struct config *);
 
 /* conf_track.c */

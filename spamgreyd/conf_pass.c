@@ -6,14 +6,12 @@
 #include <sys/types.h>
 #include <sys/queue.h>
 
-#include <ctype.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "../lib/log.h"
 #include "conf_parse.h"
-
-#define TIMEOUT_MAX	3600		/* s, of one step with the MTA */
 
 /* While they are read. */
 static struct conf_targets	resolvers = TAILQ_HEAD_INITIALIZER(resolvers);
@@ -162,36 +160,6 @@ conf_relay_ca(struct conf_relay *r, const struct lex_token *at,
 		(void)conf_path(file, "ca", &r->ca_file);
 }
 
-/* A decimal with up to three places; NULL: no. */
-void
-conf_set_points(const struct lex_token *at, const struct lex_token *t,
-    const char *what, int32_t *result)
-{
-	const char	*p;
-	int32_t		 milli = 0, scale = 100;
-
-	if (conf_once(at, "%s", what) == -1)
-		return;
-	if (t == NULL) {
-		*result = 0;
-		return;
-	}
-	for (p = t->text; isdigit((unsigned char)*p) &&
-	    milli <= CONF_POINTS_MAX; p++)
-		milli = milli * 10 + (*p - '0') * 1000;
-	if (p != t->text && *p == '.')
-		for (p++; isdigit((unsigned char)*p) && scale > 0; p++) {
-			milli += (*p - '0') * scale;
-			scale /= 10;
-		}
-	if (p == t->text || p[-1] == '.' || *p != '\0' || milli < 1 ||
-	    milli > CONF_POINTS_MAX)
-		conf_error(t, "%s: \"%s\" is not between 0.001 and %d, nor "
-		    "\"no\"", what, t->text, CONF_POINTS_MAX / 1000);
-	else
-		*result = milli;
-}
-
 void
 conf_pass_strategy(struct conf_pass *p, const struct lex_token *class,
     const struct lex_token *fate)
@@ -227,30 +195,18 @@ conf_subject(const struct lex_token *t, char **result)
 		conf_replace(result, t->text);
 }
 
-const char *const conf_timeouts[PT_MAX] = {
-	[PT_CONNECT] = "connect", [PT_BANNER] = "banner", [PT_EHLO] = "ehlo",
-	[PT_MAIL] = "mail", [PT_RCPT] = "rcpt", [PT_DATA] = "data",
-	[PT_BLOCK] = "block", [PT_DOT] = "dot"
-};
-
 void
-conf_pass_timeout(struct conf_pass *p, const struct lex_token *name,
+conf_pass_timeout(struct config *c, const struct lex_token *step,
     const struct lex_token *value)
 {
-	char		what[32] = "timeout ";
-	unsigned int	i;
+	char	name[CONF_NAME_MAX];
 
-	for (i = 0; i < PT_MAX; i++)
-		if (strcmp(name->text, conf_timeouts[i]) == 0)
-			break;
-	if (i == PT_MAX) {
-		conf_error(name, "timeout \"%s\": there are connect, banner, "
-		    "ehlo, mail, rcpt, data, block and dot", name->text);
-		return;
-	}
-	strlcat(what, conf_timeouts[i], sizeof(what));
-	if (conf_once(name, "%s", what) == 0)
-		(void)conf_time(value, what, 1, TIMEOUT_MAX, &p->timeout[i]);
+	snprintf(name, sizeof(name), "timeout %s", step->text);
+	if (conf_find(CB_PASS, name) == NULL)
+		conf_error(step, "timeout \"%s\": must be connect, banner, "
+		    "ehlo, mail, rcpt, data, block or dot", step->text);
+	else if (conf_once(step, "pass %s", name) == 0)
+		conf_own(c, CB_PASS, name, value);
 }
 
 /* A growing row of words, each with its line. */

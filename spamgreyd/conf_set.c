@@ -12,28 +12,87 @@
 #include "../lib/log.h"
 #include "conf_parse.h"
 
-void
-conf_set_number(const struct lex_token *at, const struct lex_token *t,
-    const char *what, uint32_t min, uint32_t max, uint32_t *result)
+/* The text of a string setting, by its kind of string. */
+static void
+set_string(const struct conf_scalar *r, const char *what,
+    const struct lex_token *t, char **result)
 {
-	if (conf_once(at, "%s", what) == 0)
-		conf_number(t, what, min, max, result);
+	switch (r->type) {
+	case CT_HOSTNAME:
+		conf_hostname(t, result);
+		break;
+	case CT_PATH:
+		conf_path(t, what, result);
+		break;
+	case CT_CONTACT:
+		conf_contact(t, result);
+		break;
+	case CT_TEMPLATE:
+		conf_template(t, what, "A", result);
+		break;
+	case CT_GREYREPLY:
+		conf_grey_reply(t, result);
+		break;
+	case CT_SUBJECT:
+		conf_subject(t, result);
+		break;
+	case CT_NAME:
+		conf_fw_name(t, what, (size_t)r->max, result);
+		break;
+	default:
+		conf_replace(result, t->text);
+		break;
+	}
+}
+
+static void
+set_value(const struct conf_scalar *r, void *base, const struct lex_token *t)
+{
+	char	what[CONF_NAME_MAX];
+	int64_t	v;
+	int	code;
+
+	conf_label(r, what);
+	if (t->kind == LEX_WORD && conf_word_value(r, t->text, &v) == 0) {
+		if (conf_is_number(r))
+			conf_put(r, base, v);
+		else {
+			free(*conf_string(r, base));
+			*conf_string(r, base) = NULL;
+		}
+	} else if (conf_is_string(r))
+		set_string(r, what, t, conf_string(r, base));
+	else if (r->type == CT_CODE) {
+		if (conf_reply_code(t, what, &code) == 0)
+			conf_put(r, base, code);
+	} else if (conf_value(t, what, (enum value_kind)conf_kind(r), r->min,
+	    r->max, &v) == 0)
+		conf_put(r, base, v);
 }
 
 void
-conf_set_time(const struct lex_token *at, const struct lex_token *t,
-    const char *what, int64_t *result)
+conf_setting(struct config *c, const struct conf_scalar *r,
+    const struct lex_token *at, const struct lex_token *value)
 {
-	if (conf_once(at, "%s", what) == 0)
-		conf_time(t, what, 1, CONF_TIME_MAX, result);
+	char	what[CONF_NAME_MAX];
+
+	if (conf_once(at, "%s", conf_label(r, what)) == -1)
+		return;
+	if (r->type == CT_FLAG)
+		conf_put(r, conf_base(c, r->block), 1);
+	else
+		set_value(r, conf_base(c, r->block), value);
 }
 
 void
-conf_set_prefixlen(const struct lex_token *at, const struct lex_token *t,
-    const char *what, unsigned int max, uint8_t *result)
+conf_own(struct config *c, enum conf_block block, const char *name,
+    const struct lex_token *value)
 {
-	if (conf_once(at, "%s", what) == 0)
-		conf_prefixlen(t, max, result);
+	const struct conf_scalar	*r = conf_find(block, name);
+
+	if (r == NULL)
+		fatalx("configuration: no row \"%s\"", name);
+	set_value(r, conf_base(c, block), value);
 }
 
 void

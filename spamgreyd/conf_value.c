@@ -21,7 +21,6 @@
 #define DOMAIN_MAX	255
 #define LABEL_MAX	63
 #define LIST_NAME_MAX	63
-#define SPAN_LEN	32	/* a limit in a message */
 
 void
 conf_replace(char **dst, const char *text)
@@ -34,188 +33,35 @@ conf_replace(char **dst, const char *text)
 	*dst = copy;
 }
 
-/*
- * Digits at the beginning of text, at most max; *end is what follows.
- * 0, or -1 when there are none; past max *value is max + 1.
- */
-static int
-digits(const char *text, uint64_t max, uint64_t *value, const char **end)
+int
+conf_value(const struct lex_token *t, const char *what, enum value_kind kind,
+    int64_t min, int64_t max, int64_t *result)
 {
-	if (!isdigit((unsigned char)*text))
-		return (-1);
-	for (*value = 0; isdigit((unsigned char)*text); text++)
-		if (*value <= max)
-			*value = *value * 10 + (uint64_t)(*text - '0');
-	if (*value > max)
-		*value = max + 1;
-	*end = text;
-	return (0);
+	char	why[VALUE_WHY];
+
+	if (value_read(kind, t->text, min, max, result, why) == 0)
+		return (0);
+	conf_error(t, "%s: \"%s\" %s", what, t->text, why);
+	return (-1);
 }
 
 int
 conf_number(const struct lex_token *t, const char *what, uint32_t min,
     uint32_t max, uint32_t *result)
 {
-	const char	*end;
-	uint64_t	 v;
+	int64_t	v;
 
-	if (digits(t->text, max, &v, &end) == -1 || *end != '\0') {
-		conf_error(t, "%s: \"%s\" is not a number", what, t->text);
+	if (conf_value(t, what, VALUE_NUMBER, min, max, &v) == -1)
 		return (-1);
-	}
-	if (v < min || v > max) {
-		conf_error(t, "%s: %s is not between %u and %u", what,
-		    t->text, min, max);
-		return (-1);
-	}
 	*result = (uint32_t)v;
 	return (0);
-}
-
-/* Milliseconds of a time's unit; 0: none. */
-static int64_t
-unit_ms(const char *unit)
-{
-	static const struct { const char *name; int64_t ms; } units[] = {
-		{ "ms", 1 }, { "s", 1000 }, { "m", 60000 },
-		{ "h", 3600000 }, { "d", 86400000 }, { "w", 604800000 }
-	};
-	size_t	i;
-
-	for (i = 0; i < sizeof(units) / sizeof(units[0]); i++)
-		if (strcmp(unit, units[i].name) == 0)
-			return (units[i].ms);
-	return (0);
-}
-
-static int
-time_parse(const struct lex_token *t, const char *what, int64_t *ms)
-{
-	const char	*end;
-	uint64_t	 v;
-	int64_t		 unit;
-
-	if (digits(t->text, (uint64_t)CONF_TIME_MAX * 1000, &v, &end) == -1) {
-		conf_error(t, "%s: \"%s\" is not a time, as 30s, 5m, 4h, 36d "
-		    "or 2w", what, t->text);
-		return (-1);
-	}
-	if (*end == '\0') {
-		conf_error(t, "%s: %s has no unit; write %ss, %sm, %sh, %sd or "
-		    "%sw", what, t->text, t->text, t->text, t->text, t->text,
-		    t->text);
-		return (-1);
-	}
-	if ((unit = unit_ms(end)) == 0) {
-		conf_error(t, "%s: \"%s\" is not a unit of time; there are s, "
-		    "m, h, d and w", what, end);
-		return (-1);
-	}
-	if (v > (uint64_t)(CONF_TIME_MAX * 1000 / unit)) {
-		conf_error(t, "%s: %s is more than ten years", what, t->text);
-		return (-1);
-	}
-	*ms = (int64_t)v * unit;
-	return (0);
-}
-
-/* A time as one writes it: by the longest unit that leaves no rest. */
-static const char *
-span(int64_t seconds, char text[SPAN_LEN])
-{
-	static const struct { char name; int64_t s; } units[] = {
-		{ 'd', 86400 }, { 'h', 3600 }, { 'm', 60 }, { 's', 1 }
-	};
-	size_t	i;
-
-	for (i = 0; i < 3; i++)
-		if (seconds >= units[i].s && seconds % units[i].s == 0)
-			break;
-	snprintf(text, SPAN_LEN, "%lld%c", (long long)(seconds / units[i].s),
-	    units[i].name);
-	return (text);
-}
-
-static const char *
-size_text(uint64_t size, char text[SPAN_LEN])
-{
-	int	m = size % (1024 * 1024) == 0;
-
-	snprintf(text, SPAN_LEN, "%llu%c", (unsigned long long)size /
-	    (m ? 1024 * 1024 : 1024), m ? 'M' : 'K');
-	return (text);
 }
 
 int
 conf_time(const struct lex_token *t, const char *what, int64_t min,
     int64_t max, int64_t *seconds)
 {
-	char	from[SPAN_LEN], to[SPAN_LEN];
-	int64_t	ms;
-
-	if (time_parse(t, what, &ms) == -1)
-		return (-1);
-	if (ms % 1000 != 0) {
-		conf_error(t, "%s: %s is not whole seconds", what, t->text);
-		return (-1);
-	}
-	if (ms / 1000 < min || ms / 1000 > max) {
-		conf_error(t, "%s: %s is not between %s and %s", what,
-		    t->text, span(min, from), span(max, to));
-		return (-1);
-	}
-	*seconds = ms / 1000;
-	return (0);
-}
-
-int
-conf_time_ms(const struct lex_token *t, const char *what, int64_t *result)
-{
-	int64_t	ms;
-
-	if (time_parse(t, what, &ms) == -1)
-		return (-1);
-	if (ms < 1 || ms > CONF_STUTTER_MS_MAX) {
-		conf_error(t, "%s: %s is not between 1ms and %ds", what,
-		    t->text, CONF_STUTTER_MS_MAX / 1000);
-		return (-1);
-	}
-	*result = ms;
-	return (0);
-}
-
-int
-conf_size(const struct lex_token *t, const char *what, uint64_t min,
-    uint64_t max, uint64_t *result)
-{
-	static const char	 units[] = "KMG";
-	const char		*end, *unit;
-	char			 from[SPAN_LEN], to[SPAN_LEN];
-	uint64_t		 v, scale = 1;
-
-	if (digits(t->text, UINT64_MAX >> 8, &v, &end) == -1) {
-		conf_error(t, "%s: \"%s\" is not a size, as 500K, 50M or 1G",
-		    what, t->text);
-		return (-1);
-	}
-	if (*end == '\0') {
-		conf_error(t, "%s: %s has no unit; write %sK, %sM or %sG", what,
-		    t->text, t->text, t->text, t->text);
-		return (-1);
-	}
-	if ((unit = strchr(units, *end)) == NULL || end[1] != '\0') {
-		conf_error(t, "%s: \"%s\" is not a unit of size; there are K, "
-		    "M and G", what, end);
-		return (-1);
-	}
-	scale <<= 10 * (unit - units + 1);
-	if (v > max / scale || v * scale < min) {
-		conf_error(t, "%s: %s is not between %s and %s", what,
-		    t->text, size_text(min, from), size_text(max, to));
-		return (-1);
-	}
-	*result = v * scale;
-	return (0);
+	return (conf_value(t, what, VALUE_SECONDS, min, max, seconds));
 }
 
 int
@@ -230,41 +76,14 @@ conf_address(const struct lex_token *t, const char *what, struct addr *a)
 	return (-1);
 }
 
-/* "50%" */
 int
 conf_percent(const struct lex_token *t, const char *what, uint32_t *result)
 {
-	const char	*end;
-	uint64_t	 v;
+	int64_t	v;
 
-	if (digits(t->text, 100, &v, &end) == -1 || strcmp(end, "%") != 0 ||
-	    v < 1 || v > 100) {
-		conf_error(t, "%s: \"%s\" is not between 1%% and 100%%", what,
-		    t->text);
+	if (conf_value(t, what, VALUE_PERCENT, 1, 100, &v) == -1)
 		return (-1);
-	}
 	*result = (uint32_t)v;
-	return (0);
-}
-
-int
-conf_prefixlen(const struct lex_token *t, unsigned int max, uint8_t *result)
-{
-	const char	*end;
-	uint64_t	 v;
-
-	if (digits(t->text, max, &v, &end) == 0 && *end == '\0') {
-		conf_error(t, "\"%s\" is not a prefix length; write /%s",
-		    t->text, t->text);
-		return (-1);
-	}
-	if (*t->text != '/' || digits(t->text + 1, max, &v, &end) == -1 ||
-	    *end != '\0' || v < 1 || v > max) {
-		conf_error(t, "\"%s\" is not a prefix length between /1 and "
-		    "/%u", t->text, max);
-		return (-1);
-	}
-	*result = (uint8_t)v;
 	return (0);
 }
 
@@ -404,15 +223,15 @@ conf_grey_reply(const struct lex_token *t, char **result)
 }
 
 int
-conf_reply_code(const struct lex_token *t, int *result)
+conf_reply_code(const struct lex_token *t, const char *what, int *result)
 {
 	if (strcmp(t->text, "450") == 0)
 		*result = 450;
 	else if (strcmp(t->text, "550") == 0)
 		*result = 550;
 	else {
-		conf_error(t, "reply \"%s\": must be 450 (try again later) or "
-		    "550 (refused for good)", t->text);
+		conf_error(t, "%s: \"%s\" must be 450 (try again later) or "
+		    "550 (refused for good)", what, t->text);
 		return (-1);
 	}
 	return (0);

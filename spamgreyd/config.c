@@ -12,43 +12,7 @@
 #include <unistd.h>
 
 #include "../lib/mailaddr.h"
-#include "config.h"
-
-
-static void
-grey_defaults(struct grey_conf *g)
-{
-	g->pass = 3 * 60;
-	g->grey = 24 * 3600;
-	g->white = 36 * 86400;
-	g->trapped = 24 * 3600;
-	g->match.ip4 = 24;
-	g->match.ip6 = 64;
-	g->admit.ip4 = 32;
-	g->admit.ip6 = 64;
-	g->match_helo = 0;
-}
-
-static void
-limit_defaults(struct conf_limit *l)
-{
-	l->connections = 0;
-	l->per_host = 50;
-	l->per_network = 200;
-	l->tls = 2000;
-	l->network.ip4 = 24;
-	l->network.ip6 = 48;
-	l->bad_commands = 20;
-	l->line = 2048;
-	l->recipients = 100;
-	l->grey_per_network = 10000;
-	l->grey_per_host = 1000;
-	l->idle = 5 * 60;
-	l->idle_stress = 30;
-	l->session_grey = 15 * 60;
-	l->session_trapped = 30 * 60;
-	l->message_size = 0;
-}
+#include "conf_scalar.h"
 
 static void
 reaction_defaults(struct conf_reaction *r)
@@ -75,6 +39,7 @@ struct config *
 config_new(void)
 {
 	struct config	*c;
+	int		 b;
 
 	if ((c = calloc(1, sizeof(*c))) == NULL)
 		return (NULL);
@@ -87,45 +52,18 @@ config_new(void)
 	TAILQ_INIT(&c->resolvers);
 	TAILQ_INIT(&c->learn.trusted);
 	TAILQ_INIT(&c->learn.except);
-	c->learn.decay = CONF_LEARN_DECAY;
-	c->learn.trap.percent = c->learn.extend.percent = CONF_LEARN_PERCENT;
-	grey_defaults(&c->grey);
-	limit_defaults(&c->limit);
-	c->restart_max = 5;
-	c->restart_within = 60;
-	c->fronts = 1;
-	c->fw = FW_NONE;
-	c->stutter_ms = 1000;
-	c->stutter_grey = 10;
-	c->trap_reply = 450;
-	c->cache = CONF_CACHE;
 	c->set_fd = -1;
-	c->handover = 1;
-	c->outside_after = 3;
-	c->outside_within = 3600;
 	reaction_defaults(c->reaction);
-	c->hostname = strdup("localhost");
-	c->statedir = strdup(CONF_STATEDIR);
-	c->socket = strdup(CONF_SOCKET);
-	c->fw_table = strdup(CONF_PF_TABLE);
-	c->nft_family = strdup("inet");
-	c->nft_table = strdup("spamgrey");
-	c->nft_set4 = strdup("white4");
-	c->nft_set6 = strdup("white6");
-	c->grey_reply = strdup(CONF_GREY_REPLY);
-	c->trap_message = strdup(CONF_TRAP_MESSAGE);
-	if (c->hostname == NULL || c->statedir == NULL || c->socket == NULL ||
-	    c->fw_table == NULL || c->nft_family == NULL ||
-	    c->nft_table == NULL || c->nft_set4 == NULL ||
-	    c->nft_set6 == NULL || c->grey_reply == NULL ||
-	    c->trap_message == NULL) {
-		config_free(c);
-		return (NULL);
-	}
+	for (b = CB_TOP; b < CB_BLOCKS; b++)
+		if (conf_base(c, (enum conf_block)b) != NULL &&
+		    conf_defaults(conf_base(c, (enum conf_block)b),
+		    (enum conf_block)b) == -1) {
+			config_free(c);
+			return (NULL);
+		}
 	return (c);
 }
 
-/* Times: each below the client's own (RFC 5321 4.5.3.2). */
 struct conf_pass *
 conf_pass_new(void)
 {
@@ -136,27 +74,10 @@ conf_pass_new(void)
 	TAILQ_INIT(&p->relays);
 	TAILQ_INIT(&p->recipients);
 	TAILQ_INIT(&p->modules);
-	p->relay_check = 1;
-	p->reject_at = CONF_REJECT_AT;
-	p->mark_at = CONF_MARK_AT;
-	p->strategy[CLASS_VIRUS] = p->strategy[CLASS_SPAM] = STRATEGY_REJECT;
-	p->strategy[CLASS_UNWANTED] = STRATEGY_MARK;
-	p->strategy[CLASS_UNSCANNABLE] = STRATEGY_MARK;
-	p->tries = 2;
-	p->spool_message = 128 * 1024;
-	p->spool_memory = 256 * 1024 * 1024;
-	p->session = 3600;
-	p->scan = 60;
-	p->client_name = 3;
-	p->received = 100;
-	p->timeout[PT_CONNECT] = 10;
-	p->timeout[PT_BANNER] = 60;
-	p->timeout[PT_EHLO] = 30;
-	p->timeout[PT_MAIL] = 60;
-	p->timeout[PT_RCPT] = 240;
-	p->timeout[PT_DATA] = 110;
-	p->timeout[PT_BLOCK] = 170;
-	p->timeout[PT_DOT] = 510;
+	if (conf_defaults(p, CB_PASS) == -1) {
+		conf_pass_free(p);
+		return (NULL);
+	}
 	return (p);
 }
 
@@ -216,7 +137,7 @@ conf_sync_free(struct conf_sync *s)
 		free(peer);
 	}
 	explicit_bzero(&s->key, sizeof(s->key));
-	free(s->key_file);
+	conf_strings_clear(s, CB_SYNC);
 	free(s->where);
 	free(s);
 }
@@ -391,7 +312,7 @@ conf_track_new(void)
 	if ((t = calloc(1, sizeof(*t))) == NULL)
 		return (NULL);
 	TAILQ_INIT(&t->mta);
-	t->outbound = 1;
+	(void)conf_defaults(t, CB_TRACK);	/* (no string, so it cannot fail) */
 	return (t);
 }
 
@@ -401,8 +322,7 @@ conf_track_free(struct conf_track *t)
 	if (t == NULL)
 		return;
 	conf_strings_free(&t->mta);
-	free(t->device);
-	free(t->interface);
+	conf_strings_clear(t, CB_TRACK);
 	free(t);
 }
 
@@ -423,7 +343,7 @@ conf_pass_free(struct conf_pass *p)
 		conf_module_free(m);
 	}
 	free(p->known);
-	free(p->subject_tag);
+	conf_strings_clear(p, CB_PASS);
 	conf_strings_free(&p->recipients);
 	free(p);
 }
@@ -465,18 +385,10 @@ config_free(struct config *c)
 	addrset_unmap(c->set);
 	if (c->set_fd != -1)
 		close(c->set_fd);
-	free(c->file);
-	free(c->hostname);
-	free(c->statedir);
-	free(c->socket);
-	free(c->contact);
-	free(c->fw_table);
-	free(c->nft_family);
-	free(c->nft_table);
-	free(c->nft_set4);
-	free(c->nft_set6);
-	free(c->grey_reply);
-	free(c->trap_message);
+	conf_strings_clear(c, CB_TOP);
+	conf_strings_clear(c, CB_FIREWALL);
+	conf_strings_clear(c, CB_GREYLIST);
+	conf_strings_clear(c, CB_TARPIT);
 	free(c);
 }
 

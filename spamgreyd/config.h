@@ -25,8 +25,6 @@
 #define CONF_DBUSER	"_spamgreydb"
 #define CONF_PORT	8025
 #define CONF_PASS_PORT	8027
-#define CONF_REJECT_AT	10000		/* thousandths of a point */
-#define CONF_MARK_AT	4000
 #define CONF_SUBJECT_MAX	64		/* octets of a subject's tag */
 #define CONF_POINTS_MAX	1000000
 #define CONF_FD_RESERVE	256	/* descriptors that are not connections */
@@ -39,9 +37,28 @@
 #define CONF_NFT_NET4	"net4"
 #define CONF_NFT_NET6	"net6"
 #define CONF_LIST_TIMEOUT	120	/* s, for a command or a URL */
-#define CONF_CACHE	(64 * 1024 * 1024)
 #define CONF_GREY_REPLY	"451 4.7.1 Greylisted, please try again in %s seconds"
 #define CONF_TRAP_MESSAGE "Your address %A has mailed to spamtraps here or broken the rules of SMTP"
+
+/* The members that conf_schema.h declares, by their types (conf_scalar.h). */
+#define CONF_MEMBER_NUMBER	uint32_t
+#define CONF_MEMBER_SECONDS	int64_t
+#define CONF_MEMBER_MS		int64_t
+#define CONF_MEMBER_SIZE	uint64_t
+#define CONF_MEMBER_POINTS	int32_t
+#define CONF_MEMBER_PERCENT	uint32_t
+#define CONF_MEMBER_PREFIX	uint8_t
+#define CONF_MEMBER_YESNO	int
+#define CONF_MEMBER_FLAG	int
+#define CONF_MEMBER_WORD	int
+#define CONF_MEMBER_CODE	int
+#define CONF_MEMBER_HOSTNAME	char *
+#define CONF_MEMBER_PATH	char *
+#define CONF_MEMBER_CONTACT	char *
+#define CONF_MEMBER_TEMPLATE	char *
+#define CONF_MEMBER_GREYREPLY	char *
+#define CONF_MEMBER_SUBJECT	char *
+#define CONF_MEMBER_NAME	char *
 
 struct conf_string {
 	TAILQ_ENTRY(conf_string)	 entry;
@@ -120,15 +137,14 @@ struct conf_reaction {
  * learn { … }: what follows from the good and bad messages that a relay handed
  * over, as people and filters say with `spamgreydb learn'.
  */
-#define CONF_LEARN_DECAY	(30 * 86400)
-#define CONF_LEARN_PERCENT	80
 struct conf_learn_rule {
 	uint32_t	 after;		/* messages; 0: only counted */
 	uint32_t	 percent;	/* of them that must be bad (trap), good
 					   (extend) */
 };
 struct conf_learn {
-	int64_t			 decay;		/* s: counts are halved */
+#define LEARN(type, member, ...)	CONF_MEMBER_##type member;
+#include "conf_schema.h"
 	struct conf_strings	 trusted;	/* CIDRs and names of lists */
 	struct conf_strings	 except;	/* the same: never trapped */
 	struct conf_learn_rule	 trap, extend;
@@ -177,9 +193,9 @@ struct conf_sync_peer {
 };
 struct conf_sync {
 	char			*where;		/* "file:line", or NULL */
-	char			*key_file;	/* NULL: none */
-	struct sync_key		 key;		/* made of it by the parent */
-	int			 accept_v2;	/* of who is no peer, too */
+	struct sync_key		 key;		/* made of key_file by the parent */
+#define SYNC(type, member, ...)		CONF_MEMBER_##type member;
+#include "conf_schema.h"
 	TAILQ_HEAD(, conf_sync_sock) socks;
 	TAILQ_HEAD(, conf_sync_peer) peers;
 };
@@ -187,17 +203,9 @@ struct conf_sync {
 enum conf_fw { FW_NONE, FW_PF, FW_NFT };
 
 struct conf_limit {
-	uint32_t	 connections;		/* 0: auto */
-	uint32_t	 per_host, per_network, tls;
-	uint32_t	 tls_per_network;	/* 0: auto, conf_tls_per_network */
 	struct addr_cut	 network;		/* what a network is */
-	uint32_t	 bad_commands;
-	uint32_t	 line;			/* octets of a command line */
-	uint32_t	 recipients;		/* a transaction */
-	uint32_t	 grey_per_network, grey_per_host;
-	int64_t		 idle, idle_stress;	/* seconds */
-	int64_t		 session_grey, session_trapped;
-	uint64_t	 message_size;		/* octets; 0: SIZE not offered */
+#define LIMIT(type, member, ...)	CONF_MEMBER_##type member;
+#include "conf_schema.h"
 };
 
 /*
@@ -267,24 +275,11 @@ enum pass_timeout {
 };
 
 struct conf_pass {
+#define PASS(type, member, ...)		CONF_MEMBER_##type member;
+#include "conf_schema.h"
 	struct conf_relays	 relays;
-	int			 relay_check;	/* 0: relay check no */
-	int			 early;		/* connect to the MTA at EHLO */
-	int			 reject_newlines; /* bare CR, LF: reject */
-	int32_t			 reject_at, mark_at;	/* 1/1000 points; 0: never */
 	uint8_t			 strategy[4];	/* by enum content_class: enum
 						   conf_strategy */
-	char			*subject_tag;	/* of marked mail; NULL: none */
-	uint32_t		 sessions;	/* 0: auto */
-	uint32_t		 per_host, per_network;	/* of them; 0: auto */
-	int			 reply_rules;	/* refusals tell which rules */
-	uint32_t		 received;	/* Received lines that a message may have */
-	uint32_t		 tries;		/* targets tried for a message: 2 */
-	uint64_t		 spool_message, spool_memory;	/* octets */
-	uint64_t		 spool_files;	/* 0: auto */
-	int64_t			 session;	/* s */
-	int64_t			 scan;		/* s, the EOM budget */
-	int64_t			 client_name;	/* s; 0: it is not asked for */
 	int64_t			 timeout[PT_MAX];	/* s, to the MTA */
 	struct conf_strings	 recipients;	/* sorted, lower case; addresses
 						   and "@domain" */
@@ -299,14 +294,13 @@ struct config {
 	unsigned int	 refs;			/* holders besides the first one:
 						   config_free only drops one
 						   while there is any */
+#define TOP(type, member, ...)		CONF_MEMBER_##type member;
+#define GREYLIST(type, member, ...)	CONF_MEMBER_##type member;
+#define TARPIT(type, member, ...)	CONF_MEMBER_##type member;
+#include "conf_schema.h"
 	char		*file;
-	char		*hostname;
-	char		*statedir;
-	char		*socket;
-	char		*contact;		/* NULL: none */
 	uint32_t	 restart_max;		/* 0: restart no */
 	int64_t		 restart_within;
-	uint32_t	 fronts;		/* front 1 */
 	struct conf_tls	*tls;			/* NULL: none */
 	struct conf_strings domains;		/* allowed domains */
 	uint32_t	 outside_after;		/* … trap after so many other
@@ -319,25 +313,18 @@ struct config {
 	char		*fw_table;		/* pf */
 	char		*nft_family, *nft_table, *nft_set4, *nft_set6;
 	struct grey_conf grey;
-	char		*grey_reply;		/* "451 4.7.1 text with %s" */
 	int64_t		 stutter_ms;		/* 0: stutter no */
 	int64_t		 stutter_grey;		/* seconds, for grey hosts */
-	char		*trap_message;
-	int		 trap_reply;		/* 450 or 550 */
 	struct conf_limit limit;
 	struct conf_lists lists;
 	struct conf_listens setups;		/* spamd-setup on …; parent only */
 	struct conf_reaction reaction[EVENT_MAX];
 	struct conf_learn learn;
-	int		 handover;		/* 0: handover no */
-	int		 local_routes;		/* local part routes yes */
 	struct conf_sync *sync;			/* NULL: no sync block */
-	int		 log_spamd;		/* its lines beside ours */
 	struct conf_pass *pass;			/* NULL: no pass block */
 	struct conf_track *track;		/* NULL: no track statement */
 	struct conf_strings resolvers;		/* "127.0.0.1:53", "[::1]:53"; filled
 						   from the system when empty */
-	uint64_t	 cache;			/* of the database, bytes; 0 default */
 	int		 set_fd;		/* compiled lists, or -1 */
 	struct addrset	*set;			/* mapped, or NULL */
 };

@@ -20,6 +20,8 @@
 #include "../lib/log.h"
 #include "conf_parse.h"
 
+#define NAME_WORDS	4	/* of the longest name of a setting */
+
 static struct config		*conf;
 static struct conf_list		*list;		/* the statement being read */
 static struct conf_listen	*listener;
@@ -30,6 +32,13 @@ static const char		*targets_of;	/* … and of what they are */
 static uint16_t			 port;		/* … that name no port */
 static struct lex_token		 last;		/* the last token read */
 static int			 skip;		/* drop the statement's rest */
+/* Of the schema's settings (name_token). */
+static const struct conf_scalar	*wanted;	/* its value comes next */
+static const struct conf_scalar	*group;		/* its head is still open */
+static struct lex_token		 name_rest[NAME_WORDS];	/* a name's words after
+						   the first, told to the forms
+						   with the next token */
+static unsigned int		 nrest;
 
 int	 yyparse(void);
 int	 yylex(void);
@@ -48,31 +57,32 @@ static void	 macro_set(const struct lex_token *);
 	struct lex_token	 tok;
 	struct lex_items	 items;
 	int			 num;
+	struct setting {
+		struct lex_token		 tok;
+		const struct conf_scalar	*row;
+	}			 set;
 }
 
-%token	<tok> ACT_DEMOTE_ ACT_LOG_ ACT_TRAP_ ADMIT AFTER ALLOWED
-%token	<tok> BAD_ BAD_COMMANDS BARE_LF BLACKLIST CACHE CERTIFICATE CONNECTIONS
-%token	<tok> CONTACT CONTROL DATABASE DIRECTORY DOMAINS EARLY_TALKER EXCEPT
-%token	<tok> FILE_ FIREWALL FOR FOREIGN_COMMAND FRONT GREY GREYLIST
-%token	<tok> GREY_PER_HOST GREY_PER_NETWORK HELO HOSTNAME HTTP_COMMAND IDLE
-%token	<tok> IDLE_STRESS IN INCLUDE IP4 IP6 KEY LIMIT LINE LISTEN
-%token	<tok> LOW_PRIORITY_MX MATCH MESSAGE MESSAGE_SIZE NFTABLES NO NONE NOT
-%token	<tok> RECEIVED RULES
-%token	<tok> ON PASS PER PER_HOST PER_NETWORK PF PIPELINING PORT RECIPIENTS
-%token	<tok> REPLY RESTART SESSION SET SOCKET SPAMTRAP STATE STUTTER TABLE
-%token	<tok> TARPIT TLS TO TRAPPED WHITE WHITELIST
-%token	<tok> AUTO DICTIONARY OF SPAM VIRUS
-%token	<tok> AT BARE_NEWLINE CA CHECK CONNECT DOMAIN EARLY HANDOVER MARK
-%token	<tok> MEMORY MODULE NORMALISE PROXY_PROTOCOL REJECT RELAY RESOLVER
-%token	<tok> SCAN SESSIONS SPOOL STARTTLS STRATEGY SUBJECT TIMEOUT TRANSPARENT
-%token	<tok> TRIES TRY CLIENT_NAME NETWORK TLS_PER_NETWORK FILES
-%token	<tok> VERIFY XCLIENT YES
-%token	<tok> LOCAL PART ROUTES
-%token	<tok> COMMAND SPAMD_SETUP URL
-%token	<tok> DECAY EXTEND GOOD LEARN TRUSTED
-%token	<tok> INTERFACE MTA OUTBOUND TRACK
-%token	<tok> ACCEPT MULTICAST PEER SPAMD SYNC TTL
+%token	<tok> ACT_DEMOTE_ ACT_LOG_ ACT_TRAP_ AFTER ALLOWED BAD_ BARE_LF
+%token	<tok> BLACKLIST CA CERTIFICATE COMMAND DICTIONARY DOMAIN DOMAINS
+%token	<tok> EARLY_TALKER EXCEPT EXTEND FILE_ FIREWALL FOR FOREIGN_COMMAND
+%token	<tok> GOOD GREYLIST HTTP_COMMAND IN INCLUDE INTERFACE IP4 IP6 KEY
+%token	<tok> LEARN LIMIT LISTEN LOW_PRIORITY_MX MARK MESSAGE MODULE MTA
+%token	<tok> MULTICAST NFTABLES NO NONE NOT OF ON OUTBOUND PASS PEER PER PF
+%token	<tok> PIPELINING PORT PROXY_PROTOCOL RECIPIENTS REJECT RELAY REPLY
+%token	<tok> RESOLVER RESTART SCAN SET SPAM SPAMD SPAMD_SETUP SPAMTRAP
+%token	<tok> STARTTLS STRATEGY STUTTER SYNC TABLE TARPIT TIMEOUT TLS TO
+%token	<tok> TRACK TRANSPARENT TRUSTED TRY TTL URL VERIFY VIRUS WHITELIST
+%token	<tok> XCLIENT YES
 %token	<tok> WORD STRING MACRO BAD
+/*
+ * Of the schema's settings: a whole name, one that needs no value, the value
+ * after a name, the beginning of a name whose next word is wrong, a word of a
+ * name that stands where no name can.  NEVER is no token: what follows BEGUN is
+ * a syntax error, which is told where it is.
+ */
+%token	<set> SETTING FLAG
+%token	<tok> ARG BEGUN NAME NEVER
 %type	<tok> value timename class fate learnbad learngood
 %type	<items> list items names
 %type	<tok> anyport syncttl
@@ -115,43 +125,24 @@ items	: /* empty */			{ $$.first = $$.last = NULL; }
 	| items error '\n'		{ $$ = $1; yyerrok; }
 	;
 
+/* Whatever the schema has, in the block that it is for. */
+setting	: SETTING ARG		{ conf_setting(conf, $1.row, &$1.tok, &$2); }
+	| FLAG			{ conf_setting(conf, $1.row, &$1.tok, NULL); }
+	| BEGUN NEVER
+	;
+
 statement
-	: HOSTNAME value {
-		if (ONCE($1, "hostname"))
-			conf_hostname(&$2, &conf->hostname);
-	}
-	| STATE DIRECTORY value {
-		if (ONCE($1, "state directory"))
-			conf_path(&$3, "state directory", &conf->statedir);
-	}
-	| CONTROL SOCKET value {
-		if (ONCE($1, "control socket"))
-			conf_path(&$3, "control socket", &conf->socket);
-	}
+	: setting
+	| ACT_LOG_ NEVER
 	| RESTART value PER value {
 		if (ONCE($1, "restart")) {
-			conf_number(&$2, "restart", 1, 1000,
-			    &conf->restart_max);
-			conf_time(&$4, "restart per", 1, 86400,
-			    &conf->restart_within);
+			conf_own(conf, CB_TOP, "restart", &$2);
+			conf_own(conf, CB_TOP, "restart per", &$4);
 		}
 	}
 	| RESTART NO {
 		if (ONCE($1, "restart"))
 			conf->restart_max = 0;
-	}
-	| CONTACT value {
-		if (ONCE($1, "contact"))
-			conf_contact(&$2, &conf->contact);
-	}
-	| FRONT value {
-		conf_set_number(&$1, &$2, "front", 1, CONF_FRONTS_MAX,
-		    &conf->fronts);
-	}
-	| DATABASE CACHE value {
-		if (ONCE($1, "database cache"))
-			conf_size(&$3, "database cache", 1024 * 1024,
-			    UINT64_C(1) << 40, &conf->cache);
 	}
 	| TLS CERTIFICATE value KEY value {
 		if (ONCE($1, "tls certificate"))
@@ -165,10 +156,6 @@ statement
 		if (ONCE($1, "allowed domains"))
 			conf_entries(&conf->domains, ITEM_DOMAIN, &$4);
 	}
-	| LOCAL PART ROUTES yesno {
-		if (ONCE($1, "local part routes"))
-			conf->local_routes = $4;
-	}
 	| SPAMTRAP FILE_ value {
 		if (ONCE($1, "spamtrap"))
 			conf_entries_file(&conf->spamtraps, ITEM_TRAP, &$3);
@@ -176,14 +163,6 @@ statement
 	| SPAMTRAP nl list {
 		if (ONCE($1, "spamtrap"))
 			conf_entries(&conf->spamtraps, ITEM_TRAP, &$3);
-	}
-	| HANDOVER yesno {
-		if (ONCE($1, "handover"))
-			conf->handover = $2;
-	}
-	| ACT_LOG_ SPAMD {
-		if (ONCE($1, "log spamd"))
-			conf->log_spamd = 1;
 	}
 	| RESOLVER {
 		targets = conf_resolver_begin(&$1);
@@ -217,10 +196,8 @@ domaintrap
 	: /* empty */
 	| ACT_TRAP_ NO			{ conf->outside_after = 0; }
 	| ACT_TRAP_ AFTER value IN value {
-		conf_number(&$3, "allowed domains trap after", 1,
-		    CONF_OUTSIDE_MAX, &conf->outside_after);
-		conf_time(&$5, "allowed domains trap after in", 1, 7 * 86400,
-		    &conf->outside_within);
+		conf_own(conf, CB_TOP, "allowed domains trap after", &$3);
+		conf_own(conf, CB_TOP, "allowed domains trap after in", &$5);
 	}
 	;
 
@@ -265,7 +242,12 @@ passopts
 	| passopts error '\n'		{ yyerrok; }
 	;
 
-passopt	: LISTEN ON value anyport {
+passopt	: setting
+	| REJECT NEVER
+	| MARK NEVER
+	| LIMIT NEVER
+	| REPLY NEVER
+	| LISTEN ON value anyport {
 		listener = conf_listen_new(conf, &$1, &$3, &$4);
 		listener->pass = 1;
 	}
@@ -274,38 +256,6 @@ passopt	: LISTEN ON value anyport {
 	  relayto
 	| RELAY DOMAIN			{ relay = conf_relay_add(conf, &$1, 1); }
 	  relaydomains TO relayto
-	| RELAY CHECK yesno {
-		if (ONCE($1, "relay check"))
-			conf->pass->relay_check = $3;
-	}
-	| REPLY RULES yesno {
-		if (ONCE($1, "reply rules"))
-			conf->pass->reply_rules = $3;
-	}
-	| RELAY CONNECT EARLY {
-		if (ONCE($1, "relay connect"))
-			conf->pass->early = 1;
-	}
-	| REJECT AT value {
-		conf_set_points(&$1, &$3, "reject at", &conf->pass->reject_at);
-	}
-	| REJECT AT NO {
-		conf_set_points(&$1, NULL, "reject at", &conf->pass->reject_at);
-	}
-	| MARK AT value {
-		conf_set_points(&$1, &$3, "mark at", &conf->pass->mark_at);
-	}
-	| MARK AT NO {
-		conf_set_points(&$1, NULL, "mark at", &conf->pass->mark_at);
-	}
-	| MARK SUBJECT value {
-		if (ONCE($1, "mark subject"))
-			conf_subject(&$3, &conf->pass->subject_tag);
-	}
-	| MARK SUBJECT NO {
-		if (ONCE($1, "mark subject"))
-			conf->pass->subject_tag = NULL;
-	}
 	| STRATEGY strategies
 	| RECIPIENTS FILE_ value {
 		if (ONCE($1, "recipients")) {
@@ -319,64 +269,6 @@ passopt	: LISTEN ON value anyport {
 			conf->pass->has_recipients = 1;
 			conf_entries(&conf->pass->recipients, ITEM_RCPT, &$3);
 		}
-	}
-	| LIMIT SESSIONS value {
-		conf_set_number(&$1, &$3, "limit sessions", 1,
-		    CONF_CONNECTIONS_MAX, &conf->pass->sessions);
-	}
-	| LIMIT SESSIONS AUTO {
-		if (ONCE($1, "limit sessions"))
-			conf->pass->sessions = 0;
-	}
-	| LIMIT PER_HOST value {
-		conf_set_number(&$1, &$3, "pass limit per-host", 1,
-		    CONF_CONNECTIONS_MAX, &conf->pass->per_host);
-	}
-	| LIMIT PER_HOST AUTO {
-		if (ONCE($1, "pass limit per-host"))
-			conf->pass->per_host = 0;
-	}
-	| LIMIT PER_NETWORK value {
-		conf_set_number(&$1, &$3, "pass limit per-network", 1,
-		    CONF_CONNECTIONS_MAX, &conf->pass->per_network);
-	}
-	| LIMIT PER_NETWORK AUTO {
-		if (ONCE($1, "pass limit per-network"))
-			conf->pass->per_network = 0;
-	}
-	| LIMIT RECEIVED value {
-		conf_set_number(&$1, &$3, "limit received", 30,
-		    CONF_RECEIVED_MAX, &conf->pass->received);
-	}
-	| TRIES value {
-		conf_set_number(&$1, &$2, "tries", 1, CONF_TARGETS_MAX,
-		    &conf->pass->tries);
-	}
-	| SPOOL spools
-	| BARE_NEWLINE NORMALISE {
-		if (ONCE($1, "bare-newline"))
-			conf->pass->reject_newlines = 0;
-	}
-	| BARE_NEWLINE REJECT {
-		if (ONCE($1, "bare-newline"))
-			conf->pass->reject_newlines = 1;
-	}
-	| SESSION value {
-		conf_set_time(&$1, &$2, "session", &conf->pass->session);
-	}
-	| SCAN value {
-		if (ONCE($1, "scan"))
-			conf_time(&$2, "scan", 1, CONF_SCAN_MAX,
-			    &conf->pass->scan);
-	}
-	| CLIENT_NAME value {
-		if (ONCE($1, "client-name"))
-			conf_time(&$2, "client-name", 1, CONF_CLIENT_NAME_MAX,
-			    &conf->pass->client_name);
-	}
-	| CLIENT_NAME NO {
-		if (ONCE($1, "client-name"))
-			conf->pass->client_name = 0;
 	}
 	| TIMEOUT timeouts
 	| MODULE value nl '{' {
@@ -450,31 +342,6 @@ address	: value				{ conf_target_add(targets, targets_of, &$1, NULL, port); }
 	| value PORT value		{ conf_target_add(targets, targets_of, &$1, &$3, port); }
 	;
 
-spools	: spool
-	| spools spool
-	;
-
-spool	: MEMORY value {
-		if (ONCE($1, "spool memory"))
-			conf_size(&$2, "spool memory", 1024 * 1024,
-			    UINT64_C(1) << 40, &conf->pass->spool_memory);
-	}
-	| FILES value {
-		if (ONCE($1, "spool files"))
-			conf_size(&$2, "spool files", 1024 * 1024,
-			    UINT64_C(1) << 50, &conf->pass->spool_files);
-	}
-	| FILES AUTO {
-		if (ONCE($1, "spool files"))
-			conf->pass->spool_files = 0;
-	}
-	| MESSAGE value {
-		if (ONCE($1, "spool message"))
-			conf_size(&$2, "spool message", 1024,
-			    UINT64_C(1) << 30, &conf->pass->spool_message);
-	}
-	;
-
 strategies
 	: strategy
 	| strategies strategy
@@ -499,11 +366,11 @@ timeouts: timeout
 	| timeouts timeout
 	;
 
-timeout	: timename value		{ conf_pass_timeout(conf->pass, &$1, &$2); }
+timeout	: timename value	{ conf_pass_timeout(conf, &$1, &$2); }
 	;
 
 timename: WORD
-	| CONNECT
+	| NAME
 	;
 
 learnopts
@@ -513,7 +380,8 @@ learnopts
 	| learnopts error '\n'		{ yyerrok; }
 	;
 
-learnopt: TRUSTED names {
+learnopt: setting
+	| TRUSTED names {
 		if (ONCE($1, "learn trusted"))
 			conf_learn_items(&conf->learn.trusted, "trusted", &$2);
 	}
@@ -521,22 +389,24 @@ learnopt: TRUSTED names {
 		if (ONCE($1, "learn except"))
 			conf_learn_items(&conf->learn.except, "except", &$2);
 	}
-	| DECAY value {
-		conf_set_time(&$1, &$2, "learn decay", &conf->learn.decay);
-	}
 	| ACT_TRAP_ AFTER value learnbad learnfor {
-		if (ONCE($1, "learn trap"))
-			conf_learn_rule(&conf->learn.trap, "trap", &$3,
-			    $4.text == NULL ? NULL : &$4);
+		if (ONCE($1, "learn trap")) {
+			conf_own(conf, CB_LEARN, "trap after", &$3);
+			if ($4.text != NULL)
+				conf_own(conf, CB_LEARN, "trap of bad", &$4);
+		}
 	}
 	| ACT_TRAP_ NO {
 		if (ONCE($1, "learn trap"))
 			conf->learn.trap.after = 0;
 	}
 	| EXTEND AFTER value learngood {
-		if (ONCE($1, "learn extend"))
-			conf_learn_rule(&conf->learn.extend, "extend", &$3,
-			    $4.text == NULL ? NULL : &$4);
+		if (ONCE($1, "learn extend")) {
+			conf_own(conf, CB_LEARN, "extend after", &$3);
+			if ($4.text != NULL)
+				conf_own(conf, CB_LEARN, "extend of good",
+				    &$4);
+		}
 	}
 	| EXTEND NO {
 		if (ONCE($1, "learn extend"))
@@ -578,10 +448,7 @@ learngood
 	;
 
 learnfor: /* empty */
-	| FOR value {
-		conf_time(&$2, "trap for", 1, CONF_TIME_MAX,
-		    &conf->learn.trap_for);
-	}
+	| FOR value		{ conf_own(conf, CB_LEARN, "trap for", &$2); }
 	;
 
 sync	: SYNC nl '{'			{ conf_sync_begin(conf, &$1); }
@@ -594,22 +461,15 @@ syncopts
 	| syncopts error '\n'		{ yyerrok; }
 	;
 
-syncopt	: LISTEN ON value anyport {
+syncopt	: setting
+	| LISTEN ON value anyport {
 		conf_sync_listen(conf->sync, &$3, &$4);
-	}
-	| KEY value {
-		if (ONCE($1, "sync key"))
-			conf_path(&$2, "sync key", &conf->sync->key_file);
 	}
 	| PEER value anyport syncspamd {
 		conf_sync_peer(conf->sync, &$2, &$3, $4);
 	}
 	| MULTICAST value anyport syncttl syncspamd {
 		conf_sync_group(conf->sync, &$2, &$3, &$4, $5);
-	}
-	| ACCEPT SPAMD {
-		if (ONCE($1, "sync accept spamd"))
-			conf->sync->accept_v2 = 1;
 	}
 	;
 
@@ -638,7 +498,7 @@ firewall
 	| FIREWALL PF TABLE value {
 		if (ONCE($1, "firewall")) {
 			conf->fw = FW_PF;
-			conf_fw_name(&$4, "table", CONF_PF_TABLE_MAX,
+			conf_fw_name(&$4, "firewall table", CONF_PF_TABLE_MAX,
 			    &conf->fw_table);
 		}
 	}
@@ -659,7 +519,7 @@ nftopts	: /* empty */
 				    "inet, ip or ip6", $3.text);
 			else
 				conf_replace(&conf->nft_family, $3.text);
-			conf_fw_name(&$4, "table", CONF_NFT_NAME_MAX,
+			conf_fw_name(&$4, "firewall table", CONF_NFT_NAME_MAX,
 			    &conf->nft_table);
 		}
 	}
@@ -672,13 +532,11 @@ nftsets	: nftset
 
 nftset	: IP4 value {
 		if (ONCE($1, "firewall set ip4"))
-			conf_fw_name(&$2, "set", CONF_NFT_NAME_MAX,
-			    &conf->nft_set4);
+			conf_own(conf, CB_FIREWALL, "set ip4", &$2);
 	}
 	| IP6 value {
 		if (ONCE($1, "firewall set ip6"))
-			conf_fw_name(&$2, "set", CONF_NFT_NAME_MAX,
-			    &conf->nft_set6);
+			conf_own(conf, CB_FIREWALL, "set ip6", &$2);
 	}
 	;
 
@@ -689,14 +547,7 @@ greyopts
 	| greyopts error '\n'		{ yyerrok; }
 	;
 
-greyopt	: PASS value	{ conf_set_time(&$1, &$2, "pass", &conf->grey.pass); }
-	| GREY value	{ conf_set_time(&$1, &$2, "grey", &conf->grey.grey); }
-	| WHITE value	{ conf_set_time(&$1, &$2, "white", &conf->grey.white); }
-	| TRAPPED value	{
-		conf_set_time(&$1, &$2, "trapped", &conf->grey.trapped);
-	}
-	| MATCH matches
-	| ADMIT admits
+greyopt	: setting
 	| NOT TO FILE_ value {
 		if (ONCE($1, "not to"))
 			conf_entries_file(&conf->not_to, ITEM_RCPT, &$4);
@@ -704,56 +555,6 @@ greyopt	: PASS value	{ conf_set_time(&$1, &$2, "pass", &conf->grey.pass); }
 	| NOT TO nl list {
 		if (ONCE($1, "not to"))
 			conf_entries(&conf->not_to, ITEM_RCPT, &$4);
-	}
-	| REPLY value {
-		if (ONCE($1, "greylist reply"))
-			conf_grey_reply(&$2, &conf->grey_reply);
-	}
-	;
-
-networkcuts
-	: networkcut
-	| networkcuts networkcut
-	;
-
-networkcut
-	: IP4 value {
-		conf_set_prefixlen(&$1, &$2, "limit network ip4", 32,
-		    &conf->limit.network.ip4);
-	}
-	| IP6 value {
-		conf_set_prefixlen(&$1, &$2, "limit network ip6", 128,
-		    &conf->limit.network.ip6);
-	}
-	;
-
-matches	: match
-	| matches match
-	;
-
-match	: IP4 value {
-		conf_set_prefixlen(&$1, &$2, "match ip4", 32, &conf->grey.match.ip4);
-	}
-	| IP6 value {
-		conf_set_prefixlen(&$1, &$2, "match ip6", 128,
-		    &conf->grey.match.ip6);
-	}
-	| HELO {
-		if (ONCE($1, "match helo"))
-			conf->grey.match_helo = 1;
-	}
-	;
-
-admits	: admit
-	| admits admit
-	;
-
-admit	: IP4 value {
-		conf_set_prefixlen(&$1, &$2, "admit ip4", 32, &conf->grey.admit.ip4);
-	}
-	| IP6 value {
-		conf_set_prefixlen(&$1, &$2, "admit ip6", 128,
-		    &conf->grey.admit.ip6);
 	}
 	;
 
@@ -763,118 +564,27 @@ taropts	: /* empty */
 	| taropts error '\n'		{ yyerrok; }
 	;
 
-taropt	: STUTTER value {
-		if (ONCE($1, "stutter"))
-			conf_time_ms(&$2, "stutter", &conf->stutter_ms);
+taropt	: setting
+	| STUTTER value {
+		if (ONCE($1, "tarpit stutter"))
+			conf_own(conf, CB_TARPIT, "stutter", &$2);
 	}
 	| STUTTER value FOR value {
-		if (ONCE($1, "stutter")) {
-			conf_time_ms(&$2, "stutter", &conf->stutter_ms);
-			conf_time(&$4, "stutter for", 0, 3600,
-			    &conf->stutter_grey);
+		if (ONCE($1, "tarpit stutter")) {
+			conf_own(conf, CB_TARPIT, "stutter", &$2);
+			conf_own(conf, CB_TARPIT, "stutter for", &$4);
 		}
 	}
 	| STUTTER NO {
-		if (ONCE($1, "stutter"))
+		if (ONCE($1, "tarpit stutter"))
 			conf->stutter_ms = 0;
-	}
-	| MESSAGE value {
-		if (ONCE($1, "tarpit message"))
-			conf_template(&$2, "tarpit message", "A",
-			    &conf->trap_message);
-	}
-	| REPLY value {
-		if (ONCE($1, "tarpit reply"))
-			conf_reply_code(&$2, &conf->trap_reply);
 	}
 	;
 
 limits	: /* empty */
-	| limits limit
+	| limits setting
 	| limits '\n'
 	| limits error '\n'		{ yyerrok; }
-	;
-
-limit	: CONNECTIONS value {
-		conf_set_number(&$1, &$2, "limit connections", 1,
-		    CONF_CONNECTIONS_MAX, &conf->limit.connections);
-	}
-	| CONNECTIONS AUTO {
-		if (ONCE($1, "limit connections"))
-			conf->limit.connections = 0;
-	}
-	| PER_HOST value {
-		conf_set_number(&$1, &$2, "limit per-host", 1,
-		    CONF_CONNECTIONS_MAX, &conf->limit.per_host);
-	}
-	| PER_NETWORK value {
-		conf_set_number(&$1, &$2, "limit per-network", 1,
-		    CONF_CONNECTIONS_MAX, &conf->limit.per_network);
-	}
-	| NETWORK networkcuts
-	| TLS_PER_NETWORK value {
-		conf_set_number(&$1, &$2, "limit tls-per-network", 1,
-		    CONF_CONNECTIONS_MAX, &conf->limit.tls_per_network);
-	}
-	| TLS_PER_NETWORK AUTO {
-		if (ONCE($1, "limit tls-per-network"))
-			conf->limit.tls_per_network = 0;
-	}
-	| TLS value {
-		conf_set_number(&$1, &$2, "limit tls", 0, CONF_CONNECTIONS_MAX,
-		    &conf->limit.tls);
-	}
-	| BAD_COMMANDS value {
-		conf_set_number(&$1, &$2, "limit bad-commands", 1, 1000,
-		    &conf->limit.bad_commands);
-	}
-	| LINE value {
-		conf_set_number(&$1, &$2, "limit line", 512, 8192,
-		    &conf->limit.line);
-	}
-	| RECIPIENTS value {
-		conf_set_number(&$1, &$2, "limit recipients", 1, 10000,
-		    &conf->limit.recipients);
-	}
-	| GREY_PER_NETWORK value {
-		conf_set_number(&$1, &$2, "limit grey-per-network", 1, UINT32_MAX,
-		    &conf->limit.grey_per_network);
-	}
-	| GREY_PER_HOST value {
-		conf_set_number(&$1, &$2, "limit grey-per-host", 1, UINT32_MAX,
-		    &conf->limit.grey_per_host);
-	}
-	| IDLE value {
-		conf_set_time(&$1, &$2, "limit idle", &conf->limit.idle);
-	}
-	| IDLE_STRESS value {
-		conf_set_time(&$1, &$2, "limit idle-stress",
-		    &conf->limit.idle_stress);
-	}
-	| SESSION sessions
-	| MESSAGE_SIZE value {
-		if (ONCE($1, "limit message-size"))
-			conf_size(&$2, "limit message-size", 64 * 1024,
-			    UINT64_C(1) << 40, &conf->limit.message_size);
-	}
-	| MESSAGE_SIZE NO {
-		if (ONCE($1, "limit message-size"))
-			conf->limit.message_size = 0;
-	}
-	;
-
-sessions: session
-	| sessions session
-	;
-
-session	: GREY value {
-		conf_set_time(&$1, &$2, "limit session grey",
-		    &conf->limit.session_grey);
-	}
-	| TRAPPED value {
-		conf_set_time(&$1, &$2, "limit session trapped",
-		    &conf->limit.session_trapped);
-	}
 	;
 
 blacklist
@@ -895,7 +605,8 @@ blackopts
 	}
 	| blackopts REPLY value {
 		if (ONCE_OF($2, "blacklist \"%s\": reply", list->name))
-			conf_reply_code(&$3, &list->reply);
+			conf_reply_code(&$3, "blacklist reply",
+			    &list->reply);
 	}
 	| blackopts EXCEPT value {
 		struct lex_items	 one = { NULL, NULL };
@@ -975,55 +686,28 @@ struct keyword {
 
 /* Sorted, for bsearch.  Each stands in spamgreyd.conf(5). */
 static const struct keyword keywords[] = {
-	{ "accept",		ACCEPT },
-	{ "admit",		ADMIT },
 	{ "after",		AFTER },
 	{ "allowed",		ALLOWED },
-	{ "at",			AT },
-	{ "auto",		AUTO },
 	{ "bad",		BAD_ },
-	{ "bad-commands",	BAD_COMMANDS },
 	{ "bare-lf",		BARE_LF },
-	{ "bare-newline",	BARE_NEWLINE },
 	{ "blacklist",		BLACKLIST },
 	{ "ca",			CA },
-	{ "cache",		CACHE },
 	{ "certificate",	CERTIFICATE },
-	{ "check",		CHECK },
-	{ "client-name",	CLIENT_NAME },
 	{ "command",		COMMAND },
-	{ "connect",		CONNECT },
-	{ "connections",	CONNECTIONS },
-	{ "contact",		CONTACT },
-	{ "control",		CONTROL },
-	{ "database",		DATABASE },
-	{ "decay",		DECAY },
 	{ "demote",		ACT_DEMOTE_ },
 	{ "dictionary",		DICTIONARY },
-	{ "directory",		DIRECTORY },
 	{ "domain",		DOMAIN },
 	{ "domains",		DOMAINS },
-	{ "early",		EARLY },
 	{ "early-talker",	EARLY_TALKER },
 	{ "except",		EXCEPT },
 	{ "extend",		EXTEND },
 	{ "file",		FILE_ },
-	{ "files",		FILES },
 	{ "firewall",		FIREWALL },
 	{ "for",		FOR },
 	{ "foreign-command",	FOREIGN_COMMAND },
-	{ "front",		FRONT },
 	{ "good",		GOOD },
-	{ "grey",		GREY },
-	{ "grey-per-host",	GREY_PER_HOST },
-	{ "grey-per-network",	GREY_PER_NETWORK },
 	{ "greylist",		GREYLIST },
-	{ "handover",		HANDOVER },
-	{ "helo",		HELO },
-	{ "hostname",		HOSTNAME },
 	{ "http-command",	HTTP_COMMAND },
-	{ "idle",		IDLE },
-	{ "idle-stress",	IDLE_STRESS },
 	{ "in",			IN },
 	{ "include",		INCLUDE },
 	{ "interface",		INTERFACE },
@@ -1032,81 +716,58 @@ static const struct keyword keywords[] = {
 	{ "key",		KEY },
 	{ "learn",		LEARN },
 	{ "limit",		LIMIT },
-	{ "line",		LINE },
 	{ "listen",		LISTEN },
-	{ "local",		LOCAL },
 	{ "log",		ACT_LOG_ },
 	{ "low-priority-mx",	LOW_PRIORITY_MX },
 	{ "mark",		MARK },
-	{ "match",		MATCH },
-	{ "memory",		MEMORY },
 	{ "message",		MESSAGE },
-	{ "message-size",	MESSAGE_SIZE },
 	{ "module",		MODULE },
 	{ "mta",		MTA },
 	{ "multicast",		MULTICAST },
-	{ "network",		NETWORK },
 	{ "nftables",		NFTABLES },
 	{ "no",			NO },
 	{ "none",		NONE },
-	{ "normalise",		NORMALISE },
 	{ "not",		NOT },
 	{ "of",			OF },
 	{ "on",			ON },
 	{ "outbound",		OUTBOUND },
-	{ "part",		PART },
 	{ "pass",		PASS },
 	{ "peer",		PEER },
 	{ "per",		PER },
-	{ "per-host",		PER_HOST },
-	{ "per-network",	PER_NETWORK },
 	{ "pf",			PF },
 	{ "pipelining",		PIPELINING },
 	{ "port",		PORT },
 	{ "proxy-protocol",	PROXY_PROTOCOL },
-	{ "received",		RECEIVED },
 	{ "recipients",		RECIPIENTS },
 	{ "reject",		REJECT },
 	{ "relay",		RELAY },
 	{ "reply",		REPLY },
 	{ "resolver",		RESOLVER },
 	{ "restart",		RESTART },
-	{ "routes",		ROUTES },
-	{ "rules",		RULES },
 	{ "scan",		SCAN },
-	{ "session",		SESSION },
-	{ "sessions",		SESSIONS },
 	{ "set",		SET },
-	{ "socket",		SOCKET },
 	{ "spam",		SPAM },
 	{ "spamd",		SPAMD },
 	{ "spamd-setup",	SPAMD_SETUP },
 	{ "spamtrap",		SPAMTRAP },
-	{ "spool",		SPOOL },
 	{ "starttls",		STARTTLS },
-	{ "state",		STATE },
 	{ "strategy",		STRATEGY },
 	{ "stutter",		STUTTER },
-	{ "subject",		SUBJECT },
 	{ "sync",		SYNC },
 	{ "table",		TABLE },
 	{ "tarpit",		TARPIT },
 	{ "timeout",		TIMEOUT },
 	{ "tls",		TLS },
-	{ "tls-per-network",	TLS_PER_NETWORK },
 	{ "to",			TO },
 	{ "track",		TRACK },
 	{ "transparent",	TRANSPARENT },
 	{ "trap",		ACT_TRAP_ },
-	{ "trapped",		TRAPPED },
-	{ "tries",		TRIES },
 	{ "trusted",		TRUSTED },
 	{ "try",		TRY },
 	{ "ttl",		TTL },
 	{ "url",		URL },
 	{ "verify",		VERIFY },
 	{ "virus",		VIRUS },
-	{ "white",		WHITE },
 	{ "whitelist",		WHITELIST },
 	{ "xclient",		XCLIENT },
 	{ "yes",		YES },
@@ -1125,14 +786,149 @@ keyword_find(const char *name)
 	    sizeof(keywords[0]), keyword_cmp));
 }
 
+static int
+is_keyword(const char *word)
+{
+	return (keyword_find(word) != NULL || conf_is_reserved(word));
+}
+
+/*
+ * The row of that block whose name is these words (exact), or begins with them.
+ * NULL: there is none.
+ */
+static const struct conf_scalar *
+name_find(enum conf_block block, const char *words, int exact)
+{
+	const struct conf_scalar	*r;
+	char				 name[CONF_NAME_MAX];
+	size_t				 len = strlen(words);
+
+	for (r = conf_scalars; r->form != NULL; r++) {
+		if (r->block != block || r->own)
+			continue;
+		conf_name(r, name);
+		if (strncmp(name, words, len) == 0 &&
+		    name[len] == (exact ? '\0' : ' '))
+			return (r);
+	}
+	return (NULL);
+}
+
+/*
+ * Reads the words after the first one (last) for as long as they are a name, or
+ * begin one; words[] has what was read, of the arena.  How many words, with the
+ * first, and to *r the row if the name is whole.
+ */
+static unsigned int
+name_read(enum conf_block block, char name[CONF_NAME_MAX],
+    const struct conf_scalar **r)
+{
+	struct lex_token	 t;
+	size_t			 len;
+	unsigned int		 n = 1;
+
+	while (name_find(block, name, 0) != NULL && n < NAME_WORDS) {
+		lex_next(&t);
+		len = strlen(name);
+		if (t.kind == LEX_WORD)
+			snprintf(name + len, CONF_NAME_MAX - len, " %.32s",
+			    t.text);
+		if (t.kind != LEX_WORD || (name_find(block, name, 0) == NULL &&
+		    name_find(block, name, 1) == NULL)) {
+			name[len] = '\0';
+			lex_unread(&t);
+			break;
+		}
+		name_rest[n++ - 1] = t;
+	}
+	*r = name_find(block, name, 1);
+	return (n);
+}
+
+/*
+ * A word that may be a setting's name: the token, or 0 when it is not one here.
+ * After a setting of a head ("match ip4 /24") the next name may leave it out.
+ */
+static int
+name_token(const struct keyword *k)
+{
+	const struct conf_scalar	*r = NULL;
+	enum conf_block			 block = conf_line_block();
+	char				 name[CONF_NAME_MAX];
+	unsigned int			 n = 1;
+
+	if (block >= CB_BRACED)
+		return (0);
+	if (group != NULL) {
+		snprintf(name, sizeof(name), "%.*s %.32s",
+		    (int)strcspn(group->form, " "), group->form, last.text);
+		r = name_find(block, name, 1);
+	}
+	if (r == NULL) {
+		group = NULL;
+		snprintf(name, sizeof(name), "%.40s", last.text);
+		n = name_read(block, name, &r);
+		if (r == NULL && n == 1 && (k != NULL ||
+		    name_find(block, name, 0) == NULL))
+			return (0);
+	}
+	nrest = n - 1;
+	if (r == NULL)
+		return (BEGUN);
+	yylval.set.row = r;
+	group = conf_is_grouped(r) ? r : NULL;
+	if (r->type == CT_FLAG)
+		return (FLAG);
+	wanted = r;
+	return (SETTING);
+}
+
+/* The value of the setting that was read before; what cannot be one is the
+ * token that it is. */
+static int
+value_token(const struct conf_scalar *r)
+{
+	int64_t	v;
+
+	if (last.kind == LEX_WORD && conf_word_value(r, last.text, &v) == 0)
+		return (ARG);
+	if (conf_kind(r) == -1 && !conf_is_string(r) && r->type != CT_CODE)
+		return (last.kind == LEX_STRING ? STRING :
+		    is_keyword(last.text) ? NAME : WORD);
+	return (last.kind == LEX_STRING || !is_keyword(last.text) ? ARG : NAME);
+}
+
+static int
+word_token(const struct conf_scalar *r)
+{
+	const struct keyword	*k = keyword_find(last.text);
+	int			 token;
+
+	if (last.assigns && last.depth == 0)
+		return (MACRO);
+	if (r != NULL)
+		return (value_token(r));
+	if ((token = name_token(k)) != 0)
+		return (token);
+	if (k != NULL)
+		return (k->token);
+	return (conf_is_reserved(last.text) ? NAME : WORD);
+}
+
 int
 yylex(void)
 {
-	const struct keyword	*k;
+	const struct conf_scalar	*r = wanted;
+	unsigned int			 i;
 
+	for (i = 0; i < nrest; i++)
+		conf_line_token(&name_rest[i]);
+	nrest = 0;
+	wanted = NULL;
 	if (skip) {
 		lex_rest(&last, last.depth);
 		skip = 0;
+		r = NULL;
 	} else
 		lex_next(&last);
 	conf_line_token(&last);
@@ -1141,19 +937,19 @@ yylex(void)
 	case LEX_EOF:
 		return (0);
 	case LEX_NEWLINE:
+		group = NULL;
 		return ('\n');
 	case LEX_PUNCT:
+		group = NULL;
 		return (*last.text);
 	case LEX_STRING:
-		return (STRING);
+		return (r != NULL ? value_token(r) : STRING);
 	case LEX_BAD:
 		return (BAD);
 	case LEX_WORD:
 		break;
 	}
-	if (last.assigns && last.depth == 0)
-		return (MACRO);
-	return ((k = keyword_find(last.text)) != NULL ? k->token : WORD);
+	return (word_token(r));
 }
 
 void
@@ -1162,7 +958,7 @@ yyerror(const char *why)
 	(void)why;
 	if (last.kind != LEX_BAD)	/* that is said already */
 		conf_syntax(&last, last.kind == LEX_WORD &&
-		    keyword_find(last.text) != NULL);
+		    is_keyword(last.text));
 	/* A line or a block still ends where it ends. */
 	if (last.kind == LEX_EOF || last.kind == LEX_NEWLINE ||
 	    (last.kind == LEX_PUNCT && *last.text == '}'))
@@ -1184,7 +980,7 @@ reaction_begin(const struct lex_token *at, enum host_event event)
 static void
 macro_set(const struct lex_token *name)
 {
-	if (keyword_find(name->text) != NULL)
+	if (is_keyword(name->text))
 		conf_error(name, "\"%s\" is a keyword and cannot be a macro's "
 		    "name; there is no \"=\" between a setting and its value",
 		    name->text);
@@ -1202,6 +998,9 @@ conf_grammar(struct config *c)
 
 	conf = c;
 	skip = 0;
+	nrest = 0;
+	wanted = group = NULL;
+	conf_forms_begin();
 	conf_line_begin();
 	r = yyparse();
 	conf = NULL;

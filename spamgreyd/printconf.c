@@ -1,6 +1,9 @@
 /*
- * The configuration as text, defaults too: spamgreyd -nv.  What it prints
+ * The configuration as text, defaults included: spamgreyd -nv.  What it prints
  * parses to the same configuration, and so prints the same again.
+ *
+ * conf_schema.h has the order.  Settings that are one value are printed from
+ * their rows; the functions here print the statements that are more.
  */
 #include <sys/types.h>
 #include <sys/queue.h>
@@ -10,45 +13,12 @@
 
 #include "printconf.h"
 
-#define UNIT_LEN	32
-
-/* The longest unit that leaves no rest. */
-static const char *
-time_text(int64_t ms, char text[UNIT_LEN])
-{
-	static const struct { const char *name; int64_t ms; } units[] = {
-		{ "d", 86400000 }, { "h", 3600000 }, { "m", 60000 },
-		{ "s", 1000 }, { "ms", 1 }
-	};
-	size_t	i;
-
-	for (i = 0; ms == 0 || ms % units[i].ms != 0; i++)
-		if (ms == 0 && units[i].ms == 1000)
-			break;
-	snprintf(text, UNIT_LEN, "%lld%s", (long long)(ms / units[i].ms),
-	    units[i].name);
-	return (text);
-}
-
 int
-put_time(struct buf *b, const char *before, int64_t seconds)
+put_value(struct buf *b, const char *before, enum value_kind kind, int64_t v)
 {
-	char	text[UNIT_LEN];
+	char	text[VALUE_TEXT];
 
-	return (buf_printf(b, "%s%s", before, time_text(seconds * 1000, text)));
-}
-
-int
-put_size(struct buf *b, const char *before, uint64_t size)
-{
-	static const char	units[] = "KMG";
-	int			i;
-
-	size /= 1024;
-	for (i = 0; i < 2 && size % 1024 == 0; i++)
-		size /= 1024;
-	return (buf_printf(b, "%s%llu%c\n", before, (unsigned long long)size,
-	    units[i]));
+	return (buf_printf(b, "%s%s", before, value_text(kind, v, text)));
 }
 
 int
@@ -65,85 +35,84 @@ put_string(struct buf *b, const char *before, const char *s)
 	return (r | buf_addstr(b, "\""));
 }
 
-/* NULL or empty: not said. */
-int
-put_setting(struct buf *b, const char *name, const char *value)
+/* Without the line's end. */
+static int
+put_braces(struct buf *b, const char *name, const struct conf_strings *list,
+    const char *indent)
 {
-	if (value == NULL)
-		return (0);
-	return (put_string(b, name, value) | buf_addstr(b, "\n"));
+	const struct conf_string	*s;
+	int				 r;
+
+	r = buf_printf(b, "%s%s {\n", indent, name);
+	TAILQ_FOREACH(s, list, entry)
+		r |= buf_addstr(b, indent) | put_string(b, "\t", s->text) |
+		    buf_addstr(b, "\n");
+	return (r | buf_printf(b, "%s}", indent));
 }
 
 int
 put_strings(struct buf *b, const char *name, const struct conf_strings *list,
     const char *indent)
 {
-	const struct conf_string	*s;
-	int				 r;
-
 	if (TAILQ_EMPTY(list))
 		return (0);
-	r = buf_printf(b, "%s%s {\n", indent, name);
-	TAILQ_FOREACH(s, list, entry)
-		r |= buf_addstr(b, indent) | put_string(b, "\t", s->text) |
-		    buf_addstr(b, "\n");
-	return (r | buf_printf(b, "%s}\n", indent));
+	return (put_braces(b, name, list, indent) | buf_addstr(b, "\n"));
 }
 
-static int
-put_domains(struct buf *b, const struct config *c)
+int
+put_inline(struct buf *b, const char *before, const struct conf_strings *list)
 {
 	const struct conf_string	*s;
 	int				 r;
+
+	r = buf_printf(b, "%s {", before);
+	TAILQ_FOREACH(s, list, entry)
+		r |= put_string(b, " ", s->text);
+	return (r | buf_addstr(b, " }"));
+}
+
+int
+put_restart(struct buf *b, const struct config *c)
+{
+	if (c->restart_max == 0)
+		return (buf_addstr(b, "restart no\n"));
+	return (buf_printf(b, "restart %u", c->restart_max) |
+	    put_value(b, " per ", VALUE_SECONDS, c->restart_within) |
+	    buf_addstr(b, "\n"));
+}
+
+int
+put_domains(struct buf *b, const struct config *c)
+{
+	int	r;
 
 	if (TAILQ_EMPTY(&c->domains))
 		return (0);
-	r = buf_addstr(b, "allowed domains {\n");
-	TAILQ_FOREACH(s, &c->domains, entry)
-		r |= put_string(b, "\t", s->text) | buf_addstr(b, "\n");
+	r = put_braces(b, "allowed domains", &c->domains, "");
 	if (c->outside_after == 0)
-		return (r | buf_addstr(b, "} trap no\n"));
-	return (r | buf_printf(b, "} trap after %u", c->outside_after) |
-	    put_time(b, " in ", c->outside_within) | buf_addstr(b, "\n"));
+		return (r | buf_addstr(b, " trap no\n"));
+	return (r | buf_printf(b, " trap after %u", c->outside_after) |
+	    put_value(b, " in ", VALUE_SECONDS, c->outside_within) |
+	    buf_addstr(b, "\n"));
 }
 
 static int
-put_tls(struct buf *b, const struct conf_tls *t)
+put_certificate(struct buf *b, const struct conf_tls *t)
 {
-	if (t == NULL)
-		return (0);
 	return (put_string(b, "tls certificate ", t->cert_file) |
 	    put_string(b, " key ", t->key_file));
 }
 
-static int
-put_general(struct buf *b, const struct config *c)
+int
+put_tls(struct buf *b, const struct config *c)
 {
-	int	r;
-
-	r = put_setting(b, "hostname ", c->hostname);
-	r |= put_setting(b, "state directory ", c->statedir);
-	r |= put_setting(b, "control socket ", c->socket);
-	if (c->restart_max == 0)
-		r |= buf_addstr(b, "restart no\n");
-	else
-		r |= buf_printf(b, "restart %u", c->restart_max) |
-		    put_time(b, " per ", c->restart_within) |
-		    buf_addstr(b, "\n");
-	r |= buf_printf(b, "front %u\n", c->fronts);
-	r |= put_size(b, "database cache ", c->cache == 0 ? CONF_CACHE :
-	    c->cache);
-	r |= put_setting(b, "contact ", c->contact);
-	r |= put_domains(b, c);
-	if (c->local_routes)
-		r |= buf_addstr(b, "local part routes yes\n");
-	if (c->tls != NULL)
-		r |= put_tls(b, c->tls) | buf_addstr(b, "\n");
-	return (r);
+	if (c->tls == NULL)
+		return (0);
+	return (put_certificate(b, c->tls) | buf_addstr(b, "\n"));
 }
 
 int
-put_listens(struct buf *b, const struct config *c, int pass,
+put_listeners(struct buf *b, const struct config *c, int pass,
     const char *indent)
 {
 	const struct conf_listen	*l;
@@ -158,18 +127,26 @@ put_listens(struct buf *b, const struct config *c, int pass,
 		    l->low_priority_mx ? " low-priority-mx" : "",
 		    l->no_tls ? " no tls" : "");
 		if (l->tls != NULL)
-			r |= buf_addstr(b, " ") | put_tls(b, l->tls);
+			r |= buf_addstr(b, " ") |
+			    put_certificate(b, l->tls);
 		r |= buf_addstr(b, "\n");
 	}
 	return (r);
 }
 
-static int
+int
+put_listens(struct buf *b, const struct config *c)
+{
+	return (put_listeners(b, c, 0, ""));
+}
+
+int
 put_firewall(struct buf *b, const struct config *c)
 {
 	switch (c->fw) {
 	case FW_PF:
-		return (put_setting(b, "firewall pf table ", c->fw_table));
+		return (put_string(b, "firewall pf table ", c->fw_table) |
+		    buf_addstr(b, "\n"));
 	case FW_NFT:
 		return (buf_printf(b, "firewall nftables table %s ",
 		    c->nft_family) |
@@ -183,69 +160,26 @@ put_firewall(struct buf *b, const struct config *c)
 	return (buf_addstr(b, "firewall none\n"));
 }
 
-static int
-put_greylist(struct buf *b, const struct config *c)
+int
+put_not_to(struct buf *b, const struct config *c)
 {
-	const struct grey_conf	*g = &c->grey;
-	int			 r;
-
-	r = buf_addstr(b, "greylist {\n");
-	r |= put_time(b, "\tpass ", g->pass);
-	r |= put_time(b, "\n\tgrey ", g->grey);
-	r |= put_time(b, "\n\twhite ", g->white);
-	r |= put_time(b, "\n\ttrapped ", g->trapped);
-	r |= buf_printf(b, "\n\tmatch ip4 /%u ip6 /%u%s\n", g->match.ip4,
-	    g->match.ip6, g->match_helo ? " helo" : "");
-	r |= buf_printf(b, "\tadmit ip4 /%u ip6 /%u\n", g->admit.ip4,
-	    g->admit.ip6);
-	r |= put_strings(b, "not to", &c->not_to, "\t");
-	r |= put_setting(b, "\treply ", c->grey_reply);
-	return (r | buf_addstr(b, "}\n"));
+	return (put_strings(b, "not to", &c->not_to, "\t"));
 }
 
-static int
-put_tarpit(struct buf *b, const struct config *c)
+int
+put_stutter(struct buf *b, const struct config *c)
 {
-	char	text[UNIT_LEN];
-	int	r;
-
 	if (c->stutter_ms == 0)
-		r = buf_addstr(b, "tarpit {\n\tstutter no\n");
-	else
-		r = buf_printf(b, "tarpit {\n\tstutter %s",
-		    time_text(c->stutter_ms, text)) |
-		    put_time(b, " for ", c->stutter_grey) |
-		    buf_addstr(b, "\n");
-	r |= put_setting(b, "\tmessage ", c->trap_message);
-	return (r | buf_printf(b, "\treply %d\n}\n", c->trap_reply));
+		return (buf_addstr(b, "\tstutter no\n"));
+	return (put_value(b, "\tstutter ", VALUE_MS, c->stutter_ms) |
+	    put_value(b, " for ", VALUE_SECONDS, c->stutter_grey) |
+	    buf_addstr(b, "\n"));
 }
 
-static int
-put_limit(struct buf *b, const struct conf_limit *l)
+int
+put_spamtraps(struct buf *b, const struct config *c)
 {
-	int	r;
-
-	r = buf_addstr(b, "limit {\n\tconnections ");
-	r |= l->connections == 0 ? buf_addstr(b, "auto\n") :
-	    buf_printf(b, "%u\n", l->connections);
-	r |= buf_printf(b, "\tper-host %u\n\tper-network %u\n"
-	    "\tnetwork ip4 /%u ip6 /%u\n\ttls %u\n\ttls-per-network ",
-	    l->per_host, l->per_network, l->network.ip4, l->network.ip6, l->tls);
-	r |= l->tls_per_network == 0 ? buf_addstr(b, "auto\n") :
-	    buf_printf(b, "%u\n", l->tls_per_network);
-	r |= buf_printf(b, "\tbad-commands %u\n\tline %u\n\trecipients %u\n"
-	    "\tgrey-per-network %u\n\tgrey-per-host %u\n",
-	    l->bad_commands, l->line, l->recipients, l->grey_per_network,
-	    l->grey_per_host);
-	r |= put_time(b, "\tidle ", l->idle);
-	r |= put_time(b, "\n\tidle-stress ", l->idle_stress);
-	r |= put_time(b, "\n\tsession grey ", l->session_grey);
-	r |= put_time(b, " trapped ", l->session_trapped);
-	if (l->message_size == 0)
-		r |= buf_addstr(b, "\n\tmessage-size no\n");
-	else
-		r |= put_size(b, "\n\tmessage-size ", l->message_size);
-	return (r | buf_addstr(b, "}\n"));
+	return (put_strings(b, "spamtrap", &c->spamtraps, ""));
 }
 
 static int
@@ -253,7 +187,6 @@ put_list(struct buf *b, const struct conf_list *l)
 {
 	static const char *const	 sources[] = { " file ", " command ",
 					    " url " };
-	const struct conf_string	*s;
 	int				 r;
 
 	if (l->source == SRC_SETUP)
@@ -262,25 +195,32 @@ put_list(struct buf *b, const struct conf_list *l)
 	    l->name);
 	r |= put_string(b, sources[l->source], l->file);
 	if (l->source != SRC_FILE)
-		r |= put_time(b, " timeout ", l->timeout);
+		r |= put_value(b, " timeout ", VALUE_SECONDS, l->timeout);
 	if (l->table != NULL)
 		r |= put_string(b, " table ", l->table);
 	if (l->kind == LIST_BLACK) {
 		if (l->message != NULL)
 			r |= put_string(b, " message ", l->message);
 		r |= buf_printf(b, " reply %d", l->reply);
-		if (!TAILQ_EMPTY(&l->except)) {
-			r |= buf_addstr(b, " except {");
-			TAILQ_FOREACH(s, &l->except, entry)
-				r |= put_string(b, " ", s->text);
-			r |= buf_addstr(b, " }");
-		}
+		if (!TAILQ_EMPTY(&l->except))
+			r |= put_inline(b, " except", &l->except);
 	} else if (l->no_scan)
 		r |= buf_addstr(b, " no scan");
 	return (r | buf_addstr(b, "\n"));
 }
 
-static int
+int
+put_lists(struct buf *b, const struct config *c)
+{
+	const struct conf_list	*l;
+	int			 r = 0;
+
+	TAILQ_FOREACH(l, &c->lists, entry)
+		r |= put_list(b, l);
+	return (r);
+}
+
+int
 put_setups(struct buf *b, const struct config *c)
 {
 	const struct conf_listen	*l;
@@ -302,13 +242,36 @@ put_reaction(struct buf *b, unsigned int event, const struct conf_reaction *a)
 	r = buf_printf(b, "on %s %s", host_event_str(event),
 	    names[a->action]);
 	if (a->action == ACT_TRAP && a->trap_for != 0)
-		r |= put_time(b, " for ", a->trap_for);
+		r |= put_value(b, " for ", VALUE_SECONDS, a->trap_for);
 	if (a->action != ACT_LOG && a->after > 1)
 		r |= buf_printf(b, " after %u", a->after) |
-		    put_time(b, " in ", a->within);
+		    put_value(b, " in ", VALUE_SECONDS, a->within);
 	if (a->bad != 0)
 		r |= buf_printf(b, " of bad %u%%", a->bad);
 	return (r | buf_addstr(b, "\n"));
+}
+
+int
+put_reactions(struct buf *b, const struct config *c)
+{
+	unsigned int	i;
+	int		r = 0;
+
+	for (i = 0; i < EVENT_MAX; i++)
+		r |= put_reaction(b, i, &c->reaction[i]);
+	return (r);
+}
+
+int
+put_trusted(struct buf *b, const struct config *c)
+{
+	return (put_strings(b, "trusted", &c->learn.trusted, "\t"));
+}
+
+int
+put_except(struct buf *b, const struct config *c)
+{
+	return (put_strings(b, "except", &c->learn.except, "\t"));
 }
 
 static int
@@ -321,29 +284,34 @@ put_learn_rule(struct buf *b, const char *name, const struct conf_learn_rule *r,
 	    r->percent));
 }
 
-static int
-put_learn(struct buf *b, const struct conf_learn *l)
+int
+put_trap(struct buf *b, const struct config *c)
 {
-	int	r;
+	const struct conf_learn	*l = &c->learn;
+	int			 r;
 
-	r = buf_addstr(b, "learn {\n");
-	r |= put_strings(b, "trusted", &l->trusted, "\t");
-	r |= put_strings(b, "except", &l->except, "\t");
-	r |= put_time(b, "\tdecay ", l->decay) | buf_addstr(b, "\n");
-	r |= put_learn_rule(b, "trap", &l->trap, "bad");
+	r = put_learn_rule(b, "trap", &l->trap, "bad");
 	if (l->trap.after != 0 && l->trap_for != 0)
-		r |= put_time(b, " for ", l->trap_for);
-	r |= buf_addstr(b, "\n");
-	r |= put_learn_rule(b, "extend", &l->extend, "good");
-	return (r | buf_addstr(b, "\n}\n"));
+		r |= put_value(b, " for ", VALUE_SECONDS, l->trap_for);
+	return (r | buf_addstr(b, "\n"));
 }
 
-static int
-put_track(struct buf *b, const struct conf_track *t)
+int
+put_extend(struct buf *b, const struct config *c)
+{
+	return (put_learn_rule(b, "extend", &c->learn.extend, "good") |
+	    buf_addstr(b, "\n"));
+}
+
+int
+put_track(struct buf *b, const struct config *c)
 {
 	const struct conf_string	*s;
+	const struct conf_track		*t = c->track;
 	int				 r;
 
+	if (t == NULL)
+		return (0);
 	r = t->device != NULL ? put_string(b, "track ", t->device) :
 	    buf_printf(b, "track nflog %u", t->group);
 	if (t->interface != NULL)
@@ -358,19 +326,14 @@ put_track(struct buf *b, const struct conf_track *t)
 	    t->outbound ? "yes" : "no"));
 }
 
-static int
-put_sync(struct buf *b, const struct conf_sync *s)
+int
+put_socks(struct buf *b, const struct config *c)
 {
 	const struct conf_sync_sock	*k;
-	const struct conf_sync_peer	*p;
 	char				 ip[ADDR_STRLEN];
-	int				 r;
+	int				 r = 0;
 
-	if (s == NULL)
-		return (0);
-	r = buf_addstr(b, "sync {\n");
-	r |= put_setting(b, "\tkey ", s->key_file);
-	TAILQ_FOREACH(k, &s->socks, entry)
+	TAILQ_FOREACH(k, &c->sync->socks, entry)
 		if (k->kind == SYNC_LISTEN)
 			r |= buf_printf(b, "\tlisten on %s port %u\n",
 			    addr_str(&k->addr, ip), k->port);
@@ -378,44 +341,113 @@ put_sync(struct buf *b, const struct conf_sync *s)
 			r |= put_string(b, "\tmulticast ", k->ifname) |
 			    buf_printf(b, " port %u ttl %u%s\n", k->port,
 			    k->ttl, k->v2 ? " spamd" : "");
-	TAILQ_FOREACH(p, &s->peers, entry)
+	return (r);
+}
+
+int
+put_peers(struct buf *b, const struct config *c)
+{
+	const struct conf_sync_peer	*p;
+	char				 ip[ADDR_STRLEN];
+	int				 r = 0;
+
+	TAILQ_FOREACH(p, &c->sync->peers, entry)
 		r |= buf_printf(b, "\tpeer %s port %u%s\n",
 		    addr_str(&p->addr, ip), p->port, p->v2 ? " spamd" : "");
-	if (s->accept_v2)
-		r |= buf_addstr(b, "\taccept spamd\n");
-	return (r | buf_addstr(b, "}\n"));
+	return (r);
+}
+
+static int	(*const parts[PART_MAX])(struct buf *, const struct config *) = {
+#define STATEMENT(block, part, form)	[PART_##part] = put_##part,
+#include "conf_schema.h"
+};
+
+/* Behind the name; of a flag nothing. */
+static int
+put_scalar_value(struct buf *b, const struct conf_scalar *r, const void *base)
+{
+	char		 word[CONF_NAME_MAX];
+	const char	*s = conf_is_string(r) ? *conf_string(r, base) : NULL;
+	int64_t		 v = conf_is_string(r) ? 0 : conf_get(r, base);
+
+	if (r->type == CT_FLAG)
+		return (0);
+	if (s != NULL)
+		return (put_string(b, " ", s));
+	if (conf_word(r, v, word) != NULL)
+		return (buf_printf(b, " %s", word));
+	return (put_value(b, " ", r->type == CT_CODE ? VALUE_NUMBER :
+	    (enum value_kind)conf_kind(r), v));
+}
+
+/* Is there something to say?  What has no default may be nothing. */
+static int
+is_said(const struct conf_scalar *r, const void *base)
+{
+	if (*r->def != '\0')
+		return (1);
+	return (conf_is_string(r) ? *conf_string(r, base) != NULL :
+	    conf_get(r, base) != 0);
+}
+
+/* Do the two rows stand in one line?  In the table they follow each other. */
+static int
+same_line(const struct conf_scalar *r, const struct conf_scalar *next)
+{
+	if (r->form == NULL || next->form == NULL || r->block != next->block ||
+	    !conf_is_grouped(r) || !conf_is_grouped(next) ||
+	    strchr(r->form, ';') != NULL)
+		return (0);
+	return (strcspn(r->form, " ") == strcspn(next->form, " ") &&
+	    strncmp(r->form, next->form, strcspn(r->form, " ")) == 0);
+}
+
+static int
+put_scalar(struct buf *b, const struct conf_scalar *r, const void *base,
+    const char *indent)
+{
+	char	name[CONF_NAME_MAX];
+	int	joined = r != conf_scalars && same_line(r - 1, r), rc = 0;
+
+	if (is_said(r, base)) {
+		conf_name(r, name);
+		rc = buf_printf(b, "%s%s", joined ? "" : indent,
+		    joined ? strchr(name, ' ') : name) |
+		    put_scalar_value(b, r, base);
+	} else if (!joined)
+		return (0);
+	return (same_line(r, r + 1) ? rc : rc | buf_addstr(b, "\n"));
+}
+
+static int
+put_block(struct buf *b, const struct config *c, enum conf_block block)
+{
+	const struct conf_scalar	*r;
+	const void			*base = conf_base_of(c, block);
+	int				 rc = 0;
+
+	for (r = conf_scalars; r->form != NULL; r++) {
+		if (r->block != block)
+			continue;
+		if (r->type == CT_STATEMENT)
+			rc |= parts[r->min](b, c);
+		else if (r->type == CT_BRACES &&
+		    conf_base_of(c, (enum conf_block)r->min) != NULL)
+			rc |= buf_printf(b, "%s {\n",
+			    conf_block_name((enum conf_block)r->min)) |
+			    put_block(b, c, (enum conf_block)r->min) |
+			    buf_addstr(b, "}\n");
+		else if (!r->own)
+			rc |= put_scalar(b, r, base, block == CB_TOP ? "" :
+			    "\t");
+	}
+	return (rc);
 }
 
 int
 config_text(const struct config *c, struct buf *b)
 {
-	const struct conf_list	*l;
-	unsigned int		 i;
-	int			 r;
-
-	r = put_general(b, c);
-	r |= put_listens(b, c, 0, "");
-	r |= put_firewall(b, c);
-	r |= put_greylist(b, c);
-	r |= put_tarpit(b, c);
-	r |= put_limit(b, &c->limit);
-	r |= put_strings(b, "spamtrap", &c->spamtraps, "");
-	TAILQ_FOREACH(l, &c->lists, entry)
-		r |= put_list(b, l);
-	r |= put_setups(b, c);
-	for (i = 0; i < EVENT_MAX; i++)
-		r |= put_reaction(b, i, &c->reaction[i]);
-	r |= put_learn(b, &c->learn);
-	r |= put_sync(b, c->sync);
-	r |= buf_printf(b, "handover %s\n", c->handover ? "yes" : "no");
-	if (c->log_spamd)
-		r |= buf_addstr(b, "log spamd\n");
-	r |= put_resolvers(b, &c->resolvers);
-	if (c->track != NULL)
-		r |= put_track(b, c->track);
-	if (c->pass != NULL)
-		r |= put_pass(b, c);
-	return (r == 0 ? 0 : -1);
+	return (put_block(b, c, CB_TOP) == 0 ? 0 : -1);
 }
 
 void
@@ -424,7 +456,7 @@ config_print(const struct config *c)
 	struct buf	b = { NULL, 0, 0, 0 };
 
 	if (config_text(c, &b) == -1)
-		fprintf(stderr, "configuration: no memory to print it\n");
+		fprintf(stderr, "configuration: out of memory\n");
 	else
 		fwrite(buf_ptr(&b), 1, buf_len(&b), stdout);
 	buf_free(&b);

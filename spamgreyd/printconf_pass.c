@@ -1,5 +1,6 @@
 /*
- * The pass block, and resolvers, as text: what printconf.c leaves to it.
+ * The statements of the pass block, and resolvers, as text: what printconf.c
+ * leaves to it.
  */
 #include <sys/types.h>
 #include <sys/queue.h>
@@ -8,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "conf_parse.h"
+#include "strategy.h"
 #include "printconf.h"
 
 /* "192.0.2.1:53", "[2001:db8::1]:53" */
@@ -23,8 +24,9 @@ put_resolver(struct buf *b, const char *text)
 }
 
 int
-put_resolvers(struct buf *b, const struct conf_strings *list)
+put_resolvers(struct buf *b, const struct config *c)
 {
+	const struct conf_strings	*list = &c->resolvers;
 	const struct conf_string	*s;
 	int				 r;
 
@@ -60,17 +62,12 @@ put_relay(struct buf *b, const struct conf_relay *rel)
 	    " proxy-protocol v1", " proxy-protocol v2", " transparent" };
 	static const char *const tls[] = { "", " starttls try", " starttls",
 	    " starttls verify " };
-	const struct conf_string *s;
 	int			 r;
 
-	r = buf_addstr(b, "\trelay ");
-	if (!TAILQ_EMPTY(&rel->domains)) {
-		r |= buf_addstr(b, "domain {");
-		TAILQ_FOREACH(s, &rel->domains, entry)
-			r |= put_string(b, " ", s->text);
-		r |= buf_addstr(b, " } ");
-	}
-	r |= buf_addstr(b, "to");
+	r = buf_addstr(b, "\trelay");
+	if (!TAILQ_EMPTY(&rel->domains))
+		r |= put_inline(b, " domain", &rel->domains);
+	r |= buf_addstr(b, " to");
 	r |= put_targets(b, rel);
 	r |= buf_addstr(b, clients[rel->client]);
 	r |= buf_addstr(b, tls[rel->tls]);
@@ -81,31 +78,68 @@ put_relay(struct buf *b, const struct conf_relay *rel)
 	return (r | buf_addstr(b, "\n"));
 }
 
-static int
-put_points(struct buf *b, const char *what, int32_t milli)
+int
+put_relays(struct buf *b, const struct config *c)
 {
-	char	text[32];
-	int	n;
+	const struct conf_relay	*rel;
+	int			 r = 0;
 
-	if (milli == 0)
-		return (buf_printf(b, "\t%s no\n", what));
-	n = snprintf(text, sizeof(text), "%d.%03d", milli / 1000,
-	    milli % 1000);
-	while (text[n - 1] == '0')
-		n--;
-	if (text[n - 1] == '.')
-		n--;
-	return (buf_printf(b, "\t%s %.*s\n", what, n, text));
+	TAILQ_FOREACH(rel, &c->pass->relays, entry)
+		r |= put_relay(b, rel);
+	return (r);
 }
 
-static int
-put_recipients(struct buf *b, const struct conf_pass *p)
+int
+put_pass_listens(struct buf *b, const struct config *c)
 {
-	if (!p->has_recipients)
+	return (put_listeners(b, c, 1, "\t"));
+}
+
+/* The head and every value of the pass block whose name begins with it. */
+static int
+put_steps(struct buf *b, const struct conf_pass *p, const char *head)
+{
+	const struct conf_scalar	*s;
+	char				 name[CONF_NAME_MAX];
+	char				 word[CONF_NAME_MAX];
+	size_t				 len = strlen(head);
+	int				 r;
+
+	r = buf_printf(b, "\t%s", head);
+	for (s = conf_scalars; s->form != NULL; s++) {
+		if (s->block != CB_PASS || !s->own || !conf_has_value(s))
+			continue;
+		conf_name(s, name);
+		if (strncmp(name, head, len) != 0 || name[len] != ' ')
+			continue;
+		r |= buf_addstr(b, name + len);
+		r |= s->type == CT_WORD ? buf_printf(b, " %s",
+		    conf_word(s, conf_get(s, p), word)) :
+		    put_value(b, " ", VALUE_SECONDS, conf_get(s, p));
+	}
+	return (r | buf_addstr(b, "\n"));
+}
+
+int
+put_strategy(struct buf *b, const struct config *c)
+{
+	return (put_steps(b, c->pass, "strategy"));
+}
+
+int
+put_timeouts(struct buf *b, const struct config *c)
+{
+	return (put_steps(b, c->pass, "timeout"));
+}
+
+int
+put_recipients(struct buf *b, const struct config *c)
+{
+	if (!c->pass->has_recipients)
 		return (0);
-	if (TAILQ_EMPTY(&p->recipients))
+	if (TAILQ_EMPTY(&c->pass->recipients))
 		return (buf_addstr(b, "\trecipients { }\n"));
-	return (put_strings(b, "recipients", &p->recipients, "\t"));
+	return (put_strings(b, "recipients", &c->pass->recipients, "\t"));
 }
 
 static int
@@ -147,7 +181,6 @@ static int
 put_module(struct buf *b, const struct conf_module *m)
 {
 	const struct conf_option *o;
-	const struct conf_string *s;
 	unsigned int		 i;
 	const char		*dot = strchr(m->name, '.');
 	int			 r;
@@ -158,12 +191,9 @@ put_module(struct buf *b, const struct conf_module *m)
 	TAILQ_FOREACH(o, &m->options, entry)
 		r |= put_option(b, o);
 	r |= put_raw(b, m);
-	if (!TAILQ_EMPTY(&m->except)) {
-		r |= buf_addstr(b, "\t\texcept {");
-		TAILQ_FOREACH(s, &m->except, entry)
-			r |= put_string(b, " ", s->text);
-		r |= buf_addstr(b, " }\n");
-	}
+	if (!TAILQ_EMPTY(&m->except))
+		r |= put_inline(b, "\t\texcept", &m->except) |
+		    buf_addstr(b, "\n");
 	if (m->on_error != -1)
 		r |= buf_printf(b, "\t\ton-error %s\n",
 		    onerror_str((enum module_error)m->on_error));
@@ -177,68 +207,13 @@ put_module(struct buf *b, const struct conf_module *m)
 	return (r | buf_addstr(b, "\t}\n"));
 }
 
-static int
-put_settings(struct buf *b, const struct conf_pass *p)
-{
-	unsigned int	i;
-	int		r;
-
-	r = buf_printf(b, "\trelay check %s\n", p->relay_check ? "yes" : "no");
-	if (p->early)
-		r |= buf_addstr(b, "\trelay connect early\n");
-	r |= put_points(b, "reject at", p->reject_at);
-	r |= put_points(b, "mark at", p->mark_at);
-	r |= buf_printf(b, "\treply rules %s\n",
-	    p->reply_rules ? "yes" : "no");
-	r |= p->subject_tag == NULL ? buf_addstr(b, "\tmark subject no\n") :
-	    put_string(b, "\tmark subject ", p->subject_tag) |
-	    buf_addstr(b, "\n");
-	r |= buf_addstr(b, "\tstrategy");
-	for (i = 0; i < CLASS_MAX; i++)
-		r |= buf_printf(b, " %s %s", class_str(i),
-		    strategy_str(p->strategy[i]));
-	r |= buf_addstr(b, "\n");
-	r |= put_recipients(b, p);
-	r |= p->sessions == 0 ? buf_addstr(b, "\tlimit sessions auto\n") :
-	    buf_printf(b, "\tlimit sessions %u\n", p->sessions);
-	r |= p->per_host == 0 ? buf_addstr(b, "\tlimit per-host auto\n") :
-	    buf_printf(b, "\tlimit per-host %u\n", p->per_host);
-	r |= p->per_network == 0 ?
-	    buf_addstr(b, "\tlimit per-network auto\n") :
-	    buf_printf(b, "\tlimit per-network %u\n", p->per_network);
-	r |= buf_printf(b, "\tlimit received %u\n\ttries %u\n", p->received,
-	    p->tries);
-	r |= put_size(b, "\tspool memory ", p->spool_memory);
-	r |= put_size(b, "\tspool message ", p->spool_message);
-	r |= p->spool_files == 0 ? buf_addstr(b, "\tspool files auto\n") :
-	    put_size(b, "\tspool files ", p->spool_files);
-	r |= buf_printf(b, "\tbare-newline %s\n",
-	    p->reject_newlines ? "reject" : "normalise");
-	r |= put_time(b, "\tsession ", p->session);
-	r |= put_time(b, "\n\tscan ", p->scan);
-	r |= p->client_name == 0 ? buf_addstr(b, "\n\tclient-name no") :
-	    put_time(b, "\n\tclient-name ", p->client_name);
-	r |= buf_addstr(b, "\n\ttimeout");
-	for (i = 0; i < PT_MAX; i++) {
-		r |= buf_printf(b, " %s", conf_timeouts[i]);
-		r |= put_time(b, " ", p->timeout[i]);
-	}
-	return (r | buf_addstr(b, "\n"));
-}
-
 int
-put_pass(struct buf *b, const struct config *c)
+put_modules(struct buf *b, const struct config *c)
 {
-	const struct conf_relay		*rel;
 	const struct conf_module	*m;
-	int				 r;
+	int				 r = 0;
 
-	r = buf_addstr(b, "pass {\n");
-	r |= put_listens(b, c, 1, "\t");
-	TAILQ_FOREACH(rel, &c->pass->relays, entry)
-		r |= put_relay(b, rel);
-	r |= put_settings(b, c->pass);
 	TAILQ_FOREACH(m, &c->pass->modules, entry)
 		r |= put_module(b, m);
-	return (r | buf_addstr(b, "}\n"));
+	return (r);
 }

@@ -92,24 +92,40 @@ for my $in (sort glob('bad/*.in')) {
 	isnt($err, '', "$base: it is said why");
 }
 
-# The forms that a syntax error shows have each keyword of the grammar, begin as
-# the manual's do, and are of a block that there is.
+# The keywords of the grammar: parse.y's, and the names and the words of the
+# settings of conf_schema.h, whose forms are those that a syntax error shows.
+my $grammar = slurp("$top/spamgreyd/parse.y");
+my $manual = slurp("$top/spamgreyd/spamgreyd.conf.5");
+my ($table) = $grammar =~ /keywords\[\] = \{(.*?)^\};/ms;
+my @of_grammar = $table =~ /^\t\{ "([a-z0-9-]+)",\s+\w+ \},$/mg;
+my (@forms, %of_schema);
 {
-	my $grammar = slurp("$top/spamgreyd/parse.y");
-	my $source = slurp("$top/spamgreyd/conf_forms.c");
-	my $manual = slurp("$top/spamgreyd/spamgreyd.conf.5");
-	my ($table) = $source =~ /forms\[\] = \{(.*?)^\};/ms;
+	(my $schema = slurp("$top/spamgreyd/conf_schema.h")) =~ s{/\*.*?\*/}{}gs;
+	my $string = qr/"((?:[^"\\]|\\.)*(?:"\s*"(?:[^"\\]|\\.)*)*)"/;
+	while ($schema =~ /^([A-Z]+)\([^"]*?$string/mg) {
+		my ($macro, $form) = ($1, $2);
+		next if $macro eq 'OWN';
+		$form =~ s/"\s*"//g;
+		$form =~ s/\\n/\n/g;
+		push @forms, split(/\n/, $form);
+		next if $macro =~ /^(STATEMENT|BRACES|FORM)$/;
+		$of_schema{$_} = 1 for $form =~ /(?<![\w"-])[a-z][a-z0-9-]*/g;
+	}
+}
+my %either = map { $_ => 1 } @of_grammar, keys %of_schema;
+my @keywords = sort keys %either;
+
+# The forms have each keyword of the grammar, begin as the manual's do, and are
+# of a block that there is.
+{
 	my (%known, @missing);
-	my @forms = $table =~ /\{ \w+_?, ("(?:[^"\\]|\\.)*"(?:\s*"(?:[^"\\]|\\.)*")*) \}/g;
 	cmp_ok(scalar @forms, '>', 80, 'the forms of statements are found');
 	for my $form (@forms) {
-		$form =~ s/"\s*"//g;
 		$known{$_} = 1 for $form =~ /[a-z][a-z0-9-]*/g;
 		my ($word) = $form =~ /([a-z-]+)/;
 		push @missing, $word if $manual !~ /^\.(?:It )?Ic \Q$word\E\b/m;
 	}
 	is("@missing", '', 'each begins as in the manual');
-	my @keywords = $grammar =~ /^\t\{ "([a-z0-9-]+)",\s+\w+ \},$/mg;
 	cmp_ok(scalar @keywords, '>', 100, 'the keywords are found');
 	is(join(' ', grep { !$known{$_} } @keywords), '',
 	    'each keyword is in a form');
@@ -361,12 +377,8 @@ for my $file (glob("$top/spamgreyd/mod_*.c")) {
 }
 
 # Every keyword of the grammar is in the manual.
-my $manual = slurp("$top/spamgreyd/spamgreyd.conf.5");
-my $grammar = slurp("$top/spamgreyd/parse.y");
-my ($table) = $grammar =~ /keywords\[\] = \{(.*?)^\};/ms;
-my @keywords = $table =~ /\{ "([^"]+)",/g;
 cmp_ok(scalar @keywords, '>', 60, 'the table of keywords is found');
-is_deeply(\@keywords, [sort @keywords], 'and is sorted');
+is_deeply(\@of_grammar, [sort @of_grammar], 'and is sorted');
 my @missing = grep {
 	$manual !~ /^\.(?:It )?(?:Op |Xo)?[^\n]*\bIc\b[^\n]*(?<![\w-])\Q$_\E(?![\w-])/m
 } @keywords;

@@ -1,4 +1,4 @@
-/* LINK: spamgreyd/config.o spamgreyd/conf_check.o spamgreyd/conf_check_pass.o spamgreyd/conf_pass.o spamgreyd/conf_strategy.o spamgreyd/conf_entries.o spamgreyd/conf_file.o spamgreyd/conf_forms.o spamgreyd/conf_learn.o spamgreyd/conf_sync.o spamgreyd/conf_track.o spamgreyd/conf_lex.o spamgreyd/conf_report.o spamgreyd/conf_resolv.o spamgreyd/conf_list.o spamgreyd/conf_set.o spamgreyd/conf_value.o spamgreyd/parse.o spamgreyd/printconf.o spamgreyd/printconf_pass.o */
+/* LINK: spamgreyd/config.o spamgreyd/conf_scalar.o spamgreyd/conf_check.o spamgreyd/conf_check_pass.o spamgreyd/conf_pass.o spamgreyd/conf_strategy.o spamgreyd/conf_entries.o spamgreyd/conf_file.o spamgreyd/conf_forms.o spamgreyd/conf_learn.o spamgreyd/conf_sync.o spamgreyd/conf_track.o spamgreyd/conf_lex.o spamgreyd/conf_report.o spamgreyd/conf_resolv.o spamgreyd/conf_list.o spamgreyd/conf_set.o spamgreyd/conf_value.o spamgreyd/parse.o spamgreyd/printconf.o spamgreyd/printconf_pass.o */
 /*
  * Anything as a configuration.  It is refused with a reason, or it prints,
  * and what was printed parses to the same text.

@@ -7,7 +7,7 @@
  * An input is a row of requests, each type, length (two octets) and body, and
  * is sent twice: as frames behind a greeting, and as raw octets without one.
  */
-/* LINK: spamgreyd/ctl.o spamgreyd/ctl_edit.o spamgreyd/ctl_import.o spamgreyd/ctl_learn.o spamgreyd/ctl_sync.o spamgreyd/policy_bulk.o spamgreyd/policy.o spamgreyd/policy_conf.o spamgreyd/policy_edit.o spamgreyd/policy_enter.o spamgreyd/policy_event.o spamgreyd/policy_learn.o spamgreyd/policy_mail.o spamgreyd/policy_rcpt.o spamgreyd/policy_rules.o spamgreyd/policy_show.o spamgreyd/policy_sync.o spamgreyd/policy_tuple.o spamgreyd/config.o */
+/* LINK: spamgreyd/ctl.o spamgreyd/ctl_edit.o spamgreyd/ctl_import.o spamgreyd/ctl_learn.o spamgreyd/ctl_sync.o spamgreyd/policy_bulk.o spamgreyd/policy.o spamgreyd/policy_conf.o spamgreyd/policy_edit.o spamgreyd/policy_enter.o spamgreyd/policy_event.o spamgreyd/policy_learn.o spamgreyd/policy_mail.o spamgreyd/policy_rcpt.o spamgreyd/policy_rules.o spamgreyd/policy_show.o spamgreyd/policy_sync.o spamgreyd/policy_tuple.o spamgreyd/config.o spamgreyd/conf_scalar.o */
 /* LIBS: -ldb */
 #include <sys/types.h>
 #include <sys/stat.h>

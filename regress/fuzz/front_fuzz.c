@@ -4,7 +4,7 @@
  * the replies must be one that SMTP allows, and nothing may be left over when the
  * client is gone.
  */
-/* LINK: spamgreyd/front.o spamgreyd/front_accept.o spamgreyd/front_conn.o spamgreyd/front_handover.o spamgreyd/front_log.o spamgreyd/front_pump.o spamgreyd/front_reply.o spamgreyd/front_spamd.o spamgreyd/front_smtp.o spamgreyd/front_store.o spamgreyd/front_tls.o spamgreyd/front_tx.o spamgreyd/front_wheel.o spamgreyd/param.o spamgreyd/smtpd_client.o spamgreyd/smtpd_client_tls.o spamgreyd/smtpd_listener.o spamgreyd/smtpd_simple.o spamgreyd/smtpd_states.o spamgreyd/tlsctx.o spamgreyd/origdst_none.o spamgreyd/config.o */
+/* LINK: spamgreyd/front.o spamgreyd/front_accept.o spamgreyd/front_conn.o spamgreyd/front_handover.o spamgreyd/front_log.o spamgreyd/front_pump.o spamgreyd/front_reply.o spamgreyd/front_spamd.o spamgreyd/front_smtp.o spamgreyd/front_store.o spamgreyd/front_tls.o spamgreyd/front_tx.o spamgreyd/front_wheel.o spamgreyd/param.o spamgreyd/smtpd_client.o spamgreyd/smtpd_client_tls.o spamgreyd/smtpd_listener.o spamgreyd/smtpd_simple.o spamgreyd/smtpd_states.o spamgreyd/tlsctx.o spamgreyd/origdst_none.o spamgreyd/config.o spamgreyd/conf_scalar.o */
 /* LIBS: -ltls */
 #include <ctype.h>
 #include <errno.h>

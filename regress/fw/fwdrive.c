@@ -19,7 +19,7 @@
  *	stat		prints names and values
  *	quit
  */
-/* LINK: spamgreyd/fw.o spamgreyd/fw_sync.o spamgreyd/fw_set.o spamgreyd/fw_tables.o spamgreyd/fw_room.o spamgreyd/fw_pf_table.o spamgreyd/fw_nft_table.o spamgreyd/fw_pf.o spamgreyd/fw_nft.o spamgreyd/fw_nft_link.o spamgreyd/fw_nft_hosts.o spamgreyd/fw_nft_nets.o spamgreyd/fw_none.o spamgreyd/config.o spamgreyd/sandbox_seccomp.o */
+/* LINK: spamgreyd/fw.o spamgreyd/fw_sync.o spamgreyd/fw_set.o spamgreyd/fw_tables.o spamgreyd/fw_room.o spamgreyd/fw_pf_table.o spamgreyd/fw_nft_table.o spamgreyd/fw_pf.o spamgreyd/fw_nft.o spamgreyd/fw_nft_link.o spamgreyd/fw_nft_hosts.o spamgreyd/fw_nft_nets.o spamgreyd/fw_none.o spamgreyd/config.o spamgreyd/conf_scalar.o spamgreyd/sandbox_seccomp.o */
 /* LIBS: -lnftables -lmnl -lseccomp */
 
 #include <sys/mman.h>

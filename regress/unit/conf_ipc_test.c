@@ -1,4 +1,4 @@
-/* LINK: spamgreyd/config.o spamgreyd/conf_ipc.o spamgreyd/conf_ipc_lists.o spamgreyd/conf_ipc_pass.o spamgreyd/conf_ipc_sync.o spamgreyd/conf_resolv.o spamgreyd/conf_check.o spamgreyd/conf_check_pass.o spamgreyd/conf_pass.o spamgreyd/conf_strategy.o spamgreyd/conf_entries.o spamgreyd/conf_file.o spamgreyd/conf_forms.o spamgreyd/conf_learn.o spamgreyd/conf_sync.o spamgreyd/conf_track.o spamgreyd/conf_lex.o spamgreyd/conf_report.o spamgreyd/conf_list.o spamgreyd/conf_set.o spamgreyd/conf_value.o spamgreyd/parse.o spamgreyd/lists.o spamgreyd/list_in.o spamgreyd/list_read.o spamgreyd/list_file.o spamgreyd/printconf.o spamgreyd/printconf_pass.o */
+/* LINK: spamgreyd/config.o spamgreyd/conf_scalar.o spamgreyd/conf_ipc.o spamgreyd/conf_ipc_lists.o spamgreyd/conf_ipc_pass.o spamgreyd/conf_ipc_sync.o spamgreyd/conf_resolv.o spamgreyd/conf_check.o spamgreyd/conf_check_pass.o spamgreyd/conf_pass.o spamgreyd/conf_strategy.o spamgreyd/conf_entries.o spamgreyd/conf_file.o spamgreyd/conf_forms.o spamgreyd/conf_learn.o spamgreyd/conf_sync.o spamgreyd/conf_track.o spamgreyd/conf_lex.o spamgreyd/conf_report.o spamgreyd/conf_list.o spamgreyd/conf_set.o spamgreyd/conf_value.o spamgreyd/parse.o spamgreyd/lists.o spamgreyd/list_in.o spamgreyd/list_read.o spamgreyd/list_file.o spamgreyd/printconf.o spamgreyd/printconf_pass.o */
 /* LIBS: -lz */
 /*
  * The configuration from parent to child: what arrives prints the same, with
@@ -680,7 +680,7 @@ test_pass(void)
 	p->timeout[PT_DOT] = 99;
 	p->per_host = 60;
 	p->per_network = 61;
-	p->spool_files = 62;
+	p->spool_files = 62 << 20;
 	module_long(p);
 	c->reaction[EVENT_SPAM].bad = 50;
 	copy = round_trip(c, SEND_PASS);
@@ -695,7 +695,7 @@ test_pass(void)
 	is_int(p->timeout[PT_DOT], 99, "its timeouts");
 	is_int(p->per_host, 60, "sessions of a host");
 	is_int(p->per_network, 61, "and of a network");
-	is_int((int64_t)p->spool_files, 62, "room for files");
+	is_int((int64_t)p->spool_files, 62 << 20, "room for files");
 	is_int(copy->reaction[EVENT_SPAM].bad, 50, "of bad 50%");
 	is_int(copy->handover, 1, "hand-over by default");
 	r = TAILQ_FIRST(&p->relays);

@@ -3,7 +3,7 @@
  * asked of others, import's protocol, the clock rule of expire.  On a real
  * database in a directory of its own, with a clock that stands still.
  */
-/* LINK: spamgreyd/ctl.o spamgreyd/ctl_edit.o spamgreyd/ctl_import.o spamgreyd/ctl_learn.o spamgreyd/ctl_sync.o spamgreyd/policy_bulk.o spamgreyd/policy.o spamgreyd/policy_conf.o spamgreyd/policy_edit.o spamgreyd/policy_enter.o spamgreyd/policy_event.o spamgreyd/policy_learn.o spamgreyd/policy_mail.o spamgreyd/policy_rcpt.o spamgreyd/policy_rules.o spamgreyd/policy_show.o spamgreyd/policy_sync.o spamgreyd/policy_tuple.o spamgreyd/config.o */
+/* LINK: spamgreyd/ctl.o spamgreyd/ctl_edit.o spamgreyd/ctl_import.o spamgreyd/ctl_learn.o spamgreyd/ctl_sync.o spamgreyd/policy_bulk.o spamgreyd/policy.o spamgreyd/policy_conf.o spamgreyd/policy_edit.o spamgreyd/policy_enter.o spamgreyd/policy_event.o spamgreyd/policy_learn.o spamgreyd/policy_mail.o spamgreyd/policy_rcpt.o spamgreyd/policy_rules.o spamgreyd/policy_show.o spamgreyd/policy_sync.o spamgreyd/policy_tuple.o spamgreyd/config.o spamgreyd/conf_scalar.o */
 /* LIBS: -ldb */
 #include <sys/stat.h>
 

@@ -3,7 +3,7 @@
  * module's block of its own configuration, by their number there, and no
  * others; and it never waits for one.
  */
-/* LINK: spamgreyd/parent_open.o spamgreyd/config.o */
+/* LINK: spamgreyd/parent_open.o spamgreyd/config.o spamgreyd/conf_scalar.o */
 #include <sys/types.h>
 #include <sys/socket.h>
 #include <sys/un.h>

@@ -3,7 +3,7 @@
  * pieces, both ends' ways to go, timeouts.  The dialogue is a few lines here:
  * it repeats each line, and obeys a few.
  */
-/* LINK: spamgreyd/pass_conn.o spamgreyd/pass_session.o spamgreyd/pass_reply.o spamgreyd/pass_tls.o spamgreyd/smtpd_client.o spamgreyd/smtpd_client_tls.o spamgreyd/smtpd_simple.o spamgreyd/tlsctx.o spamgreyd/config.o */
+/* LINK: spamgreyd/pass_conn.o spamgreyd/pass_session.o spamgreyd/pass_reply.o spamgreyd/pass_tls.o spamgreyd/smtpd_client.o spamgreyd/smtpd_client_tls.o spamgreyd/smtpd_simple.o spamgreyd/tlsctx.o spamgreyd/config.o spamgreyd/conf_scalar.o */
 /* LIBS: -ltls */
 #include <sys/types.h>
 #include <sys/socket.h>

@@ -3,7 +3,7 @@
  * host, that it is bounded; and what store makes of what it hears, on a real
  * database with a moved clock.
  */
-/* LINK: spamgreyd/track_hosts.o spamgreyd/track_rules.o spamgreyd/policy_track.o spamgreyd/policy.o spamgreyd/policy_conf.o spamgreyd/policy_edit.o spamgreyd/policy_enter.o spamgreyd/policy_event.o spamgreyd/policy_learn.o spamgreyd/policy_mail.o spamgreyd/policy_rcpt.o spamgreyd/policy_rules.o spamgreyd/policy_show.o spamgreyd/policy_sync.o spamgreyd/policy_tuple.o spamgreyd/config.o */
+/* LINK: spamgreyd/track_hosts.o spamgreyd/track_rules.o spamgreyd/policy_track.o spamgreyd/policy.o spamgreyd/policy_conf.o spamgreyd/policy_edit.o spamgreyd/policy_enter.o spamgreyd/policy_event.o spamgreyd/policy_learn.o spamgreyd/policy_mail.o spamgreyd/policy_rcpt.o spamgreyd/policy_rules.o spamgreyd/policy_show.o spamgreyd/policy_sync.o spamgreyd/policy_tuple.o spamgreyd/config.o spamgreyd/conf_scalar.o */
 /* LIBS: -ldb */
 #include <ftw.h>
 #include <unistd.h>
