@@ -5,20 +5,16 @@
  */
 #include <sys/types.h>
 
-#include <ctype.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "../lib/addrhint.h"
+#include "../lib/value.h"
 #include "conf_module.h"
-#include "conf_parse.h"
 
 #define FORM_WORD_MAX	32
-#define NUMBER_MAX	INT64_C(4294967295)
-#define SIZE_MAX_ARG	(INT64_C(1) << 50)
-#define POINTS_MAX	INT64_C(1000000)	/* 1000 points */
 
 struct reader {
 	const struct module_option *opt;
@@ -56,104 +52,6 @@ is_value(const struct conf_word *w)
 	    strcmp(w->text, "}") != 0 && strcmp(w->text, "=") != 0 && strcmp(w->text, "\n") != 0));
 }
 
-/* Digits; past max it is max + 1.  What follows them, or NULL: none. */
-static const char *
-digits(const char *s, int64_t max, int64_t *v)
-{
-	if (!isdigit((unsigned char)*s))
-		return (NULL);
-	for (*v = 0; isdigit((unsigned char)*s); s++)
-		if (*v <= max && (*v = *v * 10 + (*s - '0')) > max)
-			*v = max + 1;
-	return (s);
-}
-
-static int
-number(const char *s, int64_t *n)
-{
-	int64_t	v;
-
-	if ((s = digits(s, NUMBER_MAX, &v)) == NULL || *s != '\0')
-		return (wrong("is not a number"));
-	*n = v;
-	return (0);
-}
-
-static int
-time_ms(const char *s, int64_t *n)
-{
-	static const struct { const char *name; int64_t ms; } units[] = {
-		{ "ms", 1 }, { "s", 1000 }, { "m", 60000 },
-		{ "h", 3600000 }, { "d", 86400000 }, { "w", 604800000 }
-	};
-	const char	*end;
-	int64_t		 v;
-	size_t		 i;
-
-	if ((end = digits(s, CONF_TIME_MAX * 1000, &v)) == NULL)
-		return (wrong("is not a time, as 30s, 5m, 4h or 36d"));
-	if (*end == '\0')
-		return (wrong("has no unit; write %ss, %sm, %sh or %sd", s, s,
-		    s, s));
-	for (i = 0; i < sizeof(units) / sizeof(units[0]); i++)
-		if (strcmp(end, units[i].name) == 0)
-			break;
-	if (i == sizeof(units) / sizeof(units[0]))
-		return (wrong("is not a time: there are s, m, h, d and w"));
-	if (v > CONF_TIME_MAX * 1000 / units[i].ms)
-		return (wrong("is more than ten years"));
-	*n = v * units[i].ms;
-	return (0);
-}
-
-static int
-size_octets(const char *s, int64_t *n)
-{
-	static const char	 units[] = "KMG";
-	const char		*end, *unit;
-	int64_t			 v, scale;
-
-	if ((end = digits(s, SIZE_MAX_ARG, &v)) == NULL)
-		return (wrong("is not a size, as 500K, 50M or 1G"));
-	if (*end == '\0')
-		return (wrong("has no unit; write %sK, %sM or %sG", s, s, s));
-	if ((unit = strchr(units, *end)) == NULL || end[1] != '\0')
-		return (wrong("is not a size: there are K, M and G"));
-	scale = INT64_C(1) << (10 * (unit - units + 1));
-	if (v > SIZE_MAX_ARG / scale)
-		return (wrong("is too large"));
-	*n = v * scale;
-	return (0);
-}
-
-/* "-4.25": -4250. */
-static int
-points(const char *s, int64_t *n)
-{
-	int64_t	v, part = 0, scale = 100;
-	int	minus = *s == '-';
-
-	if ((s = digits(s + minus, POINTS_MAX / 1000, &v)) == NULL)
-		return (wrong("is not a number of points, as 4, 0.5 or -3"));
-	if (*s == '.') {
-		if (!isdigit((unsigned char)*++s))
-			return (wrong("is not a number of points"));
-		for (; isdigit((unsigned char)*s) && scale > 0; s++) {
-			part += (*s - '0') * scale;
-			scale /= 10;
-		}
-	}
-	if (*s != '\0')
-		return (wrong("is not a number of points; they have at most "
-		    "three decimals"));
-	v = v * 1000 + part;
-	if (v > POINTS_MAX)
-		return (wrong("is more than %lld points",
-		    (long long)POINTS_MAX / 1000));
-	*n = minus ? -v : v;
-	return (0);
-}
-
 /* Is text one of "a|b|c"? */
 static int
 one_of(const char *words, const char *text)
@@ -168,49 +66,37 @@ one_of(const char *words, const char *text)
 	return (0);
 }
 
-/* A bound as one writes it. */
-static const char *
-bound(char form, int64_t v, char text[32])
-{
-	static const struct { const char *name; int64_t ms; } units[] = {
-		{ "d", 86400000 }, { "h", 3600000 }, { "m", 60000 },
-		{ "s", 1000 }, { "ms", 1 }
-	};
-	size_t	i = 0;
-
-	switch (form) {
-	case 't':
-		if (v == 0)
-			return ("0s");
-		while (v % units[i].ms != 0)
-			i++;
-		snprintf(text, 32, "%lld%s", (long long)(v / units[i].ms),
-		    units[i].name);
-		break;
-	case 'p':
-		snprintf(text, 32, "%g", (double)v / 1000);
-		break;
-	case 'z':
-		snprintf(text, 32, "%lldK", (long long)(v / 1024));
-		break;
-	default:
-		snprintf(text, 32, "%lld", (long long)v);
-		break;
-	}
-	return (text);
-}
-
+/* A number by %form to *a, within the bounds of the option if they are for that
+ * kind.  0, or -1 and why. */
 static int
-in_bounds(const struct reader *r, char form, int64_t v)
+convert_number(const struct reader *r, char form, const struct conf_word *w,
+    struct module_arg *a)
 {
+	static const struct {
+		char		 form;
+		enum arg_kind	 arg;
+		enum value_kind	 value;
+	} kinds[] = {
+		{ 'n', ARG_NUMBER, VALUE_NUMBER }, { 't', ARG_TIME, VALUE_MS },
+		{ 'z', ARG_SIZE, VALUE_SIZE }, { 'p', ARG_POINTS, VALUE_POINTS }
+	};
 	const struct module_option *o = r->opt;
-	char	from[32], to[32];
+	char		text[VALUE_WHY];
+	int64_t		min, max;
+	unsigned int	i;
 
-	if (form != r->bounded || (o->min == 0 && o->max == 0) ||
-	    (v >= o->min && v <= o->max))
+	for (i = 0; kinds[i].form != form; i++)
+		;
+	a->kind = kinds[i].arg;
+	max = value_max(kinds[i].value);
+	min = form == 'p' ? -max : 0;
+	if (form == r->bounded && (o->min != 0 || o->max != 0)) {
+		min = o->min;
+		max = o->max;
+	}
+	if (value_read(kinds[i].value, w->text, min, max, &a->n, text) == 0)
 		return (0);
-	return (wrong("is not between %s and %s", bound(form, o->min, from),
-	    bound(form, o->max, to)));
+	return (wrong("%s", text));
 }
 
 /* One word by %form to *a: 0, or -1 and why. */
@@ -224,17 +110,10 @@ convert(const struct reader *r, char form, const struct conf_word *w,
 	a->s = w->text;
 	switch (form) {
 	case 'n':
-		a->kind = ARG_NUMBER;
-		return (number(w->text, &a->n));
 	case 't':
-		a->kind = ARG_TIME;
-		return (time_ms(w->text, &a->n));
 	case 'z':
-		a->kind = ARG_SIZE;
-		return (size_octets(w->text, &a->n));
 	case 'p':
-		a->kind = ARG_POINTS;
-		return (points(w->text, &a->n));
+		return (convert_number(r, form, w, a));
 	case 's':
 		a->kind = ARG_STRING;
 		return (0);
@@ -263,19 +142,20 @@ take(struct reader *r, char form)
 	char			 said[sizeof(why)];
 
 	if (r->used == r->nwords || !is_value(w)) {
-		static const char *const names[] = { "nnumber",
-		    "ttime, as 5s", "zsize, as 50M", "pnumber of points",
-		    "sstring", "aaddress or network", NULL };
+		static const char *const missing[] = {
+		    "na number is missing",
+		    "ta time is missing; write, for example, 5s",
+		    "za size is missing; write, for example, 50M",
+		    "pa number of points is missing", "sa string is missing",
+		    "aan address or network is missing", NULL };
 		size_t	i;
 
-		for (i = 0; names[i] != NULL; i++)
-			if (names[i][0] == form)
-				return (wrong("%s %s is missing", strchr("a",
-				    form) != NULL ? "an" : "a", names[i] + 1));
+		for (i = 0; missing[i] != NULL; i++)
+			if (missing[i][0] == form)
+				return (wrong("%s", missing[i] + 1));
 		return (wrong("one of %s is missing", r->opt->words));
 	}
-	if (convert(r, form, w, a) == -1 ||
-	    (a->kind <= ARG_POINTS && in_bounds(r, form, a->n) == -1)) {
+	if (convert(r, form, w, a) == -1) {
 		memcpy(said, why, sizeof(said));
 		return (wrong("\"%.64s\" %.180s", w->text, said));
 	}
@@ -344,6 +224,7 @@ static int
 fits(const struct reader *r, const char *form)
 {
 	const struct conf_word	*w = &r->words[r->used];
+	struct reader		 anything = *r;
 	struct module_arg	 a;
 
 	if (r->used == r->nwords)
@@ -355,8 +236,10 @@ fits(const struct reader *r, const char *form)
 	/* A bare word is the next option's keyword sooner than a string. */
 	if (form[1] == 's')
 		return (w->quoted);
-	return (is_value(w) && convert(r, form[1] == 'r' ? 'n' : form[1], w,
-	    &a) == 0);
+	/* (a value beyond its bounds is one, and take() says so) */
+	anything.bounded = 0;
+	return (is_value(w) && convert(&anything, form[1] == 'r' ? 'n' :
+	    form[1], w, &a) == 0);
 }
 
 /* The next element of the form to e; 0: there is none. */

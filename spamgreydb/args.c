@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../lib/value.h"
 #include "spamgreydb.h"
 
 /* What spamdb exits with, and what the words do. */
@@ -17,7 +18,6 @@
 #define DAYS_MAX	36500
 #define BAD_MAX		1000000
 #define BOTH		'!'		/* verdict: -s and -h were given */
-#define FOR_MAX		(INT64_C(3650) * 86400)	/* seconds, as in the file */
 
 static const struct {
 	const char	*name;
@@ -134,29 +134,15 @@ word_show(struct args *a)
 	return (0);
 }
 
-/* 7d and the like, in seconds; 0: it is none. */
+/* "7d", in seconds; 0: it is no time. */
 static int64_t
 duration(const char *text)
 {
-	static const struct { char unit; int64_t seconds; } units[] = {
-		{ 's', 1 }, { 'm', 60 }, { 'h', 3600 }, { 'd', 86400 },
-		{ 'w', 604800 }
-	};
-	char	digits[16];
-	size_t	i, n = strlen(text);
+	char	why[VALUE_WHY];
 	int64_t	v;
 
-	if (n < 2 || n > sizeof(digits))
-		return (0);
-	memcpy(digits, text, n - 1);
-	digits[n - 1] = '\0';
-	for (i = 0; i < sizeof(units) / sizeof(units[0]); i++)
-		if (units[i].unit == text[n - 1])
-			break;
-	if (i == sizeof(units) / sizeof(units[0]) ||
-	    entry_get_number(digits, FOR_MAX / units[i].seconds, &v) == -1)
-		return (0);
-	return (v * units[i].seconds);
+	return (value_read(VALUE_SECONDS, text, 1, VALUE_SECONDS_MAX, &v,
+	    why) == 0 ? v : 0);
 }
 
 /*

@@ -233,45 +233,48 @@ bad_values(void)
 	    "between 1 and 50\n");
 	bad("wait 5\nwait 5y\nwait 6m\nwait for\nwait 5s for 10.0.0.1/8\n"
 	    "wait 5s for\nwait 99999w\nwait x",
-	    "file:1: module fake: wait: \"5\" has no unit; write 5s, 5m, 5h or "
-	    "5d\n"
-	    "file:2: module fake: wait: \"5y\" is not a time: there are s, m, "
-	    "h, d and w\n"
+	    "file:1: module fake: wait: \"5\" is not a time; write a "
+	    "unit, for example 5s or 5m\n"
+	    "file:2: module fake: wait: \"5y\" is not a time; its units are "
+	    "ms, s, m, h, d and w\n"
 	    "file:3: module fake: wait: \"6m\" is not between 0s and 5m\n"
-	    "file:4: module fake: wait: \"for\" is not a time, as 30s, 5m, 4h "
-	    "or 36d\n"
+	    "file:4: module fake: wait: \"for\" is not a time; write, for "
+	    "example, 30s, 5m, 4h, 36d or 2w\n"
 	    "file:5: module fake: wait: \"10.0.0.1/8\" is neither an address "
 	    "nor a network (whose host bits are 0)\n"
 	    "file:6: module fake: wait: an address or network is missing\n"
 	    "file:7: module fake: wait: \"99999w\" is more than ten years\n"
-	    "file:8: module fake: wait: \"x\" is not a time, as 30s, 5m, 4h or "
-	    "36d\n");
+	    "file:8: module fake: wait: \"x\" is not a time; write, for "
+	    "example, 30s, 5m, 4h, 36d or 2w\n");
 	bad("size 5\nsize 5T\nsize 99999999G\nsize\npoints 5.0001\npoints 6\n"
 	    "points 5.\npoints -x\npoints 99999",
-	    "file:1: module fake: size: \"5\" has no unit; write 5K, 5M or "
-	    "5G\n"
-	    "file:2: module fake: size: \"5T\" is not a size: there are K, M "
-	    "and G\n"
-	    "file:3: module fake: size: \"99999999G\" is too large\n"
-	    "file:4: module fake: size: a size, as 50M is missing\n"
+	    "file:1: module fake: size: \"5\" is not a size; write a unit, "
+	    "for example 5K or 5M\n"
+	    "file:2: module fake: size: \"5T\" is not a size; its units are "
+	    "K, M and G\n"
+	    "file:3: module fake: size: \"99999999G\" is not between 0K "
+	    "and 1048576G\n"
+	    "file:4: module fake: size: a size is missing; write, for "
+	    "example, 50M\n"
 	    "file:5: module fake: points: \"5.0001\" is not a number of "
 	    "points; they have at most three decimals\n"
 	    "file:6: module fake: points: \"6\" is not between -5 and 5\n"
 	    "file:7: module fake: points: \"5.\" is not a number of points\n"
-	    "file:8: module fake: points: \"-x\" is not a number of points, as "
-	    "4, 0.5 or -3\n"
-	    "file:9: module fake: points: \"99999\" is more than 1000 "
-	    "points\n");
+	    "file:8: module fake: points: \"-x\" is not a number of points; "
+	    "write, for example, 4, 0.5 or -3\n"
+	    "file:9: module fake: points: \"99999\" is not between -5 "
+	    "and 5\n");
 	bad("rate 5\nrate 5 per\nrate 5 per 0s\nrate 5 per 1s medium\n"
 	    "rate 5 per 1s delay x",
 	    "file:1: module fake: rate: \"per\" is missing\n"
-	    "file:2: module fake: rate: a time, as 5s is missing\n"
+	    "file:2: module fake: rate: a time is missing; write, for "
+	    "example, 5s\n"
 	    "file:3: module fake: rate: a rate needs a time longer than 0\n"
 	    "file:4: module fake: no option \"medium\"; there are num, wait, "
 	    "size, points, rate, zone, tease, flag, picky, except, log-only, "
 	    "on-error and strategy\n"
-	    "file:5: module fake: rate: \"x\" is not a time, as 30s, 5m, 4h or "
-	    "36d\n");
+	    "file:5: module fake: rate: \"x\" is not a time; write, for "
+	    "example, 30s, 5m, 4h, 36d or 2w\n");
 }
 
 static void
