@@ -117,9 +117,9 @@ child_hello(struct chan *ch, struct msg *m, void *arg)
 		return;
 	if (strcmp(id, buildid) != 0)
 		child_fatal(c, "the program file was replaced while the daemon "
-		    "runs; restart the daemon");
+		    "was running; restart the daemon");
 	if (role != c->role)
-		child_fatal(c, "started as %s but greeted as role %u",
+		child_fatal(c, "started as %s, but the parent says role %u",
 		    c->def->name, role);
 }
 
@@ -136,7 +136,7 @@ child_peer(struct chan *ch, struct msg *m, void *arg)
 		return;
 	if ((fd = msg_take_fd(m)) == -1 || role >= ROLE_MAX ||
 	    c->def->peer == NULL)
-		child_fatal(c, "%s: no socket came with the peer",
+		child_fatal(c, "%s: a peer came without a socket",
 		    c->def->name);
 	c->def->peer(c, role, instance, fd);
 }
@@ -347,8 +347,8 @@ child_main(enum role role)
 		fatalx("%s: no event loop", c->def->name);
 	if ((c->parent = chan_new(c->base, CHILD_PARENT_FD, "parent", rules, c,
 	    child_parent_ended)) == NULL)
-		fatal("%s: the parent's socket (is -%c meant for you? only the "
-		    "daemon itself uses it)", c->def->name, 'x');
+		fatal("%s: no socket of the parent; only the daemon itself "
+		    "starts a program with -x", c->def->name);
 	log_set_sink(child_log, NULL);
 	event_base_dispatch(c->base);
 	fatalx("%s: the event loop ended", c->def->name);

@@ -95,7 +95,7 @@ on_host(struct chan *ch, struct msg *m, void *arg)
 	if (proto_get_fw(m, &a, &plen, &until) == -1)
 		return;
 	if (want_host(r, &a, plen, until) == -1)
-		log_warn("firewall: a host of the set");
+		log_warn("firewall: cannot keep a host of the set");
 }
 
 static void
@@ -112,7 +112,7 @@ on_end(struct chan *ch, struct msg *m, void *arg)
 			w->by &= (uint8_t)~FW_BY_STORE;
 	sweep(r);
 	r->complete = 1;
-	fw_sync_start(r, r->told ? "the set came anew" : "start");
+	fw_sync_start(r, r->told ? "store sent the set again" : "start");
 }
 
 static struct fw_change *
@@ -146,7 +146,7 @@ on_do(struct chan *ch, struct msg *m, void *arg)
 	if (proto_get_fw(m, &a, &plen, &until) == -1)
 		return;
 	if ((c = new_change(r)) == NULL) {
-		log_warn("firewall: a change");
+		log_warn("firewall: cannot keep a change");
 		ipc_begin(chan_ipc(ch), MSG_FW_DONE, m->id);
 		ipc_put_u8(chan_ipc(ch), 0);
 		(void)chan_send(ch, -1);
@@ -308,7 +308,7 @@ full_text(struct fw_role *r, char *buf, size_t size)
 
 	if (r->drv->room != NULL && r->drv->room(&room) == FW_OK)
 		snprintf(buf, size, "the firewall's table is full (%zu of %zu "
-		    "addresses, a twentieth stays for others): write `set "
+		    "addresses, a twentieth is kept for others): write `set "
 		    "limit table-entries %zu' into pf.conf and load it",
 		    room.used, room.limit, fw_room_advice(r, &room));
 	else
@@ -334,7 +334,7 @@ look(struct fw_role *r, const struct addr *a, char *text, size_t size)
 	}
 	table_name(r, name, sizeof(name));
 	if ((rc = r->drv->find(a, &there)) != FW_OK) {
-		snprintf(text, size, rc == FW_GONE ? "%s: not there" : rc ==
+		snprintf(text, size, rc == FW_GONE ? "%s: missing" : rc ==
 		    FW_BLIND ? "%s: too big to be read" : "%s: cannot be read",
 		    name);
 		return (CTL_FAILED);
@@ -403,7 +403,7 @@ store_ended(struct chan *ch, enum chan_end how, void *arg)
 	r->store = NULL;
 	/* The parent sees a death, and ends us; a broken store it does not. */
 	if (how == CHAN_BROKEN)
-		fatalx("store sent what it must not");
+		fatalx("fw: store sent a malformed message");
 }
 
 static const struct chan_rule store_rules[] = {
@@ -424,7 +424,7 @@ role_peer(struct child *c, enum role who, unsigned int instance, int fd)
 
 	(void)instance;
 	if (who != ROLE_STORE || r->store != NULL)
-		child_fatal(c, "fw: a peer that it has no use for: %d", who);
+		child_fatal(c, "fw: unexpected peer: role %d", who);
 	r->store = chan_new(c->base, fd, "store", store_rules, r, store_ended);
 	if (r->store == NULL)
 		child_fatal(c, "fw: store's socket: %s", strerror(errno));
@@ -537,7 +537,7 @@ take_lists(struct fw_role *r, int first)
 	fw_tables_take(r, first);
 	switch (take_nets(r, r->c->conf)) {
 	case -1:
-		log_warn("firewall: networks of the whitelists");
+		log_warn("firewall: cannot keep the networks of the whitelists");
 		break;
 	case 1:
 		if (r->complete)

@@ -20,7 +20,7 @@ check_room(const struct fw_driver *drv)
 		return;
 	advice = room.used + room.used / 2 + 10000;
 	fprintf(stderr, "warning: firewall %s: the tables hold %zu of %zu "
-	    "addresses, and spamgreyd leaves a twentieth to others: write `set "
+	    "addresses, and spamgreyd keeps a twentieth for others: write `set "
 	    "limit table-entries %zu' into pf.conf and load it\n", drv->name,
 	    room.used, room.limit, advice - advice % 10000);
 }
@@ -35,8 +35,8 @@ fw_check(const struct config *conf)
 		return;
 	if (conf->fw == FW_PF &&
 	    (fd = open("/dev/pf", O_RDWR | O_CLOEXEC)) == -1) {
-		fprintf(stderr, "warning: firewall pf: /dev/pf cannot be "
-		    "opened\n");
+		fprintf(stderr, "warning: firewall pf: cannot open /dev/pf "
+		    "for writing\n");
 		return;
 	}
 	switch (drv->open(conf, fd)) {
@@ -44,8 +44,8 @@ fw_check(const struct config *conf)
 		check_room(drv);
 		break;
 	case FW_GONE:
-		fprintf(stderr, "warning: %s; without it mail passes the gate "
-		    "by, and spamgreyd does not start\n", fw_why());
+		fprintf(stderr, "warning: %s; without it mail bypasses "
+		    "spamgreyd, and spamgreyd does not start\n", fw_why());
 		break;
 	default:
 		fprintf(stderr, "warning: %s\n", fw_why());

@@ -137,13 +137,14 @@ take_names(const struct config *conf)
 			nft.id.family = families[i].number;
 		}
 	if (nft.family == NULL)
-		return (fw_set_why("firewall nftables: family `%s' is none of "
-		    "inet, ip, ip6", conf->nft_family));
+		return (fw_set_why("firewall nftables: family `%s' is not "
+		    "inet, ip or ip6", conf->nft_family));
 	if (copy_name(nft.table, conf->nft_table) == -1 ||
 	    copy_name(nft.set[HOST4], conf->nft_set4) == -1 ||
 	    copy_name(nft.set[HOST6], conf->nft_set6) == -1)
-		return (fw_set_why("firewall nftables: names of table and sets "
-		    "are letters, digits, `_', `-' and `.'"));
+		return (fw_set_why("firewall nftables: names of the table "
+		    "and its sets begin with a letter and have only letters, "
+		    "digits, `_', `-' and `.'"));
 	memcpy(nft.set[NET4], NFT_NET4, sizeof(NFT_NET4));
 	memcpy(nft.set[NET6], NFT_NET6, sizeof(NFT_NET6));
 	nft.id.table = nft.table;
@@ -350,8 +351,8 @@ say_full(int set)
 		return;
 	nft.full_logged = 1;
 	nft.full_at = now;
-	log_warnx("nftables: set %s %s %s has no room for more: raise its "
-	    "`size' or take it away; hosts that do not fit stay greylisted",
+	log_warnx("nftables: set %s %s %s is full: raise or remove its "
+	    "`size'; hosts that do not fit stay greylisted",
 	    nft.family, nft.table, nft.set[set]);
 }
 
@@ -370,13 +371,13 @@ refused(enum job job, struct fw_host *h, const char *why)
 		say_full(set_of(h, job));
 		return (FW_OK);
 	}
-	log_warnx("nftables: set %s %s %s refuses %s/%d: %s; left out",
+	log_warnx("nftables: set %s %s %s refuses %s/%d: %s; it is left out",
 	    nft.family, nft.table, nft.set[set_of(h, job)],
 	    addr_str(&h->addr, a), is4(h) ? h->plen - 96 : h->plen,
 	    log_encode_str(text, sizeof(text), why));
 	if (++nft.refused < NFT_REFUSED_MAX)
 		return (FW_OK);
-	log_warnx("nftables: too many refused; trying again later");
+	log_warnx("nftables: too many addresses are refused; trying again later");
 	return (FW_FAILED);
 }
 
@@ -463,7 +464,7 @@ nft_nets(const struct prefix *p, size_t n)
 	if (same4 && same6)
 		return (FW_OK);
 	if ((h = calloc(n + 1, sizeof(*h))) == NULL) {
-		log_warn("nftables: networks");
+		log_warn("nftables: no memory for the networks");
 		return (FW_FAILED);
 	}
 	for (i = 0; i < n; i++) {
@@ -500,8 +501,8 @@ nft_revive(void)
 	}
 	if (!nft.gone_logged)
 		log_warnx("nftables: the sets of table %s %s are gone, and its "
-		    "rules with them: load the file that has them again with "
-		    "`nft -f'; they will be filled at once", nft.family,
+		    "rules with them: load their file again with `nft -f'; "
+		    "spamgreyd fills the sets at once", nft.family,
 		    nft.table);
 	nft.gone_logged = 1;
 	return (FW_GONE);

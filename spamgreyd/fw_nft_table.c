@@ -38,7 +38,7 @@ table_open(const char *table)
 		    (flags & NFT_SET_INTERVAL))
 			continue;
 		return (fw_set_why("firewall nftables: a blacklist names "
-		    "table \"%s\": the set `%s %s' must be there, `type %s; "
+		    "table \"%s\": the set `%s %s' must exist with `type %s; "
 		    "flags interval;'", table, fw_nft_id()->table, name, four ?
 		    "ipv4_addr" : "ipv6_addr"));
 	}

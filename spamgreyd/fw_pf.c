@@ -186,7 +186,7 @@ fw_pf_room(struct fw_room *room)
 		rc = ioctl(pf.fd, PF_ABI_GETLIMIT, &l);
 	while (rc == -1 && errno == EINTR);
 	if (rc == -1 || read_stats(&n) == -1) {
-		log_warn("pf: the limit of table entries");
+		log_warn("pf: cannot read the limit of table entries");
 		return (FW_FAILED);
 	}
 	room->limit = l.limit;
@@ -252,11 +252,11 @@ failed(const char *what, int error)
 		return (FW_GONE);
 	errno = error;
 	if (error == EPERM)
-		log_warn("pf: %s table <%s>: take `const' out of its line in "
-		    "pf.conf, and see that securelevel allows it", what,
+		log_warn("pf: cannot %s table <%s>: remove `const' from its line "
+		    "in pf.conf, and check that the securelevel allows it", what,
 		    pf.table);
 	else
-		log_warn("pf: %s table <%s>", what, pf.table);
+		log_warn("pf: cannot %s table <%s>", what, pf.table);
 	return (FW_FAILED);
 }
 
@@ -288,11 +288,11 @@ pf_open(const struct config *conf, int fd)
 
 	if (fd == -1)
 		return (fw_set_why("firewall pf: /dev/pf is not open: start "
-		    "as root on a system with PF, or say `firewall none'"));
+		    "as root on a system with PF, or write `firewall none'"));
 	if (strlcpy(pf.table, conf->fw_table, sizeof(pf.table)) >=
 	    sizeof(pf.table))
 		return (fw_set_why("firewall pf: table \"%s\": a name has at "
-		    "most %d octets", conf->fw_table, PF_ABI_NAME_MAX - 1));
+		    "most %d bytes", conf->fw_table, PF_ABI_NAME_MAX - 1));
 	/* The rest of the name is zero: strlcpy does not promise it. */
 	memset(pf.table + strlen(pf.table), 0,
 	    sizeof(pf.table) - strlen(pf.table));
@@ -311,15 +311,15 @@ pf_open(const struct config *conf, int fd)
 		return (FW_GONE);
 	case EPERM:
 		return (fw_set_why("firewall pf: table <%s> cannot be "
-		    "changed: take `const' out of its line in pf.conf",
+		    "changed: remove `const' from its line in pf.conf",
 		    pf.table));
 	case EACCES:
 	case EBADF:
 		return (fw_set_why("firewall pf: /dev/pf is not open for "
 		    "writing: start as root"));
 	default:
-		return (fw_set_why("firewall pf: /dev/pf does not speak "
-		    "OpenBSD's or FreeBSD's PF (%s)", strerror(error)));
+		return (fw_set_why("firewall pf: /dev/pf is neither "
+		    "OpenBSD's nor FreeBSD's PF (%s)", strerror(error)));
 	}
 	log_debug("pf: table <%s>, %s's layout", pf.table, pf.layout->name);
 	return (FW_OK);
@@ -353,7 +353,7 @@ say_refused(struct fw_host *h, int error)
 
 	h->refused = FW_REFUSED;
 	if (pf.said++ < PF_REFUSED_SAY)
-		log_warnx("pf: table <%s> refuses %s/%d: %s; left out",
+		log_warnx("pf: table <%s> refuses %s/%d: %s; it is left out",
 		    pf.table, addr_str(&h->addr, buf), h->plen >= 96 &&
 		    addr_is4(&h->addr) ? h->plen - 96 : h->plen,
 		    strerror(error));
@@ -446,7 +446,7 @@ change_all(unsigned long req, const char *what, struct fw_host *h, size_t n)
 			r = change(req, what, h + i, m);
 	}
 	if (pf.said > PF_REFUSED_SAY)
-		log_warnx("pf: table <%s> refuses %u more", pf.table,
+		log_warnx("pf: table <%s> refuses %u more addresses", pf.table,
 		    pf.said - PF_REFUSED_SAY);
 	return (r);
 }
@@ -575,9 +575,9 @@ pf_revive(void)
 	int	error;
 
 	if ((error = fw_pf_make(pf.table)) != 0)
-		return (failed("make", error));
+		return (failed("create", error));
 	pf.expect = pf_count();
-	log_warnx("pf: table <%s> was gone; made again", pf.table);
+	log_warnx("pf: table <%s> was gone; created again", pf.table);
 	return (FW_OK);
 }
 

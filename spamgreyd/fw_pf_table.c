@@ -21,7 +21,7 @@ failed(const char *table, const char *what, int error)
 	errno = error;
 	if (error == ENOMEM)
 		return (FW_FULL);
-	log_warn("pf: %s table <%s>", what, table);
+	log_warn("pf: cannot %s table <%s>", what, table);
 	return (FW_FAILED);
 }
 
@@ -44,7 +44,7 @@ table_open(const char *table)
 		    table));
 	case EPERM:
 		return (fw_set_why("firewall pf: table <%s> cannot be "
-		    "changed: take `const' out of its line in pf.conf",
+		    "changed: remove `const' from its line in pf.conf",
 		    table));
 	default:
 		return (fw_set_why("firewall pf: table <%s>: %s", table,
@@ -152,8 +152,8 @@ table_revive(const char *table)
 	int	error;
 
 	if ((error = fw_pf_make(table)) != 0)
-		return (failed(table, "make", error));
-	log_warnx("pf: table <%s> was gone; made again", table);
+		return (failed(table, "create", error));
+	log_warnx("pf: table <%s> was gone; created again", table);
 	return (FW_OK);
 }
 

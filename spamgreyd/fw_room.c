@@ -130,7 +130,7 @@ fw_room_start(struct fw_role *r)
 	    "others", room.limit, r->want.n, fw_tables_count(r), more);
 	if (more + r->want.n + fw_tables_count(r) >
 	    room.limit - room.limit / 20 && !said_lately(r))
-		log_warnx("%s: that is too many: write `set limit "
+		log_warnx("%s: the tables are too small: write `set limit "
 		    "table-entries %zu' into pf.conf and load it; hosts that "
 		    "do not fit stay greylisted", r->drv->name,
 		    fw_room_advice(r, &room));

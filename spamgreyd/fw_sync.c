@@ -159,9 +159,9 @@ settle_blind(struct fw_role *r)
 	s->added = n > s->before ? (size_t)(n - s->before) : 0;
 	if (n <= 0 || s->refused > 0 || (size_t)n <= r->want.n)
 		return (0);
-	log_warnx("firewall: %ld addresses of others in a table too big to be "
-	    "read: filling it anew; raise net.pf.request_maxcount to have "
-	    "them found one by one", n - (long)r->want.n);
+	log_warnx("firewall: the table holds %ld addresses that others added, "
+	    "and is too big to be read: clearing and filling it again; raise "
+	    "net.pf.request_maxcount so that they can be removed one by one", n - (long)r->want.n);
 	if (r->drv->clear() == FW_OK)
 		fw_sync_start(r, "cleared");
 	else
@@ -186,7 +186,7 @@ finish(struct fw_role *r)
 		return;
 	if (s->added + s->removed > 0) {
 		r->refills++;
-		log_info("firewall: %s, %s: %zu put in, %zu taken out",
+		log_info("firewall: %s, %s: %zu added, %zu removed",
 		    r->drv->name, s->why, s->added, s->removed);
 	}
 	fw_filled(r);

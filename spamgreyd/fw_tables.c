@@ -257,8 +257,8 @@ finish(struct fw_role *r, struct fw_table *t)
 
 	in -= t->add.n - t->add.done;
 	if (t->add.done + t->del.n > 0)
-		log_info("firewall: table %s: %zu networks put in, %zu taken "
-		    "out, %zu are in", t->name, t->add.done, t->del.n, in);
+		log_info("firewall: table %s: %zu networks added, %zu "
+		    "removed, %zu in the table", t->name, t->add.done, t->del.n, in);
 	if (in < t->wanted) {
 		t->share = in;
 		fw_room_left_out(r);
@@ -366,7 +366,7 @@ find(struct fw_role *r, const char *name)
 			return (t);
 	if ((t = calloc(1, sizeof(*t))) == NULL ||
 	    (t->name = strdup(name)) == NULL)
-		fatalx("firewall: no memory");
+		fatalx("firewall: no memory for a table");
 	t->next = r->tables;
 	t->count = -1;
 	r->tables = t;

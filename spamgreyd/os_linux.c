@@ -46,7 +46,7 @@ os_init(int argc, char **argv, char **envp)
 	title.size = (size_t)(end - argv[0]);
 	for (i = 0; i < argc; i++)
 		if ((argv[i] = strdup(argv[i])) == NULL)
-			fatal("arguments");
+			fatal("cannot copy the arguments");
 }
 
 /* libbsd's setproctitle() leaves a full stop at the end of the arguments. */
@@ -87,7 +87,7 @@ int
 os_drop_begin(const char *name, int net_admin)
 {
 	if (net_admin && prctl(PR_SET_KEEPCAPS, 1) == -1) {
-		log_warn("%s: keep capabilities", name);
+		log_warn("%s: cannot keep capabilities", name);
 		return (-1);
 	}
 	return (0);
@@ -97,7 +97,7 @@ int
 os_drop_end(const char *name, int net_admin)
 {
 	if (net_admin && caps_set(UINT64_C(1) << CAP_NET_ADMIN) == -1) {
-		log_warn("%s: keep CAP_NET_ADMIN alone", name);
+		log_warn("%s: cannot keep CAP_NET_ADMIN alone", name);
 		return (-1);
 	}
 	/* A change of user clears what os_follow_parent set. */

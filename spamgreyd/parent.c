@@ -52,8 +52,8 @@ parent_sink(int priority, const char *line, void *arg)
 		return;
 	}
 	if (syslog_lost > 0) {
-		snprintf(note, sizeof(note), "%lu lines were lost while "
-		    "syslogd did not take them", syslog_lost);
+		snprintf(note, sizeof(note), "%lu lines were lost because "
+		    "syslogd did not accept them", syslog_lost);
 		syslog_lost = 0;
 		(void)syslog_line(own, LOG_WARNING, note);
 	}
@@ -107,7 +107,7 @@ background(struct parent *p)
 	    (null = open("/dev/null", O_RDWR | O_CLOEXEC)) == -1 ||
 	    (p->terminal = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3)) == -1 ||
 	    (pid = fork()) == -1)
-		fatal("into the background");
+		fatal("cannot go into the background");
 	if (pid > 0) {
 		close(fd[1]);
 		await_start(pid, fd[0]);
@@ -115,10 +115,10 @@ background(struct parent *p)
 	close(fd[0]);
 	p->detach = fd[1];
 	if (setsid() == -1 || chdir("/") == -1)
-		fatal("into the background");
+		fatal("cannot go into the background");
 	for (i = 0; i < 3; i++)
 		if (dup2(null, i) == -1)
-			fatal("into the background");
+			fatal("cannot go into the background");
 	if (null > 2)
 		close(null);
 }
@@ -130,7 +130,8 @@ parent_started(struct parent *p)
 		return;
 	log_set_sink(parent_sink, p);
 	if (write(p->detach, "", 1) != 1)
-		log_debug("whoever started the daemon did not wait for it");
+		log_debug("the program that started the daemon did not wait "
+		    "for it");
 	close(p->detach);
 	close(p->terminal);
 	p->detach = p->terminal = -1;
@@ -175,7 +176,7 @@ parent_conf_read(struct parent *p, void (*report)(const char *, void *),
 		return (NULL);
 	}
 	if (conf_resolvers_system(conf, "/etc/resolv.conf") == -1)
-		fatal("configuration");
+		fatal("no memory for the name servers");
 	return (conf);
 }
 
@@ -194,7 +195,7 @@ on_signal(evutil_socket_t sig, short what, void *arg)
 		parent_reload(p, 0, 0, "");
 		break;
 	default:
-		log_info("ending: signal %d", (int)sig);
+		log_info("ending: received signal %d", (int)sig);
 		parent_end(p, 0);
 		break;
 	}
@@ -228,7 +229,7 @@ on_start(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	if (!p->started && !p->filled)
 		log_warnx("the firewall's table is not filled after 10 s; "
-		    "accepting all the same");
+		    "accepting connections anyway");
 	set_front_start(p);
 }
 
@@ -255,8 +256,8 @@ users(struct parent *p)
 			return (0);
 		}
 	}
-	log_warnx("no user %s; `make install' makes it (a user and a group of "
-	    "that name, home /var/empty, shell nologin)", name);
+	log_warnx("user %s is missing; `make install' creates it (a user and a "
+	    "group of that name, home /var/empty, shell nologin)", name);
 	return (-1);
 }
 
@@ -269,7 +270,7 @@ descriptors(void)
 		return;
 	rl.rlim_cur = rl.rlim_max;
 	if (setrlimit(RLIMIT_NOFILE, &rl) == -1)
-		log_warn("descriptor limit %llu",
+		log_warn("cannot raise the descriptor limit to %llu",
 		    (unsigned long long)rl.rlim_max);
 }
 
@@ -285,14 +286,14 @@ parent_loop(struct parent *p)
 	    (p->ev_start = evtimer_new(p->base, on_start, p)) == NULL ||
 	    (p->ev_reload = evtimer_new(p->base, parent_reload_late, p)) ==
 	    NULL)
-		fatalx("no event loop");
+		fatalx("cannot create the event loop");
 	if ((p->ev_beat = event_new(p->base, -1, EV_PERSIST, parent_beat,
 	    p)) == NULL || event_add(p->ev_beat, &tick) == -1)
-		fatalx("no event loop");
+		fatalx("cannot create the event loop");
 	for (i = 0; i < sizeof(sigs) / sizeof(sigs[0]); i++)
 		if ((p->ev_sig[i] = evsignal_new(p->base, sigs[i], on_signal,
 		    p)) == NULL || event_add(p->ev_sig[i], NULL) == -1)
-			fatalx("no signal event");
+			fatalx("cannot watch for signals");
 	setup_configure(p);
 	set_start(p);
 	event_base_dispatch(p->base);

@@ -46,13 +46,13 @@ send_ours(struct parent *p, struct proc *pr, int always)
 		return;
 	memset(list, 0, sizeof(list));
 	if ((n = os_addrs(list, OS_ADDRS_MAX)) == -1) {
-		log_warn("track: this machine's addresses");
+		log_warn("track: cannot read this machine's addresses");
 		n = 0;
 	}
 	ifindex = os_ifindex(p->conf->track->interface);
 	if (p->conf->track->interface != NULL && ifindex == 0 && always)
-		log_warnx("track: there is no interface %s now; nothing is "
-		    "counted until there is", p->conf->track->interface);
+		log_warnx("track: interface %s does not exist; nothing is "
+		    "counted until it does", p->conf->track->interface);
 	if (!always && ifindex == p->ours_ifindex && n == p->nours &&
 	    memcmp(list, p->ours, sizeof(list)) == 0)
 		return;
@@ -83,7 +83,7 @@ start(struct parent *p, struct proc *pr)
 	pr->since = clock_mono();
 	pr->taken = p->reloads;
 	if (set_proc_start(p, pr) == -1) {
-		log_warnx("%s: not started; tried again", pr->name);
+		log_warnx("%s: cannot be started; trying again", pr->name);
 		if (pr->pid > 0)
 			kill(pr->pid, SIGKILL);
 	}
@@ -196,7 +196,7 @@ alone_later(struct proc *pr, const char *why)
 	if (why[0] == '\0')
 		pr->anew = 1;
 	else if (strcmp(pr->why, why) != 0)
-		log_warnx("%s; tried again every %d s", why,
+		log_warnx("%s; trying again every %d s", why,
 		    ALONE_BACKOFF_MAX);
 	strlcpy(pr->why, why, sizeof(pr->why));
 }

@@ -134,7 +134,7 @@ run_url(char *url)
 		argv[n] = NULL;
 		run(argv);
 	}
-	dprintf(STDERR_FILENO, "no program of the system fetches URLs; "
+	dprintf(STDERR_FILENO, "no program that fetches URLs is installed; "
 	    "install curl\n");
 	_exit(127);
 }
@@ -256,7 +256,7 @@ verdict(const struct fetch *f, int status, char *why, size_t size)
 	why[0] = '\0';
 	first_line(f->err, line, sizeof(line));
 	if (f->is_late)
-		snprintf(why, size, "not done after %lld s",
+		snprintf(why, size, "not finished after %lld s",
 		    (long long)f->timeout);
 	else if (len >= (off_t)LIST_RAW_MAX)
 		snprintf(why, size, "larger than %d MB",

@@ -81,8 +81,9 @@ lists_dir_make(const struct parent *p)
 	int	fd;
 
 	if ((fd = statedir_sub_make(p->conf->statedir, LIST_DIR)) == -1)
-		log_warn("%s/%s: must be a directory of the daemon's own user "
-		    "that nobody else can write; remove what is there",
+		log_warn("%s/%s: must be a directory that belongs to the "
+		    "daemon's user and that nobody else can write to; remove "
+		    "what is there",
 		    p->conf->statedir, LIST_DIR);
 	return (fd);
 }
@@ -113,7 +114,7 @@ lists_keep(int dir, const char *name, int good)
 	if (!good)
 		(void)unlinkat(dir, tmp, 0);
 	else if (renameat(dir, tmp, dir, name) == -1)
-		log_warn("%s/%s", LIST_DIR, name);
+		log_warn("%s/%s: cannot keep the list", LIST_DIR, name);
 }
 
 static void __attribute__((__noreturn__))
@@ -144,12 +145,12 @@ lists_process(const struct parent *p, struct event_base *base, pid_t *pid,
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0,
 	    fd) == -1) {
-		log_warn("lists: socketpair");
+		log_warn("lists: cannot create a socket pair");
 		return (NULL);
 	}
 	switch (*pid = fork()) {
 	case -1:
-		log_warn("lists: fork");
+		log_warn("lists: cannot fork");
 		close(fd[0]);
 		close(fd[1]);
 		return (NULL);
@@ -158,7 +159,7 @@ lists_process(const struct parent *p, struct event_base *base, pid_t *pid,
 	}
 	close(fd[1]);
 	if ((ch = chan_new(base, fd[0], "list", rules, arg, ended)) == NULL) {
-		log_warn("lists");
+		log_warn("lists: cannot talk to the process");
 		kill(*pid, SIGKILL);
 	}
 	return (ch);
@@ -279,8 +280,8 @@ begin(struct compile *c, const struct lists_want *w)
 		close(fd);
 	}
 	if ((c->image = lists_image_open(c->conf->statedir, &rw)) == -1) {
-		c->say("no place for the compiled lists in /tmp, /var/tmp or "
-		    "the state directory", c->arg);
+		c->say("cannot write the compiled lists to /tmp, /var/tmp "
+		    "or the state directory", c->arg);
 		return (-1);
 	}
 	ipc_begin(chan_ipc(c->ch), LJ_IMAGE, 0);
@@ -319,12 +320,12 @@ say_failed(struct compile *c, const struct conf_list *l, const char *why)
 
 	date_of(l->loaded, date, sizeof(date));
 	if (l->loaded != 0)
-		snprintf(line, sizeof(line), "list \"%s\": %.1024s: %s; what "
-		    "was loaded at %s stays in force", l->name, l->file, why,
+		snprintf(line, sizeof(line), "list \"%s\": %.1024s: %s; the "
+		    "list loaded at %s stays in force", l->name, l->file, why,
 		    date);
 	else
-		snprintf(line, sizeof(line), "list \"%s\": %.1024s: %s; it is "
-		    "empty, for it was never loaded", l->name, l->file, why);
+		snprintf(line, sizeof(line), "list \"%s\": %.1024s: %s; the "
+		    "list is empty, because it was never loaded", l->name, l->file, why);
 	c->say(line, c->arg);
 }
 
@@ -493,7 +494,7 @@ process_ended(struct chan *ch, enum chan_end how, void *arg)
 	if (!c->ended || how == CHAN_BROKEN) {
 		c->oc.good = 0;
 		strlcpy(c->oc.why, "the process that reads lists died (it "
-		    "needs a user nobody, and /var/empty)", sizeof(c->oc.why));
+		    "needs the user nobody and the directory /var/empty)", sizeof(c->oc.why));
 	}
 	if (c->oc.good) {
 		addrset_unmap(c->conf->set);
@@ -516,7 +517,8 @@ too_late(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	log_warnx("lists: the process that reads them takes more than %d s",
+	log_warnx("lists: the process that reads them was killed, because it "
+	    "took more than %d s",
 	    COMPILE_S);
 	kill(c->pid, SIGKILL);
 }
@@ -599,7 +601,7 @@ lists_compile_now(struct parent *p, struct config *conf,
 	/* A base of its own: daemon(3) comes after. */
 	if ((base = event_base_new()) == NULL ||
 	    (c = calloc(1, sizeof(*c))) == NULL)
-		fatalx("no event loop");
+		fatalx("cannot create the event loop");
 	c->say = now_say;
 	c->done = now_done;
 	c->arg = &n;

@@ -109,8 +109,8 @@ fetch_failed(struct load *ld, const struct conf_list *l, const char *why)
 	char	line[2048];
 
 	snprintf(line, sizeof(line), "list \"%s\": %.1024s: %s; %s", l->name,
-	    l->file, why, l->loaded != 0 ? "what was loaded before stays in "
-	    "force" : "it is empty, for it was never loaded");
+	    l->file, why, l->loaded != 0 ? "the list loaded before stays in "
+	    "force" : "the list is empty, because it was never loaded");
 	say(line, ld);
 }
 
@@ -168,8 +168,8 @@ finish(struct load *ld, const struct lists_outcome *oc)
 		snprintf(text, sizeof(text), "not loaded: %.100s", oc->why);
 		tell(ld, CTL_FAILED, 0, text);
 	} else if (ld->conf != ld->parent->conf)
-		tell(ld, CTL_FAILED, 0, "the configuration changed meanwhile; "
-		    "load again");
+		tell(ld, CTL_FAILED, 0, "the configuration changed during "
+		    "the load; load again");
 	else {
 		snprintf(text, sizeof(text), oc->failed == 0 ? "lists loaded" :
 		    "%u of the lists could not be loaded", oc->failed);

@@ -27,7 +27,7 @@ msg_ready(struct chan *ch, struct msg *m, void *arg)
 	if (msg_end(m) == -1)
 		return;
 	if (strcmp(id, buildid) != 0) {
-		log_warnx("%s is of another build; restart the daemon",
+		log_warnx("%s is from another build; restart the daemon",
 		    pr->name);
 		parent_end(p, 1);
 		return;
@@ -215,11 +215,12 @@ socket_failed(const struct addr *client, int error)
 	if (last != 0 && now - last < 60000)
 		return;
 	last = now;
-	log_warnx("relay transparent: no socket with the address %s: %s%s",
+	log_warnx("relay transparent: cannot open a socket with the address %s: "
+	    "%s%s",
 	    addr_str(client, text), strerror(error),
 	    error == EPERM || error == EACCES ?
-	    "; it needs a start as root" : error == EAFNOSUPPORT ?
-	    "; name a target of its kind (IPv4 or IPv6) too" : "");
+	    "; start the daemon as root" : error == EAFNOSUPPORT ?
+	    "; add a target of the same family (IPv4 or IPv6)" : "");
 }
 
 /* pass wants to speak to the MTA from its client's address. */
@@ -294,7 +295,7 @@ parent_permits(const struct msg *m, void *arg)
 	static const char *const	when[] = {
 		[PROC_STARTING] = "before it was ready",
 		[PROC_READY] = "again",
-		[PROC_LEAVING] = "after it had said why it ends"
+		[PROC_LEAVING] = "after it reported why it ends"
 	};
 	const struct proc	*pr = arg;
 	size_t			 i;
@@ -304,12 +305,12 @@ parent_permits(const struct msg *m, void *arg)
 			break;
 	if (i == sizeof(permitted) / sizeof(permitted[0]))
 		log_warnx("%s: sent a message of type %u, which it may not "
-		    "send; it is ended", pr->name, m->type);
+		    "send; it is killed", pr->name, m->type);
 	else if (!(permitted[i].roles & ROLE(pr->role)))
-		log_warnx("%s: sent %s, which it may not send; it is ended",
+		log_warnx("%s: sent %s, which it may not send; it is killed",
 		    pr->name, permitted[i].name);
 	else if (!(permitted[i].phases & 1U << pr->phase))
-		log_warnx("%s: sent %s %s; it is ended", pr->name,
+		log_warnx("%s: sent %s %s; it is killed", pr->name,
 		    permitted[i].name, when[pr->phase]);
 	else
 		return (1);

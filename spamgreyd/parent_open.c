@@ -78,14 +78,14 @@ listen_failed(const struct conf_listen *l, const struct config *old,
 			    addr_is4(&l->addr))
 				break;
 	if (o != NULL)
-		snprintf(line, sizeof(line), "listen on %s port %u: the "
-		    "listener %s port %u of the configuration in force is in "
-		    "its way; restart the daemon for this change", text,
+		snprintf(line, sizeof(line), "listen on %s port %u: in "
+		    "use by the listener %s port %u of the configuration in "
+		    "force; restart the daemon for this change", text,
 		    l->port, addr_str(&o->addr, other), o->port);
 	else
-		snprintf(line, sizeof(line), "listen on %s port %u%s: %s",
-		    text, l->port, errno == EADDRINUSE ?
-		    ": is another daemon (spamd?) running there" : "", why);
+		snprintf(line, sizeof(line), "listen on %s port %u: %s%s",
+		    text, l->port, why, errno == EADDRINUSE ?
+		    "; is another daemon (spamd?) running there?" : "");
 	report(line, arg);
 }
 
@@ -136,7 +136,7 @@ open_all(struct parent *p, struct conf_listens *all,
 		if (o != NULL) {
 			l->id = o->id;
 			if ((l->fd = fcntl(o->fd, F_DUPFD_CLOEXEC, 0)) == -1) {
-				log_warn("listener");
+				log_warn("cannot keep a listener");
 				return (-1);
 			}
 			continue;
@@ -184,14 +184,14 @@ control_dir(const struct parent *p, const char *path, const char **name)
 	    slash == path ? 1 : (int)(slash - path), slash == NULL ? "." :
 	    path);
 	if ((fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) == -1) {
-		log_warn("control socket %s: cannot make it%s", path,
-		    errno == ENOENT ? "; make its directory first" : "");
+		log_warn("control socket %s: cannot create it%s", path,
+		    errno == ENOENT ? "; create its directory first" : "");
 		return (-1);
 	}
 	if (p->privileged && (fstat(fd, &st) == -1 || st.st_uid != 0 ||
 	    ((st.st_mode & 022) != 0 && (st.st_mode & S_ISVTX) == 0))) {
-		log_warnx("control socket %s: others than root may change "
-		    "what is in %s; choose another directory", path, dir);
+		log_warnx("control socket %s: users other than root can "
+		    "write to %s; choose another directory", path, dir);
 		close(fd);
 		return (-1);
 	}
@@ -207,16 +207,16 @@ control_clear(int dfd, const char *name, const char *path)
 	if (fstatat(dfd, name, &st, AT_SYMLINK_NOFOLLOW) == -1) {
 		if (errno == ENOENT)
 			return (0);
-		log_warn("control socket %s", path);
+		log_warn("control socket %s: cannot inspect it", path);
 		return (-1);
 	}
 	if (!S_ISSOCK(st.st_mode)) {
-		log_warnx("control socket %s: there is something that is no "
-		    "socket; name another path, or take it away", path);
+		log_warnx("control socket %s: the path exists and is not a "
+		    "socket; remove it, or choose another path", path);
 		return (-1);
 	}
 	if (unlinkat(dfd, name, 0) == -1) {
-		log_warn("control socket %s", path);
+		log_warn("control socket %s: cannot remove the old one", path);
 		return (-1);
 	}
 	return (0);
@@ -245,7 +245,7 @@ control_bind(const struct parent *p, const struct sockaddr_un *sun, int dfd,
 
 	if ((fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK,
 	    0)) == -1) {
-		log_warn("control socket");
+		log_warn("control socket: cannot create one");
 		return (-1);
 	}
 	mask = umask(0117);
@@ -253,7 +253,7 @@ control_bind(const struct parent *p, const struct sockaddr_un *sun, int dfd,
 	umask(mask);
 	if (r == -1 || (p->privileged && fchownat(dfd, name, 0, p->db_gid,
 	    AT_SYMLINK_NOFOLLOW) == -1) || listen(fd, 16) == -1) {
-		log_warn("control socket %s: cannot make it", sun->sun_path);
+		log_warn("control socket %s: cannot create it", sun->sun_path);
 		close(fd);
 		return (-1);
 	}
@@ -272,7 +272,7 @@ open_control(struct parent *p)
 	if (strlcpy(sun.sun_path, path, sizeof(sun.sun_path)) >=
 	    sizeof(sun.sun_path)) {
 		log_warnx("control socket %s: the path is too long (at most "
-		    "%zu octets)", path, sizeof(sun.sun_path) - 1);
+		    "%zu bytes)", path, sizeof(sun.sun_path) - 1);
 		return (-1);
 	}
 	if (control_alive(&sun)) {
@@ -331,8 +331,8 @@ open_pf(const struct parent *p, int flags)
 
 	(void)p;
 	if ((fd = open("/dev/pf", flags | O_CLOEXEC)) == -1)
-		log_warn("/dev/pf: `firewall pf' needs PF in the kernel and a "
-		    "start as root");
+		log_warn("cannot open /dev/pf: `firewall pf' needs PF in the "
+		    "kernel, and the daemon started as root");
 	return (fd);
 }
 

@@ -82,8 +82,8 @@ outcome_answer(struct parent *p, struct chan *ch, uint64_t id,
 	const struct outcome	*o;
 
 	if ((o = find(p, ticket)) == NULL)
-		parent_answer(ch, id, CTL_NOTFOUND, 0, "the daemon knows "
-		    "nothing of that reload");
+		parent_answer(ch, id, CTL_NOTFOUND, 0, "the daemon has "
+		    "no record of that reload");
 	else
 		parent_answer(ch, id, o->status, 0, o->text);
 }

@@ -111,8 +111,8 @@ report_line(const char *line, void *arg)
 static void
 refuse(struct parent *p, const struct reload *r)
 {
-	log_warnx("not reloaded; the configuration in force stays");
-	tell(p, r, CTL_FAILED, 0, "the configuration in force stays");
+	log_warnx("not reloaded; the old configuration stays in force");
+	tell(p, r, CTL_FAILED, 0, "the old configuration stays in force");
 }
 
 /* 1 when the processes have to start anew for it; -1 reported, and freed. */
@@ -166,7 +166,7 @@ give(struct parent *p, const struct reload *r)
 		tell(p, r, r->status, 0, r->text);
 	for (pr = p->procs; pr < p->procs + p->nprocs; pr++)
 		if (pr->chan != NULL && set_configure(p, pr) == -1)
-			log_warnx("%s: did not take the configuration",
+			log_warnx("%s: cannot send it the configuration",
 			    pr->name);
 	alone_reload(p);
 }
@@ -188,7 +188,7 @@ parent_give_lists(struct parent *p, int asked, uint64_t id,
 	for (pr = p->procs; pr < p->procs + p->nprocs; pr++)
 		if (pr->chan != NULL && config_send_lists(pr->chan,
 		    p->conf) == -1)
-			log_warnx("%s: did not take the lists", pr->name);
+			log_warnx("%s: cannot send it the lists", pr->name);
 }
 
 static void
@@ -206,8 +206,7 @@ in_force(struct parent *p, struct config *new, struct reload *r)
 		break;
 	default:
 		/* Store ends too: the command asks the next one. */
-		log_info("new configuration: the processes start again with "
-		    "it");
+		log_info("new configuration: restarting the processes");
 		outcome_await(p, r->ticket, AWAITS_NEW);
 		parent_restart(p);
 		load_reloaded(p);
@@ -372,8 +371,8 @@ parent_reload_late(evutil_socket_t fd, short what, void *arg)
 	for (pr = p->procs; pr < p->procs + p->nprocs - 1; pr++)
 		if (pr->taken < p->waits[0].serial)
 			break;
-	snprintf(text, sizeof(text), "%s, but after %d s %s has not taken it",
-	    p->waits[0].text, RELOAD_MS / 1000, pr->name);
+	snprintf(text, sizeof(text), "%s, but %s has not taken it after %d s",
+	    p->waits[0].text, pr->name, RELOAD_MS / 1000);
 	log_warnx("%s", text);
 	for (i = 0; i < p->nwaits; i++)
 		tell(p, &p->waits[i], CTL_FAILED, 0, text);
@@ -425,12 +424,12 @@ parent_go_back(struct parent *p)
 
 	if (p->before == NULL || p->ending)
 		return (0);
-	snprintf(text, sizeof(text), "%s; the configuration before is in "
-	    "force again", p->said[0] != '\0' ? p->said :
+	snprintf(text, sizeof(text), "%s; the previous configuration is "
+	    "in force again", p->said[0] != '\0' ? p->said :
 	    "the processes do not start");
 	outcome_settle(p, AWAITS_NEW, CTL_FAILED, text);
 	log_warnx("the processes do not start with the new configuration; "
-	    "the one before is in force again");
+	    "the previous one is in force again");
 	config_free(p->conf);
 	p->conf = p->before;
 	p->before = NULL;

@@ -39,7 +39,7 @@ pair(int fd[2])
 {
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0,
 	    fd) == -1) {
-		log_warn("socketpair");
+		log_warn("cannot create a socket pair");
 		return (-1);
 	}
 	return (0);
@@ -89,7 +89,7 @@ proc_spawn(struct parent *p, struct proc *pr)
 		return (-1);
 	switch (pr->pid = fork()) {
 	case -1:
-		log_warn("fork");
+		log_warn("cannot fork");
 		pr->pid = 0;
 		close(fd[0]);
 		close(fd[1]);
@@ -100,7 +100,7 @@ proc_spawn(struct parent *p, struct proc *pr)
 	close(fd[1]);
 	if ((pr->chan = chan_new(p->base, fd[0], pr->name, parent_rules, pr,
 	    proc_ended)) == NULL) {
-		log_warn("%s", pr->name);
+		log_warn("%s: cannot talk to the process", pr->name);
 		return (-1);
 	}
 	chan_on_frame(pr->chan, parent_permits);
@@ -168,7 +168,7 @@ send_fd(struct proc *pr, uint16_t type, int fd)
 	int	copy;
 
 	if ((copy = fcntl(fd, F_DUPFD_CLOEXEC, 0)) == -1) {
-		log_warn("descriptor for %s", pr->name);
+		log_warn("cannot copy a descriptor for %s", pr->name);
 		return (-1);
 	}
 	ipc_begin(chan_ipc(pr->chan), type, 0);

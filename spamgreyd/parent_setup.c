@@ -113,11 +113,11 @@ finish(void)
 	}
 	setup.dir = -1;
 	if (!setup.ended || !setup.good)
-		log_warnx("spamd-setup: nothing taken: %s", setup.ended ?
+		log_warnx("spamd-setup: no lists accepted: %s", setup.ended ?
 		    setup.why : "the process that reads it died");
 	listen_again();
 	if (good) {
-		log_info("spamd-setup: %u lists taken", setup.taken);
+		log_info("spamd-setup: %u lists accepted", setup.taken);
 		load_compile(setup.p);
 	}
 }
@@ -140,7 +140,7 @@ too_late(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	(void)arg;
-	log_warnx("spamd-setup: a connection of more than %d s", SETUP_S);
+	log_warnx("spamd-setup: connection closed after %d s", SETUP_S);
 	kill(setup.pid, SIGKILL);
 }
 
@@ -163,7 +163,7 @@ give(int conn)
 		close(before);
 	}
 	if ((out = lists_out_open(setup.dir, LIST_SETUP)) == -1) {
-		log_warn("spamd-setup: %s/%s", LIST_DIR, LIST_SETUP);
+		log_warn("spamd-setup: cannot create %s/%s", LIST_DIR, LIST_SETUP);
 		close(conn);
 		return (-1);
 	}
@@ -231,7 +231,7 @@ on_accept(evutil_socket_t lfd, short what, void *arg)
 	(void)arg;
 	if ((fd = accept(lfd, NULL, NULL)) == -1) {
 		if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
-			log_warn("spamd-setup: accept");
+			log_warn("spamd-setup: cannot accept a connection");
 		return;
 	}
 	if (fcntl(fd, F_SETFD, FD_CLOEXEC) == -1 || setup.ch != NULL ||

@@ -41,7 +41,7 @@ key_read(const char *file, size_t *len, const char **why)
 	else if ((st.st_mode & (S_IROTH | S_IWOTH)) != 0)
 		*why = "everybody may read or write this key; chmod o= it";
 	else if (st.st_size == 0)
-		*why = "empty; make one with `openssl rand -hex 32'";
+		*why = "empty; create a key with `openssl rand -hex 32'";
 	else if (st.st_size > SYNCKEY_FILE_MAX)
 		*why = "too large for a key";
 	else if ((data = calloc(1, (size_t)st.st_size)) == NULL ||
@@ -71,7 +71,7 @@ sync_key_load(struct config *conf, void (*report)(const char *, void *),
 		return (0);
 	if ((data = key_read(s->key_file, &len, &why)) != NULL) {
 		if (synckey_make(data, len, &s->key) == -1)
-			why = "libcrypto could not make a key of it";
+			why = "libcrypto cannot make a key from it";
 		explicit_bzero(data, len);
 		free(data);
 	}
@@ -205,11 +205,11 @@ open_failed(const struct conf_sync_sock *k,
 		snprintf(line, sizeof(line), "sync: multicast \"%s\" port %u%s: "
 		    "%s%s", k->ifname, k->port, k->v2 ? " spamd" : "",
 		    strerror(errno), errno == EADDRNOTAVAIL || errno == ENODEV ?
-		    "; is there an address of its kind on that interface" : "");
+		    "; the interface needs an address of that family" : "");
 	else
 		snprintf(line, sizeof(line), "sync: listen on %s port %u: %s%s",
 		    addr_str(&k->addr, ip), k->port, strerror(errno),
-		    errno == EADDRINUSE ? "; is spamd running with -y" : "");
+		    errno == EADDRINUSE ? "; is spamd running with -y?" : "");
 	report(line, arg);
 }
 

@@ -41,11 +41,13 @@ static int
 stay(const struct child *c)
 {
 	if (c->def->root == ROOT_STATE && chdir(c->conf->statedir) == -1) {
-		log_warn("%s: %s", c->def->name, c->conf->statedir);
+		log_warn("%s: cannot enter %s", c->def->name,
+		    c->conf->statedir);
 		return (-1);
 	}
 	if (c->def->root == ROOT_SPOOL && enter_spool(c, geteuid()) == -1) {
-		log_warn("%s: %s/spool", c->def->name, c->conf->statedir);
+		log_warn("%s: cannot enter %s/spool", c->def->name,
+		    c->conf->statedir);
 		return (-1);
 	}
 	return (0);
@@ -59,14 +61,14 @@ change_root(const struct child *c, uid_t uid)
 	if (c->def->root == ROOT_SPOOL) {
 		if (enter_spool(c, uid) == 0 && chroot(".") == 0)
 			return (0);
-		log_warn("%s: chroot %s/spool", c->def->name,
+		log_warn("%s: cannot chroot to %s/spool", c->def->name,
 		    c->conf->statedir);
 		return (-1);
 	}
 	root = c->def->root == ROOT_STATE ? c->conf->statedir :
 	    ROOT_EMPTY_DIR;
 	if (chroot(root) == -1 || chdir("/") == -1) {
-		log_warn("%s: chroot %s", c->def->name, root);
+		log_warn("%s: cannot chroot to %s", c->def->name, root);
 		return (-1);
 	}
 	return (0);
@@ -93,7 +95,7 @@ privdrop(const struct child *c)
 		return (stay(c) == -1 ||
 		    os_drop_end(c->def->name, net_admin) == -1 ? -1 : 0);
 	if ((pw = getpwnam(c->def->user)) == NULL) {
-		log_warnx("%s: no user %s; `make install' makes it",
+		log_warnx("%s: user %s is missing; `make install' creates it",
 		    c->def->name, c->def->user);
 		return (-1);
 	}
@@ -104,7 +106,7 @@ privdrop(const struct child *c)
 	if (setgroups(1, &pw->pw_gid) == -1 ||
 	    setresgid(pw->pw_gid, pw->pw_gid, pw->pw_gid) == -1 ||
 	    setresuid(pw->pw_uid, pw->pw_uid, pw->pw_uid) == -1) {
-		log_warn("%s: become user %s", c->def->name, pw->pw_name);
+		log_warn("%s: cannot become user %s", c->def->name, pw->pw_name);
 		return (-1);
 	}
 	return (os_drop_end(c->def->name, net_admin));

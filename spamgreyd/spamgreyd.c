@@ -159,7 +159,7 @@ main(int argc, char **argv, char **envp)
 		return (track_replay(file, defines, ndefines, capture));
 	/* For fork + exec: absolute, since the daemon changes to /. */
 	if ((program = find_program(argv[0])) == NULL) {
-		fprintf(stderr, "spamgreyd: %s: cannot find my own program "
+		fprintf(stderr, "spamgreyd: %s: cannot find its own program "
 		    "file: %s\n", argv[0], strerror(errno));
 		return (1);
 	}

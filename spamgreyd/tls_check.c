@@ -41,8 +41,8 @@ check(const struct conf_tls *t, void (*report)(const char *, void *),
 
 	if (t == NULL || (error = pair_error(t, why, sizeof(why))) == NULL)
 		return (0);
-	snprintf(line, sizeof(line), "%s%stls certificate %s key %s: %s; does "
-	    "the key belong to it?", t->where != NULL ? t->where : "",
+	snprintf(line, sizeof(line), "%s%stls certificate %s key %s: %s; check "
+	    "that the key belongs to the certificate", t->where != NULL ? t->where : "",
 	    t->where != NULL ? ": " : "", t->cert_file, t->key_file, error);
 	report(line, arg);
 	return (-1);
@@ -57,8 +57,9 @@ system_ca(struct conf_relay *r, void (*report)(const char *, void *),
 
 	if ((r->ca = tls_load_file(file, &r->ca_len, NULL)) != NULL)
 		return (0);
-	snprintf(line, sizeof(line), "%s%srelay: starttls verify: the system's "
-	    "CAs, %s: %s; install them, or name others with ca",
+	snprintf(line, sizeof(line), "%s%srelay: starttls verify: cannot read the "
+	    "system's CA certificates, %s: %s; install them, or name a file "
+	    "with ca",
 	    r->where != NULL ? r->where : "", r->where != NULL ? ": " : "",
 	    file, strerror(errno));
 	report(line, arg);

@@ -71,7 +71,7 @@ on_readable(evutil_socket_t fd, short what, void *arg)
 	if (track_pcap_read(r->pcap, READ_MAX, on_frame, r, err) !=
 	    TRACK_READ_FAILED)
 		return;
-	snprintf(why, sizeof(why), "track: %s; it is opened again", err);
+	snprintf(why, sizeof(why), "track: %s; opening it again", err);
 	later(r, why);
 }
 
@@ -96,7 +96,7 @@ tell(struct track_role *r)
 	    TRACK_SEEN_MAX)) > 0) {
 		if (proto_put_track(chan_ipc(r->store), seen, n) == -1 ||
 		    chan_send(r->store, -1) == -1) {
-			log_warn("track: store's queue");
+			log_warn("track: cannot send to store");
 			return;
 		}
 		r->told += n;
@@ -155,7 +155,7 @@ store_ended(struct chan *ch, enum chan_end how, void *arg)
 	chan_free(ch);
 	r->store = NULL;
 	if (how == CHAN_BROKEN)
-		fatalx("track: store sent what it must not");
+		fatalx("track: store sent a malformed message");
 }
 
 static void
@@ -165,7 +165,7 @@ role_peer(struct child *c, enum role who, unsigned int instance, int fd)
 
 	(void)instance;
 	if (who != ROLE_STORE || r->store != NULL)
-		child_fatal(c, "track: a peer that it has no use for: %d",
+		child_fatal(c, "track: unexpected peer: role %d",
 		    who);
 	if ((r->store = chan_new(c->base, fd, "store", store_rules, r,
 	    store_ended)) == NULL)

@@ -38,12 +38,12 @@ static void
 explain(const struct conf_track *t, const char *why, char *err)
 {
 	if (t->device == NULL)
-		snprintf(err, TRACK_ERRLEN, "track nflog %u: %s; it needs a "
-		    "start as root, a kernel with nfnetlink_log, and no other "
-		    "program (ulogd) at this group", t->group, why);
+		snprintf(err, TRACK_ERRLEN, "track nflog %u: %s; this "
+		    "needs a start as root, a kernel with nfnetlink_log, and no "
+		    "other program (for example ulogd) that reads this group", t->group, why);
 	else
-		snprintf(err, TRACK_ERRLEN, "track %s: %s; it needs a start as "
-		    "root, and the interface: `ifconfig %s create up'",
+		snprintf(err, TRACK_ERRLEN, "track %s: %s; this needs a start "
+		    "as root, and the interface: `ifconfig %s create up'",
 		    t->device, why, t->device);
 }
 
@@ -131,7 +131,7 @@ track_pcap_file(FILE *f, char err[TRACK_ERRLEN])
 	char	 why[PCAP_ERRBUF_SIZE];
 
 	if ((pcap = pcap_fopen_offline(f, why)) == NULL) {
-		snprintf(err, TRACK_ERRLEN, "no capture: %s", why);
+		snprintf(err, TRACK_ERRLEN, "not a capture file: %s", why);
 		fclose(f);
 		return (NULL);
 	}

@@ -65,7 +65,7 @@ become(const char *dir)
 
 	if (uid == 0) {
 		if ((pw = getpwnam(CONF_DBUSER)) == NULL) {
-			log_warnx("no user %s; `make install' makes it",
+			log_warnx("user %s is missing; `make install' creates it",
 			    CONF_DBUSER);
 			return (-1);
 		}
@@ -77,7 +77,7 @@ become(const char *dir)
 	if (pw != NULL && (setgroups(1, &gid) == -1 ||
 	    setresgid(gid, gid, gid) == -1 ||
 	    setresuid(uid, uid, uid) == -1)) {
-		log_warn("become user %s", CONF_DBUSER);
+		log_warn("cannot become user %s", CONF_DBUSER);
 		return (-1);
 	}
 	return (0);
@@ -96,7 +96,7 @@ database_open(struct replay *r)
 	if (statedir_lock(dir, &pid) == -1) {
 		if (errno == EWOULDBLOCK)
 			log_warnx("state directory %s: locked by process %ld; "
-			    "-r is for when no daemon runs", dir, (long)pid);
+			    "-r works only while no daemon runs", dir, (long)pid);
 		return (-1);
 	}
 	if (db_open(&r->db, dir, &opts) == -1)
@@ -197,7 +197,7 @@ read_all(struct replay *r)
 	if (write_all(r) == -1)
 		return (-1);
 	if (end == TRACK_READ_FAILED) {
-		log_warnx("%s: %s; what is before that was taken", r->name,
+		log_warnx("%s: %s; the packets before that were counted", r->name,
 		    err);
 		return (-1);
 	}
@@ -220,7 +220,7 @@ rules(struct replay *r)
 	    (r->track = conf_track_new()) == NULL)
 		return (-1);
 	if ((n = os_addrs(list, OS_ADDRS_MAX)) == -1) {
-		log_warn("this machine's addresses");
+		log_warn("cannot read this machine's addresses");
 		return (-1);
 	}
 	return (track_rules_make(&r->rules, r->track,

@@ -232,7 +232,7 @@ is($err, "$tmp/sync.conf:2: $tmp/sync.key: everybody may read or write this "
 chmod(0600, "$tmp/sync.key");
 spew("$tmp/sync.key", '');
 ($status, $out, $err) = run('-n', '-f', "$tmp/sync.conf");
-like($err, qr/sync\.key: empty; make one with/, 'and an empty one');
+like($err, qr/sync\.key: empty; create a key with/, 'and an empty one');
 
 # A listener on all addresses is one on this machine's own.
 SKIP: {

@@ -82,7 +82,7 @@ sub checked {
 }
 SKIP: {
 	skip '-n looks at the firewall only as root', 3 if $> != 0;
-	like(checked(), qr/^0: warning: firewall pf: there is no table <$table>.*mail passes the gate by/,
+	like(checked(), qr/^0: warning: firewall pf: there is no table <$table>.*mail bypasses spamgreyd/,
 	    '-n warns of the table that is missing');
 	ctl("create $table");
 	is(checked(), "0: configuration OK\n", 'and not of one that is there');
@@ -175,7 +175,7 @@ ctl('flushall');
 kill 'KILL', $fw;
 ok(defined until_true(sub { count() == $n + 1 }),
     'a table that went with fw is made again') or diag(logged($dir));
-like(logged($dir), qr/pf: table <$table> was gone; made again/,
+like(logged($dir), qr/pf: table <$table> was gone; created again/,
     'and that is said');
 is(waitpid($pid, WNOHANG), 0, 'the daemon goes on');
 
@@ -194,7 +194,7 @@ db('reload');
 ok(defined until_true(sub {
 	logged($dir) =~ /there is no table <other>: add the line/ }),
     'a table that is not there: the log says what to do');
-ok(defined until_true(sub { logged($dir) =~ /one before is in force again/ }),
+ok(defined until_true(sub { logged($dir) =~ /previous one is in force again/ }),
     'and goes back');
 isnt(system("regress/obj/pfemuctl $pf test other 10.0.0.2 2>/dev/null"), 0,
     'nor is it made');

@@ -53,7 +53,7 @@ isnt(finish($d), 0, 'and the end');
 
 $d = start($dir, netns => $gate, args => ['-a', 'nft', 'spamgrey']);
 say_to($d, 'setlist 192.0.2.1 192.0.2.2');
-ok(defined until_true(sub { logged($dir) =~ /load the file that has them/ }),
+ok(defined until_true(sub { logged($dir) =~ /load their file again/ }),
     'in place of one that died: it waits for the table');
 ok(nft('-f', $sample), 'the sample loads');
 like(ask($d, 'ready'), qr/^ready/, 'then it is filled');
@@ -108,7 +108,7 @@ print $f "flush ruleset\ninclude \"$top/$sample\"\n";
 close $f;
 ok(nft('-f', "$dir/reload"), 'the ruleset is flushed and loaded again');
 ok(defined($took = until_true(sub {
-    logged($dir) =~ /changed by others: 100000 put in/ })), 'refilled');
+    logged($dir) =~ /changed by others: 100000 added/ })), 'refilled');
 diag("flush ruleset to full: $took s");
 is(hosts(), 100000, 'all of them');
 ok(defined until_true(sub { nets('net4') =~ /^10\.0\.0\.0/ }), 'networks too');
@@ -152,7 +152,7 @@ ask($d, 'tables spamd 192.0.2.0/25 198.51.100.1 198.51.100.2 198.51.100.3');
 ok(defined until_true(sub { nets('spamd4') eq
     '192.0.2.0/25,198.51.100.1-198.51.100.3' && nets('spamd6') eq '' }),
     'another version of it') or diag(list_set('spamd4'));
-like(logged($dir), qr/table spamd: 1 networks put in, 4 taken out, 2 are in/,
+like(logged($dir), qr/table spamd: 1 networks added, 4 removed, 2 in the table/,
     'by its differences');
 # The whole table away, and the ruleset loaded again: each time at once.
 open $f, '>', "$dir/lists" or die;
@@ -175,7 +175,7 @@ for my $way ('delete table inet spamgrey', 'delete table inet spamgrey',
 is($slow, 0, 'and none of them waits half a minute');
 ask($d, 'tables gone 192.0.2.0/25');
 ok(defined until_true(sub { logged($dir) =~
-    /table "gone": the set `spamgrey gone4' must be there/ }),
+    /table "gone": the set `spamgrey gone4' must exist/ }),
     'sets that are not there are named');
 ok(defined until_true(sub { nets('spamd4') eq '' }),
     'emptied when no list names them');
@@ -183,7 +183,7 @@ ask($d, 'nets 203.0.113.0/24 0.0.0.0/1 ::/0');
 
 nft('delete', 'table', 'inet', 'spamgrey');
 like(ask($d, 'add 192.0.2.3'), qr/^refused/, 'no table: a promotion is not done');
-ok(defined until_true(sub { logged($dir) =~ /load the file that has them/ }),
+ok(defined until_true(sub { logged($dir) =~ /load their file again/ }),
     'the log names the remedy');
 nft('-f', $sample);
 ok(defined until_true(sub { hosts() == 4 }),
@@ -213,7 +213,7 @@ say_to($d, 'set 500');
 like(ready($d), qr/^ready/, 'more than it holds');
 is(elements('white4'), 100, 'what fits is in');
 is(elements('white6'), 50, 'and all of the other');
-like(logged($dir), qr/has no room for more: raise its `size'/, 'the log says so');
+like(logged($dir), qr/is full: raise or remove its `size'/, 'the log says so');
 is(finish($d), 0, 'ends');
 nft('delete', 'table', 'inet', 'spamgrey');
 nft('add', 'table', 'inet', 'spamgrey');

@@ -223,7 +223,7 @@ sub lists {
 	ok(defined until_true(sub { $n->() == 2 && $has->('192.0.2.0/25') &&
 	    $has->('198.51.100.1') }), "$system: another version of it");
 	ok(defined until_true(sub { logged($dir) =~
-	    /table spamd: 1 networks put in, 2 taken out, 2 are in/ }),
+	    /table spamd: 1 networks added, 2 removed, 2 in the table/ }),
 	    "$system: by its differences");
 	ctl("$pf flush spamd");
 	ok(defined until_true(sub { $n->() == 2 }), "$system: refilled");

@@ -242,7 +242,7 @@ is(replay(spit("$dir/cut2", substr($real, 0, 24 + 9))), 0,
 is($out, '', 'nothing in it');
 is(replay(spit("$dir/empty", substr($real, 0, 24))), 0, 'a header alone: 0');
 is(replay(spit("$dir/none", '')), 1, 'an empty file: 1');
-like($err, qr/no capture/, 'no capture');
+like($err, qr/not a capture file/, 'no capture');
 is(replay(spit("$dir/text", "hello\n" x 100)), 1, 'a text: 1');
 run('sh', '-c', "'$top/spamgreyd/spamgreyd' -f '$conf' -r - <'$dir/cut'");
 is($status, 0, 'from standard input');
@@ -281,7 +281,7 @@ flock(F, LOCK_EX); \$| = 1; print "locked\n"; sleep 1000;
 END
 <$lock>;
 is(replay('regress/pcap/pflog-openbsd.pcap'), 1, 'while a daemon runs: 1');
-like($err, qr/: locked by process .*-r is for when no daemon runs/, 'and why') or
+like($err, qr/: locked by process .*-r works only while no daemon runs/, 'and why') or
     diag($err);
 kill('KILL', $locker);
 close($lock);

@@ -28,7 +28,7 @@ my $precious = spit(tmp() . '/sock', "precious\n");
 conf($base);
 ($status, $out, $err) = run($Sys::daemon, '-d', '-f', $Sys::conf);
 is($status, 1, 'control socket: a file is there');
-like($err, qr/\Q$precious\E: there is something that is no socket/,
+like($err, qr/\Q$precious\E: the path exists and is not a socket/,
     '… that is said');
 is(slurp($precious), "precious\n", '… and it is still there');
 unlink($precious);
@@ -36,7 +36,7 @@ conf($base . "control socket \"/nonexistent/sock\"\n");
 spit($Sys::conf, slurp($Sys::conf) =~ s/^control socket.*?\n//mr);
 ($status, $out, $err) = run($Sys::daemon, '-d', '-f', $Sys::conf);
 is($status, 1, 'control socket: no directory');
-like($err, qr{/nonexistent/sock: .*make its directory}, '… that is said');
+like($err, qr{/nonexistent/sock: .*create its directory}, '… that is said');
 
 # Listeners that a reload cannot open: all are told to who asked for it.
 conf($base);
@@ -44,7 +44,7 @@ start();
 conf("listen on 0.0.0.0 port $port\nlisten on 192.0.2.1 port $port\n$rest");
 ($status, $out, $err) = db('reload');
 is($status, 1, 'reload: listeners that cannot be opened');
-like($err, qr/0\.0\.0\.0 port $port: the listener 127\.0\.0\.1 port $port .*restart/,
+like($err, qr/0\.0\.0\.0 port $port: in use by the listener 127\.0\.0\.1 port $port .*restart/,
     '… one of our own is in the way');
 like($err, qr/192\.0\.2\.1 port $port: /, '… another is not ours');
 greylisted('… and those in force go on');
@@ -65,9 +65,9 @@ for my $fw ('pf', 'nftables') {
 	($status, $out, $err) = db('reload');
 	is($status, 1, "reload: firewall $fw, which is not there");
 	my $why = $fw eq 'pf' ? qr{/dev/pf} : qr/there is no set/;
-	like($err, qr/$why.*; the configuration before is in force again$/m,
+	like($err, qr/$why.*; the previous configuration is in force again$/m,
 	    '… and why');
-	wait_log(qr/the one before is in force again/);
+	wait_log(qr/the previous one is in force again/);
 	wait_log(qr/^ready$/m);
 	ok(wait_log($why), '… is told in the log');
 	is((db_ok('stats') =~ /^front\.connections-limit\s+(\d+)/m)[0],

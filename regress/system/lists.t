@@ -163,7 +163,7 @@ is((db('load', 'a', 'b'))[0], 2, 'load of two is not understood');
 for my $case (['fail', qr/exit status 3: no such luck/, 'exit status'],
     ['empty', qr/is empty, and was not/, 'nothing where there was something'],
     ['html', qr/4 of 5 lines are no addresses/, 'too many bad lines'],
-    ['late', qr/not done after 2 s/, 'too late'],
+    ['late', qr/not finished after 2 s/, 'too late'],
     ['big', qr/larger than 128 MB/, 'too large']) {
 	my ($flag, $why, $name) = @$case;
 	spit("$open/$flag", '');
@@ -234,7 +234,7 @@ is(state_of('10.2.3.4'), 'unknown', 'it is empty');
 spit("$dir/other.txt", "192.0.2.123\n");
 conf($base . $lists =~ s/^blacklist "cmd".*$/blacklist "cmd" command "\/bin\/false"/mr);
 is((db('reload'))[0], 0, 'a reload with another command');
-wait_log(qr/list "cmd": \/bin\/false: exit status 1; it is empty/);
+wait_log(qr/list "cmd": \/bin\/false: exit status 1; the list is empty/);
 is(state_of('198.51.100.9'), 'unknown', 'has none of the one before');
 conf($base . $lists);
 is((db('reload'))[0], 0, 'a reload with the old one');
@@ -264,7 +264,7 @@ log_mark();
 is(setup('black1;"Your address %A is on\nlist \"one\"";inet;3;10.66.0.1/32;' .
     '192.0.2.64/26;127.0.0.66/32' . "\n"), undef,
     'spamd-setup: nothing is written back');
-wait_log(qr/spamd-setup: 1 lists taken/);
+wait_log(qr/spamd-setup: 1 lists accepted/);
 wait_for('the list', sub { state_of('10.66.0.1') eq 'blacklisted black1' });
 pass('the list is in force');
 @r = dialogue(port => $port, from => '127.0.0.66');
@@ -282,7 +282,7 @@ is(state_of('10.68.0.1'), 'unknown', 'the same tag replaces');
 log_mark();
 setup("old;\"m\";inet;1;10.70.0.0/0\nold;\"m\";inet;2;127.0.0.8/32;\n" .
     "old;\"m\";inet;0\nours;\"m\";inet;1;10.71.0.0/16\nsix;\nx y;\n");
-wait_log(qr/spamd-setup: 1 lists taken/);
+wait_log(qr/spamd-setup: 1 lists accepted/);
 like(log_since(), qr/list "old" of spamd-setup: address 10\.70\.0\.0\/0 /,
     'a bad address is said with its list');
 like(log_since(), qr/list "old" of spamd-setup: the count is 2/, 'a bad count');
@@ -327,7 +327,7 @@ is($st{CapPrm}, '0' x 16, 'without capabilities');
 is(readlink("$child/root"), '/var/empty', 'in an empty root');
 is(state_of('10.66.0.1'), 'blacklisted black1', 'nobody waits for it');
 kill('KILL', $child =~ /(\d+)/);
-wait_log(qr/spamd-setup: nothing taken: the process that reads it died/);
+wait_log(qr/spamd-setup: no lists accepted: the process that reads it died/);
 close($s);
 setup("half;\"m\";inet;1;10.77.0.0/16\n");
 wait_for('the list', sub { state_of('10.77.0.1') eq 'blacklisted half' });
@@ -366,7 +366,7 @@ SKIP: {
 	conf($with);
 	($status, $out, $err) = run($Sys::daemon, '-d', '-f', $Sys::conf);
 	is($status, 1, 'no sets: no start');
-	like($err, qr/the set `spamgrey ours4' must be there, `type ipv4_addr; flags interval;'/,
+	like($err, qr/the set `spamgrey ours4' must exist with `type ipv4_addr; flags interval;'/,
 	    'and what is missing');
 	system("nft add set inet spamgrey ours$_ '{ type ipv${_}_addr; flags interval; }'")
 	    for 4, 6;

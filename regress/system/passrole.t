@@ -207,7 +207,7 @@ conf($base . $pass =~ s/127\.0\.0\.1/0.0.0.0/r
     =~ s/relay to \S+ port \d+/relay to 10.99.0.2 port $sinkport transparent/r);
 log_mark();
 ($status, $out, $err) = db('reload');
-like($err, qr/in its way/, 'reload: a listener on all addresses');
+like($err, qr/in use by the listener/, 'reload: a listener on all addresses');
 stop();
 start();
 db_ok('add', '198.51.100.7');

@@ -61,7 +61,7 @@ fails
 	log_mark();
 	($status, $out, $err) = db('reload');
 	is($status, 1, "$what: exit 1");
-	like($err, qr/$why.*; the configuration before is in force again$/m,
+	like($err, qr/$why.*; the previous configuration is in force again$/m,
 	    '… with the reason');
 	like(log_since(), qr/$why.*^the processes do not start with the new configuration/ms,
 	    '… which the log has too');
@@ -105,7 +105,7 @@ named('two.example.org', "${base}front 1\nlisten on 127.0.0.1 port 8026\n");
 ($status, $out, $err) = db('reload');
 is($status, 1, 'a port that is taken: exit 1');
 like($err, qr/127\.0\.0\.1 port 8026/, '… named');
-like($err, qr/the configuration in force stays/, '… and what is in force');
+like($err, qr/the old configuration stays in force/, '… and what is in force');
 is(role_pid('store'), $was, '… with the same processes');
 close($taken);
 
@@ -113,7 +113,7 @@ close($taken);
 named('three.example.org', "${base}front 1\n");
 log_mark();
 kill('HUP', $Sys::pid);
-wait_log(qr/^new configuration: the processes start again with it$/m);
+wait_log(qr/^new configuration: restarting the processes$/m);
 ($status, $out, $err) = db('reload');
 is($status, 0, 'a reload while the processes start for another one: exit 0');
 unlike($err, qr/^(?!.*warning: )./m, '… without a word');

@@ -51,7 +51,7 @@ listed
 
 my %before = roles();
 setup(join('', map { "list$_;\"m\";inet;1;10.0.$_.0/24\n" } 0 .. 127));
-wait_log(qr/spamd-setup: 64 lists taken/);
+wait_log(qr/spamd-setup: 64 lists accepted/);
 wait_for('the 64th list', sub { listed('10.0.63.1') });
 is(() = log_since() =~ /list "list\d+" of spamd-setup: there are too many/g,
     64, 'of 128 lists 64 are taken, and the others named');
@@ -84,7 +84,7 @@ my $sockets = sockets();
 mkdir(tmp() . '/state/lists/:spamd-setup~') or die "mkdir: $!\n";
 for (1 .. 3) {
 	setup("list9;\"m\";inet;1;10.2.9.0/24\n", 1);
-	wait_log(qr/spamd-setup: nothing taken/);
+	wait_log(qr/spamd-setup: no lists accepted/);
 }
 is(sockets(), $sockets, 'a connection that cannot be taken is closed');
 rmdir(tmp() . '/state/lists/:spamd-setup~');

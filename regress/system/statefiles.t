@@ -92,7 +92,7 @@ undef $Sys::pid;
 spit($Sys::conf, slurp($Sys::conf) =~ s/^control socket.*/control socket "$state\/sock"/mr);
 my ($status, $out, $err) = run($Sys::daemon, '-d', '-f', $Sys::conf);
 is($status, 1, "a control socket in another user's directory is refused");
-like($err, qr{control socket \Q$state\E/sock: others than root may change what is in}, '… and why');
+like($err, qr{control socket \Q$state\E/sock: users other than root can write to}, '… and why');
 ok(!-e "$state/sock", '… and not made');
 mkdir(tmp() . '/open') or die;
 chmod(0777, tmp() . '/open');

@@ -121,7 +121,7 @@ test_open(int freebsd)
 	close(ro);
 	ro = open("/dev/null", O_RDWR);
 	is_int(fw_pf.open(&conf, ro), FW_FAILED, "another device");
-	ok(strstr(fw_why(), "does not speak") != NULL, "why says so");
+	ok(strstr(fw_why(), "neither OpenBSD's nor FreeBSD's PF") != NULL, "why says so");
 	close(ro);
 	conf.fw_table = (char *)(uintptr_t)"a-name-that-is-32-octets-long-xx";
 	is_int(fw_pf.open(&conf, fd), FW_FAILED, "a name of 32 octets");
