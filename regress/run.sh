@@ -8,9 +8,9 @@
 #				that system tests made (system/root.sh: about
 #				300 MB).  Without it a run of all tests removes
 #				them at its end.
-# A unit test is regress/AREA/NAME_test.c, a fuzz target is NAME_fuzz.c, and any
-# other test is an executable NAME.t.  torture runs only tests that have a line
-# "# torture".
+# A unit test is a file NAME_test.c at any depth below regress/AREA, a fuzz
+# target is NAME_fuzz.c, and any other test is an executable NAME.t.  torture
+# runs only tests that have a line "# torture".
 
 set -u
 mode=${1:-check}
@@ -44,9 +44,9 @@ chosen() {
 
 tests() {
 	for area in $(areas); do
-		for file in "regress/$area"/*_test.c "regress/$area"/*_fuzz.c \
-		    "regress/$area"/*.t; do
-			[ -f "$file" ] && chosen "$file" || continue
+		for file in $(find "regress/$area" -name '*_test.c' -o \
+		    -name '*_fuzz.c' -o -name '*.t' | LC_ALL=C sort); do
+			chosen "$file" || continue
 			# A file for one system is tested only there.
 			case $file in
 			*_seccomp_test.c)
@@ -95,6 +95,6 @@ if [ "$(id -u)" = 0 ] && ! { id _spamgreyd && id _spamgreydb &&
 			exec "$@"' sh "$@"
 		exit
 	fi
-	sh lib/users.sh || exit 1
+	sh lib/build/users.sh || exit 1
 fi
 "$@"

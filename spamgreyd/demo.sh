@@ -71,7 +71,7 @@ fi
 
 if [ "$(id -u)" = 0 ]; then
 	# A daemon that root starts drops its privileges to these users.
-	sh lib/users.sh
+	sh lib/build/users.sh
 fi
 mkdir -p "$dir"
 rm -rf "$dir/db" "$dir/sock"

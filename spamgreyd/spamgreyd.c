@@ -10,13 +10,13 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../lib/log.h"
-#include "conf_module.h"
-#include "fw.h"
-#include "list_job.h"
-#include "os.h"
-#include "parent.h"
-#include "track.h"
+#include "lib/base/log.h"
+#include "spamgreyd/runner/conf.h"
+#include "spamgreyd/fw/fw.h"
+#include "spamgreyd/list/job.h"
+#include "spamgreyd/os/os.h"
+#include "spamgreyd/parent/parent.h"
+#include "spamgreyd/track/track.h"
 
 #define DEFINES_MAX	64
 

@@ -7,8 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../lib/value.h"
-#include "spamgreydb.h"
+#include "lib/base/value.h"
+#include "spamgreydb/spamgreydb.h"
 
 /* What spamdb exits with, and what the words do. */
 #define EXIT_SPAMDB_USAGE	1

@@ -14,8 +14,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../lib/clock.h"
-#include "spamgreydb.h"
+#include "lib/base/clock.h"
+#include "spamgreydb/spamgreydb.h"
 
 #define PATIENCE	10000		/* ms for a lock that is held, or a start */
 #define RETRY		100		/* ms */

@@ -1,7 +1,7 @@
 /*
  * The database without a daemon: the lock of the state directory, the
  * privilege drop, and the same command engine that the store role runs
- * (spamgreyd/ctl.c), its frames handed over in memory.  Being killed harms
+ * (lib/control/ctl.c), its frames handed over in memory.  Being killed harms
  * nothing: each change is a transaction, and the next open recovers.
  */
 #include <sys/types.h>
@@ -16,9 +16,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../lib/statedir.h"
-#include "../spamgreyd/ctl.h"
-#include "spamgreydb.h"
+#include "lib/base/statedir.h"
+#include "lib/control/ctl.h"
+#include "spamgreydb/spamgreydb.h"
 
 struct direct {
 	struct ipc	 ipc;		/* the server's end */

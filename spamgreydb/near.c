@@ -3,7 +3,7 @@
  */
 #include <string.h>
 
-#include "spamgreydb.h"
+#include "spamgreydb/spamgreydb.h"
 
 #define WORD_MAX	16	/* longer than any command */
 

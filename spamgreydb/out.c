@@ -14,9 +14,9 @@
 
 #include <jansson.h>
 
-#include "../lib/backup.h"
-#include "../lib/hosts.h"
-#include "spamgreydb.h"
+#include "lib/db/backup.h"
+#include "lib/base/hosts.h"
+#include "spamgreydb/spamgreydb.h"
 
 #define OUT_BUFFER	(256 * 1024)
 

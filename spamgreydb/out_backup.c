@@ -7,9 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../lib/backup.h"
-#include "../lib/buf.h"
-#include "spamgreydb.h"
+#include "lib/db/backup.h"
+#include "lib/base/buf.h"
+#include "spamgreydb/spamgreydb.h"
 
 static struct buf	 lines;			/* each with its NUL */
 static size_t		*at, nat, size;		/* where each begins */

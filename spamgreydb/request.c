@@ -3,7 +3,7 @@
  */
 #include <string.h>
 
-#include "spamgreydb.h"
+#include "spamgreydb/spamgreydb.h"
 
 static int
 malformed(void)

@@ -11,8 +11,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../lib/log.h"
-#include "spamgreydb.h"
+#include "lib/base/log.h"
+#include "spamgreydb/spamgreydb.h"
 
 static void
 usage(FILE *to)

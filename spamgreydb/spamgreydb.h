@@ -10,9 +10,9 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include "../lib/ipc.h"
-#include "../lib/proto.h"
-#include "../spamgreyd/config.h"
+#include "lib/ipc/ipc.h"
+#include "lib/proto/proto.h"
+#include "lib/conf/config.h"
 
 enum command {
 	CMD_DUMP, CMD_GET,			/* spamdb without -a or -d */

@@ -4,7 +4,6 @@
  *	db_bench DIR [ENTRIES]		DIR is made, and emptied at the end
  * Prints one line each; compares nothing: the machine is part of the figure.
  */
-/* LINK: spamgreyd/policy.o spamgreyd/policy_conf.o spamgreyd/policy_edit.o spamgreyd/policy_enter.o spamgreyd/policy_event.o spamgreyd/policy_learn.o spamgreyd/policy_mail.o spamgreyd/policy_rcpt.o spamgreyd/policy_rules.o spamgreyd/policy_show.o spamgreyd/policy_sync.o spamgreyd/policy_tuple.o spamgreyd/config.o spamgreyd/conf_scalar.o */
 /* LIBS: -ldb */
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -19,9 +18,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "../../lib/clock.h"
-#include "../../lib/log.h"
-#include "../../spamgreyd/policy.h"
+#include "lib/base/clock.h"
+#include "lib/base/log.h"
+#include "lib/policy/policy.h"
 
 #define START	INT64_C(1700000000)
 

@@ -1,4 +1,3 @@
-/* LINK: spamgreyd/list_read.o spamgreyd/list_in.o spamgreyd/list_file.o */
 /* LIBS: -lz */
 /*
  * lists_bench make FILE N: N lines, networks and addresses that do not touch,
@@ -16,7 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "../../spamgreyd/list_read.h"
+#include "lib/list/read.h"
 
 #define LOOKUPS	2000000
 

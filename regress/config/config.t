@@ -94,13 +94,13 @@ for my $in (sort glob('bad/*.in')) {
 
 # The keywords of the grammar: parse.y's, and the names and the words of the
 # settings of conf_schema.h, whose forms are those that a syntax error shows.
-my $grammar = slurp("$top/spamgreyd/parse.y");
+my $grammar = slurp("$top/lib/conf/parse.y");
 my $manual = slurp("$top/spamgreyd/spamgreyd.conf.5");
 my ($table) = $grammar =~ /keywords\[\] = \{(.*?)^\};/ms;
 my @of_grammar = $table =~ /^\t\{ "([a-z0-9-]+)",\s+\w+ \},$/mg;
 my (@forms, %of_schema);
 {
-	(my $schema = slurp("$top/spamgreyd/conf_schema.h")) =~ s{/\*.*?\*/}{}gs;
+	(my $schema = slurp("$top/lib/conf/schema.h")) =~ s{/\*.*?\*/}{}gs;
 	my $string = qr/"((?:[^"\\]|\\.)*(?:"\s*"(?:[^"\\]|\\.)*)*)"/;
 	while ($schema =~ /^([A-Z]+)\([^"]*?$string/mg) {
 		my ($macro, $form) = ($1, $2);
@@ -371,8 +371,10 @@ is($status, 0, 'which is accepted');
 is($err, '', 'without a warning');
 like($out, qr/zone "zen\.spamhaus\.org" \{/, 'the lists in it too');
 like($out, qr/socket "[^"]*clamd\.ctl"/, 'and the scanner');
-for my $file (glob("$top/spamgreyd/mod_*.c")) {
-	my ($module) = $file =~ /mod_(\w+)\.c$/;
+my $modules = "$top/spamgreyd/modules";
+for my $file (glob("$modules/*.c $modules/*/*.c")) {
+	my ($module) = $file =~ m{/(\w+)\.c$};
+	next if $file =~ m{/(\w+)/\w+\.c$} && $1 ne $module && $1 ne 'modules';
 	like($out, qr/^\tmodule \Q$module\E /m, "and the module $module");
 }
 

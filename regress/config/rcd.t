@@ -21,7 +21,7 @@ ok() {
 }
 
 [ -x spamgreyd/spamgreyd ] || { echo '1..0 # skip not built'; exit 0; }
-sh lib/install.sh "$tmp" "$tmp/sbin" /usr/local/share/man /etc > "$tmp/out" 2>&1
+sh lib/build/install.sh "$tmp" "$tmp/sbin" /usr/local/share/man /etc > "$tmp/out" 2>&1
 ok $? 'installed'
 script=$tmp/usr/local/share/examples/spamgreyd/spamgreyd.freebsd.rc
 [ -x "$script" ]

@@ -63,24 +63,26 @@ for os in OpenBSD FreeBSD; do
 	syntax TARGET="$target" SYSROOT="$tmp"
 	ok $? "$os: every file clean"
 	{
-		printf '%s\n' lib/*.c spamgreydb/*.c | grep -v buildid
-		printf '%s\n' spamgreyd/*.c |
-		    grep -Ev '/(sandbox_|origdst_|fw_nft|os_|syslog_)'
-		sandbox=$(sed -n 's/^SANDBOX =[[:space:]]*//p' "lib/$os.mk")
-		sed "s/\${SANDBOX}/$sandbox/" "lib/$os.mk" |
-		    grep -o 'spamgreyd/[a-z_]*\.o' | sed 's/o$/c/'
+		find lib spamgreyd spamgreydb -name '*.c' |
+		    grep -Ev '^spamgreyd/(os|fw/nft)/'
+		echo out/lib_conf_parse.c
+		echo out/modules_tab.c
+		sandbox=$(sed -n 's/^SANDBOX =[[:space:]]*//p' \
+		    "lib/build/$os.mk")
+		sed "s/\${SANDBOX}/$sandbox/" "lib/build/$os.mk" |
+		    grep -o 'spamgreyd/[a-z_/]*\.c'
 		echo "regress/fw/pfabi_$os.c"
 	} | sort -u > "$tmp/want"
 	sort -u "$tmp/read" > "$tmp/got"
 	diff "$tmp/want" "$tmp/got" > "$tmp/out"
 	ok $? "$os: each of its files, and none of another system's"
-	grep -q 'fw_nft_none.c' "$tmp/got" && ! grep -q 'seccomp' "$tmp/got"
+	grep -q 'fw/nft/none.c' "$tmp/got" && ! grep -q 'seccomp' "$tmp/got"
 	ok $? "$os: not Linux's"
 done
 
-export CLANG_BAD=spamgreyd/fw_pf.c
+export CLANG_BAD=spamgreyd/fw/pf/pf.c
 syntax TARGET=x86_64-unknown-openbsd7.8 SYSROOT="$tmp"; rc=$?
-[ "$rc" -ne 0 ] && says 'fw_pf.c: not clean' && says ', 1 not clean'
+[ "$rc" -ne 0 ] && says 'pf.c: not clean' && says ', 1 not clean'
 ok $? 'a file with an error is named, and that is a failure'
 unset CLANG_BAD CLANG
 

@@ -15,9 +15,9 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include "../../lib/db.h"
-#include "../../lib/log.h"
-#include "tap.h"
+#include "lib/db/db.h"
+#include "lib/base/log.h"
+#include "regress/lib/tap.h"
 
 #define BATCH	64
 

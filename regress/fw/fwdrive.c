@@ -19,7 +19,7 @@
  *	stat		prints names and values
  *	quit
  */
-/* LINK: spamgreyd/fw.o spamgreyd/fw_sync.o spamgreyd/fw_set.o spamgreyd/fw_tables.o spamgreyd/fw_room.o spamgreyd/fw_pf_table.o spamgreyd/fw_nft_table.o spamgreyd/fw_pf.o spamgreyd/fw_nft.o spamgreyd/fw_nft_link.o spamgreyd/fw_nft_hosts.o spamgreyd/fw_nft_nets.o spamgreyd/fw_none.o spamgreyd/config.o spamgreyd/conf_scalar.o spamgreyd/sandbox_seccomp.o */
+/* LINK: spamgreyd/fw spamgreyd/fw/pf spamgreyd/fw/nft spamgreyd/os/sandbox_seccomp.c */
 /* LIBS: -lnftables -lmnl -lseccomp */
 
 #include <sys/mman.h>
@@ -38,10 +38,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../../lib/clock.h"
-#include "../../lib/log.h"
-#include "../../spamgreyd/fw.h"
-#include "../../spamgreyd/process.h"
+#include "lib/base/clock.h"
+#include "lib/base/log.h"
+#include "spamgreyd/fw/fw.h"
+#include "spamgreyd/process/process.h"
 
 #define MSG_NETS	900	/* of this program: compiled lists, a descriptor */
 #define MSG_TABLES	901	/* the same, and a table's name */

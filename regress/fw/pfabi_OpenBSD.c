@@ -1,5 +1,5 @@
 /*
- * Holds spamgreyd/fw_pf_abi.h against OpenBSD's own <net/pfvar.h>.  Read by
+ * Holds spamgreyd/os/pf_abi.h against OpenBSD's own <net/pfvar.h>.  Read by
  * `make syntax' only; makes no code.
  */
 #include <sys/types.h>
@@ -12,7 +12,7 @@
 
 #include <stddef.h>
 
-#include "../../spamgreyd/fw_pf_abi.h"
+#include "spamgreyd/os/pf_abi.h"
 
 #define SAME(a, b)	_Static_assert((a) == (b), #b)
 #define OFFSET(t, f, T, F) \

@@ -8,7 +8,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#include "pfemu_state.h"
+#include "regress/fw/pfemu_state.h"
 
 static struct emu	*emu;
 static struct stat	 emu_id;

@@ -22,7 +22,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "../../spamgreyd/fw_pf_abi.h"
+#include "spamgreyd/os/pf_abi.h"
 
 #define EMU_MAGIC	0x70666531
 #define EMU_TABLES	8

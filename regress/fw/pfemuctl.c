@@ -14,7 +14,7 @@
 #include <arpa/inet.h>
 #include <stdio.h>
 
-#include "pfemu_state.h"
+#include "regress/fw/pfemu_state.h"
 
 static struct emu	*emu;
 

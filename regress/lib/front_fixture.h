@@ -21,9 +21,9 @@
 
 #include <event2/event.h>
 
-#include "../../lib/clock.h"
-#include "../../lib/log.h"
-#include "../../spamgreyd/front.h"
+#include "lib/base/clock.h"
+#include "lib/base/log.h"
+#include "spamgreyd/front/front.h"
 
 struct fixture {
 	struct child	 child;

@@ -12,8 +12,8 @@
 
 #include <unistd.h>
 
-#include "../../spamgreyd/milter.h"
-#include "module_fixture.h"
+#include "spamgreyd/modules/milter/milter.h"
+#include "regress/lib/module_fixture.h"
 
 extern const struct module mod_milter;
 

@@ -4,7 +4,7 @@
 #ifndef MIMESCAN_FIXTURE_H
 #define MIMESCAN_FIXTURE_H
 
-#include "module_fixture.h"
+#include "regress/lib/module_fixture.h"
 
 static struct ptx	scan_tx;
 

@@ -5,7 +5,7 @@
 #ifndef MODULE_FIXTURE_H
 #define MODULE_FIXTURE_H
 
-#include "runner_fixture.h"
+#include "regress/lib/runner_fixture.h"
 
 static struct buf	mod_said;
 

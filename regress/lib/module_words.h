@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../spamgreyd/conf_module.h"
+#include "spamgreyd/runner/conf.h"
 
 static inline void
 words_add(struct conf_module *m, const char *text, size_t len, int quoted,

@@ -31,8 +31,8 @@
 #include <event2/event.h>
 #include <tls.h>
 
-#include "../../lib/buf.h"
-#include "tap.h"
+#include "lib/base/buf.h"
+#include "regress/lib/tap.h"
 
 #define SERVER_SCRIPTS	8
 

@@ -5,11 +5,11 @@
 #ifndef MTA_USER_H
 #define MTA_USER_H
 
-#include "../../lib/clock.h"
-#include "../../lib/log.h"
-#include "../../lib/proto.h"
-#include "../../spamgreyd/pass_mta_int.h"
-#include "mta_fixture.h"
+#include "lib/base/clock.h"
+#include "lib/base/log.h"
+#include "lib/proto/proto.h"
+#include "spamgreyd/pass/mta/mta_int.h"
+#include "regress/lib/mta_fixture.h"
 
 static struct event_base	*base;
 static int			 show_ehlo;	/* what READY says of it */

@@ -17,9 +17,9 @@
 
 #include <event2/event.h>
 
-#include "../../lib/log.h"
-#include "../../spamgreyd/front.h"
-#include "front_fixture.h"
+#include "lib/base/log.h"
+#include "spamgreyd/front/front.h"
+#include "regress/lib/front_fixture.h"
 
 enum pass_mode { PASS_OK, PASS_NO, PASS_SILENT, PASS_LOST };
 

@@ -19,9 +19,9 @@
 
 #include <event2/event.h>
 
-#include "../../lib/clock.h"
-#include "../../lib/log.h"
-#include "../../spamgreyd/pass.h"
+#include "lib/base/clock.h"
+#include "lib/base/log.h"
+#include "spamgreyd/pass/pass.h"
 
 struct play {				/* what the module says at a stage */
 	struct verdict	 v;

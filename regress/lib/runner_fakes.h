@@ -5,7 +5,7 @@
 #ifndef RUNNER_FAKES_H
 #define RUNNER_FAKES_H
 
-#include "runner_fixture.h"
+#include "regress/lib/runner_fixture.h"
 
 extern const struct module mod_one, mod_two, mod_sparing, mod_bare;
 

@@ -17,12 +17,12 @@
 
 #include <event2/event.h>
 
-#include "../../lib/buf.h"
-#include "../../lib/clock.h"
-#include "../../lib/log.h"
-#include "../../spamgreyd/module_int.h"
-#include "module_words.h"
-#include "tap.h"
+#include "lib/base/buf.h"
+#include "lib/base/clock.h"
+#include "lib/base/log.h"
+#include "spamgreyd/runner/runner_int.h"
+#include "regress/lib/module_words.h"
+#include "regress/lib/tap.h"
 
 #define FIX_SESSIONS	64
 #define FIX_EVENTS	1024	/* all that ever were, in one test */

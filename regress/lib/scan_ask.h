@@ -5,9 +5,9 @@
 #ifndef SCAN_ASK_H
 #define SCAN_ASK_H
 
-#include "../../lib/clock.h"
-#include "../../lib/log.h"
-#include "scan_fixture.h"
+#include "lib/base/clock.h"
+#include "lib/base/log.h"
+#include "regress/lib/scan_fixture.h"
 
 static struct event_base *base;
 static struct scanner	 tcp, tcp2, sock;

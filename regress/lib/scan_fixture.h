@@ -29,9 +29,9 @@
 
 #include <event2/event.h>
 
-#include "../../lib/buf.h"
-#include "../../spamgreyd/scan.h"
-#include "tap.h"
+#include "lib/base/buf.h"
+#include "spamgreyd/pass/scan/scan.h"
+#include "regress/lib/tap.h"
 
 #define SCANNER_SCRIPTS	8
 #define SCANNERS_MAX	8

@@ -15,10 +15,10 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include "../../lib/clock.h"
-#include "../../lib/log.h"
-#include "../../spamgreyd/store.h"
-#include "tap.h"
+#include "lib/base/clock.h"
+#include "lib/base/log.h"
+#include "spamgreyd/store/store.h"
+#include "regress/lib/tap.h"
 
 #define T0	INT64_C(1700000000)
 #define FRONTS	2

@@ -16,7 +16,7 @@ is() {	# name, what there is, what should be
 # The tree's own makefile, with two files to compile.
 mkdir "$dir/lib" "$dir/spamgreyd" "$dir/spamgreydb"
 cp Makefile "$dir"
-cp lib/*.mk lib/*.sh "$dir/lib"
+cp -R lib/build "$dir/lib"
 : > "$dir/spamgreyd/none.c"
 echo 'extern int x; int x;' > "$dir/lib/good.c"
 echo 'extern int x; int x' > "$dir/lib/bad.c"
@@ -27,16 +27,16 @@ for make in make bmake; do
 		continue
 	fi
 	run() {
-		rm -f "$dir"/lib/*.o
+		rm -f "$dir"/out/*.o
 		(cd "$dir" && $make CC=cc CFLAGS="-DX='\"a b\"'" "$@" 2>&1)
 	}
-	is "$make: a line a file" "$(run lib/good.o)" "CC   lib/good.o"
-	is "$make: nothing with -s" "$(run -s lib/good.o)" ""
-	is "$make: nothing with V=0" "$(run V=0 lib/good.o)" ""
+	is "$make: a line a file" "$(run out/lib_good.o)" "CC   lib/good.c"
+	is "$make: nothing with -s" "$(run -s out/lib_good.o)" ""
+	is "$make: nothing with V=0" "$(run V=0 out/lib_good.o)" ""
 	is "$make: the command with V=1" \
-	    "$(run V=1 lib/good.o | sed -n 's/^\(cc\) .* -o .*\(good.c\)$/\1 \2/p')" \
+	    "$(run V=1 out/lib_good.o | sed -n 's/^\(cc\) .* -o .*\(good.c\)$/\1 \2/p')" \
 	    "cc good.c"
-	out=$(run lib/bad.o)
+	out=$(run out/lib_bad.o)
 	is "$make: it fails" "$?" "$([ $make = make ] && echo 2 || echo 1)"
 	is "$make: a failed command is shown" "$(echo "$out" |
 	    sed -n 's/^failed: \(cc\) .* -o .*\(bad.c\)$/\1 \2/p')" "cc bad.c"

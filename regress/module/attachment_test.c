@@ -1,10 +1,10 @@
-/* LINK: spamgreyd/module_run.o spamgreyd/module_chain.o spamgreyd/module_named.o spamgreyd/module_points.o spamgreyd/module_api.o spamgreyd/module_content.o spamgreyd/module_turn.o spamgreyd/msgedit.o spamgreyd/msgedit_apply.o spamgreyd/msgedit_slice.o spamgreyd/spool.o spamgreyd/conf_module.o spamgreyd/conf_strategy.o spamgreyd/conf_module_args.o spamgreyd/conf_report.o spamgreyd/conf_file.o spamgreyd/conf_lex.o spamgreyd/mimescan.o spamgreyd/mod_attachment.o */
+/* LINK: spamgreyd/runner spamgreyd/pass/message spamgreyd/parent/conf spamgreyd/modules */
 /*
  * attachment: patterns of names and types, each action, limits, errors of the
  * configuration, a session that ends meanwhile.
  */
-#include "../../spamgreyd/mimescan.h"
-#include "mimescan_fixture.h"
+#include "spamgreyd/runner/mimescan.h"
+#include "regress/lib/mimescan_fixture.h"
 
 extern const struct module mod_attachment;
 const struct module *const modules[] = { &mod_attachment, NULL };

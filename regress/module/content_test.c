@@ -1,10 +1,10 @@
-/* LINK: spamgreyd/module_run.o spamgreyd/module_chain.o spamgreyd/module_named.o spamgreyd/module_points.o spamgreyd/module_api.o spamgreyd/module_content.o spamgreyd/module_turn.o spamgreyd/msgedit.o spamgreyd/msgedit_apply.o spamgreyd/msgedit_slice.o spamgreyd/spool.o spamgreyd/conf_module.o spamgreyd/conf_strategy.o spamgreyd/conf_module_args.o spamgreyd/conf_report.o spamgreyd/conf_file.o spamgreyd/conf_lex.o */
+/* LINK: spamgreyd/runner spamgreyd/pass/message spamgreyd/parent/conf */
 /*
  * What modules say of a message: classes and their strategies, scores of their
  * own, what they want changed, errors; with log-only, and for postmaster.
  */
-#include "cost.h"
-#include "runner_fixture.h"
+#include "regress/lib/cost.h"
+#include "regress/lib/runner_fixture.h"
 
 extern const struct module mod_one, mod_two, mod_three;
 

@@ -1,11 +1,11 @@
-/* LINK: spamgreyd/mod_dnsbl.o spamgreyd/module_run.o spamgreyd/module_chain.o spamgreyd/module_named.o spamgreyd/module_points.o spamgreyd/module_api.o spamgreyd/module_content.o spamgreyd/module_turn.o spamgreyd/msgedit.o spamgreyd/msgedit_apply.o spamgreyd/msgedit_slice.o spamgreyd/spool.o spamgreyd/conf_module.o spamgreyd/conf_strategy.o spamgreyd/conf_module_args.o spamgreyd/conf_report.o spamgreyd/conf_file.o spamgreyd/conf_lex.o */
+/* LINK: spamgreyd/modules spamgreyd/runner spamgreyd/pass/message spamgreyd/parent/conf */
 /* LIBS: -lcares */
 /*
  * The module dnsbl by itself: the DNS is played, so that an answer comes when
  * the test says so.
  */
-#include "../../lib/dns.h"
-#include "runner_fixture.h"
+#include "lib/dns/dns.h"
+#include "regress/lib/runner_fixture.h"
 
 extern const struct module mod_dnsbl;
 const struct module *const modules[] = { &mod_dnsbl, NULL };

@@ -68,14 +68,15 @@ sub child
 # The copy, with what is built already; the example; and nothing else.
 my $tree = "$dir/tree";
 make_path($tree);
-system('cp', '-pR', 'Makefile', 'lib', 'spamgreyd', 'spamgreydb', $tree) == 0
+system('cp', '-pR', 'Makefile', 'lib', 'out', 'spamgreyd', 'spamgreydb',
+    $tree) == 0
     or die "Bail out! no copy of the tree\n";
 my ($example) = slurp('spamgreyd/README.md') =~ /^```c\n(.*?)^```$/ms;
 ok(defined $example, 'the text has an example');
 $example //= '';
 my $lines = () = $example =~ /\n/g;
 ok($lines >= 80 && $lines <= 130, "of about 100 lines", "it has $lines");
-open(my $f, '>', "$tree/spamgreyd/mod_senders.c") or die;
+open(my $f, '>', "$tree/spamgreyd/modules/senders.c") or die;
 print $f $example;
 close($f);
 delete @ENV{qw(MAKEFLAGS MFLAGS MAKELEVEL)};

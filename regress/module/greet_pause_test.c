@@ -1,6 +1,6 @@
-/* LINK: spamgreyd/module_run.o spamgreyd/module_chain.o spamgreyd/module_named.o spamgreyd/module_points.o spamgreyd/module_api.o spamgreyd/module_content.o spamgreyd/module_turn.o spamgreyd/msgedit.o spamgreyd/msgedit_apply.o spamgreyd/msgedit_slice.o spamgreyd/spool.o spamgreyd/conf_module.o spamgreyd/conf_strategy.o spamgreyd/conf_module_args.o spamgreyd/conf_report.o spamgreyd/conf_file.o spamgreyd/conf_lex.o spamgreyd/mod_greet_pause.o */
+/* LINK: spamgreyd/runner spamgreyd/pass/message spamgreyd/parent/conf spamgreyd/modules */
 /* greet_pause: the wait, who need not, who talks in it, and who is known. */
-#include "runner_fixture.h"
+#include "regress/lib/runner_fixture.h"
 
 extern const struct module mod_greet_pause;
 const struct module *const modules[] = { &mod_greet_pause, NULL };

@@ -1,9 +1,9 @@
-/* LINK: spamgreyd/mod_milter.o spamgreyd/milter_sess.o spamgreyd/milter_send.o spamgreyd/milter_answer.o spamgreyd/milter_head.o spamgreyd/milter_proto.o spamgreyd/module_run.o spamgreyd/module_chain.o spamgreyd/module_named.o spamgreyd/module_points.o spamgreyd/module_api.o spamgreyd/module_content.o spamgreyd/module_turn.o spamgreyd/conf_module.o spamgreyd/conf_module_args.o spamgreyd/conf_report.o spamgreyd/conf_file.o spamgreyd/conf_lex.o spamgreyd/conf_strategy.o spamgreyd/msgedit.o spamgreyd/msgedit_apply.o spamgreyd/msgedit_slice.o spamgreyd/scan.o spamgreyd/scan_conf.o spamgreyd/scan_conn.o spamgreyd/scan_health.o spamgreyd/scan_send.o spamgreyd/scan_sock.o spamgreyd/spool.o */
+/* LINK: spamgreyd/modules/milter spamgreyd/runner spamgreyd/parent/conf spamgreyd/pass/message spamgreyd/pass/scan */
 /*
  * What filters change: one by itself, and several in a row, each of which sees
  * what those before it have changed.
  */
-#include "milter_fixture.h"
+#include "regress/lib/milter_fixture.h"
 
 const struct module *const modules[] = { &mod_milter, NULL };
 

@@ -1,6 +1,6 @@
-/* LINK: spamgreyd/module_run.o spamgreyd/module_chain.o spamgreyd/module_named.o spamgreyd/module_points.o spamgreyd/module_api.o spamgreyd/module_content.o spamgreyd/module_turn.o spamgreyd/msgedit.o spamgreyd/msgedit_apply.o spamgreyd/msgedit_slice.o spamgreyd/spool.o spamgreyd/conf_module.o spamgreyd/conf_strategy.o spamgreyd/conf_module_args.o spamgreyd/conf_report.o spamgreyd/conf_file.o spamgreyd/conf_lex.o spamgreyd/mod_ratecontrol.o */
+/* LINK: spamgreyd/runner spamgreyd/pass/message spamgreyd/parent/conf spamgreyd/modules */
 /* ratecontrol: connections in a window that slides. */
-#include "module_fixture.h"
+#include "regress/lib/module_fixture.h"
 
 #define OVER	"4.3.2 Connection rate limit exceeded."
 

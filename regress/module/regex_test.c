@@ -1,9 +1,9 @@
-/* LINK: spamgreyd/module_run.o spamgreyd/module_chain.o spamgreyd/module_named.o spamgreyd/module_points.o spamgreyd/module_api.o spamgreyd/module_content.o spamgreyd/module_turn.o spamgreyd/msgedit.o spamgreyd/msgedit_apply.o spamgreyd/msgedit_slice.o spamgreyd/spool.o spamgreyd/conf_module.o spamgreyd/conf_strategy.o spamgreyd/conf_module_args.o spamgreyd/conf_report.o spamgreyd/conf_file.o spamgreyd/conf_lex.o spamgreyd/mimescan.o spamgreyd/mod_regex.o */
+/* LINK: spamgreyd/runner spamgreyd/pass/message spamgreyd/parent/conf spamgreyd/modules */
 /*
  * regex: header and body, decoded, each action, what is refused of an
  * expression, the bounds of what is looked at.
  */
-#include "mimescan_fixture.h"
+#include "regress/lib/mimescan_fixture.h"
 
 extern const struct module mod_regex;
 const struct module *const modules[] = { &mod_regex, NULL };

@@ -1,4 +1,4 @@
-/* LINK: spamgreyd/module_run.o spamgreyd/module_chain.o spamgreyd/module_named.o spamgreyd/module_points.o spamgreyd/module_api.o spamgreyd/module_content.o spamgreyd/module_turn.o spamgreyd/msgedit.o spamgreyd/msgedit_apply.o spamgreyd/msgedit_slice.o spamgreyd/spool.o spamgreyd/conf_module.o spamgreyd/conf_strategy.o spamgreyd/conf_module_args.o spamgreyd/conf_report.o spamgreyd/conf_file.o spamgreyd/conf_lex.o */
+/* LINK: spamgreyd/runner spamgreyd/pass/message spamgreyd/parent/conf */
 /*
  * The runner, with modules that do what they are told: order, waiting, errors,
  * delays, log-only, except.
@@ -7,7 +7,7 @@
 
 #include <unistd.h>
 
-#include "runner_fakes.h"
+#include "regress/lib/runner_fakes.h"
 
 static void
 order(void)

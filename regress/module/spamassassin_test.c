@@ -1,11 +1,11 @@
-/* LINK: spamgreyd/mod_spamassassin.o spamgreyd/spamc.o spamgreyd/spamc_users.o spamgreyd/module_run.o spamgreyd/module_chain.o spamgreyd/module_named.o spamgreyd/module_points.o spamgreyd/module_api.o spamgreyd/module_content.o spamgreyd/module_turn.o spamgreyd/conf_module.o spamgreyd/conf_module_args.o spamgreyd/conf_report.o spamgreyd/conf_file.o spamgreyd/conf_lex.o spamgreyd/conf_strategy.o spamgreyd/msgedit.o spamgreyd/msgedit_apply.o spamgreyd/msgedit_slice.o spamgreyd/scan.o spamgreyd/scan_conf.o spamgreyd/scan_conn.o spamgreyd/scan_health.o spamgreyd/scan_hdr.o spamgreyd/scan_send.o spamgreyd/scan_sock.o spamgreyd/spool.o */
+/* LINK: spamgreyd/modules/spamassassin spamgreyd/runner spamgreyd/parent/conf spamgreyd/pass/message spamgreyd/pass/scan */
 /*
  * The module spamassassin with scripted spamds: what is asked, every kind of
  * answer, what is none, the points that come of it, and whose message it is.
  */
 #define FIX_REAL_LOOP
-#include "module_fixture.h"
-#include "scan_fixture.h"
+#include "regress/lib/module_fixture.h"
+#include "regress/lib/scan_fixture.h"
 
 extern const struct module mod_spamassassin;
 const struct module *const modules[] = { &mod_spamassassin, NULL };

@@ -1,5 +1,5 @@
 #!/bin/sh
-# The table of the modules: a dropped-in mod_*.c is in it with no other edit, a
+# The table of the modules: a dropped-in file is in it with no other edit, a
 # removed one goes, and what is right already is not made anew; in each make.
 # The makefile and the headers are the tree's, copied.
 set -u
@@ -21,17 +21,20 @@ trap 'rm -rf "$dir"' EXIT
 trap 'exit 1' HUP INT TERM
 unset MAKEFLAGS MFLAGS MAKELEVEL
 
-mkdir "$dir/lib" "$dir/spamgreyd" "$dir/spamgreydb"
 cp Makefile "$dir"
-cp lib/*.h lib/*.mk lib/*.sh "$dir/lib"
-cp spamgreyd/*.h "$dir/spamgreyd"
+for file in lib/build/* $(find lib spamgreyd -name '*.h'); do
+	mkdir -p "$dir/${file%/*}"
+	cp "$file" "$dir/$file"
+done
+modules=$dir/spamgreyd/modules
+mkdir -p "$modules" "$dir/spamgreydb"
 : >"$dir/lib/x.c"
 : >"$dir/spamgreyd/x.c"
-tab=spamgreyd/modules_tab.c
+tab=out/modules_tab.c
 
 module() {
-	cat >"$dir/spamgreyd/mod_$1.c" <<-END
-	#include "module.h"
+	cat >"$modules/$1.c" <<-END
+	#include "spamgreyd/runner/module.h"
 	static const struct module_option options[] = {
 		{ NULL, NULL, NULL, 0, 0, NULL, 0, 0, NULL }
 	};
@@ -49,35 +52,35 @@ for make in make bmake; do
 		echo "ok $n - the table with $make # SKIP no $make here"
 		continue
 	fi
-	run() { (cd "$dir" && $make -s "$@") >"$dir/out" 2>&1 ||
-	    { sed 's/^/# /' "$dir/out"; false; }; }
+	run() { (cd "$dir" && $make -s "$@") >"$dir/log" 2>&1 ||
+	    { sed 's/^/# /' "$dir/log"; false; }; }
 
-	rm -f "$dir"/spamgreyd/mod_*.c
-	run spamgreyd/modules_tab.o
+	rm -f "$modules"/*.c
+	run out/modules_tab.o
 	check "$make: without modules"
 	[ "$(tables)" = "" ]
 	check "$make: the table is empty"
 	module zulu
 	module alpha_2
-	run spamgreyd/modules_tab.o spamgreyd/mod_zulu.o
+	run out/modules_tab.o out/spamgreyd_modules_zulu.o
 	check "$make: two are dropped in"
 	[ "$(tables)" = "alpha_2 zulu " ]
 	check "$make: they are in the table, by name"
-	nm "$dir/spamgreyd/modules_tab.o" | grep -q 'U mod_alpha_2'
+	nm "$dir/out/modules_tab.o" | grep -q 'U mod_alpha_2'
 	check "$make: and in the object"
 	inode=$(ls -i "$dir/$tab")
-	run spamgreyd/x.o && [ "$(ls -i "$dir/$tab")" = "$inode" ]
+	run out/spamgreyd_x.o && [ "$(ls -i "$dir/$tab")" = "$inode" ]
 	check "$make: a right table is left alone"
-	rm "$dir/spamgreyd/mod_zulu.c"
-	run spamgreyd/modules_tab.o
+	rm "$modules/zulu.c"
+	run out/modules_tab.o
 	[ "$(tables)" = "alpha_2 " ]
 	check "$make: a removed one goes"
-	: >"$dir/spamgreyd/mod_Bad-name.c"
-	(cd "$dir" && $make -s spamgreyd/modules_tab.c) >"$dir/out" 2>&1
-	grep -q 'mod_Bad-name' "$dir/out"
+	: >"$modules/Bad-name.c"
+	(cd "$dir" && $make -s out/modules_tab.c) >"$dir/log" 2>&1
+	grep -q 'modules/Bad-name' "$dir/log"
 	check "$make: a file whose name is none is named"
-	rm "$dir/spamgreyd/mod_Bad-name.c"
-	run clean && run clean spamgreyd/modules_tab.o
+	rm "$modules/Bad-name.c"
+	run clean && run clean out/modules_tab.o
 	check "$make: clean and build in one run"
 done
 echo "1..$n"

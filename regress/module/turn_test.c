@@ -1,4 +1,4 @@
-/* LINK: spamgreyd/module_run.o spamgreyd/module_chain.o spamgreyd/module_named.o spamgreyd/module_points.o spamgreyd/module_api.o spamgreyd/module_content.o spamgreyd/module_turn.o spamgreyd/msgedit.o spamgreyd/msgedit_apply.o spamgreyd/msgedit_slice.o spamgreyd/spool.o spamgreyd/conf_module.o spamgreyd/conf_strategy.o spamgreyd/conf_module_args.o spamgreyd/conf_report.o spamgreyd/conf_file.o spamgreyd/conf_lex.o */
+/* LINK: spamgreyd/runner spamgreyd/pass/message spamgreyd/parent/conf */
 /*
  * Modules that come in turn at EOM, beside those that do not: who is asked
  * when, what each sees, what of it counts, and whose time it is.
@@ -7,7 +7,7 @@
 
 #include <signal.h>
 
-#include "runner_fixture.h"
+#include "regress/lib/runner_fixture.h"
 
 #define MESSAGE	"A: 1\r\nB: x\r\nA: 2\r\n\r\nbody\r\n"
 

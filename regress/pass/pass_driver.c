@@ -26,7 +26,7 @@
  *	hand rcpt TO PARAMS, hand input TEXT, hand end
  *	spool-breaks
  */
-/* LINK: spamgreyd/pass.o spamgreyd/pass_runner.o spamgreyd/pass_accept.o spamgreyd/pass_body.o spamgreyd/pass_caps.o spamgreyd/pass_conn.o spamgreyd/pass_edit.o spamgreyd/pass_front.o spamgreyd/pass_handover.o spamgreyd/pass_log.o spamgreyd/pass_name.o spamgreyd/pass_mta.o spamgreyd/pass_mta_body.o spamgreyd/pass_mta_io.o spamgreyd/pass_mta_line.o spamgreyd/pass_mta_step.o spamgreyd/pass_mta_tls.o spamgreyd/pass_ptx.o spamgreyd/pass_rcpt.o spamgreyd/pass_relay.o spamgreyd/pass_reply.o spamgreyd/pass_session.o spamgreyd/pass_smtp.o spamgreyd/pass_store.o spamgreyd/pass_tls.o spamgreyd/pass_trace.o spamgreyd/pass_tx.o spamgreyd/param.o spamgreyd/module_api.o spamgreyd/module_content.o spamgreyd/module_turn.o spamgreyd/msgedit.o spamgreyd/msgedit_apply.o spamgreyd/msgedit_slice.o spamgreyd/spool.o spamgreyd/module_chain.o spamgreyd/module_named.o spamgreyd/module_points.o spamgreyd/module_run.o spamgreyd/conf_module.o spamgreyd/conf_strategy.o spamgreyd/conf_module_args.o spamgreyd/conf_value.o spamgreyd/conf_report.o spamgreyd/conf_lex.o spamgreyd/conf_file.o spamgreyd/scan.o spamgreyd/scan_conf.o spamgreyd/scan_conn.o spamgreyd/scan_health.o spamgreyd/scan_send.o spamgreyd/scan_sock.o spamgreyd/smtpd_client.o spamgreyd/smtpd_client_tls.o spamgreyd/smtpd_listener.o spamgreyd/smtpd_simple.o spamgreyd/smtpd_states.o spamgreyd/tlsctx.o spamgreyd/origdst_none.o spamgreyd/config.o spamgreyd/conf_scalar.o */
+/* LINK: spamgreyd/pass spamgreyd/pass/mta spamgreyd/runner spamgreyd/pass/message spamgreyd/parent/conf spamgreyd/pass/scan spamgreyd/smtpd spamgreyd/os/origdst_none.c */
 /* LIBS: -ltls -lcares */
 #include <sys/types.h>
 #include <sys/resource.h>
@@ -38,7 +38,7 @@
 #include <fcntl.h>
 #include <signal.h>
 
-#include "pass_play.h"
+#include "regress/lib/pass_play.h"
 
 struct setting {
 	const char	*name;

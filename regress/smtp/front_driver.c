@@ -4,7 +4,7 @@
  * and what it tells store and pass is printed as "log …", "store …", "pass …".  The clock
  * stands unless it is told to advance (or its wall clock to jump).  run.t speaks to it.
  */
-/* LINK: spamgreyd/front.o spamgreyd/front_accept.o spamgreyd/front_conn.o spamgreyd/front_handover.o spamgreyd/front_log.o spamgreyd/front_pump.o spamgreyd/front_reply.o spamgreyd/front_spamd.o spamgreyd/front_smtp.o spamgreyd/front_store.o spamgreyd/front_tls.o spamgreyd/front_tx.o spamgreyd/front_wheel.o spamgreyd/param.o spamgreyd/smtpd_client.o spamgreyd/smtpd_client_tls.o spamgreyd/smtpd_listener.o spamgreyd/smtpd_simple.o spamgreyd/smtpd_states.o spamgreyd/tlsctx.o spamgreyd/origdst_none.o spamgreyd/config.o spamgreyd/conf_scalar.o */
+/* LINK: spamgreyd/front spamgreyd/smtpd spamgreyd/os/origdst_none.c */
 /* LIBS: -ltls */
 #include <sys/types.h>
 #include <sys/resource.h>
@@ -16,8 +16,8 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include "../../lib/clock.h"
-#include "pass_fixture.h"
+#include "lib/base/clock.h"
+#include "regress/lib/pass_fixture.h"
 
 struct setting {
 	const char	*name;

@@ -14,7 +14,7 @@ my @defects = (
 	['replies of several lines are broken, or end in a bare LF',
 	    ['regress/smtp/blacklisted.case', 'blacklisted'],
 	    ['regress/smtp/stutter-black.case', 'stutter-black'],
-	    ['regress/unit/listcfg_test.c', 'escapes as in spamd; no ' .
+	    ['regress/unit/addrset/listcfg_test.c', 'escapes as in spamd; no ' .
 	    'empty line at the end']],
 	['without HELO a tuple vanishes; a stale destination is taken',
 	    ['regress/smtp/order.case', 'order'],
@@ -25,52 +25,52 @@ my @defects = (
 	# (spamdb -a does it here too: that is an administrator's word)
 	['a WHITE host that is trapped stays so for up to 36 days; ' .
 	    'spamlogd and sync end a trap',
-	    ['regress/unit/policy_test.c', 'past: WHITE again, before any ' .
+	    ['regress/unit/policy/policy_test.c', 'past: WHITE again, before any ' .
 	    'expiry run'],
-	    ['regress/unit/policy_test.c', 'WHITE survived'],
-	    ['regress/unit/policy_sync_test.c', 'WHITE ends no trap'],
+	    ['regress/unit/policy/policy_test.c', 'WHITE survived'],
+	    ['regress/unit/policy/policy_sync_test.c', 'WHITE ends no trap'],
 	    ['regress/store/spamgreydb_spamdb.t', 'for 24 hours'],
 	    ['regress/system/traps.t', '… but is TRAPPED while it lasts'],
 	    ['regress/system/track.t', 'a trapped one gets nothing'],
 	    ['regress/system/sync.t', 'which ends no trap']],
 	['WHITE of a peer does not renew what is known',
-	    ['regress/unit/policy_sync_test.c', 'the latest expiry']],
+	    ['regress/unit/policy/policy_sync_test.c', 'the latest expiry']],
 	['a peer can put lines of its own into the greylister',
-	    ['regress/unit/sync2_test.c', 'a newline, that spamd would take'],
-	    ['regress/unit/sync2_test.c', 'no NUL where it ought to be'],
-	    ['regress/unit/sync2_test.c', 'a NUL where it ought not'],
-	    ['regress/unit/sync2_test.c', 'no control character'],
-	    ['regress/unit/sync3_test.c', 'no control characters']],
+	    ['regress/unit/sync/sync2_test.c', 'a newline, that spamd would take'],
+	    ['regress/unit/sync/sync2_test.c', 'no NUL where it ought to be'],
+	    ['regress/unit/sync/sync2_test.c', 'a NUL where it ought not'],
+	    ['regress/unit/sync/sync2_test.c', 'no control character'],
+	    ['regress/unit/sync/sync3_test.c', 'no control characters']],
 	['128 lists are one too many; an empty address ends spamd',
-	    ['regress/unit/listcfg_test.c', 't;"m";inet;2;127.0.0.8/32;'],
-	    ['regress/unit/listcfg_test.c', 'the count is 2, but there are 1 ' .
+	    ['regress/unit/addrset/listcfg_test.c', 't;"m";inet;2;127.0.0.8/32;'],
+	    ['regress/unit/addrset/listcfg_test.c', 'the count is 2, but there are 1 ' .
 	    'IPv4 addresses'],
 	    ['regress/system/setup.t', 'of 128 lists 64 are taken'],
 	    ['regress/system/setup.t', 'an empty address ends nobody']],
 	['0.0.0.0, 255.255.255.255 and a range backwards lose addresses',
-	    ['regress/unit/listline_test.c', '0.0.0.0/8'],
-	    ['regress/unit/listline_test.c', '255.255.255.0/24'],
-	    ['regress/unit/listline_test.c', '192.0.2.9 - 192.0.2.1'],
-	    ['regress/unit/addrset_test.c', '0.0.0.0/0 less 128.0.0.0/1'],
-	    ['regress/unit/addrset_test.c', '0.0.0.0/0 less 0.0.0.0/1'],
+	    ['regress/unit/addrset/listline_test.c', '0.0.0.0/8'],
+	    ['regress/unit/addrset/listline_test.c', '255.255.255.0/24'],
+	    ['regress/unit/addrset/listline_test.c', '192.0.2.9 - 192.0.2.1'],
+	    ['regress/unit/addrset/addrset_test.c', '0.0.0.0/0 less 128.0.0.0/1'],
+	    ['regress/unit/addrset/addrset_test.c', '0.0.0.0/0 less 0.0.0.0/1'],
 	    ['regress/system/lists.t', '0.0.0.0/8 loses nothing'],
 	    ['regress/system/lists.t', 'nor does the last one']],
 	['commands behind another in one packet are lost',
 	    ['regress/smtp/pipelined.case', 'pipelined']],
 	['example.org lets notexample.org in',
-	    ['regress/unit/policy_test.c', 'x@notexample.org'],
+	    ['regress/unit/policy/policy_test.c', 'x@notexample.org'],
 	    ['regress/system/traps.t', 'not what only ends in it']],
 	['a blacklisted host that matures is written as WHITE',
-	    ['regress/unit/policy_test.c', 'is not promoted'],
-	    ['regress/unit/policy_test.c', 'no WHITE']],
+	    ['regress/unit/policy/policy_test.c', 'is not promoted'],
+	    ['regress/unit/policy/policy_test.c', 'no WHITE']],
 	['-y interface and -Y interface:ttl exclude each other',
 	    ['regress/store/spamgreydb_convert.t',
 	    '-y and -Y of one interface: spamgreyd -n'],
 	    ['regress/system/sync.t', 'one datagram for both']],
 	['-M overwrites WHITE unread',
-	    ['regress/unit/policy_test.c', 'low-priority MX first: trapped'],
-	    ['regress/unit/policy_test.c', 'is not trapped'],
-	    ['regress/unit/policy_test.c', 'trapped over WHITE']]
+	    ['regress/unit/policy/policy_test.c', 'low-priority MX first: trapped'],
+	    ['regress/unit/policy/policy_test.c', 'is not trapped'],
+	    ['regress/unit/policy/policy_test.c', 'trapped over WHITE']]
 );
 
 sub
@@ -93,7 +93,7 @@ output
 	my $cmd;
 
 	return ($out{$file}) if exists $out{$file};
-	if ($file =~ m{^regress/unit/(\w+)\.c$}) {
+	if ($file =~ m{^regress/unit/(?:\w+/)*(\w+)\.c$}) {
 		$cmd = "sh regress/build.sh $file && regress/obj/$1";
 	} elsif ($file =~ /\.case$/) {
 		$cmd = "$^X regress/smtp/run.t $file";

@@ -4,9 +4,9 @@
  * because the role is one a process; TAP.
  *	scenario NAME DIR		DIR is empty (full: a small file system)
  */
-/* LINK: spamgreyd/store.o spamgreyd/store_front.o spamgreyd/store_spamd.o spamgreyd/store_fw.o spamgreyd/store_pass.o spamgreyd/store_sync.o spamgreyd/store_sync_send.o spamgreyd/store_track.o spamgreyd/policy_track.o spamgreyd/store_ctl.o spamgreyd/ctl.o spamgreyd/ctl_edit.o spamgreyd/ctl_import.o spamgreyd/ctl_learn.o spamgreyd/ctl_sync.o spamgreyd/policy_bulk.o spamgreyd/policy.o spamgreyd/policy_conf.o spamgreyd/policy_edit.o spamgreyd/policy_enter.o spamgreyd/policy_event.o spamgreyd/policy_learn.o spamgreyd/policy_mail.o spamgreyd/policy_rcpt.o spamgreyd/policy_rules.o spamgreyd/policy_show.o spamgreyd/policy_sync.o spamgreyd/policy_tuple.o spamgreyd/config.o spamgreyd/conf_scalar.o */
+/* LINK: spamgreyd/store */
 /* LIBS: -ldb -lcrypto */
-#include "store_fixture.h"
+#include "regress/lib/store_fixture.h"
 
 static void
 scenario_life(void)

@@ -241,7 +241,7 @@ host2
 	    4));
 }
 
-# Version 3, after lib/sync3.h and lib/mergeio.h.
+# Version 3, after lib/sync/v3.h and lib/sync/mergeio.h.
 sub time40 { return (pack('CN', $_[0] >> 32, $_[0] & 0xffffffff)) }
 
 sub

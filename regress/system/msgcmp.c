@@ -21,8 +21,8 @@
 #include <strings.h>
 #include <unistd.h>
 
-#include "../../lib/msghead.h"
-#include "messages.h"
+#include "lib/mime/msghead.h"
+#include "regress/lib/messages.h"
 
 #define NAMES	16
 
@@ -105,7 +105,7 @@ trace_only(const uint8_t *p, const uint8_t *end)
 }
 
 /* The message as pass delivers it: its header made the same for all readers
- * (lib/msghead.h, whose own tests say how). */
+ * (lib/mime/msghead.h, whose own tests say how). */
 static void
 message_to_delivered(struct message *m)
 {

@@ -27,7 +27,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "messages.h"
+#include "regress/lib/messages.h"
 
 #define CONNS_MAX	256
 #define REPLY_MAX	4096

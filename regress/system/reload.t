@@ -157,7 +157,7 @@ undef $Sys::pid;
 
 # What the command asks of a daemon whose store ends, here played by us.
 use constant { HELLO => 128, RELOAD => 138, CTL_END => 143, OUTCOME => 156 };
-my ($version) = slurp("$Sys::top/lib/proto.h") =~
+my ($version) = slurp("$Sys::top/lib/proto/proto.h") =~
     /^#define PROTO_VERSION\s+(\d+)/m;
 
 sub

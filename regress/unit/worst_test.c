@@ -1,4 +1,4 @@
-/* LINK: spamgreyd/spool.o spamgreyd/msgedit.o spamgreyd/msgedit_apply.o spamgreyd/milter_head.o spamgreyd/milter_proto.o spamgreyd/spamc.o spamgreyd/httpreply.o */
+/* LINK: spamgreyd/pass/message spamgreyd/modules/milter spamgreyd/modules/spamassassin spamgreyd/modules/rspamd spamgreydb/commands */
 /*
  * Text that is made to cost much, of the size at which what grows with its
  * square shows: eight times the octets cost at most 24 times as much.  MIME
@@ -8,15 +8,15 @@
 
 #include <stdio.h>
 
-#include "../../lib/received.h"
-#include "../../lib/spf.h"
-#include "../../spamgreyd/httpreply.h"
-#include "../../spamgreyd/milter_head.h"
-#include "../../spamgreyd/milter_proto.h"
-#include "../../spamgreyd/msgedit.h"
-#include "../../spamgreyd/spamc.h"
-#include "cost.h"
-#include "tap.h"
+#include "spamgreydb/commands/received.h"
+#include "lib/dns/spf.h"
+#include "spamgreyd/modules/rspamd/httpreply.h"
+#include "spamgreyd/modules/milter/head.h"
+#include "spamgreyd/modules/milter/proto.h"
+#include "spamgreyd/pass/message/edit.h"
+#include "spamgreyd/modules/spamassassin/spamc.h"
+#include "regress/lib/cost.h"
+#include "regress/lib/tap.h"
 
 #define ONCE	(128 * 1024)
 #define TIMES	8

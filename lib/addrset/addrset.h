@@ -1,0 +1,68 @@
+/*
+ * Compiled address lists: many named lists in one position-independent image
+ * that lives in an unlinked file, is sent as a descriptor and mapped
+ * read-only by whoever looks hosts up.  In the image each list is two sorted
+ * arrays of disjoint ranges (IPv4: 8 bytes, IPv6: 32 bytes); a look-up is one
+ * binary search a list.  Host byte order: the image never leaves the machine
+ * nor outlives the run.
+ */
+#ifndef ADDRSET_H
+#define ADDRSET_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/base/addr.h"
+
+#define ADDRSET_LISTS_MAX	64	/* so that a set of lists is a uint64_t */
+
+struct addrset_build;			/* one list being made */
+struct addrset;				/* a mapped image */
+
+struct addrset_build *addrset_build_new(void);
+void	 addrset_build_free(struct addrset_build *);
+/* -1 with errno ENOMEM.  Overlaps and duplicates are fine. */
+int	 addrset_build_add(struct addrset_build *, const struct prefix *);
+/* From lo to hi, of one family; lo is not past hi. */
+int	 addrset_build_range(struct addrset_build *, const struct addr *lo,
+	    const struct addr *hi);
+/* Calls fn for each range in order, IPv4 first; it must be folded.  Stops when
+ * fn returns non-zero and returns that. */
+int	 addrset_build_each(const struct addrset_build *,
+	    int (*fn)(const struct addr *lo, const struct addr *hi, void *),
+	    void *arg);
+/* Takes every address of the second list out of the first. */
+int	 addrset_build_subtract(struct addrset_build *,
+	    const struct addrset_build *);
+/* Sorts and folds. Needed before count; called by write. */
+int	 addrset_build_fold(struct addrset_build *);
+size_t	 addrset_build_count(const struct addrset_build *);	/* ranges */
+
+/*
+ * Write n lists (index in the array = index in the image; a NULL is an empty
+ * list) to fd, an empty file.  -1 with errno.
+ */
+int	 addrset_write(int fd, struct addrset_build *const *, size_t n);
+
+/* Maps fd (which the caller still owns); validates every offset; NULL/errno. */
+struct addrset *addrset_map(int fd);
+void	 addrset_unmap(struct addrset *);	/* NULL is fine */
+size_t	 addrset_lists(const struct addrset *);
+/* Bit i of the answer: list i holds the address.  NULL set: 0. */
+uint64_t addrset_lookup(const struct addrset *, const struct addr *);
+/* Only the lists of the mask are searched. */
+uint64_t addrset_lookup_mask(const struct addrset *, const struct addr *,
+	    uint64_t mask);
+/* Call fn for each prefix of list i in order (ranges split to prefixes);
+ * stops when fn returns non-zero and returns that. */
+int	 addrset_each(const struct addrset *, size_t i,
+	    int (*fn)(const struct prefix *, void *), void *arg);
+/* The same as ranges, which neither overlap nor touch. */
+int	 addrset_each_range(const struct addrset *, size_t i,
+	    int (*fn)(const struct addr *lo, const struct addr *hi, void *),
+	    void *arg);
+/* A range as networks, each as large as it can be; as addrset_each. */
+int	 addrset_split(const struct addr *lo, const struct addr *hi,
+	    int (*fn)(const struct prefix *, void *), void *arg);
+
+#endif

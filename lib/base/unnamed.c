@@ -1,0 +1,53 @@
+/*
+ * A file without a name.
+ */
+#include <sys/types.h>
+#include <sys/stat.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "lib/base/unnamed.h"
+
+/* Another may have put a file of his in its place, or kept a name of it. */
+static int
+is_same(int a, int b)
+{
+	struct stat	x, y;
+
+	if (fstat(a, &x) == -1 || fstat(b, &y) == -1)
+		return (0);
+	errno = EPERM;
+	return (x.st_dev == y.st_dev && x.st_ino == y.st_ino &&
+	    x.st_nlink == 0);
+}
+
+int
+unnamed_open(char *template, int *ro)
+{
+	int	fd, fd2 = -1, saved;
+
+	if ((fd = mkostemp(template, O_CLOEXEC)) == -1)
+		return (-1);
+	if (ro != NULL)
+		fd2 = open(template, O_RDONLY | O_NOFOLLOW | O_NONBLOCK |
+		    O_CLOEXEC);
+	saved = errno;
+	if (unlink(template) == 0) {
+		errno = saved;
+		if (ro == NULL ? is_same(fd, fd) :
+		    fd2 != -1 && is_same(fd, fd2)) {
+			if (ro != NULL)
+				*ro = fd2;
+			return (fd);
+		}
+	}
+	saved = errno;
+	close(fd);
+	if (fd2 != -1)
+		close(fd2);
+	errno = saved;
+	return (-1);
+}

@@ -1,0 +1,295 @@
+/*
+ * Is the pass block as a whole one that can be used?  No open relay, no way
+ * back to ourselves, and every name means something.
+ */
+#include <sys/types.h>
+#include <sys/queue.h>
+#include <sys/socket.h>
+
+#include <ifaddrs.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/base/log.h"
+#include "lib/smtp/mailaddr.h"
+#include "lib/conf/conf_int.h"
+
+#define RCPT_MAX	1024
+
+/* "file:line" as a token, for messages. */
+static const struct lex_token *
+at_where(const char *where)
+{
+	struct lex_token	*t = lex_alloc(sizeof(*t));
+	const char		*colon = strrchr(where, ':');
+
+	if (colon == NULL)
+		return (lex_main());
+	t->file = lex_strdup(where, (size_t)(colon - where));
+	t->line = (unsigned int)strtoul(colon + 1, NULL, 10);
+	return (t);
+}
+
+static void
+check_listens(struct config *c)
+{
+	const struct conf_listen	*l;
+
+	TAILQ_FOREACH(l, &c->listens, entry)
+		if (l->pass)
+			return;
+	conf_listen_add(c, "127.0.0.1", CONF_PASS_PORT)->pass = 1;
+	conf_listen_add(c, "::1", CONF_PASS_PORT)->pass = 1;
+}
+
+static int
+is_any(const struct addr *a)
+{
+	static const struct addr	any6;
+	struct addr			any4;
+
+	return (addr_cmp(a, &any6) == 0 ||
+	    (addr_parse("0.0.0.0", &any4) == 0 && addr_cmp(a, &any4) == 0));
+}
+
+/* An address of this machine. */
+static int
+is_own(const struct addr *a)
+{
+	struct ifaddrs	*all, *i;
+	struct addr	 own;
+	int		 found = 0;
+
+	if (addr_is_loopback(a))
+		return (1);
+	if (getifaddrs(&all) == -1)
+		return (0);
+	for (i = all; i != NULL && !found; i = i->ifa_next)
+		found = i->ifa_addr != NULL &&
+		    addr_from_sa(i->ifa_addr, &own, NULL) == 0 &&
+		    addr_cmp(&own, a) == 0;
+	freeifaddrs(all);
+	return (found);
+}
+
+static int
+leads_back(const struct conf_listen *l, const struct conf_target *t)
+{
+	if (l->port != t->port || addr_is4(&l->addr) != addr_is4(&t->addr))
+		return (0);
+	return (addr_cmp(&l->addr, &t->addr) == 0 ||
+	    (is_any(&l->addr) && is_own(&t->addr)));
+}
+
+static void
+check_target(const struct config *c, const struct lex_token *at,
+    const struct conf_target *t)
+{
+	const struct conf_listen	*l;
+	char				 text[ADDR_STRLEN], own[ADDR_STRLEN];
+
+	addr_str(&t->addr, text);
+	if (is_any(&t->addr)) {
+		conf_error(at, "relay to \"%s\": that is no server's "
+		    "address", text);
+		return;
+	}
+	TAILQ_FOREACH(l, &c->listens, entry)
+		if (leads_back(l, t)) {
+			conf_error(at, "relay to %s port %u: that is our own "
+			    "listener (%s port %u of %s); name the mail "
+			    "server", text, t->port, addr_str(&l->addr, own),
+			    l->port, l->pass ? "pass" : "front");
+			return;
+		}
+}
+
+/* A client over IPv4 cannot be shown to a server over IPv6. */
+static void
+check_families(const struct config *c, const struct conf_relay *r,
+    const struct lex_token *at)
+{
+	const struct conf_listen	*l;
+	const struct conf_target	*t;
+	int				 is4, missing[2] = { 0, 0 };
+
+	TAILQ_FOREACH(l, &c->listens, entry) {
+		is4 = addr_is4(&l->addr) != 0;
+		TAILQ_FOREACH(t, &r->targets, entry)
+			if ((addr_is4(&t->addr) != 0) == is4)
+				break;
+		if (t == NULL)
+			missing[is4] = 1;
+	}
+	if ((missing[0] || missing[1]) && conf_errors() == 0)
+		conf_warning(at, "relay transparent: there is no target with "
+		    "an %s address, so that clients over %s are put off with "
+		    "451", missing[1] ? "IPv4" : "IPv6",
+		    missing[1] ? "IPv4" : "IPv6");
+}
+
+/* Would pass take a recipient there?  An address of it is enough. */
+static int
+domain_allowed(const struct config *c, const char *rule)
+{
+	const struct conf_string	*s;
+	const char			*at = strrchr(rule, '@'), *other;
+	char				 path[RCPT_MAX];
+
+	rule = at == NULL ? rule : at + 1;
+	snprintf(path, sizeof(path), "postmaster@%s%s",
+	    *rule == '.' ? "sub" : "", rule);
+	TAILQ_FOREACH(s, &c->domains, entry) {
+		other = strrchr(s->text, '@');
+		if (mailaddr_match(s->text, path) || (other != NULL &&
+		    strcmp(other + 1, rule) == 0))
+			return (1);
+	}
+	return (0);
+}
+
+/* The first relay that has this domain, and *which says where. */
+static const struct conf_relay *
+first_with(const struct conf_pass *p, const char *domain,
+    const struct conf_string **which)
+{
+	const struct conf_relay		*r;
+
+	TAILQ_FOREACH(r, &p->relays, entry)
+		TAILQ_FOREACH(*which, &r->domains, entry)
+			if (strcmp((*which)->text, domain) == 0)
+				return (r);
+	return (NULL);
+}
+
+/* Each domain once. */
+static void
+check_domains(const struct config *c, const struct conf_relay *r,
+    const struct lex_token *at)
+{
+	const struct conf_relay		*before;
+	const struct conf_string	*s, *first;
+
+	TAILQ_FOREACH(s, &r->domains, entry) {
+		if ((before = first_with(c->pass, s->text, &first)) != NULL &&
+		    first != s)
+			conf_error(at, "relay domain \"%s\" given twice, first "
+			    "at %s", s->text, before->where);
+		if (!TAILQ_EMPTY(&c->domains) && c->pass->relay_check &&
+		    !domain_allowed(c, s->text))
+			conf_warning(at, "relay domain \"%s\": it is not among "
+			    "the allowed domains, so mail to it is refused",
+			    s->text);
+	}
+}
+
+static void
+check_relays(const struct config *c)
+{
+	const struct conf_relay		*r;
+	const struct conf_target	*t;
+	const struct lex_token		*at;
+	int				 told = 1;
+
+	if (conf_where("relay to") == NULL)
+		conf_error(conf_place("pass block"), "pass: \"relay to\" is "
+		    "missing: where is the mail server?");
+	TAILQ_FOREACH(r, &c->pass->relays, entry) {
+		at = at_where(r->where);
+		if (TAILQ_EMPTY(&r->targets) && conf_errors() == 0)
+			conf_error(at, "relay: no address is given");
+		if (TAILQ_EMPTY(&r->domains) && conf_errors() == 0 &&
+		    r != TAILQ_FIRST(&c->pass->relays))
+			conf_error(at, "relay domain: no domain is given");
+		TAILQ_FOREACH(t, &r->targets, entry)
+			check_target(c, at, t);
+		check_domains(c, r, at);
+		if (r->client == CLIENT_TRANSPARENT)
+			check_families(c, r, at);
+		told = told && r->client != CLIENT_RECEIVED;
+	}
+	/* To the MTA all clients look like us: one that trusts us is open. */
+	if (TAILQ_EMPTY(&c->domains) && c->pass->relay_check && !told)
+		conf_error(conf_place("pass block"), "pass without allowed "
+		    "domains would make the mail server an open relay: name "
+		    "them, or tell it the client's address (xclient, "
+		    "proxy-protocol, transparent), or say \"relay check no\" "
+		    "if it trusts this machine no more than others");
+}
+
+static int
+string_cmp(const void *a, const void *b)
+{
+	return (strcmp((*(struct conf_string *const *)a)->text,
+	    (*(struct conf_string *const *)b)->text));
+}
+
+/* Sorted, each once, and the index made. */
+static void
+check_recipients(struct conf_pass *p)
+{
+	struct conf_string	**all, *s;
+	size_t			  i, n = 0;
+
+	TAILQ_FOREACH(s, &p->recipients, entry)
+		n++;
+	if (p->has_recipients && n == 0 && conf_errors() == 0)
+		conf_warning(conf_place("recipients"), "recipients: there is "
+		    "none, so that all mail but postmaster's is refused");
+	if ((all = calloc(n + 1, sizeof(struct conf_string *))) == NULL)
+		fatal("configuration");
+	for (i = 0; (s = TAILQ_FIRST(&p->recipients)) != NULL; i++) {
+		TAILQ_REMOVE(&p->recipients, s, entry);
+		all[i] = s;
+	}
+	qsort(all, n, sizeof(struct conf_string *), string_cmp);
+	for (i = 0; i < n; i++)
+		if ((s = TAILQ_LAST(&p->recipients, conf_strings)) != NULL &&
+		    strcmp(s->text, all[i]->text) == 0) {
+			free(all[i]->text);
+			free(all[i]);
+		} else
+			TAILQ_INSERT_TAIL(&p->recipients, all[i], entry);
+	free(all);
+	if (conf_pass_index(p) == -1)
+		fatal("configuration");
+}
+
+static void
+check_modules(const struct config *c)
+{
+	const struct conf_string	*s;
+	struct conf_module		*m;
+	struct prefix			 p;
+
+	TAILQ_FOREACH(m, &c->pass->modules, entry) {
+		/* a name that cannot be one is told of already */
+		if (conf_where("module \"%s\"", m->name) != NULL)
+			conf_module_check(m);
+		TAILQ_FOREACH(s, &m->except, entry)
+			if (prefix_parse(s->text, &p) == -1 &&
+			    conf_list_find(c, s->text) == NULL)
+				conf_error(at_where(m->where), "module %s: "
+				    "there is no list \"%s\" to except",
+				    m->name, s->text);
+	}
+}
+
+void
+conf_check_pass(struct config *c)
+{
+	struct conf_pass	*p = c->pass;
+
+	check_listens(c);
+	check_relays(c);
+	check_recipients(p);
+	check_modules(c);
+	if (p->mark_at != 0 && p->reject_at != 0 && p->mark_at >= p->reject_at)
+		conf_error(conf_place(conf_where("pass mark at") != NULL ?
+		    "pass mark at" : "pass reject at"), "pass: mark at must be less than "
+		    "reject at, or nothing is ever marked");
+	if (p->spool_message > p->spool_memory)
+		conf_error(conf_place(conf_where("pass spool message") !=
+		    NULL ? "pass spool message" : "pass spool memory"), "pass: spool message "
+		    "must not be more than spool memory");
+}

@@ -1,0 +1,255 @@
+/*
+ * Between the parts of the configuration parser only: conf_lex.c makes
+ * tokens of files, parse.y makes a struct config of tokens, conf_value.c
+ * turns their texts into numbers and strings, conf_check.c judges the whole.
+ *
+ * Everything that a token points to lives in one arena until lex_end, so
+ * that a syntax error, which throws tokens away unseen, leaks nothing.
+ */
+#ifndef CONF_PARSE_H
+#define CONF_PARSE_H
+
+#include <sys/types.h>
+#include <sys/stat.h>
+
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "lib/base/value.h"
+#include "lib/conf/limits.h"
+#include "lib/conf/scalar.h"
+
+#define CONF_INCLUDE_MAX	16	/* files open at once */
+#define CONF_ERRORS_MAX		200	/* reported in one run */
+#define CONF_FILE_MAX		(64 * 1024 * 1024)
+#define CONF_STRING_MAX		4096	/* octets of one string */
+#define CONF_LISTEN_MAX		64
+#define CONF_SOCKET_MAX		103	/* what every system takes */
+
+enum lex_kind {
+	LEX_EOF,
+	LEX_NEWLINE,
+	LEX_PUNCT,		/* { } = */
+	LEX_WORD,		/* bare: may be a keyword */
+	LEX_STRING,		/* quoted: never one */
+	LEX_BAD			/* already reported */
+};
+
+struct lex_token {
+	enum lex_kind	 kind;
+	const char	*text;		/* "{" for punctuation */
+	const char	*file;
+	unsigned int	 line;
+	unsigned int	 depth;		/* braces open before it */
+	int		 assigns;	/* a word with "=" after it */
+};
+
+/* The items of a list in braces. */
+struct lex_item {
+	struct lex_token	 tok;
+	struct lex_item		*next;
+};
+struct lex_items {
+	struct lex_item		*first, *last;
+};
+
+typedef void (*conf_report)(const char *line, void *arg);
+
+/* conf_lex.c */
+void	 lex_start(conf_report, void *arg);
+void	 lex_end(void);
+/* Text that is parsed as if it were that file. */
+void	 lex_push_text(const char *name, const char *text, size_t len);
+/* at: who includes it; NULL for the main file.  0, or -1 and reported. */
+int	 lex_push_file(const char *file, const struct lex_token *at);
+void	 lex_next(struct lex_token *);
+/* It comes again, before what was not read yet. */
+void	 lex_unread(const struct lex_token *);
+/* Drops the rest of a statement at that depth: *t is then the newline, brace
+ * or end of file that ends it. */
+void	 lex_rest(struct lex_token *t, unsigned int at_depth);
+const struct lex_token *lex_main(void);	/* the main file, no line of it */
+void	 lex_define(const char *name, const char *value);	/* -D */
+void	 lex_macro(const struct lex_token *name);	/* reads the value */
+void	 lex_items_add(struct lex_items *, const struct lex_token *);
+
+/* conf_file.c */
+void	*lex_alloc(size_t);		/* from the arena; never NULL */
+char	*lex_strdup(const char *, size_t);
+void	 lex_free_all(void);
+/* A file for reading; -1 with errno, EINVAL when it is no regular file and
+ * must be one, because it is included. */
+int	 conf_file_open(const char *file, int included, struct stat *);
+/* All of it, to be freed; takes fd.  NULL with errno. */
+char	*conf_file_read(int fd, size_t *len);
+
+/*
+ * May this file tell the daemon what to do?  from: who includes
+ * it, NULL for the main file.  -1: it was reported and must not be used.
+ */
+int	 conf_file_trust(const char *file, const struct lex_token *from,
+	    const struct stat *);
+
+/* conf_report.c */
+void	 conf_report_start(conf_report, void *arg);
+unsigned int conf_errors(void);
+/* The module's words to its options, if there are modules in this program;
+ * what is wrong counts as an error. */
+void	 conf_module_check(struct conf_module *);
+/* One line to report (NULL: standard error), made printable. */
+void	 conf_say(conf_report, void *arg, const char *line);
+/* "file:line: text" through the report; errors are counted. */
+void	 conf_error(const struct lex_token *, const char *, ...)
+	    __attribute__((__format__(printf, 2, 3)));
+void	 conf_warning(const struct lex_token *, const char *, ...)
+	    __attribute__((__format__(printf, 2, 3)));
+/*
+ * Notes that the setting was given at tok: 0, or -1 when it had been given
+ * before, which is reported with both places.
+ */
+int	 conf_once(const struct lex_token *, const char *, ...)
+	    __attribute__((__format__(printf, 2, 3)));
+/* Where the setting was given; NULL: not in the file. */
+const struct lex_token *conf_where(const char *, ...)
+	    __attribute__((__format__(printf, 1, 2)));
+void	 conf_where_clear(void);
+
+/* conf_forms.c: the message for a syntax error */
+void	 conf_forms_begin(void);
+void	 conf_line_begin(void);
+/* The block that the last token stands in; CB_BLOCKS: a list. */
+enum conf_block conf_line_block(void);
+void	 conf_line_token(const struct lex_token *);	/* each, as it is read */
+/* The token, which was given last, is wrong there. */
+void	 conf_syntax(const struct lex_token *, int is_keyword);
+
+/* conf_value.c: report and return -1 when the text is not one. */
+int	 conf_value(const struct lex_token *, const char *what,
+	    enum value_kind, int64_t min, int64_t max, int64_t *);
+int	 conf_number(const struct lex_token *, const char *what, uint32_t min,
+	    uint32_t max, uint32_t *);
+int	 conf_time(const struct lex_token *, const char *what, int64_t min,
+	    int64_t max, int64_t *seconds);
+int	 conf_address(const struct lex_token *, const char *what,
+	    struct addr *);
+int	 conf_percent(const struct lex_token *, const char *what, uint32_t *);
+int	 conf_is_domain(const char *, size_t len);
+int	 conf_hostname(const struct lex_token *, char **);
+int	 conf_path(const struct lex_token *, const char *what, char **);
+int	 conf_template(const struct lex_token *, const char *what,
+	    const char *allowed, char **);
+int	 conf_contact(const struct lex_token *, char **);
+int	 conf_grey_reply(const struct lex_token *, char **);
+int	 conf_reply_code(const struct lex_token *, const char *what, int *);
+int	 conf_fw_name(const struct lex_token *, const char *what, size_t max,
+	    char **);
+int	 conf_list_name(const struct lex_token *);
+void	 conf_replace(char **, const char *);
+
+/* conf_entries.c */
+enum conf_item_kind { ITEM_DOMAIN, ITEM_TRAP, ITEM_RCPT, ITEM_NAME };
+/* Each is checked; what is wrong is reported and left out. */
+void	 conf_entries(struct conf_strings *, enum conf_item_kind,
+	    const struct lex_items *);
+void	 conf_entries_file(struct conf_strings *, enum conf_item_kind,
+	    const struct lex_token *);
+/* A regular file for reading, or NULL and *why. */
+FILE	*conf_list_open(const char *file, const char **why);
+/* What a line holds without comment and blanks: 1, 0 nothing, -1 a NUL. */
+int	 conf_line_item(char *line, ssize_t len, char **item);
+
+/* conf_set.c: at is where the setting was named, for a second one. */
+/* value: text NULL where the setting has none. */
+void	 conf_setting(struct config *, const struct conf_scalar *,
+	    const struct lex_token *at, const struct lex_token *value);
+/* A value within a statement: by its name in the table.  Not given twice: the
+ * statement is looked at for that. */
+void	 conf_own(struct config *, enum conf_block, const char *name,
+	    const struct lex_token *value);
+void	 conf_set_tls(const struct lex_token *cert, const struct lex_token *key,
+	    struct conf_tls **);
+/* port: text NULL when it is missing, which is an error. */
+struct conf_listen *conf_listen_new(struct config *,
+	    const struct lex_token *at, const struct lex_token *address,
+	    const struct lex_token *port);
+
+/* conf_list.c */
+struct conf_list *conf_list_new(struct config *, const struct lex_token *name,
+	    enum conf_list_kind);
+void	 conf_list_source(struct conf_list *, enum conf_source,
+	    const struct lex_token *);
+void	 conf_list_table(struct conf_list *, const struct lex_token *at,
+	    const struct lex_token *name);
+void	 conf_list_timeout(struct conf_list *, const struct lex_token *at,
+	    const struct lex_token *time);
+void	 conf_setup_new(struct config *, const struct lex_token *at,
+	    const struct lex_token *address, const struct lex_token *port);
+void	 conf_check_lists(struct config *);
+
+void	 conf_set_where(char **where, const struct lex_token *);
+
+/* conf_pass.c */
+void	 conf_pass_begin(struct config *, const struct lex_token *at);
+struct conf_relay *conf_relay_add(struct config *, const struct lex_token *at,
+	    int domains);
+void	 conf_target_add(struct conf_targets *, const char *what,
+	    const struct lex_token *address, const struct lex_token *number,
+	    uint16_t usual);
+struct conf_targets *conf_resolver_begin(const struct lex_token *at);
+void	 conf_resolver_end(struct config *, const struct lex_token *at);
+void	 conf_relay_client(struct conf_relay *, const struct lex_token *at,
+	    enum relay_client);
+void	 conf_relay_proxy(struct conf_relay *, const struct lex_token *at,
+	    const struct lex_token *version);
+void	 conf_relay_tls(struct conf_relay *, const struct lex_token *at,
+	    enum relay_tls, const struct lex_token *name);
+void	 conf_relay_ca(struct conf_relay *, const struct lex_token *at,
+	    const struct lex_token *file);
+void	 conf_pass_strategy(struct conf_pass *, const struct lex_token *class,
+	    const struct lex_token *fate);
+void	 conf_subject(const struct lex_token *, char **);
+void	 conf_pass_timeout(struct config *, const struct lex_token *name,
+	    const struct lex_token *value);
+void	 conf_module_read(struct config *, const struct lex_token *at,
+	    const struct lex_token *name, const struct lex_token *which,
+	    struct lex_token *last);
+
+/* conf_learn.c */
+void	 conf_learn_items(struct conf_strings *, const char *what,
+	    const struct lex_items *);
+void	 conf_check_learn(const struct config *);
+
+/* conf_track.c */
+void	 conf_track_begin(struct config *, const struct lex_token *device,
+	    const struct lex_token *group);	/* group NULL: none given */
+void	 conf_track_interface(struct conf_track *, const struct lex_token *at,
+	    const struct lex_token *name);
+void	 conf_track_mta(struct conf_track *, const struct lex_token *at,
+	    const struct lex_items *);
+
+/* conf_sync.c: port, ttl: text NULL when it is not given. */
+void	 conf_sync_begin(struct config *, const struct lex_token *at);
+void	 conf_sync_listen(struct conf_sync *, const struct lex_token *address,
+	    const struct lex_token *port);
+void	 conf_sync_group(struct conf_sync *, const struct lex_token *ifname,
+	    const struct lex_token *port, const struct lex_token *ttl, int v2);
+void	 conf_sync_peer(struct conf_sync *, const struct lex_token *address,
+	    const struct lex_token *port, int v2);
+void	 conf_check_sync(const struct config *);
+
+/* conf_check.c */
+void	 conf_check(struct config *);
+/* Where it was given; if it was not, the main file has to do. */
+const struct lex_token *conf_place(const char *what);
+const struct conf_list *conf_list_find(const struct config *, const char *);
+struct conf_listen *conf_listen_add(struct config *, const char *address,
+	    uint16_t port);
+
+/* conf_check_pass.c */
+void	 conf_check_pass(struct config *);
+
+/* parse.y */
+int	 conf_grammar(struct config *);
+
+#endif

@@ -1,0 +1,583 @@
+/*
+ * The configuration as a structure: its defaults, its end, and what is asked
+ * of it.  For every process and for spamgreydb.  The defaults are those that
+ * spamgreyd.conf(5) gives with their reasons.
+ */
+#include <sys/types.h>
+#include <sys/queue.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/smtp/mailaddr.h"
+#include "lib/conf/scalar.h"
+
+static void
+reaction_defaults(struct conf_reaction *r)
+{
+	unsigned int	i;
+
+	for (i = 0; i < EVENT_MAX; i++) {
+		r[i].action = ACT_LOG;
+		r[i].after = 1;
+	}
+	/* No mailer sends these: nothing legitimate can be hurt. */
+	r[EVENT_HTTP_COMMAND].action = ACT_TRAP;
+	r[EVENT_HTTP_COMMAND].trap_for = 3600;
+	/* Trapping would hurt forwarders and list servers. */
+	r[EVENT_VIRUS].action = ACT_DEMOTE;
+	r[EVENT_VIRUS].after = 2;
+	r[EVENT_VIRUS].within = 24 * 3600;
+	r[EVENT_DICTIONARY].action = ACT_DEMOTE;
+	r[EVENT_DICTIONARY].after = 25;
+	r[EVENT_DICTIONARY].within = 3600;
+}
+
+struct config *
+config_new(void)
+{
+	struct config	*c;
+	int		 b;
+
+	if ((c = calloc(1, sizeof(*c))) == NULL)
+		return (NULL);
+	TAILQ_INIT(&c->domains);
+	TAILQ_INIT(&c->spamtraps);
+	TAILQ_INIT(&c->not_to);
+	TAILQ_INIT(&c->listens);
+	TAILQ_INIT(&c->lists);
+	TAILQ_INIT(&c->setups);
+	TAILQ_INIT(&c->resolvers);
+	TAILQ_INIT(&c->learn.trusted);
+	TAILQ_INIT(&c->learn.except);
+	c->set_fd = -1;
+	reaction_defaults(c->reaction);
+	for (b = CB_TOP; b < CB_BLOCKS; b++)
+		if (conf_base(c, (enum conf_block)b) != NULL &&
+		    conf_defaults(conf_base(c, (enum conf_block)b),
+		    (enum conf_block)b) == -1) {
+			config_free(c);
+			return (NULL);
+		}
+	return (c);
+}
+
+struct conf_pass *
+conf_pass_new(void)
+{
+	struct conf_pass	*p;
+
+	if ((p = calloc(1, sizeof(*p))) == NULL)
+		return (NULL);
+	TAILQ_INIT(&p->relays);
+	TAILQ_INIT(&p->recipients);
+	TAILQ_INIT(&p->modules);
+	if (conf_defaults(p, CB_PASS) == -1) {
+		conf_pass_free(p);
+		return (NULL);
+	}
+	return (p);
+}
+
+struct conf_sync *
+conf_sync_new(void)
+{
+	struct conf_sync	*s;
+
+	if ((s = calloc(1, sizeof(*s))) == NULL)
+		return (NULL);
+	TAILQ_INIT(&s->socks);
+	TAILQ_INIT(&s->peers);
+	return (s);
+}
+
+struct conf_sync_sock *
+conf_sync_sock_add(struct conf_sync *s, enum sync_kind kind)
+{
+	struct conf_sync_sock	*sock;
+
+	if ((sock = calloc(1, sizeof(*sock))) == NULL)
+		return (NULL);
+	sock->kind = kind;
+	sock->ttl = 1;
+	sock->fd = -1;
+	TAILQ_INSERT_TAIL(&s->socks, sock, entry);
+	return (sock);
+}
+
+struct conf_sync_peer *
+conf_sync_peer_add(struct conf_sync *s)
+{
+	struct conf_sync_peer	*peer;
+
+	if ((peer = calloc(1, sizeof(*peer))) != NULL)
+		TAILQ_INSERT_TAIL(&s->peers, peer, entry);
+	return (peer);
+}
+
+void
+conf_sync_free(struct conf_sync *s)
+{
+	struct conf_sync_sock	*sock;
+	struct conf_sync_peer	*peer;
+
+	if (s == NULL)
+		return;
+	while ((sock = TAILQ_FIRST(&s->socks)) != NULL) {
+		TAILQ_REMOVE(&s->socks, sock, entry);
+		if (sock->fd != -1)
+			close(sock->fd);
+		free(sock->ifname);
+		free(sock);
+	}
+	while ((peer = TAILQ_FIRST(&s->peers)) != NULL) {
+		TAILQ_REMOVE(&s->peers, peer, entry);
+		free(peer);
+	}
+	explicit_bzero(&s->key, sizeof(s->key));
+	conf_strings_clear(s, CB_SYNC);
+	free(s->where);
+	free(s);
+}
+
+struct conf_relay *
+conf_relay_new(void)
+{
+	struct conf_relay	*r;
+
+	if ((r = calloc(1, sizeof(*r))) == NULL)
+		return (NULL);
+	TAILQ_INIT(&r->domains);
+	TAILQ_INIT(&r->targets);
+	return (r);
+}
+
+struct conf_module *
+conf_module_new(const char *name)
+{
+	struct conf_module	*m;
+
+	if ((m = calloc(1, sizeof(*m))) == NULL)
+		return (NULL);
+	TAILQ_INIT(&m->except);
+	TAILQ_INIT(&m->options);
+	m->on_error = -1;
+	memset(m->strategy, -1, sizeof(m->strategy));
+	if ((m->name = strdup(name)) == NULL) {
+		free(m);
+		return (NULL);
+	}
+	return (m);
+}
+
+struct conf_option *
+conf_option_new(struct conf_module *m, const char *where, const char *keyword)
+{
+	struct conf_option	*o;
+
+	if ((o = calloc(1, sizeof(*o))) == NULL)
+		return (NULL);
+	if ((o->keyword = strdup(keyword)) == NULL ||
+	    (where != NULL && (o->where = strdup(where)) == NULL)) {
+		free(o->keyword);
+		free(o);
+		return (NULL);
+	}
+	TAILQ_INSERT_TAIL(&m->options, o, entry);
+	return (o);
+}
+
+int
+conf_option_add(struct conf_option *o, const char *word, int quoted)
+{
+	struct conf_word	*more;
+
+	if ((more = reallocarray(o->words, o->nwords + 1,
+	    sizeof(*more))) == NULL)
+		return (-1);
+	o->words = more;
+	if ((more[o->nwords].text = strdup(word)) == NULL)
+		return (-1);
+	more[o->nwords++].quoted = quoted != 0;
+	return (0);
+}
+
+void
+conf_strings_free(struct conf_strings *list)
+{
+	struct conf_string	*s;
+
+	while ((s = TAILQ_FIRST(list)) != NULL) {
+		TAILQ_REMOVE(list, s, entry);
+		free(s->text);
+		free(s);
+	}
+}
+
+static void
+conf_tls_free(struct conf_tls *t)
+{
+	if (t == NULL)
+		return;
+	free(t->where);
+	free(t->cert_file);
+	free(t->key_file);
+	free(t->cert);
+	if (t->key != NULL)
+		explicit_bzero(t->key, t->key_len);
+	free(t->key);
+	free(t);
+}
+
+static void
+conf_listen_free(struct conf_listen *l)
+{
+	conf_tls_free(l->tls);
+	if (l->fd != -1)
+		close(l->fd);
+	free(l);
+}
+
+void
+conf_list_free(struct conf_list *l)
+{
+	conf_strings_free(&l->except);
+	free(l->where);
+	free(l->name);
+	free(l->file);
+	free(l->table);
+	free(l->message);
+	free(l);
+}
+
+static void
+conf_words_free(struct conf_word *words, size_t n)
+{
+	size_t	i;
+
+	for (i = 0; i < n; i++)
+		free(words[i].text);
+	free(words);
+}
+
+void
+conf_module_free(struct conf_module *m)
+{
+	struct conf_option	*o;
+
+	if (m == NULL)
+		return;
+	while ((o = TAILQ_FIRST(&m->options)) != NULL) {
+		TAILQ_REMOVE(&m->options, o, entry);
+		conf_words_free(o->words, o->nwords);
+		free(o->where);
+		free(o->keyword);
+		free(o);
+	}
+	if (m->raw != NULL)
+		conf_words_free(m->raw, m->nraw);
+	free(m->raw_line);
+	conf_strings_free(&m->except);
+	free(m->where);
+	free(m->name);
+	free(m);
+}
+
+void
+conf_relay_free(struct conf_relay *r)
+{
+	struct conf_target	*t;
+
+	if (r == NULL)
+		return;
+	while ((t = TAILQ_FIRST(&r->targets)) != NULL) {
+		TAILQ_REMOVE(&r->targets, t, entry);
+		free(t);
+	}
+	conf_strings_free(&r->domains);
+	free(r->where);
+	free(r->tls_name);
+	free(r->ca_file);
+	free(r->ca);
+	free(r);
+}
+
+struct conf_track *
+conf_track_new(void)
+{
+	struct conf_track	*t;
+
+	if ((t = calloc(1, sizeof(*t))) == NULL)
+		return (NULL);
+	TAILQ_INIT(&t->mta);
+	(void)conf_defaults(t, CB_TRACK);	/* (no string, so it cannot fail) */
+	return (t);
+}
+
+void
+conf_track_free(struct conf_track *t)
+{
+	if (t == NULL)
+		return;
+	conf_strings_free(&t->mta);
+	conf_strings_clear(t, CB_TRACK);
+	free(t);
+}
+
+void
+conf_pass_free(struct conf_pass *p)
+{
+	struct conf_relay	*r;
+	struct conf_module	*m;
+
+	if (p == NULL)
+		return;
+	while ((r = TAILQ_FIRST(&p->relays)) != NULL) {
+		TAILQ_REMOVE(&p->relays, r, entry);
+		conf_relay_free(r);
+	}
+	while ((m = TAILQ_FIRST(&p->modules)) != NULL) {
+		TAILQ_REMOVE(&p->modules, m, entry);
+		conf_module_free(m);
+	}
+	free(p->known);
+	conf_strings_clear(p, CB_PASS);
+	conf_strings_free(&p->recipients);
+	free(p);
+}
+
+void
+config_free(struct config *c)
+{
+	struct conf_listen	*l;
+	struct conf_list	*list;
+
+	if (c == NULL)
+		return;
+	if (c->refs > 0) {
+		c->refs--;
+		return;
+	}
+	while ((l = TAILQ_FIRST(&c->listens)) != NULL) {
+		TAILQ_REMOVE(&c->listens, l, entry);
+		conf_listen_free(l);
+	}
+	while ((l = TAILQ_FIRST(&c->setups)) != NULL) {
+		TAILQ_REMOVE(&c->setups, l, entry);
+		conf_listen_free(l);
+	}
+	while ((list = TAILQ_FIRST(&c->lists)) != NULL) {
+		TAILQ_REMOVE(&c->lists, list, entry);
+		conf_list_free(list);
+	}
+	conf_strings_free(&c->domains);
+	conf_strings_free(&c->spamtraps);
+	conf_strings_free(&c->not_to);
+	conf_strings_free(&c->resolvers);
+	conf_strings_free(&c->learn.trusted);
+	conf_strings_free(&c->learn.except);
+	conf_sync_free(c->sync);
+	conf_pass_free(c->pass);
+	conf_track_free(c->track);
+	conf_tls_free(c->tls);
+	addrset_unmap(c->set);
+	if (c->set_fd != -1)
+		close(c->set_fd);
+	conf_strings_clear(c, CB_TOP);
+	conf_strings_clear(c, CB_FIREWALL);
+	conf_strings_clear(c, CB_GREYLIST);
+	conf_strings_clear(c, CB_TARPIT);
+	free(c);
+}
+
+const struct conf_list *
+config_list(const struct config *c, unsigned int index)
+{
+	const struct conf_list	*l;
+
+	TAILQ_FOREACH(l, &c->lists, entry)
+		if (l->index == index)
+			return (l);
+	return (NULL);
+}
+
+uint64_t
+config_mask(const struct config *c, enum conf_list_kind kind)
+{
+	const struct conf_list	*l;
+	uint64_t		 mask = 0;
+
+	TAILQ_FOREACH(l, &c->lists, entry)
+		if (l->kind == kind && l->index < ADDRSET_LISTS_MAX)
+			mask |= UINT64_C(1) << l->index;
+	return (mask);
+}
+
+uint64_t
+config_mask_no_scan(const struct config *c)
+{
+	const struct conf_list	*l;
+	uint64_t		 mask = 0;
+
+	TAILQ_FOREACH(l, &c->lists, entry)
+		if (l->kind == LIST_WHITE && l->no_scan &&
+		    l->index < ADDRSET_LISTS_MAX)
+			mask |= UINT64_C(1) << l->index;
+	return (mask);
+}
+
+int
+conf_pass_index(struct conf_pass *p)
+{
+	const struct conf_string	*s;
+	size_t				 n = 0;
+
+	TAILQ_FOREACH(s, &p->recipients, entry)
+		n++;
+	free(p->known);
+	p->nknown = 0;
+	if ((p->known = calloc(n == 0 ? 1 : n, sizeof(*p->known))) == NULL)
+		return (-1);
+	TAILQ_FOREACH(s, &p->recipients, entry)
+		p->known[p->nknown++] = s->text;
+	return (0);
+}
+
+static int
+known_cmp(const void *name, const void *entry)
+{
+	return (strcmp(name, *(char *const *)entry));
+}
+
+int
+conf_recipient_known(const struct config *c, const char *box)
+{
+	const struct conf_pass	*p = c->pass;
+	const char		*at;
+
+	if (p == NULL || !p->has_recipients)
+		return (1);
+	if ((at = strrchr(box, '@')) == NULL)
+		return (mailaddr_is_postmaster(box));
+	return (mailaddr_is_role(box, at + 1) ||
+	    bsearch(box, p->known, p->nknown, sizeof(*p->known),
+	    known_cmp) != NULL ||
+	    bsearch(at, p->known, p->nknown, sizeof(*p->known),
+	    known_cmp) != NULL);
+}
+
+uint32_t
+conf_tls_per_network(const struct conf_limit *l)
+{
+	if (l->tls_per_network != 0)
+		return (l->tls_per_network);
+	return (l->tls / 10 > CONF_TLS_NETWORK_MIN ? l->tls / 10 :
+	    CONF_TLS_NETWORK_MIN);
+}
+
+int
+config_hands_over(const struct config *c)
+{
+	return (c->pass != NULL && c->handover);
+}
+
+int
+conf_is_us(const struct config *c, const struct addr *a,
+    const struct addr *dst)
+{
+	const struct conf_listen	*l;
+
+	if (addr_cmp(a, dst) == 0)
+		return (1);
+	TAILQ_FOREACH(l, &c->listens, entry)
+		if (addr_cmp(a, &l->addr) == 0)
+			return (1);
+	return (0);
+}
+
+struct lower {				/* a limit that may be too high */
+	const char	*what;
+	uint64_t	 rlim, room;
+	unsigned int	 each;		/* descriptors that one takes */
+};
+
+static void
+lower(const struct config *c, const struct lower *lo, uint32_t *limit,
+    void (*report)(const char *, void *), void *arg)
+{
+	char	line[512];
+
+	if (*limit == 0) {
+		*limit = (uint32_t)lo->room;
+		return;
+	}
+	if (*limit <= lo->room)
+		return;
+	snprintf(line, sizeof(line), "%.200s: warning: %s %u lowered to %llu: "
+	    "the limit of open files is %llu, and %d are for other things; "
+	    "raise it to %llu for that many", c->file, lo->what, *limit,
+	    (unsigned long long)lo->room, (unsigned long long)lo->rlim,
+	    CONF_FD_RESERVE,
+	    (unsigned long long)*limit * lo->each + CONF_FD_RESERVE);
+	if (report != NULL)
+		report(line, arg);
+	else
+		fprintf(stderr, "%s\n", line);
+	*limit = (uint32_t)lo->room;
+}
+
+int
+config_is_server(const struct conf_option *o)
+{
+	return (strcmp(o->keyword, "socket") == 0 ||
+	    strcmp(o->keyword, "server") == 0);
+}
+
+unsigned int
+config_scanners(const struct config *c)
+{
+	const struct conf_module	*m;
+	const struct conf_option	*o;
+	unsigned int			 n = 0;
+
+	TAILQ_FOREACH(m, &c->pass->modules, entry) {
+		TAILQ_FOREACH(o, &m->options, entry)
+			if (config_is_server(o))
+				break;
+		n += o != NULL;
+	}
+	return (n);
+}
+
+/* Its client's, its MTA's, its spool's; with scanners one for each, and the
+ * spool to read. */
+unsigned int
+config_session_descriptors(const struct config *c)
+{
+	unsigned int	scanners = config_scanners(c);
+
+	return (3 + (scanners > 0 ? scanners + 1 : 0));
+}
+
+void
+config_check_descriptors(struct config *c, uint64_t rlim,
+    void (*report)(const char *, void *), void *arg)
+{
+	struct lower	lo = { "limit connections", rlim, 0, 1 };
+
+	lo.room = rlim > CONF_FD_RESERVE + 1 ? rlim - CONF_FD_RESERVE : 1;
+	if (lo.room > CONF_CONNECTIONS_MAX)
+		lo.room = CONF_CONNECTIONS_MAX;
+	lower(c, &lo, &c->limit.connections, report, arg);
+	if (c->pass == NULL)
+		return;
+	lo.what = "limit sessions";
+	lo.each = config_session_descriptors(c);
+	lo.room = rlim > CONF_FD_RESERVE + lo.each ?
+	    (rlim - CONF_FD_RESERVE) / lo.each : 1;
+	if (lo.room > CONF_CONNECTIONS_MAX)
+		lo.room = CONF_CONNECTIONS_MAX;
+	lower(c, &lo, &c->pass->sessions, report, arg);
+}

@@ -1,0 +1,98 @@
+/*
+ * track …: where the firewall logs connections (pflog's interface, or a group
+ * of Linux' NFLOG), and whose connections out are mail of ours.
+ */
+#include <sys/types.h>
+#include <sys/queue.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/base/log.h"
+#include "lib/conf/conf_int.h"
+
+#define GROUP_MAX	65535
+
+static int
+is_ifname(const char *s)
+{
+	size_t	len = strlen(s);
+
+	return (len > 0 && len < CONF_IFNAME && strspn(s,
+	    "abcdefghijklmnopqrstuvwxyz0123456789"
+	    "ABCDEFGHIJKLMNOPQRSTUVWXYZ_.-@") == len);
+}
+
+/* The options that follow always find a structure; what is wrong stays out of
+ * use, since it is an error. */
+void
+conf_track_begin(struct config *c, const struct lex_token *device,
+    const struct lex_token *group)
+{
+	uint32_t	n = 0;
+
+	(void)conf_once(device, "track");
+	if (c->track == NULL && (c->track = conf_track_new()) == NULL)
+		fatal("configuration");
+	if (strcmp(device->text, "nflog") == 0) {
+		if (group == NULL)
+			conf_error(device, "track nflog: the group's number is "
+			    "missing; it is the one of `log group' in the "
+			    "rules");
+		else if (conf_number(group, "track nflog", 0, GROUP_MAX,
+		    &n) == 0)
+			c->track->group = (uint16_t)n;
+		return;
+	}
+	if (group != NULL)
+		conf_error(group, "track: only nflog has a number");
+	if (!is_ifname(device->text))
+		conf_error(device, "track: \"%s\" is not an interface's name",
+		    device->text);
+	conf_replace(&c->track->device, device->text);
+}
+
+void
+conf_track_interface(struct conf_track *t, const struct lex_token *at,
+    const struct lex_token *name)
+{
+	if (conf_once(at, "track interface") == -1)
+		return;
+	if (!is_ifname(name->text))
+		conf_error(name, "track interface: \"%s\" is not an "
+		    "interface's name", name->text);
+	else
+		conf_replace(&t->interface, name->text);
+}
+
+void
+conf_track_mta(struct conf_track *t, const struct lex_token *at,
+    const struct lex_items *items)
+{
+	const struct lex_item	*item;
+	struct conf_string	*s;
+	struct prefix		 p;
+	unsigned int		 n = 0;
+
+	if (conf_once(at, "track mta") == -1)
+		return;
+	for (item = items->first; item != NULL; item = item->next) {
+		if (prefix_parse(item->tok.text, &p) == -1) {
+			conf_error(&item->tok, "track mta: \"%s\" is neither an "
+			    "address nor a network (whose host bits are 0)",
+			    item->tok.text);
+			continue;
+		}
+		if (++n == CONF_TRACK_MTA + 1)
+			conf_error(&item->tok, "track mta: more than %u",
+			    CONF_TRACK_MTA);
+		if (n > CONF_TRACK_MTA)
+			continue;
+		if ((s = calloc(1, sizeof(*s))) == NULL)
+			fatal("configuration");
+		TAILQ_INSERT_TAIL(&t->mta, s, entry);
+		conf_replace(&s->text, item->tok.text);
+	}
+	if (items->first == NULL)
+		conf_error(at, "track mta: the list is empty");
+}

@@ -1,0 +1,270 @@
+/*
+ * What a word or string of the configuration means: numbers, times, sizes,
+ * names, templates.  Each function reports by file and line what is wrong
+ * and says what would be right; it leaves its result alone then.
+ */
+#include <sys/types.h>
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/base/addrhint.h"
+#include "lib/base/log.h"
+#include "lib/smtp/tmpl.h"
+#include "lib/conf/conf_int.h"
+
+#define CONTACT_MAX	200	/* octets: it shares a reply line with a code
+				   and a session id */
+#define DOMAIN_MAX	255
+#define LABEL_MAX	63
+#define LIST_NAME_MAX	63
+
+void
+conf_replace(char **dst, const char *text)
+{
+	char	*copy;
+
+	if ((copy = strdup(text)) == NULL)
+		fatal("configuration");
+	free(*dst);
+	*dst = copy;
+}
+
+int
+conf_value(const struct lex_token *t, const char *what, enum value_kind kind,
+    int64_t min, int64_t max, int64_t *result)
+{
+	char	why[VALUE_WHY];
+
+	if (value_read(kind, t->text, min, max, result, why) == 0)
+		return (0);
+	conf_error(t, "%s: \"%s\" %s", what, t->text, why);
+	return (-1);
+}
+
+int
+conf_number(const struct lex_token *t, const char *what, uint32_t min,
+    uint32_t max, uint32_t *result)
+{
+	int64_t	v;
+
+	if (conf_value(t, what, VALUE_NUMBER, min, max, &v) == -1)
+		return (-1);
+	*result = (uint32_t)v;
+	return (0);
+}
+
+int
+conf_time(const struct lex_token *t, const char *what, int64_t min,
+    int64_t max, int64_t *seconds)
+{
+	return (conf_value(t, what, VALUE_SECONDS, min, max, seconds));
+}
+
+int
+conf_address(const struct lex_token *t, const char *what, struct addr *a)
+{
+	char	hint[ADDRHINT_MAX];
+
+	if (addr_parse(t->text, a) == 0)
+		return (0);
+	conf_error(t, "%s \"%s\": not an IPv4 or IPv6 address%s", what,
+	    t->text, addr_hint(t->text, hint));
+	return (-1);
+}
+
+int
+conf_percent(const struct lex_token *t, const char *what, uint32_t *result)
+{
+	int64_t	v;
+
+	if (conf_value(t, what, VALUE_PERCENT, 1, 100, &v) == -1)
+		return (-1);
+	*result = (uint32_t)v;
+	return (0);
+}
+
+/* Letters, digits, hyphens and underscores, or UTF-8, on labels. */
+int
+conf_is_domain(const char *s, size_t len)
+{
+	size_t	i, label = 0;
+
+	if (len == 0 || len > DOMAIN_MAX)
+		return (0);
+	for (i = 0; i < len; i++) {
+		unsigned char	 c = (unsigned char)s[i];
+
+		if (c == '.') {
+			if (label == 0 || s[i - 1] == '-')
+				return (0);
+			label = 0;
+			continue;
+		}
+		if (!isalnum(c) && c != '_' && c < 0x80 &&
+		    (c != '-' || label == 0))
+			return (0);
+		if (++label > LABEL_MAX)
+			return (0);
+	}
+	return (s[len - 1] != '-' && s[len - 1] != '.');
+}
+
+int
+conf_hostname(const struct lex_token *t, char **result)
+{
+	const char	*p;
+
+	for (p = t->text; *p != '\0' && (unsigned char)*p < 0x80; p++)
+		;
+	if (*p != '\0' || !conf_is_domain(t->text, strlen(t->text))) {
+		conf_error(t, "\"%s\" is not a host name", t->text);
+		return (-1);
+	}
+	conf_replace(result, t->text);
+	return (0);
+}
+
+int
+conf_path(const struct lex_token *t, const char *what, char **result)
+{
+	const char	*p;
+
+	for (p = t->text; (unsigned char)*p >= 0x20 && *p != 0x7f; p++)
+		;
+	if (*t->text == '\0' || *p != '\0') {
+		conf_error(t, "%s: \"%s\" is not the name of a file", what,
+		    t->text);
+		return (-1);
+	}
+	conf_replace(result, t->text);
+	return (0);
+}
+
+int
+conf_template(const struct lex_token *t, const char *what,
+    const char *allowed, char **result)
+{
+	const char	*why;
+
+	if ((why = tmpl_check(t->text, allowed)) != NULL) {
+		conf_error(t, "%s: %s", what, why);
+		return (-1);
+	}
+	conf_replace(result, t->text);
+	return (0);
+}
+
+int
+conf_contact(const struct lex_token *t, char **result)
+{
+	const char	*p;
+
+	for (p = t->text; *p >= 0x20 && *p < 0x7f; p++)
+		;
+	if (*p != '\0') {
+		conf_error(t, "contact: a reply to a client may hold printable "
+		    "ASCII only");
+		return (-1);
+	}
+	if (p == t->text || p - t->text > CONTACT_MAX) {
+		conf_error(t, "contact: must have between 1 and %d characters",
+		    CONTACT_MAX);
+		return (-1);
+	}
+	conf_replace(result, t->text);
+	return (0);
+}
+
+/* "451 4.7.1 text": 0, and *text at what follows the codes. */
+static int
+reply_codes(const char *s, const char **text)
+{
+	const char	*p;
+	int		 i;
+
+	if (strncmp(s, "450 ", 4) != 0 && strncmp(s, "451 ", 4) != 0)
+		return (-1);
+	*text = s + 4;
+	p = s + 4;
+	if (p[0] != '4' || p[1] != '.')
+		return (isdigit((unsigned char)p[0]) && p[1] == '.' ? -1 : 0);
+	for (p++, i = 0; i < 2; i++) {
+		const char	*from = ++p;
+
+		while (isdigit((unsigned char)*p))
+			p++;
+		if (p == from || p - from > 3 || *p != (i == 0 ? '.' : ' '))
+			return (-1);
+	}
+	*text = p + 1;
+	return (0);
+}
+
+int
+conf_grey_reply(const struct lex_token *t, char **result)
+{
+	const char	*text, *why;
+
+	if (reply_codes(t->text, &text) == -1 || *text == '\0') {
+		conf_error(t, "greylist reply: must be 450 or 451, a code as "
+		    "4.7.1 or none, and a text");
+		return (-1);
+	}
+	if ((why = tmpl_check(text, "As")) != NULL) {
+		conf_error(t, "greylist reply: %s", why);
+		return (-1);
+	}
+	conf_replace(result, t->text);
+	return (0);
+}
+
+int
+conf_reply_code(const struct lex_token *t, const char *what, int *result)
+{
+	if (strcmp(t->text, "450") == 0)
+		*result = 450;
+	else if (strcmp(t->text, "550") == 0)
+		*result = 550;
+	else {
+		conf_error(t, "%s: \"%s\" must be 450 (try again later) or "
+		    "550 (refused for good)", what, t->text);
+		return (-1);
+	}
+	return (0);
+}
+
+int
+conf_fw_name(const struct lex_token *t, const char *what, size_t max,
+    char **result)
+{
+	size_t	len = strlen(t->text);
+
+	if (len == 0 || len > max || !isalpha((unsigned char)*t->text) ||
+	    strspn(t->text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+	    "0123456789_.-") != len) {
+		conf_error(t, "%s \"%s\": must begin with a letter, hold "
+		    "letters, digits and _ . - only and have at most %zu "
+		    "characters", what, t->text, max);
+		return (-1);
+	}
+	conf_replace(result, t->text);
+	return (0);
+}
+
+int
+conf_list_name(const struct lex_token *t)
+{
+	size_t	len = strlen(t->text);
+
+	if (len != 0 && len <= LIST_NAME_MAX &&
+	    strspn(t->text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+	    "0123456789_.-") == len)
+		return (0);
+	conf_error(t, "list \"%s\": a name holds letters, digits and _ . - "
+	    "only and has at most %d characters", t->text, LIST_NAME_MAX);
+	return (-1);
+}

@@ -1,0 +1,495 @@
+/*
+ * The command engine: requests of spamgreydb carried out on a policy, by the
+ * store role for a client of the control socket and by spamgreydb itself when
+ * no daemon runs.  It owns no descriptor and no event; long work goes in
+ * slices, so that a RCPT never waits for a list.  What a client sends is
+ * hostile: nothing here may end the process.
+ */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/base/clock.h"
+#include "lib/base/log.h"
+#include "lib/control/ctl_int.h"
+
+#define WALK_STEP	256	/* entries between two looks at the clock */
+#define EXPIRE_STEP	256	/* entries in a transaction */
+
+static const struct {
+	unsigned int	bit;
+	char		letter;
+} type_bits[] = {
+	{ CTL_T_GREY, ENTRY_GREY },
+	{ CTL_T_WHITE, ENTRY_WHITE },
+	{ CTL_T_TRAPPED, ENTRY_TRAPPED },
+	{ CTL_T_SPAMTRAP, ENTRY_SPAMTRAP },
+	{ CTL_T_STAMP, ENTRY_STAMP },
+	{ CTL_T_VISIT, ENTRY_VISIT },
+	{ CTL_T_REPUTE, ENTRY_REPUTE }
+};
+
+struct ctl *
+ctl_new(const struct ctl_env *env, struct ipc *out)
+{
+	struct ctl	*c;
+
+	if ((c = calloc(1, sizeof(*c))) == NULL)
+		return (NULL);
+	c->env = *env;
+	c->out = out;
+	return (c);
+}
+
+void
+ctl_free(struct ctl *c)
+{
+	if (c == NULL)
+		return;
+	ctl_sync_note(c);
+	free(c->import.text);
+	free(c->import.items);
+	free(c->sync.states);
+	free(c);
+}
+
+int
+ctl_busy(const struct ctl *c)
+{
+	return (c->job != JOB_NONE);
+}
+
+void
+ctl_end(struct ctl *c, uint64_t id, uint8_t status, uint32_t count,
+    const char *text)
+{
+	if (proto_put_end(c->out, id, status, count, text) == -1 ||
+	    ipc_send(c->out, -1) == -1)
+		c->broken = 1;
+}
+
+void
+ctl_text(struct ctl *c, uint64_t id, uint8_t kind, const char *text)
+{
+	if (proto_put_text(c->out, id, kind, text) == -1 ||
+	    ipc_send(c->out, -1) == -1)
+		c->broken = 1;
+}
+
+void
+ctl_end_db(struct ctl *c, uint64_t id, enum db_result rc)
+{
+	char	text[512];
+
+	switch (rc) {
+	case DB_OK:
+		ctl_end(c, id, CTL_OK, 1, "");
+		break;
+	case DB_NONE:
+		ctl_end(c, id, CTL_NOTFOUND, 0, "no such entry");
+		break;
+	case DB_DOWN:
+		snprintf(text, sizeof(text), "the database cannot be used now "
+		    "(%s); it is reopened as soon as that is over",
+		    db_why(c->env.db));
+		ctl_end(c, id, CTL_FAILED, c->count, text);
+		break;
+	case DB_NEWER:
+		ctl_end(c, id, CTL_FAILED, c->count, "the database holds "
+		    "entries of a newer version of this program");
+		break;
+	case DB_BAD:
+		ctl_end(c, id, CTL_FAILED, c->count, "the entry does not fit "
+		    "into the database");
+		break;
+	}
+}
+
+void
+ctl_note(struct ctl *c, const char *fmt, ...)
+{
+	char	line[512];
+	va_list	ap;
+
+	if (c->env.note == NULL)
+		return;
+	va_start(ap, fmt);
+	vsnprintf(line, sizeof(line), fmt, ap);
+	va_end(ap);
+	c->env.note(c, line, c->env.arg);
+}
+
+int
+ctl_entry(const struct entry *e, void *arg)
+{
+	struct ctl	*c = arg;
+
+	if (proto_put_entry(c->out, c->id, e) == -1 ||
+	    ipc_send(c->out, -1) == -1) {
+		c->broken = 1;
+		return (1);
+	}
+	c->count++;
+	return (0);
+}
+
+void
+ctl_fact(struct ctl *c, uint64_t id, const char *name, const char *value)
+{
+	if (proto_put_fact(c->out, id, name, value) == -1 ||
+	    ipc_send(c->out, -1) == -1)
+		c->broken = 1;
+}
+
+static void
+show_fact(const char *name, const char *value, void *arg)
+{
+	struct ctl	*c = arg;
+
+	ctl_fact(c, c->id, name, value);
+}
+
+static void
+stat_fact(const char *name, int64_t value, void *arg)
+{
+	char	text[24];
+
+	snprintf(text, sizeof(text), "%lld", (long long)value);
+	show_fact(name, text, arg);
+}
+
+void
+ctl_answer_stat(struct ctl *c, const char *name, int64_t value)
+{
+	if (c->job == JOB_ASK)
+		stat_fact(name, value, c);
+}
+
+void
+ctl_answer(struct ctl *c, uint8_t status, int more, const char *text)
+{
+	if (c->job != JOB_ASK)
+		return;
+	if (more) {
+		ctl_text(c, c->id, CTL_TEXT_ERR, text);
+		return;
+	}
+	c->job = JOB_NONE;
+	ctl_end(c, c->id, status, 0, text);
+}
+
+/* A GREY row belongs to a list when the address it shows does; a host's row
+ * when the prefix and the host (an IPv6 /64, say) have a part in common,
+ * which db_walk has seen to. */
+static int
+list_entry(const struct entry *e, void *arg)
+{
+	struct ctl	*c = arg;
+
+	if (c->within.len > 0 && (e->type == ENTRY_GREY ||
+	    e->type == ENTRY_VISIT) && !prefix_has(&c->within, &e->addr))
+		return (0);
+	return (ctl_entry(e, c));
+}
+
+static void
+walk_slice(struct ctl *c)
+{
+	enum db_result	 rc;
+	int		(*fn)(const struct entry *, void *);
+
+	fn = c->job == JOB_SHOW ? ctl_entry : c->job == JOB_REPUTE ?
+	    ctl_repute_entry : c->job == JOB_INDEX ? ctl_sync_item :
+	    list_entry;
+	while (!c->pos.done && !c->broken) {
+		rc = db_walk(c->env.db, &c->pos, c->types,
+		    c->within.len > 0 ? &c->within : NULL, WALK_STEP, fn, c);
+		if (rc != DB_OK) {
+			c->job = JOB_NONE;
+			ctl_end_db(c, c->id, rc);
+			return;
+		}
+		if (clock_mono() >= c->slice_end ||
+		    ipc_queued(c->out) >= CTL_QUEUE_HIGH)
+			return;
+	}
+	if (c->job == JOB_INDEX)
+		ctl_sync_indexed(c);
+	c->job = JOB_NONE;
+	ctl_end(c, c->id, CTL_OK, c->count, "");
+}
+
+static void
+expire_slice(struct ctl *c)
+{
+	enum db_result	 rc;
+	size_t		 n;
+	int		 more;
+
+	do {
+		n = 0;
+		more = 0;
+		rc = policy_expire(c->env.policy, EXPIRE_STEP, &more, &n);
+		if (rc != DB_OK) {
+			c->job = JOB_NONE;
+			ctl_end_db(c, c->id, rc);
+			return;
+		}
+		c->count += (uint32_t)n;
+		if (!more) {
+			c->job = JOB_NONE;
+			ctl_note(c, "expire count=%u", c->count);
+			ctl_end(c, c->id, CTL_OK, c->count, "");
+			return;
+		}
+	} while (clock_mono() < c->slice_end);
+}
+
+int
+ctl_work(struct ctl *c)
+{
+	if (c->broken)
+		return (-1);
+	/* Somebody's transaction is open; ours comes after it. */
+	if (c->job != JOB_NONE && db_in_txn(c->env.db))
+		return (1);
+	c->slice_end = clock_mono() + CTL_SLICE_MS;
+	switch (c->job) {
+	case JOB_LIST:
+	case JOB_REPUTE:
+	case JOB_SHOW:
+	case JOB_INDEX:
+		walk_slice(c);
+		break;
+	case JOB_MERGE:
+		ctl_sync_slice(c);
+		break;
+	case JOB_EXPIRE:
+		expire_slice(c);
+		break;
+	case JOB_IMPORT:
+		ctl_import_slice(c);
+		break;
+	case JOB_NONE:
+	case JOB_ASK:
+		break;
+	}
+	if (c->broken)
+		return (-1);
+	return (c->job != JOB_NONE && c->job != JOB_ASK);
+}
+
+void
+ctl_job_start(struct ctl *c, enum ctl_job job, uint64_t id)
+{
+	c->job = job;
+	c->id = id;
+	c->count = 0;
+	memset(&c->pos, 0, sizeof(c->pos));
+}
+
+static int
+req_hello(struct ctl *c, struct msg *m)
+{
+	uint32_t	version = msg_get_u32(m);
+
+	if (msg_end(m) == -1)
+		return (-1);
+	ipc_begin(c->out, CTL_HELLO, m->id);
+	ipc_put_u32(c->out, PROTO_VERSION);
+	if (ipc_send(c->out, -1) == -1)
+		return (-1);
+	if (version != PROTO_VERSION) {
+		ctl_end(c, m->id, CTL_VERSION, 0, "spamgreydb and the daemon "
+		    "are of different versions; restart the daemon");
+		return (-1);
+	}
+	c->hello = 1;
+	return (0);
+}
+
+static int
+req_list(struct ctl *c, struct msg *m)
+{
+	struct ctl_list	 l;
+	size_t		 i, n = 0;
+
+	if (proto_get_list(m, &l) == -1 || l.within.len > 128)
+		return (-1);
+	if (l.types == 0)
+		l.types = CTL_T_GREY | CTL_T_WHITE | CTL_T_TRAPPED |
+		    CTL_T_SPAMTRAP;
+	for (i = 0; i < sizeof(type_bits) / sizeof(type_bits[0]); i++) {
+		if (l.types & type_bits[i].bit)
+			c->types[n++] = type_bits[i].letter;
+	}
+	c->types[n] = '\0';
+	if (n == 0)
+		return (-1);
+	addr_mask(&l.within.addr, l.within.len);
+	c->within = l.within;
+	ctl_job_start(c, JOB_LIST, m->id);
+	return (0);
+}
+
+/* The facts, then the entries of the host and the tuples of its network. */
+static int
+req_show(struct ctl *c, struct msg *m)
+{
+	struct addr	addr;
+	enum db_result	rc;
+
+	msg_get_addr(m, &addr);
+	if (msg_end(m) == -1)
+		return (-1);
+	ctl_job_start(c, JOB_NONE, m->id);
+	if ((rc = policy_show(c->env.policy, &addr, show_fact,
+	    c)) != DB_OK) {
+		ctl_end_db(c, m->id, rc);
+		return (0);
+	}
+	c->within.addr = addr;
+	c->within.len = 128;
+	memcpy(c->types, "TWg", 4);
+	c->job = JOB_SHOW;
+	return (0);
+}
+
+static int
+req_expire(struct ctl *c, struct msg *m)
+{
+	const char	*why = "";
+	char		 text[512];
+	uint8_t		 flags = msg_get_u8(m);
+
+	if (msg_end(m) == -1 || (flags & ~1) != 0)
+		return (-1);
+	if (policy_clock(c->env.policy, flags & 1, &why) == 0) {
+		snprintf(text, sizeof(text), "nothing is expired: %s; if the "
+		    "clock is right now, say `spamgreydb expire --clock-ok'",
+		    why);
+		ctl_end(c, m->id, CTL_FAILED, 0, text);
+		return (0);
+	}
+	if (flags & 1)
+		ctl_note(c, "clock-ok");
+	ctl_job_start(c, JOB_EXPIRE, m->id);
+	return (0);
+}
+
+static int
+req_stats(struct ctl *c, struct msg *m)
+{
+	const char	*why;
+
+	if (msg_end(m) == -1)
+		return (-1);
+	ctl_job_start(c, JOB_NONE, m->id);
+	policy_stats(c->env.policy, stat_fact, c);
+	why = policy_clock_why(c->env.policy);
+	if (*why != '\0')
+		show_fact("clock", why, c);
+	if (c->env.ask == NULL) {
+		ctl_end(c, m->id, CTL_OK, 0, "");
+		return (0);
+	}
+	c->job = JOB_ASK;
+	c->env.ask(c, CTL_STATS, 0, "", c->env.arg);
+	return (0);
+}
+
+/* Is it in the firewall's table?  Only fw can look. */
+static int
+req_table(struct ctl *c, struct msg *m)
+{
+	struct addr	addr;
+	char		text[ADDR_STRLEN];
+
+	msg_get_addr(m, &addr);
+	if (msg_end(m) == -1)
+		return (-1);
+	if (c->env.ask == NULL) {
+		ctl_end(c, m->id, CTL_FAILED, 0, "no daemon is running");
+		return (0);
+	}
+	ctl_job_start(c, JOB_ASK, m->id);
+	c->env.ask(c, CTL_TABLE, 0, addr_str(&addr, text), c->env.arg);
+	return (0);
+}
+
+/* What only the parent can do. */
+static int
+req_parent(struct ctl *c, struct msg *m)
+{
+	uint8_t		 arg = m->type == CTL_LOG ? msg_get_u8(m) : 0;
+	const char	*text = m->type == CTL_LOAD || m->type == CTL_RELOAD ||
+			    m->type == CTL_OUTCOME ? msg_get_str(m) : "";
+	char		 name[3 * 64];
+
+	if (msg_end(m) == -1)
+		return (-1);
+	if (c->env.ask == NULL) {
+		ctl_end(c, m->id, CTL_FAILED, 0, "no daemon is running");
+		return (0);
+	}
+	if (m->type == CTL_LOG)
+		ctl_note(c, "log verbose=%u", arg);
+	else if (m->type == CTL_LOAD)
+		ctl_note(c, "load list=%s", log_encode_str(name, sizeof(name),
+		    text));
+	else if (m->type != CTL_OUTCOME)
+		ctl_note(c, m->type == CTL_STOP ? "stop" : "reload");
+	ctl_job_start(c, JOB_ASK, m->id);
+	c->env.ask(c, m->type, arg, text, c->env.arg);
+	return (0);
+}
+
+int
+ctl_request(struct ctl *c, struct msg *m)
+{
+	static const struct {
+		uint16_t	 type;
+		int		(*fn)(struct ctl *, struct msg *);
+	} reqs[] = {
+		{ CTL_LIST, req_list },
+		{ CTL_GET, ctl_req_get },
+		{ CTL_ADD, ctl_req_add },
+		{ CTL_DELETE, ctl_req_delete },
+		{ CTL_SHOW, req_show },
+		{ CTL_TABLE, req_table },
+		{ CTL_EXPIRE, req_expire },
+		{ CTL_IMPORT, ctl_req_import },
+		{ CTL_IMPORT_END, ctl_req_import_end },
+		{ CTL_STATS, req_stats },
+		{ CTL_RELOAD, req_parent },
+		{ CTL_LOG, req_parent },
+		{ CTL_LOAD, req_parent },
+		{ CTL_STOP, req_parent },
+		{ CTL_OUTCOME, req_parent },
+		{ CTL_LEARN, ctl_req_learn },
+		{ CTL_REPUTE, ctl_req_repute },
+		{ CTL_SYNC_INDEX, ctl_req_sync_index },
+		{ CTL_SYNC_GET, ctl_req_sync_get },
+		{ CTL_SYNC_MERGE, ctl_req_sync_merge }
+	};
+	size_t	i;
+
+	if (c->broken || c->job != JOB_NONE)
+		return (-1);
+	if (m->type == CTL_HELLO)
+		return (c->hello ? -1 : req_hello(c, m));
+	if (!c->hello)
+		return (-1);
+	if (c->import.active && m->type != CTL_IMPORT &&
+	    m->type != CTL_IMPORT_END)
+		return (-1);
+	for (i = 0; i < sizeof(reqs) / sizeof(reqs[0]); i++) {
+		if (reqs[i].type == m->type) {
+			if (reqs[i].fn(c, m) == -1)
+				return (-1);
+			return (c->broken ? -1 : 0);
+		}
+	}
+	return (-1);
+}

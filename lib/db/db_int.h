@@ -1,0 +1,88 @@
+/*
+ * Inside of the database files (db*.c) only.
+ */
+#ifndef DB_INT_H
+#define DB_INT_H
+
+#include <sys/types.h>
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include <db.h>
+
+#include "lib/db/db.h"
+
+#define DB_SUBDIR	"db"
+#define DB_FILE_MAIN	"grey.db"
+#define DB_FILE_INDEX	"expire.db"
+#define DB_EXPIRE_LEN	5		/* the index' key */
+#define DB_BULK		(256 * 1024)	/* of a walk: some 1,500 entries */
+#define DB_PROBES	8
+
+/* All that goes when the environment is torn down, and only that. */
+struct db_handles {
+	DB_ENV		*env;
+	DB		*entries;
+	DB		*index;		/* expiry second -> key */
+	DB_TXN		*txn;
+	pthread_t	 thread;	/* checkpoints */
+	int		 has_thread;
+};
+
+struct db {
+	struct db_handles h;
+	char		*dir;
+	char		*name;		/* for messages */
+	uint64_t	 cache;
+	int		 up;
+	char		 why[128];	/* it is down, in words for clients */
+	char		 logged[256];	/* the last `why' that was logged */
+	uint8_t		 hash_key[16];
+	unsigned int	 match4, match6, admit4, admit6;	/* 128ths */
+	uint64_t	 unsynced;	/* estimated log since the last poke */
+	uint64_t	 bad;		/* malformed entries met */
+	int		 dirty;		/* the transaction has written something */
+	uint64_t	 serial;	/* commits so far, in all its life */
+	uint64_t	 entries;	/* as its user counts them */
+	int		 mark_fd;	/* -1: none */
+	struct db_lost	 lost;		/* commits 0: nothing */
+	struct db_stats	 stats;
+
+	/* Shared with the checkpoint thread; it logs nothing and touches
+	 * nothing else of this structure but h.env. */
+	pthread_mutex_t	 mtx;
+	pthread_cond_t	 cond;
+	uint32_t	 want;		/* MB of log that make a checkpoint; 0: sleep */
+	uint32_t	 ckp_file;	/* the log file that the last one began in; the
+					   thread's own */
+	int		 busy;		/* a checkpoint is being written */
+	int		 quit;
+	char		 msg[256];	/* libdb's first words since up */
+	atomic_int	 cause;		/* errno behind a panic, 0 unknown */
+	atomic_int	 thread_rc;	/* a checkpoint failed with this */
+	atomic_ullong	 checkpoints;
+
+	/* Where records are read to. */
+	uint8_t		 key[ENTRY_KEY_MAX];
+	uint8_t		 data[ENTRY_DATA_MAX];
+	char		 str[ENTRY_DATA_MAX + ENTRY_KEY_MAX];
+	uint8_t		*bulk;
+	struct entry_key *expired;
+};
+
+/* db_open.c.  What a libdb return code means; marks the database as down. */
+enum db_result	 db_fail(struct db *, int rc, const char *what);
+void		 db_poke(struct db *);
+/* db_mark.c.  After each open: what is missing. */
+enum db_result	 db_mark_check(struct db *);
+/* Counts the transaction that is about to be committed … */
+enum db_result	 db_mark_count(struct db *);
+void		 db_mark_done(struct db *);	/* … and was */
+/* db.c */
+enum db_result	 db_decode(struct db *, const DBT *key, const DBT *data,
+		    struct entry *);
+void		 db_dbt(DBT *, const void *, size_t);
+void		 db_dbt_room(DBT *, void *, size_t);
+
+#endif

@@ -1,0 +1,565 @@
+/*
+ * The life of the database environment: open with recovery, the checkpoint
+ * thread, going down, tearing down and building again.  Only the process that
+ * holds the state directory's lock may come here.
+ *
+ * A failed write of the log panics the environment for good, so there is no
+ * half way: at the first error that is not "not found" the database counts as
+ * down, db_reopen closes every handle and opens anew with recovery.  What a
+ * commit reported is in the log and comes back.
+ *
+ *	build ──► up ──► db_fail ──► down ──► tear_down, build ──► up …
+ *
+ * Regions are DB_PRIVATE, that is malloc'ed: as files on a full disk they are
+ * sparse, and touching one ends the process by SIGBUS.  There is no locking
+ * subsystem: one process by the state directory's lock, one thread of work,
+ * and a transaction of a thousand deletes would need a lock for each page.
+ * Nothing in the environment names a path, so the directory can be moved.
+ */
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+
+#include <errno.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/db/db_int.h"
+#include "lib/base/log.h"
+
+#define CACHE_DEFAULT	(64 * 1024 * 1024)
+#define PAGE_SIZE_DB	4096	/* the file system's block: no torn pages */
+#define LOG_FILE	(4 * 1024 * 1024)
+#define LOG_BUFFER	(2 * 1024 * 1024)
+#define CHECKPOINT_MB	16
+#define REST_MB		1	/* db_rest */
+#define LEAVE_MB	2	/* db_leave: a checkpoint of so little is quick */
+#define POKE_BYTES	(1024 * 1024)
+/* Below this much free space a recovery only fails again. */
+#define SPACE_NEEDED	(512 * 1024)
+
+/* The index' key is a piece of the record: five octets of `expire'. */
+static int
+index_key(DB *index, const DBT *key, const DBT *data, DBT *result)
+{
+	const uint8_t	*k = key->data;
+
+	(void)index;
+	if (key->size == 0 || k[0] == ENTRY_META ||
+	    entry_raw_expire(data->data, data->size) == 0)
+		return (DB_DONOTINDEX);
+	memset(result, 0, sizeof(*result));
+	result->data = (uint8_t *)data->data + ENTRY_EXPIRE_OFF;
+	result->size = DB_EXPIRE_LEN;
+	return (0);
+}
+
+/*
+ * libdb's words.  They may come from the checkpoint thread, which must not
+ * log (a channel is not its to use), so they are only noted.  The errno behind
+ * a panic is nowhere but in this text.
+ */
+static void
+note_error(const DB_ENV *env, const char *prefix, const char *msg)
+{
+	struct db	*db = env->app_private;
+
+	(void)prefix;
+	if (strstr(msg, strerror(ENOSPC)) != NULL)
+		atomic_store(&db->cause, ENOSPC);
+	else if (strstr(msg, strerror(EDQUOT)) != NULL)
+		atomic_store(&db->cause, EDQUOT);
+	else if (strstr(msg, strerror(EIO)) != NULL)
+		atomic_store(&db->cause, EIO);
+	pthread_mutex_lock(&db->mtx);
+	if (db->msg[0] == '\0')
+		strlcpy(db->msg, msg, sizeof(db->msg));
+	pthread_mutex_unlock(&db->mtx);
+}
+
+/* Is there room for a recovery?  Asked before each try, which would cost a
+ * read of the whole log and then fail. */
+static int
+space_left(const struct db *db)
+{
+	struct statvfs	sv;
+
+	if (statvfs(db->dir, &sv) == -1)
+		return (1);	/* whatever it is, the open will say it */
+	return ((uint64_t)sv.f_bavail * sv.f_frsize >= SPACE_NEEDED);
+}
+
+/* For people: the cause, not libdb's "run recovery". */
+static void
+set_why(struct db *db, int rc)
+{
+	int	cause = atomic_load(&db->cause);
+
+	if (rc != DB_RUNRECOVERY && cause == 0)
+		cause = rc;
+	if (cause == ENOSPC || cause == EDQUOT || !space_left(db))
+		strlcpy(db->why, cause == EDQUOT ? "disk quota exceeded" :
+		    "disk full", sizeof(db->why));
+	else if (cause > 0)
+		strlcpy(db->why, strerror(cause), sizeof(db->why));
+	else
+		snprintf(db->why, sizeof(db->why), "database error: %s",
+		    db_strerror(rc));
+}
+
+/*
+ * The environment is lost.  Nothing is closed here: the caller may be in the
+ * middle of a walk, with cursors and a transaction.  One line for each time.
+ */
+enum db_result
+db_fail(struct db *db, int rc, const char *what)
+{
+	char	msg[sizeof(db->msg)];
+
+	if (!db->up)
+		return (DB_DOWN);
+	db->up = 0;
+	set_why(db, rc);
+	pthread_mutex_lock(&db->mtx);
+	strlcpy(msg, db->msg, sizeof(msg));
+	pthread_mutex_unlock(&db->mtx);
+	strlcpy(db->logged, db->why, sizeof(db->logged));
+	log_warnx("database in %s/%s is down: %s (%s: %s%s%s); nothing is "
+	    "stored until it can be opened again", db->name, DB_SUBDIR,
+	    db->why, what, db_strerror(rc), msg[0] != '\0' ? "; " : "", msg);
+	return (DB_DOWN);
+}
+
+/*
+ * A checkpoint when enough was logged since the last, and old logs go.  One
+ * that was written under load keeps all the log from its beginning, which
+ * libdb's count, from its end, does not show; at rest that has to go too.
+ */
+static int
+checkpoint(struct db *db, uint32_t enough)
+{
+	DB_ENV		*env = db->h.env;
+	DB_LOG_STAT	*st;
+	uint32_t	 mb, file;
+	int		 rc;
+
+	if ((rc = env->log_stat(env, &st, 0)) != 0)
+		return (rc);
+	mb = st->st_wc_mbytes;
+	file = st->st_cur_file;
+	free(st);
+	if (mb < enough && (enough != REST_MB || file == db->ckp_file))
+		return (0);
+	db->ckp_file = file;
+	if ((rc = env->txn_checkpoint(env, 0, 0, 0)) != 0 ||
+	    (rc = env->log_archive(env, NULL, DB_ARCH_REMOVE)) != 0)
+		return (rc);
+	atomic_fetch_add(&db->checkpoints, 1);
+	return (0);
+}
+
+/*
+ * A checkpoint writes all dirty pages, 0.1 to 0.3 s of disk: in the main
+ * thread every client would wait for it.
+ */
+static void *
+checkpointer(void *arg)
+{
+	struct db	*db = arg;
+	uint32_t	 enough;
+	int		 rc;
+
+	pthread_mutex_lock(&db->mtx);
+	while (!db->quit) {
+		if (db->want == 0) {
+			pthread_cond_wait(&db->cond, &db->mtx);
+			continue;
+		}
+		enough = db->want;
+		db->want = 0;
+		db->busy = 1;
+		pthread_mutex_unlock(&db->mtx);
+		if ((rc = checkpoint(db, enough)) != 0)
+			atomic_store(&db->thread_rc, rc);
+		pthread_mutex_lock(&db->mtx);
+		db->busy = 0;
+		if (rc != 0)
+			break;	/* the next db_begin finds thread_rc */
+	}
+	pthread_mutex_unlock(&db->mtx);
+	return (NULL);
+}
+
+static int
+start_thread(struct db *db)
+{
+	sigset_t	all, old;
+	int		rc;
+
+	db->want = 0;
+	db->busy = db->quit = 0;
+	atomic_store(&db->thread_rc, 0);
+	/* Signals are the event loop's. */
+	sigfillset(&all);
+	pthread_sigmask(SIG_BLOCK, &all, &old);
+	rc = pthread_create(&db->h.thread, NULL, checkpointer, db);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	db->h.has_thread = rc == 0;
+	return (rc);
+}
+
+static void
+stop_thread(struct db *db)
+{
+	if (!db->h.has_thread)
+		return;
+	pthread_mutex_lock(&db->mtx);
+	db->quit = 1;
+	pthread_cond_signal(&db->cond);
+	pthread_mutex_unlock(&db->mtx);
+	pthread_join(db->h.thread, NULL);
+	db->h.has_thread = 0;
+}
+
+/* The thread looks whether so many megabytes were logged. */
+static void
+wake(struct db *db, uint32_t enough)
+{
+	pthread_mutex_lock(&db->mtx);
+	if (db->want == 0 || enough < db->want)
+		db->want = enough;
+	pthread_cond_signal(&db->cond);
+	pthread_mutex_unlock(&db->mtx);
+}
+
+/* Wakes the thread after so much log; it looks itself whether it is time. */
+void
+db_poke(struct db *db)
+{
+	if (db->unsynced < POKE_BYTES)
+		return;
+	db->unsynced = 0;
+	wake(db, CHECKPOINT_MB);
+}
+
+void
+db_rest(struct db *db)
+{
+	if (db->up)
+		wake(db, REST_MB);
+}
+
+/* Errors are of no use here: a panicked environment gives nothing else. */
+static void
+tear_down(struct db *db)
+{
+	struct db_handles	*h = &db->h;
+
+	stop_thread(db);
+	if (h->txn != NULL)
+		h->txn->abort(h->txn);
+	if (h->index != NULL)
+		h->index->close(h->index, db->up ? 0 : DB_NOSYNC);
+	if (h->entries != NULL)
+		h->entries->close(h->entries, db->up ? 0 : DB_NOSYNC);
+	if (h->env != NULL)
+		h->env->close(h->env, 0);
+	memset(h, 0, sizeof(*h));
+	db->up = 0;
+}
+
+/* Each open of a file is a transaction of its own: half of one is undone. */
+static int
+open_file(struct db *db, DB **dbp, const char *name, uint32_t flags)
+{
+	int	rc;
+
+	if ((rc = db_create(dbp, db->h.env, 0)) != 0)
+		return (rc);
+	if ((rc = (*dbp)->set_pagesize(*dbp, PAGE_SIZE_DB)) != 0 ||
+	    (flags != 0 && (rc = (*dbp)->set_flags(*dbp, flags)) != 0))
+		return (rc);
+	return ((*dbp)->open(*dbp, NULL, name, NULL, DB_BTREE,
+	    DB_CREATE | DB_AUTO_COMMIT | DB_THREAD, 0600));
+}
+
+static int
+open_env(struct db *db, const char *home)
+{
+	DB_ENV	*env;
+	int	 rc;
+
+	if ((rc = db_env_create(&db->h.env, 0)) != 0)
+		return (rc);
+	env = db->h.env;
+	env->app_private = db;
+	env->set_errcall(env, note_error);
+	if ((rc = env->set_cachesize(env, (uint32_t)(db->cache >> 30),
+	    (uint32_t)(db->cache & 0x3fffffff), 1)) != 0 ||
+	    (rc = env->set_lg_bsize(env, LOG_BUFFER)) != 0 ||
+	    (rc = env->set_lg_max(env, LOG_FILE)) != 0)
+		return (rc);
+	return (env->open(env, home, DB_PRIVATE | DB_CREATE | DB_RECOVER |
+	    DB_THREAD | DB_INIT_TXN | DB_INIT_LOG | DB_INIT_MPOOL, 0600));
+}
+
+/* One try; on failure everything is closed again and *what says where. */
+static int
+build(struct db *db, const char **what)
+{
+	struct db_handles	*h = &db->h;
+	char			 home[PATH_MAX];
+	int			 rc;
+
+	snprintf(home, sizeof(home), "%s/%s", db->dir, DB_SUBDIR);
+	pthread_mutex_lock(&db->mtx);
+	db->msg[0] = '\0';
+	pthread_mutex_unlock(&db->mtx);
+	atomic_store(&db->cause, 0);
+	*what = "opening it with recovery";
+	if ((rc = open_env(db, home)) != 0)
+		goto fail;
+	*what = "opening " DB_FILE_MAIN;
+	if ((rc = open_file(db, &h->entries, DB_FILE_MAIN, 0)) != 0)
+		goto fail;
+	*what = "opening " DB_FILE_INDEX;
+	if ((rc = open_file(db, &h->index, DB_FILE_INDEX, DB_DUPSORT)) != 0 ||
+	    (rc = h->entries->associate(h->entries, NULL, h->index, index_key,
+	    DB_CREATE)) != 0)
+		goto fail;
+	*what = "starting the checkpoint thread";
+	if ((rc = start_thread(db)) != 0)
+		goto fail;
+	db->up = 1;
+	db->why[0] = '\0';
+	db->unsynced = 0;
+	return (0);
+ fail:
+	set_why(db, rc);
+	tear_down(db);
+	return (rc);
+}
+
+/* The database's own facts: its format, and the key of its hashes. */
+static int
+read_facts(struct db *db)
+{
+	static const char	*keyname = "hash-key", *fmtname = "format";
+	enum db_result		 rc, mark;
+	uint8_t			 format;
+	size_t			 len;
+
+	rc = db_meta_get(db, fmtname, &format, sizeof(format), &len);
+	if (rc == DB_OK && (len != 1 || format > ENTRY_VERSION))
+		rc = DB_NEWER;
+	if (rc == DB_OK)
+		rc = db_meta_get(db, keyname, db->hash_key,
+		    sizeof(db->hash_key), &len);
+	if (rc == DB_OK && len != sizeof(db->hash_key))
+		rc = DB_BAD;
+	if ((rc == DB_OK || rc == DB_NONE) && (mark = db_mark_check(db)) !=
+	    DB_OK)
+		rc = mark;
+	if (rc == DB_NONE) {
+		format = ENTRY_VERSION;
+		arc4random_buf(db->hash_key, sizeof(db->hash_key));
+		if ((rc = db_begin(db)) == DB_OK)
+			rc = db_meta_put(db, fmtname, &format, sizeof(format));
+		if (rc == DB_OK)
+			rc = db_meta_put(db, keyname, db->hash_key,
+			    sizeof(db->hash_key));
+		if (rc == DB_OK)
+			rc = db_commit(db);
+	}
+	if (rc == DB_NEWER)
+		log_warnx("%s/%s was written by a newer version of this "
+		    "program; install that one, or move the directory away",
+		    db->name, DB_SUBDIR);
+	else if (rc == DB_BAD)
+		log_warnx("%s/%s/%s: the database's own facts are malformed; "
+		    "restore it from a backup, or move the directory away",
+		    db->name, DB_SUBDIR, DB_FILE_MAIN);
+	return (rc == DB_OK ? 0 : -1);
+}
+
+/* Does it pass when somebody makes room, or brings the disk back? */
+static int
+is_passing(const struct db *db, int rc)
+{
+	int	cause = atomic_load(&db->cause);
+
+	return (rc == ENOSPC || rc == EDQUOT || rc == EIO ||
+	    cause == ENOSPC || cause == EDQUOT || cause == EIO);
+}
+
+static int
+make_home(const char *dir)
+{
+	char	home[PATH_MAX];
+
+	if (snprintf(home, sizeof(home), "%s/%s", dir, DB_SUBDIR) >=
+	    (int)sizeof(home)) {
+		log_warnx("state directory %s: name too long", dir);
+		return (-1);
+	}
+	if (mkdir(home, 0700) == -1 && errno != EEXIST) {
+		log_warn("cannot make %s; check that the state directory "
+		    "exists and belongs to this user", home);
+		return (-1);
+	}
+	return (0);
+}
+
+static struct db *
+new_db(const char *dir, const struct db_opts *opts)
+{
+	struct db	*db;
+
+	if ((db = calloc(1, sizeof(*db))) == NULL)
+		return (NULL);
+	db->dir = strdup(dir);
+	db->name = strdup(opts != NULL && opts->name != NULL ? opts->name :
+	    dir);
+	db->bulk = malloc(DB_BULK);
+	db->cache = opts != NULL && opts->cache != 0 ? opts->cache :
+	    CACHE_DEFAULT;
+	db->mark_fd = -1;
+	db->match4 = db->match6 = db->admit4 = db->admit6 = 128;
+	pthread_mutex_init(&db->mtx, NULL);
+	pthread_cond_init(&db->cond, NULL);
+	if (db->dir == NULL || db->name == NULL || db->bulk == NULL) {
+		db_close(db);
+		errno = ENOMEM;
+		return (NULL);
+	}
+	return (db);
+}
+
+int
+db_open(struct db **dbp, const char *dir, const struct db_opts *opts)
+{
+	struct db	*db;
+	const char	*what;
+	int		 rc;
+
+	*dbp = NULL;
+	if (make_home(dir) == -1)
+		return (-1);
+	if ((db = new_db(dir, opts)) == NULL) {
+		log_warn("database in %s", dir);
+		return (-1);
+	}
+	if ((rc = build(db, &what)) != 0) {
+		if (opts != NULL && opts->may_be_down && is_passing(db, rc)) {
+			strlcpy(db->logged, db->why, sizeof(db->logged));
+			log_warnx("database in %s/%s is down: %s (%s); nothing "
+			    "is stored until it can be opened", db->name,
+			    DB_SUBDIR, db->why, what);
+			*dbp = db;
+			return (0);
+		}
+		log_warnx("cannot open the database in %s/%s: %s: %s%s%s",
+		    db->name, DB_SUBDIR, what, db->why, db->msg[0] ? "; " : "",
+		    db->msg);
+		db_close(db);
+		return (-1);
+	}
+	if (read_facts(db) == -1) {
+		db_close(db);
+		return (-1);
+	}
+	*dbp = db;
+	return (0);
+}
+
+/* The message of a failed try comes once for each reason, not every 2 s. */
+int
+db_reopen(struct db *db)
+{
+	const char	*what = "no space";
+
+	if (db->up)
+		return (0);
+	tear_down(db);
+	if (!space_left(db)) {
+		strlcpy(db->why, "disk full", sizeof(db->why));
+	} else if (build(db, &what) == 0) {
+		if (read_facts(db) == -1) {
+			tear_down(db);
+			return (-1);
+		}
+		db->stats.reopens++;
+		db->logged[0] = '\0';
+		log_info("database in %s/%s is up again", db->name, DB_SUBDIR);
+		return (0);
+	}
+	if (strcmp(db->logged, db->why) != 0) {
+		strlcpy(db->logged, db->why, sizeof(db->logged));
+		log_warnx("database in %s/%s is still down: %s (%s)", db->name,
+		    DB_SUBDIR, db->why, what);
+	}
+	return (-1);
+}
+
+void
+db_close(struct db *db)
+{
+	DB_ENV	*env;
+
+	if (db == NULL)
+		return;
+	/* The final checkpoint makes the next start read no log at all. */
+	if (db->up) {
+		stop_thread(db);
+		db_abort(db);
+		env = db->h.env;
+		if (env->txn_checkpoint(env, 0, 0, DB_FORCE) == 0)
+			env->log_archive(env, NULL, DB_ARCH_REMOVE);
+	}
+	tear_down(db);
+	pthread_cond_destroy(&db->cond);
+	pthread_mutex_destroy(&db->mtx);
+	if (db->mark_fd != -1)
+		close(db->mark_fd);
+	free(db->expired);
+	free(db->bulk);
+	free(db->dir);
+	free(db->name);
+	free(db);
+}
+
+void
+db_leave(struct db *db)
+{
+	DB_LOG_STAT	*st;
+	uint32_t	 mb;
+	int		 busy;
+
+	if (db == NULL || !db->up)
+		return;
+	pthread_mutex_lock(&db->mtx);
+	db->want = 0;
+	busy = db->busy;
+	pthread_mutex_unlock(&db->mtx);
+	if (busy || db->h.env->log_stat(db->h.env, &st, 0) != 0)
+		return;
+	mb = st->st_wc_mbytes;
+	free(st);
+	if (mb < LEAVE_MB)
+		db_close(db);
+}
+
+int
+db_is_up(const struct db *db)
+{
+	return (db->up);
+}
+
+const char *
+db_why(const struct db *db)
+{
+	return (db->why);
+}

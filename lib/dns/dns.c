@@ -1,0 +1,476 @@
+/*
+ * The DNS in an event loop: c-ares asks, libevent waits, this file keeps the
+ * answers for as long as they are good.
+ *
+ * A channel of c-ares keeps its sockets while any of its questions is open.
+ * Whoever forges answers must guess a question's port, so a question takes a
+ * channel that has nothing to do, which opens a new socket for it, while there
+ * is one; when all are busy, any of them.
+ */
+#include <sys/types.h>
+#include <sys/queue.h>
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <ares.h>
+
+#include "lib/base/clock.h"
+#include "lib/dns/msg.h"
+#include "lib/base/log.h"
+#include "lib/base/siphash.h"
+
+#define DNS_TRY_MS	1000	/* for one server, before the next is asked */
+#define DNS_TRIES	2
+#define DNS_BUCKETS	8192
+#define DNS_CACHE_MAX	20000	/* answers */
+#define DNS_NEGATIVE	60	/* s, of an answer that does not say */
+#define DNS_CHANNELS	32
+#define DNS_BAD		10	/* s that a failure is believed */
+
+struct channel {
+	ares_channel		 ares;
+	struct event		*timer;		/* c-ares' own */
+	unsigned int		 open;		/* questions */
+	int			 inside;	/* c-ares is at work on it */
+};
+
+struct dns_query {
+	LIST_ENTRY(dns_query)	 entry;
+	dns_cb			 cb;		/* NULL: nobody waits any more */
+	void			*arg;
+	struct event		*timer;		/* its deadline; or: answer now */
+	enum dns_type		 type;
+	struct channel		*channel;	/* which one has it, or NULL */
+	int			 asking;	/* … and is being told */
+	struct dns_answer	*ready;		/* from the cache */
+	char			 name[DNS_NAME_MAX + 1];
+};
+
+struct cached {
+	TAILQ_ENTRY(cached)	 lru;
+	LIST_ENTRY(cached)	 hash;
+	int64_t			 until;		/* clock_mono */
+	enum dns_type		 type;
+	struct dns_answer	 answer;
+	char			 name[];
+};
+
+static struct {
+	struct event_base		*base;
+	struct channel			 channels[DNS_CHANNELS];
+	unsigned int			 nchannels;
+	struct event			**fds;	/* by descriptor */
+	size_t				 nfds;
+	LIST_HEAD(, dns_query)		 queries;
+	TAILQ_HEAD(, cached)		 lru;	/* the oldest use first */
+	LIST_HEAD(, cached)		 bucket[DNS_BUCKETS];
+	uint64_t			 entries;
+	uint8_t				 key[16];
+	int				 up;
+	char				*servers;
+} dns;
+
+static const struct timeval	at_once = { 0, 0 };
+
+static void	timer_set(struct channel *);
+
+static size_t
+bucket(const char *name, enum dns_type type)
+{
+	char	b[DNS_NAME_MAX + 2];
+	size_t	n = strlen(name);
+
+	memcpy(b, name, n);
+	b[n] = (char)type;
+	return (siphash24(dns.key, b, n + 1) % DNS_BUCKETS);
+}
+
+static void
+forget(struct cached *c)
+{
+	TAILQ_REMOVE(&dns.lru, c, lru);
+	LIST_REMOVE(c, hash);
+	dns.entries--;
+	free(c);
+}
+
+static const struct dns_answer *
+cache_get(const char *name, enum dns_type type)
+{
+	struct cached	*c;
+
+	LIST_FOREACH(c, &dns.bucket[bucket(name, type)], hash)
+		if (c->type == type && strcmp(c->name, name) == 0)
+			break;
+	if (c == NULL)
+		return (NULL);
+	if (clock_mono() >= c->until) {
+		forget(c);
+		return (NULL);
+	}
+	TAILQ_REMOVE(&dns.lru, c, lru);
+	TAILQ_INSERT_TAIL(&dns.lru, c, lru);
+	return (&c->answer);
+}
+
+static void
+cache_put(const char *name, enum dns_type type, const struct dns_answer *a)
+{
+	struct cached	*c;
+	size_t		 len = strlen(name) + 1;
+	int64_t		 ttl = a->ttl;
+
+	if (a->status == DNS_FAILED)
+		ttl = DNS_BAD;
+	else if (a->status == DNS_NOTHING && ttl == 0)
+		ttl = DNS_NEGATIVE;
+	if (ttl == 0 || cache_get(name, type) != NULL)
+		return;
+	if (dns.entries >= DNS_CACHE_MAX)
+		forget(TAILQ_FIRST(&dns.lru));
+	if ((c = malloc(sizeof(*c) + len)) == NULL)
+		return;
+	c->answer = *a;
+	c->type = type;
+	c->until = clock_mono() + ttl * 1000;
+	memcpy(c->name, name, len);
+	TAILQ_INSERT_TAIL(&dns.lru, c, lru);
+	LIST_INSERT_HEAD(&dns.bucket[bucket(name, type)], c, hash);
+	dns.entries++;
+}
+
+static void
+query_free(struct dns_query *q)
+{
+	LIST_REMOVE(q, entry);
+	if (q->timer != NULL)
+		event_free(q->timer);
+	free(q->ready);
+	free(q);
+}
+
+/* c-ares still has it: what remains is freed when it gives it back. */
+static void
+query_end(struct dns_query *q)
+{
+	q->cb = NULL;
+	if (q->channel == NULL)
+		query_free(q);
+	else
+		event_del(q->timer);
+}
+
+static void
+query_timer(evutil_socket_t fd, short what, void *arg)
+{
+	struct dns_query	*q = arg;
+	struct dns_answer	 late;
+	dns_cb			 cb = q->cb;
+	void			*cbarg = q->arg;
+
+	(void)fd;
+	(void)what;
+	memset(&late, 0, sizeof(late));
+	if (q->ready != NULL)
+		late = *q->ready;
+	else {
+		late.status = DNS_FAILED;
+		late.why = "no answer in time";
+	}
+	query_end(q);
+	if (cb != NULL)
+		cb(&late, cbarg);
+}
+
+/* From c-ares: the server's words, or why there are none. */
+static void
+query_done(void *arg, int status, int timeouts, unsigned char *msg, int len)
+{
+	struct dns_query	*q = arg;
+	struct dns_answer	 a;
+	dns_cb			 cb = q->cb;
+	void			*cbarg = q->arg;
+
+	(void)timeouts;
+	if (msg != NULL && len > 0)
+		dns_parse(msg, (size_t)len, q->name, q->type, &a);
+	else {
+		memset(&a, 0, sizeof(a));
+		a.status = DNS_FAILED;
+		a.why = ares_strerror(status);
+	}
+	if (status != ARES_ECANCELLED && status != ARES_EDESTRUCTION)
+		cache_put(q->name, q->type, &a);
+	q->channel->open--;
+	q->channel = NULL;
+	if (q->asking) {		/* from inside dns_ask: from the loop */
+		if ((q->ready = malloc(sizeof(a))) != NULL)
+			*q->ready = a;
+		event_add(q->timer, &at_once);
+		return;
+	}
+	query_free(q);
+	if (cb != NULL)
+		cb(&a, cbarg);
+}
+
+static void
+process(struct channel *c, ares_socket_t in, ares_socket_t out)
+{
+	c->inside++;
+	ares_process_fd(c->ares, in, out);
+	c->inside--;
+	timer_set(c);
+}
+
+static void
+fd_ready(evutil_socket_t fd, short what, void *arg)
+{
+	process(arg, what & EV_READ ? fd : ARES_SOCKET_BAD,
+	    what & EV_WRITE ? fd : ARES_SOCKET_BAD);
+}
+
+static void
+timer_ready(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	process(arg, ARES_SOCKET_BAD, ARES_SOCKET_BAD);
+}
+
+static void
+timer_set(struct channel *c)
+{
+	struct timeval	tv, *next;
+
+	if ((next = ares_timeout(c->ares, NULL, &tv)) != NULL)
+		event_add(c->timer, next);
+	else
+		event_del(c->timer);
+}
+
+/* c-ares opened, closed, or wants something else of a socket. */
+static void
+fd_state(void *arg, ares_socket_t fd, int readable, int writable)
+{
+	struct event	**p;
+	size_t		  n = (size_t)fd + 16;
+	short		  want = EV_PERSIST;
+
+	if ((size_t)fd >= dns.nfds) {
+		if ((p = reallocarray(dns.fds, n, sizeof(*p))) == NULL) {
+			log_warn("dns");	/* the query ends at its deadline */
+			return;
+		}
+		memset(p + dns.nfds, 0, (n - dns.nfds) * sizeof(*p));
+		dns.fds = p;
+		dns.nfds = n;
+	}
+	if (dns.fds[fd] != NULL) {
+		event_free(dns.fds[fd]);
+		dns.fds[fd] = NULL;
+	}
+	if (readable)
+		want |= EV_READ;
+	if (writable)
+		want |= EV_WRITE;
+	if (!readable && !writable)
+		return;
+	dns.fds[fd] = event_new(dns.base, fd, want, fd_ready, arg);
+	if (dns.fds[fd] == NULL || event_add(dns.fds[fd], NULL) == -1)
+		log_warnx("dns: no event for a socket");
+}
+
+static int
+servers_set(const char *servers)
+{
+	unsigned int	 i;
+	int		 rc = ARES_SUCCESS;
+	char		*copy;
+
+	for (i = 0; i < dns.nchannels && rc == ARES_SUCCESS; i++)
+		rc = ares_set_servers_ports_csv(dns.channels[i].ares, servers);
+	if (rc != ARES_SUCCESS || (copy = strdup(servers)) == NULL) {
+		log_warnx("dns: servers \"%s\": %s", servers,
+		    ares_strerror(rc == ARES_SUCCESS ? ARES_ENOMEM : rc));
+		return (-1);
+	}
+	free(dns.servers);
+	dns.servers = copy;
+	return (0);
+}
+
+static int
+channel_init(struct channel *c)
+{
+	static char		 hosts[] = "b";	/* the DNS alone, no files */
+	struct ares_options	 o;
+	int			 rc;
+
+	memset(&o, 0, sizeof(o));
+	o.timeout = DNS_TRY_MS;
+	o.tries = DNS_TRIES;
+	o.sock_state_cb = fd_state;
+	o.sock_state_cb_data = c;
+	o.lookups = hosts;
+	o.ndomains = 0;
+	o.flags = ARES_FLAG_NOSEARCH | ARES_FLAG_NOALIASES;
+	rc = ares_init_options(&c->ares, &o, ARES_OPT_TIMEOUTMS |
+	    ARES_OPT_TRIES | ARES_OPT_SOCK_STATE_CB | ARES_OPT_LOOKUPS |
+	    ARES_OPT_DOMAINS | ARES_OPT_FLAGS | ARES_OPT_ROTATE);
+	if (rc != ARES_SUCCESS) {
+		log_warnx("dns: %s", ares_strerror(rc));
+		return (-1);
+	}
+	if ((c->timer = evtimer_new(dns.base, timer_ready, c)) == NULL) {
+		log_warnx("dns: no timer");
+		ares_destroy(c->ares);
+		return (-1);
+	}
+	return (0);
+}
+
+int
+dns_init(struct event_base *base, const char *servers)
+{
+	int	rc;
+
+	if ((rc = ares_library_init(ARES_LIB_INIT_ALL)) != ARES_SUCCESS) {
+		log_warnx("dns: %s", ares_strerror(rc));
+		return (-1);
+	}
+	dns.base = base;
+	LIST_INIT(&dns.queries);
+	TAILQ_INIT(&dns.lru);
+	arc4random_buf(dns.key, sizeof(dns.key));
+	dns.up = 1;
+	while (dns.nchannels < DNS_CHANNELS &&
+	    channel_init(&dns.channels[dns.nchannels]) == 0)
+		dns.nchannels++;
+	if (dns.nchannels < DNS_CHANNELS || servers_set(servers) == -1) {
+		dns_free();
+		return (-1);
+	}
+	return (0);
+}
+
+int
+dns_servers(const char *servers)
+{
+	struct cached	*c;
+	unsigned int	 i;
+
+	if (dns.servers != NULL && strcmp(servers, dns.servers) == 0)
+		return (0);
+	/* c-ares wants none under way; who waits is told that it failed */
+	for (i = 0; i < dns.nchannels; i++)
+		ares_cancel(dns.channels[i].ares);
+	if (servers_set(servers) == -1)
+		return (-1);
+	while ((c = TAILQ_FIRST(&dns.lru)) != NULL)
+		forget(c);
+	return (0);
+}
+
+void
+dns_free(void)
+{
+	struct dns_query	*q, *next;
+	struct cached		*c;
+	size_t			 i;
+
+	if (!dns.up)
+		return;
+	for (q = LIST_FIRST(&dns.queries); q != NULL; q = next) {
+		next = LIST_NEXT(q, entry);
+		q->cb = NULL;
+		if (q->channel == NULL)
+			query_free(q);
+	}
+	for (i = 0; i < dns.nchannels; i++) {
+		ares_destroy(dns.channels[i].ares);
+		event_free(dns.channels[i].timer);
+	}
+	ares_library_cleanup();
+	while ((c = TAILQ_FIRST(&dns.lru)) != NULL)
+		forget(c);
+	for (i = 0; i < dns.nfds; i++)
+		if (dns.fds[i] != NULL)
+			event_free(dns.fds[i]);
+	free(dns.fds);
+	free(dns.servers);
+	memset(&dns, 0, sizeof(dns));
+}
+
+static int
+query_arm(struct dns_query *q, int64_t ms)
+{
+	struct timeval	tv = { ms / 1000, (ms % 1000) * 1000 };
+
+	q->timer = evtimer_new(dns.base, query_timer, q);
+	return (q->timer == NULL || event_add(q->timer, &tv) == -1 ? -1 : 0);
+}
+
+/* One with nothing to do, or any. */
+static struct channel *
+channel_pick(void)
+{
+	struct channel	*c;
+	unsigned int	 i, from = arc4random_uniform(DNS_CHANNELS);
+
+	for (i = 0; i < DNS_CHANNELS; i++) {
+		c = &dns.channels[(from + i) % DNS_CHANNELS];
+		if (c->open == 0 && !c->inside)
+			return (c);
+	}
+	return (&dns.channels[from]);
+}
+
+struct dns_query *
+dns_ask(const char *name, enum dns_type type, int64_t ms, dns_cb cb, void *arg)
+{
+	const struct dns_answer	*known;
+	struct dns_query	*q;
+	struct dns_name		 check;
+	struct channel		*c;
+	size_t			 i, len = strlen(name);
+
+	if (!dns.up || len > DNS_NAME_MAX ||
+	    dns_name_from(&check, name) == -1 ||
+	    (q = calloc(1, sizeof(*q))) == NULL)
+		return (NULL);
+	for (i = 0; i < len; i++)
+		q->name[i] = (char)tolower((unsigned char)name[i]);
+	q->type = type;
+	q->cb = cb;
+	q->arg = arg;
+	LIST_INSERT_HEAD(&dns.queries, q, entry);
+	if ((known = cache_get(q->name, type)) != NULL) {
+		if ((q->ready = malloc(sizeof(*known))) != NULL)
+			*q->ready = *known;
+		ms = 0;
+	}
+	if ((known != NULL && q->ready == NULL) || query_arm(q, ms) == -1) {
+		query_free(q);
+		return (NULL);
+	}
+	if (known != NULL)
+		return (q);
+	c = q->channel = channel_pick();
+	c->open++;
+	q->asking = 1;
+	ares_query(c->ares, q->name, DNS_CLASS_IN, (int)type, query_done, q);
+	q->asking = 0;
+	timer_set(c);
+	return (q);
+}
+
+void
+dns_cancel(struct dns_query *q)
+{
+	if (q != NULL)
+		query_end(q);
+}

@@ -1,0 +1,274 @@
+/*
+ * What STATE/lists holds; see list_read.h.  Text, of any machine, and checked
+ * when it is read: a file that is not whole is as good as none.
+ */
+#include <sys/types.h>
+#include <sys/queue.h>
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/base/buf.h"
+#include "lib/addrset/listline.h"
+#include "lib/base/siphash.h"
+#include "lib/smtp/tmpl.h"
+#include "lib/list/read.h"
+
+#define OUT_BLOCK	65536
+
+uint64_t
+list_source_id(enum conf_source kind, const char *source)
+{
+	static const uint8_t	key[16] = "spamgreyd list 1";
+	char			text[8192];
+	int			n;
+
+	n = snprintf(text, sizeof(text), "%d %s", (int)kind, source);
+	if (n < 0 || (size_t)n >= sizeof(text))
+		n = sizeof(text) - 1;
+	return (siphash24(key, text, (size_t)n));
+}
+
+struct out {
+	int		 fd;
+	struct buf	 b;
+};
+
+static int
+out_write(struct out *o)
+{
+	ssize_t	n;
+
+	while (buf_len(&o->b) > 0) {
+		n = write(o->fd, buf_ptr(&o->b), buf_len(&o->b));
+		if (n == -1 && errno != EINTR)
+			return (-1);
+		if (n > 0)
+			buf_drain_keep(&o->b, (size_t)n);
+	}
+	return (0);
+}
+
+/* As short as it can be said: an address, a network, or a range. */
+static int
+out_range(const struct addr *lo, const struct addr *hi, void *arg)
+{
+	struct out	*o = arg;
+	struct prefix	 p;
+	struct addr	 last;
+	unsigned int	 min = addr_is4(lo) && addr_is4(hi) ? 96 : 0;
+	char		 a[PREFIX_STRLEN], b[ADDR_STRLEN];
+	int		 r;
+
+	p.addr = *lo;
+	for (p.len = 128; p.len > min; p.len--) {
+		listline_last(&p, &last);
+		if (addr_cmp(&last, hi) >= 0)
+			break;
+	}
+	listline_last(&p, &last);
+	addr_mask(&p.addr, p.len);
+	if (addr_cmp(&p.addr, lo) == 0 && addr_cmp(&last, hi) == 0)
+		r = buf_printf(&o->b, "%s\n", prefix_str(&p, a));
+	else
+		r = buf_printf(&o->b, "%s-%s\n", addr_str(lo, a),
+		    addr_str(hi, b));
+	if (r == -1)
+		return (-1);
+	return (buf_len(&o->b) < OUT_BLOCK ? 0 : out_write(o));
+}
+
+static int
+out_end(struct out *o, int r)
+{
+	if (r == 0 && (r = out_write(o)) == 0)
+		r = fsync(o->fd);
+	buf_free(&o->b);
+	return (r == 0 ? 0 : -1);
+}
+
+int
+list_kept_write(int fd, uint64_t source, int64_t loaded,
+    const struct addrset_build *set)
+{
+	struct out	o = { fd, { NULL, 0, 0, 0 } };
+	int		r;
+
+	r = buf_printf(&o.b, "# spamgreyd list 1 %016" PRIx64 " %" PRId64
+	    " %zu\n", source, loaded, addrset_build_count(set));
+	if (r == 0)
+		r = addrset_build_each(set, out_range, &o);
+	return (out_end(&o, r));
+}
+
+/* A line of our own making that is no address; it need not end in a NUL. */
+static int
+copy_line(char *dst, size_t size, const char *line, size_t len)
+{
+	if (len >= size || memchr(line, '\0', len) != NULL)
+		return (-1);
+	memcpy(dst, line, len);
+	dst[len] = '\0';
+	return (0);
+}
+
+/* One address line into the set; -1: it is none. */
+static int
+take(struct addrset_build *set, const char *line, size_t len)
+{
+	struct addr	 lo, hi;
+	const char	*error;
+
+	if (listline_parse(line, len, LISTLINE_ALL, &lo, &hi, &error) !=
+	    LISTLINE_RANGE)
+		return (-1);
+	return (addrset_build_range(set, &lo, &hi));
+}
+
+int
+list_kept_read(int fd, uint64_t source, int64_t *loaded,
+    struct addrset_build *set)
+{
+	struct list_in	*in;
+	const char	*line, *why;
+	char		 head[128];
+	uint64_t	 id;
+	size_t		 len, count, n = 0;
+	int		 got;
+
+	if (lseek(fd, 0, SEEK_SET) == -1 || (in = list_in_open(fd)) == NULL)
+		return (-1);
+	got = list_in_line(in, &line, &len, &why);
+	if (got != 1 || copy_line(head, sizeof(head), line, len) == -1 ||
+	    sscanf(head, "# spamgreyd list 1 %16" SCNx64 " %" SCNd64 " %zu",
+	    &id, loaded, &count) != 3 || id != source) {
+		list_in_close(in);
+		return (-1);
+	}
+	while ((got = list_in_line(in, &line, &len, &why)) == 1 &&
+	    n++ < count && take(set, line, len) == 0)
+		continue;
+	list_in_close(in);
+	return (got == 0 && n == count ? addrset_build_fold(set) : -1);
+}
+
+struct list_setup *
+list_setup_new(struct list_setups *all, const char *name)
+{
+	struct list_setup	*s;
+
+	if ((s = calloc(1, sizeof(*s))) == NULL)
+		return (NULL);
+	TAILQ_INSERT_TAIL(all, s, entry);
+	s->name = strdup(name);
+	s->message = strdup("");
+	s->set = addrset_build_new();
+	return (s->name == NULL || s->message == NULL || s->set == NULL ? NULL :
+	    s);
+}
+
+void
+list_setup_free(struct list_setups *all)
+{
+	struct list_setup	*s;
+
+	while ((s = TAILQ_FIRST(all)) != NULL) {
+		TAILQ_REMOVE(all, s, entry);
+		free(s->name);
+		free(s->message);
+		addrset_build_free(s->set);
+		free(s);
+	}
+}
+
+int
+list_setup_write(int fd, const struct list_setups *all)
+{
+	struct out		 o = { fd, { NULL, 0, 0, 0 } };
+	const struct list_setup	*s;
+	int			 r = 0;
+
+	TAILQ_FOREACH(s, all, entry) {
+		if (r == 0)
+			r = buf_printf(&o.b, "@%s %" PRId64 " %zu\n@%s\n",
+			    s->name, s->loaded, addrset_build_count(s->set),
+			    s->message);
+		if (r == 0)
+			r = addrset_build_each(s->set, out_range, &o);
+	}
+	return (out_end(&o, r));
+}
+
+/* "@NAME LOADED COUNT": the next list. */
+static struct list_setup *
+take_head(struct list_setups *all, const char *line, size_t len,
+    size_t *count)
+{
+	struct list_setup	*s;
+	char			 head[160], name[64];
+	int64_t			 loaded;
+
+	if (copy_line(head, sizeof(head), line, len) == -1 ||
+	    sscanf(head, "@%63[A-Za-z0-9_.-] %" SCNd64 " %zu", name, &loaded,
+	    count) != 3 || (s = list_setup_new(all, name)) == NULL)
+		return (NULL);
+	s->loaded = loaded;
+	return (s);
+}
+
+static int
+take_message(struct list_setup *s, const char *line, size_t len)
+{
+	char	*message;
+
+	if (len < 1 || line[0] != '@' || (message = malloc(len)) == NULL)
+		return (-1);
+	if (copy_line(message, len, line + 1, len - 1) == -1 ||
+	    (message[0] != '\0' && tmpl_check(message, "A") != NULL)) {
+		free(message);
+		return (-1);
+	}
+	free(s->message);
+	s->message = message;
+	return (0);
+}
+
+static int
+take_setups(struct list_in *in, struct list_setups *all)
+{
+	struct list_setup	*s;
+	const char		*line, *why;
+	size_t			 len, i, count;
+	int			 got;
+
+	while ((got = list_in_line(in, &line, &len, &why)) == 1) {
+		if ((s = take_head(all, line, len, &count)) == NULL ||
+		    list_in_line(in, &line, &len, &why) != 1 ||
+		    take_message(s, line, len) == -1)
+			return (-1);
+		for (i = 0; i < count; i++)
+			if (list_in_line(in, &line, &len, &why) != 1 ||
+			    take(s->set, line, len) == -1)
+				return (-1);
+		if (addrset_build_fold(s->set) == -1)
+			return (-1);
+	}
+	return (got);
+}
+
+int
+list_setup_read(int fd, struct list_setups *all)
+{
+	struct list_in	*in;
+	int		 r;
+
+	if (lseek(fd, 0, SEEK_SET) == -1 || (in = list_in_open(fd)) == NULL)
+		return (-1);
+	r = take_setups(in, all);
+	list_in_close(in);
+	return (r);
+}

@@ -1,0 +1,23 @@
+/*
+ * Between lists.c and the parent: where lists lie, and the place of the
+ * compiled ones.
+ */
+#ifndef LISTS_H
+#define LISTS_H
+
+#include "lib/conf/config.h"
+#include "lib/list/read.h"
+
+/* STATE/lists, if it is ours; -1 errno. */
+int	 lists_dir(const char *statedir);
+int	 lists_kept_open(int dir, const char *name);
+/* The list's own file; -1 and the line to report. */
+int	 lists_file_open(const struct config *, const struct conf_list *,
+	    char *line, size_t size);
+int	 lists_image_open(const char *statedir, int *rw);
+uint64_t lists_except_mask(const struct config *, const struct conf_list *);
+/* One that spamd-setup brought, behind all others.  NULL: no memory. */
+struct conf_list *lists_setup_add(struct config *, const char *name,
+	    const char *message);
+
+#endif

@@ -1,0 +1,149 @@
+/*
+ * A list to addresses.  A line that is none is counted and, of the first
+ * ones, said; a text with too many of them is no list (an error page, most
+ * often), and as a whole it is not taken.
+ */
+#include <sys/types.h>
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "lib/addrset/listline.h"
+#include "lib/base/log.h"
+#include "lib/base/textfile.h"
+#include "lib/list/read.h"
+
+#define BAD_FEW		20	/* so many are forgiven among as many good */
+
+static int __attribute__((__format__(printf, 2, 3)))
+unusable(struct list_report *r, const char *fmt, ...)
+{
+	va_list	ap;
+
+	va_start(ap, fmt);
+	vsnprintf(r->why, sizeof(r->why), fmt, ap);
+	va_end(ap);
+	return (-1);
+}
+
+/* One in ten of many, one in two of few. */
+static int
+too_many(const struct list_report *r)
+{
+	return (r->bad > r->good ||
+	    (r->bad > BAD_FEW && r->bad > r->good / 10));
+}
+
+struct reading {
+	const char		*name;
+	int			 flags;
+	struct addrset_build	*set;
+	struct list_report	*r;
+	void			(*say)(const char *, void *);
+	void			*arg;
+};
+
+static void
+complain(struct reading *rd, const char *line, size_t len, const char *error)
+{
+	char	text[80], said[1200];
+
+	if (++rd->r->bad > LIST_BAD_SAID || rd->say == NULL)
+		return;
+	log_encode(text, sizeof(text), line, len);
+	snprintf(said, sizeof(said), "%.900s:%llu: warning: %s: %s", rd->name,
+	    (unsigned long long)rd->r->lines, text, error);
+	rd->say(said, rd->arg);
+}
+
+static int
+take_line(struct reading *rd, const char *line, size_t len)
+{
+	struct addr	 lo, hi;
+	const char	*error;
+
+	size_t		 bom;
+
+	if (rd->r->lines++ == 0) {
+		bom = text_bom(line, len);
+		line += bom;
+		len -= bom;
+	}
+	switch (listline_parse(line, len, rd->flags, &lo, &hi, &error)) {
+	case LISTLINE_NONE:
+		break;
+	case LISTLINE_BAD:
+		complain(rd, line, len, error);
+		break;
+	case LISTLINE_RANGE:
+		if (++rd->r->good > LIST_RANGES_MAX)
+			return (unusable(rd->r, "more than %d addresses and "
+			    "networks", LIST_RANGES_MAX));
+		if (addrset_build_range(rd->set, &lo, &hi) == -1)
+			return (unusable(rd->r, "%s", strerror(errno)));
+		break;
+	}
+	return (0);
+}
+
+static int
+take_lines(struct reading *rd, struct list_in *in)
+{
+	const char	*line, *why = "";
+	size_t		 len;
+	int		 got;
+
+	while ((got = list_in_line(in, &line, &len, &why)) == 1)
+		if (take_line(rd, line, len) == -1)
+			return (-1);
+	return (got == 0 ? 0 : unusable(rd->r, "%s", why));
+}
+
+int
+list_read(int fd, const char *name, int own, struct addrset_build *set,
+    struct list_report *r, void (*say)(const char *, void *), void *arg)
+{
+	struct reading	 rd;
+	struct list_in	*in;
+	char		 more[1100];
+	int		 rc;
+
+	memset(r, 0, sizeof(*r));
+	rd = (struct reading){ name, own ? LISTLINE_ALL : 0, set, r, say, arg };
+	if ((in = list_in_open(fd)) == NULL)
+		return (unusable(r, "%s", strerror(errno)));
+	rc = take_lines(&rd, in);
+	list_in_close(in);
+	if (r->bad > LIST_BAD_SAID && say != NULL) {
+		snprintf(more, sizeof(more), "%.900s: warning: and %llu lines "
+		    "more that are none", name,
+		    (unsigned long long)(r->bad - LIST_BAD_SAID));
+		say(more, arg);
+	}
+	if (rc == -1)
+		return (-1);
+	if (too_many(r))
+		return (unusable(r, "%llu of %llu lines are no addresses: that "
+		    "is no list", (unsigned long long)r->bad,
+		    (unsigned long long)(r->bad + r->good)));
+	return (addrset_build_fold(set) == -1 ?
+	    unusable(r, "%s", strerror(errno)) : 0);
+}
+
+int
+list_except(struct addrset_build *const *sets, size_t n, const uint64_t *masks)
+{
+	size_t	i, k;
+
+	for (i = 0; i < n; i++) {
+		for (k = 0; k < n; k++)
+			if (masks[i] >> k & 1 &&
+			    addrset_build_subtract(sets[i], sets[k]) == -1)
+				return (-1);
+		if (addrset_build_fold(sets[i]) == -1)
+			return (-1);
+	}
+	return (0);
+}

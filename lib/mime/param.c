@@ -1,0 +1,653 @@
+/*
+ * The parameters of Content-Type and Content-Disposition.  See mimeparam.h.
+ *
+ * A parameter is looked for wherever its name and '=' stand in a copy of the
+ * value: in one with comments, one without them, and, when it is folded, one
+ * without the folds' blanks.  Work is bounded by HITS_MAX for each octet.
+ */
+#include <sys/types.h>
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "lib/mime/param.h"
+#include "lib/mime/word.h"
+
+#define HITS_MAX	32		/* of one parameter in a copy */
+#define READINGS	5		/* of one hit's value */
+#define VALUE_MAX	4096		/* octets of one */
+#define PIECE_MAX	9999		/* number of a piece */
+
+/* "name=", "name*=", "name*3=", "name*3*=" */
+struct hit {
+	unsigned int	 piece;
+	int		 pieces, coded;
+	const char	*value;
+};
+struct hits {
+	struct hit	 v[HITS_MAX];
+	unsigned int	 n;
+	const char	*end;
+};
+/* Octets of a value; NUL may be among them. */
+struct octets {
+	char		 s[VALUE_MAX];
+	size_t		 len;
+};
+/* What becomes of what is found, and memory for it. */
+struct want {
+	struct mimeparam_list	*list;
+	int			 names;		/* else values as they are */
+	int			 plain;
+	struct hits		 hits;
+	struct octets		 o[READINGS], all;
+	struct octets		*piece;		/* of each hit, if some are */
+};
+
+/* What readers strip (Python's the separators and form feeds too). */
+static int
+is_blank(char c)
+{
+	return (c == ' ' || c == '\t' || c == '\v' || c == '\f' ||
+	    (c >= 0x1c && c <= 0x1f));
+}
+
+/* May the octet stand in a parameter's name? */
+static int
+is_name(char c)
+{
+	return ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+	    (c >= '0' && c <= '9') || (c != '\0' &&
+	    strchr("!#$%&'*+-.^_`{|}~", c) != NULL));
+}
+
+static const char *
+skip_blanks(const char *p, const char *end)
+{
+	while (p < end && is_blank(*p))
+		p++;
+	return (p);
+}
+
+/* Is the parameter's name at p, and a '=' behind it? */
+static int
+hit_at(const char *p, const char *end, const char *name, struct hit *h)
+{
+	size_t	len = strlen(name);
+
+	memset(h, 0, sizeof(*h));
+	if ((size_t)(end - p) <= len || strncasecmp(p, name, len) != 0)
+		return (0);
+	p += len;
+	if (*p == '*') {
+		h->coded = 1;		/* "name*" */
+		for (p++; p < end && *p >= '0' && *p <= '9'; p++) {
+			h->pieces = 1;
+			h->coded = 0;
+			if (h->piece < PIECE_MAX)
+				h->piece = h->piece * 10 +
+				    (unsigned int)(*p - '0');
+		}
+		if (h->pieces && p < end && *p == '*') {
+			h->coded = 1;
+			p++;
+		}
+	}
+	p = skip_blanks(p, end);
+	if (p == end || *p != '=')
+		return (0);
+	h->value = skip_blanks(p + 1, end);
+	return (1);
+}
+
+static void
+hits_find(struct want *w, const char *s, size_t len, const char *name)
+{
+	const char	*p, *end = s + len;
+	struct hits	*hits = &w->hits;
+	struct hit	 h;
+
+	hits->n = 0;
+	hits->end = end;
+	w->list->work += len;
+	for (p = s; p < end; p++) {
+		if ((p > s && is_name(p[-1])) || !hit_at(p, end, name, &h))
+			continue;
+		if (hits->n == HITS_MAX) {
+			w->list->past = 1;
+			return;
+		}
+		hits->v[hits->n++] = h;
+	}
+}
+
+static void
+octet(struct octets *o, char c)
+{
+	if (o->len < sizeof(o->s))
+		o->s[o->len++] = c;
+}
+
+/* p to end without blanks at its end, and without quotes. */
+static void
+plain(struct octets *o, const char *p, const char *end, int quotes)
+{
+	while (end > p && is_blank(end[-1]))
+		end--;
+	for (o->len = 0; p < end && o->len < sizeof(o->s); p++)
+		if (quotes || *p != '"')
+			octet(o, *p);
+}
+
+static const char *
+to(const char *p, const char *end, const char *stop)
+{
+	while (p < end && (*p == '\0' || strchr(stop, *p) == NULL))
+		p++;
+	return (p);
+}
+
+/* A value in quotes: unescaped and as it stands there; where quotes do not end
+ * or something stands behind them, up to the ';' too. */
+static unsigned int
+quoted(const char *p, const char *end, struct octets o[READINGS])
+{
+	const char	*q, *from = p++;
+	int		 escapes = 0, closed;
+
+	o[0].len = o[1].len = 0;
+	for (q = p; q < end && *q != '"' && q - p < 2 * VALUE_MAX; q++) {
+		octet(&o[1], *q);
+		if (*q == '\\' && q + 1 < end) {
+			escapes = 1;
+			octet(&o[1], *++q);
+		}
+		octet(&o[0], *q);
+	}
+	closed = q < end;
+	q = closed ? skip_blanks(q + 1, end) : q;
+	if (closed && (q == end || *q == ';'))
+		return (escapes ? 2 : 1);
+	plain(&o[2], from, to(closed ? q : p, end, ";"), 0);
+	return (3);
+}
+
+/* One without quotes: to the ';', to a blank, without quotes in it, and to what
+ * RFC 2231 leaves no place in a value. */
+static unsigned int
+unquoted(const char *p, const char *end, int is_coded,
+    struct octets o[READINGS])
+{
+	const char	*semicolon = to(p, end, ";");
+
+	if (semicolon - p > VALUE_MAX)
+		semicolon = p + VALUE_MAX;
+	plain(&o[0], p, semicolon, 1);
+	plain(&o[1], p, to(p, semicolon, " \t(\","), 1);
+	plain(&o[2], p, semicolon, 0);
+	plain(&o[3], p, to(p, semicolon, is_coded ? " \t()<>@,:\\\"/[]?=*" :
+	    " \t()<>@,:\\\"/[]?=*'%"), 1);
+	return (4);
+}
+
+/* Where some take a parameter's end to be: at a ';' before which there is an
+ * even number of quotes, escaped ones not counted, wherever they stand. */
+static const char *
+even_end(const char *p, const char *end)
+{
+	int	odd = 0;
+
+	for (; p < end && (odd || *p != ';'); p++)
+		if (*p == '"' && p[-1] != '\\')
+			odd = !odd;
+	/* (without such an end the first ';' is one) */
+	return (p);
+}
+
+static unsigned int
+readings(struct want *w, const struct hit *h, struct octets o[READINGS])
+{
+	const char	*end = w->hits.end, *even;
+	unsigned int	 n;
+
+	if (end - h->value > 2 * VALUE_MAX)
+		end = h->value + 2 * VALUE_MAX;
+	w->list->work += (uint64_t)(to(h->value, end, ";") - h->value);
+	n = h->value < end && *h->value == '"' ?
+	    quoted(h->value, end, o) : unquoted(h->value, end, h->coded, o);
+	even = even_end(h->value, end);
+	w->list->work += (uint64_t)(even - h->value);
+	if (even != to(h->value, end, ";"))
+		plain(&o[n++], h->value, even, 0);
+	return (n);
+}
+
+static int
+hex(int c)
+{
+	if (c >= '0' && c <= '9')
+		return (c - '0');
+	if (c >= 'A' && c <= 'F')
+		return (c - 'A' + 10);
+	return (c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1);
+}
+
+/* %XX to octets, in place; the new length. */
+static size_t
+percent(char *s, size_t len)
+{
+	size_t	i, n = 0;
+
+	for (i = 0; i < len; i++)
+		if (s[i] == '%' && i + 2 < len && hex(s[i + 1]) >= 0 &&
+		    hex(s[i + 2]) >= 0) {
+			s[n++] = (char)(hex(s[i + 1]) << 4 | hex(s[i + 2]));
+			i += 2;
+		} else
+			s[n++] = s[i];
+	return (n);
+}
+
+/* Text with encoded words, in either octet order. */
+static void
+words(struct want *w, const char *s, size_t len)
+{
+	char		text[VALUE_MAX + 1];
+	unsigned int	seen = 0;
+	size_t		n;
+
+	n = mimeword_text_as(text, sizeof(text), s, len, MIMEWORD_RAW, &seen);
+	mimename_add(w->list, text, n);
+	if (seen & MIMEWORD_SEEN_ORDERS) {
+		n = mimeword_text_as(text, sizeof(text), s, len, MIMEWORD_RAW |
+		    MIMEWORD_LITTLE, NULL);
+		mimename_add(w->list, text, n);
+	}
+	w->list->unknown |= (seen & MIMEWORD_SEEN_UNKNOWN) != 0;
+}
+
+/* charset'language'octets, or octets alone.  s is changed. */
+static void
+coded(struct want *w, char *s, size_t len)
+{
+	char		 text[VALUE_MAX + 1], *a, *b = NULL;
+	const char	*cs = "utf-8";
+	size_t		 cslen = 5, n;
+	unsigned int	 seen = 0, flags;
+
+	if ((a = memchr(s, '\'', len)) != NULL)
+		b = memchr(a + 1, '\'', len - (size_t)(a + 1 - s));
+	if (b != NULL) {
+		if (a > s) {
+			cs = s;
+			cslen = (size_t)(a - s);
+		}
+		len -= (size_t)(b + 1 - s);
+		s = b + 1;
+	}
+	len = percent(s, len);
+	if (!w->names) {
+		mimeparam_add(w->list, s, len);
+		return;
+	}
+	for (flags = MIMEWORD_RAW; ; flags |= MIMEWORD_LITTLE) {
+		n = mimeword_charset_as(text, sizeof(text), cs, cslen,
+		    (const uint8_t *)s, len, flags, &seen);
+		mimename_add(w->list, text, n);
+		if (memmem(text, n, "=?", 2) != NULL)
+			words(w, text, n);
+		if (!(seen & MIMEWORD_SEEN_ORDERS) || (flags &
+		    MIMEWORD_LITTLE))
+			break;
+	}
+	w->list->unknown |= (seen & MIMEWORD_SEEN_UNKNOWN) != 0;
+}
+
+/* One reading of a value. */
+static void
+value(struct want *w, struct octets *o, int is_coded)
+{
+	if (o->len == sizeof(o->s))
+		w->list->past = 1;
+	if (is_coded)
+		coded(w, o->s, o->len);
+	else if (w->names)
+		words(w, o->s, o->len);
+	else
+		mimeparam_add(w->list, o->s, o->len);
+}
+
+/* charset'language'text? */
+static int
+is_like_coded(const struct octets *o)
+{
+	const char	*a = memchr(o->s, '\'', o->len);
+
+	return (a != NULL && memchr(a + 1, '\'', o->len - (size_t)(a + 1 -
+	    o->s)) != NULL);
+}
+
+static void
+whole(struct want *w, const struct hit *h)
+{
+	unsigned int	i, n = readings(w, h, w->o);
+
+	w->plain |= !h->coded;
+	for (i = 0; i < n; i++) {
+		value(w, &w->o[i], h->coded);
+		/* (some take what looks so as coded) */
+		if (!h->coded && w->names && is_like_coded(&w->o[i]))
+			value(w, &w->o[i], 1);
+	}
+}
+
+/* --- pieces */
+
+enum { IN_ORDER, LAST_COUNTS, TO_THE_HOLE, AS_THEY_STAND, ORDERS };
+
+/* The piece that comes after that one, -1 none. */
+static int
+piece_next(const struct hits *hits, int order, int before)
+{
+	const struct hit	*v = hits->v;
+	int			 best = -1, i, n = (int)hits->n;
+
+	if (order == AS_THEY_STAND) {
+		for (i = before + 1; i < n; i++)
+			if (v[i].pieces)
+				return (i);
+		return (-1);
+	}
+	for (i = 0; i < n; i++) {
+		if (!v[i].pieces || (before >= 0 && v[i].piece <=
+		    v[before].piece))
+			continue;
+		if (best == -1 || v[i].piece < v[best].piece ||
+		    (order == LAST_COUNTS && v[i].piece == v[best].piece))
+			best = i;
+	}
+	if (best >= 0 && order == TO_THE_HOLE && v[best].piece != (before < 0 ?
+	    0 : v[before].piece + 1))
+		return (-1);
+	return (best);
+}
+
+/* A piece more, with what its first one's character set makes of it later. */
+static void
+join(struct want *w, const struct octets *o, const struct hit *h,
+    int first_coded, int all)
+{
+	struct octets	piece;
+	size_t		i;
+
+	piece.len = o->len;
+	memcpy(piece.s, o->s, o->len);
+	if (h->coded && !first_coded && !all && w->names)
+		piece.len = percent(piece.s, piece.len);
+	for (i = 0; i < piece.len; i++) {
+		octet(&w->all, piece.s[i]);
+		/* ('%' of a piece that is not coded stays) */
+		if (piece.s[i] == '%' && !h->coded && !all && first_coded) {
+			octet(&w->all, '2');
+			octet(&w->all, '5');
+		}
+	}
+}
+
+/* The pieces in that order as one value; all: they are all coded when one is. */
+static void
+joined(struct want *w, int order, int all)
+{
+	const struct hits	*hits = &w->hits;
+	int			 i, first = -1, any = 0;
+
+	w->all.len = 0;
+	for (i = 0; i < (int)hits->n; i++)
+		any |= hits->v[i].pieces && hits->v[i].coded;
+	for (i = piece_next(hits, order, -1); i >= 0;
+	    i = piece_next(hits, order, i)) {
+		if (first == -1)
+			first = i;
+		if (w->all.len == sizeof(w->all.s))
+			break;
+		join(w, &w->piece[i], &hits->v[i], hits->v[first].coded, all);
+	}
+	if (first >= 0)
+		value(w, &w->all, hits->v[first].coded || (all && any));
+}
+
+/* Have two of them one number?  Each reader makes something else of that. */
+static int
+pieces_twice(const struct hits *hits)
+{
+	unsigned int	i, k;
+
+	for (i = 0; i < hits->n; i++)
+		for (k = i + 1; k < hits->n; k++)
+			if (hits->v[i].pieces && hits->v[k].pieces &&
+			    hits->v[i].piece == hits->v[k].piece)
+				return (1);
+	return (0);
+}
+
+/* The pieces in each order, each in that reading of its value; how many
+ * readings there are. */
+static unsigned int
+pieces_as(struct want *w, unsigned int reading)
+{
+	unsigned int	i, n, most = 0;
+	int		order, unknown = w->list->unknown;
+
+	for (i = 0; i < w->hits.n; i++) {
+		n = readings(w, &w->hits.v[i], w->o);
+		if (w->hits.v[i].pieces && n > most)
+			most = n;
+		n = n <= reading ? n - 1 : reading;
+		w->piece[i].len = w->o[n].len;
+		memcpy(w->piece[i].s, w->o[n].s, w->o[n].len);
+	}
+	for (order = 0; order < ORDERS; order++) {
+		w->list->work += VALUE_MAX / HITS_MAX * w->hits.n;
+		joined(w, order, 0);
+		joined(w, order, 1);
+		/* (the character set stands in the first piece by its number) */
+		if (order == IN_ORDER)
+			unknown = w->list->unknown;
+	}
+	w->list->unknown = unknown;
+	return (most);
+}
+
+static int
+pieces(struct want *w)
+{
+	unsigned int	reading = 0;
+
+	if (w->piece == NULL && (w->piece = malloc(HITS_MAX *
+	    sizeof(*w->piece))) == NULL)
+		return (-1);
+	if (pieces_twice(&w->hits))
+		w->list->past = 1;
+	while (pieces_as(w, reading) > reading + 1)
+		reading++;
+	return (0);
+}
+
+/* --- copies of the value */
+
+static int
+look(struct want *w, const char *s, size_t len, const char *name)
+{
+	unsigned int	i;
+	int		any = 0;
+
+	hits_find(w, s, len, name);
+	for (i = 0; i < w->hits.n; i++)
+		if (w->hits.v[i].pieces)
+			any = 1;
+		else
+			whole(w, &w->hits.v[i]);
+	return (any ? pieces(w) : 0);
+}
+
+/* Without line ends; of a fold with its blanks or without. */
+static size_t
+unfold(char *dst, const char *s, size_t len, int blanks)
+{
+	size_t	i, n = 0;
+
+	for (i = 0; i < len; i++) {
+		if (s[i] != '\r' && s[i] != '\n') {
+			dst[n++] = s[i];
+			continue;
+		}
+		while (!blanks && i + 1 < len && strchr(" \t\r\n", s[i + 1]) !=
+		    NULL && s[i + 1] != '\0')
+			i++;
+	}
+	return (n);
+}
+
+/* Without comments, which are in no quotes, and nested. */
+static size_t
+uncomment(char *dst, const char *s, size_t len)
+{
+	size_t		i, n = 0;
+	unsigned int	depth = 0;
+	int		quotes = 0;
+
+	for (i = 0; i < len; i++) {
+		if (s[i] == '\\' && (depth > 0 || quotes) && i + 1 < len) {
+			if (depth == 0)
+				dst[n++] = s[i];
+			i++;
+		} else if (depth == 0 && s[i] == '"')
+			quotes = !quotes;
+		else if (!quotes && s[i] == '(') {
+			depth++;
+			continue;
+		} else if (depth > 0 && s[i] == ')') {
+			depth--;
+			continue;
+		}
+		if (depth == 0)
+			dst[n++] = s[i];
+	}
+	return (n);
+}
+
+static int
+looks(struct want *w, const char *s, size_t len, const char *name)
+{
+	char	*a, *b;
+	size_t	 n, k;
+	int	 r;
+
+	if ((a = calloc(2, len + 1)) == NULL)
+		return (-1);
+	b = a + len + 1;
+	n = unfold(a, s, len, 1);
+	r = look(w, a, n, name);
+	if (r == 0 && memchr(a, '(', n) != NULL) {
+		k = uncomment(b, a, n);
+		r = look(w, b, k, name);
+	}
+	if (r == 0 && memchr(s, '\n', len) != NULL) {
+		n = unfold(a, s, len, 0);
+		k = uncomment(b, a, n);
+		r = look(w, b, k, name);
+	}
+	free(a);
+	return (r);
+}
+
+void
+mimeparam_free(void *memory)
+{
+	struct want	*w = memory;
+
+	if (w != NULL)
+		free(w->piece);
+	free(w);
+}
+
+static int
+parameter(const char *s, size_t len, const char *name,
+    struct mimeparam_list *l, int names, int *is_plain)
+{
+	struct want	*w = l->memory == NULL ? NULL : *l->memory;
+	int		 r;
+
+	if (w == NULL) {
+		if ((w = malloc(sizeof(*w))) == NULL)
+			return (-1);
+		w->piece = NULL;
+	}
+	w->list = l;
+	w->names = names;
+	w->plain = 0;
+	r = looks(w, s, len, name);
+	*is_plain = w->plain;
+	if (l->memory != NULL)
+		*l->memory = w;
+	else
+		mimeparam_free(w);
+	return (r);
+}
+
+int
+mimeparam_names(const char *s, size_t len, const char *name,
+    struct mimeparam_list *l)
+{
+	int	plain;
+
+	return (parameter(s, len, name, l, 1, &plain));
+}
+
+int
+mimeparam_values(const char *s, size_t len, const char *name,
+    struct mimeparam_list *l, int *is_plain)
+{
+	return (parameter(s, len, name, l, 0, is_plain));
+}
+
+/* Without blanks and quotes, in lower case. */
+static void
+head(struct mimeparam_list *l, const char *p, const char *end)
+{
+	char	text[MIME_TYPE_MAX];
+	size_t	n = 0;
+
+	for (; p < end && n < sizeof(text); p++)
+		if (!is_blank(*p) && *p != '"')
+			text[n++] = (char)(*p >= 'A' && *p <= 'Z' ? *p + 32 :
+			    *p);
+	if (n == sizeof(text)) {
+		l->past = 1;
+		n--;
+	}
+	mimeparam_add(l, text, n);
+}
+
+int
+mimeparam_heads(const char *s, size_t len, struct mimeparam_list *l)
+{
+	const char	*p, *end;
+	char		*a, *b;
+	size_t		 n, k;
+
+	if ((a = calloc(2, len + 1)) == NULL)
+		return (-1);
+	b = a + len + 1;
+	n = unfold(a, s, len, 1);
+	k = uncomment(b, a, n);
+	end = b + k;
+	head(l, b, to(b, end, ";"));
+	p = skip_blanks(b, end);
+	head(l, p, to(p, end, "; \t,"));
+	p = skip_blanks(a, a + n);
+	head(l, p, to(p, a + n, "; \t,("));
+	free(a);
+	return (0);
+}

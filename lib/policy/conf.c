@@ -1,0 +1,454 @@
+/*
+ * The policy takes a configuration into use: rules, what the database has to
+ * be brought in line with, and the counters that are kept in memory only.
+ *
+ * What of the configuration shaped the database is kept in META: "cuts" (how
+ * keys are cut), "visits-since" (since when visits at the primary are kept)
+ * and "clock" (the newest time written).  A difference is worked off in
+ * transactions of bounded size, each of which leaves a database that is as
+ * good as before; "cuts" is written with the last of them, so a kill in the
+ * middle only means that the next start looks at all entries again.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "lib/base/clock.h"
+#include "lib/base/log.h"
+#include "lib/smtp/mailaddr.h"
+#include "lib/policy/policy_int.h"
+
+#define WALK_STEP	4096
+#define RELEASE_STEP	256
+
+static enum db_result
+meta_get_time(struct policy *p, const char *name, int64_t *t)
+{
+	uint8_t		b[8];
+	size_t		len, i;
+	uint64_t	v = 0;
+	enum db_result	rc;
+
+	*t = 0;
+	rc = db_meta_get(p->db, name, b, sizeof(b), &len);
+	if (rc == DB_NONE || rc == DB_BAD || (rc == DB_OK && len != 8))
+		return (DB_OK);		/* as if it were not there */
+	if (rc != DB_OK)
+		return (rc);
+	for (i = 0; i < sizeof(b); i++)
+		v = v << 8 | b[i];
+	*t = v > ENTRY_TIME_MAX ? 0 : (int64_t)v;
+	return (DB_OK);
+}
+
+enum db_result
+meta_put_time(struct policy *p, const char *name, int64_t t)
+{
+	uint8_t	b[8];
+	int	i;
+
+	for (i = 7; i >= 0; i--) {
+		b[i] = (uint8_t)t;
+		t >>= 8;
+	}
+	return (db_meta_put(p->db, name, b, sizeof(b)));
+}
+
+/* One META value in a transaction of its own. */
+static enum db_result
+commit_meta(struct policy *p, const char *name, const void *value, size_t len)
+{
+	enum db_result	rc;
+
+	if ((rc = policy_begin(p)) != DB_OK)
+		return (rc);
+	if ((rc = db_meta_put(p->db, name, value, len)) == DB_OK)
+		return (policy_commit(p));
+	policy_abort(p);
+	return (rc);
+}
+
+static int
+count_one(const struct entry *e, void *arg)
+{
+	policy_count(arg, e->type, &e->addr, 1);
+	return (0);
+}
+
+/* Counts all entries anew: about half a second for a million. */
+static enum db_result
+recount(struct policy *p)
+{
+	struct db_pos	pos = { { { 0 }, 0 }, 0 };
+	enum db_result	rc = DB_OK;
+
+	memset(p->entries, 0, sizeof(p->entries));
+	limit_clear(p->net_grey);
+	limit_clear(p->host_grey);
+	p->admit = p->conf->grey.admit;
+	p->net_cut = p->conf->limit.network;
+	while (rc == DB_OK && !pos.done)
+		rc = db_walk(p->db, &pos, NULL, NULL, WALK_STEP, count_one, p);
+	return (rc);
+}
+
+/* Says what a damaged log has cost, once, when the entries are counted. */
+static void
+say_lost(struct policy *p)
+{
+	struct db_lost	lost;
+	struct tm	tm;
+	time_t		when;
+	char		text[32] = "?";
+
+	if (!db_lost(p->db, &lost) || p->lost_said == lost.commits)
+		return;
+	p->lost_said = lost.commits;
+	when = (time_t)lost.time;
+	if (localtime_r(&when, &tm) != NULL)
+		(void)strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S", &tm);
+	log_warnx("the database's log is damaged: the last %llu commits, up to "
+	    "%s, are missing; there were %llu entries then, and %llu are here; "
+	    "check the disk, then enter a backup with \"spamgreydb import\" or "
+	    "run \"spamgreydb sync\" with a peer",
+	    (unsigned long long)lost.commits, text,
+	    (unsigned long long)lost.entries,
+	    (unsigned long long)policy_entries(p));
+}
+
+static void
+cuts_of(const struct config *conf, uint8_t cuts[5])
+{
+	const struct grey_conf	*g = &conf->grey;
+
+	cuts[0] = g->match.ip4;
+	cuts[1] = g->match.ip6;
+	cuts[2] = g->admit.ip4;
+	cuts[3] = g->admit.ip6;
+	cuts[4] = g->match_helo != 0;
+}
+
+/* Are the keys cut as the configuration wants them? */
+static enum db_result
+check_cuts(struct policy *p)
+{
+	uint8_t		want[5], have[5];
+	size_t		len;
+	enum db_result	rc;
+
+	cuts_of(p->conf, want);
+	rc = db_meta_get(p->db, "cuts", have, sizeof(have), &len);
+	if (rc == DB_OK && len == sizeof(have) &&
+	    memcmp(have, want, sizeof(have)) == 0) {
+		p->rekey = 0;
+		return (DB_OK);
+	}
+	if (rc == DB_NONE)
+		return (commit_meta(p, "cuts", want, sizeof(want)));
+	if (rc != DB_OK && rc != DB_BAD)
+		return (rc);
+	log_info("match or admit changed: keying the database anew");
+	p->rekey = 1;
+	memset(&p->rekey_pos, 0, sizeof(p->rekey_pos));
+	return (DB_OK);
+}
+
+/* Keys of entries that are not where they ought to be. */
+struct misplaced {
+	struct policy	*p;
+	struct entry	 key[REKEY_STEP];
+	size_t		 n;
+};
+
+/*
+ * The full address and the strings are in each entry, so its key can be made
+ * anew from nothing else.  Moved entries may be met again further on in the
+ * walk, where they are found to be in place.
+ */
+static int
+find_misplaced(const struct entry *e, void *arg)
+{
+	static struct tuple	 t;
+	struct misplaced	*m = arg;
+	struct entry		 want = *e;
+
+	switch (e->type == ENTRY_GONE ? e->of : e->type) {
+	case ENTRY_SPAMTRAP:
+		return (0);		/* of GONE: it has no address */
+	case ENTRY_GREY:
+		tuple_key(m->p, &want, &t);
+		/* A few places further on is where a collision put it. */
+		if (addr_cmp(&want.net, &e->net) == 0 &&
+		    e->hash - want.hash < 8)
+			return (0);
+		break;
+	case ENTRY_VISIT:
+		addr_cut(&e->addr, &m->p->conf->grey.match, &want.net);
+		if (addr_cmp(&want.net, &e->net) == 0)
+			return (0);
+		break;
+	default:
+		policy_host(m->p, &e->addr, &want.net);
+		if (addr_cmp(&want.net, &e->net) == 0)
+			return (0);
+		break;
+	}
+	entry_init(&m->key[m->n], e->type);
+	m->key[m->n].of = e->of;
+	m->key[m->n].net = e->net;
+	m->key[m->n++].hash = e->hash;
+	return (m->n == REKEY_STEP);
+}
+
+/* Where its new key is taken already, the two become one, as in an import. */
+static enum db_result
+move_one(struct policy *p, const struct entry *key)
+{
+	static struct words	w;
+	struct entry	e;
+	enum db_result	rc;
+
+	if ((rc = db_get(p->db, key, &e)) != DB_OK)
+		return (rc == DB_NONE || rc == DB_BAD ? DB_OK : rc);
+	/* The next look into the database takes the borrowed strings. */
+	policy_own(&e, &w);
+	if ((rc = policy_del(p, &e)) != DB_OK)
+		return (rc);
+	if ((e.type == ENTRY_WHITE || e.type == ENTRY_TRAPPED) &&
+	    (rc = policy_changed(p, &e.net, &e.addr)) != DB_OK)
+		return (rc);
+	rc = policy_enter(p, &e);
+	return (rc == DB_BAD || rc == DB_NONE ? DB_OK : rc);
+}
+
+int
+policy_must_rekey(const struct policy *p)
+{
+	return (p->rekey && db_is_up(p->db));
+}
+
+enum db_result
+policy_rekey(struct policy *p, size_t max, int *more)
+{
+	static struct misplaced	m;
+	enum db_result		rc;
+	uint8_t			cuts[5];
+	size_t			i;
+
+	*more = 0;
+	if (!p->rekey)
+		return (DB_OK);
+	m.p = p;
+	m.n = 0;
+	if ((rc = policy_begin(p)) != DB_OK)
+		return (rc);
+	rc = db_walk(p->db, &p->rekey_pos, "DPRTWXg", NULL, max,
+	    find_misplaced, &m);
+	for (i = 0; i < m.n && rc == DB_OK; i++)
+		rc = move_one(p, &m.key[i]);
+	if (rc == DB_OK && p->rekey_pos.done) {
+		cuts_of(p->conf, cuts);
+		rc = db_meta_put(p->db, "cuts", cuts, sizeof(cuts));
+	}
+	if (rc == DB_OK)
+		rc = policy_commit(p);
+	if (rc != DB_OK) {
+		policy_abort(p);
+		memset(&p->rekey_pos, 0, sizeof(p->rekey_pos));
+		return (rc);
+	}
+	*more = !p->rekey_pos.done;
+	p->rekey = *more;
+	if (!*more)
+		log_info("the database is keyed anew");
+	return (DB_OK);
+}
+
+/* Visits are kept while some listener is low-priority, and count from the
+ * time that this began. */
+static enum db_result
+check_visits(struct policy *p)
+{
+	const struct conf_listen	*l;
+	enum db_result			 rc;
+	int64_t				 since;
+	int				 wanted = 0;
+
+	TAILQ_FOREACH(l, &p->conf->listens, entry)
+		wanted |= l->low_priority_mx != 0;
+	if ((rc = meta_get_time(p, "visits-since", &p->visits_since)) != DB_OK)
+		return (rc);
+	if (wanted == (p->visits_since != 0))
+		return (DB_OK);
+	since = wanted ? clock_wall() : 0;
+	if ((rc = policy_begin(p)) != DB_OK)
+		return (rc);
+	if ((rc = meta_put_time(p, "visits-since", since)) != DB_OK ||
+	    (rc = policy_commit(p)) != DB_OK) {
+		policy_abort(p);
+		return (rc);
+	}
+	p->visits_since = since;
+	return (DB_OK);
+}
+
+struct release {
+	struct policy	*p;
+	struct addr	 addr[RELEASE_STEP];
+	size_t		 n;
+	enum db_result	 rc;
+};
+
+/* The recipient that trapped a host is kept as its comment. */
+static int
+find_release(const struct entry *e, void *arg)
+{
+	struct release	*r = arg;
+	char		 rcpt[ENTRY_STR_MAX + 1];
+	struct addr	 addr = e->addr;
+	uint8_t		 reason;
+
+	if ((e->reason != TRAP_SPAMTRAP && e->reason != TRAP_DOMAIN) ||
+	    e->comment[0] == '\0')
+		return (0);
+	/* (an older version has kept it in another form) */
+	if (mailaddr_rcpt(e->comment, rcpt, sizeof(rcpt)) == -1)
+		return (0);
+	if ((r->rc = rcpt_traps(r->p, rcpt, &reason)) != DB_OK)
+		return (1);
+	if (reason == TRAP_NONE)
+		r->addr[r->n++] = addr;
+	return (r->n == RELEASE_STEP);
+}
+
+/* Hosts trapped for a recipient that traps no longer are let go. */
+static enum db_result
+release(struct policy *p)
+{
+	static struct release	r;
+	struct db_pos		pos = { { { 0 }, 0 }, 0 };
+	enum db_result		rc;
+	size_t			i, n = 0;
+
+	r.p = p;
+	while (!pos.done) {
+		r.n = 0;
+		r.rc = DB_OK;
+		rc = db_walk(p->db, &pos, "T", NULL, WALK_STEP, find_release,
+		    &r);
+		if (rc != DB_OK || r.rc != DB_OK)
+			return (rc != DB_OK ? rc : r.rc);
+		if (r.n == 0)
+			continue;
+		if ((rc = policy_begin(p)) != DB_OK)
+			return (rc);
+		for (i = 0; i < r.n && rc == DB_OK; i++) {
+			rc = policy_let_go(p, &r.addr[i]);
+			if (rc == DB_NONE)
+				rc = DB_OK;
+		}
+		if (rc != DB_OK || (rc = policy_commit(p)) != DB_OK) {
+			policy_abort(p);
+			return (rc);
+		}
+		n += r.n;
+	}
+	if (n > 0)
+		log_info("%zu hosts were let go: the recipient they were "
+		    "trapped for is no trap any more", n);
+	return (DB_OK);
+}
+
+/* What needs the database. */
+static enum db_result
+load(struct policy *p, int count)
+{
+	const char	*why;
+	enum db_result	 rc;
+	int		 more = 1;
+
+	if (p->newest == 0) {
+		if ((rc = meta_get_time(p, "clock", &p->newest)) != DB_OK)
+			return (rc);
+		p->newest_written = p->newest;
+		/* Before anything is written, which would hide it. */
+		policy_clock(p, 0, &why);
+	}
+	if (count && (rc = recount(p)) != DB_OK)
+		return (rc);
+	say_lost(p);
+	if ((rc = check_cuts(p)) != DB_OK ||
+	    (rc = check_visits(p)) != DB_OK)
+		return (rc);
+	/* Before the first client nobody waits; later it goes in slices. */
+	while (!p->started && p->rekey && more)
+		if ((rc = policy_rekey(p, REKEY_STEP, &more)) != DB_OK)
+			return (rc);
+	return (release(p));
+}
+
+int
+policy_configure(struct policy *p, const struct config *conf)
+{
+	struct rule_set	rules;
+	enum db_result	rc;
+	int		count;
+
+	memset(&rules, 0, sizeof(rules));
+	if (rules_build(&rules.domains, &conf->domains) == -1 ||
+	    rules_build(&rules.spamtraps, &conf->spamtraps) == -1 ||
+	    rules_build(&rules.not_to, &conf->not_to) == -1) {
+		rules_free(&rules.domains);
+		rules_free(&rules.spamtraps);
+		rules_free(&rules.not_to);
+		log_warnx("no memory for the configuration");
+		return (-1);
+	}
+	rules_free(&p->rules.domains);
+	rules_free(&p->rules.spamtraps);
+	rules_free(&p->rules.not_to);
+	p->rules = rules;
+	/* Domains that were counted may be ours now. */
+	events_clear(p->outside);
+	count = !p->started || p->pending ||
+	    memcmp(&p->admit, &conf->grey.admit, sizeof(p->admit)) != 0 ||
+	    memcmp(&p->net_cut, &conf->limit.network,
+	    sizeof(p->net_cut)) != 0;
+	p->conf = conf;
+	policy_lists(p);
+	db_set_cuts(p->db, &conf->grey.match, &conf->grey.admit);
+	/* From here on the new one is in use, whatever the database says. */
+	rc = load(p, count);
+	if (rc == DB_OK) {
+		p->started = 1;
+		p->pending = 0;
+		return (0);
+	}
+	if (rc == DB_NEWER)
+		log_warnx("the database holds entries of a newer version of "
+		    "this program; install that one");
+	if (rc != DB_DOWN)
+		return (-1);
+	p->pending = 1;
+	return (0);
+}
+
+void
+policy_lists(struct policy *p)
+{
+	p->white_lists = config_mask(p->conf, LIST_WHITE);
+	p->black_lists = config_mask(p->conf, LIST_BLACK);
+}
+
+int
+policy_reopen(struct policy *p)
+{
+	if (db_reopen(p->db) == -1)
+		return (-1);
+	/* What the log brought back may be one batch more than was counted. */
+	if (load(p, 1) != DB_OK)
+		return (-1);
+	p->pending = 0;
+	p->started = 1;
+	return (0);
+}

@@ -1,0 +1,424 @@
+/*
+ * The policy and other machines: what this one asserts and deletes, said to
+ * them after the commit; and what they say, merged.  How states merge is in
+ * lib/sync/merge.h; here is only where they stand in the database: what lives under
+ * its own key, what was deleted as a tombstone beside it.
+ *
+ * Strings that the database lends are gone with the next look into it, and a
+ * state is two records: so they are copied first.
+ */
+#include <string.h>
+
+#include "lib/base/clock.h"
+#include "lib/smtp/mailaddr.h"
+#include "lib/sync/mergeio.h"
+#include "lib/policy/policy_int.h"
+
+#define SAID_MAX	(4 * 1024 * 1024)	/* octets of a transaction */
+
+/* What the database has of one key. */
+struct known {
+	struct merge_state	s;
+	int			has_live, has_tomb;
+	/* Where they stand, or would; addr: the live one's as it was. */
+	struct entry		live, tomb;
+	struct words		live_words, tomb_words;
+};
+
+void
+policy_own(struct entry *e, struct words *w)
+{
+	strlcpy(w->helo, e->helo, sizeof(w->helo));
+	strlcpy(w->from, e->from, sizeof(w->from));
+	strlcpy(w->to, e->to, sizeof(w->to));
+	strlcpy(w->comment, e->comment, sizeof(w->comment));
+	strlcpy(w->rcpt, e->rcpt, sizeof(w->rcpt));
+	e->helo = w->helo;
+	e->from = w->from;
+	e->to = w->to;
+	e->comment = w->comment;
+	e->rcpt = w->rcpt;
+}
+
+/* One record of the key of *at, which gets its slot; *found 1: *e has it. */
+static enum db_result
+look(struct policy *p, struct entry *at, struct tuple *t, int *found,
+    struct entry *e)
+{
+	enum db_result	rc;
+
+	*found = 0;
+	if (t != NULL)
+		rc = db_get_tuple(p->db, at, tuple_same, t, e);
+	else if ((rc = db_get(p->db, at, e)) == DB_BAD)
+		rc = DB_NONE;		/* worth nothing: overwritten */
+	*found = rc == DB_OK;
+	return (rc == DB_NONE ? DB_OK : rc);
+}
+
+/* The key of what e is about, from its address and strings. */
+static void
+key_of(const struct policy *p, const struct entry *e, struct entry *key,
+    struct tuple *t)
+{
+	*key = *e;
+	if (e->type == ENTRY_GREY)
+		tuple_key(p, key, t);
+	else if (e->type != ENTRY_SPAMTRAP)
+		policy_host(p, &e->addr, &key->net);
+}
+
+/* Its tombstone, if there is any at all; the strings are lent. */
+static enum db_result
+look_gone(struct policy *p, struct entry *key, struct tuple *t, int *found,
+    struct entry *e)
+{
+	*found = 0;
+	key->of = key->type;
+	key->type = ENTRY_GONE;
+	if (p->entries[ENTRY_GONE] == 0)
+		return (DB_OK);
+	return (look(p, key, t, found, e));
+}
+
+/* All that is known of e's key.  e's strings are not the database's. */
+static enum db_result
+know(struct policy *p, const struct entry *e, struct known *k)
+{
+	static struct tuple	 t;
+	struct tuple		*tp = e->type == ENTRY_GREY ? &t : NULL;
+	struct entry		 live, tomb;
+	enum db_result		 rc;
+
+	memset(&k->s, 0, sizeof(k->s));
+	key_of(p, e, &k->live, &t);
+	k->tomb = k->live;
+	if ((rc = look(p, &k->live, tp, &k->has_live, &live)) != DB_OK)
+		return (rc);
+	if (k->has_live) {
+		policy_own(&live, &k->live_words);
+		k->live.addr = live.addr;
+	}
+	if ((rc = look_gone(p, &k->tomb, tp, &k->has_tomb, &tomb)) != DB_OK)
+		return (rc);
+	if (k->has_tomb)
+		policy_own(&tomb, &k->tomb_words);
+	if (k->has_live || k->has_tomb)
+		merge_from(&k->s, k->has_live ? &live : NULL,
+		    k->has_tomb ? &tomb : NULL);
+	else
+		entry_init(&k->s.e, e->type);
+	return (DB_OK);
+}
+
+/* k->s as it is now, in place of what was there. */
+static enum db_result
+rewrite(struct policy *p, struct known *k)
+{
+	struct entry	e;
+	enum db_result	rc = DB_OK;
+
+	if (merge_live(&k->s, &e)) {
+		e.net = k->live.net;
+		e.hash = k->live.hash;
+		rc = policy_store(p, &e, k->has_live, &k->live.addr);
+	} else if (k->has_live)
+		rc = policy_del(p, &k->live);
+	if (rc != DB_OK)
+		return (rc);
+	if (merge_tomb(&k->s, &e)) {
+		e.net = k->tomb.net;
+		e.hash = k->tomb.hash;
+		rc = policy_store(p, &e, k->has_tomb, &k->tomb.addr);
+	} else if (k->has_tomb)
+		rc = policy_del(p, &k->tomb);
+	if (rc == DB_OK && (k->s.e.type == ENTRY_WHITE ||
+	    k->s.e.type == ENTRY_TRAPPED))
+		rc = policy_changed(p, &k->live.net, &k->s.e.addr);
+	return (rc);
+}
+
+enum db_result
+policy_assert(struct policy *p, struct entry *e, int found)
+{
+	static struct tuple	t;
+	struct entry		key, tomb;
+	enum db_result		rc;
+	int64_t			gone = 0;
+	int			has;
+
+	if (!found && p->entries[ENTRY_GONE] > 0) {
+		key_of(p, e, &key, &t);
+		if ((rc = look_gone(p, &key, e->type == ENTRY_GREY ? &t :
+		    NULL, &has, &tomb)) == DB_OK && has)
+			gone = tomb.gone;
+		else if (rc != DB_OK && rc != DB_BAD)
+			return (rc);
+	}
+	merge_assert(e, !found, gone, 0, clock_wall());
+	return (DB_OK);
+}
+
+/* A state for the peers, with what is known of a deletion before. */
+static void
+say(struct policy *p, const struct merge_state *s)
+{
+	uint8_t	*dst;
+	size_t	 n;
+
+	if (buf_len(&p->said) > SAID_MAX ||
+	    (dst = buf_reserve(&p->said, MERGEIO_MAX)) == NULL ||
+	    (n = merge_put(dst, MERGEIO_MAX, s)) == 0) {
+		p->stat[PST_UNSAID]++;
+		return;
+	}
+	buf_grew(&p->said, n);
+}
+
+/*
+ * What was written.  Its strings may be the database's own, so the look for a
+ * tombstone comes after they are copied.
+ */
+void
+policy_say(struct policy *p, const struct entry *e)
+{
+	static struct words	w;
+	static struct tuple	t;
+	struct merge_state	s;
+	struct entry		key, tomb;
+	int			has;
+
+	if (p->sink.say == NULL || p->quiet || p->conf->sync == NULL)
+		return;
+	memset(&s, 0, sizeof(s));
+	s.e = *e;
+	if (p->entries[ENTRY_GONE] > 0) {
+		policy_own(&s.e, &w);
+		key_of(p, &s.e, &key, &t);
+		if (look_gone(p, &key, e->type == ENTRY_GREY ? &t : NULL,
+		    &has, &tomb) == DB_OK && has) {
+			s.gone = tomb.gone;
+			s.keep = tomb.expire;
+		}
+	}
+	say(p, &s);
+}
+
+void
+policy_said(struct policy *p)
+{
+	static char		strbuf[MERGEIO_MAX];
+	struct merge_state	s;
+	size_t			n;
+
+	while (buf_len(&p->said) > 0 && (n = merge_get(buf_ptr(&p->said),
+	    buf_len(&p->said), &s, strbuf)) > 0) {
+		if (p->sink.say != NULL)
+			p->sink.say(&s, p->arg);
+		buf_drain_keep(&p->said, n);
+	}
+	buf_drain(&p->said, buf_len(&p->said));
+}
+
+/* Of an entry its tombstone, and the other way round. */
+static void
+turn_key(struct entry *key)
+{
+	if (key->type == ENTRY_GONE) {
+		key->type = key->of;
+		key->of = (enum entry_type)0;
+	} else {
+		key->of = key->type;
+		key->type = ENTRY_GONE;
+	}
+}
+
+enum db_result
+policy_known(struct policy *p, const struct entry *record,
+    struct merge_state *s)
+{
+	static struct known	k;
+	static struct words	w;
+	struct entry		key = *record, e;
+	enum db_result		rc;
+
+	/* It may have been deleted, or come back, since it was seen. */
+	if ((rc = db_get(p->db, &key, &e)) == DB_NONE &&
+	    merge_syncs(key.type == ENTRY_GONE ? key.of : key.type) &&
+	    key.type != ENTRY_STAMP) {
+		turn_key(&key);
+		rc = db_get(p->db, &key, &e);
+	}
+	if (rc != DB_OK)
+		return (rc);
+	policy_own(&e, &w);
+	if (e.type == ENTRY_GONE)
+		e.type = e.of;
+	if ((rc = know(p, &e, &k)) != DB_OK)
+		return (rc);
+	/* With itself: what has expired goes, and it is in its one form. */
+	*s = k.s;
+	merge_states(s, &k.s, policy_asof(p));
+	return (s->e.last == 0 && s->gone == 0 ? DB_NONE : DB_OK);
+}
+
+/* The longest that an entry lives which somebody may have asserted before. */
+static int64_t
+life(const struct policy *p, enum entry_type type)
+{
+	const struct grey_conf	*g = &p->conf->grey;
+
+	if (type == ENTRY_GREY)
+		return (g->grey);
+	return (g->white > g->trapped ? g->white : g->trapped);
+}
+
+enum db_result
+policy_bury(struct policy *p, const struct entry *key)
+{
+	static struct known	k;
+	static struct words	w;
+	struct entry		e;
+	enum db_result		rc;
+	int64_t			now = clock_wall();
+
+	rc = db_get(p->db, key, &e);
+	if (rc == DB_BAD)
+		return (policy_del(p, key));
+	if (rc != DB_OK)
+		return (rc);
+	policy_own(&e, &w);
+	if ((rc = know(p, &e, &k)) != DB_OK)
+		return (rc == DB_BAD ? policy_del(p, key) : rc);
+	merge_judge(&k.s, policy_asof(p));
+	/* Expired, or not in its place because keys are being made anew. */
+	if (!k.has_live || k.s.e.last == 0 ||
+	    addr_cmp(&k.live.net, &e.net) != 0 || k.live.hash != e.hash)
+		return (policy_del(p, key));
+	merge_delete(&k.s, now, life(p, e.type));
+	if ((rc = rewrite(p, &k)) != DB_OK)
+		return (rc);
+	if (p->sink.say != NULL && !p->quiet && p->conf->sync != NULL)
+		say(p, &k.s);
+	return (DB_OK);
+}
+
+/* What comes is merged with what is known, and written if it is news. */
+static enum db_result
+join(struct policy *p, struct known *k, const struct merge_state *in,
+    int *news)
+{
+	struct merge_state	was = k->s;
+
+	if (!k->has_live && !k->has_tomb)
+		k->s = *in;
+	merge_states(&k->s, in, policy_asof(p));
+	if (k->s.e.last == 0 && k->s.gone == 0 && !k->has_live &&
+	    !k->has_tomb)
+		return (DB_OK);		/* it has expired */
+	if (merge_same(&was, &k->s))
+		return (DB_OK);
+	*news = 1;
+	return (rewrite(p, k));
+}
+
+enum db_result
+policy_merge(struct policy *p, const struct merge_state *in, int *news)
+{
+	static struct known	k;
+	struct merge_state	e = *in;
+	enum db_result		rc;
+	char			lower[MAILADDR_KEY_MAX];
+
+	*news = 0;
+	if (!merge_syncs(e.e.type))
+		return (DB_BAD);
+	if (e.e.type == ENTRY_SPAMTRAP) {
+		if (mailaddr_rcpt(e.e.rcpt, lower, sizeof(lower)) == -1 ||
+		    strchr(lower, '@') == NULL)
+			return (DB_BAD);
+		e.e.rcpt = lower;
+	}
+	if ((rc = know(p, &e.e, &k)) != DB_OK)
+		return (rc);
+	return (join(p, &k, &e, news));
+}
+
+/* An entry as a line of a file has it: the administrator's word of now, if it
+ * was deleted here; else as old as it says. */
+enum db_result
+policy_merge_line(struct policy *p, const struct entry *line)
+{
+	static struct known	k;
+	struct merge_state	in;
+	enum db_result		rc;
+	int			news;
+
+	if ((rc = know(p, line, &k)) != DB_OK)
+		return (rc);
+	merge_judge(&k.s, policy_asof(p));
+	merge_from(&in, line, NULL);
+	if (k.s.e.last > k.s.gone)
+		in.e.gen = k.s.e.gen;
+	else if (k.s.gone != 0)
+		in.e.gen = k.s.gone;
+	if (in.e.last <= k.s.gone)
+		in.e.last = k.s.gone + 1;
+	return (join(p, &k, &in, &news));
+}
+
+enum db_result
+policy_peer_grey(struct policy *p, const struct rcpt_req *from)
+{
+	struct rcpt_req		req = *from;
+	struct rcpt_answer	ans;
+	enum db_result		rc;
+
+	req.flags = RCPT_F_PEER | RCPT_F_AGAIN;
+	p->quiet = 1;
+	rc = policy_rcpt(p, &req, &ans);
+	p->quiet = 0;
+	return (rc);
+}
+
+enum db_result
+policy_peer_host(struct policy *p, enum entry_type type,
+    const struct addr *addr, int64_t expire)
+{
+	static struct words	w;
+	struct entry	key, e;
+	enum db_result	rc;
+	int64_t		now = clock_wall(), asof = policy_asof(p);
+	int		found;
+
+	if (expire <= asof)
+		return (DB_OK);
+	host_key(type, addr, &key);
+	policy_host(p, addr, &key.net);
+	rc = db_get(p->db, &key, &e);
+	if (rc != DB_OK && rc != DB_NONE && rc != DB_BAD)
+		return (rc);
+	found = rc != DB_NONE;
+	if (rc != DB_OK || (e.expire != 0 && e.expire <= asof)) {
+		key.last = rc == DB_OK ? e.last : 0;
+		key.gen = rc == DB_OK ? e.gen : 0;
+		e = key;
+		e.first = now;
+		e.expire = expire;
+		e.reason = type == ENTRY_WHITE ? WHITE_SYNC : TRAP_SYNC;
+	} else {
+		policy_own(&e, &w);
+		if (type == ENTRY_WHITE && e.passed < UINT32_MAX)
+			e.passed++;
+		if (type == ENTRY_TRAPPED && e.block < UINT32_MAX)
+			e.block++;
+	}
+	e.addr = *addr;
+	e.pass = now;
+	e.expire = later(e.expire, expire);
+	p->quiet = 1;
+	if ((rc = policy_put(p, &e, found, addr)) == DB_OK)
+		rc = policy_changed(p, &e.net, addr);
+	p->quiet = 0;
+	return (rc);
+}

@@ -1,0 +1,267 @@
+/*
+ * SMTP lines, verbs and paths; see smtpline.h.  Everything here reads what a
+ * stranger sent: no function reads past the length it was given, and none
+ * needs a NUL.
+ */
+#include <string.h>
+#include <strings.h>
+
+#include "lib/smtp/line.h"
+
+static const struct {
+	const char	*name;
+	enum smtp_verb	 verb;
+} verbs[] = {
+	{ "HELO", SMTP_HELO },
+	{ "EHLO", SMTP_EHLO },
+	{ "MAIL", SMTP_MAIL },
+	{ "RCPT", SMTP_RCPT },
+	{ "DATA", SMTP_DATA },
+	{ "RSET", SMTP_RSET },
+	{ "NOOP", SMTP_NOOP },
+	{ "VRFY", SMTP_VRFY },
+	{ "EXPN", SMTP_EXPN },
+	{ "HELP", SMTP_HELP },
+	{ "QUIT", SMTP_QUIT },
+	{ "STARTTLS", SMTP_STARTTLS },
+	{ "AUTH", SMTP_AUTH },
+	{ "BDAT", SMTP_BDAT },
+	{ "ETRN", SMTP_ETRN },
+	{ "XCLIENT", SMTP_XCLIENT },
+	{ "XFORWARD", SMTP_XFORWARD },
+	{ NULL, SMTP_UNKNOWN }
+};
+
+static const char *const http_methods[] = {
+	"GET", "POST", "PUT", "HEAD", "OPTIONS", "CONNECT", "DELETE", "TRACE",
+	"PATCH", "PROPFIND", "PRI", NULL
+};
+
+static int
+is_blank(char c)
+{
+	return (c == ' ' || c == '\t');
+}
+
+static int
+is_control(unsigned char c)
+{
+	return (c < 0x20 || c == 0x7f);
+}
+
+static int
+is_letter(char c)
+{
+	return ((c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z'));
+}
+
+static int
+is_digit(char c)
+{
+	return (c >= '0' && c <= '9');
+}
+
+enum smtp_line
+smtp_line_find(const uint8_t *data, size_t len, size_t max, size_t *line_len,
+    size_t *used, int *bare_lf)
+{
+	const uint8_t	*lf;
+	size_t		 look = len < max ? len : max, n;
+
+	if (look == 0 || (lf = memchr(data, '\n', look)) == NULL)
+		return (len >= max ? SMTP_LINE_TOOLONG : SMTP_LINE_NONE);
+	n = (size_t)(lf - data);
+	*used = n + 1;
+	*bare_lf = n == 0 || data[n - 1] != '\r';
+	*line_len = *bare_lf ? n : n - 1;
+	return (SMTP_LINE_OK);
+}
+
+/* The record's type is handshake, its version 3.x (RFC 8446 5.1). */
+enum smtp_tls
+smtp_tls_begins(const uint8_t *data, size_t len)
+{
+	if (len == 0 || data[0] != 0x16)
+		return (SMTP_TLS_NO);
+	if (len == 1)
+		return (SMTP_TLS_MAYBE);
+	return (data[1] == 0x03 ? SMTP_TLS_YES : SMTP_TLS_NO);
+}
+
+static int
+is_http(const char *s, size_t word, size_t len)
+{
+	size_t	i;
+
+	/* "GET /": one space and a target; an SMTP verb has any case. */
+	if (word + 1 >= len || s[word] != ' ' || is_blank(s[word + 1]))
+		return (0);
+	for (i = 0; http_methods[i] != NULL; i++)
+		if (strlen(http_methods[i]) == word &&
+		    memcmp(http_methods[i], s, word) == 0)
+			return (1);
+	return (0);
+}
+
+enum smtp_verb
+smtp_verb_parse(const uint8_t *line, size_t len, const char **arg,
+    size_t *arg_len)
+{
+	const char	*s = (const char *)line;
+	size_t		 i, word, from, to;
+
+	*arg = s;
+	*arg_len = 0;
+	for (i = 0; i < len; i++)
+		if (is_control(line[i]) && line[i] != '\t')
+			return (SMTP_UNKNOWN);
+	if (len == 0)
+		return (SMTP_UNKNOWN);
+	if (!is_letter(s[0]))
+		return (SMTP_FOREIGN);
+	for (word = 0; word < len && (is_letter(s[word]) ||
+	    is_digit(s[word]) || s[word] == '-'); word++)
+		continue;
+	if (word < len && s[word] == ':')
+		return (SMTP_FOREIGN);
+	for (from = word; from < len && is_blank(s[from]); from++)
+		continue;
+	for (to = len; to > from && is_blank(s[to - 1]); to--)
+		continue;
+	*arg = s + from;
+	*arg_len = to - from;
+	if (word < len && !is_blank(s[word]))
+		return (SMTP_UNKNOWN);
+	for (i = 0; verbs[i].name != NULL; i++)
+		if (strlen(verbs[i].name) == word &&
+		    strncasecmp(verbs[i].name, s, word) == 0)
+			return (verbs[i].verb);
+	return (is_http(s, word, len) ? SMTP_FOREIGN_HTTP : SMTP_UNKNOWN);
+}
+
+const char *
+smtp_verb_str(enum smtp_verb verb)
+{
+	size_t	i;
+
+	if (verb == SMTP_FOREIGN_HTTP)
+		return ("http");
+	if (verb == SMTP_FOREIGN)
+		return ("foreign");
+	for (i = 0; verbs[i].name != NULL; i++)
+		if (verbs[i].verb == verb)
+			return (verbs[i].name);
+	return ("unknown");
+}
+
+/* Length of the path at s: "<…>" with both brackets, or a bare word. 0: none. */
+static size_t
+path_span(const char *s, size_t len)
+{
+	size_t	i = 0;
+	int	angle, quoted = 0;
+
+	if (len == 0)
+		return (0);
+	angle = s[0] == '<';
+	for (i = angle ? 1 : 0; i < len; i++) {
+		if (is_control((unsigned char)s[i]))
+			return (0);
+		if (s[i] == '\\') {
+			if (++i == len || is_control((unsigned char)s[i]))
+				return (0);
+		} else if (s[i] == '"')
+			quoted = !quoted;
+		else if (quoted)
+			continue;
+		else if (s[i] == '>')
+			return (angle ? i + 1 : 0);
+		else if (s[i] == '<')
+			return (0);
+		else if (is_blank(s[i]))
+			break;
+	}
+	/* A path in brackets must have ended inside the loop. */
+	return (angle || quoted ? 0 : i);
+}
+
+int
+smtp_path_parse(const char *arg, size_t len, const char *keyword, char *path,
+    size_t pathsize, const char **params, size_t *params_len)
+{
+	const char	*end = arg + len;
+	size_t		 n = strlen(keyword);
+	int		 bare;
+
+	/* The keyword is given with its colon or without. */
+	if (n > 0 && keyword[n - 1] == ':')
+		n--;
+	if (len < n || strncasecmp(arg, keyword, n) != 0)
+		return (-1);
+	/* "FROM :<a@b>" exists. */
+	for (arg += n; arg < end && is_blank(*arg); arg++)
+		continue;
+	if (arg == end || *arg++ != ':')
+		return (-1);
+	for (; arg < end && is_blank(*arg); arg++)
+		continue;
+	if (arg == end)
+		return (-1);
+	if ((n = path_span(arg, (size_t)(end - arg))) == 0)
+		return (-3);
+	bare = arg[0] != '<';
+	if (arg + n < end && !is_blank(arg[n]))
+		return (-3);
+	if (n + (bare ? 2 : 0) >= pathsize)
+		return (-2);
+	if (bare) {
+		path[0] = '<';
+		memcpy(path + 1, arg, n);
+		path[n + 1] = '>';
+		path[n + 2] = '\0';
+	} else {
+		memcpy(path, arg, n);
+		path[n] = '\0';
+	}
+	for (arg += n; arg < end && is_blank(*arg); arg++)
+		continue;
+	for (; end > arg && is_blank(end[-1]); end--)
+		continue;
+	*params = arg;
+	*params_len = (size_t)(end - arg);
+	return (0);
+}
+
+int
+smtp_param_next(const char **pos, size_t *left, struct smtp_param *p)
+{
+	const char	*s = *pos, *end = s + *left;
+
+	for (; s < end && is_blank(*s); s++)
+		continue;
+	*pos = s;
+	*left = (size_t)(end - s);
+	if (s == end)
+		return (0);
+	p->name = s;
+	for (; s < end && (is_letter(*s) || is_digit(*s) || *s == '-'); s++)
+		continue;
+	p->name_len = (size_t)(s - p->name);
+	p->value = NULL;
+	p->value_len = 0;
+	if (p->name_len == 0 || p->name[0] == '-')
+		return (-1);
+	if (s < end && *s == '=') {
+		for (p->value = ++s; s < end && !is_blank(*s); s++)
+			if (is_control((unsigned char)*s))
+				return (-1);
+		p->value_len = (size_t)(s - p->value);
+		if (p->value_len == 0)
+			return (-1);
+	}
+	if (s < end && !is_blank(*s))
+		return (-1);
+	*pos = s;
+	*left = (size_t)(end - s);
+	return (1);
+}

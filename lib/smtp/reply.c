@@ -1,0 +1,298 @@
+/*
+ * A server's reply, put together from its lines; see smtpreply.h.  Pure: what
+ * it costs is bounded, and text always holds what came so far, made fit to be
+ * shown: whole lines with CRLF, no control characters.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "lib/smtp/caps.h"
+#include "lib/smtp/reply.h"
+
+#define TEXT_MIN	128
+
+/* The memory of a text follows from its length, so that nobody keeps it. */
+static size_t
+text_room(size_t len)
+{
+	size_t	room = TEXT_MIN;
+
+	while (room < len + 1)
+		room *= 2;
+	return (room);
+}
+
+static int
+text_add(struct smtpreply *r, const char *p, size_t n)
+{
+	char	*text;
+	size_t	 room = text_room(r->len + n);
+
+	if (r->text == NULL || room > text_room(r->len)) {
+		if ((text = realloc(r->text, room)) == NULL)
+			return (-1);
+		r->text = text;
+	}
+	memcpy(r->text + r->len, p, n);
+	r->len += n;
+	r->text[r->len] = '\0';
+	return (0);
+}
+
+/* Where the line that is not whole yet begins. */
+static size_t
+line_begin(const struct smtpreply *r)
+{
+	size_t	i;
+
+	for (i = r->len; i > 0 && r->text[i - 1] != '\n'; i--)
+		;
+	return (i);
+}
+
+/* The code at the beginning of a line, or -1. */
+static int
+line_code(const char *line, size_t len)
+{
+	if (len < 3 || line[0] < '2' || line[0] > '5' ||
+	    line[1] < '0' || line[1] > '9' || line[2] < '0' || line[2] > '9')
+		return (-1);
+	if (len > 3 && line[3] != ' ' && line[3] != '-')
+		return (-1);
+	return ((line[0] - '0') * 100 + (line[1] - '0') * 10 + line[2] - '0');
+}
+
+/* The last line of text is whole, without its end. 1: it ends the reply. */
+static int
+line_end(struct smtpreply *r)
+{
+	size_t	 i, begin = line_begin(r), len = r->len - begin;
+	char	*line = r->text + begin;
+	int	 code;
+
+	if (len > 0 && line[len - 1] == '\r')
+		r->len = begin + --len;
+	for (i = 0; i < len; i++)
+		if ((unsigned char)line[i] < 0x20 || line[i] == 0x7f)
+			line[i] = '?';
+	code = line_code(line, len);
+	if (code == -1 || (r->lines > 0 && code != r->code))
+		return (-1);
+	r->code = code;
+	r->lines++;
+	return (len < 4 || line[3] == ' ');
+}
+
+/* Not SMTP, as can be seen before the line is whole. */
+static int
+line_hopeless(const struct smtpreply *r)
+{
+	static const char	 like[] = "200 ";
+	char			 head[4];
+	size_t			 begin = line_begin(r), len = r->len - begin;
+
+	if (len == 0)
+		return (0);
+	if (len > 4)
+		len = 4;
+	memcpy(head, like, sizeof(head));
+	memcpy(head, r->text + begin, len);
+	if (head[3] == '\r')
+		head[3] = ' ';		/* "250\r" is the end of a line */
+	return (line_code(head, sizeof(head)) == -1);
+}
+
+enum smtpreply_result
+smtpreply_input(struct smtpreply *r, const uint8_t *data, size_t len,
+    size_t *used)
+{
+	const uint8_t	*lf;
+	size_t		 n;
+	int		 end;
+
+	for (*used = 0; *used < len; *used += n + 1) {
+		lf = memchr(data + *used, '\n', len - *used);
+		n = lf == NULL ? len - *used : (size_t)(lf - (data + *used));
+		/* (with room for a line end) */
+		if (r->len + n > SMTPREPLY_MAX - 2)
+			return (SMTPREPLY_BAD);
+		if (text_add(r, (const char *)data + *used, n) == -1)
+			return (SMTPREPLY_NOMEM);
+		if (lf == NULL) {
+			*used += n;
+			return (line_hopeless(r) ? SMTPREPLY_BAD :
+			    SMTPREPLY_MORE);
+		}
+		if ((end = line_end(r)) == -1)
+			return (SMTPREPLY_BAD);
+		if (text_add(r, "\r\n", 2) == -1)
+			return (SMTPREPLY_NOMEM);
+		if (end) {
+			*used += n + 1;
+			return (SMTPREPLY_DONE);
+		}
+	}
+	return (SMTPREPLY_MORE);
+}
+
+void
+smtpreply_clear(struct smtpreply *r)
+{
+	free(r->text);
+	memset(r, 0, sizeof(*r));
+}
+
+void
+smtpreply_reuse(struct smtpreply *r)
+{
+	r->code = 0;
+	r->lines = 0;
+	r->len = 0;
+	if (r->text != NULL)
+		r->text[0] = '\0';
+}
+
+const char *
+smtpreply_line(const struct smtpreply *r, unsigned int n, size_t *len)
+{
+	const char	*p = r->text, *end;
+
+	if (n >= r->lines)
+		return (NULL);
+	for (; n > 0; n--)
+		p = strchr(p, '\n') + 1;
+	end = strchr(p, '\r');
+	p += end - p < 4 ? end - p : 4;
+	*len = (size_t)(end - p);
+	return (p);
+}
+
+/* Digits, at most max of them, before an end character: how many. */
+static size_t
+digits(const char *p, size_t len, size_t max)
+{
+	size_t	n;
+
+	for (n = 0; n < len && n < max && p[n] >= '0' && p[n] <= '9'; n++)
+		;
+	return (n);
+}
+
+void
+smtpreply_enhanced(const struct smtpreply *r, char dst[10])
+{
+	const char	*p;
+	size_t		 len, a, b;
+
+	dst[0] = '\0';
+	if ((p = smtpreply_line(r, 0, &len)) == NULL || len < 5 ||
+	    p[0] != (char)('0' + r->code / 100) || p[0] == '3' || p[1] != '.')
+		return;
+	if ((a = digits(p + 2, len - 2, 3)) == 0 || 2 + a >= len ||
+	    p[2 + a] != '.')
+		return;
+	a += 3;
+	if ((b = digits(p + a, len - a, 3)) == 0 ||
+	    (a + b < len && p[a + b] != ' '))
+		return;
+	memcpy(dst, p, a + b);
+	dst[a + b] = '\0';
+}
+
+/* The next word of a line: its length, 0 at the end. */
+static size_t
+word_next(const char **p, const char *end)
+{
+	size_t	n;
+
+	while (*p < end && **p == ' ')
+		(*p)++;
+	for (n = 0; *p + n < end && (*p)[n] != ' '; n++)
+		;
+	return (n);
+}
+
+static int
+word_is(const char *p, size_t len, const char *word)
+{
+	return (strlen(word) == len && strncasecmp(p, word, len) == 0);
+}
+
+/* A number that is none, or too big to be kept, is no limit. */
+static uint64_t
+ehlo_size(const char *p, const char *end)
+{
+	uint64_t	v = 0;
+	size_t		n = word_next(&p, end), i;
+
+	for (i = 0; i < n; i++) {
+		if (p[i] < '0' || p[i] > '9' || v > UINT64_MAX / 10 - 1)
+			return (0);
+		v = v * 10 + (uint64_t)(p[i] - '0');
+	}
+	return (v);
+}
+
+static unsigned int
+ehlo_xclient(const char *p, const char *end)
+{
+	static const struct {
+		const char	*name;
+		unsigned int	 bit;
+	} attribute[] = {
+		{ "NAME", XCLIENT_NAME }, { "ADDR", XCLIENT_ADDR },
+		{ "PORT", XCLIENT_PORT }, { "PROTO", XCLIENT_PROTO },
+		{ "HELO", XCLIENT_HELO }, { "DESTADDR", XCLIENT_DESTADDR },
+		{ "DESTPORT", XCLIENT_DESTPORT }
+	};
+	unsigned int	 bits = 0;
+	size_t		 n, i;
+
+	for (; (n = word_next(&p, end)) > 0; p += n)
+		for (i = 0; i < sizeof(attribute) / sizeof(attribute[0]); i++)
+			if (word_is(p, n, attribute[i].name))
+				bits |= attribute[i].bit;
+	return (bits);
+}
+
+static void
+ehlo_line(struct smtp_ehlo *e, const char *p, size_t len)
+{
+	static const struct {
+		const char	*name;
+		uint32_t	 bit;
+	} keyword[] = {
+		{ "PIPELINING", CAPS_PIPELINING }, { "SIZE", CAPS_SIZE },
+		{ "8BITMIME", CAPS_8BITMIME }, { "SMTPUTF8", CAPS_SMTPUTF8 },
+		{ "DSN", CAPS_DSN }, { "ENHANCEDSTATUSCODES", CAPS_ENHANCED },
+		{ "STARTTLS", CAPS_STARTTLS }, { "XCLIENT", CAPS_XCLIENT }
+	};
+	const char	*end = p + len;
+	size_t		 n = word_next(&p, end), i;
+
+	for (i = 0; i < sizeof(keyword) / sizeof(keyword[0]); i++) {
+		if (!word_is(p, n, keyword[i].name))
+			continue;
+		e->keywords |= keyword[i].bit;
+		if (keyword[i].bit == CAPS_SIZE)
+			e->size = ehlo_size(p + n, end);
+		else if (keyword[i].bit == CAPS_XCLIENT)
+			e->xclient |= ehlo_xclient(p + n, end);
+	}
+}
+
+void
+smtp_ehlo_parse(const struct smtpreply *r, struct smtp_ehlo *e)
+{
+	const char	*p;
+	unsigned int	 i;
+	size_t		 len;
+
+	memset(e, 0, sizeof(*e));
+	if (r->code / 100 != 2)
+		return;
+	/* The first line is the server's name and its greeting. */
+	for (i = 1; (p = smtpreply_line(r, i, &len)) != NULL; i++)
+		ehlo_line(e, p, len);
+}

@@ -1,0 +1,25 @@
+/* LINK: spamgreyd/track */
+/*
+ * A packet as anybody may have sent it: nothing past its end is read, and a
+ * SYN is one of its octets' own.
+ */
+#include <stdlib.h>
+
+#include "spamgreyd/track/logpkt.h"
+
+int	LLVMFuzzerTestOneInput(const uint8_t *, size_t);
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct logsyn	s;
+	int		r = logsyn_parse(data, size, &s);
+
+	if (r < -1 || r > 1 || (r == 1 && (size < 34 ||
+	    addr_is4(&s.src) != addr_is4(&s.dst))))
+		abort();
+	/* Less of it is no SYN where more is none but whole. */
+	if (r == -1 && size > 0 && logsyn_parse(data, size - 1, &s) == 1)
+		abort();
+	return (0);
+}

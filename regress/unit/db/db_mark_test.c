@@ -1,0 +1,227 @@
+/*
+ * A damaged log is noticed: what was committed and did not come back.  A child
+ * fills the database and is killed; then its log, or its mark, is spoilt.
+ */
+/* LIBS: -ldb */
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include <fcntl.h>
+#include <ftw.h>
+#include <glob.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include "lib/db/db.h"
+#include "lib/base/log.h"
+#include "regress/lib/tap.h"
+
+#define BATCHES		100
+#define BATCH		50
+
+static char	 dir[] = "/tmp/db_mark_test.XXXXXX";
+static struct db *db;
+
+static void
+quiet(int priority, const char *line, void *arg)
+{
+	(void)priority;
+	(void)arg;
+	printf("# log: %s\n", line);
+}
+
+static int
+remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+	(void)st;
+	(void)type;
+	(void)ftw;
+	return (strcmp(path, dir) == 0 ? 0 : remove(path));
+}
+
+static int
+open_db(void)
+{
+	struct db_opts	opts = { .cache = 1024 * 1024 };
+
+	return (db_open(&db, dir, &opts));
+}
+
+static void
+write_batch(unsigned int n)
+{
+	struct entry	e;
+	unsigned int	i;
+	char		ip[20], from[64];
+
+	if (db_begin(db) != DB_OK)
+		abort();
+	for (i = 0; i < BATCH; i++) {
+		entry_init(&e, ENTRY_GREY);
+		snprintf(ip, sizeof(ip), "10.%u.%u.1", n, i);
+		addr_parse(ip, &e.addr);
+		e.net = e.addr;
+		e.hash = n * 1000 + i;
+		e.expire = 2000000000;
+		snprintf(from, sizeof(from), "<sender-%u-%u@example.org>", n, i);
+		e.helo = "mail.example.org";
+		e.from = from;
+		e.to = "<to@example.net>";
+		if (db_put(db, &e) != DB_OK)
+			abort();
+	}
+	db_counted(db, (n + 1) * BATCH);
+	if (db_commit(db) != DB_OK)
+		abort();
+}
+
+/* A new database in which a process was killed after its last commit. */
+static void
+fill(void)
+{
+	unsigned int	n;
+	pid_t		pid;
+
+	fflush(stdout);
+	nftw(dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+	if ((pid = fork()) == 0) {
+		if (open_db() == -1)
+			_exit(1);
+		for (n = 0; n < BATCHES; n++)
+			write_batch(n);
+		kill(getpid(), SIGKILL);
+	}
+	if (pid == -1 || waitpid(pid, NULL, 0) != pid)
+		abort();
+}
+
+static int
+see(const struct entry *e, void *arg)
+{
+	(void)e;
+	++*(unsigned long *)arg;
+	return (0);
+}
+
+static unsigned long
+count(void)
+{
+	struct db_pos	pos;
+	unsigned long	n = 0;
+
+	memset(&pos, 0, sizeof(pos));
+	while (!pos.done)
+		if (db_walk(db, &pos, "g", NULL, 5000, see, &n) != DB_OK)
+			return (0);
+	return (n);
+}
+
+/* Octets in the middle of the last log file, or at its end, are others. */
+static void
+spoil_log(int at_end)
+{
+	char		pattern[64], c;
+	off_t		end;
+	glob_t		g;
+	int		fd;
+
+	snprintf(pattern, sizeof(pattern), "%s/db/log.*", dir);
+	if (glob(pattern, 0, NULL, &g) != 0 ||
+	    (fd = open(g.gl_pathv[g.gl_pathc - 1], O_RDWR)) == -1 ||
+	    (end = lseek(fd, 0, SEEK_END)) == -1)
+		abort();
+	/* What was not written yet is zero. */
+	while (end > 0 && pread(fd, &c, 1, end - 1) == 1 && c == '\0')
+		end--;
+	if (pwrite(fd, "spoilt", 6, at_end ? end - 6 : end / 2) != 6)
+		abort();
+	close(fd);
+	globfree(&g);
+}
+
+static const char *
+mark_path(void)
+{
+	static char	path[64];
+
+	snprintf(path, sizeof(path), "%s/db/mark", dir);
+	return (path);
+}
+
+static void
+test_damage(void)
+{
+	struct db_lost	lost;
+	unsigned long	here;
+
+	fill();
+	ok(open_db() == 0 && !db_lost(db, &lost), "a kill loses nothing");
+	is_int(count(), BATCHES * BATCH, "all entries are there");
+	db_close(db);
+
+	fill();
+	spoil_log(0);
+	is_int(open_db(), 0, "a log damaged in its middle");
+	here = count();
+	ok(here > 0 && here < BATCHES * BATCH, "has lost entries");
+	ok(db_lost(db, &lost), "the loss is noticed");
+	is_int((long)lost.commits, (long)(BATCHES - here / BATCH),
+	    "it counts the lost commits");
+	is_int((long)lost.entries, BATCHES * BATCH,
+	    "it knows how many entries there were");
+	ok(lost.time > 1700000000, "and when");
+	write_batch(BATCHES);
+	db_close(db);
+	ok(open_db() == 0 && !db_lost(db, &lost), "it is told once");
+	db_close(db);
+
+	fill();
+	spoil_log(1);
+	is_int(open_db(), 0, "the last record is damaged");
+	is_int(count(), (BATCHES - 1) * BATCH, "one batch is missing");
+	ok(db_lost(db, &lost) && lost.commits == 1,
+	    "one lost commit is noticed");
+	db_close(db);
+}
+
+/* The mark is only ever a witness: without a good one nothing is claimed. */
+static void
+test_mark(void)
+{
+	struct db_lost	lost;
+	int		fd;
+
+	fill();
+	if ((fd = open(mark_path(), O_RDWR)) == -1 ||
+	    pwrite(fd, "9", 1, 27) != 1)
+		abort();
+	close(fd);
+	ok(open_db() == 0 && !db_lost(db, &lost), "a torn mark claims nothing");
+	db_close(db);
+	fill();
+	unlink(mark_path());
+	ok(open_db() == 0 && !db_lost(db, &lost), "nor does a missing one");
+	write_batch(BATCHES);
+	db_close(db);
+	ok(access(mark_path(), R_OK) == 0, "which is made again");
+	unlink(mark_path());
+	if (symlink("/etc/passwd", mark_path()) == -1)
+		abort();
+	ok(open_db() == 0 && !db_lost(db, &lost),
+	    "a symbolic link is not followed");
+	db_close(db);
+}
+
+int
+main(void)
+{
+	alarm(300);
+	log_set_sink(quiet, NULL);
+	if (mkdtemp(dir) == NULL)
+		return (1);
+	test_damage();
+	test_mark();
+	nftw(dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+	rmdir(dir);
+	return (done());
+}

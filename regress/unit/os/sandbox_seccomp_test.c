@@ -1,0 +1,240 @@
+/*
+ * What a process in Linux's sandbox can no longer do to others, and that it
+ * still can to itself: each attempt in a process of its own.
+ */
+/* LINK: spamgreyd/os/sandbox_seccomp.c */
+/* LIBS: -lseccomp */
+#include <sys/types.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#include <errno.h>
+#include <linux/netlink.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "spamgreyd/os/os.h"
+#include "regress/lib/tap.h"
+
+static pid_t	other;
+
+/* 1: fn could do it in that role's sandbox; 0: ENOSYS; -1: something else. */
+static int
+can(enum role role, int (*fn)(void))
+{
+	pid_t		pid;
+	int		status = 0, r;
+
+	if ((pid = fork()) == -1)
+		abort();
+	if (pid == 0) {
+		if (sandbox_enter(role, NULL) == -1)
+			_exit(9);
+		r = fn();
+		_exit(r == 0 ? 1 : errno == ENOSYS ? 0 : 2);
+	}
+	if (waitpid(pid, &status, 0) != pid || !WIFEXITED(status))
+		return (-1);
+	return (WEXITSTATUS(status) < 2 ? WEXITSTATUS(status) : -1);
+}
+
+static int
+signal_self(void)
+{
+	return ((int)syscall(SYS_tgkill, getpid(), syscall(SYS_gettid), 0));
+}
+
+static int
+signal_other(void)
+{
+	return ((int)syscall(SYS_tgkill, other, other, 0));
+}
+
+static int
+limit_self(void)
+{
+	struct rlimit	rl;
+
+	return (getrlimit(RLIMIT_NOFILE, &rl));
+}
+
+static int
+limit_other(void)
+{
+	struct rlimit	rl;
+
+	return (prlimit(other, RLIMIT_NOFILE, NULL, &rl));
+}
+
+static int
+map(int prot)
+{
+	return (mmap(NULL, 4096, prot, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) ==
+	    MAP_FAILED ? -1 : 0);
+}
+
+static int
+map_data(void)
+{
+	return (map(PROT_READ | PROT_WRITE));
+}
+
+static int
+map_wx(void)
+{
+	return (map(PROT_READ | PROT_WRITE | PROT_EXEC));
+}
+
+static int
+map_exec(void)
+{
+	return (map(PROT_READ | PROT_EXEC));
+}
+
+static int
+turn_exec(void)
+{
+	void	*p = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
+		    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (p == MAP_FAILED)
+		_exit(3);
+	return (mprotect(p, 4096, PROT_READ | PROT_EXEC));
+}
+
+static int
+socket_netfilter(void)
+{
+	return (socket(AF_NETLINK, SOCK_RAW, NETLINK_NETFILTER) == -1 ? -1 :
+	    0);
+}
+
+static int
+socket_route(void)
+{
+	return (socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE) == -1 ? -1 : 0);
+}
+
+static int
+socket_audit(void)
+{
+	return (socket(AF_NETLINK, SOCK_RAW, NETLINK_AUDIT) == -1 ? -1 : 0);
+}
+
+static int
+socket_inet(void)
+{
+	return (socket(AF_INET, SOCK_STREAM, 0) == -1 ? -1 : 0);
+}
+
+static int
+socket_unix(void)
+{
+	return (socket(AF_UNIX, SOCK_STREAM, 0) == -1 ? -1 : 0);
+}
+
+static int
+pair_unix(void)
+{
+	int	fd[2];
+
+	return (socketpair(AF_UNIX, SOCK_STREAM, 0, fd));
+}
+
+static void *
+nothing(void *arg)
+{
+	return (arg);
+}
+
+static int
+thread(void)
+{
+	pthread_t	t;
+
+	if ((errno = pthread_create(&t, NULL, nothing, NULL)) != 0)
+		return (-1);
+	return (pthread_join(t, NULL) == 0 ? 0 : -1);
+}
+
+static int
+process(void)
+{
+	pid_t	pid = (pid_t)syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL,
+		    NULL);
+
+	if (pid == 0)
+		_exit(0);
+	return (pid == -1 ? -1 : 0);
+}
+
+static int
+process3(void)
+{
+	uint64_t	args[11] = { [4] = SIGCHLD };
+	pid_t		pid = (pid_t)syscall(SYS_clone3, args, 64);
+
+	if (pid == 0)
+		_exit(0);
+	return (pid == -1 ? -1 : 0);
+}
+
+static void
+test_self(void)
+{
+	static const enum role	all[] = {
+		ROLE_FRONT, ROLE_STORE, ROLE_FW, ROLE_PASS, ROLE_TRACK,
+		ROLE_LIST
+	};
+	size_t			i;
+	int			itself = 1, others = 0, data = 1, code = 0,
+				forks = 0;
+
+	for (i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+		itself &= can(all[i], signal_self) == 1 &&
+		    can(all[i], limit_self) == 1;
+		others |= can(all[i], signal_other) != 0 ||
+		    can(all[i], limit_other) != 0;
+		data &= can(all[i], map_data) == 1;
+		code |= can(all[i], map_wx) != 0 ||
+		    can(all[i], map_exec) != 0 || can(all[i], turn_exec) != 0;
+		forks |= can(all[i], process) != 0 ||
+		    can(all[i], process3) != 0;
+	}
+	ok(itself, "tgkill and prlimit64 for the process itself");
+	ok(!others, "tgkill and prlimit64 for no other");
+	ok(data, "memory for data");
+	ok(!code, "no memory that can be executed");
+	ok(!forks, "no role makes processes");
+}
+
+static void
+test_roles(void)
+{
+	is_int(can(ROLE_STORE, thread), 1, "store's clone makes threads");
+	is_int(can(ROLE_FRONT, thread), 0, "nobody else has them");
+	is_int(can(ROLE_FW, socket_netfilter), 1, "fw speaks to the firewall");
+	ok(can(ROLE_FW, socket_route) == 0 && can(ROLE_FW, socket_audit) == 0,
+	    "fw's netlink is of the netfilter protocol alone");
+	is_int(can(ROLE_FW, socket_inet), 0, "and it has no network");
+	is_int(can(ROLE_FRONT, pair_unix), 1, "front makes pairs");
+	is_int(can(ROLE_FRONT, socket_inet), 0, "and no sockets");
+	is_int(can(ROLE_PASS, socket_inet), 1, "pass connects");
+	ok(can(ROLE_PASS, socket_unix) == 0 &&
+	    can(ROLE_PASS, socket_netfilter) == 0, "to the internet alone");
+	is_int(can(ROLE_STORE, socket_inet), 0, "store makes no sockets");
+}
+
+int
+main(void)
+{
+	other = getpid();
+	test_self();
+	test_roles();
+	return (done());
+}

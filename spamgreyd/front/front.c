@@ -1,0 +1,208 @@
+/*
+ * The front role: the tarpitting, greylisting SMTP dialogue with hosts that
+ * are not known yet.  This file wires the role to the process; listeners are
+ * in front_accept.c, a connection's life in front_conn.c, what is said in
+ * front_smtp.c, front_tx.c and front_reply.c.
+ *
+ * Front opens nothing once it is unprivileged, decides nothing about hosts
+ * (that is store's) and never waits for anything but its event loop.
+ */
+#include <sys/types.h>
+#include <sys/resource.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/base/log.h"
+#include "spamgreyd/front/front.h"
+
+struct front	front;
+
+/* "451 4.7.1 text" to its parts; the configuration has checked the form. */
+static int
+conf_grey_reply(struct front_conf *fc)
+{
+	const char	*s = fc->conf->grey_reply, *end;
+
+	fc->grey_code = 451;
+	fc->grey_text = s;
+	if (strlen(s) < 4 || s[3] != ' ')
+		return (0);
+	fc->grey_code = atoi(s);
+	s += 4;
+	fc->grey_text = s;
+	if ((end = strchr(s, ' ')) == NULL || s[0] != '4' || s[1] != '.')
+		return (0);
+	if ((fc->grey_enhanced = strndup(s, (size_t)(end - s))) == NULL)
+		return (-1);
+	fc->grey_text = end + 1;
+	return (0);
+}
+
+static uint32_t
+conf_max(const struct config *conf)
+{
+	uint64_t	room = 1;
+
+	if (front.rlimit > CONF_FD_RESERVE + 1)
+		room = front.rlimit - CONF_FD_RESERVE;
+	if (room > CONF_CONNECTIONS_MAX)
+		room = CONF_CONNECTIONS_MAX;
+	if (conf->limit.connections == 0 || conf->limit.connections > room)
+		return ((uint32_t)room);
+	return (conf->limit.connections);
+}
+
+static struct front_conf *
+front_conf_new(struct config *conf, struct front_conf *old)
+{
+	struct front_conf	*fc;
+	struct conf_listen	*l;
+
+	if ((fc = calloc(1, sizeof(*fc))) == NULL)
+		return (NULL);
+	fc->refs = 1;
+	fc->conf = conf;
+	conf->refs++;
+	fc->black = config_mask(conf, LIST_BLACK);
+	fc->white = config_mask(conf, LIST_WHITE);
+	fc->max = conf_max(conf);
+	TAILQ_FOREACH(l, &conf->listens, entry)
+		if (l->low_priority_mx)
+			fc->lowmx = 1;
+	if (conf_grey_reply(fc) == -1) {
+		front_conf_unref(fc);
+		return (NULL);
+	}
+	if (conf->tls != NULL)
+		fc->tls = tlsctx_renew(conf->tls, old != NULL ? old->tls :
+		    NULL);
+	return (fc);
+}
+
+void
+front_conf_unref(struct front_conf *fc)
+{
+	if (fc == NULL || --fc->refs > 0)
+		return;
+	tlsctx_unref(fc->tls);
+	free(fc->grey_enhanced);
+	config_free(fc->conf);
+	free(fc);
+}
+
+static void
+front_peer(struct child *c, enum role role, unsigned int instance, int fd)
+{
+	(void)instance;
+	if (role == ROLE_PASS)
+		handover_peer(c, fd);
+	else if (role == ROLE_STORE)
+		store_peer(c, fd);
+	else
+		fatalx("front: a channel to a role that it does not talk to");
+}
+
+/* While there still is privilege: what cannot be opened later. */
+static void
+front_first(struct child *c)
+{
+	struct rlimit	rl;
+
+	front.child = c;
+	front.base = c->base;
+	TAILQ_INIT(&front.parked);
+	if (getrlimit(RLIMIT_NOFILE, &rl) == -1)
+		fatal("getrlimit");
+	front.rlimit = (uint64_t)rl.rlim_cur;
+	accept_init(c);
+	front.by_host = limit_new();
+	front.by_net = limit_new();
+	front.tls_net = limit_new();
+	if (front.by_host == NULL || front.by_net == NULL ||
+	    front.tls_net == NULL)
+		fatalx("front: out of memory");
+	/* Seeded, so that a log has no session twice after a restart. */
+	arc4random_buf(&front.next_id, sizeof(front.next_id));
+	tlsctx_init();
+	wheel_init();
+}
+
+static void
+front_configure(struct child *c, struct config *old)
+{
+	struct front_conf	*fc;
+
+	(void)old;
+	if (front.fc == NULL)
+		front_first(c);
+	if ((fc = front_conf_new(c->conf, front.fc)) == NULL)
+		fatalx("front: out of memory");
+	if (c->conf->tls != NULL && fc->tls == NULL &&
+	    !front.listeners.configured)
+		child_fatal(c, "tls certificate %s key %s cannot be used; "
+		    "see the line above, or take the tls line out",
+		    c->conf->tls->cert_file, c->conf->tls->key_file);
+	front_conf_unref(front.fc);
+	front.fc = fc;
+	accept_configure(c->conf);
+}
+
+/* Who is held already is held: its lists were looked up when it came. */
+static void
+front_lists(struct child *c)
+{
+	front.fc->black = config_mask(c->conf, LIST_BLACK);
+	front.fc->white = config_mask(c->conf, LIST_WHITE);
+}
+
+static void
+front_run(struct child *c)
+{
+	(void)c;
+	log_debug("front: %u connections at most", front.fc->max);
+}
+
+static void
+front_start(struct child *c)
+{
+	(void)c;
+	accept_start();
+}
+
+static void
+front_stop(struct child *c)
+{
+	struct conn	*conn;
+	size_t		 i;
+	uint32_t	 n = front.count;
+
+	(void)c;
+	/* As many lines would be lost in the queue anyway. */
+	front.silent = n > FRONT_STOP_LINES;
+	accept_stop();
+	for (i = 0; i < front.nconns; i++) {
+		if ((conn = front.conns[i]) == NULL)
+			continue;
+		conn_expel(conn, END_SHUTDOWN, "4.3.2",
+		    "Service is shutting down, please try again later");
+		conn_die(conn, END_SHUTDOWN);
+		conn_free(conn);
+	}
+	if (n > 0)
+		log_info("front: %u connections ended with 421", n);
+}
+
+const struct role_def role_front = {
+	.name = "front",
+	.user = CONF_USER,
+	.root = ROOT_EMPTY,
+	.peers = 1U << ROLE_STORE | 1U << ROLE_PASS,
+	.parent_rules = NULL,
+	.peer = front_peer,
+	.configure = front_configure,
+	.lists = front_lists,
+	.run = front_run,
+	.start = front_start,
+	.stop = front_stop
+};

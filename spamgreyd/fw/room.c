@@ -1,0 +1,150 @@
+/*
+ * The room that all tables of the firewall have together (PF's `set limit
+ * table-entries').  Hosts come first: blacklists get what the hosts, the other
+ * tables and a reserve leave.  What does not fit is said once an hour, with
+ * the number to set.
+ */
+#include "lib/base/clock.h"
+#include "lib/base/log.h"
+#include "spamgreyd/fw/role.h"
+
+#define ROOM_SAY_MS	(60 * 60 * 1000)
+#define ROOM_YIELD_MS	30000
+#define ROOM_STEP	10000		/* advice is a multiple of it */
+
+/* In the hosts' table now. */
+static size_t
+hosts_in(const struct fw_role *r)
+{
+	long	n = r->drv->count();
+
+	return (n > 0 ? (size_t)n : 0);
+}
+
+/* What tables that are not ours hold. */
+static size_t
+others(const struct fw_role *r, const struct fw_room *room)
+{
+	size_t	ours = hosts_in(r) + fw_tables_in(r);
+
+	return (room->used > ours ? room->used - ours : 0);
+}
+
+size_t
+fw_room_advice(const struct fw_role *r, const struct fw_room *room)
+{
+	size_t	need;
+
+	need = others(r, room) + r->want.n + fw_tables_count(r);
+	need += need / 4 + ROOM_STEP;
+	return (need - need % ROOM_STEP);
+}
+
+size_t
+fw_room_lists(const struct fw_role *r)
+{
+	struct fw_room	room;
+	size_t		taken;
+
+	if (r->drv->room == NULL)
+		return (SIZE_MAX);
+	if (r->drv->room(&room) != FW_OK)
+		return (0);
+	/* A twentieth for others, as much again for hosts to come. */
+	taken = room.limit / 20 * 2 + others(r, &room) + r->want.n;
+	return (room.limit > taken ? room.limit - taken : 0);
+}
+
+size_t
+fw_room_add(const struct fw_role *r)
+{
+	struct fw_room	room;
+	size_t		left, missing = hosts_in(r);
+
+	if (r->drv->room == NULL)
+		return (SIZE_MAX);
+	if (r->drv->room(&room) != FW_OK)
+		return (0);
+	missing = r->want.n > missing ? r->want.n - missing : 0;
+	left = fw_room_free(&room);
+	return (left > missing ? left - missing : 0);
+}
+
+static int
+said_lately(struct fw_role *r)
+{
+	int64_t	now = clock_mono();
+
+	if (r->room_said != 0 && now - r->room_said < ROOM_SAY_MS)
+		return (1);
+	r->room_said = now;
+	return (0);
+}
+
+static void
+say(struct fw_role *r)
+{
+	struct fw_room	room;
+
+	if (r->drv->room == NULL || r->drv->room(&room) != FW_OK ||
+	    said_lately(r))
+		return;
+	log_warnx("%s: the tables hold %zu of %zu addresses, with a reserve "
+	    "for others; hosts that do not fit stay greylisted, networks of "
+	    "blacklists are left out first: write `set limit table-entries "
+	    "%zu' into pf.conf and load it", r->drv->name, room.used,
+	    room.limit, fw_room_advice(r, &room));
+}
+
+void
+fw_room_full(struct fw_role *r)
+{
+	int64_t	now = clock_mono();
+
+	r->full = 1;
+	say(r);
+	if (r->drv->room != NULL && (r->room_yield == 0 ||
+	    now - r->room_yield >= ROOM_YIELD_MS) && fw_tables_in(r) > 0) {
+		r->room_yield = now;
+		fw_tables_again(r);
+	}
+}
+
+void
+fw_room_left_out(struct fw_role *r)
+{
+	say(r);
+}
+
+void
+fw_room_start(struct fw_role *r)
+{
+	struct fw_room	room;
+	size_t		more;
+
+	if (r->drv->room == NULL || r->drv->room(&room) != FW_OK)
+		return;
+	more = others(r, &room);
+	log_info("firewall: tables may hold %zu addresses; %zu hosts and "
+	    "networks of whitelists, %zu networks of blacklists, %zu of "
+	    "others", room.limit, r->want.n, fw_tables_count(r), more);
+	if (more + r->want.n + fw_tables_count(r) >
+	    room.limit - room.limit / 20 && !said_lately(r))
+		log_warnx("%s: the tables are too small: write `set limit "
+		    "table-entries %zu' into pf.conf and load it; hosts that "
+		    "do not fit stay greylisted", r->drv->name,
+		    fw_room_advice(r, &room));
+}
+
+void
+fw_room_tick(struct fw_role *r)
+{
+	struct fw_room	room;
+
+	if (!r->full || r->drv->room == NULL ||
+	    r->drv->room(&room) != FW_OK || fw_room_free(&room) == 0)
+		return;
+	r->full = 0;
+	if (r->complete)
+		fw_sync_start(r, "there is room again");
+}

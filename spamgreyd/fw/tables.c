@@ -1,0 +1,526 @@
+/*
+ * Tables of blacklists: `blacklist … table "NAME"' has its networks put into a
+ * table (PF) or two sets (nftables) of the firewall, for rules of the
+ * administrator's own, that block or redirect.  A comparison reads what is
+ * there and changes the differences, in slices with the loop between them; what
+ * is wanted is made from the lists for that time only.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/base/clock.h"
+#include "lib/base/log.h"
+#include "spamgreyd/fw/role.h"
+
+#define TABLES_RETRY_MS	30000	/* after a failure */
+/* Comparisons that others' changes cause take at most a twentieth of the time. */
+#define TABLES_REST	20
+
+struct nets {
+	struct fw_net	*v;
+	size_t		 n, size, done;
+	int		 failed;
+};
+
+struct fw_table {
+	struct fw_table	*next;
+	char		*name;
+	int		 kept;		/* the configuration still has it */
+	int		 due;		/* to be compared … */
+	int64_t		 not_before;	/* … but not yet; ms */
+	int		 anew;		/* a difference was refused: all of it */
+	int		 working;
+	int		 gone;		/* not there: looked for each second */
+	int64_t		 last, took;	/* the last comparison; ms */
+	long		 count;		/* after our last change; -1 unknown */
+	size_t		 wanted;	/* of the lists, all of them */
+	size_t		 share;		/* of these, as many as have room */
+	struct nets	 del, add;
+};
+
+static void
+nets_free(struct nets *v)
+{
+	free(v->v);
+	memset(v, 0, sizeof(*v));
+}
+
+static void
+nets_add(struct nets *v, const struct fw_net *net)
+{
+	struct fw_net	*bigger;
+	size_t		 size = v->size == 0 ? 256 : v->size * 2;
+
+	if (v->failed)
+		return;
+	if (v->n == v->size) {
+		bigger = reallocarray(v->v, size, sizeof(*bigger));
+		if (bigger == NULL) {
+			v->failed = 1;
+			return;
+		}
+		v->v = bigger;
+		v->size = size;
+	}
+	v->v[v->n++] = *net;
+}
+
+static int
+add_range(const struct addr *lo, const struct addr *hi, void *arg)
+{
+	struct fw_net	net = { *lo, *hi };
+	struct nets	*v = arg;
+
+	nets_add(v, &net);
+	return (v->failed);
+}
+
+static int
+add_prefix(const struct prefix *p, void *arg)
+{
+	struct addr	last;
+
+	fw_net_last(p, &last);
+	return (add_range(&p->addr, &last, arg));
+}
+
+static int
+add_networks(const struct addr *lo, const struct addr *hi, void *arg)
+{
+	return (addrset_split(lo, hi, add_prefix, arg));
+}
+
+static int
+fold_range(const struct addr *lo, const struct addr *hi, void *arg)
+{
+	return (addrset_build_range(arg, lo, hi));
+}
+
+/* What the lists of this table have, together. */
+static void
+wanted(const struct fw_role *r, const struct fw_table *t, struct nets *v)
+{
+	const struct config	*conf = r->c->conf;
+	const struct conf_list	*l;
+	struct addrset_build	*b;
+
+	if ((b = addrset_build_new()) == NULL) {
+		v->failed = 1;
+		return;
+	}
+	TAILQ_FOREACH(l, &conf->lists, entry)
+		if (t->kept && l->table != NULL &&
+		    strcmp(l->table, t->name) == 0 &&
+		    addrset_each_range(conf->set, l->index, fold_range, b) != 0)
+			v->failed = 1;
+	if (addrset_build_fold(b) == -1 || addrset_build_each(b,
+	    r->drv->tables->ranges ? add_range : add_networks, v) != 0)
+		v->failed = 1;
+	addrset_build_free(b);
+}
+
+static int
+cmp_net(const void *va, const void *vb)
+{
+	const struct fw_net	*a = va, *b = vb;
+	int			 c;
+
+	if ((c = addr_cmp(&a->lo, &b->lo)) != 0)
+		return (c);
+	return (addr_cmp(&a->hi, &b->hi));
+}
+
+/* They mostly come in order. */
+static void
+sort(struct nets *v)
+{
+	size_t	i;
+
+	for (i = 1; i < v->n; i++)
+		if (cmp_net(&v->v[i - 1], &v->v[i]) > 0) {
+			qsort(v->v, v->n, sizeof(*v->v), cmp_net);
+			return;
+		}
+}
+
+static void
+seen(const struct fw_net *net, void *arg)
+{
+	nets_add(arg, net);
+}
+
+/* What is there and not wanted, and the other way round. */
+static void
+differences(struct fw_table *t, struct nets *have, struct nets *want)
+{
+	size_t	i = 0, k = 0;
+	int	c;
+
+	sort(have);
+	sort(want);
+	while (i < have->n || k < want->n) {
+		c = i == have->n ? 1 : k == want->n ? -1 :
+		    cmp_net(&have->v[i], &want->v[k]);
+		if (c < 0)
+			nets_add(&t->del, &have->v[i++]);
+		else if (c > 0)
+			nets_add(&t->add, &want->v[k++]);
+		else {
+			i++;
+			k++;
+		}
+	}
+}
+
+static void
+forget(struct fw_table *t)
+{
+	nets_free(&t->del);
+	nets_free(&t->add);
+	t->working = 0;
+}
+
+static void
+again_later(struct fw_table *t)
+{
+	forget(t);
+	t->due = 1;
+	t->not_before = clock_mono() + TABLES_RETRY_MS;
+}
+
+static enum fw_result
+revived(struct fw_role *r, struct fw_table *t, enum fw_result rc)
+{
+	return (rc == FW_GONE ? r->drv->tables->revive(t->name) : rc);
+}
+
+/* The room that the hosts leave, and the tables before this one. */
+static size_t
+share(const struct fw_role *r, const struct fw_table *t)
+{
+	const struct fw_table	*b;
+	size_t			 n = fw_room_lists(r), used;
+
+	for (b = r->tables; b != t && n != SIZE_MAX; b = b->next) {
+		used = b->wanted < b->share ? b->wanted : b->share;
+		n = n > used ? n - used : 0;
+	}
+	return (n);
+}
+
+static void
+compare(struct fw_role *r, struct fw_table *t)
+{
+	const struct fw_tables_ops	*ops = r->drv->tables;
+	struct nets			 have, want;
+	enum fw_result			 rc;
+
+	memset(&have, 0, sizeof(have));
+	memset(&want, 0, sizeof(want));
+	forget(t);
+	t->due = 0;
+	t->last = clock_mono();
+	if (t->anew)
+		rc = revived(r, t, ops->clear(t->name));
+	else
+		rc = ops->dump(t->name, seen, &have);
+	if (rc == FW_BLIND) {		/* too big to be read in one call */
+		nets_free(&have);
+		rc = ops->clear(t->name);
+	} else if (rc == FW_GONE) {
+		nets_free(&have);
+		rc = ops->revive(t->name);
+	}
+	if ((t->gone = rc == FW_GONE))
+		return;
+	wanted(r, t, &want);
+	t->wanted = want.n;
+	t->share = share(r, t);
+	if (want.n > t->share)
+		want.n = t->share;
+	if (rc == FW_OK && !have.failed && !want.failed) {
+		differences(t, &have, &want);
+		t->working = 1;
+	}
+	if (!t->working || t->del.failed || t->add.failed)
+		again_later(t);
+	t->took = clock_mono() - t->last;
+	nets_free(&have);
+	nets_free(&want);
+}
+
+static void
+finish(struct fw_role *r, struct fw_table *t)
+{
+	size_t	in = t->wanted < t->share ? t->wanted : t->share;
+
+	in -= t->add.n - t->add.done;
+	if (t->add.done + t->del.n > 0)
+		log_info("firewall: table %s: %zu networks added, %zu "
+		    "removed, %zu in the table", t->name, t->add.done, t->del.n, in);
+	if (in < t->wanted) {
+		t->share = in;
+		fw_room_left_out(r);
+	}
+	t->anew = 0;
+	t->not_before = clock_mono() + TABLES_RETRY_MS;
+	t->count = r->drv->tables->count(t->name);
+	forget(t);
+}
+
+/* One call to the kernel. */
+static void
+slice(struct fw_role *r, struct fw_table *t)
+{
+	const struct fw_tables_ops	*ops = r->drv->tables;
+	struct nets			*v;
+	enum fw_result			 rc;
+	size_t				 n, room;
+
+	v = t->del.done < t->del.n ? &t->del : &t->add;
+	n = v->n - v->done;
+	if (n > ops->slice)
+		n = ops->slice;
+	if (v == &t->add && n > 0 && n > (room = fw_room_add(r)))
+		n = room;
+	if (n == 0) {
+		finish(r, t);
+		return;
+	}
+	rc = (v == &t->del ? ops->del : ops->add)(t->name, v->v + v->done, n);
+	if (rc == FW_FULL) {
+		finish(r, t);
+		return;
+	}
+	v->done += n;
+	if (rc == FW_OK)
+		return;
+	/* Once from the beginning; then it is not the difference's fault. */
+	if (!t->anew) {
+		forget(t);
+		t->anew = t->due = 1;
+		t->not_before = 0;
+	} else {
+		t->anew = 0;
+		again_later(t);
+	}
+}
+
+static void
+soon(struct fw_role *r)
+{
+	static const struct timeval	now = { 0, 0 };
+
+	(void)evtimer_add(r->tables_work, &now);
+}
+
+/* One step of the first table that has something to do. */
+static void
+work(evutil_socket_t fd, short what, void *arg)
+{
+	struct fw_role	*r = arg;
+	struct fw_table	*t;
+
+	(void)fd;
+	(void)what;
+	if (!r->tried)
+		return;			/* hosts come first */
+	for (t = r->tables; t != NULL; t = t->next) {
+		if (t->working)
+			slice(r, t);
+		else if (t->due && clock_mono() >= t->not_before)
+			compare(r, t);
+		else
+			continue;
+		soon(r);
+		return;
+	}
+}
+
+static void
+drop_gone(struct fw_role *r)
+{
+	struct fw_table	**tp, *t;
+
+	for (tp = &r->tables; (t = *tp) != NULL;) {
+		if (t->kept) {
+			tp = &t->next;
+			continue;
+		}
+		(void)r->drv->tables->clear(t->name);
+		*tp = t->next;
+		forget(t);
+		free(t->name);
+		free(t);
+	}
+}
+
+static struct fw_table *
+find(struct fw_role *r, const char *name)
+{
+	struct fw_table	*t;
+
+	for (t = r->tables; t != NULL; t = t->next)
+		if (strcmp(t->name, name) == 0)
+			return (t);
+	if ((t = calloc(1, sizeof(*t))) == NULL ||
+	    (t->name = strdup(name)) == NULL)
+		fatalx("firewall: no memory for a table");
+	t->next = r->tables;
+	t->count = -1;
+	r->tables = t;
+	return (t);
+}
+
+void
+fw_tables_take(struct fw_role *r, int first)
+{
+	const struct conf_list	*l;
+	struct fw_table		*t;
+
+	if (r->drv->tables == NULL)
+		return;
+	for (t = r->tables; t != NULL; t = t->next)
+		t->kept = 0;
+	TAILQ_FOREACH(l, &r->c->conf->lists, entry) {
+		if (l->table == NULL)
+			continue;
+		t = find(r, l->table);
+		if (!t->kept && t->count == -1 &&
+		    r->drv->tables->open(t->name) != FW_OK) {
+			/* As with the hosts' table: at a start somebody has to
+			 * make it, and later it is made or awaited. */
+			if (first && !r->c->again)
+				child_fatal(r->c, "%s", fw_why());
+			log_warnx("%s", fw_why());
+		}
+		t->kept = t->due = 1;
+		t->not_before = 0;
+		forget(t);
+	}
+	drop_gone(r);
+	if (r->tables_work != NULL)
+		soon(r);
+}
+
+int
+fw_tables_init(struct fw_role *r)
+{
+	r->tables_work = evtimer_new(r->c->base, work, r);
+	if (r->tables_work == NULL)
+		return (-1);
+	soon(r);
+	return (0);
+}
+
+void
+fw_tables_changed(struct fw_role *r)
+{
+	struct fw_table	*t;
+
+	for (t = r->tables; t != NULL; t = t->next) {
+		if (t->due)
+			continue;
+		t->due = 1;
+		t->not_before = t->last + (t->took * TABLES_REST >
+		    FW_CHANGED_MS ? t->took * TABLES_REST : FW_CHANGED_MS);
+	}
+}
+
+/* It is not there: made again, or awaited. */
+static void
+look_again(struct fw_role *r, struct fw_table *t)
+{
+	enum fw_result	rc = r->drv->tables->revive(t->name);
+
+	if (rc == FW_GONE)
+		return;
+	t->gone = 0;
+	t->due = 1;
+	t->not_before = rc == FW_OK ? 0 : clock_mono() + TABLES_RETRY_MS;
+}
+
+/* Each second. */
+void
+fw_tables_tick(struct fw_role *r)
+{
+	struct fw_table	*t;
+	int64_t		 now = clock_mono();
+
+	for (t = r->tables; t != NULL; t = t->next) {
+		if (t->gone && !t->due)
+			look_again(r, t);
+		if (!t->working && !t->due && !t->gone && r->drv->watch == NULL &&
+		    r->drv->tables->count(t->name) != t->count) {
+			t->due = 1;
+			t->not_before = 0;
+		}
+		/* Some were left out: is there more room now? */
+		if (!t->working && !t->due && t->share < t->wanted &&
+		    now >= t->not_before && share(r, t) > t->share)
+			t->due = 1;
+		if (t->due && now >= t->not_before)
+			soon(r);
+	}
+}
+
+void
+fw_tables_again(struct fw_role *r)
+{
+	struct fw_table	*t;
+
+	for (t = r->tables; t != NULL; t = t->next) {
+		t->due = 1;
+		t->not_before = 0;
+		forget(t);
+	}
+	fw_tables_go(r);
+}
+
+void
+fw_tables_go(struct fw_role *r)
+{
+	if (r->tables_work != NULL)
+		soon(r);
+}
+
+size_t
+fw_tables_in(const struct fw_role *r)
+{
+	const struct fw_table	*t;
+	size_t			 n = 0;
+	long			 c;
+
+	for (t = r->tables; t != NULL; t = t->next)
+		if ((c = r->drv->tables->count(t->name)) > 0)
+			n += (size_t)c;
+	return (n);
+}
+
+size_t
+fw_tables_count(const struct fw_role *r)
+{
+	const struct fw_table	*t;
+	size_t			 n = 0;
+
+	for (t = r->tables; t != NULL; t = t->next)
+		n += t->wanted;
+	return (n);
+}
+
+void
+fw_tables_free(struct fw_role *r)
+{
+	struct fw_table	*t;
+
+	while ((t = r->tables) != NULL) {
+		r->tables = t->next;
+		forget(t);
+		free(t->name);
+		free(t);
+	}
+	if (r->tables_work != NULL)
+		event_free(r->tables_work);
+	r->tables_work = NULL;
+}

@@ -1,0 +1,162 @@
+/*
+ * What spamd-setup(8) sends to port 8026, taken by `spamgreyd -x list': all of
+ * a connection, then line by line into what was there before.  A line that is
+ * not good changes nothing of the list that it names, and is said.
+ */
+#include <sys/types.h>
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/base/buf.h"
+#include "lib/addrset/listcfg.h"
+#include "spamgreyd/list/job_int.h"
+
+#define SETUP_READ	65536
+#define SETUP_IDLE	30000			/* ms without an octet */
+#define SETUP_MAX	(64 * 1024 * 1024)	/* octets of a connection */
+
+/* The parent ends us when all of it takes too long. */
+static void
+read_all(int conn, struct buf *b)
+{
+	struct pollfd	p = { conn, POLLIN, 0 };
+	ssize_t		n;
+	void		*room;
+
+	for (;;) {
+		if (poll(&p, 1, SETUP_IDLE) == 0)
+			job_end("nothing came for %d s", SETUP_IDLE / 1000);
+		if ((room = buf_reserve(b, SETUP_READ)) == NULL)
+			job_end("%s", strerror(errno));
+		n = read(conn, room, SETUP_READ);
+		if (n == -1 && errno != EINTR && errno != EAGAIN)
+			job_end("%s", strerror(errno));
+		if (n == 0)
+			return;
+		if (n > 0)
+			buf_grew(b, (size_t)n);
+		if (buf_len(b) > SETUP_MAX)
+			job_end("more than 64 MB came");
+	}
+}
+
+static int
+add(const struct prefix *p, void *arg)
+{
+	return (addrset_build_add(arg, p));
+}
+
+static struct list_setup *
+find(struct list_setups *all, const char *name)
+{
+	struct list_setup	*s;
+
+	TAILQ_FOREACH(s, all, entry)
+		if (strcmp(s->name, name) == 0)
+			return (s);
+	return (NULL);
+}
+
+/* In the place of one of that name, or behind all. */
+static void
+replace(struct list_setups *all, const struct listcfg *c,
+    struct addrset_build *set, int64_t now)
+{
+	struct list_setup	*s = find(all, c->tag);
+
+	if ((s == NULL && (s = list_setup_new(all, c->tag)) == NULL) ||
+	    addrset_build_fold(set) == -1)
+		job_end("%s", strerror(errno));
+	free(s->message);
+	if ((s->message = strdup(c->message)) == NULL)
+		job_end("%s", strerror(errno));
+	addrset_build_free(s->set);
+	s->set = set;
+	s->loaded = now;
+}
+
+static void
+refuse(const struct listcfg *c, unsigned int number, const char *why)
+{
+	char	line[400];
+
+	if (c->tag[0] != '\0')
+		snprintf(line, sizeof(line), "list \"%s\" of spamd-setup: %s",
+		    c->tag, why);
+	else
+		snprintf(line, sizeof(line), "line %u of spamd-setup: %s",
+		    number, why);
+	job_say(line, NULL);
+}
+
+static size_t
+count(const struct list_setups *all)
+{
+	const struct list_setup	*s;
+	size_t			 n = 0;
+
+	TAILQ_FOREACH(s, all, entry)
+		n++;
+	return (n);
+}
+
+/* 1: a list was taken or emptied. */
+static int
+take_line(struct list_setups *all, const char *line, size_t len,
+    unsigned int number, int64_t now)
+{
+	static struct listcfg	 c;
+	struct addrset_build	*set;
+	enum listcfg_result	 r;
+
+	if ((set = addrset_build_new()) == NULL)
+		job_end("%s", strerror(errno));
+	r = listcfg_parse(line, len, &c, add, set);
+	if (r == LISTCFG_BAD)
+		refuse(&c, number, c.error);
+	else if (r != LISTCFG_NONE && job_name_taken(c.tag))
+		refuse(&c, number, "the configuration has one of that name");
+	else if (r == LISTCFG_LIST && find(all, c.tag) == NULL &&
+	    count(all) >= ADDRSET_LISTS_MAX)
+		refuse(&c, number, "there are too many lists");
+	else if (r == LISTCFG_LIST ||
+	    (r == LISTCFG_CLEAR && find(all, c.tag) != NULL)) {
+		if (r == LISTCFG_CLEAR)
+			strlcpy(c.message, find(all, c.tag)->message,
+			    sizeof(c.message));
+		replace(all, &c, set, now);
+		return (1);
+	}
+	addrset_build_free(set);
+	return (0);
+}
+
+void
+job_take_setup(int conn, int64_t now, int before, int out)
+{
+	struct list_setups	 all = TAILQ_HEAD_INITIALIZER(all);
+	struct buf		 b = { NULL, 0, 0, 0 };
+	const char		*line, *nl, *end;
+	unsigned int		 number = 0, taken = 0;
+
+	read_all(conn, &b);
+	if (before != -1 && list_setup_read(before, &all) == -1)
+		list_setup_free(&all);
+	line = (const char *)buf_ptr(&b);
+	end = line + buf_len(&b);
+	for (; line < end; line = nl + 1) {
+		if ((nl = memchr(line, '\n', (size_t)(end - line))) == NULL)
+			nl = end;
+		taken += (unsigned int)take_line(&all, line,
+		    (size_t)(nl - line), ++number, now);
+	}
+	if (taken > 0 && list_setup_write(out, &all) == -1)
+		job_end("the lists cannot be kept: %s", strerror(errno));
+	job_taken(taken);
+	job_end(NULL);
+}

@@ -1,0 +1,256 @@
+/*
+ * attachment: names and types of a message's parts that are not wanted.  Looks
+ * into MIME alone, not into archives.  Whatever name some reader of mail could
+ * see counts; what is nested too deeply or has too many parts to be looked at
+ * is unscannable.
+ */
+#include <sys/types.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/base/log.h"
+#include "spamgreyd/runner/mimescan.h"
+#include "spamgreyd/runner/module.h"
+
+#define PATTERN_MAX	256
+#define RULES_MAX	1000
+#define FOUND_MAX	20		/* of one message: told, the rest counted */
+#define WAIT_MS		300000		/* the scan budget ends it */
+
+enum { COUNT_PARTS, COUNT_NAMES, COUNT_TYPES, COUNT_PAST };
+static const char *const counters[] = {
+	"parts", "names", "types", "past-limits", NULL
+};
+
+struct pattern {
+	struct rule	 rule;
+	int		 is_type;
+	char		*text;		/* lower case */
+};
+struct conf {
+	struct pattern	*pattern;
+	size_t		 n;
+	struct mime_limits limits;
+};
+struct data {
+	struct mimescan	*scan;
+	uint64_t	 key;
+	struct conf	*conf;
+	struct verdict	 verdict;
+	unsigned int	 found;
+	uint64_t	 header;	/* the latest that was seen */
+	uint64_t	*met;		/* by pattern: the last header it met */
+};
+
+extern const struct module mod_attachment;
+
+#define RULE(keyword, help) \
+	{ keyword, "%s [ %w ] [ %p ]", MIMESCAN_ACTIONS, -100000, 100000, "", \
+	    1, 0, help }
+static const struct module_option options[] = {
+	RULE("name", "a pattern of file names that are not wanted"),
+	RULE("type", "a pattern of MIME types that are not wanted"),
+	{ "max-depth", "%n", NULL, 1, 100, "20", 0, 0,
+	    "parts in parts that are looked into" },
+	{ "max-parts", "%n", NULL, 1, 100000, "500", 0, 0,
+	    "parts that are looked at" },
+	{ NULL, NULL, NULL, 0, 0, NULL, 0, 0, NULL }
+};
+
+static int
+lower(int c)
+{
+	return (c >= 'A' && c <= 'Z' ? c + 32 : c);
+}
+
+/* '*' any octets, '?' one; letters of ASCII in any case.  Linear but for the
+ * last '*', whatever the name is. */
+static int
+matches(const char *pattern, const char *name)
+{
+	const char	*star = NULL, *at = NULL;
+
+	while (*name != '\0') {
+		if (*pattern == '*') {
+			star = ++pattern;
+			at = name;
+		} else if (*pattern == '?' || *pattern ==
+		    (char)lower((unsigned char)*name)) {
+			pattern++;
+			name++;
+		} else if (star != NULL) {
+			pattern = star;
+			name = ++at;
+		} else
+			return (0);
+	}
+	return (pattern[strspn(pattern, "*")] == '\0');
+}
+
+static int
+attachment_option(void *conf, const char *keyword, const struct module_arg *a,
+    size_t n, int off, const char **error)
+{
+	struct conf	*c = conf;
+	struct pattern	*p;
+	char		*s;
+
+	(void)off;
+	if (strcmp(keyword, "max-depth") == 0) {
+		c->limits.depth = (unsigned int)a[0].n;
+		return (0);
+	}
+	if (strcmp(keyword, "max-parts") == 0) {
+		c->limits.parts = (unsigned int)a[0].n;
+		return (0);
+	}
+	if (a[0].s[0] == '\0' || strlen(a[0].s) > PATTERN_MAX ||
+	    c->n == RULES_MAX) {
+		*error = c->n == RULES_MAX ? "there are more than 1000" :
+		    "a pattern has between 1 and 256 octets";
+		return (-1);
+	}
+	if ((p = reallocarray(c->pattern, c->n + 1, sizeof(*p))) == NULL)
+		fatal("attachment");
+	c->pattern = p;
+	p += c->n;
+	if (mimescan_rule(&p->rule, a + 1, n - 1, error) == -1)
+		return (-1);
+	p->is_type = strcmp(keyword, "type") == 0;
+	if ((p->text = strdup(a[0].s)) == NULL)
+		fatal("attachment");
+	for (s = p->text; *s != '\0'; s++)
+		*s = (char)lower((unsigned char)*s);
+	c->n++;
+	return (0);
+}
+
+static void
+attachment_clear(void *conf)
+{
+	struct conf	*c = conf;
+	size_t		 i;
+
+	for (i = 0; i < c->n; i++)
+		free(c->pattern[i].text);
+	free(c->pattern);
+}
+
+/* The first rule that fits decides; it counts once for a part, in however many
+ * ways that may be read. */
+static void
+look(struct msession *s, struct data *d, uint64_t header, int is_type,
+    const char *text)
+{
+	const struct conf	*c = d->conf;
+	size_t			 i;
+
+	for (i = 0; i < c->n; i++)
+		if (c->pattern[i].is_type == is_type &&
+		    matches(c->pattern[i].text, text))
+			break;
+	if (i == c->n || d->met[i] == header + 1)
+		return;
+	d->met[i] = header + 1;
+	module_count(&mod_attachment, is_type ? COUNT_TYPES : COUNT_NAMES);
+	if (d->found++ < FOUND_MAX)
+		mimescan_met(s, &mod_attachment, &c->pattern[i].rule, text,
+		    &d->verdict);
+}
+
+static void
+on_part(const struct mime_part *p, void *arg)
+{
+	struct data	*d = arg;
+	struct msession	*s = module_session(d->key);
+	unsigned int	 i;
+
+	if (s == NULL)
+		return;
+	if (d->header < p->header + 1)
+		module_count(&mod_attachment, COUNT_PARTS);
+	d->header = p->header + 1;
+	look(s, d, p->header, 1, p->type);
+	for (i = 0; i < p->nnames; i++)
+		look(s, d, p->header, 0, p->name[i]);
+}
+
+static void
+data_clear(struct data *d)
+{
+	d->scan = NULL;
+	free(d->met);
+	d->met = NULL;
+}
+
+static void
+on_done(const char *past, const char *why, void *arg)
+{
+	struct data	*d = arg;
+	struct msession	*s = module_session(d->key);
+	struct verdict	 v;
+
+	data_clear(d);
+	if (s == NULL)
+		return;
+	if (why != NULL) {
+		module_resume(d->key, &mod_attachment, verdict_error("%s", why));
+		return;
+	}
+	if (past != NULL) {
+		module_count(&mod_attachment, COUNT_PAST);
+		v = module_found(s, &mod_attachment, CLASS_UNSCANNABLE, past);
+		if (v.kind > d->verdict.kind)
+			d->verdict = v;
+	}
+	module_resume(d->key, &mod_attachment, d->verdict);
+}
+
+static struct verdict
+attachment_eom(struct msession *s, void *conf)
+{
+	static const struct mime_calls	 calls = { .part = on_part };
+	struct data			*d = module_data(s, &mod_attachment);
+
+	if (((struct conf *)conf)->n == 0)
+		return (verdict_next());
+	d->key = s->key;
+	d->conf = conf;
+	d->verdict = verdict_next();
+	d->found = 0;
+	d->header = 0;
+	if ((d->met = calloc(d->conf->n, sizeof(*d->met))) == NULL)
+		return (verdict_error("out of memory"));
+	d->scan = mimescan_start(s->spool, 0, &d->conf->limits, &calls,
+	    on_done, d);
+	if (d->scan != NULL)
+		return (verdict_wait(WAIT_MS));
+	data_clear(d);
+	return (verdict_error("out of memory"));
+}
+
+static void
+attachment_forget(struct msession *s, void *conf)
+{
+	struct data	*d = module_data(s, &mod_attachment);
+
+	(void)conf;
+	mimescan_stop(d->scan);
+	data_clear(d);
+}
+
+const struct module mod_attachment = {
+	.name = "attachment",
+	.says = "attachment",
+	.options = options,
+	.conf_size = sizeof(struct conf),
+	.data_size = sizeof(struct data),
+	.on_error = ONERR_TEMPFAIL,
+	.counters = counters,
+	.option = attachment_option,
+	.conf_clear = attachment_clear,
+	.hook = { [STAGE_EOM] = attachment_eom },
+	.forget = attachment_forget
+};

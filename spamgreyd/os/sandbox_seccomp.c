@@ -1,0 +1,231 @@
+/*
+ * Linux: seccomp through libseccomp.  What a role needs is a list; all else
+ * answers ENOSYS, so that a newer C library falls back to an older call
+ * instead of dying, and what only an intruder would try kills the process.
+ * To find a missing call: strace -f -p PID and look for ENOSYS.
+ */
+#include <sys/types.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+
+#include <errno.h>
+#include <linux/netlink.h>
+#include <sched.h>
+#include <seccomp.h>
+#include <stddef.h>
+#include <unistd.h>
+
+#include "spamgreyd/os/os.h"
+
+#define S(name)	SCMP_SYS(name)
+
+static const int common[] = {
+	S(read), S(write), S(readv), S(writev), S(close), S(fcntl), S(fstat),
+	S(newfstatat), S(lseek), S(recvmsg), S(sendmsg), S(recvfrom),
+	S(sendto), S(shutdown), S(getsockopt), S(setsockopt), S(getsockname),
+	S(getpeername), S(poll), S(ppoll), S(epoll_wait), S(epoll_pwait),
+	S(epoll_ctl), S(epoll_create1), S(brk), S(munmap),
+	S(mremap), S(madvise), S(futex), S(getrandom),
+	S(clock_gettime), S(gettimeofday), S(time), S(clock_nanosleep),
+	S(nanosleep), S(sched_yield), S(rt_sigaction), S(rt_sigprocmask),
+	S(rt_sigreturn), S(sigaltstack), S(getpid), S(gettid), S(getuid),
+	S(geteuid), S(getgid), S(getegid), S(exit), S(exit_group),
+	S(restart_syscall), S(rseq), S(set_robust_list),
+	S(sysinfo), S(uname), S(dup), S(timerfd_create),
+	S(timerfd_settime), S(eventfd2), S(pipe2), S(sched_getaffinity)
+};
+
+static const int front[] = {
+	S(accept), S(accept4)
+};
+
+/* Berkeley DB in the state directory, its checkpoint thread, the control
+ * socket's clients. */
+static const int store[] = {
+	S(accept), S(accept4), S(open), S(openat), S(stat), S(lstat),
+	S(access), S(faccessat), S(faccessat2), S(unlink), S(unlinkat),
+	S(rename), S(renameat), S(renameat2), S(mkdir), S(mkdirat),
+	S(ftruncate), S(fallocate), S(fsync), S(fdatasync), S(pread64),
+	S(pwrite64), S(preadv), S(pwritev), S(getdents64), S(chmod),
+	S(fchmod), S(fchmodat), S(flock), S(statfs),
+	S(fstatfs), S(getcwd), S(select), S(pselect6), S(statx), S(msync),
+	S(fadvise64), S(umask)
+};
+
+/* libnftables over netlink, or ioctl(2) on /dev/pf (emulated, in tests). */
+static const int fw[] = {
+	S(bind), S(ioctl), S(pread64), S(pwrite64), S(ftruncate), S(flock),
+	S(select), S(pselect6), S(getppid)
+};
+
+/* The MTA, a resolver, and files of the spool. */
+static const int pass[] = {
+	S(accept), S(accept4), S(connect), S(bind), S(sendmmsg), S(open),
+	S(openat), S(unlink), S(unlinkat), S(ftruncate), S(fallocate),
+	S(pread64), S(pwrite64), S(preadv), S(pwritev), S(stat), S(statx)
+};
+
+/* Descriptors that it was given. */
+static const int list_job[] = {
+	S(fsync), S(fdatasync), S(ftruncate), S(statx)
+};
+
+static const int deadly[] = {
+	S(execve), S(execveat), S(ptrace), S(process_vm_readv),
+	S(process_vm_writev), S(mount), S(umount2), S(pivot_root), S(chroot),
+	S(setuid), S(setgid), S(setresuid), S(setresgid), S(setns),
+	S(unshare), S(init_module), S(finit_module), S(kexec_load), S(bpf),
+	S(perf_event_open), S(keyctl), S(add_key), S(request_key)
+};
+
+static int
+rules_add(scmp_filter_ctx ctx, uint32_t action, const int *list, size_t n)
+{
+	size_t	i;
+	int	r;
+
+	for (i = 0; i < n; i++)
+		if ((r = seccomp_rule_add(ctx, action, list[i], 0)) != 0) {
+			errno = -r;
+			return (-1);
+		}
+	return (0);
+}
+
+#define ADD(ctx, action, list) \
+	rules_add(ctx, action, list, sizeof(list) / sizeof((list)[0]))
+
+static int
+rule_done(int r)
+{
+	if (r == 0)
+		return (0);
+	errno = -r;
+	return (-1);
+}
+
+/*
+ * What every role may do to itself only, and memory that is never to be
+ * executed: all code is mapped before the sandbox, and no library makes more.
+ */
+static int
+rules_self(scmp_filter_ctx ctx)
+{
+	const uint64_t	self[] = { 0, (uint64_t)getpid() };
+	size_t		i;
+	int		r;
+
+	for (i = 0; i < 2; i++)
+		if ((r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, S(prlimit64), 1,
+		    SCMP_A0(SCMP_CMP_EQ, self[i], 0))) != 0)
+			return (rule_done(r));
+	if ((r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, S(tgkill), 1,
+	    SCMP_A0(SCMP_CMP_EQ, self[1], 0))) != 0 ||
+	    (r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, S(mmap), 1,
+	    SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0))) != 0)
+		return (rule_done(r));
+	return (rule_done(seccomp_rule_add(ctx, SCMP_ACT_ALLOW, S(mprotect), 1,
+	    SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0))));
+}
+
+/* Threads of its own, no processes.  What clone3 is asked cannot be seen here;
+ * the C library goes back to clone where that is not there. */
+static int
+rules_threads(scmp_filter_ctx ctx)
+{
+	const uint64_t	thread = CLONE_VM | CLONE_SIGHAND | CLONE_THREAD;
+
+	return (rule_done(seccomp_rule_add(ctx, SCMP_ACT_ALLOW, S(clone), 1,
+	    SCMP_A0(SCMP_CMP_MASKED_EQ, thread, thread))));
+}
+
+/* Of a session under TLS that is handed over. */
+static int
+rules_pair(scmp_filter_ctx ctx)
+{
+	return (rule_done(seccomp_rule_add(ctx, SCMP_ACT_ALLOW, S(socketpair),
+	    1, SCMP_A0(SCMP_CMP_EQ, AF_UNIX, 0))));
+}
+
+/* The firewall's part of netlink, and no other of the kernel's. */
+static int
+rules_netfilter(scmp_filter_ctx ctx)
+{
+	return (rule_done(seccomp_rule_add(ctx, SCMP_ACT_ALLOW, S(socket), 2,
+	    SCMP_A0(SCMP_CMP_EQ, AF_NETLINK, 0),
+	    SCMP_A2(SCMP_CMP_EQ, NETLINK_NETFILTER, 0))));
+}
+
+/* Of the internet alone, and no raw ones. */
+static int
+rules_inet(scmp_filter_ctx ctx)
+{
+	static const uint64_t	families[] = { AF_INET, AF_INET6 };
+	static const uint64_t	types[] = { SOCK_STREAM, SOCK_DGRAM };
+	size_t			i;
+	int			r;
+
+	for (i = 0; i < 4; i++)
+		if ((r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, S(socket), 2,
+		    SCMP_A0(SCMP_CMP_EQ, families[i / 2], 0),
+		    SCMP_A1(SCMP_CMP_MASKED_EQ, 0xf, types[i % 2]))) != 0) {
+			errno = -r;
+			return (-1);
+		}
+	return (0);
+}
+
+static int
+rules_role(scmp_filter_ctx ctx, enum role role)
+{
+	switch (role) {
+	case ROLE_FRONT:
+		return (rules_pair(ctx) == -1 ? -1 :
+		    ADD(ctx, SCMP_ACT_ALLOW, front));
+	case ROLE_STORE:
+		return (rules_threads(ctx) == -1 ? -1 :
+		    ADD(ctx, SCMP_ACT_ALLOW, store));
+	case ROLE_PASS:
+		return (rules_inet(ctx) == -1 ? -1 :
+		    ADD(ctx, SCMP_ACT_ALLOW, pass));
+	case ROLE_TRACK:
+		return (0);	/* reading and telling is in `common' */
+	case ROLE_FW:
+		return (rules_netfilter(ctx) == -1 ? -1 :
+		    ADD(ctx, SCMP_ACT_ALLOW, fw));
+	case ROLE_LIST:
+		return (ADD(ctx, SCMP_ACT_ALLOW, list_job));
+	default:
+		errno = EINVAL;
+		return (-1);
+	}
+}
+
+int
+sandbox_enter(enum role role, const struct config *conf)
+{
+	scmp_filter_ctx	ctx;
+	int		r = -1;
+
+	(void)conf;
+	if ((ctx = seccomp_init(SCMP_ACT_ERRNO(ENOSYS))) == NULL) {
+		errno = ENOMEM;
+		return (-1);
+	}
+	if (ADD(ctx, SCMP_ACT_ALLOW, common) == 0 &&
+	    ADD(ctx, SCMP_ACT_KILL_PROCESS, deadly) == 0 &&
+	    rules_self(ctx) == 0 && rules_role(ctx, role) == 0) {
+		if ((r = seccomp_load(ctx)) != 0) {
+			errno = -r;
+			r = -1;
+		}
+	}
+	seccomp_release(ctx);
+	return (r);
+}
+
+const char *
+sandbox_name(void)
+{
+	return ("seccomp");
+}

@@ -1,0 +1,619 @@
+/*
+ * One run of `spamgreyd -x list': the parent opens what it is to read and
+ * write, and takes the image and the figures that come back.  Files of lists
+ * are renamed here, once the process has said that they are whole and on
+ * disk; nothing of their contents is looked at.
+ */
+#include <sys/types.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "lib/base/clock.h"
+#include "lib/addrset/listcfg.h"
+#include "lib/base/log.h"
+#include "lib/base/statedir.h"
+#include "lib/smtp/tmpl.h"
+#include "spamgreyd/list/job.h"
+#include "spamgreyd/parent/list/lists.h"
+
+#define COMPILE_S	120		/* a run that takes longer hangs */
+
+struct compile {
+	struct parent		*p;
+	struct config		*conf;
+	struct chan		*ch;
+	pid_t			 pid;
+	struct event		*late;
+	int			 dir;		/* STATE/lists, or -1 */
+	int			 image;		/* read-only; -1 once conf has it */
+	uint64_t		 tried, out;	/* bits of lists */
+	size_t			 n;		/* lists of the file */
+	size_t			 setups;	/* so many came back */
+	int			 ended;
+	struct lists_outcome	 oc;
+	void			(*say)(const char *, void *);
+	void			(*done)(struct parent *,
+				    const struct lists_outcome *, void *);
+	void			*arg;
+};
+
+static struct compile	*running;
+
+int
+lists_compiling(void)
+{
+	return (running != NULL);
+}
+
+void
+lists_want_init(struct lists_want *w)
+{
+	size_t	i;
+
+	memset(w, 0, sizeof(*w));
+	for (i = 0; i < ADDRSET_LISTS_MAX; i++)
+		w->raw[i] = -1;
+}
+
+void
+lists_want_close(struct lists_want *w)
+{
+	size_t	i;
+
+	for (i = 0; i < ADDRSET_LISTS_MAX; i++)
+		if (w->raw[i] != -1)
+			close(w->raw[i]);
+}
+
+int
+lists_dir_make(const struct parent *p)
+{
+	int	fd;
+
+	if ((fd = statedir_sub_make(p->conf->statedir, LIST_DIR)) == -1)
+		log_warn("%s/%s: must be a directory that belongs to the "
+		    "daemon's user and that nobody else can write to; remove "
+		    "what is there",
+		    p->conf->statedir, LIST_DIR);
+	return (fd);
+}
+
+static void
+out_name(char *dst, size_t size, const char *name)
+{
+	snprintf(dst, size, "%.128s~", name);
+}
+
+int
+lists_out_open(int dir, const char *name)
+{
+	char	tmp[140];
+
+	out_name(tmp, sizeof(tmp), name);
+	(void)unlinkat(dir, tmp, 0);
+	return (openat(dir, tmp, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW |
+	    O_CLOEXEC, 0600));
+}
+
+void
+lists_keep(int dir, const char *name, int good)
+{
+	char	tmp[140];
+
+	out_name(tmp, sizeof(tmp), name);
+	if (!good)
+		(void)unlinkat(dir, tmp, 0);
+	else if (renameat(dir, tmp, dir, name) == -1)
+		log_warn("%s/%s: cannot keep the list", LIST_DIR, name);
+}
+
+static void __attribute__((__noreturn__))
+process_exec(char *program, int fd)
+{
+	char		 flag[] = "-x", name[] = "list";
+	char		*argv[] = { program, flag, name, NULL };
+	sigset_t	 none;
+
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	if (fd == LIST_JOB_FD) {
+		if (fcntl(fd, F_SETFD, 0) == -1)
+			_exit(127);
+	} else if (dup2(fd, LIST_JOB_FD) == -1)
+		_exit(127);
+	execv(program, argv);
+	_exit(127);
+}
+
+struct chan *
+lists_process(const struct parent *p, struct event_base *base, pid_t *pid,
+    const struct chan_rule *rules, void *arg,
+    void (*ended)(struct chan *, enum chan_end, void *))
+{
+	struct chan	*ch;
+	int		 fd[2];
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0,
+	    fd) == -1) {
+		log_warn("lists: cannot create a socket pair");
+		return (NULL);
+	}
+	switch (*pid = fork()) {
+	case -1:
+		log_warn("lists: cannot fork");
+		close(fd[0]);
+		close(fd[1]);
+		return (NULL);
+	case 0:
+		process_exec(p->program, fd[1]);
+	}
+	close(fd[1]);
+	if ((ch = chan_new(base, fd[0], "list", rules, arg, ended)) == NULL) {
+		log_warn("lists: cannot talk to the process");
+		kill(*pid, SIGKILL);
+	}
+	return (ch);
+}
+
+int
+lists_send_fd(struct chan *ch, uint16_t type, uint64_t id, int fd)
+{
+	int	copy;
+
+	if ((copy = fcntl(fd, F_DUPFD_CLOEXEC, 0)) == -1)
+		return (-1);
+	ipc_begin(chan_ipc(ch), type, id);
+	return (chan_send(ch, copy));
+}
+
+static int
+send_list(struct compile *c, const struct conf_list *l)
+{
+	struct ipc	*ipc = chan_ipc(c->ch);
+
+	ipc_begin(ipc, LJ_LIST, l->index);
+	ipc_put_u8(ipc, (uint8_t)l->kind);
+	ipc_put_u8(ipc, (uint8_t)l->source);
+	ipc_put_str(ipc, l->name);
+	ipc_put_str(ipc, l->file);
+	ipc_put_u64(ipc, lists_except_mask(c->conf, l));
+	ipc_put_i64(ipc, clock_wall());
+	return (chan_send(c->ch, -1));
+}
+
+/* 1 *raw is what it is now, 0 nothing new, -1 it cannot begin for it. */
+static int
+open_raw(struct compile *c, const struct lists_want *w, struct conf_list *l,
+    int kept, int *raw)
+{
+	char	line[2048];
+
+	*raw = -1;
+	if (w->failed >> l->index & 1) {
+		c->tried |= UINT64_C(1) << l->index;
+		c->oc.failed++;
+	}
+	if (w->raw[l->index] != -1) {
+		*raw = fcntl(w->raw[l->index], F_DUPFD_CLOEXEC, 0);
+		if (*raw == -1 || lseek(*raw, 0, SEEK_SET) == -1)
+			return (-1);
+		return (1);
+	}
+	if (l->source != SRC_FILE || !w->files ||
+	    (w->only != NULL && strcmp(w->only, l->name) != 0))
+		return (0);
+	c->tried |= UINT64_C(1) << l->index;
+	if ((*raw = lists_file_open(c->conf, l, line, sizeof(line))) != -1)
+		return (1);
+	c->say(line, c->arg);
+	if (!w->lenient || kept == -1)
+		return (-1);
+	if (l->failed == 0)
+		l->failed = clock_wall();
+	c->oc.failed++;
+	return (0);
+}
+
+/* A list and its descriptors. */
+static int
+begin_list(struct compile *c, const struct lists_want *w, struct conf_list *l)
+{
+	int	raw = -1, kept, out = -1, r;
+
+	kept = lists_kept_open(c->dir, l->name);
+	if ((r = open_raw(c, w, l, kept, &raw)) == 1) {
+		c->tried |= UINT64_C(1) << l->index;
+		if (c->dir != -1 &&
+		    (out = lists_out_open(c->dir, l->name)) != -1)
+			c->out |= UINT64_C(1) << l->index;
+		if (c->dir != -1 && out == -1)
+			log_warn("list \"%s\": cannot be kept in %s/%s",
+			    l->name, c->conf->statedir, LIST_DIR);
+	}
+	if (r != -1 && (send_list(c, l) == -1 || (raw != -1 &&
+	    lists_send_fd(c->ch, LJ_RAW, l->index, raw) == -1) ||
+	    (kept != -1 && lists_send_fd(c->ch, LJ_KEPT, l->index, kept) ==
+	    -1) || (out != -1 && lists_send_fd(c->ch, LJ_OUT, l->index, out) ==
+	    -1)))
+		r = -1;
+	if (raw != -1)
+		close(raw);
+	if (kept != -1)
+		close(kept);
+	if (out != -1)
+		close(out);
+	return (r == -1 ? -1 : 0);
+}
+
+static int
+begin(struct compile *c, const struct lists_want *w)
+{
+	struct conf_list	*l;
+	int			 rw, fd, r = 0;
+
+	TAILQ_FOREACH(l, &c->conf->lists, entry) {
+		if (l->source == SRC_SETUP)
+			continue;
+		c->n++;
+		if (begin_list(c, w, l) == -1)
+			r = -1;		/* the others' errors in one run */
+		ipc_begin(chan_ipc(c->ch), LJ_NAME, 0);
+		ipc_put_str(chan_ipc(c->ch), l->name);
+		if (chan_send(c->ch, -1) == -1)
+			r = -1;
+	}
+	if (r == -1)
+		return (-1);
+	if (!TAILQ_EMPTY(&c->conf->setups) &&
+	    (fd = lists_kept_open(c->dir, LIST_SETUP)) != -1) {
+		r = lists_send_fd(c->ch, LJ_SETUP, 0, fd);
+		close(fd);
+	}
+	if ((c->image = lists_image_open(c->conf->statedir, &rw)) == -1) {
+		c->say("cannot write the compiled lists to /tmp, /var/tmp "
+		    "or the state directory", c->arg);
+		return (-1);
+	}
+	ipc_begin(chan_ipc(c->ch), LJ_IMAGE, 0);
+	if (chan_send(c->ch, rw) == -1)
+		r = -1;
+	return (r);
+}
+
+static struct conf_list *
+list_at(struct config *conf, uint64_t index)
+{
+	struct conf_list	*l;
+
+	TAILQ_FOREACH(l, &conf->lists, entry)
+		if (l->index == index)
+			return (l);
+	return (NULL);
+}
+
+/* "2026-11-23 17:00 UTC" */
+static void
+date_of(int64_t t, char *buf, size_t size)
+{
+	time_t		tt = (time_t)t;
+	struct tm	tm;
+
+	if (gmtime_r(&tt, &tm) == NULL ||
+	    strftime(buf, size, "%Y-%m-%d %H:%M UTC", &tm) == 0)
+		strlcpy(buf, "an unknown time", size);
+}
+
+static void
+say_failed(struct compile *c, const struct conf_list *l, const char *why)
+{
+	char	line[2048], date[40];
+
+	date_of(l->loaded, date, sizeof(date));
+	if (l->loaded != 0)
+		snprintf(line, sizeof(line), "list \"%s\": %.1024s: %s; the "
+		    "list loaded at %s stays in force", l->name, l->file, why,
+		    date);
+	else
+		snprintf(line, sizeof(line), "list \"%s\": %.1024s: %s; the "
+		    "list is empty, because it was never loaded", l->name, l->file, why);
+	c->say(line, c->arg);
+}
+
+/* It was encoded there, but by a process that reads anything. */
+const char *
+lists_printable(char *dst, size_t size, const char *src)
+{
+	char	*p;
+
+	strlcpy(dst, src, size);
+	for (p = dst; *p != '\0'; p++)
+		if (*p < 0x20 || *p > 0x7e)
+			*p = '?';
+	return (dst);
+}
+
+static void
+on_say(struct chan *ch, struct msg *m, void *arg)
+{
+	struct compile	*c = arg;
+	const char	*line = msg_get_str(m);
+	char		 text[1500];
+
+	(void)ch;
+	if (msg_end(m) == 0)
+		c->say(lists_printable(text, sizeof(text), line), c->arg);
+}
+
+static void
+on_done(struct chan *ch, struct msg *m, void *arg)
+{
+	struct compile		*c = arg;
+	struct conf_list	*l = list_at(c->conf, m->id);
+	uint8_t			 state = msg_get_u8(m);
+	int64_t			 loaded = msg_get_i64(m);
+	uint64_t		 count = msg_get_u64(m);
+	const char		*why = msg_get_str(m);
+	char			 text[LIST_WHY_MAX];
+
+	(void)ch;
+	if (msg_end(m) == -1 || l == NULL || l->source == SRC_SETUP)
+		return;
+	l->loaded = loaded;
+	l->count = (size_t)count;
+	if (c->out >> l->index & 1)
+		lists_keep(c->dir, l->name, state == LIST_LOADED);
+	c->out &= ~(UINT64_C(1) << l->index);
+	if (state == LIST_LOADED) {
+		l->failed = 0;
+		log_info("list \"%s\": loaded, %zu ranges", l->name, l->count);
+	} else if (state == LIST_FAILED || state == LIST_LOST) {
+		say_failed(c, l, lists_printable(text, sizeof(text), why));
+		c->oc.failed++;
+		c->oc.lost += state == LIST_LOST && l->source == SRC_FILE;
+	}
+	if (state != LIST_LOADED && c->tried >> l->index & 1 &&
+	    l->failed == 0)
+		l->failed = clock_wall();
+}
+
+/* The process read what anybody sent, so it is not believed: its names would
+ * be names of files here, and one list too many ends the children. */
+static int
+setup_fits(const struct compile *c, const char *name, const char *message)
+{
+	size_t	len = strlen(name);
+
+	return (c->n + c->setups < ADDRSET_LISTS_MAX && len > 0 &&
+	    len <= LISTCFG_TAG_MAX && strspn(name, "abcdefghijklmnopqrstuvwxyz"
+	    "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-") == len &&
+	    (*message == '\0' || tmpl_check(message, "A") == NULL));
+}
+
+/* One that spamd-setup brought: it keeps its place while the daemon runs. */
+static void
+on_setup_list(struct chan *ch, struct msg *m, void *arg)
+{
+	struct compile		*c = arg;
+	const char		*name = msg_get_str(m);
+	const char		*message = msg_get_str(m);
+	int64_t			 loaded = msg_get_i64(m);
+	uint64_t		 count = msg_get_u64(m);
+	struct conf_list	*l, *next;
+	char			*copy = NULL;
+
+	(void)ch;
+	if (msg_end(m) == -1 || !setup_fits(c, name, message))
+		return;
+	l = list_at(c->conf, c->n + c->setups);
+	if (l != NULL && strcmp(l->name, name) != 0) {
+		c->oc.moved = 1;
+		for (; l != NULL; l = next) {
+			next = TAILQ_NEXT(l, entry);
+			TAILQ_REMOVE(&c->conf->lists, l, entry);
+			conf_list_free(l);
+		}
+	}
+	if (l == NULL && (l = lists_setup_add(c->conf, name, message)) == NULL)
+		fatal("lists");
+	if (*message != '\0' && (copy = strdup(message)) == NULL)
+		fatal("lists");
+	free(l->message);
+	l->message = copy;
+	l->loaded = loaded;
+	l->count = (size_t)count;
+	c->setups++;
+}
+
+static void
+on_end(struct chan *ch, struct msg *m, void *arg)
+{
+	struct compile	*c = arg;
+	uint8_t		 good = msg_get_u8(m);
+	const char	*why = msg_get_str(m);
+
+	(void)ch;
+	if (msg_end(m) == -1)
+		return;
+	c->ended = 1;
+	c->oc.good = good != 0;
+	lists_printable(c->oc.why, sizeof(c->oc.why), why);
+}
+
+static const struct chan_rule rules[] = {
+	{ LJ_SAY, 0, on_say },
+	{ LJ_DONE, 0, on_done },
+	{ LJ_SETUP_LIST, 0, on_setup_list },
+	{ LJ_END, 0, on_end },
+	{ 0, 0, NULL }
+};
+
+static void
+compile_free(struct compile *c)
+{
+	struct conf_list	*l;
+
+	TAILQ_FOREACH(l, &c->conf->lists, entry)
+		if (c->out >> l->index & 1)
+			lists_keep(c->dir, l->name, 0);
+	if (c->ch != NULL)
+		chan_free(c->ch);
+	if (c->late != NULL)
+		event_free(c->late);
+	if (c->dir != -1)
+		close(c->dir);
+	if (c->image != -1)
+		close(c->image);
+	config_free(c->conf);
+	free(c);
+	running = NULL;
+}
+
+static void
+process_ended(struct chan *ch, enum chan_end how, void *arg)
+{
+	struct compile		*c = arg;
+	struct parent		*p = c->p;
+	struct lists_outcome	 oc;
+	void			(*done)(struct parent *,
+				    const struct lists_outcome *, void *);
+	void			*done_arg = c->arg;
+
+	(void)ch;
+	if (how == CHAN_BROKEN)
+		kill(c->pid, SIGKILL);
+	if (!c->ended || how == CHAN_BROKEN) {
+		c->oc.good = 0;
+		strlcpy(c->oc.why, "the process that reads lists died (it "
+		    "needs the user nobody and the directory /var/empty)", sizeof(c->oc.why));
+	}
+	if (c->oc.good) {
+		addrset_unmap(c->conf->set);
+		c->conf->set = NULL;
+		if (c->conf->set_fd != -1)
+			close(c->conf->set_fd);
+		c->conf->set_fd = c->image;
+		c->image = -1;
+	}
+	oc = c->oc;
+	done = c->done;
+	compile_free(c);
+	done(p, &oc, done_arg);
+}
+
+static void
+too_late(evutil_socket_t fd, short what, void *arg)
+{
+	struct compile	*c = arg;
+
+	(void)fd;
+	(void)what;
+	log_warnx("lists: the process that reads them was killed, because it "
+	    "took more than %d s",
+	    COMPILE_S);
+	kill(c->pid, SIGKILL);
+}
+
+static int
+compile_start(struct parent *p, struct event_base *base, struct config *conf,
+    const struct lists_want *w, struct compile *c)
+{
+	c->p = p;
+	c->conf = conf;
+	conf->refs++;
+	c->dir = lists_dir_make(p);
+	c->image = -1;
+	running = c;
+	if ((c->ch = lists_process(p, base, &c->pid, rules, c,
+	    process_ended)) == NULL || (c->late = evtimer_new(base, too_late, c)) == NULL ||
+	    event_add(c->late, &(struct timeval){ COMPILE_S, 0 }) == -1 ||
+	    begin(c, w) == -1) {
+		if (c->ch != NULL)
+			kill(c->pid, SIGKILL);
+		compile_free(c);
+		return (-1);
+	}
+	return (0);
+}
+
+int
+lists_compile(struct parent *p, struct config *conf, struct lists_want *w,
+    void (*say)(const char *, void *), void (*done)(struct parent *,
+    const struct lists_outcome *, void *), void *arg)
+{
+	struct compile	*c;
+
+	if (running != NULL || (c = calloc(1, sizeof(*c))) == NULL)
+		return (-1);
+	c->say = say;
+	c->done = done;
+	c->arg = arg;
+	return (compile_start(p, p->base, conf, w, c));
+}
+
+struct now {
+	void			(*say)(const char *, void *);
+	void			*arg;
+	struct lists_outcome	 oc;
+	int			 done;
+};
+
+static void
+now_say(const char *line, void *arg)
+{
+	struct now	*n = arg;
+
+	n->say(line, n->arg);
+}
+
+static void
+now_done(struct parent *p, const struct lists_outcome *oc, void *arg)
+{
+	struct now	*n = arg;
+
+	(void)p;
+	n->oc = *oc;
+	n->done = 1;
+}
+
+int
+lists_compile_now(struct parent *p, struct config *conf,
+    void (*say)(const char *, void *), void *arg)
+{
+	struct now		 n = { say, arg, { 0, "", 0, 0, 0 }, 0 };
+	struct lists_want	 w;
+	struct compile		*c;
+	struct event_base	*base;
+	pid_t			 pid;
+	int			 r = -1;
+
+	lists_want_init(&w);
+	w.files = w.lenient = 1;
+	/* A base of its own: daemon(3) comes after. */
+	if ((base = event_base_new()) == NULL ||
+	    (c = calloc(1, sizeof(*c))) == NULL)
+		fatalx("cannot create the event loop");
+	c->say = now_say;
+	c->done = now_done;
+	c->arg = &n;
+	if (compile_start(p, base, conf, &w, c) == 0) {
+		for (pid = c->pid; !n.done;)
+			event_base_loop(base, EVLOOP_ONCE);
+		(void)waitpid(pid, NULL, 0);
+		if (!n.oc.good)
+			say(n.oc.why, arg);
+		else if (n.oc.lost == 0)
+			r = 0;
+	}
+	event_base_free(base);
+	return (r);
+}

@@ -1,0 +1,325 @@
+/*
+ * Loading lists while the daemon runs: fetch what is to be fetched, all at
+ * once, then one run that compiles, then the processes get the new image.
+ * Requests come one after the other; a reload of the configuration, which may
+ * not wait for somebody's web server, goes between fetching and compiling.
+ */
+#include <sys/types.h>
+#include <sys/queue.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/base/log.h"
+#include "spamgreyd/parent/list/lists.h"
+
+#define LOADS_MAX	16
+
+enum load_what {
+	LOAD_ALL, LOAD_ONE,
+	LOAD_FETCHED,		/* commands and URLs: the daemon has started */
+	LOAD_NEW,		/* of those what was never loaded */
+	LOAD_KEPT		/* nothing: only compile */
+};
+
+/* One that was fetched for a load; by name, for a reload may come between. */
+struct got {
+	struct load	*load;
+	struct fetch	*fetch;		/* NULL: it has ended */
+	char		*name, *text;
+	int		 out;		/* -1: it failed */
+};
+
+struct load {
+	TAILQ_ENTRY(load)	 entry;
+	enum load_what		 what;
+	char			 name[64];
+	int			 asked;
+	uint64_t		 id;
+	int			 begun;
+	unsigned int		 fetching;
+	struct got		 got[ADDRSET_LISTS_MAX];
+	size_t			 ngot;
+	struct parent		*parent;
+	struct config		*conf;		/* compiled for this one */
+};
+
+static TAILQ_HEAD(load_queue, load) loads = TAILQ_HEAD_INITIALIZER(loads);
+static unsigned int	nloads;
+
+static void
+tell(const struct load *l, unsigned int status, int more, const char *text)
+{
+	if (l->asked)
+		parent_tell(l->parent, l->id, status, more, text);
+}
+
+static void
+say(const char *line, void *arg)
+{
+	const struct load	*l = arg;
+
+	log_warnx("%s", line);
+	tell(l, CTL_OK, 1, line);
+}
+
+static void
+load_free(struct load *l)
+{
+	size_t	i;
+
+	for (i = 0; i < l->ngot; i++) {
+		if (l->got[i].out != -1)
+			close(l->got[i].out);
+		free(l->got[i].name);
+		free(l->got[i].text);
+	}
+	config_free(l->conf);
+	TAILQ_REMOVE(&loads, l, entry);
+	nloads--;
+	free(l);
+}
+
+static int
+is_fetched(const struct conf_list *l)
+{
+	return (l->source == SRC_COMMAND || l->source == SRC_URL);
+}
+
+static int
+wants(const struct load *ld, const struct conf_list *l)
+{
+	switch (ld->what) {
+	case LOAD_ONE:
+		return (strcmp(ld->name, l->name) == 0);
+	case LOAD_NEW:
+		return (l->loaded == 0);
+	case LOAD_KEPT:
+		return (0);
+	default:
+		return (1);
+	}
+}
+
+static void
+fetch_failed(struct load *ld, const struct conf_list *l, const char *why)
+{
+	char	line[2048];
+
+	snprintf(line, sizeof(line), "list \"%s\": %.1024s: %s; %s", l->name,
+	    l->file, why, l->loaded != 0 ? "the list loaded before stays in "
+	    "force" : "the list is empty, because it was never loaded");
+	say(line, ld);
+}
+
+static void
+fetched(struct fetch *f, int out, const char *why, void *arg)
+{
+	struct got		*g = arg;
+	struct load		*ld = g->load;
+	const struct conf_list	*l;
+
+	(void)f;
+	g->fetch = NULL;
+	g->out = out;
+	if (out == -1)
+		TAILQ_FOREACH(l, &ld->parent->conf->lists, entry)
+			if (strcmp(l->name, g->name) == 0)
+				fetch_failed(ld, l, why);
+	if (--ld->fetching == 0)
+		load_next(ld->parent);
+}
+
+static void
+begin(struct load *ld)
+{
+	const struct conf_list	*l;
+	struct got		*g;
+	const char		*why = "";
+
+	ld->begun = 1;
+	TAILQ_FOREACH(l, &ld->parent->conf->lists, entry) {
+		if (!is_fetched(l) || !wants(ld, l))
+			continue;
+		g = &ld->got[ld->ngot++];
+		g->load = ld;
+		g->out = -1;
+		g->name = strdup(l->name);
+		g->text = strdup(l->file);
+		if (g->name == NULL || g->text == NULL)
+			fatal("lists");
+		g->fetch = fetch_start(ld->parent, l, fetched, g, &why);
+		if (g->fetch == NULL)
+			fetch_failed(ld, l, why);
+		else
+			ld->fetching++;
+	}
+}
+
+static void
+finish(struct load *ld, const struct lists_outcome *oc)
+{
+	char	text[128];
+
+	if (!oc->good) {
+		log_warnx("lists not loaded: %s", oc->why);
+		snprintf(text, sizeof(text), "not loaded: %.100s", oc->why);
+		tell(ld, CTL_FAILED, 0, text);
+	} else if (ld->conf != ld->parent->conf)
+		tell(ld, CTL_FAILED, 0, "the configuration changed during "
+		    "the load; load again");
+	else {
+		snprintf(text, sizeof(text), oc->failed == 0 ? "lists loaded" :
+		    "%u of the lists could not be loaded", oc->failed);
+		parent_give_lists(ld->parent, ld->asked, ld->id,
+		    oc->failed == 0 ? CTL_OK : CTL_FAILED, text, oc->moved);
+	}
+}
+
+static void
+compiled(struct parent *p, const struct lists_outcome *oc, void *arg)
+{
+	struct load	*ld = arg;
+
+	finish(ld, oc);
+	load_free(ld);
+	load_next(p);
+}
+
+/* What was fetched, as far as the configuration still has it. */
+static void
+collect(const struct load *ld, struct lists_want *w)
+{
+	const struct conf_list	*l;
+	size_t			 i;
+
+	lists_want_init(w);
+	w->lenient = 1;
+	w->files = ld->what == LOAD_ALL || ld->what == LOAD_ONE;
+	w->only = ld->what == LOAD_ONE ? ld->name : NULL;
+	TAILQ_FOREACH(l, &ld->parent->conf->lists, entry)
+		for (i = 0; i < ld->ngot; i++) {
+			if (!is_fetched(l) ||
+			    strcmp(l->name, ld->got[i].name) != 0 ||
+			    strcmp(l->file, ld->got[i].text) != 0)
+				continue;
+			if (ld->got[i].out == -1)
+				w->failed |= UINT64_C(1) << l->index;
+			else
+				w->raw[l->index] = dup(ld->got[i].out);
+		}
+}
+
+static void
+compile(struct load *ld)
+{
+	struct parent		*p = ld->parent;
+	struct lists_outcome	 oc;
+	struct lists_want	 w;
+
+	collect(ld, &w);
+	ld->conf = p->conf;
+	ld->conf->refs++;
+	if (lists_compile(p, p->conf, &w, say, compiled, ld) == -1) {
+		memset(&oc, 0, sizeof(oc));
+		strlcpy(oc.why, "the lists cannot be read; see the log",
+		    sizeof(oc.why));
+		finish(ld, &oc);
+		load_free(ld);
+	}
+	lists_want_close(&w);
+}
+
+/* No run goes on: a reload that waits, then the load whose turn it is. */
+void
+load_next(struct parent *p)
+{
+	struct load	*ld;
+
+	if (p->ending || lists_compiling())
+		return;
+	parent_reload_next(p);
+	while (!lists_compiling() && (ld = TAILQ_FIRST(&loads)) != NULL) {
+		if (!ld->begun)
+			begin(ld);
+		if (ld->fetching > 0)
+			return;
+		compile(ld);
+	}
+}
+
+static void
+enqueue(struct parent *p, enum load_what what, const char *name, int asked,
+    uint64_t id)
+{
+	struct load	*ld;
+
+	if (nloads == LOADS_MAX || (ld = calloc(1, sizeof(*ld))) == NULL) {
+		log_warnx("lists not loaded: %u loads are under way", nloads);
+		if (asked)
+			parent_tell(p, id, CTL_FAILED, 0, "too many loads are "
+			    "under way; try again");
+		return;
+	}
+	ld->parent = p;
+	ld->what = what;
+	strlcpy(ld->name, name, sizeof(ld->name));
+	ld->asked = asked;
+	ld->id = id;
+	TAILQ_INSERT_TAIL(&loads, ld, entry);
+	nloads++;
+	load_next(p);
+}
+
+void
+load_request(struct parent *p, const char *name, int asked, uint64_t id)
+{
+	const struct conf_list	*l = NULL;
+
+	if (*name == '\0') {
+		enqueue(p, LOAD_ALL, name, asked, id);
+		return;
+	}
+	TAILQ_FOREACH(l, &p->conf->lists, entry)
+		if (strcmp(l->name, name) == 0)
+			break;
+	if (l != NULL && l->source != SRC_SETUP)
+		enqueue(p, LOAD_ONE, name, asked, id);
+	else if (asked)
+		parent_tell(p, id, l == NULL ? CTL_NOTFOUND : CTL_BADARG, 0,
+		    l == NULL ? "the configuration has no list of that name" :
+		    "that list is loaded by spamd-setup");
+}
+
+static int
+has(const struct parent *p, int only_new)
+{
+	const struct conf_list	*l;
+
+	TAILQ_FOREACH(l, &p->conf->lists, entry)
+		if (is_fetched(l) && (!only_new || l->loaded == 0))
+			return (1);
+	return (0);
+}
+
+void
+load_started(struct parent *p)
+{
+	if (has(p, 0))
+		enqueue(p, LOAD_FETCHED, "", 0, 0);
+}
+
+void
+load_reloaded(struct parent *p)
+{
+	if (has(p, 1))
+		enqueue(p, LOAD_NEW, "", 0, 0);
+}
+
+void
+load_compile(struct parent *p)
+{
+	enqueue(p, LOAD_KEPT, "", 0, 0);
+}

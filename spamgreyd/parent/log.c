@@ -1,0 +1,67 @@
+/*
+ * The log lines of children.  A process that was taken over, or that turns in
+ * a circle, must fill neither the disk nor the parent's time: each has a rate,
+ * above what its work can need, and what comes beyond is counted.
+ */
+#include <sys/types.h>
+
+#include "lib/base/clock.h"
+#include "lib/base/log.h"
+#include "spamgreyd/parent/parent.h"
+
+/* Lines a second: a line a session or message, or more, with -v, for those who
+ * meet the clients; for the others what happens to the machine. */
+static const unsigned int rates[ROLE_MAX] = {
+	[ROLE_FRONT] = 10000, [ROLE_PASS] = 10000, [ROLE_STORE] = 10000,
+	[ROLE_FW] = 1000, [ROLE_TRACK] = 1000
+};
+
+static void
+say_lost(struct proc *pr)
+{
+	if (pr->log_lost == 0)
+		return;
+	log_warnx("%s: %lu log lines dropped: more than %u in a second",
+	    pr->name, pr->log_lost, rates[pr->role]);
+	pr->log_lost = 0;
+}
+
+/* 1: this second's lines are all taken. */
+static int
+is_over(struct proc *pr)
+{
+	int64_t	now = clock_mono();
+
+	if (now - pr->log_since >= 1000) {
+		if (!pr->log_flood)
+			say_lost(pr);
+		pr->log_since = now;
+		pr->log_lines = 0;
+		pr->log_flood = 0;
+	}
+	return (pr->log_lines >= rates[pr->role]);
+}
+
+void
+parent_log(struct proc *pr, int priority, const char *line)
+{
+	if (is_over(pr)) {
+		pr->log_lost++;
+		pr->log_flood = 1;
+		return;
+	}
+	pr->log_lines++;
+	log_line(priority, line);
+}
+
+void
+parent_log_settle(struct proc *pr)
+{
+	(void)is_over(pr);
+}
+
+void
+parent_log_end(struct proc *pr)
+{
+	say_lost(pr);
+}

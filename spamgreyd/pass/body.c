@@ -1,0 +1,335 @@
+/*
+ * Pass: the message.  It goes into the spool while it comes, is shown to the
+ * modules when it is whole, and only then to the MTA, whose answer is the
+ * client's: nothing here says 250 to a final dot.
+ */
+#include <sys/types.h>
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/base/clock.h"
+#include "lib/base/log.h"
+#include "spamgreyd/pass/pass.h"
+
+#define BODY_CHUNK	8192
+#define BAD_EVENTS	(1u << EVENT_VIRUS | 1u << EVENT_SPAM)
+
+void
+body_free(struct ptx *tx)
+{
+	spool_free(tx->spool);
+	tx->spool = NULL;
+}
+
+static void
+body_noop(struct session *s)
+{
+	relay_noop(s);
+	pass_timer(s, PASS_NOOP, body_noop);
+}
+
+void
+body_begin(struct session *s)
+{
+	memset(&s->tx->in, 0, sizeof(s->tx->in));
+	memset(&s->tx->head, 0, sizeof(s->tx->head));
+	s->tx->head.drop = "X-Spamgreyd";
+	s->tx->head.drops = run_drops(&s->ms);
+	s->tx->toobig = s->tx->lost = 0;
+	s->d.noticed = 0;
+	s->read_ms = 0;
+	s->read_from = s->io.bytes_in;
+	s->state = PS_DATA;
+	pass_timer(s, PASS_NOOP, body_noop);
+}
+
+/* It is not wanted any more; what is to come is read and forgotten. */
+static void
+body_drop(struct session *s, int toobig, int error)
+{
+	char	enc[128];
+
+	s->tx->toobig = toobig;
+	s->tx->lost = error;
+	if (error != 0)
+		log_event(s->ms.id, "spool", "size=%llu error=%s reply=452 "
+		    "hint=state-directory-full",
+		    (unsigned long long)spool_size(s->tx->spool),
+		    log_encode_str(enc, sizeof(enc), strerror(error)));
+	body_free(s->tx);
+}
+
+static void
+body_store(struct session *s, const uint8_t *data, size_t len)
+{
+	struct spool	*sp = s->tx->spool;
+
+	if (sp == NULL || len == 0)
+		return;
+	if (s->d.max != 0 && spool_size(sp) + len > s->d.max)
+		body_drop(s, 1, 0);
+	else if (spool_write(sp, data, len) == -1)
+		body_drop(s, 0, errno == 0 ? EIO : errno);
+}
+
+/* The message has its answer. */
+static void
+body_end(struct session *s, int code, const char *words)
+{
+	const char	*outcome;
+
+	if (code >= 200 && code < 300) {
+		outcome = "delivered";
+		s->delivered++;
+		s->ms.messages++;
+		pass.stat[PSTAT_DELIVERED]++;
+	} else if (code >= 500) {
+		outcome = "refused";
+		s->refused++;
+		pass.stat[PSTAT_REFUSED]++;
+	} else {
+		outcome = "deferred";
+		s->deferred++;
+		pass.stat[PSTAT_DEFERRED]++;
+	}
+	pass_log_message(s, outcome, words);
+	ptx_end(s);
+	ptx_answered(s);
+}
+
+/* One of ours. */
+static void
+body_refuse(struct session *s, int code, const char *enhanced,
+    const char *text)
+{
+	char	words[300];
+
+	snprintf(words, sizeof(words), "%d %s %s", code, enhanced, text);
+	pass_refuse(s, code, enhanced, text);
+	body_end(s, code, words);
+}
+
+static void
+body_refuse_verdict(struct session *s, const struct verdict *v)
+{
+	char	words[300];
+
+	snprintf(words, sizeof(words), "%d %s %s", v->code, v->enhanced,
+	    v->text);
+	smtp_refuse(s, v);
+	body_end(s, v->code, words);
+}
+
+/* The MTA has spoken, or is gone. */
+static void
+body_answered(struct session *s, const struct smtpreply *r)
+{
+	const char	*line;
+	char		 words[512];
+	size_t		 len;
+
+	if (r == NULL) {
+		relay_refuse(s);
+		body_end(s, 451, s->d.why);
+		return;
+	}
+	pass_reply_mta(s, r);
+	if (r->code == 421)
+		s->d.closes = PE_MTA;
+	line = smtpreply_line(r, 0, &len);
+	snprintf(words, sizeof(words), "%d %.*s", r->code,
+	    line == NULL ? 0 : (int)(len < 480 ? len : 480),
+	    line == NULL ? "" : line);
+	pass.stat[PSTAT_BYTES] += r->code < 300 ? spool_size(s->tx->spool) : 0;
+	/* Marked, it is neither good nor bad. */
+	if (r->code < 300 && run_over(&s->ms) == 0)
+		pass_store_mail(s, 0);
+	body_end(s, r->code, words);
+}
+
+/* What goes before the message: our trace, the points' headers. */
+static int
+body_head(struct session *s, int mark)
+{
+	buf_free(&s->d.head);
+	if (s->tx->relay->client == CLIENT_RECEIVED &&
+	    trace_received(s, &s->d.head) == -1)
+		return (-1);
+	if (!mark)
+		return (0);
+	pass.stat[PSTAT_MARKED]++;
+	return (run_headers(&s->ms, &s->d.head));
+}
+
+/* Refused for what it is. */
+static void
+body_bad(struct session *s)
+{
+	pass_store_mail(s, 1);
+}
+
+static void
+body_points(struct session *s)
+{
+	char	text[256], why[200];
+
+	if (s->pc->conf->pass->reply_rules)
+		run_rules(&s->ms, why, sizeof(why));
+	else
+		run_reasons(&s->ms, why, sizeof(why));
+	snprintf(text, sizeof(text), "The message was refused as spam: %s",
+	    why);
+	pass.stat[PSTAT_POINTS_REJECTED]++;
+	if (!(s->ms.events & BAD_EVENTS)) {
+		s->ms.events |= 1u << EVENT_SPAM;
+		pass_store_event(s, EVENT_SPAM);
+	}
+	body_bad(s);
+	body_refuse(s, 550, "5.7.1", text);
+}
+
+/* One of ours, "NNN X.X.X text". */
+static void
+body_refuse_text(struct session *s, const char *text)
+{
+	char		 enhanced[6];
+	const char	*words;
+	int		 code = simple_split(text, enhanced, &words);
+
+	body_refuse(s, code, enhanced, words);
+}
+
+/* It is as it is to be delivered. */
+static void
+body_edited(struct session *s, const char *error)
+{
+	/* Nobody is there to hear the answer: it would come twice. */
+	if (s->io.flags & IO_EOF) {
+		pass_die(s, PE_HANGUP);
+		return;
+	}
+	if (error != NULL) {
+		body_refuse_text(s, error);
+		return;
+	}
+	if (body_head(s, run_over(&s->ms) > 0) == -1) {
+		body_refuse(s, 451, "4.3.0", "Out of memory, please try again "
+		    "later");
+		return;
+	}
+	relay_data(s, body_answered);
+}
+
+static void
+body_relay(struct session *s)
+{
+	int	over = run_over(&s->ms);
+
+	if (over == 2 && (s->tx->whose & RCPTS_OTHERS) && !s->ms.whitelisted)
+		body_points(s);
+	else if (s->io.flags & IO_EOF)
+		pass_die(s, PE_HANGUP);
+	else
+		edit_begin(s, over > 0, body_edited);
+}
+
+/* The modules have seen the whole of it. */
+static void
+body_staged(struct session *s, const struct verdict *v)
+{
+	unsigned int	bad = s->ms.events & BAD_EVENTS;
+
+	if (v->kind == VERDICT_NEXT) {
+		body_relay(s);
+		return;
+	}
+	if (bad != 0 || v->kind == VERDICT_REJECT)
+		body_bad(s);
+	body_refuse_verdict(s, v);
+}
+
+/* Why it is not even looked at.  NULL: it is. */
+static const char *
+body_fault(const struct session *s)
+{
+	const struct ptx	*tx = s->tx;
+
+	if (tx->toobig)
+		return ("552 5.3.4 The message is larger than we take");
+	if (tx->lost)
+		return ("452 4.3.1 There is no room for the message, please "
+		    "try again later");
+	if (tx->head.received > s->pc->conf->pass->received)
+		return ("554 5.4.6 The message goes in circles: too many "
+		    "Received lines");
+	if (s->pc->conf->pass->reject_newlines &&
+	    (tx->in.bare_lf || tx->in.bare_cr))
+		return ("550 5.5.2 The message has lines that do not end in "
+		    "CR LF");
+	return (NULL);
+}
+
+static void
+body_ended(struct session *s)
+{
+	struct ptx	*tx = s->tx;
+	struct verdict	 v = s->d.notice;
+	const char	*fault;
+	uint8_t		 rest[MSGHEAD_ROOM(0)];
+
+	body_store(s, rest, msghead_finish(&tx->head, rest));
+	ptx_budget(s, DOING_DOT);
+	/* What was noticed in it is answered now, or not at all. */
+	s->d.notice = verdict_next();
+	if ((fault = body_fault(s)) != NULL) {
+		if (tx->toobig)
+			pass.stat[PSTAT_TOO_BIG]++;
+		else if (tx->lost)
+			pass.stat[PSTAT_SPOOL_FULL]++;
+		else if (tx->head.received > s->pc->conf->pass->received)
+			pass.stat[PSTAT_LOOP]++;
+		body_refuse_text(s, fault);
+		return;
+	}
+	if (v.kind != VERDICT_NEXT) {
+		body_refuse_verdict(s, &v);
+		return;
+	}
+	s->ms.spool = tx->spool;
+	if (s->ms.no_scan)
+		pass.stat[PSTAT_NO_SCAN]++;
+	/* Of this message alone, from here on. */
+	s->d.events = s->ms.events & BAD_EVENTS;
+	s->ms.events &= ~BAD_EVENTS;
+	s->state = PS_STAGE;
+	name_stage(s, STAGE_EOM, body_staged);
+}
+
+size_t
+body_input(struct session *s, const uint8_t *data, size_t len)
+{
+	static uint8_t	 text[2 * BODY_CHUNK + 4];
+	static uint8_t	 out[MSGHEAD_ROOM(2 * BODY_CHUNK + 4)];
+	struct ptx	*tx = s->tx;
+	size_t		 pos = 0, n, textlen;
+	int		 end = 0;
+
+	s->last = clock_mono();
+	while (pos < len && !end) {
+		n = len - pos < BODY_CHUNK ? len - pos : BODY_CHUNK;
+		pos += smtpdata_decode(&tx->in, data + pos, n, text, &textlen,
+		    &end);
+		body_store(s, out, msghead_filter(&tx->head, text, textlen,
+		    out));
+	}
+	if (tx->in.bare_lf && !s->d.noticed) {
+		s->d.noticed = 1;
+		pass_noticed(s, EVENT_BARE_LF);
+	}
+	if (end)
+		body_ended(s);
+	return (pos);
+}

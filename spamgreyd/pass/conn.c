@@ -1,0 +1,443 @@
+/*
+ * Pass: the octets of a session: read, written, timed out, ended.  What they
+ * say is not its business.  Few system calls: what there is to write goes out
+ * at once, EV_WRITE is waited for only after EAGAIN, and one sweep a second
+ * finds who is idle.
+ */
+#include <sys/types.h>
+
+#include <string.h>
+
+#include "lib/base/clock.h"
+#include "lib/base/log.h"
+#include "spamgreyd/pass/pass.h"
+
+#define TLS_READS	4		/* of one record each, before others
+					   have their turn */
+#define SWEEP_MAX	5000		/* ms that a sweep counts for at most */
+#define SETTLE_STEPS	1000		/* more is a fault: the session ends */
+
+static uint8_t		 read_buf[65536];	/* one for all: used at once */
+static struct event	*sweep_ev;
+
+static void	conn_event(evutil_socket_t, short, void *);
+
+void
+pass_die(struct session *s, enum pass_end end)
+{
+	if (s->end == PE_NONE)
+		s->end = (uint8_t)end;
+	s->state = PS_DEAD;
+}
+
+void
+pass_close(struct session *s, enum pass_end end)
+{
+	if (s->end == PE_NONE)
+		s->end = (uint8_t)end;
+	pass_timer(s, 0, NULL);
+	run_cancel(&s->ms);
+	name_cancel(s);
+	ptx_free(s);
+	relay_drop(s);
+	if (s->state < PS_CLOSING)
+		s->state = PS_CLOSING;
+}
+
+void
+pass_expel(struct session *s, enum pass_end end, const char *enhanced,
+    const char *text)
+{
+	char	line[256];
+
+	if (s->state == PS_LINGER || s->state == PS_HANDSHAKE ||
+	    s->state == PS_DEAD) {
+		pass_die(s, end);
+		return;
+	}
+	/* A reply that is half out is ended first. */
+	if (s->state != PS_CLOSING) {
+		snprintf(line, sizeof(line), "%.128s %s", s->ms.hostname,
+		    text);
+		pass_refuse(s, 421, enhanced, line);
+	}
+	pass_close(s, end);
+}
+
+static void
+timer_due(evutil_socket_t fd, short what, void *arg)
+{
+	struct session	*s = arg;
+	void		(*fn)(struct session *) = s->timer_fn;
+
+	(void)fd;
+	(void)what;
+	s->flags &= ~PF_TIMER;
+	s->timer_fn = NULL;
+	if (fn != NULL)
+		fn(s);
+	pass_settle(s);
+}
+
+void
+pass_timer(struct session *s, int64_t ms, void (*fn)(struct session *))
+{
+	struct timeval	tv;
+
+	s->timer_fn = fn;
+	if (fn == NULL) {
+		if (s->flags & PF_TIMER)
+			event_del(&s->timer);
+		s->flags &= ~PF_TIMER;
+		return;
+	}
+	if (ms < 0)
+		ms = 0;
+	tv.tv_sec = ms / 1000;
+	tv.tv_usec = ms % 1000 * 1000;
+	if (!(s->flags & PF_TIMER))
+		evtimer_assign(&s->timer, pass.base, timer_due, s);
+	s->flags |= PF_TIMER;
+	if (event_add(&s->timer, &tv) == -1) {
+		s->flags &= ~PF_TIMER;
+		pass_die(s, PE_MEMORY);
+	}
+}
+
+static void
+conn_flush(struct session *s)
+{
+	ssize_t	n;
+	int	hangup;
+
+	if (buf_len(&s->io.out) == 0 || s->state == PS_DEAD ||
+	    (s->io.flags & IO_FULL))
+		return;
+	n = client_write(&s->io, buf_len(&s->io.out), &hangup);
+	if (n == -1)
+		pass_die(s, hangup ? PE_HANGUP : PE_ERROR);
+	if (n <= 0)
+		return;
+	s->last = clock_mono();
+	buf_drain_keep(&s->io.out, (size_t)n);
+	if (buf_len(&s->io.out) > 0)
+		s->io.flags |= IO_FULL;
+}
+
+/* How much more input is read; what is kept is bounded. */
+static size_t
+input_room(const struct session *s)
+{
+	size_t	len = buf_len(&s->io.in);
+
+	return (len < PASS_IN_MAX ? PASS_IN_MAX - len : 0);
+}
+
+/* Input is looked at in these states, if only to be kept. */
+static int
+is_open(const struct session *s)
+{
+	return (s->state < PS_TLS_START);
+}
+
+/* 1: something was used. */
+static int
+conn_use_kept(struct session *s)
+{
+	size_t	n;
+
+	if (buf_len(&s->io.in) == 0 || !is_open(s))
+		return (0);
+	n = pass_input(s, buf_ptr(&s->io.in), buf_len(&s->io.in));
+	/* (STARTTLS throws away what is kept) */
+	if (n > buf_len(&s->io.in))
+		n = buf_len(&s->io.in);
+	if (n > 0)
+		buf_drain(&s->io.in, n);
+	return (n > 0);
+}
+
+/* What has come goes to the dialogue straight from where it was read to. */
+static void
+conn_use(struct session *s, size_t len)
+{
+	size_t	used = 0, n;
+
+	if (buf_len(&s->io.in) == 0)
+		while (used < len && is_open(s) &&
+		    buf_len(&s->io.out) <= PASS_OUT_MAX) {
+			n = pass_input(s, read_buf + used, len - used);
+			if (n == 0)
+				break;
+			used += n;
+		}
+	if (used < len && is_open(s) &&
+	    buf_add(&s->io.in, read_buf + used, len - used) == -1)
+		pass_die(s, PE_MEMORY);
+}
+
+void
+pass_read(struct session *s)
+{
+	size_t	room;
+	ssize_t	n;
+	int	i;
+
+	for (i = 0; i < (s->io.tls != NULL ? TLS_READS : 1); i++) {
+		if (!is_open(s) || (room = input_room(s)) == 0)
+			return;
+		n = client_read(&s->io, read_buf, room < sizeof(read_buf) ?
+		    room : sizeof(read_buf));
+		if (n == -1 && relay_must_end(s))
+			s->io.flags |= IO_EOF;
+		else if (n == -1)
+			pass_die(s, PE_HANGUP);
+		if (n <= 0)
+			return;
+		s->last = clock_mono();
+		conn_use(s, (size_t)n);
+	}
+}
+
+/* The last reply is out. */
+static void
+conn_linger(struct session *s)
+{
+	if (s->end == PE_QUIT || (s->io.flags & IO_EOF)) {
+		s->state = PS_DEAD;
+		return;
+	}
+	s->last = clock_mono();
+	s->state = client_linger(&s->io) ? PS_DEAD : PS_LINGER;
+}
+
+static int
+conn_wants_input(const struct session *s)
+{
+	return (!(s->io.flags & IO_EOF) && (s->state == PS_LINGER ||
+	    s->state == PS_HANDSHAKE || (is_open(s) && input_room(s) > 0)));
+}
+
+static void
+more_due(evutil_socket_t fd, short what, void *arg)
+{
+	struct session	*s = arg;
+
+	(void)fd;
+	(void)what;
+	pass_read(s);
+	pass_settle(s);
+}
+
+/*
+ * What libtls has read ahead makes no descriptor ready.  It is looked at in
+ * the next turn: a client that sends faster than we read must not keep the
+ * others waiting.
+ */
+static void
+conn_more(struct session *s)
+{
+	static const struct timeval	now = { 0, 0 };
+
+	if (!(s->io.flags & IO_MORE) || !is_open(s) || input_room(s) == 0)
+		return;
+	if (!event_initialized(&s->more))
+		evtimer_assign(&s->more, pass.base, more_due, s);
+	if (event_add(&s->more, &now) == -1)
+		pass_die(s, PE_MEMORY);
+}
+
+/* Everything that is in the way of the next step is out. 1: look again. */
+static int
+conn_step(struct session *s)
+{
+	if (s->state == PS_CLOSING)
+		conn_linger(s);
+	else if (s->state == PS_TLS_START) {
+		if (pass_tls_begin(s) == -1)
+			pass_die(s, PE_TLS);
+	} else if (conn_use_kept(s))
+		return (1);
+	return (0);
+}
+
+/* Nothing more will come: does it matter to anybody what we still do? */
+static int
+is_over(const struct session *s)
+{
+	if (!(s->io.flags & IO_EOF) || buf_len(&s->io.out) > 0)
+		return (0);
+	/* A message that nobody waits for would come twice: not without its
+	 * end, unless the MTA has that. */
+	if (s->d.doing == DOING_DOT)
+		return (!relay_must_end(s));
+	/* What it asked before is answered. */
+	return (s->state != PS_GREET && s->state != PS_STAGE &&
+	    s->state != PS_MTA && !relay_must_end(s));
+}
+
+void
+pass_settle(struct session *s)
+{
+	int	i = 0;
+
+	/* From inside one of our own calls: that one goes on with it. */
+	if (s->flags & PF_SETTLING)
+		return;
+	s->flags |= PF_SETTLING;
+	do {
+		/* Answers to commands that came together leave together. */
+		while (buf_len(&s->io.out) > 0 &&
+		    buf_len(&s->io.out) <= PASS_OUT_MAX && conn_use_kept(s))
+			continue;
+		conn_flush(s);
+		if (++i == SETTLE_STEPS) {
+			log_warnx("pass: %016llx makes no progress",
+			    (unsigned long long)s->ms.id);
+			pass_die(s, PE_ERROR);
+		}
+	} while (s->state != PS_DEAD && buf_len(&s->io.out) == 0 &&
+	    conn_step(s));
+	if (s->state != PS_DEAD && is_over(s))
+		pass_die(s, PE_HANGUP);
+	if (s->state != PS_DEAD && client_watch(&s->io, pass.base,
+	    conn_wants_input(s), conn_event, s) == -1)
+		pass_die(s, PE_ERROR);
+	if (s->state != PS_DEAD)
+		conn_more(s);
+	s->flags &= ~PF_SETTLING;
+	if (s->state == PS_DEAD)
+		pass_session_free(s);
+}
+
+void
+pass_last_words(struct session *s)
+{
+	s->io.flags &= (uint8_t)~IO_FULL;
+	conn_flush(s);
+	pass_die(s, PE_SHUTDOWN);
+	pass_settle(s);
+}
+
+static void
+conn_event(evutil_socket_t fd, short what, void *arg)
+{
+	struct session	*s = arg;
+
+	(void)fd;
+	if (what & EV_WRITE)
+		s->io.flags &= (uint8_t)~IO_FULL;
+	if (s->state == PS_HANDSHAKE)
+		pass_tls_handshake(s);
+	else if ((what & EV_READ) && s->state == PS_LINGER) {
+		if (client_linger_read(&s->io))
+			s->state = PS_DEAD;
+	} else if (what & EV_READ)
+		pass_read(s);
+	pass_settle(s);
+}
+
+int
+pass_slow(struct session *s, int64_t ms)
+{
+	if (s->io.bytes_in - s->read_from >= PASS_SLOW_BYTES) {
+		s->read_ms = 0;
+		s->read_from = s->io.bytes_in;
+		return (0);
+	}
+	s->read_ms += ms;
+	return (s->read_ms >= PASS_SLOW);
+}
+
+/*
+ * Does it hold a place that others need, by sending a message in drops?  Only
+ * time in which we read counts: not while the client waits for us, and of a
+ * sweep that comes late, because the loop or the machine stood still, no more
+ * than SWEEP_MAX.
+ */
+static int
+holds_place(struct session *s, int64_t ms)
+{
+	if (s->state != PS_DATA || !(s->io.watched & EV_READ))
+		return (0);
+	return (pass_slow(s, ms < SWEEP_MAX ? ms : SWEEP_MAX) &&
+	    pass_crowded());
+}
+
+/* In the other states something else has an end of its own. */
+static void
+conn_timeout(struct session *s, int64_t now, int64_t ms)
+{
+	int64_t	idle = (now - s->last) / 1000;
+
+	switch (s->state) {
+	case PS_LINGER:
+	case PS_CLOSING:
+		if (idle >= (s->state == PS_LINGER ? CLIENT_LINGER :
+		    CLIENT_LAST_REPLY))
+			pass_die(s, PE_NONE);
+		break;
+	case PS_TLS_START:
+	case PS_HANDSHAKE:
+		if (idle < CLIENT_HANDSHAKE)
+			break;
+		pass.stat[PSTAT_TLS_FAILED]++;
+		pass_die(s, PE_TLS);
+		break;
+	case PS_COMMAND:
+	case PS_DATA:
+		if (s->state == PS_COMMAND && (now - s->ms.start) / 1000 >=
+		    s->pc->conf->pass->session) {
+			pass.stat[PSTAT_TIMEOUT]++;
+			pass_expel(s, PE_SESSION, "4.4.2",
+			    "This connection has lasted too long");
+		} else if (idle >= s->pc->conf->limit.idle) {
+			pass.stat[PSTAT_TIMEOUT]++;
+			/* It does not read either: no use to say so. */
+			if (buf_len(&s->io.out) > 0)
+				pass_die(s, PE_IDLE);
+			pass_expel(s, PE_IDLE, "4.4.2", "Timeout, closing");
+		} else if (holds_place(s, ms)) {
+			pass.stat[PSTAT_SLOW]++;
+			pass_expel(s, PE_SLOW, "4.4.2",
+			    "Your message comes too slowly");
+		}
+		break;
+	case PS_DEAD:
+		break;
+	default:
+		return;
+	}
+	pass_settle(s);
+}
+
+static void
+sweep(evutil_socket_t fd, short what, void *arg)
+{
+	static int64_t	 last;
+	struct session	*s, *next;
+	int64_t		 now = clock_mono(), ms = now - last;
+
+	last = now;
+	(void)fd;
+	(void)what;
+	(void)arg;
+	for (s = LIST_FIRST(&pass.sessions); s != NULL; s = next) {
+		next = LIST_NEXT(s, entry);
+		conn_timeout(s, now, ms);
+	}
+	/* Nobody is here: sleep. */
+	if (pass.count > 0)
+		pass_wake();
+}
+
+void
+pass_wake(void)
+{
+	struct timeval	second = { 1, 0 };
+
+	if (sweep_ev == NULL &&
+	    (sweep_ev = evtimer_new(pass.base, sweep, NULL)) == NULL)
+		fatalx("pass: out of memory");
+	event_add(sweep_ev, &second);
+}

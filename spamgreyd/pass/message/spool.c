@@ -1,0 +1,321 @@
+/*
+ * The messages under way; see spool.h.  Memory grows by doubling, up to what
+ * one message may have and all of them together; then what there is goes to a
+ * file, which has no name any more when the first octet is written, so that
+ * nothing is left over whatever ends the process.  Belongs to role pass; knows
+ * neither sessions nor events.
+ *
+ * The file is read and written by place, never by its offset.  A descriptor that
+ * is given away can only read and has a place of its own; so it was opened by
+ * name, before the file lost it, or it is one of a copy.
+ */
+#include <sys/types.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/base/unnamed.h"
+#include "spamgreyd/pass/message/spool.h"
+
+#define SPOOL_MIN	4096
+
+struct spool {
+	uint64_t	 size;
+	uint8_t		*mem;		/* all of it, or NULL */
+	size_t		 room;		/* of mem */
+	int		 fd;		/* all of it, or -1 */
+	int		*ro;		/* the same, to be given away; or -1 */
+	int		 lost;		/* errno: the message is gone */
+};
+
+static size_t	max_message = 128 * 1024, max_total = 256 * 1024 * 1024;
+static uint64_t	max_files = UINT64_MAX;
+static uint64_t	in_memory, in_files;
+static uint32_t	messages;
+static int	readers;
+
+void
+spool_readers(int want)
+{
+	readers = want;
+}
+
+void
+spool_limits(size_t message, size_t total)
+{
+	max_message = message;
+	max_total = total;
+}
+
+void
+spool_files(uint64_t total)
+{
+	max_files = total;
+}
+
+struct spool *
+spool_new(void)
+{
+	struct spool	*s;
+
+	if ((s = calloc(1, sizeof(*s))) == NULL)
+		return (NULL);
+	if ((s->ro = malloc(sizeof(*s->ro))) == NULL) {
+		free(s);
+		return (NULL);
+	}
+	s->fd = *s->ro = -1;
+	messages++;
+	return (s);
+}
+
+static void
+mem_free(struct spool *s)
+{
+	free(s->mem);
+	s->mem = NULL;
+	in_memory -= s->room;
+	s->room = 0;
+}
+
+static void
+file_close(struct spool *s)
+{
+	if (s->fd == -1)
+		return;
+	close(s->fd);
+	s->fd = -1;
+	if (*s->ro != -1)
+		close(*s->ro);
+	*s->ro = -1;
+	in_files -= s->size;
+}
+
+void
+spool_free(struct spool *s)
+{
+	if (s == NULL)
+		return;
+	mem_free(s);
+	file_close(s);
+	free(s->ro);
+	free(s);
+	messages--;
+}
+
+/* Half a message is of no use to anybody: what it takes is given back. */
+static int
+lose(struct spool *s, int error)
+{
+	mem_free(s);
+	file_close(s);
+	s->size = 0;
+	s->lost = error;
+	errno = error;
+	return (-1);
+}
+
+/* Room for so many octets in all; -1: it belongs into a file. */
+static int
+mem_grow(struct spool *s, size_t need)
+{
+	size_t	 room = s->room == 0 ? SPOOL_MIN : s->room;
+	uint8_t	*p;
+
+	if (need <= s->room)
+		return (0);
+	if (need > max_message)
+		return (-1);
+	while (room < need)
+		room *= 2;
+	if (room > max_message)
+		room = max_message;
+	if (in_memory - s->room + room > max_total)
+		return (-1);
+	if ((p = realloc(s->mem, room)) == NULL)
+		return (-1);
+	in_memory += room - s->room;
+	s->mem = p;
+	s->room = room;
+	return (0);
+}
+
+static int
+file_write(int fd, uint64_t at, const uint8_t *p, size_t len)
+{
+	ssize_t	n;
+
+	for (; len > 0; p += n, at += (size_t)n, len -= (size_t)n)
+		if ((n = pwrite(fd, p, len, (off_t)at)) <= 0) {
+			if (n == -1 && errno != EINTR)
+				return (-1);
+			n = 0;
+		}
+	return (0);
+}
+
+/* A new file without a name; ro, if not NULL: it once more, to read only. */
+static int
+file_new(int *ro)
+{
+	char	name[] = "message.XXXXXXXXXX";
+
+	return (unnamed_open(name, ro));
+}
+
+/* The database lies on the same disk, and must not be left without room. */
+static int
+file_room(uint64_t more)
+{
+	return (in_files <= max_files && more <= max_files - in_files);
+}
+
+/* A file with what is in memory; -1 errno, and all is as it was. */
+static int
+file_open(struct spool *s)
+{
+	int	error;
+
+	if (!file_room(s->size)) {
+		errno = ENOSPC;
+		return (-1);
+	}
+	if ((s->fd = file_new(readers ? s->ro : NULL)) == -1)
+		return (-1);
+	in_files += s->size;
+	if (s->size == 0 || file_write(s->fd, 0, s->mem, s->size) == 0)
+		return (0);
+	error = errno;
+	file_close(s);
+	errno = error;
+	return (-1);
+}
+
+int
+spool_write(struct spool *s, const void *data, size_t len)
+{
+	if (s->lost != 0) {
+		errno = s->lost;
+		return (-1);
+	}
+	if (len == 0)
+		return (0);
+	if (s->fd == -1) {
+		if (len <= max_message && s->size <= max_message &&
+		    mem_grow(s, (size_t)s->size + len) == 0) {
+			memcpy(s->mem + s->size, data, len);
+			s->size += len;
+			return (0);
+		}
+		if (file_open(s) == -1)
+			return (lose(s, errno));
+	}
+	mem_free(s);
+	if (!file_room(len))
+		return (lose(s, ENOSPC));
+	if (file_write(s->fd, s->size, data, len) == -1)
+		return (lose(s, errno));
+	s->size += len;
+	in_files += len;
+	return (0);
+}
+
+uint64_t
+spool_size(const struct spool *s)
+{
+	return (s->size);
+}
+
+ssize_t
+spool_read(const struct spool *s, uint64_t at, void *dst, size_t len)
+{
+	ssize_t	n;
+
+	if (s->lost != 0) {
+		errno = s->lost;
+		return (-1);
+	}
+	if (at >= s->size)
+		return (0);
+	if (len > s->size - at)
+		len = (size_t)(s->size - at);
+	if (s->mem != NULL) {
+		memcpy(dst, s->mem + at, len);
+		return ((ssize_t)len);
+	}
+	while ((n = pread(s->fd, dst, len, (off_t)at)) == -1 &&
+	    errno == EINTR)
+		;
+	if (n == 0) {			/* somebody has cut the file short */
+		errno = EIO;
+		return (-1);
+	}
+	return (n);
+}
+
+const uint8_t *
+spool_mem(const struct spool *s, size_t *len)
+{
+	static const uint8_t	none[1];
+
+	if (s->lost != 0 || (s->mem == NULL && s->size != 0))
+		return (NULL);
+	*len = (size_t)s->size;
+	return (s->mem == NULL ? none : s->mem);
+}
+
+/* All of it to another file. */
+static int
+copy(const struct spool *s, int fd)
+{
+	static uint8_t	 piece[65536];
+	uint64_t	 at;
+	ssize_t		 n;
+
+	if (s->mem != NULL)
+		return (file_write(fd, 0, s->mem, s->size));
+	for (at = 0; at < s->size; at += (uint64_t)n)
+		if ((n = spool_read(s, at, piece, sizeof(piece))) == -1 ||
+		    file_write(fd, at, piece, (size_t)n) == -1)
+			return (-1);
+	return (0);
+}
+
+int
+spool_fd(const struct spool *s)
+{
+	int	fd, ro = -1, error;
+
+	if (s->lost != 0) {
+		errno = s->lost;
+		return (-1);
+	}
+	if (*s->ro != -1) {
+		ro = *s->ro;
+		*s->ro = -1;
+		return (ro);
+	}
+	if ((fd = file_new(&ro)) == -1)
+		return (-1);
+	if (copy(s, fd) == -1) {
+		error = errno;
+		close(ro);
+		ro = -1;
+		errno = error;
+	}
+	error = errno;
+	close(fd);
+	errno = error;
+	return (ro);
+}
+
+void
+spool_stats(uint64_t *memory, uint64_t *files, uint32_t *count)
+{
+	*memory = in_memory;
+	*files = in_files;
+	*count = messages;
+}

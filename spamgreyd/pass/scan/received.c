@@ -1,0 +1,59 @@
+/*
+ * What a scanner is shown in front of a message, and nobody else: a filter
+ * before the MTA has no trace line of it yet, and rules that look for the last
+ * relay would look at the one before.  In the form of Postfix's line, which
+ * all scanners read.  What the client said is anybody's text: of it only what
+ * may stand there is taken.
+ */
+#include <sys/types.h>
+
+#include <string.h>
+#include <time.h>
+
+#include "lib/base/clock.h"
+#include "spamgreyd/pass/scan/scan.h"
+
+#define HELO_MAX	255
+#define FROM_MAX	512
+
+static void
+clean(char *dst, size_t size, const char *src, const char *also)
+{
+	size_t	i;
+	char	c;
+
+	for (i = 0; i + 1 < size && (c = src[i]) != '\0'; i++)
+		dst[i] = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+		    (c >= '0' && c <= '9') || strchr(also, c) != NULL ?
+		    c : '?';
+	dst[i] = '\0';
+}
+
+int
+scan_received(const struct msession *s, struct buf *b)
+{
+	char		a[ADDR_STRLEN], helo[HELO_MAX + 1], date[40];
+	char		from[FROM_MAX + 1], tls[32];
+	time_t		now = (time_t)clock_wall();
+	struct tm	tm;
+
+	clean(helo, sizeof(helo), s->helo == NULL ? "unknown" : s->helo,
+	    ".-_:[]");
+	clean(from, sizeof(from), s->from == NULL ? "<>" : s->from,
+	    "<>@.!#$%&'*+-/=?^_`{|}~");
+	clean(tls, sizeof(tls), s->tls_version == NULL ? "" : s->tls_version,
+	    ".-_");
+	if (gmtime_r(&now, &tm) == NULL || strftime(date, sizeof(date),
+	    "%a, %d %b %Y %H:%M:%S +0000", &tm) == 0)
+		return (-1);
+	return (buf_printf(b, "Return-Path: %s\r\n"
+	    "Received: from %s (%s [%s%s])\r\n"
+	    "\t%s%s%sby %s (Postfix) with %s%s id %016llx\r\n"
+	    "\t(envelope-from %s);\r\n\t%s\r\n",
+	    from, helo, s->name == NULL ? "unknown" : s->name,
+	    addr_is4(&s->client) ? "" : "IPv6:",
+	    addr_str(&s->client, a), tls[0] == '\0' ? "" : "(using ",
+	    tls, tls[0] == '\0' ? "" : ")\r\n\t", s->hostname,
+	    s->esmtp ? "ESMTP" : "SMTP", tls[0] == '\0' ? "" : "S",
+	    (unsigned long long)s->id, from, date));
+}

@@ -1,0 +1,377 @@
+/*
+ * Pass: what modules call: verdicts, and what the runner does for them.  Knows
+ * no module by name.
+ */
+#include <sys/types.h>
+
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "lib/base/clock.h"
+#include "lib/base/log.h"
+#include "lib/base/rate.h"
+#include "spamgreyd/runner/runner_int.h"
+
+#define API_LINE	1024
+#define VOUCHED_HOSTS	4096
+#define VOUCHED_MS	86400000
+
+const char *
+stage_str(enum stage stage)
+{
+	static const char *const names[STAGE_MAX] = {
+		"connect", "banner", "helo", "mail", "rcpt", "rcpt-reply",
+		"data", "eom", "close", "event"
+	};
+
+	return (stage < STAGE_MAX ? names[stage] : "unknown");
+}
+
+struct verdict
+verdict_next(void)
+{
+	struct verdict	v;
+
+	memset(&v, 0, sizeof(v));
+	return (v);
+}
+
+struct verdict
+verdict_wait(int64_t ms)
+{
+	struct verdict	v = verdict_next();
+
+	v.kind = VERDICT_WAIT;
+	v.ms = ms < 1 ? 1 : ms;
+	return (v);
+}
+
+struct verdict
+verdict_delay(int64_t ms)
+{
+	struct verdict	v = verdict_next();
+
+	if (ms > 0) {
+		v.kind = VERDICT_DELAY;
+		v.ms = ms > MODULE_DELAY_MAX ? MODULE_DELAY_MAX : ms;
+	}
+	return (v);
+}
+
+/* A refusal; its text is what may stand in a reply, whatever was in it. */
+static struct verdict __attribute__((__format__(printf, 4, 0)))
+refusal(enum verdict_kind kind, int code, const char *enhanced,
+    const char *fmt, va_list ap)
+{
+	struct verdict	 v = verdict_next();
+	char		*p;
+
+	v.kind = kind;
+	v.code = code;
+	snprintf(v.enhanced, sizeof(v.enhanced), "%s", enhanced);
+	vsnprintf(v.text, sizeof(v.text), fmt, ap);
+	for (p = v.text; *p != '\0'; p++)
+		if (*p < 0x20 || *p > 0x7e)
+			*p = '?';
+	return (v);
+}
+
+struct verdict
+verdict_tempfail(int code, const char *enhanced, const char *fmt, ...)
+{
+	struct verdict	v;
+	va_list		ap;
+
+	if (code < 400 || code > 499) {
+		code = 451;
+		enhanced = "4.3.0";
+	}
+	va_start(ap, fmt);
+	v = refusal(VERDICT_TEMPFAIL, code, enhanced, fmt, ap);
+	va_end(ap);
+	return (v);
+}
+
+struct verdict
+verdict_reject(int code, const char *enhanced, const char *fmt, ...)
+{
+	struct verdict	v;
+	va_list		ap;
+
+	if (code < 500 || code > 599) {
+		code = 550;
+		enhanced = "5.7.1";
+	}
+	va_start(ap, fmt);
+	v = refusal(VERDICT_REJECT, code, enhanced, fmt, ap);
+	va_end(ap);
+	return (v);
+}
+
+struct verdict
+verdict_close(int64_t ms, int code, const char *enhanced, const char *fmt, ...)
+{
+	struct verdict	v;
+	va_list		ap;
+
+	if (code != 421 && code != 554) {
+		code = 421;
+		enhanced = "4.3.2";
+	}
+	va_start(ap, fmt);
+	v = refusal(VERDICT_CLOSE, code, enhanced, fmt, ap);
+	va_end(ap);
+	v.ms = ms < 0 ? 0 : ms > MODULE_DELAY_MAX ? MODULE_DELAY_MAX : ms;
+	return (v);
+}
+
+/* Its text may be longer than a reply's: it is cut. */
+struct verdict
+verdict_error(const char *fmt, ...)
+{
+	struct verdict	v = verdict_next();
+	va_list		ap;
+
+	v.kind = VERDICT_ERROR;
+	va_start(ap, fmt);
+	vsnprintf(v.text, sizeof(v.text), fmt, ap);
+	va_end(ap);
+	return (v);
+}
+
+struct module_one *
+module_find(struct msession *s, const struct module *mod,
+    const struct chain_link **link)
+{
+	const struct module_chain	*chain;
+	size_t				 i;
+
+	if (s->mods == NULL)
+		return (NULL);
+	chain = s->mods->chain;
+	for (i = 0; i < s->mods->n; i++)
+		if (chain->link[i].mod == mod) {
+			if (link != NULL)
+				*link = &chain->link[i];
+			return (&s->mods->one[i]);
+		}
+	return (NULL);
+}
+
+void *
+module_data(struct msession *s, const struct module *mod)
+{
+	struct module_one	*one = module_find(s, mod, NULL);
+
+	return (one == NULL ? NULL : one->data);
+}
+
+static void __attribute__((__format__(printf, 3, 0)))
+add_points(struct points *p, int32_t milli, const char *fmt, va_list ap)
+{
+	char	why[MODULE_REASON_MAX + 1];
+
+	vsnprintf(why, sizeof(why), fmt, ap);
+	points_add(p, milli, why);
+}
+
+/* Points that are only logged. */
+static void __attribute__((__format__(printf, 4, 0)))
+log_points(struct msession *s, const struct module *mod, int32_t milli,
+    const char *fmt, va_list ap)
+{
+	char	why[MODULE_REASON_MAX + 1], enc[MODULE_REASON_MAX * 4 + 1];
+
+	vsnprintf(why, sizeof(why), fmt, ap);
+	chain_count(mod, MSTAT_LOG_ONLY);
+	log_event(s->id, mod->name, "log-only points=%g reason=%s",
+	    (double)milli / 1000, log_encode_str(enc, sizeof(enc), why));
+}
+
+/* Is what happens now of the message, or of the whole session? */
+static int
+of_message(const struct msession *s)
+{
+	if (s->mods->in_event)
+		return (0);
+	return (s->from != NULL || (s->mods->under_way &&
+	    s->mods->run.stage >= STAGE_MAIL &&
+	    s->mods->run.stage <= STAGE_EOM));
+}
+
+static void __attribute__((__format__(printf, 5, 0)))
+give_points(struct msession *s, const struct module *mod, int message,
+    int32_t milli, const char *fmt, va_list ap)
+{
+	const struct chain_link		*link;
+	struct module_one		*one;
+
+	if (milli == 0 || (one = module_find(s, mod, &link)) == NULL)
+		return;
+	if (link->log_only) {
+		log_points(s, mod, milli, fmt, ap);
+		return;
+	}
+	chain_count(mod, MSTAT_POINTS);
+	add_points(message ? &one->message : &one->session, milli, fmt, ap);
+}
+
+void
+module_points(struct msession *s, const struct module *mod, int32_t milli,
+    const char *fmt, ...)
+{
+	va_list	ap;
+
+	va_start(ap, fmt);
+	give_points(s, mod, of_message(s), milli, fmt, ap);
+	va_end(ap);
+}
+
+void
+module_session_points(struct msession *s, const struct module *mod,
+    int32_t milli, const char *fmt, ...)
+{
+	va_list	ap;
+
+	va_start(ap, fmt);
+	give_points(s, mod, 0, milli, fmt, ap);
+	va_end(ap);
+}
+
+void
+module_event(struct msession *s, const struct module *mod,
+    enum host_event event)
+{
+	const struct chain_link		*link;
+
+	if (module_find(s, mod, &link) == NULL)
+		return;
+	if (link->log_only) {
+		chain_count(mod, MSTAT_LOG_ONLY);
+		log_event(s->id, mod->name, "log-only event=%s",
+		    host_event_str(event));
+		return;
+	}
+	if (event == EVENT_VIRUS || event == EVENT_SPAM) {
+		content_event(s, event);
+		return;
+	}
+	s->events |= 1U << event;
+	runner->event(s->mods->owner, event);
+}
+
+void
+module_count(const struct module *mod, unsigned int i)
+{
+	chain_count_own(mod, i);
+}
+
+void
+module_log(struct msession *s, const struct module *mod, const char *fmt, ...)
+{
+	char	line[API_LINE];
+	va_list	ap;
+
+	va_start(ap, fmt);
+	vsnprintf(line, sizeof(line), fmt, ap);
+	va_end(ap);
+	log_event(s->id, mod->name, "%s", line);
+}
+
+void
+module_teaser(struct msession *s, const char *text)
+{
+	size_t		 i;
+
+	if (s->mods == NULL || !s->mods->under_way ||
+	    s->mods->run.stage != STAGE_BANNER)
+		return;
+	for (i = 0; i < s->mods->n; i++)
+		if (s->mods->one[i].in_hook && s->mods->chain->link[i].log_only)
+			return;
+	runner->teaser(s->mods->owner, text);
+}
+
+/* Hosts that module_vouch was called for, since what the DNS says comes too
+ * late for what acts when a connection begins. */
+static struct rate	*vouched;
+
+static void
+host_of(const struct msession *s, struct addr *host)
+{
+	addr_cut(&s->client, &s->mods->chain->conf->grey.admit, host);
+}
+
+void
+module_vouch(struct msession *s)
+{
+	struct addr	 host;
+
+	if (s->mods != NULL)
+		s->mods->vouched = 1;
+	s->vouched = 1;
+	host_of(s, &host);
+	if (vouched != NULL || (vouched = rate_new(VOUCHED_HOSTS)) != NULL)
+		(void)rate_add(vouched, &host, sizeof(host), VOUCHED_MS,
+		    clock_mono(), 1);
+}
+
+int
+run_was_vouched(const struct msession *s)
+{
+	struct addr	host;
+
+	if (vouched == NULL)
+		return (0);
+	host_of(s, &host);
+	return (rate_add(vouched, &host, sizeof(host), VOUCHED_MS,
+	    clock_mono(), 0) > 0);
+}
+
+int
+module_no_network(const struct msession *s)
+{
+	return (s->whitelisted || s->loopback || s->white || s->vouched);
+}
+
+struct msession *
+module_session(uint64_t key)
+{
+	struct msession	*s = runner->find(key);
+
+	return (s == NULL || s->mods == NULL ? NULL : s);
+}
+
+/*
+ * Only noted here, and the session goes on from the event loop: whoever calls
+ * this, from wherever, finds all sessions as they were when it returns.
+ */
+void
+module_resume(uint64_t key, const struct module *mod, struct verdict v)
+{
+	struct msession		*s = runner->find(key);
+	struct module_one	*one;
+
+	if (s == NULL || (one = module_find(s, mod, NULL)) == NULL ||
+	    one->answered)
+		return;
+	if (one->in_hook)
+		log_warnx("module %s: module_resume from inside its own hook",
+		    mod->name);
+	else if (!one->waits)
+		return;
+	if (v.kind == VERDICT_WAIT)
+		v = verdict_next();
+	one->answer = v;
+	one->answered = 1;
+	if (s->mods->under_way && !one->in_hook)
+		event_active(&s->mods->ev, EV_TIMEOUT, 0);
+}
+
+struct event_base *
+module_base(void)
+{
+	return (runner_base);
+}

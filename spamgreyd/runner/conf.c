@@ -1,0 +1,613 @@
+/*
+ * A module's block of the configuration: its words to options by the module's
+ * own table, and the options to the module's settings.  Those that every
+ * module has are read here.  In the parent, and again in pass, which gets the
+ * options as they stand in the file.
+ */
+#include <sys/types.h>
+#include <sys/queue.h>
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/base/buf.h"
+#include "lib/base/log.h"
+#include "lib/base/near.h"
+#include "spamgreyd/runner/conf.h"
+#include "lib/conf/conf_int.h"
+
+#define WHERE_MAX	1200
+#define LINE_MAX_OUT	4096
+
+/* One block that is being split. */
+struct splitter {
+	struct conf_module	*m;
+	const struct module	*mod;
+	size_t			 at;		/* the next word */
+	unsigned int		 errors;
+	unsigned int		 log_only, on_error;	/* lines, 0: not given */
+	unsigned int		 strategy[CLASS_MAX];
+	void	(*report)(const char *, void *);
+	void	*arg;
+};
+
+static void __attribute__((__format__(printf, 4, 0)))
+tell(struct splitter *s, const char *where, const char *kind, const char *fmt,
+    va_list ap)
+{
+	char	 line[LINE_MAX_OUT];
+	int	 n;
+
+	n = snprintf(line, sizeof(line), "%.*s: %smodule %.64s: ", WHERE_MAX,
+	    where, kind, s->m->name);
+	vsnprintf(line + n, sizeof(line) - (size_t)n, fmt, ap);
+	conf_say(s->report, s->arg, line);
+}
+
+static void __attribute__((__format__(printf, 3, 4)))
+complain(struct splitter *s, const char *where, const char *fmt, ...)
+{
+	va_list	ap;
+
+	va_start(ap, fmt);
+	tell(s, where, "", fmt, ap);
+	va_end(ap);
+	s->errors++;
+}
+
+static void __attribute__((__format__(printf, 3, 4)))
+warn(struct splitter *s, const char *where, const char *fmt, ...)
+{
+	va_list	ap;
+
+	va_start(ap, fmt);
+	tell(s, where, "warning: ", fmt, ap);
+	va_end(ap);
+}
+
+/* "file:line" of a raw word; the block's own file. */
+static const char *
+where_of(const struct splitter *s, size_t i, char text[WHERE_MAX])
+{
+	const char	*where = s->m->where == NULL ? "" : s->m->where;
+	const char	*colon = strrchr(where, ':');
+	int		 len;
+
+	len = colon == NULL ? (int)strlen(where) : (int)(colon - where);
+	if (s->m->raw_line == NULL || i >= s->m->nraw)
+		snprintf(text, WHERE_MAX, "%s", where);
+	else
+		snprintf(text, WHERE_MAX, "%.*s:%u", len, where,
+		    s->m->raw_line[i]);
+	return (text);
+}
+
+static int
+is_mark(const struct conf_word *w, const char *text)
+{
+	return (!w->quoted && strcmp(w->text, text) == 0);
+}
+
+const struct module *
+conf_module_find(const char *name)
+{
+	size_t	i, len = strcspn(name, ".");
+
+	for (i = 0; modules[i] != NULL; i++)
+		if (strncmp(modules[i]->name, name, len) == 0 &&
+		    modules[i]->name[len] == '\0')
+			return (modules[i]);
+	return (NULL);
+}
+
+static const struct module_option *
+option_find(const struct module *mod, const char *keyword)
+{
+	const struct module_option	*o;
+
+	for (o = mod->options; o != NULL && o->keyword != NULL; o++)
+		if (strcmp(o->keyword, keyword) == 0)
+			return (o);
+	return (NULL);
+}
+
+/* Words from i to the end of the line; a brace holds lines together. */
+static size_t
+line_words(const struct conf_module *m, size_t i)
+{
+	size_t		from = i;
+	unsigned int	depth = 0;
+
+	for (; i < m->nraw; i++) {
+		if (is_mark(&m->raw[i], "{"))
+			depth++;
+		else if (is_mark(&m->raw[i], "}") && depth > 0)
+			depth--;
+		else if (is_mark(&m->raw[i], "\n") && depth == 0)
+			break;
+	}
+	return (i - from);
+}
+
+/* Keeps in *best which of the names is nearest to what was typed. */
+static void
+nearest(const char *typed, const char *name, const char **best, int *least)
+{
+	int	d = near_word(typed, name);
+
+	if (d != -1 && (*best == NULL || d < *least)) {
+		*best = name;
+		*least = d;
+	}
+}
+
+static void
+names_add(struct buf *b, const char *before, const char *name,
+    const char *after)
+{
+	if (buf_printf(b, "%s%s%s", before, name, after) == -1)
+		fatal("configuration");
+}
+
+/* "did you mean a?  There are a, b and c": what could have stood there. */
+static void
+option_names(const struct module *mod, const char *typed, struct buf *b)
+{
+	static const char *const	 common[] = { "except", "log-only",
+	    "on-error", "strategy" };
+	const struct module_option	*o;
+	const char			*best = NULL;
+	int				 least = 0;
+	size_t				 i;
+
+	for (o = mod->options; o != NULL && o->keyword != NULL; o++)
+		nearest(typed, o->keyword, &best, &least);
+	for (i = 0; i < sizeof(common) / sizeof(common[0]); i++)
+		nearest(typed, common[i], &best, &least);
+	if (best != NULL)
+		names_add(b, "did you mean \"", best, "\"?  There are ");
+	else
+		names_add(b, "there are ", "", "");
+
+	for (o = mod->options; o != NULL && o->keyword != NULL; o++)
+		names_add(b, "", o->keyword, ", ");
+	if (buf_add(b, "except, log-only, on-error and strategy", 40) == -1)
+		fatal("configuration");
+}
+
+static char *
+copy(const char *text)
+{
+	char	*p;
+
+	if ((p = strdup(text)) == NULL)
+		fatal("configuration");
+	return (p);
+}
+
+static struct conf_option *
+option_new(const char *where, const char *keyword,
+    const struct conf_word *words, size_t nwords)
+{
+	struct conf_option	*o;
+	size_t			 i;
+
+	if ((o = calloc(1, sizeof(*o))) == NULL ||
+	    (o->words = calloc(nwords + 1, sizeof(*o->words))) == NULL)
+		fatal("configuration");
+	o->where = copy(where);
+	o->keyword = copy(keyword);
+	for (i = 0; i < nwords; i++) {
+		if (is_mark(&words[i], "\n"))
+			continue;
+		o->words[o->nwords].text = copy(words[i].text);
+		o->words[o->nwords++].quoted = words[i].quoted;
+	}
+	return (o);
+}
+
+/* One member of `except'. */
+static void
+except_add(struct splitter *s, const char *where, const struct conf_word *w)
+{
+	struct conf_string	*str;
+	struct prefix		 p;
+	size_t			 len = strlen(w->text);
+
+	if (prefix_parse(w->text, &p) == -1 && (len == 0 || len > 63 ||
+	    strspn(w->text, "abcdefghijklmnopqrstuvwxyz0123456789"
+	    "ABCDEFGHIJKLMNOPQRSTUVWXYZ_.-") != len)) {
+		complain(s, where, "except: \"%.64s\" is neither an address, a "
+		    "network (whose host bits are 0) nor the name of a list",
+		    w->text);
+		return;
+	}
+	TAILQ_FOREACH(str, &s->m->except, entry)
+		if (strcmp(str->text, w->text) == 0) {
+			complain(s, where, "except: %s given twice", w->text);
+			return;
+		}
+	if ((str = calloc(1, sizeof(*str))) == NULL)
+		fatal("configuration");
+	str->text = copy(w->text);
+	TAILQ_INSERT_TAIL(&s->m->except, str, entry);
+}
+
+/* except WORD | except { WORD … }: words used of n, -1 reported. */
+static int
+take_except(struct splitter *s, const char *where,
+    const struct conf_word *words, size_t n)
+{
+	size_t	i;
+
+	if (n > 0 && !is_mark(&words[0], "{") && !is_mark(&words[0], "}")) {
+		except_add(s, where, &words[0]);
+		return (1);
+	}
+	if (n == 0 || !is_mark(&words[0], "{")) {
+		complain(s, where, "except: addresses, networks or names of "
+		    "lists, in braces, are missing");
+		return (-1);
+	}
+	for (i = 1; i < n && !is_mark(&words[i], "}"); i++)
+		if (!is_mark(&words[i], "\n"))
+			except_add(s, where, &words[i]);
+	if (i == n) {
+		complain(s, where, "except: \"}\" is missing");
+		return (-1);
+	}
+	return ((int)i + 1);
+}
+
+static int
+once(struct splitter *s, unsigned int *seen, const char *where,
+    const char *keyword)
+{
+	const char	*colon = strrchr(where, ':');
+	unsigned int	 line = s->m->raw_line == NULL ? 1 :
+			    s->m->raw_line[s->at];
+
+	if (*seen != 0) {
+		complain(s, where, "%s given twice, first at %.*s:%u", keyword,
+		    colon == NULL ? 0 : (int)(colon - where), where, *seen);
+		return (-1);
+	}
+	*seen = line;
+	return (0);
+}
+
+static int
+take_on_error(struct splitter *s, const char *where,
+    const struct conf_word *words, size_t n)
+{
+	int	i;
+
+	if (n > 0 && !words[0].quoted &&
+	    (i = conf_onerror_find(words[0].text)) != -1) {
+		if (once(s, &s->on_error, where, "on-error") == 0)
+			s->m->on_error = i;
+		return (1);
+	}
+	complain(s, where, "on-error: must be accept, tempfail or mark");
+	return (-1);
+}
+
+/* strategy { CLASS reject|tempfail|mark } …, without the braces. */
+static int
+take_strategy(struct splitter *s, const char *where,
+    const struct conf_word *words, size_t n)
+{
+	char	 what[32];
+	size_t	 i;
+	int	 class, fate;
+
+	for (i = 0; i + 1 < n && !words[i].quoted &&
+	    (class = conf_class_find(words[i].text)) != -1; i += 2) {
+		if (words[i + 1].quoted ||
+		    (fate = conf_strategy_find(words[i + 1].text)) == -1) {
+			complain(s, where, "strategy %s: must be reject, "
+			    "tempfail or mark; mail is never discarded",
+			    class_str((enum content_class)class));
+			return (-1);
+		}
+		snprintf(what, sizeof(what), "strategy %s",
+		    class_str((enum content_class)class));
+		if (once(s, &s->strategy[class], where, what) == 0)
+			s->m->strategy[class] = (int8_t)fate;
+	}
+	if (i == 0) {
+		complain(s, where, "strategy: virus, spam, unwanted or "
+		    "unscannable, and reject, tempfail or mark must follow");
+		return (-1);
+	}
+	return ((int)i);
+}
+
+/* An option of the module's own. */
+static int
+take_option(struct splitter *s, const char *where,
+    const struct conf_word *words, size_t n)
+{
+	const char		*keyword = s->m->raw[s->at].text, *error;
+	const struct module_option *opt = option_find(s->mod, keyword);
+	struct module_arg	*args;
+	struct conf_option	*o;
+	struct buf		 b = { NULL, 0, 0, 0 };
+	size_t			 nargs;
+	int			 used, off;
+
+	if (opt == NULL) {
+		option_names(s->mod, keyword, &b);
+		complain(s, where, "no option \"%.64s\"; %s", keyword,
+		    (const char *)buf_ptr(&b));
+		buf_free(&b);
+		return (-1);
+	}
+	if ((args = calloc(n + 1, sizeof(*args))) == NULL)
+		fatal("configuration");
+	used = conf_module_args(opt, words, n, args, &nargs, &off, &error);
+	free(args);
+	if (used == -1) {
+		complain(s, where, "%s: %s", keyword, error);
+		return (-1);
+	}
+	TAILQ_FOREACH(o, &s->m->options, entry)
+		if (!opt->many && strcmp(o->keyword, keyword) == 0) {
+			complain(s, where, "%s given twice, first at %s",
+			    keyword, o->where);
+			return (used);
+		}
+	o = option_new(where, keyword, words, (size_t)used);
+	TAILQ_INSERT_TAIL(&s->m->options, o, entry);
+	return (used);
+}
+
+/* The statement at s->at. */
+static void
+split_one(struct splitter *s)
+{
+	struct conf_module	*m = s->m;
+	const struct conf_word	*w = &m->raw[s->at], *rest = w + 1;
+	size_t			 n = line_words(m, s->at + 1);
+	char			 where[WHERE_MAX];
+	int			 used;
+
+	where_of(s, s->at, where);
+	if (w->quoted) {
+		/* (what is quoted may be a secret) */
+		complain(s, where, "a string where an option is expected");
+		used = -1;
+	} else if (is_mark(w, "{") || is_mark(w, "}") ||
+	    is_mark(w, "=")) {
+		complain(s, where, "\"%.64s\" where an option is expected",
+		    w->text);
+		used = -1;
+	} else if (strcmp(w->text, "except") == 0)
+		used = take_except(s, where, rest, n);
+	else if (strcmp(w->text, "on-error") == 0)
+		used = take_on_error(s, where, rest, n);
+	else if (strcmp(w->text, "strategy") == 0)
+		used = take_strategy(s, where, rest, n);
+	else if (strcmp(w->text, "log-only") == 0) {
+		if (once(s, &s->log_only, where, "log-only") == 0)
+			m->log_only = 1;
+		used = 0;
+	} else
+		used = take_option(s, where, rest, n);
+	/* What is wrong takes its line with it: one mistake, one message. */
+	s->at += 1 + (used == -1 ? n : (size_t)used);
+}
+
+
+static void
+apply_failed(const char *where, const char *keyword, const char *error,
+    int warning, void *arg)
+{
+	struct splitter	*s = arg;
+
+	if (where == NULL)
+		where = s->m->where == NULL ? "" : s->m->where;
+	if (warning)
+		warn(s, where, "%s: %s", keyword, error);
+	else if (keyword == NULL)
+		complain(s, where, "%s", error);
+	else
+		complain(s, where, "%s: %s", keyword, error);
+}
+
+static void
+raw_free(struct conf_module *m)
+{
+	size_t	i;
+
+	for (i = 0; i < m->nraw; i++)
+		free(m->raw[i].text);
+	free(m->raw);
+	free(m->raw_line);
+	m->raw = NULL;
+	m->raw_line = NULL;
+	m->nraw = 0;
+}
+
+static void
+no_module(struct splitter *s)
+{
+	struct buf	 b = { NULL, 0, 0, 0 };
+	const char	*best = NULL;
+	int		 least = 0;
+	size_t		 i;
+
+	for (i = 0; modules[i] != NULL; i++)
+		nearest(s->m->name, modules[i]->name, &best, &least);
+	if (best != NULL)
+		names_add(&b, "did you mean \"", best, "\"?  There are ");
+	else
+		names_add(&b, "there are ", "", "");
+	for (i = 0; modules[i] != NULL; i++)
+		names_add(&b, i == 0 ? "" : ", ", modules[i]->name, "");
+	if (buf_add(&b, "", 1) == -1)
+		fatal("configuration");
+	complain(s, s->m->where == NULL ? "" : s->m->where,
+	    "there is none of that name; %s", (const char *)buf_ptr(&b));
+	buf_free(&b);
+}
+
+struct conf_word *
+conf_module_words(const char *def, size_t *n)
+{
+	struct conf_word	*words;
+	size_t			 len;
+
+	*n = 0;
+	if ((words = calloc(strlen(def) + 1, sizeof(*words))) == NULL)
+		fatal("configuration");
+	for (def += strspn(def, " "); *def != '\0'; def += strspn(def, " ")) {
+		if (*def == '"') {
+			len = strcspn(++def, "\"");
+			words[*n].quoted = 1;
+		} else
+			len = strcspn(def, " ");
+		if ((words[*n].text = strndup(def, len)) == NULL)
+			fatal("configuration");
+		def += len;
+		if (words[(*n)++].quoted && *def == '"')
+			def++;
+	}
+	return (words);
+}
+
+/* Gives one option's words to the module, and what it says of them to failed.
+ * The number of failures. */
+static unsigned int
+apply(const struct module *mod, const struct module_option *opt,
+    const struct conf_option *o, void *conf, conf_module_failed failed,
+    void *arg)
+{
+	struct module_arg	*args;
+	const char		*error = NULL;
+	size_t			 nargs;
+	int			 used, off, rc = -1;
+
+	if ((args = calloc(o->nwords + 1, sizeof(*args))) == NULL)
+		fatal("configuration");
+	used = conf_module_args(opt, o->words, o->nwords, args, &nargs, &off,
+	    &error);
+	if (used >= 0 && (size_t)used != o->nwords)
+		error = "more words than the option takes";
+	else if (used >= 0) {
+		error = "not what the module takes";
+		rc = mod->option(conf, opt->keyword, args, nargs, off, &error);
+	}
+	free(args);
+	if (rc != 0)
+		failed(o->where, opt->keyword, error,
+		    rc == MODULE_OPTION_WARNED, arg);
+	return (rc == -1);
+}
+
+static unsigned int
+apply_default(const struct module *mod, const struct module_option *opt,
+    void *conf, conf_module_failed failed, void *arg)
+{
+	struct conf_option	o;
+	unsigned int		failures;
+	size_t			i;
+
+	memset(&o, 0, sizeof(o));
+	o.words = conf_module_words(opt->def, &o.nwords);
+	failures = apply(mod, opt, &o, conf, failed, arg);
+	for (i = 0; i < o.nwords; i++)
+		free(o.words[i].text);
+	free(o.words);
+	return (failures);
+}
+
+/* All options; how much failed. */
+static unsigned int
+apply_options(const struct module *mod, const struct conf_module *m,
+    void *conf, conf_module_failed failed, void *arg)
+{
+	const struct module_option	*opt;
+	const struct conf_option	*o;
+	unsigned int			 failures = 0;
+
+	for (opt = mod->options; opt != NULL && opt->keyword != NULL; opt++) {
+		if (opt->def == NULL || opt->def[0] == '\0')
+			continue;
+		TAILQ_FOREACH(o, &m->options, entry)
+			if (strcmp(o->keyword, opt->keyword) == 0)
+				break;
+		if (o == NULL)
+			failures += apply_default(mod, opt, conf, failed, arg);
+	}
+	TAILQ_FOREACH(o, &m->options, entry) {
+		if ((opt = option_find(mod, o->keyword)) != NULL) {
+			failures += apply(mod, opt, o, conf, failed, arg);
+			continue;
+		}
+		failed(o->where, o->keyword, "no such option", 0, arg);
+		failures++;
+	}
+	return (failures);
+}
+
+unsigned int
+conf_module_apply(const struct module *mod, const struct conf_module *m,
+    void *conf, conf_module_failed failed, void *arg)
+{
+	const char	*error = "its settings do not go together";
+	unsigned int	 failures;
+
+	failures = apply_options(mod, m, conf, failed, arg);
+	if (failures == 0 && mod->check != NULL &&
+	    mod->check(conf, &error) == -1) {
+		failed(NULL, NULL, error, 0, arg);
+		failures++;
+	}
+	return (failures);
+}
+
+/* Do the settings make sense to the module itself?  Those that could be read
+ * are tried even when others could not. */
+static void
+try_options(struct splitter *s)
+{
+	void	*conf;
+
+	if ((conf = calloc(1, s->mod->conf_size + 1)) == NULL)
+		fatal("configuration");
+	if (s->mod->self != NULL)
+		s->mod->self(conf, s->mod);
+	if (s->errors > 0)
+		(void)apply_options(s->mod, s->m, conf, apply_failed, s);
+	else
+		(void)conf_module_apply(s->mod, s->m, conf, apply_failed, s);
+	if (s->mod->conf_clear != NULL)
+		s->mod->conf_clear(conf);
+	free(conf);
+}
+
+int
+conf_module_split_all(struct conf_module *m,
+    void (*report)(const char *line, void *), void *arg)
+{
+	struct splitter	s = { .m = m, .report = report, .arg = arg };
+
+	if ((s.mod = conf_module_find(m->name)) == NULL)
+		no_module(&s);
+	else if (!s.mod->many && strchr(m->name, '.') != NULL)
+		complain(&s, m->where == NULL ? "" : m->where,
+		    "can stand only once, and takes no name");
+	else {
+		while (s.at < m->nraw)
+			if (is_mark(&m->raw[s.at], "\n"))
+				s.at++;
+			else
+				split_one(&s);
+		try_options(&s);
+	}
+	raw_free(m);
+	return (s.errors > 0 ? -1 : 0);
+}

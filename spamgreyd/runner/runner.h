@@ -1,0 +1,142 @@
+/*
+ * The runner: asks the modules of a configuration at each stage of a session
+ * and makes one outcome of their verdicts.  For the role that has the sessions
+ * (pass); modules see module.h and nothing of this file.
+ *
+ * It runs in the process and event loop of pass, knows nothing of pass and
+ * calls it by the functions in struct runner_ops only, which pass hands over
+ * once (runner_init).  Uses conf, message (spool, msgedit) and lib/base.
+ *
+ * Its files, in the order to read them:
+ *	module.h	the contract: what a module is and what it may call
+ *	runner.h	this page
+ *	module_int.h	a session's state within the runner
+ *	module_chain.c	the modules of a configuration, their counters
+ *	module_named.c	modules that stand several times, each with a name
+ *	module_run.c	a stage: ask, wait, decide
+ *	module_api.c	what modules call: verdicts, points, events
+ *	module_content.c what modules say about a message
+ *	module_turn.c	modules that see each other's changes
+ *	module_points.c	sums, limits, header fields, log fields
+ *	conf_module.h	blocks of the configuration to modules' settings:
+ *	conf_module.c, conf_module_full.c, conf_module_args.c
+ *
+ * The handle of a session is its struct msession, which the role embeds in its
+ * own struct session and fills in; `mods' in it is the runner's.  Between
+ * run_attach and run_detach both must stay where they are.
+ */
+#ifndef RUNNER_H
+#define RUNNER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/base/buf.h"
+#include "lib/conf/config.h"
+#include "spamgreyd/runner/module.h"
+
+#define ENVELOPE_PARAMS_MAX	2048	/* bytes of the parameters of a path */
+
+struct event_base;
+struct session;			/* the role's; the runner only hands it back */
+
+/* What the runner calls of the role. */
+struct runner_ops {
+	/* The session with that key; NULL: it is gone. */
+	struct msession	*(*find)(uint64_t key);
+	/* Called last when the runner was woken by the event loop and the
+	 * session is still there: writes replies, goes on, may free it. */
+	void	 (*settle)(struct session *);
+	/* Queues one line of a banner, "220-text". */
+	void	 (*teaser)(struct session *, const char *text);
+	/* The host did this: for store's counters and reactions. */
+	void	 (*event)(const struct session *, enum host_event);
+	/* Are all recipients of the transaction postmaster or abuse?  0 outside
+	 * of one. */
+	int	 (*only_roles)(const struct session *);
+	/* The accepted recipients in their order: *at is NULL at first and the
+	 * role's from then on.  The path, *params "" for none; both are valid
+	 * as long as the transaction.  NULL: no more. */
+	const char *(*rcpt)(const struct session *, const void **at,
+	    const char **params);
+};
+/* Once a process, before anything else of this file.  ops must stay. */
+void	 runner_init(struct event_base *, const struct runner_ops *);
+
+/*
+ * The modules of a configuration with their settings.  Keeps conf, which must
+ * stay as long.  NULL: it was logged why not.
+ */
+struct module_chain *chain_new(const struct config *conf);
+void	 chain_free(struct module_chain *);	/* NULL is fine */
+int	 chain_any(const struct module_chain *);	/* is there one? */
+/* Does one want the client's name at CONNECT (module.asks_name)? */
+int	 chain_names(const struct module_chain *);
+/* The open() of all modules of the program: once, while there is privilege.
+ * -1: one failed, which was logged. */
+int	 chain_open(void);
+
+/* A session begins: its modules' data.  -1: no memory. */
+int	 run_attach(struct msession *, struct session *,
+	    const struct module_chain *);
+/* It ends: CLOSE and forget are called, all is freed.  Fine without attach. */
+void	 run_detach(struct msession *);
+
+/*
+ * Calls the modules of a stage.  done is called exactly once, from here or
+ * later from the event loop (settle follows then): *v is NEXT or the refusal.
+ * One stage at a time; EVENT comes by run_event.
+ */
+void	 run_stage(struct msession *, enum stage,
+	    void (*done)(struct session *, const struct verdict *v));
+void	 run_cancel(struct msession *);	/* done is not called any more */
+int	 run_under_way(const struct msession *);
+/* Calls the EVENT hooks, at any time; returns their verdict. */
+struct verdict run_event(struct msession *, enum host_event);
+/* A new transaction: points, finds and changes of the last message are gone. */
+void	 run_new_message(struct msession *);
+
+/* The sum of all points, in thousandths. */
+int32_t	 run_points(const struct msession *);
+/* The sum against `reject at' and `mark at': 0 fine, 1 mark, 2 reject; never 2
+ * when all recipients are postmaster or abuse. */
+int	 run_over(const struct msession *);
+/* "X-Spamgreyd: …" header fields for a marked message, CRLF lines.  -1: no
+ * memory. */
+int	 run_headers(const struct msession *, struct buf *);
+/* " points=4.5 dnsbl=4 dnsbl-why=zen…" for the log line; nothing when no module
+ * gave points. */
+void	 run_log(const struct msession *, struct buf *);
+/* The same for a reply, "points=4.5 dnsbl=4 (zen…)". */
+void	 run_rules(const struct msession *, char *dst, size_t size);
+/* "12 points, limit 10 (content 8, address on a blocklist 4)": the strongest
+ * three reasons, without the name of any rule. */
+void	 run_reasons(const struct msession *, char *dst, size_t size);
+/* How the names of header fields begin that are not passed on; NULL ends.
+ * Valid as long as the session is attached. */
+const char *const *run_drops(const struct msession *);
+
+/* EOM is over: the message as the modules that come in turn have left it, the
+ * caller's from now on; NULL: as it came. */
+struct spool *run_message(struct msession *);
+void	 run_message_over(struct msession *);	/* nobody wants it any more */
+/* What the other modules want changed of that, in their order.  *edit NULL:
+ * nothing; else the caller's to free.  -1: no memory, or too much. */
+int	 run_edits(const struct msession *, struct msgedit **edit);
+
+/* A change of the envelope that a module wants. */
+enum envelope_kind { ENV_ADD, ENV_DELETE, ENV_FROM };
+struct envelope {
+	enum envelope_kind kind;
+	char		*path, *params;	/* with brackets; "" none */
+};
+/* The n-th of all, from 0, until run_new_message; NULL: no more. */
+const struct envelope *run_envelope(const struct msession *, size_t n);
+
+/* Does a list of good repute vouch for the host, by what this session saw? */
+int	 run_vouched(const struct msession *);
+
+/* Counters "module.NAME.WHAT" of all modules that were ever configured. */
+void	 run_stats(void (*)(const char *name, int64_t value, void *), void *);
+
+#endif

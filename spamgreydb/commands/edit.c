@@ -1,0 +1,106 @@
+/*
+ * What changes entries: spamdb's -a and -d with spamdb's exit status, and
+ * the words add, delete and trap.
+ */
+#include <string.h>
+
+#include "lib/base/clock.h"
+#include "lib/base/hosts.h"
+#include "spamgreydb/spamgreydb.h"
+
+#define EXIT_NOT_A_TRAP	255		/* spamdb's, at once */
+
+/* -1: no answer. */
+static int
+edit(struct conn *c, uint16_t type, const struct ctl_edit *ed,
+    struct answer *a)
+{
+	memset(a, 0, sizeof(*a));
+	if (proto_put_edit(conn_ipc(c), type, 1, ed) == -1) {
+		out_error("a key is too long");
+		a->status = CTL_BADARG;
+		return (0);
+	}
+	if (conn_send(c) == -1)
+		return (-1);
+	return (request_wait(c, a));
+}
+
+/* The status is the number of failures; all keys are tried. */
+int
+cmd_spamdb(struct conn *c, const struct args *args)
+{
+	struct ctl_edit	 ed;
+	struct answer	 a;
+	int		 i, failures = 0;
+	int		 add = args->command == CMD_DB_ADD;
+
+	memset(&ed, 0, sizeof(ed));
+	ed.type = args->type;
+	ed.flags = CTL_EDIT_SPAMDB;
+	for (i = 0; i < args->nkeys; i++) {
+		ed.key = args->keys[i];
+		if (add && ed.type == CTL_T_SPAMTRAP &&
+		    strchr(ed.key, '@') == NULL) {
+			out_error("%s: not a mail address", ed.key);
+			return (EXIT_NOT_A_TRAP);
+		}
+		if (edit(c, add ? CTL_ADD : CTL_DELETE, &ed, &a) == -1)
+			return (1);
+		if (a.status == CTL_OK)
+			continue;
+		out_error("%s: %s", ed.key, a.text);
+		failures++;
+	}
+	return (failures);
+}
+
+/* A host that is WHITE now and finds no room in the firewall is told of. */
+static void
+warn_full(struct conn *c)
+{
+	static const struct addr	none;
+	struct answer			a;
+
+	memset(&a, 0, sizeof(a));
+	ipc_begin(conn_ipc(c), CTL_TABLE, 1);
+	ipc_put_addr(conn_ipc(c), &none);
+	if (conn_send(c) == 0 && request_wait(c, &a) == 0 &&
+	    a.status == CTL_NOTFOUND)
+		out_error("%s", a.text);
+}
+
+/* The words: 0, or 1 when any failed. */
+int
+cmd_edit(struct conn *c, const struct args *args)
+{
+	struct ctl_edit	 ed;
+	struct answer	 a;
+	struct addr	 addr;
+	uint16_t	 type = CTL_ADD;
+	int		 i, status = 0;
+
+	memset(&ed, 0, sizeof(ed));
+	ed.type = args->type;
+	ed.comment = args->comment;
+	if (args->lasting != 0)
+		ed.until = args->lasting == HOST_FOREVER ? HOST_FOREVER :
+		    clock_wall() + args->lasting;
+	if (args->command == CMD_DELETE)
+		type = CTL_DELETE;
+	for (i = 0; i < args->nkeys; i++) {
+		ed.key = args->keys[i];
+		if (args->command == CMD_TRAP)
+			ed.type = addr_parse(ed.key, &addr) == 0 ?
+			    CTL_T_TRAPPED : CTL_T_SPAMTRAP;
+		if (edit(c, type, &ed, &a) == -1)
+			return (1);
+		if (a.status == CTL_OK)
+			continue;
+		out_error("%s: %s", ed.key, a.text);
+		status = 1;
+	}
+	if (args->command == CMD_ADD && ed.type == CTL_T_WHITE)
+		warn_full(c);
+	return (status);
+}

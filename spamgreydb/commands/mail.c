@@ -1,0 +1,115 @@
+/*
+ * Entries by mail address: tuples whose sender or recipient it is, spamtraps,
+ * and hosts that became WHITE by a message of it.
+ */
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <jansson.h>
+
+#include "lib/base/clock.h"
+#include "lib/smtp/mailaddr.h"
+#include "spamgreydb/spamgreydb.h"
+
+struct mail_show {
+	const char	*mail;
+	json_t		*entries;	/* NULL: text */
+	int64_t		 now;
+	uint32_t	 tuples, hosts;
+	int		 spamtrap;
+};
+
+/* In one form: without brackets, in lower case. */
+static void
+plain(const char *from, char *dst, size_t size)
+{
+	char	*p;
+	size_t	 len;
+
+	if (mailaddr_rcpt(from, dst, size) == 0)
+		return;
+	strlcpy(dst, from + (*from == '<'), size);
+	len = strlen(dst);
+	if (len > 0 && dst[len - 1] == '>')
+		dst[len - 1] = '\0';
+	for (p = dst; *p != '\0'; p++)
+		*p = (char)tolower((unsigned char)*p);
+}
+
+static int
+is_this(const char *text, const char *mail)
+{
+	char		 have[MAILADDR_KEY_MAX], want[MAILADDR_KEY_MAX];
+	const char	*at;
+
+	plain(text, have, sizeof(have));
+	if (*mail != '@') {
+		plain(mail, want, sizeof(want));
+		return (strcmp(have, want) == 0);
+	}
+	return ((at = strrchr(have, '@')) != NULL && strcasecmp(at, mail) == 0);
+}
+
+int
+mail_is(const struct entry *e, const char *mail)
+{
+	if (e->type == ENTRY_SPAMTRAP)
+		return (is_this(e->rcpt, mail));
+	if (e->type == ENTRY_GREY || (e->type == ENTRY_WHITE &&
+	    e->from[0] != '\0'))
+		return (is_this(e->from, mail) || is_this(e->to, mail));
+	return (0);
+}
+
+static int
+show_one(const struct entry *e, void *arg)
+{
+	struct mail_show	*s = arg;
+
+	if (!mail_is(e, s->mail) || (e->expire != 0 && e->expire <= s->now))
+		return (0);
+	s->tuples += e->type == ENTRY_GREY;
+	s->hosts += e->type == ENTRY_WHITE;
+	s->spamtrap |= e->type == ENTRY_SPAMTRAP;
+	if (s->entries == NULL)
+		return (out_entry(e));
+	return (json_array_append_new(s->entries, out_entry_object(e)));
+}
+
+int
+cmd_show_mail(struct conn *c, const struct args *args)
+{
+	struct mail_show	 s = { args->mail, NULL, clock_wall(), 0, 0, 0 };
+	struct answer		 a;
+	struct ctl_list		 req;
+	json_t			*o;
+
+	memset(&a, 0, sizeof(a));
+	memset(&req, 0, sizeof(req));
+	req.types = CTL_T_GREY | CTL_T_SPAMTRAP | CTL_T_WHITE;
+	a.entry = show_one;
+	a.arg = &s;
+	if (args->json && (s.entries = json_array()) == NULL)
+		return (1);
+	if (proto_put_list(conn_ipc(c), 1, &req) == -1 ||
+	    conn_send(c) == -1 || request_wait(c, &a) == -1) {
+		json_decref(s.entries);
+		return (1);
+	}
+	if (a.status != CTL_OK) {
+		out_error("%s", a.text);
+		json_decref(s.entries);
+		return (1);
+	}
+	if (s.entries != NULL) {
+		o = json_pack("{s:s,s:b,s:I,s:I,s:o}", "address", args->mail,
+		    "spamtrap", s.spamtrap, "tuples", (json_int_t)s.tuples,
+		    "hosts", (json_int_t)s.hosts, "entries", s.entries);
+		return (out_json(o) == -1);
+	}
+	printf("%-20s %s\n%-20s %s\n%-20s %u\n%-20s %u\n", "address",
+	    args->mail, "spamtrap", s.spamtrap ? "yes" : "no", "tuples",
+	    s.tuples, "white hosts", s.hosts);
+	return (0);
+}

@@ -1,0 +1,428 @@
+/*
+ * Received lines as mail servers write them.  The address that counts is the
+ * one that the writing server saw, not the one that its client spoke of; the
+ * name behind "from" and what follows HELO, EHLO, helo= and ident= are the
+ * client's words.
+ *
+ *	Postfix, sendmail	from HELO (NAME [ADDR]) by …
+ *	  with ident		from HELO (user@NAME [ADDR]) by …
+ *	OpenSMTPD, ours		from HELO (NAME [ADDR]) by …, from HELO ([ADDR]) …
+ *	Courier			from HELO (NAME [::ffff:ADDR]) (AUTH: …) by …
+ *	Exim			from NAME ([ADDR] helo=HELO) by …
+ *				from [ADDR]:PORT (helo=HELO) by …
+ *	qmail			from NAME (HELO HELO) (user@ADDR) by …
+ *	Exchange		from HELO (ADDR) by … (ADDR) with …
+ *	CommuniGate, Yahoo	from [ADDR] (HELO HELO) by …, from ADDR (EHLO …) by …
+ *	within a host		by …, (qmail 1 invoked …), … with local, … with LMTP
+ */
+#include <string.h>
+#include <strings.h>
+
+#include "lib/mime/hdrline.h"
+#include "spamgreydb/commands/received.h"
+
+#define WORD_MAX	RECEIVED_NAME_MAX
+
+enum token_kind { T_END, T_WORD, T_COMMENT };
+
+struct scan {
+	const char	*p, *end;
+	int		 bad;		/* a comment without end */
+};
+
+struct token {
+	enum token_kind	 kind;
+	const char	*p;		/* a comment without its parentheses */
+	size_t		 len;
+};
+
+/* What the clause before "by" has said. */
+struct found {
+	struct addr	 addr;
+	unsigned int	 n;		/* addresses; 2: different ones */
+	int		 local;		/* [local] */
+	int		 helo;		/* a comment that tells the HELO apart */
+	unsigned int	 other;		/* comments of no use */
+};
+
+static int
+is_blank(char c)
+{
+	return ((unsigned char)c <= ' ' || c == 0x7f);
+}
+
+static int
+is_digit(char c)
+{
+	return (c >= '0' && c <= '9');
+}
+
+/* To behind the parenthesis that closes; nested, with quoted pairs. */
+static void
+comment(struct scan *s, struct token *t)
+{
+	unsigned int	depth = 1;
+
+	t->kind = T_COMMENT;
+	t->p = ++s->p;
+	for (; s->p < s->end; s->p++) {
+		if (*s->p == '\\' && s->p + 1 < s->end)
+			s->p++;
+		else if (*s->p == '(')
+			depth++;
+		else if (*s->p == ')' && --depth == 0) {
+			t->len = (size_t)(s->p - t->p);
+			s->p++;
+			return;
+		}
+	}
+	s->bad = 1;
+	t->kind = T_END;
+}
+
+static void
+next(struct scan *s, struct token *t)
+{
+	memset(t, 0, sizeof(*t));
+	while (s->p < s->end && is_blank(*s->p))
+		s->p++;
+	t->p = s->p;
+	if (s->p == s->end || *s->p == ';')
+		return;			/* T_END: the date follows */
+	if (*s->p == '(') {
+		comment(s, t);
+		return;
+	}
+	t->kind = T_WORD;
+	while (s->p < s->end && !is_blank(*s->p) && *s->p != '(' &&
+	    *s->p != ';')
+		s->p++;
+	t->len = (size_t)(s->p - t->p);
+}
+
+static int
+is_word(const struct token *t, const char *word)
+{
+	return (t->kind == T_WORD && t->len == strlen(word) &&
+	    strncasecmp(t->p, word, t->len) == 0);
+}
+
+/* An address as text: IPv6: before it, %zone behind it. */
+static int
+parse_addr(const char *p, size_t len, struct addr *addr)
+{
+	char		 text[ADDR_STRLEN];
+	const char	*zone;
+
+	if (len > 5 && strncasecmp(p, "IPv6:", 5) == 0) {
+		p += 5;
+		len -= 5;
+	}
+	if ((zone = memchr(p, '%', len)) != NULL)
+		len = (size_t)(zone - p);
+	if (len == 0 || len >= sizeof(text))
+		return (-1);
+	memcpy(text, p, len);
+	text[len] = '\0';
+	return (addr_parse(text, addr));
+}
+
+/* Nothing, or :PORT. */
+static int
+is_port(const char *p, size_t len)
+{
+	size_t	i;
+
+	if (len == 0)
+		return (1);
+	if (len < 2 || len > 6 || *p != ':')
+		return (0);
+	for (i = 1; i < len; i++)
+		if (!is_digit(p[i]))
+			return (0);
+	return (1);
+}
+
+/* [ADDR], ADDR, each maybe with a :PORT; bracketed: whether it had to be. */
+static int
+word_addr(const char *p, size_t len, int bracketed, struct addr *addr)
+{
+	const char	*q;
+
+	if (len == 0)
+		return (-1);
+	if (*p == '[') {
+		if ((q = memchr(p, ']', len)) == NULL ||
+		    !is_port(q + 1, len - (size_t)(q + 1 - p)))
+			return (-1);
+		return (parse_addr(p + 1, (size_t)(q - p) - 1, addr));
+	}
+	if (bracketed)
+		return (-1);
+	if (parse_addr(p, len, addr) == 0)
+		return (0);
+	if ((q = memchr(p, ':', len)) == NULL ||
+	    !is_port(q, len - (size_t)(q - p)) ||
+	    memchr(p, '.', (size_t)(q - p)) == NULL)
+		return (-1);
+	return (parse_addr(p, (size_t)(q - p), addr));
+}
+
+static void
+add(struct found *f, const struct addr *addr)
+{
+	if (f->n == 0) {
+		f->addr = *addr;
+		f->n = 1;
+	} else if (addr_cmp(&f->addr, addr) != 0)
+		f->n = 2;
+}
+
+/* The next word of a comment; commas part words too. */
+static int
+comment_word(const char **p, const char *end, const char **word, size_t *len)
+{
+	while (*p < end && (is_blank(**p) || **p == ','))
+		(*p)++;
+	*word = *p;
+	while (*p < end && !is_blank(**p) && **p != ',')
+		(*p)++;
+	*len = (size_t)(*p - *word);
+	return (*len > 0);
+}
+
+/* Comments that speak of other things, some of them in the client's words:
+ * the subject of its certificate, the name it logged in with. */
+static int
+is_aside(const char *word, size_t len)
+{
+	static const char *const	asides[] = { "using", "client", "no",
+	    "authenticated", "auth:", "misconfigured", "version", "envelope-from" };
+	size_t				i;
+
+	for (i = 0; i < sizeof(asides) / sizeof(asides[0]); i++)
+		if (len >= strlen(asides[i]) &&
+		    strncasecmp(word, asides[i], strlen(asides[i])) == 0 &&
+		    (len == strlen(asides[i]) || word[strlen(asides[i])] == '='))
+			return (1);
+	return (0);
+}
+
+/* helo=…, ident=…, port=…: the client's words, or none of use. */
+static int
+is_assignment(const char *word, size_t len)
+{
+	const char	*eq = memchr(word, '=', len);
+
+	return (eq != NULL && eq > word && *word != '[');
+}
+
+/* Is this a comment that has the client's HELO to itself? */
+static int
+is_helo(const char *word, size_t len)
+{
+	return (len == 4 && (strncasecmp(word, "HELO", 4) == 0 ||
+	    strncasecmp(word, "EHLO", 4) == 0));
+}
+
+/*
+ * The addresses of one comment.  Bracketed ones count before bare ones, and
+ * user@ may stand before either, from an ident server of the client's.
+ */
+static void
+in_comment(const struct token *t, struct found *f)
+{
+	const char	*p = t->p, *end = t->p + t->len, *word, *at;
+	struct addr	 addr, bare;
+	size_t		 len;
+	unsigned int	 nbare = 0;
+	int		 first = 1, literal = 0, same;
+
+	while (comment_word(&p, end, &word, &len)) {
+		if (first && is_helo(word, len)) {
+			f->helo = 1;
+			return;
+		}
+		if (first && is_aside(word, len))
+			break;
+		first = 0;
+		if (is_assignment(word, len)) {
+			f->helo = 1;
+			continue;
+		}
+		if (len == 7 && memcmp(word, "[local]", 7) == 0)
+			f->local = 1;
+		for (at = word + len; at > word && at[-1] != '@'; at--)
+			;
+		len -= (size_t)(at - word);
+		if (word_addr(at, len, 1, &addr) == 0) {
+			add(f, &addr);
+			literal = 1;
+		} else if (word_addr(at, len, 0, &addr) == 0) {
+			same = nbare > 0 && addr_cmp(&bare, &addr) == 0;
+			bare = addr;
+			nbare += !same;
+		}
+	}
+	if (literal)
+		return;
+	if (nbare == 1)
+		add(f, &bare);
+	else if (nbare > 1)
+		f->n = 2;
+	else
+		f->other++;
+}
+
+static void
+take_name(char *dst, const struct token *t)
+{
+	size_t	len = t->len < RECEIVED_NAME_MAX ? t->len : RECEIVED_NAME_MAX;
+	size_t	i;
+
+	for (i = 0; i < len; i++)
+		dst[i] = t->p[i] == '\0' ? '?' : t->p[i];
+	dst[len] = '\0';
+}
+
+/* The rest: by whom, and with what; 1: with what stays within a host. */
+static int
+rest(struct scan *s, struct token *t, struct received *r)
+{
+	static const char *const	within[] = { "local", "local-esmtp",
+	    "local-bsmtp", "LMTP", "LMTPA", "LMTPS", "LMTPSA", "MAPI", "pipe" };
+	size_t				i;
+	int				local = 0;
+
+	while (t->kind != T_END) {
+		if (is_word(t, "by") && r->by[0] == '\0') {
+			next(s, t);
+			if (t->kind == T_WORD)
+				take_name(r->by, t);
+		} else if (is_word(t, "with")) {
+			next(s, t);
+			for (i = 0; i < sizeof(within) / sizeof(within[0]);
+			    i++)
+				local |= is_word(t, within[i]);
+		} else
+			next(s, t);
+	}
+	return (local);
+}
+
+/*
+ * What stands where a name does is an address only in the forms of those
+ * servers that write it there; elsewhere it is the client's HELO.
+ */
+static void
+in_name(const struct token *name, struct found *f)
+{
+	struct addr	addr;
+
+	if (f->n > 0 || f->local || (f->other > 0 && !f->helo))
+		return;
+	if (word_addr(name->p, name->len, !f->helo, &addr) == 0)
+		add(f, &addr);
+}
+
+void
+received_parse(const char *value, size_t len, struct received *r)
+{
+	struct scan	 s = { value, value + (len < RECEIVED_LINE_MAX ? len :
+			    RECEIVED_LINE_MAX), 0 };
+	struct found	 f;
+	struct token	 t, name;
+	int		 within;
+
+	memset(r, 0, sizeof(*r));
+	memset(&f, 0, sizeof(f));
+	r->kind = RECEIVED_UNCLEAR;
+	next(&s, &t);
+	if (!is_word(&t, "from")) {
+		if (t.kind == T_COMMENT || is_word(&t, "by"))
+			r->kind = RECEIVED_LOCAL;
+		(void)rest(&s, &t, r);
+		if (s.bad)
+			r->kind = RECEIVED_UNCLEAR;
+		r->odd = s.bad;
+		return;
+	}
+	next(&s, &name);
+	if (name.kind != T_WORD) {	/* sendmail, of a client without HELO */
+		t = name;
+		name.len = 0;
+	} else {
+		take_name(r->from, &name);
+		next(&s, &t);
+	}
+	for (; t.kind != T_END && !is_word(&t, "by"); next(&s, &t))
+		if (t.kind == T_COMMENT)
+			in_comment(&t, &f);
+	in_name(&name, &f);
+	within = rest(&s, &t, r);
+	r->odd = s.bad || f.n > 1 || f.other > 0;
+	if (s.bad || f.n > 1)
+		return;
+	if (f.n == 1) {
+		r->addr = f.addr;
+		r->kind = RECEIVED_ADDR;
+	} else if (f.local || within)
+		r->kind = RECEIVED_LOCAL;
+}
+
+/* The octets of a line with its newline. */
+static size_t
+line_len(const char *p, const char *end)
+{
+	const char	*nl = memchr(p, '\n', (size_t)(end - p));
+
+	return ((size_t)((nl == NULL ? end : nl + 1) - p));
+}
+
+/* Over the lines with which the field goes on that p is behind. */
+static const char *
+skip_folds(const char *p, const char *end)
+{
+	while (p < end && (*p == ' ' || *p == '\t'))
+		p += line_len(p, end);
+	return (p);
+}
+
+const char *
+received_header(const char *p, const char *end)
+{
+	size_t	n, name, at;
+
+	for (; p < end; p += n) {
+		n = line_len(p, end);
+		if (hdrline_of(p, n, 0, &name, &at) != HDRLINE_BODY ||
+		    !hdrline_is_mbox(p, n))
+			break;
+	}
+	return (p);
+}
+
+int
+received_next(const char **pos, const char *end, const char **value,
+    size_t *len)
+{
+	const char	*p = *pos;
+	size_t		 n, name, at;
+
+	while (p < end) {
+		n = line_len(p, end);
+		if (hdrline_of(p, n, 0, &name, &at) != HDRLINE_FIELD)
+			break;		/* the body follows */
+		*value = p + at;
+		*pos = skip_folds(p + n, end);
+		if (name == 8 && strncasecmp(p, "Received", 8) == 0) {
+			*len = (size_t)(*pos - *value);
+			if ((*pos)[-1] == '\n')
+				(*len)--;
+			return (1);
+		}
+		p = *pos;
+	}
+	*pos = end;
+	return (0);
+}

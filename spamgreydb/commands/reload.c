@@ -1,0 +1,89 @@
+/*
+ * reload: waits for how it comes out.  A configuration that needs new processes
+ * ends the connection, for the one that answers is among them; then the next
+ * one is asked.
+ */
+#include <inttypes.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/base/clock.h"
+#include "spamgreydb/spamgreydb.h"
+
+#define AGAIN_MS	45000	/* as long as a new start and one back may take */
+#define AGAIN_STEP	200
+
+/* One question with its answer.  -1: none; conn_lost, or said. */
+static int
+ask(struct conn *c, uint16_t type, const char *ticket, struct answer *a)
+{
+	ipc_begin(conn_ipc(c), type, 1);
+	ipc_put_str(conn_ipc(c), ticket);
+	if (conn_send(c) == -1)
+		return (-1);
+	return (request_wait(c, a));
+}
+
+static int
+late(void)
+{
+	out_error("the processes have not started with the new configuration "
+	    "after %d seconds; the log says what they do", AGAIN_MS / 1000);
+	return (-1);
+}
+
+/* The connection has ended: asks until there is an outcome.  -1: said. */
+static int
+outcome(struct conn *c, const struct config *conf, const char *ticket,
+    struct answer *a)
+{
+	int64_t		end = clock_mono() + AGAIN_MS;
+	uint16_t	type = CTL_OUTCOME;
+
+	if (isatty(STDERR_FILENO))
+		out_error("waiting for the processes to start with the new "
+		    "configuration");
+	for (;;) {
+		if (clock_mono() >= end)
+			return (late());
+		if (conn_lost(c) && conn_again(c, conf, end) == -1)
+			return (-1);
+		if (ask(c, type, ticket, a) == -1) {
+			if (!conn_lost(c))
+				return (-1);
+			type = CTL_OUTCOME;
+		} else if (type == CTL_OUTCOME && a->status == CTL_NOTFOUND)
+			/* Store ended, for another reload, before it read ours. */
+			type = CTL_RELOAD;
+		else if (a->status != CTL_PENDING)
+			return (0);
+		else
+			(void)poll(NULL, 0, AGAIN_STEP);
+	}
+}
+
+/* What the parent says of a bad configuration comes line by line before the
+ * end, and is printed as it comes. */
+int
+cmd_reload(struct conn *c, const struct config *conf)
+{
+	struct answer	a;
+	char		ticket[CTL_TICKET_MAX];
+	uint64_t	n[2];
+
+	memset(&a, 0, sizeof(a));
+	arc4random_buf(n, sizeof(n));
+	snprintf(ticket, sizeof(ticket), "%016" PRIx64 "%016" PRIx64, n[0],
+	    n[1]);
+	conn_quiet(c);
+	if (ask(c, CTL_RELOAD, ticket, &a) == -1 &&
+	    (!conn_lost(c) || outcome(c, conf, ticket, &a) == -1))
+		return (1);
+	if (a.status == CTL_OK)
+		return (0);
+	out_error("%s", a.text);
+	return (1);
+}

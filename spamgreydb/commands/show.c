@@ -1,0 +1,224 @@
+/*
+ * show: what an address is, why, until when, and what its next visit will
+ * get.  The facts are found by policy_show.c, next to the rules they explain.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include <jansson.h>
+
+#include "spamgreydb/spamgreydb.h"
+
+#define FACTS_MAX	192
+
+struct show {
+	struct {
+		char	*name, *value;
+	}		 fact[FACTS_MAX];
+	size_t		 n;
+	json_t		*json;		/* NULL: text */
+	json_t		*entries;
+};
+
+static void
+show_fact(const char *name, const char *value, void *arg)
+{
+	struct show	*s = arg;
+
+	if (s->n == FACTS_MAX)
+		return;
+	s->fact[s->n].name = strdup(name);
+	s->fact[s->n].value = strdup(value);
+	if (s->fact[s->n].name == NULL || s->fact[s->n].value == NULL) {
+		free(s->fact[s->n].name);
+		free(s->fact[s->n].value);
+		return;
+	}
+	s->n++;
+}
+
+static int
+is(const struct show *s, size_t i, const char *name)
+{
+	return (strcmp(s->fact[i].name, name) == 0);
+}
+
+static int
+show_entry(const struct entry *e, void *arg)
+{
+	struct show	*s = arg;
+	struct prefix	 host;
+	json_t		*o;
+	size_t		 i;
+
+	if (s->entries == NULL || (o = out_entry_object(e)) == NULL)
+		return (0);
+	/* A tuple of its network may be another host's. */
+	for (i = 0; i < s->n; i++)
+		if (is(s, i, "host") && prefix_parse(s->fact[i].value,
+		    &host) == 0)
+			(void)json_object_set_new(o, "own", json_boolean(
+			    e->type != ENTRY_GREY ||
+			    prefix_has(&host, &e->addr)));
+	(void)json_array_append_new(s->entries, o);
+	return (0);
+}
+
+/* "#name" and "=name" are for programs (policy_show.c). */
+static int
+is_words(const struct show *s, size_t i)
+{
+	return (s->fact[i].name[0] != '#' && s->fact[i].name[0] != '=');
+}
+
+static void
+print_fact(const struct show *s, size_t i)
+{
+	printf("%-20s %s\n", s->fact[i].name, s->fact[i].value);
+}
+
+/* The state first, what it means and what to do last, the reasons between. */
+static void
+show_text(const struct show *s)
+{
+	size_t	i;
+
+	for (i = 0; i < s->n; i++) {
+		if (is(s, i, "address") || is(s, i, "state"))
+			print_fact(s, i);
+	}
+	for (i = 0; i < s->n; i++) {
+		if (!is(s, i, "address") && !is(s, i, "state") &&
+		    !is(s, i, "next visit") && !is(s, i, "command") &&
+		    is_words(s, i))
+			print_fact(s, i);
+	}
+	for (i = 0; i < s->n; i++) {
+		if (is(s, i, "next visit") || is(s, i, "command"))
+			print_fact(s, i);
+	}
+}
+
+/* A number; a time, as its name says, as text too. */
+static void
+json_number(json_t *o, const char *name, int64_t value)
+{
+	static const char *const times[] = { "_until", "_since", "_at" };
+	size_t	i, len = strlen(name), n;
+
+	for (i = 0; i < sizeof(times) / sizeof(times[0]); i++) {
+		n = strlen(times[i]);
+		if (len > n && strcmp(name + len - n, times[i]) == 0) {
+			out_json_time(o, name, value);
+			return;
+		}
+	}
+	(void)json_object_set_new(o, name, json_integer(value));
+}
+
+/*
+ * The facts of the address itself; what belongs to an entry is in `entries'.
+ * Lists that have it are arrays, as there may be several.
+ */
+static void
+json_fact(json_t *o, const char *name, const char *value)
+{
+	static const char *const one[] = { "address", "host", "network",
+	    "state", "demoted" };
+	json_t	*a;
+	size_t	 i;
+
+	if (*name == '=')
+		(void)json_object_set_new(o, name + 1, json_string(value));
+	if (*name == '#')
+		json_number(o, name + 1, strtoll(value, NULL, 10));
+	if (strcmp(name, "next visit") == 0)
+		(void)json_object_set_new(o, "next_visit",
+		    json_string(value));
+	for (i = 0; i < sizeof(one) / sizeof(one[0]); i++) {
+		if (strcmp(one[i], name) == 0)
+			(void)json_object_set_new(o, name,
+			    json_string(value));
+	}
+	if (strcmp(name, "whitelist") == 0 || strcmp(name, "blacklist") == 0) {
+		if ((a = json_object_get(o, name)) == NULL) {
+			a = json_array();
+			(void)json_object_set_new(o, name, a);
+		}
+		(void)json_array_append_new(a, json_string(value));
+	}
+}
+
+static int
+show_json(struct show *s)
+{
+	size_t	i;
+
+	for (i = 0; i < s->n; i++)
+		json_fact(s->json, s->fact[i].name, s->fact[i].value);
+	(void)json_object_set(s->json, "entries", s->entries);
+	return (out_json(json_incref(s->json)));
+}
+
+/* What the firewall really has, which may differ from what it ought to have. */
+static void
+ask_table(struct conn *c, const struct addr *addr, struct show *s)
+{
+	struct answer	a;
+	char		text[sizeof(a.text) + 32];
+
+	memset(&a, 0, sizeof(a));
+	ipc_begin(conn_ipc(c), CTL_TABLE, 1);
+	ipc_put_addr(conn_ipc(c), addr);
+	if (conn_send(c) == -1 || request_wait(c, &a) == -1)
+		return;
+	snprintf(text, sizeof(text), a.status == CTL_OK ||
+	    a.status == CTL_NOTFOUND ? "%s" : "not looked at: %s", a.text);
+	show_fact("firewall", text, s);
+	if (s->json == NULL)
+		return;
+	(void)json_object_set_new(s->json, "firewall", json_string(text));
+	(void)json_object_set_new(s->json, "in_firewall",
+	    a.status == CTL_OK ? json_true() : a.status == CTL_NOTFOUND ?
+	    json_false() : json_null());
+}
+
+int
+cmd_show(struct conn *c, const struct args *args)
+{
+	struct show	 s;
+	struct answer	 a;
+	struct addr	 addr;
+	int		 status = 1;
+
+	memset(&s, 0, sizeof(s));
+	memset(&a, 0, sizeof(a));
+	if (args->json) {
+		s.json = json_object();
+		s.entries = json_array();
+	}
+	a.fact = show_fact;
+	a.entry = show_entry;
+	a.arg = &s;
+	(void)addr_parse(args->keys[0], &addr);
+	ipc_begin(conn_ipc(c), CTL_SHOW, 1);
+	ipc_put_addr(conn_ipc(c), &addr);
+	if (conn_send(c) == 0 && request_wait(c, &a) == 0) {
+		if (a.status != CTL_OK)
+			out_error("%s: %s", args->keys[0], a.text);
+		else {
+			ask_table(c, &addr, &s);
+			if (s.json == NULL)
+				show_text(&s);
+			status = s.json != NULL && show_json(&s) == -1;
+		}
+	}
+	while (s.n > 0) {
+		s.n--;
+		free(s.fact[s.n].name);
+		free(s.fact[s.n].value);
+	}
+	json_decref(s.entries);
+	json_decref(s.json);
+	return (status);
+}

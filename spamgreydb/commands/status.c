@@ -1,0 +1,140 @@
+/*
+ * status and stop: is there a daemon, how is it, and its end.
+ */
+#include <sys/types.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <jansson.h>
+
+#include "lib/base/clock.h"
+#include "spamgreydb/spamgreydb.h"
+
+#define STOP_MS		60000	/* as long as an end may take */
+#define STOP_STEP	100
+
+/* The figures of stats that say how it is. */
+static const char *const names[] = {
+	"entries grey", "entries white", "entries trapped",
+	"entries spamtrap", "database up", "database lost commits",
+	"clock"
+};
+#define NAMES	(sizeof(names) / sizeof(names[0]))
+
+struct status {
+	char	value[NAMES][256];
+};
+
+static void
+status_fact(const char *name, const char *value, void *arg)
+{
+	struct status	*s = arg;
+	size_t		 i;
+
+	for (i = 0; i < NAMES; i++)
+		if (strcmp(name, names[i]) == 0)
+			strlcpy(s->value[i], value, sizeof(s->value[i]));
+}
+
+static int
+print_json(const struct status *s, int running)
+{
+	json_t		*o = json_object();
+	char		 key[32], *p, *end;
+	json_int_t	 n;
+	size_t		 i;
+
+	if (o == NULL)
+		return (out_json(NULL));
+	(void)json_object_set_new(o, "daemon", json_boolean(running));
+	for (i = 0; i < NAMES; i++) {
+		if (s->value[i][0] == '\0')
+			continue;
+		strlcpy(key, names[i], sizeof(key));
+		for (p = key; *p != '\0'; p++)
+			if (*p == ' ')
+				*p = '_';
+		n = strtoll(s->value[i], &end, 10);
+		(void)json_object_set_new(o, key, *end == '\0' ?
+		    json_integer(n) : json_string(s->value[i]));
+	}
+	return (out_json(o));
+}
+
+int
+cmd_status(struct conn *c, const struct args *args)
+{
+	static struct status	 s;
+	struct answer		 a;
+	int			 running = !conn_is_direct(c);
+	size_t			 i;
+
+	memset(&a, 0, sizeof(a));
+	a.fact = status_fact;
+	a.arg = &s;
+	ipc_begin(conn_ipc(c), CTL_STATS, 1);
+	if (conn_send(c) == -1 || request_wait(c, &a) == -1)
+		return (1);
+	if (args->json)
+		return (print_json(&s, running) == -1 || !running);
+	printf("%-20s %s\n", "daemon", running ? "running" : "not running");
+	for (i = 0; i < NAMES; i++)
+		if (s.value[i][0] != '\0')
+			printf("%-20s %s\n", names[i],
+			    strcmp(names[i], "database up") != 0 ? s.value[i] :
+			    strcmp(s.value[i], "1") == 0 ? "yes" : "no");
+	return (!running);
+}
+
+/* Does somebody answer on the control socket? */
+static int
+answers(const char *path)
+{
+	struct sockaddr_un	sun;
+	int			fd, r;
+
+	memset(&sun, 0, sizeof(sun));
+	sun.sun_family = AF_UNIX;
+	strlcpy(sun.sun_path, path, sizeof(sun.sun_path));
+	if ((fd = socket(AF_UNIX, SOCK_STREAM, 0)) == -1)
+		return (1);
+	r = connect(fd, (struct sockaddr *)&sun, sizeof(sun));
+	close(fd);
+	return (r == 0);
+}
+
+/* The daemon's parent closes its socket last. */
+int
+cmd_stop(struct conn *c, const struct config *conf)
+{
+	struct answer	a;
+	int64_t		end;
+
+	if (conn_is_direct(c)) {
+		out_error("no daemon is running");
+		return (1);
+	}
+	memset(&a, 0, sizeof(a));
+	ipc_begin(conn_ipc(c), CTL_STOP, 1);
+	if (conn_send(c) == -1 || request_wait(c, &a) == -1)
+		return (1);
+	if (a.status != CTL_OK) {
+		out_error("%s", a.text);
+		return (1);
+	}
+	for (end = clock_mono() + STOP_MS; answers(conf->socket);
+	    (void)poll(NULL, 0, STOP_STEP)) {
+		if (clock_mono() >= end) {
+			out_error("the daemon has not ended after %d seconds",
+			    STOP_MS / 1000);
+			return (1);
+		}
+	}
+	return (0);
+}

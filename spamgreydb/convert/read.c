@@ -1,0 +1,546 @@
+/*
+ * spamd's files: rc.conf.local's lines, spamd.conf(5) in getcap(3)'s form, and
+ * spamd.alloweddomains.  What is in a file says of which kind it is.
+ */
+#include <ctype.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "lib/base/domain.h"
+#include "spamgreydb/convert/convert.h"
+
+void
+convert_init(struct convert *cv)
+{
+	memset(cv, 0, sizeof(*cv));
+	cv->connections = cv->blacklisted = cv->pass = cv->grey = -1;
+	cv->white = cv->stutter = cv->stutter_for = cv->window = -1;
+	cv->port = cv->track_white = -1;
+	cv->reply = 450;
+}
+
+void
+convert_free(struct convert *cv)
+{
+	size_t	i;
+
+	for (i = 0; i < cv->nlists; i++) {
+		free(cv->lists[i].name);
+		free(cv->lists[i].file);
+		free(cv->lists[i].message);
+	}
+	for (i = 0; i < cv->ntargets; i++)
+		free(cv->targets[i]);
+	for (i = 0; i < cv->ndomains; i++)
+		free(cv->domains[i]);
+	for (i = 0; i < cv->nproblems; i++)
+		free(cv->problems[i]);
+	for (i = 0; i < CONVERT_PROGRAMS; i++) {
+		free(cv->flags[i].value);
+		free(cv->flags[i].file);
+	}
+	free(cv->domains);
+	free(cv->problems);
+	free(cv->listen);
+	free(cv->hostname);
+	free(cv->low_mx);
+	free(cv->banner);
+	free(cv->certificate);
+	free(cv->key);
+	free(cv->sync_listen);
+	free(cv->log_interface);
+	free(cv->pflog);
+}
+
+static void
+push(char ***list, size_t *n, char *item)
+{
+	char	**p;
+
+	if (item == NULL ||
+	    (p = reallocarray(*list, *n + 1, sizeof(*p))) == NULL) {
+		free(item);
+		return;
+	}
+	p[(*n)++] = item;
+	*list = p;
+}
+
+void
+convert_problem(struct convert *cv, const char *file, int line,
+    const char *fmt, ...)
+{
+	va_list	 ap;
+	char	*what, *all;
+	int	 r;
+
+	va_start(ap, fmt);
+	r = vasprintf(&what, fmt, ap);
+	va_end(ap);
+	if (r == -1)
+		return;
+	r = line > 0 ? asprintf(&all, "%s:%d: %s", file, line, what) :
+	    asprintf(&all, "%s: %s", file, what);
+	free(what);
+	if (r != -1)
+		push(&cv->problems, &cv->nproblems, all);
+}
+
+int
+convert_printable(const char *s)
+{
+	for (; *s != '\0'; s++)
+		if ((unsigned char)*s < ' ' || (unsigned char)*s > '~')
+			return (0);
+	return (1);
+}
+
+/* --- rc.conf.local */
+
+/* The value of a shell's assignment, quotes and comment off; in place. */
+static char *
+rc_value(char *s)
+{
+	char	*d = s, *start = s, quote = '\0';
+
+	for (; *s != '\0'; s++) {
+		if (quote == '\0' && (*s == '"' || *s == '\''))
+			quote = *s;
+		else if (quote != '\0' && *s == quote)
+			quote = '\0';
+		else if (quote == '\0' &&
+		    (isspace((unsigned char)*s) || *s == ';' || *s == '#'))
+			break;
+		else if (*s == '\\' && quote == '"' &&
+		    (s[1] == '"' || s[1] == '\\'))
+			*d++ = *++s;
+		else
+			*d++ = *s;
+	}
+	*d = '\0';
+	return (start);
+}
+
+/* The places in struct convert's flags: spamd, spamlogd, spamd-setup. */
+static const struct {
+	const char	*name;
+	size_t		 program;
+} variables[] = {
+	{ "spamd_flags", 0 }, { "obspamd_flags", 0 },	/* FreeBSD's port */
+	{ "spamlogd_flags", 1 }, { "obspamlogd_flags", 1 },
+	{ "spamd_setup_flags", 2 }, { "obspamd_setup_flags", 2 }
+};
+
+/* How much of the text is the name of a variable that is set; 0: none is. */
+static size_t
+rc_name(const char *text)
+{
+	size_t	n = strspn(text, "abcdefghijklmnopqrstuvwxyz"
+		    "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_");
+
+	return (text[n] == '=' ? n : 0);
+}
+
+static void
+rc_flags(struct convert *cv, const char *file, int line, size_t program,
+    const char *value)
+{
+	struct convert_flags	*f = &cv->flags[program];
+
+	free(f->value);
+	free(f->file);
+	f->value = f->file = NULL;
+	/* As the last one that is read stands: NO is off again. */
+	if (program == 1)
+		cv->tracks = strcasecmp(value, "NO") != 0;
+	if (strcasecmp(value, "NO") == 0)
+		return;
+	f->value = strdup(value);
+	f->file = strdup(file);
+	f->line = line;
+}
+
+/* name=value: 1 it was one, of ours or of another program. */
+static int
+rc_line(struct convert *cv, const char *file, int line, char *text)
+{
+	size_t	 n = rc_name(text), i;
+	char	*value;
+
+	if (n == 0)
+		return (0);
+	text[n] = '\0';
+	value = rc_value(text + n + 1);
+	if (strcmp(text, "spamd_black") == 0)
+		cv->blacklist_only = strcasecmp(value, "NO") != 0;
+	else if (strcmp(text, "obspamlogd_enable") == 0)
+		cv->tracks = strcasecmp(value, "YES") == 0;
+	for (i = 0; i < sizeof(variables) / sizeof(variables[0]); i++)
+		if (strcmp(text, variables[i].name) == 0)
+			rc_flags(cv, file, line, variables[i].program, value);
+	return (1);
+}
+
+/* --- spamd.conf: name:\ newline :capability:capability=value:\ … */
+
+static int
+octal(char **s)
+{
+	int	v = 0, i;
+
+	for (i = 0; i < 3 && **s >= '0' && **s <= '7'; i++)
+		v = v * 8 + *(*s)++ - '0';
+	return (v);
+}
+
+/* What getcap(3) makes of a string. */
+static char *
+cap_string(const char *from, size_t len)
+{
+	static const char	in[] = "bBtTnNfFrReEcC", out[] =
+	    "\b\b\t\t\n\n\f\f\r\r\033\033::";
+	char			*copy, *s, *d;
+	const char		*p;
+
+	if ((copy = strndup(from, len)) == NULL)
+		return (NULL);
+	for (s = d = copy; *s != '\0';) {
+		if (*s != '\\' || s[1] == '\0') {
+			*d++ = *s++;
+			continue;
+		}
+		s++;
+		if (*s >= '0' && *s <= '7') {
+			int	v = octal(&s);
+
+			if (v != 0)
+				*d++ = (char)v;
+			continue;
+		}
+		p = strchr(in, *s);
+		*d++ = p != NULL ? out[p - in] : *s;
+		s++;
+	}
+	*d = '\0';
+	return (copy);
+}
+
+/* The end of a capability: the next colon that is in no quotes. */
+static char *
+cap_end(char *s)
+{
+	int	quoted = 0;
+
+	for (; *s != '\0'; s++) {
+		if (*s == '\\' && s[1] != '\0')
+			s++;
+		else if (*s == '"')
+			quoted = !quoted;
+		else if (*s == ':' && !quoted)
+			break;
+	}
+	return (s);
+}
+
+static struct convert_list *
+list_find(struct convert *cv, const char *name)
+{
+	size_t	i;
+
+	for (i = 0; i < cv->nlists; i++)
+		if (strcmp(cv->lists[i].name, name) == 0)
+			return (&cv->lists[i]);
+	return (NULL);
+}
+
+/* `all': the order, of words between colons or blanks. */
+static void
+record_all(struct convert *cv, const char *file, int line, char *caps)
+{
+	struct convert_list	*l;
+	char			*w;
+
+	cv->has_all = 1;
+	while ((w = strsep(&caps, ": \t")) != NULL) {
+		if (*w == '\0')
+			continue;
+		if ((l = list_find(cv, w)) == NULL) {
+			if (cv->nlists == CONVERT_LISTS_MAX) {
+				convert_problem(cv, file, line, "more than %d "
+				    "lists", CONVERT_LISTS_MAX);
+				return;
+			}
+			l = &cv->lists[cv->nlists];
+			memset(l, 0, sizeof(*l));
+			if ((l->name = strdup(w)) == NULL)
+				return;
+			cv->nlists++;
+		}
+		if (!l->used && cv->norder < CONVERT_LISTS_MAX) {
+			l->used = 1;
+			cv->order[cv->norder++] = (size_t)(l - cv->lists);
+		}
+	}
+}
+
+/* A message in quotes, or the file that it is in. */
+static void
+cap_message(struct convert *cv, const char *file, int line, struct
+    convert_list *l, const char *value, size_t len)
+{
+	char	*path, *text;
+	FILE	*fp;
+	size_t	 n;
+
+	free(l->message);
+	l->message = NULL;
+	if (len >= 2 && value[0] == '"') {
+		l->message = cap_string(value + 1, len -
+		    (value[len - 1] == '"' ? 2 : 1));
+		return;
+	}
+	if ((path = strndup(value, len)) == NULL ||
+	    (text = malloc(4096)) == NULL) {
+		free(path);
+		return;
+	}
+	if ((fp = fopen(path, "r")) == NULL)
+		convert_problem(cv, file, line, "%s: the message's file %s "
+		    "cannot be read", l->name, path);
+	else {
+		n = fread(text, 1, 4095, fp);
+		text[n] = '\0';
+		fclose(fp);
+		l->message = strdup(text);
+	}
+	free(text);
+	free(path);
+}
+
+static void
+cap(struct convert *cv, const char *file, int line, struct convert_list *l,
+    const char *s, size_t len, const char **method)
+{
+	static const char	*methods[] = { "file", "http", "https", "ftp",
+				    "exec" };
+	size_t			 i;
+
+	if (len == 5 && memcmp(s, "black", 5) == 0)
+		l->white = 0;
+	else if (len == 5 && memcmp(s, "white", 5) == 0)
+		l->white = 1;
+	else if (len > 4 && memcmp(s, "msg=", 4) == 0)
+		cap_message(cv, file, line, l, s + 4, len - 4);
+	else if (len > 5 && memcmp(s, "file=", 5) == 0) {
+		free(l->file);
+		l->file = cap_string(s + 5, len - 5);
+	} else if (len > 7 && memcmp(s, "method=", 7) == 0) {
+		for (i = 0; i < sizeof(methods) / sizeof(methods[0]); i++)
+			if (strlen(methods[i]) == len - 7 &&
+			    memcmp(methods[i], s + 7, len - 7) == 0)
+				break;
+		if (i < sizeof(methods) / sizeof(methods[0]))
+			*method = methods[i];
+		else
+			convert_problem(cv, file, line, "%s: the method "
+			    "\"%.*s\" is unknown", l->name, (int)(len - 7 > 60 ?
+			    60 : len - 7), s + 7);
+	} else
+		convert_problem(cv, file, line, "%s: \"%.*s\" is unknown",
+		    l->name, (int)(len > 60 ? 60 : len), s);
+}
+
+static void
+list_source(struct convert_list *l, const char *method)
+{
+	char	*url;
+
+	l->method = CV_FILE;
+	if (strcmp(method, "exec") == 0)
+		l->method = CV_COMMAND;
+	else if (strcmp(method, "file") != 0) {
+		l->method = CV_URL;
+		if (l->file != NULL && asprintf(&url, "%s://%s", method,
+		    l->file) != -1) {
+			free(l->file);
+			l->file = url;
+		}
+	}
+}
+
+static void
+record_list(struct convert *cv, const char *file, int line, const char *name,
+    char *caps)
+{
+	struct convert_list	*l;
+	const char		*method = "file";
+	char			*end;
+	size_t			 skip;
+
+	if ((l = list_find(cv, name)) == NULL) {
+		if (cv->nlists == CONVERT_LISTS_MAX) {
+			convert_problem(cv, file, line, "more than %d lists",
+			    CONVERT_LISTS_MAX);
+			return;
+		}
+		l = &cv->lists[cv->nlists];
+		memset(l, 0, sizeof(*l));
+		if ((l->name = strdup(name)) == NULL)
+			return;
+		cv->nlists++;
+	} else if (l->file != NULL) {
+		convert_problem(cv, file, line, "%s: a second list of that "
+		    "name", name);
+		return;
+	}
+	for (; *caps != '\0'; caps = *end == '\0' ? end : end + 1) {
+		end = cap_end(caps);
+		skip = strspn(caps, " \t");
+		if (caps + skip < end)
+			cap(cv, file, line, l, caps + skip,
+			    (size_t)(end - caps) - skip, &method);
+	}
+	list_source(l, method);
+}
+
+/* A whole record: its name, and what is behind the first colon. */
+static void
+record(struct convert *cv, const char *file, int line, char *text)
+{
+	char	*colon = strchr(text, ':'), *bar;
+
+	*colon = '\0';
+	if ((bar = strchr(text, '|')) != NULL)
+		*bar = '\0';		/* its other names */
+	if (strcmp(text, "all") == 0)
+		record_all(cv, file, line, colon + 1);
+	else if (*text != '\0')
+		record_list(cv, file, line, text, colon + 1);
+}
+
+/* --- spamd.alloweddomains */
+
+/* Without letters outside of ASCII: an international name as its A-labels. */
+static void
+to_ascii(char *text, char *dst, size_t size)
+{
+	char	*name = strrchr(text, '@');
+	size_t	 n;
+
+	name = name == NULL ? text : name + 1;
+	n = (size_t)(name - text) + (*name == '.' ? 1 : 0);
+	strlcpy(dst, text, size);
+	if (convert_printable(text) || n >= size)
+		return;
+	if (domain_fold(text + n, strlen(text + n), dst + n, size - n) == -1)
+		strlcpy(dst, text, size);
+}
+
+static void
+domain(struct convert *cv, const char *file, int line, char *from)
+{
+	char	text[1024];
+
+	to_ascii(from, text, sizeof(text));
+	if (strlen(text) > 255 || !convert_printable(text) ||
+	    strpbrk(text, " \t\"\\{},") != NULL) {
+		convert_problem(cv, file, line, "\"%.60s\" is of no kind that "
+		    "is known here", text);
+		return;
+	}
+	push(&cv->domains, &cv->ndomains, strdup(text));
+}
+
+/* Joins the lines that end in a backslash; *next is behind them. */
+static char *
+logical(char *text, char **next, int *lines)
+{
+	char	*d = text, *s = text;
+
+	*lines = 0;
+	for (;;) {
+		while (*s != '\0' && *s != '\n')
+			*d++ = *s++;
+		++*lines;
+		if (d > text && d[-1] == '\r')
+			d--;
+		if (d > text && d[-1] == '\\') {
+			d--;
+			if (*s++ == '\n')
+				continue;
+			s--;
+		}
+		break;
+	}
+	*next = *s == '\0' ? s : s + 1;
+	*d = '\0';
+	return (text);
+}
+
+/*
+ * A file with a variable set is the shell's, and what is in it besides is not
+ * for us; one with a colon has getcap(3)'s records; else it is of domains.
+ * Two that were put together are the shell's, with records.
+ */
+enum kind { KIND_RC, KIND_CAP, KIND_DOMAINS };
+
+static enum kind
+kind_of(const char *text)
+{
+	enum kind	kind = KIND_DOMAINS;
+	size_t		n;
+
+	for (; *text != '\0'; text += n + (text[n] == '\n')) {
+		text += strspn(text, " \t");
+		n = strcspn(text, "\n");
+		if (*text == '#')
+			continue;
+		if (rc_name(text) != 0)
+			return (KIND_RC);
+		if (memchr(text, ':', n) != NULL)
+			kind = KIND_CAP;
+	}
+	return (kind);
+}
+
+static int
+is_record(const char *line)
+{
+	size_t	n = strcspn(line, ": \t/=;()$\"'[");
+
+	return (n > 0 && line[n] == ':');
+}
+
+void
+convert_text(struct convert *cv, const char *name, char *text)
+{
+	char		*line, *next, *end;
+	enum kind	 kind;
+	int		 at = 1, n;
+
+	if (strncmp(text, "\xef\xbb\xbf", 3) == 0)
+		text += 3;
+	kind = kind_of(text);
+	for (; *text != '\0'; text = next, at += n) {
+		line = logical(text, &next, &n);
+		line += strspn(line, " \t");
+		end = line + strlen(line);
+		while (end > line && isspace((unsigned char)end[-1]))
+			*--end = '\0';
+		if (*line == '\0' || *line == '#')
+			continue;
+		if (kind == KIND_DOMAINS)
+			domain(cv, name, at, line);
+		else if (kind == KIND_RC && rc_line(cv, name, at, line))
+			continue;
+		else if (kind == KIND_CAP ? strchr(line, ':') != NULL :
+		    is_record(line))
+			record(cv, name, at, line);
+		else if (kind == KIND_CAP)
+			convert_problem(cv, name, at, "\"%.60s\" is of no "
+			    "kind that is known here", line);
+	}
+}

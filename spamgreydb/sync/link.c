@@ -1,0 +1,246 @@
+/*
+ * The way to the other machine: a program like ssh(1), run without a shell,
+ * its standard input and output pipes on which frames go both ways.  It
+ * blocks: what is asked is always answered before anything else is.
+ */
+#include <sys/types.h>
+#include <sys/wait.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "spamgreydb/sync/sync.h"
+
+#define SAW_MAX		80	/* of what came in place of a frame */
+
+static void
+run_child(struct sync_link *l, const char *program, int in, int out,
+    int report)
+{
+	char	*argv[6];
+	int	 saved;
+
+	argv[0] = strdup(l->rsh);
+	argv[1] = strdup(l->host);
+	argv[2] = strdup(program);
+	argv[3] = strdup("sync");
+	argv[4] = strdup("--server");
+	argv[5] = NULL;
+	(void)signal(SIGPIPE, SIG_DFL);
+	if (dup2(in, STDIN_FILENO) != -1 && dup2(out, STDOUT_FILENO) != -1)
+		execvp(l->rsh, argv);
+	saved = errno;
+	(void)!write(report, &saved, sizeof(saved));
+	_exit(127);
+}
+
+static int
+make_pipe(int fd[2])
+{
+	if (pipe(fd) == -1)
+		return (-1);
+	(void)fcntl(fd[0], F_SETFD, FD_CLOEXEC);
+	(void)fcntl(fd[1], F_SETFD, FD_CLOEXEC);
+	return (0);
+}
+
+int
+link_open(struct sync_link *l, const char *rsh, const char *host,
+    const char *program)
+{
+	int	to[2], from[2], report[2], error = 0;
+	ssize_t	n;
+
+	memset(l, 0, sizeof(*l));
+	l->rsh = rsh;
+	l->host = host;
+	l->in = l->out = -1;
+	if (make_pipe(to) == -1 || make_pipe(from) == -1 ||
+	    make_pipe(report) == -1 || (l->pid = fork()) == -1) {
+		out_error("%s: cannot run %s: %s", host, rsh, strerror(errno));
+		l->pid = 0;
+		return (-1);
+	}
+	if (l->pid == 0)
+		run_child(l, program, to[0], from[1], report[1]);
+	close(to[0]);
+	close(from[1]);
+	close(report[1]);
+	l->in = from[0];
+	l->out = to[1];
+	while ((n = read(report[0], &error, sizeof(error))) == -1 &&
+	    errno == EINTR)
+		;
+	close(report[0]);
+	if (n <= 0)
+		return (0);
+	out_error("%s: cannot run %s: %s; name the program with -e", host,
+	    rsh, strerror(error));
+	link_close(l);
+	return (-1);
+}
+
+void
+link_stdio(struct sync_link *l)
+{
+	memset(l, 0, sizeof(*l));
+	l->host = "the other end";
+	l->in = STDIN_FILENO;
+	l->out = STDOUT_FILENO;
+}
+
+int
+link_send(struct sync_link *l)
+{
+	size_t	pos = 0;
+	ssize_t	n;
+
+	if (bulk_finish(&l->frame) == -1) {
+		errno = EMSGSIZE;
+		return (-1);
+	}
+	while (pos < l->frame.len) {
+		n = write(l->out, l->frame.b + pos, l->frame.len - pos);
+		if (n == -1 && errno == EINTR)
+			continue;
+		if (n == -1)
+			return (-1);
+		pos += (size_t)n;
+	}
+	l->sent += pos;
+	return (0);
+}
+
+int
+link_next(struct sync_link *l, struct bulk_get *f)
+{
+	static uint8_t	body[BULK_FRAME_MAX];
+	uint8_t		in[16384];
+	size_t		used;
+	ssize_t		n;
+	int		r;
+
+	for (;;) {
+		r = bulk_next(buf_ptr(&l->buf), buf_len(&l->buf), f, &used);
+		errno = EPROTO;
+		if (r == -1)
+			return (-1);
+		if (r == 1)
+			break;
+		while ((n = read(l->in, in, sizeof(in))) == -1 &&
+		    errno == EINTR)
+			;
+		if (n <= 0)
+			return ((int)n);
+		l->received += (uint64_t)n;
+		if (buf_add(&l->buf, in, (size_t)n) == -1)
+			return (-1);
+	}
+	/* Its body outlives the octets read. */
+	memcpy(body, f->p, f->left);
+	f->p = body;
+	buf_drain_keep(&l->buf, used);
+	l->greeted = 1;
+	return (1);
+}
+
+/* It ended: why, as far as its status tells. */
+static void
+say_end(struct sync_link *l)
+{
+	int	status = 0;
+
+	close(l->out);
+	l->out = -1;
+	while (waitpid(l->pid, &status, 0) == -1 && errno == EINTR)
+		;
+	l->pid = 0;
+	if (WIFSIGNALED(status))
+		out_error("%s: %s was ended by signal %d", l->host, l->rsh,
+		    WTERMSIG(status));
+	else if (WEXITSTATUS(status) == 255)
+		out_error("%s: %s could not connect, or lost the connection "
+		    "(its own words are above)", l->host, l->rsh);
+	else if (WEXITSTATUS(status) == 127)
+		out_error("%s: there is no spamgreydb, or not where a command "
+		    "is looked for; install it, or name it with --program",
+		    l->host);
+	else if (!l->greeted)
+		out_error("%s: its spamgreydb ended with status %d (its words "
+		    "are above; does it know `sync --server'?)", l->host,
+		    WEXITSTATUS(status));
+	else
+		out_error("%s: it ended with status %d before it was done; "
+		    "what was exchanged is kept, so run this again", l->host,
+		    WEXITSTATUS(status));
+}
+
+/* Something came that is no frame. */
+static void
+say_noise(struct sync_link *l)
+{
+	struct bulk_get	saw = { 0, buf_ptr(&l->buf), buf_len(&l->buf) };
+	char		text[SAW_MAX];
+
+	if (saw.left == 0)
+		saw.p = (const uint8_t *)"";
+	saw.left = strnlen((const char *)saw.p, saw.left);
+	bulk_get_text(&saw, text, sizeof(text));
+	out_error("%s: what answers is no spamgreydb%s: it said \"%s\"%s",
+	    l->host, l->greeted ? " of this version" : "", text,
+	    l->greeted ? "" : "; does a login script of that user print "
+	    "something?");
+}
+
+int
+link_answer(struct sync_link *l, enum bulk_type type, struct bulk_get *f)
+{
+	char	text[BULK_TEXT_MAX];
+	int	r = link_next(l, f);
+
+	if (r == 1 && f->type == type)
+		return (0);
+	if (r == 1 && f->type == BULK_ERROR) {
+		bulk_get_text(f, text, sizeof(text));
+		out_error("%s: %s", l->host, text);
+	} else if (r == 1 || (r == -1 && errno == EPROTO))
+		say_noise(l);
+	else if (r == 0 && l->pid > 0)
+		say_end(l);
+	else
+		out_error("%s: %s", l->host, strerror(errno));
+	return (-1);
+}
+
+int
+link_ask(struct sync_link *l, enum bulk_type type, struct bulk_get *f)
+{
+	if (link_send(l) == -1 && errno != EPIPE) {
+		out_error("%s: %s", l->host, strerror(errno));
+		return (-1);
+	}
+	/* After EPIPE what it said, or how it ended, is the reason. */
+	return (link_answer(l, type, f));
+}
+
+void
+link_close(struct sync_link *l)
+{
+	if (l->out != -1)
+		close(l->out);
+	if (l->in != -1)
+		close(l->in);
+	if (l->pid > 0) {
+		/* Its input has ended, so it ends; who does not is told to. */
+		(void)kill(l->pid, SIGTERM);
+		while (waitpid(l->pid, NULL, 0) == -1 && errno == EINTR)
+			;
+	}
+	buf_free(&l->buf);
+	l->in = l->out = -1;
+	l->pid = 0;
+}
