@@ -452,12 +452,22 @@ logged(const char *text)
 		printf("# %s\n", log);
 }
 
+static int
+no_unix_sockets(uint64_t id, const char *module, const char *path)
+{
+	(void)id;
+	(void)module;
+	(void)path;
+	return (-1);
+}
+
 static inline void
 milter_init(void)
 {
 	size_t	i;
 
 	fix_init();
+	scan_init(fix_base, no_unix_sockets);
 	for (i = 0; i < FILTERS; i++)
 		filter_start(&filters[i]);
 	spool = message("Subject: x\r\n\ty\r\nX-A:  two\r\n\r\nbody\r\n");

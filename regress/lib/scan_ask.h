@@ -15,12 +15,6 @@ static char		 dir[] = "/tmp/scan_test.XXXXXX";
 static struct spool	*spool;
 static struct buf	 logged;
 
-struct event_base *
-module_base(void)
-{
-	return (base);
-}
-
 static inline void
 sink(int priority, const char *line, void *arg)
 {

@@ -339,7 +339,7 @@ static inline void
 scan_fix_init(struct event_base *base)
 {
 	scan_fix_base = base;
-	scan_ask_socket = scan_fix_ask;
+	scan_init(base, scan_fix_ask);
 	signal(SIGPIPE, SIG_DFL);	/* a missing MSG_NOSIGNAL is a death */
 }
 

@@ -89,7 +89,7 @@ pass_conf_new(struct config *conf, struct pass_conf *old)
 		    PASS_PER_HOST;
 	pc->per_network = conf->pass->per_network != 0 ?
 	    conf->pass->per_network : 4 * pc->per_host;
-	scan_budget = conf->pass == NULL ? 0 : conf->pass->scan * 1000;
+	scan_set_budget(conf->pass == NULL ? 0 : conf->pass->scan * 1000);
 	if ((pc->chain = chain_new(conf)) == NULL) {
 		pass_conf_unref(pc);
 		return (NULL);
@@ -257,7 +257,7 @@ pass_first(struct child *c)
 	runner_init(c->base, &pass_runner);
 	tlsctx_init();
 	mta_ask_socket = ask_socket;
-	scan_ask_socket = ask_scanner;
+	scan_init(c->base, ask_scanner);
 	/* (c-ares reads what the system's resolver is) */
 	if (chain_open() == -1)
 		child_fatal(c, "pass: a module cannot be used; see the line "

@@ -75,6 +75,7 @@ make(struct scan_request *r, unsigned int server, void *arg)
 	struct check	*c = arg;
 	struct data	*d = c->d;
 	struct msession	*s = module_session(d->key);
+	struct scan_sender sender;
 
 	(void)server;
 	if (s == NULL)
@@ -82,7 +83,11 @@ make(struct scan_request *r, unsigned int server, void *arg)
 	r->spool = s->spool;
 	r->how = SCAN_RAW;
 	r->shut = 1;
-	if (scan_received(s, &r->before) == -1)
+	sender = (struct scan_sender){ .id = s->id, .client = &s->client,
+	    .hostname = s->hostname, .name = s->name, .helo = s->helo,
+	    .from = s->from, .tls_version = s->tls_version,
+	    .esmtp = s->esmtp };
+	if (scan_received(&sender, &r->before) == -1)
 		return (-1);
 	return (spamc_head(&r->head, d->conf->verb,
 	    d->users.list[c->user].name,

@@ -11,7 +11,13 @@
 
 #include "spamgreyd/pass/scan/scan_int.h"
 
-int64_t	scan_budget;
+static int64_t	budget;		/* ms, of scan_set_budget */
+
+void
+scan_set_budget(int64_t ms)
+{
+	budget = ms;
+}
 
 struct scan_conf *
 scan_conf_new(const char *module, uint16_t port)
@@ -27,7 +33,7 @@ scan_conf_new(const char *module, uint16_t port)
 	c->port = port;
 	c->connect = 5000;
 	c->timeout = 50000;
-	c->most = scan_budget - scan_budget / 10;
+	c->most = budget - budget / 10;
 	c->tries = 2;
 	return (c);
 }

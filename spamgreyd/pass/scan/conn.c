@@ -179,9 +179,9 @@ connected(struct scan_sock *k, const char *why, void *arg)
 		ended(c, why);
 		return;
 	}
-	event_assign(&c->rd, module_base(), k->fd, EV_READ | EV_PERSIST,
+	event_assign(&c->rd, scan_base, k->fd, EV_READ | EV_PERSIST,
 	    on_readable, c);
-	event_assign(&c->wr, module_base(), k->fd, EV_WRITE | EV_PERSIST,
+	event_assign(&c->wr, scan_base, k->fd, EV_WRITE | EV_PERSIST,
 	    on_writable, c);
 	c->talking = 1;
 	if (event_add(&c->rd, NULL) == -1) {

@@ -26,7 +26,7 @@ static struct health {
 	struct scan_conn *probe;
 	unsigned int	 server;	/* to be tried next */
 	char		 why[SCAN_WHY];
-}			healths[MODULES_MAX];
+}			healths[SCAN_MODULES_MAX];
 static struct event	ticker;
 static int		ticking;
 
@@ -36,7 +36,7 @@ health_of(const char *module)
 	struct health	*h;
 	size_t		 i;
 
-	for (i = 0; i < MODULES_MAX; i++) {
+	for (i = 0; i < SCAN_MODULES_MAX; i++) {
 		h = &healths[i];
 		if (strcmp(h->module, module) == 0)
 			return (h);
@@ -45,7 +45,7 @@ health_of(const char *module)
 			return (h);
 		}
 	}
-	return (&healths[MODULES_MAX - 1]);
+	return (&healths[SCAN_MODULES_MAX - 1]);
 }
 
 static int64_t
@@ -75,7 +75,7 @@ health_begin(struct scan_conf *conf)
 	h->asked++;
 	if (ticking)
 		return;
-	if (event_assign(&ticker, module_base(), -1, EV_PERSIST, ticker_fires,
+	if (event_assign(&ticker, scan_base, -1, EV_PERSIST, ticker_fires,
 	    NULL) == 0 && event_add(&ticker, &second) == 0)
 		ticking = 1;
 }
@@ -126,7 +126,7 @@ health_forget(const struct scan_conf *conf)
 {
 	size_t	i;
 
-	for (i = 0; i < MODULES_MAX; i++)
+	for (i = 0; i < SCAN_MODULES_MAX; i++)
 		if (healths[i].conf == conf) {
 			scan_close(healths[i].probe);
 			healths[i].probe = NULL;
@@ -188,7 +188,7 @@ scan_tick(void)
 	int64_t	now = now_mono();
 	size_t	i;
 
-	for (i = 0; i < MODULES_MAX && healths[i].module[0] != '\0'; i++)
+	for (i = 0; i < SCAN_MODULES_MAX && healths[i].module[0] != '\0'; i++)
 		health_tick(&healths[i], now);
 }
 
@@ -199,7 +199,7 @@ scan_stats(void (*fn)(const char *name, int64_t value, void *), void *arg)
 	char			 name[80];
 	size_t			 i;
 
-	for (i = 0; i < MODULES_MAX && healths[i].module[0] != '\0'; i++) {
+	for (i = 0; i < SCAN_MODULES_MAX && healths[i].module[0] != '\0'; i++) {
 		h = &healths[i];
 		snprintf(name, sizeof(name), "scan.%.31s.asked", h->module);
 		fn(name, (int64_t)h->asked, arg);

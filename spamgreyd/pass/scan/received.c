@@ -10,6 +10,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "lib/base/addr.h"
 #include "lib/base/clock.h"
 #include "spamgreyd/pass/scan/scan.h"
 
@@ -30,7 +31,7 @@ clean(char *dst, size_t size, const char *src, const char *also)
 }
 
 int
-scan_received(const struct msession *s, struct buf *b)
+scan_received(const struct scan_sender *s, struct buf *b)
 {
 	char		a[ADDR_STRLEN], helo[HELO_MAX + 1], date[40];
 	char		from[FROM_MAX + 1], tls[32];
@@ -51,8 +52,8 @@ scan_received(const struct msession *s, struct buf *b)
 	    "\t%s%s%sby %s (Postfix) with %s%s id %016llx\r\n"
 	    "\t(envelope-from %s);\r\n\t%s\r\n",
 	    from, helo, s->name == NULL ? "unknown" : s->name,
-	    addr_is4(&s->client) ? "" : "IPv6:",
-	    addr_str(&s->client, a), tls[0] == '\0' ? "" : "(using ",
+	    addr_is4(s->client) ? "" : "IPv6:",
+	    addr_str(s->client, a), tls[0] == '\0' ? "" : "(using ",
 	    tls, tls[0] == '\0' ? "" : ")\r\n\t", s->hostname,
 	    s->esmtp ? "ESMTP" : "SMTP", tls[0] == '\0' ? "" : "S",
 	    (unsigned long long)s->id, from, date));

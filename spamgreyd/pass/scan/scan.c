@@ -341,9 +341,9 @@ connected(struct scan_sock *k, const char *why, void *arg)
 		fail_here(s, "out of memory");
 		return;
 	}
-	event_assign(&s->rd, module_base(), k->fd, EV_READ | EV_PERSIST,
+	event_assign(&s->rd, scan_base, k->fd, EV_READ | EV_PERSIST,
 	    on_readable, s);
-	event_assign(&s->wr, module_base(), k->fd, EV_WRITE | EV_PERSIST,
+	event_assign(&s->wr, scan_base, k->fd, EV_WRITE | EV_PERSIST,
 	    on_writable, s);
 	s->talking = 1;
 	if (event_add(&s->rd, NULL) == -1) {
@@ -429,8 +429,8 @@ scan_start(struct scan_conf *conf, uint64_t session,
 	s->tries = conf->tries;
 	s->deadline = clock_mono() + scan_time(conf);
 	sock_init(&s->sock);
-	evtimer_assign(&s->timer, module_base(), on_timer, s);
-	evtimer_assign(&s->later, module_base(), on_later, s);
+	evtimer_assign(&s->timer, scan_base, on_timer, s);
+	evtimer_assign(&s->later, scan_base, on_later, s);
 	health_begin(conf);
 	next_try(s);
 	return (s);

@@ -1,14 +1,29 @@
 /*
- * A question to a scanner: one connection, some octets and a message there, an
- * answer back.  For modules; what is said is theirs.  Any number run side by
- * side on one spool, nothing blocks, and an answer or a failure comes in time,
- * from the event loop, exactly once.
+ * Room scan: a question to a scanner (a program on this or another host that
+ * judges mail): one connection, a request with a message in it, an answer.
+ * For modules; what the bytes of a request and an answer mean is theirs.  Runs
+ * in pass; uses spool.h, option.h and lib/base, and neither pass nor the
+ * runner.
  *
- * Servers stand in the module's block: `socket "/path"' (opened by the parent,
- * anew each time, so that the scanner may make it anew) and `server ADDRESS
- * port N', tried in their order; with `tries 2' a failure before any octet of
- * an answer is tried at the next one (or the same, if there is only one).
- * SCAN_OPTIONS are these options for a module's table, scan_option takes them.
+ * Any number of questions run side by side on one spool.  Nothing blocks.  An
+ * answer or a failure comes in time, from the event loop, exactly once.
+ *
+ * Servers stand in the module's block: `socket "/path"' (the parent connects,
+ * each time, so that the scanner may be restarted) and `server ADDRESS port
+ * N'.  They are tried in their order; a server that failed is tried last for
+ * half a minute.  With `tries 2' a failure before the first byte of an answer
+ * is tried again at the next server, or at the same if there is only one.
+ *
+ * Its files, in the order to read them:
+ *	scan.h		this page: what modules and pass may call
+ *	scan_int.h	what the files share
+ *	conf.c		the options, the servers
+ *	sock.c		a connection on its way
+ *	send.c		a request as one row of bytes
+ *	scan.c		one question, its tries, its answer
+ *	conn.c		a longer conversation (milter)
+ *	health.c	counters, and error lines about scanners that are down
+ *	received.c	the header fields that a scanner wants to see
  */
 #ifndef SCAN_H
 #define SCAN_H
@@ -17,20 +32,41 @@
 #include <stdint.h>
 
 #include "lib/base/buf.h"
-#include "spamgreyd/runner/module.h"
+#include "lib/conf/option.h"
 #include "spamgreyd/pass/message/spool.h"
 
-#define SCAN_SERVERS_MAX	8
-#define SCAN_ANSWER_MAX		(1024 * 1024)
+#define SCAN_SERVERS_MAX	8		/* of one module */
+#define SCAN_ANSWER_MAX		(1024 * 1024)	/* bytes */
 #define SCAN_DOWN_LOG		600	/* s of nothing but failures, until an
-					   error line each minute */
+					   error line is logged each minute */
+
+/* --- for pass */
+
+struct event_base;
+/*
+ * Once a process, before anything else of this file.  ask sends a request for
+ * a connection to the unix socket path to the parent, whose answer goes to
+ * scan_socket with the same id; it returns -1 when it could not be sent.
+ */
+void	 scan_init(struct event_base *, int (*ask)(uint64_t id,
+	    const char *module, const char *path));
+/* The parent's answer: fd, which is taken, or an errno and -1. */
+void	 scan_socket(uint64_t id, uint32_t error, int fd);
+/*
+ * For each scan_conf made from now on: the milliseconds that a message has for
+ * all its modules.  No question takes longer than nine tenths of that, so that
+ * a silent server leaves time for the next one and is known as one that fails.
+ * 0: no bound.
+ */
+void	 scan_set_budget(int64_t ms);
+/* Calls back with "scan.MODULE.asked", ".failed" and ".down" (seconds of
+ * nothing but failures). */
+void	 scan_stats(void (*)(const char *name, int64_t value, void *), void *);
+
+/* --- the settings of a module's scanner */
 
 struct scan_conf;
-/* ms that a message has for all its modules, in the configuration that is being
- * read: no question takes longer, so that a silent server leaves time for the
- * next one, and is known as one that fails.  0: no bound.  Set by pass.c. */
-extern int64_t	scan_budget;
-/* In a module's table, before its end. */
+/* In a module's table of options, before its end. */
 #define SCAN_OPTIONS \
 	{ .keyword = "socket", .form = "%s", .def = "", .many = 1, \
 	    .help = "a unix socket of the scanner" }, \
@@ -40,98 +76,115 @@ extern int64_t	scan_budget;
 	{ .keyword = "connect", .form = "%t", .min = 100, .max = 60000, \
 	    .def = "5s", .help = "time for one connection" }, \
 	{ .keyword = "timeout", .form = "%t", .min = 1000, .max = 300000, \
-	    .def = "50s", .help = "time for one answer, tries and all" }, \
+	    .def = "50s", .help = "time for one answer, all tries included" }, \
 	{ .keyword = "tries", .form = "%n", .min = 1, .max = 8, .def = "2", \
 	    .help = "servers asked for one message" }
 
-/* NULL: no memory.  port: of `server' when it names none. */
+/* port: of a `server' that names none.  NULL: no memory.  Questions that are
+ * under way must be cancelled before it is freed; NULL is fine. */
 struct scan_conf *scan_conf_new(const char *module, uint16_t port);
 void	 scan_conf_free(struct scan_conf *);
-/* 1: it was one of SCAN_OPTIONS; 0: it was not; -1: wrong, *error. */
+/* For module.option: 1 it was one of SCAN_OPTIONS, 0 it was not, -1 it was and
+ * *error says what is wrong (static). */
 int	 scan_option(struct scan_conf *, const char *keyword,
 	    const struct module_arg *, size_t nargs, const char **error);
-/* At least one server; *error else. */
+/* For module.check: 0, or -1 and *error: there is no server. */
 int	 scan_check(const struct scan_conf *, const char **error);
+unsigned int scan_servers(const struct scan_conf *);	/* how many */
+/* Is server n, from 0, a unix socket?  0 also when there is no such one. */
 int	 scan_is_unix(const struct scan_conf *, unsigned int server);
-/* ms after which a question has its outcome, whatever happens. */
+/* The milliseconds after which a question has its outcome, whatever happens. */
 int64_t	 scan_time(const struct scan_conf *);
 
-struct scan;
+/* --- one question */
+
 enum scan_how {
 	SCAN_FD_MESSAGE,	/* the message as a descriptor beside the first
-				   octet of `tail' (unix sockets only) */
-	SCAN_RAW,		/* its octets as they are */
-	SCAN_CHUNKED,		/* clamd's: u32 big-endian length and octets …,
-				   and a length of 0 */
+				   byte of `tail' (unix sockets only) */
+	SCAN_RAW,		/* its bytes as they are */
+	SCAN_CHUNKED,		/* clamd's: u32 big-endian length and bytes, any
+				   number of times, then a length of 0 */
 	SCAN_NOTHING		/* head alone */
 };
 
 /*
- * What is sent: head, the message as how says (before may be put in front of
- * it, as part of the message: a synthetic Received; but not of a descriptor),
- * tail.  shut: the sending
- * half is closed after it.
+ * What is sent: head, then the message as `how' says, then tail.  before goes
+ * in front of the message as a part of it, for example a synthetic Received
+ * field (not with SCAN_FD_MESSAGE).  The buffers are freed by scan; the spool
+ * must stay until the question is over.
  */
 struct scan_request {
 	struct buf		 head, before, tail;
 	enum scan_how		 how;
 	const struct spool	*spool;
-	int			 shut;
+	int			 shut;	/* shut down our half when all is out */
 };
 
-/* More came, or the end (eof): 1 the answer is whole, 0 more is needed, -1 it
- * is none (*why, static). */
+/* All of the answer so far; eof: no more will come.  Returns 1 it is complete,
+ * 0 more is needed, -1 it is malformed (*why says how, static). */
 typedef int (*scan_more)(const uint8_t *, size_t len, int eof, void *arg,
 	    const char **why);
-/* whole: the answer, valid during the call; NULL: failed, why says so. */
-typedef void (*scan_done)(const uint8_t *whole, size_t len, const char *why,
+/* answer: valid during the call; NULL: failed, why says how. */
+typedef void (*scan_done)(const uint8_t *answer, size_t len, const char *why,
 	    void *arg);
 
-/* make builds the request for that server (the same message may need another
- * form on another one); -1: no memory.  NULL: no memory. */
+struct scan;
+/*
+ * Begins a question.  make builds the request for one server (another server
+ * may need another form) and is called once a try; it returns -1 without
+ * memory.  Then more is called as the answer grows, and done once, all from the
+ * event loop.  session is for the debug log.  Returns NULL without memory; done
+ * is not called then.
+ */
 struct scan *scan_start(struct scan_conf *, uint64_t session,
 	    int (*make)(struct scan_request *, unsigned int server, void *arg),
 	    scan_more, scan_done, void *arg);
-void	 scan_cancel(struct scan *);		/* NULL is fine */
-/* Inside of more: is all of the request out? */
+/* No callback from now on.  NULL is fine; so is a call from a callback. */
+void	 scan_cancel(struct scan *);
+/* From inside of more: has all of the request been sent? */
 int	 scan_sent(const struct scan *);
 
-/* Each second, by scan's own timer: error lines about scanners that are down.
- * A module has nothing to do for it. */
-void	 scan_tick(void);
-/* "scan.MODULE.asked", ".failed", ".down" (s of nothing but failures). */
-void	 scan_stats(void (*)(const char *name, int64_t value, void *), void *);
-/* The parent's answer to MSG_CONN_ASK (pass.c); takes fd. */
-void	 scan_socket(uint64_t id, uint32_t error, int fd);
-/* How scan asks for one; set by pass.c, which knows the path's index in the
- * configuration in force.  -1: it could not be asked. */
-extern int (*scan_ask_socket)(uint64_t id, const char *module,
-	    const char *path);
+/* --- a longer conversation (milter): a connection that stays */
 
-/*
- * A longer conversation (milter): a connection that stays.  read: octets came,
- * len 0: it is gone, why says so, and it is to be closed.
- */
 struct scan_conn;
+/*
+ * ready: it is connected.  input: bytes came, it returns how many it used; len
+ * 0: the connection is gone, why says how, and it is to be closed.  Both come
+ * from the event loop and may close it.  NULL: no memory.
+ */
 struct scan_conn *scan_connect(struct scan_conf *, uint64_t session,
 	    unsigned int server, void (*ready)(struct scan_conn *, void *arg),
 	    size_t (*input)(struct scan_conn *, const uint8_t *, size_t len,
 	    const char *why, void *arg), void *arg);
-int	 scan_write(struct scan_conn *, const void *, size_t);	/* queued */
-size_t	 scan_queued(const struct scan_conn *);
-/* Called when less than that is queued, once. */
+/* Queues a copy.  -1: no memory, or too much is queued. */
+int	 scan_write(struct scan_conn *, const void *, size_t);
+size_t	 scan_queued(const struct scan_conn *);		/* bytes */
+/* Calls fn once, as soon as fewer bytes than that are queued. */
 void	 scan_on_room(struct scan_conn *, size_t less,
 	    void (*fn)(struct scan_conn *, void *arg));
-void	 scan_close(struct scan_conn *);
-/* Said if it can be said at once, and closed. */
+void	 scan_close(struct scan_conn *);		/* NULL is fine */
+/* Sends that if it can be sent at once, and closes. */
 void	 scan_last_words(struct scan_conn *, const void *, size_t);
-/* What a conversation came to, for counters and the lines about a scanner that
- * is down; why NULL: it answered as it should. */
+/* The outcome of a conversation, for the counters and the lines about a scanner
+ * that is down; why NULL: it answered as it should. */
 void	 scan_outcome(struct scan_conf *, const char *why);
-unsigned int scan_servers(const struct scan_conf *);
 
-/* Headers for the scanner only: a Received line as our MTA would have written
- * it, and Return-Path.  CRLF. */
-int	 scan_received(const struct msession *, struct buf *);
+/* --- received.c */
+
+/* What a scanner is told about the client and the envelope; texts may be
+ * hostile. */
+struct scan_sender {
+	uint64_t		 id;		/* of the session */
+	const struct addr	*client;
+	const char		*hostname;	/* ours */
+	const char		*name;		/* the client's; NULL: unknown */
+	const char		*helo;		/* NULL: none was said */
+	const char		*from;		/* with brackets; NULL: "<>" */
+	const char		*tls_version;	/* NULL: in clear */
+	int			 esmtp;		/* it said EHLO */
+};
+/* Adds Return-Path and a Received field as our MTA would have written it, in
+ * lines with CRLF, for the scanner only.  -1: no memory. */
+int	 scan_received(const struct scan_sender *, struct buf *);
 
 #endif

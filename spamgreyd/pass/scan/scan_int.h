@@ -11,6 +11,7 @@
 #include <event2/event.h>
 #include <event2/event_struct.h>
 
+#include "lib/base/addr.h"
 #include "spamgreyd/pass/scan/scan.h"
 
 #define SCAN_WINDOW	65536	/* octets of a message on their way at once */
@@ -18,6 +19,7 @@
 #define SCAN_AGAIN	200	/* ms before the same server is tried again */
 #define SCAN_WHY	200	/* octets of a failure in words */
 #define SCAN_NAME	160	/* … of a server */
+#define SCAN_MODULES_MAX 32	/* names of modules that health is kept for */
 
 struct scan_server {
 	char		*path;		/* NULL: addr and port */
@@ -62,6 +64,7 @@ const char *scan_name(const struct scan_conf *, unsigned int server,
 	    char [SCAN_NAME]);
 
 /* scan_sock.c */
+extern struct event_base *scan_base;	/* of scan_init */
 void	 sock_init(struct scan_sock *);
 void	 sock_open(struct scan_sock *, const struct scan_conf *,
 	    unsigned int server, int64_t ms, sock_made, void *arg);
@@ -83,5 +86,8 @@ void	 health_begin(struct scan_conf *);	/* it is asked something */
 void	 health_good(const struct scan_conf *);
 void	 health_bad(const struct scan_conf *, const char *why);
 void	 health_forget(const struct scan_conf *);	/* it is being freed */
+/* Each second, by a timer of scan_health.c: error lines about scanners that are
+ * down. */
+void	 scan_tick(void);
 
 #endif

@@ -18,10 +18,19 @@
 
 #define BUSY_AGAIN	100	/* ms until a full backlog is tried again */
 
-int	(*scan_ask_socket)(uint64_t, const char *, const char *);
+struct event_base	*scan_base;
+static int		(*ask_parent)(uint64_t, const char *, const char *);
 
 static LIST_HEAD(, scan_sock)	asked = LIST_HEAD_INITIALIZER(asked);
 static uint64_t			last_id;
+
+void
+scan_init(struct event_base *base, int (*ask)(uint64_t, const char *,
+    const char *))
+{
+	scan_base = base;
+	ask_parent = ask;
+}
 
 static void	sock_try(struct scan_sock *);
 static void	sock_timer(evutil_socket_t, short, void *);
@@ -111,7 +120,7 @@ sock_tcp(struct scan_sock *k)
 		sock_fail(k, strerror(errno));
 		return;
 	}
-	event_assign(&k->ev, module_base(), k->fd, EV_WRITE, sock_connected,
+	event_assign(&k->ev, scan_base, k->fd, EV_WRITE, sock_connected,
 	    k);
 	k->state = SOCK_CONNECTING;
 	if (event_add(&k->ev, NULL) == -1)
@@ -131,8 +140,7 @@ sock_try(struct scan_sock *k)
 	k->id = ++last_id;
 	LIST_INSERT_HEAD(&asked, k, entry);
 	k->state = SOCK_ASKED;
-	if (scan_ask_socket == NULL ||
-	    scan_ask_socket(k->id, k->conf->module, s->path) == -1)
+	if (ask_parent(k->id, k->conf->module, s->path) == -1)
 		sock_fail(k, "the connection could not be asked for");
 }
 
@@ -200,7 +208,7 @@ sock_open(struct scan_sock *k, const struct scan_conf *conf,
 	k->deadline = clock_mono() + ms;
 	k->made = made;
 	k->arg = arg;
-	evtimer_assign(&k->timer, module_base(), sock_timer, k);
+	evtimer_assign(&k->timer, scan_base, sock_timer, k);
 	sock_try(k);
 }
 

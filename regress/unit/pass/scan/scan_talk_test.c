@@ -239,18 +239,20 @@ test_options(void)
 static void
 test_received(void)
 {
-	struct msession	 s;
+	struct scan_sender s;
+	struct addr	 client;
 	struct buf	 b = { 0 };
 
 	memset(&s, 0, sizeof(s));
 	clock_fake(1700000000, 1);
 	s.id = 0xabc;
+	s.client = &client;
 	s.hostname = "mx.example.org";
 	s.helo = "client.example\r\nEvil: (x)";
 	s.from = "<a@example.com\r\nX>";
 	s.esmtp = 1;
 	s.tls_version = "TLSv1.3";
-	addr_parse("192.0.2.1", &s.client);
+	addr_parse("192.0.2.1", &client);
 	ok(scan_received(&s, &b) == 0 && buf_add(&b, "", 1) == 0, "made");
 	is_str((char *)buf_ptr(&b),
 	    "Return-Path: <a@example.com??X>\r\n"
@@ -267,7 +269,7 @@ test_received(void)
 	buf_free(&b);
 	s.helo = s.from = s.tls_version = s.name = NULL;
 	s.esmtp = 0;
-	addr_parse("2001:db8::1", &s.client);
+	addr_parse("2001:db8::1", &client);
 	ok(scan_received(&s, &b) == 0 && buf_add(&b, "", 1) == 0, "made");
 	is_str((char *)buf_ptr(&b),
 	    "Return-Path: <>\r\n"

@@ -256,9 +256,9 @@ test_budget(void)
 {
 	struct scan_conf	*c;
 
-	scan_budget = 2000;
+	scan_set_budget(2000);
 	c = conf_new(&tcp, &tcp2);
-	scan_budget = 0;
+	scan_set_budget(0);
 	is_int(scan_time(c), 1800, "a part of the budget");
 	number(c, "timeout", 1000);
 	is_int(scan_time(c), 1000, "unless timeout is shorter");
@@ -333,6 +333,16 @@ unbusy(evutil_socket_t fd, short what, void *arg)
 	((struct scanner *)arg)->refuse = 0;
 }
 
+/* The channel to the parent is gone. */
+static int
+ask_fails(uint64_t id, const char *module, const char *path)
+{
+	(void)id;
+	(void)module;
+	(void)path;
+	return (-1);
+}
+
 static void
 test_connect(void)
 {
@@ -359,11 +369,11 @@ test_connect(void)
 	snprintf(want, sizeof(want), "! %s: Permission denied", sock.path);
 	is_str(u.got, want, "what the parent says is told");
 	fresh(SCAN_RAW);
-	scan_ask_socket = NULL;
+	scan_init(base, ask_fails);
 	ask(c);
 	is_str(after_colon(u.got), "the connection could not be asked for",
 	    "it cannot be asked");
-	scan_ask_socket = scan_fix_ask;
+	scan_init(base, scan_fix_ask);
 	scan_socket(99999, 0, dup(0));
 	scan_conf_free(c);
 }
