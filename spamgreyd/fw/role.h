@@ -78,8 +78,17 @@ int	 fw_list_add(struct fw_list *, const struct addr *, uint8_t plen,
 	    int64_t until);			/* -1: no memory */
 void	 fw_list_free(struct fw_list *);
 
-/* fw.c: the table is as it ought to be. */
+/* -- fw.c -- */
+
+/* The table now holds what it should: tells store and the parent, once. */
 void	 fw_filled(struct fw_role *);
+/* Carries out the changes that store asked for in this turn, and answers them.
+ * arg: the struct fw_role. */
+void	 fw_on_batch(struct chan *, void *arg);
+
+/* -- look.c: chan handlers; arg: the struct fw_role -- */
+void	 fw_on_look(struct chan *, struct msg *, void *arg);
+void	 fw_on_stat(struct chan *, struct msg *, void *arg);
 
 /* fw_room.c */
 size_t	 fw_room_advice(const struct fw_role *, const struct fw_room *);

@@ -138,6 +138,14 @@ struct parent {
 	struct event		*ev_sig[4];
 };
 
+/* -- spawn.c -- */
+#define SPAWN_FAILED	127		/* exit status: exec(2) failed */
+/* A socketpair as channels need it.  0, or -1: logged. */
+int	 parent_pair(int fd[2]);
+/* Starts `spamgreyd -x WHAT' with one end of a socketpair; *fd is ours then, and
+ * the caller's to close.  The pid, or -1: logged. */
+pid_t	 parent_spawn(const struct parent *, const char *what, int *fd);
+
 /* parent_set.c: the processes */
 void	 set_start(struct parent *);
 void	 set_end(struct parent *);		/* ask all, then kill */

@@ -21,7 +21,6 @@
 #include "spamgreyd/os/os.h"
 #include "spamgreyd/parent/list/lists.h"
 
-#define SET_CHILD_FD	3		/* as child.c expects it */
 #define SET_KILL_MS	700		/* a child that has not ended by then is killed */
 #define SET_LIVED_MS	10000		/* a set that lived longer restarts at once */
 #define SET_BACKOFF_MAX	30		/* seconds */
@@ -32,17 +31,6 @@ timer(struct event *ev, int64_t ms)
 	struct timeval	tv = { ms / 1000, (ms % 1000) * 1000 };
 
 	event_add(ev, &tv);
-}
-
-static int
-pair(int fd[2])
-{
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0,
-	    fd) == -1) {
-		log_warn("cannot create a socket pair");
-		return (-1);
-	}
-	return (0);
 }
 
 /* The channel of a child closed: its end follows as SIGCHLD. */
@@ -57,48 +45,17 @@ proc_ended(struct chan *ch, enum chan_end how, void *arg)
 		kill(pr->pid, SIGKILL);
 }
 
-static void __attribute__((__noreturn__))
-proc_exec(char *program, const struct proc *pr, int fd)
-{
-	char		*argv[4];
-	char		 flag[] = "-x", name[16];
-	sigset_t	 none;
-
-	strlcpy(name, roles[pr->role]->name, sizeof(name));
-	argv[0] = program;
-	argv[1] = flag;
-	argv[2] = name;
-	argv[3] = NULL;
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-	if (fd == SET_CHILD_FD) {
-		if (fcntl(fd, F_SETFD, 0) == -1)
-			_exit(127);
-	} else if (dup2(fd, SET_CHILD_FD) == -1)
-		_exit(127);
-	execv(program, argv);
-	_exit(127);
-}
-
 static int
 proc_spawn(struct parent *p, struct proc *pr)
 {
-	int	fd[2];
+	pid_t	pid;
+	int	fd;
 
-	if (pair(fd) == -1)
+	pid = parent_spawn(p, roles[pr->role]->name, &fd);
+	pr->pid = pid == -1 ? 0 : pid;
+	if (pid == -1)
 		return (-1);
-	switch (pr->pid = fork()) {
-	case -1:
-		log_warn("cannot fork");
-		pr->pid = 0;
-		close(fd[0]);
-		close(fd[1]);
-		return (-1);
-	case 0:
-		proc_exec(p->program, pr, fd[1]);
-	}
-	close(fd[1]);
-	if ((pr->chan = chan_new(p->base, fd[0], pr->name, parent_rules, pr,
+	if ((pr->chan = chan_new(p->base, fd, pr->name, parent_rules, pr,
 	    proc_ended)) == NULL) {
 		log_warn("%s: cannot talk to the process", pr->name);
 		return (-1);
@@ -144,7 +101,7 @@ proc_wire(struct proc *a, struct proc *b)
 	    !(roles[a->role]->peers & (1U << b->role)) ||
 	    !(roles[b->role]->peers & (1U << a->role)))
 		return (0);
-	if (pair(fd) == -1)
+	if (parent_pair(fd) == -1)
 		return (-1);
 	return (proc_send_peer(a, b, fd[0]) == -1 ||
 	    proc_send_peer(b, a, fd[1]) == -1 ? -1 : 0);
@@ -403,7 +360,7 @@ proc_died(struct parent *p, struct proc *pr, int status)
 		    WTERMSIG(status), strsignal(WTERMSIG(status)));
 	else
 		log_warnx("%s died: exit status %d%s", pr->name,
-		    WEXITSTATUS(status), WEXITSTATUS(status) == 127 ?
+		    WEXITSTATUS(status), WEXITSTATUS(status) == SPAWN_FAILED ?
 		    " (the program could not be started)" : "");
 	if (!p->ever_ready) {
 		log_warnx("start failed");

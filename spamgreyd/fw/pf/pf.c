@@ -11,7 +11,6 @@
 #include <sys/ioctl.h>
 
 #include <errno.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,37 +22,9 @@
 #define PF_SLICE	4096	/* FreeBSD takes 65,535 a call, by default */
 #define PF_REFUSED_SAY	10	/* lines a call */
 
-static void	put_openbsd(uint8_t *, const struct addr *, uint8_t, int);
-static void	put_freebsd(uint8_t *, const struct addr *, uint8_t, int);
-static int	get_openbsd(const uint8_t *, struct addr *, uint8_t *, int *);
-static int	get_freebsd(const uint8_t *, struct addr *, uint8_t *, int *);
-
-struct layout {
-	const char	*name;
-	int32_t		 esize;
-	int32_t		 limit;		/* PF_LIMIT_TABLE_ENTRIES */
-	size_t		 tstats, cnt;	/* a table's statistics; its count */
-	/* not: the element is an exception ("!address") */
-	void		(*put)(uint8_t *, const struct addr *, uint8_t plen,
-			    int not);
-	int		(*get)(const uint8_t *, struct addr *, uint8_t *plen,
-			    int *not);
-};
-
-static const struct layout layouts[] = {
-	{ "OpenBSD", sizeof(struct pf_abi_addr_openbsd),
-	    PF_ABI_ENTRIES_OPENBSD, sizeof(struct pf_abi_tstats_openbsd),
-	    offsetof(struct pf_abi_tstats_openbsd, cnt), put_openbsd,
-	    get_openbsd },
-	{ "FreeBSD", sizeof(struct pf_abi_addr_freebsd),
-	    PF_ABI_ENTRIES_FREEBSD, sizeof(struct pf_abi_tstats_freebsd),
-	    offsetof(struct pf_abi_tstats_freebsd, cnt), put_freebsd,
-	    get_freebsd }
-};
-
 static struct {
 	int		 fd;
-	const struct layout *layout;
+	const struct fw_pf_layout *layout;
 	char		 table[PF_ABI_NAME_MAX];
 	long		 expect;	/* addresses that we left there */
 	uint8_t		*buf;		/* PF_SLICE elements */
@@ -61,88 +32,6 @@ static struct {
 	size_t		 nstats;
 	unsigned int	 said;		/* refusals logged in this call */
 } pf = { .fd = -1 };
-
-/* Returns whether it is IPv4; the union's other octets must be zero. */
-static int
-put_union(uint8_t dst[16], const struct addr *a, uint8_t plen)
-{
-	struct addr	m = *a;
-
-	addr_mask(&m, plen);	/* host bits are EINVAL */
-	memset(dst, 0, 16);
-	if (plen >= 96 && addr_is4(a)) {
-		memcpy(dst, m.b + 12, 4);
-		return (1);
-	}
-	memcpy(dst, m.b, 16);
-	return (0);
-}
-
-static int
-get_union(const uint8_t src[16], int af, int inet6, uint8_t net,
-    struct addr *a, uint8_t *plen)
-{
-	static const uint8_t	mapped[12] = { [10] = 0xff, [11] = 0xff };
-
-	if (af == PF_ABI_INET && net <= 32) {
-		memcpy(a->b, mapped, 12);
-		memcpy(a->b + 12, src, 4);
-		*plen = (uint8_t)(net + 96);
-	} else if (af == inet6 && net <= 128) {
-		memcpy(a->b, src, 16);
-		*plen = net;
-	} else
-		return (-1);
-	return (0);
-}
-
-static void
-put_openbsd(uint8_t *dst, const struct addr *a, uint8_t plen, int not)
-{
-	struct pf_abi_addr_openbsd	e;
-	int				ip4;
-
-	memset(&e, 0, sizeof(e));
-	ip4 = put_union(e.addr, a, plen);
-	e.af = ip4 ? PF_ABI_INET : PF_ABI_INET6_OPENBSD;
-	e.net = (uint8_t)(ip4 ? plen - 96 : plen);
-	e.not = (uint8_t)not;
-	memcpy(dst, &e, sizeof(e));
-}
-
-static void
-put_freebsd(uint8_t *dst, const struct addr *a, uint8_t plen, int not)
-{
-	struct pf_abi_addr_freebsd	e;
-	int				ip4;
-
-	memset(&e, 0, sizeof(e));
-	ip4 = put_union(e.addr, a, plen);
-	e.af = ip4 ? PF_ABI_INET : PF_ABI_INET6_FREEBSD;
-	e.net = (uint8_t)(ip4 ? plen - 96 : plen);
-	e.not = (uint8_t)not;
-	memcpy(dst, &e, sizeof(e));
-}
-
-static int
-get_openbsd(const uint8_t *src, struct addr *a, uint8_t *plen, int *not)
-{
-	struct pf_abi_addr_openbsd	e;
-
-	memcpy(&e, src, sizeof(e));
-	*not = e.not;
-	return (get_union(e.addr, e.af, PF_ABI_INET6_OPENBSD, e.net, a, plen));
-}
-
-static int
-get_freebsd(const uint8_t *src, struct addr *a, uint8_t *plen, int *not)
-{
-	struct pf_abi_addr_freebsd	e;
-
-	memcpy(&e, src, sizeof(e));
-	*not = e.not;
-	return (get_union(e.addr, e.af, PF_ABI_INET6_FREEBSD, e.net, a, plen));
-}
 
 /* The statistics of all tables, anchors' too: how many tables. */
 static int
@@ -271,9 +160,9 @@ probe(void)
 	size_t			i;
 	int			error = ENODEV;
 
-	for (i = 0; i < sizeof(layouts) / sizeof(layouts[0]) &&
+	for (i = 0; i < FW_PF_LAYOUTS &&
 	    error == ENODEV; i++) {
-		pf.layout = &layouts[i];
+		pf.layout = &fw_pf_layouts[i];
 		error = request(PF_ABI_GETADDRS, NULL, 0, &io);
 	}
 	if (error == 0)
@@ -299,7 +188,7 @@ pf_open(const struct config *conf, int fd)
 	pf.fd = fd;
 	pf.expect = -1;
 	if (pf.buf == NULL &&
-	    (pf.buf = calloc(PF_SLICE, (size_t)layouts[0].esize)) == NULL)
+	    (pf.buf = calloc(PF_SLICE, (size_t)fw_pf_layouts[0].esize)) == NULL)
 		return (fw_set_why("firewall pf: no memory"));
 	switch (error = probe()) {
 	case 0:

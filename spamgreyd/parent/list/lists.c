@@ -75,107 +75,6 @@ lists_want_close(struct lists_want *w)
 			close(w->raw[i]);
 }
 
-int
-lists_dir_make(const struct parent *p)
-{
-	int	fd;
-
-	if ((fd = statedir_sub_make(p->conf->statedir, LIST_DIR)) == -1)
-		log_warn("%s/%s: must be a directory that belongs to the "
-		    "daemon's user and that nobody else can write to; remove "
-		    "what is there",
-		    p->conf->statedir, LIST_DIR);
-	return (fd);
-}
-
-static void
-out_name(char *dst, size_t size, const char *name)
-{
-	snprintf(dst, size, "%.128s~", name);
-}
-
-int
-lists_out_open(int dir, const char *name)
-{
-	char	tmp[140];
-
-	out_name(tmp, sizeof(tmp), name);
-	(void)unlinkat(dir, tmp, 0);
-	return (openat(dir, tmp, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW |
-	    O_CLOEXEC, 0600));
-}
-
-void
-lists_keep(int dir, const char *name, int good)
-{
-	char	tmp[140];
-
-	out_name(tmp, sizeof(tmp), name);
-	if (!good)
-		(void)unlinkat(dir, tmp, 0);
-	else if (renameat(dir, tmp, dir, name) == -1)
-		log_warn("%s/%s: cannot keep the list", LIST_DIR, name);
-}
-
-static void __attribute__((__noreturn__))
-process_exec(char *program, int fd)
-{
-	char		 flag[] = "-x", name[] = "list";
-	char		*argv[] = { program, flag, name, NULL };
-	sigset_t	 none;
-
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-	if (fd == LIST_JOB_FD) {
-		if (fcntl(fd, F_SETFD, 0) == -1)
-			_exit(127);
-	} else if (dup2(fd, LIST_JOB_FD) == -1)
-		_exit(127);
-	execv(program, argv);
-	_exit(127);
-}
-
-struct chan *
-lists_process(const struct parent *p, struct event_base *base, pid_t *pid,
-    const struct chan_rule *rules, void *arg,
-    void (*ended)(struct chan *, enum chan_end, void *))
-{
-	struct chan	*ch;
-	int		 fd[2];
-
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0,
-	    fd) == -1) {
-		log_warn("lists: cannot create a socket pair");
-		return (NULL);
-	}
-	switch (*pid = fork()) {
-	case -1:
-		log_warn("lists: cannot fork");
-		close(fd[0]);
-		close(fd[1]);
-		return (NULL);
-	case 0:
-		process_exec(p->program, fd[1]);
-	}
-	close(fd[1]);
-	if ((ch = chan_new(base, fd[0], "list", rules, arg, ended)) == NULL) {
-		log_warn("lists: cannot talk to the process");
-		kill(*pid, SIGKILL);
-	}
-	return (ch);
-}
-
-int
-lists_send_fd(struct chan *ch, uint16_t type, uint64_t id, int fd)
-{
-	int	copy;
-
-	if ((copy = fcntl(fd, F_DUPFD_CLOEXEC, 0)) == -1)
-		return (-1);
-	ipc_begin(chan_ipc(ch), type, id);
-	return (chan_send(ch, copy));
-}
-
 static int
 send_list(struct compile *c, const struct conf_list *l)
 {
@@ -327,19 +226,6 @@ say_failed(struct compile *c, const struct conf_list *l, const char *why)
 		snprintf(line, sizeof(line), "list \"%s\": %.1024s: %s; the "
 		    "list is empty, because it was never loaded", l->name, l->file, why);
 	c->say(line, c->arg);
-}
-
-/* It was encoded there, but by a process that reads anything. */
-const char *
-lists_printable(char *dst, size_t size, const char *src)
-{
-	char	*p;
-
-	strlcpy(dst, src, size);
-	for (p = dst; *p != '\0'; p++)
-		if (*p < 0x20 || *p > 0x7e)
-			*p = '?';
-	return (dst);
 }
 
 static void
