@@ -1,7 +1,7 @@
 /*
- * `spamgreyd -n': is the firewall's table there, and has it room?  Only root can
- * ask; to others nothing is said.  A configuration is right without the table,
- * so these are warnings.
+ * `spamgreyd -n': does the firewall's table exist, and has it room?  Only
+ * root can ask the kernel; for other users there is no answer and no warning.
+ * A configuration is valid without the table, so that these are warnings.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -9,6 +9,8 @@
 
 #include "spamgreyd/fw/fw.h"
 
+/* A warning if less than a twentieth of the limit is free.  The advice is
+ * half as much again as is used now, and 10,000 more, rounded. */
 static void
 check_room(const struct fw_driver *drv)
 {
@@ -25,6 +27,8 @@ check_room(const struct fw_driver *drv)
 	    room.used, room.limit, advice - advice % 10000);
 }
 
+/* open() of the driver changes nothing in the firewall, so that it can be
+ * asked while a daemon runs. */
 void
 fw_check(const struct config *conf)
 {

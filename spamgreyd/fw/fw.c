@@ -1,9 +1,13 @@
 /*
  * The role fw: the firewall's table and nothing else.  It keeps its own copy
- * of the set that ought to be in the table (hosts as store tells them,
- * networks of the whitelists from the configuration), carries out store's
- * changes, and answers each when the kernel has it.  It decides nothing about
- * any host: what belongs into the table, and until when, is store's word.
+ * of the set that should be in the table: hosts as store sends them, networks
+ * of the whitelists from the configuration.  It carries out store's changes
+ * and answers each when the kernel has it.  It decides nothing about a host:
+ * store says what belongs in the table, and until when.
+ *
+ * This file has the messages and the life of the role.  sync.c compares the
+ * table with the copy, tables.c does the same for tables of blacklists, and
+ * room.c watches the limit that PF has for all tables together.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -16,10 +20,15 @@
 
 #define FW_BATCH	1024	/* changes a turn, in one call to the kernel */
 
+/* One role a process, and this is its state.  fw_none until the first
+ * configuration names another driver. */
 static struct fw_role	role = { .drv = &fw_none };
 
-/* The length that makes the key: a driver with sets of their own for
- * networks knows hosts by address only. */
+/*
+ * The prefix length that an element is keyed by in r->want.  A driver with
+ * sets of their own for networks knows hosts by address only, so there it is
+ * always 128.
+ */
 static uint8_t
 key_plen(const struct fw_role *r, uint8_t plen)
 {
@@ -38,7 +47,8 @@ fw_filled(struct fw_role *r)
 	(void)chan_send_empty(r->c->parent, MSG_FW_READY, 0);
 }
 
-/* What nobody wants any more leaves the copy; the table follows by itself. */
+/* Removes from r->want what neither store nor a list wants any more.  The
+ * table itself is not touched: a comparison finds what is too much there. */
 static void
 sweep(struct fw_role *r)
 {
@@ -56,6 +66,8 @@ sweep(struct fw_role *r)
 	fw_list_free(&gone);
 }
 
+/* Notes store's word on a host: until 0 takes it back, HOST_FOREVER or a
+ * time wants it.  0, or -1: no memory. */
 static int
 want_host(struct fw_role *r, const struct addr *a, uint8_t plen, int64_t until)
 {
@@ -64,7 +76,7 @@ want_host(struct fw_role *r, const struct addr *a, uint8_t plen, int64_t until)
 	if ((w = fw_set_put(&r->want, a, key_plen(r, plen))) == NULL)
 		return (-1);
 	w->stream = r->stream;
-	/* A network of a list lives as long as the list. */
+	/* A network of a list has no end of its own: the list has. */
 	w->until = w->by & FW_BY_LIST ? HOST_FOREVER : until;
 	if (until == 0)
 		w->by &= (uint8_t)~FW_BY_STORE;
@@ -73,6 +85,8 @@ want_host(struct fw_role *r, const struct addr *a, uint8_t plen, int64_t until)
 	return (0);
 }
 
+/* Store begins to send the whole set.  Hosts that the stream does not name
+ * are no longer wanted once MSG_FW_END has come. */
 static void
 on_begin(struct chan *ch, struct msg *m, void *arg)
 {
@@ -98,6 +112,10 @@ on_host(struct chan *ch, struct msg *m, void *arg)
 		log_warn("firewall: cannot keep a host of the set");
 }
 
+/*
+ * The whole set has come, so the table can be compared with it.  This happens
+ * at the start, and again when store reloads or its clock becomes credible.
+ */
 static void
 on_end(struct chan *ch, struct msg *m, void *arg)
 {
@@ -115,6 +133,8 @@ on_end(struct chan *ch, struct msg *m, void *arg)
 	fw_sync_start(r, r->told ? "store sent the set again" : "start");
 }
 
+/* A new element of r->change, which lives until the end of this turn.
+ * NULL: no memory. */
 static struct fw_change *
 new_change(struct fw_role *r)
 {
@@ -132,7 +152,11 @@ new_change(struct fw_role *r)
 	return (&r->change[r->nchange++]);
 }
 
-/* Collected here, carried out when all that came in this turn is read. */
+/*
+ * Store asks for one change.  It is only collected here, and carried out
+ * together with all others that came in this turn of the loop, in as few
+ * calls to the kernel as possible.  The answer follows from fw_on_batch().
+ */
 static void
 on_do(struct chan *ch, struct msg *m, void *arg)
 {
@@ -163,13 +187,17 @@ on_do(struct chan *ch, struct msg *m, void *arg)
 	}
 	w = fw_set_get(&r->want, &c->addr, c->plen);
 	if (w->queued != 0)
-		c->first = w->queued - 1;	/* the last word on it counts */
+		c->first = w->queued - 1;	/* one call for both; the last
+						   word on an address counts */
 	else
 		w->queued = (uint32_t)r->nchange;
 }
 
-/* Sorts this turn's changes into the two calls, in the order of changes:
- * settle() walks the same way. */
+/*
+ * Sorts this turn's changes into the two lists of the driver's calls, in the
+ * order of r->change.  settle() walks both in the same order, which is how a
+ * result finds its change.
+ */
 static void
 sort_changes(struct fw_role *r)
 {
@@ -191,6 +219,8 @@ sort_changes(struct fw_role *r)
 	}
 }
 
+/* Calls the driver in slices.  Deletions come first, since they make room.
+ * Anything but FW_OK ends it, and the rest of the turn counts as failed. */
 static enum fw_result
 carry_out(struct fw_role *r)
 {
@@ -208,7 +238,10 @@ carry_out(struct fw_role *r)
 	return (rc);
 }
 
-/* What became of each, back to the changes it came from. */
+/*
+ * Moves the results back from the two lists to the changes, updates r->want
+ * and the figures.  failed: the driver gave up, so no element counts as done.
+ */
 static void
 settle(struct fw_role *r, int failed)
 {
@@ -248,7 +281,11 @@ settle(struct fw_role *r, int failed)
 		fw_room_full(r);
 }
 
-/* One turn's changes, one call for each kind, then all the answers. */
+/*
+ * One turn's changes: at most one call of each kind, then all answers.  If
+ * the table is gone it is made again if possible, and the changes are tried
+ * once more.
+ */
 void
 fw_on_batch(struct chan *ch, void *arg)
 {
@@ -278,6 +315,8 @@ fw_on_batch(struct chan *ch, void *arg)
 	r->nchange = 0;
 }
 
+/* Store decides whether the system's clock is credible, and tells the
+ * others. */
 static void
 on_clock(struct chan *ch, struct msg *m, void *arg)
 {
@@ -289,6 +328,11 @@ on_clock(struct chan *ch, struct msg *m, void *arg)
 		clock_judged(asof);
 }
 
+/*
+ * The parent notices when store dies and ends this process too.  A store that
+ * lives and sends nonsense is not noticed by the parent, so that ends fw from
+ * here.
+ */
 static void
 store_ended(struct chan *ch, enum chan_end how, void *arg)
 {
@@ -296,7 +340,6 @@ store_ended(struct chan *ch, enum chan_end how, void *arg)
 
 	chan_free(ch);
 	r->store = NULL;
-	/* The parent sees a death, and ends us; a broken store it does not. */
 	if (how == CHAN_BROKEN)
 		fatalx("fw: store sent a malformed message");
 }
@@ -325,7 +368,8 @@ role_peer(struct child *c, enum role who, unsigned int instance, int fd)
 		child_fatal(c, "fw: store's socket: %s", strerror(errno));
 	chan_on_batch(r->store, fw_on_batch);
 	chan_set_batch(r->store, FW_BATCH);
-	chan_pause(r->store);	/* until there is a driver to work with */
+	/* Resumed by role_run(), when there is a driver to work with. */
+	chan_pause(r->store);
 }
 
 struct nets {
@@ -333,6 +377,7 @@ struct nets {
 	size_t		 n, size;
 };
 
+/* A callback of addrset_each(): one more network.  0, or -1: no memory. */
 static int
 add_net(const struct prefix *p, void *arg)
 {
@@ -351,7 +396,11 @@ add_net(const struct prefix *p, void *arg)
 	return (0);
 }
 
-/* Where networks live with the hosts, they are wanted as hosts are. */
+/*
+ * For a driver whose networks live in the hosts' table (PF): makes the
+ * networks of the whitelists wanted in r->want like hosts.  0, or -1: no
+ * memory.
+ */
 static int
 want_nets(struct fw_role *r)
 {
@@ -371,7 +420,11 @@ want_nets(struct fw_role *r)
 	return (0);
 }
 
-/* The networks of the whitelists; 1 they changed, 0 not, -1 no memory. */
+/*
+ * Reads the networks of all whitelists from the configuration into r->nets,
+ * sorted and without those inside another.  1: they changed; 0: they did not;
+ * -1: no memory, and the old ones stay.
+ */
 static int
 take_nets(struct fw_role *r, const struct config *conf)
 {
@@ -397,6 +450,8 @@ take_nets(struct fw_role *r, const struct config *conf)
 	return (r->drv->nets == NULL && want_nets(r) == -1 ? -1 : 1);
 }
 
+/* The driver that the configuration names.  It never changes in the life of
+ * a process. */
 static const struct fw_driver *
 driver(const struct config *conf)
 {
@@ -411,9 +466,9 @@ driver(const struct config *conf)
 }
 
 /*
- * No table at the daemon's start is somebody's mistake.  One that was there
- * and went away while fw was dead is made again, or awaited, as when it goes
- * before the eyes of a living fw.
+ * A missing table at the daemon's start is a mistake that somebody has to
+ * mend, so the daemon does not start.  If the table went while fw was dead,
+ * it is made again or awaited, as it is when it goes while fw lives.
  */
 static void
 open_table(struct fw_role *r)
@@ -426,6 +481,8 @@ open_table(struct fw_role *r)
 		child_fatal(r->c, "%s", fw_why());
 }
 
+/* After a new configuration or new lists: tables of blacklists and networks
+ * of whitelists follow.  first: there was no configuration before. */
 static void
 take_lists(struct fw_role *r, int first)
 {
@@ -447,7 +504,8 @@ role_lists(struct child *c)
 	take_lists(&role, 0);
 }
 
-/* Another firewall or table takes new processes; here only lists change. */
+/* A change of the driver or the table starts new processes
+ * (parent/reload.c), so that only lists can differ here. */
 static void
 role_configure(struct child *c, struct config *old)
 {
@@ -470,6 +528,8 @@ tick(evutil_socket_t fd, short what, void *arg)
 	fw_sync_tick(arg);
 }
 
+/* Unprivileged from here on: the driver's own events and the clock begin,
+ * and store's messages are read. */
 static void
 role_run(struct child *c)
 {
@@ -485,7 +545,8 @@ role_run(struct child *c)
 		chan_resume(r->store);
 }
 
-/* What is in the table stays there: white hosts get through without us. */
+/* The table keeps its addresses: hosts that have passed get through while
+ * the daemon does not run. */
 static void
 role_stop(struct child *c)
 {

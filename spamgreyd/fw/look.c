@@ -7,7 +7,7 @@
 
 #include "spamgreyd/fw/role.h"
 
-/* The table as people name it. */
+/* The table's name for people, in buf, which is also returned. */
 static const char *
 table_name(const struct fw_role *r, char *buf, size_t size)
 {
@@ -19,6 +19,7 @@ table_name(const struct fw_role *r, char *buf, size_t size)
 	return (buf);
 }
 
+/* Why the table is full and what to do, in the driver's terms. */
 static void
 full_text(struct fw_role *r, char *buf, size_t size)
 {
@@ -33,7 +34,11 @@ full_text(struct fw_role *r, char *buf, size_t size)
 		snprintf(buf, size, "the firewall's table is full");
 }
 
-/* What the kernel's table really has, for a person who asks. */
+/*
+ * Answers a question about one address from the kernel's table, not from the
+ * copy of it.  The address 0 asks for the state of the table instead.
+ * Returns a CTL_* status, and text is always set.
+ */
 static uint8_t
 look(struct fw_role *r, const struct addr *a, char *text, size_t size)
 {
@@ -66,6 +71,7 @@ look(struct fw_role *r, const struct addr *a, char *text, size_t size)
 	return (there ? CTL_OK : CTL_NOTFOUND);
 }
 
+/* Store passes on the question of a person (spamgreydb show). */
 void
 fw_on_look(struct chan *ch, struct msg *m, void *arg)
 {
@@ -85,6 +91,8 @@ fw_on_look(struct chan *ch, struct msg *m, void *arg)
 	(void)chan_send(ch, -1);
 }
 
+/* One MSG_STAT a figure, then the end.  The names are part of what
+ * `spamgreydb stats' prints and must not change. */
 void
 fw_on_stat(struct chan *ch, struct msg *m, void *arg)
 {

@@ -1,7 +1,8 @@
 /*
- * No firewall: nothing is redirected, so nothing needs to be let through.
- * The daemon itself hands a passed host's connection on.  Every call
- * succeeds; there is no table to compare with, and nothing to fill again.
+ * The driver for `firewall none': nothing is redirected, so nothing needs to
+ * be let through.  The daemon itself hands the connection of a host that has
+ * passed to the mail server.  Every call succeeds; there is no table to
+ * compare with (dump is NULL) and none to fill again.
  */
 #include "spamgreyd/fw/fw.h"
 

@@ -8,11 +8,11 @@
 #include "lib/base/log.h"
 #include "spamgreyd/fw/role.h"
 
-#define ROOM_SAY_MS	(60 * 60 * 1000)
-#define ROOM_YIELD_MS	30000
-#define ROOM_STEP	10000		/* advice is a multiple of it */
+#define ROOM_SAY_MS	(60 * 60 * 1000)	/* between two lines in the log */
+#define ROOM_YIELD_MS	30000		/* between two times that lists give way */
+#define ROOM_STEP	10000		/* a number that people set is round */
 
-/* In the hosts' table now. */
+/* Addresses that the hosts' table has now, as the kernel counts them. */
 static size_t
 hosts_in(const struct fw_role *r)
 {
@@ -30,6 +30,8 @@ others(const struct fw_role *r, const struct fw_room *room)
 	return (room->used > ours ? room->used - ours : 0);
 }
 
+/* The limit that would fit everything: what is needed now, a quarter more,
+ * rounded up to the next ROOM_STEP. */
 size_t
 fw_room_advice(const struct fw_role *r, const struct fw_room *room)
 {
@@ -40,6 +42,11 @@ fw_room_advice(const struct fw_role *r, const struct fw_room *room)
 	return (need - need % ROOM_STEP);
 }
 
+/*
+ * Whitelisted hosts that are still to come must find room, so that blacklists
+ * get only what is left after a twentieth for others and a twentieth for
+ * these hosts.
+ */
 size_t
 fw_room_lists(const struct fw_role *r)
 {
@@ -55,6 +62,8 @@ fw_room_lists(const struct fw_role *r)
 	return (room.limit > taken ? room.limit - taken : 0);
 }
 
+/* What may be added at this moment: less the hosts that are wanted but not
+ * in the table yet. */
 size_t
 fw_room_add(const struct fw_role *r)
 {
@@ -70,6 +79,7 @@ fw_room_add(const struct fw_role *r)
 	return (left > missing ? left - missing : 0);
 }
 
+/* 1: the log was told within ROOM_SAY_MS; otherwise the time is noted. */
 static int
 said_lately(struct fw_role *r)
 {
@@ -81,6 +91,7 @@ said_lately(struct fw_role *r)
 	return (0);
 }
 
+/* Tells the log that the tables are full and which limit to set. */
 static void
 say(struct fw_role *r)
 {
@@ -96,6 +107,11 @@ say(struct fw_role *r)
 	    room.limit, fw_room_advice(r, &room));
 }
 
+/*
+ * A host found no room.  Blacklists give way: their comparison begins again,
+ * and takes out what is beyond their share.  Not more often than
+ * ROOM_YIELD_MS, since each comparison reads the tables.
+ */
 void
 fw_room_full(struct fw_role *r)
 {
@@ -116,6 +132,7 @@ fw_room_left_out(struct fw_role *r)
 	say(r);
 }
 
+/* At the start the need is known before any table is full. */
 void
 fw_room_start(struct fw_role *r)
 {
@@ -136,6 +153,7 @@ fw_room_start(struct fw_role *r)
 		    fw_room_advice(r, &room));
 }
 
+/* When there is room again, a comparison adds the hosts that were left out. */
 void
 fw_room_tick(struct fw_role *r)
 {

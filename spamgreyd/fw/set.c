@@ -1,7 +1,8 @@
 /*
- * The set that ought to be in the firewall's table: open addressing, keyed
- * by address and length.  Used by the role fw; knows neither messages nor
- * the kernel.
+ * The set that should be in the firewall's table: a hash table with open
+ * addressing, keyed by address and prefix length.  Used by the role fw; it
+ * knows neither messages nor the kernel.  Also here: what all drivers need to
+ * compute with networks.
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -11,8 +12,9 @@
 #include "lib/base/siphash.h"
 #include "spamgreyd/fw/fw.h"
 
-static char	why[512];
+static char	why[512];		/* of the last open() that failed */
 
+/* Static memory, valid until the next fw_set_why(). */
 const char *
 fw_why(void)
 {
@@ -46,6 +48,7 @@ fw_set_free(struct fw_set *s)
 	s->size = s->n = 0;
 }
 
+/* Where the search for a key begins.  The key is random for each process. */
 static size_t
 home(const struct fw_set *s, const struct addr *a, uint8_t plen)
 {
@@ -69,6 +72,7 @@ find(const struct fw_set *s, const struct addr *a, uint8_t plen)
 	return (i);
 }
 
+/* Doubles the table.  0, or -1: no memory, and the set is as before. */
 static int
 grow(struct fw_set *s)
 {
@@ -106,6 +110,7 @@ fw_set_put(struct fw_set *s, const struct addr *a, uint8_t plen)
 
 	if ((w = fw_set_get(s, a, plen)) != NULL)
 		return (w);
+	/* At most two thirds full: then a search is short. */
 	if ((s->n + 1) * 3 > s->size * 2 && grow(s) == -1)
 		return (NULL);
 	w = &s->slot[find(s, a, plen)];
@@ -117,6 +122,8 @@ fw_set_put(struct fw_set *s, const struct addr *a, uint8_t plen)
 	return (w);
 }
 
+/* Deletes by moving elements back instead of leaving marks, so that a set
+ * that changes for years does not fill up with them. */
 void
 fw_set_drop(struct fw_set *s, const struct addr *a, uint8_t plen)
 {
@@ -146,12 +153,15 @@ fw_set_next(const struct fw_set *s, size_t *i)
 	return (NULL);
 }
 
+/* A network is IPv4 if it lies within ::ffff:0:0/96. */
 static int
 is4(const struct prefix *p)
 {
 	return (p->len >= 96 && addr_is4(&p->addr));
 }
 
+/* The order of fw_nets_fold(): IPv4 first, then by address, the wider
+ * network before the ones in it. */
 static int
 cmp_prefix(const void *va, const void *vb)
 {
@@ -166,6 +176,7 @@ cmp_prefix(const void *va, const void *vb)
 	return ((int)a->len - (int)b->len);	/* the wider one first */
 }
 
+/* Does outer hold all of p?  Never across the families. */
 static int
 within(const struct prefix *outer, const struct prefix *p)
 {
@@ -190,6 +201,11 @@ fw_net_last(const struct prefix *p, struct addr *last)
 		last->b[i] = 0xff;
 }
 
+/*
+ * A twentieth of the limit is never used, since other tables of the firewall
+ * need room too: pfctl(8) fails, and OpenBSD's kernel sleeps, where there is
+ * none.
+ */
 size_t
 fw_room_free(const struct fw_room *room)
 {

@@ -1,9 +1,16 @@
 /*
- * The comparison of the firewall's table with the set that ought to be in it:
- * at start, after a reload, from time to time, and whenever somebody else
- * touched the table.  Reading it is one call; what has to be done then goes
- * in slices with the loop between them, so that a promotion need not wait.
- * Each slice looks at the wanted set again, for that has moved on.
+ * The comparison of the firewall's table with the set that should be in it:
+ * at the start, after a reload, every five minutes, and whenever somebody
+ * else touched the table.
+ *
+ * Reading the table is one call.  What has to be done then goes in slices,
+ * with the event loop between them, so that a promotion need not wait.  Each
+ * slice looks at the wanted set again, since it may have changed in the
+ * meantime.
+ *
+ *	extra	in the table and not wanted: removed first
+ *	stale	wanted, but with another time to live: set again
+ *	absent	wanted and not in the table: added
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -14,10 +21,13 @@
 #include "lib/base/log.h"
 #include "spamgreyd/fw/role.h"
 
-#define FW_DRIFT	90	/* s: a timeout that far off is set again */
+#define FW_DRIFT	90	/* s: a timeout that is wrong by more is set
+				   again; the kernel counts it from when it was
+				   added, and a call may take some seconds */
 
 static void	compare(struct fw_role *);
 
+/* 0, or -1: no memory, and the list is as before. */
 int
 fw_list_add(struct fw_list *l, const struct addr *a, uint8_t plen,
     int64_t until)
@@ -47,6 +57,8 @@ fw_list_free(struct fw_list *l)
 	memset(l, 0, sizeof(*l));
 }
 
+/* Ends a comparison that is under way; what it still had to do is found
+ * again by the next one. */
 static void
 forget(struct fw_sync *s)
 {
@@ -56,6 +68,7 @@ forget(struct fw_sync *s)
 	s->running = 0;
 }
 
+/* Has work() called in that many milliseconds. */
 static void
 again_in(struct fw_sync *s, int64_t ms)
 {
@@ -66,7 +79,10 @@ again_in(struct fw_sync *s, int64_t ms)
 	evtimer_add(s->work, &tv);
 }
 
-/* One element of the table. */
+/*
+ * A callback of the driver's dump: one element of the table.  It is either
+ * not wanted (extra), or wanted with another time to live (stale), or right.
+ */
 static void
 seen(const struct addr *a, uint8_t plen, int64_t left, void *arg)
 {
@@ -81,7 +97,8 @@ seen(const struct addr *a, uint8_t plen, int64_t left, void *arg)
 	} else {
 		w->seen = s->pass;
 		w->in = 1;
-		/* While the clock is not believed, times stay as they are. */
+		/* clock_asof() is 0 while the clock is not credible: then
+		 * times in the table stay as they are. */
 		if (r->drv->timeouts && asof != 0) {
 			ought = w->until == HOST_FOREVER ? -1 :
 			    w->until - asof;
@@ -94,7 +111,7 @@ seen(const struct addr *a, uint8_t plen, int64_t left, void *arg)
 		s->failed = 1;
 }
 
-/* What is wanted and was not seen. */
+/* After the dump: what is wanted and was not seen is to be added. */
 static void
 find_absent(struct fw_role *r)
 {
@@ -111,7 +128,8 @@ find_absent(struct fw_role *r)
 	}
 }
 
-/* Blacklists wait for the hosts, but not for ever. */
+/* The first comparison is over, well or not.  Blacklists wait for it,
+ * because hosts come first, but they do not wait for ever. */
 static void
 tried(struct fw_role *r)
 {
@@ -121,6 +139,7 @@ tried(struct fw_role *r)
 	fw_tables_go(r);
 }
 
+/* A comparison failed: another one follows after FW_RETRY_MS. */
 static void
 fail(struct fw_role *r)
 {
@@ -129,7 +148,11 @@ fail(struct fw_role *r)
 	r->sync.retry = clock_mono() + FW_RETRY_MS;
 }
 
-/* The table is not there.  1: it is again, and empty. */
+/*
+ * The table does not exist.  1: it was made again, is empty, and can be
+ * filled; 0: it cannot be made now, and fw_sync_tick() tries again each
+ * second.
+ */
 static int
 revive(struct fw_role *r)
 {
@@ -146,9 +169,11 @@ revive(struct fw_role *r)
 }
 
 /*
- * Of a table that could not be read (FreeBSD takes and gives 65,535 addresses a
- * call) the number is known: what is more than wanted can only be thrown
- * away with all the rest.  1: that is done, and the filling begins anew.
+ * For a table that is too big to be read: FreeBSD takes and gives 65,535
+ * addresses a call by default.  Its number of addresses is known all the
+ * same.  If that is more than wanted, others added some, and the only way to
+ * remove them is to clear the table.  1: it was cleared, and the filling
+ * begins again.
  */
 static int
 settle_blind(struct fw_role *r)
@@ -169,6 +194,7 @@ settle_blind(struct fw_role *r)
 	return (1);
 }
 
+/* Everything that the comparison found is done, or one step failed. */
 static void
 finish(struct fw_role *r)
 {
@@ -193,7 +219,12 @@ finish(struct fw_role *r)
 	tried(r);
 }
 
-/* Takes the next slice of a list that is still right; moves l->done on. */
+/*
+ * Prepares the next slice of a list: at most drv->slice elements, from which
+ * those are dropped that changed since the dump (store may have sent a change
+ * in between). wanted: the list is to be added, not removed.  Returns how
+ * many remain at the front of the slice; l->done moves behind it.
+ */
 static size_t
 take(struct fw_role *r, struct fw_list *l, int wanted)
 {
@@ -216,6 +247,7 @@ take(struct fw_role *r, struct fw_list *l, int wanted)
 	return (n);
 }
 
+/* How many of the slice the kernel refused. */
 static size_t
 count_refused(const struct fw_host *h, size_t n)
 {
@@ -226,7 +258,7 @@ count_refused(const struct fw_host *h, size_t n)
 	return (bad);
 }
 
-/* What is known of them after a call that went well. */
+/* Notes in r->want what a successful call did to each element. */
 static void
 note(struct fw_role *r, const struct fw_host *h, size_t n, int added)
 {
@@ -240,7 +272,8 @@ note(struct fw_role *r, const struct fw_host *h, size_t n, int added)
 	}
 }
 
-/* One call to the kernel; there is more when any list is not at its end. */
+/* One call to the kernel.  Removals come first, then wrong times, then
+ * additions. */
 static enum fw_result
 slice(struct fw_role *r)
 {
@@ -268,6 +301,8 @@ slice(struct fw_role *r)
 	return (rc);
 }
 
+/* The event: one step.  Between two steps the loop serves store, so that a
+ * host that was just promoted does not wait for a big table. */
 static void
 work(evutil_socket_t fd, short what, void *arg)
 {
@@ -299,6 +334,11 @@ work(evutil_socket_t fd, short what, void *arg)
 		finish(r);
 }
 
+/*
+ * Reads the table into the three lists, and has the driver replace its
+ * networks.  A blind dump counts as success: all that is wanted is added
+ * again.
+ */
 static enum fw_result
 look(struct fw_role *r)
 {
@@ -319,6 +359,8 @@ look(struct fw_role *r)
 	return (rc);
 }
 
+/* Begins a comparison.  If the table is gone, one attempt is made to make
+ * it. */
 static void
 compare(struct fw_role *r)
 {
@@ -359,6 +401,11 @@ fw_sync_start(struct fw_role *r, const char *why)
 	again_in(&r->sync, 0);
 }
 
+/*
+ * Called by the driver and by events.  Comparisons that others cause are at
+ * least FW_CHANGED_MS apart, since a script may change a table a thousand
+ * times in a row.
+ */
 void
 fw_sync_changed(void *arg)
 {

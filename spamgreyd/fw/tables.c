@@ -1,9 +1,12 @@
 /*
- * Tables of blacklists: `blacklist … table "NAME"' has its networks put into a
- * table (PF) or two sets (nftables) of the firewall, for rules of the
- * administrator's own, that block or redirect.  A comparison reads what is
- * there and changes the differences, in slices with the loop between them; what
- * is wanted is made from the lists for that time only.
+ * Tables of blacklists: `blacklist ... table "NAME"' has its networks put
+ * into a table (PF) or two sets (nftables) of the firewall, for rules of the
+ * administrator's own that block or redirect.
+ *
+ * A comparison reads what is in a table and changes the differences, in
+ * slices with the event loop between them.  What is wanted is made from the
+ * lists for that time only, since a list of a million networks should not be
+ * in memory twice.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -39,6 +42,7 @@ struct fw_table {
 	struct nets	 del, add;
 };
 
+/* The structure may be used again afterwards. */
 static void
 nets_free(struct nets *v)
 {
@@ -46,6 +50,8 @@ nets_free(struct nets *v)
 	memset(v, 0, sizeof(*v));
 }
 
+/* One more network.  On failure v->failed is set and the list is
+ * incomplete: its user must not act on it. */
 static void
 nets_add(struct nets *v, const struct fw_net *net)
 {
@@ -66,6 +72,7 @@ nets_add(struct nets *v, const struct fw_net *net)
 	v->v[v->n++] = *net;
 }
 
+/* A callback: one range of addresses.  Other than 0 stops the walk. */
 static int
 add_range(const struct addr *lo, const struct addr *hi, void *arg)
 {
@@ -76,6 +83,7 @@ add_range(const struct addr *lo, const struct addr *hi, void *arg)
 	return (v->failed);
 }
 
+/* The same for a network, which becomes a range. */
 static int
 add_prefix(const struct prefix *p, void *arg)
 {
@@ -85,19 +93,23 @@ add_prefix(const struct prefix *p, void *arg)
 	return (add_range(&p->addr, &last, arg));
 }
 
+/* A range for a firewall that knows only networks (PF): it is split into
+ * the fewest networks that make it up. */
 static int
 add_networks(const struct addr *lo, const struct addr *hi, void *arg)
 {
 	return (addrset_split(lo, hi, add_prefix, arg));
 }
 
+/* A callback: collects ranges of several lists, which may overlap. */
 static int
 fold_range(const struct addr *lo, const struct addr *hi, void *arg)
 {
 	return (addrset_build_range(arg, lo, hi));
 }
 
-/* What the lists of this table have, together. */
+/* The networks of all lists that name this table, without overlap, in the
+ * form that the driver takes.  Empty when no list names it any more. */
 static void
 wanted(const struct fw_role *r, const struct fw_table *t, struct nets *v)
 {
@@ -131,7 +143,8 @@ cmp_net(const void *va, const void *vb)
 	return (addr_cmp(&a->hi, &b->hi));
 }
 
-/* They mostly come in order. */
+/* Sorts unless it is sorted already, which is the usual case: both the
+ * kernel and the lists give them in order. */
 static void
 sort(struct nets *v)
 {
@@ -144,13 +157,15 @@ sort(struct nets *v)
 		}
 }
 
+/* A callback of the driver's dump. */
 static void
 seen(const struct fw_net *net, void *arg)
 {
 	nets_add(arg, net);
 }
 
-/* What is there and not wanted, and the other way round. */
+/* Fills t->del with what is in the table and not wanted, and t->add with
+ * the opposite.  Sorts both. */
 static void
 differences(struct fw_table *t, struct nets *have, struct nets *want)
 {
@@ -173,6 +188,7 @@ differences(struct fw_table *t, struct nets *have, struct nets *want)
 	}
 }
 
+/* Ends a comparison that is under way. */
 static void
 forget(struct fw_table *t)
 {
@@ -181,6 +197,7 @@ forget(struct fw_table *t)
 	t->working = 0;
 }
 
+/* A comparison failed; it is repeated after TABLES_RETRY_MS. */
 static void
 again_later(struct fw_table *t)
 {
@@ -189,13 +206,15 @@ again_later(struct fw_table *t)
 	t->not_before = clock_mono() + TABLES_RETRY_MS;
 }
 
+/* Makes a table that is gone again; any other result stays as it is. */
 static enum fw_result
 revived(struct fw_role *r, struct fw_table *t, enum fw_result rc)
 {
 	return (rc == FW_GONE ? r->drv->tables->revive(t->name) : rc);
 }
 
-/* The room that the hosts leave, and the tables before this one. */
+/* How many networks this table may have: the room that hosts leave, less
+ * what the tables before it in the list have taken.  SIZE_MAX: no limit. */
 static size_t
 share(const struct fw_role *r, const struct fw_table *t)
 {
@@ -209,6 +228,11 @@ share(const struct fw_role *r, const struct fw_table *t)
 	return (n);
 }
 
+/*
+ * Reads a table and finds the differences.  A table too big to be read, or
+ * one whose differences were refused before (t->anew), is cleared and filled
+ * from the beginning.
+ */
 static void
 compare(struct fw_role *r, struct fw_table *t)
 {
@@ -250,6 +274,7 @@ compare(struct fw_role *r, struct fw_table *t)
 	nets_free(&want);
 }
 
+/* A comparison is carried out as far as there was room. */
 static void
 finish(struct fw_role *r, struct fw_table *t)
 {
@@ -269,7 +294,7 @@ finish(struct fw_role *r, struct fw_table *t)
 	forget(t);
 }
 
-/* One call to the kernel. */
+/* One call to the kernel: the next slice of the differences. */
 static void
 slice(struct fw_role *r, struct fw_table *t)
 {
@@ -296,7 +321,8 @@ slice(struct fw_role *r, struct fw_table *t)
 	v->done += n;
 	if (rc == FW_OK)
 		return;
-	/* Once from the beginning; then it is not the difference's fault. */
+	/* The first failure may come from a wrong idea of what is in the table:
+	 * begin again with an empty one.  A second one has another cause. */
 	if (!t->anew) {
 		forget(t);
 		t->anew = t->due = 1;
@@ -307,6 +333,7 @@ slice(struct fw_role *r, struct fw_table *t)
 	}
 }
 
+/* Has work() called in the next turn of the loop. */
 static void
 soon(struct fw_role *r)
 {
@@ -315,7 +342,8 @@ soon(struct fw_role *r)
 	(void)evtimer_add(r->tables_work, &now);
 }
 
-/* One step of the first table that has something to do. */
+/* One step of the first table that has something to do.  Between two steps
+ * the loop serves store. */
 static void
 work(evutil_socket_t fd, short what, void *arg)
 {
@@ -338,6 +366,8 @@ work(evutil_socket_t fd, short what, void *arg)
 	}
 }
 
+/* Tables that no list of the configuration names any more are emptied and
+ * forgotten.  The table itself belongs to the administrator and stays. */
 static void
 drop_gone(struct fw_role *r)
 {
@@ -356,6 +386,8 @@ drop_gone(struct fw_role *r)
 	}
 }
 
+/* The table of that name, which is made if it is new.  Never NULL: without
+ * memory for a name the process ends. */
 static struct fw_table *
 find(struct fw_role *r, const char *name)
 {
@@ -414,6 +446,11 @@ fw_tables_init(struct fw_role *r)
 	return (0);
 }
 
+/*
+ * Another process changed something in the firewall.  A comparison may take
+ * long, so that the next one waits TABLES_REST times as long as the last one
+ * took.
+ */
 void
 fw_tables_changed(struct fw_role *r)
 {
@@ -428,7 +465,7 @@ fw_tables_changed(struct fw_role *r)
 	}
 }
 
-/* It is not there: made again, or awaited. */
+/* The table did not exist when it was last looked for. */
 static void
 look_again(struct fw_role *r, struct fw_table *t)
 {
@@ -441,7 +478,8 @@ look_again(struct fw_role *r, struct fw_table *t)
 	t->not_before = rc == FW_OK ? 0 : clock_mono() + TABLES_RETRY_MS;
 }
 
-/* Each second. */
+/* Each second: looks for tables that are gone, asks the count of those
+ * whose driver has no events, and begins what is due. */
 void
 fw_tables_tick(struct fw_role *r)
 {
@@ -465,6 +503,8 @@ fw_tables_tick(struct fw_role *r)
 	}
 }
 
+/* Compares all tables now, because the hosts need room or the lists
+ * changed. */
 void
 fw_tables_again(struct fw_role *r)
 {
@@ -485,6 +525,7 @@ fw_tables_go(struct fw_role *r)
 		soon(r);
 }
 
+/* By the kernel's own count; a table that is gone counts as empty. */
 size_t
 fw_tables_in(const struct fw_role *r)
 {
