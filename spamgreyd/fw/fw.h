@@ -1,9 +1,24 @@
 /*
- * A firewall driver: one file, one struct.  fw.c (the role) keeps the set
- * that ought to be in the table, compares the two and decides what to do
- * when; a driver only does it.  All calls come from the event loop and must
- * not block for long: the role hands over at most `slice' elements a call.
- * A driver logs an element that the kernel refuses, marks it and goes on.
+ * Room fw: the firewall's table of hosts that go straight to the mail server,
+ * and the tables of blacklists.  The role fw runs it, with the parent's
+ * descriptor of /dev/pf or with CAP_NET_ADMIN; `spamgreyd -n' runs check.c.  It
+ * uses process, os and lib, and of lib neither policy nor db nor control.
+ *
+ *	fw.c		the role: messages of store, life
+ *	role.h		what the role's files share
+ *	sync.c		comparing the table with what should be in it
+ *	set.c		what should be in it; networks
+ *	tables.c	tables of blacklists
+ *	room.c		the limit that PF has for all tables together
+ *	look.c		answers to questions
+ *	check.c		spamgreyd -n
+ *	none.c pf/ nft/	the drivers
+ *
+ * A driver is one struct fw_driver.  The role keeps the set that should be in
+ * the table, compares the two and decides what to do when; a driver only does
+ * it.  All calls come from the event loop and must not block for long: the role
+ * hands over at most `slice' elements a call.  A driver logs an element that
+ * the kernel refuses, marks it and goes on.
  */
 #ifndef FW_H
 #define FW_H
@@ -16,16 +31,17 @@
 #include "lib/base/addr.h"
 #include "lib/conf/config.h"
 
+/* An element that a driver adds or deletes.  The role owns the array. */
 struct fw_host {
-	struct addr	addr;		/* cut to `admit' */
-	uint8_t		plen;		/* 128ths */
+	struct addr	addr;		/* cut to the length of `admit' */
+	uint8_t		plen;		/* prefix length, of 128 also for IPv4 */
 	uint8_t		in;		/* in the table already, as far as is known */
-	uint8_t		refused;	/* out: not in the table, FW_REFUSED … */
+	uint8_t		refused;	/* out: 0, FW_REFUSED or FW_NO_ROOM */
 	int64_t		until;		/* seconds since the epoch; HOST_FOREVER */
 };
 
-#define FW_REFUSED	1		/* by the kernel; said in the log */
-#define FW_NO_ROOM	2		/* not asked for: all tables are full */
+#define FW_REFUSED	1		/* by the kernel, and logged */
+#define FW_NO_ROOM	2		/* was not added, since the tables are full */
 
 /* Addresses of all tables of the firewall together. */
 struct fw_room {
@@ -35,27 +51,31 @@ struct fw_room {
 
 enum fw_result {
 	FW_OK,
-	FW_FULL,		/* nothing was asked for: there is no room */
-	FW_GONE,		/* no such table (any more): fill it again */
-	FW_FAILED,		/* said in the log; try again later */
-	FW_BLIND		/* dump: too big to be read here */
+	FW_FULL,		/* nothing was done: there is no room */
+	FW_GONE,		/* the table does not exist (any more) */
+	FW_FAILED,		/* the reason is logged; try again later */
+	FW_BLIND		/* dump: the table is too big to be read */
 };
 
 /* An element of the table; left: seconds until the kernel drops it, -1 never. */
 typedef void (*fw_seen)(const struct addr *, uint8_t plen, int64_t left,
     void *arg);
 
-/* From lo to hi, of one family. */
+/* The addresses from lo to hi, both included, of one family. */
 struct fw_net {
 	struct addr	lo, hi;
 };
 typedef void (*fw_net_seen)(const struct fw_net *, void *arg);
 
-/* Tables of blacklists (fw_tables.c), each by the name of the configuration. */
+/*
+ * Tables of blacklists (tables.c), each by its name in the configuration.  The
+ * calls are those of struct fw_driver below.
+ */
 struct fw_tables_ops {
-	int		ranges;		/* takes any; else only networks */
+	int		ranges;		/* 1: takes any range; 0: only networks */
 	size_t		slice;		/* elements a call */
-	/* Is it there, and may it be changed?  Else fw_why(). */
+	/* Does it exist, and may it be changed?  Otherwise fw_why() says what
+	 * to do. */
 	enum fw_result	(*open)(const char *table);
 	enum fw_result	(*dump)(const char *table, fw_net_seen, void *arg);
 	enum fw_result	(*add)(const char *table, const struct fw_net *,
@@ -64,65 +84,74 @@ struct fw_tables_ops {
 			    size_t n);
 	enum fw_result	(*clear)(const char *table);
 	enum fw_result	(*revive)(const char *table);
+	/* Not asked of a driver that has watch(). */
 	long		(*count)(const char *table);
 };
 
 struct fw_driver {
 	const char	*name;		/* "pf", "nftables", "none" */
 	size_t		 slice;		/* elements a call */
-	int		 timeouts;	/* the kernel ends a host by itself */
-	/* Privileged; what is not FW_OK has in fw_why() what is wrong and its
-	 * remedy (the line to add to pf.conf …).  After FW_GONE the rest may
-	 * be called all the same.  fd: /dev/pf or -1, stays the caller's. */
+	int		 timeouts;	/* the kernel removes a host by itself */
+	/* Called while privileged.  Unless it is FW_OK, fw_why() says what is
+	 * wrong and what to do (the line to add to pf.conf …).  After FW_GONE
+	 * the other calls are allowed too.  fd: /dev/pf or -1; it remains the
+	 * caller's. */
 	enum fw_result	(*open)(const struct config *, int fd);
-	/* Unprivileged, in the loop: what must be heard of behind our back
-	 * (netlink events).  changed: the table was flushed or edited.  NULL:
-	 * the role asks intact() each second. */
+	/* Called after the privilege drop: watches for changes that others make
+	 * (netlink events), and calls changed(arg) after one.  0, or -1: no
+	 * memory.  NULL: there are no events, and the role asks intact() each
+	 * second. */
 	int		(*watch)(struct event_base *, void (*changed)(void *),
 			    void *arg);
-	/* 1: as many addresses as we left there, 0: not, -1: gone.  Cheap. */
+	/* Does the table hold as many addresses as we left there?  1 or 0, -1:
+	 * gone.  Cheap. */
 	int		(*intact)(void);
-	/* fresh: none of them is in the table, as far as is known. */
+	/* fresh: none of them is in the table, as far as is known.  now: seconds
+	 * since the epoch; 0: the clock is not credible. */
 	enum fw_result	(*add)(struct fw_host *, size_t n, int64_t now,
 			    int fresh);
 	enum fw_result	(*del)(struct fw_host *, size_t n);
-	/* Networks; sorted, none inside another.  NULL: they live in the table
-	 * with the hosts, and come by add. */
+	/* Replaces all networks; they are sorted, none inside another.  NULL:
+	 * networks are in the hosts' table and come by add. */
 	enum fw_result	(*nets)(const struct prefix *, size_t n);
-	/* NULL: there is no table to compare with. */
+	/* Reads all of the table.  NULL: there is no table to compare with. */
 	enum fw_result	(*dump)(fw_seen, void *arg);
-	/* Make a table that is gone; the caller fills it.  FW_GONE: cannot be
-	 * made from here, said in the log once. */
+	/* Makes a table that is gone; the caller fills it.  FW_GONE: it cannot
+	 * be made from here, which is logged once. */
 	enum fw_result	(*revive)(void);
 	enum fw_result	(*clear)(void);
-	/* How many hosts the table has now; -1: gone. */
+	/* How many hosts the table holds now; -1: gone. */
 	long		(*count)(void);
-	/* Does the table let the address in?  Reads all of it: for a person. */
+	/* Does the table hold the address?  Reads all of it, for the question of
+	 * a person. */
 	enum fw_result	(*find)(const struct addr *, int *there);
-	/* NULL: there is no limit that all tables share. */
+	/* The limit that all tables share.  NULL: there is none. */
 	enum fw_result	(*room)(struct fw_room *);
 	const struct fw_tables_ops *tables;	/* NULL: it has none */
-	void		(*close)(void);
+	void		(*close)(void);		/* the table stays */
 };
 
 extern const struct fw_driver fw_pf, fw_nft, fw_none;
 
-/* fw_set.c: how many may be added; a twentieth of the limit stays for others. */
+/* -- set.c, check.c -- */
+
+/* How many addresses may be added; a twentieth of the limit is for others. */
 size_t	 fw_room_free(const struct fw_room *);
-/* fw_set.c: for the driver's find, one of its elements. */
+/* Does the network net/plen hold the address?  For the find() of a driver. */
 int	 fw_covers(const struct addr *net, uint8_t plen, const struct addr *);
 
-/* fw_check.c: warns on stderr of a table that is not there or full; for -n. */
+/* Warns on standard error of a table that does not exist or is full; for -n. */
 void	 fw_check(const struct config *);
 
-/* fw_set.c: why open() failed; the drivers set it. */
+/* Why open() failed and what to do; the drivers set it.  Static memory, valid
+ * until it is set again. */
 const char *fw_why(void);
 enum fw_result fw_set_why(const char *, ...)	/* returns FW_FAILED */
 	    __attribute__((__format__(printf, 1, 2)));
 
 /*
- * fw_set.c: the set that ought to be in the table.  An element is wanted
- * because the store said so, because it is a network of a whitelist, or both.
+ * set.c: the set that should be in the table.  An element is wanted because
+ * store said so, because it is a network of a whitelist, or both.
  */
 #define FW_BY_STORE	1
 #define FW_BY_LIST	2
@@ -130,10 +159,11 @@ enum fw_result fw_set_why(const char *, ...)	/* returns FW_FAILED */
 struct fw_want {
 	struct addr	addr;
 	uint8_t		plen;
-	uint8_t		by;		/* FW_BY_*; 0: wanted no more */
-	uint8_t		used;		/* the slot's own */
+	uint8_t		by;		/* FW_BY_*; 0: no longer wanted */
+	uint8_t		used;		/* for set.c: the slot is not free */
 	uint8_t		in;		/* in the table, when last heard of */
-	uint32_t	queued;		/* place in this turn's changes, from 1 */
+	uint32_t	queued;		/* place in this turn's changes, from 1;
+					   0: none */
 	uint32_t	stream;		/* the stream that last named it */
 	uint32_t	seen;		/* the comparison that last saw it */
 	int64_t		until;
@@ -148,18 +178,20 @@ struct fw_set {
 
 void	 fw_set_init(struct fw_set *);
 void	 fw_set_free(struct fw_set *);
-/* Valid until the next fw_set_put or fw_set_drop. NULL: none. */
+/* Valid until the next fw_set_put or fw_set_drop.  NULL: not in the set. */
 struct fw_want *fw_set_get(const struct fw_set *, const struct addr *,
 	    uint8_t plen);
-/* The one there, or a new one with by 0.  NULL: no memory. */
+/* The element of that key, which is made with by 0 if it is new.  NULL: no
+ * memory. */
 struct fw_want *fw_set_put(struct fw_set *, const struct addr *, uint8_t plen);
 void	 fw_set_drop(struct fw_set *, const struct addr *, uint8_t plen);
-/* Walks all: start with *i 0; NULL at the end.  No put or drop between. */
+/* Walks all elements: *i is 0 at first; NULL at the end.  No put or drop in
+ * between. */
 struct fw_want *fw_set_next(const struct fw_set *, size_t *i);
 
-/* fw_set.c: the last address of a network. */
+/* The last address of a network. */
 void	 fw_net_last(const struct prefix *, struct addr *);
-/* fw_set.c: sorts, and takes out those inside another; how many remain. */
+/* Sorts and removes those inside another one.  Returns how many remain. */
 size_t	 fw_nets_fold(struct prefix *, size_t);
 
 #endif

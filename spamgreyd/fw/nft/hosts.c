@@ -15,6 +15,7 @@ struct hosts_dump {
 	long		 n;
 };
 
+/* One element, as an address of ours. */
 static void
 on_host(const uint8_t *key, size_t keylen, int end, int64_t left, void *arg)
 {
@@ -33,6 +34,7 @@ on_host(const uint8_t *key, size_t keylen, int end, int64_t left, void *arg)
 	d->fn(&a, 128, left == -1 ? -1 : left / MS_A_SECOND, d->arg);
 }
 
+/* Both sets, IPv4 first. */
 static enum fw_result
 read_hosts(struct hosts_dump *d)
 {
@@ -69,6 +71,7 @@ ignore(const struct addr *a, uint8_t plen, int64_t left, void *arg)
 	(void)arg;
 }
 
+/* The kernel knows no count of a set's elements: all of them are read. */
 long
 fw_nft_count(void)
 {
@@ -102,6 +105,7 @@ find_net(const struct fw_net *net, void *arg)
 	    addr_cmp(f->addr, &net->hi) <= 0;
 }
 
+/* The caller has cut the address to what the sets hold. */
 enum fw_result
 fw_nft_find(const struct addr *addr, int *there)
 {

@@ -59,7 +59,8 @@ _Static_assert(NFTA_SET_ELEM_MAX <= NFTA_SET_MAX &&
 
 static void	learn_pid(void);
 
-/* NULL with errno. */
+/* A socket of netfilter's netlink; flags: SOCK_NONBLOCK or 0. The caller
+ * closes it.  NULL with errno. */
 static struct mnl_socket *
 open_socket(int flags)
 {
@@ -144,6 +145,8 @@ ask(const struct nft_id *id, const char *set, uint16_t type, uint16_t flags)
 	return (mnl_socket_sendto(ask_nl, h, h->nlmsg_len) == -1 ? errno : 0);
 }
 
+/* A callback of mnl_attr_parse(): of two attributes of one type the last
+ * counts. */
 static int
 keep_attr(const struct nlattr *a, void *arg)
 {
@@ -231,6 +234,8 @@ answers(void (*fn)(const struct nlmsghdr *, void *), void *arg, int dump)
 	}
 }
 
+/* A callback of answers(): the process that made the last generation, which
+ * for our own request is this one. */
 static void
 read_gen(const struct nlmsghdr *h, void *arg)
 {
@@ -259,6 +264,7 @@ struct set_facts {
 	uint32_t	flags, keylen;
 };
 
+/* A callback of answers(). */
 static void
 read_set(const struct nlmsghdr *h, void *arg)
 {
@@ -289,6 +295,7 @@ struct link_dump {
 	void		*arg;
 };
 
+/* One element of a set.  Without a key it is ignored. */
 static void
 read_elem(const struct nlattr *elem, const struct link_dump *d)
 {
@@ -308,6 +315,7 @@ read_elem(const struct nlattr *elem, const struct link_dump *d)
 	    (flags & NFT_SET_ELEM_INTERVAL_END) != 0, left, d->arg);
 }
 
+/* A callback of answers(): a message holds as many elements as fit. */
 static void
 read_elems(const struct nlmsghdr *h, void *arg)
 {
@@ -333,6 +341,7 @@ nft_link_dump(const struct nft_id *id, const char *set, nft_elem fn,
 	return (answers(read_elems, &d, 1));
 }
 
+/* Is the attribute exactly this name, with its NUL? */
 static int
 names_table(const struct nlattr *a, const char *table)
 {

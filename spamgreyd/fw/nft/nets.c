@@ -31,6 +31,7 @@ edges_add(struct nft_edges *es, const uint8_t *key, int end)
 	return (0);
 }
 
+/* A callback of nft_link_dump(). */
 static void
 on_elem(const uint8_t *key, size_t keylen, int end, int64_t left, void *arg)
 {
@@ -54,6 +55,7 @@ cmp_edge(const void *va, const void *vb)
 	return ((int)b->end - (int)a->end);
 }
 
+/* qsort(3) must not get NULL. */
 static void
 edges_sort(struct nft_edges *es)
 {

@@ -1,13 +1,14 @@
 /*
  * The nftables driver: four sets of one table.  Hosts go, each with the time
- * it has left, into two plain sets (IPv6 hosts as the masked address that
- * the rule compares), networks of whitelists into two interval sets.  Used by
- * the role fw only; makes no table and no rule: without its rules a set
- * would let nobody through.
+ * it has left, into two plain sets (IPv6 hosts as the masked address that the
+ * rule compares). Networks of whitelists go into two interval sets.  Used by
+ * the role fw only.
  *
- * libnftables reads its own files and opens its socket in open(), before the
- * chroot.  A batch is one transaction: one refused element loses all of it,
- * so a refused batch is cut in half until that one stands alone.
+ * It makes no table and no rule: a set without its rules would let nobody
+ * through.
+ *
+ * A batch is one transaction, and one refused element loses all of it.  So a
+ * refused batch is cut in half until that element stands alone.
  */
 #include <netinet/in.h>
 
@@ -29,12 +30,14 @@
 #include "spamgreyd/fw/fw.h"
 #include "spamgreyd/fw/nft/nft.h"
 
-#define NFT_SLICE	4096
+#define NFT_SLICE	4096	/* elements in a transaction: some ms */
 #define NFT_NAME_LEN	128	/* the kernel's limit is 255 */
-#define NFT_TIMEOUT_MIN	60	/* s: only the store ends a host; see timeout() */
-#define NFT_REFUSED_MAX	10	/* single elements a call, then it is something else */
-#define NFT_FULL_SAY	(10 * 60 * 1000)	/* ms */
+#define NFT_TIMEOUT_MIN	60	/* s: see timeout() */
+#define NFT_REFUSED_MAX	10	/* single elements a call; then something else
+				   is wrong */
+#define NFT_FULL_SAY_MS	(10 * 60 * 1000)	/* between two lines */
 
+/* Where `make install' puts it; named in messages. */
 static const char	sample[] =
     "/usr/local/share/examples/spamgreyd/nftables.conf.sample";
 
@@ -57,7 +60,13 @@ static struct {
 } nft;
 
 /* What is to be done with a batch; each is one transaction. */
-enum job { ADD, RENEW, DELETE, DELETE_PRESENT, ADD_NET };
+enum job {
+	ADD,			/* hosts that are not in the set */
+	RENEW,			/* hosts that may be: with a new timeout */
+	DELETE,			/* hosts that may be in the set */
+	DELETE_PRESENT,		/* a host; an error if it is not there */
+	ADD_NET
+};
 
 static int
 is4(const struct fw_host *h)
@@ -65,6 +74,7 @@ is4(const struct fw_host *h)
 	return (h->plen >= 96 && addr_is4(&h->addr));
 }
 
+/* Which of the four sets an element belongs in for that job. */
 static int
 set_of(const struct fw_host *h, enum job job)
 {
@@ -73,7 +83,11 @@ set_of(const struct fw_host *h, enum job job)
 	return (is4(h) ? HOST4 : HOST6);
 }
 
-/* Names become part of commands: only what needs no quoting. */
+/*
+ * Names become part of commands, so that only those are accepted that need no
+ * quoting: letters, digits, `_', `-' and `.', a letter first.  0, or -1: not
+ * such a name.
+ */
 static int
 copy_name(char dst[NFT_NAME_LEN], const char *src)
 {
@@ -88,6 +102,8 @@ copy_name(char dst[NFT_NAME_LEN], const char *src)
 	return (0);
 }
 
+/* Does set i exist with the type and the flags that it needs?  Otherwise
+ * fw_why() says what to do. */
 static enum fw_result
 check_set(int i)
 {
@@ -118,6 +134,8 @@ check_set(int i)
 	return (FW_OK);
 }
 
+/* The names of the configuration; the two sets of networks have fixed
+ * names. */
 static enum fw_result
 take_names(const struct config *conf)
 {
@@ -163,6 +181,8 @@ nft_close(void)
 	memset(&nft, 0, sizeof(nft));
 }
 
+/* libnftables opens its socket and reads its own files here, before the
+ * chroot.  The sockets are the ones that work later. */
 static enum fw_result
 nft_open(const struct config *conf, int fd)
 {
@@ -184,6 +204,7 @@ nft_open(const struct config *conf, int fd)
 	return (rc);
 }
 
+/* An event of the kernel: what we changed ourselves is not told. */
 static void
 readable(evutil_socket_t fd, short what, void *arg)
 {
@@ -206,7 +227,7 @@ nft_watch(struct event_base *base, void (*changed)(void *), void *arg)
 	return (0);
 }
 
-/* 0: all four there. */
+/* 1: at least one of the four sets does not exist; 0: all do. */
 static int
 missing(void)
 {
@@ -221,9 +242,10 @@ missing(void)
 }
 
 /*
- * What is left of a host's time.  A host whose time is over and that the store
- * has not taken back yet (it does each minute, or its clock is out of range)
- * is let in for a moment more: the store decides, not this clock.
+ * How long the kernel keeps a host, in seconds.  The time may be over
+ * already: store takes hosts back each minute only, or its clock is not
+ * credible.  Then the host gets a moment more, because it is store that
+ * decides.
  */
 static int64_t
 timeout(const struct fw_host *h, int64_t now)
@@ -232,7 +254,8 @@ timeout(const struct fw_host *h, int64_t now)
 	    NFT_TIMEOUT_MIN);
 }
 
-/* nft takes no number of more than eight digits: days, and the rest. */
+/* nft takes no number of more than eight digits, so that days are written
+ * apart. */
 static void
 time_print(int64_t s)
 {
@@ -240,7 +263,10 @@ time_print(int64_t s)
 	    (long long)(s % 86400));
 }
 
-/* One command for the elements of one set; nothing if there are none. */
+/*
+ * Appends one command for those of the n elements that belong in that set and
+ * are not refused; nothing if there are none.  times: each with its timeout.
+ */
 static void
 command(const char *verb, int set, enum job job, const struct fw_host *h,
     size_t n, int64_t now, int times)
@@ -259,7 +285,8 @@ command(const char *verb, int set, enum job job, const struct fw_host *h,
 		if (job == ADD_NET)
 			buf_printf(&nft.text, "/%d", is4(&h[i]) ?
 			    h[i].plen - 96 : h[i].plen);
-		/* now 0: nobody knows when; the store takes it back */
+		/* now 0: the clock is not credible.  Without a timeout the
+		 * host stays until store takes it back. */
 		if (times && now != 0 && h[i].until != HOST_FOREVER)
 			time_print(timeout(&h[i], now));
 		sep = ", ";
@@ -268,6 +295,7 @@ command(const char *verb, int set, enum job job, const struct fw_host *h,
 		buf_addstr(&nft.text, " }\n");
 }
 
+/* Appends the commands of a job for both families. */
 static void
 batch(enum job job, const struct fw_host *h, size_t n, int64_t now)
 {
@@ -285,7 +313,8 @@ batch(enum job job, const struct fw_host *h, size_t n, int64_t now)
 	}
 }
 
-/* Carries out nft.text; 0, or -1 and *why: the kernel's words. */
+/* Carries out nft.text as one transaction and empties it.  0, or -1 and
+ * *why in the kernel's words, which are valid until the next call. */
 static int
 run(const char **why)
 {
@@ -341,13 +370,15 @@ fw_nft_run(struct buf *b, const char **why)
 	return (r);
 }
 
+/* The set is full: noted for the rest of this call, and logged now and
+ * then. */
 static void
 say_full(int set)
 {
 	int64_t	now = clock_mono();
 
 	nft.full[set] = 1;
-	if (nft.full_logged && now - nft.full_at < NFT_FULL_SAY)
+	if (nft.full_logged && now - nft.full_at < NFT_FULL_SAY_MS)
 		return;
 	nft.full_logged = 1;
 	nft.full_at = now;
@@ -356,7 +387,8 @@ say_full(int set)
 	    nft.family, nft.table, nft.set[set]);
 }
 
-/* The one element that the kernel refuses. */
+/* The one element that the kernel refuses.  Too many of them in a call mean
+ * that something else is wrong, for example a set of another type. */
 static enum fw_result
 refused(enum job job, struct fw_host *h, const char *why)
 {
@@ -381,6 +413,12 @@ refused(enum job job, struct fw_host *h, const char *why)
 	return (FW_FAILED);
 }
 
+/*
+ * Carries out a job for a slice.  A batch is one transaction: if one element
+ * is refused nothing of it is done, so that a refused batch is cut in half
+ * until that element stands alone.  The recursion is as deep as the logarithm
+ * of the slice.
+ */
 static enum fw_result
 change(enum job job, struct fw_host *h, size_t n, int64_t now)
 {
@@ -399,7 +437,8 @@ change(enum job job, struct fw_host *h, size_t n, int64_t now)
 		return (FW_OK);
 	if (missing())
 		return (FW_GONE);
-	if (n == 1 && job == DELETE)	/* it needs a place for a moment */
+	/* DELETE adds first, which a full set refuses. */
+	if (n == 1 && job == DELETE)
 		return (change(DELETE_PRESENT, h, n, now));
 	if (n == 1)
 		return (refused(job, h, why));
@@ -408,6 +447,7 @@ change(enum job job, struct fw_host *h, size_t n, int64_t now)
 	return (change(job, h + n / 2, n - n / 2, now));
 }
 
+/* The same in slices, until one fails. */
 static enum fw_result
 change_all(enum job job, struct fw_host *h, size_t n, int64_t now)
 {
@@ -435,6 +475,8 @@ nft_del(struct fw_host *h, size_t n)
 	return (change_all(DELETE, h, n, 0));
 }
 
+/* A command about whole sets failed: the sets are gone, or the kernel's
+ * words go to the log. */
 static enum fw_result
 said(const char *what, const char *why)
 {
@@ -447,7 +489,11 @@ said(const char *what, const char *why)
 	return (FW_FAILED);
 }
 
-/* Both interval sets as a whole, in one transaction when none is refused. */
+/*
+ * Replaces both interval sets as a whole, in one transaction if no network is
+ * refused.  Otherwise they are emptied, and filled in slices without the
+ * refused ones.
+ */
 static enum fw_result
 nft_nets(const struct prefix *p, size_t n)
 {
@@ -489,6 +535,11 @@ nft_nets(const struct prefix *p, size_t n)
 	return (r);
 }
 
+/*
+ * Sets without rules would let nobody through, so none is made here: the
+ * administrator loads the file with both.  The log says so once, and again
+ * after they came back.
+ */
 static enum fw_result
 nft_revive(void)
 {
@@ -508,6 +559,7 @@ nft_revive(void)
 	return (FW_GONE);
 }
 
+/* Empties all four. */
 static enum fw_result
 nft_clear(void)
 {

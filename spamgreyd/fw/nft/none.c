@@ -1,5 +1,6 @@
 /*
- * No nftables on this system: `firewall nftables' is refused at start.
+ * In place of fw/nft on a system without nftables: `firewall nftables' is
+ * refused at the start.
  */
 #include "spamgreyd/fw/fw.h"
 

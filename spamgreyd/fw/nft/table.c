@@ -14,9 +14,10 @@
 #include "lib/base/log.h"
 #include "spamgreyd/fw/nft/nft.h"
 
-#define TABLE_SLICE	2048
-#define TABLE_NAME_LEN	160
+#define TABLE_SLICE	2048	/* networks in a transaction */
+#define TABLE_NAME_LEN	160	/* the configuration allows 128, and a digit */
 
+/* The name of one of a table's two sets, in buf, which is also returned. */
 static const char *
 set_name(const char *table, int four, char buf[TABLE_NAME_LEN])
 {
@@ -24,6 +25,8 @@ set_name(const char *table, int four, char buf[TABLE_NAME_LEN])
 	return (buf);
 }
 
+/* Both sets must exist and take intervals.  Otherwise fw_why() says what is
+ * needed. */
 static enum fw_result
 table_open(const char *table)
 {
@@ -45,6 +48,7 @@ table_open(const char *table)
 	return (FW_OK);
 }
 
+/* A key of the kernel (4 or 16 bytes) as an address. */
 static void
 to_addr(const uint8_t *key, size_t keylen, struct addr *a)
 {
@@ -65,6 +69,7 @@ to_last(size_t keylen, struct addr *a)
 	to_addr(ones, keylen, a);
 }
 
+/* The address before this one. */
 static void
 before(struct addr *a)
 {
@@ -74,7 +79,8 @@ before(struct addr *a)
 		continue;
 }
 
-/* A start and the end that follows it; without one it goes to the last. */
+/* Gives the intervals to fn.  Each is a start and the end that follows it;
+ * one without an end goes to the last address. */
 static void
 tell(const struct nft_edges *es, fw_net_seen fn, void *arg)
 {
@@ -118,6 +124,7 @@ table_dump(const char *table, fw_net_seen fn, void *arg)
 	return (FW_OK);
 }
 
+/* Carries out the commands and frees the buffer. */
 static enum fw_result
 run(struct buf *b, const char *table)
 {
@@ -133,6 +140,7 @@ run(struct buf *b, const char *table)
 	return (FW_FAILED);
 }
 
+/* One command for each of the two sets, both in one transaction. */
 static enum fw_result
 change(const char *verb, const char *table, const struct fw_net *net, size_t n)
 {
@@ -188,14 +196,15 @@ table_clear(const char *table)
 	return (run(&b, table));
 }
 
-/* Only there again or not. */
+/* A set is not made here: only the administrator knows its rules.  The
+ * kernel's answer is all. */
 static enum fw_result
 table_revive(const char *table)
 {
 	return (table_open(table) == FW_OK ? FW_OK : FW_GONE);
 }
 
-/* Others' changes are told (watch): nobody has to count. */
+/* Never asked for: this driver has events (watch), which tell changes. */
 static long
 table_count(const char *table)
 {

@@ -7,7 +7,8 @@
 
 #include "spamgreyd/fw/pf/pf_int.h"
 
-/* Returns whether it is IPv4; the union's other octets must be zero. */
+/* An address as PF has it, in dst.  Returns whether it is IPv4; the bytes
+ * behind an IPv4 address must be zero. */
 static int
 put_union(uint8_t dst[16], const struct addr *a, uint8_t plen)
 {
@@ -23,6 +24,8 @@ put_union(uint8_t dst[16], const struct addr *a, uint8_t plen)
 	return (0);
 }
 
+/* The reverse: the kernel's address, family and length (inet6: the system's
+ * AF_INET6). 0, or -1: another family or an impossible length. */
 static int
 get_union(const uint8_t src[16], int af, int inet6, uint8_t net,
     struct addr *a, uint8_t *plen)
@@ -41,6 +44,7 @@ get_union(const uint8_t src[16], int af, int inet6, uint8_t net,
 	return (0);
 }
 
+/* An element of OpenBSD. */
 static void
 put_openbsd(uint8_t *dst, const struct addr *a, uint8_t plen, int not)
 {
@@ -55,6 +59,7 @@ put_openbsd(uint8_t *dst, const struct addr *a, uint8_t plen, int not)
 	memcpy(dst, &e, sizeof(e));
 }
 
+/* An element of FreeBSD. */
 static void
 put_freebsd(uint8_t *dst, const struct addr *a, uint8_t plen, int not)
 {

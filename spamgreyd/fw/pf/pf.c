@@ -1,11 +1,12 @@
 /*
  * The PF driver: a table by ioctl on /dev/pf, which the parent opened.  Used
- * by the role fw only; runs no program and reads no rule.  What is in the
- * table already is left alone (PF counts an address' age from when it was
- * added), so the role adds and deletes differences and never sets the whole.
+ * by the role fw only; it runs no program and reads no rule.  What is in the
+ * table already is left alone, since PF counts an address' age from when it
+ * was added.  So the role adds and deletes differences and never sets the
+ * whole.
  *
- * OpenBSD and FreeBSD differ in the size of an address; the kernel answers a
- * wrong one with ENODEV before it looks at anything else, and that is how
+ * OpenBSD and FreeBSD differ in the size of an address.  The kernel answers a
+ * wrong size with ENODEV before it looks at anything else, and that is how
  * open() finds out which of the two it speaks to.
  */
 #include <sys/ioctl.h>
@@ -19,21 +20,24 @@
 #include "spamgreyd/fw/fw.h"
 #include "spamgreyd/fw/pf/pf_int.h"
 
-#define PF_SLICE	4096	/* FreeBSD takes 65,535 a call, by default */
-#define PF_REFUSED_SAY	10	/* lines a call */
+#define PF_SLICE	4096	/* FreeBSD takes 65,535 a call by default, and PF
+				   is locked for as long as a call takes */
+#define PF_REFUSED_SAY	10	/* lines in the log for a call */
 
 static struct {
 	int		 fd;
 	const struct fw_pf_layout *layout;
 	char		 table[PF_ABI_NAME_MAX];
-	long		 expect;	/* addresses that we left there */
+	long		 expect;	/* addresses that we left there; -1
+					   until the first dump */
 	uint8_t		*buf;		/* PF_SLICE elements */
-	uint8_t		*stats;		/* of nstats tables */
+	uint8_t		*stats;		/* room for nstats tables */
 	size_t		 nstats;
 	unsigned int	 said;		/* refusals logged in this call */
 } pf = { .fd = -1 };
 
-/* The statistics of all tables, anchors' too: how many tables. */
+/* Reads the statistics of all tables, those of anchors too, into pf.stats.
+ * *n: how many tables.  0; -1 with errno. */
 static int
 read_stats(size_t *n)
 {
@@ -63,6 +67,7 @@ read_stats(size_t *n)
 	}
 }
 
+/* PF has one limit for the addresses of all tables together. */
 enum fw_result
 fw_pf_room(struct fw_room *room)
 {
@@ -109,7 +114,7 @@ fw_pf_request(const char *table, unsigned long req, void *buf, size_t n,
 	return (rc == -1 ? errno : 0);
 }
 
-/* On the hosts' table. */
+/* The same on the hosts' table.  0 or errno. */
 static int
 request(unsigned long req, void *buf, size_t n, struct pf_abi_ioc *io)
 {
@@ -134,6 +139,7 @@ fw_pf_get(const uint8_t *src, struct addr *a, uint8_t *plen, int *not)
 	return (pf.layout->get(src, a, plen, not));
 }
 
+/* What an errno means for the role.  ESRCH: the table does not exist. */
 static enum fw_result
 failed(const char *what, int error)
 {
@@ -170,6 +176,8 @@ probe(void)
 	return (error);
 }
 
+/* The parent opened /dev/pf; a driver that fails leaves it open for the
+ * caller. */
 static enum fw_result
 pf_open(const struct config *conf, int fd)
 {
@@ -225,6 +233,8 @@ pf_count(void)
 	return (io.size);
 }
 
+/* The count is cheap to ask.  Addresses that others exchanged one for one
+ * are found by the next full comparison. */
 static int
 pf_intact(void)
 {
@@ -235,6 +245,8 @@ pf_intact(void)
 	return (n == pf.expect);
 }
 
+/* One element that the kernel refuses; the log gets the first
+ * PF_REFUSED_SAY of a call. */
 static void
 say_refused(struct fw_host *h, int error)
 {
@@ -310,6 +322,11 @@ choose(struct fw_host *h, size_t n)
 	return (FW_FULL);
 }
 
+/*
+ * Carries out a call in slices.  If there is no room for all (full), the runs
+ * between elements that were left out are added, since they are asked for in
+ * one request.
+ */
 static enum fw_result
 change_all(unsigned long req, const char *what, struct fw_host *h, size_t n)
 {
@@ -365,6 +382,11 @@ drop_exception(const struct addr *a, uint8_t plen)
 		pf.expect -= io.ndel;
 }
 
+/*
+ * The table's size is asked first, then its elements, and again while it has
+ * grown in between.  FreeBSD refuses more than net.pf.request_maxcount
+ * elements with EINVAL: such a table cannot be read.
+ */
 static enum fw_result
 pf_dump(fw_seen fn, void *arg)
 {
@@ -376,7 +398,7 @@ pf_dump(fw_seen fn, void *arg)
 
 	if ((error = request(PF_ABI_GETADDRS, NULL, 0, &io)) != 0)
 		return (failed("read", error));
-	/* It may grow between the two calls. */
+	/* A sixteenth more: it may grow between the two calls. */
 	do {
 		n = (size_t)io.size + (size_t)io.size / 16 + 64;
 		if ((bigger = reallocarray(all, n, esize)) == NULL) {
@@ -422,6 +444,7 @@ find_seen(const struct addr *a, uint8_t plen, int64_t left, void *arg)
 	f->there |= fw_covers(a, plen, f->addr);
 }
 
+/* Reads all of the table. */
 static enum fw_result
 pf_find(const struct addr *addr, int *there)
 {
@@ -470,6 +493,7 @@ pf_revive(void)
 	return (FW_OK);
 }
 
+/* Exceptions ("!address") go too. */
 static enum fw_result
 pf_clear(void)
 {
@@ -482,6 +506,7 @@ pf_clear(void)
 	return (FW_OK);
 }
 
+/* The descriptor is the caller's. */
 static void
 pf_close(void)
 {

@@ -9,10 +9,11 @@
 #include "lib/base/log.h"
 #include "spamgreyd/fw/pf/pf_int.h"
 
-#define TABLE_SLICE	4096
+#define TABLE_SLICE	4096		/* networks in a request */
 
 static uint8_t	*buf;			/* TABLE_SLICE elements */
 
+/* What an errno means for the role.  ESRCH: no such table; ENOMEM: no room. */
 static enum fw_result
 failed(const char *table, const char *what, int error)
 {
@@ -25,6 +26,7 @@ failed(const char *table, const char *what, int error)
 	return (FW_FAILED);
 }
 
+/* A request with no element asks whether the table may be changed. */
 static enum fw_result
 table_open(const char *table)
 {
@@ -52,6 +54,8 @@ table_open(const char *table)
 	}
 }
 
+/* Exceptions ("!address") are the administrator's and are not reported, so
+ * that they stay. */
 static enum fw_result
 table_dump(const char *table, fw_net_seen fn, void *arg)
 {
@@ -88,7 +92,7 @@ table_dump(const char *table, fw_net_seen fn, void *arg)
 	return (FW_OK);
 }
 
-/* A range that is a network: how long. */
+/* The prefix length of a range that is a network. */
 static uint8_t
 length(const struct fw_net *net)
 {
@@ -102,6 +106,7 @@ length(const struct fw_net *net)
 	}
 }
 
+/* One request.  n is at most TABLE_SLICE, for which buf has room. */
 static enum fw_result
 change(const char *table, unsigned long req, const char *what,
     const struct fw_net *net, size_t n)
@@ -136,6 +141,7 @@ table_del(const char *table, const struct fw_net *net, size_t n)
 	return (change(table, PF_ABI_DELADDRS, "delete from", net, n));
 }
 
+/* Empties the table; it continues to exist. */
 static enum fw_result
 table_clear(const char *table)
 {
@@ -146,6 +152,8 @@ table_clear(const char *table)
 	return (error == 0 ? FW_OK : failed(table, "clear", error));
 }
 
+/* A persist table that was flushed away is made again: the rules that name
+ * it use the new one. */
 static enum fw_result
 table_revive(const char *table)
 {
