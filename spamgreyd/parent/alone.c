@@ -1,11 +1,12 @@
 /*
- * Processes that nobody needs (role_def.alone): their death is their own.  One
- * is started again without the rest, at once when it had lived a while, else
- * after 1, 2, 4 … 30 s; when it says itself why it cannot work (MSG_LATER), in
- * such a time too.  It comes and goes with its part of the configuration.
+ * Processes that the others can do without (role_def.alone): the death of one
+ * ends nothing else.  It is started again alone: at once when it had lived a
+ * while, otherwise after 1, 2, 4 ... 30 s.  The same pause follows when it
+ * says itself why it cannot work (MSG_LATER). It comes and goes with its part
+ * of the configuration.
  *
- * For the tracker there is one thing more: the machine's addresses, which it
- * may not ask for itself.
+ * The tracker needs one thing more: the machine's addresses, which its
+ * sandbox does not let it read.
  */
 #include <sys/types.h>
 #include <sys/socket.h>
@@ -22,17 +23,20 @@
 #include "spamgreyd/os/os.h"
 #include "spamgreyd/parent/parent.h"
 
-#define ALONE_LIVED_MS	10000		/* who lived longer is back at once */
+#define ALONE_LIVED_MS	10000		/* one that lived longer is back at once */
 #define ALONE_BACKOFF_MAX	30	/* s */
-#define OURS_EVERY_MS	60000		/* looks for other addresses */
+#define OURS_EVERY_MS	60000		/* between looks for other addresses */
 
+/* Does the configuration ask for that role?  Only the tracker is alone so
+ * far. */
 int
 alone_wanted(const struct parent *p, enum role role)
 {
 	return (role != ROLE_TRACK || p->conf->track != NULL);
 }
 
-/* The addresses, and the number of the one interface that counts. */
+/* Sends track the machine's addresses and the number of the interface that
+ * it counts.  always: also when nothing changed since the last time. */
 static void
 send_ours(struct parent *p, struct proc *pr, int always)
 {
@@ -67,7 +71,7 @@ send_ours(struct parent *p, struct proc *pr, int always)
 	(void)chan_send(pr->chan, -1);
 }
 
-/* After it got its configuration. */
+/* Called when a process has been sent its configuration. */
 void
 alone_configured(struct parent *p, struct proc *pr)
 {
@@ -75,6 +79,7 @@ alone_configured(struct parent *p, struct proc *pr)
 		send_ours(p, pr, 1);
 }
 
+/* Starts the process again, in the place of one that ended. */
 static void
 start(struct parent *p, struct proc *pr)
 {
@@ -91,6 +96,8 @@ start(struct parent *p, struct proc *pr)
 		alone_died(p, pr, 0);
 }
 
+/* Each second, while a set runs: starts what is due, and looks for changed
+ * addresses each minute. */
 static void
 tick(evutil_socket_t fd, short what, void *arg)
 {
@@ -112,7 +119,7 @@ tick(evutil_socket_t fd, short what, void *arg)
 	}
 }
 
-/* The set is being started: all of it, with these too. */
+/* The set is being started, with these processes too. */
 void
 alone_begin(struct parent *p)
 {
@@ -134,7 +141,11 @@ alone_end(struct parent *p)
 		event_del(p->ev_alone);
 }
 
-/* Nobody waits for what it would have taken. */
+/*
+ * Its death ends nothing else, and no reload waits for it.  The pause before
+ * the next start doubles with each death in the first ALONE_LIVED_MS, up to
+ * ALONE_BACKOFF_MAX.
+ */
 void
 alone_died(struct parent *p, struct proc *pr, int status)
 {
@@ -154,11 +165,12 @@ alone_died(struct parent *p, struct proc *pr, int status)
 		pr->backoff = ALONE_BACKOFF_MAX;
 	pr->anew = 0;
 	pr->again = now + (int64_t)pr->backoff * 1000;
-	pr->taken = UINT32_MAX;
+	pr->taken = UINT32_MAX;		/* no reload waits for it */
 	parent_settle(p);
 }
 
-/* A reload: new ones begin, and who is not in the file any more ends. */
+/* A reload: starts those that the file asks for now, and ends those that it
+ * no longer has. */
 void
 alone_reload(struct parent *p)
 {
@@ -188,8 +200,11 @@ alone_reload(struct parent *p)
 	}
 }
 
-/* MSG_LATER: why it ends, said once as long as it stays the same; no reason:
- * it wants to begin anew. */
+/*
+ * MSG_LATER: the process says why it cannot work now and ends.  The reason is
+ * logged once as long as it stays the same.  An empty reason means that it
+ * only wants to start again, with its new configuration.
+ */
 void
 alone_later(struct proc *pr, const char *why)
 {
@@ -201,6 +216,7 @@ alone_later(struct proc *pr, const char *why)
 	strlcpy(pr->why, why, sizeof(pr->why));
 }
 
+/* It works, perhaps after a time in which it did not. */
 void
 alone_ready(struct parent *p, struct proc *pr)
 {

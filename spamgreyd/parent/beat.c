@@ -1,12 +1,13 @@
 /*
- * The heartbeat: a child that is stopped, or that hangs, is as dead as one that
- * has ended, and would not be seen otherwise.  Each is asked by the parent's
- * own tick, and is killed when it has not answered for twelve of them.  The
- * ticks are counted, not the time: a machine that was paused for an hour has
- * had one tick, and so has the child.
+ * The heartbeat: a child that is stopped or hangs serves nobody, and nothing
+ * else would show it.  Each tick of the parent asks each child, and kills it
+ * when it has not answered for BEAT_MISSED ticks.  The ticks are counted, not
+ * the time: a machine that was paused for an hour has had one tick, and so
+ * has the child.
  *
- * Nobody is asked while the set starts, nor is a store that recovers its
- * database or waits for its disk: it serves again when that is done.
+ * No process is asked while the set starts.  A store that recovers its
+ * database or waits for its disk is not killed: it serves again when that is
+ * done.
  */
 #include <sys/types.h>
 
@@ -16,6 +17,8 @@
 #include "spamgreyd/os/os.h"
 #include "spamgreyd/parent/parent.h"
 
+/* Only a process that is ready and not busy with one long task owes an
+ * answer. */
 static int
 is_asked(const struct parent *p, const struct proc *pr)
 {
@@ -23,6 +26,11 @@ is_asked(const struct parent *p, const struct proc *pr)
 	    pr->chan != NULL && pr->pid > 0 && !pr->busy && !pr->hung);
 }
 
+/*
+ * One tick for one process: asks, waits, or kills.  A store that waits for
+ * its disk is left alone, since killing it cures nothing and costs a
+ * recovery.
+ */
 static void
 beat(struct parent *p, struct proc *pr)
 {

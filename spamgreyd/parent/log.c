@@ -1,7 +1,8 @@
 /*
- * The log lines of children.  A process that was taken over, or that turns in
- * a circle, must fill neither the disk nor the parent's time: each has a rate,
- * above what its work can need, and what comes beyond is counted.
+ * The log lines of children.  A process that was taken over, or that loops,
+ * must not fill the disk or take all of the parent's time: each role has a
+ * rate that is more than its work can need.  Lines beyond it are counted and
+ * dropped.
  */
 #include <sys/types.h>
 
@@ -16,6 +17,7 @@ static const unsigned int rates[ROLE_MAX] = {
 	[ROLE_FW] = 1000, [ROLE_TRACK] = 1000
 };
 
+/* Says how many lines were dropped, and begins to count again. */
 static void
 say_lost(struct proc *pr)
 {
@@ -26,7 +28,8 @@ say_lost(struct proc *pr)
 	pr->log_lost = 0;
 }
 
-/* 1: this second's lines are all taken. */
+/* 1: this second's lines are used up.  A flood that is over is reported
+ * when the next second begins. */
 static int
 is_over(struct proc *pr)
 {
@@ -54,6 +57,8 @@ parent_log(struct proc *pr, int priority, const char *line)
 	log_line(priority, line);
 }
 
+/* Called at each tick, so that the end of a flood is reported although no
+ * further line comes. */
 void
 parent_log_settle(struct proc *pr)
 {

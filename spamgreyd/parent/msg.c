@@ -1,7 +1,7 @@
 /*
- * What children tell the parent, and what it answers.  A child is not trusted:
- * which role may say what, and when, is one table, and a message that is not in
- * it is the child's death.
+ * What children tell the parent, and what it answers.  A child is not
+ * trusted: one table says which role may send what, and when.  A message that
+ * is not in it ends the child.
  */
 #include <errno.h>
 #include <signal.h>
@@ -15,6 +15,10 @@
 #include "lib/base/log.h"
 #include "spamgreyd/parent/list/lists.h"
 
+#define FILL_S		10	/* front waits for the firewall's table */
+#define SOCKET_SAY_MS	60000	/* between two lines about sockets */
+
+/* A child is ready.  The last one of the set makes the set run. */
 static void
 msg_ready(struct chan *ch, struct msg *m, void *arg)
 {
@@ -37,7 +41,7 @@ msg_ready(struct chan *ch, struct msg *m, void *arg)
 		alone_ready(p, pr);
 		return;
 	}
-	/* Too late: another one died meanwhile, and the set is ending. */
+	/* Too late: another one has died, and the set is ending. */
 	if (p->state != SET_STARTING)
 		return;
 	for (i = 0; i < p->nprocs; i++)
@@ -49,14 +53,15 @@ msg_ready(struct chan *ch, struct msg *m, void *arg)
 		if (p->procs[i].role != ROLE_FRONT &&
 		    p->procs[i].chan != NULL)
 			(void)chan_send_empty(p->procs[i].chan, MSG_START, 0);
-	/* front waits for the firewall's table, but not for ever; fw may have
-	 * filled it before the last of the others was ready */
+	/* front waits for the firewall's table, but not for ever.  fw may have
+	 * filled it before the last of the others was ready. */
 	if (p->filled)
 		set_front_start(p);
 	else
-		event_add(p->ev_start, &(struct timeval){ 10, 0 });
+		event_add(p->ev_start, &(struct timeval){ FILL_S, 0 });
 }
 
+/* It has taken a reload. */
 static void
 msg_conf_done(struct chan *ch, struct msg *m, void *arg)
 {
@@ -65,6 +70,7 @@ msg_conf_done(struct chan *ch, struct msg *m, void *arg)
 	parent_taken(arg);
 }
 
+/* The firewall's table is filled: front may accept. */
 static void
 msg_fw_ready(struct chan *ch, struct msg *m, void *arg)
 {
@@ -76,6 +82,8 @@ msg_fw_ready(struct chan *ch, struct msg *m, void *arg)
 	set_front_start(pr->parent);
 }
 
+/* Without -v debug lines are dropped here.  Of spamd's own lines the child
+ * decides which need -v. */
 static void
 msg_log(struct chan *ch, struct msg *m, void *arg)
 {
@@ -91,6 +99,11 @@ msg_log(struct chan *ch, struct msg *m, void *arg)
 		parent_log(pr, priority, line);
 }
 
+/*
+ * A child cannot go on, and says why.  Before the daemon was ever ready, this
+ * ends it with the child's message, since another start would fail in the
+ * same way.
+ */
 static void
 msg_fatal(struct chan *ch, struct msg *m, void *arg)
 {
@@ -101,8 +114,8 @@ msg_fatal(struct chan *ch, struct msg *m, void *arg)
 	if (msg_end(m) == -1)
 		return;
 	log_warnx("%s", why);
-	/* One that worked is as any other that dies: the next one may be well,
-	 * and what this one says is no reason to end the daemon. */
+	/* One that has worked counts as any other death: the next one may be
+	 * well, and its message is no reason to end the daemon. */
 	if (pr->phase == PROC_READY) {
 		pr->phase = PROC_LEAVING;
 		if (pr->pid > 0)
@@ -110,8 +123,8 @@ msg_fatal(struct chan *ch, struct msg *m, void *arg)
 		return;
 	}
 	pr->phase = PROC_LEAVING;
-	/* Of a set that is ending, for another one's failure or to start again
-	 * with another configuration, it ends nothing further. */
+	/* If the set is ending already, because another one failed or a new
+	 * configuration needs new processes, nothing more has to end. */
 	if (roles[pr->role]->alone || pr->parent->state == SET_STOPPING ||
 	    parent_go_back(pr->parent))
 		return;
@@ -129,6 +142,8 @@ msg_pong(struct chan *ch, struct msg *m, void *arg)
 	pr->beat_asked = 0;
 }
 
+/* It begins or has ended one long task, and answers no heartbeat until
+ * then. */
 static void
 msg_busy(struct chan *ch, struct msg *m, void *arg)
 {
@@ -138,6 +153,7 @@ msg_busy(struct chan *ch, struct msg *m, void *arg)
 	pr->busy = msg_get_u8(m) != 0;
 }
 
+/* A process that the others can do without ends for now. */
 static void
 msg_later(struct chan *ch, struct msg *m, void *arg)
 {
@@ -151,6 +167,7 @@ msg_later(struct chan *ch, struct msg *m, void *arg)
 	alone_later(pr, why);
 }
 
+/* spamgreydb log: for the parent and all children. */
 static void
 set_verbose(struct parent *p, int verbose)
 {
@@ -167,7 +184,8 @@ set_verbose(struct parent *p, int verbose)
 	}
 }
 
-/* A command of the control socket that is the parent's to do. */
+/* Store passes on a command of the control socket that the parent has to
+ * carry out. */
 static void
 msg_ctl_ask(struct chan *ch, struct msg *m, void *arg)
 {
@@ -189,7 +207,7 @@ msg_ctl_ask(struct chan *ch, struct msg *m, void *arg)
 		break;
 	case CTL_STOP:
 		parent_answer(ch, m->id, CTL_OK, 0, "ending");
-		/* As if it had come from outside: the loop goes on first. */
+		/* By a signal, so that the answer is sent before the end begins. */
 		(void)kill(getpid(), SIGTERM);
 		break;
 	case CTL_LOG:
@@ -204,7 +222,8 @@ msg_ctl_ask(struct chan *ch, struct msg *m, void *arg)
 	}
 }
 
-/* One line a minute: with a wrong configuration it is so for each client. */
+/* At most one line a minute, since a wrong configuration makes each
+ * client's connection fail. */
 static void
 socket_failed(const struct addr *client, int error)
 {
@@ -212,7 +231,7 @@ socket_failed(const struct addr *client, int error)
 	int64_t		now = clock_mono();
 	char		text[ADDR_STRLEN];
 
-	if (last != 0 && now - last < 60000)
+	if (last != 0 && now - last < SOCKET_SAY_MS)
 		return;
 	last = now;
 	log_warnx("relay transparent: cannot open a socket with the address %s: "
@@ -223,7 +242,8 @@ socket_failed(const struct addr *client, int error)
 	    "; add a target of the same family (IPv4 or IPv6)" : "");
 }
 
-/* pass wants to speak to the MTA from its client's address. */
+/* pass asks for a socket with its client's address as the source, which
+ * only root can bind. */
 static void
 msg_sock_ask(struct chan *ch, struct msg *m, void *arg)
 {
@@ -247,7 +267,8 @@ msg_sock_ask(struct chan *ch, struct msg *m, void *arg)
 	(void)chan_send(ch, fd);
 }
 
-/* pass wants to speak to a scanner; what comes of it is pass' to tell. */
+/* pass asks for a connection to a scanner's socket, which it cannot name in
+ * its chroot.  What becomes of it is for pass to log. */
 static void
 msg_conn_ask(struct chan *ch, struct msg *m, void *arg)
 {
@@ -289,6 +310,11 @@ static const struct {
 	{ MSG_LATER, "LATER", ROLE(ROLE_TRACK), STARTING | READY }
 };
 
+/*
+ * A table says which role may send which message in which phase of its life.
+ * 0: this one is not permitted, which is logged, and the channel kills the
+ * child.
+ */
 int
 parent_permits(const struct msg *m, void *arg)
 {

@@ -1,7 +1,7 @@
 /*
  * What the parent opens for its children because it needs privilege or the
  * file system, or must outlive them: listeners, the control socket, the state
- * directory's lock, /dev/pf, scanners' sockets.
+ * directory's lock, /dev/pf, transparent sockets, scanners' sockets.
  */
 #include <sys/types.h>
 #include <sys/socket.h>
@@ -24,9 +24,11 @@
 #include "spamgreyd/os/os.h"
 #include "spamgreyd/parent/parent.h"
 
-#define OPEN_WAIT	100	/* tenths of a second for an old daemon's end */
+#define OPEN_WAIT	100	/* tenths of a second for an old daemon to end */
 #define OPEN_BACKLOG	4096	/* the kernel lowers it to its own limit */
+#define CONTROL_BACKLOG	16	/* commands that people type */
 
+/* Sleeps for a tenth of a second.  Only before the event loop has begun. */
 static void
 tenth(void)
 {
@@ -36,6 +38,7 @@ tenth(void)
 	nanosleep(&ts, NULL);
 }
 
+/* A listening socket.  -1 with errno. */
 static int
 bind_listener(const struct conf_listen *l)
 {
@@ -61,7 +64,8 @@ bind_listener(const struct conf_listen *l)
 	return (fd);
 }
 
-/* Says why, and when it is our own doing what helps. */
+/* Reports why, from errno.  If our own listener on another address is in
+ * the way, the message says so, since only a restart helps. */
 static void
 listen_failed(const struct conf_listen *l, const struct config *old,
     void (*report)(const char *, void *), void *arg)
@@ -90,8 +94,9 @@ listen_failed(const struct conf_listen *l, const struct config *old,
 }
 
 /*
- * The children of a killed daemon hold its ports until they notice: wait for
- * them, but only at start (old is NULL), when there is nothing else to do.
+ * The children of a killed daemon keep its ports until they notice.  At the
+ * start (old is NULL) there is nothing else to do, so that this waits for
+ * them.  0, or -1: reported.
  */
 static int
 open_listener(struct conf_listen *l, const struct config *old,
@@ -119,6 +124,8 @@ listen_same(const struct conf_listen *a, const struct conf_listen *b)
 	return (addr_cmp(&a->addr, &b->addr) == 0 && a->port == b->port);
 }
 
+/* The listeners of one kind.  Those that the old configuration has too keep
+ * their socket and their id. */
 static int
 open_all(struct parent *p, struct conf_listens *all,
     const struct conf_listens *before, const struct config *old,
@@ -167,9 +174,10 @@ open_listeners(struct parent *p, struct config *conf, const struct config *old,
 }
 
 /*
- * The directory of the control socket, *name its name in it.  As root one
- * that another may change is refused: he could put a link in the socket's
- * place, and its owner is about to be set.  -1: logged.
+ * Opens the directory of the control socket; *name is the socket's name in
+ * it.  As root, a directory in which another user can change names is
+ * refused: that user could put a link in the socket's place before its owner
+ * is set.  The caller closes it.  -1: logged.
  */
 static int
 control_dir(const struct parent *p, const char *path, const char **name)
@@ -198,7 +206,8 @@ control_dir(const struct parent *p, const char *path, const char **name)
 	return (fd);
 }
 
-/* What a killed daemon left is taken away; anything else is not ours. */
+/* Removes the socket that a killed daemon left.  Anything that is not a
+ * socket is not ours and stays.  0, or -1: logged. */
 static int
 control_clear(int dfd, const char *name, const char *path)
 {
@@ -222,7 +231,7 @@ control_clear(int dfd, const char *name, const char *path)
 	return (0);
 }
 
-/* 1: somebody answers there; 0: nobody. */
+/* 1: a daemon answers on the socket; 0: none does. */
 static int
 control_alive(const struct sockaddr_un *sun)
 {
@@ -235,7 +244,7 @@ control_alive(const struct sockaddr_un *sun)
 	return (r == 0);
 }
 
-/* The socket, bound and given to the group that may use it; -1: logged. */
+/* The socket, bound and given to the group that may use it.  -1: logged. */
 static int
 control_bind(const struct parent *p, const struct sockaddr_un *sun, int dfd,
     const char *name)
@@ -252,7 +261,7 @@ control_bind(const struct parent *p, const struct sockaddr_un *sun, int dfd,
 	r = bind(fd, (const struct sockaddr *)sun, sizeof(*sun));
 	umask(mask);
 	if (r == -1 || (p->privileged && fchownat(dfd, name, 0, p->db_gid,
-	    AT_SYMLINK_NOFOLLOW) == -1) || listen(fd, 16) == -1) {
+	    AT_SYMLINK_NOFOLLOW) == -1) || listen(fd, CONTROL_BACKLOG) == -1) {
 		log_warn("control socket %s: cannot create it", sun->sun_path);
 		close(fd);
 		return (-1);
@@ -260,6 +269,7 @@ control_bind(const struct parent *p, const struct sockaddr_un *sun, int dfd,
 	return (fd);
 }
 
+/* Makes the control socket, p->control.  0, or -1: logged. */
 int
 open_control(struct parent *p)
 {
@@ -288,6 +298,7 @@ open_control(struct parent *p)
 	return (p->control == -1 ? -1 : 0);
 }
 
+/* The socket disappears with the daemon. */
 void
 close_control(struct parent *p)
 {
@@ -298,6 +309,8 @@ close_control(struct parent *p)
 	p->control = -1;
 }
 
+/* Makes the state directory and locks it, p->lock.  Waits for a daemon that
+ * is just ending.  0, or -1: logged. */
 int
 open_state(struct parent *p)
 {
@@ -324,6 +337,7 @@ open_state(struct parent *p)
 	return (0);
 }
 
+/* A descriptor of /dev/pf, for one child.  -1: logged. */
 int
 open_pf(const struct parent *p, int flags)
 {
@@ -336,12 +350,15 @@ open_pf(const struct parent *p, int flags)
 	return (fd);
 }
 
+/* Makes the spool's directory for pass.  0, or -1: logged. */
 int
 open_spool(const struct parent *p)
 {
 	return (statedir_spool(p->conf->statedir, p->uid, p->gid));
 }
 
+/* The target of that index of a relay that is `transparent'. NULL: there is
+ * none, or the relay is not. */
 static const struct conf_target *
 transparent_target(const struct parent *p, unsigned int relay,
     unsigned int target)
@@ -362,7 +379,7 @@ transparent_target(const struct parent *p, unsigned int relay,
 	return (NULL);
 }
 
-/* Its port too, if nobody has it: a client of this machine has it itself. */
+/* A socket bound to the client's address and port.  -1 with errno. */
 static int
 bind_transparent(const struct addr *client, uint16_t port)
 {
@@ -382,8 +399,10 @@ bind_transparent(const struct addr *client, uint16_t port)
 }
 
 /*
- * pass names a relay of the configuration and a client; whether it may have
- * such a socket is decided here, by the parent's own copy.
+ * pass names a relay of the configuration and a client.  The parent's own
+ * copy of the configuration decides whether it may have such a socket.  The
+ * client's port is used too unless it is taken: a client on this machine has
+ * it itself.
  */
 int
 open_transparent(const struct parent *p, unsigned int relay,
@@ -406,7 +425,11 @@ open_transparent(const struct parent *p, unsigned int relay,
 	return (fd);
 }
 
-/* scan_conf.c numbers them the same way: in the order of the file. */
+/*
+ * The path of the n-th server of a module, in the order of the file, which is
+ * how runner numbers them too.  NULL: there is none, or it is not a unix
+ * socket.
+ */
 static const char *
 scanner_path(const struct parent *p, const char *module, unsigned int server)
 {

@@ -1,7 +1,8 @@
 /*
- * How the last reloads came out.  A reload that starts the processes again ends
- * the connection of the command that asked for it, because store ends too; the
- * command connects to the next store and asks with the ticket it had given.
+ * How the last reloads came out.  A reload that starts new processes ends the
+ * connection of the command that asked for it, since store ends too.  The
+ * command then connects to the next store and asks for the outcome, with the
+ * ticket that it gave at first.
  */
 #include <sys/types.h>
 
@@ -9,6 +10,7 @@
 
 #include "spamgreyd/parent/parent.h"
 
+/* The outcome of that ticket.  NULL: unknown, or no ticket. */
 static struct outcome *
 find(struct parent *p, const char *ticket)
 {
@@ -22,7 +24,8 @@ find(struct parent *p, const char *ticket)
 	return (NULL);
 }
 
-/* The oldest one is forgotten for it. */
+/* Only the last PARENT_OUTCOMES are kept: a new one takes the place of the
+ * oldest. */
 void
 outcome_begin(struct parent *p, const char *ticket)
 {
@@ -38,6 +41,7 @@ outcome_begin(struct parent *p, const char *ticket)
 	o->awaits = AWAITS_REPLY;
 }
 
+/* What has to happen before the outcome is known. */
 void
 outcome_await(struct parent *p, const char *ticket, enum outcome_awaits what)
 {
@@ -54,6 +58,7 @@ settle(struct outcome *o, unsigned int status, const char *text)
 	strlcpy(o->text, text, sizeof(o->text));
 }
 
+/* The outcome of one reload is known. */
 void
 outcome_set(struct parent *p, const char *ticket, unsigned int status,
     const char *text)
@@ -64,6 +69,7 @@ outcome_set(struct parent *p, const char *ticket, unsigned int status,
 		settle(o, status, text);
 }
 
+/* The same event decides all that await it. */
 void
 outcome_settle(struct parent *p, enum outcome_awaits least,
     unsigned int status, const char *text)

@@ -1,6 +1,7 @@
 /*
- * The parent: root, reads no network.  It opens what needs privilege, starts
- * and watches the others, writes the log.
+ * The parent: it is root and reads no network.  It opens what needs
+ * privilege, starts and watches the other processes, and writes the log.
+ * This file has its main function, its log, and its way into the background.
  */
 #include <sys/types.h>
 #include <sys/resource.h>
@@ -21,9 +22,10 @@
 #include "spamgreyd/os/os.h"
 #include "spamgreyd/parent/list/lists.h"
 
-static unsigned long	syslog_lost;
+static unsigned long	syslog_lost;	/* lines since the last one taken */
 
-/* What went wrong last is why a new configuration does not come up. */
+/* Keeps the last warning: if a new configuration does not come up, it is
+ * the reason that the command is told. */
 static void
 remember(struct parent *p, int priority, const char *line)
 {
@@ -32,7 +34,11 @@ remember(struct parent *p, int priority, const char *line)
 		strlcpy(p->said, line, sizeof(p->said));
 }
 
-/* The parent's sink: standard error with -d, else syslog. */
+/*
+ * The parent's log sink: standard error with -d, otherwise syslog.  A line
+ * that syslogd does not accept is counted and reported later, since the
+ * parent must not wait for it.
+ */
 static void
 parent_sink(int priority, const char *line, void *arg)
 {
@@ -59,7 +65,8 @@ parent_sink(int priority, const char *line, void *arg)
 	}
 }
 
-/* Until the daemon is ready errors are for the terminal too. */
+/* The sink until the daemon is ready: errors go to the terminal as well, so
+ * that whoever starts the daemon sees them. */
 static void
 early_sink(int priority, const char *line, void *arg)
 {
@@ -74,7 +81,8 @@ early_sink(int priority, const char *line, void *arg)
 		(void)syslog_line("spamgreyd", priority & LOG_PRIMASK, line);
 }
 
-/* The process that was started: it ends as the start does. */
+/* The process that was started does not return before the daemon is ready:
+ * its exit status is that of the start. */
 static void __attribute__((__noreturn__))
 await_start(pid_t pid, int fd)
 {
@@ -93,9 +101,9 @@ await_start(pid_t pid, int fd)
 }
 
 /*
- * On in a child of its own; whoever started us waits until that is ready, or
- * has failed.  Nothing of the terminal goes to further processes but, here,
- * the descriptor to complain on.
+ * Continues in a child of its own, which is the daemon; the process that was
+ * started waits for a byte from it.  Further processes inherit nothing of the
+ * terminal, and the daemon keeps only a descriptor to report errors on.
  */
 static void
 background(struct parent *p)
@@ -123,6 +131,7 @@ background(struct parent *p)
 		close(null);
 }
 
+/* The daemon is ready: the process that waits in await_start() may end. */
 void
 parent_started(struct parent *p)
 {
@@ -137,6 +146,7 @@ parent_started(struct parent *p)
 	p->detach = p->terminal = -1;
 }
 
+/* The first call decides the exit status. */
 void
 parent_end(struct parent *p, int status)
 {
@@ -157,6 +167,11 @@ report_log(const char *line, void *arg)
 	log_warnx("%s", line);
 }
 
+/*
+ * Parses and checks the file, and reads what only root can read: keys,
+ * certificates, resolv.conf.  Lists and listeners come later.  NULL:
+ * reported.
+ */
 struct config *
 parent_conf_read(struct parent *p, void (*report)(const char *, void *),
     void *arg)
@@ -180,7 +195,6 @@ parent_conf_read(struct parent *p, void (*report)(const char *, void *),
 	return (conf);
 }
 
-
 static void
 on_signal(evutil_socket_t sig, short what, void *arg)
 {
@@ -201,7 +215,8 @@ on_signal(evutil_socket_t sig, short what, void *arg)
 	}
 }
 
-/* ev_set: a next set is due, or the last one is slow to end. */
+/* ev_set: it is time to start the next set, or the last one is slow to end
+ * and is killed. */
 static void
 on_set(evutil_socket_t fd, short what, void *arg)
 {
@@ -220,6 +235,8 @@ on_set(evutil_socket_t fd, short what, void *arg)
 	set_reaped(p);
 }
 
+/* ev_start: front does not wait longer for the firewall's table.  Hosts
+ * that are not in it yet are greylisted as usual. */
 static void
 on_start(evutil_socket_t fd, short what, void *arg)
 {
@@ -233,6 +250,8 @@ on_start(evutil_socket_t fd, short what, void *arg)
 	set_front_start(p);
 }
 
+/* Looks up the users that children run as.  Without root there is only our
+ * own.  0, or -1: logged. */
 static int
 users(struct parent *p)
 {
@@ -261,6 +280,8 @@ users(struct parent *p)
 	return (-1);
 }
 
+/* Each connection takes a descriptor: the soft limit is raised to the hard
+ * one, which children inherit. */
 static void
 descriptors(void)
 {
@@ -274,6 +295,7 @@ descriptors(void)
 		    (unsigned long long)rl.rlim_max);
 }
 
+/* Starts the set and runs until parent_end(). Returns the exit status. */
 static int
 parent_loop(struct parent *p)
 {
@@ -304,6 +326,8 @@ parent_loop(struct parent *p)
 	return (p->status);
 }
 
+/* Compiles the lists before anything else starts, so that no client is
+ * served without them. */
 static int
 open_lists(struct parent *p)
 {
@@ -328,7 +352,7 @@ parent_main(char *program, const char *file,
 	p->verbose = verbose;
 	p->lock = p->control = p->detach = -1;
 	p->terminal = STDERR_FILENO;
-	signal(SIGPIPE, SIG_IGN);
+	signal(SIGPIPE, SIG_IGN);	/* write(2) says it, too */
 	log_init("parent");
 	log_set_verbose(verbose);
 	log_set_sink(early_sink, p);

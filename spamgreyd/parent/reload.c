@@ -1,7 +1,10 @@
 /*
- * A reload: the file is read anew, given to each process, and confirmed to
- * whoever asked for it when all of them have taken it.  Until then a client
- * would still be served by the configuration before.
+ * A reload: the file is read again, given to each process, and confirmed to
+ * whoever asked for it when all of them have taken it.  Before that, a client
+ * could still be served by the old configuration.
+ *
+ *	begin -> (lists are compiled) -> in_force -> take -> give -> settle
+ *	                                                  -> restart (new processes)
  */
 #include <sys/types.h>
 
@@ -12,9 +15,11 @@
 #include "lib/base/log.h"
 #include "spamgreyd/parent/list/lists.h"
 
-#define RELOAD_MS	10000	/* who has not taken it by then is named */
+#define RELOAD_MS	10000	/* a process that has not taken it by then is
+				   named to the command that asked */
 
-/* What a running daemon cannot change under its children. */
+/* What a running daemon cannot change under its children.  0, or -1:
+ * reported. */
 static int
 reload_refused(const struct config *old, const struct config *new,
     void (*report)(const char *, void *), void *arg)
@@ -34,6 +39,7 @@ reload_refused(const struct config *old, const struct config *new,
 	return (r);
 }
 
+/* Two names that may both be NULL. */
 static int
 differ(const char *a, const char *b)
 {
@@ -42,7 +48,8 @@ differ(const char *a, const char *b)
 	return (strcmp(a, b) != 0);
 }
 
-/* What only new processes can take: they are started again for it. */
+/* 1: only new processes can take this change.  It needs privilege that they
+ * have dropped, or another number of them. */
 static int
 reload_restarts(const struct config *old, const struct config *new)
 {
@@ -57,6 +64,7 @@ reload_restarts(const struct config *old, const struct config *new)
 	    differ(old->nft_set6, new->nft_set6));
 }
 
+/* One CTL_RESULT. more: others follow. */
 void
 parent_answer(struct chan *ch, uint64_t id, unsigned int status, int more,
     const char *text)
@@ -83,7 +91,7 @@ parent_tell(struct parent *p, uint64_t id, unsigned int status, int more,
 			    text);
 }
 
-/* To who asked, if it was not a signal. */
+/* To the command that asked, unless it was a signal; and for the ticket. */
 static void
 tell(struct parent *p, const struct reload *r, unsigned int status, int more,
     const char *text)
@@ -99,6 +107,7 @@ struct report {
 	const struct reload	*reload;
 };
 
+/* The report callback: a complaint goes to the log and to the command. */
 static void
 report_line(const char *line, void *arg)
 {
@@ -108,6 +117,7 @@ report_line(const char *line, void *arg)
 	tell(rp->parent, rp->reload, CTL_OK, 1, line);
 }
 
+/* The reload has failed.  The file's complaints are already reported. */
 static void
 refuse(struct parent *p, const struct reload *r)
 {
@@ -115,7 +125,11 @@ refuse(struct parent *p, const struct reload *r)
 	tell(p, r, CTL_FAILED, 0, "the old configuration stays in force");
 }
 
-/* 1 when the processes have to start anew for it; -1 reported, and freed. */
+/*
+ * Opens what the new configuration needs, and puts it in force in the parent.
+ * 1: the processes have to be started again for it; 0: they can take it; -1:
+ * reported, new is freed, and nothing changed.
+ */
 static int
 take(struct parent *p, struct config *new, const struct reload *r)
 {
@@ -130,7 +144,8 @@ take(struct parent *p, struct config *new, const struct reload *r)
 	}
 	p->conf = new;
 	setup_configure(p);
-	/* A set that does not work yet may have to be taken back. */
+	/* A set that does not work yet may still have to go back to p->before,
+	 * so that this reload waits for the set too. */
 	if (p->before == NULL && !reload_restarts(old, new)) {
 		config_free(old);
 		return (0);
@@ -142,7 +157,8 @@ take(struct parent *p, struct config *new, const struct reload *r)
 	return (1);
 }
 
-/* Counted, and awaited from all processes.  -1: nobody can wait for it. */
+/* Counts the reload and waits for all processes to take it.  0, or -1: too
+ * many wait already, and nobody can be told about this one. */
 static int
 await(struct parent *p, const struct reload *r)
 {
@@ -157,6 +173,7 @@ await(struct parent *p, const struct reload *r)
 	return (0);
 }
 
+/* Sends the configuration to all processes. */
 static void
 give(struct parent *p, const struct reload *r)
 {
@@ -191,6 +208,7 @@ parent_give_lists(struct parent *p, int asked, uint64_t id,
 			log_warnx("%s: cannot send it the lists", pr->name);
 }
 
+/* The lists are compiled: the rest of a reload. */
 static void
 in_force(struct parent *p, struct config *new, struct reload *r)
 {
@@ -220,6 +238,7 @@ static struct {
 	struct config	*conf;
 } compiling;
 
+/* A complaint about a list, for the reload whose lists are being compiled. */
 static void
 compile_say(const char *line, void *arg)
 {
@@ -228,6 +247,8 @@ compile_say(const char *line, void *arg)
 	report_line(line, &rp);
 }
 
+/* The lists of a reload are compiled, or cannot be.  A file of a list that
+ * is gone and was never loaded fails the reload. */
 static void
 compiled(struct parent *p, const struct lists_outcome *oc, void *arg)
 {
@@ -246,7 +267,7 @@ compiled(struct parent *p, const struct lists_outcome *oc, void *arg)
 	load_next(p);
 }
 
-/* Since when a list could not be loaded is not forgotten. */
+/* Since when a list could not be loaded is remembered over a reload. */
 static void
 carry_over(const struct config *old, struct config *new)
 {
@@ -261,6 +282,8 @@ carry_over(const struct config *old, struct config *new)
 				l->failed = o->failed;
 }
 
+/* Reads the file and begins to compile its lists; compiled() goes on.
+ * Without lists the new configuration is in force at once. */
 static void
 begin(struct parent *p, struct reload *r)
 {
@@ -288,6 +311,7 @@ begin(struct parent *p, struct reload *r)
 	}
 }
 
+/* Begins a reload that waited for a run of lists to end. */
 void
 parent_reload_next(struct parent *p)
 {
@@ -319,7 +343,8 @@ parent_reload(struct parent *p, int asked, uint64_t id, const char *ticket)
 	parent_reload_next(p);
 }
 
-/* The reloads come to an end in the order in which they began. */
+/* Reloads are taken in the order in which they were sent, so that the first
+ * n are done. */
 static void
 waits_drop(struct parent *p, unsigned int n)
 {
@@ -329,6 +354,7 @@ waits_drop(struct parent *p, unsigned int n)
 		event_del(p->ev_reload);
 }
 
+/* MSG_CONF_DONE: one more reload that this process has taken. */
 void
 parent_taken(struct proc *pr)
 {
@@ -338,6 +364,7 @@ parent_taken(struct proc *pr)
 	parent_settle(pr->parent);
 }
 
+/* Answers all reloads that every process has taken. */
 void
 parent_settle(struct parent *p)
 {
@@ -357,7 +384,11 @@ parent_settle(struct parent *p)
 		waits_drop(p, done);
 }
 
-/* ev_reload */
+/*
+ * ev_reload: RELOAD_MS have passed.  The configuration is in force in the
+ * parent and most processes, so that the command is told which one has not
+ * taken it.
+ */
 void
 parent_reload_late(evutil_socket_t fd, short what, void *arg)
 {
@@ -379,6 +410,8 @@ parent_reload_late(evutil_socket_t fd, short what, void *arg)
 	waits_drop(p, p->nwaits);
 }
 
+/* The set ends.  The next one starts with the new configuration, which
+ * settles what waits. */
 void
 parent_reload_forget(struct parent *p)
 {
@@ -391,6 +424,7 @@ parent_reload_forget(struct parent *p)
 		waits_drop(p, p->nwaits);
 }
 
+/* Ends the set and starts a new one without a pause. */
 void
 parent_restart(struct parent *p)
 {
@@ -405,6 +439,8 @@ parent_restart(struct parent *p)
 	}
 }
 
+/* A set is ready: what it was started with works, and the configuration
+ * before it is no longer needed. */
 void
 parent_reload_ready(struct parent *p)
 {
@@ -417,6 +453,11 @@ parent_reload_ready(struct parent *p)
 	parent_settle(p);
 }
 
+/*
+ * The set does not start.  If that is because of a reload, the configuration
+ * before it is put in force again, and the command is told the last warning.
+ * 1: done; 0: no reload is to blame.
+ */
 int
 parent_go_back(struct parent *p)
 {

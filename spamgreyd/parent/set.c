@@ -1,8 +1,8 @@
 /*
- * The set of processes: started together, wired, watched, ended together.
- * A death of one ends the set, because what its peers know of it is gone
- * with it; a new set starts from the configuration in force.  Who can die
- * without the rest is parent_alone.c's.
+ * The set of processes: they are started, connected, watched and ended
+ * together.  The death of one ends the set, because what its peers know of it
+ * is gone with it.  A new set starts from the configuration in force.
+ * alone.c has the processes that may die without the rest.
  */
 #include <sys/types.h>
 #include <sys/socket.h>
@@ -21,10 +21,12 @@
 #include "spamgreyd/os/os.h"
 #include "spamgreyd/parent/list/lists.h"
 
-#define SET_KILL_MS	700		/* a child that has not ended by then is killed */
+#define SET_KILL_MS	700		/* a child that has not ended by then is killed;
+					   store needs some time for its database */
 #define SET_LIVED_MS	10000		/* a set that lived longer restarts at once */
 #define SET_BACKOFF_MAX	30		/* seconds */
 
+/* Sets a timer of the parent, in milliseconds. */
 static void
 timer(struct event *ev, int64_t ms)
 {
@@ -33,7 +35,8 @@ timer(struct event *ev, int64_t ms)
 	event_add(ev, &tv);
 }
 
-/* The channel of a child closed: its end follows as SIGCHLD. */
+/* The channel of a child closed; its death follows as SIGCHLD. A child that
+ * sent something malformed is killed. */
 static void
 proc_ended(struct chan *ch, enum chan_end how, void *arg)
 {
@@ -45,6 +48,7 @@ proc_ended(struct chan *ch, enum chan_end how, void *arg)
 		kill(pr->pid, SIGKILL);
 }
 
+/* Starts the process and its channel.  0, or -1: logged. */
 static int
 proc_spawn(struct parent *p, struct proc *pr)
 {
@@ -64,6 +68,7 @@ proc_spawn(struct parent *p, struct proc *pr)
 	return (0);
 }
 
+/* The first message: who the child is, and how it was started. */
 static int
 proc_hello(struct parent *p, struct proc *pr)
 {
@@ -75,11 +80,13 @@ proc_hello(struct parent *p, struct proc *pr)
 	ipc_put_u16(ipc, (uint16_t)pr->instance);
 	ipc_put_u8(ipc, (uint8_t)p->privileged);
 	/* With a new configuration it is not again, but for the first time. */
-	ipc_put_u8(ipc, p->ever_ready && p->before == NULL);
+	ipc_put_u8(ipc, p->ever_ready && p->before == NULL);	/* again */
 	ipc_put_u8(ipc, (uint8_t)p->verbose);
 	return (chan_send(pr->chan, -1));
 }
 
+/* Gives a process its end of a socketpair to a peer.  The channel closes
+ * fd. */
 static int
 proc_send_peer(struct proc *to, const struct proc *peer, int fd)
 {
@@ -91,7 +98,7 @@ proc_send_peer(struct proc *to, const struct proc *peer, int fd)
 	return (chan_send(to->chan, fd));
 }
 
-/* A socketpair between two whose rows name each other. */
+/* Connects two processes whose rows name each other. */
 static int
 proc_wire(struct proc *a, struct proc *b)
 {
@@ -107,6 +114,7 @@ proc_wire(struct proc *a, struct proc *b)
 	    proc_send_peer(b, a, fd[1]) == -1 ? -1 : 0);
 }
 
+/* Connects all pairs. */
 static int
 set_wire(struct parent *p)
 {
@@ -119,6 +127,7 @@ set_wire(struct parent *p)
 	return (0);
 }
 
+/* Sends a copy of a descriptor that the parent keeps. */
 static int
 send_fd(struct proc *pr, uint16_t type, int fd)
 {
@@ -132,6 +141,8 @@ send_fd(struct proc *pr, uint16_t type, int fd)
 	return (chan_send(pr->chan, copy));
 }
 
+/* Each process gets its own open file of /dev/pf, with as few rights as it
+ * needs. */
 static int
 proc_send_pf(struct parent *p, struct proc *pr, int flags)
 {
@@ -143,6 +154,8 @@ proc_send_pf(struct parent *p, struct proc *pr, int flags)
 	return (chan_send(pr->chan, fd));
 }
 
+/* Sends the configuration, without the parts that the role does not need.
+ * 0, or -1: the channel is broken or out of memory. */
 int
 set_configure(struct parent *p, struct proc *pr)
 {
@@ -158,6 +171,8 @@ set_configure(struct parent *p, struct proc *pr)
 	return (r);
 }
 
+/* What a process needs besides its peers: descriptors first, the
+ * configuration last, since it starts the privilege drop. */
 static int
 proc_equip(struct parent *p, struct proc *pr)
 {
@@ -175,6 +190,7 @@ proc_equip(struct parent *p, struct proc *pr)
 	return (set_configure(p, pr));
 }
 
+/* One process alone, connected to those that run.  0, or -1: logged. */
 int
 set_proc_start(struct parent *p, struct proc *pr)
 {
@@ -188,6 +204,8 @@ set_proc_start(struct parent *p, struct proc *pr)
 	return (proc_equip(p, pr));
 }
 
+/* Adds a process to the set without starting it.  The arrays are large
+ * enough for all roles and fronts. */
 void
 set_add(struct parent *p, enum role role, unsigned int instance)
 {
@@ -206,6 +224,11 @@ set_add(struct parent *p, enum role role, unsigned int instance)
 		snprintf(pr->name, sizeof(pr->name), "%s", roles[role]->name);
 }
 
+/*
+ * Starts all processes.  They are connected before any gets its
+ * configuration.  What fails before the first set was ready ends the daemon;
+ * later a reload is taken back, or the set ends and is started again.
+ */
 void
 set_start(struct parent *p)
 {
@@ -243,6 +266,8 @@ fail:
 		set_end(p);
 }
 
+/* Everything is ready: front accepts from now on.  Called more than once,
+ * whichever condition comes last. */
 void
 set_front_start(struct parent *p)
 {
@@ -290,7 +315,7 @@ set_end(struct parent *p)
 	timer(p->ev_set, alive ? SET_KILL_MS : 0);
 }
 
-/* 1: `restart' allows another set; counts this death. */
+/* 1: the configuration's `restart' allows one more set.  Counts this death. */
 static int
 restart_allowed(struct parent *p)
 {
@@ -318,8 +343,9 @@ restart_allowed(struct parent *p)
 }
 
 /*
- * A set that died young waits longer each time: 1, 2, 4 … 30 s.  One that was
- * ended for a new configuration does not.
+ * Sets the timer for the next set.  A set that died young makes the next one
+ * wait longer: 1, 2, 4 ... 30 s.  One that was ended for a new configuration
+ * does not wait.
  */
 static void
 set_again(struct parent *p)
@@ -337,6 +363,8 @@ set_again(struct parent *p)
 	timer(p->ev_set, (int64_t)p->backoff * 1000);
 }
 
+/* A process has ended; its last log lines are read first.  Unless it is one
+ * that the others can do without, the whole set ends. */
 static void
 proc_died(struct parent *p, struct proc *pr, int status)
 {
@@ -373,6 +401,8 @@ proc_died(struct parent *p, struct proc *pr, int status)
 		set_end(p);
 }
 
+/* SIGCHLD: collects all that have ended.  Commands of lists
+ * (parent/list/fetch.c) are children too. */
 void
 set_reaped(struct parent *p)
 {

@@ -26,6 +26,8 @@ parent_pair(int fd[2])
 	return (0);
 }
 
+/* In the child: execs the program with -x WHAT and fd as its descriptor 3.
+ * Signals that libevent had blocked are unblocked.  Never returns. */
 static void __attribute__((__noreturn__))
 exec_self(char *program, const char *what, int fd)
 {

@@ -1,7 +1,7 @@
 /*
- * What the parent does for sync: the key file is read, and the sockets are
- * opened and, over a reload, kept.  Store alone gets them, and of the key only
- * what was made of it.
+ * What the parent does for sync: it reads the key file, opens the sockets,
+ * and keeps them over a reload.  Only store gets them, and of the key only
+ * what was derived from it.
  */
 #include <sys/types.h>
 #include <sys/socket.h>
@@ -23,7 +23,8 @@
 
 #define SYNC_RCVBUF	(1024 * 1024)	/* for a burst of a busy peer */
 
-/* The content, which is binary as well as text; NULL: *why says it. */
+/* The content of a key file, which may be binary.  The caller frees it.
+ * NULL: *why says why. */
 static uint8_t *
 key_read(const char *file, size_t *len, const char **why)
 {
@@ -57,6 +58,8 @@ key_read(const char *file, size_t *len, const char **why)
 	return (NULL);
 }
 
+/* Reads the key file and keeps only what sync needs of it.  0, or -1:
+ * reported. */
 int
 sync_key_load(struct config *conf, void (*report)(const char *, void *),
     void *arg)
@@ -83,7 +86,8 @@ sync_key_load(struct config *conf, void (*report)(const char *, void *),
 	return (-1);
 }
 
-/* The interface's IPv4 address, which says "this interface" everywhere. */
+/* The interface's IPv4 address, which is the way to name an interface for
+ * multicast that works on all systems.  0; -1 with errno. */
 static int
 if_addr4(const char *name, struct in_addr *in)
 {
@@ -108,6 +112,8 @@ if_addr4(const char *name, struct in_addr *in)
 	return (found ? 0 : -1);
 }
 
+/* Joins the group on its interface.  Our own datagrams do not come back.
+ * 0; -1 with errno. */
 static int
 join4(int fd, const struct conf_sync_sock *k)
 {
@@ -127,6 +133,7 @@ join4(int fd, const struct conf_sync_sock *k)
 	return (0);
 }
 
+/* The same for IPv6. */
 static int
 join6(int fd, const struct conf_sync_sock *k)
 {
@@ -149,8 +156,11 @@ join6(int fd, const struct conf_sync_sock *k)
 	return (0);
 }
 
-/* A group's socket is bound to its port on any address, beside a listener's
- * that is bound to one; alone, nobody else may have the same. */
+/*
+ * A group's socket is bound to its port on any address, beside a listener
+ * that is bound to one address.  Only then may the port be shared: otherwise
+ * no other program may take it.
+ */
 static int
 shares(const struct conf_sync *s, const struct conf_sync_sock *k)
 {
@@ -163,7 +173,7 @@ shares(const struct conf_sync *s, const struct conf_sync_sock *k)
 	return (0);
 }
 
-/* Datagrams leave by a group's socket as well. */
+/* One socket.  Datagrams leave by a group's socket as well.  -1 with errno. */
 static int
 open_sock(const struct conf_sync *s, const struct conf_sync_sock *k)
 {
@@ -195,6 +205,7 @@ open_sock(const struct conf_sync *s, const struct conf_sync_sock *k)
 	return (fd);
 }
 
+/* Reports why, from errno. */
 static void
 open_failed(const struct conf_sync_sock *k,
     void (*report)(const char *, void *), void *arg)
@@ -213,7 +224,8 @@ open_failed(const struct conf_sync_sock *k,
 	report(line, arg);
 }
 
-/* A socket to send by for each family that has a peer and no listener. */
+/* Adds a socket to send from, for each family that has a peer and no
+ * listener.  0, or -1: no memory. */
 static int
 add_senders(struct conf_sync *s)
 {
@@ -235,6 +247,7 @@ add_senders(struct conf_sync *s)
 	return (0);
 }
 
+/* Can the socket of the old configuration be kept? */
 static int
 same_sock(const struct conf_sync_sock *a, const struct conf_sync_sock *b)
 {

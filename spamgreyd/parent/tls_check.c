@@ -1,8 +1,9 @@
 /*
- * Do a certificate and its key belong together?  Asked by the parent before
- * a configuration comes into force, so that a child is never sent a pair that
- * it must refuse.  And what pass verifies an MTA by when no `ca' is named: the
- * system's bundle, which cannot be read in the spool.
+ * Do a certificate and its key belong together?  The parent checks this
+ * before a configuration is put in force, so that a child is never sent a
+ * pair that it has to refuse.  Also: what pass verifies a mail server by when
+ * `ca' names no file, which is the system's bundle.  pass cannot read it in
+ * its chroot.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -12,6 +13,8 @@
 #include "lib/base/log.h"
 #include "spamgreyd/parent/parent.h"
 
+/* Tries to configure a server with them.  NULL: they belong together;
+ * otherwise the reason, in why. */
 static const char *
 pair_error(const struct conf_tls *t, char *why, size_t size)
 {
@@ -32,6 +35,7 @@ pair_error(const struct conf_tls *t, char *why, size_t size)
 	return (why[0] == '\0' ? NULL : why);
 }
 
+/* 0, or -1: reported.  t may be NULL. */
 static int
 check(const struct conf_tls *t, void (*report)(const char *, void *),
     void *arg)
@@ -48,6 +52,7 @@ check(const struct conf_tls *t, void (*report)(const char *, void *),
 	return (-1);
 }
 
+/* Reads the system's CA certificates into the relay.  0, or -1: reported. */
 static int
 system_ca(struct conf_relay *r, void (*report)(const char *, void *),
     void *arg)
