@@ -25,7 +25,7 @@ sub build {
 	my $cc = $ENV{CC} || 'cc';
 	system('sh', 'regress/build.sh', 'regress/fw/fwdrive.c') == 0
 	    or BAIL_OUT('fwdrive does not build');
-	my @o = split ' ', "-std=c11 -D_GNU_SOURCE -g -O1 -Wall -Wextra";
+	my @o = split ' ', "-std=c11 -D_GNU_SOURCE -g -O1 -Wall -Wextra -I.";
 	system($cc, @o, '-shared', '-fPIC', '-o', 'regress/obj/pfemu.so',
 	    'regress/fw/pfemu.c', '-ldl', '-lpthread') == 0
 	    or BAIL_OUT('pfemu.so does not build');
