@@ -25,6 +25,8 @@
 #include "regress/lib/tap.h"
 
 #define FIX_SESSIONS	64
+#define FIX_REJECT_AT	10000	/* the defaults, in thousandths of a point */
+#define FIX_MARK_AT	4000
 #define FIX_EVENTS	1024	/* all that ever were, in one test */
 
 /* What the role has: as much of it as the runner and these tests ask for. */
@@ -332,8 +334,8 @@ fix_conf(const char *text)
 		exit(1);
 	TAILQ_INIT(&pc->conf->lists);
 	TAILQ_INIT(&pc->conf->pass->modules);
-	pc->conf->pass->reject_at = CONF_REJECT_AT;
-	pc->conf->pass->mark_at = CONF_MARK_AT;
+	pc->conf->pass->reject_at = FIX_REJECT_AT;
+	pc->conf->pass->mark_at = FIX_MARK_AT;
 	pc->conf->pass->scan = 60;
 	pc->conf->pass->strategy[CLASS_UNWANTED] = STRATEGY_MARK;
 	pc->conf->pass->strategy[CLASS_UNSCANNABLE] = STRATEGY_MARK;

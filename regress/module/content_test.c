@@ -319,7 +319,7 @@ scores(void)
 	s->tx->whose = RCPTS_OTHERS;
 	pc->conf->pass->reject_at = 15000;
 	is_int(run_over(&s->ms), 1, "below the limit the sum counts");
-	pc->conf->pass->reject_at = CONF_REJECT_AT;
+	pc->conf->pass->reject_at = FIX_REJECT_AT;
 	run_new_message(&s->ms);
 	is_int(run_over(&s->ms), 0, "and only this message");
 	fakes[0].score = 7000;
