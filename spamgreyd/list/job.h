@@ -1,51 +1,10 @@
 /*
- * Between the parent and `spamgreyd -x list', the process that reads address
- * lists for it: as nobody, in an empty root and a sandbox, for one job, and
- * then it ends.  What comes in may be anybody's; what goes out is checked
- * again by who takes it (addrset_map, conf_ipc_lists.c).
- *
- *	to compile:	LIST RAW? KEPT? OUT? …  SETUP? NAME … IMAGE
- *	answered by	SAY…  DONE (each list) SETUP_LIST… END
- *	to take lists of spamd-setup:	NAME… SETUP? SETUP_OUT CONN
- *	answered by	SAY…  TAKEN END
- *
- * A message is of the list whose place is its id.
+ * The role list: `spamgreyd -x list' reads address lists for the parent.  It
+ * runs as an unprivileged user, in an empty root directory and a sandbox, for
+ * one job, and then it ends.  Its messages are in lib/proto/list.h.
  */
 #ifndef LIST_JOB_H
 #define LIST_JOB_H
-
-#include "lib/list/read.h"
-
-#define LIST_JOB_FD	3
-
-enum list_job_msg {
-	/* to the process */
-	LJ_LIST = 600,		/* kind u8, source u8, name str, its text str,
-				   except u64, now i64 */
-	LJ_RAW,			/* with a descriptor: what came */
-	LJ_KEPT,		/* the same: what it last was */
-	LJ_OUT,			/* the same: where to keep this one */
-	LJ_SETUP,		/* the same: what spamd-setup brought */
-	LJ_SETUP_OUT,		/* the same: to write it */
-	LJ_NAME,		/* str: a name that spamd-setup cannot have */
-	LJ_IMAGE,		/* with a descriptor: compile */
-	LJ_CONN,		/* with a descriptor, limits: now i64 */
-	/* from it */
-	LJ_SAY,			/* str: what is wrong, and goes on */
-	LJ_DONE,		/* enum list_state u8, loaded i64, count u64,
-				   why str */
-	LJ_SETUP_LIST,		/* name str, message str, loaded i64, count u64 */
-	LJ_TAKEN,		/* lists u32 */
-	LJ_END			/* good u8, why str */
-};
-
-enum list_state {
-	LIST_NOTHING,		/* nothing came, nothing was kept */
-	LIST_KEPT,		/* as it was */
-	LIST_LOADED,		/* what came; it is in OUT, on disk */
-	LIST_FAILED,		/* what came is not to be used; as it was */
-	LIST_LOST		/* the same, and there is none that was */
-};
 
 int	 list_job_main(void);	/* never returns but by exit */
 

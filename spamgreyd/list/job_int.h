@@ -5,6 +5,8 @@
 #define LIST_JOB_INT_H
 
 #include "lib/ipc/ipc.h"
+#include "lib/list/read.h"
+#include "lib/proto/list.h"
 #include "spamgreyd/list/job.h"
 #include "spamgreyd/process/process.h"
 

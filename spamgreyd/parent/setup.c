@@ -19,7 +19,7 @@
 
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
-#include "spamgreyd/list/job.h"
+#include "lib/proto/list.h"
 #include "spamgreyd/parent/list/lists.h"
 
 #define SETUP_LISTENERS	8

@@ -11,8 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "spamgreyd/pass/message/edit.h"
-#include "spamgreyd/pass/message/spool.h"
+#include "spamgreyd/runner/module.h"
 
 #define MILTER_WINDOW		8192
 #define MILTER_PASSED		(64 * 1024)	/* octets of a field that one call

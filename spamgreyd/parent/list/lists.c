@@ -23,7 +23,7 @@
 #include "lib/base/log.h"
 #include "lib/base/statedir.h"
 #include "lib/smtp/tmpl.h"
-#include "spamgreyd/list/job.h"
+#include "lib/proto/list.h"
 #include "spamgreyd/parent/list/lists.h"
 
 #define COMPILE_S	120		/* a run that takes longer hangs */
