@@ -1,8 +1,8 @@
 /*
  * spamgreydb: the command.  args.c reads the command line, conn.c finds the
- * daemon or, when there is none, has direct.c open the database; then one
- * cmd_*.c sends requests (proto.h) and out.c prints what comes back.  Which
- * of the two answers makes no difference to a cmd_*.c.
+ * daemon or, when there is none, has direct.c open the database; then a
+ * file of commands/ sends requests (lib/proto) and out.c prints what comes
+ * back.  Which of the two answers makes no difference to a command.
  */
 #ifndef SPAMGREYDB_H
 #define SPAMGREYDB_H
@@ -147,7 +147,7 @@ void	 out_json_time(struct json_t *, const char *name, int64_t);
 int	 out_end(void);
 int	 out_broken_pipe(void);
 
-/* cmd_*.c: each returns the exit status */
+/* commands/: each returns the exit status */
 int	 cmd_list(struct conn *, const struct args *);	/* dump, list, export */
 int	 cmd_repute(struct conn *, const struct args *);
 /* The message's header, before anybody waits for us; -1: said. */
@@ -162,7 +162,7 @@ int	 cmd_spamdb(struct conn *, const struct args *);
 int	 cmd_edit(struct conn *, const struct args *);
 int	 cmd_show(struct conn *, const struct args *);
 int	 cmd_show_mail(struct conn *, const struct args *);
-/* Is it the entry's sender or recipient?  (cmd_mail.c) */
+/* Is it the entry's sender or recipient?  (commands/mail.c) */
 int	 mail_is(const struct entry *, const char *mail);
 int	 cmd_status(struct conn *, const struct args *);
 int	 cmd_stop(struct conn *, const struct config *);

@@ -1,5 +1,5 @@
 /*
- * The image of addrset.h; for addrset*.c only.  A head, n lists, then their
+ * The image of addrset.h; for this room only.  A head, n lists, then their
  * arrays, each at a multiple of 8 from the beginning.
  */
 #ifndef ADDRSET_INT_H

@@ -130,7 +130,7 @@ FreeBSD)
 	freebsd && exit 0 ;;
 OpenBSD)
 	openbsd && exit 0 ;;
-*)	missing="what lib/*.mk names" ;;
+*)	missing="what lib/build/*.mk names" ;;
 esac
 
 if build_possible; then

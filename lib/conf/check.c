@@ -115,7 +115,7 @@ conf_listen_add(struct config *c, const char *address, uint16_t port)
 	return (l);
 }
 
-/* Of front: those of pass are looked at in conf_check_pass.c. */
+/* Of front: those of pass are looked at in check_pass.c. */
 static void
 check_listens(struct config *c)
 {

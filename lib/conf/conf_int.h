@@ -1,7 +1,7 @@
 /*
- * Between the parts of the configuration parser only: conf_lex.c makes
- * tokens of files, parse.y makes a struct config of tokens, conf_value.c
- * turns their texts into numbers and strings, conf_check.c judges the whole.
+ * Between the parts of the configuration parser only: lex.c makes
+ * tokens of files, parse.y makes a struct config of tokens, value.c
+ * turns their texts into numbers and strings, check.c judges the whole.
  *
  * Everything that a token points to lives in one arena until lex_end, so
  * that a syntax error, which throws tokens away unseen, leaks nothing.
@@ -56,7 +56,7 @@ struct lex_items {
 
 typedef void (*conf_report)(const char *line, void *arg);
 
-/* conf_lex.c */
+/* lex.c */
 void	 lex_start(conf_report, void *arg);
 void	 lex_end(void);
 /* Text that is parsed as if it were that file. */
@@ -74,7 +74,7 @@ void	 lex_define(const char *name, const char *value);	/* -D */
 void	 lex_macro(const struct lex_token *name);	/* reads the value */
 void	 lex_items_add(struct lex_items *, const struct lex_token *);
 
-/* conf_file.c */
+/* file.c */
 void	*lex_alloc(size_t);		/* from the arena; never NULL */
 char	*lex_strdup(const char *, size_t);
 void	 lex_free_all(void);
@@ -91,7 +91,7 @@ char	*conf_file_read(int fd, size_t *len);
 int	 conf_file_trust(const char *file, const struct lex_token *from,
 	    const struct stat *);
 
-/* conf_report.c */
+/* report.c */
 void	 conf_report_start(conf_report, void *arg);
 unsigned int conf_errors(void);
 /* The module's words to its options, if there are modules in this program;
@@ -115,7 +115,7 @@ const struct lex_token *conf_where(const char *, ...)
 	    __attribute__((__format__(printf, 1, 2)));
 void	 conf_where_clear(void);
 
-/* conf_forms.c: the message for a syntax error */
+/* forms.c: the message for a syntax error */
 void	 conf_forms_begin(void);
 void	 conf_line_begin(void);
 /* The block that the last token stands in; CB_BLOCKS: a list. */
@@ -124,7 +124,7 @@ void	 conf_line_token(const struct lex_token *);	/* each, as it is read */
 /* The token, which was given last, is wrong there. */
 void	 conf_syntax(const struct lex_token *, int is_keyword);
 
-/* conf_value.c: report and return -1 when the text is not one. */
+/* value.c: report and return -1 when the text is not one. */
 int	 conf_value(const struct lex_token *, const char *what,
 	    enum value_kind, int64_t min, int64_t max, int64_t *);
 int	 conf_number(const struct lex_token *, const char *what, uint32_t min,
@@ -147,7 +147,7 @@ int	 conf_fw_name(const struct lex_token *, const char *what, size_t max,
 int	 conf_list_name(const struct lex_token *);
 void	 conf_replace(char **, const char *);
 
-/* conf_entries.c */
+/* entries.c */
 enum conf_item_kind { ITEM_DOMAIN, ITEM_TRAP, ITEM_RCPT, ITEM_NAME };
 /* Each is checked; what is wrong is reported and left out. */
 void	 conf_entries(struct conf_strings *, enum conf_item_kind,
@@ -159,7 +159,7 @@ FILE	*conf_list_open(const char *file, const char **why);
 /* What a line holds without comment and blanks: 1, 0 nothing, -1 a NUL. */
 int	 conf_line_item(char *line, ssize_t len, char **item);
 
-/* conf_set.c: at is where the setting was named, for a second one. */
+/* set.c: at is where the setting was named, for a second one. */
 /* value: text NULL where the setting has none. */
 void	 conf_setting(struct config *, const struct conf_scalar *,
 	    const struct lex_token *at, const struct lex_token *value);
@@ -174,7 +174,7 @@ struct conf_listen *conf_listen_new(struct config *,
 	    const struct lex_token *at, const struct lex_token *address,
 	    const struct lex_token *port);
 
-/* conf_list.c */
+/* list.c */
 struct conf_list *conf_list_new(struct config *, const struct lex_token *name,
 	    enum conf_list_kind);
 void	 conf_list_source(struct conf_list *, enum conf_source,
@@ -189,7 +189,7 @@ void	 conf_check_lists(struct config *);
 
 void	 conf_set_where(char **where, const struct lex_token *);
 
-/* conf_pass.c */
+/* pass.c */
 void	 conf_pass_begin(struct config *, const struct lex_token *at);
 struct conf_relay *conf_relay_add(struct config *, const struct lex_token *at,
 	    int domains);
@@ -215,12 +215,12 @@ void	 conf_module_read(struct config *, const struct lex_token *at,
 	    const struct lex_token *name, const struct lex_token *which,
 	    struct lex_token *last);
 
-/* conf_learn.c */
+/* learn.c */
 void	 conf_learn_items(struct conf_strings *, const char *what,
 	    const struct lex_items *);
 void	 conf_check_learn(const struct config *);
 
-/* conf_track.c */
+/* track.c */
 void	 conf_track_begin(struct config *, const struct lex_token *device,
 	    const struct lex_token *group);	/* group NULL: none given */
 void	 conf_track_interface(struct conf_track *, const struct lex_token *at,
@@ -228,7 +228,7 @@ void	 conf_track_interface(struct conf_track *, const struct lex_token *at,
 void	 conf_track_mta(struct conf_track *, const struct lex_token *at,
 	    const struct lex_items *);
 
-/* conf_sync.c: port, ttl: text NULL when it is not given. */
+/* sync.c: port, ttl: text NULL when it is not given. */
 void	 conf_sync_begin(struct config *, const struct lex_token *at);
 void	 conf_sync_listen(struct conf_sync *, const struct lex_token *address,
 	    const struct lex_token *port);
@@ -238,7 +238,7 @@ void	 conf_sync_peer(struct conf_sync *, const struct lex_token *address,
 	    const struct lex_token *port, int v2);
 void	 conf_check_sync(const struct config *);
 
-/* conf_check.c */
+/* check.c */
 void	 conf_check(struct config *);
 /* Where it was given; if it was not, the main file has to do. */
 const struct lex_token *conf_place(const char *what);
@@ -246,7 +246,7 @@ const struct conf_list *conf_list_find(const struct config *, const char *);
 struct conf_listen *conf_listen_add(struct config *, const char *address,
 	    uint16_t port);
 
-/* conf_check_pass.c */
+/* check_pass.c */
 void	 conf_check_pass(struct config *);
 
 /* parse.y */

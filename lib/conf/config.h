@@ -1,7 +1,8 @@
 /*
- * What spamgreyd.conf(5) says, as a structure.  parse.y fills it, printconf.c
- * prints it back, conf_ipc.c sends it to the children, which keep their own.
- * A structure is never changed once it is in force; a reload makes another.
+ * What spamgreyd.conf(5) says, as a structure.  parse.y fills it,
+ * spamgreyd/parent/conf/print.c prints it back, spamgreyd/parent/conf/ship.c
+ * sends it to the children, which keep their own. A structure is never changed
+ * once it is in force; a reload makes another.
  */
 #ifndef CONFIG_H
 #define CONFIG_H
@@ -33,14 +34,15 @@
 #define CONF_TLS_NETWORK_MIN	20	/* of the automatic tls-per-network */
 #define CONF_OUTSIDE_MAX	100	/* allowed domains … trap after */
 #define CONF_PF_TABLE	"spamgrey-white"
-/* The sets of the whitelists' networks; fw_nft.c has the same names. */
+/* The sets of the whitelists' networks; spamgreyd/fw/nft/nft.c has the same
+ * names. */
 #define CONF_NFT_NET4	"net4"
 #define CONF_NFT_NET6	"net6"
 #define CONF_LIST_TIMEOUT	120	/* s, for a command or a URL */
 #define CONF_GREY_REPLY	"451 4.7.1 Greylisted, please try again in %s seconds"
 #define CONF_TRAP_MESSAGE "Your address %A has mailed to spamtraps here or broken the rules of SMTP"
 
-/* The members that conf_schema.h declares, by their types (conf_scalar.h). */
+/* The members that schema.h declares, by their types (scalar.h). */
 #define CONF_MEMBER_NUMBER	uint32_t
 #define CONF_MEMBER_SECONDS	int64_t
 #define CONF_MEMBER_MS		int64_t
@@ -169,7 +171,7 @@ struct conf_track {
 /*
  * sync { … }.  A socket is for one address of ours, or joins the groups of one
  * interface; one for sending alone is added for a family that has peers and
- * no socket (parent_sync.c; id, fd: as of a listener).
+ * no socket (spamgreyd/parent/sync.c; id, fd: as of a listener).
  */
 #define CONF_SYNC_MAX		64	/* sockets, and peers */
 #define CONF_SYNC_GROUP4	"224.0.1.240"		/* spamd's */
@@ -403,10 +405,11 @@ struct config *config_parse_text(const char *file, const char *text,
 int	 config_load(struct config *, void (*report)(const char *, void *),
 	    void *arg);
 /* Certificates, keys and CAs alone: the parent has the lists read by another
- * process (list_job.h). */
+ * process (spamgreyd/list/job.h). */
 int	 config_load_keys(struct config *,
 	    void (*report)(const char *, void *), void *arg);
-/* parent_sync.c: the key of the file that sync names.  -1: reported. */
+/* spamgreyd/parent/sync.c: the key of the file that sync names.  -1:
+ * reported. */
 int	 sync_key_load(struct config *, void (*report)(const char *, void *),
 	    void *arg);
 /*
@@ -419,16 +422,16 @@ struct list_files *config_open_lists(struct config *, int strict,
 	    void (*report)(const char *, void *), void *arg);
 int	 config_load_lists(struct config *, struct list_files *,
 	    void (*report)(const char *, void *), void *arg);	/* frees them */
-/* conf_resolv.c: those of the system when the file names none; file is
+/* resolv.c: those of the system when the file names none; file is
  * /etc/resolv.conf.  -1: no memory. */
 int	 conf_resolvers_system(struct config *, const char *file);
 int	 conf_resolver_add(struct conf_strings *, const struct addr *,
 	    uint16_t port);
 /*
  * Splits m's raw words into its options by the module's table, tries them all
- * (option, check) and reports what is wrong: conf_module.h.  NULL: spamgreydb,
- * which has no modules and leaves them alone; the daemon sets it before it
- * parses.
+ * (option, check) and reports what is wrong: spamgreyd/runner/conf.h.  NULL:
+ * spamgreydb, which has no modules and leaves them alone; the daemon sets it
+ * before it parses.
  */
 extern int	(*conf_module_split)(struct conf_module *,
 		    void (*report)(const char *line, void *), void *arg);
@@ -438,12 +441,13 @@ uint32_t conf_tls_per_network(const struct conf_limit *);
 /* Are sessions given from front to pass?  Not whether one can be now. */
 int	 config_hands_over(const struct config *);
 
-/* printconf.c: -nv.  Parses again to the same text. */
+/* spamgreyd/parent/conf/print.c: -nv.  Parses again to the same text. */
 void	 config_print(const struct config *);
 struct buf;
 int	 config_text(const struct config *, struct buf *);	/* -1: no memory */
 
-/* conf_ipc.c, conf_ipc_pass.c: to one child.  -1: queue. */
+/* spamgreyd/parent/conf/ship.c, spamgreyd/parent/conf/ship_pass.c: to one
+ * child.  -1: queue. */
 struct chan;
 enum conf_send {
 	SEND_PLAIN,		/* fw: no sockets, no keys */

@@ -2,7 +2,7 @@
  * The message for a statement that is not grammar: what was mistyped, in which
  * block a keyword belongs, and the form of the statement.
  *
- * The forms are those of conf_schema.h.  parse.y decides what is right; here
+ * The forms are those of schema.h.  parse.y decides what is right; here
  * they are for messages.  A word in lower case is a keyword, one in capitals is
  * a value.  regress/config compares them with the grammar and the manual.
  */

@@ -1,5 +1,5 @@
 /*
- * The limits of what spamgreyd.conf(5) may say, for conf_schema.h and the
+ * The limits of what spamgreyd.conf(5) may say, for schema.h and the
  * parser.
  */
 #ifndef CONF_LIMITS_H

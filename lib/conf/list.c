@@ -1,7 +1,7 @@
 /*
  * Address lists in the configuration: where they come from, what is said of
  * them, and who else may bring some (spamd-setup).  What is in them is
- * read elsewhere (list_read.c, list_job.c).
+ * read elsewhere (lib/list/read.c, spamgreyd/list/job.c).
  */
 #include <sys/types.h>
 #include <sys/queue.h>

@@ -1,6 +1,6 @@
 /*
- * The grammar of spamgreyd.conf(5).  Tokens come from conf_lex.c, values are
- * judged by conf_value.c and conf_entries.c, the whole by conf_check.c; here
+ * The grammar of spamgreyd.conf(5).  Tokens come from lex.c, values are
+ * judged by value.c and entries.c, the whole by check.c; here
  * is only what may follow what, and where it goes.
  *
  * A wrong value is reported and left at its default; only what is not

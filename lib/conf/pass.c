@@ -1,7 +1,7 @@
 /*
  * What the statements of the pass block set, and what else is said of mail
  * that passed: relays and their targets, points, timeouts, a module's words.
- * parse.y calls it; conf_check_pass.c judges the whole.
+ * parse.y calls it; check_pass.c judges the whole.
  */
 #include <sys/types.h>
 #include <sys/queue.h>

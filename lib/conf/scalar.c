@@ -340,7 +340,7 @@ set_default(const struct conf_scalar *r, void *base)
 		v = strtol(r->def, NULL, 10);
 	else if (value_read((enum value_kind)conf_kind(r), r->def, r->min,
 	    r->max, &v, why) == -1)
-		return (-1);		/* (a mistake in conf_schema.h) */
+		return (-1);		/* (a mistake in schema.h) */
 	if (conf_is_number(r))
 		conf_put(r, base, v);
 	return (0);

@@ -1,6 +1,6 @@
 /*
  * The settings of the configuration that are one value each, as a table: made
- * of conf_schema.h, which is where a setting is added.  Everything that is done
+ * of schema.h, which is where a setting is added.  Everything that is done
  * with such a setting goes through this table.
  *
  * Any process may call what is here; it changes nothing but the structure that
@@ -48,7 +48,8 @@ enum conf_type {
 				(r)->type < CT_STATEMENT)
 #define conf_has_value(r)	((r)->type < CT_STATEMENT)
 
-/* The statements of parse.y: who prints them (printconf.c). */
+/* The statements of parse.y: who prints them
+ * (spamgreyd/parent/conf/print.c). */
 enum conf_part {
 #define STATEMENT(block, part, form)	PART_##part,
 #include "lib/conf/schema.h"
@@ -67,7 +68,7 @@ struct conf_scalar {
 
 #define CONF_NAME_MAX	64	/* bytes of a setting's name, with its NUL */
 
-/* The table, in the order of conf_schema.h; ends with form NULL. */
+/* The table, in the order of schema.h; ends with form NULL. */
 extern const struct conf_scalar conf_scalars[];
 
 /* "pass"; "" is TOP. */

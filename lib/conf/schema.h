@@ -2,7 +2,7 @@
  * The schema of spamgreyd.conf(5): every statement and every setting, one line
  * each, in the order in which spamgreyd -nv prints them.  A line of a setting
  * declares the member of the structure that holds it and makes its row in the
- * table (conf_scalar.h), and nothing else has to be edited: the parser, the
+ * table (scalar.h), and nothing else has to be edited: the parser, the
  * defaults, the limits, the printing, the hints of syntax errors and the way to
  * the children all read the table.
  *
@@ -15,8 +15,8 @@
  *	AT(BLOCK, type, member, form, default, min, max)
  *		the same for a member that is declared elsewhere
  *	OWN(BLOCK, type, member, form, default, min, max)
- *		a value inside of a statement that parse.y reads and printconf.c
- *		prints; its default, its limits and its shipping are here
+ *		a value inside of a statement that parse.y reads and
+ *		parent/conf/print.c prints; its default, its limits and its shipping are here
  *	STATEMENT(BLOCK, part, form)
  *		a statement of parse.y, printed by put_<part>() of printconf
  *	BRACES(BLOCK, block, form)

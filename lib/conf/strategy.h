@@ -1,7 +1,7 @@
 /*
  * What content is, what becomes of it, and what becomes of mail that a module
  * could not judge, as words of the configuration and as numbers.  Pure; the
- * parser, -nv, the log and the modules use the same tables (conf_strategy.c).
+ * parser, -nv, the log and the modules use the same tables (strategy.c).
  */
 #ifndef STRATEGY_H
 #define STRATEGY_H

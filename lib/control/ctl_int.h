@@ -1,6 +1,6 @@
 /*
  * What the files of the command engine share: ctl.c (requests and slices),
- * ctl_edit.c (add and delete), ctl_import.c, ctl_learn.c, ctl_sync.c (bulk sync).
+ * edit.c (add and delete), import.c, learn.c, sync.c (bulk sync).
  * Nobody else looks in here.
  */
 #ifndef CTL_INT_H
@@ -80,22 +80,22 @@ int	 ctl_entry(const struct entry *, void *);
 
 void	 ctl_job_start(struct ctl *, enum ctl_job, uint64_t id);
 
-/* ctl_learn.c */
+/* learn.c */
 int	 ctl_req_learn(struct ctl *, struct msg *);
 int	 ctl_req_repute(struct ctl *, struct msg *);
 int	 ctl_repute_entry(const struct entry *, void *);
 
-/* ctl_edit.c */
+/* edit.c */
 int	 ctl_req_add(struct ctl *, struct msg *);
 int	 ctl_req_delete(struct ctl *, struct msg *);
 int	 ctl_req_get(struct ctl *, struct msg *);
 
-/* ctl_import.c */
+/* import.c */
 int	 ctl_req_import(struct ctl *, struct msg *);
 int	 ctl_req_import_end(struct ctl *, struct msg *);
 void	 ctl_import_slice(struct ctl *);
 
-/* ctl_sync.c */
+/* sync.c */
 int	 ctl_req_sync_index(struct ctl *, struct msg *);
 int	 ctl_req_sync_get(struct ctl *, struct msg *);
 int	 ctl_req_sync_merge(struct ctl *, struct msg *);

@@ -1,6 +1,6 @@
 /*
  * The database: transactions and single entries.  One thread only; see
- * db_open.c for the one that writes checkpoints.
+ * open.c for the one that writes checkpoints.
  *
  * Every return code of libdb goes through db_fail, which takes anything that
  * is not "not found" for the end of this environment: after a failed write of

@@ -1,5 +1,5 @@
 /*
- * Inside of the database files (db*.c) only.
+ * Inside of lib/db only.
  */
 #ifndef DB_INT_H
 #define DB_INT_H
@@ -71,10 +71,10 @@ struct db {
 	struct entry_key *expired;
 };
 
-/* db_open.c.  What a libdb return code means; marks the database as down. */
+/* open.c.  What a libdb return code means; marks the database as down. */
 enum db_result	 db_fail(struct db *, int rc, const char *what);
 void		 db_poke(struct db *);
-/* db_mark.c.  After each open: what is missing. */
+/* mark.c.  After each open: what is missing. */
 enum db_result	 db_mark_check(struct db *);
 /* Counts the transaction that is about to be committed … */
 enum db_result	 db_mark_count(struct db *);

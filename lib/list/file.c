@@ -1,5 +1,5 @@
 /*
- * What STATE/lists holds; see list_read.h.  Text, of any machine, and checked
+ * What STATE/lists holds; see read.h.  Text, of any machine, and checked
  * when it is read: a file that is not whole is as good as none.
  */
 #include <sys/types.h>

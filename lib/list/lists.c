@@ -2,7 +2,7 @@
  * Everything that needs the files which the configuration names: certificates
  * and keys are read as they are; address lists are opened here, and read by
  * who runs beside no daemon (spamgreyd -n, spamgreydb).  The daemon's parent
- * gives what is opened to another process (list_job.h).
+ * gives what is opened to another process (spamgreyd/list/job.h).
  */
 #include <sys/types.h>
 #include <sys/queue.h>

@@ -10,8 +10,8 @@
  *	:spamd-setup	all that came to port 8026: "@NAME LOADED COUNT" and
  *			"@MESSAGE" before the lines of each
  *
- * Run where there is nothing to lose (list_job.c), or on the files of who
- * calls (spamgreyd -n, spamgreydb).
+ * Run where there is nothing to lose (spamgreyd/list/job.c), or on the files of
+ * who calls (spamgreyd -n, spamgreydb).
  */
 #ifndef LIST_READ_H
 #define LIST_READ_H
@@ -29,7 +29,7 @@
 #define LIST_SETUP	":spamd-setup"		/* no name of a list */
 #define LIST_WHY_MAX	256
 
-/* list_in.c: a descriptor as lines. */
+/* in.c: a descriptor as lines. */
 struct list_in;
 extern uint64_t list_text_max;		/* LIST_TEXT_MAX; less in a test */
 struct list_in *list_in_open(int fd);		/* the caller's still; NULL errno */
@@ -45,7 +45,7 @@ struct list_report {
 	char		why[LIST_WHY_MAX];	/* it cannot be used; "" it can */
 };
 /*
- * list_read.c.  name: of the file, or of the list, for say(), which is told of
+ * read.c.  name: of the file, or of the list, for say(), which is told of
  * the first bad lines ("name:line: …").  own: the administrator's file, in
  * which /0 may stand.  -1: r->why.
  */
@@ -57,7 +57,7 @@ int	 list_read(int fd, const char *name, int own, struct addrset_build *,
 int	 list_except(struct addrset_build *const *, size_t n,
 	    const uint64_t *masks);
 
-/* list_file.c */
+/* file.c */
 /* What makes a kept version void: another source. */
 uint64_t list_source_id(enum conf_source, const char *source);
 /* To an empty file; on disk when it returns.  -1 errno. */

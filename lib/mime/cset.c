@@ -1,5 +1,5 @@
 /*
- * Character sets to UTF-8, see mimecset.h.
+ * Character sets to UTF-8, see cset.h.
  */
 #include <sys/types.h>
 

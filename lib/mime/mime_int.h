@@ -1,5 +1,5 @@
 /*
- * Between mime.c (lines, parts and readings) and mimehead.c (a part's header)
+ * Between mime.c (lines, parts and readings) and head.c (a part's header)
  * only.
  */
 #ifndef MIME_INT_H
@@ -93,7 +93,7 @@ struct mime {
 void	 mime_past_set(struct mime_shared *, const char *);
 void	 mime_work_add(struct mime_shared *, uint64_t);
 
-/* mimehead.c */
+/* head.c */
 void	 head_clear(struct head *);
 void	 head_free(struct head *);
 int	 head_copy(struct head *dst, const struct head *src);

@@ -1,5 +1,5 @@
 /*
- * Names of files in mail, see mimeparam.h: what stands there is shown, cleaned
+ * Names of files in mail, see param.h: what stands there is shown, cleaned
  * or cut by readers in several ways before a system sees it.
  */
 #include <sys/types.h>

@@ -1,5 +1,5 @@
 /*
- * The parameters of Content-Type and Content-Disposition.  See mimeparam.h.
+ * The parameters of Content-Type and Content-Disposition.  See param.h.
  *
  * A parameter is looked for wherever its name and '=' stand in a copy of the
  * value: in one with comments, one without them, and, when it is folded, one

@@ -41,7 +41,7 @@ void	 mimeparam_add(struct mimeparam_list *, const char *, size_t len);
 /* Frees what *memory has come to; NULL is fine. */
 void	 mimeparam_free(void *memory);
 
-/* mimename.c: a name as readers make a file's name of it: without control
+/* name.c: a name as readers make a file's name of it: without control
  * characters or up to NUL, without marks of direction, quotes and a path. */
 void	 mimename_add(struct mimeparam_list *, const char *, size_t len);
 

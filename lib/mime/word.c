@@ -1,5 +1,5 @@
 /*
- * MIME's encodings, and encoded words of header fields.  See mimeword.h.
+ * MIME's encodings, and encoded words of header fields.  See word.h.
  */
 #include <sys/types.h>
 

@@ -11,7 +11,7 @@
 
 /*
  * A field's value without its folds, its encoded words decoded, as UTF-8, see
- * mimecset.h.  Control characters become blanks.  Always NUL terminates;
+ * cset.h.  Control characters become blanks.  Always NUL terminates;
  * returns the octets, what has no room is left out.
  */
 size_t	 mimeword_text(char *dst, size_t size, const char *src, size_t len);

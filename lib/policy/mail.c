@@ -11,7 +11,7 @@
  * whichever of these three holds it; the oldest slot counts as a whole.
  *
  * The database hears of good mail at most once in MAIL_WRITE_EVERY seconds for
- * each host, and the counts that outlive us (policy_learn.c) as seldom; those
+ * each host, and the counts that outlive us (learn.c) as seldom; those
  * that wait to be written when a host is forgotten, or we are killed, are lost.
  */
 #include <sys/queue.h>

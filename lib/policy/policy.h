@@ -74,7 +74,7 @@ enum db_result policy_visit(struct policy *, const struct addr *);
 enum db_result policy_event(struct policy *, const struct event_msg *,
 	    enum conf_action *did, const char **why_not);
 /*
- * policy_track.c: connections that the firewall logged; inside a transaction.
+ * track.c: connections that the firewall logged; inside a transaction.
  * *did: what came of it.
  */
 enum tracked {

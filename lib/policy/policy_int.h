@@ -1,5 +1,5 @@
 /*
- * Inside of the policy files (policy*.c) only.
+ * Inside of lib/policy only.
  */
 #ifndef POLICY_INT_H
 #define POLICY_INT_H
@@ -13,13 +13,13 @@
 #define LOWMX_GRACE	3600	/* seconds without trap after a start */
 #define LIMIT_LOG_EVERY	60000	/* ms between lines about a limit */
 #define REKEY_STEP	256
-#define MAIL_HOSTS_MAX	50000	/* of policy_mail.c: some 20 MB */
+#define MAIL_HOSTS_MAX	50000	/* of mail.c: some 20 MB */
 #define MAIL_WRITE_EVERY 600	/* s between writes of a busy host */
 #define MAIL_WEEK	(7 * 86400)
 #define MAIL_GOOD_ENOUGH 20	/* good messages in a week, … */
 #define MAIL_GOOD_FOR_BAD 10	/* … so many for each bad one: spared */
 
-/* policy_rules.c.  Addresses and domains of the configuration, sorted. */
+/* rules.c.  Addresses and domains of the configuration, sorted. */
 struct rules {
 	char	**text;
 	size_t	  n;
@@ -33,7 +33,7 @@ struct rule_set {
 	struct rules	domains, spamtraps, not_to;
 };
 
-/* policy_event.c.  What hosts did lately, in memory, bounded: when it is full,
+/* event.c.  What hosts did lately, in memory, bounded: when it is full,
  * the host that was quiet longest is forgotten. */
 #define EVENTS_MEMORY_MAX	(16 * 1024 * 1024)
 struct events;
@@ -51,7 +51,7 @@ int	 events_count_of(struct events *, const struct addr *,
 void	 events_forget(struct events *, const struct addr *,
 	    unsigned int event);
 
-/* policy_mail.c.  The messages of hosts (cut to `admit'), bounded. */
+/* mail.c.  The messages of hosts (cut to `admit'), bounded. */
 struct mails;
 struct mails *mails_new(void);
 void	 mails_free(struct mails *);
@@ -164,7 +164,7 @@ void		 policy_count(struct policy *, enum entry_type,
 int64_t		 until_expire(int64_t until, int64_t dflt);
 int64_t		 later(int64_t, int64_t);	/* of expiries: 0 is for ever */
 
-/* policy_tuple.c */
+/* tuple.c */
 struct tuple {
 	const struct grey_conf *conf;
 	char	from[MAILADDR_KEY_MAX], to[MAILADDR_KEY_MAX];
@@ -175,7 +175,7 @@ void		 tuple_key(const struct policy *, struct entry *e,
 		    struct tuple *);
 int		 tuple_same(const struct entry *, const struct entry *, void *);
 
-/* policy_sync.c */
+/* sync.c */
 struct words {
 	char	helo[ENTRY_STR_MAX + 1], from[ENTRY_STR_MAX + 1],
 		to[ENTRY_STR_MAX + 1], comment[ENTRY_STR_MAX + 1],
@@ -193,14 +193,14 @@ enum db_result	 policy_bury(struct policy *, const struct entry *key);
 /* An entry of a file, with its times. */
 enum db_result	 policy_merge_line(struct policy *, const struct entry *);
 
-/* policy_conf.c.  Times in META: eight octets, network order. */
+/* conf.c.  Times in META: eight octets, network order. */
 enum db_result	 meta_put_time(struct policy *, const char *, int64_t);
 
-/* policy_rcpt.c */
+/* rcpt.c */
 enum db_result	 rcpt_traps(struct policy *, const char *box,
 		    uint8_t *reason);
 
-/* policy_edit.c */
+/* edit.c */
 /* policy_white, and why. */
 enum db_result	 policy_white_for(struct policy *, const struct addr *,
 		    int64_t until, const char *comment, enum white_reason);
@@ -210,12 +210,12 @@ enum db_result	 policy_trap_host(struct policy *, const struct addr *full,
 /* TRAPPED ends because the configuration wants it: no tombstone. */
 enum db_result	 policy_let_go(struct policy *, const struct addr *);
 
-/* policy_enter.c: policy_import without counting it; DB_NONE: it has expired
+/* enter.c: policy_import without counting it; DB_NONE: it has expired
  * and is left out.  last 0: of a line, which
  * stands over what was deleted here before; else it is merged as it is. */
 enum db_result	 policy_enter(struct policy *, const struct entry *);
 
-/* policy_show.c: the address lists, for the statistics. */
+/* show.c: the address lists, for the statistics. */
 void	 policy_list_stats(const struct policy *,
 	    void (*stat)(const char *name, int64_t value, void *), void *arg);
 

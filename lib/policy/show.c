@@ -397,7 +397,7 @@ next_of_grey(const struct show *s, char *buf, size_t size)
 	return (buf);
 }
 
-/* By the precedence that policy_rcpt.c follows. */
+/* By the precedence that rcpt.c follows. */
 static void
 show_next(struct show *s, const struct addr *addr)
 {

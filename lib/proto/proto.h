@@ -40,7 +40,7 @@ enum msg_type {
 				   privileged u8, again u8, verbose u8 */
 	MSG_READY,		/* build id (str) */
 	MSG_PEER,		/* role u8, instance u16; with a descriptor */
-	MSG_CONF_BEGIN,		/* conf_ipc.c has the layouts */
+	MSG_CONF_BEGIN,		/* layouts: parent/conf/ship.c */
 	MSG_CONF_GLOBAL,
 	MSG_CONF_GREY,
 	MSG_CONF_LIMIT,
@@ -157,7 +157,7 @@ enum msg_type {
 	CTL_REPUTE,		/* struct ctl_repute; answered by entries, whose
 				   counts are those of now */
 	CTL_LOAD,		/* name of a list str, "" all */
-	/* bulk sync; ctl_sync.c */
+	/* bulk sync; lib/control/sync.c */
 	CTL_SYNC_INDEX,		/* seed (16 octets), asof i64; answered by
 				   ITEMs, and a fact: how many cannot be said */
 	CTL_SYNC_ITEM,		/* id u64, sum u64, tomb u8, alone u64, key */

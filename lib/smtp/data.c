@@ -1,5 +1,5 @@
 /*
- * The body of DATA; see smtpdata.h.  Pure functions: no memory of their own,
+ * The body of DATA; see data.h.  Pure functions: no memory of their own,
  * no input and output.  The wire is cut at line feeds by memchr(3) and copied
  * a line at a time; single octets are looked at only where a line begins or a
  * piece ends.

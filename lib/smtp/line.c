@@ -1,5 +1,5 @@
 /*
- * SMTP lines, verbs and paths; see smtpline.h.  Everything here reads what a
+ * SMTP lines, verbs and paths; see line.h.  Everything here reads what a
  * stranger sent: no function reads past the length it was given, and none
  * needs a NUL.
  */

@@ -1,5 +1,5 @@
 /*
- * A server's reply, put together from its lines; see smtpreply.h.  Pure: what
+ * A server's reply, put together from its lines; see reply.h.  Pure: what
  * it costs is bounded, and text always holds what came so far, made fit to be
  * shown: whole lines with CRLF, no control characters.
  */

@@ -93,7 +93,7 @@ for my $in (sort glob('bad/*.in')) {
 }
 
 # The keywords of the grammar: parse.y's, and the names and the words of the
-# settings of conf_schema.h, whose forms are those that a syntax error shows.
+# settings of lib/conf/schema.h, whose forms a syntax error shows.
 my $grammar = slurp("$top/lib/conf/parse.y");
 my $manual = slurp("$top/spamgreyd/spamgreyd.conf.5");
 my ($table) = $grammar =~ /keywords\[\] = \{(.*?)^\};/ms;

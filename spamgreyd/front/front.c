@@ -1,8 +1,8 @@
 /*
  * The front role: the tarpitting, greylisting SMTP dialogue with hosts that
  * are not known yet.  This file wires the role to the process; listeners are
- * in front_accept.c, a connection's life in front_conn.c, what is said in
- * front_smtp.c, front_tx.c and front_reply.c.
+ * in accept.c, a connection's life in conn.c, what is said in
+ * smtp.c, tx.c and reply.c.
  *
  * Front opens nothing once it is unprivileged, decides nothing about hosts
  * (that is store's) and never waits for anything but its event loop.

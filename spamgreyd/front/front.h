@@ -1,5 +1,5 @@
 /*
- * Inside the front role only: what its files (front*.c) share.  One process,
+ * Inside the front role only: what its files share.  One process,
  * one loop, one struct front.
  *
  * The life of a connection.  Every callback ends in conn_settle(), which
@@ -143,7 +143,7 @@ struct conn {
 	uint64_t		 id;	/* 40 bits counted, 24 the descriptor */
 	struct front_conf	*fc;
 	struct tx		*tx;
-	struct pump		*pump;	/* front_pump.c; NULL: none */
+	struct pump		*pump;	/* pump.c; NULL: none */
 	char			*helo;
 	char			*log_from;	/* of the first transaction */
 	char			*log_to;
@@ -210,7 +210,7 @@ extern struct front front;
 /* front.c */
 void	 front_conf_unref(struct front_conf *);
 
-/* front_accept.c */
+/* accept.c */
 void	 accept_init(struct child *);	/* while still privileged */
 void	 accept_configure(const struct config *);
 void	 accept_start(void);
@@ -220,7 +220,7 @@ void	 accept_hosts_ready(void);
  * refusal is queued. */
 int	 accept_count(struct conn *);
 
-/* front_conn.c */
+/* conn.c */
 struct conn *conn_new(struct listener *, int fd, const struct addr *,
 	    uint16_t port, enum conn_kind, uint64_t lists, unsigned reason);
 struct conn *conn_by_id(uint64_t);	/* NULL: gone */
@@ -237,19 +237,19 @@ int	 conn_is_black(const struct conn *);
 int	 conn_stutters(const struct conn *);
 uint32_t front_now(void);		/* seconds */
 
-/* front_log.c */
+/* log.c */
 void	 front_log_end(const struct conn *);
 void	 front_event(struct conn *, enum host_event);
 int	 front_stat_verdict(const struct conn *);
 void	 front_stats(uint64_t id);
 
-/* front_spamd.c: spamd's lines, with `log spamd' */
+/* spamd.c: spamd's lines, with `log spamd' */
 void	 front_spamd_connected(const struct conn *);
 void	 front_spamd_ended(const struct conn *);
 void	 front_spamd_rcpt(const struct conn *, const char *to);
 void	 front_spamd_text(const struct conn *, const uint8_t *, size_t);
 
-/* front_reply.c: queue a reply; never write. */
+/* reply.c: queue a reply; never write. */
 void	 reply(struct conn *, const char *, ...)
 	    __attribute__((__format__(printf, 2, 3)));
 /* A refusal: `contact' and the session end it. code is 5xx. */
@@ -261,14 +261,14 @@ uint64_t reply_size_max(const struct conn *);	/* of MAIL SIZE=; 0: none */
 void	 reply_grey(struct conn *, int64_t left);
 void	 reply_refused(struct conn *);	/* trapped and blacklisted */
 
-/* front_smtp.c */
+/* smtp.c */
 void	 smtp_input(struct conn *, const uint8_t *, size_t);
 /* Goes on with input that was kept; 1: something was done. */
 int	 smtp_resume(struct conn *);
 void	 smtp_bad(struct conn *, int code, const char *enhanced, const char *text);
 void	 smtp_bad_text(struct conn *, const char *);	/* "NNN X.X.X text" */
 
-/* front_tx.c */
+/* tx.c */
 void	 tx_free(struct conn *);
 void	 tx_mail(struct conn *, const char *, size_t);
 void	 tx_rcpt(struct conn *, const char *, size_t);
@@ -278,7 +278,7 @@ void	 tx_unstored(struct conn *, const char *);
 void	 tx_not_handed(struct conn *);	/* the RCPT is answered here after all */
 void	 tx_body_line(struct conn *, const uint8_t *, size_t);
 
-/* front_store.c */
+/* store.c */
 void	 store_peer(struct child *, int fd);
 void	 store_ask(struct conn *);	/* its tx->to; state becomes ST_WAIT */
 void	 store_unpark(void);
@@ -287,7 +287,7 @@ void	 store_white_seen(const struct addr *);
 void	 store_overlimit(void);
 void	 store_event(const struct conn *, enum host_event);
 
-/* front_handover.c */
+/* pass.c */
 void	 handover_peer(struct child *, int fd);
 /* MSG_CAPS of store, which has it on disk, or of pass; their last word holds,
  * for pass tells store all that it learns or unlearns. */
@@ -302,21 +302,21 @@ void	 handover_late(struct conn *);
 void	 handover_forget(struct conn *);	/* it is freed */
 void	 handover_unpark(void);
 
-/* front_pump.c */
+/* pump.c */
 int	 pump_new(struct conn *);
 void	 pump_free(struct conn *);	/* none is fine */
 void	 pump_start(struct conn *);
 int	 pump_run(struct conn *);
 int	 pump_wants(const struct conn *);
 
-/* front_tls.c */
+/* tls.c */
 int	 front_tls_begin(struct conn *);	/* -1: cannot */
 /* May this host begin it, as many as there are? */
 int	 front_tls_room(const struct conn *);
 void	 front_tls_handshake(struct conn *);
 void	 front_tls_end(struct conn *);
 
-/* front_wheel.c */
+/* wheel.c */
 void	 wheel_init(void);
 void	 wheel_start(void);		/* there is a connection */
 void	 wheel_add(struct conn *);	/* its next octet is due a stutter later */

@@ -9,7 +9,7 @@
  * at any moment, and two voices on one connection lose mail.  So the client is
  * told 421, and the socket is shut down for both.
  *
- * Under TLS pass gets one end of a socketpair instead, and front_pump.c has
+ * Under TLS pass gets one end of a socketpair instead, and pump.c has
  * the other.
  */
 #include <sys/types.h>

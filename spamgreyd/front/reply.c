@@ -1,6 +1,6 @@
 /*
  * Front: what is said to a client.  Replies are queued here and written by
- * front_conn.c.  Every line ends in CRLF, and our own 5xx end in `contact'.
+ * conn.c.  Every line ends in CRLF, and our own 5xx end in `contact'.
  */
 #include <sys/types.h>
 

@@ -1,8 +1,8 @@
 /*
- * `spamgreyd -x list'; see list_job.h.  One job, told by the parent message by
+ * `spamgreyd -x list'; see job.h.  One job, told by the parent message by
  * message; each list is read when the next one begins, so that few
  * descriptors are open.  Nothing but those that it was given is in its reach.
- * list_job_setup.c takes what spamd-setup sends.
+ * job_setup.c takes what spamd-setup sends.
  */
 #include <sys/types.h>
 

@@ -1,5 +1,5 @@
 /*
- * Between list_job.c and list_job_setup.c only.
+ * Between job.c and job_setup.c only.
  */
 #ifndef LIST_JOB_INT_H
 #define LIST_JOB_INT_H
@@ -42,7 +42,7 @@ void	 job_end(const char *fmt, ...)
 int	 job_name_taken(const char *);
 void	 job_taken(unsigned int lists);
 
-/* list_job_setup.c */
+/* job_setup.c */
 void	 job_take_setup(int conn, int64_t now, int before, int out)
 	    __attribute__((__noreturn__));
 

@@ -1,8 +1,8 @@
 /*
  * What each system does in its own way: one header, and of each group of files
- * below the one that lib/OS.mk names.  Every process may call it; it uses lib
- * alone and knows neither the other rooms nor what a role does, except for what
- * a role may do to the system (the sandbox).
+ * below the one that lib/build/OS.mk names.  Every process may call it; it uses
+ * lib alone and knows neither the other rooms nor what a role does, except for
+ * what a role may do to the system (the sandbox).
  *
  *	linux.c freebsd.c openbsd.c	titles, privilege drop, sockets
  *	sandbox_*.c			seccomp, pledge, capsicum, or none
@@ -34,7 +34,7 @@ enum role {
 	ROLE_PASS,		/* only when the configuration has a pass block */
 	ROLE_TRACK,		/* only when it has a track statement */
 	ROLE_MAX,
-	ROLE_LIST		/* has no row: lives for one job (list_job.h) */
+	ROLE_LIST		/* has no row: lives for one job (list/job.h) */
 };
 
 /* -- linux.c, freebsd.c, openbsd.c -- */

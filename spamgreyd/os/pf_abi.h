@@ -5,9 +5,9 @@
  * a machine that has no PF.  The two systems differ in the size of an
  * address, the number of AF_INET6, the statistics of a table, the number of a
  * limit and the look-up of translations; which one the kernel speaks is found
- * by asking it (fw_pf.c), not at compile time.  `make syntax' holds this file
- * against the systems' own header (regress/fw/pfabi_*.c).  Used by fw (tables)
- * and, on FreeBSD, by front and pass (origdst_pf.c).
+ * by asking it (fw/pf/pf.c), not at compile time.  `make syntax' holds this
+ * file against the systems' own header (regress/fw/pfabi_*.c).  Used by fw
+ * (tables) and, on FreeBSD, by front and pass (origdst_pf.c).
  */
 #ifndef FW_PF_ABI_H
 #define FW_PF_ABI_H

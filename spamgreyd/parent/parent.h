@@ -16,7 +16,7 @@
 
 struct parent;
 
-/* How far a process is; what it may say then is parent_msg.c's table. */
+/* How far a process is; what it may say then is msg.c's table. */
 enum proc_phase {
 	PROC_STARTING,		/* until its READY */
 	PROC_READY,
@@ -32,17 +32,17 @@ struct proc {
 	enum proc_phase	 phase;
 	uint32_t	 taken;			/* serial of the last reload it has */
 	char		 name[32];
-	/* parent_beat.c */
+	/* beat.c */
 	int		 beat_asked;		/* a PING has no answer yet */
 	unsigned int	 beat_silent;		/* ticks since then */
 	int		 busy;			/* its MSG_BUSY */
 	int		 hung;			/* it was killed for its silence */
-	/* parent_log.c */
+	/* log.c */
 	int64_t		 log_since;		/* mono ms: this second's begin */
 	unsigned int	 log_lines;		/* taken since then */
 	unsigned long	 log_lost;		/* since it was said last */
 	int		 log_flood;		/* of them, in this second */
-	/* parent_alone.c: of a role that is started again alone */
+	/* alone.c: of a role that is started again alone */
 	int64_t		 since;			/* mono ms: when it was started */
 	int64_t		 again;			/* … and is next, once it died */
 	unsigned int	 backoff;		/* s */
@@ -65,7 +65,7 @@ struct outcome {
 	char			 ticket[CTL_TICKET_MAX];	/* "": unused */
 	unsigned int		 status;	/* CTL_PENDING, or … */
 	enum outcome_awaits {
-		AWAITS_REPLY,			/* what parent_reload.c tells */
+		AWAITS_REPLY,			/* what reload.c tells */
 		AWAITS_SET,			/* the next set to be ready */
 		AWAITS_NEW			/* … with its configuration */
 	}			 awaits;
@@ -146,7 +146,7 @@ int	 parent_pair(int fd[2]);
  * the caller's to close.  The pid, or -1: logged. */
 pid_t	 parent_spawn(const struct parent *, const char *what, int *fd);
 
-/* parent_set.c: the processes */
+/* set.c: the processes */
 void	 set_start(struct parent *);
 void	 set_end(struct parent *);		/* ask all, then kill */
 void	 set_reaped(struct parent *);		/* SIGCHLD */
@@ -157,7 +157,7 @@ void	 set_add(struct parent *, enum role, unsigned int instance);
 /* One process with its sockets and its configuration.  -1: logged. */
 int	 set_proc_start(struct parent *, struct proc *);
 
-/* parent_alone.c: those who are started again without the rest */
+/* alone.c: those who are started again without the rest */
 int	 alone_wanted(const struct parent *, enum role);
 void	 alone_begin(struct parent *);
 void	 alone_end(struct parent *);
@@ -167,24 +167,24 @@ void	 alone_reload(struct parent *);
 void	 alone_later(struct proc *, const char *why);
 void	 alone_ready(struct parent *, struct proc *);
 
-/* parent_msg.c: what children say */
+/* msg.c: what children say */
 extern const struct chan_rule parent_rules[];
 /* What a process of that role may say in that phase; else it is logged.  The
  * arg of parent_rules: the struct proc. */
 int	 parent_permits(const struct msg *, void *proc);
 
-/* parent_beat.c: ev_beat; one tick */
+/* beat.c: ev_beat; one tick */
 void	 parent_beat(evutil_socket_t, short, void *);
 #define BEAT_EVERY	10		/* s between ticks */
 #define BEAT_MISSED	12		/* ticks without an answer */
 
-/* parent_log.c: the lines of children */
+/* log.c: the lines of children */
 void	 parent_log(struct proc *, int priority, const char *line);
 /* How many were dropped, said once, when the flood is over. */
 void	 parent_log_settle(struct proc *);
 void	 parent_log_end(struct proc *);		/* it died */
 
-/* parent_open.c: what needs privilege.  -1: logged. */
+/* open.c: what needs privilege.  -1: logged. */
 int	 open_listeners(struct parent *, struct config *,
 	    const struct config *old, void (*report)(const char *, void *),
 	    void *arg);
@@ -198,7 +198,7 @@ int	 open_spool(const struct parent *);
 int	 open_transparent(const struct parent *, unsigned int relay,
 	    unsigned int target, const struct addr *, uint16_t port);
 
-/* parent_sync.c.  old: its sockets are kept; NULL. */
+/* sync.c.  old: its sockets are kept; NULL. */
 int	 open_sync(struct config *, const struct config *old,
 	    void (*report)(const char *, void *), void *arg);
 
@@ -221,7 +221,7 @@ void	 parent_end(struct parent *, int status);	/* when all have ended */
 struct config *parent_conf_read(struct parent *,
 	    void (*report)(const char *, void *), void *arg);
 
-/* parent_reload.c: reads the file anew; each process says MSG_CONF_DONE. */
+/* reload.c: reads the file anew; each process says MSG_CONF_DONE. */
 void	 parent_reload(struct parent *, int asked, uint64_t id,
 	    const char *ticket);
 void	 parent_taken(struct proc *);
@@ -243,7 +243,7 @@ void	 parent_reload_ready(struct parent *);	/* the set works */
 /* The set does not start: 1 when a reload is to blame, and is taken back. */
 int	 parent_go_back(struct parent *);
 
-/* parent_outcome.c: for the commands whose connection ended with the set */
+/* outcome.c: for the commands whose connection ended with the set */
 void	 outcome_begin(struct parent *, const char *ticket);
 void	 outcome_await(struct parent *, const char *ticket,
 	    enum outcome_awaits);

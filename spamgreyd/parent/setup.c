@@ -2,7 +2,7 @@
  * `spamd-setup on …': OpenBSD's spamd-setup(8), or who speaks like it, brings
  * lists.  That the client is root of this machine is all its port says, and
  * the parent looks at nothing else: the connection goes to a process of
- * list_job.h, and what becomes of it is kept and compiled like any list.  One
+ * list/job.h, and what becomes of it is kept and compiled like any list.  One
  * connection at a time; others wait.
  */
 #include <sys/types.h>

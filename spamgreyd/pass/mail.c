@@ -2,7 +2,7 @@
  * Pass: the mail transaction as the client sees it: MAIL, RCPT, DATA and the
  * answers to them.  The MTA's answers go on unchanged; what is ours to say is
  * said before it is asked.  How the MTA is brought to know all of it is
- * pass_relay.c's part, the message pass_body.c's.
+ * relay.c's part, the message body.c's.
  */
 #include <sys/types.h>
 

@@ -1,26 +1,26 @@
 /*
- * Inside the pass role only: what its files (pass*.c) share.
+ * Inside the pass role only: what its files share.
  * One process, one loop, one struct pass.  Modules do not see this file.
  *
  * A session is a client's connection.  Its files:
- *	pass_conn.c	octets: the client's socket, its timers, its end
- *	pass_session.c	a session made and freed, and found again
- *	pass_name.c	the client's name in the DNS
- *	pass_tls.c	STARTTLS of the client
- *	pass_reply.c	what is said to the client
- *	pass_smtp.c	lines to commands, and those outside of a transaction
- *	pass_ptx.c	a transaction as data
- *	pass_tx.c	MAIL, RCPT, DATA: what the client is told
- *	pass_rcpt.c	what we say of a recipient ourselves
- *	pass_relay.c	what the MTA is asked, again when it must be
- *	pass_body.c	the message: into the spool, through EOM, to the MTA
- *	pass_edit.c	what modules change of it
- *	pass_runner.c	what the runner of the modules (runner.h) calls of it
- *	pass_mta*.c	one connection to an MTA (knows no session)
- *	pass_caps.c	what the MTA offers: learned, kept, told
- *	pass_store.c	the channel to store: host states, events
- *	pass_front.c	the channels to the fronts: hand-over
- *	pass_handover.c	a hand-over put together from its messages
+ *	conn.c		octets: the client's socket, its timers, its end
+ *	session.c	a session made and freed, and found again
+ *	name.c		the client's name in the DNS
+ *	tls.c		STARTTLS of the client
+ *	reply.c		what is said to the client
+ *	smtp.c		lines to commands, and those outside of a transaction
+ *	tx.c		a transaction as data
+ *	mail.c		MAIL, RCPT, DATA: what the client is told
+ *	rcpt.c		what we say of a recipient ourselves
+ *	relay.c		what the MTA is asked, again when it must be
+ *	body.c		the message: into the spool, through EOM, to the MTA
+ *	edit.c		what modules change of it
+ *	runner.c	what the runner of the modules (runner.h) calls of it
+ *	mta/		one connection to an MTA (knows no session)
+ *	caps.c		what the MTA offers: learned, kept, told
+ *	store.c		the channel to store: host states, events
+ *	front.c		the channels to the fronts: hand-over
+ *	handover.c	a hand-over put together from its messages
  *
  * The life of a session.  Exactly one thing is waited for at a time: `state'.
  * Every callback ends in pass_settle(), which writes what there is to write,
@@ -150,7 +150,7 @@ struct ptx {
 };
 
 /* Where the dialogue is: the client's command that has no answer yet, and
- * what its MTA is asked for that.  Of pass_smtp.c, _tx, _body and _relay. */
+ * what its MTA is asked for that.  Of smtp.c, tx.c, body.c and relay.c. */
 enum doing {
 	DOING_NOTHING, DOING_HELO, DOING_MAIL, DOING_RCPT, DOING_DATA,
 	DOING_DOT
@@ -158,7 +158,7 @@ enum doing {
 struct session;
 struct dialogue {
 	uint8_t		 doing;		/* enum doing */
-	uint8_t		 goal, ask;	/* pass_relay.c */
+	uint8_t		 goal, ask;	/* relay.c */
 	uint8_t		 fresh;		/* the connection is of this goal */
 	uint8_t		 dirty;		/* the MTA needs RSET first */
 	uint8_t		 closes;	/* enum pass_end: after this answer */
@@ -213,7 +213,7 @@ struct session {
 	char			*log_from, *log_to;	/* of the first transaction */
 };
 
-/* The counters, by name in pass_log.c. */
+/* The counters, by name in log.c. */
 enum pass_stat {
 	PSTAT_SESSIONS, PSTAT_HANDED, PSTAT_NOT_WHITE, PSTAT_LIMIT,
 	PSTAT_DELIVERED, PSTAT_REFUSED, PSTAT_DEFERRED, PSTAT_RCPT,
@@ -245,7 +245,7 @@ extern struct pass pass;
 /* pass.c */
 void	 pass_conf_unref(struct pass_conf *);
 
-/* pass_accept.c: listeners, who may come, limits */
+/* accept.c: listeners, who may come, limits */
 void	 pass_accept_init(struct child *);	/* while still privileged */
 void	 pass_accept_configure(const struct config *);
 void	 pass_accept_start(void);
@@ -266,7 +266,7 @@ void	 pass_uncount(struct session *);
 /* Are more than half of the places taken? */
 int	 pass_crowded(void);
 
-/* pass_session.c */
+/* session.c */
 /* A connection of the client; h NULL: on a listener (cert its certificate).
  * Takes fd.  NULL: no memory; fd is closed then. */
 struct session *pass_session_new(int fd, const struct addr *client,
@@ -278,7 +278,7 @@ struct session *pass_session_by_key(uint64_t);	/* NULL: gone */
 void	 pass_session_free(struct session *);	/* of pass_settle alone */
 uint64_t pass_next_key(int fd);
 
-/* pass_conn.c */
+/* conn.c */
 void	 pass_settle(struct session *);
 void	 pass_read(struct session *);		/* what has come, and uses it */
 void	 pass_wake(void);			/* there is a session */
@@ -292,7 +292,7 @@ void	 pass_expel(struct session *, enum pass_end, const char *enhanced,
 /* fn is called after ms, once; a later call replaces it; NULL: none. */
 void	 pass_timer(struct session *, int64_t ms, void (*fn)(struct session *));
 
-/* pass_name.c */
+/* name.c */
 void	 name_start(struct session *);
 void	 name_end(struct session *);
 /* As run_stage, but first the client's name is known, or its budget is over,
@@ -302,11 +302,11 @@ void	 name_stage(struct session *, enum stage,
 void	 name_cancel(struct session *);	/* that stage is not begun any more */
 int	 name_awaited(const struct session *, enum stage);
 
-/* pass_tls.c: as front_tls.c */
+/* tls.c: as front/tls.c */
 int	 pass_tls_begin(struct session *);	/* -1: cannot */
 void	 pass_tls_handshake(struct session *);
 
-/* pass_reply.c: queued, never written at once; the caller's text ends in
+/* reply.c: queued, never written at once; the caller's text ends in
  * CRLF. */
 void	 pass_reply(struct session *, const char *, ...)
 	    __attribute__((__format__(printf, 2, 3)));
@@ -321,7 +321,7 @@ int	 pass_refusal(struct buf *, const struct config *, uint64_t id,
 	    const struct addr *client, int code, const char *enhanced,
 	    const char *text);
 
-/* pass_smtp.c */
+/* smtp.c */
 void	 pass_greet(struct session *);		/* CONNECT, BANNER, 220 */
 /*
  * All input that waits, whenever more of it has come, in any state (before the
@@ -345,7 +345,7 @@ void	 smtp_closes(struct session *);
 void	 pass_resume_handover(struct session *, const struct handover *,
 	    struct ptx *, int pending, const uint8_t *input, size_t len);
 
-/* pass_ptx.c */
+/* tx.c */
 /* NULL: no memory.  params: "" none. */
 struct ptx *ptx_new(const char *from, const char *params);
 struct rcpt *ptx_add(struct ptx *, const struct mailaddr *,
@@ -354,7 +354,7 @@ void	 ptx_remove(struct ptx *, struct rcpt *);
 void	 ptx_destroy(struct ptx *);		/* one of no session */
 void	 ptx_free(struct session *);		/* its own, if it has one */
 
-/* pass_tx.c */
+/* mail.c */
 void	 ptx_mail(struct session *, const char *arg, size_t len);
 void	 ptx_rcpt(struct session *, const char *arg, size_t len);
 void	 ptx_data(struct session *);
@@ -366,7 +366,7 @@ void	 ptx_answered(struct session *);
 /* The budget of what the client waits for begins. */
 void	 ptx_budget(struct session *, enum doing);
 
-/* pass_rcpt.c: what we say of a recipient ourselves; NULL: nothing, else
+/* rcpt.c: what we say of a recipient ourselves; NULL: nothing, else
  * "NNN X.X.X text".  parse: of its path, as config says; unknown: by the file
  * `recipients'. */
 const char *rcpt_parse(const struct config *, const char *path, int utf8,
@@ -377,7 +377,7 @@ int	 rcpt_is_role(const struct session *, const struct rcpt *);
 const struct conf_relay *rcpt_relay(const struct conf_pass *,
 	    const struct rcpt *);
 
-/* pass_relay.c: what a session wants of its MTA.  answered is called once:
+/* relay.c: what a session wants of its MTA.  answered is called once:
  * with the MTA's reply, or NULL when there is none (relay_refuse). */
 void	 relay_early(struct session *);		/* connect, nothing more */
 void	 relay_mail(struct session *,
@@ -395,33 +395,33 @@ void	 relay_refuse(struct session *);	/* 451 with what went wrong */
 /* The client is gone: must the session go on, as the MTA has the dot? */
 int	 relay_must_end(const struct session *);
 
-/* pass_body.c */
+/* body.c */
 void	 body_begin(struct session *);		/* 354 is queued */
 /* Octets of DATA: how many were used. */
 size_t	 body_input(struct session *, const uint8_t *, size_t);
 void	 body_free(struct ptx *);
 
-/* pass_edit.c: what the modules and a mark change, when all have spoken.  done
+/* edit.c: what the modules and a mark change, when all have spoken.  done
  * is called once, from here or from the loop: NULL, or what to answer, "NNN
  * X.X.X text"; not when it was cancelled. */
 void	 edit_begin(struct session *, int mark,
 	    void (*done)(struct session *, const char *error));
 void	 edit_cancel(struct session *);
 
-/* pass_runner.c: what the runner calls of a session. */
+/* runner.c: what the runner calls of a session. */
 extern const struct runner_ops	pass_runner;
 
-/* pass_store.c */
+/* store.c */
 void	 pass_store_peer(struct child *, int fd);
 void	 pass_store_event(const struct session *, enum host_event);
 void	 pass_store_mail(const struct session *, int bad);
 void	 pass_store_caps(void);
 
-/* pass_front.c */
+/* front.c */
 void	 pass_front_peer(struct child *, unsigned int instance, int fd);
 void	 pass_front_caps(void);		/* to all of them */
 
-/* pass_handover.c, pure: what a front says of a session, until its END. */
+/* handover.c, pure: what a front says of a session, until its END. */
 struct handed {
 	int		 open;		/* BEGIN came */
 	uint64_t	 id;
@@ -442,7 +442,7 @@ int	 handed_next(const struct handed *, size_t *at, const char **to,
 	    const char **params);
 void	 handed_clear(struct handed *);
 
-/* pass_caps.c */
+/* caps.c */
 void	 caps_configure(struct pass_conf *);	/* also at each reload */
 void	 caps_start(void);			/* ask the MTAs, now and hourly */
 void	 caps_kept(const struct mta_caps *);	/* what store had on disk */
@@ -452,10 +452,10 @@ uint32_t caps_offer(const struct pass_conf *, uint64_t *size, int *known);
 /* An MTA just answered EHLO in a session: has it changed? */
 void	 caps_seen(const struct conf_relay *, const struct smtp_ehlo *);
 
-/* pass_trace.c: header lines of ours. -1: no memory. */
+/* trace.c: header lines of ours. -1: no memory. */
 int	 trace_received(const struct session *, struct buf *);
 
-/* pass_log.c */
+/* log.c */
 void	 pass_log_end(const struct session *);
 /* One line for each message's end: from, to count, size, points, the MTA's
  * words. */

@@ -1,6 +1,6 @@
 /*
  * Pass: what is said to a client.  Replies are queued here and written by
- * pass_conn.c.  Refusals of our own end in `contact' and the session, those of
+ * conn.c.  Refusals of our own end in `contact' and the session, those of
  * the MTA are its own.
  */
 #include <sys/types.h>

@@ -20,7 +20,7 @@
 #include "spamgreyd/os/os.h"
 #include "spamgreyd/process/process.h"
 
-#define CHILD_PARENT_FD	3			/* as parent_set.c dups it */
+#define CHILD_PARENT_FD	3			/* as parent/set.c dups it */
 #define CHILD_LOG_QUEUE	(1024 * 1024)		/* past it lines are dropped */
 #define CHILD_RULES	48
 

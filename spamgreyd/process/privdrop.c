@@ -1,6 +1,6 @@
 /*
  * To the role's user and root directory.  What a system does besides is in
- * its os_*.c.
+ * its own file of os/.
  */
 #include <sys/types.h>
 

@@ -13,10 +13,10 @@
 #include "spamgreyd/runner/module.h"
 
 /*
- * conf_module_args.c, pure: reads the words that follow an option's keyword by
- * its form (option.h).  args has room for nwords of them; their texts are the
- * words'.  *off: "no" was there.  Returns how many words were used, or -1 and
- * *error says why not, static until the next call.
+ * parent/conf/ship_module.c, pure: reads the words that follow an option's
+ * keyword by its form (option.h).  args has room for nwords of them; their
+ * texts are the words'.  *off: "no" was there.  Returns how many words were
+ * used, or -1 and *error says why not, static until the next call.
  */
 int	 conf_module_args(const struct module_option *,
 	    const struct conf_word *, size_t nwords, struct module_arg *args,
@@ -33,7 +33,7 @@ struct conf_word *conf_module_words(const char *def, size_t *n);
  */
 int	 conf_module_split_all(struct conf_module *,
 	    void (*report)(const char *line, void *), void *arg);
-/* conf_module_full.c: the same; then the defaults are added as if the file had
+/* conf_full.c: the same; then the defaults are added as if the file had
  * them, so that -nv prints them. */
 int	 conf_module_split_full(struct conf_module *,
 	    void (*report)(const char *line, void *), void *arg);

@@ -49,8 +49,8 @@
  * what it needs for one session in s's module data (module_data), and what it
  * needs for a host in tables of its own, bounded.
  *
- * A module is one file, mod_NAME.c, that defines `const struct module
- * mod_NAME'; the build finds it.
+ * A module is modules/NAME.c, or NAME.c in a folder modules/NAME/.  It
+ * defines `const struct module mod_NAME'; the build finds it.
  */
 #ifndef MODULE_H
 #define MODULE_H

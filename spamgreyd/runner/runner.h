@@ -10,16 +10,16 @@
  * Its files, in the order to read them:
  *	module.h	the contract: what a module is and what it may call
  *	runner.h	this page
- *	module_int.h	a session's state within the runner
- *	module_chain.c	the modules of a configuration, their counters
- *	module_named.c	modules that stand several times, each with a name
- *	module_run.c	a stage: ask, wait, decide
- *	module_api.c	what modules call: verdicts, points, events
- *	module_content.c what modules say about a message
- *	module_turn.c	modules that see each other's changes
- *	module_points.c	sums, limits, header fields, log fields
- *	conf_module.h	blocks of the configuration to modules' settings:
- *	conf_module.c, conf_module_full.c, conf_module_args.c
+ *	runner_int.h	a session's state within the runner
+ *	chain.c		the modules of a configuration, their counters
+ *	named.c		modules that stand several times, each with a name
+ *	run.c		a stage: ask, wait, decide
+ *	api.c		what modules call: verdicts, points, events
+ *	content.c	what modules say about a message
+ *	turn.c		modules that see each other's changes
+ *	points.c	sums, limits, header fields, log fields
+ *	conf.h		blocks of the configuration to modules' settings:
+ *	conf.c, conf_full.c, parent/conf/ship_module.c
  *
  * The handle of a session is its struct msession, which the role embeds in its
  * own struct session and fills in; `mods' in it is the runner's.  Between

@@ -1,8 +1,8 @@
 /*
- * Between the files of the runner only: module_run.c (stages), module_chain.c
- * (the modules of a configuration, their counters), module_named.c (those that
- * stand several times), module_points.c (sums, headers), module_api.c (what
- * modules call), module_content.c (what they say of a message), module_turn.c
+ * Between the files of the runner only: run.c (stages), chain.c
+ * (the modules of a configuration, their counters), named.c (those that
+ * stand several times), points.c (sums, headers), api.c (what
+ * modules call), content.c (what they say of a message), turn.c
  * (what those that come in turn make of it for each other).
  */
 #ifndef MODULE_INT_H
@@ -97,38 +97,38 @@ struct module_state {
 	struct module_one one[];	/* as chain->link */
 };
 
-/* module_run.c: what runner_init was given. */
+/* run.c: what runner_init was given. */
 extern const struct runner_ops	*runner;
 extern struct event_base	*runner_base;
 
-/* module_named.c */
+/* named.c */
 /* All modules and then all that have names of their own; NULL: no more. */
 const struct module *module_at(size_t);
 /* By the name that the configuration has; NULL: there is none, or too many
  * names were seen since the start. */
 const struct module *module_named(const char *name);
 
-/* module_chain.c */
+/* chain.c */
 void	 chain_count(const struct module *, enum module_stat);
 void	 chain_count_own(const struct module *, unsigned int);
 
-/* module_run.c */
+/* run.c */
 void	 run_init(struct msession *);
 void	 run_drops_init(struct msession *);
 
-/* module_api.c */
+/* api.c */
 /* The module in that session; NULL: it is not in its chain. */
 struct module_one *module_find(struct msession *, const struct module *,
 	    const struct chain_link **);
 /* Was the host vouched for in any session of the last day? */
 int	 run_was_vouched(const struct msession *);
 
-/* module_content.c */
+/* content.c */
 void	 content_event(struct msession *, enum host_event);
 void	 content_failed(struct module_one *);	/* wants no changes now */
 void	 content_new_message(struct module_one *);
 
-/* module_turn.c */
+/* turn.c */
 /* Module i, which is in_turn, has spoken: the message anew, for the next; the
  * run is woken when it is there.  The run's refusal: there is no room for it. */
 void	 turn_done(struct msession *, size_t i);
@@ -139,7 +139,7 @@ void	 turn_clear(struct msession *);
 /* Have those in turn moved fields of that name, seen from the top or the end? */
 int	 turn_moved(const struct msession *, const char *name, int from_end);
 
-/* module_points.c */
+/* points.c */
 /* As it may stand in parentheses in a header, in the log and in a reply. */
 void	 points_encode(char *dst, size_t, const char *);
 void	 points_add(struct points *, int32_t milli, const char *why);

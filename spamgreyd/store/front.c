@@ -3,7 +3,7 @@
  * one transaction and one sync a batch, and all its answers leave together.
  * An answer is only ever sent after the commit that it speaks of; when that
  * fails, every answer of the batch says that nothing was stored.  What pass
- * tells (store_pass.c) comes in such batches too, and has no answers.
+ * tells (pass.c) comes in such batches too, and has no answers.
  */
 #include <errno.h>
 #include <stdio.h>

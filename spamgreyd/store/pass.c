@@ -1,7 +1,7 @@
 /*
  * Store and pass: what hosts sent and did behind the gate, and what the MTA
  * offers.  The batches, and the host states that pass is told, are the same
- * as a front's (store_front.c).
+ * as a front's (front.c).
  *
  * What the MTA offers is kept in META, so that after a start front and pass
  * know it before any MTA was asked.  It is no promise to anybody, so a

@@ -1,9 +1,9 @@
 /*
  * The role store: the only process that opens the database.  It answers the
  * fronts' RCPTs, hears from pass what hosts sent, tells fronts, pass and fw of
- * every change of a host, serves the control socket (store_ctl.c), and expires.  What is decided is decided in
- * policy*.c; here are the loop, the order of messages, and what happens when
- * the disk fails.
+ * every change of a host, serves the control socket (ctl.c), and expires.  What
+ * is decided is decided in lib/policy; here are the loop, the order of messages,
+ * and what happens when the disk fails.
  *
  * Long work (telling all states, keying anew, expiry) goes in slices, one a
  * turn of the loop, so that no RCPT waits for it.

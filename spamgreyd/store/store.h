@@ -1,6 +1,6 @@
 /*
- * Inside of the role store (store*.c, but not store_ctl.c, which has its
- * contract in store_ctl.h).
+ * Inside of the role store (not of ctl.c, which has its
+ * contract in ctl.h).
  */
 #ifndef STORE_H
 #define STORE_H
@@ -63,7 +63,7 @@ struct store {
 
 	/* The open batch: at most one at a time, within one callback. */
 	struct peer		*batch;		/* whose; NULL: none is open */
-	struct buf		 spamd;		/* of store_spamd.c */
+	struct buf		 spamd;		/* of spamd.c */
 	int			 batch_bad;	/* the database failed in it */
 
 	/* What the MTA offers, as pass told it last; relays NULL: nothing. */
@@ -90,7 +90,7 @@ struct store {
 void	 store_work_soon(struct store *);
 void	 store_check_up(struct store *);
 
-/* store_front.c */
+/* front.c */
 void	 store_peer_new(struct store *, enum role, unsigned int instance,
 	    int fd);
 void	 store_peer_start(struct peer *);	/* begin to read */
@@ -113,13 +113,13 @@ void	 store_peers_send_up(struct store *, int up, const char *why);
 void	 store_peers_flush(struct store *, const struct peer *except);
 int	 store_peers_full(const struct store *);	/* a queue is long */
 
-/* store_spamd.c: spamd's lines of a batch (`log spamd'), said when it is on
+/* spamd.c: spamd's lines of a batch (`log spamd'), said when it is on
  * disk or not at all */
 void	 store_spamd_rcpt(struct store *, const struct rcpt_req *,
 	    const struct rcpt_answer *);
 void	 store_spamd_say(struct store *, int stored);
 
-/* store_pass.c: what pass tells, and what it is told besides */
+/* pass.c: what pass tells, and what it is told besides */
 extern const struct chan_rule store_pass_rules[];
 void	 store_on_event(struct chan *, struct msg *, void *);
 void	 store_on_stat(struct chan *, struct msg *, void *);
@@ -127,11 +127,11 @@ void	 store_caps_load(struct store *);	/* at start and reopening */
 void	 store_caps_save(struct store *);	/* if they are not on disk yet */
 void	 store_caps_send(struct store *);	/* to all peers */
 
-/* store_track.c */
+/* track.c */
 void	 store_track_peer(struct store *, int fd);
 void	 store_track_start(struct store *);
 
-/* store_sync.c: what peers say; store_sync_send.c: what they are told.  A
+/* sync.c: what peers say; sync_send.c: what they are told.  A
  * configuration is taken into use before the old one is freed. */
 void	 store_sync_configure(struct store *);
 void	 store_sync_say(const struct merge_state *, void *store);
@@ -140,7 +140,7 @@ void	 store_sync_stats(void (*stat)(const char *, int64_t, void *), void *,
 void	 store_sync_tick(struct store *);	/* each second, database up */
 void	 store_sync_flush(struct store *);	/* at the end, what waits */
 
-/* store_fw.c */
+/* fw.c */
 void	 store_fw_peer(struct store *, int fd);
 void	 store_fw_start(struct store *);
 /* until 0: out of the table.  id 0: no answer is wanted. */

@@ -1,5 +1,5 @@
 /*
- * Between store_sync.c (what comes) and store_sync_send.c (what goes) only.
+ * Between sync.c (what comes) and sync_send.c (what goes) only.
  */
 #ifndef STORE_SYNC_H
 #define STORE_SYNC_H
@@ -69,10 +69,10 @@ struct sync {
 	size_t			 nheard;
 };
 
-/* store_sync.c */
+/* sync.c */
 int	 sync_may_log(struct sync_log *, unsigned long *quiet);
 
-/* store_sync_send.c */
+/* sync_send.c */
 int	 sync_name(struct sync *);	/* id and epoch; -1: not now */
 void	 sync_forget_waits(struct sync *);
 void	 sync_send_later(evutil_socket_t, short, void *);

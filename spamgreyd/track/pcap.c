@@ -1,6 +1,6 @@
 /*
  * libpcap: the interface pflog, a group of NFLOG, or a file in their place.
- * What comes out are frames; what they mean is track_hosts.c's business.
+ * What comes out are frames; what they mean is hosts.c's business.
  *
  * A live handle is opened with privilege, before the process drops it: then it
  * is made non-blocking and, where the system can, locked (os_capture_lock), so
@@ -49,7 +49,7 @@ explain(const struct conf_track *t, const char *why, char *err)
 
 /*
  * To spare us packets that do not count; what comes all the same is dropped by
- * track_hosts.c, so a libpcap that does not know the words is no failure.
+ * hosts.c, so a libpcap that does not know the words is no failure.
  */
 static void
 set_filter(pcap_t *pcap)

@@ -1,5 +1,5 @@
 /*
- * Inside of the tracker (track*.c) only.
+ * Inside of the tracker only.
  */
 #ifndef TRACK_H
 #define TRACK_H
@@ -36,7 +36,7 @@ struct track_counts {
 	uint64_t	lost;		/* no room in the table */
 };
 
-/* track_hosts.c.  Pure: the clock (ms, monotonic) is an argument. */
+/* hosts.c.  Pure: the clock (ms, monotonic) is an argument. */
 struct track_hosts;
 struct track_hosts *track_hosts_new(void);
 void	 track_hosts_free(struct track_hosts *);
@@ -56,12 +56,12 @@ int	 track_hosts_see(struct track_hosts *, const struct track_rules *,
 size_t	 track_hosts_take(struct track_hosts *, int all, int64_t every_ms,
 	    int64_t now, struct track_seen *, size_t max);
 
-/* track_rules.c */
+/* rules.c */
 int	 track_rules_make(struct track_rules *, const struct conf_track *,
 	    uint32_t ifindex, const struct addr *ours, size_t n);
 void	 track_rules_free(struct track_rules *);
 
-/* track_pcap.c: the only file that knows libpcap. */
+/* pcap.c: the only file that knows libpcap. */
 struct track_pcap;
 enum track_read {
 	TRACK_READ_SOME, TRACK_READ_END,
@@ -83,7 +83,7 @@ enum track_read track_pcap_read(struct track_pcap *, int max, track_frame fn,
 /* Packets that the kernel had and we did not get. */
 uint64_t track_pcap_drops(struct track_pcap *);
 
-/* track_replay.c: spamgreyd -r, which counts a capture file's connections in the
+/* replay.c: spamgreyd -r, which counts a capture file's connections in the
  * database while no daemon runs.  Returns the exit status. */
 int	 track_replay(const char *file, const struct conf_define *,
 	    size_t ndefines, const char *capture);

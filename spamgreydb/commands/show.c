@@ -1,6 +1,7 @@
 /*
  * show: what an address is, why, until when, and what its next visit will
- * get.  The facts are found by policy_show.c, next to the rules they explain.
+ * get.  The facts are found by lib/policy/show.c, next to the rules they
+ * explain.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -64,7 +65,7 @@ show_entry(const struct entry *e, void *arg)
 	return (0);
 }
 
-/* "#name" and "=name" are for programs (policy_show.c). */
+/* "#name" and "=name" are for programs (lib/policy/show.c). */
 static int
 is_words(const struct show *s, size_t i)
 {

@@ -1,5 +1,5 @@
 /*
- * Prints what convert_read.c and convert_flags.c took in, as a
+ * Prints what read.c and flags.c took in, as a
  * spamgreyd.conf(5) that does the same, with a comment where it can do better.
  */
 #include <sys/types.h>

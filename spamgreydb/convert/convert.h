@@ -1,7 +1,8 @@
 /*
- * convert: what spamd's own files say, as a spamgreyd.conf.  convert_read.c
- * takes the files in, convert_flags.c the command lines in rc.conf.local,
- * convert_check.c takes out what has no place, convert.c prints.  Nothing here asks the system but for the files named.
+ * convert: what spamd's own files say, as a spamgreyd.conf.  read.c
+ * takes the files in, flags.c the command lines in rc.conf.local,
+ * check.c takes out what has no place, convert.c prints.  Nothing here asks the
+ * system but for the files named.
  */
 #ifndef CONVERT_H
 #define CONVERT_H

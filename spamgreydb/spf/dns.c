@@ -1,5 +1,5 @@
 /*
- * The DNS for spf_walk.c: one question after the other, through c-ares.  This
+ * The DNS for walk.c: one question after the other, through c-ares.  This
  * is the command's, which has nothing else to do meanwhile.
  */
 #include <sys/types.h>

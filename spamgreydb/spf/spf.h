@@ -1,6 +1,6 @@
 /*
- * The networks that a domain's SPF allows.  spf_walk.c knows RFC 7208's limits
- * and asks through struct spf_dns; spf_dns.c is c-ares behind it.
+ * The networks that a domain's SPF allows.  walk.c knows RFC 7208's limits
+ * and asks through struct spf_dns; dns.c is c-ares behind it.
  */
 #ifndef SPAMGREYDB_SPF_H
 #define SPAMGREYDB_SPF_H
@@ -52,7 +52,7 @@ int	 spf_walk(const struct spf_dns *, const char *domain,
 	    struct spf_result *);
 void	 spf_result_free(struct spf_result *);
 
-/* spf_dns.c.  server: "192.0.2.1[:53]", or NULL for the system's.  NULL: said. */
+/* dns.c.  server: "192.0.2.1[:53]", or NULL for the system's.  NULL: said. */
 struct spf_dns *spf_dns_new(const char *server);
 void	 spf_dns_free(struct spf_dns *);
 

@@ -1,12 +1,12 @@
 /*
- * Inside of bulk sync (sync_*.c, cmd_sync.c) only.
+ * Inside of bulk sync (this room and commands/sync.c) only.
  *
- *	sync_local.c	our database, through conn.c: what there is, states of
+ *	local.c		our database, through conn.c: what there is, states of
  *			some ids, merging; both sides use it
- *	sync_link.c	ssh and frames
- *	sync_server.c	the side that answers
- *	sync_compare.c	the side that drives: which ids differ
- *	cmd_sync.c	the hosts one after another, exchange, report
+ *	link.c		ssh and frames
+ *	server.c	the side that answers
+ *	compare.c	the side that drives: which ids differ
+ *	commands/sync.c	the hosts one after another, exchange, report
  */
 #ifndef SPAMGREYDB_SYNC_H
 #define SPAMGREYDB_SYNC_H
@@ -18,7 +18,7 @@
 #include "spamgreydb/sync/bulkset.h"
 #include "spamgreydb/spamgreydb.h"
 
-/* sync_local.c */
+/* local.c */
 struct sync_local {
 	struct config	*conf;
 	struct conn	*conn;		/* NULL: not open */
@@ -38,7 +38,7 @@ int	 local_merge(struct sync_local *, const uint8_t *, size_t len,
 	    struct bulk_done *d);
 void	 local_hello(const struct sync_local *, struct bulk_hello *);
 
-/* sync_link.c */
+/* link.c */
 struct sync_link {
 	const char	*host;		/* for messages */
 	const char	*rsh;		/* what was run */
@@ -63,10 +63,10 @@ int	 link_ask(struct sync_link *, enum bulk_type, struct bulk_get *);
 int	 link_answer(struct sync_link *, enum bulk_type, struct bulk_get *);
 void	 link_close(struct sync_link *);
 
-/* sync_server.c */
+/* server.c */
 int	 sync_server(struct config *);
 
-/* sync_compare.c */
+/* compare.c */
 struct sync_diff {
 	/* An id that only we have, only they have, or both have and differ;
 	 * -1 ends it.  The link is free for other requests meanwhile. */

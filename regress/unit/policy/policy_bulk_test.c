@@ -276,7 +276,8 @@ send_all(struct node *a, struct node *b, int also_equal)
 	}
 }
 
-/* As cmd_sync.c does it: theirs are taken, then ours are given. */
+/* As spamgreydb/commands/sync.c does it: theirs are taken, then ours are
+ * given. */
 static void
 exchange(struct node *a, struct node *b)
 {

@@ -1,5 +1,5 @@
 /*
- * Reading the two sets of hosts of the nftables driver (fw_nft.c writes them).
+ * Reading the two sets of hosts of the nftables driver (nft.c writes them).
  */
 #include <errno.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /*
- * Tables of blacklists in nftables; see fw_tables.c.  "NAME" is two interval
+ * Tables of blacklists in nftables; see fw/tables.c.  "NAME" is two interval
  * sets, NAME4 and NAME6, of the table that has the hosts' sets; rules about
  * them are the administrator's, so nothing is made here.
  */

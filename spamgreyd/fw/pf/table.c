@@ -1,5 +1,5 @@
 /*
- * Tables of blacklists in PF; see fw_tables.c.  They hold networks only, and
+ * Tables of blacklists in PF; see fw/tables.c.  They hold networks only, and
  * are persist tables of pf.conf; one that was flushed away is made again.
  */
 #include <errno.h>
@@ -127,7 +127,7 @@ table_add(const char *table, const struct fw_net *net, size_t n)
 	struct fw_room	room;
 	enum fw_result	r;
 
-	/* Never past the limit; see choose() in fw_pf.c. */
+	/* Never past the limit; see choose() in pf.c. */
 	if ((r = fw_pf_room(&room)) != FW_OK)
 		return (r);
 	if (n > fw_room_free(&room))

@@ -1,5 +1,5 @@
 /*
- * A message's header, field by field: see milter_head.h.
+ * A message's header, field by field: see head.h.
  */
 #include <sys/types.h>
 

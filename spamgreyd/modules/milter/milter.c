@@ -2,7 +2,7 @@
  * The module milter: a client of filters that mail servers know as milters.
  * One connection for each session; what the filter decides and changes, the
  * runner does.  Here are its options and its hooks; the conversation is in
- * milter_sess.c, milter_send.c and milter_answer.c.
+ * sess.c, send.c and answer.c.
  */
 #include <sys/types.h>
 

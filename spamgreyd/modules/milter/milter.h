@@ -1,5 +1,5 @@
 /*
- * Inside mod_milter.c and milter_*.c only: a filter's settings, and one
+ * Inside this folder only: a filter's settings, and one
  * session's conversation with it.
  */
 #ifndef MILTER_H
@@ -77,7 +77,7 @@ struct milter {
 	size_t		 rcpt;		/* how many recipients of it were */
 };
 
-/* milter_sess.c */
+/* sess.c */
 struct milter *milter_new(const struct milter_conf *, uint64_t key);
 void	 milter_free(struct milter *);		/* Q */
 struct verdict milter_ask(struct milter *, struct msession *,
@@ -91,11 +91,11 @@ void	 milter_fail(struct milter *, const char *why);
 void	 milter_advance(struct milter *, struct msession *);
 void	 milter_timer(struct milter *, int64_t ms);
 
-/* milter_send.c: 1 it is to be answered, 0 it is not (or not sent), 2 first
+/* send.c: 1 it is to be answered, 0 it is not (or not sent), 2 first
  * there must be room, -1 it failed (milter_fail was called) or is decided. */
 int	 milter_send(struct milter *, struct msession *, enum milter_step);
 
-/* milter_answer.c: octets used. */
+/* answer.c: octets used. */
 size_t	 milter_packets(struct milter *, const uint8_t *, size_t);
 
 #endif

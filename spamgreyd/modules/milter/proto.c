@@ -1,5 +1,5 @@
 /*
- * The milter protocol as octets: see milter_proto.h.  A packet is a length of
+ * The milter protocol as octets: see proto.h.  A packet is a length of
  * four octets, a command, and its data; strings in it end in NUL.
  */
 #include <sys/types.h>

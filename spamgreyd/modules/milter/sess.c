@@ -3,7 +3,7 @@
  * next, how long to wait for an answer, and what is left of it when the
  * connection is lost.  A connection lasts for the session; when it is lost
  * outside of a message, the next message makes it anew and tells again who the
- * client is.  What packets look like is milter_proto.c's matter.
+ * client is.  What packets look like is proto.c's matter.
  */
 #include <sys/types.h>
 

@@ -1,5 +1,5 @@
 /*
- * What rspamd's reply wants changed: see rspamd_reply.h.  What is said there is
+ * What rspamd's reply wants changed: see reply.h.  What is said there is
  * an administrator's wish, but its text may be a client's: names, values,
  * addresses and how many there are is checked by those who keep the changes.
  * What is not known or cannot be done is an error, never passed over.

@@ -1,7 +1,7 @@
 /*
  * What rspamd's reply wants changed of a message and its envelope: its object
  * `milter', as its own milter does it, the subject and the signatures.  Knows
- * nothing of actions and scores, which are mod_rspamd.c's.
+ * nothing of actions and scores, which are rspamd.c's.
  */
 #ifndef RSPAMD_REPLY_H
 #define RSPAMD_REPLY_H

@@ -1,6 +1,6 @@
 /*
  * rspamd: told by HTTP who sends a message to whom, it answers with an action,
- * a score and changes of the message (rspamd_reply.c), which are done.
+ * a score and changes of the message (reply.c), which are done.
  * Nothing that a client says becomes a field of the question but by its place,
  * and nothing is ever discarded.
  */

@@ -2,8 +2,8 @@
  * The configuration as text, defaults included: spamgreyd -nv.  What it prints
  * parses to the same configuration, and so prints the same again.
  *
- * conf_schema.h has the order.  Settings that are one value are printed from
- * their rows; the functions here print the statements that are more.
+ * lib/conf/schema.h has the order.  Settings that are one value are printed
+ * from their rows; the functions here print the statements that are more.
  */
 #include <sys/types.h>
 #include <sys/queue.h>

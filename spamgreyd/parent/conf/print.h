@@ -1,6 +1,6 @@
 /*
- * Between printconf.c and printconf_pass.c only: the printers of the statements
- * of conf_schema.h, and how values are written.  Each returns 0, or -1 when
+ * Between print.c and print_pass.c only: the printers of the statements
+ * of lib/conf/schema.h, and how values are written.  Each returns 0, or -1 when
  * there is no memory.
  */
 #ifndef PRINTCONF_H

@@ -1,5 +1,5 @@
 /*
- * The statements of the pass block, and resolvers, as text: what printconf.c
+ * The statements of the pass block, and resolvers, as text: what print.c
  * leaves to it.
  */
 #include <sys/types.h>

@@ -8,8 +8,8 @@
  *	TRACK? SYNC* PEM* (the global certificate) { LISTEN PEM* }* pass?
  *	COMMIT
  *
- * What pass, learn and track are made of is in conf_ipc_pass.c, of sync in
- * conf_ipc_sync.c, the lists in conf_ipc_lists.c.
+ * What pass, learn and track are made of is in ship_pass.c, of sync in
+ * ship_sync.c, the lists in ship_lists.c.
  */
 #include <sys/types.h>
 #include <sys/queue.h>

@@ -1,5 +1,5 @@
 /*
- * Between conf_ipc.c, conf_ipc_lists.c and conf_ipc_pass.c only: the pieces that
+ * Between ship.c, ship_lists.c and ship_pass.c only: the pieces that
  * they share.
  */
 #ifndef CONF_IPC_H
@@ -21,9 +21,10 @@ enum string_kind {
 };
 enum pem_part { PEM_CERT, PEM_KEY, PEM_CA, PEM_PARTS };
 
-/* conf_ipc.c */
-/* The settings of a block (conf_scalar.h): into the message that was begun, in
- * a message of their own, and out of it.  -1: queue, malformed, no memory. */
+/* ship.c */
+/* The settings of a block (lib/conf/scalar.h): into the message that was begun,
+ * in a message of their own, and out of it.  -1: queue, malformed, no
+ * memory. */
 void	 ci_put_block(struct ipc *, const void *base, enum conf_block);
 int	 ci_send_block(struct chan *, uint16_t type, const void *base,
 	    enum conf_block);
@@ -37,19 +38,19 @@ int	 ci_take_string(struct msg *, struct conf_strings *);
 int	 ci_dup_fd(int);
 int	 ci_send_pem(struct chan *, enum pem_part, const uint8_t *, size_t);
 
-/* conf_ipc_lists.c */
+/* ship_lists.c */
 int	 ci_send_lists(struct chan *, const struct config *);
 int	 ci_recv_list(struct config *, struct msg *);
 int	 ci_recv_set(struct config *, struct msg *);
 
-/* conf_ipc_pass.c */
+/* ship_pass.c */
 int	 ci_send_pass(struct chan *, const struct conf_pass *, enum conf_send);
 int	 ci_recv_pass(struct config *, struct msg *);
 int	 ci_send_learn(struct chan *, const struct conf_learn *);
 int	 ci_send_track(struct chan *, const struct conf_track *);
 int	 ci_recv_track(struct config *, struct msg *);
 
-/* conf_ipc_sync.c; NULL: nothing is sent. */
+/* ship_sync.c; NULL: nothing is sent. */
 int	 ci_send_sync(struct chan *, const struct conf_sync *, enum conf_send);
 int	 ci_recv_sync(struct config *, struct msg *);
 

@@ -1,6 +1,6 @@
 /*
  * pass, learn and track on their way from the parent to a child: the part
- * of conf_ipc.c that they add, put before get here too.
+ * of ship.c that they add, put before get here too.
  *
  *	PASS STRING* (recipients) { RELAY STRING* (domains) TARGET* PEM* }*
  *	{ MODULE STRING* (except) OPTION* }*

@@ -1,6 +1,6 @@
 /*
  * The block sync on its way from the parent to store; the others get none of
- * it.  Part of conf_ipc.c: first the block, then its sockets with their
+ * it.  Part of ship.c: first the block, then its sockets with their
  * descriptors, then its peers, a message each.
  */
 #include <sys/types.h>

@@ -2,10 +2,10 @@
  * The parent and address lists: it opens, forks, waits and renames; what is in
  * a list it never reads.
  *
- *	parent_lists.c	a run of `spamgreyd -x list' that compiles
- *	parent_fetch.c	commands and URLs, run as nobody
- *	parent_load.c	`spamgreydb load', and which run is next
- *	parent_setup.c	what connects to `spamd-setup on …'
+ *	lists.c		a run of `spamgreyd -x list' that compiles
+ *	fetch.c		commands and URLs, run as nobody
+ *	load.c		`spamgreydb load', and which run is next
+ *	parent/setup.c	what connects to `spamd-setup on …'
  */
 #ifndef PARENT_LISTS_H
 #define PARENT_LISTS_H
@@ -13,7 +13,7 @@
 #include "lib/list/lists.h"
 #include "spamgreyd/parent/parent.h"
 
-/* -- parent_lists.c -- */
+/* -- lists.c -- */
 
 /* What a run has to read besides what is kept. */
 struct lists_want {
@@ -54,14 +54,14 @@ int	 lists_dir_make(const struct parent *);
 int	 lists_out_open(int dir, const char *name);
 void	 lists_keep(int dir, const char *name, int good);
 const char *lists_printable(char *dst, size_t, const char *src);
-/* A process of list_job.h; the caller's rules and end.  NULL: logged. */
+/* A process of list/job.h; the caller's rules and end.  NULL: logged. */
 struct chan *lists_process(const struct parent *, struct event_base *,
 	    pid_t *, const struct chan_rule *, void *arg,
 	    void (*ended)(struct chan *, enum chan_end, void *));
 /* Queues a message with a copy of the descriptor. */
 int	 lists_send_fd(struct chan *, uint16_t type, uint64_t id, int fd);
 
-/* -- parent_fetch.c -- */
+/* -- fetch.c -- */
 struct fetch;
 /* done: out is what it printed (the callee's), or -1 and why. */
 struct fetch *fetch_start(struct parent *, const struct conf_list *,
@@ -70,7 +70,7 @@ struct fetch *fetch_start(struct parent *, const struct conf_list *,
 void	 fetch_reaped(pid_t, int status);
 void	 fetch_end_all(void);
 
-/* -- parent_load.c -- */
+/* -- load.c -- */
 /* A request; name "" all.  asked: somebody waits for the answer. */
 void	 load_request(struct parent *, const char *name, int asked,
 	    uint64_t id);
@@ -79,7 +79,7 @@ void	 load_reloaded(struct parent *);	/* a configuration is in force */
 void	 load_compile(struct parent *);		/* what is kept changed */
 void	 load_next(struct parent *);		/* no run goes on any more */
 
-/* -- parent_setup.c -- */
+/* -- parent/setup.c -- */
 void	 setup_configure(struct parent *);	/* listeners of p->conf */
 void	 setup_end(void);
 

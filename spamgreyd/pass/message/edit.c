@@ -250,7 +250,7 @@ msgedit_only_drops(struct msgedit *e)
 	e->tag = NULL;
 }
 
-/* As smtpdata.h has it for what comes from clients: CRLF, nothing else. */
+/* As lib/smtp/data.h has it for what comes from clients: CRLF, nothing else. */
 int
 msgedit_body(struct msgedit *e, const void *data, size_t len)
 {

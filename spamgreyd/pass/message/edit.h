@@ -103,7 +103,7 @@ struct spool *msgapply_take(struct msgapply *);
 void	 msgapply_free(struct msgapply *);	/* NULL is fine */
 
 /*
- * msgedit_slice.c: the same from the event loop.  1: done at once, *out is it;
+ * edit_slice.c: the same from the event loop.  1: done at once, *out is it;
  * 0: done will be called, once, with the new spool, or NULL and why not; -1
  * errno.  *job: for cancel, until then.
  */

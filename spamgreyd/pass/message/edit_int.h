@@ -1,5 +1,5 @@
 /*
- * Between msgedit.c (the list of changes) and msgedit_apply.c (what is made of
+ * Between edit.c (the list of changes) and edit_apply.c (what is made of
  * a message by them) only.
  */
 #ifndef MSGEDIT_INT_H

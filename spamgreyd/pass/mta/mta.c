@@ -1,6 +1,6 @@
 /*
  * Pass: the life of one connection to an MTA: targets tried in turn, the time
- * each step has, failures, the end.  What is said is in pass_mta_step.c.
+ * each step has, failures, the end.  What is said is in step.c.
  */
 #include <sys/types.h>
 #include <sys/socket.h>

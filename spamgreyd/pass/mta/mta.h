@@ -105,7 +105,7 @@ void	 mta_socket(uint64_t id, uint32_t error, int fd);
 extern int (*mta_ask_socket)(uint64_t id, const struct conf_relay *,
 	    unsigned int target, const struct addr *, uint16_t port);
 
-/* pass_mta_line.c, pure: 0, or -1: it does not fit.  dst gets no CRLF. */
+/* line.c, pure: 0, or -1: it does not fit.  dst gets no CRLF. */
 int	 mta_xclient(const struct mta_client *, unsigned int attributes,
 	    char *dst, size_t size, char *dst2, size_t size2);
 size_t	 mta_proxy1(const struct mta_client *, char *dst, size_t size);

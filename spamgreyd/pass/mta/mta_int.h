@@ -1,12 +1,12 @@
 /*
- * Inside of pass_mta*.c only: one connection to an MTA.
+ * Inside of this room only: one connection to an MTA.
  *
- *	pass_mta.c	its life: targets in turn, time, failure, its end
- *	pass_mta_io.c	octets in and out, the callbacks
- *	pass_mta_step.c	the dialogue up to READY, and what a reply means
- *	pass_mta_body.c	the message
- *	pass_mta_tls.c	STARTTLS
- *	pass_mta_line.c	XCLIENT and PROXY, pure
+ *	mta.c		its life: targets in turn, time, failure, its end
+ *	io.c		octets in and out, the callbacks
+ *	step.c		the dialogue up to READY, and what a reply means
+ *	body.c		the message
+ *	tls.c		STARTTLS
+ *	line.c		XCLIENT and PROXY, pure
  *
  * The states in their order; what stands in brackets may be left out:
  *
@@ -113,7 +113,7 @@ struct mta {
 	char			 why[MTA_WHY];
 };
 
-/* pass_mta.c */
+/* mta.c */
 void	 mta_fail(struct mta *, enum mta_failure, const char *, ...)
 	    __attribute__((__format__(printf, 3, 4)));
 /* The same, and no other target is tried. */
@@ -122,7 +122,7 @@ void	 mta_fail_final(struct mta *, enum mta_failure, const char *, ...)
 void	 mta_wait(struct mta *, enum pass_timeout);	/* from now */
 void	 mta_wait_none(struct mta *);
 
-/* pass_mta_io.c */
+/* io.c */
 /* The connection is on its way: PROXY header, then wait for the banner. */
 void	 mta_io_begin(struct mta *);
 void	 mta_io_end(struct mta *, int quit);	/* closes the socket */
@@ -138,18 +138,18 @@ int	 mta_tell(struct mta *, const struct mta_event *);	/* -1: freed */
 int	 mta_has_ahead(const struct mta *);
 void	 mta_fail_ahead(struct mta *);
 
-/* pass_mta_step.c */
+/* step.c */
 void	 mta_step(struct mta *);		/* a whole reply is there */
 void	 mta_step_tls(struct mta *);		/* the handshake is done */
 
-/* pass_mta_body.c */
+/* body.c */
 int	 mta_body_init(struct mta *, const struct buf *head,
 	    const struct spool *);		/* -1: no memory */
 void	 mta_body_begin(struct mta *);
 void	 mta_body_write(struct mta *);
 void	 mta_body_free(struct mta *);
 
-/* pass_mta_tls.c */
+/* tls.c */
 void	 mta_tls_begin(struct mta *);
 void	 mta_tls_handshake(struct mta *);
 /* As read(2), write(2); errno EAGAIN. */

@@ -1,5 +1,5 @@
 /*
- * Inside scan*.c only: a module's servers, a connection on its way to one of
+ * Inside this room only: a module's servers, a connection on its way to one of
  * them, and what is remembered of how they do.
  */
 #ifndef SCAN_INT_H
@@ -59,11 +59,11 @@ struct scan_sock {
 	char		 why[SCAN_WHY];
 };
 
-/* scan_conf.c */
+/* conf.c */
 const char *scan_name(const struct scan_conf *, unsigned int server,
 	    char [SCAN_NAME]);
 
-/* scan_sock.c */
+/* sock.c */
 extern struct event_base *scan_base;	/* of scan_init */
 void	 sock_init(struct scan_sock *);
 void	 sock_open(struct scan_sock *, const struct scan_conf *,
@@ -71,7 +71,7 @@ void	 sock_open(struct scan_sock *, const struct scan_conf *,
 void	 sock_close(struct scan_sock *);	/* whatever its state */
 void	 scan_timer(struct event *, int64_t ms);
 
-/* scan_send.c: the request as one row of octets */
+/* send.c: the request as one row of octets */
 uint64_t request_len(const struct scan_request *);
 /* Those from that place on, at most room of them: how many, 0 at the end, -1
  * errno of the spool.  With SCAN_FD_MESSAGE they end before tail once. */
@@ -81,12 +81,12 @@ ssize_t	 request_fill(const struct scan_request *, uint64_t at, uint8_t *dst,
 int	 request_send_fd(const struct scan_request *, int sock, int fd);
 void	 request_clear(struct scan_request *);
 
-/* scan_health.c */
+/* health.c */
 void	 health_begin(struct scan_conf *);	/* it is asked something */
 void	 health_good(const struct scan_conf *);
 void	 health_bad(const struct scan_conf *, const char *why);
 void	 health_forget(const struct scan_conf *);	/* it is being freed */
-/* Each second, by a timer of scan_health.c: error lines about scanners that are
+/* Each second, by a timer of health.c: error lines about scanners that are
  * down. */
 void	 scan_tick(void);
 
