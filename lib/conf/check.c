@@ -74,8 +74,8 @@ check_paths(const struct config *c)
 		conf_error(conf_place("control socket"), "control socket \"%s\": "
 		    "the name must begin with /", c->socket);
 	if (strlen(c->socket) > CONF_SOCKET_MAX)
-		conf_error(conf_place("control socket"), "control socket: a name "
-		    "may have at most %d octets", CONF_SOCKET_MAX);
+		conf_error(conf_place("control socket"), "control socket: "
+		    "the name may have at most %d bytes", CONF_SOCKET_MAX);
 }
 
 /* Hosts and networks are kept apart by their sets. */
@@ -94,9 +94,9 @@ check_sets(const struct config *c)
 				break;
 		if (j < 4)
 			conf_error(conf_place(i == 0 ? "firewall set ip4" :
-			    "firewall set ip6"), "firewall: the set %s cannot "
-			    "be used twice; net4 and net6 are those of the "
-			    "whitelists", names[i]);
+			    "firewall set ip6"), "firewall: the set %s "
+			    "cannot be used twice; net4 and net6 are "
+			    "used for the whitelists", names[i]);
 	}
 }
 
@@ -128,15 +128,15 @@ check_listens(struct config *c)
 		primary += !l->pass && !l->low_priority_mx;
 	}
 	if (all > CONF_LISTEN_MAX)
-		conf_error(lex_main(), "more than %d listen lines",
+		conf_error(lex_main(), "too many listen lines: at most %d",
 		    CONF_LISTEN_MAX);
 	if (n == 0) {
 		conf_listen_add(c, "127.0.0.1", CONF_PORT);
 		conf_listen_add(c, "::1", CONF_PORT);
 	} else if (primary == 0)
-		conf_warning(lex_main(), "every listen line is a "
-		    "low-priority-mx: with no primary MX here, nobody is "
-		    "trapped for having left it out");
+		conf_warning(lex_main(), "every listen line has "
+		    "low-priority-mx; without a primary MX here, no host is "
+		    "trapped for skipping it");
 }
 
 /* `of bad' counts messages, which pass alone sees. */
@@ -154,10 +154,10 @@ check_reactions(const struct config *c)
 			continue;
 		if (i != EVENT_DICTIONARY && i != EVENT_VIRUS &&
 		    i != EVENT_SPAM)
-			conf_error(at, "on %s: of bad is for dictionary, virus "
-			    "and spam", name);
+			conf_error(at, "on %s: \"of bad\" is allowed only "
+			    "for dictionary, virus and spam", name);
 		else if (conf_where("on %s: after", name) == NULL)
-			conf_error(at, "on %s: of bad needs an after", name);
+			conf_error(at, "on %s: \"of bad\" requires \"after\"", name);
 	}
 }
 
@@ -187,8 +187,8 @@ default_hostname(struct config *c)
 	if (conf_is_domain(name, len))
 		conf_replace(&c->hostname, name);
 	else
-		conf_warning(lex_main(), "the system's name \"%s\" is not a "
-		    "host name; hostname is %s until the file gives one", name,
+		conf_warning(lex_main(), "the name of this system, \"%s\", "
+		    "is not a host name; using hostname %s; set hostname", name,
 		    c->hostname);
 }
 
@@ -208,13 +208,13 @@ conf_check(struct config *c)
 	if (c->pass != NULL)
 		conf_check_pass(c);
 	if (c->fw == FW_NONE && c->pass == NULL && conf_errors() == 0)
-		conf_warning(conf_place("firewall"), "firewall none: hosts that "
-		    "passed are answered 451, because nothing takes them to "
-		    "the mail server");
+		conf_warning(conf_place("firewall"), "firewall none: a host "
+		    "that has passed still gets 451, because nothing sends "
+		    "it to the mail server");
 	else if (c->fw == FW_NONE && !c->handover && conf_errors() == 0)
-		conf_warning(conf_place("handover"), "handover no with firewall "
-		    "none: hosts that passed are answered 451, because nothing "
-		    "takes them to pass");
+		conf_warning(conf_place("handover"), "handover no with "
+		    "firewall none: a host that has passed still gets 451, "
+		    "because nothing sends it to pass");
 }
 
 /* text NULL: the file is read. */

@@ -90,15 +90,14 @@ check_target(const struct config *c, const struct lex_token *at,
 
 	addr_str(&t->addr, text);
 	if (is_any(&t->addr)) {
-		conf_error(at, "relay to \"%s\": that is no server's "
-		    "address", text);
+		conf_error(at, "relay to \"%s\": not the address of a server", text);
 		return;
 	}
 	TAILQ_FOREACH(l, &c->listens, entry)
 		if (leads_back(l, t)) {
-			conf_error(at, "relay to %s port %u: that is our own "
-			    "listener (%s port %u of %s); name the mail "
-			    "server", text, t->port, addr_str(&l->addr, own),
+			conf_error(at, "relay to %s port %u: this is our own "
+			    "listener (%s port %u of %s); write the address "
+			    "of the mail server", text, t->port, addr_str(&l->addr, own),
 			    l->port, l->pass ? "pass" : "front");
 			return;
 		}
@@ -122,9 +121,8 @@ check_families(const struct config *c, const struct conf_relay *r,
 			missing[is4] = 1;
 	}
 	if ((missing[0] || missing[1]) && conf_errors() == 0)
-		conf_warning(at, "relay transparent: there is no target with "
-		    "an %s address, so that clients over %s are put off with "
-		    "451", missing[1] ? "IPv4" : "IPv6",
+		conf_warning(at, "relay transparent: no target has an %s "
+		    "address; clients over %s get 451", missing[1] ? "IPv4" : "IPv6",
 		    missing[1] ? "IPv4" : "IPv6");
 }
 
@@ -177,8 +175,8 @@ check_domains(const struct config *c, const struct conf_relay *r,
 			    "at %s", s->text, before->where);
 		if (!TAILQ_EMPTY(&c->domains) && c->pass->relay_check &&
 		    !domain_allowed(c, s->text))
-			conf_warning(at, "relay domain \"%s\": it is not among "
-			    "the allowed domains, so mail to it is refused",
+			conf_warning(at, "relay domain \"%s\": not one of "
+			    "the allowed domains; mail to it is refused",
 			    s->text);
 	}
 }
@@ -193,14 +191,14 @@ check_relays(const struct config *c)
 
 	if (conf_where("relay to") == NULL)
 		conf_error(conf_place("pass block"), "pass: \"relay to\" is "
-		    "missing: where is the mail server?");
+		    "missing; write the address of the mail server");
 	TAILQ_FOREACH(r, &c->pass->relays, entry) {
 		at = at_where(r->where);
 		if (TAILQ_EMPTY(&r->targets) && conf_errors() == 0)
-			conf_error(at, "relay: no address is given");
+			conf_error(at, "relay: the address is missing");
 		if (TAILQ_EMPTY(&r->domains) && conf_errors() == 0 &&
 		    r != TAILQ_FIRST(&c->pass->relays))
-			conf_error(at, "relay domain: no domain is given");
+			conf_error(at, "relay domain: the domain is missing");
 		TAILQ_FOREACH(t, &r->targets, entry)
 			check_target(c, at, t);
 		check_domains(c, r, at);
@@ -211,10 +209,11 @@ check_relays(const struct config *c)
 	/* To the MTA all clients look like us: one that trusts us is open. */
 	if (TAILQ_EMPTY(&c->domains) && c->pass->relay_check && !told)
 		conf_error(conf_place("pass block"), "pass without allowed "
-		    "domains would make the mail server an open relay: name "
-		    "them, or tell it the client's address (xclient, "
-		    "proxy-protocol, transparent), or say \"relay check no\" "
-		    "if it trusts this machine no more than others");
+		    "domains would make the mail server an open relay; set "
+		    "allowed domains, or send it the client's address "
+		    "(xclient, proxy-protocol, transparent), or set \"relay "
+		    "check no\" if it does not trust this machine more than "
+		    "others");
 }
 
 static int
@@ -234,8 +233,9 @@ check_recipients(struct conf_pass *p)
 	TAILQ_FOREACH(s, &p->recipients, entry)
 		n++;
 	if (p->has_recipients && n == 0 && conf_errors() == 0)
-		conf_warning(conf_place("recipients"), "recipients: there is "
-		    "none, so that all mail but postmaster's is refused");
+		conf_warning(conf_place("recipients"), "recipients: the list "
+		    "is empty; all mail except to postmaster and abuse is "
+		    "refused");
 	if ((all = calloc(n + 1, sizeof(struct conf_string *))) == NULL)
 		fatal("configuration");
 	for (i = 0; (s = TAILQ_FIRST(&p->recipients)) != NULL; i++) {
@@ -270,7 +270,7 @@ check_modules(const struct config *c)
 			if (prefix_parse(s->text, &p) == -1 &&
 			    conf_list_find(c, s->text) == NULL)
 				conf_error(at_where(m->where), "module %s: "
-				    "there is no list \"%s\" to except",
+				    "except: there is no list \"%s\"",
 				    m->name, s->text);
 	}
 }
@@ -290,6 +290,6 @@ conf_check_pass(struct config *c)
 		    "reject at, or nothing is ever marked");
 	if (p->spool_message > p->spool_memory)
 		conf_error(conf_place(conf_where("pass spool message") !=
-		    NULL ? "pass spool message" : "pass spool memory"), "pass: spool message "
-		    "must not be more than spool memory");
+		    NULL ? "pass spool message" : "pass spool memory"), "pass: "
+		    "spool message must not be larger than spool memory");
 }

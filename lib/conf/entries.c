@@ -192,9 +192,9 @@ conf_entries_file(struct conf_strings *list, enum conf_item_kind kind,
 		r = conf_line_item(line, len, &item);
 		t.text = item;
 		if (r == -1)
-			conf_error(&t, "a NUL byte in the line");
+			conf_error(&t, "NUL byte in the line");
 		else if (len > CONF_STRING_MAX)
-			conf_error(&t, "a line longer than %d octets",
+			conf_error(&t, "line longer than %d bytes",
 			    CONF_STRING_MAX);
 		else if (r == 1)
 			entry_add(list, kind, &t);

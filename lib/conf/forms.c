@@ -371,8 +371,8 @@ conf_syntax(const struct lex_token *t, int keyword)
 
 	if (t->kind == LEX_EOF || t->kind == LEX_NEWLINE) {
 		help(text, sizeof(text), end, t);
-		conf_error(t, "the statement is not complete at the end of "
-		    "the line%s", text);
+		conf_error(t, "the statement is incomplete at the end of the "
+		    "line%s", text);
 		return;
 	}
 	if (end > 0)
@@ -384,12 +384,12 @@ conf_syntax(const struct lex_token *t, int keyword)
 	}
 	help(text, sizeof(text), end, t);
 	if (t->kind == LEX_PUNCT && *t->text == '=')
-		conf_error(t, "there is no \"=\" between a setting and its "
-		    "value%s", text);
+		conf_error(t, "unexpected \"=\": write a setting and its "
+		    "value without it%s", text);
 	else if (t->kind == LEX_WORD && keyword)
-		conf_error(t, "the keyword \"%s\" does not belong here%s%s",
+		conf_error(t, "the keyword \"%s\" is not allowed here%s%s",
 		    t->text, strncmp(text, "; did", 5) == 0 ? "" :
-		    "; a name needs quotes", text);
+		    "; quote it if it is a name", text);
 	else if (t->kind == LEX_WORD && isalpha((unsigned char)*t->text))
 		conf_error(t, "unknown keyword \"%s\"%s", t->text, text);
 	else

@@ -12,8 +12,8 @@
 #include "lib/base/log.h"
 #include "lib/conf/conf_int.h"
 
-#define WANTED	"neither an address, a network (whose host bits are 0) nor " \
-		"the name of a list"
+#define WANTED	"not an address, a network (with all host bits 0) or the name of " \
+		"a list"
 
 static int
 is_name(const char *s)

@@ -170,7 +170,7 @@ lex_push_file(const char *file, const struct lex_token *at)
 		}
 	if (sources >= CONF_INCLUDE_MAX) {
 		close(fd);
-		return (push_failed(file, at, "included too deeply"));
+		return (push_failed(file, at, "includes nested too deeply"));
 	}
 	if (conf_file_trust(file, at, &st) == -1) {
 		close(fd);
@@ -221,8 +221,8 @@ lex_quoted(struct source *s, struct lex_token *t)
 	t->text = "\"";
 	if (p == s->end || *p != '"') {
 		conf_error(t, p < s->end && *p == '\0' ?
-		    "a NUL byte in a string" : "a string without its closing "
-		    "quote");
+		    "NUL byte in a string" : "the closing quote of a "
+		    "string is missing");
 		while (p < s->end && *p != '\n')
 			p++;
 		s->pos = p;
@@ -231,7 +231,7 @@ lex_quoted(struct source *s, struct lex_token *t)
 	text = w = lex_strdup(s->pos + 1, (size_t)(p - s->pos) - 1);
 	s->pos = p + 1;
 	if (strlen(text) > CONF_STRING_MAX) {
-		conf_error(t, "a string longer than %d octets",
+		conf_error(t, "string longer than %d bytes",
 		    CONF_STRING_MAX);
 		return;
 	}
@@ -272,7 +272,7 @@ foreign_mark(struct source *s, struct lex_token *t)
 	if (i == sizeof(quotes) / sizeof(quotes[0]))
 		return (0);
 	t->kind = LEX_BAD;
-	conf_error(t, "a string stands between double quotes (\")");
+	conf_error(t, "write strings in double quotes (\")");
 	while (s->pos < s->end && word_char(*s->pos))
 		s->pos++;
 	return (1);
@@ -290,9 +290,9 @@ lex_word(struct source *s, struct lex_token *t)
 	if (p == s->pos) {
 		t->kind = LEX_BAD;
 		if (isgraph((unsigned char)*p))
-			conf_error(t, "a stray \"%c\"", *p);
+			conf_error(t, "unexpected \"%c\"", *p);
 		else
-			conf_error(t, "a stray byte 0x%02x",
+			conf_error(t, "unexpected byte 0x%02x",
 			    (unsigned char)*p);
 		s->pos++;
 		return;
@@ -300,8 +300,8 @@ lex_word(struct source *s, struct lex_token *t)
 	for (end = p; end > s->pos && end[-1] == ';'; end--)
 		;
 	if (end < p)
-		conf_error(t, "a stray \";\": a statement ends with its line, "
-		    "or where the next one begins");
+		conf_error(t, "unexpected \";\": a statement ends at the end "
+		    "of its line");
 	t->kind = LEX_WORD;
 	t->text = lex_strdup(s->pos, (size_t)(end - s->pos));
 	s->pos = p;
@@ -310,7 +310,7 @@ lex_word(struct source *s, struct lex_token *t)
 	if (strlen(t->text) > CONF_STRING_MAX) {
 		t->kind = LEX_BAD;
 		t->text = "";
-		conf_error(t, "a word longer than %d octets", CONF_STRING_MAX);
+		conf_error(t, "word longer than %d bytes", CONF_STRING_MAX);
 	}
 }
 
@@ -359,7 +359,7 @@ lex_expand(struct source *s, struct lex_token *t)
 	len = macro_name_len(s->pos + 1, s->end);
 	t->kind = LEX_BAD;
 	if (len == 0) {
-		conf_error(t, "a macro's name must follow the \"$\"");
+		conf_error(t, "the name of a macro is missing after \"$\"");
 		s->pos++;
 		return;
 	}
@@ -472,8 +472,7 @@ lex_next(struct lex_token *t)
 			depth++;
 		else if (*t->text == '}') {
 			if (depth == 0 || (top != NULL && depth <= top->depth)) {
-				conf_error(t, "a closing brace without its "
-				    "opening one");
+				conf_error(t, "unexpected closing brace");
 				continue;
 			}
 			depth--;
@@ -555,7 +554,7 @@ lex_define(const char *name, const char *value)
 	t.kind = LEX_STRING;
 	t.text = lex_strdup(value, strlen(value));
 	if (len == 0 || (size_t)macro_name_len(name, name + len) != len) {
-		conf_error(&t, "\"%s\" cannot be a macro's name", name);
+		conf_error(&t, "\"%s\" is not a valid name of a macro", name);
 		return;
 	}
 	if ((m = macro_find(name)) == NULL)
@@ -593,7 +592,7 @@ lex_macro(const struct lex_token *name)
 		return;
 	}
 	if (nmacros >= MACROS_MAX) {
-		conf_error(name, "more than %d macros", MACROS_MAX);
+		conf_error(name, "too many macros: at most %d", MACROS_MAX);
 		return;
 	}
 	m = macro_new(name, name->text);

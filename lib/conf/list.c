@@ -38,7 +38,7 @@ conf_list_new(struct config *conf, const struct lex_token *name,
 	if (conf_list_name(name) == 0)
 		conf_once(name, "list \"%s\"", name->text);
 	if (list->index == ADDRSET_LISTS_MAX)
-		conf_error(name, "more than %d lists", ADDRSET_LISTS_MAX);
+		conf_error(name, "too many lists: at most %d", ADDRSET_LISTS_MAX);
 	TAILQ_INSERT_TAIL(&conf->lists, list, entry);
 	return (list);
 }
@@ -75,14 +75,15 @@ conf_list_source(struct conf_list *l, enum conf_source source,
 		break;
 	case SRC_COMMAND:
 		if (conf_path(t, "command", &l->file) == 0 && *t->text != '/')
-			conf_error(t, "command \"%s\": the program's name "
-			    "must begin with /; it is run without a shell, its "
-			    "words parted at blanks", t->text);
+			conf_error(t, "command \"%s\": the path of the "
+			    "program must begin with /; it is run without a "
+			    "shell, and blanks separate its arguments", t->text);
 		break;
 	default:
 		if (!is_url(t->text))
 			conf_error(t, "url \"%s\": must begin with https://, "
-			    "http:// or ftp:// and hold printable ASCII only",
+			    "http:// or ftp:// and contain only printable "
+			    "ASCII",
 			    t->text);
 		conf_replace(&l->file, t->text);
 		break;
@@ -104,7 +105,8 @@ conf_list_timeout(struct conf_list *l, const struct lex_token *at,
 	if (conf_once(at, "list \"%s\": timeout", l->name) == -1)
 		return;
 	if (l->source == SRC_FILE)
-		conf_error(at, "list \"%s\": a file has no timeout", l->name);
+		conf_error(at, "list \"%s\": timeout is allowed only with "
+		    "command and url", l->name);
 	else
 		conf_time(t, "timeout", 1, TIMEOUT_MAX, &l->timeout);
 }
@@ -134,7 +136,7 @@ conf_setup_new(struct config *conf, const struct lex_token *at,
 	TAILQ_FOREACH(other, &conf->setups, entry)
 		n++;
 	if (n == SETUPS_MAX)
-		conf_error(at, "more than %d spamd-setup lines", SETUPS_MAX);
+		conf_error(at, "too many spamd-setup lines: at most %d", SETUPS_MAX);
 	TAILQ_INSERT_TAIL(&conf->setups, l, entry);
 }
 
@@ -173,17 +175,18 @@ check_table(const struct config *c, const struct conf_list *l)
 	if ((at = conf_where("blacklist \"%s\": table", l->name)) == NULL)
 		at = lex_main();
 	if (c->fw == FW_NONE)
-		conf_error(at, "blacklist \"%s\": a table needs a firewall; "
-		    "there is `firewall none\'", l->name);
+		conf_error(at, "blacklist \"%s\": table requires a firewall, "
+		    "but the configuration has \"firewall none\"", l->name);
 	if (c->fw == FW_PF && strcmp(l->table, c->fw_table) == 0)
-		conf_error(at, "blacklist \"%s\": table <%s> is the one of "
-		    "the hosts that are let in", l->name, l->table);
+		conf_error(at, "blacklist \"%s\": table <%s> is already used "
+		    "for the hosts that have passed", l->name, l->table);
 	snprintf(four, sizeof(four), "%s4", l->table);
 	snprintf(six, sizeof(six), "%s6", l->table);
 	for (i = 0; i < 4 && c->fw == FW_NFT; i++)
 		if (strcmp(four, taken[i]) == 0 || strcmp(six, taken[i]) == 0)
-			conf_error(at, "blacklist \"%s\": the set %s is used "
-			    "already; the sets of table \"%s\" are %s and %s",
+			conf_error(at, "blacklist \"%s\": the set %s is "
+			    "already in use; the sets of table \"%s\" are %s "
+			    "and %s",
 			    l->name, taken[i], l->table, four, six);
 }
 
@@ -203,13 +206,12 @@ conf_check_lists(struct config *c)
 		TAILQ_FOREACH(s, &l->except, entry) {
 			white = conf_list_find(c, s->text);
 			if (white == NULL)
-				conf_error(at, "blacklist \"%s\": there is no "
-				    "whitelist \"%s\" to except", l->name,
+				conf_error(at, "blacklist \"%s\": except: "
+				    "there is no whitelist \"%s\"", l->name,
 				    s->text);
 			else if (white->kind != LIST_WHITE)
-				conf_error(at, "blacklist \"%s\": \"%s\" is a "
-				    "blacklist; only a whitelist can be "
-				    "excepted", l->name, s->text);
+				conf_error(at, "blacklist \"%s\": except: "
+				    "\"%s\" is a blacklist, not a whitelist", l->name, s->text);
 		}
 	}
 }

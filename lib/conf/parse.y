@@ -211,24 +211,24 @@ listenopts
 	: /* empty */
 	| listenopts LOW_PRIORITY_MX {
 		if (listener->pass)
-			conf_error(&$2, "listen: low-priority-mx is for "
-			    "listeners of front, outside of pass");
+			conf_error(&$2, "listen: low-priority-mx is not "
+			    "allowed in pass { }");
 		listener->low_priority_mx = 1;
 	}
 	| listenopts NO TLS {
 		listener->no_tls = 1;
 		if (listener->tls != NULL)
-			conf_error(&$2, "listen: both no tls and a "
-			    "certificate");
+			conf_error(&$2, "listen: no tls is not allowed with "
+			    "a certificate");
 	}
 	| listenopts TLS CERTIFICATE value KEY value {
 		if (listener->tls != NULL)
-			conf_error(&$2, "listen: two certificates");
+			conf_error(&$2, "listen: certificate given twice");
 		else
 			conf_set_tls(&$4, &$6, &listener->tls);
 		if (listener->no_tls)
-			conf_error(&$2, "listen: both no tls and a "
-			    "certificate");
+			conf_error(&$2, "listen: no tls is not allowed with "
+			    "a certificate");
 	}
 	;
 
@@ -515,8 +515,8 @@ nftopts	: /* empty */
 			if (strcmp($3.text, "inet") != 0 &&
 			    strcmp($3.text, "ip") != 0 &&
 			    strcmp($3.text, "ip6") != 0)
-				conf_error(&$3, "table family \"%s\": must be "
-				    "inet, ip or ip6", $3.text);
+				conf_error(&$3, "firewall table family "
+				    "\"%s\": must be inet, ip or ip6", $3.text);
 			else
 				conf_replace(&conf->nft_family, $3.text);
 			conf_fw_name(&$4, "firewall table", CONF_NFT_NAME_MAX,
@@ -657,14 +657,16 @@ reactopts
 	: /* empty */
 	| reactopts FOR value {
 		if (reaction->action != ACT_TRAP)
-			conf_error(&$2, "on: only trap has a for");
+			conf_error(&$2, "on: \"for\" is allowed only with "
+			    "trap");
 		else if (ONCE_OF($2, "on %s: for", REACTION_NAME))
 			conf_time(&$3, "trap for", 1, CONF_TIME_MAX,
 			    &reaction->trap_for);
 	}
 	| reactopts AFTER value IN value {
 		if (reaction->action == ACT_LOG)
-			conf_error(&$2, "on: log has no after");
+			conf_error(&$2, "on: \"after\" is not allowed with "
+			    "log");
 		if (ONCE_OF($2, "on %s: after", REACTION_NAME)) {
 			conf_number(&$3, "after", 1, 1000, &reaction->after);
 			conf_time(&$5, "after in", 1, 7 * 86400,
@@ -981,12 +983,12 @@ static void
 macro_set(const struct lex_token *name)
 {
 	if (is_keyword(name->text))
-		conf_error(name, "\"%s\" is a keyword and cannot be a macro's "
-		    "name; there is no \"=\" between a setting and its value",
+		conf_error(name, "\"%s\" is a keyword and cannot be the name "
+		    "of a macro; write a setting without \"=\"",
 		    name->text);
 	else if (!isalpha((unsigned char)*name->text) && *name->text != '_')
-		conf_error(name, "\"%s\": a macro's name begins with a letter "
-		    "or an underscore", name->text);
+		conf_error(name, "\"%s\": the name of a macro must begin "
+		    "with a letter or an underscore", name->text);
 	lex_macro(name);
 	conf_line_begin();
 }

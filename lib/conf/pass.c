@@ -72,7 +72,7 @@ conf_target_add(struct conf_targets *list, const char *what,
 			    address->text, port);
 	}
 	if (n == CONF_TARGETS_MAX)
-		conf_error(address, "more than %d addresses",
+		conf_error(address, "too many addresses: at most %d",
 		    CONF_TARGETS_MAX);
 	TAILQ_INSERT_TAIL(list, t, entry);
 }
@@ -97,7 +97,7 @@ conf_resolver_end(struct config *c, const struct lex_token *at)
 	struct conf_target	*t;
 
 	if (TAILQ_EMPTY(&resolvers) && conf_errors() == 0)
-		conf_error(at, "resolver: no address is given");
+		conf_error(at, "resolver: the address is missing");
 	while ((t = TAILQ_FIRST(&resolvers)) != NULL) {
 		TAILQ_REMOVE(&resolvers, t, entry);
 		if (conf_resolver_add(&c->resolvers, &t->addr, t->port) == -1)
@@ -111,8 +111,8 @@ conf_relay_client(struct conf_relay *r, const struct lex_token *at,
     enum relay_client client)
 {
 	if (r->client != CLIENT_RECEIVED)
-		conf_error(at, "relay: xclient, proxy-protocol and transparent "
-		    "exclude each other");
+		conf_error(at, "relay: only one of xclient, proxy-protocol "
+		    "and transparent is allowed");
 	r->client = client;
 }
 
@@ -154,8 +154,8 @@ conf_relay_ca(struct conf_relay *r, const struct lex_token *at,
 	if (r->ca_file != NULL)
 		conf_error(at, "relay: ca given twice");
 	else if (r->tls != RELAY_TLS_VERIFY)
-		conf_error(at, "relay: ca belongs to starttls verify \"name\", "
-		    "before it");
+		conf_error(at, "relay: ca is allowed only after starttls "
+		    "verify \"name\"");
 	else
 		(void)conf_path(file, "ca", &r->ca_file);
 }
@@ -168,8 +168,8 @@ conf_pass_strategy(struct conf_pass *p, const struct lex_token *class,
 	int	f = conf_strategy_find(fate->text);
 
 	if (c == -1)
-		conf_error(class, "strategy \"%s\": there are virus, spam, "
-		    "unwanted and unscannable", class->text);
+		conf_error(class, "strategy \"%s\": must be virus, spam, "
+		    "unwanted or unscannable", class->text);
 	if (f == -1)
 		conf_error(fate, "strategy %s \"%s\": must be reject, tempfail "
 		    "or mark; mail is never discarded", class->text,
@@ -189,8 +189,8 @@ conf_subject(const struct lex_token *t, char **result)
 		;
 	if (*p != '\0' || p == t->text || p - t->text > CONF_SUBJECT_MAX ||
 	    t->text[strspn(t->text, " ")] == '\0')
-		conf_error(t, "mark subject: must have between 1 and %d "
-		    "printable ASCII characters", CONF_SUBJECT_MAX);
+		conf_error(t, "mark subject: must have 1 to %d printable "
+		    "ASCII characters", CONF_SUBJECT_MAX);
 	else
 		conf_replace(result, t->text);
 }
@@ -257,15 +257,15 @@ one_named(const struct lex_token *name, const struct lex_token *which)
 
 	if (*name->text == '\0' ||
 	    strspn(name->text, LETTERS) != strlen(name->text)) {
-		conf_error(name, "\"%s\" cannot be a module's name",
+		conf_error(name, "\"%s\" is not a valid name of a module",
 		    name->text);
 		ok = 0;
 	}
 	if (which != NULL && (*which->text == '\0' || strlen(which->text) >
 	    WHICH_MAX || strspn(which->text, LETTERS "-") !=
 	    strlen(which->text))) {
-		conf_error(which, "module %s: \"%s\" cannot be its name: up "
-		    "to %d of a-z, 0-9, _ and -", name->text, which->text,
+		conf_error(which, "module %s: \"%s\" is not a valid name; "
+		    "use at most %d of a-z, 0-9, _ and -", name->text, which->text,
 		    WHICH_MAX);
 		ok = 0;
 	}

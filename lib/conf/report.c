@@ -94,7 +94,7 @@ conf_error(const struct lex_token *at, const char *fmt, ...)
 	if (++errors > CONF_ERRORS_MAX) {
 		if (errors == CONF_ERRORS_MAX + 1)
 			conf_say(report_fn, report_arg,
-			    "more errors follow, which are not shown");
+			    "too many errors; the rest is not shown");
 		return;
 	}
 	va_start(ap, fmt);

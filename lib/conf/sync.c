@@ -49,8 +49,8 @@ room(const struct conf_sync *s, const struct lex_token *at)
 	TAILQ_FOREACH(p, &s->peers, entry)
 		n++;
 	if (n == CONF_SYNC_MAX + 1)
-		conf_error(at, "sync: more than %d of listen, multicast and "
-		    "peer", CONF_SYNC_MAX);
+		conf_error(at, "sync: too many listen, multicast and peer "
+		    "statements: at most %d", CONF_SYNC_MAX);
 }
 
 static struct conf_sync_sock *
@@ -113,8 +113,8 @@ conf_sync_peer(struct conf_sync *s, const struct lex_token *address,
 		conf_once(address, "peer %s port %u", addr_str(&p->addr, text),
 		    p->port);
 		if (v2 && !addr_is4(&p->addr))
-			conf_error(address, "peer %s spamd: spamd speaks IPv4 "
-			    "alone", text);
+			conf_error(address, "peer %s spamd: spamd supports "
+			    "only IPv4", text);
 	}
 }
 
@@ -138,13 +138,13 @@ conf_check_sync(const struct config *c)
 		*(p->v2 ? &v2 : &v3) = 1;
 	v2 |= s->accept_v2;
 	if (!listens && !v2 && !v3)
-		conf_error(conf_place("sync"), "sync: neither listen, nor peer, "
-		    "nor multicast");
+		conf_error(conf_place("sync"), "sync: listen, peer or "
+		    "multicast is missing");
 	else if (s->key_file == NULL && (v3 || !v2))
-		conf_error(conf_place("sync"), "sync: a key is needed, the "
-		    "same file for all; without one only spamd is spoken to");
+		conf_error(conf_place("sync"), "sync: key is missing; "
+		    "without it only peers with \"spamd\" are allowed");
 	else if (s->key_file == NULL)
-		conf_warning(conf_place("sync"), "sync without a key: whoever "
-		    "can send a datagram here can make any host WHITE; a spamd "
-		    "takes /etc/mail/spamd.key");
+		conf_warning(conf_place("sync"), "sync without a key: "
+		    "anybody who can send a datagram to this host can make "
+		    "any host WHITE; spamd uses /etc/mail/spamd.key");
 }

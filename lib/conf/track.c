@@ -36,18 +36,20 @@ conf_track_begin(struct config *c, const struct lex_token *device,
 		fatal("configuration");
 	if (strcmp(device->text, "nflog") == 0) {
 		if (group == NULL)
-			conf_error(device, "track nflog: the group's number is "
-			    "missing; it is the one of `log group' in the "
-			    "rules");
+			conf_error(device, "track nflog: the number of the "
+			    "group is missing; write the one of \"log "
+			    "group\" in the firewall rules");
 		else if (conf_number(group, "track nflog", 0, GROUP_MAX,
 		    &n) == 0)
 			c->track->group = (uint16_t)n;
 		return;
 	}
 	if (group != NULL)
-		conf_error(group, "track: only nflog has a number");
+		conf_error(group, "track: a group number is allowed only "
+		    "after nflog");
 	if (!is_ifname(device->text))
-		conf_error(device, "track: \"%s\" is not an interface's name",
+		conf_error(device, "track: \"%s\" is not the name of an "
+		    "interface",
 		    device->text);
 	conf_replace(&c->track->device, device->text);
 }
@@ -59,8 +61,8 @@ conf_track_interface(struct conf_track *t, const struct lex_token *at,
 	if (conf_once(at, "track interface") == -1)
 		return;
 	if (!is_ifname(name->text))
-		conf_error(name, "track interface: \"%s\" is not an "
-		    "interface's name", name->text);
+		conf_error(name, "track interface: \"%s\" is not the name of "
+		    "an interface", name->text);
 	else
 		conf_replace(&t->interface, name->text);
 }
@@ -78,13 +80,14 @@ conf_track_mta(struct conf_track *t, const struct lex_token *at,
 		return;
 	for (item = items->first; item != NULL; item = item->next) {
 		if (prefix_parse(item->tok.text, &p) == -1) {
-			conf_error(&item->tok, "track mta: \"%s\" is neither an "
-			    "address nor a network (whose host bits are 0)",
+			conf_error(&item->tok, "track mta: \"%s\" is not an "
+			    "address or a network (with all host bits 0)",
 			    item->tok.text);
 			continue;
 		}
 		if (++n == CONF_TRACK_MTA + 1)
-			conf_error(&item->tok, "track mta: more than %u",
+			conf_error(&item->tok, "track mta: too many entries: "
+			    "at most %u",
 			    CONF_TRACK_MTA);
 		if (n > CONF_TRACK_MTA)
 			continue;

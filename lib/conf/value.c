@@ -136,7 +136,7 @@ conf_path(const struct lex_token *t, const char *what, char **result)
 	for (p = t->text; (unsigned char)*p >= 0x20 && *p != 0x7f; p++)
 		;
 	if (*t->text == '\0' || *p != '\0') {
-		conf_error(t, "%s: \"%s\" is not the name of a file", what,
+		conf_error(t, "%s: \"%s\" is not a valid file name", what,
 		    t->text);
 		return (-1);
 	}
@@ -166,12 +166,12 @@ conf_contact(const struct lex_token *t, char **result)
 	for (p = t->text; *p >= 0x20 && *p < 0x7f; p++)
 		;
 	if (*p != '\0') {
-		conf_error(t, "contact: a reply to a client may hold printable "
-		    "ASCII only");
+		conf_error(t, "contact: must be printable ASCII, because it "
+		    "is sent in replies");
 		return (-1);
 	}
 	if (p == t->text || p - t->text > CONTACT_MAX) {
-		conf_error(t, "contact: must have between 1 and %d characters",
+		conf_error(t, "contact: must have 1 to %d characters",
 		    CONTACT_MAX);
 		return (-1);
 	}
@@ -210,8 +210,8 @@ conf_grey_reply(const struct lex_token *t, char **result)
 	const char	*text, *why;
 
 	if (reply_codes(t->text, &text) == -1 || *text == '\0') {
-		conf_error(t, "greylist reply: must be 450 or 451, a code as "
-		    "4.7.1 or none, and a text");
+		conf_error(t, "greylist reply: must be 450 or 451, an "
+		    "optional code such as 4.7.1, and a text");
 		return (-1);
 	}
 	if ((why = tmpl_check(text, "As")) != NULL) {
@@ -246,8 +246,8 @@ conf_fw_name(const struct lex_token *t, const char *what, size_t max,
 	if (len == 0 || len > max || !isalpha((unsigned char)*t->text) ||
 	    strspn(t->text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 	    "0123456789_.-") != len) {
-		conf_error(t, "%s \"%s\": must begin with a letter, hold "
-		    "letters, digits and _ . - only and have at most %zu "
+		conf_error(t, "%s \"%s\": must begin with a letter, contain "
+		    "only letters, digits and _ . - and have at most %zu "
 		    "characters", what, t->text, max);
 		return (-1);
 	}
@@ -264,7 +264,7 @@ conf_list_name(const struct lex_token *t)
 	    strspn(t->text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 	    "0123456789_.-") == len)
 		return (0);
-	conf_error(t, "list \"%s\": a name holds letters, digits and _ . - "
-	    "only and has at most %d characters", t->text, LIST_NAME_MAX);
+	conf_error(t, "list \"%s\": a name may contain only letters, digits "
+	    "and _ . - and have at most %d characters", t->text, LIST_NAME_MAX);
 	return (-1);
 }

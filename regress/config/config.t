@@ -160,7 +160,7 @@ like($out, qr/^front 2$/m, 'the deepest counts');
 ($status, $out, $err) = run('-n', '-f', "$tmp/1.conf");
 is($status, 1, '17 files deep is refused');
 is($err =~ s/.*warning:.*\n//r,
-    "$tmp/16.conf:1: include \"$tmp/17.conf\": included too deeply\n",
+    "$tmp/16.conf:1: include \"$tmp/17.conf\": includes nested too deeply\n",
     'where it is too deep');
 
 # A pair of certificate and key; the key must not be everybody's.
@@ -247,7 +247,7 @@ pass {
 END
 	($status, $out, $err) = run('-n', '-f', "$tmp/own.conf");
 	is($status, 1, 'a relay to an address of this machine is refused');
-	like($err, qr/^\Q$tmp\E\/own\.conf:4: relay to \Q$own\E port 8027: that is our own/m,
+	like($err, qr/^\Q$tmp\E\/own\.conf:4: relay to \Q$own\E port 8027: this is our own/m,
 	    'where our listener takes it');
 }
 
