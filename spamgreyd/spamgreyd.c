@@ -18,7 +18,7 @@
 #include "spamgreyd/parent/parent.h"
 #include "spamgreyd/track/track.h"
 
-#define DEFINES_MAX	64
+#define DEFINES_MAX	64		/* -D */
 
 static void __attribute__((__noreturn__))
 usage(FILE *to, int status)
@@ -29,6 +29,7 @@ usage(FILE *to, int status)
 	exit(status);
 }
 
+/* The configuration's complaints go to standard error. */
 static void
 report(const char *line, void *arg)
 {
@@ -36,7 +37,8 @@ report(const char *line, void *arg)
 	fprintf(stderr, "%s\n", line);
 }
 
-/* argv[0] as execv(2) wants it: as it is when it has a slash, else by PATH. */
+/* Our own file for execv(2): argv[0] if it has a slash, otherwise by PATH.
+ * The caller owns it.  NULL with errno. */
 static char *
 find_program(const char *argv0)
 {
@@ -56,6 +58,7 @@ find_program(const char *argv0)
 	return (NULL);
 }
 
+/* -D name=value.  text is changed, and must live as long as d. */
 static void
 define(struct conf_define *d, char *text)
 {
@@ -71,6 +74,7 @@ define(struct conf_define *d, char *text)
 	d->value = eq + 1;
 }
 
+/* -x NAME: this process is a child of the daemon. */
 static int
 child(const char *name)
 {
@@ -84,7 +88,7 @@ child(const char *name)
 	usage(stderr, 2);
 }
 
-/* -n: say what is wrong, or with -v what was understood. */
+/* -n: says what is wrong, or with -v how the configuration was understood. */
 static int
 check(const char *file, const struct conf_define *defines, size_t ndefines,
     int verbose)

@@ -16,7 +16,7 @@
 
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
-#include "spamgreyd/fw/role.h"
+#include "spamgreyd/fw/fw_int.h"
 
 #define FW_BATCH	1024	/* changes a turn, in one call to the kernel */
 

@@ -5,7 +5,7 @@
  * uses process, os and lib, and of lib neither policy nor db nor control.
  *
  *	fw.c		the role: messages of store, life
- *	role.h		what the role's files share
+ *	fw_int.h	what the role's files share
  *	sync.c		comparing the table with what should be in it
  *	set.c		what should be in it; networks
  *	tables.c	tables of blacklists

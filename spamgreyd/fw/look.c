@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "spamgreyd/fw/role.h"
+#include "spamgreyd/fw/fw_int.h"
 
 /* The table's name for people, in buf, which is also returned. */
 static const char *

@@ -6,7 +6,7 @@
  */
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
-#include "spamgreyd/fw/role.h"
+#include "spamgreyd/fw/fw_int.h"
 
 #define ROOM_SAY_MS	(60 * 60 * 1000)	/* between two lines in the log */
 #define ROOM_YIELD_MS	30000		/* between two times that lists give way */

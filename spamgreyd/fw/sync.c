@@ -19,7 +19,7 @@
 #include "lib/base/clock.h"
 #include "lib/base/hosts.h"
 #include "lib/base/log.h"
-#include "spamgreyd/fw/role.h"
+#include "spamgreyd/fw/fw_int.h"
 
 #define FW_DRIFT	90	/* s: a timeout that is wrong by more is set
 				   again; the kernel counts it from when it was

@@ -14,7 +14,7 @@
 
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
-#include "spamgreyd/fw/role.h"
+#include "spamgreyd/fw/fw_int.h"
 
 #define TABLES_RETRY_MS	30000	/* after a failure */
 /* Comparisons that others' changes cause take at most a twentieth of the time. */

@@ -1,6 +1,5 @@
-/*
- * FreeBSD: the parent's death as a signal, and foreign source addresses.
- */
+/* FreeBSD: the parent's death as a signal, foreign source addresses,
+ * locking a bpf, and its own fetch(1). */
 #include <sys/types.h>
 #include <sys/procctl.h>
 #include <sys/socket.h>
@@ -38,6 +37,7 @@ os_follow_parent(void)
 	(void)procctl(P_PID, 0, PROC_PDEATHSIG_CTL, &sig);
 }
 
+/* This system has no capabilities to keep. */
 int
 os_drop_begin(const char *name, int net_admin)
 {
@@ -79,6 +79,7 @@ os_capture_lock(int fd)
 	return (ioctl(fd, BIOCLOCK));
 }
 
+/* What the base system has, then a package. */
 const char *const *
 os_fetch(unsigned int n)
 {
@@ -91,7 +92,7 @@ os_fetch(unsigned int n)
 	return (n == 0 ? fetch : n == 1 ? curl : NULL);
 }
 
-/* The state of a sleeping process does not tell what it sleeps for. */
+/* The state of a sleeping process does not tell what it waits for. */
 int
 os_waits_for_disk(pid_t pid)
 {

@@ -1,7 +1,5 @@
-/*
- * Linux: process titles by libbsd, the one capability that the firewall needs,
- * the parent's death as a signal, and foreign source addresses.
- */
+/* Linux: process titles, the one capability that the firewall needs, the
+ * parent's death as a signal, and foreign source addresses. */
 #include <sys/types.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -27,7 +25,7 @@ static struct {
 	size_t	 size;
 } title;
 
-/* The arguments move away, for they are still read. */
+/* The arguments move to other memory, since they are still read. */
 void
 os_init(int argc, char **argv, char **envp)
 {
@@ -49,7 +47,8 @@ os_init(int argc, char **argv, char **envp)
 			fatal("cannot copy the arguments");
 }
 
-/* libbsd's setproctitle() leaves a full stop at the end of the arguments. */
+/* Not libbsd's setproctitle(): it leaves a full stop at the end of the
+ * arguments. */
 void
 os_title(const char *text)
 {
@@ -59,16 +58,19 @@ os_title(const char *text)
 	snprintf(title.text, title.size, "spamgreyd: %s", text);
 }
 
+/* A signal that cannot be caught, since a child without its parent has
+ * nobody to serve. */
 void
 os_follow_parent(void)
 {
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	/* It may have died before the line above. */
+	/* The parent may have died before the line above. */
 	if (getppid() == 1)
 		log_debug("started by init");
 }
 
-/* Permitted and effective: these capabilities and no other. */
+/* Makes these the permitted and effective capabilities, and removes all
+ * others.  0; -1 with errno. */
 static int
 caps_set(uint64_t caps)
 {
@@ -83,6 +85,7 @@ caps_set(uint64_t caps)
 	return ((int)syscall(SYS_capset, &h, d));
 }
 
+/* Without this a change of user clears all capabilities. */
 int
 os_drop_begin(const char *name, int net_admin)
 {
@@ -129,10 +132,7 @@ os_socket_transparent(int family)
 	return (fd);
 }
 
-/*
- * Every change of an NFLOG socket wants CAP_NET_ADMIN from who asks for it,
- * and track has dropped that.
- */
+/* Every change of an NFLOG socket needs CAP_NET_ADMIN, which track has dropped. */
 int
 os_capture_lock(int fd)
 {
@@ -140,6 +140,8 @@ os_capture_lock(int fd)
 	return (0);
 }
 
+/* The options ignore configuration files, and allow no other protocols and not
+ * many redirects: the URL may lead anywhere. */
 const char *const *
 os_fetch(unsigned int n)
 {
@@ -152,6 +154,7 @@ os_fetch(unsigned int n)
 	return (n == 0 ? curl : n == 1 ? wget : NULL);
 }
 
+/* The state D is uninterruptible sleep. */
 int
 os_waits_for_disk(pid_t pid)
 {
@@ -168,7 +171,7 @@ os_waits_for_disk(pid_t pid)
 	if (n <= 0)
 		return (0);
 	stat[n] = '\0';
-	/* "pid (name) state …", and a name may hold a bracket */
+	/* "pid (name) state …"; a name may contain brackets. */
 	end = strrchr(stat, ')');
 	return (end != NULL && end[1] == ' ' && end[2] == 'D');
 }

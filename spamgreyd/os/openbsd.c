@@ -1,7 +1,5 @@
-/*
- * OpenBSD: foreign source addresses, and nothing else that the others do in a
- * way of their own.
- */
+/* OpenBSD: foreign source addresses, locking a bpf, and its own ftp(1).
+ * What the others do in a way of their own it has in libc, or needs not. */
 #include <sys/types.h>
 #include <sys/socket.h>
 #include <sys/ioctl.h>
@@ -34,6 +32,7 @@ os_follow_parent(void)
 	/* The end of the parent's socket is how a child learns of it. */
 }
 
+/* This system has no capabilities to keep. */
 int
 os_drop_begin(const char *name, int net_admin)
 {
@@ -74,6 +73,7 @@ os_capture_lock(int fd)
 	return (ioctl(fd, BIOCLOCK));
 }
 
+/* What the base system has. */
 const char *const *
 os_fetch(unsigned int n)
 {
@@ -83,7 +83,7 @@ os_fetch(unsigned int n)
 	return (n == 0 ? ftp : NULL);
 }
 
-/* The state of a sleeping process does not tell what it sleeps for. */
+/* The state of a sleeping process does not tell what it waits for. */
 int
 os_waits_for_disk(pid_t pid)
 {

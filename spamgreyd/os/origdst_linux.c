@@ -1,7 +1,5 @@
-/*
- * Linux: where a redirected client wanted to go, from connection tracking.
- * (With TPROXY the local address already is the original one.)
- */
+/* Linux: where a redirected client wanted to go, from connection tracking.
+ * With TPROXY the local address is already the original one. */
 #include <sys/types.h>
 #include <sys/socket.h>
 #include <netinet/in.h>

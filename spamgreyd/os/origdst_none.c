@@ -1,8 +1,8 @@
 /*
- * Where nobody can be asked: the local address is all that is known.  OpenBSD's
- * DIOCNATLOOK finds nothing (7.8: it searches by a hash that it has not filled
- * in), and with divert-to the local address is the one that the client
- * called.
+ * In place of that on a system where no part of the kernel can be asked: the
+ * local address is all that is known.  OpenBSD's DIOCNATLOOK finds nothing
+ * (in 7.8 it searches by a hash that it has not filled in); with divert-to
+ * the local address is the one that the client called.
  */
 #include <sys/types.h>
 

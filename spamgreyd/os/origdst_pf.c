@@ -1,7 +1,5 @@
-/*
- * FreeBSD: where a client that rdr sent here wanted to go (DIOCNATLOOK).  When
- * PF knows no such state the answer is "unknown", which is no error.
- */
+/* FreeBSD: where a client that rdr sent here wanted to go (DIOCNATLOOK). If
+ * PF knows no such state the answer is "unknown", which is no error. */
 #include <sys/types.h>
 #include <sys/ioctl.h>
 #include <netinet/in.h>
@@ -14,6 +12,7 @@
 
 const int	origdst_pf = 1;
 
+/* An address as PF has it; the bytes behind an IPv4 address must be zero. */
 static void
 put_addr(uint8_t dst[16], const struct addr *a)
 {
@@ -24,6 +23,7 @@ put_addr(uint8_t dst[16], const struct addr *a)
 		memcpy(dst, a->b, 16);
 }
 
+/* The reverse. */
 static void
 get_addr(struct addr *a, const uint8_t src[16], int is4)
 {

@@ -1,9 +1,10 @@
 /*
- * FreeBSD: capability mode for front and track, which open nothing.  store opens
- * database files by name and fw's ioctls on /dev/pf need no name either; fw
- * enters it, store stays with its user and its directory.  pass cannot enter
- * it either: connect(2) to the mail server names an address, which capability
- * mode refuses; it has its chroot.
+ * FreeBSD: capability mode for front, track and the process that reads lists,
+ * which open nothing, and for fw, whose ioctls on /dev/pf need no name.
+ *
+ * store opens database files by name: it is confined by its user and its
+ * directory.  pass has its chroot, because connect(2) to the mail server
+ * names an address, which capability mode refuses.
  */
 #include <sys/capsicum.h>
 

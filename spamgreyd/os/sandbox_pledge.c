@@ -1,11 +1,10 @@
-/*
- * OpenBSD: pledge(2) and unveil(2).  fw cannot pledge: "pf" does not admit
- * DIOCRADDADDRS and DIOCRDELADDRS; it sees no file instead.
- */
+/* OpenBSD: pledge(2) and unveil(2). fw cannot pledge, since "pf" does not
+ * admit DIOCRADDADDRS and DIOCRDELADDRS; instead it sees no file. */
 #include <unistd.h>
 
 #include "spamgreyd/os/os.h"
 
+/* conf is used for store only. */
 int
 sandbox_enter(enum role role, const struct config *conf)
 {

@@ -1,7 +1,8 @@
 /*
- * Linux: seccomp through libseccomp.  What a role needs is a list; all else
- * answers ENOSYS, so that a newer C library falls back to an older call
- * instead of dying, and what only an intruder would try kills the process.
+ * Linux: seccomp through libseccomp.  What a role needs is a list.  All other
+ * calls answer ENOSYS, so that a newer C library falls back to an older call
+ * instead of dying.  What only an intruder would try kills the process.
+ *
  * To find a missing call: strace -f -p PID and look for ENOSYS.
  */
 #include <sys/types.h>
@@ -58,18 +59,19 @@ static const int fw[] = {
 	S(select), S(pselect6), S(getppid)
 };
 
-/* The MTA, a resolver, and files of the spool. */
+/* The mail server, name servers, and files of the spool. */
 static const int pass[] = {
 	S(accept), S(accept4), S(connect), S(bind), S(sendmmsg), S(open),
 	S(openat), S(unlink), S(unlinkat), S(ftruncate), S(fallocate),
 	S(pread64), S(pwrite64), S(preadv), S(pwritev), S(stat), S(statx)
 };
 
-/* Descriptors that it was given. */
+/* The process that reads lists: descriptors that it was given. */
 static const int list_job[] = {
 	S(fsync), S(fdatasync), S(ftruncate), S(statx)
 };
 
+/* No role ever needs these: whoever tries one has taken over the process. */
 static const int deadly[] = {
 	S(execve), S(execveat), S(ptrace), S(process_vm_readv),
 	S(process_vm_writev), S(mount), S(umount2), S(pivot_root), S(chroot),
@@ -78,6 +80,7 @@ static const int deadly[] = {
 	S(perf_event_open), S(keyctl), S(add_key), S(request_key)
 };
 
+/* Adds one action for each call of a list.  0; -1 with errno. */
 static int
 rules_add(scmp_filter_ctx ctx, uint32_t action, const int *list, size_t n)
 {
@@ -95,6 +98,7 @@ rules_add(scmp_filter_ctx ctx, uint32_t action, const int *list, size_t n)
 #define ADD(ctx, action, list) \
 	rules_add(ctx, action, list, sizeof(list) / sizeof((list)[0]))
 
+/* libseccomp returns a negative errno.  0; -1 with errno. */
 static int
 rule_done(int r)
 {
@@ -105,8 +109,8 @@ rule_done(int r)
 }
 
 /*
- * What every role may do to itself only, and memory that is never to be
- * executed: all code is mapped before the sandbox, and no library makes more.
+ * What every role may do to itself only, and memory that is never executable:
+ * all code is mapped before the sandbox, and no library makes more.
  */
 static int
 rules_self(scmp_filter_ctx ctx)
@@ -128,8 +132,8 @@ rules_self(scmp_filter_ctx ctx)
 	    SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0))));
 }
 
-/* Threads of its own, no processes.  What clone3 is asked cannot be seen here;
- * the C library goes back to clone where that is not there. */
+/* Threads, but no processes.  The flags of clone3 are in memory, which a
+ * filter cannot see; the C library uses clone where clone3 does not exist. */
 static int
 rules_threads(scmp_filter_ctx ctx)
 {
@@ -139,7 +143,7 @@ rules_threads(scmp_filter_ctx ctx)
 	    SCMP_A0(SCMP_CMP_MASKED_EQ, thread, thread))));
 }
 
-/* Of a session under TLS that is handed over. */
+/* front makes a socketpair for a TLS session that it hands over. */
 static int
 rules_pair(scmp_filter_ctx ctx)
 {
@@ -147,7 +151,7 @@ rules_pair(scmp_filter_ctx ctx)
 	    1, SCMP_A0(SCMP_CMP_EQ, AF_UNIX, 0))));
 }
 
-/* The firewall's part of netlink, and no other of the kernel's. */
+/* Netlink of the firewall, and no other part of the kernel's. */
 static int
 rules_netfilter(scmp_filter_ctx ctx)
 {
@@ -156,7 +160,7 @@ rules_netfilter(scmp_filter_ctx ctx)
 	    SCMP_A2(SCMP_CMP_EQ, NETLINK_NETFILTER, 0))));
 }
 
-/* Of the internet alone, and no raw ones. */
+/* TCP and UDP sockets; no raw ones. */
 static int
 rules_inet(scmp_filter_ctx ctx)
 {

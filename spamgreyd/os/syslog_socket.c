@@ -20,8 +20,9 @@
 #include "lib/base/log.h"
 #include "spamgreyd/os/os.h"
 
-static int	sock = -1;
+static int	sock = -1;	/* connected to _PATH_LOG */
 
+/* 0, or -1: syslogd is not there, or does not accept datagrams now. */
 static int
 syslog_open(void)
 {
@@ -42,6 +43,7 @@ syslog_open(void)
 	return (0);
 }
 
+/* A second attempt on a new socket follows if syslogd was restarted. */
 int
 syslog_line(const char *ident, int priority, const char *line)
 {

@@ -1,9 +1,9 @@
 /*
- * `spamd-setup on …': OpenBSD's spamd-setup(8), or who speaks like it, brings
- * lists.  That the client is root of this machine is all its port says, and
- * the parent looks at nothing else: the connection goes to a process of
- * list/job.h, and what becomes of it is kept and compiled like any list.  One
- * connection at a time; others wait.
+ * `spamd-setup on ...': OpenBSD's spamd-setup(8), or a program that speaks
+ * like it, brings lists.  Its port shows that the client is root of this
+ * machine, and the parent looks at nothing else: the connection goes to a
+ * process of spamgreyd/list, and the result is kept and compiled like any
+ * list.  One connection is served at a time; others wait.
  */
 #include <sys/types.h>
 #include <sys/socket.h>
@@ -24,7 +24,7 @@
 
 #define SETUP_LISTENERS	8
 #define SETUP_S		300		/* a connection, from beginning to end */
-#define SETUP_SAY	60000		/* ms between lines about strangers */
+#define SETUP_SAY_MS	60000		/* between two lines about others */
 
 static struct {
 	struct parent	*p;
@@ -40,6 +40,7 @@ static struct {
 	char		 why[LIST_WHY_MAX];
 } setup = { .dir = -1 };
 
+/* Connections are accepted. */
 static void
 listen_again(void)
 {
@@ -49,6 +50,7 @@ listen_again(void)
 		(void)event_add(setup.ev[i], NULL);
 }
 
+/* Further connections wait in the kernel's queue. */
 static void
 listen_stop(void)
 {
@@ -58,6 +60,7 @@ listen_stop(void)
 		(void)event_del(setup.ev[i]);
 }
 
+/* A complaint about what was sent. */
 static void
 on_say(struct chan *ch, struct msg *m, void *arg)
 {
@@ -70,6 +73,7 @@ on_say(struct chan *ch, struct msg *m, void *arg)
 		log_warnx("%s", lists_printable(text, sizeof(text), line));
 }
 
+/* How many lists were accepted. */
 static void
 on_taken(struct chan *ch, struct msg *m, void *arg)
 {
@@ -78,6 +82,7 @@ on_taken(struct chan *ch, struct msg *m, void *arg)
 	setup.taken = msg_get_u32(m);
 }
 
+/* The result, before the process ends. */
 static void
 on_end(struct chan *ch, struct msg *m, void *arg)
 {
@@ -95,7 +100,8 @@ static const struct chan_rule rules[] = {
 	{ 0, 0, NULL }
 };
 
-/* The connection is over, well or not. */
+/* The connection is over, well or not.  If lists were accepted, all lists
+ * are compiled again. */
 static void
 finish(void)
 {
@@ -134,6 +140,7 @@ process_ended(struct chan *ch, enum chan_end how, void *arg)
 	finish();
 }
 
+/* The connection takes too long; the end of its process follows. */
 static void
 too_late(evutil_socket_t fd, short what, void *arg)
 {
@@ -144,7 +151,11 @@ too_late(evutil_socket_t fd, short what, void *arg)
 	kill(setup.pid, SIGKILL);
 }
 
-/* Names that are taken, what there was, where it goes, the connection. */
+/*
+ * Sends the process the names that are taken, the lists that spamd-setup
+ * brought before, where to write the new ones, and the connection, which
+ * starts it.  Takes conn.  0, or -1.
+ */
 static int
 give(int conn)
 {
@@ -174,7 +185,7 @@ give(int conn)
 	return (chan_send(setup.ch, conn) | r);
 }
 
-/* Takes conn. */
+/* Takes conn, and starts a process for it. */
 static void
 take(int conn)
 {
@@ -196,7 +207,8 @@ take(int conn)
 	finish();
 }
 
-/* May the client bring lists?  Otherwise it is reset, as spamd does. */
+/* May the client bring lists?  Only root of this machine can bind a port
+ * below 1024 of it.  Others are reset, as spamd does. */
 static int
 allowed(int fd)
 {
@@ -214,7 +226,7 @@ allowed(int fd)
 	if (addr_is_loopback(&a) && port < IPPORT_RESERVED)
 		return (1);
 	(void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
-	if (last == 0 || clock_mono() - last >= SETUP_SAY) {
+	if (last == 0 || clock_mono() - last >= SETUP_SAY_MS) {
 		last = clock_mono();
 		log_warnx("spamd-setup: refused: %s port %u is not below %d",
 		    addr_str(&a, text), port, IPPORT_RESERVED);
@@ -241,6 +253,7 @@ on_accept(evutil_socket_t lfd, short what, void *arg)
 		take(fd);
 }
 
+/* The listeners of p->conf, in place of those before. */
 void
 setup_configure(struct parent *p)
 {

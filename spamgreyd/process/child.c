@@ -1,8 +1,8 @@
 /*
  * The life that all children share: take the configuration from the parent,
- * let the role open what needs privilege, drop it, work until the parent says
- * QUIT or is gone.  What a role does is in its role_def; nothing here knows
- * one role from another.
+ * let the role open what needs privilege, drop it, and work until the parent
+ * says QUIT or is gone.  What a role does is in its role_def; nothing here
+ * knows one role from another.
  */
 #include <sys/types.h>
 
@@ -20,16 +20,18 @@
 #include "spamgreyd/os/os.h"
 #include "spamgreyd/process/process.h"
 
-#define CHILD_PARENT_FD	3			/* as parent/set.c dups it */
+#define CHILD_PARENT_FD	3			/* as the parent's spawn.c dups it */
 #define CHILD_LOG_QUEUE	(1024 * 1024)		/* past it lines are dropped */
-#define CHILD_RULES	48
+#define CHILD_RULES	48			/* the common ones and a role's */
 
 static struct child	 self = { .pf = -1 };
-static struct config	*building;
+static struct config	*building;	/* from CONF_BEGIN to COMMIT; else NULL */
 static unsigned long	 dropped;		/* log lines, since the last one sent */
 static struct chan_rule	 rules[CHILD_RULES];
-static int		 ready;
+static int		 ready;		/* MSG_READY was sent: stop() is due */
 
+/* Ends the process in order: the role's stop(), then what the parent should
+ * still hear. */
 static void
 child_exit(struct child *c, int status)
 {
@@ -40,6 +42,7 @@ child_exit(struct child *c, int status)
 	exit(status);
 }
 
+/* One MSG_LOG. */
 static void
 child_log_send(int priority, const char *line)
 {
@@ -53,7 +56,8 @@ child_log_send(int priority, const char *line)
 
 /*
  * The log sink: a line for the parent.  A child never waits for a slow
- * syslogd: what does not fit into the queue is counted and said later.
+ * syslogd: what does not fit in the queue is counted and reported later.  A
+ * line that is followed by the end of the process is written at once.
  */
 static void
 child_log(int priority, const char *line, void *arg)
@@ -101,6 +105,8 @@ child_busy(struct child *c, int busy)
 	chan_flush(c->parent);
 }
 
+/* The first message: what this process is.  Another build's program file
+ * would misread every message that follows. */
 static void
 child_hello(struct chan *ch, struct msg *m, void *arg)
 {
@@ -123,6 +129,7 @@ child_hello(struct chan *ch, struct msg *m, void *arg)
 		    c->def->name, role);
 }
 
+/* One end of a socketpair, which the role keeps. */
 static void
 child_peer(struct chan *ch, struct msg *m, void *arg)
 {
@@ -141,6 +148,7 @@ child_peer(struct chan *ch, struct msg *m, void *arg)
 	c->def->peer(c, role, instance, fd);
 }
 
+/* A descriptor of /dev/pf; without PF the message does not come. */
 static void
 child_pf(struct chan *ch, struct msg *m, void *arg)
 {
@@ -171,7 +179,7 @@ child_become(struct child *c)
 	(void)chan_send(c->parent, -1);
 }
 
-/* Lists alone, outside of a configuration. */
+/* New lists outside of a configuration. */
 static void
 child_lists(struct child *c, struct msg *m)
 {
@@ -187,6 +195,7 @@ child_lists(struct child *c, struct msg *m)
 	(void)chan_send_empty(c->parent, MSG_CONF_DONE, 0);
 }
 
+/* One message of a configuration.  The last one puts it in force. */
 static void
 child_conf(struct chan *ch, struct msg *m, void *arg)
 {
@@ -213,7 +222,7 @@ child_conf(struct chan *ch, struct msg *m, void *arg)
 		child_become(c);
 	else {
 		c->def->configure(c, old);
-		config_free(old);	/* who still needs it has a hold on it */
+		config_free(old);	/* sessions that need it hold a reference */
 		(void)chan_send_empty(c->parent, MSG_CONF_DONE, 0);
 	}
 }
@@ -253,7 +262,6 @@ child_quit(struct chan *ch, struct msg *m, void *arg)
 	child_exit(arg, 0);
 }
 
-/* Without the parent. */
 void
 child_stderr(int priority, const char *line, void *arg)
 {
@@ -262,6 +270,7 @@ child_stderr(int priority, const char *line, void *arg)
 	log_stderr("spamgreyd", line);
 }
 
+/* The parent is gone: there is nobody to log to and nobody to serve. */
 static void
 child_parent_ended(struct chan *ch, enum chan_end how, void *arg)
 {
@@ -272,6 +281,7 @@ child_parent_ended(struct chan *ch, enum chan_end how, void *arg)
 	child_exit(arg, 0);
 }
 
+/* The messages that all children take, and those of the role. */
 static void
 child_rules(const struct role_def *def)
 {
@@ -318,10 +328,8 @@ child_rules(const struct role_def *def)
 	}
 }
 
-/*
- * A signal to the whole group (Ctrl-C, a service manager) is the parent's
- * business; a child ends when the parent says so, or is gone.
- */
+/* A signal to the whole group (Ctrl-C, a service manager) is for the
+ * parent.  A child ends when the parent says so, or is gone. */
 static void
 child_signals(void)
 {

@@ -16,10 +16,10 @@
 #include "spamgreyd/process/process.h"
 
 #define ROOT_EMPTY_DIR	"/var/empty"	/* not the user's home, which may be
-					   made anything */
+					   anything */
 
-/* Not by its name: the state directory is another user's, who might have put
- * a link there. */
+/* Enters the spool by descriptor, not by name: the state directory belongs
+ * to another user, who might have put a link there.  0; -1 with errno. */
 static int
 enter_spool(const struct child *c, uid_t uid)
 {
@@ -35,8 +35,8 @@ enter_spool(const struct child *c, uid_t uid)
 	return (0);
 }
 
-/* An ordinary user's daemon: no chroot, but store and pass work by relative
- * names. */
+/* The daemon of an ordinary user: no chroot, but store and pass work with
+ * relative names.  0, or -1: logged. */
 static int
 stay(const struct child *c)
 {
@@ -53,6 +53,7 @@ stay(const struct child *c)
 	return (0);
 }
 
+/* 0, or -1: logged. */
 static int
 change_root(const struct child *c, uid_t uid)
 {
@@ -74,7 +75,8 @@ change_root(const struct child *c, uid_t uid)
 	return (0);
 }
 
-/* The nftables driver changes sets after the drop: that takes CAP_NET_ADMIN. */
+/* The nftables driver changes sets after the drop, which takes
+ * CAP_NET_ADMIN. */
 static int
 needs_net_admin(const struct child *c)
 {
@@ -94,6 +96,7 @@ privdrop(const struct child *c)
 	if (!c->privileged)
 		return (stay(c) == -1 ||
 		    os_drop_end(c->def->name, net_admin) == -1 ? -1 : 0);
+	/* By name here: in the chroot there is no passwd file. */
 	if ((pw = getpwnam(c->def->user)) == NULL) {
 		log_warnx("%s: user %s is missing; `make install' creates it",
 		    c->def->name, c->def->user);

@@ -1,7 +1,5 @@
-/*
- * The table of roles.  A new role is its own file with a struct role_def,
- * and a row here.
- */
+/* The table of roles.  A new role is its own room with a struct role_def,
+ * and a row here. */
 #include <stddef.h>
 
 #include "spamgreyd/process/process.h"

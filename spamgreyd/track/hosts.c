@@ -1,11 +1,13 @@
 /*
  * Which logged packets are connections that count, and how often store hears
- * of each host: at once when it is new to us, then only after a while, with
- * the number of connections since.  So a busy host, or somebody who makes our
- * mail server write to many, costs store a bounded number of writes.
+ * of each host: at once when the host is new to us, then only after a while,
+ * with the number of connections since.  So a busy host costs store a bounded
+ * number of writes, and so does a sender that makes our mail server write to
+ * many hosts.
  *
- * Bounded: a host is known for as long as store need not hear of it again;
- * when there is no room a new one is lost, and counted.
+ * The memory is bounded too: a host is known for as long as store need not
+ * hear of it again.  When there is no room a new one is lost, and counted as
+ * lost.
  */
 #include <sys/types.h>
 #include <sys/queue.h>
@@ -16,7 +18,7 @@
 #include "lib/base/siphash.h"
 #include "spamgreyd/track/track.h"
 
-#define BUCKETS	4096
+#define BUCKETS	4096		/* five hosts in each when the table is full */
 
 /* In `fresh' until store has heard of it, then in `told'. */
 struct host_seen {
@@ -29,12 +31,15 @@ TAILQ_HEAD(host_list, host_seen);
 
 struct track_hosts {
 	struct host_list	 fresh, told;	/* the oldest first */
+	/* The key is random: clients choose their addresses, and must not
+	 * choose the bucket. */
 	LIST_HEAD(, host_seen)	 bucket[BUCKETS];
 	size_t			 n;
 	uint8_t			 key[16];
 	struct track_counts	 counts;
 };
 
+/* The caller frees it with track_hosts_free(). NULL: no memory. */
 struct track_hosts *
 track_hosts_new(void)
 {
@@ -48,6 +53,7 @@ track_hosts_new(void)
 	return (t);
 }
 
+/* Removes a host from its list and the table. */
 static void
 forget(struct track_hosts *t, struct host_list *list, struct host_seen *h)
 {
@@ -71,6 +77,7 @@ track_hosts_free(struct track_hosts *t)
 	free(t);
 }
 
+/* Valid until track_hosts_free(). */
 const struct track_counts *
 track_hosts_counts(const struct track_hosts *t)
 {
@@ -94,7 +101,8 @@ is_ours(const struct track_rules *r, const struct addr *a)
 	return (0);
 }
 
-/* No host that could ever come to us: loopback, link-local, any, multicast. */
+/* An address that no host could have that mails with us: loopback,
+ * link-local, unspecified, multicast. */
 static int
 is_nobody(const struct addr *a)
 {
@@ -109,7 +117,8 @@ is_nobody(const struct addr *a)
 	    (a->b[1] & 0xc0) == 0x80));
 }
 
-/* Did it go through the interface that counts? */
+/* Did the packet go through the interface that counts?  pflog has its name,
+ * NFLOG its number. */
 static int
 is_there(const struct track_rules *r, const struct logpkt *k)
 {
@@ -122,9 +131,11 @@ is_there(const struct track_rules *r, const struct logpkt *k)
 }
 
 /*
- * Ours is what our mail server's address sends out; where the log has no
- * direction, the address alone says it.  What comes in with our address as its
- * source is forged, and what goes out with another's is somebody else's.
+ * Does the connection count, and in which direction?  Outbound is what our
+ * mail server's address sends; where the log has no direction the address
+ * alone decides.  A packet that comes in with our address as its source is
+ * forged, and one that goes out with another's is not of our mail server.
+ * Returns 1 with *seen filled in, or 0; either way it is counted.
  */
 static int
 judge(struct track_hosts *t, const struct track_rules *r,
@@ -149,6 +160,8 @@ judge(struct track_hosts *t, const struct track_rules *r,
 	return (1);
 }
 
+/* The table's entry of a host in that direction, which is made if it is
+ * new.  NULL: no room or no memory. */
 static struct host_seen *
 find(struct track_hosts *t, const struct track_seen *seen)
 {
@@ -206,7 +219,7 @@ track_hosts_see(struct track_hosts *t, const struct track_rules *r,
 	return (1);
 }
 
-/* Store hears it now. */
+/* Store is told about the host now: the entry moves to the end of `told'. */
 static void
 tell(struct track_hosts *t, struct host_list *list, struct host_seen *h,
     int64_t now, struct track_seen *seen)
@@ -218,8 +231,12 @@ tell(struct track_hosts *t, struct host_list *list, struct host_seen *h,
 	TAILQ_INSERT_TAIL(&t->told, h, entry);
 }
 
-/* With `all' who was told is met again, now with nothing to tell, and goes: the
- * table empties. */
+/*
+ * Hosts in `told' that store should not hear of for a while are either told
+ * again, when there were more connections, or forgotten.  With `all' a host
+ * that was just told is met again in the same call, now with nothing to tell,
+ * and is forgotten: the table becomes empty.
+ */
 size_t
 track_hosts_take(struct track_hosts *t, int all, int64_t every_ms, int64_t now,
     struct track_seen *seen, size_t max)

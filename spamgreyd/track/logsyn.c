@@ -28,6 +28,8 @@ be16(const uint8_t *p)
 	return ((uint16_t)(p[0] << 8 | p[1]));
 }
 
+/* 1: the first segment of a connection; 0: another one; -1: cut before its
+ * flags. */
 static int
 tcp(const uint8_t *p, size_t len, struct logsyn *s)
 {
@@ -39,6 +41,7 @@ tcp(const uint8_t *p, size_t len, struct logsyn *s)
 	    TH_SYN_);
 }
 
+/* The same for an IPv4 packet. */
 static int
 ip4(const uint8_t *p, size_t len, struct logsyn *s)
 {
@@ -56,8 +59,8 @@ ip4(const uint8_t *p, size_t len, struct logsyn *s)
 }
 
 /*
- * Past an extension header of that type: its length, 0 when it is none (or
- * there is nothing behind it), and *next.
+ * Returns the length of an extension header of that type, and in *next what
+ * follows.  0: not such a header, or TCP cannot follow.
  */
 static size_t
 ip6_ext(unsigned int type, const uint8_t *p, size_t len, unsigned int *next)
@@ -79,6 +82,7 @@ ip6_ext(unsigned int type, const uint8_t *p, size_t len, unsigned int *next)
 	}
 }
 
+/* Is that a type of extension header that can stand before TCP? */
 static int
 is_ext(unsigned int type)
 {
@@ -87,6 +91,7 @@ is_ext(unsigned int type)
 	    type == PROTO_AH);
 }
 
+/* The same for an IPv6 packet: extension headers are skipped. */
 static int
 ip6(const uint8_t *p, size_t len, struct logsyn *s)
 {

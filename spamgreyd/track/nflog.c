@@ -13,7 +13,7 @@
 
 #define NFLOG_HDR	4
 #define NFLOG_TLV	4
-#define NFLOG_TLVS_MAX	64
+#define NFLOG_TLVS_MAX	64	/* the kernel sends fewer than 20 */
 
 /* nfnetlink_log.h */
 #define TLV_PACKET_HDR	1
@@ -46,10 +46,8 @@ be32(const uint8_t *p)
 	    (uint32_t)p[2] << 8 | p[3]);
 }
 
-/*
- * By the hook; postrouting sees what is forwarded too, but then it came in by
- * an interface.  Without a hook that says it, by the interfaces alone.
- */
+/* The hook decides.  Postrouting sees forwarded packets too, but these came
+ * in by an interface.  Without a hook that decides, the interfaces do. */
 static enum logpkt_dir
 direction(unsigned int family, unsigned int hook, const struct logpkt *k)
 {
@@ -64,6 +62,7 @@ direction(unsigned int family, unsigned int hook, const struct logpkt *k)
 	return (k->indev != 0 ? LOGPKT_IN : LOGPKT_UNKNOWN);
 }
 
+/* One attribute of a packet; those with an impossible length are ignored. */
 static void
 attribute(unsigned int type, const uint8_t *value, size_t len,
     unsigned int *hook, struct logpkt *k)

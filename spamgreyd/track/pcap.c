@@ -2,9 +2,10 @@
  * libpcap: the interface pflog, a group of NFLOG, or a file in their place.
  * What comes out are frames; what they mean is hosts.c's business.
  *
- * A live handle is opened with privilege, before the process drops it: then it
- * is made non-blocking and, where the system can, locked (os_capture_lock), so
- * that nobody who gets hold of this process changes what it sees.
+ * A live handle is opened with privilege, before the process drops it.  Then
+ * it is made non-blocking and, where the system can do that, locked
+ * (os_capture_lock), so that an intruder in this process cannot change what
+ * it sees.
  */
 #include <sys/types.h>
 #include <sys/time.h>
@@ -23,7 +24,7 @@
 #define SNAP_PFLOG	512		/* its header, IPv6, a TCP header */
 /* NFLOG's messages come several in a packet, which must be read whole. */
 #define SNAP_NFLOG	65535
-#define TIMEOUT_MS	500
+#define TIMEOUT_MS	500		/* until bpf hands over what it has */
 
 struct track_pcap {
 	pcap_t		*pcap;
@@ -33,7 +34,7 @@ struct track_pcap {
 	void		*arg;
 };
 
-/* The words of libpcap, and what to do. */
+/* Writes libpcap's words to err, and what to do. */
 static void
 explain(const struct conf_track *t, const char *why, char *err)
 {
@@ -47,10 +48,8 @@ explain(const struct conf_track *t, const char *why, char *err)
 		    t->device, why, t->device);
 }
 
-/*
- * To spare us packets that do not count; what comes all the same is dropped by
- * hosts.c, so a libpcap that does not know the words is no failure.
- */
+/* Has the kernel drop packets that do not count.  hosts.c drops them all
+ * the same, so that a libpcap that does not know these words is no failure. */
 static void
 set_filter(pcap_t *pcap)
 {
@@ -66,6 +65,7 @@ set_filter(pcap_t *pcap)
 	pcap_freecode(&prog);
 }
 
+/* Takes pcap, also on failure, and f.  NULL: err says why. */
 static struct track_pcap *
 make(pcap_t *pcap, FILE *f, char *err)
 {
@@ -159,6 +159,7 @@ track_pcap_fd(const struct track_pcap *tp)
 	return (pcap_get_selectable_fd(tp->pcap));
 }
 
+/* libpcap's callback.  The length that counts is the captured one. */
 static void
 frame(u_char *arg, const struct pcap_pkthdr *h, const u_char *p)
 {
@@ -167,7 +168,11 @@ frame(u_char *arg, const struct pcap_pkthdr *h, const u_char *p)
 	tp->fn(p, h->caplen < h->len ? h->caplen : h->len, tp->arg);
 }
 
-/* A file that was cut off while it was written ends within a record. */
+/*
+ * What a failed read means.  A file that was cut off while it was written
+ * ends within a record, which is an end and no failure.  A live handle that
+ * has nothing now is none either.
+ */
 static enum track_read
 failed(struct track_pcap *tp, int error, char *err)
 {
@@ -180,6 +185,7 @@ failed(struct track_pcap *tp, int error, char *err)
 	return (TRACK_READ_FAILED);
 }
 
+/* fn and arg are kept for this call only. */
 enum track_read
 track_pcap_read(struct track_pcap *tp, int max, track_frame fn, void *arg,
     char err[TRACK_ERRLEN])

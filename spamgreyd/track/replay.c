@@ -1,11 +1,10 @@
 /*
  * spamgreyd -r: a capture file in place of the tracked interface, into the
- * database, with no daemon running.  Each host that is in it is printed with
- * what came of it.  Hosts are treated as if they were seen now, for a file's
- * times may be anything, and go backwards.
+ * database, with no daemon running.  Each host in the file is printed with
+ * what became of it.  Hosts are treated as if they were seen now, since a
+ * file's times may be anything, and may go backwards.
  *
- * As root it works as the database's user: the file is opened before that, and
- * read after it, since anybody may have made it.
+ * As root it works as the database's user.
  */
 #include <sys/types.h>
 
@@ -22,7 +21,7 @@
 #include "spamgreyd/os/os.h"
 #include "spamgreyd/track/track.h"
 
-#define FRAMES	1000		/* read at a time */
+#define FRAMES	1000		/* read before the table is looked at again */
 
 struct replay {
 	struct config		*conf;
@@ -36,6 +35,8 @@ struct replay {
 	size_t			 did[TRACKED_MAX];
 };
 
+/* The configuration's complaints go to the log, which is standard error
+ * here. */
 static void
 report(const char *line, void *arg)
 {
@@ -43,6 +44,7 @@ report(const char *line, void *arg)
 	log_warnx("%s", line);
 }
 
+/* "-" is standard input.  NULL: logged. */
 static FILE *
 capture_open(const char *name)
 {
@@ -55,7 +57,8 @@ capture_open(const char *name)
 	return (f);
 }
 
-/* As spamgreydb does it: every file stays the database's user's. */
+/* Becomes the database's user, as spamgreydb does, so that every file
+ * remains that user's.  0, or -1: logged. */
 static int
 become(const char *dir)
 {
@@ -83,7 +86,7 @@ become(const char *dir)
 	return (0);
 }
 
-/* The lock ends with the process. */
+/* The lock is released when the process ends.  0, or -1: logged. */
 static int
 database_open(struct replay *r)
 {
@@ -109,6 +112,7 @@ database_open(struct replay *r)
 	return (0);
 }
 
+/* One line a host; scripts read them. */
 static void
 print(struct replay *r, const struct track_seen *seen, enum tracked did)
 {
@@ -119,7 +123,8 @@ print(struct replay *r, const struct track_seen *seen, enum tracked did)
 	    addr_str(&seen->host, ip), policy_tracked_str(did), seen->count);
 }
 
-/* All that waits, a transaction for each so many. */
+/* Writes all hosts that wait, a transaction for each TRACK_SEEN_MAX. 0, or
+ * -1: logged. */
 static int
 write_all(struct replay *r)
 {
@@ -151,6 +156,7 @@ write_all(struct replay *r)
 	return (0);
 }
 
+/* A callback of track_pcap_read(). */
 static void
 on_frame(const uint8_t *p, size_t len, void *arg)
 {
@@ -161,6 +167,7 @@ on_frame(const uint8_t *p, size_t len, void *arg)
 	    track_pcap_linktype(r->pcap), p, len, &seen);
 }
 
+/* The last line, in the log. */
 static void
 summary(const struct replay *r, int cut)
 {
@@ -181,7 +188,8 @@ summary(const struct replay *r, int cut)
 	    r->did[TRACKED_LISTED], r->did[TRACKED_DEMOTED]);
 }
 
-/* The table holds less than a file may, so it is written now and then. */
+/* The table of hosts holds less than a file may have, so that it is written
+ * before it is full. */
 static int
 read_all(struct replay *r)
 {
@@ -209,7 +217,7 @@ read_all(struct replay *r)
 	return (0);
 }
 
-/* Whose connections count: as for a daemon on this machine. */
+/* Which connections count: the same as for a daemon on this machine. */
 static int
 rules(struct replay *r)
 {
@@ -227,6 +235,10 @@ rules(struct replay *r)
 	    os_ifindex(r->track->interface), list, (size_t)n));
 }
 
+/*
+ * The capture is opened before the process gives up root, since only root may
+ * be able to read it, and parsed afterwards, since anybody may have made it.
+ */
 static int
 replay(struct replay *r)
 {

@@ -1,7 +1,5 @@
-/*
- * Whose connections count for the tracker: what the configuration says, and
- * where it says nothing, the machine's own addresses.
- */
+/* Whose connections count for the tracker: what the configuration says, and
+ * otherwise the machine's own addresses. */
 #include <sys/types.h>
 #include <sys/queue.h>
 
@@ -10,6 +8,8 @@
 
 #include "spamgreyd/track/track.h"
 
+/* The networks that the configuration gives for our mail server, in p.
+ * Returns how many. */
 static size_t
 configured(const struct conf_track *t, struct prefix *p)
 {
@@ -22,7 +22,8 @@ configured(const struct conf_track *t, struct prefix *p)
 	return (n);
 }
 
-/* -1: no memory, and all is as before. */
+/* Without configured networks the machine's own addresses count.  -1: no
+ * memory, and *r is as before. */
 int
 track_rules_make(struct track_rules *r, const struct conf_track *t,
     uint32_t ifindex, const struct addr *ours, size_t n)

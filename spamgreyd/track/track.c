@@ -1,12 +1,13 @@
 /*
- * The role track: reads the connections that the firewall logged, and tells
- * store which hosts came by and which ones our mail server called.  It has the
- * handle that it opened while privileged, the sockets to parent and store, and
- * nothing else; it decides nothing about a host.
+ * The role track: it reads the connections that the firewall logged, and
+ * tells store which hosts came in and which ones our mail server called.  It
+ * has the handle that it opened while it was privileged, the sockets to
+ * parent and store, and nothing else.  It decides nothing about a host.
  *
- * What it cannot have now (no such interface, no permission, another reader of
- * the group) it may have later, but only with privilege: so it says why, ends,
- * and the parent starts it again after a while.  The others do not notice.
+ * What it cannot have now (the interface, the permission, a group that
+ * another program reads) it may have later, but only with privilege.  So it
+ * says why, ends, and the parent starts it again after a while.  The other
+ * processes do not notice.
  */
 #include <sys/types.h>
 
@@ -21,8 +22,8 @@
 #include "spamgreyd/process/process.h"
 #include "spamgreyd/track/track.h"
 
-#define READ_MAX	1000		/* frames a turn of the loop */
-#define STORE_FULL	(256 * 1024)	/* octets queued: store is not asked more */
+#define READ_MAX	1000		/* frames in a turn of the loop */
+#define STORE_FULL	(256 * 1024)	/* bytes queued to store: it gets no more */
 
 struct track_role {
 	struct child		*c;
@@ -31,12 +32,13 @@ struct track_role {
 	struct track_hosts	*hosts;
 	struct track_rules	 rules;
 	struct event		*readable, *tick;
-	uint64_t		 told;		/* words to store */
+	uint64_t		 told;		/* hosts sent to store */
 };
 
-static struct track_role	role;
+static struct track_role	role;	/* one a process */
 
-/* Not now; the parent starts another one. */
+/* Tells the parent why the tracker cannot work now, and ends.  The parent
+ * starts another one after a while.  An empty reason asks for one at once. */
 static void __attribute__((__noreturn__))
 later(struct track_role *r, const char *why)
 {
@@ -47,6 +49,7 @@ later(struct track_role *r, const char *why)
 	_exit(0);
 }
 
+/* A callback of track_pcap_read(): one logged packet. */
 static void
 on_frame(const uint8_t *p, size_t len, void *arg)
 {
@@ -60,6 +63,7 @@ on_frame(const uint8_t *p, size_t len, void *arg)
 		    "inbound", addr_str(&seen.host, ip));
 }
 
+/* The capture handle has something, or it is time to look. */
 static void
 on_readable(evutil_socket_t fd, short what, void *arg)
 {
@@ -75,8 +79,8 @@ on_readable(evutil_socket_t fd, short what, void *arg)
 	later(r, why);
 }
 
-/* Store hears of a busy host a few times in its life as WHITE, at most once in
- * ten minutes. */
+/* How often store hears of a busy host: a few times in the life of its
+ * WHITE entry, and at most once in TRACK_EVERY_MAX seconds. */
 static int64_t
 every_ms(const struct track_role *r)
 {
@@ -85,6 +89,8 @@ every_ms(const struct track_role *r)
 	return ((every > TRACK_EVERY_MAX ? TRACK_EVERY_MAX : every) * 1000);
 }
 
+/* Sends store what waits, as long as its queue has room.  What does not fit
+ * remains in the table of hosts. */
 static void
 tell(struct track_role *r)
 {
@@ -103,7 +109,7 @@ tell(struct track_role *r)
 	}
 }
 
-/* A bpf whose descriptor never becomes readable is read by the clock. */
+/* Each second.  A bpf whose descriptor never becomes readable is read here. */
 static void
 on_tick(evutil_socket_t fd, short what, void *arg)
 {
@@ -111,6 +117,7 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 	tell(arg);
 }
 
+/* One MSG_STAT. */
 static void
 figure(struct track_role *r, uint64_t id, const char *name, uint64_t value)
 {
@@ -118,6 +125,7 @@ figure(struct track_role *r, uint64_t id, const char *name, uint64_t value)
 	(void)chan_send(r->store, -1);
 }
 
+/* The names are part of what `spamgreydb stats' prints and must not change. */
 static void
 on_stat_ask(struct chan *ch, struct msg *m, void *arg)
 {
@@ -146,7 +154,7 @@ static const struct chan_rule store_rules[] = {
 	{ 0, 0, NULL }
 };
 
-/* The parent sees store's death, and ends us. */
+/* The parent notices when store dies, and ends this process too. */
 static void
 store_ended(struct chan *ch, enum chan_end how, void *arg)
 {
@@ -173,13 +181,15 @@ role_peer(struct child *c, enum role who, unsigned int instance, int fd)
 	chan_pause(r->store);
 }
 
+/* Two names that may both be NULL. */
 static int
 differ(const char *a, const char *b)
 {
 	return (a == NULL || b == NULL ? a != b : strcmp(a, b) != 0);
 }
 
-/* Another interface takes privilege, and so another process. */
+/* Opens the capture, which takes privilege.  A reload that names another
+ * interface or group therefore takes another process. */
 static void
 role_configure(struct child *c, struct config *old)
 {
@@ -197,7 +207,11 @@ role_configure(struct child *c, struct config *old)
 		later(r, "");
 }
 
-/* From now on it is known whose connections count. */
+/*
+ * The machine's addresses, without which no connection can be attributed:
+ * reading begins with the first of these messages.  The parent sends more
+ * when they change.
+ */
 static void
 on_ours(struct chan *ch, struct msg *m, void *arg)
 {
@@ -224,6 +238,7 @@ on_ours(struct chan *ch, struct msg *m, void *arg)
 	}
 }
 
+/* Everything but the reading: on_ours() begins that. */
 static void
 role_run(struct child *c)
 {
@@ -244,7 +259,7 @@ role_run(struct child *c)
 		    c->conf->track->group);
 }
 
-/* What was seen in the last second. */
+/* Store still gets what was seen in the last second. */
 static void
 role_stop(struct child *c)
 {

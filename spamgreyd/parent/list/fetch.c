@@ -1,8 +1,8 @@
 /*
- * Commands of lists, and the system's program for URLs: run as nobody, in a
- * session of their own, with nothing but an unlinked file to print to, which
- * the kernel keeps from growing too large.  When one has ended, or its time
- * is over, whatever it left running is killed.
+ * Commands of lists, and the system's program for URLs.  They run as nobody,
+ * in a session of their own, with nothing but an unlinked file to print to,
+ * which the kernel keeps from growing too large.  When one has ended, or its
+ * time is over, everything that it left running is killed.
  */
 #include <sys/types.h>
 #include <sys/queue.h>
@@ -25,13 +25,14 @@
 #include "spamgreyd/parent/list/lists.h"
 
 #define FETCH_USER	"nobody"
-#define WORDS_MAX	32
+#define WORDS_MAX	32		/* of a command */
+#define FETCH_NOT_SET_UP 126	/* exit status: nothing was executed */
 #define FETCH_PATH	"/bin:/usr/bin:/sbin:/usr/sbin:/usr/local/bin:/usr/local/sbin"
 
 struct fetch {
 	TAILQ_ENTRY(fetch)	 entry;
 	pid_t			 pid;
-	int			 out, err;	/* what it printed */
+	int			 out, err;	/* files with what it printed */
 	int			 is_late;
 	struct event		*late;
 	int64_t			 timeout;
@@ -42,7 +43,8 @@ struct fetch {
 
 static TAILQ_HEAD(, fetch) fetches = TAILQ_HEAD_INITIALIZER(fetches);
 
-/* For reading here and writing there, and no name. */
+/* A file without a name, for reading here and writing there.  -1 with
+ * errno. */
 static int
 scratch(const char *statedir)
 {
@@ -54,6 +56,7 @@ scratch(const char *statedir)
 	return (rw);
 }
 
+/* Closes what it printed, unless done() has taken it. */
 static void
 fetch_free(struct fetch *f)
 {
@@ -69,15 +72,17 @@ fetch_free(struct fetch *f)
 
 /* -- in the child -- */
 
+/* In the child: a limit that it cannot raise again. */
 static void
 limit(int what, rlim_t n)
 {
 	const struct rlimit	rl = { n, n };
 
 	if (setrlimit(what, &rl) == -1)
-		_exit(126);
+		_exit(FETCH_NOT_SET_UP);
 }
 
+/* In the child: lists must not be fetched with anybody's rights. */
 static void
 become_nobody(void)
 {
@@ -90,10 +95,12 @@ become_nobody(void)
 	    setresgid(pw->pw_gid, pw->pw_gid, pw->pw_gid) == -1 ||
 	    setresuid(pw->pw_uid, pw->pw_uid, pw->pw_uid) == -1) {
 		dprintf(STDERR_FILENO, "cannot become user %s\n", FETCH_USER);
-		_exit(126);
+		_exit(FETCH_NOT_SET_UP);
 	}
 }
 
+/* In the child: executes with an environment of its own, to which only the
+ * proxies are added.  Returns if the program cannot be executed. */
 static void
 run(char *const argv[])
 {
@@ -114,6 +121,7 @@ run(char *const argv[])
 	execve(argv[0], argv, env);
 }
 
+/* In the child: the programs of the system are tried in turn. */
 static void __attribute__((__noreturn__))
 run_url(char *url)
 {
@@ -139,6 +147,7 @@ run_url(char *url)
 	_exit(127);
 }
 
+/* In the child: words are separated by blanks; there is no shell. */
 static void __attribute__((__noreturn__))
 run_command(char *text)
 {
@@ -157,6 +166,11 @@ run_command(char *text)
 	_exit(127);
 }
 
+/*
+ * In the child: it becomes the leader of a session, so that all it starts can
+ * be killed with it.  Standard output and error are the two files; nothing
+ * else is open.
+ */
 static void __attribute__((__noreturn__))
 fetch_child(const struct fetch *f, const struct conf_list *l)
 {
@@ -176,7 +190,7 @@ fetch_child(const struct fetch *f, const struct conf_list *l)
 	    dup2(f->err, STDERR_FILENO) == -1 ||
 	    dup2(f->out, STDOUT_FILENO) == -1 ||
 	    dup2(null, STDIN_FILENO) == -1)
-		_exit(126);
+		_exit(FETCH_NOT_SET_UP);
 	closefrom(STDERR_FILENO + 1);
 	umask(022);
 	limit(RLIMIT_CORE, 0);
@@ -191,6 +205,7 @@ fetch_child(const struct fetch *f, const struct conf_list *l)
 
 /* -- in the parent -- */
 
+/* The time of the configuration is over.  fetch_reaped() follows. */
 static void
 too_late(evutil_socket_t fd, short what, void *arg)
 {
@@ -203,6 +218,7 @@ too_late(evutil_socket_t fd, short what, void *arg)
 	kill(f->pid, SIGKILL);
 }
 
+/* done is called once, from the loop.  NULL: *why says why. */
 struct fetch *
 fetch_start(struct parent *p, const struct conf_list *l,
     void (*done)(struct fetch *, int, const char *, void *), void *arg,
@@ -233,7 +249,7 @@ fetch_start(struct parent *p, const struct conf_list *l,
 	return (f);
 }
 
-/* Its first line on standard error; "": none. */
+/* The first line that it printed on standard error, for the log; "": none. */
 static void
 first_line(int fd, char *line, size_t size)
 {
@@ -246,7 +262,7 @@ first_line(int fd, char *line, size_t size)
 	lists_printable(line, size, raw);
 }
 
-/* How it ended: "" well. */
+/* Why the output cannot be used; "": it can. */
 static void
 verdict(const struct fetch *f, int status, char *why, size_t size)
 {
@@ -268,6 +284,7 @@ verdict(const struct fetch *f, int status, char *why, size_t size)
 		    line[0] == '\0' ? "" : ": ", line);
 }
 
+/* A child of the parent has ended; it need not be one of these. */
 void
 fetch_reaped(pid_t pid, int status)
 {

@@ -1,8 +1,9 @@
 /*
- * One run of `spamgreyd -x list': the parent opens what it is to read and
- * write, and takes the image and the figures that come back.  Files of lists
- * are renamed here, once the process has said that they are whole and on
- * disk; nothing of their contents is looked at.
+ * One run of `spamgreyd -x list': the parent opens what the process should
+ * read and write, and takes the image and the figures that come back.  Files
+ * of lists are renamed here, once the process has said that they are complete
+ * and on disk.  The parent never looks at their contents, since anybody may
+ * have written them.
  */
 #include <sys/types.h>
 #include <sys/socket.h>
@@ -26,7 +27,8 @@
 #include "lib/proto/list.h"
 #include "spamgreyd/parent/list/lists.h"
 
-#define COMPILE_S	120		/* a run that takes longer hangs */
+#define COMPILE_S	120		/* a run that takes longer hangs; a million
+					   networks take some seconds */
 
 struct compile {
 	struct parent		*p;
@@ -36,7 +38,8 @@ struct compile {
 	struct event		*late;
 	int			 dir;		/* STATE/lists, or -1 */
 	int			 image;		/* read-only; -1 once conf has it */
-	uint64_t		 tried, out;	/* bits of lists */
+	uint64_t		 tried, out;	/* bits of lists: to be loaded; with
+						   a new file */
 	size_t			 n;		/* lists of the file */
 	size_t			 setups;	/* so many came back */
 	int			 ended;
@@ -47,8 +50,9 @@ struct compile {
 	void			*arg;
 };
 
-static struct compile	*running;
+static struct compile	*running;		/* one at a time; NULL: none */
 
+/* 1: a run is under way. */
 int
 lists_compiling(void)
 {
@@ -65,6 +69,7 @@ lists_want_init(struct lists_want *w)
 		w->raw[i] = -1;
 }
 
+/* Closes what was fetched. */
 void
 lists_want_close(struct lists_want *w)
 {
@@ -75,6 +80,7 @@ lists_want_close(struct lists_want *w)
 			close(w->raw[i]);
 }
 
+/* LJ_LIST: what the process has to know about a list. */
 static int
 send_list(struct compile *c, const struct conf_list *l)
 {
@@ -90,7 +96,8 @@ send_list(struct compile *c, const struct conf_list *l)
 	return (chan_send(c->ch, -1));
 }
 
-/* 1 *raw is what it is now, 0 nothing new, -1 it cannot begin for it. */
+/* What the list should become.  1: *raw is its new content; 0: there is
+ * nothing new; -1: the run cannot begin, which is reported. */
 static int
 open_raw(struct compile *c, const struct lists_want *w, struct conf_list *l,
     int kept, int *raw)
@@ -123,7 +130,8 @@ open_raw(struct compile *c, const struct lists_want *w, struct conf_list *l,
 	return (0);
 }
 
-/* A list and its descriptors. */
+/* Sends a list and its descriptors: what came, what was kept, and where to
+ * write the new one.  0, or -1: reported. */
 static int
 begin_list(struct compile *c, const struct lists_want *w, struct conf_list *l)
 {
@@ -154,6 +162,8 @@ begin_list(struct compile *c, const struct lists_want *w, struct conf_list *l)
 	return (r == -1 ? -1 : 0);
 }
 
+/* Sends all lists, the names that spamd-setup cannot use, and the file for
+ * the image, which starts the run.  0, or -1: reported. */
 static int
 begin(struct compile *c, const struct lists_want *w)
 {
@@ -189,6 +199,7 @@ begin(struct compile *c, const struct lists_want *w)
 	return (r);
 }
 
+/* NULL: no such list. */
 static struct conf_list *
 list_at(struct config *conf, uint64_t index)
 {
@@ -200,7 +211,7 @@ list_at(struct config *conf, uint64_t index)
 	return (NULL);
 }
 
-/* "2026-11-23 17:00 UTC" */
+/* A time as "2026-11-23 17:00 UTC". */
 static void
 date_of(int64_t t, char *buf, size_t size)
 {
@@ -212,6 +223,7 @@ date_of(int64_t t, char *buf, size_t size)
 		strlcpy(buf, "an unknown time", size);
 }
 
+/* A list could not be loaded: what remains in force? */
 static void
 say_failed(struct compile *c, const struct conf_list *l, const char *why)
 {
@@ -228,6 +240,7 @@ say_failed(struct compile *c, const struct conf_list *l, const char *why)
 	c->say(line, c->arg);
 }
 
+/* A complaint about the content of a list. */
 static void
 on_say(struct chan *ch, struct msg *m, void *arg)
 {
@@ -240,6 +253,8 @@ on_say(struct chan *ch, struct msg *m, void *arg)
 		c->say(lists_printable(text, sizeof(text), line), c->arg);
 }
 
+/* The result of one list.  Its new file is kept if it is complete; what was
+ * in force before stays otherwise. */
 static void
 on_done(struct chan *ch, struct msg *m, void *arg)
 {
@@ -272,8 +287,10 @@ on_done(struct chan *ch, struct msg *m, void *arg)
 		l->failed = clock_wall();
 }
 
-/* The process read what anybody sent, so it is not believed: its names would
- * be names of files here, and one list too many ends the children. */
+/*
+ * The process has read what anybody sent, so that its answer is checked: its
+ * names become names of files, and too many lists would end the children.
+ */
 static int
 setup_fits(const struct compile *c, const char *name, const char *message)
 {
@@ -285,7 +302,11 @@ setup_fits(const struct compile *c, const char *name, const char *message)
 	    (*message == '\0' || tmpl_check(message, "A") == NULL));
 }
 
-/* One that spamd-setup brought: it keeps its place while the daemon runs. */
+/*
+ * One list that spamd-setup brought.  Lists keep their places while the
+ * daemon runs, since entries of the database name them; if the place has
+ * another name now, that list and those behind it go, and oc.moved says so.
+ */
 static void
 on_setup_list(struct chan *ch, struct msg *m, void *arg)
 {
@@ -320,6 +341,7 @@ on_setup_list(struct chan *ch, struct msg *m, void *arg)
 	c->setups++;
 }
 
+/* The run's result, before the process ends. */
 static void
 on_end(struct chan *ch, struct msg *m, void *arg)
 {
@@ -343,6 +365,7 @@ static const struct chan_rule rules[] = {
 	{ 0, 0, NULL }
 };
 
+/* Ends a run; files that were not completed are removed. */
 static void
 compile_free(struct compile *c)
 {
@@ -364,6 +387,8 @@ compile_free(struct compile *c)
 	running = NULL;
 }
 
+/* The process has ended, well or not.  A good image is put into the
+ * configuration: the children map it from conf->set_fd. */
 static void
 process_ended(struct chan *ch, enum chan_end how, void *arg)
 {
@@ -396,6 +421,7 @@ process_ended(struct chan *ch, enum chan_end how, void *arg)
 	done(p, &oc, done_arg);
 }
 
+/* The process hangs; its end follows. */
 static void
 too_late(evutil_socket_t fd, short what, void *arg)
 {
@@ -409,6 +435,8 @@ too_late(evutil_socket_t fd, short what, void *arg)
 	kill(c->pid, SIGKILL);
 }
 
+/* Begins a run on that event base.  Takes c, also on failure.  0, or -1:
+ * reported. */
 static int
 compile_start(struct parent *p, struct event_base *base, struct config *conf,
     const struct lists_want *w, struct compile *c)
@@ -461,6 +489,7 @@ now_say(const char *line, void *arg)
 	n->say(line, n->arg);
 }
 
+/* The same as done() of a run in the background. */
 static void
 now_done(struct parent *p, const struct lists_outcome *oc, void *arg)
 {
@@ -471,6 +500,8 @@ now_done(struct parent *p, const struct lists_outcome *oc, void *arg)
 	n->done = 1;
 }
 
+/* Runs an event loop of its own until the lists are compiled.  0; -1 also
+ * when a list's file is missing that was never loaded. */
 int
 lists_compile_now(struct parent *p, struct config *conf,
     void (*say)(const char *, void *), void *arg)

@@ -1,8 +1,9 @@
 /*
  * Loading lists while the daemon runs: fetch what is to be fetched, all at
  * once, then one run that compiles, then the processes get the new image.
- * Requests come one after the other; a reload of the configuration, which may
- * not wait for somebody's web server, goes between fetching and compiling.
+ * Requests come one after the other.  A reload of the configuration, which
+ * may not wait for somebody's web server, goes between fetching and
+ * compiling.
  */
 #include <sys/types.h>
 #include <sys/queue.h>
@@ -15,7 +16,7 @@
 #include "lib/base/log.h"
 #include "spamgreyd/parent/list/lists.h"
 
-#define LOADS_MAX	16
+#define LOADS_MAX	16		/* in the queue; each may hold descriptors */
 
 enum load_what {
 	LOAD_ALL, LOAD_ONE,
@@ -49,6 +50,7 @@ struct load {
 static TAILQ_HEAD(load_queue, load) loads = TAILQ_HEAD_INITIALIZER(loads);
 static unsigned int	nloads;
 
+/* To the command that asked, if one did. */
 static void
 tell(const struct load *l, unsigned int status, int more, const char *text)
 {
@@ -56,6 +58,7 @@ tell(const struct load *l, unsigned int status, int more, const char *text)
 		parent_tell(l->parent, l->id, status, more, text);
 }
 
+/* A complaint: for the log and the command. */
 static void
 say(const char *line, void *arg)
 {
@@ -65,6 +68,7 @@ say(const char *line, void *arg)
 	tell(l, CTL_OK, 1, line);
 }
 
+/* Removes the load from the queue. */
 static void
 load_free(struct load *l)
 {
@@ -82,12 +86,14 @@ load_free(struct load *l)
 	free(l);
 }
 
+/* Does a list come from a command or a URL? */
 static int
 is_fetched(const struct conf_list *l)
 {
 	return (l->source == SRC_COMMAND || l->source == SRC_URL);
 }
 
+/* Should this load fetch that list? */
 static int
 wants(const struct load *ld, const struct conf_list *l)
 {
@@ -103,6 +109,7 @@ wants(const struct load *ld, const struct conf_list *l)
 	}
 }
 
+/* Reports why a list was not fetched, and what remains in force. */
 static void
 fetch_failed(struct load *ld, const struct conf_list *l, const char *why)
 {
@@ -114,6 +121,8 @@ fetch_failed(struct load *ld, const struct conf_list *l, const char *why)
 	say(line, ld);
 }
 
+/* A callback of fetch_start(). The last one makes the compilation possible.
+ * out is ours from now on. */
 static void
 fetched(struct fetch *f, int out, const char *why, void *arg)
 {
@@ -132,6 +141,7 @@ fetched(struct fetch *f, int out, const char *why, void *arg)
 		load_next(ld->parent);
 }
 
+/* Starts all commands and URLs of the load at once. */
 static void
 begin(struct load *ld)
 {
@@ -158,6 +168,11 @@ begin(struct load *ld)
 	}
 }
 
+/*
+ * Reports the result, and gives the new image to the processes.  If the
+ * configuration was replaced during the run, its lists no longer belong to
+ * it.
+ */
 static void
 finish(struct load *ld, const struct lists_outcome *oc)
 {
@@ -178,6 +193,7 @@ finish(struct load *ld, const struct lists_outcome *oc)
 	}
 }
 
+/* A callback of lists_compile(). */
 static void
 compiled(struct parent *p, const struct lists_outcome *oc, void *arg)
 {
@@ -188,7 +204,7 @@ compiled(struct parent *p, const struct lists_outcome *oc, void *arg)
 	load_next(p);
 }
 
-/* What was fetched, as far as the configuration still has it. */
+/* What was fetched, as far as the configuration still has those lists. */
 static void
 collect(const struct load *ld, struct lists_want *w)
 {
@@ -212,6 +228,7 @@ collect(const struct load *ld, struct lists_want *w)
 		}
 }
 
+/* Everything is fetched: compiles the lists. */
 static void
 compile(struct load *ld)
 {
@@ -232,7 +249,8 @@ compile(struct load *ld)
 	lists_want_close(&w);
 }
 
-/* No run goes on: a reload that waits, then the load whose turn it is. */
+/* No run is under way: a reload that waits is first, then the first load of
+ * the queue, if it has fetched everything. */
 void
 load_next(struct parent *p)
 {
@@ -250,6 +268,7 @@ load_next(struct parent *p)
 	}
 }
 
+/* Adds a load to the queue, and begins it if nothing else is under way. */
 static void
 enqueue(struct parent *p, enum load_what what, const char *name, int asked,
     uint64_t id)
@@ -273,6 +292,7 @@ enqueue(struct parent *p, enum load_what what, const char *name, int asked,
 	load_next(p);
 }
 
+/* spamgreydb load. */
 void
 load_request(struct parent *p, const char *name, int asked, uint64_t id)
 {
@@ -293,6 +313,7 @@ load_request(struct parent *p, const char *name, int asked, uint64_t id)
 		    "that list is loaded by spamd-setup");
 }
 
+/* Is there a list to be fetched?  only_new: one that was never loaded. */
 static int
 has(const struct parent *p, int only_new)
 {

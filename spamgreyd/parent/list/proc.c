@@ -30,6 +30,7 @@ lists_dir_make(const struct parent *p)
 	return (fd);
 }
 
+/* The name of a list while it is written. */
 static void
 out_name(char *dst, size_t size, const char *name)
 {
@@ -87,7 +88,8 @@ lists_send_fd(struct chan *ch, uint16_t type, uint64_t id, int fd)
 	return (chan_send(ch, copy));
 }
 
-/* It was encoded there, but by a process that reads anything. */
+/* A process that reads anything encoded this text, so that it is checked
+ * here again. */
 const char *
 lists_printable(char *dst, size_t size, const char *src)
 {

@@ -2,8 +2,8 @@
  * The state of the role fw, for the files of this room that are the role.
  * Drivers do not include it.
  */
-#ifndef FW_ROLE_H
-#define FW_ROLE_H
+#ifndef FW_INT_H
+#define FW_INT_H
 
 #include "spamgreyd/fw/fw.h"
 #include "spamgreyd/process/process.h"
