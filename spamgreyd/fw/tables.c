@@ -32,7 +32,8 @@ struct fw_table {
 	int		 kept;		/* the configuration still has it */
 	int		 due;		/* to be compared … */
 	int64_t		 not_before;	/* … but not yet; ms */
-	int		 anew;		/* a difference was refused: all of it */
+	int		 refill;	/* a difference was refused: clear it and
+					   fill all of it */
 	int		 working;
 	int		 gone;		/* not there: looked for each second */
 	int64_t		 last, took;	/* the last comparison; ms */
@@ -230,7 +231,7 @@ share(const struct fw_role *r, const struct fw_table *t)
 
 /*
  * Reads a table and finds the differences.  A table too big to be read, or
- * one whose differences were refused before (t->anew), is cleared and filled
+ * one whose differences were refused before (t->refill), is cleared and filled
  * from the beginning.
  */
 static void
@@ -245,7 +246,7 @@ compare(struct fw_role *r, struct fw_table *t)
 	forget(t);
 	t->due = 0;
 	t->last = clock_mono();
-	if (t->anew)
+	if (t->refill)
 		rc = revived(r, t, ops->clear(t->name));
 	else
 		rc = ops->dump(t->name, seen, &have);
@@ -288,7 +289,7 @@ finish(struct fw_role *r, struct fw_table *t)
 		t->share = in;
 		fw_room_left_out(r);
 	}
-	t->anew = 0;
+	t->refill = 0;
 	t->not_before = clock_mono() + TABLES_RETRY_MS;
 	t->count = r->drv->tables->count(t->name);
 	forget(t);
@@ -323,12 +324,12 @@ slice(struct fw_role *r, struct fw_table *t)
 		return;
 	/* The first failure may come from a wrong idea of what is in the table:
 	 * begin again with an empty one.  A second one has another cause. */
-	if (!t->anew) {
+	if (!t->refill) {
 		forget(t);
-		t->anew = t->due = 1;
+		t->refill = t->due = 1;
 		t->not_before = 0;
 	} else {
-		t->anew = 0;
+		t->refill = 0;
 		again_later(t);
 	}
 }

@@ -157,13 +157,13 @@ alone_died(struct parent *p, struct proc *pr, int status)
 	else if (WEXITSTATUS(status) != 0)
 		log_warnx("%s died: exit status %d; it is started again",
 		    pr->name, WEXITSTATUS(status));
-	if (now - pr->since >= ALONE_LIVED_MS || pr->anew)
+	if (now - pr->since >= ALONE_LIVED_MS || pr->renew)
 		pr->backoff = 0;
 	else
 		pr->backoff = pr->backoff == 0 ? 1 : pr->backoff * 2;
 	if (pr->backoff > ALONE_BACKOFF_MAX)
 		pr->backoff = ALONE_BACKOFF_MAX;
-	pr->anew = 0;
+	pr->renew = 0;
 	pr->again = now + (int64_t)pr->backoff * 1000;
 	pr->taken = UINT32_MAX;		/* no reload waits for it */
 	parent_settle(p);
@@ -209,7 +209,7 @@ void
 alone_later(struct proc *pr, const char *why)
 {
 	if (why[0] == '\0')
-		pr->anew = 1;
+		pr->renew = 1;
 	else if (strcmp(pr->why, why) != 0)
 		log_warnx("%s; trying again every %d s", why,
 		    ALONE_BACKOFF_MAX);

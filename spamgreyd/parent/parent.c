@@ -31,7 +31,7 @@ remember(struct parent *p, int priority, const char *line)
 {
 	if ((priority & LOG_PRIMASK) <= LOG_WARNING &&
 	    !(priority & LOG_AS_SPAMD))
-		strlcpy(p->said, line, sizeof(p->said));
+		strlcpy(p->last_warning, line, sizeof(p->last_warning));
 }
 
 /*

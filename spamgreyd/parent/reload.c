@@ -461,12 +461,12 @@ parent_reload_ready(struct parent *p)
 int
 parent_go_back(struct parent *p)
 {
-	char	text[sizeof(p->said) + 64];
+	char	text[sizeof(p->last_warning) + 64];
 
 	if (p->before == NULL || p->ending)
 		return (0);
 	snprintf(text, sizeof(text), "%s; the previous configuration is "
-	    "in force again", p->said[0] != '\0' ? p->said :
+	    "in force again", p->last_warning[0] != '\0' ? p->last_warning :
 	    "the processes do not start");
 	outcome_settle(p, AWAITS_NEW, CTL_FAILED, text);
 	log_warnx("the processes do not start with the new configuration; "

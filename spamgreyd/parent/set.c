@@ -237,7 +237,7 @@ set_start(struct parent *p)
 
 	p->nprocs = 0;
 	p->started = p->filled = 0;
-	p->said[0] = '\0';
+	p->last_warning[0] = '\0';
 	p->state = SET_STARTING;
 	p->set_since = clock_mono();
 	for (r = ROLE_PARENT + 1; r < ROLE_MAX; r++) {

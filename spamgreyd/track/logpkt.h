@@ -1,11 +1,11 @@
 /*
- * Packets as a firewall logged them: pflog (PF) and NFLOG (nftables), each a
- * header of its own before an IPv4 or IPv6 packet.  From that follows what a
- * tracker wants to know: who opened a connection to whose port.
+ * Packets as a firewall logs them: pflog (PF) and NFLOG (nftables), each with
+ * its own header before an IPv4 or IPv6 packet.  The result is what the tracker
+ * wants to know: which host opened a connection to which port of which host.
  *
- * Pure functions over octets that strangers chose: every length is checked,
- * nothing is believed because a header says so.  Checksums are never looked
- * at: what the host itself sends has none yet when it is logged.
+ * Pure functions over bytes that anybody may have chosen: every length is
+ * checked, whatever a header says.  Checksums are ignored, since packets that
+ * this host sends have none yet when they are logged.
  */
 #ifndef LOGPKT_H
 #define LOGPKT_H
@@ -17,7 +17,7 @@
 
 #define LOGPKT_PFLOG	117	/* link types of capture files */
 #define LOGPKT_NFLOG	239
-#define LOGPKT_IFNAME	16	/* octets of an interface's name, with NUL */
+#define LOGPKT_IFNAME	16	/* bytes of an interface's name, with NUL */
 
 enum logpkt_dir {
 	LOGPKT_UNKNOWN,		/* the log does not say (forwarded) */
@@ -27,27 +27,27 @@ enum logpkt_dir {
 
 struct logpkt {
 	enum logpkt_dir	 dir;
-	int		 passed;	/* the firewall let it through */
+	int		 passed;	/* the firewall let it pass */
 	char		 ifname[LOGPKT_IFNAME];	/* pflog; else "" */
 	uint32_t	 indev, outdev;	/* NFLOG: interface numbers; 0: none */
-	const uint8_t	*ip;		/* the packet, borrowed */
+	const uint8_t	*ip;		/* the packet, within the frame */
 	size_t		 iplen;
 };
 
-/* What opens a connection. */
+/* The first segment of a TCP connection; ports in host order. */
 struct logsyn {
 	struct addr	 src, dst;
 	uint16_t	 sport, dport;
 };
 
-/* 0, or -1: not such a header. */
+/* Parse a frame; the result points into it.  0, or -1: not such a header. */
 int	 pflog_parse(const uint8_t *, size_t, struct logpkt *);
 int	 nflog_parse(const uint8_t *, size_t, struct logpkt *);
 
 /*
- * An IPv4 or IPv6 packet.  1: a TCP segment with SYN and without ACK, RST and
- * FIN, filled in; 0: any other packet; -1: not one, or cut before its TCP
- * flags.
+ * Parses an IPv4 or IPv6 packet.  1: a TCP segment with SYN and without ACK, RST
+ * and FIN, filled in; 0: any other packet; -1: not a packet, or cut off before
+ * its TCP flags.
  */
 int	 logsyn_parse(const uint8_t *ip, size_t len, struct logsyn *);
 
