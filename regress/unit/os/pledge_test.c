@@ -70,7 +70,7 @@ main(void)
 		is_int(promised(roles[i], "pf"), 0,
 		    "front and pass do not promise pf");
 	}
-	is_int(openbsd_links("spamgreyd/origdst_none.o"), 1,
+	is_int(openbsd_links("spamgreyd/os/origdst_none.c"), 1,
 	    "OpenBSD asks nobody for the destination");
 	is_int(origdst_pf, 0, "so the parent opens no /dev/pf for them");
 	return (done());
