@@ -178,7 +178,7 @@ query_timer(evutil_socket_t fd, short what, void *arg)
 		late = *q->ready;
 	else {
 		late.status = DNS_FAILED;
-		late.why = "no answer in time";
+		late.why = "timeout: no answer";
 	}
 	query_end(q);
 	if (cb != NULL)

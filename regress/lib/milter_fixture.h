@@ -436,8 +436,8 @@ edited(void)
 	return (text);
 }
 
-#define BROKEN	"451 4.3.0 The checks of mail do not work at the moment, " \
-		    "please try again later"
+#define BROKEN	"451 4.3.0 Mail scanning is temporarily unavailable; please " \
+    "try again later"
 
 /* Blanks of the log's values are encoded. */
 static inline void

@@ -27,14 +27,17 @@ rules(void)
 	is_str(scan_message(s, MSG("text/plain", "inline")), "|",
 	    "nothing that is not wanted");
 	is_str(scan_message(s, MSG("text/plain", "x; filename=\"A.EXE\"")),
-	    "550 5.7.1 The message holds what is not wanted here: A.EXE| "
+	    "550 5.7.1 The message contains content that is not allowed here: "
+	    "A.EXE| "
 	    "points=0 attachment=unwanted attachment-why=A.EXE", "a name, refused");
 	is_str(scan_message(s, MSG("text/plain; name*0*=utf-8''a%2E; "
-	    "name*1=exe", "x")), "550 5.7.1 The message holds what is not "
-	    "wanted here: a.exe| points=0 attachment=unwanted attachment-why=a.exe",
+	    "name*1=exe", "x")), "550 5.7.1 The message contains content that "
+	    "is not allowed here: a.exe| points=0 attachment=unwanted "
+	    "attachment-why=a.exe",
 	    "in pieces");
 	is_str(scan_message(s, MSG("text/plain", "x; filename=b.scr")),
-	    "451 4.7.1 The message holds what is not wanted here: b.scr| "
+	    "451 4.7.1 The message contains content that is not allowed here: "
+	    "b.scr| "
 	    "points=0 attachment=unwanted attachment-why=b.scr", "put off");
 	is_str(scan_message(s, MSG("text/plain", "x; filename=c.docm")),
 	    "| points=0 attachment=unwanted attachment-why=c.docm", "marked");
@@ -51,11 +54,14 @@ rules(void)
 	    "a type");
 	is_str(scan_message(s, MSG("text/plain",
 	    "x; filename=invoice.a.b.c.pdfx.pdf")), "550 5.7.1 The message "
-	    "holds what is not wanted here: invoice.a.b.c.pdfx.pdf| points=0 "
+	    "contains content that is not allowed here: "
+	    "invoice.a.b.c.pdfx.pdf| points=0 "
 	    "attachment=unwanted attachment-why=invoice.a.b.c.pdfx.pdf", "many stars");
 	is_str(scan_message(s, MSG("application/x-msdownload",
-	    "x; filename=f.exe")), "550 5.7.1 The message holds what is not "
-	    "wanted here: f.exe| points=0 attachment=unwanted attachment-why=application/x-msdownload,\\x20f.exe", "the worst of several");
+	    "x; filename=f.exe")), "550 5.7.1 The message contains content "
+	    "that is not allowed here: f.exe| points=0 attachment=unwanted "
+	    "attachment-why=application/x-msdownload,\\x20f.exe", "the worst "
+	    "of several");
 	is_str(scan_message(s, ""), "|", "an empty message");
 	is_int(mod_stat("module.attachment.types"), 2, "types are counted");
 	is_int(mod_stat("module.attachment.names"), 8, "and names");
@@ -64,7 +70,8 @@ rules(void)
 	pc = fix_conf("attachment { name \"*.exe\" strategy unwanted reject }");
 	s = fix_session(pc, "192.0.2.1");
 	is_str(scan_message(s, MSG("text/plain", "x; filename=f.exe")),
-	    "550 5.7.1 The message holds what is not wanted here: f.exe| "
+	    "550 5.7.1 The message contains content that is not allowed here: "
+	    "f.exe| "
 	    "points=0 attachment=unwanted attachment-why=f.exe", "the module's strategy");
 	fix_session_free(s);
 	fix_conf_free(pc);
@@ -195,7 +202,7 @@ main(void)
 	slices();
 	slow_parts();
 	mod_bad("attachment", "name \"\" reject",
-	    "name: a pattern has between 1 and 256 octets");
+	    "name: a pattern must have 1 to 256 bytes");
 	mod_bad("attachment", "name \"a\" points",
 	    "name: must be reject, tempfail, mark, points and their number, "
 	    "or nothing");

@@ -165,9 +165,9 @@ main(void)
 	mod_bad("bad_rcpt_throttle", "after 1 delay 2m",
 	    "after: the delay must be at most 60s");
 	mod_bad("bad_rcpt_throttle", "shutdown after 5 of bad 101%",
-	    "shutdown: the share that is bad must be from 1% to 100%");
+	    "shutdown: the share of bad recipients must be from 1% to 100%");
 	mod_bad("bad_rcpt_throttle", "shutdown after 5 of bad half",
-	    "shutdown: the share that is bad must be from 1% to 100%");
+	    "shutdown: the share of bad recipients must be from 1% to 100%");
 	mod_bad("bad_rcpt_throttle", "client after 5 in 2d",
 	    "client: the time must be between 1m and 1d");
 	mod_bad("bad_rcpt_throttle", "at-most 5m",

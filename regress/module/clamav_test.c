@@ -59,8 +59,8 @@ both(const char *words, const char *want)
 	is_str(scanned("", &tcp, streams), want, words);
 }
 
-#define BROKEN	"451 4.3.0 The checks of mail do not work at the moment, " \
-		    "please try again later"
+#define BROKEN	"451 4.3.0 Mail scanning is temporarily unavailable; please " \
+    "try again later"
 
 static void
 test_sent(void)
@@ -229,7 +229,7 @@ main(void)
 	if ((spool = spool_new()) == NULL ||
 	    spool_write(spool, "Subject: x", 10) == -1)
 		return (1);
-	mod_bad("clamav", "max-size 5M", "no server to ask; write socket "
+	mod_bad("clamav", "max-size 5M", "no server given; write socket "
 	    "\"/path\" or server ADDRESS port N");
 	test_sent();
 	test_answers();

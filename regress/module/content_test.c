@@ -180,9 +180,10 @@ static void
 matrix(void)
 {
 	static const char *const texts[CLASS_MAX] = {
-		"The message holds a virus", "The message was refused as spam",
-		"The message holds what is not wanted here",
-		"The message cannot be examined"
+		"The message contains a virus", "The message was rejected as "
+		    "spam",
+		"The message contains content that is not allowed here",
+		"The message cannot be scanned"
 	};
 	struct pass_conf	*pc;
 	struct session		*s;
@@ -369,8 +370,9 @@ errors(void)
 	    "what it wanted before is not done");
 	fakes[1].error = NULL;
 	fakes[0].error = "closed";
-	is_str(fix_stage(s, STAGE_EOM), "451 4.3.0 The checks of mail do not "
-	    "work at the moment, please try again later", "on-error tempfail");
+	is_str(fix_stage(s, STAGE_EOM), "451 4.3.0 Mail scanning is "
+	    "temporarily unavailable; please try again later", "on-error "
+	    "tempfail");
 	transaction_end(s);
 	fix_session_free(s);
 	fix_conf_free(pc);

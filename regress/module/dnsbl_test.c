@@ -51,7 +51,7 @@ answer(unsigned int i, const char *text)
 	memset(&a, 0, sizeof(a));
 	a.status = *text == '\0' ? DNS_NOTHING : *text == '!' ? DNS_FAILED :
 	    DNS_FOUND;
-	a.why = *text == '!' ? "no answer in time" : NULL;
+	a.why = *text == '!' ? "timeout: no answer" : NULL;
 	strlcpy(copy, text, sizeof(copy));
 	for (p = copy; *text != '!' && (word = strsep(&p, " ")) != NULL;)
 		if (*word != '\0' && addr_parse(word, &a.addrs[a.naddrs++]) ==
@@ -271,7 +271,7 @@ test_named(void)
 	if ((text = strdup(fix_logged())) == NULL)
 		exit(1);
 	ok(strstr(text, "zone spamhaus-zen answers 127.255.255.254") != NULL &&
-	    strstr(text, "spamhaus-zen: no answer in time") != NULL &&
+	    strstr(text, "spamhaus-zen: timeout: no answer") != NULL &&
 	    strstr(text, "points=4 reason=spamhaus-zen\\x20127.0.0.2") != NULL,
 	    "strange and missing answers and log-only are logged by the name");
 	ok(strstr(text, "a1b2") == NULL, "no line of the log tells the zone");

@@ -119,7 +119,7 @@ chown($nobody, $nobody, $dir, "$dir/state") if $> == 0;
 
 config('speed 5');
 $out = `$daemon -n -f $dir/conf 2>&1`;
-ok($out =~ /module senders: no option "speed"; there are reject, points,/,
+ok($out =~ /module senders: unknown option "speed"; valid options are reject, points,/,
     'its options are known', $out);
 config('reject "nobody"');
 $out = `$daemon -n -f $dir/conf 2>&1`;

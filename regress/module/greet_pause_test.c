@@ -80,8 +80,8 @@ talkers(void)
 	ok(fix_stage(s, STAGE_BANNER) == NULL, "a pause");
 	fix_pass(1500);
 	v = run_event(&s->ms, EVENT_EARLY_TALKER);
-	is_str(fix_verdict(&v), "close 554 5.5.1 Protocol error: you spoke "
-	    "before the greeting", "who talks is refused");
+	is_str(fix_verdict(&v), "close 554 5.5.1 Protocol error: data "
+	    "received before the greeting", "who talks is refused");
 	run_cancel(&s->ms);
 	fix_session_free(s);
 	is_int(visit(pc, "192.0.2.40"), 5000, "and has not waited");

@@ -53,12 +53,14 @@ test_changes(void)
 	is_str(edited(), "nothing", "and nothing of it is done");
 	end();
 	begin("", (const char *const []){ "E:qwhy so\\x07\\x00|c", NULL });
-	is_str(up_to(STAGE_EOM), "550 5.7.1 The message is not wanted here: "
+	is_str(up_to(STAGE_EOM), "550 5.7.1 The message was rejected by a "
+	    "filter: "
 	    "why so?", "quarantine");
 	end();
 	begin("quarantine tempfail", (const char *const []){
 	    "E:qwhy\\x00|a", NULL });
-	is_str(up_to(STAGE_EOM), "451 4.7.1 The message cannot be taken now: "
+	is_str(up_to(STAGE_EOM), "451 4.7.1 The message cannot be accepted "
+	    "now: "
 	    "why", "quarantine tempfail");
 	is_int(mod_stat("module.milter.held"), 2, "counted");
 	end();
@@ -268,7 +270,7 @@ test_envelope_answers(void)
 	    "the client's own refused is the message");
 	end();
 	changed(one, from);
-	is_str(stage(STAGE_EOM), "451 4.7.1 Service unavailable, please try "
+	is_str(stage(STAGE_EOM), "451 4.7.1 Service unavailable; please try "
 	    "again later", "and so is the sender");
 	end();
 	changed(one, mute);

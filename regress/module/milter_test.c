@@ -151,10 +151,10 @@ test_verdicts(void)
 		const char	*answer, *want;
 	}				 all[] = {
 		{ "r", "550 5.7.1 Command rejected" },
-		{ "t", "451 4.7.1 Service unavailable, please try again "
+		{ "t", "451 4.7.1 Service unavailable; please try again "
 		    "later" },
-		{ "d", "550 5.7.1 The message is not wanted here" },
-		{ "4", "close 421 4.7.0 Closing the connection, please try "
+		{ "d", "550 5.7.1 The message was rejected by a filter" },
+		{ "4", "close 421 4.7.0 Closing the connection; please try "
 		    "again later" },
 		{ "y554 5.7.9 No %%100\\x00", "554 5.7.9 No %100" },
 		{ "y450 later\\x00", "450 4.7.1 later" },
@@ -227,9 +227,11 @@ test_reach(void)
 	    "it sees nothing more, and is hung up");
 	end();
 	begin("", d);
-	is_str(up_to(STAGE_RCPT), "550 5.7.1 The message is not wanted here",
+	is_str(up_to(STAGE_RCPT), "550 5.7.1 The message was rejected by a "
+	    "filter",
 	    "discarded at RCPT");
-	is_str(stage(STAGE_RCPT), "550 5.7.1 The message is not wanted here",
+	is_str(stage(STAGE_RCPT), "550 5.7.1 The message was rejected by a "
+	    "filter",
 	    "is the whole message");
 	is_str(next_to(STAGE_RCPT), "", "not the next one");
 	end();
@@ -238,12 +240,12 @@ test_reach(void)
 static void
 test_conf(void)
 {
-	mod_bad("milter", "", "no server to ask; write socket \"/path\" or "
+	mod_bad("milter", "", "no server given; write socket \"/path\" or "
 	    "server ADDRESS port N");
-	mod_bad("milter.one", "", "no server to ask; write socket \"/path\" "
+	mod_bad("milter.one", "", "no server given; write socket \"/path\" "
 	    "or server ADDRESS port N");
 	mod_bad("milter", "socket \"run/x\"", "socket: the path of a socket "
-	    "begins with /");
+	    "must begin with /");
 }
 
 /* Two of them: settings, state and counters of their own. */

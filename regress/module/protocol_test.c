@@ -58,10 +58,10 @@ helo_actions(void)
 
 	pc = fix_conf("protocol { helo-own-name reject helo-own-address points "
 	    "3 helo-bare-ip points 1.5 own-names { \"example.org\", mail } }");
-	is_str(helo("192.0.2.1", "Example.ORG", &n), "550 5.7.1 That name in "
-	    "HELO is ours, not yours", "a name of ours");
-	is_str(helo("192.0.2.1", "mail", &n), "550 5.7.1 That name in "
-	    "HELO is ours, not yours", "and another");
+	is_str(helo("192.0.2.1", "Example.ORG", &n), "550 5.7.1 The name in "
+	    "HELO is the name of this server", "a name of ours");
+	is_str(helo("192.0.2.1", "mail", &n), "550 5.7.1 The name in HELO is "
+	    "the name of this server", "and another");
 	is_str(helo("192.0.2.1", "mail.example.org", &n), "", "not one below");
 	is_str(helo("192.0.2.1", "192.0.2.25", &n), "", "address and bare");
 	is_int(n, 4500, "both count");
@@ -77,10 +77,10 @@ helo_actions(void)
 
 	pc = fix_conf("protocol { helo-own-address reject helo-bare-ip "
 	    "reject }");
-	is_str(helo("192.0.2.1", "192.0.2.25", NULL), "550 5.7.1 That address "
-	    "in HELO is ours, not yours", "our address refused");
+	is_str(helo("192.0.2.1", "192.0.2.25", NULL), "550 5.7.1 The address "
+	    "in HELO is the address of this server", "our address refused");
 	is_str(helo("192.0.2.1", "192.0.2.1", NULL), "550 5.7.1 HELO needs a "
-	    "name, or an address in brackets", "a bare address refused");
+	    "host name, or an address in brackets", "a bare address refused");
 	fix_conf_free(pc);
 }
 
@@ -94,12 +94,12 @@ event_actions(void)
 	    "bare-lf points 2 }");
 	s = fix_session(pc, "192.0.2.1");
 	v = run_event(&s->ms, EVENT_PIPELINING);
-	is_str(fix_verdict(&v), "554 5.5.0 Error: SMTP protocol "
-	    "synchronization, wait for the reply", "pipelining");
+	is_str(fix_verdict(&v), "554 5.5.0 SMTP protocol synchronization "
+	    "error; wait for each reply", "pipelining");
 	v = run_event(&s->ms, EVENT_PIPELINING);
 	is_int(v.kind, VERDICT_REJECT, "each time");
 	v = run_event(&s->ms, EVENT_FOREIGN_COMMAND);
-	is_str(fix_verdict(&v), "close 554 5.5.1 That is no command of SMTP",
+	is_str(fix_verdict(&v), "close 554 5.5.1 Not an SMTP command",
 	    "a foreign command");
 	v = run_event(&s->ms, EVENT_HTTP_COMMAND);
 	is_int(v.kind, VERDICT_CLOSE, "HTTP is one");
@@ -119,7 +119,7 @@ event_actions(void)
 	    "no }");
 	s = fix_session(pc, "192.0.2.1");
 	v = run_event(&s->ms, EVENT_BARE_LF);
-	is_str(fix_verdict(&v), "554 5.5.2 Lines end in CR and LF, not in LF "
+	is_str(fix_verdict(&v), "554 5.5.2 Lines must end in CR LF, not in LF "
 	    "alone", "a bare LF refused");
 	(void)fix_logged();
 	(void)run_event(&s->ms, EVENT_PIPELINING);

@@ -28,12 +28,14 @@ rules(void)
 	    "| points=3 regex=3 regex-why=Subject:\\x20^cheap\\x20(pills\\x7cwatches)",
 	    "an encoded word; once a message");
 	is_str(scan_message(s, "x-mailer: bulk\r\n\r\n"),
-	    "550 5.7.1 The message holds what is not wanted here| points=0 "
+	    "550 5.7.1 The message contains content that is not allowed here| "
+	    "points=0 "
 	    "regex=unwanted regex-why=X-Mailer:\\x20^Bulk",
 	    "a refusal does not tell the expression");
 	pc->conf->pass->reply_rules = 1;
 	is_str(scan_message(s, "x-mailer: bulk\r\n\r\n"),
-	    "550 5.7.1 The message holds what is not wanted here: X-Mailer: "
+	    "550 5.7.1 The message contains content that is not allowed here: "
+	    "X-Mailer: "
 	    "^Bulk| points=0 regex=unwanted regex-why=X-Mailer:\\x20^Bulk",
 	    "with reply rules it does");
 	pc->conf->pass->reply_rules = 0;
@@ -42,7 +44,8 @@ rules(void)
 	    "free[[:blank:]]+money", "base64 in broken lines");
 	is_str(scan_message(s, "Content-Type: text/plain; charset=iso-8859-1"
 	    "\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\ngr=FC=\r\n"
-	    "n\r\n"), "451 4.7.1 The message holds what is not wanted here"
+	    "n\r\n"), "451 4.7.1 The message contains content that is not "
+	    "allowed here"
 	    "| points=0 regex=unwanted regex-why=body:\\x20"
 	    "gr\\xc3\\xbcn", "in UTF-8");
 	is_str(scan_message(s, "\r\nexactly\r\n"),
@@ -146,18 +149,17 @@ main(void)
 	many_fields();
 	hostile();
 	mod_bad("regex", "body \"(a)\\1\" mark", "body: back references are "
-	    "not taken: their time has no bound");
+	    "not allowed, because their run time has no limit");
 	mod_bad("regex", "body \"((a{100}){100}){100}\" mark",
-	    "body: repetitions {n,m} that make more than 1000 in all are not "
-	    "taken");
+	    "body: repetitions {n,m} of more than 1000 in all are not allowed");
 	mod_bad("regex", "body \"(a{,900}){,900}\" mark", "body: repetitions "
-	    "{n,m} that make more than 1000 in all are not taken");
-	mod_bad("regex", "body \"a{1,2000}\"", "body: repetitions {n,m} that "
-	    "make more than 1000 in all are not taken");
+	    "{n,m} of more than 1000 in all are not allowed");
+	mod_bad("regex", "body \"a{1,2000}\"", "body: repetitions {n,m} of "
+	    "more than 1000 in all are not allowed");
 	mod_bad("regex", "body \"(a\" mark", "body: Unmatched ( or \\(");
-	mod_bad("regex", "header \"a b\" \"c\" mark", "header: a field's name "
-	    "is printable ASCII without a colon");
+	mod_bad("regex", "header \"a b\" \"c\" mark", "header: a field name "
+	    "must be printable ASCII without a colon");
 	mod_bad("regex", "body \"\" mark",
-	    "body: an expression has between 1 and 512 octets");
+	    "body: an expression must have 1 to 512 bytes");
 	return (done());
 }

@@ -11,8 +11,8 @@
 extern const struct module mod_rspamd;
 const struct module *const modules[] = { &mod_rspamd, NULL };
 
-#define BROKEN	"451 4.3.0 The checks of mail do not work at the moment, " \
-		    "please try again later"
+#define BROKEN	"451 4.3.0 Mail scanning is temporarily unavailable; please " \
+    "try again later"
 
 static struct scanner	 tcp, sock;
 static char		 dir[] = "/tmp/rspamd_test.XXXXXX";
@@ -191,14 +191,14 @@ static void
 test_actions(void)
 {
 	is_str(answered("", "{\"action\":\"reject\",\"score\":16}"),
-	    "550 5.7.1 The message was refused as spam: reject, score 16.00",
+	    "550 5.7.1 The message was rejected as spam: reject, score 16.00",
 	    "reject");
 	is_str(answered("", "{\"action\":\"reject\",\"score\":16,\"reject\":"
 	    "\"discard\",\"messages\":{\"smtp_message\":\"No\\r\\n250 x\"}}"),
-	    "550 5.7.1 The message was refused as spam: No\\x0d\\x0a250 x",
+	    "550 5.7.1 The message was rejected as spam: No\\x0d\\x0a250 x",
 	    "its discard is a refusal, in one line");
 	is_str(answered("", "{\"action\":\"discard\",\"score\":16}"),
-	    "550 5.7.1 The message was refused as spam: discard, score 16.00",
+	    "550 5.7.1 The message was rejected as spam: discard, score 16.00",
 	    "so is the action");
 	is_int(fix_stored[EVENT_SPAM], 3, "events");
 	is_str(answered("", "{\"action\":\"soft reject\",\"score\":1,"
@@ -218,7 +218,7 @@ test_actions(void)
 	is_str(answered("", "{\"is_skipped\":true}"), "", "skipped");
 	is_str(answered("", "{\"is_skipped\":true,\"action\":\"reject\","
 	    "\"score\":null}"),
-	    "550 5.7.1 The message was refused as spam: reject, score 0.00",
+	    "550 5.7.1 The message was rejected as spam: reject, score 0.00",
 	    "skipped, and an action");
 }
 
@@ -326,7 +326,7 @@ test_milter(void)
 	is_str(edited, "", "not with another action");
 	is_str(answered("", "{\"action\":\"reject\",\"score\":16,\"milter\":"
 	    "{\"reject\":\"quarantine\",\"add_headers\":{\"B\":\"1\"}}}"),
-	    "550 5.7.1 The message was refused as spam: reject, score 16.00",
+	    "550 5.7.1 The message was rejected as spam: reject, score 16.00",
 	    "nothing is held, nothing vanishes: rejected");
 	stored = fix_stored[EVENT_SPAM];
 	is_str(answered("score points", "{\"action\":\"reject\",\"score\":8,"
@@ -351,26 +351,26 @@ test_undone(void)
 		const char	*milter, *why;
 	}		 bad[] = {
 		{ "{\"change_body\":\"x\"}", "its milter has "
-		    "\"change_body\", which is not known here" },
-		{ "7", "its milter is no object" },
-		{ "{\"remove_headers\":[1]}", "remove_headers is no object" },
+		    "\"change_body\", which is unknown" },
+		{ "7", "its milter is not an object" },
+		{ "{\"remove_headers\":[1]}", "remove_headers is not an object" },
 		{ "{\"remove_headers\":{\"A\":\"1\"}}", "has no number" },
 		{ "{\"remove_headers\":{\"A\":1.5}}", "has no number" },
 		{ "{\"remove_headers\":{\"A\":1e99}}", "has no number" },
 		{ "{\"add_headers\":{\"A\":7}}", "has no value" },
 		{ "{\"add_headers\":{\"A\":{\"order\":1}}}", "has no value" },
 		{ "{\"add_headers\":{\"A\":{\"value\":\"1\",\"order\":\"1\"}}}",
-		    "an order that is no number" },
+		    "an order that is not a number" },
 		{ "{\"add_headers\":{\"A\":\"1\",\"A B\":\"2\"}}",
 		    "cannot be done" },
-		{ "{\"change_from\":7}", "change_from is no string" },
+		{ "{\"change_from\":7}", "change_from is not a string" },
 		{ "{\"change_from\":\"a b\"}", "cannot be done" },
-		{ "{\"add_rcpt\":[\"b@example.org\",7]}", "no string" },
+		{ "{\"add_rcpt\":[\"b@example.org\",7]}", "entry that is not a string" },
 		{ "{\"add_rcpt\":[\"<>\"]}", "cannot be done" },
 		{ "{\"add_rcpt\":[\"b@example.org\\r\\nDATA\"]}",
 		    "cannot be done" },
-		{ "{\"del_rcpt\":{\"a\":1}}", "no string" },
-		{ "{\"reject\":true}", "reject is no string" },
+		{ "{\"del_rcpt\":{\"a\":1}}", "entry that is not a string" },
+		{ "{\"reject\":true}", "reject is not a string" },
 		{ "{\"no_action\":1}", "neither true nor false" },
 		{ NULL, NULL }
 	};
@@ -395,8 +395,9 @@ test_undone(void)
 	    "by default the message goes on");
 	is_str(edited, "", "as it came");
 	is_str(answered("on-error tempfail", "{\"action\":\"reject\",\"score\":"
-	    "16,\"milter\":{\"new\":1}}"), "550 5.7.1 The message was refused "
-	    "as spam: reject, score 16.00", "what is refused is refused");
+	    "16,\"milter\":{\"new\":1}}"), "550 5.7.1 The message was "
+	    "rejected as spam: reject, score 16.00", "what is refused is "
+	    "refused");
 }
 
 static void
@@ -472,7 +473,7 @@ main(void)
 	if ((spool = spool_new()) == NULL ||
 	    spool_write(spool, message, sizeof(message) - 1) == -1)
 		return (1);
-	mod_bad("rspamd", "max-size 50M", "no server to ask; write "
+	mod_bad("rspamd", "max-size 50M", "no server given; write "
 	    "socket \"/path\" or server ADDRESS port N");
 	test_sent();
 	test_actions();

@@ -115,14 +115,14 @@ late(void)
 	is_str(trace, "connect:one/5 forget:one/0 connect:two/5",
 	    "the module is told that nobody waits");
 	fix_pass(1000);
-	is_str(fix_outcome, "451 4.3.0 The checks of mail do not work at the "
-	    "moment, please try again later", "on-error tempfail");
+	is_str(fix_outcome, "451 4.3.0 Mail scanning is temporarily "
+	    "unavailable; please try again later", "on-error tempfail");
 	is_str(fix_logged(), "0000000000000abc pass one error=no-answer-in-time "
 	    "stage=connect on-error=accept\n0000000000000abc pass two "
 	    "error=no-answer-in-time stage=connect on-error=tempfail\n"
 	    "0000000000000abc pass two stage=connect reply=451/4.3.0 text="
-	    "The\\x20checks\\x20of\\x20mail\\x20do\\x20not\\x20work\\x20at"
-	    "\\x20the\\x20moment,\\x20please\\x20try\\x20again\\x20later\n",
+	    "Mail\\x20scanning\\x20is\\x20temporarily\\x20unavailable;"
+	    "\\x20please\\x20try\\x20again\\x20later\n",
 	    "both are logged");
 
 	reset();
@@ -381,7 +381,7 @@ exceptions(void)
 	TAILQ_INIT(&pc->conf->lists);
 	pc->chain = chain_new(pc->conf);
 	ok(pc->chain == NULL, "a list that is not there");
-	is_str(fix_logged(), "module one: except: there is no list \"ours\"\n",
+	is_str(fix_logged(), "module one: except: unknown list \"ours\"\n",
 	    "is said");
 	fix_conf_free(pc);
 }

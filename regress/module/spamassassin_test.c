@@ -185,7 +185,7 @@ test_points(void)
 	is_int(points, -2250, "ham is less than nothing");
 	got = scanned("flagged spam", &tcp, (const char *const []){ "<eof",
 	    BODY("True ; 3.0 / 2.5", 3, "ABC"), "close", NULL });
-	is_str(got, "550 5.7.1 The message was refused as spam: score 3.0 of "
+	is_str(got, "550 5.7.1 The message was rejected as spam: score 3.0 of "
 	    "2.5", "flagged spam");
 	is_int(fix_stored[EVENT_SPAM], 1, "an event");
 	is_str(scanned("flagged spam", &tcp, (const char *const []){ "<eof",
@@ -198,7 +198,7 @@ test_points(void)
 	is_int(over, 0, "… and neither refused nor marked");
 	is_str(scanned("flagged alone", &tcp, (const char *const []){ "<eof",
 	    BODY("True ; 21.0 / 20.0", 3, "ABC"), "close", NULL }),
-	    "550 5.7.1 The message was refused as spam: score 21.0 of 20.0",
+	    "550 5.7.1 The message was rejected as spam: score 21.0 of 20.0",
 	    "… above it refused");
 }
 
@@ -296,8 +296,8 @@ test_large(void)
 	spool = small;
 }
 
-#define BROKEN	"451 4.3.0 The checks of mail do not work at the moment, " \
-		    "please try again later"
+#define BROKEN	"451 4.3.0 Mail scanning is temporarily unavailable; please " \
+    "try again later"
 static void
 test_errors(void)
 {
@@ -354,8 +354,8 @@ test_errors(void)
 static void
 test_user(void)
 {
-	static const char	 no[] = "452 4.5.3 One recipient at a time, "
-				    "please send to this one again";
+	static const char	 no[] = "452 4.5.3 One recipient at a time; "
+	    "please send to this recipient again later";
 	struct rcpt		 r[2];
 	struct pass_conf	*pc;
 	struct session		*s;
@@ -397,7 +397,7 @@ main(void)
 	if ((spool = spool_new()) == NULL ||
 	    spool_write(spool, message, sizeof(message) - 1) == -1)
 		return (1);
-	mod_bad("spamassassin", "max-size 500K", "no server to ask; write "
+	mod_bad("spamassassin", "max-size 500K", "no server given; write "
 	    "socket \"/path\" or server ADDRESS port N");
 	test_sent();
 	test_points();

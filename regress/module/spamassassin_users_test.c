@@ -170,7 +170,7 @@ test_flagged(void)
 	begin("user each\nflagged spam", to, 2);
 	tcp.script[0] = TO("True ; 4.0 / 3.0");
 	tcp.script[1] = TO("True ; 3.0 / 2.5");
-	is_str(scan(), "550 5.7.1 The message was refused as spam: score 3.0 "
+	is_str(scan(), "550 5.7.1 The message was rejected as spam: score 3.0 "
 	    "of 2.5", "above the threshold of all: refused");
 	is_int(fix_stored[EVENT_SPAM], 1, "which is an event");
 	finish();
@@ -229,7 +229,7 @@ static void
 test_room(void)
 {
 	static const char	no[] = "452 4.5.3 Too many recipients at a "
-				    "time, please send to this one again";
+	    "time; please send to this recipient again later";
 	char			name[40];
 	int			i, bad = 0;
 
@@ -269,7 +269,7 @@ main(void)
 	mod_bad("spamassassin", "user recipient local-part",
 	    "user: a second word is \"local-part\", after \"first\" or \"each\"");
 	mod_bad("spamassassin", "user each \"ann\"",
-	    "user: only \"fixed\" takes a name");
+	    "user: only \"fixed\" can be followed by a user name");
 	test_first();
 	test_each();
 	test_flagged();

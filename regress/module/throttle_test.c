@@ -5,16 +5,16 @@
 extern const struct module mod_throttle;
 const struct module *const modules[] = { &mod_throttle, NULL };
 
-#define HOST	"450 4.3.2 Too much mail from your host at the moment, " \
+#define HOST	"450 4.3.2 Too much mail from your host; " \
 		"please try again later"
-#define SENDER	"450 4.3.2 Too much mail from this sender at the moment, " \
+#define SENDER	"450 4.3.2 Too much mail from this sender; " \
 		"please try again later"
-#define DOMAIN	"450 4.3.2 Too much mail from this domain at the moment, " \
+#define DOMAIN	"450 4.3.2 Too much mail from this domain; " \
 		"please try again later"
-#define TO	"450 4.3.2 Too much mail for this domain at the moment, " \
+#define TO	"450 4.3.2 Too much mail for this domain; " \
 		"please try again later"
-#define BOUNCE	"450 4.3.2 Too much mail without a sender for this " \
-		"recipient at the moment, please try again later"
+#define BOUNCE	"450 4.3.2 Too much mail with an empty sender to this " \
+		"recipient; please try again later"
 
 /* A message with one recipient: what the recipient is answered. */
 static const char *
@@ -259,7 +259,7 @@ log_only(void)
 	is_str(fix_logged(), "0000000000000abc pass throttle log-only "
 	    "stage=mail delay=10000ms\n0000000000000abc pass throttle "
 	    "log-only stage=rcpt reply=450/4.3.2 text=Too\\x20much\\x20mail"
-	    "\\x20from\\x20your\\x20host\\x20at\\x20the\\x20moment,\\x20please"
+	    "\\x20from\\x20your\\x20host;\\x20please"
 	    "\\x20try\\x20again\\x20later\n", "what would have been");
 	fix_session_free(s);
 	fix_conf_free(pc);

@@ -297,8 +297,8 @@ budget(void)
 	fix_pass(3999);
 	ok(fix_outcome == NULL, "the second has");
 	fix_pass(1);
-	is_str(fix_outcome, "451 4.3.0 The checks of mail do not work at the "
-	    "moment, please try again later", "and no more");
+	is_str(fix_outcome, "451 4.3.0 Mail scanning is temporarily "
+	    "unavailable; please try again later", "and no more");
 	end();
 }
 
@@ -375,7 +375,7 @@ no_room(void)
 		exit(1);
 	(void)fix_stage(s, STAGE_EOM);
 	(void)setrlimit(RLIMIT_FSIZE, &all);
-	is_str(fix_outcome, "452 4.3.1 There is no room for the message, "
+	is_str(fix_outcome, "452 4.3.1 There is no room for the message; "
 	    "please try again later", "no room: put off");
 	is_str(asked, "f", "the second is not asked");
 	ok(strstr(fix_logged(), "first error=") != NULL, "logged");

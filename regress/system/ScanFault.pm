@@ -145,7 +145,7 @@ outcomes
 		my ($took, $reply) = @{$r{$i} // [0, 'no result']};
 		my $kind = $reply =~ /^250 / ? '250' :
 		    $reply =~ $refused ? '550' :
-		    $reply =~ /^451 4\.3\.0 The checks of mail do not work/ ?
+		    $reply =~ /^451 4\.3\.0 Mail scanning is temporarily unavailable/ ?
 		    '451' : 'odd';
 		$o{count}->{$kind}++;
 		$o{slowest} = $took if $took > $o{slowest};

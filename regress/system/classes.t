@@ -88,20 +88,20 @@ my $octets = "Content-Type: application/octet-stream\r\n" .
     "Content-Transfer-Encoding: base64\r\n";
 my %parts = (
 	virus => [$octets, encode_base64(eicar(), "\r\n"),
-	    'The message holds a virus: Eicar-Test-Signature',
+	    'The message contains a virus: Eicar-Test-Signature',
 	    'clamav=virus (Eicar-Test-Signature\S*)'],
 	spam => ['', "nobody wants to see this\r\n.dot\r\n",
-	    'The message was refused as spam: score \d\d\.\d of 5\.0',
+	    'The message was rejected as spam: score \d\d\.\d of 5\.0',
 	    'spamassassin=spam (score \d\d\.\d of 5\.0)'],
 	unwanted => ["Content-Disposition: attachment; filename=\"x.exe\"\r\n",
 	    "text\r\n.dot\r\n",
-	    'The message holds what is not wanted here: x\.exe',
+	    'The message contains content that is not allowed here: x\.exe',
 	    'attachment=unwanted (x\.exe)'],
 	unscannable => [$octets, encode_base64($locked, "\r\n"),
-	    'The message cannot be examined: Heuristics\.Encrypted\.Zip',
+	    'The message cannot be scanned: Heuristics\.Encrypted\.Zip',
 	    'clamav=unscannable (Heuristics\.Encrypted\.Zip)'],
-	error => ['', "text\r\n.dot\r\n", 'The checks of mail do not work at ' .
-	    'the moment, please try again later', 'clamav=0 (not checked)'],
+	error => ['', "text\r\n.dot\r\n", 'Mail scanning is temporarily ' .
+	    'unavailable; please try again later', 'clamav=0 (not checked)'],
 );
 my @table;
 

@@ -263,7 +263,7 @@ ok($recipe, 'the manual has how a higher threshold counts');
 again("server 127.0.0.1\nuser recipient\nflagged spam", "reject at 10\n");
 log_mark();
 like(mail($plain, 'points14', rcpt => ['carl@example.org']),
-    qr/^550 5\.7\.1 The message was refused as spam: 14 points, limit 10 \(content 14\)/,
+    qr/^550 5\.7\.1 The message was rejected as spam: 14 points, limit 10 \(content 14\)/,
     'reject at comes before his threshold; no rule is told');
 again("server 127.0.0.1\n$recipe", "reject at 10\n");
 like(mail($plain, 'points14', rcpt => ['carl@example.org']), qr/^250/,

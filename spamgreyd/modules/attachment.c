@@ -108,8 +108,9 @@ attachment_option(void *conf, const char *keyword, const struct module_arg *a,
 	}
 	if (a[0].s[0] == '\0' || strlen(a[0].s) > PATTERN_MAX ||
 	    c->n == RULES_MAX) {
-		*error = c->n == RULES_MAX ? "there are more than 1000" :
-		    "a pattern has between 1 and 256 octets";
+		*error = c->n == RULES_MAX ?
+		    "too many patterns; the maximum is 1000" :
+		    "a pattern must have 1 to 256 bytes";
 		return (-1);
 	}
 	if ((p = reallocarray(c->pattern, c->n + 1, sizeof(*p))) == NULL)

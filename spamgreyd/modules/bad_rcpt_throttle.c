@@ -69,7 +69,7 @@ percent(const char *text, uint32_t *v, const char **error)
 
 	n = *text >= '0' && *text <= '9' ? strtol(text, &end, 10) : 0;
 	if (n < 1 || n > 100 || strcmp(end, "%") != 0) {
-		*error = "the share that is bad must be from 1% to 100%";
+		*error = "the share of bad recipients must be from 1% to 100%";
 		return (-1);
 	}
 	*v = (uint32_t)n;

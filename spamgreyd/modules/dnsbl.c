@@ -156,13 +156,13 @@ zone_codes(struct zone *z, const struct module_arg *args, size_t n,
 		}
 		c = &z->codes[z->ncodes++];
 		if (code_parse(args[i].s, c) == -1) {
-			*error = "a code is an address in 127.0.0.0/8 "
+			*error = "a code must be an address in 127.0.0.0/8 "
 			    "(127.0.0.2, 127.0.x.3, 127.0.0.2-127.0.0.7)";
 			return (-1);
 		}
 		if (n - i < 3 || strcmp(args[i + 1].s, "points") != 0 ||
 		    points_parse(args[i + 2].s, &c->points) == -1) {
-			*error = "after each code: points N";
+			*error = "each code must be followed by: points N";
 			return (-1);
 		}
 		i += 3;
@@ -172,9 +172,9 @@ zone_codes(struct zone *z, const struct module_arg *args, size_t n,
 		}
 	}
 	if (z->ncodes == 0) {
-		*error = "a zone needs its codes: { 127.0.0.2 points 4 }; any "
-		    "answer at all would make of a dead list one that has "
-		    "everybody";
+		*error = "a zone needs its codes, for example { 127.0.0.2 "
+		    "points 4 }; otherwise a list that was shut down and "
+		    "answers everything would list every host";
 		return (-1);
 	}
 	return (0);
@@ -255,12 +255,12 @@ zone_add(struct conf *conf, const struct module_arg *args, size_t n,
 	}
 	/* room for the nibbles of an IPv6 address before it */
 	if (!is_name(args[0].s, DNS_NAME_MAX - 64)) {
-		*error = "not the name of a zone";
+		*error = "invalid zone name";
 		return (-1);
 	}
 	if (name != NULL && !is_name(name, LABEL_MAX)) {
-		*error = "a name for a zone is at most 63 letters, digits, "
-		    "hyphens, underscores and dots";
+		*error = "a name for a zone must be at most 63 letters, "
+		    "digits, hyphens, underscores and dots";
 		return (-1);
 	}
 	z = reallocarray(conf->zones, conf->nzones + 1, sizeof(*z));
@@ -304,7 +304,7 @@ check(void *arg, const char **error)
 
 	if (conf->nzones > 0)
 		return (0);
-	*error = "no zone to ask; write zone \"NAME\" { CODE points N }";
+	*error = "no zone given; write zone \"NAME\" { CODE points N }";
 	return (-1);
 }
 
@@ -348,9 +348,10 @@ complain(struct zone *z, const uint8_t q[4])
 	if (z->logged != 0 && now - z->logged < QUIET)
 		return;
 	z->logged = now == 0 ? 1 : now;
-	log_warnx("dnsbl: zone %s answers %u.%u.%u.%u, which is no list "
-	    "entry (a quota, a public resolver, a list that ended?); it counts "
-	    "nothing", z->name, q[0], q[1], q[2], q[3]);
+	log_warnx("dnsbl: zone %s answers %u.%u.%u.%u, which is not a list "
+	    "entry (over the quota, a public resolver, or a list that was "
+	    "shut down?); the answer is "
+	    "ignored", z->name, q[0], q[1], q[2], q[3]);
 }
 
 static void

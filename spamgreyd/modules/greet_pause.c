@@ -330,7 +330,7 @@ greet_event(struct msession *s, void *conf)
 	switch (c->talk) {
 	case TALK_REJECT:
 		return (verdict_close(0, 554, "5.5.1",
-		    "Protocol error: you spoke before the greeting"));
+		    "Protocol error: data received before the greeting"));
 	case TALK_POINTS:
 		module_points(s, &mod_greet_pause, c->points,
 		    "talked %lld ms into the pause", (long long)after);

@@ -66,7 +66,7 @@ option_names(struct conf *c, const struct module_arg *a, size_t n,
 		fatal("protocol");
 	for (i = 0; i < n; i++) {
 		if (a[i].s[0] == '\0' || strlen(a[i].s) > NAME_MAX_OCTETS) {
-			*error = "a name has between 1 and 255 octets";
+			*error = "a name must have 1 to 255 bytes";
 			return (-1);
 		}
 		if ((c->names[c->nnames++] = strdup(a[i].s)) == NULL)
@@ -118,23 +118,22 @@ refusal(enum abuse what)
 {
 	switch (what) {
 	case ABUSE_PIPELINING:
-		return (verdict_reject(554, "5.5.0", "Error: SMTP protocol "
-		    "synchronization, wait for the reply"));
+		return (verdict_reject(554, "5.5.0", "SMTP protocol "
+		    "synchronization error; wait for each reply"));
 	case ABUSE_FOREIGN:
-		return (verdict_close(0, 554, "5.5.1", "That is no command of "
-		    "SMTP"));
+		return (verdict_close(0, 554, "5.5.1", "Not an SMTP command"));
 	case ABUSE_BARE_LF:
-		return (verdict_reject(554, "5.5.2", "Lines end in CR and LF, "
-		    "not in LF alone"));
+		return (verdict_reject(554, "5.5.2", "Lines must end in CR "
+		    "LF, not in LF alone"));
 	case ABUSE_OWN_NAME:
-		return (verdict_reject(550, "5.7.1", "That name in HELO is "
-		    "ours, not yours"));
+		return (verdict_reject(550, "5.7.1", "The name in HELO is the "
+		    "name of this server"));
 	case ABUSE_OWN_ADDRESS:
-		return (verdict_reject(550, "5.7.1", "That address in HELO is "
-		    "ours, not yours"));
+		return (verdict_reject(550, "5.7.1", "The address in HELO is "
+		    "the address of this server"));
 	default:
-		return (verdict_reject(550, "5.7.1", "HELO needs a name, or an "
-		    "address in brackets"));
+		return (verdict_reject(550, "5.7.1", "HELO needs a host name, "
+		    "or an address in brackets"));
 	}
 }
 

@@ -91,11 +91,12 @@ unsafe(const char *re)
 
 	for (p = re; *p != '\0'; p++) {
 		if ((unsigned char)*p < 0x20 || *p == 0x7f)
-			return ("an expression has no control characters");
+			return ("an expression must not contain control "
+			    "characters");
 		if (*p == '\\') {
 			if (isdigit((unsigned char)p[1]))
-				return ("back references are not taken: their "
-				    "time has no bound");
+				return ("back references are not allowed, "
+				    "because their run time has no limit");
 			if (p[1] != '\0')
 				p++;
 		} else if (*p == '{' && (isdigit((unsigned char)p[1]) ||
@@ -107,8 +108,8 @@ unsafe(const char *re)
 				m = n;
 			if (m > REPEAT_MAX || (product *= m > 0 ? m : 1) >
 			    REPEAT_MAX)
-				return ("repetitions {n,m} that make more "
-				    "than 1000 in all are not taken");
+				return ("repetitions {n,m} of more than 1000 "
+				    "in all are not allowed");
 		}
 	}
 	return (NULL);
@@ -123,11 +124,11 @@ expr_add(struct conf *c, const char *field, const char *text,
 	int		 r;
 
 	if (c->n == EXPRS_MAX) {
-		*error = "there are more than 100 expressions";
+		*error = "too many expressions; the maximum is 100";
 		return (-1);
 	}
 	if (*text == '\0' || strlen(text) > EXPR_MAX) {
-		*error = "an expression has between 1 and 512 octets";
+		*error = "an expression must have 1 to 512 bytes";
 		return (-1);
 	}
 	if ((*error = unsafe(text)) != NULL)
@@ -172,7 +173,7 @@ regex_option(void *conf, const char *keyword, const struct module_arg *a,
 	for (p = a[0].s; *p > ' ' && *p <= '~' && *p != ':'; p++)
 		;
 	if (*p != '\0' || p == a[0].s || p - a[0].s >= NAME_LEN) {
-		*error = "a field's name is printable ASCII without a colon";
+		*error = "a field name must be printable ASCII without a colon";
 		return (-1);
 	}
 	return (expr_add(c, a[0].s, a[1].s, a + 2, n - 2, error));
@@ -389,7 +390,7 @@ on_done(const char *past, const char *why, void *arg)
 		return;
 	/* (a text that is read in several ways had less of it for each) */
 	if (past == NULL && d->cut && d->several)
-		past = "too much text that can be read in several ways";
+		past = "too much text with more than one possible reading";
 	if (why == NULL && past != NULL) {
 		module_count(&mod_regex, COUNT_PAST);
 		v = module_found(s, &mod_regex, CLASS_UNSCANNABLE, past);

@@ -417,7 +417,7 @@ throttle_rcpt(struct msession *s, void *conf)
 {
 	static const char *const whose[KINDS] = {
 		"from your host", "from this sender", "from this domain",
-		"for this domain", "without a sender for this recipient"
+		"for this domain", "with an empty sender to this recipient"
 	};
 	const struct throttle		*c = conf;
 	const struct throttle_data	*d = module_data(s, &mod_throttle);
@@ -437,8 +437,8 @@ throttle_rcpt(struct msession *s, void *conf)
 	if (over == 0 && (over = count(s, c, kinds, n, 0)) == 0)
 		return (verdict_next());
 	module_count(&mod_throttle, COUNT_OVER + over - 1);
-	return (verdict_tempfail(c->reply, "4.3.2", "Too much mail %s at the "
-	    "moment, please try again later", whose[over - 1]));
+	return (verdict_tempfail(c->reply, "4.3.2", "Too much mail %s; please "
+	    "try again later", whose[over - 1]));
 }
 
 static struct verdict

@@ -180,7 +180,7 @@ body_points(struct session *s)
 		run_rules(&s->ms, why, sizeof(why));
 	else
 		run_reasons(&s->ms, why, sizeof(why));
-	snprintf(text, sizeof(text), "The message was refused as spam: %s",
+	snprintf(text, sizeof(text), "The message was rejected as spam: %s",
 	    why);
 	pass.stat[PSTAT_POINTS_REJECTED]++;
 	if (!(s->ms.events & BAD_EVENTS)) {
@@ -260,7 +260,7 @@ body_fault(const struct session *s)
 	if (tx->toobig)
 		return ("552 5.3.4 The message is larger than we take");
 	if (tx->lost)
-		return ("452 4.3.1 There is no room for the message, please "
+		return ("452 4.3.1 There is no room for the message; please "
 		    "try again later");
 	if (tx->head.received > s->pc->conf->pass->received)
 		return ("554 5.4.6 The message goes in circles: too many "

@@ -184,7 +184,7 @@ edit_failed(const struct session *s, int error)
 	log_event(s->ms.id, "edit", "error=%s reply=452 "
 	    "hint=state-directory-full",
 	    log_encode_str(enc, sizeof(enc), strerror(error)));
-	return ("452 4.3.1 There is no room for the message, please try again "
+	return ("452 4.3.1 There is no room for the message; please try again "
 	    "later");
 }
 
@@ -198,7 +198,7 @@ edit_rest(struct session *s)
 	if (s->tx->naccepted == 0) {
 		log_event(s->ms.id, "edit", "recipients=none reply=550 "
 		    "why=a-module-removed-all");
-		return ("550 5.7.1 The message is not wanted here: no "
+		return ("550 5.7.1 The message was rejected by a filter: no "
 		    "recipient is left");
 	}
 	return (NULL);

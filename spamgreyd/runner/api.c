@@ -358,7 +358,7 @@ module_resume(uint64_t key, const struct module *mod, struct verdict v)
 	    one->answered)
 		return;
 	if (one->in_hook)
-		log_warnx("module %s: module_resume from inside its own hook",
+		log_warnx("module %s: module_resume called from its own hook",
 		    mod->name);
 	else if (!one->waits)
 		return;

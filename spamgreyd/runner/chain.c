@@ -114,7 +114,7 @@ except_compile(struct chain_link *link, const struct conf_module *m,
 			if (strcmp(l->name, s->text) == 0)
 				break;
 		if (l == NULL || l->index >= ADDRSET_LISTS_MAX) {
-			log_warnx("module %s: except: there is no list \"%s\"",
+			log_warnx("module %s: except: unknown list \"%s\"",
 			    m->name, s->text);
 			return (-1);
 		}
@@ -199,7 +199,7 @@ ticker_start(void)
 		return (0);
 	if (event_assign(&ticker, runner_base, -1, EV_PERSIST, chain_tick,
 	    NULL) == -1 || event_add(&ticker, &second) == -1) {
-		log_warnx("modules: no timer");
+		log_warnx("modules: cannot set a timer");
 		return (-1);
 	}
 	ticking = 1;
@@ -228,8 +228,8 @@ chain_new(const struct config *conf)
 		if (chain->n == MODULES_MAX ||
 		    (link->mod = module_named(m->name)) == NULL) {
 			log_warnx("module %s: %s", m->name, chain->n ==
-			    MODULES_MAX ? "there are too many" : "there is "
-			    "none of that name in this program");
+			    MODULES_MAX ? "too many modules" : "unknown or "
+			    "used under too many names since the start");
 			goto fail;
 		}
 		for (i = 0; i < chain->n; i++)

@@ -151,7 +151,7 @@ names_add(struct buf *b, const char *before, const char *name,
 		fatal("configuration");
 }
 
-/* "did you mean a?  There are a, b and c": what could have stood there. */
+/* "did you mean a?  Valid options are a, b and c". */
 static void
 option_names(const struct module *mod, const char *typed, struct buf *b)
 {
@@ -167,9 +167,10 @@ option_names(const struct module *mod, const char *typed, struct buf *b)
 	for (i = 0; i < sizeof(common) / sizeof(common[0]); i++)
 		nearest(typed, common[i], &best, &least);
 	if (best != NULL)
-		names_add(b, "did you mean \"", best, "\"?  There are ");
+		names_add(b, "did you mean \"", best,
+		    "\"?  Valid options are ");
 	else
-		names_add(b, "there are ", "", "");
+		names_add(b, "valid options are ", "", "");
 
 	for (o = mod->options; o != NULL && o->keyword != NULL; o++)
 		names_add(b, "", o->keyword, ", ");
@@ -247,8 +248,8 @@ take_except(struct splitter *s, const char *where,
 		return (1);
 	}
 	if (n == 0 || !is_mark(&words[0], "{")) {
-		complain(s, where, "except: addresses, networks or names of "
-		    "lists, in braces, are missing");
+		complain(s, where, "except: addresses, networks or list names "
+		    "in braces are missing");
 		return (-1);
 	}
 	for (i = 1; i < n && !is_mark(&words[i], "}"); i++)
@@ -318,8 +319,9 @@ take_strategy(struct splitter *s, const char *where,
 			s->m->strategy[class] = (int8_t)fate;
 	}
 	if (i == 0) {
-		complain(s, where, "strategy: virus, spam, unwanted or "
-		    "unscannable, and reject, tempfail or mark must follow");
+		complain(s, where, "strategy: must be followed by virus, "
+		    "spam, unwanted or unscannable and by reject, tempfail or "
+		    "mark");
 		return (-1);
 	}
 	return ((int)i);
@@ -340,7 +342,7 @@ take_option(struct splitter *s, const char *where,
 
 	if (opt == NULL) {
 		option_names(s->mod, keyword, &b);
-		complain(s, where, "no option \"%.64s\"; %s", keyword,
+		complain(s, where, "unknown option \"%.64s\"; %s", keyword,
 		    (const char *)buf_ptr(&b));
 		buf_free(&b);
 		return (-1);
@@ -377,11 +379,12 @@ split_one(struct splitter *s)
 	where_of(s, s->at, where);
 	if (w->quoted) {
 		/* (what is quoted may be a secret) */
-		complain(s, where, "a string where an option is expected");
+		complain(s, where, "unexpected string; an option is expected");
 		used = -1;
 	} else if (is_mark(w, "{") || is_mark(w, "}") ||
 	    is_mark(w, "=")) {
-		complain(s, where, "\"%.64s\" where an option is expected",
+		complain(s, where, "unexpected \"%.64s\"; an option is "
+		    "expected",
 		    w->text);
 		used = -1;
 	} else if (strcmp(w->text, "except") == 0)
@@ -442,15 +445,16 @@ no_module(struct splitter *s)
 	for (i = 0; modules[i] != NULL; i++)
 		nearest(s->m->name, modules[i]->name, &best, &least);
 	if (best != NULL)
-		names_add(&b, "did you mean \"", best, "\"?  There are ");
+		names_add(&b, "did you mean \"", best,
+		    "\"?  Valid modules are ");
 	else
-		names_add(&b, "there are ", "", "");
+		names_add(&b, "valid modules are ", "", "");
 	for (i = 0; modules[i] != NULL; i++)
 		names_add(&b, i == 0 ? "" : ", ", modules[i]->name, "");
 	if (buf_add(&b, "", 1) == -1)
 		fatal("configuration");
 	complain(s, s->m->where == NULL ? "" : s->m->where,
-	    "there is none of that name; %s", (const char *)buf_ptr(&b));
+	    "unknown module; %s", (const char *)buf_ptr(&b));
 	buf_free(&b);
 }
 
@@ -495,9 +499,9 @@ apply(const struct module *mod, const struct module_option *opt,
 	used = conf_module_args(opt, o->words, o->nwords, args, &nargs, &off,
 	    &error);
 	if (used >= 0 && (size_t)used != o->nwords)
-		error = "more words than the option takes";
+		error = "too many words";
 	else if (used >= 0) {
-		error = "not what the module takes";
+		error = "invalid value";
 		rc = mod->option(conf, opt->keyword, args, nargs, off, &error);
 	}
 	free(args);
@@ -557,7 +561,7 @@ unsigned int
 conf_module_apply(const struct module *mod, const struct conf_module *m,
     void *conf, conf_module_failed failed, void *arg)
 {
-	const char	*error = "its settings do not go together";
+	const char	*error = "its settings contradict each other";
 	unsigned int	 failures;
 
 	failures = apply_options(mod, m, conf, failed, arg);
@@ -599,7 +603,7 @@ conf_module_split_all(struct conf_module *m,
 		no_module(&s);
 	else if (!s.mod->many && strchr(m->name, '.') != NULL)
 		complain(&s, m->where == NULL ? "" : m->where,
-		    "can stand only once, and takes no name");
+		    "may appear only once and takes no name");
 	else {
 		while (s.at < m->nraw)
 			if (is_mark(&m->raw[s.at], "\n"))

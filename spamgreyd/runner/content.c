@@ -35,10 +35,10 @@ refusal(enum content_class class, enum conf_strategy strategy,
     const char *name)
 {
 	static const char *const texts[CLASS_MAX] = {
-		"The message holds a virus",
-		"The message was refused as spam",
-		"The message holds what is not wanted here",
-		"The message cannot be examined"
+		"The message contains a virus",
+		"The message was rejected as spam",
+		"The message contains content that is not allowed here",
+		"The message cannot be scanned"
 	};
 	char	enc[REPLY_NAME_MAX + 1];
 

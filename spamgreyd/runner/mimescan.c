@@ -59,7 +59,7 @@ again(struct mimescan *m)
 	static const struct timeval	now = { 0, 0 };
 
 	if (event_add(&m->ev, &now) == -1)
-		log_warnx("modules: no timer");
+		log_warnx("modules: cannot set a timer");
 }
 
 /* 1 there is more, 0 there is not, -1 errno. */

@@ -115,8 +115,8 @@ module_failed(struct msession *s, size_t i, enum stage stage, const char *why)
 		    stage <= STAGE_EOM ? 1 : 2;
 		return (verdict_next());
 	}
-	v = verdict_tempfail(451, "4.3.0", "The checks of mail do not work at "
-	    "the moment, please try again later");
+	v = verdict_tempfail(451, "4.3.0", "Mail scanning is temporarily "
+	    "unavailable; please try again later");
 	return (judge(s, link, stage, &v));
 }
 
@@ -232,7 +232,7 @@ arm(struct msession *s)
 	tv.tv_sec = left / 1000;
 	tv.tv_usec = (left % 1000) * 1000;
 	if (event_add(&s->mods->ev, &tv) == -1)
-		log_warnx("modules: no timer");
+		log_warnx("modules: cannot set a timer");
 }
 
 /* Over: the session is told, and may do anything then. */
@@ -464,7 +464,7 @@ run_stage(struct msession *s, enum stage stage,
 	struct run	*run = &s->mods->run;
 
 	if (s->mods->under_way) {
-		log_warnx("modules: stage %s inside of stage %s",
+		log_warnx("modules: stage %s began during stage %s",
 		    stage_str(stage), stage_str(run->stage));
 		run_cancel(s);
 	}

@@ -62,7 +62,7 @@ made(struct msession *s, struct spool *out, int error)
 		    "error=%s reply=452 hint=state-directory-full",
 		    log_encode_str(enc, sizeof(enc), strerror(error)));
 		s->mods->run.refusal = verdict_tempfail(452, "4.3.1", "There "
-		    "is no room for the message, please try again later");
+		    "is no room for the message; please try again later");
 		return;
 	}
 	turn_clear(s);

@@ -161,7 +161,7 @@ test_failures(void)
 	ask("fail.test", DNS_A, 5000);
 	is_int(served, before, "… is believed for a while");
 	is_int(ask("silence.test", DNS_A, 50), DNS_FAILED, "silence");
-	is_str(got.why, "no answer in time", "… ends at the deadline");
+	is_str(got.why, "timeout: no answer", "… ends at the deadline");
 	is_int(ask("wrongid.test", DNS_A, 50), DNS_FAILED,
 	    "an answer to another question is none");
 	is_int(ask("cut.test", DNS_A, 5000), DNS_FAILED, "half an answer");

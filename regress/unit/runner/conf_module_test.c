@@ -213,16 +213,17 @@ common(void)
 	    "file:1: module fake: except: a given twice\n"
 	    "file:2: module fake: except: \"}\" is missing\n");
 	bad("except } x\nexcept", "file:1: module fake: except: addresses, "
-	    "networks or names of lists, in braces, are missing\n"
-	    "file:2: module fake: except: addresses, networks or names of "
-	    "lists, in braces, are missing\n");
+	    "networks or list names in braces are missing\n"
+	    "file:2: module fake: except: addresses, networks or list names "
+	    "in braces are missing\n");
 }
 
 static void
 bad_values(void)
 {
 	bad("speed 5\nnum 51\nnum 0 flag\nnum x\nnum\nnum 99999999999999999999",
-	    "file:1: module fake: no option \"speed\"; there are num, wait, "
+	    "file:1: module fake: unknown option \"speed\"; valid "
+	    "options are num, wait, "
 	    "size, points, rate, zone, tease, flag, picky, except, log-only, "
 	    "on-error and strategy\n"
 	    "file:2: module fake: num: \"51\" is not between 1 and 50\n"
@@ -270,7 +271,8 @@ bad_values(void)
 	    "file:2: module fake: rate: a time is missing; write, for "
 	    "example, 5s\n"
 	    "file:3: module fake: rate: a rate needs a time longer than 0\n"
-	    "file:4: module fake: no option \"medium\"; there are num, wait, "
+	    "file:4: module fake: unknown option \"medium\"; valid "
+	    "options are num, wait, "
 	    "size, points, rate, zone, tease, flag, picky, except, log-only, "
 	    "on-error and strategy\n"
 	    "file:5: module fake: rate: \"x\" is not a time; write, for "
@@ -289,18 +291,19 @@ bad_shape(void)
 	    "file:4: module fake: zone: \"}\" is missing\n");
 	bad("flag\nnum 1 flag\n\"num\" 5\n} flag\n= x",
 	    "file:2: module fake: flag given twice, first at file:1\n"
-	    "file:3: module fake: a string where an option is expected\n"
-	    "file:4: module fake: \"}\" where an option is expected\n"
-	    "file:5: module fake: \"=\" where an option is expected\n");
-	bad("picky 13\nspeed 5 num 1\nnum 7", "file:2: module fake: no option "
-	    "\"speed\"; there are num, wait, size, points, rate, zone, tease, "
+	    "file:3: module fake: unexpected string; an option is expected\n"
+	    "file:4: module fake: unexpected \"}\"; an option is expected\n"
+	    "file:5: module fake: unexpected \"=\"; an option is expected\n");
+	bad("picky 13\nspeed 5 num 1\nnum 7", "file:2: module fake: unknown option "
+	    "\"speed\"; valid options are num, wait, size, points, rate, zone, tease, "
 	    "flag, picky, except, log-only, on-error and strategy\n"
 	    "file:1: module fake: picky: 13 brings bad luck\n");
 	bad("picky 13", "file:1: module fake: picky: 13 brings bad luck\n");
 	bad("num 7 flag", "file:1: module fake: num 7 needs more\n");
 	bad("num \"a\x01\xff\"", "file:1: module fake: num: \"a\\x01\\xff\" is "
 	    "not a number\n");
-	bad("flag no", "file:1: module fake: no option \"no\"; there are num, "
+	bad("flag no", "file:1: module fake: unknown option \"no\"; valid "
+	    "options are num, "
 	    "wait, size, points, rate, zone, tease, flag, picky, except, "
 	    "log-only, on-error and strategy\n");
 
@@ -309,8 +312,8 @@ bad_shape(void)
 	is_int(conf_module_split_all(m, report, NULL), -1, "no such module");
 	if (buf_add(&said, "", 1) == -1)
 		exit(1);
-	is_str((const char *)buf_ptr(&said), "file:1: module nosuch: there is "
-	    "none of that name; there are bare, fake\n", "those there are");
+	is_str((const char *)buf_ptr(&said), "file:1: module nosuch: unknown "
+	    "module; valid modules are bare, fake\n", "those there are");
 	ok(m->raw == NULL, "its words are gone");
 	words_free(m);
 	m = words_module("bare", "log-only");

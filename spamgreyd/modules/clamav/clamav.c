@@ -200,13 +200,13 @@ more(const uint8_t *p, size_t len, int eof, void *arg, const char **why)
 	if (nul != NULL && nul == p + len - 1 && len <= REPLY_MAX) {
 		/* (that a stream is too long may be said at any time) */
 		reply_parse((const char *)p, &r);
-		*why = "it says OK before it has the whole message";
+		*why = "it said OK before it had the whole message";
 		return (r.said == SAID_OK && !scan_sent(d->scan) ? -1 : 1);
 	}
 	if (nul == NULL && len < REPLY_MAX)
 		return (0);
 	*why = nul == NULL ? "its reply is too long" :
-	    "it says more than one reply";
+	    "it sent more than one reply";
 	return (-1);
 }
 

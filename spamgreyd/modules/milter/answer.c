@@ -34,8 +34,9 @@ held(const struct milter *m, const char *reason)
 
 	clean(reason, text);
 	return (m->conf->hold_tempfail ? verdict_tempfail(451, "4.7.1",
-	    "The message cannot be taken now: %s", text) :
-	    verdict_reject(550, "5.7.1", "The message is not wanted here: %s",
+	    "The message cannot be accepted now: %s", text) :
+	    verdict_reject(550, "5.7.1", "The message was rejected by a "
+	    "filter: %s",
 	    text));
 }
 
@@ -61,17 +62,17 @@ verdict_of(const struct milter *m, const struct mp_answer *a)
 {
 	switch (a->kind) {
 	case MP_TEMPFAIL:
-		return (verdict_tempfail(451, "4.7.1", "Service unavailable, "
+		return (verdict_tempfail(451, "4.7.1", "Service unavailable; "
 		    "please try again later"));
 	case MP_REPLYCODE:
 		return (reply_of(a));
 	case MP_SHUTDOWN:
 		return (verdict_close(0, 421, "4.7.0", "Closing the "
-		    "connection, please try again later"));
+		    "connection; please try again later"));
 	case MP_DISCARD:
 		module_count(m->conf->me, MC_DISCARDED);
-		return (verdict_reject(550, "5.7.1", "The message is not "
-		    "wanted here"));
+		return (verdict_reject(550, "5.7.1", "The message was "
+		    "rejected by a filter"));
 	default:
 		return (verdict_reject(550, "5.7.1", "Command rejected"));
 	}
@@ -113,12 +114,12 @@ static void
 changes(struct milter *m, struct msession *s, const struct mp_answer *a)
 {
 	if (m->asked != STEP_END) {
-		milter_fail(m, "it wants to change a message that it has not "
-		    "seen");
+		milter_fail(m, "it changes a message that it has not received");
 		return;
 	}
 	if ((m->options.actions & a->action) == 0) {
-		milter_fail(m, "it does what it has not said it would");
+		milter_fail(m, "it requested an action that it did not "
+		    "negotiate");
 		return;
 	}
 	if (a->kind == MP_HOLD) {
@@ -127,12 +128,12 @@ changes(struct milter *m, struct msession *s, const struct mp_answer *a)
 	}
 	m->new_body += a->len;
 	if (m->new_body > 2 * spool_size(m->message) + BODY_MORE) {
-		milter_fail(m, "the new body that it sends has no end");
+		milter_fail(m, "its new body is too large");
 		return;
 	}
 	if (change(m, s, a) == -1)
-		milter_fail(m, "a change that it wants cannot be made (wrong, "
-		    "too many, or no memory)");
+		milter_fail(m, "a change that it requested cannot be made "
+		    "(invalid, too many, or out of memory)");
 }
 
 /* The filter has spoken its last word on the message. */
@@ -208,13 +209,14 @@ ended(struct milter *m, struct msession *s, const struct mp_answer *a)
 	case MP_SKIPS:
 		if (m->asked != STEP_BODY ||
 		    (m->options.steps & MP_SKIP) == 0) {
-			milter_fail(m, "it skips what is no body");
+			milter_fail(m, "it skips something other than the "
+			    "body");
 			return;
 		}
 		m->step = STEP_END;
 		break;
 	case MP_CONNFAIL:
-		milter_fail(m, "it says that it has failed");
+		milter_fail(m, "it reports that it has failed");
 		return;
 	default:
 		refused(m, s, a);
@@ -263,7 +265,7 @@ one_packet(struct milter *m, struct msession *s, const struct mp_packet *p)
 			milter_timer(m, m->asked == STEP_END ?
 			    m->conf->message : m->conf->command);
 	} else if (m->wait != WAIT_ANSWER)
-		milter_fail(m, "it answers what it was not asked");
+		milter_fail(m, "it sent an answer without a question");
 	else if (a.kind >= MP_ADDHEADER)
 		changes(m, s, &a);
 	else
@@ -287,7 +289,7 @@ milter_packets(struct milter *m, const uint8_t *data, size_t len)
 	if (m->conn != conn)
 		return (len);
 	if (n == -1) {
-		milter_fail(m, "it sent a packet of an impossible length");
+		milter_fail(m, "it sent a packet of an invalid length");
 		return (len);
 	}
 	return (used);

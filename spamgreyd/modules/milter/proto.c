@@ -193,7 +193,7 @@ take_lists(const struct mp_packet *p, struct mp_options *o, const char **why)
 	uint32_t	 place;
 	size_t		 at = OPTIONS_LEN;
 
-	*why = "its list of macros has no end or no place";
+	*why = "its list of macros is malformed";
 	while (at < p->len) {
 		if (p->len - at < 4)
 			return (-1);
@@ -216,19 +216,19 @@ mp_negotiated(const struct mp_packet *p, struct mp_options *o,
     const char **why)
 {
 	memset(o, 0, sizeof(*o));
-	*why = "its answer to the options is none";
+	*why = "its answer to the options is malformed";
 	if (p->cmd != 'O' || p->len < OPTIONS_LEN)
 		return (-1);
 	o->version = get_u32(p->data);
 	o->actions = get_u32(p->data + 4);
 	o->steps = get_u32(p->data + 8);
-	*why = "it wants a version of the protocol that was not offered";
+	*why = "it requested a protocol version that was not offered";
 	if (o->version < MP_VERSION_MIN || o->version > MP_VERSION)
 		return (-1);
-	*why = "it wants to do what was not offered";
+	*why = "it requested actions that were not offered";
 	if ((o->actions & ~MP_ACTIONS) != 0)
 		return (-1);
-	*why = "it wants steps of the protocol that were not offered";
+	*why = "it requested protocol steps that were not offered";
 	if ((o->steps & ~MP_STEPS) != 0)
 		return (-1);
 	if (o->version < 6) {
@@ -421,13 +421,13 @@ mp_answer(const struct mp_packet *p, struct mp_answer *a, const char **why)
 		if (kinds[i].cmd == (char)p->cmd)
 			break;
 	if (i == sizeof(kinds) / sizeof(kinds[0])) {
-		*why = "it sent what is no answer in the protocol";
+		*why = "it sent an unknown answer";
 		return (-1);
 	}
 	a->kind = kinds[i].kind;
 	a->action = kinds[i].action;
 	if (take_data(p, a) == -1) {
-		*why = "it sent an answer whose contents are wrong";
+		*why = "it sent a malformed answer";
 		return (-1);
 	}
 	return (0);

@@ -34,7 +34,7 @@ milter_timer(struct milter *m, int64_t ms)
 	tv.tv_sec = (time_t)(ms / 1000);
 	tv.tv_usec = (suseconds_t)(ms % 1000 * 1000);
 	if (evtimer_add(&m->timer, &tv) == -1)
-		log_warnx("milter: no timer");
+		log_warnx("milter: cannot set a timer");
 }
 
 /* The connection is gone, and what was agreed on it. */
@@ -129,9 +129,10 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 			milter_advance(m, s);
 		return;
 	}
-	milter_fail(m, m->state == MILTER_OFFERED ? "no answer to the options "
-	    "in time" : m->wait == WAIT_ROOM ? "it takes nothing any more" :
-	    "no answer in time");
+	milter_fail(m, m->state == MILTER_OFFERED ? "timeout: no answer to "
+	    "the options" : m->wait == WAIT_ROOM ? "timeout: it no longer "
+	    "reads" :
+	    "timeout: no answer");
 }
 
 static void
@@ -376,7 +377,7 @@ milter_forget(struct milter *m)
 {
 	if (m->goal == STEP_DONE)
 		return;
-	snprintf(m->why, sizeof(m->why), "no answer in time");
+	snprintf(m->why, sizeof(m->why), "timeout: no answer");
 	if (clock_mono() - m->since >= m->conf->command)
 		scan_outcome(m->conf->scan, m->why);
 	at_rest(m);

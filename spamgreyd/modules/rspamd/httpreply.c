@@ -68,12 +68,12 @@ length(const uint8_t *p, size_t n, struct head *h)
 
 	for (i = 0; i < n; i++) {
 		if (p[i] < '0' || p[i] > '9')
-			return ("its Content-Length is no number");
+			return ("its Content-Length is not a number");
 		if ((v = v * 10 + (size_t)(p[i] - '0')) > HTTP_BODY_MAX)
 			return ("its reply is too long");
 	}
 	if (n == 0 || (h->has_length && h->length != v))
-		return ("its Content-Length is no number");
+		return ("its Content-Length is not a number");
 	h->has_length = 1;
 	h->length = v;
 	return (NULL);
@@ -86,7 +86,7 @@ field(const uint8_t *p, size_t n, struct head *h)
 	size_t		 name, len;
 
 	if (colon == NULL || colon == p || *p == ' ' || *p == '\t')
-		return ("a line of its reply is no field");
+		return ("a line of its reply is not a header field");
 	name = (size_t)(colon - p);
 	v = colon + 1;
 	len = n - name - 1;
@@ -100,7 +100,7 @@ field(const uint8_t *p, size_t n, struct head *h)
 		return (is(p, name, "Content-Encoding") &&
 		    !is(v, len, "identity") ? "its reply is encoded" : NULL);
 	if (h->chunked || !is(v, len, "chunked"))
-		return ("its Transfer-Encoding is not known here");
+		return ("its Transfer-Encoding is unknown");
 	h->chunked = 1;
 	return (NULL);
 }
@@ -117,7 +117,7 @@ head_parse(const uint8_t *p, size_t len, size_t *at, struct head *h,
 	for (i = 0; i < LINES; i++) {
 		if ((got = line_take(p, len, at, LINE_LEN, &line, &n)) == 0)
 			return (0);
-		*why = "a line of its reply is too long, or no text";
+		*why = "a line of its reply is too long or not text";
 		if (got == -1)
 			return (-1);
 		*why = "it does not speak HTTP";
@@ -210,7 +210,7 @@ http_parse(const uint8_t *p, size_t len, int eof, int *status,
 	if (got == 1) {
 		n = len - at;
 		*status = h.status;
-		*why = "its chunks are none";
+		*why = "its chunks are malformed";
 		if (h.chunked)
 			got = chunks(p, len, at, body);
 		else if (n > (h.has_length ? h.length : HTTP_BODY_MAX)) {
@@ -225,7 +225,7 @@ http_parse(const uint8_t *p, size_t len, int eof, int *status,
 		}
 	}
 	if (got == 0 && eof) {
-		*why = "its reply ends in the middle";
+		*why = "its reply is incomplete";
 		got = -1;
 	}
 	return (got);

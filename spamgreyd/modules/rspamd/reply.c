@@ -50,8 +50,8 @@ made(struct wish *w, int r, const char *what, const char *name)
 		return (wrong(w, "it wants more than %d changes",
 		    CHANGES_MAX));
 	if (r == -1)
-		return (wrong(w, "its %s \"%.*s\" cannot be done (wrong, too "
-		    "much, or no memory)", what, WORD_MAX, name));
+		return (wrong(w, "its %s \"%.*s\" cannot be done (invalid, "
+		    "too large, or out of memory)", what, WORD_MAX, name));
 	return (0);
 }
 
@@ -96,7 +96,7 @@ each_name(struct wish *w, const char *what, json_t *o,
 
 	if (!json_is_object(o) && !(json_is_array(o) && json_array_size(o) ==
 	    0))			/* (Lua's empty table) */
-		return (wrong(w, "its %s is no object", what));
+		return (wrong(w, "its %s is not an object", what));
 	json_object_foreach(o, name, v)
 		if (each(w, name, v, one) == -1)
 			return (-1);
@@ -159,7 +159,7 @@ add_one(struct wish *w, const char *name, const json_t *v)
 		order = json_object_get(v, "index");
 	if (order != NULL && whole(order, &place) == -1)
 		return (wrong(w, "its add_headers \"%.*s\" has an order that "
-		    "is no number", WORD_MAX, name));
+		    "is not a number", WORD_MAX, name));
 	if (strncasecmp(name, "X-", 2) == 0 && !removes(w, name) &&
 	    remove_all(w, name) == -1)
 		return (-1);
@@ -216,7 +216,8 @@ rcpt_add(struct wish *w, const char *what, const json_t *v)
 	const char	*path = json_string_value(v);
 
 	if (path == NULL)
-		return (wrong(w, "its %s has one that is no string", what));
+		return (wrong(w, "its %s has an entry that is not a "
+		    "string", what));
 	return (made(w, module_rcpt_add(w->s, &mod_rspamd, path, NULL), what,
 	    path));
 }
@@ -227,7 +228,8 @@ rcpt_delete(struct wish *w, const char *what, const json_t *v)
 	const char	*path = json_string_value(v);
 
 	if (path == NULL)
-		return (wrong(w, "its %s has one that is no string", what));
+		return (wrong(w, "its %s has an entry that is not a "
+		    "string", what));
 	return (made(w, module_rcpt_delete(w->s, &mod_rspamd, path), what,
 	    path));
 }
@@ -250,7 +252,7 @@ do_from(struct wish *w, json_t *v)
 	const char	*path = json_string_value(v);
 
 	if (path == NULL)
-		return (wrong(w, "its change_from is no string"));
+		return (wrong(w, "its change_from is not a string"));
 	return (made(w, module_from_change(w->s, &mod_rspamd, path, NULL),
 	    "change_from", path));
 }
@@ -262,7 +264,7 @@ do_from(struct wish *w, json_t *v)
 static int
 do_reject(struct wish *w, json_t *v)
 {
-	return (json_is_string(v) ? 0 : wrong(w, "its reject is no string"));
+	return (json_is_string(v) ? 0 : wrong(w, "its reject is not a string"));
 }
 
 int
@@ -316,7 +318,7 @@ all_known(struct wish *w, json_t *milter)
 			;
 		if (wishes[i].name == NULL)
 			return (wrong(w, "its milter has \"%.*s\", which is "
-			    "not known here", WORD_MAX, name));
+			    "unknown", WORD_MAX, name));
 	}
 	return (0);
 }
@@ -330,7 +332,7 @@ milter(struct wish *w, json_t *o)
 	if (o == NULL || (json_is_array(o) && json_array_size(o) == 0))
 		return (0);
 	if (!json_is_object(o))
-		return (wrong(w, "its milter is no object"));
+		return (wrong(w, "its milter is not an object"));
 	w->milter = o;
 	if (all_known(w, o) == -1)
 		return (-1);
@@ -347,7 +349,7 @@ sign(struct wish *w, const char *what, const json_t *v)
 	const char	*text = json_string_value(v);
 
 	if (text == NULL)
-		return (wrong(w, "its %s is no string", what));
+		return (wrong(w, "its %s is not a string", what));
 	return (made(w, msgedit_insert(w->e, 1, "DKIM-Signature", text), what,
 	    text));
 }

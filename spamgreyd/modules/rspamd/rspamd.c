@@ -198,7 +198,7 @@ act(struct msession *s, const json_t *o, const char *action, int32_t score)
 	if (strcmp(action, "no action") == 0 ||
 	    strcmp(action, "greylist") == 0)
 		return (verdict_next());
-	return (failed("its action is not known here"));
+	return (failed("its action is unknown"));
 }
 
 static struct verdict
@@ -255,7 +255,7 @@ reply(struct msession *s, const struct conf *conf, const uint8_t *p,
 	} else if (buf_len(&body) == 0 || (o = json_loadb(
 	    (const char *)buf_ptr(&body), buf_len(&body), 0, &error)) == NULL ||
 	    !json_is_object(o))
-		v = failed("its reply is no JSON object");
+		v = failed("its reply is not a JSON object");
 	else
 		v = judge(s, conf, o);
 	json_decref(o);

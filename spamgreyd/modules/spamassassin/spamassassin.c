@@ -272,7 +272,7 @@ one_answer(struct msession *s, struct check *c, const uint8_t *whole,
 	/* Its fields are the first user's where there are several. */
 	if (d->conf->verb == SPAMC_HEADERS && c->user == 0 &&
 	    fields(s, &r) == -1)
-		return (verdict_error("its header fields are too much"));
+		return (verdict_error("its header fields are too large"));
 	if (++d->answers == d->users.n)
 		return (judge(s, d));
 	return (ask(d, s->id) == -1 ? verdict_error("out of memory") :
@@ -400,8 +400,10 @@ on_rcpt(struct msession *s, void *arg)
 		return (verdict_next());
 	module_count(&mod_spamassassin, COUNT_ONE_USER);
 	return (verdict_tempfail(452, "4.5.3", conf->whose == WHOSE_ONE ?
-	    "One recipient at a time, please send to this one again" :
-	    "Too many recipients at a time, please send to this one again"));
+	    "One recipient at a time; please send to this recipient again "
+	    "later" :
+	    "Too many recipients at a time; please send to this recipient "
+	    "again later"));
 }
 
 static struct verdict
@@ -413,7 +415,7 @@ on_rcpt_reply(struct msession *s, void *arg)
 	if (conf->whose == WHOSE_EACH && s->reply_code < 300 &&
 	    user_add(conf, &d->taken, s->rcpt) != 1)
 		return (verdict_tempfail(451, "4.3.0",
-		    "Out of memory, please try again later"));
+		    "Out of memory; please try again later"));
 	return (verdict_next());
 }
 
@@ -453,13 +455,13 @@ option_user(struct conf *conf, const struct module_arg *args, size_t n,
 		return (-1);
 	}
 	if (conf->whose != WHOSE_FIXED) {
-		*error = "only \"fixed\" takes a name";
+		*error = "only \"fixed\" can be followed by a user name";
 		return (-1);
 	}
 	for (s = args[1].s; *s > ' ' && *s < 0x7f; s++)
 		;
 	if (*s != '\0' || s == args[1].s || s - args[1].s > SPAMC_USER_MAX) {
-		*error = "a user is a word without blanks";
+		*error = "a user name must be printable ASCII without blanks";
 		return (-1);
 	}
 	if ((conf->fixed = strdup(args[1].s)) == NULL) {

@@ -158,14 +158,14 @@ length_value(const char *s, struct head *h)
 	uint64_t	n = 0;
 
 	if (!is_digit(*s))
-		return ("its Content-length is no number");
+		return ("its Content-length is not a number");
 	for (; is_digit(*s); s++)
 		if ((n = n * 10 + (uint64_t)(*s - '0')) > BODY_MAX)
 			return ("its answer is too long");
 	if (*blanks(s) != '\0')
-		return ("its Content-length is no number");
+		return ("its Content-length is not a number");
 	if (h->has_length && h->length != n)
-		return ("it says two lengths");
+		return ("its answer has two lengths");
 	h->has_length = 1;
 	h->length = n;
 	return (NULL);
@@ -178,14 +178,14 @@ field(const char *line, struct head *h, struct spamc_reply *r)
 	size_t		 n;
 
 	if (colon == NULL || colon == line)
-		return ("a line of its answer is no field");
+		return ("a line of its answer is not a header field");
 	n = (size_t)(colon - line);
 	if (n == 14 && strncasecmp(line, "Content-length", 14) == 0)
 		return (length_value(blanks(colon + 1), h));
 	if (n != 4 || strncasecmp(line, "Spam", 4) != 0)
 		return (NULL);
 	if (h->spam++)
-		return ("it says two scores");
+		return ("its answer has two scores");
 	if (spam_value(blanks(colon + 1), r) == -1)
 		return ("its score cannot be read");
 	return (NULL);
@@ -226,7 +226,7 @@ head_parse(const uint8_t *p, size_t len, size_t *at, struct head *h,
 			return (0);
 		if (got == -1)
 			return (wrong(why, size, "a line of its answer is too "
-			    "long, or no text"));
+			    "long or not text"));
 		if (i == 0) {
 			if (first_line(line, &h->code) == -1)
 				return (wrong(why, size,
@@ -254,7 +254,7 @@ spamc_parse(const uint8_t *p, size_t len, int eof, enum spamc_verb verb,
 	memset(r, 0, sizeof(*r));
 	got = head_parse(p, len, &at, &h, r, why, size);
 	if (got == 0 && eof)
-		return (wrong(why, size, "its answer ends in the middle"));
+		return (wrong(why, size, "its answer is incomplete"));
 	if (got != 1)
 		return (got);
 	if (!h.spam)

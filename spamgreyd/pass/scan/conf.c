@@ -69,7 +69,7 @@ add_socket(struct scan_conf *c, const char *path, const char **error)
 	struct scan_server	*s;
 
 	if (path[0] != '/') {
-		*error = "the path of a socket begins with /";
+		*error = "the path of a socket must begin with /";
 		return (-1);
 	}
 	if (strlen(path) >= sizeof(sun.sun_path)) {
@@ -93,7 +93,7 @@ add_server(struct scan_conf *c, const struct module_arg *args, size_t n,
 	struct scan_server	*s;
 
 	if (args[0].prefix.len != 128) {
-		*error = "a server is one address, not a network";
+		*error = "a server must be an address, not a network";
 		return (-1);
 	}
 	if ((s = server_new(c, error)) == NULL)
@@ -128,7 +128,7 @@ scan_check(const struct scan_conf *c, const char **error)
 {
 	if (c != NULL && c->n > 0)
 		return (0);
-	*error = "no server to ask; write socket \"/path\" or server ADDRESS "
+	*error = "no server given; write socket \"/path\" or server ADDRESS "
 	    "port N";
 	return (-1);
 }

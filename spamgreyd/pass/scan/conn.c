@@ -156,7 +156,7 @@ on_readable(evutil_socket_t fd, short what, void *arg)
 		return;
 	if (n <= 0) {
 		ended(c, n == -1 ? strerror(errno) : buf_len(&c->in) > 0 ?
-		    "it closed the connection in the middle of an answer" :
+		    "it closed the connection during an answer" :
 		    "it closed the connection");
 		return;
 	}
@@ -185,7 +185,7 @@ connected(struct scan_sock *k, const char *why, void *arg)
 	    on_writable, c);
 	c->talking = 1;
 	if (event_add(&c->rd, NULL) == -1) {
-		ended(c, "no event for the connection");
+		ended(c, "cannot add an event for the connection");
 		return;
 	}
 	want_write(c, buf_len(&c->out) > 0 || c->room != NULL);

@@ -86,7 +86,7 @@ health_good(const struct scan_conf *conf)
 	struct health	*h = health_of(conf->module);
 
 	if (h->line != 0)
-		log_info("%s: the scanner answers again, after %lld s",
+		log_info("%s: the scanner answers again after %lld s",
 		    h->module, (long long)((clock_mono() - h->since) / 1000));
 	h->since = h->line = 0;
 	h->row = 0;
@@ -176,8 +176,9 @@ health_tick(struct health *h, int64_t now)
 	    (h->line != 0 && now - h->line < MINUTE))
 		return;
 	h->line = now;
-	log_warnx("%s: the scanner has only failed for %lld s (%llu messages): "
-	    "%s; is it running, and is it where the configuration says?",
+	log_warnx("%s: the scanner has failed for %lld s (%llu messages): %s; "
+	    "check that it is running and that its address in the "
+	    "configuration is right",
 	    h->module, (long long)((now - h->since) / 1000),
 	    (unsigned long long)h->row, h->why);
 }

@@ -205,7 +205,7 @@ want_write(struct scan *s, int on)
 	if (!on)
 		event_del(&s->wr);
 	else if (event_add(&s->wr, NULL) == -1)
-		fail_here(s, "no event for the connection");
+		fail_here(s, "cannot add an event for the connection");
 }
 
 /*
@@ -251,7 +251,7 @@ static void
 consider(struct scan *s, int eof, const char *end)
 {
 	static const uint8_t	 none[1];
-	const char		*why = "its answer is none";
+	const char		*why = "its answer is malformed";
 	size_t			 len = buf_len(&s->in);
 	int			 r;
 
@@ -267,8 +267,8 @@ consider(struct scan *s, int eof, const char *end)
 	} else if (r == -1 && len > 0)
 		fail(s, why);
 	else if (eof)
-		fail(s, len > 0 ? "it closed the connection in the middle of "
-		    "its answer" : end);
+		fail(s, len > 0 ? "it closed the connection during its "
+		    "answer" : end);
 	else if (len >= SCAN_ANSWER_MAX)
 		fail(s, "its answer is too long");
 }
@@ -347,7 +347,7 @@ connected(struct scan_sock *k, const char *why, void *arg)
 	    on_writable, s);
 	s->talking = 1;
 	if (event_add(&s->rd, NULL) == -1) {
-		fail_here(s, "no event for the connection");
+		fail_here(s, "cannot add an event for the connection");
 		return;
 	}
 	on_writable(k->fd, EV_WRITE, s);
@@ -407,7 +407,7 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 		next_try(s);
 	} else
 		fail(s, buf_len(&s->in) > 0 ?
-		    "no whole answer in time" : "no answer in time");
+		    "timeout: its answer is incomplete" : "timeout: no answer");
 }
 
 struct scan *

@@ -124,7 +124,7 @@ sock_tcp(struct scan_sock *k)
 	    k);
 	k->state = SOCK_CONNECTING;
 	if (event_add(&k->ev, NULL) == -1)
-		sock_fail(k, "no event for the connection");
+		sock_fail(k, "cannot add an event for the connection");
 }
 
 static void
@@ -141,7 +141,8 @@ sock_try(struct scan_sock *k)
 	LIST_INSERT_HEAD(&asked, k, entry);
 	k->state = SOCK_ASKED;
 	if (ask_parent(k->id, k->conf->module, s->path) == -1)
-		sock_fail(k, "the connection could not be asked for");
+		sock_fail(k, "the connection could not be requested from the "
+		    "parent");
 }
 
 void
@@ -163,8 +164,8 @@ scan_socket(uint64_t id, uint32_t error, int fd)
 			scan_timer(&k->timer, BUSY_AGAIN);
 		} else
 			sock_fail(k, error != 0 ? strerror((int)error) :
-			    "no descriptor came (is the limit of open files "
-			    "reached?)");
+			    "no descriptor received (is the limit of open "
+			    "files reached?)");
 		return;
 	}
 	(void)evutil_make_socket_nonblocking(fd);
@@ -190,8 +191,8 @@ sock_timer(evutil_socket_t fd, short what, void *arg)
 	}
 	if (k->state != SOCK_FAILED) {
 		snprintf(k->why, sizeof(k->why), k->state == SOCK_BUSY ?
-		    "it is too busy to take a connection" :
-		    "no connection in time");
+		    "it is too busy to accept a connection" :
+		    "timeout: no connection");
 		sock_state(k, SOCK_FAILED);
 	}
 	event_del(&k->timer);

@@ -71,11 +71,11 @@ main(void)
 	bad("SPAMD/1.0 0 EX_OK\r\nSpam: Yes ; 1 / 5 x\r\n\r\n", SPAMC_CHECK,
 	    "its score cannot be read");
 	bad("SPAMD/1.0 0 EX_OK\r\nSpam Yes\r\n\r\n", SPAMC_CHECK,
-	    "a line of its answer is no field");
+	    "a line of its answer is not a header field");
 	bad("SPAMD/1.0 0 EX_OK\r\n\r\n", SPAMC_CHECK,
 	    "its answer has no score");
 	bad("SPAMD/1.0 0 EX_OK\r\nContent-length: 1\r\nContent-length: 2\r\n"
-	    "\r\n", SPAMC_CHECK, "it says two lengths");
+	    "\r\n", SPAMC_CHECK, "its answer has two lengths");
 	bad("SPAMD/1.0 64 EX_USAGE\r\n", SPAMC_CHECK,
 	    "spamd said: SPAMD/1.0 64 EX_USAGE");
 	bad("SPAMD/1.0 79 Timeout: x\r\n", SPAMC_CHECK,
@@ -85,11 +85,11 @@ main(void)
 	bad("SPAMD/1.1 1234 EX_OK\r\n", SPAMC_CHECK,
 	    "it does not speak spamd's protocol");
 	bad("SPAMD/1.1 0 EX_OK", SPAMC_CHECK,
-	    "its answer ends in the middle");
+	    "its answer is incomplete");
 	memset(line, 'x', sizeof(line) - 1);
 	line[sizeof(line) - 1] = '\0';
 	bad(line, SPAMC_CHECK,
-	    "a line of its answer is too long, or no text");
+	    "a line of its answer is too long or not text");
 	user("<Ann@Example.ORG>", 0, "ann@example.org");
 	user("<Ann+b@Example.ORG>", 1, "ann+b");
 	user("<postmaster>", 1, "postmaster");

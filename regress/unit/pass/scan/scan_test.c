@@ -225,8 +225,8 @@ test_failures(struct scanner *s)
 	message_make(500, 100000);
 	one(c, s, close_script, 2, "it closed the connection without an "
 	    "answer", "closed without a word: twice");
-	one(c, s, half_script, 1, "it closed the connection in the middle of "
-	    "its answer", "half an answer: once");
+	one(c, s, half_script, 1, "it closed the connection during its "
+	    "answer", "half an answer: once");
 	one(c, s, bad_script, 1, "these are bad words", "an answer that is "
 	    "none");
 	memset(huge, 'x', sizeof(huge) - 1);
@@ -234,8 +234,9 @@ test_failures(struct scanner *s)
 	huge_script[0] = huge;
 	one(c, s, huge_script, 1, "its answer is too long", "one too long");
 	number(c, "timeout", 1000);
-	one(c, s, silent_script, 1, "no answer in time", "silence");
-	one(c, s, part_script, 1, "no whole answer in time", "a part of one");
+	one(c, s, silent_script, 1, "timeout: no answer", "silence");
+	one(c, s, part_script, 1, "timeout: its answer is incomplete", "a "
+	    "part of one");
 	fresh(SCAN_RAW);
 	s->script[0] = close_script;
 	s->script[1] = ok_script;
@@ -271,7 +272,7 @@ test_budget(void)
 	fresh(SCAN_RAW);
 	tcp.script[0] = tcp2.script[0] = silent_script;
 	ask(c);
-	ok(strstr(u.got, "no answer in time") != NULL, "both are silent: a "
+	ok(strstr(u.got, "timeout: no answer") != NULL, "both are silent: a "
 	    "failure of theirs, and not the runner's");
 	scan_conf_free(c);
 }
@@ -361,7 +362,7 @@ test_connect(void)
 	fresh(SCAN_RAW);
 	sock.refuse = EAGAIN;
 	ask(c);
-	is_str(after_colon(u.got), "it is too busy to take a connection",
+	is_str(after_colon(u.got), "it is too busy to accept a connection",
 	    "not for ever");
 	fresh(SCAN_RAW);
 	sock.refuse = EACCES;
@@ -371,7 +372,8 @@ test_connect(void)
 	fresh(SCAN_RAW);
 	scan_init(base, ask_fails);
 	ask(c);
-	is_str(after_colon(u.got), "the connection could not be asked for",
+	is_str(after_colon(u.got), "the connection could not be requested "
+	    "from the parent",
 	    "it cannot be asked");
 	scan_init(base, scan_fix_ask);
 	scan_socket(99999, 0, dup(0));
