@@ -3,6 +3,7 @@
  * lines about a scanner that is down, the options, the trace line.
  */
 /* LINK: spamgreyd/pass/scan spamgreyd/pass/message */
+#include "spamgreyd/pass/scan/scan_int.h"
 #include "regress/lib/scan_ask.h"
 
 /* --- a conversation */
