@@ -372,7 +372,7 @@ role_peer(struct child *c, enum role who, unsigned int instance, int fd)
 	chan_pause(r->store);
 }
 
-struct nets {
+struct prefixes {
 	struct prefix	*p;
 	size_t		 n, size;
 };
@@ -381,7 +381,7 @@ struct nets {
 static int
 add_net(const struct prefix *p, void *arg)
 {
-	struct nets	*v = arg;
+	struct prefixes	*v = arg;
 	struct prefix	*bigger;
 	size_t		 size = v->size == 0 ? 64 : v->size * 2;
 
@@ -428,7 +428,7 @@ want_nets(struct fw_role *r)
 static int
 take_nets(struct fw_role *r, const struct config *conf)
 {
-	struct nets	v = { NULL, 0, 0 };
+	struct prefixes	v = { NULL, 0, 0 };
 	uint64_t	mask = config_mask(conf, LIST_WHITE);
 	size_t		i;
 
@@ -489,7 +489,8 @@ take_lists(struct fw_role *r, int first)
 	fw_tables_take(r, first);
 	switch (take_nets(r, r->c->conf)) {
 	case -1:
-		log_warn("firewall: cannot keep the networks of the whitelists");
+		log_warn("firewall: cannot keep the networks of the "
+		    "whitelists");
 		break;
 	case 1:
 		if (r->complete)
@@ -521,7 +522,7 @@ role_configure(struct child *c, struct config *old)
 }
 
 static void
-tick(evutil_socket_t fd, short what, void *arg)
+on_tick(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd;
 	(void)what;
@@ -536,9 +537,10 @@ role_run(struct child *c)
 	static const struct timeval	second = { .tv_sec = 1 };
 	struct fw_role			*r = &role;
 
-	r->tick = event_new(c->base, -1, EV_PERSIST, tick, r);
+	r->tick = event_new(c->base, -1, EV_PERSIST, on_tick, r);
 	if (r->tick == NULL || event_add(r->tick, &second) == -1 ||
-	    fw_sync_init(r) == -1 || fw_tables_init(r) == -1 || (r->drv->watch != NULL &&
+	    fw_sync_init(r) == -1 || fw_tables_init(r) == -1 ||
+	    (r->drv->watch != NULL &&
 	    r->drv->watch(c->base, fw_sync_changed, r) == -1))
 		child_fatal(c, "fw: no memory");
 	if (r->store != NULL)

@@ -57,7 +57,8 @@ enum fw_result {
 	FW_BLIND		/* dump: the table is too big to be read */
 };
 
-/* An element of the table; left: seconds until the kernel drops it, -1 never. */
+/* An element of the table; left: seconds until the kernel drops it, -1
+ * never. */
 typedef void (*fw_seen)(const struct addr *, uint8_t plen, int64_t left,
     void *arg);
 
@@ -106,8 +107,8 @@ struct fw_driver {
 	/* Does the table hold as many addresses as we left there?  1 or 0, -1:
 	 * gone.  Cheap. */
 	int		(*intact)(void);
-	/* fresh: none of them is in the table, as far as is known.  now: seconds
-	 * since the epoch; 0: the clock is not credible. */
+	/* fresh: none of them is in the table, as far as is known.  now:
+	 * seconds since the epoch; 0: the clock is not credible. */
 	enum fw_result	(*add)(struct fw_host *, size_t n, int64_t now,
 			    int fresh);
 	enum fw_result	(*del)(struct fw_host *, size_t n);
@@ -122,8 +123,8 @@ struct fw_driver {
 	enum fw_result	(*clear)(void);
 	/* How many hosts the table holds now; -1: gone. */
 	long		(*count)(void);
-	/* Does the table hold the address?  Reads all of it, for the question of
-	 * a person. */
+	/* Does the table hold the address?  Reads all of it, for the
+	 * question of a person. */
 	enum fw_result	(*find)(const struct addr *, int *there);
 	/* The limit that all tables share.  NULL: there is none. */
 	enum fw_result	(*room)(struct fw_room *);

@@ -131,7 +131,8 @@ fw_set_drop(struct fw_set *s, const struct addr *a, uint8_t plen)
 
 	if (s->size == 0 || !s->slot[hole = find(s, a, plen)].used)
 		return;
-	/* Move back what was pushed past the hole, so that no search ends in it. */
+	/* Move back what was pushed past the hole, so that no search ends in
+	 * it. */
 	for (i = (hole + 1) & (s->size - 1); s->slot[i].used;
 	    i = (i + 1) & (s->size - 1)) {
 		h = home(s, &s->slot[i].addr, s->slot[i].plen);

@@ -25,7 +25,7 @@
 				   again; the kernel counts it from when it was
 				   added, and a call may take some seconds */
 
-static void	compare(struct fw_role *);
+static void	sync_compare(struct fw_role *);
 
 /* 0, or -1: no memory, and the list is as before. */
 int
@@ -60,7 +60,7 @@ fw_list_free(struct fw_list *l)
 /* Ends a comparison that is under way; what it still had to do is found
  * again by the next one. */
 static void
-forget(struct fw_sync *s)
+sync_forget(struct fw_sync *s)
 {
 	fw_list_free(&s->extra);
 	fw_list_free(&s->stale);
@@ -68,7 +68,7 @@ forget(struct fw_sync *s)
 	s->running = 0;
 }
 
-/* Has work() called in that many milliseconds. */
+/* Has sync_step() called in that many milliseconds. */
 static void
 again_in(struct fw_sync *s, int64_t ms)
 {
@@ -84,7 +84,7 @@ again_in(struct fw_sync *s, int64_t ms)
  * not wanted (extra), or wanted with another time to live (stale), or right.
  */
 static void
-seen(const struct addr *a, uint8_t plen, int64_t left, void *arg)
+on_element(const struct addr *a, uint8_t plen, int64_t left, void *arg)
 {
 	struct fw_role	*r = arg;
 	struct fw_sync	*s = &r->sync;
@@ -141,10 +141,10 @@ tried(struct fw_role *r)
 
 /* A comparison failed: another one follows after FW_RETRY_MS. */
 static void
-fail(struct fw_role *r)
+sync_fail(struct fw_role *r)
 {
 	tried(r);
-	forget(&r->sync);
+	sync_forget(&r->sync);
 	r->sync.retry = clock_mono() + FW_RETRY_MS;
 }
 
@@ -154,7 +154,7 @@ fail(struct fw_role *r)
  * second.
  */
 static int
-revive(struct fw_role *r)
+revive_table(struct fw_role *r)
 {
 	enum fw_result	rc = r->drv->revive();
 
@@ -163,8 +163,8 @@ revive(struct fw_role *r)
 		return (1);
 	tried(r);
 	if (rc == FW_FAILED)
-		fail(r);
-	forget(&r->sync);
+		sync_fail(r);
+	sync_forget(&r->sync);
 	return (0);
 }
 
@@ -186,23 +186,24 @@ settle_blind(struct fw_role *r)
 		return (0);
 	log_warnx("firewall: the table holds %ld addresses that others added, "
 	    "and is too big to be read: clearing and filling it again; raise "
-	    "net.pf.request_maxcount so that they can be removed one by one", n - (long)r->want.n);
+	    "net.pf.request_maxcount so that they can be removed one by one",
+	    n - (long)r->want.n);
 	if (r->drv->clear() == FW_OK)
 		fw_sync_start(r, "cleared");
 	else
-		fail(r);
+		sync_fail(r);
 	return (1);
 }
 
 /* Everything that the comparison found is done, or one step failed. */
 static void
-finish(struct fw_role *r)
+sync_finish(struct fw_role *r)
 {
 	struct fw_sync	*s = &r->sync;
 
-	forget(s);
+	sync_forget(s);
 	if (s->failed) {
-		fail(r);
+		sync_fail(r);
 		return;
 	}
 	r->refused += s->refused;
@@ -226,7 +227,7 @@ finish(struct fw_role *r)
  * many remain at the front of the slice; l->done moves behind it.
  */
 static size_t
-take(struct fw_role *r, struct fw_list *l, int wanted)
+take_slice(struct fw_role *r, struct fw_list *l, int wanted)
 {
 	struct fw_host	*h = l->h + l->done;
 	struct fw_want	*w;
@@ -260,7 +261,7 @@ count_refused(const struct fw_host *h, size_t n)
 
 /* Notes in r->want what a successful call did to each element. */
 static void
-note(struct fw_role *r, const struct fw_host *h, size_t n, int added)
+note_slice(struct fw_role *r, const struct fw_host *h, size_t n, int added)
 {
 	struct fw_want	*w;
 	size_t		 i;
@@ -275,14 +276,14 @@ note(struct fw_role *r, const struct fw_host *h, size_t n, int added)
 /* One call to the kernel.  Removals come first, then wrong times, then
  * additions. */
 static enum fw_result
-slice(struct fw_role *r)
+sync_slice(struct fw_role *r)
 {
 	struct fw_sync	*s = &r->sync;
 	struct fw_list	*l = s->extra.done < s->extra.n ? &s->extra :
 	    s->stale.done < s->stale.n ? &s->stale : &s->absent;
 	struct fw_host	*h = l->h + l->done;
 	enum fw_result	 rc;
-	size_t		 n = take(r, l, l != &s->extra), bad;
+	size_t		 n = take_slice(r, l, l != &s->extra), bad;
 
 	if (n == 0)
 		return (FW_OK);
@@ -293,7 +294,7 @@ slice(struct fw_role *r)
 	bad = count_refused(h, n);
 	s->refused += bad;
 	if (rc == FW_OK)
-		note(r, h, n, l != &s->extra);
+		note_slice(r, h, n, l != &s->extra);
 	if (rc == FW_OK && l == &s->extra)
 		s->removed += n - bad;
 	else if (rc == FW_OK)
@@ -304,7 +305,7 @@ slice(struct fw_role *r)
 /* The event: one step.  Between two steps the loop serves store, so that a
  * host that was just promoted does not wait for a big table. */
 static void
-work(evutil_socket_t fd, short what, void *arg)
+sync_step(evutil_socket_t fd, short what, void *arg)
 {
 	struct fw_role	*r = arg;
 	struct fw_sync	*s = &r->sync;
@@ -312,26 +313,26 @@ work(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	if (!s->running) {
-		compare(r);
+		sync_compare(r);
 		return;
 	}
-	switch (slice(r)) {
+	switch (sync_slice(r)) {
 	case FW_GONE:
-		if (revive(r))
-			compare(r);
+		if (revive_table(r))
+			sync_compare(r);
 		return;
 	case FW_OK:
 		break;
 	default:
 		s->failed = 1;
-		finish(r);
+		sync_finish(r);
 		return;
 	}
 	if (s->extra.done < s->extra.n || s->stale.done < s->stale.n ||
 	    s->absent.done < s->absent.n)
 		again_in(s, 0);
 	else
-		finish(r);
+		sync_finish(r);
 }
 
 /*
@@ -340,15 +341,15 @@ work(evutil_socket_t fd, short what, void *arg)
  * again.
  */
 static enum fw_result
-look(struct fw_role *r)
+read_table(struct fw_role *r)
 {
 	struct fw_sync	*s = &r->sync;
 	enum fw_result	 rc;
 
-	forget(s);
+	sync_forget(s);
 	s->pass++;
 	s->failed = s->blind = s->full = 0;
-	rc = r->drv->dump(seen, r);
+	rc = r->drv->dump(on_element, r);
 	if (rc == FW_BLIND) {
 		s->blind = 1;
 		s->before = r->drv->count();
@@ -362,7 +363,7 @@ look(struct fw_role *r)
 /* Begins a comparison.  If the table is gone, one attempt is made to make
  * it. */
 static void
-compare(struct fw_role *r)
+sync_compare(struct fw_role *r)
 {
 	struct fw_sync	*s = &r->sync;
 	enum fw_result	 rc;
@@ -375,20 +376,20 @@ compare(struct fw_role *r)
 		tried(r);
 		return;
 	}
-	if ((rc = look(r)) == FW_GONE) {
-		if (!revive(r))
+	if ((rc = read_table(r)) == FW_GONE) {
+		if (!revive_table(r))
 			return;
-		rc = look(r);
+		rc = read_table(r);
 	}
 	if (rc != FW_OK) {
-		fail(r);
+		sync_fail(r);
 		return;
 	}
 	r->gone = 0;
 	find_absent(r);
 	s->running = 1;
 	if (s->extra.n + s->stale.n + s->absent.n == 0)
-		finish(r);
+		sync_finish(r);
 	else
 		again_in(s, 0);
 }
@@ -396,7 +397,7 @@ compare(struct fw_role *r)
 void
 fw_sync_start(struct fw_role *r, const char *why)
 {
-	forget(&r->sync);
+	sync_forget(&r->sync);
 	r->sync.why = why;
 	again_in(&r->sync, 0);
 }
@@ -416,7 +417,7 @@ fw_sync_changed(void *arg)
 	fw_tables_changed(r);
 	if (!r->complete || (!s->running && evtimer_pending(s->work, NULL)))
 		return;
-	forget(s);
+	sync_forget(s);
 	s->why = "changed by others";
 	again_in(s, since < FW_CHANGED_MS ? FW_CHANGED_MS - since : 0);
 }
@@ -447,14 +448,14 @@ int
 fw_sync_init(struct fw_role *r)
 {
 	r->sync.why = "start";
-	r->sync.work = evtimer_new(r->c->base, work, r);
+	r->sync.work = evtimer_new(r->c->base, sync_step, r);
 	return (r->sync.work == NULL ? -1 : 0);
 }
 
 void
 fw_sync_free(struct fw_role *r)
 {
-	forget(&r->sync);
+	sync_forget(&r->sync);
 	if (r->sync.work != NULL)
 		event_free(r->sync.work);
 	r->sync.work = NULL;

@@ -17,10 +17,11 @@
 #include "spamgreyd/fw/fw_int.h"
 
 #define TABLES_RETRY_MS	30000	/* after a failure */
-/* Comparisons that others' changes cause take at most a twentieth of the time. */
+/* Comparisons that others' changes cause take at most a twentieth of the
+ * time. */
 #define TABLES_REST	20
 
-struct nets {
+struct ranges {
 	struct fw_net	*v;
 	size_t		 n, size, done;
 	int		 failed;
@@ -40,12 +41,12 @@ struct fw_table {
 	long		 count;		/* after our last change; -1 unknown */
 	size_t		 wanted;	/* of the lists, all of them */
 	size_t		 share;		/* of these, as many as have room */
-	struct nets	 del, add;
+	struct ranges	 del, add;
 };
 
 /* The structure may be used again afterwards. */
 static void
-nets_free(struct nets *v)
+ranges_free(struct ranges *v)
 {
 	free(v->v);
 	memset(v, 0, sizeof(*v));
@@ -54,7 +55,7 @@ nets_free(struct nets *v)
 /* One more network.  On failure v->failed is set and the list is
  * incomplete: its user must not act on it. */
 static void
-nets_add(struct nets *v, const struct fw_net *net)
+ranges_add(struct ranges *v, const struct fw_net *net)
 {
 	struct fw_net	*bigger;
 	size_t		 size = v->size == 0 ? 256 : v->size * 2;
@@ -78,9 +79,9 @@ static int
 add_range(const struct addr *lo, const struct addr *hi, void *arg)
 {
 	struct fw_net	net = { *lo, *hi };
-	struct nets	*v = arg;
+	struct ranges	*v = arg;
 
-	nets_add(v, &net);
+	ranges_add(v, &net);
 	return (v->failed);
 }
 
@@ -112,7 +113,8 @@ fold_range(const struct addr *lo, const struct addr *hi, void *arg)
 /* The networks of all lists that name this table, without overlap, in the
  * form that the driver takes.  Empty when no list names it any more. */
 static void
-wanted(const struct fw_role *r, const struct fw_table *t, struct nets *v)
+table_wanted(const struct fw_role *r, const struct fw_table *t,
+    struct ranges *v)
 {
 	const struct config	*conf = r->c->conf;
 	const struct conf_list	*l;
@@ -147,7 +149,7 @@ cmp_net(const void *va, const void *vb)
 /* Sorts unless it is sorted already, which is the usual case: both the
  * kernel and the lists give them in order. */
 static void
-sort(struct nets *v)
+ranges_sort(struct ranges *v)
 {
 	size_t	i;
 
@@ -160,28 +162,28 @@ sort(struct nets *v)
 
 /* A callback of the driver's dump. */
 static void
-seen(const struct fw_net *net, void *arg)
+table_seen(const struct fw_net *net, void *arg)
 {
-	nets_add(arg, net);
+	ranges_add(arg, net);
 }
 
 /* Fills t->del with what is in the table and not wanted, and t->add with
  * the opposite.  Sorts both. */
 static void
-differences(struct fw_table *t, struct nets *have, struct nets *want)
+table_differences(struct fw_table *t, struct ranges *have, struct ranges *want)
 {
 	size_t	i = 0, k = 0;
 	int	c;
 
-	sort(have);
-	sort(want);
+	ranges_sort(have);
+	ranges_sort(want);
 	while (i < have->n || k < want->n) {
 		c = i == have->n ? 1 : k == want->n ? -1 :
 		    cmp_net(&have->v[i], &want->v[k]);
 		if (c < 0)
-			nets_add(&t->del, &have->v[i++]);
+			ranges_add(&t->del, &have->v[i++]);
 		else if (c > 0)
-			nets_add(&t->add, &want->v[k++]);
+			ranges_add(&t->add, &want->v[k++]);
 		else {
 			i++;
 			k++;
@@ -191,10 +193,10 @@ differences(struct fw_table *t, struct nets *have, struct nets *want)
 
 /* Ends a comparison that is under way. */
 static void
-forget(struct fw_table *t)
+table_forget(struct fw_table *t)
 {
-	nets_free(&t->del);
-	nets_free(&t->add);
+	ranges_free(&t->del);
+	ranges_free(&t->add);
 	t->working = 0;
 }
 
@@ -202,14 +204,14 @@ forget(struct fw_table *t)
 static void
 again_later(struct fw_table *t)
 {
-	forget(t);
+	table_forget(t);
 	t->due = 1;
 	t->not_before = clock_mono() + TABLES_RETRY_MS;
 }
 
 /* Makes a table that is gone again; any other result stays as it is. */
 static enum fw_result
-revived(struct fw_role *r, struct fw_table *t, enum fw_result rc)
+table_revived(struct fw_role *r, struct fw_table *t, enum fw_result rc)
 {
 	return (rc == FW_GONE ? r->drv->tables->revive(t->name) : rc);
 }
@@ -217,7 +219,7 @@ revived(struct fw_role *r, struct fw_table *t, enum fw_result rc)
 /* How many networks this table may have: the room that hosts leave, less
  * what the tables before it in the list have taken.  SIZE_MAX: no limit. */
 static size_t
-share(const struct fw_role *r, const struct fw_table *t)
+table_share(const struct fw_role *r, const struct fw_table *t)
 {
 	const struct fw_table	*b;
 	size_t			 n = fw_room_lists(r), used;
@@ -235,56 +237,57 @@ share(const struct fw_role *r, const struct fw_table *t)
  * from the beginning.
  */
 static void
-compare(struct fw_role *r, struct fw_table *t)
+table_compare(struct fw_role *r, struct fw_table *t)
 {
 	const struct fw_tables_ops	*ops = r->drv->tables;
-	struct nets			 have, want;
+	struct ranges			 have, want;
 	enum fw_result			 rc;
 
 	memset(&have, 0, sizeof(have));
 	memset(&want, 0, sizeof(want));
-	forget(t);
+	table_forget(t);
 	t->due = 0;
 	t->last = clock_mono();
 	if (t->refill)
-		rc = revived(r, t, ops->clear(t->name));
+		rc = table_revived(r, t, ops->clear(t->name));
 	else
-		rc = ops->dump(t->name, seen, &have);
+		rc = ops->dump(t->name, table_seen, &have);
 	if (rc == FW_BLIND) {		/* too big to be read in one call */
-		nets_free(&have);
+		ranges_free(&have);
 		rc = ops->clear(t->name);
 	} else if (rc == FW_GONE) {
-		nets_free(&have);
+		ranges_free(&have);
 		rc = ops->revive(t->name);
 	}
 	if ((t->gone = rc == FW_GONE))
 		return;
-	wanted(r, t, &want);
+	table_wanted(r, t, &want);
 	t->wanted = want.n;
-	t->share = share(r, t);
+	t->share = table_share(r, t);
 	if (want.n > t->share)
 		want.n = t->share;
 	if (rc == FW_OK && !have.failed && !want.failed) {
-		differences(t, &have, &want);
+		table_differences(t, &have, &want);
 		t->working = 1;
 	}
 	if (!t->working || t->del.failed || t->add.failed)
 		again_later(t);
 	t->took = clock_mono() - t->last;
-	nets_free(&have);
-	nets_free(&want);
+	ranges_free(&have);
+	ranges_free(&want);
 }
 
 /* A comparison is carried out as far as there was room. */
 static void
-finish(struct fw_role *r, struct fw_table *t)
+table_finish(struct fw_role *r, struct fw_table *t)
 {
 	size_t	in = t->wanted < t->share ? t->wanted : t->share;
 
 	in -= t->add.n - t->add.done;
 	if (t->add.done + t->del.n > 0)
 		log_info("firewall: table %s: %zu networks added, %zu "
-		    "removed, %zu in the table", t->name, t->add.done, t->del.n, in);
+		    "removed, %zu in the table", t->name, t->add.done,
+		    t->del.n, in);
 	if (in < t->wanted) {
 		t->share = in;
 		fw_room_left_out(r);
@@ -292,15 +295,15 @@ finish(struct fw_role *r, struct fw_table *t)
 	t->refill = 0;
 	t->not_before = clock_mono() + TABLES_RETRY_MS;
 	t->count = r->drv->tables->count(t->name);
-	forget(t);
+	table_forget(t);
 }
 
 /* One call to the kernel: the next slice of the differences. */
 static void
-slice(struct fw_role *r, struct fw_table *t)
+table_slice(struct fw_role *r, struct fw_table *t)
 {
 	const struct fw_tables_ops	*ops = r->drv->tables;
-	struct nets			*v;
+	struct ranges			*v;
 	enum fw_result			 rc;
 	size_t				 n, room;
 
@@ -311,12 +314,12 @@ slice(struct fw_role *r, struct fw_table *t)
 	if (v == &t->add && n > 0 && n > (room = fw_room_add(r)))
 		n = room;
 	if (n == 0) {
-		finish(r, t);
+		table_finish(r, t);
 		return;
 	}
 	rc = (v == &t->del ? ops->del : ops->add)(t->name, v->v + v->done, n);
 	if (rc == FW_FULL) {
-		finish(r, t);
+		table_finish(r, t);
 		return;
 	}
 	v->done += n;
@@ -325,7 +328,7 @@ slice(struct fw_role *r, struct fw_table *t)
 	/* The first failure may come from a wrong idea of what is in the table:
 	 * begin again with an empty one.  A second one has another cause. */
 	if (!t->refill) {
-		forget(t);
+		table_forget(t);
 		t->refill = t->due = 1;
 		t->not_before = 0;
 	} else {
@@ -334,7 +337,7 @@ slice(struct fw_role *r, struct fw_table *t)
 	}
 }
 
-/* Has work() called in the next turn of the loop. */
+/* Has tables_step() called in the next turn of the loop. */
 static void
 soon(struct fw_role *r)
 {
@@ -346,7 +349,7 @@ soon(struct fw_role *r)
 /* One step of the first table that has something to do.  Between two steps
  * the loop serves store. */
 static void
-work(evutil_socket_t fd, short what, void *arg)
+tables_step(evutil_socket_t fd, short what, void *arg)
 {
 	struct fw_role	*r = arg;
 	struct fw_table	*t;
@@ -357,9 +360,9 @@ work(evutil_socket_t fd, short what, void *arg)
 		return;			/* hosts come first */
 	for (t = r->tables; t != NULL; t = t->next) {
 		if (t->working)
-			slice(r, t);
+			table_slice(r, t);
 		else if (t->due && clock_mono() >= t->not_before)
-			compare(r, t);
+			table_compare(r, t);
 		else
 			continue;
 		soon(r);
@@ -381,7 +384,7 @@ drop_gone(struct fw_role *r)
 		}
 		(void)r->drv->tables->clear(t->name);
 		*tp = t->next;
-		forget(t);
+		table_forget(t);
 		free(t->name);
 		free(t);
 	}
@@ -390,7 +393,7 @@ drop_gone(struct fw_role *r)
 /* The table of that name, which is made if it is new.  Never NULL: without
  * memory for a name the process ends. */
 static struct fw_table *
-find(struct fw_role *r, const char *name)
+table_find(struct fw_role *r, const char *name)
 {
 	struct fw_table	*t;
 
@@ -419,7 +422,7 @@ fw_tables_take(struct fw_role *r, int first)
 	TAILQ_FOREACH(l, &r->c->conf->lists, entry) {
 		if (l->table == NULL)
 			continue;
-		t = find(r, l->table);
+		t = table_find(r, l->table);
 		if (!t->kept && t->count == -1 &&
 		    r->drv->tables->open(t->name) != FW_OK) {
 			/* As with the hosts' table: at a start somebody has to
@@ -430,7 +433,7 @@ fw_tables_take(struct fw_role *r, int first)
 		}
 		t->kept = t->due = 1;
 		t->not_before = 0;
-		forget(t);
+		table_forget(t);
 	}
 	drop_gone(r);
 	if (r->tables_work != NULL)
@@ -440,7 +443,7 @@ fw_tables_take(struct fw_role *r, int first)
 int
 fw_tables_init(struct fw_role *r)
 {
-	r->tables_work = evtimer_new(r->c->base, work, r);
+	r->tables_work = evtimer_new(r->c->base, tables_step, r);
 	if (r->tables_work == NULL)
 		return (-1);
 	soon(r);
@@ -490,14 +493,15 @@ fw_tables_tick(struct fw_role *r)
 	for (t = r->tables; t != NULL; t = t->next) {
 		if (t->gone && !t->due)
 			look_again(r, t);
-		if (!t->working && !t->due && !t->gone && r->drv->watch == NULL &&
+		if (!t->working && !t->due && !t->gone &&
+		    r->drv->watch == NULL &&
 		    r->drv->tables->count(t->name) != t->count) {
 			t->due = 1;
 			t->not_before = 0;
 		}
 		/* Some were left out: is there more room now? */
 		if (!t->working && !t->due && t->share < t->wanted &&
-		    now >= t->not_before && share(r, t) > t->share)
+		    now >= t->not_before && table_share(r, t) > t->share)
 			t->due = 1;
 		if (t->due && now >= t->not_before)
 			soon(r);
@@ -514,7 +518,7 @@ fw_tables_again(struct fw_role *r)
 	for (t = r->tables; t != NULL; t = t->next) {
 		t->due = 1;
 		t->not_before = 0;
-		forget(t);
+		table_forget(t);
 	}
 	fw_tables_go(r);
 }
@@ -558,7 +562,7 @@ fw_tables_free(struct fw_role *r)
 
 	while ((t = r->tables) != NULL) {
 		r->tables = t->next;
-		forget(t);
+		table_forget(t);
 		free(t->name);
 		free(t);
 	}

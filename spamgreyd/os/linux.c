@@ -132,7 +132,8 @@ os_socket_transparent(int family)
 	return (fd);
 }
 
-/* Every change of an NFLOG socket needs CAP_NET_ADMIN, which track has dropped. */
+/* Every change of an NFLOG socket needs CAP_NET_ADMIN, which track has
+ * dropped. */
 int
 os_capture_lock(int fd)
 {

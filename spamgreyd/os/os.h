@@ -39,7 +39,8 @@ enum role {
 
 /* -- linux.c, freebsd.c, openbsd.c -- */
 
-/* The first call in main(): moves argv away where os_title() needs its place. */
+/* The first call in main(): moves argv away where os_title() needs its
+ * place. */
 void	 os_init(int argc, char **argv, char **envp);
 /* Sets what ps(1) shows after "spamgreyd: ". */
 void	 os_title(const char *text);
@@ -57,13 +58,13 @@ void	 os_follow_parent(void);
  * not. */
 int	 os_waits_for_disk(pid_t);
 /*
- * A TCP socket of that family that may bind to a foreign address: IP_TRANSPARENT,
- * SO_BINDANY or IP_BINDANY.  For the parent, which is root.  The caller closes
- * it.  -1 with errno.
+ * A TCP socket of that family that may bind to a foreign address:
+ * IP_TRANSPARENT, SO_BINDANY or IP_BINDANY.  For the parent, which is root.
+ * The caller closes it.  -1 with errno.
  */
 int	 os_socket_transparent(int family);
-/* Locks a capture handle: filter and interface cannot be changed any more, where
- * the system can do that.  0; -1 with errno. */
+/* Locks a capture handle: filter and interface cannot be changed any more,
+ * where the system can do that.  0; -1 with errno. */
 int	 os_capture_lock(int fd);
 /*
  * The words of the n-th program of this system that prints what a URL has; the

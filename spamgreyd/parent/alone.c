@@ -81,7 +81,7 @@ alone_configured(struct parent *p, struct proc *pr)
 
 /* Starts the process again, in the place of one that ended. */
 static void
-start(struct parent *p, struct proc *pr)
+alone_start(struct parent *p, struct proc *pr)
 {
 	pr->phase = PROC_STARTING;
 	pr->beat_asked = pr->hung = 0;
@@ -99,7 +99,7 @@ start(struct parent *p, struct proc *pr)
 /* Each second, while a set runs: starts what is due, and looks for changed
  * addresses each minute. */
 static void
-tick(evutil_socket_t fd, short what, void *arg)
+alone_tick(evutil_socket_t fd, short what, void *arg)
 {
 	struct parent	*p = arg;
 	struct proc	*pr;
@@ -113,7 +113,7 @@ tick(evutil_socket_t fd, short what, void *arg)
 		if (!roles[pr->role]->alone || !alone_wanted(p, pr->role))
 			continue;
 		if (pr->pid == 0 && now >= pr->again)
-			start(p, pr);
+			alone_start(p, pr);
 		else if (pr->role == ROLE_TRACK && now >= p->ours_next)
 			send_ours(p, pr, 0);
 	}
@@ -129,7 +129,7 @@ alone_begin(struct parent *p)
 	for (pr = p->procs; pr < p->procs + p->nprocs; pr++)
 		any |= roles[pr->role]->alone;
 	if (!any || (p->ev_alone == NULL && (p->ev_alone = event_new(p->base,
-	    -1, EV_PERSIST, tick, p)) == NULL))
+	    -1, EV_PERSIST, alone_tick, p)) == NULL))
 		return;
 	event_add(p->ev_alone, &(struct timeval){ 1, 0 });
 }

@@ -45,7 +45,8 @@ msg_ready(struct chan *ch, struct msg *m, void *arg)
 	if (p->state != SET_STARTING)
 		return;
 	for (i = 0; i < p->nprocs; i++)
-		if (p->procs[i].phase == PROC_STARTING && !roles[p->procs[i].role]->alone)
+		if (p->procs[i].phase == PROC_STARTING &&
+		    !roles[p->procs[i].role]->alone)
 			return;
 	p->state = SET_RUNNING;
 	p->ever_ready = 1;
@@ -93,7 +94,8 @@ msg_log(struct chan *ch, struct msg *m, void *arg)
 	const char	*line = msg_get_str(m);
 
 	(void)ch;
-	/* Which of spamd's lines there are with -v only, who sends them knows. */
+	/* Which of spamd's lines there are with -v only, who sends them
+	 * knows. */
 	if (msg_end(m) == 0 && (priority < LOG_DEBUG ||
 	    (priority & LOG_AS_SPAMD) || pr->parent->verbose))
 		parent_log(pr, priority, line);
@@ -207,7 +209,8 @@ msg_ctl_ask(struct chan *ch, struct msg *m, void *arg)
 		break;
 	case CTL_STOP:
 		parent_answer(ch, m->id, CTL_OK, 0, "ending");
-		/* By a signal, so that the answer is sent before the end begins. */
+		/* By a signal, so that the answer is sent before the end
+		 * begins. */
 		(void)kill(getpid(), SIGTERM);
 		break;
 	case CTL_LOG:
@@ -234,8 +237,8 @@ socket_failed(const struct addr *client, int error)
 	if (last != 0 && now - last < SOCKET_SAY_MS)
 		return;
 	last = now;
-	log_warnx("relay transparent: cannot open a socket with the address %s: "
-	    "%s%s",
+	log_warnx("relay transparent: cannot open a socket with the address "
+	    "%s: %s%s",
 	    addr_str(client, text), strerror(error),
 	    error == EPERM || error == EACCES ?
 	    "; start the daemon as root" : error == EAFNOSUPPORT ?

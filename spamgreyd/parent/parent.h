@@ -18,8 +18,8 @@
  *	conf/		shipping and printing the configuration
  *
  * spamgreyd.c includes this header for parent_main() and tls_check(); all else
- * is for this room and its two folders.  There is one struct parent, which lives
- * until exit.
+ * is for this room and its two folders.  There is one struct parent, which
+ * lives until exit.
  */
 #ifndef PARENT_H
 #define PARENT_H
@@ -171,8 +171,8 @@ struct parent {
 #define SPAWN_FAILED	127		/* exit status: exec(2) failed */
 /* A socketpair as channels need it.  0, or -1: logged. */
 int	 parent_pair(int fd[2]);
-/* Starts `spamgreyd -x WHAT' with one end of a socketpair; *fd is ours then, and
- * the caller's to close.  The pid, or -1: logged. */
+/* Starts `spamgreyd -x WHAT' with one end of a socketpair; *fd is ours then,
+ * and the caller's to close.  The pid, or -1: logged. */
 pid_t	 parent_spawn(const struct parent *, const char *what, int *fd);
 
 /* -- set.c: the set of processes -- */
@@ -217,7 +217,8 @@ void	 parent_log(struct proc *, int priority, const char *line);
 void	 parent_log_settle(struct proc *);
 void	 parent_log_end(struct proc *);		/* it died */
 
-/* -- open.c: what needs privilege.  0 or a descriptor; -1: logged or reported -- */
+/* -- open.c: what needs privilege.  0 or a descriptor; -1: logged or
+ * reported -- */
 int	 open_listeners(struct parent *, struct config *,
 	    const struct config *old, void (*report)(const char *, void *),
 	    void *arg);
@@ -232,13 +233,16 @@ int	 open_spool(const struct parent *);
 int	 open_transparent(const struct parent *, unsigned int relay,
 	    unsigned int target, const struct addr *, uint16_t port);
 
-/* -- sync.c.  old: its sockets are kept; it may be NULL.  0, or -1: reported -- */
+/* -- sync.c.  old: its sockets are kept; it may be NULL.  0, or -1: reported
+ * -- */
 int	 open_sync(struct config *, const struct config *old,
 	    void (*report)(const char *, void *), void *arg);
 
-/* open.c: a connection to the unix socket of that index among the servers of a
- * scanner's module; the caller closes it.  -1 with errno: EPERM when that server
- * is not a unix socket. */
+/*
+ * open.c: a connection to the unix socket of that index among the servers of a
+ * scanner's module; the caller closes it.  -1 with errno: EPERM when that
+ * server is not a unix socket.
+ */
 int	 open_scanner(const struct parent *, const char *module,
 	    unsigned int server);
 
@@ -277,8 +281,10 @@ void	 parent_answer(struct chan *, uint64_t id, unsigned int status,
 /* The same to store, for the client that asked. */
 void	 parent_tell(struct parent *, uint64_t id, unsigned int status,
 	    int more, const char *text);
-/* Sends new lists of p->conf to all processes; the answer is status and text.
- * moved: a list has another place, so that they get all of the configuration. */
+/*
+ * Sends new lists of p->conf to all processes; the answer is status and text.
+ * moved: a list has another place, so that they get all of the configuration.
+ */
 void	 parent_give_lists(struct parent *, int asked, uint64_t id,
 	    unsigned int status, const char *text, int moved);
 void	 parent_reload_next(struct parent *);	/* one that waited */

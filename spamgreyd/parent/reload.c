@@ -3,8 +3,11 @@
  * whoever asked for it when all of them have taken it.  Before that, a client
  * could still be served by the old configuration.
  *
- *	begin -> (lists are compiled) -> in_force -> take -> give -> settle
- *	                                                  -> restart (new processes)
+ *	parent_reload, reload_begin	the file is read, its lists are compiled
+ *	reload_compiled, reload_in_force, reload_take
+ *	reload_give			each process gets it
+ *	parent_settle			all have it: the answer
+ *	parent_restart			instead of these two, if it takes new ones
  */
 #include <sys/types.h>
 
@@ -93,8 +96,8 @@ parent_tell(struct parent *p, uint64_t id, unsigned int status, int more,
 
 /* To the command that asked, unless it was a signal; and for the ticket. */
 static void
-tell(struct parent *p, const struct reload *r, unsigned int status, int more,
-    const char *text)
+reload_tell(struct parent *p, const struct reload *r, unsigned int status,
+    int more, const char *text)
 {
 	if (!more)
 		outcome_set(p, r->ticket, status, text);
@@ -114,15 +117,15 @@ report_line(const char *line, void *arg)
 	struct report	*rp = arg;
 
 	log_warnx("%s", line);
-	tell(rp->parent, rp->reload, CTL_OK, 1, line);
+	reload_tell(rp->parent, rp->reload, CTL_OK, 1, line);
 }
 
 /* The reload has failed.  The file's complaints are already reported. */
 static void
-refuse(struct parent *p, const struct reload *r)
+reload_refuse(struct parent *p, const struct reload *r)
 {
 	log_warnx("not reloaded; the old configuration stays in force");
-	tell(p, r, CTL_FAILED, 0, "the old configuration stays in force");
+	reload_tell(p, r, CTL_FAILED, 0, "the old configuration stays in force");
 }
 
 /*
@@ -131,7 +134,7 @@ refuse(struct parent *p, const struct reload *r)
  * reported, new is freed, and nothing changed.
  */
 static int
-take(struct parent *p, struct config *new, const struct reload *r)
+reload_take(struct parent *p, struct config *new, const struct reload *r)
 {
 	struct report	 rp = { p, r };
 	struct config	*old = p->conf;
@@ -160,7 +163,7 @@ take(struct parent *p, struct config *new, const struct reload *r)
 /* Counts the reload and waits for all processes to take it.  0, or -1: too
  * many wait already, and nobody can be told about this one. */
 static int
-await(struct parent *p, const struct reload *r)
+reload_await(struct parent *p, const struct reload *r)
 {
 	p->reloads++;
 	if (p->nwaits == PARENT_RELOADS_MAX)
@@ -175,12 +178,12 @@ await(struct parent *p, const struct reload *r)
 
 /* Sends the configuration to all processes. */
 static void
-give(struct parent *p, const struct reload *r)
+reload_give(struct parent *p, const struct reload *r)
 {
 	struct proc	*pr;
 
-	if (await(p, r) == -1)
-		tell(p, r, r->status, 0, r->text);
+	if (reload_await(p, r) == -1)
+		reload_tell(p, r, r->status, 0, r->text);
 	for (pr = p->procs; pr < p->procs + p->nprocs; pr++)
 		if (pr->chan != NULL && set_configure(p, pr) == -1)
 			log_warnx("%s: cannot send it the configuration",
@@ -197,11 +200,11 @@ parent_give_lists(struct parent *p, int asked, uint64_t id,
 
 	strlcpy(r.text, text, sizeof(r.text));
 	if (moved) {
-		give(p, &r);
+		reload_give(p, &r);
 		return;
 	}
-	if (await(p, &r) == -1)
-		tell(p, &r, status, 0, text);
+	if (reload_await(p, &r) == -1)
+		reload_tell(p, &r, status, 0, text);
 	for (pr = p->procs; pr < p->procs + p->nprocs; pr++)
 		if (pr->chan != NULL && config_send_lists(pr->chan,
 		    p->conf) == -1)
@@ -210,16 +213,16 @@ parent_give_lists(struct parent *p, int asked, uint64_t id,
 
 /* The lists are compiled: the rest of a reload. */
 static void
-in_force(struct parent *p, struct config *new, struct reload *r)
+reload_in_force(struct parent *p, struct config *new, struct reload *r)
 {
-	switch (take(p, new, r)) {
+	switch (reload_take(p, new, r)) {
 	case -1:
-		refuse(p, r);
+		reload_refuse(p, r);
 		break;
 	case 0:
 		r->status = CTL_OK;
 		strlcpy(r->text, "configuration reloaded", sizeof(r->text));
-		give(p, r);
+		reload_give(p, r);
 		load_reloaded(p);
 		break;
 	default:
@@ -240,7 +243,7 @@ static struct {
 
 /* A complaint about a list, for the reload whose lists are being compiled. */
 static void
-compile_say(const char *line, void *arg)
+reload_say(const char *line, void *arg)
 {
 	struct report	rp = { arg, &compiling.r };
 
@@ -250,19 +253,19 @@ compile_say(const char *line, void *arg)
 /* The lists of a reload are compiled, or cannot be.  A file of a list that
  * is gone and was never loaded fails the reload. */
 static void
-compiled(struct parent *p, const struct lists_outcome *oc, void *arg)
+reload_compiled(struct parent *p, const struct lists_outcome *oc, void *arg)
 {
 	struct config	*conf = compiling.conf;
 	struct reload	 r = compiling.r;
 
 	compiling.conf = NULL;
 	if (oc->good && oc->lost == 0 && !p->ending)
-		in_force(p, conf, &r);
+		reload_in_force(p, conf, &r);
 	else {
 		if (!oc->good)
-			compile_say(oc->why, arg);
+			reload_say(oc->why, arg);
 		config_free(conf);
-		refuse(p, &r);
+		reload_refuse(p, &r);
 	}
 	load_next(p);
 }
@@ -282,32 +285,32 @@ carry_over(const struct config *old, struct config *new)
 				l->failed = o->failed;
 }
 
-/* Reads the file and begins to compile its lists; compiled() goes on.
+/* Reads the file and begins to compile its lists; reload_compiled() goes on.
  * Without lists the new configuration is in force at once. */
 static void
-begin(struct parent *p, struct reload *r)
+reload_begin(struct parent *p, struct reload *r)
 {
 	struct report		 rp = { p, r };
 	struct lists_want	 w;
 	struct config		*new;
 
 	if ((new = parent_conf_read(p, report_line, &rp)) == NULL) {
-		refuse(p, r);
+		reload_refuse(p, r);
 		return;
 	}
 	carry_over(p->conf, new);
 	if (TAILQ_EMPTY(&new->lists) && TAILQ_EMPTY(&new->setups)) {
-		in_force(p, new, r);
+		reload_in_force(p, new, r);
 		return;
 	}
 	lists_want_init(&w);
 	w.files = 1;
 	compiling.r = *r;
 	compiling.conf = new;
-	if (lists_compile(p, new, &w, compile_say, compiled, p) == -1) {
+	if (lists_compile(p, new, &w, reload_say, reload_compiled, p) == -1) {
 		compiling.conf = NULL;
 		config_free(new);
-		refuse(p, r);
+		reload_refuse(p, r);
 	}
 }
 
@@ -321,7 +324,7 @@ parent_reload_next(struct parent *p)
 		r = p->queue[0];
 		memmove(p->queue, p->queue + 1,
 		    --p->nqueue * sizeof(p->queue[0]));
-		begin(p, &r);
+		reload_begin(p, &r);
 	}
 }
 
@@ -335,8 +338,8 @@ parent_reload(struct parent *p, int asked, uint64_t id, const char *ticket)
 	if (p->nwaits + p->nqueue >= PARENT_RELOADS_MAX) {
 		log_warnx("not reloaded: %u reloads are under way; try again",
 		    p->nwaits + p->nqueue);
-		tell(p, &r, CTL_FAILED, 0, "too many reloads are under way; "
-		    "try again");
+		reload_tell(p, &r, CTL_FAILED, 0, "too many reloads are under "
+		    "way; try again");
 		return;
 	}
 	p->queue[p->nqueue++] = r;
@@ -377,7 +380,7 @@ parent_settle(struct parent *p)
 		if (i < p->nprocs)
 			break;
 		log_info("%s", p->waits[done].text);
-		tell(p, &p->waits[done], p->waits[done].status, 0,
+		reload_tell(p, &p->waits[done], p->waits[done].status, 0,
 		    p->waits[done].text);
 	}
 	if (done > 0)
@@ -406,7 +409,7 @@ parent_reload_late(evutil_socket_t fd, short what, void *arg)
 	    p->waits[0].text, pr->name, RELOAD_MS / 1000);
 	log_warnx("%s", text);
 	for (i = 0; i < p->nwaits; i++)
-		tell(p, &p->waits[i], CTL_FAILED, 0, text);
+		reload_tell(p, &p->waits[i], CTL_FAILED, 0, text);
 	waits_drop(p, p->nwaits);
 }
 

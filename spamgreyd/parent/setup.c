@@ -62,7 +62,7 @@ listen_stop(void)
 
 /* A complaint about what was sent. */
 static void
-on_say(struct chan *ch, struct msg *m, void *arg)
+setup_say(struct chan *ch, struct msg *m, void *arg)
 {
 	const char	*line = msg_get_str(m);
 	char		 text[600];
@@ -75,7 +75,7 @@ on_say(struct chan *ch, struct msg *m, void *arg)
 
 /* How many lists were accepted. */
 static void
-on_taken(struct chan *ch, struct msg *m, void *arg)
+setup_taken(struct chan *ch, struct msg *m, void *arg)
 {
 	(void)ch;
 	(void)arg;
@@ -84,7 +84,7 @@ on_taken(struct chan *ch, struct msg *m, void *arg)
 
 /* The result, before the process ends. */
 static void
-on_end(struct chan *ch, struct msg *m, void *arg)
+setup_result(struct chan *ch, struct msg *m, void *arg)
 {
 	(void)ch;
 	(void)arg;
@@ -94,16 +94,16 @@ on_end(struct chan *ch, struct msg *m, void *arg)
 }
 
 static const struct chan_rule rules[] = {
-	{ LJ_SAY, 0, on_say },
-	{ LJ_TAKEN, 0, on_taken },
-	{ LJ_END, 0, on_end },
+	{ LJ_SAY, 0, setup_say },
+	{ LJ_TAKEN, 0, setup_taken },
+	{ LJ_END, 0, setup_result },
 	{ 0, 0, NULL }
 };
 
 /* The connection is over, well or not.  If lists were accepted, all lists
  * are compiled again. */
 static void
-finish(void)
+setup_finish(void)
 {
 	int	good = setup.ended && setup.good && setup.taken > 0;
 
@@ -129,7 +129,7 @@ finish(void)
 }
 
 static void
-process_ended(struct chan *ch, enum chan_end how, void *arg)
+setup_ended(struct chan *ch, enum chan_end how, void *arg)
 {
 	(void)ch;
 	(void)arg;
@@ -137,12 +137,12 @@ process_ended(struct chan *ch, enum chan_end how, void *arg)
 		kill(setup.pid, SIGKILL);
 		setup.ended = 0;
 	}
-	finish();
+	setup_finish();
 }
 
 /* The connection takes too long; the end of its process follows. */
 static void
-too_late(evutil_socket_t fd, short what, void *arg)
+setup_late(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd;
 	(void)what;
@@ -157,7 +157,7 @@ too_late(evutil_socket_t fd, short what, void *arg)
  * starts it.  Takes conn.  0, or -1.
  */
 static int
-give(int conn)
+setup_give(int conn)
 {
 	const struct conf_list	*l;
 	int			 before, out, r = 0;
@@ -174,7 +174,8 @@ give(int conn)
 		close(before);
 	}
 	if ((out = lists_out_open(setup.dir, LIST_SETUP)) == -1) {
-		log_warn("spamd-setup: cannot create %s/%s", LIST_DIR, LIST_SETUP);
+		log_warn("spamd-setup: cannot create %s/%s", LIST_DIR,
+		    LIST_SETUP);
 		close(conn);
 		return (-1);
 	}
@@ -187,7 +188,7 @@ give(int conn)
 
 /* Takes conn, and starts a process for it. */
 static void
-take(int conn)
+setup_take(int conn)
 {
 	const struct timeval	tv = { SETUP_S, 0 };
 
@@ -195,22 +196,23 @@ take(int conn)
 	setup.taken = 0;
 	listen_stop();
 	if ((setup.dir = lists_dir_make(setup.p)) != -1 &&
-	    (setup.late = evtimer_new(setup.p->base, too_late, NULL)) != NULL &&
+	    (setup.late = evtimer_new(setup.p->base, setup_late,
+	    NULL)) != NULL &&
 	    event_add(setup.late, &tv) == 0 &&
 	    (setup.ch = lists_process(setup.p, setup.p->base, &setup.pid, rules,
-	    NULL, process_ended)) != NULL) {
-		if (give(conn) == 0)
+	    NULL, setup_ended)) != NULL) {
+		if (setup_give(conn) == 0)
 			return;
 		kill(setup.pid, SIGKILL);
 	} else
 		close(conn);
-	finish();
+	setup_finish();
 }
 
 /* May the client bring lists?  Only root of this machine can bind a port
  * below 1024 of it.  Others are reset, as spamd does. */
 static int
-allowed(int fd)
+setup_allowed(int fd)
 {
 	static const struct linger	reset = { 1, 0 };
 	static int64_t			last;
@@ -247,10 +249,10 @@ on_accept(evutil_socket_t lfd, short what, void *arg)
 		return;
 	}
 	if (fcntl(fd, F_SETFD, FD_CLOEXEC) == -1 || setup.ch != NULL ||
-	    !allowed(fd))
+	    !setup_allowed(fd))
 		close(fd);
 	else
-		take(fd);
+		setup_take(fd);
 }
 
 /* The listeners of p->conf, in place of those before. */

@@ -46,7 +46,8 @@ check(const struct conf_tls *t, void (*report)(const char *, void *),
 	if (t == NULL || (error = pair_error(t, why, sizeof(why))) == NULL)
 		return (0);
 	snprintf(line, sizeof(line), "%s%stls certificate %s key %s: %s; check "
-	    "that the key belongs to the certificate", t->where != NULL ? t->where : "",
+	    "that the key belongs to the certificate",
+	    t->where != NULL ? t->where : "",
 	    t->where != NULL ? ": " : "", t->cert_file, t->key_file, error);
 	report(line, arg);
 	return (-1);

@@ -24,7 +24,7 @@
 #define CHILD_LOG_QUEUE	(1024 * 1024)		/* past it lines are dropped */
 #define CHILD_RULES	48			/* the common ones and a role's */
 
-static struct child	 self = { .pf = -1 };
+static struct child	 child_self = { .pf = -1 };
 static struct config	*building;	/* from CONF_BEGIN to COMMIT; else NULL */
 static unsigned long	 dropped;		/* log lines, since the last one sent */
 static struct chan_rule	 rules[CHILD_RULES];
@@ -46,12 +46,12 @@ child_exit(struct child *c, int status)
 static void
 child_log_send(int priority, const char *line)
 {
-	struct ipc	*ipc = chan_ipc(self.parent);
+	struct ipc	*ipc = chan_ipc(child_self.parent);
 
 	ipc_begin(ipc, MSG_LOG, 0);
 	ipc_put_u8(ipc, (uint8_t)priority);
 	ipc_put_str(ipc, line);
-	(void)chan_send(self.parent, -1);
+	(void)chan_send(child_self.parent, -1);
 }
 
 /*
@@ -65,19 +65,19 @@ child_log(int priority, const char *line, void *arg)
 	char	note[64];
 
 	(void)arg;
-	if (chan_queued(self.parent) > CHILD_LOG_QUEUE) {
+	if (chan_queued(child_self.parent) > CHILD_LOG_QUEUE) {
 		dropped++;
 		return;
 	}
 	if (dropped > 0) {
 		snprintf(note, sizeof(note), "%s: %lu log lines dropped",
-		    self.def->name, dropped);
+		    child_self.def->name, dropped);
 		dropped = 0;
 		child_log_send(LOG_WARNING, note);
 	}
 	child_log_send(priority, line);
 	if (priority <= LOG_CRIT)
-		chan_flush(self.parent);
+		chan_flush(child_self.parent);
 }
 
 void
@@ -342,7 +342,7 @@ child_signals(void)
 int
 child_main(enum role role)
 {
-	struct child	*c = &self;
+	struct child	*c = &child_self;
 
 	c->role = role;
 	c->def = roles[role];

@@ -109,7 +109,8 @@ privdrop(const struct child *c)
 	if (setgroups(1, &pw->pw_gid) == -1 ||
 	    setresgid(pw->pw_gid, pw->pw_gid, pw->pw_gid) == -1 ||
 	    setresuid(pw->pw_uid, pw->pw_uid, pw->pw_uid) == -1) {
-		log_warn("%s: cannot become user %s", c->def->name, pw->pw_name);
+		log_warn("%s: cannot become user %s", c->def->name,
+		    pw->pw_name);
 		return (-1);
 	}
 	return (os_drop_end(c->def->name, net_admin));

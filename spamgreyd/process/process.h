@@ -1,6 +1,6 @@
 /*
- * The life that all children of the parent share, and the table of roles.  Every
- * child runs it; it uses lib and os, and knows no role except by its row.
+ * The life that all children of the parent share, and the table of roles.
+ * Every child runs it; it uses lib and os, and knows no role except by its row.
  *
  *	roles.c		the table
  *	child.c		configuration, log, signals, heartbeat
@@ -54,13 +54,17 @@ struct role_def {
 	const char	*name;			/* "front"; also the -x argument */
 	const char	*user;			/* dropped to when root */
 	enum role_root	 root;
-	/* 1: the others work without it.  Its death ends nothing else, it is
-	 * started again alone, and its READY is not awaited (parent/alone.c). */
+	/*
+	 * 1: the others work without it.  Its death ends nothing else, it is
+	 * started again alone, and its READY is not awaited (parent/alone.c).
+	 */
 	int		 alone;
 	unsigned int	 peers;			/* bits 1 << ROLE_*: a socketpair with each */
-	/* Messages of the parent that only this role takes (store:
-	 * MSG_STATE_LOCK, MSG_CTL_LISTEN, CTL_RESULT).  Ends with type 0; may be
-	 * NULL.  Their argument is the struct child. */
+	/*
+	 * Messages of the parent that only this role takes (store:
+	 * MSG_STATE_LOCK, MSG_CTL_LISTEN, CTL_RESULT).  Ends with type 0; may
+	 * be NULL.  Their argument is the struct child.
+	 */
 	const struct chan_rule *parent_rules;
 	/* The socketpair's end to a peer, which the role owns from now on.
 	 * Called before configure(). */
@@ -91,8 +95,8 @@ int	 child_main(enum role);
 void	 child_stderr(int priority, const char *line, void *arg);
 /*
  * Tells the parent why this child cannot go on, and exits.  Before READY the
- * daemon ends with that message, since another start would not help; after READY
- * it counts as any other death.
+ * daemon ends with that message, since another start would not help; after
+ * READY it counts as any other death.
  */
 void	 child_fatal(struct child *, const char *, ...)
 	    __attribute__((__noreturn__, __format__(printf, 2, 3)));

@@ -55,7 +55,7 @@ track_hosts_new(void)
 
 /* Removes a host from its list and the table. */
 static void
-forget(struct track_hosts *t, struct host_list *list, struct host_seen *h)
+host_forget(struct track_hosts *t, struct host_list *list, struct host_seen *h)
 {
 	TAILQ_REMOVE(list, h, entry);
 	LIST_REMOVE(h, hash);
@@ -71,9 +71,9 @@ track_hosts_free(struct track_hosts *t)
 	if (t == NULL)
 		return;
 	while ((h = TAILQ_FIRST(&t->fresh)) != NULL)
-		forget(t, &t->fresh, h);
+		host_forget(t, &t->fresh, h);
 	while ((h = TAILQ_FIRST(&t->told)) != NULL)
-		forget(t, &t->told, h);
+		host_forget(t, &t->told, h);
 	free(t);
 }
 
@@ -138,7 +138,7 @@ is_there(const struct track_rules *r, const struct logpkt *k)
  * Returns 1 with *seen filled in, or 0; either way it is counted.
  */
 static int
-judge(struct track_hosts *t, const struct track_rules *r,
+attribute_conn(struct track_hosts *t, const struct track_rules *r,
     const struct logpkt *k, const struct logsyn *s, struct track_seen *seen)
 {
 	int	ours = is_ours(r, &s->src);
@@ -163,7 +163,7 @@ judge(struct track_hosts *t, const struct track_rules *r,
 /* The table's entry of a host in that direction, which is made if it is
  * new.  NULL: no room or no memory. */
 static struct host_seen *
-find(struct track_hosts *t, const struct track_seen *seen)
+host_find(struct track_hosts *t, const struct track_seen *seen)
 {
 	struct host_seen	*h;
 	size_t			 b = siphash24(t->key, seen->host.b,
@@ -210,9 +210,9 @@ track_hosts_see(struct track_hosts *t, const struct track_rules *r,
 		t->counts.elsewhere++;
 		return (0);
 	}
-	if (!judge(t, r, &k, &s, seen))
+	if (!attribute_conn(t, r, &k, &s, seen))
 		return (0);
-	if ((h = find(t, seen)) == NULL)
+	if ((h = host_find(t, seen)) == NULL)
 		t->counts.lost++;
 	else if (h->seen.count < UINT32_MAX)
 		h->seen.count++;
@@ -221,7 +221,7 @@ track_hosts_see(struct track_hosts *t, const struct track_rules *r,
 
 /* Store is told about the host now: the entry moves to the end of `told'. */
 static void
-tell(struct track_hosts *t, struct host_list *list, struct host_seen *h,
+host_told(struct track_hosts *t, struct host_list *list, struct host_seen *h,
     int64_t now, struct track_seen *seen)
 {
 	*seen = h->seen;
@@ -247,11 +247,11 @@ track_hosts_take(struct track_hosts *t, int all, int64_t every_ms, int64_t now,
 	while (n < max && (h = TAILQ_FIRST(&t->told)) != NULL &&
 	    (all || now - h->told >= every_ms)) {
 		if (h->seen.count > 0)
-			tell(t, &t->told, h, now, &seen[n++]);
+			host_told(t, &t->told, h, now, &seen[n++]);
 		else
-			forget(t, &t->told, h);
+			host_forget(t, &t->told, h);
 	}
 	while (n < max && (h = TAILQ_FIRST(&t->fresh)) != NULL)
-		tell(t, &t->fresh, h, now, &seen[n++]);
+		host_told(t, &t->fresh, h, now, &seen[n++]);
 	return (n);
 }

@@ -45,9 +45,9 @@ int	 pflog_parse(const uint8_t *, size_t, struct logpkt *);
 int	 nflog_parse(const uint8_t *, size_t, struct logpkt *);
 
 /*
- * Parses an IPv4 or IPv6 packet.  1: a TCP segment with SYN and without ACK, RST
- * and FIN, filled in; 0: any other packet; -1: not a packet, or cut off before
- * its TCP flags.
+ * Parses an IPv4 or IPv6 packet.  1: a TCP segment with SYN and without ACK,
+ * RST and FIN, filled in; 0: any other packet; -1: not a packet, or cut off
+ * before its TCP flags.
  */
 int	 logsyn_parse(const uint8_t *ip, size_t len, struct logsyn *);
 

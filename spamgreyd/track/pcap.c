@@ -41,7 +41,8 @@ explain(const struct conf_track *t, const char *why, char *err)
 	if (t->device == NULL)
 		snprintf(err, TRACK_ERRLEN, "track nflog %u: %s; this "
 		    "needs a start as root, a kernel with nfnetlink_log, and no "
-		    "other program (for example ulogd) that reads this group", t->group, why);
+		    "other program (for example ulogd) that reads this group",
+		    t->group, why);
 	else
 		snprintf(err, TRACK_ERRLEN, "track %s: %s; this needs a start "
 		    "as root, and the interface: `ifconfig %s create up'",

@@ -60,7 +60,7 @@ capture_open(const char *name)
 /* Becomes the database's user, as spamgreydb does, so that every file
  * remains that user's.  0, or -1: logged. */
 static int
-become(const char *dir)
+become_dbuser(const char *dir)
 {
 	const struct passwd	*pw = NULL;
 	uid_t			 uid = geteuid();
@@ -68,8 +68,8 @@ become(const char *dir)
 
 	if (uid == 0) {
 		if ((pw = getpwnam(CONF_DBUSER)) == NULL) {
-			log_warnx("user %s is missing; `make install' creates it",
-			    CONF_DBUSER);
+			log_warnx("user %s is missing; `make install' creates "
+			    "it", CONF_DBUSER);
 			return (-1);
 		}
 		uid = pw->pw_uid;
@@ -94,12 +94,13 @@ database_open(struct replay *r)
 	const char	*dir = r->conf->statedir;
 	pid_t		pid = 0;
 
-	if (become(dir) == -1)
+	if (become_dbuser(dir) == -1)
 		return (-1);
 	if (statedir_lock(dir, &pid) == -1) {
 		if (errno == EWOULDBLOCK)
 			log_warnx("state directory %s: locked by process %ld; "
-			    "-r works only while no daemon runs", dir, (long)pid);
+			    "-r works only while no daemon runs", dir,
+			    (long)pid);
 		return (-1);
 	}
 	if (db_open(&r->db, dir, &opts) == -1)
@@ -114,7 +115,7 @@ database_open(struct replay *r)
 
 /* One line a host; scripts read them. */
 static void
-print(struct replay *r, const struct track_seen *seen, enum tracked did)
+print_host(struct replay *r, const struct track_seen *seen, enum tracked did)
 {
 	char	ip[ADDR_STRLEN];
 
@@ -151,14 +152,14 @@ write_all(struct replay *r)
 			return (-1);
 		}
 		for (i = 0; i < n; i++)
-			print(r, &seen[i], did[i]);
+			print_host(r, &seen[i], did[i]);
 	}
 	return (0);
 }
 
 /* A callback of track_pcap_read(). */
 static void
-on_frame(const uint8_t *p, size_t len, void *arg)
+replay_frame(const uint8_t *p, size_t len, void *arg)
 {
 	struct replay		*r = arg;
 	struct track_seen	 seen;
@@ -197,7 +198,7 @@ read_all(struct replay *r)
 	char		err[TRACK_ERRLEN];
 
 	do {
-		end = track_pcap_read(r->pcap, FRAMES, on_frame, r, err);
+		end = track_pcap_read(r->pcap, FRAMES, replay_frame, r, err);
 		if (track_hosts_known(r->hosts) > TRACK_HOSTS_MAX - FRAMES &&
 		    write_all(r) == -1)
 			return (-1);
@@ -205,8 +206,8 @@ read_all(struct replay *r)
 	if (write_all(r) == -1)
 		return (-1);
 	if (end == TRACK_READ_FAILED) {
-		log_warnx("%s: %s; the packets before that were counted", r->name,
-		    err);
+		log_warnx("%s: %s; the packets before that were counted",
+		    r->name, err);
 		return (-1);
 	}
 	summary(r, end == TRACK_READ_CUT);
@@ -219,7 +220,7 @@ read_all(struct replay *r)
 
 /* Which connections count: the same as for a daemon on this machine. */
 static int
-rules(struct replay *r)
+replay_rules(struct replay *r)
 {
 	struct addr	list[OS_ADDRS_MAX];
 	int		n;
@@ -247,7 +248,7 @@ replay(struct replay *r)
 
 	if ((f = capture_open(r->name)) == NULL)
 		return (-1);
-	if (rules(r) == -1 || (r->hosts = track_hosts_new()) == NULL) {
+	if (replay_rules(r) == -1 || (r->hosts = track_hosts_new()) == NULL) {
 		log_warnx("%s: no memory", r->name);
 		return (-1);
 	}

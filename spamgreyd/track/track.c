@@ -40,7 +40,7 @@ static struct track_role	role;	/* one a process */
 /* Tells the parent why the tracker cannot work now, and ends.  The parent
  * starts another one after a while.  An empty reason asks for one at once. */
 static void __attribute__((__noreturn__))
-later(struct track_role *r, const char *why)
+end_for_now(struct track_role *r, const char *why)
 {
 	ipc_begin(chan_ipc(r->c->parent), MSG_LATER, 0);
 	ipc_put_str(chan_ipc(r->c->parent), why);
@@ -76,7 +76,7 @@ on_readable(evutil_socket_t fd, short what, void *arg)
 	    TRACK_READ_FAILED)
 		return;
 	snprintf(why, sizeof(why), "track: %s; opening it again", err);
-	later(r, why);
+	end_for_now(r, why);
 }
 
 /* How often store hears of a busy host: a few times in the life of its
@@ -92,7 +92,7 @@ every_ms(const struct track_role *r)
 /* Sends store what waits, as long as its queue has room.  What does not fit
  * remains in the table of hosts. */
 static void
-tell(struct track_role *r)
+tell_store(struct track_role *r)
 {
 	struct track_seen	seen[TRACK_SEEN_MAX];
 	size_t			n;
@@ -114,7 +114,7 @@ static void
 on_tick(evutil_socket_t fd, short what, void *arg)
 {
 	on_readable(fd, what, arg);
-	tell(arg);
+	tell_store(arg);
 }
 
 /* One MSG_STAT. */
@@ -198,13 +198,13 @@ role_configure(struct child *c, struct config *old)
 
 	r->c = c;
 	if (c->conf->track == NULL)
-		later(r, "");
+		end_for_now(r, "");
 	if (old == NULL) {
 		if ((r->pcap = track_pcap_live(c->conf->track, err)) == NULL)
-			later(r, err);
+			end_for_now(r, err);
 	} else if (differ(old->track->device, c->conf->track->device) ||
 	    old->track->group != c->conf->track->group)
-		later(r, "");
+		end_for_now(r, "");
 }
 
 /*
@@ -266,7 +266,7 @@ role_stop(struct child *c)
 	struct track_role	*r = &role;
 
 	(void)c;
-	tell(r);
+	tell_store(r);
 	if (r->store != NULL)
 		chan_flush(r->store);
 	track_pcap_close(r->pcap);

@@ -1,6 +1,7 @@
 /*
  * Room track: the tracker.  The role track runs it, and `spamgreyd -r' as a
- * program of its own.  It uses process, os and lib; of these policy only for -r.
+ * program of its own.  It uses process, os and lib; of these policy only for
+ * -r.
  *
  *	track.c		the role: store and parent, the clock
  *	pcap.c		libpcap: frames
@@ -64,9 +65,9 @@ int	 track_hosts_see(struct track_hosts *, const struct track_rules *,
 	    unsigned int linktype, const uint8_t *, size_t,
 	    struct track_seen *seen);
 /*
- * The hosts that store should hear of now: those that it has not heard of within
- * every_ms.  With `all' every host that waits, and all are forgotten.  Returns
- * how many there are in seen, at most max.
+ * The hosts that store should hear of now: those that it has not heard of
+ * within every_ms.  With `all' every host that waits, and all are forgotten.
+ * Returns how many there are in seen, at most max.
  */
 size_t	 track_hosts_take(struct track_hosts *, int all, int64_t every_ms,
 	    int64_t now, struct track_seen *, size_t max);

@@ -112,7 +112,8 @@ fw_nft_find(const struct addr *addr, int *there)
 	struct nft_find	f = { addr, 0 };
 	enum fw_result	rc;
 
-	/* The networks of whitelists: NFT_NET4 and NFT_NET6 without the digit. */
+	/* The networks of whitelists: NFT_NET4 and NFT_NET6 without the
+	 * digit. */
 	if ((rc = fw_nft_dump(find_host, &f)) == FW_OK)
 		rc = fw_nft_tables.dump(NFT_NETS, find_net, &f);
 	*there = f.there;

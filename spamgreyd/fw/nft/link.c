@@ -90,7 +90,8 @@ nft_link_open(void)
 	    mnl_socket_setsockopt(events_nl, NETLINK_ADD_MEMBERSHIP, &group,
 	    sizeof(group)) == -1)
 		return (-1);
-	/* Filling a table is told to us too; ENOBUFS only costs a comparison. */
+	/* Filling a table is told to us too; ENOBUFS only costs a
+	 * comparison. */
 	(void)setsockopt(mnl_socket_get_fd(events_nl), SOL_SOCKET,
 	    SO_RCVBUFFORCE, &size, sizeof(size));
 	learn_pid();

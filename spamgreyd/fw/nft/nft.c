@@ -409,7 +409,8 @@ refused(enum job job, struct fw_host *h, const char *why)
 	    log_encode_str(text, sizeof(text), why));
 	if (++nft.refused < NFT_REFUSED_MAX)
 		return (FW_OK);
-	log_warnx("nftables: too many addresses are refused; trying again later");
+	log_warnx("nftables: too many addresses are refused; trying again "
+	    "later");
 	return (FW_FAILED);
 }
 

@@ -63,8 +63,10 @@ int	 nft_link_changed(const struct nft_id *);
 const struct nft_id *fw_nft_id(void);
 const char *fw_nft_family(void);		/* "inet", "ip", "ip6" */
 const char *fw_nft_hosts_set(int four);
-/* Carries out the commands of the buffer as one transaction and frees the
- * buffer.  0, or -1 and *why in the kernel's words, valid until the next call. */
+/*
+ * Carries out the commands of the buffer as one transaction and frees the
+ * buffer.  0, or -1 and *why in the kernel's words, valid until the next call.
+ */
 int	 fw_nft_run(struct buf *, const char **why);
 
 /* -- hosts.c: dump, count and find of fw_driver -- */
@@ -86,7 +88,8 @@ struct nft_edges {
 	int		 failed;	/* no memory */
 };
 
-/* Reads the edges of a set, sorted.  0 or errno; nft_edges_free() either way. */
+/* Reads the edges of a set, sorted.  0 or errno; nft_edges_free() either
+ * way. */
 int	 nft_edges_read(const struct nft_id *, const char *set, size_t keylen,
 	    struct nft_edges *);
 void	 nft_edges_free(struct nft_edges *);

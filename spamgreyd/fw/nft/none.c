@@ -9,8 +9,8 @@ nft_open(const struct config *conf, int fd)
 {
 	(void)conf;
 	(void)fd;
-	return (fw_set_why("firewall nftables: this system has no nftables; write "
-	    "`firewall pf' or `firewall none'"));
+	return (fw_set_why("firewall nftables: this system has no nftables; "
+	    "write `firewall pf' or `firewall none'"));
 }
 
 static void

@@ -71,7 +71,7 @@ to_last(size_t keylen, struct addr *a)
 
 /* The address before this one. */
 static void
-before(struct addr *a)
+addr_before(struct addr *a)
 {
 	int	i;
 
@@ -82,7 +82,7 @@ before(struct addr *a)
 /* Gives the intervals to fn.  Each is a start and the end that follows it;
  * one without an end goes to the last address. */
 static void
-tell(const struct nft_edges *es, fw_net_seen fn, void *arg)
+tell_ranges(const struct nft_edges *es, fw_net_seen fn, void *arg)
 {
 	struct fw_net	net;
 	size_t		i;
@@ -93,7 +93,7 @@ tell(const struct nft_edges *es, fw_net_seen fn, void *arg)
 		to_addr(es->e[i].key, es->keylen, &net.lo);
 		if (i + 1 < es->n) {
 			to_addr(es->e[i + 1].key, es->keylen, &net.hi);
-			before(&net.hi);
+			addr_before(&net.hi);
 		} else
 			to_last(es->keylen, &net.hi);
 		fn(&net, arg);
@@ -111,7 +111,7 @@ table_dump(const char *table, fw_net_seen fn, void *arg)
 		error = nft_edges_read(fw_nft_id(),
 		    set_name(table, four, name), four ? 4 : 16, &es);
 		if (error == 0)
-			tell(&es, fn, arg);
+			tell_ranges(&es, fn, arg);
 		nft_edges_free(&es);
 	}
 	if (error == ENOENT)
@@ -126,7 +126,7 @@ table_dump(const char *table, fw_net_seen fn, void *arg)
 
 /* Carries out the commands and frees the buffer. */
 static enum fw_result
-run(struct buf *b, const char *table)
+table_run(struct buf *b, const char *table)
 {
 	const char	*why;
 	char		 text[512];
@@ -142,7 +142,8 @@ run(struct buf *b, const char *table)
 
 /* One command for each of the two sets, both in one transaction. */
 static enum fw_result
-change(const char *verb, const char *table, const struct fw_net *net, size_t n)
+table_change(const char *verb, const char *table, const struct fw_net *net,
+    size_t n)
 {
 	struct buf	 b = { NULL, 0, 0, 0 };
 	char		 lo[ADDR_STRLEN], hi[ADDR_STRLEN], name[TABLE_NAME_LEN];
@@ -168,19 +169,19 @@ change(const char *verb, const char *table, const struct fw_net *net, size_t n)
 		if (*sep != '\0')
 			(void)buf_addstr(&b, " }\n");
 	}
-	return (run(&b, table));
+	return (table_run(&b, table));
 }
 
 static enum fw_result
 table_add(const char *table, const struct fw_net *net, size_t n)
 {
-	return (change("add", table, net, n));
+	return (table_change("add", table, net, n));
 }
 
 static enum fw_result
 table_del(const char *table, const struct fw_net *net, size_t n)
 {
-	return (change("delete", table, net, n));
+	return (table_change("delete", table, net, n));
 }
 
 static enum fw_result
@@ -193,7 +194,7 @@ table_clear(const char *table)
 	for (four = 1; four >= 0; four--)
 		(void)buf_printf(&b, "flush set %s %s %s\n", fw_nft_family(),
 		    fw_nft_id()->table, set_name(table, four, name));
-	return (run(&b, table));
+	return (table_run(&b, table));
 }
 
 /* A set is not made here: only the administrator knows its rules.  The

@@ -147,9 +147,9 @@ failed(const char *what, int error)
 		return (FW_GONE);
 	errno = error;
 	if (error == EPERM)
-		log_warn("pf: cannot %s table <%s>: remove `const' from its line "
-		    "in pf.conf, and check that the securelevel allows it", what,
-		    pf.table);
+		log_warn("pf: cannot %s table <%s>: remove `const' from its "
+		    "line in pf.conf, and check that the securelevel allows "
+		    "it", what, pf.table);
 	else
 		log_warn("pf: cannot %s table <%s>", what, pf.table);
 	return (FW_FAILED);

@@ -15,7 +15,7 @@ static uint8_t	*buf;			/* TABLE_SLICE elements */
 
 /* What an errno means for the role.  ESRCH: no such table; ENOMEM: no room. */
 static enum fw_result
-failed(const char *table, const char *what, int error)
+table_failed(const char *table, const char *what, int error)
 {
 	if (error == ESRCH)
 		return (FW_GONE);
@@ -67,11 +67,11 @@ table_dump(const char *table, fw_net_seen fn, void *arg)
 	int			 error, not;
 
 	if ((error = fw_pf_request(table, PF_ABI_GETADDRS, NULL, 0, &io)) != 0)
-		return (failed(table, "read", error));
+		return (table_failed(table, "read", error));
 	/* What others add between the two calls is there the next time. */
 	n = (size_t)io.size + 64;
 	if ((all = reallocarray(NULL, n, esize)) == NULL)
-		return (failed(table, "read", ENOMEM));
+		return (table_failed(table, "read", ENOMEM));
 	error = fw_pf_request(table, PF_ABI_GETADDRS, all, n, &io);
 	if (error == EINVAL || (error == 0 && (size_t)io.size > n)) {
 		free(all);
@@ -79,7 +79,7 @@ table_dump(const char *table, fw_net_seen fn, void *arg)
 	}
 	if (error != 0) {
 		free(all);
-		return (failed(table, "read", error));
+		return (table_failed(table, "read", error));
 	}
 	for (i = 0; i < (size_t)io.size; i++)
 		if (fw_pf_get(all + i * esize, &p.addr, &p.len, &not) == 0 &&
@@ -94,7 +94,7 @@ table_dump(const char *table, fw_net_seen fn, void *arg)
 
 /* The prefix length of a range that is a network. */
 static uint8_t
-length(const struct fw_net *net)
+range_plen(const struct fw_net *net)
 {
 	struct prefix	p = { net->lo, 128 };
 	struct addr	last;
@@ -108,7 +108,7 @@ length(const struct fw_net *net)
 
 /* One request.  n is at most TABLE_SLICE, for which buf has room. */
 static enum fw_result
-change(const char *table, unsigned long req, const char *what,
+table_change(const char *table, unsigned long req, const char *what,
     const struct fw_net *net, size_t n)
 {
 	struct pf_abi_ioc	io;
@@ -116,9 +116,9 @@ change(const char *table, unsigned long req, const char *what,
 	int			error;
 
 	for (i = 0; i < n; i++)
-		fw_pf_put(buf + i * esize, &net[i].lo, length(&net[i]));
+		fw_pf_put(buf + i * esize, &net[i].lo, range_plen(&net[i]));
 	error = fw_pf_request(table, req, buf, n, &io);
-	return (error == 0 ? FW_OK : failed(table, what, error));
+	return (error == 0 ? FW_OK : table_failed(table, what, error));
 }
 
 static enum fw_result
@@ -132,13 +132,13 @@ table_add(const char *table, const struct fw_net *net, size_t n)
 		return (r);
 	if (n > fw_room_free(&room))
 		return (FW_FULL);
-	return (change(table, PF_ABI_ADDADDRS, "add to", net, n));
+	return (table_change(table, PF_ABI_ADDADDRS, "add to", net, n));
 }
 
 static enum fw_result
 table_del(const char *table, const struct fw_net *net, size_t n)
 {
-	return (change(table, PF_ABI_DELADDRS, "delete from", net, n));
+	return (table_change(table, PF_ABI_DELADDRS, "delete from", net, n));
 }
 
 /* Empties the table; it continues to exist. */
@@ -149,7 +149,7 @@ table_clear(const char *table)
 	int			error;
 
 	error = fw_pf_request(table, PF_ABI_CLRADDRS, NULL, 0, &io);
-	return (error == 0 ? FW_OK : failed(table, "clear", error));
+	return (error == 0 ? FW_OK : table_failed(table, "clear", error));
 }
 
 /* A persist table that was flushed away is made again: the rules that name
@@ -160,7 +160,7 @@ table_revive(const char *table)
 	int	error;
 
 	if ((error = fw_pf_make(table)) != 0)
-		return (failed(table, "create", error));
+		return (table_failed(table, "create", error));
 	log_warnx("pf: table <%s> was gone; created again", table);
 	return (FW_OK);
 }

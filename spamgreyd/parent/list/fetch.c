@@ -46,7 +46,7 @@ static TAILQ_HEAD(, fetch) fetches = TAILQ_HEAD_INITIALIZER(fetches);
 /* A file without a name, for reading here and writing there.  -1 with
  * errno. */
 static int
-scratch(const char *statedir)
+scratch_file(const char *statedir)
 {
 	int	fd, rw;
 
@@ -74,7 +74,7 @@ fetch_free(struct fetch *f)
 
 /* In the child: a limit that it cannot raise again. */
 static void
-limit(int what, rlim_t n)
+set_limit(int what, rlim_t n)
 {
 	const struct rlimit	rl = { n, n };
 
@@ -102,7 +102,7 @@ become_nobody(void)
 /* In the child: executes with an environment of its own, to which only the
  * proxies are added.  Returns if the program cannot be executed. */
 static void
-run(char *const argv[])
+exec_program(char *const argv[])
 {
 	static char	 path[] = "PATH=" FETCH_PATH, home[] = "HOME=/var/empty";
 	static char	 lang[] = "LC_ALL=C";
@@ -123,7 +123,7 @@ run(char *const argv[])
 
 /* In the child: the programs of the system are tried in turn. */
 static void __attribute__((__noreturn__))
-run_url(char *url)
+exec_url(char *url)
 {
 	const char *const	*words;
 	union {
@@ -140,7 +140,7 @@ run_url(char *url)
 		}
 		argv[n++] = url;
 		argv[n] = NULL;
-		run(argv);
+		exec_program(argv);
 	}
 	dprintf(STDERR_FILENO, "no program that fetches URLs is installed; "
 	    "install curl\n");
@@ -149,7 +149,7 @@ run_url(char *url)
 
 /* In the child: words are separated by blanks; there is no shell. */
 static void __attribute__((__noreturn__))
-run_command(char *text)
+exec_command(char *text)
 {
 	char		*argv[WORDS_MAX + 1];
 	unsigned int	 n = 0;
@@ -160,7 +160,7 @@ run_command(char *text)
 		argv[n++] = s;
 	argv[n] = NULL;
 	if (n > 0)
-		run(argv);
+		exec_program(argv);
 	dprintf(STDERR_FILENO, "%s: %s\n", n > 0 ? argv[0] : "no command",
 	    strerror(errno));
 	_exit(127);
@@ -193,21 +193,21 @@ fetch_child(const struct fetch *f, const struct conf_list *l)
 		_exit(FETCH_NOT_SET_UP);
 	closefrom(STDERR_FILENO + 1);
 	umask(022);
-	limit(RLIMIT_CORE, 0);
-	limit(RLIMIT_FSIZE, LIST_RAW_MAX);
-	limit(RLIMIT_CPU, (rlim_t)l->timeout + 1);
+	set_limit(RLIMIT_CORE, 0);
+	set_limit(RLIMIT_FSIZE, LIST_RAW_MAX);
+	set_limit(RLIMIT_CPU, (rlim_t)l->timeout + 1);
 	become_nobody();
 	os_follow_parent();
 	if (l->source == SRC_URL)
-		run_url(text);
-	run_command(text);
+		exec_url(text);
+	exec_command(text);
 }
 
 /* -- in the parent -- */
 
 /* The time of the configuration is over.  fetch_reaped() follows. */
 static void
-too_late(evutil_socket_t fd, short what, void *arg)
+fetch_late(evutil_socket_t fd, short what, void *arg)
 {
 	struct fetch	*f = arg;
 
@@ -236,9 +236,9 @@ fetch_start(struct parent *p, const struct conf_list *l,
 	f->arg = arg;
 	f->timeout = l->timeout;
 	f->err = -1;
-	if ((f->out = scratch(p->conf->statedir)) == -1 ||
-	    (f->err = scratch(p->conf->statedir)) == -1 ||
-	    (f->late = evtimer_new(p->base, too_late, f)) == NULL ||
+	if ((f->out = scratch_file(p->conf->statedir)) == -1 ||
+	    (f->err = scratch_file(p->conf->statedir)) == -1 ||
+	    (f->late = evtimer_new(p->base, fetch_late, f)) == NULL ||
 	    event_add(f->late, &tv) == -1 || (f->pid = fork()) == -1) {
 		*why = strerror(errno);
 		fetch_free(f);
@@ -264,7 +264,7 @@ first_line(int fd, char *line, size_t size)
 
 /* Why the output cannot be used; "": it can. */
 static void
-verdict(const struct fetch *f, int status, char *why, size_t size)
+fetch_verdict(const struct fetch *f, int status, char *why, size_t size)
 {
 	char	line[160];
 	off_t	len = lseek(f->out, 0, SEEK_END);
@@ -298,7 +298,7 @@ fetch_reaped(pid_t pid, int status)
 	if (f == NULL)
 		return;
 	kill(-pid, SIGKILL);		/* what it left behind */
-	verdict(f, status, why, sizeof(why));
+	fetch_verdict(f, status, why, sizeof(why));
 	if (why[0] == '\0') {
 		out = f->out;
 		f->out = -1;

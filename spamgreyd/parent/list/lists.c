@@ -133,7 +133,8 @@ open_raw(struct compile *c, const struct lists_want *w, struct conf_list *l,
 /* Sends a list and its descriptors: what came, what was kept, and where to
  * write the new one.  0, or -1: reported. */
 static int
-begin_list(struct compile *c, const struct lists_want *w, struct conf_list *l)
+compile_begin_list(struct compile *c, const struct lists_want *w,
+    struct conf_list *l)
 {
 	int	raw = -1, kept, out = -1, r;
 
@@ -165,7 +166,7 @@ begin_list(struct compile *c, const struct lists_want *w, struct conf_list *l)
 /* Sends all lists, the names that spamd-setup cannot use, and the file for
  * the image, which starts the run.  0, or -1: reported. */
 static int
-begin(struct compile *c, const struct lists_want *w)
+compile_begin(struct compile *c, const struct lists_want *w)
 {
 	struct conf_list	*l;
 	int			 rw, fd, r = 0;
@@ -174,7 +175,7 @@ begin(struct compile *c, const struct lists_want *w)
 		if (l->source == SRC_SETUP)
 			continue;
 		c->n++;
-		if (begin_list(c, w, l) == -1)
+		if (compile_begin_list(c, w, l) == -1)
 			r = -1;		/* the others' errors in one run */
 		ipc_begin(chan_ipc(c->ch), LJ_NAME, 0);
 		ipc_put_str(chan_ipc(c->ch), l->name);
@@ -236,7 +237,8 @@ say_failed(struct compile *c, const struct conf_list *l, const char *why)
 		    date);
 	else
 		snprintf(line, sizeof(line), "list \"%s\": %.1024s: %s; the "
-		    "list is empty, because it was never loaded", l->name, l->file, why);
+		    "list is empty, because it was never loaded", l->name,
+		    l->file, why);
 	c->say(line, c->arg);
 }
 
@@ -390,7 +392,7 @@ compile_free(struct compile *c)
 /* The process has ended, well or not.  A good image is put into the
  * configuration: the children map it from conf->set_fd. */
 static void
-process_ended(struct chan *ch, enum chan_end how, void *arg)
+compile_ended(struct chan *ch, enum chan_end how, void *arg)
 {
 	struct compile		*c = arg;
 	struct parent		*p = c->p;
@@ -405,7 +407,8 @@ process_ended(struct chan *ch, enum chan_end how, void *arg)
 	if (!c->ended || how == CHAN_BROKEN) {
 		c->oc.good = 0;
 		strlcpy(c->oc.why, "the process that reads lists died (it "
-		    "needs the user nobody and the directory /var/empty)", sizeof(c->oc.why));
+		    "needs the user nobody and the directory /var/empty)",
+		    sizeof(c->oc.why));
 	}
 	if (c->oc.good) {
 		addrset_unmap(c->conf->set);
@@ -423,7 +426,7 @@ process_ended(struct chan *ch, enum chan_end how, void *arg)
 
 /* The process hangs; its end follows. */
 static void
-too_late(evutil_socket_t fd, short what, void *arg)
+compile_late(evutil_socket_t fd, short what, void *arg)
 {
 	struct compile	*c = arg;
 
@@ -448,9 +451,10 @@ compile_start(struct parent *p, struct event_base *base, struct config *conf,
 	c->image = -1;
 	running = c;
 	if ((c->ch = lists_process(p, base, &c->pid, rules, c,
-	    process_ended)) == NULL || (c->late = evtimer_new(base, too_late, c)) == NULL ||
+	    compile_ended)) == NULL ||
+	    (c->late = evtimer_new(base, compile_late, c)) == NULL ||
 	    event_add(c->late, &(struct timeval){ COMPILE_S, 0 }) == -1 ||
-	    begin(c, w) == -1) {
+	    compile_begin(c, w) == -1) {
 		if (c->ch != NULL)
 			kill(c->pid, SIGKILL);
 		compile_free(c);

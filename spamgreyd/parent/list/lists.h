@@ -19,7 +19,8 @@
 
 /* -- lists.c -- */
 
-/* What a run has to read besides what is kept.  The descriptors belong to it. */
+/* What a run has to read besides what is kept.  The descriptors belong to
+ * it. */
 struct lists_want {
 	int		 files;		/* read the files of lists */
 	const char	*only;		/* of this list only; NULL: of all */
@@ -62,9 +63,11 @@ int	 lists_dir_make(const struct parent *);
  * list's name if it is good, and removes it otherwise. */
 int	 lists_out_open(int dir, const char *name);
 void	 lists_keep(int dir, const char *name, int good);
-/* A copy of src in dst with `?' for what is not printable ASCII; returns dst. */
+/* A copy of src in dst with `?' for what is not printable ASCII; returns
+ * dst. */
 const char *lists_printable(char *dst, size_t, const char *src);
-/* Starts `spamgreyd -x list', with the caller's rules and end.  NULL: logged. */
+/* Starts `spamgreyd -x list', with the caller's rules and end.  NULL:
+ * logged. */
 struct chan *lists_process(const struct parent *, struct event_base *,
 	    pid_t *, const struct chan_rule *, void *arg,
 	    void (*ended)(struct chan *, enum chan_end, void *));
@@ -74,8 +77,8 @@ int	 lists_send_fd(struct chan *, uint16_t type, uint64_t id, int fd);
 /* -- fetch.c -- */
 struct fetch;
 /*
- * Runs the command of a list, or fetches its URL.  done gets a file with what it
- * printed, which it has to close, or -1 and why.  NULL: *why says why.
+ * Runs the command of a list, or fetches its URL.  done gets a file with what
+ * it printed, which it has to close, or -1 and why.  NULL: *why says why.
  */
 struct fetch *fetch_start(struct parent *, const struct conf_list *,
 	    void (*done)(struct fetch *, int out, const char *why, void *),

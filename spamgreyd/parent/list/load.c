@@ -52,7 +52,7 @@ static unsigned int	nloads;
 
 /* To the command that asked, if one did. */
 static void
-tell(const struct load *l, unsigned int status, int more, const char *text)
+load_tell(const struct load *l, unsigned int status, int more, const char *text)
 {
 	if (l->asked)
 		parent_tell(l->parent, l->id, status, more, text);
@@ -60,12 +60,12 @@ tell(const struct load *l, unsigned int status, int more, const char *text)
 
 /* A complaint: for the log and the command. */
 static void
-say(const char *line, void *arg)
+load_say(const char *line, void *arg)
 {
 	const struct load	*l = arg;
 
 	log_warnx("%s", line);
-	tell(l, CTL_OK, 1, line);
+	load_tell(l, CTL_OK, 1, line);
 }
 
 /* Removes the load from the queue. */
@@ -95,7 +95,7 @@ is_fetched(const struct conf_list *l)
 
 /* Should this load fetch that list? */
 static int
-wants(const struct load *ld, const struct conf_list *l)
+load_wants(const struct load *ld, const struct conf_list *l)
 {
 	switch (ld->what) {
 	case LOAD_ONE:
@@ -118,13 +118,13 @@ fetch_failed(struct load *ld, const struct conf_list *l, const char *why)
 	snprintf(line, sizeof(line), "list \"%s\": %.1024s: %s; %s", l->name,
 	    l->file, why, l->loaded != 0 ? "the list loaded before stays in "
 	    "force" : "the list is empty, because it was never loaded");
-	say(line, ld);
+	load_say(line, ld);
 }
 
 /* A callback of fetch_start(). The last one makes the compilation possible.
  * out is ours from now on. */
 static void
-fetched(struct fetch *f, int out, const char *why, void *arg)
+load_fetched(struct fetch *f, int out, const char *why, void *arg)
 {
 	struct got		*g = arg;
 	struct load		*ld = g->load;
@@ -143,7 +143,7 @@ fetched(struct fetch *f, int out, const char *why, void *arg)
 
 /* Starts all commands and URLs of the load at once. */
 static void
-begin(struct load *ld)
+load_begin(struct load *ld)
 {
 	const struct conf_list	*l;
 	struct got		*g;
@@ -151,7 +151,7 @@ begin(struct load *ld)
 
 	ld->begun = 1;
 	TAILQ_FOREACH(l, &ld->parent->conf->lists, entry) {
-		if (!is_fetched(l) || !wants(ld, l))
+		if (!is_fetched(l) || !load_wants(ld, l))
 			continue;
 		g = &ld->got[ld->ngot++];
 		g->load = ld;
@@ -160,7 +160,7 @@ begin(struct load *ld)
 		g->text = strdup(l->file);
 		if (g->name == NULL || g->text == NULL)
 			fatal("lists");
-		g->fetch = fetch_start(ld->parent, l, fetched, g, &why);
+		g->fetch = fetch_start(ld->parent, l, load_fetched, g, &why);
 		if (g->fetch == NULL)
 			fetch_failed(ld, l, why);
 		else
@@ -174,16 +174,16 @@ begin(struct load *ld)
  * it.
  */
 static void
-finish(struct load *ld, const struct lists_outcome *oc)
+load_finish(struct load *ld, const struct lists_outcome *oc)
 {
 	char	text[128];
 
 	if (!oc->good) {
 		log_warnx("lists not loaded: %s", oc->why);
 		snprintf(text, sizeof(text), "not loaded: %.100s", oc->why);
-		tell(ld, CTL_FAILED, 0, text);
+		load_tell(ld, CTL_FAILED, 0, text);
 	} else if (ld->conf != ld->parent->conf)
-		tell(ld, CTL_FAILED, 0, "the configuration changed during "
+		load_tell(ld, CTL_FAILED, 0, "the configuration changed during "
 		    "the load; load again");
 	else {
 		snprintf(text, sizeof(text), oc->failed == 0 ? "lists loaded" :
@@ -195,18 +195,18 @@ finish(struct load *ld, const struct lists_outcome *oc)
 
 /* A callback of lists_compile(). */
 static void
-compiled(struct parent *p, const struct lists_outcome *oc, void *arg)
+load_compiled(struct parent *p, const struct lists_outcome *oc, void *arg)
 {
 	struct load	*ld = arg;
 
-	finish(ld, oc);
+	load_finish(ld, oc);
 	load_free(ld);
 	load_next(p);
 }
 
 /* What was fetched, as far as the configuration still has those lists. */
 static void
-collect(const struct load *ld, struct lists_want *w)
+load_collect(const struct load *ld, struct lists_want *w)
 {
 	const struct conf_list	*l;
 	size_t			 i;
@@ -230,20 +230,20 @@ collect(const struct load *ld, struct lists_want *w)
 
 /* Everything is fetched: compiles the lists. */
 static void
-compile(struct load *ld)
+load_run(struct load *ld)
 {
 	struct parent		*p = ld->parent;
 	struct lists_outcome	 oc;
 	struct lists_want	 w;
 
-	collect(ld, &w);
+	load_collect(ld, &w);
 	ld->conf = p->conf;
 	ld->conf->refs++;
-	if (lists_compile(p, p->conf, &w, say, compiled, ld) == -1) {
+	if (lists_compile(p, p->conf, &w, load_say, load_compiled, ld) == -1) {
 		memset(&oc, 0, sizeof(oc));
 		strlcpy(oc.why, "the lists cannot be read; see the log",
 		    sizeof(oc.why));
-		finish(ld, &oc);
+		load_finish(ld, &oc);
 		load_free(ld);
 	}
 	lists_want_close(&w);
@@ -261,16 +261,16 @@ load_next(struct parent *p)
 	parent_reload_next(p);
 	while (!lists_compiling() && (ld = TAILQ_FIRST(&loads)) != NULL) {
 		if (!ld->begun)
-			begin(ld);
+			load_begin(ld);
 		if (ld->fetching > 0)
 			return;
-		compile(ld);
+		load_run(ld);
 	}
 }
 
 /* Adds a load to the queue, and begins it if nothing else is under way. */
 static void
-enqueue(struct parent *p, enum load_what what, const char *name, int asked,
+load_enqueue(struct parent *p, enum load_what what, const char *name, int asked,
     uint64_t id)
 {
 	struct load	*ld;
@@ -299,14 +299,14 @@ load_request(struct parent *p, const char *name, int asked, uint64_t id)
 	const struct conf_list	*l = NULL;
 
 	if (*name == '\0') {
-		enqueue(p, LOAD_ALL, name, asked, id);
+		load_enqueue(p, LOAD_ALL, name, asked, id);
 		return;
 	}
 	TAILQ_FOREACH(l, &p->conf->lists, entry)
 		if (strcmp(l->name, name) == 0)
 			break;
 	if (l != NULL && l->source != SRC_SETUP)
-		enqueue(p, LOAD_ONE, name, asked, id);
+		load_enqueue(p, LOAD_ONE, name, asked, id);
 	else if (asked)
 		parent_tell(p, id, l == NULL ? CTL_NOTFOUND : CTL_BADARG, 0,
 		    l == NULL ? "the configuration has no list of that name" :
@@ -315,7 +315,7 @@ load_request(struct parent *p, const char *name, int asked, uint64_t id)
 
 /* Is there a list to be fetched?  only_new: one that was never loaded. */
 static int
-has(const struct parent *p, int only_new)
+lists_to_fetch(const struct parent *p, int only_new)
 {
 	const struct conf_list	*l;
 
@@ -328,19 +328,19 @@ has(const struct parent *p, int only_new)
 void
 load_started(struct parent *p)
 {
-	if (has(p, 0))
-		enqueue(p, LOAD_FETCHED, "", 0, 0);
+	if (lists_to_fetch(p, 0))
+		load_enqueue(p, LOAD_FETCHED, "", 0, 0);
 }
 
 void
 load_reloaded(struct parent *p)
 {
-	if (has(p, 1))
-		enqueue(p, LOAD_NEW, "", 0, 0);
+	if (lists_to_fetch(p, 1))
+		load_enqueue(p, LOAD_NEW, "", 0, 0);
 }
 
 void
 load_compile(struct parent *p)
 {
-	enqueue(p, LOAD_KEPT, "", 0, 0);
+	load_enqueue(p, LOAD_KEPT, "", 0, 0);
 }

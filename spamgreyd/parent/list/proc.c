@@ -1,7 +1,7 @@
 /*
  * What every use of `spamgreyd -x list' needs: the process, descriptors to give
- * it, and the files in STATE/lists that it writes.  A list is written to "NAME~"
- * and renamed by the parent when it is complete.
+ * it, and the files in STATE/lists that it writes.  A list is written to
+ * "NAME~" and renamed by the parent when it is complete.
  */
 #include <sys/types.h>
 
