@@ -76,6 +76,7 @@ digits(const char *s, int64_t *v)
 	return (s);
 }
 
+/* The unit of that name; NULL: there is none. */
 static const struct unit *
 unit_find(const struct unit *u, const char *name)
 {
@@ -107,6 +108,10 @@ read_time(const char *s, int64_t *v, char *why)
 	return (0);
 }
 
+/*
+ * A size, to bytes.  What is too large for its unit is too large for any limit,
+ * and becomes more than all of them.
+ */
 static int
 read_size(const char *s, int64_t *v, char *why)
 {
@@ -154,6 +159,7 @@ read_points(const char *s, int64_t *v, char *why)
 	return (0);
 }
 
+/* A time that must be whole seconds. */
 static int
 read_seconds(const char *s, int64_t *v, char *why)
 {
@@ -165,7 +171,10 @@ read_seconds(const char *s, int64_t *v, char *why)
 	return (0);
 }
 
-/* Digits between that first character, if it is not NUL, and that rest. */
+/*
+ * Digits behind that first character (NUL: none) and before that rest. -1: the
+ * text is something else.
+ */
 static int
 read_digits(const char *s, char first, const char *rest, int64_t *v)
 {
@@ -174,6 +183,7 @@ read_digits(const char *s, char first, const char *rest, int64_t *v)
 	return ((s = digits(s, v)) == NULL || strcmp(s, rest) != 0 ? -1 : 0);
 }
 
+/* By the kind, without its limits. 0, or -1 and why. */
 static int
 read_kind(enum value_kind kind, const char *s, int64_t *v, char *why)
 {
@@ -244,13 +254,14 @@ points_text(int64_t v, char *text)
 	return (text);
 }
 
+/* See value.h.  Weeks are read, and written as days. */
 const char *
 value_text(enum value_kind kind, int64_t v, char text[VALUE_TEXT])
 {
 	switch (kind) {
 	case VALUE_SECONDS:
 		return (unit_text(times + 1, v * 1000, "s", text));
-	case VALUE_MS:		/* (weeks are read, and written as days) */
+	case VALUE_MS:
 		return (unit_text(times + 1, v, "s", text));
 	case VALUE_SIZE:
 		return (unit_text(sizes, v, "K", text));

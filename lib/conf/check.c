@@ -1,7 +1,12 @@
 /*
- * Reading a configuration from beginning to end: the files are parsed, what
- * was not said gets its default, and what can only be judged when everything
- * is known is judged.
+ * Reading a configuration from beginning to end: the files are parsed, and then
+ * what can only be judged when everything is known is checked: values that
+ * depend on each other, names that must exist, listeners that must be there.
+ * Pass, lists, learn and sync have checks of their own, which are called from
+ * here.
+ *
+ * A value that the file does not give is its default already (config_new), so a
+ * check has to ask conf_where() when it matters whether the file gave it.
  */
 #include <sys/types.h>
 #include <sys/queue.h>
@@ -14,6 +19,10 @@
 #include "lib/base/log.h"
 #include "lib/conf/conf_int.h"
 
+/*
+ * Where a setting was given, for an error about it.  When the file does not
+ * give it, the main file without a line has to do.
+ */
 const struct lex_token *
 conf_place(const char *what)
 {
@@ -22,6 +31,10 @@ conf_place(const char *what)
 	return (t != NULL ? t : lex_main());
 }
 
+/*
+ * A tuple must be able to pass before it expires, and a host must stay WHITE
+ * longer than a tuple waits.
+ */
 static void
 check_greylist(const struct config *c)
 {
@@ -36,8 +49,11 @@ check_greylist(const struct config *c)
 		    "greylist: grey must be shorter than white");
 }
 
-/* A limit that was lowered takes the one below it along, unless that was
- * given too. */
+/*
+ * A limit that depends on another one: two that were both given must fit.  A
+ * default is lowered without a word when the file lowers the limit above it, so
+ * that one line is enough to make everything smaller.
+ */
 static void
 check_limits(struct conf_limit *l)
 {
@@ -64,6 +80,10 @@ check_limits(struct conf_limit *l)
 	}
 }
 
+/*
+ * Each process changes its root directory, so a relative path would mean
+ * different files to them.  A path of a socket also has a limit of the kernel.
+ */
 static void
 check_paths(const struct config *c)
 {
@@ -78,7 +98,10 @@ check_paths(const struct config *c)
 		    "the name may have at most %d bytes", CONF_SOCKET_MAX);
 }
 
-/* Hosts and networks are kept apart by their sets. */
+/*
+ * The sets of hosts and those of whitelisted networks are updated by different
+ * parts of fw, so no two of them may be the same set of nftables.
+ */
 static void
 check_sets(const struct config *c)
 {
@@ -100,6 +123,9 @@ check_sets(const struct config *c)
 	}
 }
 
+/*
+ * A listener that the file does not give. address is a constant of the program.
+ */
 struct conf_listen *
 conf_listen_add(struct config *c, const char *address, uint16_t port)
 {
@@ -115,7 +141,11 @@ conf_listen_add(struct config *c, const char *address, uint16_t port)
 	return (l);
 }
 
-/* Of front: those of pass are looked at in check_pass.c. */
+/*
+ * The listeners of front; those of pass are checked in check_pass.c.
+ * Without any there are two on loopback, where the firewall sends the
+ * connections.
+ */
 static void
 check_listens(struct config *c)
 {
@@ -139,7 +169,11 @@ check_listens(struct config *c)
 		    "trapped for skipping it");
 }
 
-/* `of bad' counts messages, which pass alone sees. */
+/*
+ * "of bad" compares the bad messages of a host with all of its messages.  Only
+ * pass sees messages, so it is for events of pass, and needs a number to count
+ * to.
+ */
 static void
 check_reactions(const struct config *c)
 {
@@ -161,6 +195,7 @@ check_reactions(const struct config *c)
 	}
 }
 
+/* The list of that name, black or white; NULL when there is none. */
 const struct conf_list *
 conf_list_find(const struct config *c, const char *name)
 {
@@ -172,6 +207,10 @@ conf_list_find(const struct config *c, const char *name)
 	return (NULL);
 }
 
+/*
+ * Without hostname the system's name is used.  It goes into every greeting, so
+ * a name that cannot be one is left out with a warning.
+ */
 static void
 default_hostname(struct config *c)
 {
@@ -192,6 +231,10 @@ default_hostname(struct config *c)
 		    c->hostname);
 }
 
+/*
+ * Checks the whole when all files were read.  Warnings about what is missing
+ * are given only when there is no error, because an error may be the reason.
+ */
 void
 conf_check(struct config *c)
 {
@@ -217,7 +260,12 @@ conf_check(struct config *c)
 		    "because nothing sends it to pass");
 }
 
-/* text NULL: the file is read. */
+/*
+ * Parses a file, or a text that stands for it (text not NULL).  Everything that
+ * the parser allocates for itself is freed at the end, whatever happened.
+ * Returns the configuration, the caller's, or NULL after an error, which was
+ * reported.
+ */
 static struct config *
 parse(const char *file, const char *text, size_t len,
     const struct conf_define *defines, size_t ndefines, conf_report report,

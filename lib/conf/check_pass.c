@@ -1,6 +1,7 @@
 /*
- * Is the pass block as a whole one that can be used?  No open relay, no way
- * back to ourselves, and every name means something.
+ * Checks of the pass block as a whole: the relays must not make the mail server
+ * an open relay, must not lead back to our own listeners, and every name that
+ * is used must exist.
  */
 #include <sys/types.h>
 #include <sys/queue.h>
@@ -16,7 +17,10 @@
 
 #define RCPT_MAX	1024
 
-/* "file:line" as a token, for messages. */
+/*
+ * A token for messages from a "file:line" that was kept in a structure, because
+ * tokens live only while the file is parsed.  It is of the arena.
+ */
 static const struct lex_token *
 at_where(const char *where)
 {
@@ -30,6 +34,10 @@ at_where(const char *where)
 	return (t);
 }
 
+/*
+ * Without listen lines pass listens on loopback, where front hands sessions
+ * over and the firewall redirects to.
+ */
 static void
 check_listens(struct config *c)
 {
@@ -42,6 +50,7 @@ check_listens(struct config *c)
 	conf_listen_add(c, "::1", CONF_PASS_PORT)->pass = 1;
 }
 
+/* Is it 0.0.0.0 or ::, which is every address of this machine? */
 static int
 is_any(const struct addr *a)
 {
@@ -52,7 +61,10 @@ is_any(const struct addr *a)
 	    (addr_parse("0.0.0.0", &any4) == 0 && addr_cmp(a, &any4) == 0));
 }
 
-/* An address of this machine. */
+/*
+ * Is it an address of this machine? When the system does not tell, no: then the
+ * relay is tried, and a loop is found by its Received lines.
+ */
 static int
 is_own(const struct addr *a)
 {
@@ -72,6 +84,10 @@ is_own(const struct addr *a)
 	return (found);
 }
 
+/*
+ * Would a connection to the target arrive at this listener? A listener on all
+ * addresses takes those to each address of the machine.
+ */
 static int
 leads_back(const struct conf_listen *l, const struct conf_target *t)
 {
@@ -81,6 +97,7 @@ leads_back(const struct conf_listen *l, const struct conf_target *t)
 	    (is_any(&l->addr) && is_own(&t->addr)));
 }
 
+/* A relay that leads to our own listener would be a loop. */
 static void
 check_target(const struct config *c, const struct lex_token *at,
     const struct conf_target *t)
@@ -103,7 +120,11 @@ check_target(const struct config *c, const struct lex_token *at,
 		}
 }
 
-/* A client over IPv4 cannot be shown to a server over IPv6. */
+/*
+ * With transparent the connection to the mail server has the client's address,
+ * which must be of the same family as the server's.  A warning, because the
+ * clients of the other family may not exist.
+ */
 static void
 check_families(const struct config *c, const struct conf_relay *r,
     const struct lex_token *at)
@@ -126,7 +147,11 @@ check_families(const struct config *c, const struct conf_relay *r,
 		    missing[1] ? "IPv4" : "IPv6");
 }
 
-/* Would pass take a recipient there?  An address of it is enough. */
+/*
+ * Do the allowed domains have an address in the relay's domain? A domain of a
+ * relay that none of them matches gets no mail. rule is a domain, ".domain" or
+ * an address.
+ */
 static int
 domain_allowed(const struct config *c, const char *rule)
 {
@@ -146,7 +171,7 @@ domain_allowed(const struct config *c, const char *rule)
 	return (0);
 }
 
-/* The first relay that has this domain, and *which says where. */
+/* The first relay that has this domain, and *which says where; NULL: none. */
 static const struct conf_relay *
 first_with(const struct conf_pass *p, const char *domain,
     const struct conf_string **which)
@@ -160,7 +185,7 @@ first_with(const struct conf_pass *p, const char *domain,
 	return (NULL);
 }
 
-/* Each domain once. */
+/* Each domain may belong to one relay only, and should be an allowed one. */
 static void
 check_domains(const struct config *c, const struct conf_relay *r,
     const struct lex_token *at)
@@ -181,6 +206,11 @@ check_domains(const struct config *c, const struct conf_relay *r,
 	}
 }
 
+/*
+ * There must be a default relay, and mail for foreign domains must not be
+ * relayed: the mail server sees connections from us, and may trust this machine
+ * more than others.  That does not matter if it is told the client's address.
+ */
 static void
 check_relays(const struct config *c)
 {
@@ -216,6 +246,7 @@ check_relays(const struct config *c)
 		    "others");
 }
 
+/* For qsort: by the bytes of the text. */
 static int
 string_cmp(const void *a, const void *b)
 {
@@ -223,7 +254,10 @@ string_cmp(const void *a, const void *b)
 	    (*(struct conf_string *const *)b)->text));
 }
 
-/* Sorted, each once, and the index made. */
+/*
+ * Sorts the recipients, so that pass can search them, and removes those that
+ * are given twice.  The list may have hundreds of thousands.
+ */
 static void
 check_recipients(struct conf_pass *p)
 {
@@ -255,6 +289,11 @@ check_recipients(struct conf_pass *p)
 		fatal("configuration");
 }
 
+/*
+ * The words of each module's block, by the table of the module, and the names
+ * of lists in its except.  A module with a wrong name was reported when it was
+ * read.
+ */
 static void
 check_modules(const struct config *c)
 {
@@ -275,6 +314,10 @@ check_modules(const struct config *c)
 	}
 }
 
+/*
+ * All checks of the pass block, and the values that depend on each other.
+ * Called once, when the block is there.
+ */
 void
 conf_check_pass(struct config *c)
 {

@@ -124,6 +124,27 @@ void	 conf_line_token(const struct lex_token *);	/* each, as it is read */
 /* The token, which was given last, is wrong there. */
 void	 conf_syntax(const struct lex_token *, int is_keyword);
 
+/*
+ * names.c: what a word is to the settings of the schema.  parse.y asks for
+ * each word and each string, and says when a statement ends.
+ */
+enum conf_names {
+	NAME_NONE,		/* nothing: the grammar's, or any word */
+	NAME_SETTING,		/* a whole name: its value comes next */
+	NAME_FLAG,		/* a whole name, without a value */
+	NAME_BEGUN,		/* the beginning of a name; the next word is wrong */
+	NAME_VALUE,		/* the value that was to come next */
+	NAME_OTHER		/* a word of a name, where none can stand */
+};
+void	 conf_names_begin(void);	/* no name and no value is begun */
+/* Tells the forms of the words that were read ahead for a name. */
+void	 conf_names_told(void);
+/* keyword: the grammar has it too.  *row: of SETTING and FLAG, else NULL. */
+enum conf_names conf_names_word(const struct lex_token *, int keyword,
+	    const struct conf_scalar **row);
+/* May the string be the value that was to come next? */
+int	 conf_names_string(void);
+
 /* value.c: report and return -1 when the text is not one. */
 int	 conf_value(const struct lex_token *, const char *what,
 	    enum value_kind, int64_t min, int64_t max, int64_t *);

@@ -1,7 +1,7 @@
 /*
- * The configuration as a structure: its defaults, its end, and what is asked
- * of it.  For every process and for spamgreydb.  The defaults are those that
- * spamgreyd.conf(5) gives with their reasons.
+ * The configuration as a structure: its life, and questions to it.  For every
+ * process and for spamgreydb.  Defaults of single values are in schema.h,
+ * those of reactions here; spamgreyd.conf(5) has their reasons.
  */
 #include <sys/types.h>
 #include <sys/queue.h>
@@ -14,6 +14,7 @@
 #include "lib/smtp/mailaddr.h"
 #include "lib/conf/scalar.h"
 
+/* What hosts are trapped or demoted for when the file says nothing. */
 static void
 reaction_defaults(struct conf_reaction *r)
 {
@@ -35,6 +36,7 @@ reaction_defaults(struct conf_reaction *r)
 	r[EVENT_DICTIONARY].within = 3600;
 }
 
+/* Lists are empty, values have their defaults, descriptors are none. */
 struct config *
 config_new(void)
 {
@@ -64,6 +66,7 @@ config_new(void)
 	return (c);
 }
 
+/* A pass block as if it were empty in the file. */
 struct conf_pass *
 conf_pass_new(void)
 {
@@ -81,6 +84,7 @@ conf_pass_new(void)
 	return (p);
 }
 
+/* A block without sockets, peers and key. */
 struct conf_sync *
 conf_sync_new(void)
 {
@@ -93,6 +97,7 @@ conf_sync_new(void)
 	return (s);
 }
 
+/* A datagram with a ttl of 1 stays on the network of the interface. */
 struct conf_sync_sock *
 conf_sync_sock_add(struct conf_sync *s, enum sync_kind kind)
 {
@@ -117,6 +122,7 @@ conf_sync_peer_add(struct conf_sync *s)
 	return (peer);
 }
 
+/* The key is wiped, and the sockets are closed. */
 void
 conf_sync_free(struct conf_sync *s)
 {
@@ -142,6 +148,7 @@ conf_sync_free(struct conf_sync *s)
 	free(s);
 }
 
+/* A relay without targets; by default for every domain. */
 struct conf_relay *
 conf_relay_new(void)
 {
@@ -154,6 +161,7 @@ conf_relay_new(void)
 	return (r);
 }
 
+/* A module without options, that takes the strategies of the pass block. */
 struct conf_module *
 conf_module_new(const char *name)
 {
@@ -189,6 +197,7 @@ conf_option_new(struct conf_module *m, const char *where, const char *keyword)
 	return (o);
 }
 
+/* The words grow one by one: there are few. */
 int
 conf_option_add(struct conf_option *o, const char *word, int quoted)
 {
@@ -204,6 +213,7 @@ conf_option_add(struct conf_option *o, const char *word, int quoted)
 	return (0);
 }
 
+/* Frees the entries. */
 void
 conf_strings_free(struct conf_strings *list)
 {
@@ -216,6 +226,7 @@ conf_strings_free(struct conf_strings *list)
 	}
 }
 
+/* The key is wiped. */
 static void
 conf_tls_free(struct conf_tls *t)
 {
@@ -231,6 +242,7 @@ conf_tls_free(struct conf_tls *t)
 	free(t);
 }
 
+/* Its descriptor is closed. */
 static void
 conf_listen_free(struct conf_listen *l)
 {
@@ -240,6 +252,7 @@ conf_listen_free(struct conf_listen *l)
 	free(l);
 }
 
+/* Its place in the compiled set is left alone. */
 void
 conf_list_free(struct conf_list *l)
 {
@@ -252,6 +265,7 @@ conf_list_free(struct conf_list *l)
 	free(l);
 }
 
+/* An array of n words, and the array. */
 static void
 conf_words_free(struct conf_word *words, size_t n)
 {
@@ -304,6 +318,7 @@ conf_relay_free(struct conf_relay *r)
 	free(r);
 }
 
+/* A statement without options. */
 struct conf_track *
 conf_track_new(void)
 {
@@ -326,6 +341,7 @@ conf_track_free(struct conf_track *t)
 	free(t);
 }
 
+/* known points to texts of recipients, so it is freed alone. */
 void
 conf_pass_free(struct conf_pass *p)
 {
@@ -348,6 +364,10 @@ conf_pass_free(struct conf_pass *p)
 	free(p);
 }
 
+/*
+ * While there are other holders, only one of them is dropped.  Descriptors are
+ * closed and the compiled set is unmapped.
+ */
 void
 config_free(struct config *c)
 {
@@ -392,6 +412,7 @@ config_free(struct config *c)
 	free(c);
 }
 
+/* A walk: there are at most ADDRSET_LISTS_MAX. */
 const struct conf_list *
 config_list(const struct config *c, unsigned int index)
 {
@@ -415,6 +436,7 @@ config_mask(const struct config *c, enum conf_list_kind kind)
 	return (mask);
 }
 
+/* The whitelists whose hosts' mail is not scanned. */
 uint64_t
 config_mask_no_scan(const struct config *c)
 {
@@ -428,6 +450,10 @@ config_mask_no_scan(const struct config *c)
 	return (mask);
 }
 
+/*
+ * recipients is sorted (check_recipients), so an array of their texts can be
+ * searched.
+ */
 int
 conf_pass_index(struct conf_pass *p)
 {
@@ -445,12 +471,14 @@ conf_pass_index(struct conf_pass *p)
 	return (0);
 }
 
+/* For bsearch: a text against an entry of the index. */
 static int
 known_cmp(const void *name, const void *entry)
 {
 	return (strcmp(name, *(char *const *)entry));
 }
 
+/* The whole address, or "@domain", may be in the list. */
 int
 conf_recipient_known(const struct config *c, const char *box)
 {
@@ -468,6 +496,7 @@ conf_recipient_known(const struct config *c, const char *box)
 	    known_cmp) != NULL);
 }
 
+/* A tenth of limit tls unless it was set, but enough for a small site. */
 uint32_t
 conf_tls_per_network(const struct conf_limit *l)
 {
@@ -503,6 +532,11 @@ struct lower {				/* a limit that may be too high */
 	unsigned int	 each;		/* descriptors that one takes */
 };
 
+/*
+ * *limit, when it is auto, is what there is room for; when it is higher than
+ * that, it is lowered, and a warning says which limit of open files would be
+ * enough.
+ */
 static void
 lower(const struct config *c, const struct lower *lo, uint32_t *limit,
     void (*report)(const char *, void *), void *arg)
@@ -528,6 +562,7 @@ lower(const struct config *c, const struct lower *lo, uint32_t *limit,
 	*limit = (uint32_t)lo->room;
 }
 
+/* socket and server are the options of every scanner. */
 int
 config_is_server(const struct conf_option *o)
 {
@@ -535,6 +570,9 @@ config_is_server(const struct conf_option *o)
 	    strcmp(o->keyword, "server") == 0);
 }
 
+/*
+ * A module with several servers is one scanner: a session talks to one of them.
+ */
 unsigned int
 config_scanners(const struct config *c)
 {
@@ -551,8 +589,10 @@ config_scanners(const struct config *c)
 	return (n);
 }
 
-/* Its client's, its MTA's, its spool's; with scanners one for each, and the
- * spool to read. */
+/*
+ * The connections to the client and to the mail server, and the spool; with
+ * scanners one connection for each, and the spool to read.
+ */
 unsigned int
 config_session_descriptors(const struct config *c)
 {
@@ -561,6 +601,10 @@ config_session_descriptors(const struct config *c)
 	return (3 + (scanners > 0 ? scanners + 1 : 0));
 }
 
+/*
+ * CONF_FD_RESERVE is for what is not a connection: channels, logs, listeners,
+ * lists.  A number is never lowered to 0, which would be auto.
+ */
 void
 config_check_descriptors(struct config *c, uint64_t rlim,
     void (*report)(const char *, void *), void *arg)

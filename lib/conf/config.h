@@ -1,8 +1,31 @@
 /*
- * What spamgreyd.conf(5) says, as a structure.  parse.y fills it,
- * spamgreyd/parent/conf/print.c prints it back, spamgreyd/parent/conf/ship.c
- * sends it to the children, which keep their own. A structure is never changed
- * once it is in force; a reload makes another.
+ * What spamgreyd.conf(5) says, as a structure: the public header of lib/conf,
+ * the room that reads the configuration.  The parent and spamgreydb parse the
+ * file; every child gets the structure from the parent.  The room may use lib's
+ * base, smtp and addrset; it knows no process and no role.  Its files, in the
+ * order to read them:
+ *
+ *	config.h config.c	the structure, its life, questions to it
+ *	schema.h scalar.h scalar.c
+ *				the settings that are one value
+ *	strategy.h strategy.c	words for content and what becomes of it
+ *	option.h		what the options of a module are
+ *	limits.h		the limits of values
+ *	conf_int.h		between the files that follow
+ *	file.c lex.c		files to tokens
+ *	parse.y names.c		tokens to the structure
+ *	set.c value.c entries.c list.c pass.c learn.c track.c sync.c
+ *				what the statements set
+ *	forms.c report.c	messages
+ *	check.c check_pass.c	checks of the whole
+ *	resolv.c		the system's resolvers
+ *
+ * A structure is never changed while it is in force; a reload makes another.
+ * (The lists' state is the exception: see struct conf_list.)  What a pointer
+ * points to belongs to the structure, unless its comment says otherwise.
+ *
+ * Settings that are one value are declared by schema.h, which is included
+ * where they belong: look there for their meaning, default and limits.
  */
 #ifndef CONFIG_H
 #define CONFIG_H
@@ -26,7 +49,7 @@
 #define CONF_DBUSER	"_spamgreydb"
 #define CONF_PORT	8025
 #define CONF_PASS_PORT	8027
-#define CONF_SUBJECT_MAX	64		/* octets of a subject's tag */
+#define CONF_SUBJECT_MAX	64		/* bytes of a subject's tag */
 #define CONF_POINTS_MAX	1000000
 #define CONF_FD_RESERVE	256	/* descriptors that are not connections */
 #define CONF_FRONTS_MAX	16
@@ -42,7 +65,8 @@
 #define CONF_GREY_REPLY	"451 4.7.1 Greylisted, please try again in %s seconds"
 #define CONF_TRAP_MESSAGE "Your address %A has mailed to spamtraps here or broken the rules of SMTP"
 
-/* The members that schema.h declares, by their types (scalar.h). */
+/* The type of a member that schema.h declares, by the type of its row
+ * (enum conf_type). */
 #define CONF_MEMBER_NUMBER	uint32_t
 #define CONF_MEMBER_SECONDS	int64_t
 #define CONF_MEMBER_MS		int64_t
@@ -62,12 +86,17 @@
 #define CONF_MEMBER_SUBJECT	char *
 #define CONF_MEMBER_NAME	char *
 
+/* A list of texts, in the order of the file. */
 struct conf_string {
 	TAILQ_ENTRY(conf_string)	 entry;
 	char				*text;
 };
 TAILQ_HEAD(conf_strings, conf_string);
 
+/*
+ * A certificate and its key.  The bytes are read by the parent when it loads
+ * the configuration, and sent only to the roles that need them.
+ */
 struct conf_tls {
 	char		*where;		/* "file:line" of the statement, or NULL */
 	char		*cert_file;
@@ -78,6 +107,11 @@ struct conf_tls {
 	size_t		 key_len;
 };
 
+/*
+ * A socket that accepts connections.  The parent opens it and sends the
+ * descriptor to the role.  A reload keeps the socket of a listener that stays,
+ * and finds it by its id.
+ */
 struct conf_listen {
 	TAILQ_ENTRY(conf_listen)	 entry;
 	uint32_t	 id;		/* of the socket: kept over a reload */
@@ -94,12 +128,13 @@ TAILQ_HEAD(conf_listens, conf_listen);
 enum conf_list_kind { LIST_BLACK, LIST_WHITE };
 enum conf_source {
 	SRC_FILE, SRC_COMMAND, SRC_URL,
-	SRC_SETUP		/* came to `spamd-setup', is not in the file */
+	SRC_SETUP		/* brought by spamd-setup(8), not in the file */
 };
 
 /*
- * What is said of a list, and what became of it when it was loaded; that part
- * alone changes while the configuration is in force (MSG_CONF_LISTS).
+ * An address list: what the file says, and how loading it went.  Only the
+ * second part (count, loaded, failed, and message for a list of spamd-setup)
+ * changes while the configuration is in force (MSG_CONF_LISTS).
  */
 struct conf_list {
 	TAILQ_ENTRY(conf_list)	 entry;
@@ -109,19 +144,20 @@ struct conf_list {
 	char			*name;
 	char			*file;		/* or the command, or the URL */
 	int64_t			 timeout;	/* s, of command and URL */
-	char			*table;		/* black: of the firewall, NULL none */
-	char			*message;	/* black: template, NULL default */
+	char			*table;		/* black: of the firewall, or NULL */
+	char			*message;	/* black: template; NULL: the default */
 	int			 reply;		/* black: 450 or 550 */
-	int			 no_scan;	/* white: nor is the mail of
-						   its hosts looked into */
+	int			 no_scan;	/* white: mail of its hosts is
+						   not scanned either */
 	struct conf_strings	 except;	/* names of whitelists */
 	unsigned int		 index;		/* in the compiled set */
-	size_t			 count;		/* ranges, after loading */
-	int64_t			 loaded;	/* when; 0 never */
-	int64_t			 failed;	/* since when that fails; 0: not */
+	size_t			 count;		/* ranges of addresses, when loaded */
+	int64_t			 loaded;	/* wall clock, s; 0: never */
+	int64_t			 failed;	/* since when loading fails; 0: not */
 };
 TAILQ_HEAD(conf_lists, conf_list);
 
+/* What follows when a host did something.  DEMOTE: it is no longer WHITE. */
 enum conf_action { ACT_LOG, ACT_TRAP, ACT_DEMOTE };
 
 /* on EVENT ACTION [for TIME] [after N in TIME [of bad N%]] */
@@ -131,16 +167,16 @@ struct conf_reaction {
 	uint32_t		 after;		/* 1: at once */
 	int64_t			 within;	/* seconds; with after > 1 */
 	uint32_t		 bad;		/* percent of its messages that
-						   must be bad; 0: any */
-	int			 set;		/* the file says so (not a default) */
+						   must be bad; 0: not counted */
+	int			 set;		/* given in the file, not a default */
 };
 
 /*
- * learn { … }: what follows from the good and bad messages that a relay handed
- * over, as people and filters say with `spamgreydb learn'.
+ * learn { ... }: what follows when people and filters report good and bad
+ * messages of a host with `spamgreydb learn'.
  */
 struct conf_learn_rule {
-	uint32_t	 after;		/* messages; 0: only counted */
+	uint32_t	 after;		/* messages; 0: they are only counted */
 	uint32_t	 percent;	/* of them that must be bad (trap), good
 					   (extend) */
 };
@@ -155,27 +191,27 @@ struct conf_learn {
 
 /*
  * track pflog0, track nflog 5: where the firewall logs connections, and which
- * of them are our mail server's.
+ * connections out of this network are those of our mail servers.
  */
-#define CONF_IFNAME	16		/* octets of an interface's name, with NUL */
-#define CONF_TRACK_MTA	64
+#define CONF_IFNAME	16	/* bytes of an interface's name, with its NUL */
+#define CONF_TRACK_MTA	64	/* entries of mta */
 struct conf_track {
 	char			*device;	/* "pflog0"; NULL: NFLOG */
 	uint16_t		 group;		/* of NFLOG */
-	char			*interface;	/* only what goes through it; NULL */
+	char			*interface;	/* only connections through it; NULL: all */
 	int			 outbound;	/* 0: outbound no */
 	struct conf_strings	 mta;		/* addresses, networks; empty: the
 						   machine's own addresses */
 };
 
 /*
- * sync { … }.  A socket is for one address of ours, or joins the groups of one
- * interface; one for sending alone is added for a family that has peers and
- * no socket (spamgreyd/parent/sync.c; id, fd: as of a listener).
+ * sync { ... }.  A socket is for one of our addresses, or joins a group on one
+ * interface.  When a family has peers and no socket, the parent adds one that
+ * only sends.  Descriptors are as those of a listener.
  */
-#define CONF_SYNC_MAX		64	/* sockets, and peers */
+#define CONF_SYNC_MAX		64	/* sockets and peers together */
 #define CONF_SYNC_GROUP4	"224.0.1.240"		/* spamd's */
-#define CONF_SYNC_GROUP6	"ff15::e000:1f0"	/* ours: the same, mapped */
+#define CONF_SYNC_GROUP6	"ff15::e000:1f0"	/* ours, made of spamd's */
 enum sync_kind { SYNC_LISTEN, SYNC_GROUP, SYNC_SEND };
 struct conf_sync_sock {
 	TAILQ_ENTRY(conf_sync_sock) entry;
@@ -184,14 +220,14 @@ struct conf_sync_sock {
 	uint16_t	 port;
 	char		*ifname;	/* GROUP */
 	uint32_t	 ttl;		/* GROUP */
-	int		 v2;		/* GROUP: as spamd speaks it */
+	int		 v2;		/* GROUP: version 2, which is spamd's */
 	int		 fd;		/* -1 where it is not open */
 };
 struct conf_sync_peer {
 	TAILQ_ENTRY(conf_sync_peer) entry;
 	struct addr	 addr;
 	uint16_t	 port;
-	int		 v2;		/* peer … spamd */
+	int		 v2;		/* peer ... spamd: version 2 */
 };
 struct conf_sync {
 	char			*where;		/* "file:line", or NULL */
@@ -202,8 +238,9 @@ struct conf_sync {
 	TAILQ_HEAD(, conf_sync_peer) peers;
 };
 
-enum conf_fw { FW_NONE, FW_PF, FW_NFT };
+enum conf_fw { FW_NONE, FW_PF, FW_NFT };	/* in the order of the schema */
 
+/* limit { ... } */
 struct conf_limit {
 	struct addr_cut	 network;		/* what a network is */
 #define LIMIT(type, member, ...)	CONF_MEMBER_##type member;
@@ -211,15 +248,18 @@ struct conf_limit {
 };
 
 /*
- * pass { … }.  A relay is where mail goes: the first one has no domains and
- * takes all that no other names.  Its targets are tried in their order.
+ * pass { ... }.  A relay is where mail goes.  The first one has no domains: it
+ * takes what belongs to no other.  Its targets are tried in their order.
  */
 enum relay_client {			/* how the MTA learns the client's address */
-	CLIENT_RECEIVED,		/* by our Received line alone */
+	CLIENT_RECEIVED,		/* only from our Received line */
 	CLIENT_XCLIENT, CLIENT_PROXY1, CLIENT_PROXY2, CLIENT_TRANSPARENT
 };
 enum relay_tls {
-	RELAY_CLEAR, RELAY_TLS_TRY, RELAY_TLS, RELAY_TLS_VERIFY
+	RELAY_CLEAR,			/* no TLS */
+	RELAY_TLS_TRY,			/* when the server offers it */
+	RELAY_TLS,			/* always, whatever the certificate is */
+	RELAY_TLS_VERIFY		/* always, with a valid certificate */
 };
 struct conf_target {
 	TAILQ_ENTRY(conf_target) entry;
@@ -229,7 +269,7 @@ struct conf_target {
 struct conf_relay {
 	TAILQ_ENTRY(conf_relay)	 entry;
 	char			*where;		/* "file:line", or NULL */
-	struct conf_strings	 domains;	/* as mailaddr_match; empty: the default */
+	struct conf_strings	 domains;	/* as mailaddr_match(); empty: default */
 	TAILQ_HEAD(conf_targets, conf_target) targets;
 	enum relay_client	 client;
 	enum relay_tls		 tls;
@@ -246,6 +286,7 @@ struct conf_word {
 	char	*text;
 	uint8_t	 quoted;
 };
+/* An option of a module, as the file has it, or its default (-nv). */
 struct conf_option {
 	TAILQ_ENTRY(conf_option) entry;
 	char			*where;
@@ -253,29 +294,35 @@ struct conf_option {
 	struct conf_word	*words;
 	size_t			 nwords;
 };
+/*
+ * module NAME { ... }.  The parser keeps the words of the block (raw).  Where
+ * there are modules, runner/conf.c makes options of them by the module's table,
+ * and frees raw.
+ */
 struct conf_module {
 	TAILQ_ENTRY(conf_module) entry;
 	char			*where;
 	char			*name;
 	int			 log_only;
-	int			 on_error;	/* enum module_error, -1: the module's */
+	int			 on_error;	/* enum module_error; -1: the module's */
 	int8_t			 strategy[4];	/* by class; -1: that of pass */
 	struct conf_strings	 except;	/* CIDRs and names of lists */
-	struct conf_word	*raw;		/* the parser's: the block's words,
-						   "\n" between lines, "{", "}", ","
-						   and "=" words too; NULL once they
-						   are split into options */
+	struct conf_word	*raw;		/* words of the block; "\n", "{",
+						   "}" and "=" are words too; NULL
+						   when they became options */
 	unsigned int		*raw_line;	/* of each raw word */
 	size_t			 nraw;
 	TAILQ_HEAD(conf_options, conf_option) options;
 };
 TAILQ_HEAD(conf_modules, conf_module);
 
+/* The steps with the mail server that have a time limit. */
 enum pass_timeout {
 	PT_CONNECT, PT_BANNER, PT_EHLO, PT_MAIL, PT_RCPT, PT_DATA, PT_BLOCK,
 	PT_DOT, PT_MAX
 };
 
+/* The pass block; NULL in struct config without one. */
 struct conf_pass {
 #define PASS(type, member, ...)		CONF_MEMBER_##type member;
 #include "lib/conf/schema.h"
@@ -285,17 +332,17 @@ struct conf_pass {
 	int64_t			 timeout[PT_MAX];	/* s, to the MTA */
 	struct conf_strings	 recipients;	/* sorted, lower case; addresses
 						   and "@domain" */
-	char			**known;	/* conf_pass_index: the same, for a
-						   binary search; borrowed */
+	char			**known;	/* their texts, for a binary search
+						   (conf_pass_index); borrowed */
 	size_t			 nknown;
-	int			 has_recipients;
+	int			 has_recipients;	/* the list is in use, even if empty */
 	struct conf_modules	 modules;	/* in the order of the file */
 };
 
 struct config {
-	unsigned int	 refs;			/* holders besides the first one:
-						   config_free only drops one
-						   while there is any */
+	unsigned int	 refs;			/* holders besides the first one;
+						   each calls config_free, and the
+						   last call frees */
 #define TOP(type, member, ...)		CONF_MEMBER_##type member;
 #define GREYLIST(type, member, ...)	CONF_MEMBER_##type member;
 #define TARPIT(type, member, ...)	CONF_MEMBER_##type member;
@@ -305,8 +352,8 @@ struct config {
 	int64_t		 restart_within;
 	struct conf_tls	*tls;			/* NULL: none */
 	struct conf_strings domains;		/* allowed domains */
-	uint32_t	 outside_after;		/* … trap after so many other
-						   domains; 0: trap no */
+	uint32_t	 outside_after;		/* trap after so many recipients of
+						   other domains; 0: trap no */
 	int64_t		 outside_within;
 	struct conf_strings spamtraps;
 	struct conf_strings not_to;
@@ -319,7 +366,7 @@ struct config {
 	int64_t		 stutter_grey;		/* seconds, for grey hosts */
 	struct conf_limit limit;
 	struct conf_lists lists;
-	struct conf_listens setups;		/* spamd-setup on …; parent only */
+	struct conf_listens setups;		/* spamd-setup on ...; parent only */
 	struct conf_reaction reaction[EVENT_MAX];
 	struct conf_learn learn;
 	struct conf_sync *sync;			/* NULL: no sync block */
@@ -331,99 +378,108 @@ struct config {
 	struct addrset	*set;			/* mapped, or NULL */
 };
 
-struct config *config_new(void);		/* all defaults */
-void	 config_free(struct config *);		/* NULL is fine */
-void	 conf_list_free(struct conf_list *);
-void	 conf_strings_free(struct conf_strings *);	/* the members */
-struct conf_track *conf_track_new(void);	/* NULL: no memory */
-void	 conf_track_free(struct conf_track *);	/* NULL is fine */
-/* Of the pass block, with their defaults.  NULL: no memory; free takes NULL. */
+/*
+ * The life of structures.  _new gives the defaults and belongs to the caller;
+ * NULL: no memory.  _free takes NULL, and frees what the structure points to.
+ */
+struct config *config_new(void);
+void	 config_free(struct config *);		/* see refs */
+struct conf_track *conf_track_new(void);
+void	 conf_track_free(struct conf_track *);
 struct conf_pass *conf_pass_new(void);
 void	 conf_pass_free(struct conf_pass *);
 struct conf_sync *conf_sync_new(void);
 void	 conf_sync_free(struct conf_sync *);
-struct conf_sync_sock *conf_sync_sock_add(struct conf_sync *, enum sync_kind);
-struct conf_sync_peer *conf_sync_peer_add(struct conf_sync *);
 struct conf_relay *conf_relay_new(void);
 void	 conf_relay_free(struct conf_relay *);
-struct conf_module *conf_module_new(const char *name);
+struct conf_module *conf_module_new(const char *name);	/* name is copied */
 void	 conf_module_free(struct conf_module *);
-/* A new option at the end of m's; where may be NULL. */
+void	 conf_list_free(struct conf_list *);	/* not one in a queue */
+void	 conf_strings_free(struct conf_strings *);	/* it is empty then */
+/* New ones at the end of their queue, which owns them.  NULL: no memory. */
+struct conf_sync_sock *conf_sync_sock_add(struct conf_sync *, enum sync_kind);
+struct conf_sync_peer *conf_sync_peer_add(struct conf_sync *);
+/* where may be NULL; the texts are copied. */
 struct conf_option *conf_option_new(struct conf_module *m, const char *where,
 	    const char *keyword);
+/* A word at the end of the option's.  -1: no memory. */
 int	 conf_option_add(struct conf_option *, const char *word, int quoted);
-/* The recipients' index, when all of them are there.  -1: no memory. */
+
+/* Makes the index of the recipients, which must all be there and sorted.  -1:
+ * no memory. */
 int	 conf_pass_index(struct conf_pass *);
-/* Is there such a recipient (struct mailaddr's box)?  By `recipients';
- * postmaster and abuse, of whatever domain, always; anybody when there are no
- * `recipients'. */
+/* Is there such a recipient (box of struct mailaddr), by `recipients'?  Always
+ * for postmaster and abuse of any domain, and when recipients are not given. */
 int	 conf_recipient_known(const struct config *, const char *box);
-/* Is the address of a literal ours: dst, where a client came to, or one that
- * we listen on? */
+/* Is this address, of an address literal, ours: dst, which the client connected
+ * to, or one that we listen on? */
 int	 conf_is_us(const struct config *, const struct addr *,
 	    const struct addr *dst);
+/* The list with that index; NULL: there is none. */
 const struct conf_list *config_list(const struct config *, unsigned int index);
-/* Masks over the compiled set: bit i is list i. */
+/* Masks over the compiled set: bit i is the list with index i. */
 uint64_t config_mask(const struct config *, enum conf_list_kind);
 uint64_t config_mask_no_scan(const struct config *);	/* of whitelists */
+/* TLS sessions that unknown hosts of one network may have. */
+uint32_t conf_tls_per_network(const struct conf_limit *);
+/* Does front hand sessions over to pass?  (Not: can it now?) */
+int	 config_hands_over(const struct config *);
 
 /*
- * Fits limit.connections, and pass' sessions, to the limit of open
- * descriptors: `auto' (0) is filled in, too high a number lowered with a
- * warning to report.
+ * Fits limit.connections, and the sessions of pass, to rlim, the limit of open
+ * descriptors: fills in `auto' (0), and lowers a number that is too high, with
+ * a warning to report (NULL: standard error).
  */
 void	 config_check_descriptors(struct config *, uint64_t rlim,
 	    void (*report)(const char *line, void *), void *arg);
-
-/* An option that names a scanner's socket. */
+/* Does the option name a scanner's socket? */
 int	 config_is_server(const struct conf_option *);
-/* Modules of pass that talk to a scanner. */
+/* Modules of pass that talk to a scanner.  There must be a pass block. */
 unsigned int config_scanners(const struct config *);
-/* Descriptors that one session of pass may have. */
+/* Descriptors that one session of pass may have open. */
 unsigned int config_session_descriptors(const struct config *);
 
 struct conf_define {				/* -D name=value */
 	const char	*name, *value;
 };
 /*
- * parse.y.  NULL when there was any error; each was printed to stderr by
- * file and line ("file:line: text"), or, when report is not NULL, given to it.
- * Reads lists' names, not their contents.
+ * Parses the file and checks the whole.  Returns the configuration, the
+ * caller's, or NULL when there was any error.  Errors and warnings go line by
+ * line to report, or to standard error when that is NULL: "file:line: text",
+ * "file:line: warning: text".  Files of entries are read; certificates and
+ * lists are not: config_load.
  */
 struct config *config_parse(const char *file, const struct conf_define *,
 	    size_t ndefines, void (*report)(const char *line, void *),
 	    void *arg);
-/* The same for a text in memory that stands for that file. */
+/* The same for a text in memory; file is its name in messages. */
 struct config *config_parse_text(const char *file, const char *text,
 	    size_t len, const struct conf_define *, size_t ndefines,
 	    void (*report)(const char *line, void *), void *arg);
-/* A report line begins "file:line: "; with "warning: " after it, it is no
- * error. */
 
-/* Everything that needs the files the configuration names: certificates are
- * read, lists loaded and compiled to conf->set_fd. -1: said through report. */
+/* Reads everything that the configuration names: certificates and keys, and the
+ * lists, which are compiled to set_fd.  -1: something was reported. */
 int	 config_load(struct config *, void (*report)(const char *, void *),
 	    void *arg);
-/* Certificates, keys and CAs alone: the parent has the lists read by another
- * process (spamgreyd/list/job.h). */
+/* Only certificates, keys and CAs: another process reads the lists for the
+ * parent (parent/list). */
 int	 config_load_keys(struct config *,
 	    void (*report)(const char *, void *), void *arg);
-/* spamgreyd/parent/sync.c: the key of the file that sync names.  -1:
- * reported. */
+/* The key of the file that sync names.  -1: something was reported. */
 int	 sync_key_load(struct config *, void (*report)(const char *, void *),
 	    void *arg);
 /*
- * The lists alone, for who needs no certificates and runs beside no daemon:
- * files are read, and of what was fetched the last version that was good.
- * open finds the files (by the caller's rights), load reads them.
+ * Only the lists, for a program that needs no certificates and runs without the
+ * daemon: files, and for what is fetched its last good version.  open opens
+ * them, with the rights of the caller; load reads them and frees list_files.
  */
 struct list_files;
 struct list_files *config_open_lists(struct config *, int strict,
 	    void (*report)(const char *, void *), void *arg);
 int	 config_load_lists(struct config *, struct list_files *,
-	    void (*report)(const char *, void *), void *arg);	/* frees them */
-/* resolv.c: those of the system when the file names none; file is
- * /etc/resolv.conf.  -1: no memory. */
+	    void (*report)(const char *, void *), void *arg);
+/* Takes the system's resolvers from file (/etc/resolv.conf), if the
+ * configuration has none.  -1: no memory. */
 int	 conf_resolvers_system(struct config *, const char *file);
 int	 conf_resolver_add(struct conf_strings *, const struct addr *,
 	    uint16_t port);
@@ -436,36 +492,33 @@ int	 conf_resolver_add(struct conf_strings *, const struct addr *,
 extern int	(*conf_module_split)(struct conf_module *,
 		    void (*report)(const char *line, void *), void *arg);
 
-/* TLS sessions that unknown hosts of one network may have. */
-uint32_t conf_tls_per_network(const struct conf_limit *);
-/* Are sessions given from front to pass?  Not whether one can be now. */
-int	 config_hands_over(const struct config *);
-
-/* spamgreyd/parent/conf/print.c: -nv.  Parses again to the same text. */
+/* The configuration as text (-nv), to standard output or appended to a buffer
+ * (-1: no memory).  It parses to the same configuration. */
 void	 config_print(const struct config *);
 struct buf;
-int	 config_text(const struct config *, struct buf *);	/* -1: no memory */
+int	 config_text(const struct config *, struct buf *);
 
-/* spamgreyd/parent/conf/ship.c, spamgreyd/parent/conf/ship_pass.c: to one
- * child.  -1: queue. */
+/* Sends the configuration to one child, of which each gets the secrets that it
+ * needs.  -1: the channel's queue is full. */
 struct chan;
 enum conf_send {
 	SEND_PLAIN,		/* fw: no sockets, no keys */
-	SEND_STORE,		/* sync's sockets and key */
-	SEND_FRONT,		/* front's listeners, and the keys */
-	SEND_PASS		/* pass' listeners, the keys, the CAs */
+	SEND_STORE,		/* sockets and key of sync */
+	SEND_FRONT,		/* sockets of front's listeners, keys of TLS */
+	SEND_PASS		/* sockets of pass' listeners, keys of TLS, CAs */
 };
 int	 config_send(struct chan *, const struct config *, enum conf_send);
 /*
- * In a child: handles any MSG_CONF_*.  *building is made at BEGIN; at COMMIT
- * it is complete and the function returns 1 (else 0; -1 malformed).  A
- * listener whose socket is kept has the id of the one in force: the child
- * goes on with that and closes the descriptor that came, if one did.
+ * In a child: handles every MSG_CONF_* that config_send sends.  *building is
+ * made at BEGIN.  Returns 1 at COMMIT, when it is complete; else 0, or -1 when
+ * the message is malformed, and *building is gone.  A listener that stays has
+ * the id of the one in force: the child goes on with its socket, and closes the
+ * descriptor that came, if one did.
  */
 int	 config_recv(struct config **building, struct msg *);
-/* The lists anew, in a configuration that is in force: MSG_CONF_LIST of each,
- * MSG_CONF_SET, MSG_CONF_LISTS. */
+/* Only the lists, into a configuration that is in force: MSG_CONF_LIST for
+ * each, MSG_CONF_SET, MSG_CONF_LISTS.  Returns as config_recv, 1 at the last. */
 int	 config_send_lists(struct chan *, const struct config *);
-int	 config_recv_lists(struct config *, struct msg *);	/* as config_recv */
+int	 config_recv_lists(struct config *, struct msg *);
 
 #endif

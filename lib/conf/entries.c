@@ -1,7 +1,9 @@
 /*
- * Lists of text in the configuration: allowed domains, spamtraps, recipients
- * that are never delayed, names of lists; written in braces or in a file of
- * their own with one item a line.
+ * Lists of text in the configuration: allowed domains, spamtraps, recipients,
+ * names of lists.  They are written in braces, or in a file of their own with
+ * an entry in each line.  Entries are kept in the form in which addresses are
+ * compared later (lib/mailaddr.h), so that a lookup need not convert them
+ * again.
  */
 #include <sys/types.h>
 #include <sys/queue.h>
@@ -23,6 +25,7 @@
 
 #define LOCAL_MAX	64		/* RFC 5321 4.5.3.1.1 */
 
+/* Appends a copy of text.  Returns 0, or -1 without memory. */
 static int
 strings_add(struct conf_strings *list, const char *text)
 {
@@ -38,10 +41,7 @@ strings_add(struct conf_strings *list, const char *text)
 	return (0);
 }
 
-/*
- * Each kind of entry in the form in which addresses are compared
- * (lib/smtp/mailaddr.h), into dst; -1: it is none.
- */
+/* A mail address to its compared form.  Returns 0, or -1 when it is none. */
 static int
 entry_mailaddr(const char *s, char *dst, size_t size)
 {
@@ -58,6 +58,10 @@ entry_mailaddr(const char *s, char *dst, size_t size)
 	return (0);
 }
 
+/*
+ * A domain, ".domain" (its subdomains) or "@domain" to its compared form: lower
+ * case, international labels as A-labels.  Returns 0, or -1 when it is none.
+ */
 static int
 entry_domain(const char *s, char *dst, size_t size)
 {
@@ -72,7 +76,10 @@ entry_domain(const char *s, char *dst, size_t size)
 	return (0);
 }
 
-/* NULL, and dst has it; or what the entry should have been. */
+/*
+ * An entry of that kind to dst.  Returns NULL, or what it should have been, for
+ * the message.
+ */
 static const char *
 entry_wrong(enum conf_item_kind kind, const char *s, char *dst, size_t size)
 {
@@ -100,6 +107,10 @@ entry_wrong(enum conf_item_kind kind, const char *s, char *dst, size_t size)
 	return (NULL);
 }
 
+/*
+ * Checks an entry and adds it.  A wrong one is reported and left out, so that
+ * one run of the parser finds all of them.
+ */
 static void
 entry_add(struct conf_strings *list, enum conf_item_kind kind,
     const struct lex_token *t)
@@ -113,6 +124,7 @@ entry_add(struct conf_strings *list, enum conf_item_kind kind,
 		fatal("configuration");
 }
 
+/* The entries of a list in braces. */
 void
 conf_entries(struct conf_strings *list, enum conf_item_kind kind,
     const struct lex_items *items)
@@ -123,6 +135,11 @@ conf_entries(struct conf_strings *list, enum conf_item_kind kind,
 		entry_add(list, kind, &item->tok);
 }
 
+/*
+ * What a line of a file has without its comment and its blanks around; line is
+ * changed, and *item points into it.  A "#" begins a comment at the beginning
+ * of the entry or after a blank, since it may be in a local part.
+ */
 int
 conf_line_item(char *line, ssize_t len, char **item)
 {
@@ -144,6 +161,10 @@ conf_line_item(char *line, ssize_t len, char **item)
 	return (p != *item);
 }
 
+/*
+ * Opens a file of entries.  Only regular files: anything else could block the
+ * parent or never end.
+ */
 FILE *
 conf_list_open(const char *file, const char **why)
 {
@@ -169,6 +190,10 @@ conf_list_open(const char *file, const char **why)
 	return (NULL);
 }
 
+/*
+ * The entries of a file, an entry a line.  Errors have the name and the line of
+ * that file.
+ */
 void
 conf_entries_file(struct conf_strings *list, enum conf_item_kind kind,
     const struct lex_token *name)

@@ -1,7 +1,8 @@
 /*
- * Below the lexer of spamgreyd.conf(5): memory for one run of the parser,
- * whole files, and who can change them.  A file is read before it is taken apart, so that one that
- * changes meanwhile cannot be seen half old and half new.
+ * What the lexer of spamgreyd.conf(5) stands on: the memory of one run of the
+ * parser, whole files, and who can change them.  A file is read whole before it
+ * is parsed, so that a change in the middle cannot be seen half old and half
+ * new.
  */
 #include <sys/types.h>
 #include <sys/stat.h>
@@ -27,6 +28,10 @@ struct block {				/* of the arena */
 
 static struct block	*arena;
 
+/*
+ * Zeroed memory of the arena.  It lives until lex_free_all() and is never freed
+ * alone; the process ends when there is none.
+ */
 void *
 lex_alloc(size_t size)
 {
@@ -39,6 +44,7 @@ lex_alloc(size_t size)
 	return (b->data);
 }
 
+/* A copy of len bytes with a NUL behind them, of the arena. */
 char *
 lex_strdup(const char *s, size_t len)
 {
@@ -48,6 +54,7 @@ lex_strdup(const char *s, size_t len)
 	return (copy);
 }
 
+/* Frees the arena: every token, its text and what the parser made of them. */
 void
 lex_free_all(void)
 {
@@ -85,6 +92,10 @@ conf_file_open(const char *file, int included, struct stat *st)
 	return (fd);
 }
 
+/*
+ * The whole file to a buffer that the caller frees, and its length to *len.
+ * NULL with errno; EFBIG past CONF_FILE_MAX. (The buffer is not a string.)
+ */
 static char *
 read_all(int fd, size_t *len)
 {
@@ -117,6 +128,7 @@ read_all(int fd, size_t *len)
 	return (NULL);
 }
 
+/* Reads the file and closes it, also when reading fails. */
 char *
 conf_file_read(int fd, size_t *len)
 {
@@ -129,10 +141,13 @@ conf_file_read(int fd, size_t *len)
 }
 
 /*
- * Who can change what the daemon obeys: a configuration runs commands and
- * names the files that root reads, so it must be root's, or that of the user
- * who starts the daemon, and so must the directories that lead to it.
- * Lists and files of recipients are data and not asked.
+ * Who can change what the daemon obeys.  A configuration runs commands and
+ * names the files that root reads.  So it must belong to root, or to the user
+ * who starts the daemon, and so must the directories that lead to it.  Lists
+ * and files of recipients are data and are not checked.
+ *
+ * user_name and group_name: the names for messages, or the number as text when
+ * there is none; static until the next call.
  */
 static const char *
 user_name(uid_t uid)
@@ -158,13 +173,18 @@ group_name(gid_t gid)
 	return (number);
 }
 
+/* May this user write what the daemon obeys? */
 static int
 is_trusted(uid_t uid)
 {
 	return (uid == 0 || uid == geteuid());
 }
 
-/* what: "" for the file itself, or the words for a directory of it. */
+/*
+ * Reports when others can write the file or directory of that name. what stands
+ * before the name: "" for the file itself, or "the directory ".  Returns -1
+ * when it must not be used.
+ */
 static int
 check_mode(const struct lex_token *at, const char *name, const char *what,
     const struct stat *st)
@@ -214,6 +234,7 @@ check_above(const struct lex_token *at, const char *file)
 	return (rc);
 }
 
+/* May this file tell the daemon what to do? See user_name(). */
 int
 conf_file_trust(const char *file, const struct lex_token *from,
     const struct stat *st)

@@ -24,7 +24,7 @@ struct form {
 	enum conf_block	 block;
 	const char	*text;		/* of the arena */
 };
-static struct form	*forms;		/* nforms of them, of conf_forms_begin at conf_forms_begin */
+static struct form	*forms;		/* nforms of them: conf_forms_begin */
 static size_t		 nforms;
 
 /* The statement being read: its words, and the block that it stands in. */
@@ -73,6 +73,10 @@ form_add_group(const struct conf_scalar *r)
 	return (r);
 }
 
+/*
+ * Makes the forms from the schema, for one run of the parser.  Each statement
+ * may have several, and each form ends up in at most one entry.
+ */
 void
 conf_forms_begin(void)
 {
@@ -92,12 +96,14 @@ conf_forms_begin(void)
 			form_add(r->block, r->form);
 }
 
+/* See conf_int.h.  The names of settings are looked for only there. */
 enum conf_block
 conf_line_block(void)
 {
 	return (line.block);
 }
 
+/* Forgets the statement.  Also when a macro was defined, which is none. */
 void
 conf_line_begin(void)
 {
@@ -106,6 +112,10 @@ conf_line_begin(void)
 	line.head = "";
 }
 
+/*
+ * The block of that name; CB_BLOCKS when none is: what follows the brace is a
+ * list.
+ */
 static enum conf_block
 block_find(const char *name)
 {
@@ -117,6 +127,11 @@ block_find(const char *name)
 	return (CB_BLOCKS);
 }
 
+/*
+ * Notes each token that the grammar is given.  A statement begins after a
+ * line's end or a brace; several may stand in one line, which statement_begin()
+ * finds out only when one of them is wrong.
+ */
 void
 conf_line_token(const struct lex_token *t)
 {
@@ -148,7 +163,10 @@ conf_line_token(const struct lex_token *t)
 		line.word[line.n++] = t->text;
 }
 
-/* The next word of a form that is a keyword or a value, to *len. */
+/*
+ * The next word of a form that is a keyword or a value, its length to *len;
+ * NULL at the end. *form is moved behind it.
+ */
 static const char *
 form_word(const char **form, size_t *len)
 {
@@ -159,13 +177,14 @@ form_word(const char **form, size_t *len)
 	return (*len == 0 ? NULL : w);
 }
 
+/* Is this word of a form a keyword, and not a value in capitals? */
 static int
 is_literal(const char *w)
 {
 	return (islower((unsigned char)*w));
 }
 
-/* Is its first word this one? */
+/* Does the form begin with this word? */
 static int
 begins(const struct form *f, const char *word)
 {
@@ -174,7 +193,10 @@ begins(const struct form *f, const char *word)
 	return (strlen(word) == len && strncmp(f->text, word, len) == 0);
 }
 
-/* How many keywords at its beginning are those of the line from i to n. */
+/*
+ * How many keywords at the beginning of the form are those of the line from
+ * word i to word n: the more, the more likely this form was meant.
+ */
 static unsigned int
 keywords_same(const struct form *f, unsigned int i, unsigned int n)
 {
@@ -205,7 +227,11 @@ fixed_length(const struct form *f)
 	return (n);
 }
 
-/* Where in the line the statement begins whose word end is wrong. */
+/*
+ * The index in the line of the first word of the statement whose word `end' is
+ * wrong.  Statements of a fixed length before it in the same line are passed
+ * over.
+ */
 static unsigned int
 statement_begin(unsigned int end)
 {
@@ -228,6 +254,7 @@ statement_begin(unsigned int end)
 	return (i);
 }
 
+/* The first form of that block that begins with the word; NULL: none. */
 static const struct form *
 starter_find(const char *word, enum conf_block b)
 {
@@ -239,8 +266,10 @@ starter_find(const char *word, enum conf_block b)
 	return (NULL);
 }
 
-/* What begins like a statement and is nearest to word: in that block, or in any
- * (CB_BLOCKS); NULL: none is near. */
+/*
+ * The form whose first word is nearest to the word, in that block or in any
+ * (CB_BLOCKS); NULL: none is near.
+ */
 static const struct form *
 starter_near(const char *word, enum conf_block b)
 {
@@ -262,7 +291,10 @@ starter_near(const char *word, enum conf_block b)
 	return (best);
 }
 
-/* "in pass { }", "outside of pass { }" */
+/*
+ * "in pass { }", or "outside of pass { }" for what belongs outside of the
+ * braces that are open.
+ */
 static void
 say_block(char *text, size_t size, enum conf_block b)
 {
@@ -273,7 +305,10 @@ say_block(char *text, size_t size, enum conf_block b)
 		snprintf(text, size, "in %s { }", conf_block_name(b));
 }
 
-/* The first word of a statement: known elsewhere, or nearly the same. */
+/*
+ * The message for a wrong first word of a statement: it belongs in another
+ * block, or it is nearly a keyword of this one or of another one.
+ */
 static void
 say_begin(const struct lex_token *t)
 {
@@ -308,7 +343,10 @@ say_begin(const struct lex_token *t)
 		    "a keyword", t->text);
 }
 
-/* The keyword of a form that the word nearly is; NULL: none. */
+/*
+ * The keyword of the form that the word nearly is, its length to *len; NULL:
+ * none.
+ */
 static const char *
 literal_near(const struct form *f, const char *word, size_t *len)
 {
@@ -363,6 +401,10 @@ help(char *text, size_t size, unsigned int end, const struct lex_token *t)
 	}
 }
 
+/*
+ * The message for a token that is not grammar. keyword: it is a word that the
+ * grammar uses elsewhere.
+ */
 void
 conf_syntax(const struct lex_token *t, int keyword)
 {

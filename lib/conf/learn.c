@@ -1,6 +1,6 @@
 /*
- * learn { … }: whose Received lines are believed, how long counts live, and
- * from which count on something follows from them.
+ * learn { ... }: which hosts' Received lines are believed, and which hosts are
+ * never trapped.  The numbers of the block are in schema.h.
  */
 #include <sys/types.h>
 #include <sys/queue.h>
@@ -12,9 +12,10 @@
 #include "lib/base/log.h"
 #include "lib/conf/conf_int.h"
 
-#define WANTED	"not an address, a network (with all host bits 0) or the name of " \
-		"a list"
+#define WANTED	"not an address, a network (with all host bits 0) or the name " \
+		"of a list"
 
+/* May it be the name of a list? Whether there is one is known at the end. */
 static int
 is_name(const char *s)
 {
@@ -25,7 +26,10 @@ is_name(const char *s)
 	    "ABCDEFGHIJKLMNOPQRSTUVWXYZ_.-") == len);
 }
 
-/* Addresses, networks and names of lists; those are looked for at the end. */
+/*
+ * Addresses, networks and names of lists to the list, each once.  What is wrong
+ * is reported and left out.
+ */
 void
 conf_learn_items(struct conf_strings *list, const char *what,
     const struct lex_items *items)
@@ -56,6 +60,7 @@ conf_learn_items(struct conf_strings *list, const char *what,
 	}
 }
 
+/* Every name must be the one of a list. */
 static void
 check_names(const struct config *c, const struct conf_strings *list,
     const char *what)
@@ -72,6 +77,7 @@ check_names(const struct config *c, const struct conf_strings *list,
 			    WANTED, what, s->text);
 }
 
+/* See conf_int.h.  Called when all lists are known. */
 void
 conf_check_learn(const struct config *c)
 {

@@ -1,11 +1,13 @@
 /*
- * The lexer of spamgreyd.conf(5): files and their includes to tokens, macros
- * put in place, errors and warnings reported by file and line.  It knows no
- * keyword and no struct config.
+ * The lexer of spamgreyd.conf(5): files and their includes to tokens, macros in
+ * their place.  It knows no keyword and no struct config.
  *
- * A macro is a row of
- * tokens, not text: nothing in a value can be read as something else than
- * where it was defined.
+ * The files that are open are a stack: an include is pushed on the file that
+ * has it, and read to its end before that goes on.  A macro is a list of
+ * tokens, not a text, so that nothing in its value can be read as something
+ * else than where it was defined.  The state is of one run of the parser
+ * (lex_start, lex_end), and everything that tokens point to is of the arena
+ * (file.c).
  */
 #include <sys/types.h>
 #include <sys/queue.h>
@@ -58,6 +60,7 @@ static unsigned int	 last_line;	/* of the file that ended last */
 static struct lex_token	 unread[UNREAD_MAX];	/* the last one comes first */
 static unsigned int	 nunread;
 
+/* Ends the file on top of the stack. */
 static void
 source_pop(void)
 {
@@ -68,6 +71,7 @@ source_pop(void)
 	sources--;
 }
 
+/* Begins a run.  Messages go to fn, or to standard error when it is NULL. */
 void
 lex_start(conf_report fn, void *arg)
 {
@@ -80,6 +84,10 @@ lex_start(conf_report fn, void *arg)
 	nunread = 0;
 }
 
+/*
+ * Ends the run, also in the middle of a file.  All tokens are invalid
+ * afterwards.
+ */
 void
 lex_end(void)
 {
@@ -92,12 +100,16 @@ lex_end(void)
 	mainfile = NULL;
 }
 
+/* See conf_int.h.  NULL before the main file is open. */
 const struct lex_token *
 lex_main(void)
 {
 	return (mainfile);
 }
 
+/*
+ * A file on top of the stack, or a text (owned NULL). owned is freed with it.
+ */
 static struct source *
 source_new(const char *name, char *owned, const char *text, size_t len)
 {
@@ -117,6 +129,9 @@ source_new(const char *name, char *owned, const char *text, size_t len)
 	return (s);
 }
 
+/*
+ * The first file is the main one: errors about the whole are reported for it.
+ */
 static void
 main_is(const struct source *s)
 {
@@ -129,12 +144,14 @@ main_is(const struct source *s)
 	mainfile = tok;
 }
 
+/* text stays the caller's, and must stay until lex_end(). */
 void
 lex_push_text(const char *name, const char *text, size_t len)
 {
 	main_is(source_new(name, NULL, text, len));
 }
 
+/* Reports that a file cannot be included, at the place that includes it. */
 static int
 push_failed(const char *file, const struct lex_token *at, const char *why)
 {
@@ -150,6 +167,10 @@ push_failed(const char *file, const struct lex_token *at, const char *why)
 	return (-1);
 }
 
+/*
+ * Opens a file on top of the stack.  A file that is on the stack already would
+ * include itself for ever.
+ */
 int
 lex_push_file(const char *file, const struct lex_token *at)
 {
@@ -185,7 +206,10 @@ lex_push_file(const char *file, const struct lex_token *at)
 	return (0);
 }
 
-/* Past blanks, commas (which are blanks), comments and joined lines. */
+/*
+ * Moves past blanks, commas (which count as blanks), comments, and line ends
+ * that a backslash joins.
+ */
 static void
 skip_blanks(struct source *s)
 {
@@ -247,6 +271,7 @@ lex_quoted(struct source *s, struct lex_token *t)
 	*w = '\0';
 }
 
+/* May this byte be part of a word? Bytes of UTF-8 may. */
 static int
 word_char(char c)
 {
@@ -254,7 +279,10 @@ word_char(char c)
 	    ((unsigned char)c >= 0x80 || isgraph((unsigned char)c)));
 }
 
-/* What other languages end a statement with, or put around a string. */
+/*
+ * Quotes that are not ours, of other languages or of a word processor: reports
+ * them and drops the word.  Returns 0 when there are none.
+ */
 static int
 foreign_mark(struct source *s, struct lex_token *t)
 {
@@ -278,6 +306,7 @@ foreign_mark(struct source *s, struct lex_token *t)
 	return (1);
 }
 
+/* A word.  A "=" behind it makes it the name of a macro that is defined. */
 static void
 lex_word(struct source *s, struct lex_token *t)
 {
@@ -314,7 +343,10 @@ lex_word(struct source *s, struct lex_token *t)
 	}
 }
 
-/* The next token of the macro in use, as if it stood where it is used. */
+/*
+ * The next token of the macro that is used, as if it stood where the macro is
+ * used: messages are about that place.
+ */
 static void
 lex_replay(struct lex_token *t)
 {
@@ -325,6 +357,7 @@ lex_replay(struct lex_token *t)
 	replay = replay->next;
 }
 
+/* The macro of that name; NULL: it is not defined. */
 static struct macro *
 macro_find(const char *name)
 {
@@ -336,6 +369,7 @@ macro_find(const char *name)
 	return (NULL);
 }
 
+/* Bytes of the macro's name at p; 0: there is none. */
 static int
 macro_name_len(const char *p, const char *end)
 {
@@ -348,7 +382,7 @@ macro_name_len(const char *p, const char *end)
 	return ((int)(p - from));
 }
 
-/* $name: its tokens come next. */
+/* $name: the macro's tokens come next, and the first of them now. */
 static void
 lex_expand(struct source *s, struct lex_token *t)
 {
@@ -376,6 +410,7 @@ lex_expand(struct source *s, struct lex_token *t)
 	lex_replay(t);
 }
 
+/* A brace or an equals sign. */
 static void
 lex_punct(struct source *s, struct lex_token *t)
 {
@@ -390,8 +425,8 @@ lex_punct(struct source *s, struct lex_token *t)
 }
 
 /*
- * The end of a file ends the line, and closes what was left open, so that
- * one missing brace is one error.
+ * The end of a file ends the line.  Braces that it left open are closed, so
+ * that one missing brace is one error.
  */
 static void
 lex_eof(struct source *s, struct lex_token *t)
@@ -412,6 +447,7 @@ lex_eof(struct source *s, struct lex_token *t)
 	t->text = "\n";
 }
 
+/* The next token of the file on top, without its depth. */
 static void
 lex_raw(struct lex_token *t)
 {
@@ -445,6 +481,7 @@ lex_raw(struct lex_token *t)
 		lex_word(s, t);
 }
 
+/* See conf_int.h.  The last one that was given back comes first. */
 void
 lex_unread(const struct lex_token *t)
 {
@@ -453,6 +490,10 @@ lex_unread(const struct lex_token *t)
 	unread[nunread++] = *t;
 }
 
+/*
+ * The next token, with the braces that are open before it.  A closing brace
+ * must be of the file that opened it.
+ */
 void
 lex_next(struct lex_token *t)
 {
@@ -481,6 +522,7 @@ lex_next(struct lex_token *t)
 	}
 }
 
+/* Appends a copy of the token to a list. */
 void
 lex_items_add(struct lex_items *items, const struct lex_token *t)
 {
@@ -494,7 +536,10 @@ lex_items_add(struct lex_items *items, const struct lex_token *t)
 	items->last = item;
 }
 
-/* Takes the text apart as a file would be; until it ends. */
+/*
+ * A macro's value from text: the tokens that a file with this text would have,
+ * until it ends.
+ */
 static void
 macro_text(struct macro *m, const char *text)
 {
@@ -508,7 +553,10 @@ macro_text(struct macro *m, const char *text)
 			lex_items_add(&m->value, &t);
 }
 
-/* A string that is a list in braces, or one word, stands for that. */
+/*
+ * A string as a macro's value.  When it is a list in braces, or one word, it
+ * stands for that: so -D can give anything.
+ */
 static void
 macro_string(struct macro *m, const struct lex_token *string)
 {
@@ -528,6 +576,7 @@ macro_string(struct macro *m, const struct lex_token *string)
 	lex_items_add(&m->value, &t);
 }
 
+/* A macro without a value. */
 static struct macro *
 macro_new(const struct lex_token *where, const char *name)
 {
@@ -541,6 +590,10 @@ macro_new(const struct lex_token *where, const char *name)
 	return (m);
 }
 
+/*
+ * -D name=value: before the files, and stronger than their definition.  Of
+ * several with one name the last one counts.
+ */
 void
 lex_define(const char *name, const char *value)
 {
@@ -564,6 +617,10 @@ lex_define(const char *name, const char *value)
 	macro_string(m, &t);
 }
 
+/*
+ * name = value, up to the end of the line; a brace holds lines together.  The
+ * "=" was read.
+ */
 void
 lex_macro(const struct lex_token *name)
 {

@@ -1,7 +1,7 @@
 /*
- * Address lists in the configuration: where they come from, what is said of
- * them, and who else may bring some (spamd-setup).  What is in them is
- * read elsewhere (lib/list/read.c, spamgreyd/list/job.c).
+ * Address lists in the configuration: where they come from, which texts and
+ * tables go with them, and who else may bring lists (spamd-setup).  What is in
+ * them is read elsewhere (lib/list/read.c, parent/list).
  */
 #include <sys/types.h>
 #include <sys/queue.h>
@@ -17,6 +17,10 @@
 #define SETUPS_MAX	4
 #define TIMEOUT_MAX	3600
 
+/*
+ * The beginning of a statement: a list with its defaults, at the end of all.
+ * Its index is its place in the compiled set, so it never changes.
+ */
 struct conf_list *
 conf_list_new(struct config *conf, const struct lex_token *name,
     enum conf_list_kind kind)
@@ -43,7 +47,10 @@ conf_list_new(struct config *conf, const struct lex_token *name,
 	return (list);
 }
 
-/* It becomes an argument of the system's ftp or curl. */
+/*
+ * Is it a URL that the system's ftp or curl can fetch? It becomes an argument
+ * of that program, which is run without a shell.
+ */
 static int
 is_url(const char *s)
 {
@@ -64,6 +71,10 @@ is_url(const char *s)
 	return (1);
 }
 
+/*
+ * file, command or url, whose text is checked by its kind.  A command is not
+ * run and a URL not fetched here.
+ */
 void
 conf_list_source(struct conf_list *l, enum conf_source source,
     const struct lex_token *t)
@@ -90,6 +101,7 @@ conf_list_source(struct conf_list *l, enum conf_source source,
 	}
 }
 
+/* table NAME: the firewall gets the addresses of this list too. */
 void
 conf_list_table(struct conf_list *l, const struct lex_token *at,
     const struct lex_token *name)
@@ -98,6 +110,7 @@ conf_list_table(struct conf_list *l, const struct lex_token *at,
 		conf_fw_name(name, "table", CONF_PF_TABLE_MAX, &l->table);
 }
 
+/* timeout TIME, of a command or a URL. */
 void
 conf_list_timeout(struct conf_list *l, const struct lex_token *at,
     const struct lex_token *t)
@@ -111,7 +124,10 @@ conf_list_timeout(struct conf_list *l, const struct lex_token *at,
 		conf_time(t, "timeout", 1, TIMEOUT_MAX, &l->timeout);
 }
 
-/* Who may bind a low port of this machine may bring lists; nobody else. */
+/*
+ * spamd-setup on ADDRESS port N. Only loopback: whoever can connect there may
+ * replace lists.
+ */
 void
 conf_setup_new(struct config *conf, const struct lex_token *at,
     const struct lex_token *address, const struct lex_token *port)
@@ -140,7 +156,10 @@ conf_setup_new(struct config *conf, const struct lex_token *at,
 	TAILQ_INSERT_TAIL(&conf->setups, l, entry);
 }
 
-/* Each name once: so there are never more of them than lists. */
+/*
+ * Removes names that were given before: then there are never more of them than
+ * lists.
+ */
 static void
 names_unique(struct conf_strings *names)
 {
@@ -159,7 +178,11 @@ names_unique(struct conf_strings *names)
 	}
 }
 
-/* PF's tables go by a name; nftables' by two, which are not others'. */
+/*
+ * A table must be of the firewall that is used, and its sets must not be those
+ * of something else.  PF has one table for both families; nftables has a set
+ * for each, whose names end in 4 and 6.
+ */
 static void
 check_table(const struct config *c, const struct conf_list *l)
 {
@@ -190,6 +213,7 @@ check_table(const struct config *c, const struct conf_list *l)
 			    l->name, taken[i], l->table, four, six);
 }
 
+/* See conf_int.h.  Names in except must be those of whitelists. */
 void
 conf_check_lists(struct config *c)
 {

@@ -20,8 +20,6 @@
 #include "lib/base/log.h"
 #include "lib/conf/conf_int.h"
 
-#define NAME_WORDS	4	/* of the longest name of a setting */
-
 static struct config		*conf;
 static struct conf_list		*list;		/* the statement being read */
 static struct conf_listen	*listener;
@@ -32,13 +30,6 @@ static const char		*targets_of;	/* … and of what they are */
 static uint16_t			 port;		/* … that name no port */
 static struct lex_token		 last;		/* the last token read */
 static int			 skip;		/* drop the statement's rest */
-/* Of the schema's settings (name_token). */
-static const struct conf_scalar	*wanted;	/* its value comes next */
-static const struct conf_scalar	*group;		/* its head is still open */
-static struct lex_token		 name_rest[NAME_WORDS];	/* a name's words after
-						   the first, told to the forms
-						   with the next token */
-static unsigned int		 nrest;
 
 int	 yyparse(void);
 int	 yylex(void);
@@ -788,170 +779,60 @@ keyword_find(const char *name)
 	    sizeof(keywords[0]), keyword_cmp));
 }
 
+/* Is it reserved, for the grammar or for a setting of the schema? */
 static int
 is_keyword(const char *word)
 {
 	return (keyword_find(word) != NULL || conf_is_reserved(word));
 }
 
-/*
- * The row of that block whose name is these words (exact), or begins with them.
- * NULL: there is none.
- */
-static const struct conf_scalar *
-name_find(enum conf_block block, const char *words, int exact)
-{
-	const struct conf_scalar	*r;
-	char				 name[CONF_NAME_MAX];
-	size_t				 len = strlen(words);
-
-	for (r = conf_scalars; r->form != NULL; r++) {
-		if (r->block != block || r->own)
-			continue;
-		conf_name(r, name);
-		if (strncmp(name, words, len) == 0 &&
-		    name[len] == (exact ? '\0' : ' '))
-			return (r);
-	}
-	return (NULL);
-}
-
-/*
- * Reads the words after the first one (last) for as long as they are a name, or
- * begin one; words[] has what was read, of the arena.  How many words, with the
- * first, and to *r the row if the name is whole.
- */
-static unsigned int
-name_read(enum conf_block block, char name[CONF_NAME_MAX],
-    const struct conf_scalar **r)
-{
-	struct lex_token	 t;
-	size_t			 len;
-	unsigned int		 n = 1;
-
-	while (name_find(block, name, 0) != NULL && n < NAME_WORDS) {
-		lex_next(&t);
-		len = strlen(name);
-		if (t.kind == LEX_WORD)
-			snprintf(name + len, CONF_NAME_MAX - len, " %.32s",
-			    t.text);
-		if (t.kind != LEX_WORD || (name_find(block, name, 0) == NULL &&
-		    name_find(block, name, 1) == NULL)) {
-			name[len] = '\0';
-			lex_unread(&t);
-			break;
-		}
-		name_rest[n++ - 1] = t;
-	}
-	*r = name_find(block, name, 1);
-	return (n);
-}
-
-/*
- * A word that may be a setting's name: the token, or 0 when it is not one here.
- * After a setting of a head ("match ip4 /24") the next name may leave it out.
- */
 static int
-name_token(const struct keyword *k)
+word_token(void)
 {
-	const struct conf_scalar	*r = NULL;
-	enum conf_block			 block = conf_line_block();
-	char				 name[CONF_NAME_MAX];
-	unsigned int			 n = 1;
-
-	if (block >= CB_BRACED)
-		return (0);
-	if (group != NULL) {
-		snprintf(name, sizeof(name), "%.*s %.32s",
-		    (int)strcspn(group->form, " "), group->form, last.text);
-		r = name_find(block, name, 1);
-	}
-	if (r == NULL) {
-		group = NULL;
-		snprintf(name, sizeof(name), "%.40s", last.text);
-		n = name_read(block, name, &r);
-		if (r == NULL && n == 1 && (k != NULL ||
-		    name_find(block, name, 0) == NULL))
-			return (0);
-	}
-	nrest = n - 1;
-	if (r == NULL)
-		return (BEGUN);
-	yylval.set.row = r;
-	group = conf_is_grouped(r) ? r : NULL;
-	if (r->type == CT_FLAG)
-		return (FLAG);
-	wanted = r;
-	return (SETTING);
-}
-
-/* The value of the setting that was read before; what cannot be one is the
- * token that it is. */
-static int
-value_token(const struct conf_scalar *r)
-{
-	int64_t	v;
-
-	if (last.kind == LEX_WORD && conf_word_value(r, last.text, &v) == 0)
-		return (ARG);
-	if (conf_kind(r) == -1 && !conf_is_string(r) && r->type != CT_CODE)
-		return (last.kind == LEX_STRING ? STRING :
-		    is_keyword(last.text) ? NAME : WORD);
-	return (last.kind == LEX_STRING || !is_keyword(last.text) ? ARG : NAME);
-}
-
-static int
-word_token(const struct conf_scalar *r)
-{
-	const struct keyword	*k = keyword_find(last.text);
-	int			 token;
+	const struct keyword		*k = keyword_find(last.text);
+	const struct conf_scalar	*row;
+	enum conf_names			 found;
+	static const int		 tokens[] = {
+		[NAME_SETTING] = SETTING, [NAME_FLAG] = FLAG,
+		[NAME_BEGUN] = BEGUN, [NAME_VALUE] = ARG, [NAME_OTHER] = NAME
+	};
 
 	if (last.assigns && last.depth == 0)
 		return (MACRO);
-	if (r != NULL)
-		return (value_token(r));
-	if ((token = name_token(k)) != 0)
-		return (token);
-	if (k != NULL)
-		return (k->token);
-	return (conf_is_reserved(last.text) ? NAME : WORD);
+	if ((found = conf_names_word(&last, k != NULL, &row)) == NAME_NONE)
+		return (k != NULL ? k->token : WORD);
+	if (row != NULL)
+		yylval.set.row = row;
+	return (tokens[found]);
 }
 
+/*
+ * The next token, which the forms of forms.c and the names of names.c
+ * are told of too.  After a syntax error it is the end of the statement.
+ */
 int
 yylex(void)
 {
-	const struct conf_scalar	*r = wanted;
-	unsigned int			 i;
-
-	for (i = 0; i < nrest; i++)
-		conf_line_token(&name_rest[i]);
-	nrest = 0;
-	wanted = NULL;
+	conf_names_told();
 	if (skip) {
 		lex_rest(&last, last.depth);
+		conf_names_begin();
 		skip = 0;
-		r = NULL;
 	} else
 		lex_next(&last);
 	conf_line_token(&last);
 	yylval.tok = last;
 	switch (last.kind) {
-	case LEX_EOF:
-		return (0);
-	case LEX_NEWLINE:
-		group = NULL;
-		return ('\n');
-	case LEX_PUNCT:
-		group = NULL;
-		return (*last.text);
-	case LEX_STRING:
-		return (r != NULL ? value_token(r) : STRING);
-	case LEX_BAD:
-		return (BAD);
 	case LEX_WORD:
+		return (word_token());
+	case LEX_STRING:
+		return (conf_names_string() ? ARG : STRING);
+	default:
 		break;
 	}
-	return (word_token(r));
+	conf_names_begin();
+	return (last.kind == LEX_EOF ? 0 : last.kind == LEX_NEWLINE ? '\n' :
+	    last.kind == LEX_PUNCT ? *last.text : BAD);
 }
 
 void
@@ -1000,9 +881,8 @@ conf_grammar(struct config *c)
 
 	conf = c;
 	skip = 0;
-	nrest = 0;
-	wanted = group = NULL;
 	conf_forms_begin();
+	conf_names_begin();
 	conf_line_begin();
 	r = yyparse();
 	conf = NULL;

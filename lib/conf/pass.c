@@ -1,7 +1,7 @@
 /*
- * What the statements of the pass block set, and what else is said of mail
- * that passed: relays and their targets, points, timeouts, a module's words.
- * parse.y calls it; check_pass.c judges the whole.
+ * What the statements of the pass block set that are more than one value:
+ * relays and their targets, strategies, timeouts, the words of a module.
+ * parse.y calls it while it reads; check_pass.c checks the whole.
  */
 #include <sys/types.h>
 #include <sys/queue.h>
@@ -16,6 +16,10 @@
 /* While they are read. */
 static struct conf_targets	resolvers = TAILQ_HEAD_INITIALIZER(resolvers);
 
+/*
+ * The beginning of the block.  A second one is an error, and its statements go
+ * to the first.
+ */
 void
 conf_pass_begin(struct config *c, const struct lex_token *at)
 {
@@ -24,7 +28,10 @@ conf_pass_begin(struct config *c, const struct lex_token *at)
 		fatal("configuration");
 }
 
-/* The one without domains is the first, wherever it stands in the file. */
+/*
+ * A relay.  The default one, without domains, is put first wherever it stands
+ * in the file: pass takes the first when no other has the domain.
+ */
 struct conf_relay *
 conf_relay_add(struct config *c, const struct lex_token *at, int domains)
 {
@@ -42,7 +49,10 @@ conf_relay_add(struct config *c, const struct lex_token *at, int domains)
 	return (r);
 }
 
-/* number NULL: the usual port. */
+/*
+ * An address, with a port or the usual one (number NULL), at the end of the
+ * list. what: the statement, for messages.
+ */
 void
 conf_target_add(struct conf_targets *list, const char *what,
     const struct lex_token *address, const struct lex_token *number,
@@ -77,6 +87,10 @@ conf_target_add(struct conf_targets *list, const char *what,
 	TAILQ_INSERT_TAIL(list, t, entry);
 }
 
+/*
+ * The resolvers are collected here while they are read.  A syntax error in the
+ * statement leaves some behind, which are dropped.
+ */
 struct conf_targets *
 conf_resolver_begin(const struct lex_token *at)
 {
@@ -91,6 +105,7 @@ conf_resolver_begin(const struct lex_token *at)
 	return (&resolvers);
 }
 
+/* The statement is complete: its addresses go to the configuration, as text. */
 void
 conf_resolver_end(struct config *c, const struct lex_token *at)
 {
@@ -106,6 +121,7 @@ conf_resolver_end(struct config *c, const struct lex_token *at)
 	}
 }
 
+/* How the mail server learns the client's address; one way only. */
 void
 conf_relay_client(struct conf_relay *r, const struct lex_token *at,
     enum relay_client client)
@@ -116,6 +132,7 @@ conf_relay_client(struct conf_relay *r, const struct lex_token *at,
 	r->client = client;
 }
 
+/* proxy-protocol v1, or v2. */
 void
 conf_relay_proxy(struct conf_relay *r, const struct lex_token *at,
     const struct lex_token *version)
@@ -129,7 +146,10 @@ conf_relay_proxy(struct conf_relay *r, const struct lex_token *at,
 		    version->text);
 }
 
-/* name: what the certificate must have; a name, or an address. */
+/*
+ * starttls, with how much of it is required. name: what the certificate must
+ * have, a host name or an address; NULL: it is not verified.
+ */
 void
 conf_relay_tls(struct conf_relay *r, const struct lex_token *at,
     enum relay_tls tls, const struct lex_token *name)
@@ -147,6 +167,10 @@ conf_relay_tls(struct conf_relay *r, const struct lex_token *at,
 		(void)conf_hostname(name, &r->tls_name);
 }
 
+/*
+ * ca FILE: only of starttls verify, which stands before it.  The file is read
+ * when the configuration is loaded.
+ */
 void
 conf_relay_ca(struct conf_relay *r, const struct lex_token *at,
     const struct lex_token *file)
@@ -160,6 +184,10 @@ conf_relay_ca(struct conf_relay *r, const struct lex_token *at,
 		(void)conf_path(file, "ca", &r->ca_file);
 }
 
+/*
+ * strategy CLASS reject|tempfail|mark: what becomes of messages with such
+ * content.
+ */
 void
 conf_pass_strategy(struct conf_pass *p, const struct lex_token *class,
     const struct lex_token *fate)
@@ -179,7 +207,10 @@ conf_pass_strategy(struct conf_pass *p, const struct lex_token *class,
 		p->strategy[c] = (uint8_t)f;
 }
 
-/* What may stand in any header; a subject of blanks alone is none. */
+/*
+ * Text before the subject of marked mail.  It becomes part of a header field,
+ * so it must be printable ASCII; blanks alone would be invisible.
+ */
 void
 conf_subject(const struct lex_token *t, char **result)
 {
@@ -195,6 +226,7 @@ conf_subject(const struct lex_token *t, char **result)
 		conf_replace(result, t->text);
 }
 
+/* timeout STEP TIME. The steps are those that the schema has rows for. */
 void
 conf_pass_timeout(struct config *c, const struct lex_token *step,
     const struct lex_token *value)
@@ -209,7 +241,7 @@ conf_pass_timeout(struct config *c, const struct lex_token *step,
 		conf_own(c, CB_PASS, name, value);
 }
 
-/* A growing row of words, each with its line. */
+/* Appends a word of the block, with its line. *size is what is allocated. */
 static void
 word_add(struct conf_module *m, size_t *size, const struct lex_token *t)
 {
@@ -230,7 +262,7 @@ word_add(struct conf_module *m, size_t *size, const struct lex_token *t)
 	m->raw_line[m->nraw++] = t->line;
 }
 
-/* Empty lines say nothing. */
+/* Is it the end of an empty line? Those say nothing and are left out. */
 static int
 is_blank(const struct conf_module *m, const struct lex_token *t)
 {
@@ -247,7 +279,11 @@ is_blank(const struct conf_module *m, const struct lex_token *t)
 #define LETTERS		"abcdefghijklmnopqrstuvwxyz0123456789_"
 #define WHICH_MAX	24
 
-/* "NAME" or, of several of a kind, "NAME.which"; NULL: no memory. */
+/*
+ * A module of that name, "NAME" or, of several of a kind, "NAME.which".  A
+ * wrong name is reported, and there is a module all the same for the words that
+ * follow.  NULL: no memory.
+ */
 static struct conf_module *
 one_named(const struct lex_token *name, const struct lex_token *which)
 {
@@ -281,8 +317,9 @@ one_named(const struct lex_token *name, const struct lex_token *which)
 }
 
 /*
- * The words of its block as they stand there, the closing brace too, which is
- * *last then: what they mean, only the module knows.
+ * Reads the words of a module's block, up to and with its closing brace, which
+ * is *last afterwards.  They are kept as they are: only the module knows what
+ * they mean (runner/conf.c), and spamgreydb has no modules.
  */
 void
 conf_module_read(struct config *c, const struct lex_token *at,

@@ -1,7 +1,9 @@
 /*
- * What the configuration's reader says: errors and warnings by file and
- * line, and where each setting was given, so that a second one can be told
- * where the first is.
+ * What the reader of the configuration says: errors and warnings by file and
+ * line.  It also keeps where each setting was given, so that a second one can
+ * name the place of the first, and a check can name the place of a value.
+ *
+ * The state is of one run of the parser: conf_report_start() begins one.
  */
 #include <sys/types.h>
 
@@ -28,6 +30,7 @@ static void		*report_arg;
 static unsigned int	 errors;
 static struct where	*wheres[WHERE_HASH];
 
+/* Begins a run. fn NULL: messages go to standard error. */
 void
 conf_report_start(conf_report fn, void *arg)
 {
@@ -37,13 +40,17 @@ conf_report_start(conf_report fn, void *arg)
 	conf_where_clear();
 }
 
+/* How many errors were reported in this run. */
 unsigned int
 conf_errors(void)
 {
 	return (errors);
 }
 
-/* What a file holds goes to terminals and logs: no byte of it unprinted. */
+/*
+ * A line without anything that a terminal or a log could take for more: what a
+ * file holds is quoted in messages.
+ */
 void
 conf_say(conf_report fn, void *arg, const char *line)
 {
@@ -86,6 +93,9 @@ message(const struct lex_token *at, const char *kind, const char *fmt,
 	conf_say(report_fn, report_arg, line);
 }
 
+/*
+ * Reports an error at that place.  Past CONF_ERRORS_MAX they are only counted.
+ */
 void
 conf_error(const struct lex_token *at, const char *fmt, ...)
 {
@@ -102,6 +112,7 @@ conf_error(const struct lex_token *at, const char *fmt, ...)
 	va_end(ap);
 }
 
+/* Reports a warning, which does not make the configuration invalid. */
 void
 conf_warning(const struct lex_token *at, const char *fmt, ...)
 {
@@ -112,6 +123,10 @@ conf_warning(const struct lex_token *at, const char *fmt, ...)
 	va_end(ap);
 }
 
+/*
+ * Checks a module's words, in a program that has modules.  What is wrong was
+ * reported by line and counts as one error.
+ */
 void
 conf_module_check(struct conf_module *m)
 {
@@ -120,6 +135,7 @@ conf_module_check(struct conf_module *m)
 		errors++;
 }
 
+/* djb2, to a row of wheres[].  A file may have thousands of entries. */
 static unsigned int
 where_hash(const char *what)
 {
@@ -141,6 +157,10 @@ where_find(const char *what)
 	return (NULL);
 }
 
+/*
+ * See conf_int.h.  The text names the setting in the message, and is the key
+ * by which conf_where() finds it.
+ */
 int
 conf_once(const struct lex_token *at, const char *fmt, ...)
 {
@@ -179,6 +199,9 @@ conf_where(const char *fmt, ...)
 	return (where_find(what));
 }
 
+/*
+ * Forgets all places.  They are of the arena, so this comes before it is freed.
+ */
 void
 conf_where_clear(void)
 {

@@ -16,6 +16,10 @@
 #define NAMESERVERS_MAX	8
 #define DNS_PORT	53
 
+/*
+ * Appends a resolver as text: "192.0.2.1:53", "[2001:db8::1]:53".  Returns 0,
+ * or -1 without memory.
+ */
 int
 conf_resolver_add(struct conf_strings *list, const struct addr *a,
     uint16_t port)

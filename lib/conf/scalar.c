@@ -1,5 +1,8 @@
 /*
- * The table of settings that are one value each, and what is asked of it.
+ * The table of settings that are one value each, and what is asked of it.  Rows
+ * are found by a walk through the table: there are about a hundred, and they
+ * are looked at when a configuration is read, printed or shipped, never in a
+ * session.
  */
 #include <sys/types.h>
 
@@ -54,12 +57,17 @@ static const char *const block_names[CB_BLOCKS] = {
 	[CB_SYNC] = "sync", [CB_FIREWALL] = "firewall", [CB_TRACK] = "track"
 };
 
+/*
+ * The keyword before the block's brace.  FIREWALL and TRACK are no blocks of
+ * the file; their names begin the labels of their rows.
+ */
 const char *
 conf_block_name(enum conf_block b)
 {
 	return (block_names[b]);
 }
 
+/* GREYLIST, TARPIT and FIREWALL are members of struct config itself. */
 void *
 conf_base(struct config *c, enum conf_block b)
 {
@@ -79,6 +87,7 @@ conf_base(struct config *c, enum conf_block b)
 	}
 }
 
+/* The same to read only. */
 const void *
 conf_base_of(const struct config *c, enum conf_block b)
 {
@@ -90,6 +99,7 @@ conf_base_of(const struct config *c, enum conf_block b)
 	return (conf_base(u.write, b));
 }
 
+/* The number of the row, by the size and the sign of its member. */
 int64_t
 conf_get(const struct conf_scalar *r, const void *base)
 {
@@ -137,6 +147,7 @@ conf_put(const struct conf_scalar *r, void *base, int64_t v)
 		memcpy(p, &v, sizeof(v));
 }
 
+/* (By way of an integer, because base is const for a reader.) */
 char **
 conf_string(const struct conf_scalar *r, const void *base)
 {
@@ -182,6 +193,7 @@ name_word(const char **p)
 	return (len);
 }
 
+/* See scalar.h.  A name that is too long would be cut; there is none. */
 const char *
 conf_name(const struct conf_scalar *r, char name[CONF_NAME_MAX])
 {
@@ -199,6 +211,7 @@ conf_name(const struct conf_scalar *r, char name[CONF_NAME_MAX])
 	return (p);
 }
 
+/* The block's name comes first, since several blocks have a "session". */
 const char *
 conf_label(const struct conf_scalar *r, char what[CONF_NAME_MAX])
 {
@@ -212,12 +225,14 @@ conf_label(const struct conf_scalar *r, char what[CONF_NAME_MAX])
 	return (what);
 }
 
+/* Brackets in the form say so. */
 int
 conf_is_grouped(const struct conf_scalar *r)
 {
 	return (!r->own && strchr(r->form, '[') != NULL);
 }
 
+/* Rows without a value, which are for hints, have no name. */
 const struct conf_scalar *
 conf_find(enum conf_block b, const char *name)
 {
@@ -234,7 +249,10 @@ conf_find(enum conf_block b, const char *name)
 	return (NULL);
 }
 
-/* The next of "a|b" at *p, its length to *len; NULL: no more. */
+/*
+ * The next of "a|b" at *p, its length to *len; NULL: no more. *p is moved
+ * behind it and its "|".
+ */
 static const char *
 alternative(const char **p, size_t *len)
 {
@@ -247,7 +265,10 @@ alternative(const char **p, size_t *len)
 	return (from);
 }
 
-/* What the word in place i of the form stands for. */
+/*
+ * The value of the word in place i of the form: of WORD its place, of "yes|no"
+ * 1 and 0, of others 0.
+ */
 static int64_t
 place_value(const struct conf_scalar *r, int i)
 {
@@ -256,6 +277,7 @@ place_value(const struct conf_scalar *r, int i)
 	return (r->type == CT_YESNO && i == 0);
 }
 
+/* See scalar.h.  Words in capitals describe values and are none. */
 int
 conf_word_value(const struct conf_scalar *r, const char *word, int64_t *v)
 {
@@ -289,6 +311,7 @@ conf_word(const struct conf_scalar *r, int64_t v, char word[CONF_NAME_MAX])
 	return (NULL);
 }
 
+/* 0 is also the value of what has no default, and of a word like "auto". */
 int
 conf_is_valid(const struct conf_scalar *r, int64_t v)
 {
@@ -298,7 +321,7 @@ conf_is_valid(const struct conf_scalar *r, int64_t v)
 	    (*r->def == '\0' || conf_word(r, v, word) != NULL)));
 }
 
-/* Is it a word of the form, of those in lower case? */
+/* Is it a word of the form, of those in lower case? len: of the word. */
 static int
 form_has(const char *form, const char *word, size_t len)
 {
@@ -313,6 +336,7 @@ form_has(const char *form, const char *word, size_t len)
 	return (0);
 }
 
+/* The words of statements are the grammar's (parse.y). */
 int
 conf_is_reserved(const char *word)
 {
@@ -325,6 +349,7 @@ conf_is_reserved(const char *word)
 	return (0);
 }
 
+/* Gives a member its default, by the reader of the file's values. */
 static int
 set_default(const struct conf_scalar *r, void *base)
 {
@@ -346,6 +371,7 @@ set_default(const struct conf_scalar *r, void *base)
 	return (0);
 }
 
+/* See scalar.h.  The members must be zeroed: no string is freed. */
 int
 conf_defaults(void *base, enum conf_block b)
 {
@@ -358,6 +384,7 @@ conf_defaults(void *base, enum conf_block b)
 	return (0);
 }
 
+/* Frees the block's strings; they are NULL afterwards. */
 void
 conf_strings_clear(void *base, enum conf_block b)
 {

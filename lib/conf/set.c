@@ -1,6 +1,7 @@
 /*
- * What a statement of the configuration sets, each once; and the objects of
- * which there may be several, made with their defaults.
+ * What a statement of the configuration sets: the settings of the schema, by
+ * their rows, each once; and the objects of which there may be several, made
+ * with their defaults.
  */
 #include <sys/types.h>
 #include <sys/queue.h>
@@ -12,7 +13,7 @@
 #include "lib/base/log.h"
 #include "lib/conf/conf_int.h"
 
-/* The text of a string setting, by its kind of string. */
+/* The text of a string setting, checked by its kind. */
 static void
 set_string(const struct conf_scalar *r, const char *what,
     const struct lex_token *t, char **result)
@@ -45,6 +46,11 @@ set_string(const struct conf_scalar *r, const char *what,
 	}
 }
 
+/*
+ * Sets the row's member to what the token says: a word that stands for a value,
+ * or a value within the limits of the row.  What is wrong is reported, and the
+ * default stays.
+ */
 static void
 set_value(const struct conf_scalar *r, void *base, const struct lex_token *t)
 {
@@ -70,6 +76,7 @@ set_value(const struct conf_scalar *r, void *base, const struct lex_token *t)
 		conf_put(r, base, v);
 }
 
+/* A setting was given at `at', with that value (of a flag none). */
 void
 conf_setting(struct config *c, const struct conf_scalar *r,
     const struct lex_token *at, const struct lex_token *value)
@@ -84,6 +91,10 @@ conf_setting(struct config *c, const struct conf_scalar *r,
 		set_value(r, conf_base(c, r->block), value);
 }
 
+/*
+ * A value within a statement.  A name that the schema does not have is a
+ * mistake of the program.
+ */
 void
 conf_own(struct config *c, enum conf_block block, const char *name,
     const struct lex_token *value)
@@ -95,6 +106,7 @@ conf_own(struct config *c, enum conf_block block, const char *name,
 	set_value(r, conf_base(c, block), value);
 }
 
+/* "file:line" of the token, for messages after the parser's end. */
 void
 conf_set_where(char **where, const struct lex_token *t)
 {
@@ -104,6 +116,10 @@ conf_set_where(char **where, const struct lex_token *t)
 	conf_replace(where, text);
 }
 
+/*
+ * A pair of certificate and key.  The files are read when the configuration is
+ * loaded (conf_load).
+ */
 void
 conf_set_tls(const struct lex_token *cert, const struct lex_token *key,
     struct conf_tls **result)
@@ -117,6 +133,11 @@ conf_set_tls(const struct lex_token *cert, const struct lex_token *key,
 	conf_path(key, "key", &(*result)->key_file);
 }
 
+/*
+ * A listener, of front unless the caller changes that.  When its address or its
+ * port is wrong, it is there all the same, so that the options which follow
+ * have a place.
+ */
 struct conf_listen *
 conf_listen_new(struct config *conf, const struct lex_token *at,
     const struct lex_token *address, const struct lex_token *port)

@@ -1,6 +1,6 @@
 /*
- * sync { … }: our sockets, the peers, and which of them speaks spamd's version
- * of the protocol.
+ * sync { ... }: the sockets for the datagrams of other hosts, the peers, and
+ * which of them use version 2 of the protocol, which is spamd's.
  */
 #include <sys/types.h>
 #include <sys/queue.h>
@@ -14,6 +14,10 @@
 #include "lib/base/log.h"
 #include "lib/conf/conf_int.h"
 
+/*
+ * The beginning of the block.  A second one is an error, and its statements go
+ * to the first.
+ */
 void
 conf_sync_begin(struct config *c, const struct lex_token *at)
 {
@@ -25,7 +29,9 @@ conf_sync_begin(struct config *c, const struct lex_token *at)
 	conf_set_where(&c->sync->where, at);
 }
 
-/* The usual one when none is given. */
+/*
+ * The port, or the usual one when it is missing or wrong (which was reported).
+ */
 static uint16_t
 get_port(const struct lex_token *port)
 {
@@ -37,6 +43,7 @@ get_port(const struct lex_token *port)
 	return ((uint16_t)n);
 }
 
+/* Reports the one that is too many. Sockets and peers are limited together. */
 static void
 room(const struct conf_sync *s, const struct lex_token *at)
 {
@@ -53,6 +60,7 @@ room(const struct conf_sync *s, const struct lex_token *at)
 		    "statements: at most %d", CONF_SYNC_MAX);
 }
 
+/* A socket of that kind at the end of the list. */
 static struct conf_sync_sock *
 new_sock(struct conf_sync *s, enum sync_kind kind, const struct lex_token *at,
     const struct lex_token *port)
@@ -66,6 +74,7 @@ new_sock(struct conf_sync *s, enum sync_kind kind, const struct lex_token *at,
 	return (k);
 }
 
+/* listen on ADDRESS [port N] */
 void
 conf_sync_listen(struct conf_sync *s, const struct lex_token *address,
     const struct lex_token *port)
@@ -78,6 +87,10 @@ conf_sync_listen(struct conf_sync *s, const struct lex_token *address,
 		    addr_str(&k->addr, text), k->port);
 }
 
+/*
+ * multicast INTERFACE [port N] [ttl N] [spamd].  The group's address depends on
+ * the protocol: spamd knows IPv4 only.
+ */
 void
 conf_sync_group(struct conf_sync *s, const struct lex_token *ifname,
     const struct lex_token *port, const struct lex_token *ttl, int v2)
@@ -97,6 +110,7 @@ conf_sync_group(struct conf_sync *s, const struct lex_token *ifname,
 		conf_number(ttl, "ttl", 1, 255, &k->ttl);
 }
 
+/* peer ADDRESS [port N] [spamd] */
 void
 conf_sync_peer(struct conf_sync *s, const struct lex_token *address,
     const struct lex_token *port, int v2)
@@ -118,7 +132,11 @@ conf_sync_peer(struct conf_sync *s, const struct lex_token *address,
 	}
 }
 
-/* Is there anybody to talk to, and with a key where one must be? */
+/*
+ * Is there a host to exchange with, and a key where one is required? Version 3
+ * always needs a key; version 2 works without it, at a risk that is worth a
+ * warning.
+ */
 void
 conf_check_sync(const struct config *c)
 {

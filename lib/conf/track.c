@@ -1,6 +1,7 @@
 /*
- * track …: where the firewall logs connections (pflog's interface, or a group
- * of Linux' NFLOG), and whose connections out are mail of ours.
+ * track ...: where the firewall logs connections (an interface of pflog, or a
+ * group of NFLOG on Linux), and which connections out of this network are made
+ * by our own mail servers.
  */
 #include <sys/types.h>
 #include <sys/queue.h>
@@ -13,6 +14,7 @@
 
 #define GROUP_MAX	65535
 
+/* May it be the name of an interface? It need not exist now. */
 static int
 is_ifname(const char *s)
 {
@@ -23,8 +25,11 @@ is_ifname(const char *s)
 	    "ABCDEFGHIJKLMNOPQRSTUVWXYZ_.-@") == len);
 }
 
-/* The options that follow always find a structure; what is wrong stays out of
- * use, since it is an error. */
+/*
+ * The beginning of the statement: a device, or "nflog" and its group.  There is
+ * a structure afterwards even if something is wrong, so that the options which
+ * follow have a place; the configuration is refused anyway.
+ */
 void
 conf_track_begin(struct config *c, const struct lex_token *device,
     const struct lex_token *group)
@@ -54,6 +59,7 @@ conf_track_begin(struct config *c, const struct lex_token *device,
 	conf_replace(&c->track->device, device->text);
 }
 
+/* interface NAME: only connections through it count. */
 void
 conf_track_interface(struct conf_track *t, const struct lex_token *at,
     const struct lex_token *name)
@@ -67,6 +73,7 @@ conf_track_interface(struct conf_track *t, const struct lex_token *at,
 		conf_replace(&t->interface, name->text);
 }
 
+/* mta ...: addresses and networks of our mail servers, kept as text. */
 void
 conf_track_mta(struct conf_track *t, const struct lex_token *at,
     const struct lex_items *items)

@@ -1,7 +1,8 @@
 /*
- * What a word or string of the configuration means: numbers, times, sizes,
- * names, templates.  Each function reports by file and line what is wrong
- * and says what would be right; it leaves its result alone then.
+ * What a word or a string of the configuration means: an address, a name, a
+ * template.  Each function returns 0 and sets its result, or reports by file
+ * and line what is wrong and what would be right, leaves the result alone and
+ * returns -1.  Numbers, times and sizes are read by lib/value.h.
  */
 #include <sys/types.h>
 
@@ -22,6 +23,10 @@
 #define LABEL_MAX	63
 #define LIST_NAME_MAX	63
 
+/*
+ * Sets a string to a copy of text; the old one is freed.  The process ends when
+ * there is no memory, as everywhere in the parser.
+ */
 void
 conf_replace(char **dst, const char *text)
 {
@@ -33,6 +38,10 @@ conf_replace(char **dst, const char *text)
 	*dst = copy;
 }
 
+/*
+ * A number of that kind between min and max, both included. what names the
+ * setting in the message.
+ */
 int
 conf_value(const struct lex_token *t, const char *what, enum value_kind kind,
     int64_t min, int64_t max, int64_t *result)
@@ -64,6 +73,10 @@ conf_time(const struct lex_token *t, const char *what, int64_t min,
 	return (conf_value(t, what, VALUE_SECONDS, min, max, seconds));
 }
 
+/*
+ * An IPv4 or IPv6 address.  The message has a hint when it looks like a name, a
+ * network, or an address with a port.
+ */
 int
 conf_address(const struct lex_token *t, const char *what, struct addr *a)
 {
@@ -87,7 +100,10 @@ conf_percent(const struct lex_token *t, const char *what, uint32_t *result)
 	return (0);
 }
 
-/* Letters, digits, hyphens and underscores, or UTF-8, on labels. */
+/*
+ * Is it a domain? Labels of letters, digits, hyphens and underscores, or of
+ * UTF-8, without a final dot. len: it need not end there.
+ */
 int
 conf_is_domain(const char *s, size_t len)
 {
@@ -113,6 +129,7 @@ conf_is_domain(const char *s, size_t len)
 	return (s[len - 1] != '-' && s[len - 1] != '.');
 }
 
+/* A host name, as it is sent in greetings: ASCII only. */
 int
 conf_hostname(const struct lex_token *t, char **result)
 {
@@ -128,6 +145,7 @@ conf_hostname(const struct lex_token *t, char **result)
 	return (0);
 }
 
+/* The name of a file: not empty, no control characters.  It need not exist. */
 int
 conf_path(const struct lex_token *t, const char *what, char **result)
 {
@@ -144,6 +162,7 @@ conf_path(const struct lex_token *t, const char *what, char **result)
 	return (0);
 }
 
+/* A template for replies (lib/tmpl.h) with only these % sequences. */
 int
 conf_template(const struct lex_token *t, const char *what,
     const char *allowed, char **result)
@@ -158,6 +177,7 @@ conf_template(const struct lex_token *t, const char *what,
 	return (0);
 }
 
+/* How to reach a person.  It shares a line of a reply with other text. */
 int
 conf_contact(const struct lex_token *t, char **result)
 {
@@ -179,7 +199,11 @@ conf_contact(const struct lex_token *t, char **result)
 	return (0);
 }
 
-/* "451 4.7.1 text": 0, and *text at what follows the codes. */
+/*
+ * "451 4.7.1 text": returns 0 and *text at what follows the codes.  Without an
+ * enhanced code the text follows the first code; one that is not of class 4 is
+ * an error.
+ */
 static int
 reply_codes(const char *s, const char **text)
 {
@@ -204,6 +228,10 @@ reply_codes(const char *s, const char **text)
 	return (0);
 }
 
+/*
+ * The whole reply to a grey host, with its code.  Only 450 and 451 make a mail
+ * server try again.
+ */
 int
 conf_grey_reply(const struct lex_token *t, char **result)
 {
@@ -222,6 +250,7 @@ conf_grey_reply(const struct lex_token *t, char **result)
 	return (0);
 }
 
+/* 450 or 550, to refuse trapped and blacklisted hosts with. */
 int
 conf_reply_code(const struct lex_token *t, const char *what, int *result)
 {
@@ -237,6 +266,10 @@ conf_reply_code(const struct lex_token *t, const char *what, int *result)
 	return (0);
 }
 
+/*
+ * The name of a table or set.  The firewall gets it as it is, so nothing else
+ * than plain names is taken.
+ */
 int
 conf_fw_name(const struct lex_token *t, const char *what, size_t max,
     char **result)
@@ -255,6 +288,7 @@ conf_fw_name(const struct lex_token *t, const char *what, size_t max,
 	return (0);
 }
 
+/* The name of a list; it becomes the name of a file in the state directory. */
 int
 conf_list_name(const struct lex_token *t)
 {

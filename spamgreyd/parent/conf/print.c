@@ -13,6 +13,7 @@
 
 #include "spamgreyd/parent/conf/print.h"
 
+/* A number in the form in which the file has it. */
 int
 put_value(struct buf *b, const char *before, enum value_kind kind, int64_t v)
 {
@@ -21,6 +22,10 @@ put_value(struct buf *b, const char *before, enum value_kind kind, int64_t v)
 	return (buf_printf(b, "%s%s", before, value_text(kind, v, text)));
 }
 
+/*
+ * A string in quotes.  A quote in it is escaped; other backslashes are the
+ * templates' and stay.
+ */
 int
 put_string(struct buf *b, const char *before, const char *s)
 {
@@ -35,7 +40,7 @@ put_string(struct buf *b, const char *before, const char *s)
 	return (r | buf_addstr(b, "\""));
 }
 
-/* Without the line's end. */
+/* "name { ... }", an entry a line, without the last line's end. */
 static int
 put_braces(struct buf *b, const char *name, const struct conf_strings *list,
     const char *indent)
@@ -81,6 +86,7 @@ put_restart(struct buf *b, const struct config *c)
 	    buf_addstr(b, "\n"));
 }
 
+/* trap belongs to the statement, behind its closing brace. */
 int
 put_domains(struct buf *b, const struct config *c)
 {
@@ -111,6 +117,7 @@ put_tls(struct buf *b, const struct config *c)
 	return (put_certificate(b, c->tls) | buf_addstr(b, "\n"));
 }
 
+/* Those of front, or those of pass. */
 int
 put_listeners(struct buf *b, const struct config *c, int pass,
     const char *indent)
@@ -182,6 +189,7 @@ put_spamtraps(struct buf *b, const struct config *c)
 	return (put_strings(b, "spamtrap", &c->spamtraps, ""));
 }
 
+/* One that spamd-setup brought is not in the file, and is not printed. */
 static int
 put_list(struct buf *b, const struct conf_list *l)
 {
@@ -233,6 +241,7 @@ put_setups(struct buf *b, const struct config *c)
 	return (r);
 }
 
+/* What is printed for a default reads as the same default. */
 static int
 put_reaction(struct buf *b, unsigned int event, const struct conf_reaction *a)
 {
@@ -274,6 +283,7 @@ put_except(struct buf *b, const struct config *c)
 	return (put_strings(b, "except", &c->learn.except, "\t"));
 }
 
+/* of: "bad" or "good", the messages that are counted. */
 static int
 put_learn_rule(struct buf *b, const char *name, const struct conf_learn_rule *r,
     const char *of)
@@ -303,6 +313,7 @@ put_extend(struct buf *b, const struct config *c)
 	    buf_addstr(b, "\n"));
 }
 
+/* The device's kind decides the form. */
 int
 put_track(struct buf *b, const struct config *c)
 {
@@ -326,6 +337,7 @@ put_track(struct buf *b, const struct config *c)
 	    t->outbound ? "yes" : "no"));
 }
 
+/* One that only sends was added by the parent, and is not printed. */
 int
 put_socks(struct buf *b, const struct config *c)
 {
@@ -362,7 +374,7 @@ static int	(*const parts[PART_MAX])(struct buf *, const struct config *) = {
 #include "lib/conf/schema.h"
 };
 
-/* Behind the name; of a flag nothing. */
+/* What follows the name; of a flag nothing. */
 static int
 put_scalar_value(struct buf *b, const struct conf_scalar *r, const void *base)
 {
@@ -380,7 +392,7 @@ put_scalar_value(struct buf *b, const struct conf_scalar *r, const void *base)
 	    (enum value_kind)conf_kind(r), v));
 }
 
-/* Is there something to say?  What has no default may be nothing. */
+/* Is there something to print? A setting without a default may be nothing. */
 static int
 is_said(const struct conf_scalar *r, const void *base)
 {
@@ -390,7 +402,7 @@ is_said(const struct conf_scalar *r, const void *base)
 	    conf_get(r, base) != 0);
 }
 
-/* Do the two rows stand in one line?  In the table they follow each other. */
+/* Do the two rows stand in one line? They follow each other in the table. */
 static int
 same_line(const struct conf_scalar *r, const struct conf_scalar *next)
 {
@@ -402,6 +414,10 @@ same_line(const struct conf_scalar *r, const struct conf_scalar *next)
 	    strncmp(r->form, next->form, strcspn(r->form, " ")) == 0);
 }
 
+/*
+ * A setting of one value.  The first one of a line begins it with the head, the
+ * last one ends it.
+ */
 static int
 put_scalar(struct buf *b, const struct conf_scalar *r, const void *base,
     const char *indent)
@@ -419,6 +435,7 @@ put_scalar(struct buf *b, const struct conf_scalar *r, const void *base,
 	return (same_line(r, r + 1) ? rc : rc | buf_addstr(b, "\n"));
 }
 
+/* The rows of a block in their order, and the blocks in it. */
 static int
 put_block(struct buf *b, const struct config *c, enum conf_block block)
 {

@@ -38,6 +38,7 @@ put_resolvers(struct buf *b, const struct config *c)
 	return (r | buf_addstr(b, "}\n"));
 }
 
+/* One target alone, or several in braces. */
 static int
 put_targets(struct buf *b, const struct conf_relay *rel)
 {
@@ -55,6 +56,7 @@ put_targets(struct buf *b, const struct conf_relay *rel)
 	return (many ? r | buf_addstr(b, " }") : r);
 }
 
+/* Tables by enum relay_client and enum relay_tls. */
 static int
 put_relay(struct buf *b, const struct conf_relay *rel)
 {
@@ -132,6 +134,7 @@ put_timeouts(struct buf *b, const struct config *c)
 	return (put_steps(b, c->pass, "timeout"));
 }
 
+/* An empty list refuses everybody, and is not the same as none. */
 int
 put_recipients(struct buf *b, const struct config *c)
 {
@@ -142,6 +145,7 @@ put_recipients(struct buf *b, const struct config *c)
 	return (put_strings(b, "recipients", &c->pass->recipients, "\t"));
 }
 
+/* A word as it was: in quotes or bare. */
 static int
 put_word(struct buf *b, const struct conf_word *w)
 {
@@ -150,6 +154,7 @@ put_word(struct buf *b, const struct conf_word *w)
 	return (buf_printf(b, " %s", w->text));
 }
 
+/* An option of a module, in a line of its own. */
 static int
 put_option(struct buf *b, const struct conf_option *o)
 {
@@ -177,6 +182,7 @@ put_raw(struct buf *b, const struct conf_module *m)
 	return (m->nraw > 0 ? r | buf_addstr(b, "\n") : r);
 }
 
+/* "NAME.which" is printed as NAME "which". */
 static int
 put_module(struct buf *b, const struct conf_module *m)
 {

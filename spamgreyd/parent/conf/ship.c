@@ -1,15 +1,19 @@
 /*
  * The configuration on its way from the parent to a child, one message an
- * object.  The two ends of each layout stand beside each other here, put
- * before get.  The child builds beside the configuration in force; nothing
- * of it counts before COMMIT.
+ * object.  The child builds beside the configuration in force; nothing of it
+ * counts before COMMIT.
  *
  *	BEGIN GLOBAL GREY LIMIT FW STRING* LIST* SET? REACTION* LEARN
  *	TRACK? SYNC* PEM* (the global certificate) { LISTEN PEM* }* pass?
  *	COMMIT
  *
- * What pass, learn and track are made of is in ship_pass.c, of sync in
- * ship_sync.c, the lists in ship_lists.c.
+ * Settings that are one value go by their rows (ci_put_block, ci_take_block).
+ * Of other objects the functions that send and receive stand beside each
+ * other.  Both ends are the same build (MSG_HELLO checks that), so the layouts
+ * may change freely.  A child trusts the parent, but a malformed message must
+ * not make it read past its end: every number is checked.  What pass, learn and
+ * track are made of is in ship_pass.c, sync in ship_sync.c, the lists
+ * in ship_lists.c.
  */
 #include <sys/types.h>
 #include <sys/queue.h>
@@ -23,6 +27,7 @@
 
 #define PEM_TOTAL_MAX	(4 * 1024 * 1024)
 
+/* A string to *dst, in place of the old one. -1: no memory. */
 int
 ci_take_str(struct msg *m, char **dst)
 {
@@ -45,19 +50,21 @@ ci_put_opt(struct ipc *ipc, const char *s)
 		ipc_put_str(ipc, s);
 }
 
+/* What ci_put_opt sent; *dst stays as it is when that was NULL. */
 int
 ci_take_opt(struct msg *m, char **dst)
 {
 	return (msg_get_u8(m) ? ci_take_str(m, dst) : 0);
 }
 
+/* A copy, since a channel closes what it has sent. */
 int
 ci_dup_fd(int fd)
 {
 	return (fcntl(fd, F_DUPFD_CLOEXEC, 0));
 }
 
-/* Only the names; the bytes come as PEM. */
+/* Only the names of a certificate; the bytes are sent as PEM. */
 static void
 put_tls(struct ipc *ipc, const struct conf_tls *t)
 {
@@ -68,6 +75,7 @@ put_tls(struct ipc *ipc, const struct conf_tls *t)
 	}
 }
 
+/* A second certificate in one place is malformed. */
 static int
 take_tls(struct msg *m, struct conf_tls **t)
 {
@@ -78,7 +86,7 @@ take_tls(struct msg *m, struct conf_tls **t)
 	return (ci_take_str(m, &(*t)->cert_file) | ci_take_str(m, &(*t)->key_file));
 }
 
-/* The settings of a block, in the order of the table. */
+/* All settings of the block, in the order of the table. */
 void
 ci_put_block(struct ipc *ipc, const void *base, enum conf_block block)
 {
@@ -94,6 +102,10 @@ ci_put_block(struct ipc *ipc, const void *base, enum conf_block block)
 	}
 }
 
+/*
+ * What ci_put_block sent.  A number that the file could not have had is
+ * malformed.
+ */
 int
 ci_take_block(struct msg *m, void *base, enum conf_block block)
 {
@@ -116,6 +128,7 @@ ci_take_block(struct msg *m, void *base, enum conf_block block)
 	return (0);
 }
 
+/* Settings outside of blocks, and the global certificate's names. */
 static int
 send_global(struct chan *ch, const struct config *c)
 {
@@ -135,6 +148,7 @@ recv_global(struct config *c, struct msg *m)
 	return (take_tls(m, &c->tls));
 }
 
+/* greylist and tarpit together: what a grey or trapped host is told. */
 static int
 send_grey(struct chan *ch, const struct config *c)
 {
@@ -154,7 +168,7 @@ recv_grey(struct config *c, struct msg *m)
 	return (ci_take_block(m, c, CB_TARPIT));
 }
 
-/* A block whose settings are all of its message. */
+/* A message that has nothing but the settings of a block. */
 int
 ci_send_block(struct chan *ch, uint16_t type, const void *base,
     enum conf_block block)
@@ -166,7 +180,7 @@ ci_send_block(struct chan *ch, uint16_t type, const void *base,
 	return (chan_send(ch, -1));
 }
 
-/* As many as fit in a message of their own, for there may be thousands. */
+/* As many in a message as fit, for there may be thousands. */
 int
 ci_send_strings(struct chan *ch, enum string_kind kind,
     const struct conf_strings *list)
@@ -189,6 +203,7 @@ ci_send_strings(struct chan *ch, enum string_kind kind,
 	return (0);
 }
 
+/* One at the end of the list. */
 int
 ci_take_string(struct msg *m, struct conf_strings *list)
 {
@@ -200,6 +215,10 @@ ci_take_string(struct msg *m, struct conf_strings *list)
 	return (ci_take_str(m, &s->text));
 }
 
+/*
+ * To the list of their kind.  Lists of a relay or module are those of the last
+ * one.
+ */
 static int
 recv_strings(struct config *c, struct msg *m)
 {
@@ -240,6 +259,7 @@ recv_strings(struct config *c, struct msg *m)
 	return (0);
 }
 
+/* What follows from an event; a default too. */
 static int
 send_reaction(struct chan *ch, unsigned int event,
     const struct conf_reaction *a)
@@ -257,6 +277,7 @@ send_reaction(struct chan *ch, unsigned int event,
 	return (chan_send(ch, -1));
 }
 
+/* An event or an action that there is not is malformed. */
 static int
 recv_reaction(struct config *c, struct msg *m)
 {
@@ -276,6 +297,10 @@ recv_reaction(struct config *c, struct msg *m)
 	return (0);
 }
 
+/*
+ * With the descriptor (a copy) if the role accepts on it and the parent has
+ * opened it.  The kept socket of a reload needs none.
+ */
 static int
 send_listen(struct chan *ch, const struct conf_listen *l, int with_fd)
 {
@@ -295,6 +320,7 @@ send_listen(struct chan *ch, const struct conf_listen *l, int with_fd)
 	return (chan_send(ch, fd));
 }
 
+/* See config_recv for a descriptor that comes twice. */
 static int
 recv_listen(struct config *c, struct msg *m)
 {
@@ -316,6 +342,7 @@ recv_listen(struct config *c, struct msg *m)
 	return (0);
 }
 
+/* PEM bytes, in messages of CONF_CHUNK. */
 int
 ci_send_pem(struct chan *ch, enum pem_part part, const uint8_t *data, size_t len)
 {
@@ -333,6 +360,7 @@ ci_send_pem(struct chan *ch, enum pem_part part, const uint8_t *data, size_t len
 	return (0);
 }
 
+/* A certificate and its key. */
 static int
 send_pems(struct chan *ch, const struct conf_tls *t)
 {
@@ -349,8 +377,8 @@ struct pem {			/* where its bytes go */
 };
 
 /*
- * A certificate and its key to the last listener, or before the first one to
- * the global pair; CAs to the last relay.
+ * Where PEM bytes go: a certificate and its key to the last listener, or before
+ * the first one to the global pair; CAs to the last relay. -1: nowhere.
  */
 static int
 pem_place(struct config *c, uint8_t part, struct pem *pem)
@@ -375,6 +403,7 @@ pem_place(struct config *c, uint8_t part, struct pem *pem)
 	return (0);
 }
 
+/* Appends bytes to what came before. */
 static int
 recv_pem(struct config *c, struct msg *m)
 {
@@ -402,7 +431,10 @@ recv_pem(struct config *c, struct msg *m)
 	return (0);
 }
 
-/* All of them to everybody; a socket only to the role that accepts on it. */
+/*
+ * All of them to every child; a socket only to the role that accepts on it,
+ * keys only to those that use TLS.
+ */
 static int
 send_listens(struct chan *ch, const struct config *c, enum conf_send what)
 {
@@ -449,6 +481,7 @@ config_send(struct chan *ch, const struct config *c, enum conf_send what)
 	return (chan_send_empty(ch, MSG_CONF_COMMIT, 0));
 }
 
+/* Any message between BEGIN and COMMIT, and COMMIT itself. */
 static int
 recv_part(struct config *c, struct msg *m)
 {

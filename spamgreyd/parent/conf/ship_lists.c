@@ -1,9 +1,9 @@
 /*
- * Address lists on their way to a child: with a whole configuration, and
- * alone when only they were loaded anew.  Then they are put into the
- * configuration that is in force: a session that holds it finds in the new
- * ones what comes after, and what it found before stays what it was, for no
- * list changes its place there.
+ * Address lists on their way to a child: with a whole configuration, or alone
+ * when only they were loaded again.  In the second case they are put into the
+ * configuration in force.  A session that holds it finds the new entries from
+ * then on; what it found before stays valid, because no list changes its place
+ * in the compiled set.
  */
 #include <sys/types.h>
 #include <sys/queue.h>
@@ -14,6 +14,7 @@
 
 #include "spamgreyd/parent/conf/ship.h"
 
+/* A list, and how loading it went; its entries are in the set. */
 static int
 send_list(struct chan *ch, const struct conf_list *l)
 {
@@ -39,6 +40,7 @@ send_list(struct chan *ch, const struct conf_list *l)
 	return (chan_send(ch, -1));
 }
 
+/* At the end of the lists. */
 int
 ci_recv_list(struct config *c, struct msg *m)
 {
@@ -72,6 +74,7 @@ ci_recv_list(struct config *c, struct msg *m)
 	return (r);
 }
 
+/* The compiled lists, as a descriptor to map (read-only). */
 static int
 send_set(struct chan *ch, const struct config *c)
 {
@@ -85,6 +88,7 @@ send_set(struct chan *ch, const struct config *c)
 	return (chan_send(ch, fd));
 }
 
+/* A second set is malformed. */
 int
 ci_recv_set(struct config *c, struct msg *m)
 {
@@ -93,6 +97,7 @@ ci_recv_set(struct config *c, struct msg *m)
 	return ((c->set = addrset_map(c->set_fd)) == NULL ? -1 : 0);
 }
 
+/* The lists, then the set. */
 int
 ci_send_lists(struct chan *ch, const struct config *c)
 {
@@ -112,7 +117,10 @@ config_send_lists(struct chan *ch, const struct config *c)
 	return (chan_send_empty(ch, MSG_CONF_LISTS, 0));
 }
 
-/* What loading says of a list that is there; or a new one behind all others. */
+/*
+ * What loading says of a list that is there; or a new one, which spamd-setup
+ * brought, behind all others.
+ */
 static int
 update_list(struct config *c, struct msg *m)
 {
@@ -138,6 +146,10 @@ update_list(struct config *c, struct msg *m)
 	return (0);
 }
 
+/*
+ * The new set in place of the old one.  Nobody holds a pointer into the old one
+ * between messages.
+ */
 static int
 update_set(struct config *c, struct msg *m)
 {

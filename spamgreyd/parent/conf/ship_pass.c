@@ -1,10 +1,11 @@
 /*
- * pass, learn and track on their way from the parent to a child: the part
- * of ship.c that they add, put before get here too.
+ * pass, learn and track on their way from the parent to a child (ship.c).
+ * What sends and what receives an object stand beside each other.
  *
  *	PASS STRING* (recipients) { RELAY STRING* (domains) TARGET* PEM* }*
  *	{ MODULE STRING* (except) OPTION* }*
  *	LEARN STRING* (trusted, except)
+ *	TRACK STRING* (mta)
  */
 #include <sys/types.h>
 #include <sys/queue.h>
@@ -14,6 +15,7 @@
 
 #include "spamgreyd/parent/conf/ship.h"
 
+/* A second pass block is malformed. */
 static int
 recv_pass(struct config *c, struct msg *m)
 {
@@ -22,6 +24,7 @@ recv_pass(struct config *c, struct msg *m)
 	return (ci_take_block(m, c->pass, CB_PASS));
 }
 
+/* An address of the last relay. */
 static int
 send_target(struct chan *ch, const struct conf_target *t)
 {
@@ -33,6 +36,7 @@ send_target(struct chan *ch, const struct conf_target *t)
 	return (chan_send(ch, -1));
 }
 
+/* A target before any relay is malformed. */
 static int
 recv_target(struct conf_relay *r, struct msg *m)
 {
@@ -46,6 +50,7 @@ recv_target(struct conf_relay *r, struct msg *m)
 	return (0);
 }
 
+/* A relay with what belongs to it; the CAs only to pass. */
 static int
 send_relay(struct chan *ch, const struct conf_relay *r, enum conf_send what)
 {
@@ -69,6 +74,7 @@ send_relay(struct chan *ch, const struct conf_relay *r, enum conf_send what)
 	return (ci_send_pem(ch, PEM_CA, r->ca, r->ca_len));
 }
 
+/* At the end of the relays; what follows belongs to it. */
 static int
 recv_relay(struct conf_pass *p, struct msg *m)
 {
@@ -118,6 +124,7 @@ send_option(struct chan *ch, const struct conf_option *o)
 	return (0);
 }
 
+/* The first message of an option. */
 static struct conf_option *
 take_option(struct conf_module *mod, struct msg *m)
 {
@@ -131,6 +138,7 @@ take_option(struct conf_module *mod, struct msg *m)
 	return (o);
 }
 
+/* Words for a new option, or more for the last one. */
 static int
 recv_option(struct conf_module *mod, struct msg *m)
 {
@@ -151,6 +159,7 @@ recv_option(struct conf_module *mod, struct msg *m)
 	return (0);
 }
 
+/* A module with its options. -1 for "not given" is sent as 0. */
 static int
 send_module(struct chan *ch, const struct conf_module *mod)
 {
@@ -174,6 +183,7 @@ send_module(struct chan *ch, const struct conf_module *mod)
 	return (0);
 }
 
+/* At the end of the modules; what follows belongs to it. */
 static int
 recv_module(struct conf_pass *p, struct msg *m)
 {
@@ -200,7 +210,10 @@ recv_module(struct conf_pass *p, struct msg *m)
 	return (r);
 }
 
-/* Who has recipients, and keys of CAs, is pass alone. */
+/*
+ * Recipients and CAs go to pass only; the other roles need to know that there
+ * is a pass block, and its numbers.
+ */
 int
 ci_send_pass(struct chan *ch, const struct conf_pass *p, enum conf_send what)
 {
@@ -219,6 +232,7 @@ ci_send_pass(struct chan *ch, const struct conf_pass *p, enum conf_send what)
 	return (0);
 }
 
+/* Everything of a pass block, whose first message is PASS. */
 int
 ci_recv_pass(struct config *c, struct msg *m)
 {
@@ -264,6 +278,7 @@ ci_pass_strings(struct config *c, enum string_kind kind)
 	}
 }
 
+/* The block, then its lists. */
 int
 ci_send_learn(struct chan *ch, const struct conf_learn *l)
 {
@@ -272,6 +287,7 @@ ci_send_learn(struct chan *ch, const struct conf_learn *l)
 	    ci_send_strings(ch, STR_LEARN_EXCEPT, &l->except));
 }
 
+/* The statement, then the mail servers' addresses. */
 int
 ci_send_track(struct chan *ch, const struct conf_track *t)
 {
@@ -279,6 +295,7 @@ ci_send_track(struct chan *ch, const struct conf_track *t)
 	    ci_send_strings(ch, STR_MTA, &t->mta));
 }
 
+/* A second one is malformed. */
 int
 ci_recv_track(struct config *c, struct msg *m)
 {

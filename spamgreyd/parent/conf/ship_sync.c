@@ -1,7 +1,7 @@
 /*
- * The block sync on its way from the parent to store; the others get none of
- * it.  Part of ship.c: first the block, then its sockets with their
- * descriptors, then its peers, a message each.
+ * The sync block on its way from the parent to store; no other child gets any
+ * of it (ship.c).  First the block with its key, then its sockets with
+ * their descriptors, then its peers, a message each.
  */
 #include <sys/types.h>
 #include <sys/queue.h>
@@ -14,6 +14,7 @@
 
 enum part { PART_BLOCK, PART_SOCK, PART_PEER };
 
+/* With a copy of the descriptor. */
 static int
 send_sock(struct chan *ch, const struct conf_sync_sock *k)
 {
@@ -33,6 +34,7 @@ send_sock(struct chan *ch, const struct conf_sync_sock *k)
 	return (chan_send(ch, fd));
 }
 
+/* At the end of the sockets. */
 static int
 recv_sock(struct conf_sync *s, struct msg *m)
 {
@@ -52,6 +54,7 @@ recv_sock(struct conf_sync *s, struct msg *m)
 	return (0);
 }
 
+/* A peer has no descriptor: datagrams go out by the sockets. */
 static int
 send_peer(struct chan *ch, const struct conf_sync_peer *p)
 {
@@ -65,6 +68,7 @@ send_peer(struct chan *ch, const struct conf_sync_peer *p)
 	return (chan_send(ch, -1));
 }
 
+/* At the end of the peers. */
 static int
 recv_peer(struct conf_sync *s, struct msg *m)
 {
@@ -103,6 +107,7 @@ ci_send_sync(struct chan *ch, const struct conf_sync *s, enum conf_send what)
 	return (0);
 }
 
+/* The keys are of a fixed size, or there are none. */
 static int
 recv_block(struct config *c, struct msg *m)
 {
@@ -128,6 +133,7 @@ recv_block(struct config *c, struct msg *m)
 	return (0);
 }
 
+/* By the part that the message begins with. */
 int
 ci_recv_sync(struct config *c, struct msg *m)
 {
