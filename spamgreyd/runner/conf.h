@@ -13,7 +13,7 @@
 #include "spamgreyd/runner/module.h"
 
 /*
- * parent/conf/ship_module.c, pure: reads the words that follow an option's
+ * conf_args.c, pure: reads the words that follow an option's
  * keyword by its form (option.h).  args has room for nwords of them; their
  * texts are the words'.  *off: "no" was there.  Returns how many words were
  * used, or -1 and *error says why not, static until the next call.

@@ -19,7 +19,7 @@
  *	turn.c		modules that see each other's changes
  *	points.c	sums, limits, header fields, log fields
  *	conf.h		blocks of the configuration to modules' settings:
- *	conf.c, conf_full.c, parent/conf/ship_module.c
+ *	conf.c, conf_full.c, conf_args.c
  *
  * The handle of a session is its struct msession, which the role embeds in its
  * own struct session and fills in; `mods' in it is the runner's.  Between
