@@ -1,5 +1,5 @@
-# Capture files as tests want them: the packets, the headers that each
-# firewall's log puts before them, and the file around.
+# Makes capture files: packets, the headers that each firewall's log puts before
+# them, and the file with its records.
 package Capture;
 
 use strict;
@@ -13,7 +13,7 @@ use constant { PFLOG => 117, NFLOG => 239 };
 
 my %flags = (F => 1, S => 2, R => 4, P => 8, A => 16);
 
-# A TCP segment in its IP packet, with wrong checksums.  from, to, dport,
+# Makes a TCP segment in an IP packet, with wrong checksums.  from, to, dport,
 # flags => "S", exthdrs => extension headers before IPv6's TCP.
 sub
 tcp_packet
@@ -38,7 +38,7 @@ tcp_packet
 	    inet_pton(AF_INET, $o{from}) . inet_pton(AF_INET, $o{to}) . $tcp);
 }
 
-# The header of pflog(4).  os => openbsd, freebsd14, freebsd13.
+# Makes the header of pflog(4).  os => openbsd, freebsd14, freebsd13.
 sub
 pflog
 {
@@ -61,7 +61,7 @@ pflog
 	return ($head . $packet);
 }
 
-# The header of NFLOG: attributes, in this machine's order.
+# Makes the header of NFLOG: attributes, in this machine's byte order.
 sub
 nflog
 {
@@ -83,7 +83,7 @@ nflog
 	return ($data);
 }
 
-# One record of a file; cut => octets of it that are there.
+# Makes one record of a file; cut => bytes of it that the file has.
 sub
 record
 {
@@ -93,7 +93,7 @@ record
 	    $o{caplen} // length($frame), length($frame)) . $frame);
 }
 
-# A whole file of that link type.
+# Makes a whole file of that link type.
 sub
 capture
 {

@@ -1,7 +1,7 @@
 /*
- * What a call costs: instructions of this process in user mode where the
- * kernel counts them, else its CPU time in user mode, the least of some runs.
- * Never the time on the wall.
+ * Measures what a call costs: the instructions of this process in user mode
+ * where the kernel counts them, otherwise its CPU time in user mode.  The
+ * result is the least of several runs.  Elapsed time is never measured.
  */
 #ifndef COST_H
 #define COST_H
@@ -21,7 +21,7 @@
 
 #define COST_RUNS	3
 
-/* The kernel's counter; -1: there is none. */
+/* Opens the kernel's counter.  -1: the kernel has none. */
 static inline int
 cost_counter(void)
 {
@@ -52,7 +52,7 @@ cost_now(int counter)
 	    (uint64_t)u.ru_utime.tv_usec);
 }
 
-/* The least that fn(arg) took. */
+/* Returns the least that fn(arg) took. */
 static inline uint64_t
 cost_of(void (*fn)(void *), void *arg)
 {

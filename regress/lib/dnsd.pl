@@ -1,17 +1,17 @@
 #!/usr/bin/perl
 # dnsd.pl PORT TABLE [LOG]: a name server for tests, on 127.0.0.1, UDP and TCP.
-# Lines of the table, read anew for each question:
+# Lines of the table, which is read again for each question:
 #	NAME TYPE TTL DATA	A, AAAA, TXT, PTR, CNAME, DNAME, MX (10 NAME);
 #				aliases are followed for 20 steps, loops too
 #	NAME servfail|refused|drop|wrongid|garbage|truncate
-#	NAME delay SECONDS	before what else is said of the name
-# and lies:
-#	NAME owner OTHER	all records of the answer are OTHER's
+#	NAME delay SECONDS	before the answer of its other lines
+# and wrong answers:
+#	NAME owner OTHER	all records of the answer belong to OTHER
 #	NAME question OTHER	the answer repeats another question
 #	NAME qtype NUMBER	… of another type
 #	NAME type NUMBER	all records of the answer are of that type
-# "*.zone" is every name below it that has no line of its own.  What is not
-# there does not exist (SOA minimum 30 s).  LOG gets each question.
+# "*.zone" is every name below the zone that has no line of its own.  A name
+# without a line does not exist (SOA minimum 30 s).  LOG gets each question.
 use strict;
 use warnings;
 use IO::Select;
@@ -64,7 +64,7 @@ rdata
 	return (wire($data));
 }
 
-# The lines of a name, or of the wildcard above it; undef: none.
+# Returns the lines of a name or of the wildcard above it; undef: it has none.
 sub
 lines_of
 {
@@ -78,7 +78,7 @@ lines_of
 	return ($lines);
 }
 
-# What an alias makes of the name, with its record; nothing: it has none.
+# Returns the target of a name's alias, and the record; (): it is no alias.
 sub
 alias
 {
@@ -97,7 +97,7 @@ alias
 	return;
 }
 
-# The records that answer: [owner, line].
+# Returns the records of the answer: [owner, line].
 sub
 records
 {
@@ -117,7 +117,7 @@ records
 	return (@rr);
 }
 
-# The answer to a message, and after how many seconds; undef: none.
+# Returns the answer to a message and its delay in seconds; undef: no answer.
 sub
 answer
 {

@@ -1,6 +1,6 @@
 /*
- * The front role alone in one process, with a store that answers by the
- * recipient's name, so that what a client sees is the same each time:
+ * Runs the front role alone in one process.  The test plays store, which
+ * answers by the recipient's name, so that a client sees the same each time:
  *	grey…	GREY, 180 s left; "grey-N": N s left
  *	pass…	PASS		white…	WHITE
  *	trap…	TRAPPED (spamtrap)	full…	UNSTORED
@@ -28,12 +28,12 @@
 struct fixture {
 	struct child	 child;
 	struct chan	*store;		/* store's end */
-	/* What store hears, in words; NULL: nobody listens. */
+	/* Called with each message to store, in words; may be NULL. */
 	void		(*heard)(const char *line);
 	uint64_t	 held_id;
 	uint32_t	 held_seq;
 	int		 holding;
-	const char	*held_to;	/* as what it is answered; "grey" */
+	const char	*held_to;	/* the answer to a held one; "grey" */
 };
 static struct fixture	fixture = { .held_to = "grey" };
 
@@ -240,7 +240,7 @@ fixture_ended(struct chan *ch, enum chan_end end, void *arg)
 	chan_free(ch);
 }
 
-/* The role with its channel to store; configure it next. */
+/* Starts the role with its channel to store.  Configure it next. */
 static void
 fixture_init(void)
 {
@@ -297,7 +297,7 @@ fixture_hosts_begin(void)
 		(void)chan_send(fixture.store, -1);
 }
 
-/* What store says of the clock: it is right, or "none". */
+/* Sends what store knows of the clock: that it is right, or "none". */
 static inline void
 fixture_clock(const char *word)
 {

@@ -1,10 +1,11 @@
 /*
- * The messages of the tests that compare bytes: number id of a seed is always
- * the same one, so whoever sends it and whoever checks it need share nothing
- * but the number, which travels in the envelope (m123@example.com).
- * Sizes are log-uniform from 1 octet to 1 MB, and 10 MB for the last ones; the
- * first ones are the awkward cases by hand.  There is no CR or LF but in CRLF,
- * all else occurs: 8-bit, control characters, NUL, dots, very long lines.
+ * The messages of the tests that compare bytes.  A seed and a number always
+ * give the same message, so the program that sends it and the one that checks
+ * it share only the number, which is in the envelope (m123@example.com).
+ * Sizes are log-uniform from 1 byte to 1 MB, and 10 MB for the last messages.
+ * The first messages are special cases, written by hand.  CR and LF occur only
+ * as CRLF.  Everything else occurs: 8-bit and control characters, NUL, dots and
+ * very long lines.
  */
 #ifndef MESSAGES_H
 #define MESSAGES_H
@@ -43,7 +44,7 @@ message_below(uint64_t n)
 	return (message_random() % n);
 }
 
-/* So many octets from first to last, without CR and LF. */
+/* Appends n random bytes from first to last, without CR and LF. */
 static inline void
 message_octets(uint8_t *p, size_t len, unsigned int first, unsigned int last)
 {
@@ -61,7 +62,7 @@ message_octets(uint8_t *p, size_t len, unsigned int first, unsigned int last)
 	}
 }
 
-/* One line without its end, at most max long. */
+/* Appends one line without its end, at most max bytes long. */
 static inline size_t
 message_line(uint8_t *p, size_t max)
 {
@@ -109,7 +110,7 @@ message_alloc(struct message *m, size_t len)
 		err(1, NULL);
 }
 
-/* The same octet n times, and a CRLF. */
+/* Appends the same byte n times, and CRLF. */
 static inline void
 message_repeat(struct message *m, int c, size_t n)
 {
@@ -145,8 +146,8 @@ message_by_hand(struct message *m, unsigned int id)
 }
 
 /*
- * Message id of that seed, of which there are n and then large ones.  The
- * caller frees m->data.
+ * Makes message number id of that seed.  The first n messages are of any size,
+ * those after them are large.  The caller frees m->data.
  */
 static inline void
 message_make(struct message *m, uint64_t seed, unsigned int id, unsigned int n)
@@ -161,7 +162,7 @@ message_make(struct message *m, uint64_t seed, unsigned int id, unsigned int n)
 	size = id >= n ? MESSAGE_LARGE :
 	    (size_t)pow(1e6, (double)message_below(1000001) / 1e6);
 	message_alloc(m, size + 256);
-	/* Most have a header; what has none is relayed just as well. */
+	/* Most have a header.  A message without one is relayed, too. */
 	if (size > 200 && message_below(8) != 0)
 		m->len = (size_t)snprintf((char *)m->data, size, "From: "
 		    "<m%u@example.com>\r\nTo: <you@example.org>\r\nSubject: "
@@ -174,7 +175,7 @@ message_make(struct message *m, uint64_t seed, unsigned int id, unsigned int n)
 		if (m->len < size)
 			m->len += 2;
 	}
-	/* Cut to its size; and then it ends as a line does. */
+	/* Cut it to its size, and end it with CRLF again. */
 	m->len = size;
 	if (m->data[size - 1] == '\r')
 		m->data[size - 1] = 'x';

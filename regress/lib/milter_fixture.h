@@ -1,6 +1,6 @@
 /*
- * What the tests of mod_milter share: filters that follow a script, one or
- * several in a chain, and a session that goes through the stages to them.
+ * What the tests of the module milter share: filters that follow a script, one
+ * or several in a chain, and a session that goes through the stages with them.
  */
 #ifndef MILTER_FIXTURE_H
 #define MILTER_FIXTURE_H
@@ -18,10 +18,11 @@
 extern const struct module mod_milter;
 
 /*
- * The f->  A rule is "X:packets": what is answered to the command X, the
- * rule's packets parted by '|', octets as \xHH.  "!close" and "!" (nothing)
- * instead; "!raw…" are octets as they are.  A rule is used up, but "X*:".
- * Without one, the answer is 'c', none to D, A, Q.
+ * The script of a filter is a list of rules "X:packets": the answer to the
+ * command X.  '|' separates packets; \xHH is a byte.  In place of packets,
+ * "!close" closes the connection, "!" sends nothing, and "!raw…" sends the
+ * bytes as they are.  Each rule is used once, except "X*:".  Without a rule the
+ * answer is 'c', but none to D, A and Q.
  */
 #define RULES	12
 #define FILTERS	3
@@ -33,7 +34,7 @@ struct filter {
 	int		 used[RULES];
 	struct buf	 in, heard;
 	unsigned int	 conns;
-	int		 stopped;	/* reads nothing */
+	int		 stopped;	/* does not read */
 };
 static struct filter	filters[FILTERS];
 static struct filter	*const filter = &filters[0];
@@ -148,7 +149,7 @@ filter_read(evutil_socket_t fd, short what, void *arg)
 		len = (size_t)p[0] << 24 | (size_t)p[1] << 16 |
 		    (size_t)p[2] << 8 | p[3];
 		if (len == 0 || len > 65536)
-			abort();	/* more than a filter takes */
+			abort();	/* too many rules for a filter */
 		if (buf_len(&f->in) < len + 4)
 			return;
 		heard(f, p + 4, len);
@@ -239,7 +240,7 @@ begin(const char *block, const char *const *rules)
 	begin_session();
 }
 
-/* The next in the chain: a filter of its own, called milter.NAME. */
+/* Adds the next filter to the chain; its name is milter.NAME. */
 static inline void
 chain(unsigned int n, const char *name, const char *block,
     const char *const *rules)
@@ -272,7 +273,7 @@ turn_until_gone(void)
 				abort();
 }
 
-/* A transaction with those recipients, which the mail server has taken. */
+/* Makes a transaction with those recipients, accepted by the mail server. */
 static inline void
 transaction(const char *const *rcpts)
 {
@@ -310,7 +311,7 @@ transaction_end(void)
 	s->tx = NULL;
 }
 
-/* Until all filters have heard all and seen the end. */
+/* Runs until all filters have read everything and seen the end. */
 static inline void
 end(void)
 {
@@ -324,7 +325,7 @@ end(void)
 		buf_free(&filters[i].heard);
 }
 
-/* The connection is lost, and the module has seen it. */
+/* Ends the connection, and runs until the module has seen that. */
 static inline void
 lose(void)
 {
@@ -347,7 +348,7 @@ stage(enum stage st)
 	return (got);
 }
 
-/* What one has heard since the last call. */
+/* Returns what a filter has read since the last call. */
 static inline const char *
 told_to(struct filter *f)
 {
@@ -366,7 +367,7 @@ told(void)
 	return (told_to(filter));
 }
 
-/* To that stage: the last outcome, or the first that is one. */
+/* Goes to that stage.  Returns the last outcome, or the first refusal. */
 static inline const char *
 go(enum stage first, enum stage last)
 {
@@ -398,7 +399,7 @@ up_to(enum stage last)
 	return (go(STAGE_CONNECT, last));
 }
 
-/* Another message of the same session. */
+/* Begins another message of the same session. */
 static inline const char *
 next_to(enum stage last)
 {
@@ -417,7 +418,7 @@ message(const char *text)
 	return (sp);
 }
 
-/* What is to be delivered, when filters alone change it. */
+/* Returns the message to be delivered, when only filters change it. */
 static inline const char *
 edited(void)
 {
@@ -439,7 +440,7 @@ edited(void)
 #define BROKEN	"451 4.3.0 Mail scanning is temporarily unavailable; please " \
     "try again later"
 
-/* Blanks of the log's values are encoded. */
+/* The log encodes blanks in values. */
 static inline void
 logged(const char *text)
 {

@@ -1,5 +1,5 @@
 /*
- * A message through one module that looks at MIME: its outcome at EOM.
+ * Sends a message through one module that reads MIME, to its outcome at EOM.
  */
 #ifndef MIMESCAN_FIXTURE_H
 #define MIMESCAN_FIXTURE_H
@@ -8,8 +8,8 @@
 
 static struct ptx	scan_tx;
 
-/* The module's outcome for that message, and what the header says, as one
- * text: "outcome | parts". */
+/* Returns the module's outcome for that message and what the header field says,
+ * as one text: "outcome | parts". */
 static inline const char *
 scan_message(struct session *s, const char *msg)
 {

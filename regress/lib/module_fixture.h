@@ -1,6 +1,7 @@
 /*
- * What the tests of single modules share, on top of the runner: a block that
- * must be wrong, a counter's value, and a transaction's commands.
+ * What the tests of single modules share, on top of runner_fixture.h: a block
+ * that must be refused, the value of a counter, and the commands of a
+ * transaction.
  */
 #ifndef MODULE_FIXTURE_H
 #define MODULE_FIXTURE_H
@@ -17,7 +18,7 @@ mod_report(const char *line, void *arg)
 		exit(1);
 }
 
-/* The block is refused, with these words. */
+/* Tests that the block is refused with these words. */
 static inline void
 mod_bad(const char *name, const char *block, const char *want)
 {
@@ -47,7 +48,7 @@ mod_stat_seen(const char *name, int64_t value, void *arg)
 		st->value = value;
 }
 
-/* A counter by the name that `stats' has for it; -1: there is none. */
+/* Returns a counter by its name in `stats'.  -1: unknown name. */
 static inline int64_t
 mod_stat(const char *name)
 {
@@ -71,7 +72,7 @@ mod_rcpt(struct session *s, const char *to)
 	return (fix_stage(s, STAGE_RCPT));
 }
 
-/* The MTA's answer to the last recipient. */
+/* Passes on the mail server's answer to the last recipient. */
 static inline const char *
 mod_answer(struct session *s, int code)
 {
@@ -80,7 +81,7 @@ mod_answer(struct session *s, int code)
 }
 
 #ifndef FIX_REAL_LOOP
-/* Time passes until the stage that waits is over: how long, in ms. */
+/* Lets time pass until the waiting stage has its outcome.  Returns the ms. */
 static inline int64_t
 mod_waits(void)
 {

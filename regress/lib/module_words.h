@@ -1,7 +1,7 @@
 /*
- * A module's block as the parser hands it over, from a text; and its end.  For
- * tests: blanks part words, quotes hold them together, a comma is a blank, and
- * braces are words of their own.
+ * Makes a module's block from a text, as the parser makes it, and frees it.
+ * Blanks and commas separate words, quotes hold a word together, and braces are
+ * words of their own.
  */
 #ifndef MODULE_WORDS_H
 #define MODULE_WORDS_H

@@ -1,19 +1,19 @@
 /*
- * A scripted MTA in the same process and loop as the one who talks to it, so
- * that every order of events can be had.  Each connection plays the next of
- * the server's scripts, a list of steps:
- *	">text"		says it, with CRLF; further ">" steps in the same write
- *	">>text"	the same without CRLF (an end of the line to come)
- *	"<text"		waits for that very line; "<*" any
- *	"<."		takes a message up to its dot: server.body
- *	"<#n"		takes n octets: server.body
- *	"pause"		waits for server_go()
- *	"slow"		from here on takes little at a time, once a turn
+ * A mail server (MTA) that follows a script, in the process and event loop of
+ * its client, so that a test can make every order of events.  Each connection
+ * follows the next script of the server, a list of steps:
+ *	">text"		send it, with CRLF; further ">" steps in the same write
+ *	">>text"	the same without CRLF (the rest of the line comes later)
+ *	"<text"		wait for exactly that line; "<*" any line
+ *	"<."		read a message to its dot, into server.body
+ *	"<#n"		read n bytes, into server.body
+ *	"pause"		wait for server_go()
+ *	"slow"		from here on read only a little in each turn
  *	"tls"		STARTTLS from here on (server.cert, .key)
- *	"close" "reset"	ends the connection
- *	"huge"		10,000 octets without an end of line
- *	"hang"		does nothing any more: server.hung
- * What the other side said that was not expected is in server.wrong.
+ *	"close" "reset"	end the connection
+ *	"huge"		send 10,000 bytes without an end of line
+ *	"hang"		do nothing any more; server.hung
+ * server.wrong has the unexpected lines of the client.
  */
 #ifndef MTA_FIXTURE_H
 #define MTA_FIXTURE_H
@@ -49,8 +49,8 @@ struct server {
 	char			 heard[4096];	/* all lines, '|' between */
 	struct buf		 body;
 	struct tls		*ctx;
-	unsigned int		 conns, live;	/* taken; of them there now */
-	struct peer		*dead[SERVER_SCRIPTS];	/* those that hang */
+	unsigned int		 conns, live;	/* accepted; open now */
+	struct peer		*dead[SERVER_SCRIPTS];	/* those at "hang" */
 	unsigned int		 ndead;
 };
 
@@ -62,7 +62,7 @@ struct peer {
 	int			 handshake, slow;
 	const char *const	*step;
 	struct buf		 in, out;
-	size_t			 seen;		/* of in, without its dot */
+	size_t			 seen;		/* of in, up to the dot */
 };
 
 static int	peer_go(struct peer *);
@@ -127,7 +127,7 @@ peer_body(struct peer *p)
 	return (1);
 }
 
-/* 1: the step is done; 0: more has to come. */
+/* 1: the step is done; 0: it needs more input. */
 static int
 peer_expect(struct peer *p, const char *want)
 {
@@ -158,7 +158,7 @@ peer_expect(struct peer *p, const char *want)
 	if (s->heard[0] != '\0')
 		strncat(s->heard, "|", sizeof(s->heard) - strlen(s->heard) - 1);
 	strncat(s->heard, line, sizeof(s->heard) - strlen(s->heard) - 1);
-	/* "text*": what begins so */
+	/* "text*": a line that begins with it */
 	n = strcspn(want, "*");
 	if (want[n] == '*' ? strncmp(want, line, n) != 0 :
 	    strcmp(want, line) != 0)
@@ -167,7 +167,7 @@ peer_expect(struct peer *p, const char *want)
 	return (1);
 }
 
-/* One step.  1: it is done; 0: more has to come; -1: it was the last. */
+/* One step.  1: it is done; 0: it needs more input; -1: it was the last. */
 static int
 peer_step(struct peer *p)
 {
@@ -201,7 +201,7 @@ peer_step(struct peer *p)
 	} else if (strcmp(t, "hang") == 0) {
 		p->s->hung = 1;
 		p->s->dead[p->s->ndead++] = p;
-		event_free(p->ev);	/* it does not read either */
+		event_free(p->ev);	/* it does not read */
 		p->ev = NULL;
 		p->s->live--;
 		return (-1);
@@ -219,7 +219,7 @@ peer_step(struct peer *p)
 	return (1);
 }
 
-/* Plays what can be played; -1: the connection is gone. */
+/* Does all steps that it can do now.  -1: the connection has ended. */
 static int
 peer_go(struct peer *p)
 {
@@ -342,7 +342,7 @@ server_go(struct server *s)
 	(void)peer_go(p);
 }
 
-/* For the next case: nothing is left of the last one but the socket. */
+/* Makes the server ready for the next case: only its socket stays. */
 static inline void
 server_reset(struct server *s)
 {

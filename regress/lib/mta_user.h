@@ -1,6 +1,6 @@
 /*
- * Who uses a connection to an MTA, in the place of pass: does one thing after
- * the other as they stand in a list, and keeps what it is told in words.
+ * Uses a connection to a mail server in place of pass: follows a list of
+ * actions, and records in words what it is told.
  */
 #ifndef MTA_USER_H
 #define MTA_USER_H
@@ -12,7 +12,7 @@
 #include "regress/lib/mta_fixture.h"
 
 static struct event_base	*base;
-static int			 show_ehlo;	/* what READY says of it */
+static int			 show_ehlo;	/* record READY's details */
 static unsigned int		 next_targets;	/* lines of the log */
 static struct server		 server[2];
 static struct conf_pass		 conf;
@@ -22,7 +22,7 @@ static struct mta_client	 client;
 static struct buf		 head;
 static struct spool		*spool;
 
-/* What the caller of mta does, and what it was told, in words. */
+/* The actions of the caller of mta, and what it was told, in words. */
 static struct {
 	struct mta		*mta;
 	const char *const	*todo;
@@ -49,7 +49,7 @@ static const char *const failures[] = {
 	"REFUSED", "SPOOL", "MEMORY"
 };
 
-/* The next thing: "free" frees it here and now, "idle" leaves it alone. */
+/* The next action.  "free" frees the connection now, "idle" does nothing. */
 static void
 user_next(void)
 {
@@ -126,7 +126,7 @@ open_mta(const char *const *todo, int probe)
 	user.calls = 0;
 }
 
-/* All that is ready is done. */
+/* Runs the event loop until nothing is ready. */
 static void
 turns(int n)
 {
@@ -143,8 +143,8 @@ time_is(int64_t mono)
 }
 
 /*
- * Just before the time of the step is up nothing happens, then it does.  (To
- * connect and to wait for the banner are two of which only one is looked at.)
+ * Tests that the timeout of a step comes at its time and not before.  (Of
+ * connecting and waiting for the banner, only one is tested.)
  */
 static void
 time_passes(void)
@@ -185,7 +185,7 @@ close_mta(void)
 	if (user.mta != NULL)
 		mta_free(user.mta);
 	user.mta = NULL;
-	/* What it said at the end is heard before the next case. */
+	/* Read its last words before the next case. */
 	while (server[0].live + server[1].live > 0)
 		event_base_loop(base, EVLOOP_ONCE);
 }

@@ -1,7 +1,8 @@
 /*
- * A played pass at the other end of front's channel: says in words what it is
- * handed, and answers as it is told to.  A session that it has taken stays
- * open; the last one's client can be spoken to, and what it sends is said.
+ * Plays pass at the other end of front's channel: records in words each session
+ * that is handed over, and answers as the test says.  A session that it accepts
+ * stays open.  The test can write to the client of the last one, and what that
+ * client sends is recorded.
  */
 #ifndef PASS_FIXTURE_H
 #define PASS_FIXTURE_H
@@ -26,17 +27,17 @@ enum pass_mode { PASS_OK, PASS_NO, PASS_SILENT, PASS_LOST };
 struct pass_fixture {
 	struct chan	*chan;		/* pass' end */
 	void		(*heard)(const char *line);
-	/* Called with a session that was taken; NULL: its input is said. */
+	/* Called with an accepted session; NULL: its input is recorded. */
 	void		(*taken)(int fd);
 	enum pass_mode	 mode;
 	const char	*why;		/* of PASS_NO */
 	uint64_t	 id;		/* of the last one */
-	uint64_t	 silent[256];	/* those that have no answer */
+	uint64_t	 silent[256];	/* those without an answer */
 	size_t		 nsilent;
 	int		 fd;		/* its descriptor, -1 */
 	struct event	*ev, *out_ev;
-	FILE		*to;		/* what is heard goes here, unsaid */
-	FILE		*from;		/* and this is said, as room is made */
+	FILE		*to;		/* input goes here, not into words */
+	FILE		*from;		/* and this is sent, as there is room */
 	char		 piece[8192];	/* of `from' */
 	size_t		 at, len;
 };
@@ -123,7 +124,7 @@ played_write(evutil_socket_t fd, short what, void *arg)
 		played.at += (size_t)n;
 }
 
-/* All of a file, as fast as front takes it. */
+/* Sends a whole file, as fast as front reads. */
 static inline void
 played_send(const char *file)
 {
@@ -265,7 +266,7 @@ played_ended(struct chan *ch, enum chan_end end, void *arg)
 	chan_free(ch);
 }
 
-/* After fixture_init, before the first configuration. */
+/* Call it after fixture_init and before the first configuration. */
 static void
 played_init(struct child *child)
 {

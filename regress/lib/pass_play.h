@@ -1,7 +1,7 @@
 /*
- * The pass role alone in one process: store and a front are played, and one
- * module, "play", whose verdicts are set by who tests.  Time moves only when it
- * is told to, for the event loop's timers too.
+ * Runs the pass role alone in one process.  The test plays store and a front,
+ * and sets the verdicts of one module, "play".  Time moves only when the test
+ * moves it, for the timers of the event loop too.
  */
 #ifndef PASS_PLAY_H
 #define PASS_PLAY_H
@@ -23,7 +23,7 @@
 #include "lib/base/log.h"
 #include "spamgreyd/pass/pass.h"
 
-struct play {				/* what the module says at a stage */
+struct play {				/* what the module does at a stage */
 	struct verdict	 v;
 	int32_t		 points;
 	int		 event;		/* -1: none */
@@ -33,19 +33,19 @@ struct play {				/* what the module says at a stage */
 struct fixture {
 	struct child	 child;
 	struct chan	*store, *front;
-	/* What they and the module hear, in words; NULL: nobody listens. */
+	/* Called with what they and the module get, in words; may be NULL. */
 	void		(*heard)(const char *who, const char *line);
 	struct play	 play[STAGE_MAX];
 	char		*wants[16];	/* at EOM, see play_want */
 	size_t		 nwants;
-	uint64_t	 waits;		/* key of the session that waits */
+	uint64_t	 waits;		/* key of the waiting session */
 	int64_t		 offset;	/* s, of the loop's clock */
 };
 static struct fixture	fixture;
 
 const char buildid[] = "fixture";
 
-/* libevent asks this one, so that its timers follow. */
+/* libevent calls this one, so its timers follow the test's clock. */
 int
 clock_gettime(clockid_t id, struct timespec *ts)
 {
@@ -100,11 +100,11 @@ fixture_hear(const char *who, const char *fmt, ...)
 extern const struct module mod_play;
 
 /*
- * What the module wants at EOM:
+ * What the module does at EOM:
  *	add NAME VALUE, insert N NAME VALUE, change N NAME VALUE,
  *	delete N NAME, body TEXT, rcpt-add PATH, rcpt-delete PATH, from PATH,
  *	found virus|spam|unwanted|unscannable NAME, error WHY
- * -1: not taken.
+ * -1: it was refused.
  */
 static int
 play_want(struct msession *s, const char *text, struct verdict *v)
@@ -356,7 +356,7 @@ fixture_peer(enum role role, const char *name, const struct chan_rule *rules)
 	return (ch);
 }
 
-/* The role with its channels.  Configure it next. */
+/* Starts the role with its channels.  Configure it next. */
 static void
 fixture_init(void)
 {
@@ -411,7 +411,7 @@ fixture_hosts_begin(void)
 		(void)chan_send(fixture.store, -1);
 }
 
-/* What store says of the clock: it is right, or "none". */
+/* Sends what store knows of the clock: that it is right, or "none". */
 static inline void
 fixture_clock(const char *word)
 {
@@ -420,7 +420,7 @@ fixture_clock(const char *word)
 		(void)chan_send(fixture.store, -1);
 }
 
-/* A module of the configuration: the played one. */
+/* Adds the module "play" to the configuration. */
 static inline void
 fixture_module(struct config *conf)
 {

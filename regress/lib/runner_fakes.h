@@ -1,6 +1,6 @@
 /*
- * Modules that do what they are told at each stage and note what they did, for
- * the tests of the runner.
+ * Modules for the tests of the runner.  At each stage they do what the test
+ * says and record it.
  */
 #ifndef RUNNER_FAKES_H
 #define RUNNER_FAKES_H
@@ -9,7 +9,7 @@
 
 extern const struct module mod_one, mod_two, mod_sparing, mod_bare;
 
-/* What each module is to do at each stage, and what it did. */
+/* What each module does at each stage, and what it did. */
 struct fake {
 	struct verdict	 v[STAGE_MAX];
 	int		 resume_inside;
@@ -117,7 +117,7 @@ MODULE(2, sparing, .drops = sparing_drops, .spares_roles = 1, .spares_whiteliste
     .on_error = ONERR_MARK);
 const struct module mod_bare = { .name = "bare" };
 
-/* One that does not look into messages. */
+/* A module without an EOM hook. */
 static unsigned int	 light_calls;
 
 static struct verdict

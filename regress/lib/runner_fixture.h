@@ -1,9 +1,10 @@
 /*
- * The runner without the rest of pass: sessions by key, a clock and an event
- * loop of the test's own (libevent's timers, replaced here, fire when the
- * test says what time it is), a configuration from module blocks as text, and
- * all lines of the log kept.  The test has modules[] of its own, or links the
- * program's.  With FIX_REAL_LOOP loop and clock are the real ones.
+ * Runs the runner without the rest of pass: sessions by key, a clock and an
+ * event loop of the test's own, a configuration from module blocks as text, and
+ * a record of all log lines.  The functions of libevent's timers are replaced
+ * here: a timer fires when the test moves the clock.  The test defines
+ * modules[] or links the program's.  With FIX_REAL_LOOP, loop and clock are the
+ * real ones.
  */
 #ifndef RUNNER_FIXTURE_H
 #define RUNNER_FIXTURE_H
@@ -27,9 +28,9 @@
 #define FIX_SESSIONS	64
 #define FIX_REJECT_AT	10000	/* the defaults, in thousandths of a point */
 #define FIX_MARK_AT	4000
-#define FIX_EVENTS	1024	/* all that ever were, in one test */
+#define FIX_EVENTS	1024	/* all that one test makes */
 
-/* What the role has: as much of it as the runner and these tests ask for. */
+/* The part of pass' structures that the runner and these tests use. */
 struct pass_conf {
 	struct config		*conf;
 	struct module_chain	*chain;
@@ -60,7 +61,7 @@ static unsigned int		 fix_stored[EVENT_MAX];
 static unsigned int		 fix_settled;
 
 #ifndef FIX_REAL_LOOP
-/* libevent's timers: the executable's definitions win. */
+/* libevent's timers: the linker prefers the executable's definitions. */
 static struct fix_event {
 	struct event		*ev;
 	event_callback_fn	 fn;
@@ -134,7 +135,7 @@ event_active(struct event *ev, int what, short n)
 	e->active = 1;
 }
 
-/* Once round the loop, without time passing: how many were called. */
+/* One turn of the loop, in which no time passes.  Returns the calls made. */
 static inline unsigned int
 fix_turn(void)
 {
@@ -154,7 +155,7 @@ fix_turn(void)
 	return (n);
 }
 
-/* Lets time pass, by the millisecond when something is due. */
+/* Lets time pass, and stops at each millisecond at which a timer is due. */
 static inline void
 fix_pass(int64_t ms)
 {
@@ -190,7 +191,7 @@ fix_armed(void)
 }
 
 #else
-/* Until a stage has its outcome. */
+/* Runs until a stage has its outcome. */
 static inline void
 fix_wait(const char *const *outcome)
 {
@@ -200,7 +201,7 @@ fix_wait(const char *const *outcome)
 }
 #endif
 
-/* What the role is to the runner. */
+/* The functions that the runner calls of its role. */
 static struct msession *
 fix_find(uint64_t key)
 {
@@ -285,7 +286,7 @@ fix_init(void)
 	log_set_sink(fix_sink, NULL);
 }
 
-/* What was logged since the last call; valid until the next one. */
+/* Returns what was logged since the last call; valid until the next call. */
 static inline const char *
 fix_logged(void)
 {
@@ -298,7 +299,7 @@ fix_logged(void)
 	return (text);
 }
 
-/* What went out since the last call. */
+/* Returns what was sent since the last call. */
 static inline const char *
 fix_said(void)
 {
@@ -318,7 +319,7 @@ fix_report(const char *line, void *arg)
 	printf("# %s\n", line);
 }
 
-/* "name { block } name { block }", a block's words with blanks between. */
+/* Text: "name { block } name { block }"; blanks separate a block's words. */
 static inline struct pass_conf *
 fix_conf(const char *text)
 {
@@ -419,7 +420,8 @@ fix_session_free(struct session *s)
 	free(s);
 }
 
-/* The outcome of a session's stage, as "reply text", "" NEXT, NULL not yet. */
+/* Returns the outcome of a session's stage: the reply, or "" for NEXT.  NULL:
+ * it waits. */
 static char		 fix_outcome_text[320];
 static const char	*fix_outcome;
 static unsigned int	 fix_outcomes;

@@ -1,6 +1,6 @@
 /*
- * Questions to the scripted scanners of scan_fixture.h: three of them, a user
- * who takes lines as answers and notes what he is told, and the log.
+ * Questions to the three scripted scanners of scan_fixture.h: a caller that
+ * reads a line as an answer and records what it is told, and the log.
  */
 #ifndef SCAN_ASK_H
 #define SCAN_ASK_H
@@ -27,14 +27,14 @@ sink(int priority, const char *line, void *arg)
 /* --- one question */
 
 static struct user {
-	size_t		 looked;	/* octets that more() was given in all */
+	size_t		 looked;	/* bytes that more() got in all */
 	struct scan	*scan;
 	enum scan_how	 how;
 	const char	*head, *before, *tail;
 	int		 shut, eof_ends, cancel_in_more, cancel_in_done;
 	int		 done, made, inside;
 	char		 got[300];	/* the answer, or "! why" */
-	unsigned int	 servers;	/* bits: made for these */
+	unsigned int	 servers;	/* bits: servers it was made for */
 } u;
 
 static inline int
@@ -55,7 +55,7 @@ make(struct scan_request *r, unsigned int server, void *arg)
 	return (0);
 }
 
-/* A line is an answer; one that begins with "bad" is none. */
+/* A line is an answer; one that begins with "bad" is malformed. */
 static inline int
 more(const uint8_t *p, size_t len, int eof, void *arg, const char **why)
 {
@@ -174,7 +174,7 @@ after_colon(const char *s)
 static inline int
 ask_begin(void)
 {
-	alarm(120);		/* a hang is a failure, not a hang */
+	alarm(120);		/* so that a hang is a failure */
 	if (mkdtemp(dir) == NULL || chdir(dir) == -1 ||
 	    (base = event_base_new()) == NULL)
 		return (-1);

@@ -1,17 +1,17 @@
 /*
- * Scripted scanners in the same process and loop as the one who asks them, by
- * TCP or a unix socket, the latter connected as the parent would.  Each
- * connection plays the next of a server's scripts, a list of steps:
- *	">text"		says it, as it is
- *	">>text"	the same with a NUL behind it
- *	"<n"		waits until so many octets came in all
- *	"<eof"		waits until nothing more can come
- *	"fd"		waits for a descriptor, and reads all behind it
- *	"slow"		from here on takes little at a time
- *	"pause"		waits for scanner_go()
- *	"close" "reset"	ends the connection
- * After its last step a connection reads on and says nothing.  What came, of
- * the last connection, is in s->in, what the descriptor had in s->file.
+ * Scanners that follow a script, in the process and event loop of their client,
+ * by TCP or by a unix socket, which is connected as the parent does it.  Each
+ * connection follows the next script of the server, a list of steps:
+ *	">text"		send it, as it is
+ *	">>text"	the same, and a NUL
+ *	"<n"		wait until n bytes came in all
+ *	"<eof"		wait for the end of the input
+ *	"fd"		wait for a descriptor, and read its file
+ *	"slow"		from here on read only a little at a time
+ *	"pause"		wait for scanner_go()
+ *	"close" "reset"	end the connection
+ * After its last step a connection reads on and sends nothing.  s->in has the
+ * input of the last connection, and s->file has the descriptor's file.
  */
 #ifndef SCAN_FIXTURE_H
 #define SCAN_FIXTURE_H
@@ -46,15 +46,15 @@ struct scanner {
 	unsigned int		 next, conns;
 	struct scanner_peer	*peers[SCANNER_SCRIPTS];
 	struct buf		 in, file;
-	int			 refuse;	/* errno for who asks */
-	int			 writable;	/* the descriptor was, or not at
-						   its beginning */
+	int			 refuse;	/* errno for the client */
+	int			 writable;	/* the descriptor was writable, or
+						   not at its beginning */
 };
 struct scanner_peer {
 	struct scanner		*s;
 	struct event		*ev, *wev;
 	int			 fd, slow, eof, got, paused;
-	size_t			 said;		/* octets of a ">" step */
+	size_t			 said;		/* bytes sent of a ">" step */
 	const char *const	*step;
 };
 
@@ -79,7 +79,7 @@ peer_end(struct scanner_peer *p, int reset)
 	free(p);
 }
 
-/* The whole of the file, from where the descriptor stands. */
+/* Reads the file from the descriptor's position to its end. */
 static void
 peer_file(struct scanner_peer *p, int fd)
 {
@@ -95,7 +95,7 @@ peer_file(struct scanner_peer *p, int fd)
 	close(fd);
 }
 
-/* As much as goes. */
+/* Writes as much as the socket takes. */
 static int
 peer_say(struct scanner_peer *p, const char *t)
 {
@@ -114,7 +114,7 @@ peer_say(struct scanner_peer *p, const char *t)
 	return (1);
 }
 
-/* 1: it is done; 0: more has to come; -1: the connection is gone. */
+/* 1: it is done; 0: it needs more input; -1: the connection has ended. */
 static int
 peer_step(struct scanner_peer *p)
 {
@@ -224,7 +224,7 @@ scanner_accept(evutil_socket_t lfd, short what, void *arg)
 	peer_play(p);
 }
 
-/* tcp: on a free port of 127.0.0.1; else a socket in dir. */
+/* tcp: listens on a free port of 127.0.0.1; otherwise on a socket in dir. */
 static inline void
 scanner_start(struct scanner *s, const char *dir)
 {
@@ -271,7 +271,7 @@ scanner_go(struct scanner *s)
 	abort();
 }
 
-/* For the next case: nothing is left but the socket. */
+/* Makes the scanner ready for the next case: only its socket stays. */
 static inline void
 scanner_reset(struct scanner *s)
 {
@@ -288,7 +288,7 @@ scanner_reset(struct scanner *s)
 	buf_free(&s->file);
 }
 
-/* The parent: its answer comes from the loop. */
+/* Plays the parent, whose answer comes from the event loop. */
 struct scan_fix_ask {
 	uint64_t	id;
 	char		path[100];
@@ -340,7 +340,7 @@ scan_fix_init(struct event_base *base)
 {
 	scan_fix_base = base;
 	scan_init(base, scan_fix_ask);
-	signal(SIGPIPE, SIG_DFL);	/* a missing MSG_NOSIGNAL is a death */
+	signal(SIGPIPE, SIG_DFL);	/* a missing MSG_NOSIGNAL kills */
 }
 
 #endif

@@ -1,7 +1,7 @@
 #!/usr/bin/perl
-# smtpclient.pl: mails to port 25 of this machine.  One line of standard input
-# each: address to come from, sender, recipient, HELO, parted by tabs; the
-# answer is the reply to DATA, or the one before that refused it, on a line.
+# smtpclient.pl: sends mails to port 25 of this machine.  Each line of standard
+# input is one mail: source address, sender, recipient and HELO, separated by
+# tabs.  It prints a line for each: the reply to DATA, or the refusal before it.
 use strict;
 use warnings;
 use IO::Socket::IP;

@@ -1,7 +1,7 @@
 /*
- * The role store in one process with those around it: the program that
- * includes this is its parent, its fronts, its pass and its fw, and owns the
- * clock.  What they are sent is kept in log_text, in its order.
+ * Runs the store role in one process.  The program that includes this file
+ * plays its parent, its fronts, pass and fw, and sets the clock.  log_text has
+ * all messages to them, in order.
  */
 #ifndef STORE_FIXTURE_H
 #define STORE_FIXTURE_H
@@ -27,9 +27,9 @@
 
 static struct child	 child;
 static struct chan	*front[FRONTS], *fw, *pass;
-static char		 log_text[1 << 20];	/* what came, in order */
+static char		 log_text[1 << 20];	/* all messages, in order */
 static int		 fw_answers = 1;
-static uint64_t		 fw_asked;	/* the last id that wants an answer */
+static uint64_t		 fw_asked;	/* the last id without an answer */
 static unsigned int	 answers;
 static char		 dir[1024], last_log[LOG_LINE_MAX];
 
@@ -62,7 +62,7 @@ keep_log(int priority, const char *line, void *arg)
 	printf("# log: %s\n", line);
 }
 
-/* "F0 …": what a front was sent; "P …": pass; "W …": what fw was. */
+/* "F0 …": a message to front 0; "P …": to pass; "W …": to fw. */
 static void
 note(const char *fmt, ...)
 {
@@ -216,7 +216,7 @@ pair(int fd[2])
 		abort();
 }
 
-/* Turns the loop until what is wanted is there; alarm(2) ends a hang. */
+/* Runs the loop until the text is in the log; alarm(2) ends a hang. */
 static void
 until(const char *text)
 {
@@ -231,7 +231,7 @@ until_answers(unsigned int n)
 		event_base_loop(child.base, EVLOOP_ONCE);
 }
 
-/* All that is to be done now, without waiting for anything. */
+/* Does all that is ready, without waiting. */
 static inline void
 settle(void)
 {
@@ -248,7 +248,7 @@ fresh_log(void)
 	answers = 0;
 }
 
-/* a comes before b, and both are there. */
+/* Tests that the log has both, and a before b. */
 static inline int
 before(const char *a, const char *b)
 {
@@ -361,7 +361,7 @@ rcpt(uint64_t session, const char *client)
 	send_rcpt(0, session, client, A, B, 0);
 }
 
-/* The policy's statistics, by a look into the role. */
+/* The policy's statistics, read from the role's memory. */
 static const char	*stat_name;
 static int64_t		 stat_value;
 
@@ -393,7 +393,7 @@ struct scenario {
 	void		(*run)(void);
 };
 
-/* NAME DIR: that scenario in that (empty) directory. */
+/* Arguments NAME DIR: runs that scenario in that empty directory. */
 static int
 store_main(const struct scenario *all, size_t n, int argc, char **argv)
 {
@@ -409,7 +409,7 @@ store_main(const struct scenario *all, size_t n, int argc, char **argv)
 	log_init("store");
 	log_set_sink(keep_log, NULL);
 	clock_fake(T0, 1000000);
-	alarm(300);		/* a hang is a failure, not a hang */
+	alarm(300);		/* so that a hang is a failure */
 	for (i = 0; i < n; i++)
 		if (strcmp(all[i].name, argv[1]) == 0) {
 			all[i].run();

@@ -1,6 +1,6 @@
 /*
- * TAP from C: ok(), is_int(), is_str(), done().  A test is a main() that calls
- * them and ends with `return (done());`.
+ * Prints TAP from C: ok(), is_int(), is_str(), skip(), done().  A test is a
+ * main() that calls them and ends with `return (done());`.
  */
 #ifndef TAP_H
 #define TAP_H
@@ -46,7 +46,7 @@ tap_str(const char *got, const char *want, const char *file, int line,
 		    got == NULL ? "NULL" : got, want == NULL ? "NULL" : want);
 }
 
-/* One test that cannot be made here, by name and with the reason. */
+/* Reports one test that cannot run here, by its name and with the reason. */
 static inline void
 skip(const char *name, const char *why)
 {

@@ -1,10 +1,10 @@
 #!/usr/bin/perl
 # udprelay.pl SEED LOSS DUPLICATE REORDER PORT=HOST:PORT ...
-# A bad network: datagrams that come to a port go on to its target, but LOSS per
-# cent are lost, DUPLICATE per cent go twice, and REORDER per cent wait until
-# some others have gone by, or for a fifth of a second.  The same seed gives
-# the same fate to the n-th datagram.  Says "ready" when it listens; ends with
-# its standard input.
+# Plays a bad network: it forwards datagrams from a port to its target, but
+# loses LOSS per cent, sends DUPLICATE per cent twice, and holds REORDER per
+# cent back until some others have passed, for at most a fifth of a second.
+# With the same seed the same happens to the n-th datagram.  It prints "ready"
+# when it listens, and ends at the end of its standard input.
 use strict;
 use warnings;
 use IO::Select;
