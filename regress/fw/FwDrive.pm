@@ -1,5 +1,5 @@
-# What the tests of the role fw share: programs built, the role started by
-# fwdrive and spoken to, and waiting for a condition instead of for a time.
+# What the tests of the role fw share: building the programs, starting the role
+# under fwdrive, talking to it, and waiting for a condition.
 package FwDrive;
 use strict;
 use warnings;
@@ -16,11 +16,12 @@ my %of;		# pid of a running role: its pipes and log
 
 sub tmp { my $d = tempdir("fw.XXXXXX", TMPDIR => 1, CLEANUP => 1); return $d }
 
-# What runs a command in a network namespace; ip(8) could not in a chroot, whose
-# root is not a mount point.
+# Returns the words that run a command in a network namespace.  ip(8) does not
+# work in a chroot whose root is not a mount point.
 sub netns { return ('nsenter', "--net=/run/netns/$_[0]") }
 
-# Programs of regress/fw, by build.sh; the emulation as library and command.
+# Builds the programs of regress/fw, and the emulated /dev/pf as a library and a
+# command.
 sub build {
 	my $cc = $ENV{CC} || 'cc';
 	system('sh', 'regress/build.sh', 'regress/fw/fwdrive.c') == 0
@@ -50,7 +51,7 @@ sub start {
 
 sub say_to { my ($pid, $line) = @_; print { $of{$pid}{in} } "$line\n" }
 
-# One command, one line of answer.
+# Sends one command, and returns its answer, one line.
 sub ask {
 	my ($pid, $line) = @_;
 	local $SIG{PIPE} = 'IGNORE';
@@ -93,8 +94,8 @@ sub logged {
 	return defined $text ? $text : '';
 }
 
-# Waits until the condition holds; after a minute it never will.  Returns the
-# seconds that it took, or undef.
+# Waits until the condition holds, at most a minute.  Returns the seconds that
+# it took, or undef.
 sub until_true {
 	my ($cond) = @_;
 	my $start = time;

@@ -1,6 +1,6 @@
-# What the tests of spamgreydb share: a directory and a configuration of
-# their own, and the command run in it without a daemon, as an ordinary user
-# also where root runs the tests.  Perl's core modules only.
+# What the tests of spamgreydb share: a directory and a configuration of their
+# own.  The command runs there without a daemon, and as an ordinary user even
+# when root runs the tests.  This needs only Perl's core modules.
 package Db;
 
 use strict;
@@ -18,7 +18,7 @@ my $nobody = 65534;
 my $dir = tempdir('/tmp/spamgreydb.XXXXXX', CLEANUP => 1);
 my $command = "$dir/spamgreydb";
 
-# A copy, as the tree may lie where only root can go.
+# Use a copy, because the tree may be where only root can go.
 copy('spamgreydb/spamgreydb', $command) or
     die "build first: no spamgreydb/spamgreydb\n";
 chmod(0755, $command);
@@ -60,8 +60,8 @@ control socket "$dir/sock"
 END
 }
 
-# Starts the command; standard input may be a file, standard output a
-# descriptor.  The pid.
+# Starts the command.  Standard input may be a file, standard output a
+# descriptor.  Returns the process id.
 sub
 db_start
 {
@@ -85,7 +85,8 @@ db_start
 	exec($command, '-f', "$dir/conf", @args) or POSIX::_exit(127);
 }
 
-# (status, standard output, standard error); a signal is 128 and its number.
+# Returns (status, standard output, standard error).  The status of a signal is
+# 128 plus its number.
 sub
 db_in
 {
@@ -94,12 +95,12 @@ db_in
 	waitpid(db_start($in, undef, @args), 0);
 	my $status = $? & 127 ? 128 + ($? & 127) : $? >> 8;
 	$err_whole = slurp("$dir/err");
-	# What every word says without a daemon is looked at once.
+	# Every command prints this without a daemon.  One test is enough.
 	my $err = $err_whole =~ s/^spamgreydb: no daemon; \w+ (?:from|in) \S+\n//mr;
 	return ($status, slurp("$dir/out"), $err);
 }
 
-# Without -f in front.
+# The same without -f.
 sub
 db_raw
 {

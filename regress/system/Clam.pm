@@ -1,6 +1,5 @@
-# A real clamd in an overlay root, with signatures of the test's own making:
-# EICAR by its octets, and one that nobody else has.  For use inside of
-# private.sh only.
+# Runs a real clamd in an overlay root, with two signatures made by the test:
+# EICAR by its bytes, and one of its own.  For use in private.sh only.
 package Clam;
 
 use strict;
@@ -19,12 +18,12 @@ our @EXPORT = qw(clam_root clam_start clam_pid clam_end clam_ask eicar
 our ($root, $pid);
 our $port = 3310;
 
-# (In two parts, so that no scanner takes this file for one.)
+# It is in two parts, so that no scanner finds it in this file.
 sub eicar { return ('X5O!P%@AP[4\PZX54(P^)7CC)7}$EICAR-STANDARD-' .
     'ANTIVIRUS-TEST-FILE!$H+H*') }
 sub our_virus { return ('spamgreyd tests its scan' . 'ner with this line') }
 
-# A zip with EICAR in it, with or without a password's flag.
+# Makes a zip file with EICAR, with or without the flag of a password.
 sub
 eicar_zip
 {
@@ -36,10 +35,10 @@ eicar_zip
 	return ($out);
 }
 
-# The path is the host's; clamd's own ends behind the root.
+# The path on the host.  clamd names it relative to its root.
 sub socket_path { return ("$root/run/clamd.ctl") }
 
-# (root) or (undef, why not).
+# Makes the root.  Returns (root), or (undef, why not).
 sub
 clam_root
 {
@@ -61,12 +60,12 @@ clam_root
 	    'LogFile /tmp/clamd.log', @settings) . "\n");
 	system('chmod', '-R', 'a+rX', "$root/srv/sigs",
 	    "$root/etc/clamav") == 0 or die "chmod\n";
-	# ("nobody" makes a socket there)
+	# clamd runs as nobody and makes its socket there.
 	chmod(0777, "$root/run") or die "$root/run: $!\n";
 	return ($root);
 }
 
-# A command over the unix socket; undef when nobody answers.
+# Sends a command to the unix socket; undef: no answer.
 sub
 clam_ask
 {
@@ -97,7 +96,7 @@ clam_start
 
 sub clam_pid { return ($pid) }
 
-# kill -9, also of one that is stopped.
+# Kills it with SIGKILL, even when it is stopped.
 sub
 clam_end
 {

@@ -1,5 +1,5 @@
-# A name server for tests in a network of their own: A records from a table,
-# NXDOMAIN for all else, over UDP at 127.0.0.1 port 53.
+# A name server for tests in a network namespace: A records from a table, and
+# NXDOMAIN for all other names, over UDP at 127.0.0.1 port 53.
 package FakeDns;
 
 use strict;
@@ -7,7 +7,7 @@ use warnings;
 use IO::Socket::IP;
 use POSIX ();
 
-# name => address; returns its process.
+# Starts it with name => address, ...; returns its process id.
 sub
 start
 {
@@ -24,7 +24,7 @@ start
 	}
 }
 
-# RFC 1035 4: header, the question again, perhaps one answer.
+# RFC 1035 4: the header, the question again, and one answer or none.
 sub
 answer
 {
@@ -41,7 +41,7 @@ answer
 	my $question = substr($query, 12, $at + 5 - 12);
 	my $address = $a->{join('.', @labels)};
 	my $hit = defined $address && $type == 1;
-	# response, authoritative, recursion as asked and available; NXDOMAIN
+	# Response, authoritative, recursion as asked and available; NXDOMAIN.
 	my $code = 0x8480 | ($flags & 0x0100) | (defined $address ? 0 : 3);
 	my $text = pack('n6', $id, $code, 1, $hit ? 1 : 0, 0, 0) . $question;
 

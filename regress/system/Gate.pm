@@ -1,5 +1,5 @@
-# The network that the gateway tests share, two or three namespaces, with real
-# mail servers in overlay roots:
+# The network of the gateway tests: two or three namespaces, with real mail
+# servers in overlay roots:
 #
 #	namespace out			namespace gw
 #	Postfix, swaks, clients --veth-- firewall, spamgreyd, mail server
@@ -21,7 +21,7 @@ our @EXPORT = qw(ns must background network nft_sample without_pass in_set answe
 
 my ($outroot, @pids);
 
-# Inside of a namespace; as a list for exec.
+# Returns the words that run a command in a namespace.
 sub ns { return ('nsenter', "--net=/run/netns/$_[0]") }
 
 sub
@@ -69,7 +69,7 @@ network
 	must('ip', '-n', 'gw', 'route', 'add', '2001:db8::/32', 'dev', 'gw0');
 }
 
-# The firewall as shipped; edit changes its text.
+# Loads the shipped rules of the firewall; edit changes their text.
 sub
 nft_sample
 {
@@ -83,7 +83,7 @@ nft_sample
 	must(ns('gw'), 'nft', '-f', tmp() . '/nftables.conf');
 }
 
-# The sample's variant for a daemon without pass, for nft_sample.
+# Makes the sample's variant for a daemon without pass, for nft_sample.
 sub
 without_pass
 {
@@ -94,7 +94,7 @@ without_pass
 	return ($rules);
 }
 
-# Is the host in the set?
+# Returns whether the host is in the set.
 sub
 in_set
 {
@@ -104,7 +104,7 @@ in_set
 	    $set, "{ $addr }"))[0] == 0);
 }
 
-# Until something answers there.
+# Waits until something answers there.
 sub
 answers
 {
@@ -117,7 +117,7 @@ answers
 	});
 }
 
-# OpenSMTPD in a namespace: its configuration, and where its log goes.
+# Starts OpenSMTPD in a namespace, with a configuration and a file for its log.
 sub
 opensmtpd
 {
@@ -131,7 +131,7 @@ opensmtpd
 	return ($log);
 }
 
-# A Postfix root: Debian's stock files, and what is said besides.
+# Makes a root with Postfix: Debian's own files, and the given settings.
 sub
 postfix_config
 {
@@ -158,8 +158,8 @@ postfix
 	must(ns($n), 'chroot', $root, 'postfix', @args);
 }
 
-# The sending Postfix: one server for each domain, quick retries.  It counts in
-# whole seconds: with `pass 1s' it is never back before the tuple may pass.
+# Makes the sending Postfix: one server for each domain, quick retries.  It
+# counts in whole seconds, so with `pass 1s' it never retries too early.
 sub
 sender
 {
@@ -192,7 +192,7 @@ send_mail
 sub maillog { return (slurp(($_[0] // $outroot) . '/var/log/maillog')) }
 sub maillog_clear { spit("$outroot/var/log/maillog", '') }
 
-# What the sender's log says of the deliveries to an address, in order.
+# Returns the sender's log lines of the deliveries to an address, in order.
 sub
 deliveries
 {
@@ -201,7 +201,7 @@ deliveries
 	return (grep { /to=<\Q$to\E>.* status=/ } split(/\n/, maillog()));
 }
 
-# One SMTP dialogue from outside: its replies.
+# Makes one SMTP dialogue from outside, and returns the replies.
 sub
 from_out
 {
@@ -216,7 +216,7 @@ from_out
 	return (split(/\0/, $out));
 }
 
-# A certificate of its own for that name: (certificate, key).
+# Makes a self-signed certificate for that name: (certificate, key).
 sub
 certificate
 {

@@ -1,7 +1,7 @@
-# The mail servers that the tests of pass have behind it, and pass itself in
-# front of one: smtpsink, a real Postfix in an overlay root, smtp-sink out of
-# the same root.  For use inside of private.sh only: ports are of that network,
-# and what is started there ends with it.
+# The mail servers behind pass in its tests, and pass in front of one: smtpsink,
+# a real Postfix in an overlay root, and smtp-sink from the same root.  For use
+# in private.sh only: ports belong to its network, and all processes end with
+# it.
 package Mta;
 
 use strict;
@@ -19,7 +19,7 @@ our @EXPORT = qw(background listening mta_port mail_sink mail_last
 
 my $next_port = 20000 + $$ % 1000 * 10;
 
-# A program in the background, its output in a file.
+# Starts a program in the background, with its output in a file.
 sub
 background
 {
@@ -50,7 +50,7 @@ listening
 	return ($port);
 }
 
-# A port that nobody has, in this network.
+# Returns a free port of this network.
 sub
 mta_port
 {
@@ -64,10 +64,10 @@ mta_port
 	}
 }
 
-# --- a mail server that takes everything
+# --- a mail server that accepts everything
 
-# It keeps the last message and its envelope, and notes each DATA and each end of a message in
-# sink.log: its process, when it listens.
+# It keeps the last message and its envelope, and writes each DATA and each end
+# of a message to sink.log.  Returns its process id when it listens.
 sub
 mail_sink
 {
@@ -120,12 +120,12 @@ mail_sink_session
 	}
 }
 
-# The message that it has, or ''; and its sender and recipients.
+# Its last message, or ''; and the sender and recipients of that.
 sub mail_last { return (slurp(tmp() . '/mail')) }
 sub mail_envelope { return (slurp(tmp() . '/envelope')) }
 
-# A mail as people write them, for filters that look at everything: the last
-# reply.  rcpt, head, body: lists; replies: a list that gets those to RCPT.
+# Sends an ordinary mail, for filters that look at everything.  Returns the last
+# reply.  rcpt, head, body: lists; replies: gets the replies to RCPT.
 sub
 ordinary_mail
 {
@@ -162,7 +162,7 @@ ordinary_mail
 
 # --- smtpsink
 
-# (pid, port); what it stores lies in the directory.
+# Starts it: (pid, port).  It stores messages in the directory.
 sub
 sink_start
 {
@@ -191,9 +191,8 @@ sink_stop
 
 # --- Postfix
 
-# A root with Postfix in it and a configuration that takes what it is given
-# from here for example.org, and keeps it: (root) or (undef, why not).  More
-# packages may go into the same root.
+# Makes a root with a Postfix that accepts mail from this host for example.org
+# and keeps it: (root), or (undef, why not).  The root may have more packages.
 sub
 postfix_root
 {
@@ -238,7 +237,7 @@ postfix_config
 	chroot_ok($root, 'postconf', '-e', @settings);
 }
 
-# A service of master.cf, then "postfix start"; waits for the port.
+# Adds a service to master.cf, starts Postfix, and waits for the port.
 sub
 postfix_start
 {
@@ -251,7 +250,7 @@ postfix_start
 	return ($port);
 }
 
-# kill -9 of everything whose root is there.
+# Kills every process in that root with SIGKILL.
 sub
 postfix_kill { root_kill(@_) }
 sub
@@ -272,7 +271,8 @@ root_kill
 	} while (@pids);
 }
 
-# The numbers of msggen's messages in its queue, each as often as it is there.
+# Returns the numbers of msggen's messages in its queue; one that is there twice
+# is listed twice.
 sub
 postfix_queue
 {
@@ -282,7 +282,7 @@ postfix_queue
 	    /"sender": "m(\d+)\@example\.com"/g);
 }
 
-# smtp-sink out of Postfix's root, dumping to a directory: (pid, port).
+# Starts smtp-sink from Postfix's root.  It writes to a directory: (pid, port).
 sub
 smtp_sink
 {
@@ -306,8 +306,8 @@ smtp_sink
 
 # --- sendmail
 
-# A root with sendmail 8.17 in it: (root) or (undef, why not).  Names are
-# looked up in its hosts file alone.
+# Makes a root with sendmail 8.17: (root), or (undef, why not).  Names are
+# looked up only in its hosts file.
 sub
 sendmail_root
 {
@@ -328,8 +328,8 @@ sendmail_root
 	return ($root);
 }
 
-# sendmail on a port of an address.  mc: lines of the .mc before the mailers;
-# access: lines of the access map.  What it takes stays in its queue.
+# Starts sendmail on a port of an address.  mc: lines of the .mc file before the
+# mailers; access: lines of the access map.  Mail stays in its queue.
 sub
 sendmail_start
 {
@@ -374,7 +374,8 @@ END
 	return ($pid);
 }
 
-# Is that port listened on?  Without a connection, which would be counted.
+# Returns whether something listens on that port, without connecting, because a
+# connection would be counted.
 sub
 listens
 {
@@ -386,8 +387,8 @@ listens
 
 # --- pass
 
-# The daemon with pass in front of a port, ready: the port to send to.  More
-# for the pass block, and for the file.
+# Starts the daemon with pass in front of a port, and returns pass' port when it
+# is ready.  pass: more for the pass block; text: more for the file.
 sub
 pass_start
 {
@@ -413,7 +414,7 @@ END
 	return ($port);
 }
 
-# "name number" pairs as the test programs print them.
+# Reads the pairs "name number" that the test programs print.
 sub counts { return ($_[0] =~ /([\w-]+) ([\d.]+)/g) }
 
 1;

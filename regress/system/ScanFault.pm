@@ -1,11 +1,12 @@
-# A real scanner is killed, stopped, made slow and started again while mail is
-# delivered, and what has become of each message is counted: it ended as
-# `on-error' says, none is lost, none delivered twice, no answer came after the
-# budget, and what the scanner refuses was delivered at most where it could not
-# be asked and on-error lets mail through.  For use inside of private.sh only.
+# Kills, stops, slows down and restarts a real scanner while mail is delivered,
+# and counts what happened to each message: it ended as `on-error' says, none is
+# lost or delivered twice, and no reply came after the time budget.  A message
+# that the scanner refuses was delivered only if the scanner could not be asked
+# and on-error lets mail through.  For use in private.sh only.
 #
-# How far the deliveries are decides when a fault comes, not a clock: they have
-# begun, more come while it lasts, and one that has met it ends it.
+# The progress of the deliveries decides when a fault begins and ends, not a
+# clock: it begins when some have begun, more begin while it lasts, and it ends
+# when one of them has met it.
 package ScanFault;
 
 use strict;
@@ -24,7 +25,8 @@ our @EXPORT = qw(scan_faults);
 my $budget = 15;	# s, of the configuration
 my ($before, $during) = (10, 6);	# deliveries begun with each fault
 
-# Each tenth is what the scanner refuses, some lie in a file of the spool.
+# The scanner refuses each tenth message.  Some are so large that the spool
+# keeps them in a file.
 sub is_bad { return ($_[0] % 10 == 3) }
 sub
 message
@@ -38,7 +40,7 @@ message
 	    $lines);
 }
 
-# How many of the delivered ones say that they were not looked at.
+# Returns how many delivered messages have the mark of an unscanned one.
 sub
 marked
 {
@@ -49,7 +51,7 @@ marked
 	} glob("$dir/*")));
 }
 
-# The deliveries: feed(n) begins n more, done() says how many have ended.
+# Starts the deliveries: feed(n) begins n more, done() returns how many ended.
 sub
 deliveries
 {
@@ -74,8 +76,8 @@ deliveries
 	});
 }
 
-# Each fault once, in any order, with deliveries on their way; hit says how
-# many have met one so far.
+# Makes each fault once, in random order, during deliveries.  hit returns how
+# many have met a fault so far.
 sub
 round
 {
@@ -120,8 +122,8 @@ round
 	}
 }
 
-# What a process logs goes by the parent: waits until it has the ends of all
-# these sessions, and so what they said before.
+# Log lines go through the parent.  Waits until it has logged the end of all
+# these sessions, and so all their earlier lines.
 sub
 wait_ends
 {
@@ -131,7 +133,7 @@ wait_ends
 	    sub { scalar(() = log_since() =~ / pass end address=/g) >= $n });
 }
 
-# What became of each.
+# Tests what happened to each message.
 sub
 outcomes
 {
@@ -159,9 +161,10 @@ outcomes
 	return (\%o);
 }
 
-# The tests for one on-error.  module: its name, options: its options, text:
-# more for the configuration, bad: a line that it refuses, refused: the reply
-# for that, n: so many deliveries at least, scanner: what is done to it.
+# Runs the tests for one value of on-error.  module: its name; options: its
+# options; text: more for the configuration; bad: a line of a message that the
+# scanner refuses; refused: the reply to that; n: the least number of
+# deliveries; scanner: functions that make its faults.
 sub
 scan_faults
 {
@@ -189,7 +192,7 @@ scan_faults
 		round($o{scanner}, $d, $hit);
 		$rounds++;
 	} while ($d->{fed}->() < $o{n});
-	# It works again: one at a time, until one is refused.
+	# The scanner works again: send one at a time until one is refused.
 	wait_for('a refusal after the faults', sub {
 		$d->{feed}->(1) if $d->{done}->() == $d->{fed}->();
 		return (slurp($list) =~ / 550 /);

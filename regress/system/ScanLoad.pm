@@ -1,6 +1,6 @@
-# Many deliveries at a time, each written down with what it was told and how
-# long its last answer took; and what a recording smtpsink has of them.  For the
-# tests of what becomes of mail while scanners fail.
+# Makes many deliveries at a time, and records the reply and the time of the
+# last answer of each, and what smtpsink got.  For the tests of mail while
+# scanners fail.
 package ScanLoad;
 
 use strict;
@@ -12,10 +12,10 @@ use Time::HiRes qw(sleep);
 
 our @EXPORT = qw(load_start load_results sink_has);
 
-# n messages (message: a function of its number) by so many workers, at so many
-# a second in all, or those whose numbers come from a pipe, four octets each,
-# until its end: the workers' pids.  A line each in the list:
-# "number seconds reply".
+# Sends n messages (message: a function of the number) with several workers, at
+# a rate a second in all; or those whose numbers come from a pipe, four bytes
+# each, until its end.  Returns the workers' process ids.  The list gets a line
+# for each: "number seconds reply".
 sub
 load_start
 {
@@ -55,7 +55,7 @@ load_start
 	return (@workers);
 }
 
-# The reply that decided it.
+# Returns the reply that decided a message's outcome.
 sub
 one
 {
@@ -85,7 +85,7 @@ one
 	return ($r eq '' ? 'closed' : $r, $t);
 }
 
-# number => [seconds, reply]; dies when one is told twice.
+# Returns number => [seconds, reply]; dies when a number has two replies.
 sub
 load_results
 {
@@ -101,7 +101,7 @@ load_results
 	return (%r);
 }
 
-# number => how often smtpsink has it.
+# Returns number => how often smtpsink has it.
 sub
 sink_has
 {

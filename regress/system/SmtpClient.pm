@@ -1,7 +1,7 @@
-# An SMTP client that notes what it is told and when, for tests that compare
-# servers.  A reply is "250", "550 5.1.1" (with its enhanced code when it is a
-# refusal), "closed" at the end of the connection.  {text} is all of it, {took}
-# the seconds that it took to come.
+# An SMTP client that records replies and their times, for tests that compare
+# servers.  A reply is "250", "550 5.1.1" (a refusal has its enhanced code), or
+# "closed" at the end of the connection.  {text} is its whole text, {took} the
+# seconds that it took.
 package SmtpClient;
 
 use strict;
@@ -10,8 +10,8 @@ use IO::Select;
 use IO::Socket::IP;
 use Sys ();
 
-# A server that says nothing for so long is broken: the limit only keeps the
-# test from hanging.
+# A server that is silent for so long is broken.  The limit only keeps the test
+# from hanging.
 use constant PATIENCE => 90;
 
 sub
@@ -26,7 +26,7 @@ new
 	    eof => 0, text => '', took => 0 }, $class));
 }
 
-# More input: 0 at its end.
+# Reads more input.  Returns 0 at its end.
 sub
 more
 {
@@ -86,7 +86,8 @@ cmd
 	return ($self->reply());
 }
 
-# Has the server not closed?  It has as long to do so as a command takes.
+# Returns whether the connection is still open.  The server has as long to close
+# it as a command takes.
 sub
 is_open
 {
@@ -94,7 +95,7 @@ is_open
 
 	return (0) if $self->{eof};
 	return (1) if $self->{in} ne '';
-	# After a 421 or 554 the end follows, if there is one.
+	# Only after a 421 or 554 the server may close the connection.
 	return (1) if $self->{text} !~ /^(421|554)/;
 	return ($self->cmd('NOOP') ne 'closed') if $self->{text} =~ /^554/;
 	return ($self->more() ? 1 : 0);

@@ -1,5 +1,5 @@
-# A real spamd in an overlay root, with Debian's rules and a local.cf of the
-# test's.  For use inside of private.sh only.
+# Runs a real spamd in an overlay root, with Debian's rules and the test's
+# local.cf.  For use in private.sh only.
 package Spamd;
 
 use strict;
@@ -18,7 +18,7 @@ our ($root, $pid);
 our $port = 783;
 our $children = 2;
 
-# (root) or (undef, why not).
+# Makes the root.  Returns (root), or (undef, why not).
 sub
 spamd_root
 {
@@ -30,8 +30,9 @@ spamd_root
 	return ($root = $dir);
 }
 
-# Nothing of these may ask the network.  Networks for documentation are none to
-# Debian's rules, and nobody has asked for our clients' names.
+# No rule may ask the network.  Debian's rules treat the networks for
+# documentation as invalid, and the clients of the tests have no names in the
+# DNS.
 sub
 spamd_local
 {
@@ -41,8 +42,8 @@ spamd_local
 	    'score RCVD_ILLEGAL_IP 0', 'score RDNS_NONE 0', @_) . "\n");
 }
 
-# Lines by which none of Debian's rules counts but these, so that a mail's score
-# is what the test says, to the tenth.
+# Returns lines of a configuration by which only these of Debian's rules count,
+# so that a mail's score is exactly what the test says.
 sub
 spamd_only
 {
@@ -88,7 +89,7 @@ spamd_start
 	    '127.0.0.1', '-p', $port, @args));
 }
 
-# With these options alone, which name a socket below the root.
+# Starts it with only these options.  They name a socket below the root.
 sub
 spamd_unix
 {
@@ -97,12 +98,12 @@ spamd_unix
 	return (begin(sub { IO::Socket::UNIX->new("$root$path") }, @args));
 }
 
-# Itself and its children.
+# Returns its process id and those of its children.
 sub tree { return ($pid, split(' ', slurp("/proc/$pid/task/$pid/children"))) }
 sub spamd_stop { kill('STOP', tree()) }
 sub spamd_go { kill('CONT', tree()) }
 
-# kill -9, also of one that is stopped.
+# Kills it with SIGKILL, even when it is stopped.
 sub
 spamd_end
 {

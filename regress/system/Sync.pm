@@ -1,6 +1,6 @@
-# Several daemons that sync: each in a network namespace of its own, on one
-# bridge with the test (10.9.0.254, 2001:db8:9::fe); datagrams of both versions
-# made and read by the test itself, independently of the program.
+# Several daemons that sync.  Each has its own network namespace, on one bridge
+# with the test (10.9.0.254, 2001:db8:9::fe).  The test makes and reads
+# datagrams of both versions with its own code, independently of the program.
 #	node N: 10.9.0.N, 2001:db8:9::N, interface "eth0"
 package Sync;
 
@@ -52,7 +52,7 @@ bridge
 		    'dev', 'eth0', 'nodad');
 		must('ip', '-n', "n$i", 'link', 'set', $_, 'up')
 		    for qw(lo eth0);
-		# Clients of IPv6 come from here.
+		# The addresses of IPv6 clients.
 		must('ip', '-n', "n$i", 'addr', 'add', "2001:db8:c:$_\::1/64",
 		    'dev', 'lo', 'nodad') for 1 .. 9;
 		must('ip', '-n', "n$i", 'addr', 'add', "192.0.2.$_/32", 'dev',
@@ -62,8 +62,8 @@ bridge
 	chmod(0600, tmp() . '/sync.key');
 }
 
-# A node's configuration: what all need, the block sync, and more; where its
-# database is, if not beside it.
+# Writes a node's configuration: what all need, the block sync, and more; and
+# the place of its database, if that is another one.
 sub
 node_conf
 {
@@ -127,7 +127,7 @@ node_stop
 	return ($status);
 }
 
-# Its database goes; it is stopped.
+# Removes the database of a stopped node.
 sub node_forget { run('rm', '-rf', tmp() . "/n$_[0]/state") }
 
 sub node_log { return (plain(slurp($node{$_[0]}{log}))) }
@@ -141,7 +141,8 @@ node_db
 	return (run($Sys::command, '-f', "$dir/spamgreyd.conf", @args));
 }
 
-# What it would export, sorted (GREY's order on disk is a secret of each).
+# Returns its export, sorted, because the order of GREY entries on disk differs
+# between nodes.
 sub
 node_lines
 {
@@ -164,7 +165,7 @@ node_stats
 	    split(/\n/, $out));
 }
 
-# One mail: the reply to DATA.
+# Sends one mail, and returns the reply to DATA.
 sub
 clients
 {
@@ -185,7 +186,7 @@ clients
 	return ($line);
 }
 
-# The same lines on all of them?
+# Returns whether all nodes have the same lines.
 sub
 equal
 {
@@ -207,7 +208,7 @@ udp_to
 	send($s, $data, 0);
 }
 
-# Version 2, after the reference.
+# Datagrams of version 2, made as the reference (spamd) makes them.
 sub
 seal2
 {
@@ -241,7 +242,7 @@ host2
 	    4));
 }
 
-# Version 3, after lib/sync/v3.h and lib/sync/mergeio.h.
+# Datagrams of version 3, made from lib/sync/v3.h and lib/sync/mergeio.h.
 sub time40 { return (pack('CN', $_[0] >> 32, $_[0] & 0xffffffff)) }
 
 sub

@@ -1,6 +1,6 @@
-# What the system tests share: a private world (private.sh), a daemon in it,
-# its processes, the command, a small SMTP client, waiting.  Perl's core
-# modules only.
+# What the system tests share: private namespaces (private.sh), a daemon in
+# them, its processes, the command, a small SMTP client, and waiting.  This
+# needs only Perl's core modules.
 package Sys;
 
 use strict;
@@ -25,7 +25,7 @@ our $command = "$top/spamgreydb/spamgreydb";
 our ($pid, $log, $conf, $log_pos);
 my %programs;
 
-# The whole test runs again inside of private.sh.
+# Runs the whole test again in private.sh.
 sub
 private
 {
@@ -37,12 +37,13 @@ private
 
 sub tmp { return ($ENV{SG_TMP}) }
 sub full { return (($ENV{TORTURE} // '') eq 'full') }
-# A number for make torture, and a smaller one for make check.
+# Returns the first number in make torture, and the second, smaller one in make
+# check.
 sub torture_or { return (full() ? $_[0] : $_[1]) }
 
-# A ratio of a bench that must be reached: the target in full; in make check,
-# where anything else may have the processors, a guard against a change that
-# loses two fifths of it.
+# Returns the ratio that a bench must reach: the whole target in make torture.
+# In make check, where other programs may use the processors, it is 60 % of that
+# and only finds large losses.
 sub ratio_want { return (full() ? $_[0] : 0.6 * $_[0]) }
 
 sub
@@ -80,7 +81,7 @@ spit
 	return ($file);
 }
 
-# A test program from regress/system/NAME.c.
+# Builds the test program regress/system/NAME.c.
 sub
 program
 {
@@ -112,8 +113,8 @@ run
 	return ($status, slurp("$base.out"), slurp("$base.err"));
 }
 
-# Calls the function until it is true; dies by name when it never is.  The
-# limit only keeps a broken test from hanging.
+# Calls the function until it returns true.  Dies with the name when it never
+# does.  The limit only keeps a broken test from hanging.
 sub
 wait_for
 {
@@ -131,7 +132,7 @@ wait_for
 	}
 }
 
-# A configuration: a few lines that each test needs, and the test's own.
+# Writes a configuration: a few lines that each test needs, and the test's own.
 sub
 conf
 {
@@ -146,7 +147,7 @@ END
 	return ($conf);
 }
 
-# Starts the daemon and waits until it says that it is ready.
+# Starts the daemon and waits until it logs that it is ready.
 sub
 start
 {
@@ -176,7 +177,8 @@ start
 	return ($pid);
 }
 
-# SIGTERM: the exit status, and how many seconds it took.
+# Ends the daemon with SIGTERM.  Returns the exit status and the seconds it
+# took.
 sub
 stop
 {
@@ -196,7 +198,8 @@ stop
 
 sub alive { return (defined $pid && waitpid($pid, WNOHANG) == 0) }
 
-# role => pid of the daemon's children, by their titles ("spamgreyd: front 0").
+# Returns role => pid of the daemon's children, by their titles ("spamgreyd:
+# front 0").
 sub
 roles
 {
@@ -215,8 +218,8 @@ roles
 
 sub role_pid { my %r = roles(); return ($r{$_[0]}) }
 
-# Lines of the log since the last mark.
-# Lines of -d without their time, program and process; spamd's keep its name.
+# Returns the lines of the log since the last mark, without the time, program
+# and process that -d puts before them.  spamd's lines keep its name.
 sub
 plain
 {
@@ -249,7 +252,7 @@ wait_log
 	    $limit));
 }
 
-# The command against the daemon's configuration.
+# Runs spamgreydb with the daemon's configuration.
 sub db { return (run($command, '-f', $conf, @_)) }
 
 sub
@@ -261,7 +264,8 @@ db_ok
 	return ($out);
 }
 
-# A number of stats.  Who answers late is left out of them, and asked again.
+# Returns one counter of stats.  stats leaves out a process that answers late,
+# so it is asked again.
 sub
 counter
 {
@@ -273,10 +277,10 @@ counter
 	return ($n);
 }
 
-# Resident kilobytes of a process.
+# Returns the resident memory of a process in kilobytes.
 sub rss { return (slurp("/proc/$_[0]/status") =~ /^VmRSS:\s+(\d+)/m ? $1 : 0) }
 
-# An SMTP connection.
+# Makes an SMTP connection.
 sub
 smtp
 {
@@ -287,7 +291,7 @@ smtp
 	    $o{from} ? (LocalHost => $o{from}) : ()));
 }
 
-# One reply: its text with line ends, or '' at end of file.
+# Reads one reply.  Returns its text with line ends, or '' at the end.
 sub
 reply
 {
@@ -301,8 +305,8 @@ reply
 	return ($all);
 }
 
-# One mail (its text in a file, or a short one): the replies, as a list (banner
-# first).
+# Sends one mail, from a file or a short one.  Returns the list of replies, the
+# banner first.
 sub
 dialogue
 {
@@ -330,7 +334,7 @@ dialogue
 	return (@replies);
 }
 
-# The last reply's code and text.
+# Returns the code and text of the last reply.
 sub
 smtp_code
 {
@@ -339,7 +343,7 @@ smtp_code
 	return ($r[-1]);
 }
 
-# A root with Debian packages in it, or undef and why not.
+# Makes a root with Debian packages.  Returns it, or (undef, why not).
 sub
 root
 {
