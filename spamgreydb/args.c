@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "lib/base/ascii.h"
 #include "lib/base/value.h"
 #include "spamgreydb/spamgreydb.h"
 
@@ -262,8 +263,7 @@ is_plain(const char *s, const char *more)
 	if (*s == '-' || *s == '\0')
 		return (0);
 	for (; *s != '\0'; s++)
-		if (!(*s >= '0' && *s <= '9') && !(*s >= 'a' && *s <= 'z') &&
-		    !(*s >= 'A' && *s <= 'Z') && strchr(more, *s) == NULL)
+		if (!ascii_is_alnum(*s) && strchr(more, *s) == NULL)
 			return (0);
 	return (1);
 }

@@ -1,6 +1,6 @@
 /*
  * A compiled image in use; see addrset.h and addrset_int.h.  The image comes
- * from another process of the same daemon; it is checked whole before the
+ * from another process of the same daemon; it is checked as a whole before the
  * first look-up, so that no look-up can leave it.
  */
 #include <sys/types.h>
@@ -14,10 +14,13 @@
 #include "lib/addrset/addrset.h"
 #include "lib/addrset/addrset_int.h"
 
-#define STEP	16		/* ranges that are two lines of the cache */
+#define STEP	16	/* IPv4 ranges in two lines of the cache */
 
-/* The last address of each STEPth range: what a look-up steps through stays in
- * the cache, and only the range itself has to be fetched. */
+/*
+ * steps4 and steps6 hold the last address of each STEPth range: what a look-up
+ * steps through stays in the cache, and only the range itself has to be
+ * fetched from memory.
+ */
 struct addrset {
 	const uint8_t		*map;
 	size_t			 size;
@@ -27,6 +30,7 @@ struct addrset {
 	struct addr		*steps6[ADDRSET_LISTS_MAX];
 };
 
+/* Checked by image_valid: the array lies inside the image and is aligned. */
 static const struct range4 *
 list4(const struct addrset *s, size_t i)
 {
@@ -41,13 +45,17 @@ list6(const struct addrset *s, size_t i)
 	    (s->map + s->lists[i].off6));
 }
 
+/* An array of n elements lies inside the image, at a multiple of 8. */
 static int
 array_fits(uint64_t off, uint64_t n, size_t each, size_t size)
 {
 	return (off % 8 == 0 && off <= size && n <= (size - off) / each);
 }
 
-/* Sorted and disjoint, or a search would answer anything. */
+/*
+ * Are the ranges sorted and disjoint? Otherwise a search would answer
+ * anything.
+ */
 static int
 list_ordered(const struct addrset *s, size_t i)
 {
@@ -65,6 +73,11 @@ list_ordered(const struct addrset *s, size_t i)
 	return (1);
 }
 
+/*
+ * Copies the table of lists and checks all that a look-up relies on.  Nobody
+ * changes the file afterwards: it has no name, and only its maker could write
+ * to it.
+ */
 static int
 image_valid(struct addrset *s)
 {
@@ -91,7 +104,7 @@ image_valid(struct addrset *s)
 	return (1);
 }
 
-/* -1: no memory. */
+/* Copies the ends that a look-up steps through. -1: no memory. */
 static int
 make_steps(struct addrset *s)
 {
@@ -114,6 +127,10 @@ make_steps(struct addrset *s)
 	return (0);
 }
 
+/*
+ * EINVAL for a file that is not an image: the parent is of another version, or
+ * wrote it only in part.
+ */
 struct addrset *
 addrset_map(int fd)
 {
@@ -151,6 +168,9 @@ addrset_map(int fd)
 	return (s);
 }
 
+/*
+ * munmap takes a pointer without const; the union avoids a cast that drops it.
+ */
 void
 addrset_unmap(struct addrset *s)
 {
@@ -177,6 +197,11 @@ addrset_lists(const struct addrset *s)
 	return (s == NULL ? 0 : s->n);
 }
 
+/*
+ * The first step that is not below a names a block of STEP ranges; the second
+ * search finds the range in it.  Searching for the end of a range, not for its
+ * beginning, leaves one comparison at the end.
+ */
 static int
 has4(const struct range4 *r, uint64_t n, const uint32_t *steps, uint32_t a)
 {
@@ -201,6 +226,7 @@ has4(const struct range4 *r, uint64_t n, const uint32_t *steps, uint32_t a)
 	return (lo < n && r[lo].lo <= a);
 }
 
+/* The same for IPv6. */
 static int
 has6(const struct range6 *r, uint64_t n, const struct addr *steps,
     const struct addr *a)
@@ -226,6 +252,7 @@ has6(const struct range6 *r, uint64_t n, const struct addr *steps,
 	return (lo < n && addr_cmp(&r[lo].lo, a) <= 0);
 }
 
+/* Bit i of the mask and of the answer stands for list i. */
 uint64_t
 addrset_lookup_mask(const struct addrset *s, const struct addr *a,
     uint64_t mask)
@@ -255,29 +282,10 @@ addrset_lookup(const struct addrset *s, const struct addr *a)
 	return (addrset_lookup_mask(s, a, UINT64_MAX));
 }
 
-/* Sets the bits of *a past len: the last address of the prefix. */
-static void
-last_of(struct addr *a, unsigned int len)
-{
-	unsigned int	i = len / 8;
-
-	if (len >= 128)
-		return;
-	a->b[i] |= (uint8_t)(0xff >> (len % 8));
-	for (i++; i < sizeof(a->b); i++)
-		a->b[i] = 0xff;
-}
-
-static void
-increment(struct addr *a)
-{
-	size_t	i;
-
-	for (i = sizeof(a->b); i > 0 && ++a->b[i - 1] == 0; i--)
-		continue;
-}
-
-/* The range as prefixes no shorter than min, each as large as it can be. */
+/*
+ * The range as prefixes no shorter than min, each as large as it can be: a
+ * prefix is shortened as long as it begins at lo and does not end past hi.
+ */
 static int
 range_each(struct addr lo, const struct addr *hi, unsigned int min,
     int (*fn)(const struct prefix *, void *), void *arg)
@@ -288,23 +296,23 @@ range_each(struct addr lo, const struct addr *hi, unsigned int min,
 	int		r;
 
 	for (;;) {
-		for (len = 128; len > min; len--) {
+		for (len = ADDR_BITS; len > min; len--) {
 			first = end = lo;
 			addr_mask(&first, len - 1);
-			last_of(&end, len - 1);
+			addr_fill(&end, len - 1);
 			if (addr_cmp(&first, &lo) != 0 ||
 			    addr_cmp(&end, hi) > 0)
 				break;
 		}
 		p.addr = last = lo;
 		p.len = (uint8_t)len;
-		last_of(&last, len);
+		addr_fill(&last, len);
 		if ((r = fn(&p, arg)) != 0)
 			return (r);
 		if (addr_cmp(&last, hi) >= 0)
 			return (0);
 		lo = last;
-		increment(&lo);
+		addr_up(&lo);
 	}
 }
 
@@ -312,36 +320,11 @@ int
 addrset_split(const struct addr *lo, const struct addr *hi,
     int (*fn)(const struct prefix *, void *), void *arg)
 {
-	return (range_each(*lo, hi, addr_is4(lo) && addr_is4(hi) ? 96 : 0, fn,
-	    arg));
+	return (range_each(*lo, hi, addr_is4(lo) && addr_is4(hi) ? ADDR4_SKIP :
+	    0, fn, arg));
 }
 
-int
-addrset_each(const struct addrset *s, size_t i,
-    int (*fn)(const struct prefix *, void *), void *arg)
-{
-	const struct range4	*r4;
-	const struct range6	*r6;
-	struct addr		 lo, hi;
-	uint64_t		 k;
-	int			 r;
-
-	if (s == NULL || i >= s->n)
-		return (0);
-	r4 = list4(s, i);
-	for (k = 0; k < s->lists[i].n4; k++) {
-		addrset_from_v4(r4[k].lo, &lo);
-		addrset_from_v4(r4[k].hi, &hi);
-		if ((r = range_each(lo, &hi, 96, fn, arg)) != 0)
-			return (r);
-	}
-	r6 = list6(s, i);
-	for (k = 0; k < s->lists[i].n6; k++)
-		if ((r = range_each(r6[k].lo, &r6[k].hi, 0, fn, arg)) != 0)
-			return (r);
-	return (0);
-}
-
+/* The ranges of the image, without splitting them. */
 int
 addrset_each_range(const struct addrset *s, size_t i,
     int (*fn)(const struct addr *, const struct addr *, void *), void *arg)
@@ -366,4 +349,26 @@ addrset_each_range(const struct addrset *s, size_t i,
 		if ((r = fn(&r6[k].lo, &r6[k].hi, arg)) != 0)
 			return (r);
 	return (0);
+}
+
+struct each {
+	int	(*fn)(const struct prefix *, void *);
+	void	*arg;
+};
+
+static int
+each_range(const struct addr *lo, const struct addr *hi, void *arg)
+{
+	const struct each	*e = arg;
+
+	return (addrset_split(lo, hi, e->fn, e->arg));
+}
+
+int
+addrset_each(const struct addrset *s, size_t i,
+    int (*fn)(const struct prefix *, void *), void *arg)
+{
+	struct each	e = { fn, arg };
+
+	return (addrset_each_range(s, i, each_range, &e));
 }

@@ -1,10 +1,20 @@
 /*
- * Compiled address lists: many named lists in one position-independent image
- * that lives in an unlinked file, is sent as a descriptor and mapped
- * read-only by whoever looks hosts up.  In the image each list is two sorted
- * arrays of disjoint ranges (IPv4: 8 bytes, IPv6: 32 bytes); a look-up is one
- * binary search a list.  Host byte order: the image never leaves the machine
- * nor outlives the run.
+ * The room lib/addrset: sets of networks, and the lines in which people and
+ * programs write them.  The parent and the commands make sets, all roles that
+ * ask about hosts only look them up.  It may use lib/base and, for the
+ * template of spamd-setup's messages, lib/smtp.  In the order to read:
+ *
+ *	addrset		looking hosts up in an image (this file)
+ *	build		making the lists and writing the image
+ *	listline	a line of a list: an address, a network, a range
+ *	listcfg		a line as spamd-setup(8) sends it
+ *
+ * Compiled address lists: many numbered lists in one position-independent
+ * image.  The image lives in an unlinked file, is sent as a descriptor and is
+ * mapped read-only by every process that looks hosts up.  In the image each
+ * list is two sorted arrays of disjoint ranges (IPv4: 8 bytes, IPv6: 32
+ * bytes); a look-up is one binary search a list.  Integers are in host order:
+ * the image never leaves the machine and ends with the run.
  */
 #ifndef ADDRSET_H
 #define ADDRSET_H
@@ -19,6 +29,10 @@
 struct addrset_build;			/* one list being made */
 struct addrset;				/* a mapped image */
 
+/*
+ * One list: new, then add and range in any order, then fold.  NULL: no memory.
+ * The list is the caller's until addrset_build_free.
+ */
 struct addrset_build *addrset_build_new(void);
 void	 addrset_build_free(struct addrset_build *);
 /* -1 with errno ENOMEM.  Overlaps and duplicates are fine. */
@@ -26,15 +40,19 @@ int	 addrset_build_add(struct addrset_build *, const struct prefix *);
 /* From lo to hi, of one family; lo is not past hi. */
 int	 addrset_build_range(struct addrset_build *, const struct addr *lo,
 	    const struct addr *hi);
-/* Calls fn for each range in order, IPv4 first; it must be folded.  Stops when
- * fn returns non-zero and returns that. */
+/*
+ * Calls fn for each range in order, IPv4 first; the list must be folded.  Stops
+ * when fn returns non-zero and returns that.
+ */
 int	 addrset_build_each(const struct addrset_build *,
 	    int (*fn)(const struct addr *lo, const struct addr *hi, void *),
 	    void *arg);
-/* Takes every address of the second list out of the first. */
+/* Removes every address of the second list from the first.  -1: no memory, and
+ * the first list is as it was, but folded. */
 int	 addrset_build_subtract(struct addrset_build *,
 	    const struct addrset_build *);
-/* Sorts and folds. Needed before count; called by write. */
+/* Sorts, and joins what overlaps or touches; 0.  Needed before count and each;
+ * called by write. */
 int	 addrset_build_fold(struct addrset_build *);
 size_t	 addrset_build_count(const struct addrset_build *);	/* ranges */
 
@@ -53,8 +71,10 @@ uint64_t addrset_lookup(const struct addrset *, const struct addr *);
 /* Only the lists of the mask are searched. */
 uint64_t addrset_lookup_mask(const struct addrset *, const struct addr *,
 	    uint64_t mask);
-/* Call fn for each prefix of list i in order (ranges split to prefixes);
- * stops when fn returns non-zero and returns that. */
+/*
+ * Calls fn for each prefix of list i in order (ranges are split into prefixes);
+ * stops when fn returns non-zero and returns that.
+ */
 int	 addrset_each(const struct addrset *, size_t i,
 	    int (*fn)(const struct prefix *, void *), void *arg);
 /* The same as ranges, which neither overlap nor touch. */

@@ -1,6 +1,7 @@
 /*
- * The image of addrset.h; for this room only.  A head, n lists, then their
- * arrays, each at a multiple of 8 from the beginning.
+ * The image of addrset.h, for addrset.c and addrset_build.c only: a head, then
+ * a table of n lists, then their arrays, each at a multiple of 8 from the
+ * beginning.
  */
 #ifndef ADDRSET_INT_H
 #define ADDRSET_INT_H
@@ -8,6 +9,7 @@
 #include <stdint.h>
 
 #include "lib/base/addr.h"
+#include "lib/base/be.h"
 
 #define ADDRSET_MAGIC	UINT64_C(0x5350474c49535431)	/* "SPGLIST1" */
 
@@ -25,7 +27,7 @@ struct addrset_head {
 	uint64_t	n;		/* lists */
 };
 
-struct addrset_list {
+struct addrset_list {		/* offsets from the beginning, and ranges */
 	uint64_t	off4, n4;
 	uint64_t	off6, n6;
 };
@@ -33,16 +35,16 @@ struct addrset_list {
 static inline uint32_t
 addrset_v4(const struct addr *a)
 {
-	return ((uint32_t)a->b[12] << 24 | (uint32_t)a->b[13] << 16 |
-	    (uint32_t)a->b[14] << 8 | a->b[15]);
+	return (be_get32(a->b + ADDR4_AT));
 }
 
 static inline void
 addrset_from_v4(uint32_t v, struct addr *a)
 {
-	*a = (struct addr){ { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff,
-	    (uint8_t)(v >> 24), (uint8_t)(v >> 16), (uint8_t)(v >> 8),
-	    (uint8_t)v } };
+	uint8_t	ip4[ADDR4_LEN];
+
+	be_put32(ip4, v);
+	addr_set4(a, ip4);
 }
 
 #endif

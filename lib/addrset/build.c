@@ -1,6 +1,6 @@
 /*
- * Making an image of address lists; see addrset.h.  Used by the parent and
- * the commands only.
+ * Making an image of address lists; see addrset.h.  Used by the parent and the
+ * commands only.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -10,7 +10,7 @@
 #include "lib/addrset/addrset.h"
 #include "lib/addrset/addrset_int.h"
 
-/* Disjoint, sorted and not even adjacent once it is folded. */
+/* Once it is folded: sorted, disjoint, and no two ranges touch. */
 struct addrset_build {
 	struct range4	*r4;
 	struct range6	*r6;
@@ -19,6 +19,7 @@ struct addrset_build {
 	int		 folded;
 };
 
+/* An empty list is folded. */
 struct addrset_build *
 addrset_build_new(void)
 {
@@ -29,6 +30,7 @@ addrset_build_new(void)
 	return (b);
 }
 
+/* NULL is fine. */
 void
 addrset_build_free(struct addrset_build *b)
 {
@@ -39,6 +41,7 @@ addrset_build_free(struct addrset_build *b)
 	free(b);
 }
 
+/* Appends; folding comes later. -1: no memory. */
 static int
 add4(struct addrset_build *b, uint32_t lo, uint32_t hi)
 {
@@ -57,6 +60,7 @@ add4(struct addrset_build *b, uint32_t lo, uint32_t hi)
 	return (0);
 }
 
+/* The same for IPv6. */
 static int
 add6(struct addrset_build *b, const struct addr *lo, const struct addr *hi)
 {
@@ -75,19 +79,18 @@ add6(struct addrset_build *b, const struct addr *lo, const struct addr *hi)
 	return (0);
 }
 
+/* Bits behind the length are ignored. */
 int
 addrset_build_add(struct addrset_build *b, const struct prefix *p)
 {
-	struct addr	lo = p->addr, hi;
-	unsigned int	i;
+	struct addr	lo = p->addr, hi = p->addr;
 
 	addr_mask(&lo, p->len);
-	hi = lo;
-	for (i = p->len; i < 128; i++)
-		hi.b[i / 8] |= (uint8_t)(0x80 >> (i % 8));
+	addr_fill(&hi, p->len);
 	return (addrset_build_range(b, &lo, &hi));
 }
 
+/* A range counts as IPv4 only when both of its ends are. */
 int
 addrset_build_range(struct addrset_build *b, const struct addr *lo,
     const struct addr *hi)
@@ -98,6 +101,7 @@ addrset_build_range(struct addrset_build *b, const struct addr *lo,
 	return (add6(b, lo, hi));
 }
 
+/* Host order in memory, addresses for the caller. */
 int
 addrset_build_each(const struct addrset_build *b,
     int (*fn)(const struct addr *, const struct addr *, void *), void *arg)
@@ -118,6 +122,7 @@ addrset_build_each(const struct addrset_build *b,
 	return (0);
 }
 
+/* By the beginning of a range; equal beginnings may come in any order. */
 static int
 cmp4(const void *va, const void *vb)
 {
@@ -134,29 +139,11 @@ cmp6(const void *va, const void *vb)
 	return (addr_cmp(&a->lo, &b->lo));
 }
 
-/* The address before a, which is not zero. */
-static struct addr
-before(const struct addr *a)
-{
-	struct addr	r = *a;
-	size_t		i;
-
-	for (i = sizeof(r.b); i > 0 && r.b[i - 1]-- == 0; i--)
-		continue;
-	return (r);
-}
-
-static struct addr
-after(const struct addr *a)
-{
-	struct addr	r = *a;
-	size_t		i;
-
-	for (i = sizeof(r.b); i > 0 && ++r.b[i - 1] == 0; i--)
-		continue;
-	return (r);
-}
-
+/*
+ * After sorting by the beginning, a range either begins past the end of the
+ * one before it, or becomes a part of it.  The end of the last possible
+ * address has no successor to compare with.
+ */
 static void
 fold4(struct addrset_build *b)
 {
@@ -174,6 +161,7 @@ fold4(struct addrset_build *b)
 	b->n4 = n + 1;
 }
 
+/* The same; a successor of zero means that there is none. */
 static void
 fold6(struct addrset_build *b)
 {
@@ -183,7 +171,8 @@ fold6(struct addrset_build *b)
 
 	qsort(b->r6, b->n6, sizeof(*b->r6), cmp6);
 	for (i = 1; i < b->n6; i++) {
-		next = after(&b->r6[n].hi);
+		next = b->r6[n].hi;
+		addr_up(&next);
 		if (addr_cmp(&next, &zero) == 0 ||
 		    addr_cmp(&b->r6[i].lo, &next) <= 0) {
 			if (addr_cmp(&b->r6[i].hi, &b->r6[n].hi) > 0)
@@ -207,13 +196,18 @@ addrset_build_fold(struct addrset_build *b)
 	return (0);
 }
 
+/* Ranges, not addresses. */
 size_t
 addrset_build_count(const struct addrset_build *b)
 {
 	return (b->n4 + b->n6);
 }
 
-/* To out: what of a is not in b.  Both folded. */
+/*
+ * To out: what of a is not in b, both folded.  `from' is the first range of b
+ * that may still reach into one of a; lo is how far the range of a was dealt
+ * with.
+ */
 static int
 subtract4(struct addrset_build *out, const struct addrset_build *a,
     const struct addrset_build *b)
@@ -243,6 +237,7 @@ subtract4(struct addrset_build *out, const struct addrset_build *a,
 	return (0);
 }
 
+/* The same for IPv6. */
 static int
 subtract6(struct addrset_build *out, const struct addrset_build *a,
     const struct addrset_build *b)
@@ -259,7 +254,8 @@ subtract6(struct addrset_build *out, const struct addrset_build *a,
 		for (k = from; k < b->n6 &&
 		    addr_cmp(&b->r6[k].lo, &a->r6[i].hi) <= 0; k++) {
 			if (addr_cmp(&b->r6[k].lo, &lo) > 0) {
-				hi = before(&b->r6[k].lo);
+				hi = b->r6[k].lo;
+				addr_down(&hi);
 				if (add6(out, &lo, &hi) == -1)
 					return (-1);
 			}
@@ -267,7 +263,8 @@ subtract6(struct addrset_build *out, const struct addrset_build *a,
 				rest = 0;
 				break;
 			}
-			lo = after(&b->r6[k].hi);
+			lo = b->r6[k].hi;
+			addr_up(&lo);
 		}
 		if (rest && add6(out, &lo, &a->r6[i].hi) == -1)
 			return (-1);
@@ -275,6 +272,7 @@ subtract6(struct addrset_build *out, const struct addrset_build *a,
 	return (0);
 }
 
+/* For a list that must not be changed. NULL: no memory. */
 static struct addrset_build *
 folded_copy(const struct addrset_build *b)
 {
@@ -297,6 +295,7 @@ fail:
 	return (NULL);
 }
 
+/* The result is built beside the list and swapped in when it is complete. */
 int
 addrset_build_subtract(struct addrset_build *a, const struct addrset_build *b)
 {
@@ -319,6 +318,7 @@ addrset_build_subtract(struct addrset_build *a, const struct addrset_build *b)
 	return (r);
 }
 
+/* 0, or -1 with errno. */
 static int
 write_all(int fd, const void *data, size_t len)
 {
@@ -337,6 +337,10 @@ write_all(int fd, const void *data, size_t len)
 	return (0);
 }
 
+/*
+ * The head, the table, then the arrays of each list without gaps: both kinds
+ * of ranges have sizes that are multiples of 8, so each array is aligned.
+ */
 int
 addrset_write(int fd, struct addrset_build *const *lists, size_t n)
 {

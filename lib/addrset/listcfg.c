@@ -1,9 +1,9 @@
 /*
- * spamd-setup's lines; see listcfg.h.  What the original does with such a
- * line was measured; three things differ, for they were defects there: a
- * count that does not fit is refused wherever it stands, overlapping networks
- * are found, and a bad address refuses the line instead of losing the list
- * that was there before.
+ * spamd-setup's lines; see listcfg.h.  What the original does with such a line
+ * was measured.  Three things differ, because they were defects there: a count
+ * that does not fit is refused wherever it stands, overlapping networks are
+ * found, and a bad address refuses the line instead of losing the list that
+ * was there before.
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -11,9 +11,11 @@
 
 #include "lib/addrset/listcfg.h"
 #include "lib/addrset/listline.h"
+#include "lib/base/ascii.h"
 #include "lib/base/log.h"
 #include "lib/smtp/tmpl.h"
 
+#define SHOWN_MAX	80	/* octets of a field that an error shows */
 #define COUNT_MAX	100000000
 
 struct field {
@@ -37,7 +39,7 @@ bad(struct listcfg *c, const char *fmt, ...)
 	return (LISTCFG_BAD);
 }
 
-/* Up to the next ';', which is skipped.  0: there is no more. */
+/* Up to the next ';', which is skipped. 0: there are no more. */
 static int
 next_field(struct line *l, struct field *f)
 {
@@ -52,7 +54,7 @@ next_field(struct line *l, struct field *f)
 	return (1);
 }
 
-/* The next one that is not empty. */
+/* The next field that is not empty. */
 static int
 next_group(struct line *l, struct field *f)
 {
@@ -63,19 +65,20 @@ next_group(struct line *l, struct field *f)
 }
 
 static int
-is(const struct field *f, const char *word)
+field_is(const struct field *f, const char *word)
 {
 	return (f->len == strlen(word) && memcmp(f->s, word, f->len) == 0);
 }
 
+/* A decimal number and nothing else, at most COUNT_MAX; -1. */
 static int
-number(const struct field *f, size_t *n)
+field_number(const struct field *f, size_t *n)
 {
 	size_t	i;
 
 	*n = 0;
 	for (i = 0; i < f->len; i++) {
-		if (f->s[i] < '0' || f->s[i] > '9')
+		if (!ascii_is_digit(f->s[i]))
 			return (-1);
 		*n = *n * 10 + (size_t)(f->s[i] - '0');
 		if (*n > COUNT_MAX)
@@ -84,13 +87,12 @@ number(const struct field *f, size_t *n)
 	return (f->len == 0 ? -1 : 0);
 }
 
+/* The name of the list: letters, digits and "_.-", ended by a semicolon. */
 static int
 take_tag(struct line *l)
 {
-	static const char	good[] = "abcdefghijklmnopqrstuvwxyz"
-				    "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-";
-	struct field		f;
-	size_t			i;
+	struct field	f;
+	size_t		i;
 
 	l->c->tag[0] = '\0';
 	if (memchr(l->s, ';', (size_t)(l->end - l->s)) == NULL ||
@@ -99,16 +101,17 @@ take_tag(struct line *l)
 	if (f.len == 0 || f.len > LISTCFG_TAG_MAX)
 		return (-1);
 	for (i = 0; i < f.len; i++)
-		if (f.s[i] == '\0' || strchr(good, f.s[i]) == NULL)
+		if (!ascii_is_alnum(f.s[i]) && f.s[i] != '_' &&
+		    f.s[i] != '.' && f.s[i] != '-')
 			return (-1);
 	memcpy(l->c->tag, f.s, f.len);
 	l->c->tag[f.len] = '\0';
 	return (0);
 }
 
-/* Adds to the template what fits; the rest of a long one is cut. */
+/* Adds to the template what fits; the rest of a long message is cut. */
 static void
-add(struct listcfg *c, size_t *len, const char *s, size_t n)
+message_add(struct listcfg *c, size_t *len, const char *s, size_t n)
 {
 	if (*len + n >= sizeof(c->message))
 		return;
@@ -117,23 +120,24 @@ add(struct listcfg *c, size_t *len, const char *s, size_t n)
 	c->message[*len] = '\0';
 }
 
-/* In spamd a % that stands before anything but A is itself. */
+/* In spamd a % before anything but A is itself; in a template it is "%%". */
 static void
-add_percent(struct line *l, struct listcfg *c, size_t *len)
+message_percent(struct line *l, struct listcfg *c, size_t *len)
 {
 	if (l->s < l->end && (*l->s == 'A' || *l->s == '%')) {
-		add(c, len, *l->s == 'A' ? "%A" : "%%", 2);
+		message_add(c, len, *l->s == 'A' ? "%A" : "%%", 2);
 		l->s++;
 	} else
-		add(c, len, "%%", 2);
+		message_add(c, len, "%%", 2);
 }
 
 /*
  * The quoted message as a template: \" and \\ are what they stand for, \n
- * stays, what is not printable ASCII becomes '?'.  -1: no quote, or not closed.
+ * stays, an octet that is not printable ASCII becomes '?'.  -1: no quote, or
+ * none that closes.
  */
 static int
-take_message(struct line *l)
+take_text(struct line *l)
 {
 	struct listcfg	*c = l->c;
 	size_t		 len = 0;
@@ -146,23 +150,28 @@ take_message(struct line *l)
 		ch = *l->s++;
 		if (ch == '\\' && l->s < l->end &&
 		    (*l->s == '"' || *l->s == '\\'))
-			add(c, &len, l->s++, 1);
+			message_add(c, &len, l->s++, 1);
 		else if (ch == '%')
-			add_percent(l, c, &len);
+			message_percent(l, c, &len);
 		else
-			add(c, &len, ch < 0x20 || ch > 0x7e ? "?" : &ch, 1);
+			message_add(c, &len, ch < 0x20 || ch > 0x7e ? "?" :
+			    &ch, 1);
 	}
 	if (l->s == l->end)
 		return (-1);
 	l->s++;
 	if (l->s < l->end && *l->s++ != ';')
 		return (-1);
-	/* A file's last newline is no line of its own. */
+	/* The newline at the end of a file does not begin another line. */
 	while (len >= 2 && memcmp(c->message + len - 2, "\\n", 2) == 0)
 		c->message[len -= 2] = '\0';
 	return (0);
 }
 
+/*
+ * One network of a counted group.  A range with a length behind it is refused:
+ * its end is then not the end of the network.
+ */
 static enum listcfg_result
 take_item(struct listcfg *c, const struct field *f, int ip4,
     int (*tell)(const struct prefix *, void *), void *arg)
@@ -170,7 +179,7 @@ take_item(struct listcfg *c, const struct field *f, int ip4,
 	struct prefix	 p;
 	struct addr	 last, end;
 	const char	*slash, *why = "is not a network";
-	char		 text[80];
+	char		 text[SHOWN_MAX];
 	size_t		 bits;
 	struct field	 digits;
 
@@ -178,11 +187,13 @@ take_item(struct listcfg *c, const struct field *f, int ip4,
 	if (slash != NULL) {
 		digits.s = slash + 1;
 		digits.len = (size_t)(f->s + f->len - digits.s);
-		if (number(&digits, &bits) == 0 && bits <= (ip4 ? 32 : 128) &&
+		if (field_number(&digits, &bits) == 0 &&
+		    bits <= (ip4 ? ADDR4_BITS : ADDR_BITS) &&
 		    listline_parse(f->s, f->len, 0, &p.addr, &last, &why) ==
 		    LISTLINE_RANGE && addr_is4(&p.addr) == ip4) {
-			p.len = (uint8_t)(bits + (ip4 ? 96 : 0));
-			listline_last(&p, &end);
+			p.len = (uint8_t)(bits + (ip4 ? ADDR4_SKIP : 0));
+			end = p.addr;
+			addr_fill(&end, p.len);
 			/* Not a range with a length behind it. */
 			if (addr_cmp(&end, &last) == 0)
 				return (tell(&p, arg) == -1 ? bad(c,
@@ -194,7 +205,7 @@ take_item(struct listcfg *c, const struct field *f, int ip4,
 	return (bad(c, "address %s %s", text, why));
 }
 
-/* A counted group. */
+/* A group of n networks of one family. */
 static enum listcfg_result
 take_items(struct line *l, size_t n, int ip4,
     int (*tell)(const struct prefix *, void *), void *arg)
@@ -213,45 +224,50 @@ take_items(struct line *l, size_t n, int ip4,
 	return (LISTCFG_LIST);
 }
 
+/*
+ * Each family at most once.  A number where a family should stand is the form
+ * before 2015, which has IPv4 only; it may be the first group only.
+ */
 static enum listcfg_result
 take_groups(struct line *l, int (*tell)(const struct prefix *, void *),
     void *arg)
 {
 	struct field	f;
-	char		text[80];
+	char		text[SHOWN_MAX];
 	size_t		n;
 	int		ip4, seen = 0;
 
 	while (next_group(l, &f)) {
-		if (!seen && number(&f, &n) == 0) {
+		if (!seen && field_number(&f, &n) == 0) {
 			ip4 = 1;		/* the form before 2015 */
 			seen = 3;
 		} else {
-			ip4 = is(&f, "inet");
-			if (!ip4 && !is(&f, "inet6")) {
+			ip4 = field_is(&f, "inet");
+			if (!ip4 && !field_is(&f, "inet6")) {
 				log_encode(text, sizeof(text), f.s, f.len);
-				return (bad(l->c, "\"%s\" where inet, inet6 or "
-				    "the end should be; does the count fit?",
+				return (bad(l->c, "\"%s\" found where inet, "
+				    "inet6 or the end is expected; is the count "
+				    "right?",
 				    text));
 			}
 			if (seen & (ip4 ? 1 : 2))
 				return (bad(l->c, "%s twice", ip4 ? "inet" :
 				    "inet6"));
 			seen |= ip4 ? 1 : 2;
-			if (!next_field(l, &f) || number(&f, &n) == -1)
-				return (bad(l->c, "no count behind %s", ip4 ?
+			if (!next_field(l, &f) || field_number(&f, &n) == -1)
+				return (bad(l->c, "no count after %s", ip4 ?
 				    "inet" : "inet6"));
 		}
 		if (take_items(l, n, ip4, tell, arg) == LISTCFG_BAD)
 			return (LISTCFG_BAD);
 	}
 	if (l->c->count == 0)
-		return (bad(l->c, "no address in it; a list is emptied by "
-		    "its name alone, \"%s;\"", l->c->tag));
+		return (bad(l->c, "the list has no addresses; to empty a "
+		    "list send its name alone, \"%s;\"", l->c->tag));
 	return (LISTCFG_LIST);
 }
 
-/* A line too long for a reply is cut; what remains is one. */
+/* A line too long for a reply is cut; what remains is a valid template. */
 static void
 fit_message(struct listcfg *c)
 {
@@ -277,11 +293,12 @@ listcfg_parse(const char *line, size_t len, struct listcfg *c,
 	if (l.end - l.s <= 1)
 		return (LISTCFG_NONE);
 	if (take_tag(&l) == -1)
-		return (bad(c, "no name of a list with ; behind it: letters, "
-		    "digits and _ . - only, at most %d", LISTCFG_TAG_MAX));
+		return (bad(c, "the line must begin with the name of a list "
+		    "and \";\"; a name has only letters, digits and _ . -, at "
+		    "most %d of them", LISTCFG_TAG_MAX));
 	if (l.s == l.end)
 		return (LISTCFG_CLEAR);
-	if (take_message(&l) == -1)
+	if (take_text(&l) == -1)
 		return (bad(c, "the message is not in quotes"));
 	fit_message(c);
 	return (take_groups(&l, tell, arg));

@@ -5,8 +5,8 @@
  *	tag;"message";COUNT;a.b.c.d/nn;…		(before 2015)
  *	tag;						(its addresses go)
  *
- * A pure function: what its addresses are is told as they are read, and
- * counts only if the line as a whole is good.
+ * A pure function: the addresses are handed out as they are read, and the
+ * caller uses them only if the line as a whole was good.
  */
 #ifndef LISTCFG_H
 #define LISTCFG_H

@@ -5,66 +5,65 @@
 #include <string.h>
 
 #include "lib/addrset/listline.h"
+#include "lib/base/ascii.h"
 
 struct text {
 	const char	*s, *end;
 };
 
 static const char	not_one[] = "is not an address, a network or a range, "
-			    "as 192.0.2.1, 192.0.2.0/24 or 192.0.2.1 - 192.0.2.9";
+			    "for example 192.0.2.1, 192.0.2.0/24 or "
+			    "192.0.2.1 - 192.0.2.9";
 
 static int
-is_blank(char c)
+is_list_blank(char c)
 {
 	return (c == ' ' || c == '\t' || c == '\r');
 }
 
-static int
-is_digit(char c)
-{
-	return (c >= '0' && c <= '9');
-}
-
 static void
-skip_blanks(struct text *t)
+skip_list_blanks(struct text *t)
 {
-	while (t->s < t->end && is_blank(*t->s))
+	while (t->s < t->end && is_list_blank(*t->s))
 		t->s++;
 }
 
-/* Does an address end here? */
+/* Does an address end here? The NUL of the string is one of the six octets. */
 static int
 at_end(const struct text *t)
 {
-	return (t->s == t->end || is_blank(*t->s) ||
+	return (t->s == t->end || is_list_blank(*t->s) ||
 	    memchr("#;,|/-", *t->s, 6) != NULL);
 }
 
-/* Four numbers of at most three digits, none with a zero before it: nobody
- * knows what base that would be. */
+/*
+ * Four numbers of at most three digits, none with a zero before it: some
+ * programs read 010 as octal.  -1: it is not one, and *t has moved.
+ */
 static int
 take_v4(struct text *t, struct addr *a)
 {
-	static const uint8_t	mapped[12] = { [10] = 0xff, [11] = 0xff };
-	const char		*first;
-	unsigned int		 i, n;
+	uint8_t		 ip4[ADDR4_LEN];
+	const char	*first;
+	unsigned int	 i, n;
 
-	memcpy(a->b, mapped, sizeof(mapped));
-	for (i = 0; i < 4; i++) {
+	for (i = 0; i < ADDR4_LEN; i++) {
 		if (i > 0 && (t->s == t->end || *t->s++ != '.'))
 			return (-1);
 		first = t->s;
-		for (n = 0; t->s < t->end && is_digit(*t->s) &&
+		for (n = 0; t->s < t->end && ascii_is_digit(*t->s) &&
 		    t->s - first < 4; t->s++)
 			n = n * 10 + (unsigned int)(*t->s - '0');
 		if (t->s == first || n > 255 ||
 		    (*first == '0' && t->s - first > 1))
 			return (-1);
-		a->b[12 + i] = (uint8_t)n;
+		ip4[i] = (uint8_t)n;
 	}
+	addr_set4(a, ip4);
 	return (at_end(t) ? 0 : -1);
 }
 
+/* IPv6 is left to addr_parse, of a copy with an end. */
 static int
 take_addr(struct text *t, struct addr *a)
 {
@@ -84,54 +83,42 @@ take_addr(struct text *t, struct addr *a)
 	return (strchr(copy, ':') != NULL ? addr_parse(copy, a) : -1);
 }
 
-void
-listline_last(const struct prefix *p, struct addr *last)
-{
-	unsigned int	i = p->len / 8;
-
-	*last = p->addr;
-	if (p->len >= 128)
-		return;
-	last->b[i] |= (uint8_t)(0xff >> (p->len % 8));
-	for (i++; i < sizeof(last->b); i++)
-		last->b[i] = 0xff;
-}
-
 /* "/24": the network that the address is in, whatever its other bits are. */
 static enum listline
 take_length(struct text *t, int flags, struct addr *lo, struct addr *hi,
     const char **error)
 {
-	unsigned int	 max = addr_is4(lo) ? 32 : 128, len = 0;
+	unsigned int	 max = addr_is4(lo) ? ADDR4_BITS : ADDR_BITS,
+			 len = 0;
 	const char	*first = ++t->s;
-	struct prefix	 p;
 
-	for (; t->s < t->end && is_digit(*t->s) && t->s - first < 4; t->s++)
+	for (; t->s < t->end && ascii_is_digit(*t->s) && t->s - first < 4;
+	    t->s++)
 		len = len * 10 + (unsigned int)(*t->s - '0');
 	if (t->s == first || !at_end(t)) {
-		*error = "has no prefix length behind its /";
+		*error = "has no prefix length after the /";
 		return (LISTLINE_BAD);
 	}
 	if (len > max) {
-		*error = max == 32 ? "the prefix length is more than 32" :
+		*error = max == ADDR4_BITS ?
+		    "the prefix length is more than 32" :
 		    "the prefix length is more than 128";
 		return (LISTLINE_BAD);
 	}
 	if (len == 0 && !(flags & LISTLINE_ALL)) {
-		*error = "all addresses (/0) are not for a list of others";
+		*error = "/0 means all addresses, which is not allowed in this list";
 		return (LISTLINE_BAD);
 	}
-	p.addr = *lo;
-	p.len = (uint8_t)(128 - max + len);
-	addr_mask(&p.addr, p.len);
-	*lo = p.addr;
-	listline_last(&p, hi);
+	len += ADDR_BITS - max;
+	addr_mask(lo, len);
+	*hi = *lo;
+	addr_fill(hi, len);
 	return (LISTLINE_RANGE);
 }
 
 /*
- * Behind blanks, dashes or both there may be the other end of a range; what is
- * no address is text, unless it was written as a range and is none.
+ * Behind blanks, dashes or both there may be the other end of a range.  What
+ * is not an address there is a remark, unless it was written as a range.
  */
 static enum listline
 take_range(struct text *t, struct addr *lo, struct addr *hi,
@@ -140,16 +127,16 @@ take_range(struct text *t, struct addr *lo, struct addr *hi,
 	const char	*from = t->s;
 	int		 dash = 0;
 
-	while (t->s < t->end && (is_blank(*t->s) || *t->s == '-'))
+	while (t->s < t->end && (is_list_blank(*t->s) || *t->s == '-'))
 		dash |= *t->s++ == '-';
 	if (t->s == t->end || t->s == from)
 		return (LISTLINE_RANGE);
 	from = t->s;
 	if (take_addr(t, hi) == -1) {
 		*hi = *lo;
-		if (!dash || !is_digit(*from))
+		if (!dash || !ascii_is_digit(*from))
 			return (LISTLINE_RANGE);
-		*error = "the second address of the range is none";
+		*error = "the second address of the range is malformed";
 		return (LISTLINE_BAD);
 	}
 	if (addr_is4(lo) != addr_is4(hi)) {
@@ -163,13 +150,14 @@ take_range(struct text *t, struct addr *lo, struct addr *hi,
 	return (LISTLINE_RANGE);
 }
 
+/* The first character that is not blank decides: a remark, or an address. */
 enum listline
 listline_parse(const char *line, size_t len, int flags, struct addr *lo,
     struct addr *hi, const char **error)
 {
 	struct text	t = { line, line + len };
 
-	skip_blanks(&t);
+	skip_list_blanks(&t);
 	if (t.s == t.end || *t.s == '#' || *t.s == ';')
 		return (LISTLINE_NONE);
 	if (take_addr(&t, lo) == -1) {

@@ -1,8 +1,8 @@
 /*
  * A line of an address list, as people and spamd-setup(8) write them: an
  * address, a network (192.0.2.0/24) or a range (192.0.2.1 - 192.0.2.9), IPv4
- * or IPv6.  What stands behind it is ignored, "#" and ";" begin a comment.
- * A pure function.
+ * or IPv6.  What stands behind it is ignored; "#" and ";" begin a comment. A
+ * pure function.
  */
 #ifndef LISTLINE_H
 #define LISTLINE_H
@@ -19,10 +19,11 @@ enum listline {
 
 #define LISTLINE_ALL	1	/* flags: a network of all addresses (/0) is one */
 
-/* The line without its end; it may hold any octets. */
+/*
+ * The line without its end; it may hold any octets.  lo and hi are set only
+ * with RANGE, *error (a constant, to follow the line itself) only with BAD.
+ */
 enum listline listline_parse(const char *line, size_t len, int flags,
 	    struct addr *lo, struct addr *hi, const char **error);
-/* The last address of a prefix. */
-void	 listline_last(const struct prefix *, struct addr *);
 
 #endif

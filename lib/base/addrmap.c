@@ -1,6 +1,8 @@
 /*
- * The table of addrmap.h.  Three quarters full it doubles, an eighth full it
- * halves, so that a flood of addresses gives its memory back.
+ * The table of addrmap.h.  When it is three quarters full it doubles, and when
+ * it is an eighth full it halves, so that a flood of addresses gives its
+ * memory back.  Between the two there is room enough that a table does not
+ * grow and shrink at each step.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -8,8 +10,9 @@
 #include "lib/base/addrmap.h"
 #include "lib/base/siphash.h"
 
-#define ADDRMAP_MIN	64	/* slots */
+#define ADDRMAP_MIN	64	/* slots; a power of two */
 
+/* The i-th record, free or not. */
 static void *
 slot(const struct addrmap *m, size_t i)
 {
@@ -43,25 +46,33 @@ addrmap_clear(struct addrmap *m)
 	m->used = 0;
 }
 
+/*
+ * Where the search for a key begins.  The hash key is the table's own, so
+ * nobody outside can choose addresses that share a slot.
+ */
 static size_t
-home(const struct addrmap *m, const struct addr *key)
+home_slot(const struct addrmap *m, const struct addr *key)
 {
 	return (siphash24(m->hashkey, key->b, sizeof(key->b)) & (m->size - 1));
 }
 
 /* The key's slot, or the free one where it would go. */
 static size_t
-find(const struct addrmap *m, const struct addr *key)
+find_slot(const struct addrmap *m, const struct addr *key)
 {
 	size_t	i;
 
-	for (i = home(m, key); m->occupied(slot(m, i));
+	for (i = home_slot(m, key); m->occupied(slot(m, i));
 	    i = (i + 1) & (m->size - 1))
 		if (addr_cmp(slot(m, i), key) == 0)
 			break;
 	return (i);
 }
 
+/*
+ * Moves all records to a table of that many slots.  -1: no memory, and nothing
+ * has changed.
+ */
 static int
 resize(struct addrmap *m, size_t size)
 {
@@ -75,8 +86,8 @@ resize(struct addrmap *m, size_t size)
 	m->size = size;
 	for (i = 0; i < old.size; i++)
 		if (m->occupied(slot(&old, i)))
-			memcpy(slot(m, find(m, slot(&old, i))), slot(&old, i),
-			    m->stride);
+			memcpy(slot(m, find_slot(m, slot(&old, i))),
+			    slot(&old, i), m->stride);
 	free(old.slots);
 	return (0);
 }
@@ -84,7 +95,7 @@ resize(struct addrmap *m, size_t size)
 void *
 addrmap_get(const struct addrmap *m, const struct addr *key)
 {
-	void	*s = slot(m, find(m, key));
+	void	*s = slot(m, find_slot(m, key));
 
 	return (m->occupied(s) ? s : NULL);
 }
@@ -92,20 +103,25 @@ addrmap_get(const struct addrmap *m, const struct addr *key)
 void *
 addrmap_put(struct addrmap *m, const struct addr *key)
 {
-	void	*s = slot(m, find(m, key));
+	void	*s = slot(m, find_slot(m, key));
 
 	if (m->occupied(s))
 		return (s);
 	if ((m->used + 1) * 4 > m->size * 3) {
 		if (resize(m, m->size * 2) == -1)
 			return (NULL);
-		s = slot(m, find(m, key));
+		s = slot(m, find_slot(m, key));
 	}
 	memcpy(s, key, sizeof(*key));
 	m->used++;
 	return (s);
 }
 
+/*
+ * Closes the hole by moving back records of the run behind it, so that no
+ * tombstones are needed.  A record may fill the hole only if the hole lies on
+ * the way from the record's home slot to where it is now.
+ */
 void
 addrmap_remove(struct addrmap *m, void *record)
 {
@@ -114,8 +130,7 @@ addrmap_remove(struct addrmap *m, void *record)
 
 	for (i = (hole + 1) & mask; m->occupied(slot(m, i));
 	    i = (i + 1) & mask) {
-		h = home(m, slot(m, i));
-		/* does the hole lie on i's way from its home? */
+		h = home_slot(m, slot(m, i));
 		if (((i - h) & mask) >= ((i - hole) & mask)) {
 			memcpy(slot(m, hole), slot(m, i), m->stride);
 			hole = i;
@@ -123,18 +138,8 @@ addrmap_remove(struct addrmap *m, void *record)
 	}
 	memset(slot(m, hole), 0, m->stride);
 	m->used--;
-	/* too little memory for a smaller one leaves the larger */
+	/* Without memory for a smaller table the larger one stays. */
 	if (m->size > ADDRMAP_MIN && m->used * 8 < m->size)
 		(void)resize(m, m->size / 2);
 }
 
-void
-addrmap_each(const struct addrmap *m, void (*fn)(const void *, void *),
-    void *arg)
-{
-	size_t	i;
-
-	for (i = 0; i < m->size; i++)
-		if (m->occupied(slot(m, i)))
-			fn(slot(m, i), arg);
-}

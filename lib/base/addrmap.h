@@ -1,11 +1,12 @@
 /*
- * A table from addresses to records of one size.  Open addressing with
- * linear probing, siphash under a key of its own, so that nobody can aim at
- * one slot; deletion shifts the run that follows back, so that there are no
+ * A table from addresses to records of one size.  Open addressing with linear
+ * probing, siphash under a key of the table's own, so that nobody can aim at
+ * one slot; deletion moves the records that follow back, so that there are no
  * tombstones, and a table that empties shrinks.
  *
- * A record begins with its struct addr; one that `occupied' denies is free
- * (all zero is).  Pointers to records are valid until the next put or remove.
+ * A record begins with its struct addr; one that `occupied' denies is free (a
+ * record of zeros must be free).  The table owns the records; a pointer to one
+ * is valid until the next put or remove.
  */
 #ifndef ADDRMAP_H
 #define ADDRMAP_H
@@ -24,10 +25,11 @@ struct addrmap {
 	uint8_t		 hashkey[16];
 };
 
-/* -1: no memory. */
+/* 0, or -1 without memory.  The stride is the size of a record. */
 int	 addrmap_init(struct addrmap *, size_t stride,
 	    int (*occupied)(const void *));
 void	 addrmap_free(struct addrmap *);
+/* Frees all records; the memory of the slots stays. */
 void	 addrmap_clear(struct addrmap *);
 /* The key's record, or NULL. */
 void	*addrmap_get(const struct addrmap *, const struct addr *);
@@ -36,8 +38,7 @@ void	*addrmap_get(const struct addrmap *, const struct addr *);
  * counts as used; the caller makes it occupied at once.  NULL: no memory.
  */
 void	*addrmap_put(struct addrmap *, const struct addr *);
+/* The record is one that get or put returned; it is zeroed or moved over. */
 void	 addrmap_remove(struct addrmap *, void *record);
-void	 addrmap_each(const struct addrmap *, void (*fn)(const void *, void *),
-	    void *arg);
 
 #endif

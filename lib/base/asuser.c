@@ -1,5 +1,6 @@
 /*
- * Root as another user, for a moment.
+ * Root as another user, for the time of one call; see asuser.h.  Only
+ * effective ids change, so that root can be taken back.
  */
 #include <sys/types.h>
 
@@ -13,6 +14,10 @@
 static gid_t	*groups;	/* root's own; not NULL: somebody else now */
 static int	 ngroups;
 
+/*
+ * The order matters: groups can be changed only while the effective user is
+ * root, so the user comes last.
+ */
 int
 as_user_begin(uid_t uid, gid_t gid)
 {
@@ -32,6 +37,10 @@ as_user_begin(uid_t uid, gid_t gid)
 	return (-1);
 }
 
+/*
+ * A process that cannot take all ids back would go on with rights that it should
+ * not have, so it ends.
+ */
 void
 as_user_end(void)
 {

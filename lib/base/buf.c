@@ -13,6 +13,10 @@
 
 #define BUF_MIN		64
 
+/*
+ * Three ways to make room, the cheapest first: there is room at the end;
+ * moving the unread bytes to the front makes room; more memory is needed.
+ */
 void *
 buf_reserve(struct buf *b, size_t n)
 {
@@ -78,6 +82,10 @@ buf_addstr(struct buf *b, const char *s)
 	return (buf_add(b, s, strlen(s)));
 }
 
+/*
+ * The first try prints into the room that is there; only when the text is
+ * longer is the exact room reserved and the text printed again.
+ */
 int
 buf_printf(struct buf *b, const char *fmt, ...)
 {
@@ -105,6 +113,7 @@ buf_printf(struct buf *b, const char *fmt, ...)
 	return (0);
 }
 
+/* For buffers that fill again at once. */
 void
 buf_drain_keep(struct buf *b, size_t n)
 {
@@ -114,6 +123,7 @@ buf_drain_keep(struct buf *b, size_t n)
 		b->start += n;
 }
 
+/* The memory of an idle connection is worth more than the next allocation. */
 void
 buf_drain(struct buf *b, size_t n)
 {

@@ -1,6 +1,7 @@
 /*
- * A growing byte buffer with a read end and a write end; no memory while it
- * is empty.  A zeroed struct buf is an empty one.
+ * A growing byte buffer with a read end and a write end; it has no memory
+ * while it is empty.  A zeroed struct buf is an empty one.  The buffer owns
+ * its memory: buf_ptr is valid until the next call that adds or drains.
  */
 #ifndef BUF_H
 #define BUF_H
@@ -18,16 +19,21 @@ struct buf {
 #define buf_len(b)	((b)->end - (b)->start)
 #define buf_ptr(b)	((b)->data + (b)->start)
 
-/* 0, or -1 with ENOMEM and the buffer as it was. */
+/* Each appends; 0, or -1 with ENOMEM and the buffer as it was. */
 int	 buf_add(struct buf *, const void *, size_t);
 int	 buf_addstr(struct buf *, const char *);
 int	 buf_printf(struct buf *, const char *, ...)
 	    __attribute__((__format__(printf, 2, 3)));
-/* Room for n bytes at the end, to be written and then counted by buf_grew. */
+/*
+ * Room for n bytes at the end, for the caller to write to; buf_grew then says
+ * how many were written.  NULL with ENOMEM.
+ */
 void	*buf_reserve(struct buf *, size_t n);
 void	 buf_grew(struct buf *, size_t n);
-void	 buf_drain(struct buf *, size_t n);	/* frees the memory when empty */
-void	 buf_drain_keep(struct buf *, size_t n); /* keeps it */
-void	 buf_free(struct buf *);
+/* Takes n bytes off the read end.  When nothing is left, buf_drain frees the
+ * memory and buf_drain_keep keeps it for what comes next. */
+void	 buf_drain(struct buf *, size_t n);
+void	 buf_drain_keep(struct buf *, size_t n);
+void	 buf_free(struct buf *);		/* leaves an empty buffer */
 
 #endif

@@ -1,14 +1,14 @@
 /*
- * The one clock; see clock.h.  A process has one, so this is one of the few
+ * The only clock; see clock.h.  A process has one, so this is one of the few
  * files with state of its own.
  */
 #include <time.h>
 
 #include "lib/base/clock.h"
 
-static int	faked;
+static int	faked;			/* by a test */
 static int64_t	fake_wall, fake_mono;
-static int	judged;
+static int	judged;			/* by store, see clock_judged */
 static int64_t	judged_asof, judged_mono;
 
 int64_t
@@ -19,6 +19,7 @@ clock_wall(void)
 	return ((int64_t)time(NULL));
 }
 
+/* Cannot fail: the clock exists on all systems that this runs on. */
 int64_t
 clock_mono(void)
 {
@@ -30,6 +31,7 @@ clock_mono(void)
 	return ((int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000);
 }
 
+/* Noted with the monotonic time, from which it goes on. */
 void
 clock_judged(int64_t asof)
 {
@@ -38,6 +40,10 @@ clock_judged(int64_t asof)
 	judged_mono = clock_mono();
 }
 
+/*
+ * What store said goes on by the monotonic clock: a wall clock that jumps
+ * changes nothing here until store has judged it.
+ */
 int64_t
 clock_asof(void)
 {

@@ -1,5 +1,6 @@
 /*
- * The one clock.  Everything asks here, so that tests can move time.
+ * The only clock.  Everything asks for the time here, so that tests can move
+ * it.
  */
 #ifndef CLOCK_H
 #define CLOCK_H
@@ -10,16 +11,16 @@ int64_t	 clock_wall(void);	/* seconds since the epoch */
 int64_t	 clock_mono(void);	/* milliseconds, monotonic */
 
 /*
- * What expiries are compared with, outside of store.  Store alone judges the
- * clock (policy_asof) and tells the others with MSG_CLOCK: the time, which goes
- * on by the monotonic clock from there, so that a wall clock that jumps is
- * store's business alone; or 0, the clock is not to be believed and nothing
- * has expired.  The wall clock until store has spoken.
+ * The time that expiries are compared with, in all processes but store.  Only
+ * store judges the wall clock (policy_asof), and it tells the others with
+ * MSG_CLOCK: either the time, which goes on by the monotonic clock from there,
+ * or 0, which means that the clock cannot be trusted and nothing has expired.
+ * Until store has sent it, clock_asof returns the wall clock.
  */
 void	 clock_judged(int64_t asof);
 int64_t	 clock_asof(void);
 
-/* From here on the clock stands where it is put; for tests. */
+/* For tests: from here on the clock stands still where it was put. */
 void	 clock_fake(int64_t wall, int64_t mono_ms);
 void	 clock_fake_advance(int64_t seconds);
 void	 clock_fake_jump(int64_t seconds);	/* the wall clock alone */

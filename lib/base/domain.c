@@ -1,15 +1,17 @@
 /*
- * Domain names; see domain.h.  libidn2 is given one label at a time, so that
- * a label that it does not take changes nothing for the others.
+ * Domain names; see domain.h.  libidn2 is given one label at a time, so that a
+ * label that it does not take changes nothing for the others.
  */
 #include <idn2.h>
 #include <string.h>
 
+#include "lib/base/ascii.h"
 #include "lib/base/domain.h"
 #include "lib/base/utf8.h"
 
 #define IDN_FLAGS	(IDN2_NONTRANSITIONAL | IDN2_NFC_INPUT)
 
+/* Are all len octets below 0x80? */
 static int
 is_ascii(const char *s, size_t len)
 {
@@ -21,20 +23,15 @@ is_ascii(const char *s, size_t len)
 	return (1);
 }
 
-static char
-to_lower(char c)
-{
-	return (c >= 'A' && c <= 'Z' ? (char)(c + 'a' - 'A') : c);
-}
-
 static int
 is_name_char(char c)
 {
-	return ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-	    (c >= '0' && c <= '9') || c == '-' || c == '_');
+	return (ascii_is_alnum(c) || c == '-' || c == '_');
 }
 
-/* A full stop, or one of the three characters that are one (UTS 46 2.3). */
+/*
+ * A full stop, or one of the three characters that stand for one (UTS 46 2.3).
+ */
 static size_t
 dot_len(const char *s, size_t len)
 {
@@ -60,7 +57,7 @@ enum label { LABEL_NO_MEMORY, LABEL_NONE, LABEL_BAD, LABEL_OK };
 
 /*
  * A label with characters outside of ASCII, as libidn2 maps it, into dst: its
- * A-label, or plain ASCII.  NONE: it has no such form; BAD: it has one, with
+ * A-label, or plain ASCII.  NONE: it has no such form; BAD: its form has
  * characters that no name has.
  */
 static enum label
@@ -88,6 +85,10 @@ to_ascii(const char *s, size_t len, char dst[DOMAIN_NAME_MAX + 1])
 	return (LABEL_OK);
 }
 
+/*
+ * Label by label, each with the dot behind it.  A label that libidn2 does not
+ * take is copied, so that two spellings of it still compare equal.
+ */
 int
 domain_fold(const char *s, size_t len, char *dst, size_t size)
 {
@@ -113,7 +114,7 @@ domain_fold(const char *s, size_t len, char *dst, size_t size)
 		if (n >= size - used || size == 0)
 			return (-1);
 		for (; n > 0; n--)
-			dst[used++] = to_lower(*from++);
+			dst[used++] = ascii_lower(*from++);
 		dst[used] = '\0';
 		if (s == end)
 			return (0);
@@ -125,6 +126,11 @@ domain_fold(const char *s, size_t len, char *dst, size_t size)
 	}
 }
 
+/*
+ * Are all characters those of a name, or outside of ASCII and no disguise of
+ * an ASCII character? A label with a form in ASCII must not be here: the fold
+ * would have replaced it.
+ */
 static int
 is_label(const char *s, size_t len)
 {

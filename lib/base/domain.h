@@ -1,6 +1,7 @@
 /*
  * Domain names as pure functions: which characters they may have, and the one
- * form in which two spellings of a name are compared.
+ * form in which two spellings of a name are compared.  For paths of SMTP, for
+ * names in the configuration and for the DNS.
  */
 #ifndef DOMAIN_H
 #define DOMAIN_H
@@ -20,9 +21,9 @@
 int	 domain_fold(const char *s, size_t len, char *dst, size_t size);
 /*
  * Is a folded name a dot-atom: labels of letters, digits, '-', '_', and
- * characters outside of ASCII of which none stands for another ASCII
- * character (fullwidth parentheses and the like)?  No label is empty or too
- * long, and there is no final dot.
+ * characters outside of ASCII that do not stand for another ASCII character
+ * (as fullwidth parentheses do)?  No label may be empty or too long, and a final
+ * dot is not allowed.
  */
 int	 domain_is_atom(const char *folded);
 /* Are two names the same?  A final dot means nothing. */

@@ -18,7 +18,7 @@ enum host_event {
 };
 
 /* Its word in the configuration and in the log, static; "unknown" for a number
- * that is no event. */
+ * that is not an event. */
 const char *host_event_str(unsigned int);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * Host states; see hosts.h.  A record is a struct host; one with neither
- * time set is a free place.
+ * Host states; see hosts.h.  A record is a struct host; one with neither time
+ * set is a free place.
  */
 #include <stdlib.h>
 
@@ -10,8 +10,8 @@
 struct hosts {
 	struct addrmap	map;		/* of struct host; in force */
 	struct addr_cut	cut;		/* of its keys */
-	int		whole;		/* a stream has ended once */
-	int		filling;	/* a stream is under way, into this: */
+	int		whole;		/* a stream has ended at least once */
+	int		filling;	/* a stream is under way, into next */
 	struct addrmap	next;
 	struct addr_cut	next_cut;
 };
@@ -34,6 +34,7 @@ static const char *const reasons[TRAP_MAX] = {
 	[TRAP_LEARN] = "learn"
 };
 
+/* A number from a newer version, or from a damaged file, is unknown. */
 const char *
 trap_reason_str(unsigned int reason)
 {
@@ -56,6 +57,7 @@ white_reason_str(unsigned int reason)
 	return (names[reason < WHITE_MAX ? reason : WHITE_UNKNOWN]);
 }
 
+/* A host that is neither WHITE nor TRAPPED has no record. */
 static int
 host_occupied(const void *record)
 {
@@ -64,6 +66,7 @@ host_occupied(const void *record)
 	return (h->white != 0 || h->trapped != 0);
 }
 
+/* Until a stream says how keys are cut, they are full addresses. */
 struct hosts *
 hosts_new(void)
 {
@@ -71,8 +74,8 @@ hosts_new(void)
 
 	if ((h = calloc(1, sizeof(*h))) == NULL)
 		return (NULL);
-	h->cut.ip4 = 32;
-	h->cut.ip6 = 128;
+	h->cut.ip4 = ADDR4_BITS;
+	h->cut.ip6 = ADDR_BITS;
 	if (addrmap_init(&h->map, sizeof(struct host), host_occupied) == -1) {
 		free(h);
 		return (NULL);
@@ -80,6 +83,7 @@ hosts_new(void)
 	return (h);
 }
 
+/* NULL is fine. */
 void
 hosts_free(struct hosts *h)
 {
@@ -91,11 +95,13 @@ hosts_free(struct hosts *h)
 	free(h);
 }
 
+/*
+ * Nobody relies on a table that was never complete: it is filled in place,
+ * which saves the second table at each start.
+ */
 int
 hosts_begin(struct hosts *h, const struct addr_cut *cut)
 {
-	/* Nobody relies on a table that was never whole: it is filled itself,
-	 * which spares the second one at each start. */
 	if (!h->whole) {
 		addrmap_clear(&h->map);
 		h->cut = *cut;
@@ -111,6 +117,7 @@ hosts_begin(struct hosts *h, const struct addr_cut *cut)
 	return (0);
 }
 
+/* The new table takes the place of the old one, with its cut. */
 void
 hosts_end(struct hosts *h)
 {
@@ -129,6 +136,7 @@ hosts_count(const struct hosts *h)
 	return (h->map.used);
 }
 
+/* Enters, changes or removes one record. -1: no memory. */
 static int
 map_set(struct addrmap *m, const struct host *new)
 {
@@ -143,6 +151,7 @@ map_set(struct addrmap *m, const struct host *new)
 	return (0);
 }
 
+/* Do the keys of the stream mean the same as those of the table in force? */
 static int
 same_cut(const struct hosts *h)
 {
@@ -150,8 +159,9 @@ same_cut(const struct hosts *h)
 }
 
 /*
- * A stream's state is the newest there is, as a change is: both tables take
- * it.  Keys of another cut say nothing about those of the table in force.
+ * A state in a stream is the newest there is, like a change: both tables take
+ * it.  But keys of another cut say nothing about the keys of the table in
+ * force.
  */
 int
 hosts_set(struct hosts *h, const struct host *new)
@@ -161,6 +171,10 @@ hosts_set(struct hosts *h, const struct host *new)
 	return (!h->filling || same_cut(h) ? map_set(&h->map, new) : 0);
 }
 
+/*
+ * While a stream with another cut is loading, a state of the new table counts
+ * first: it is newer than anything in the table in force.
+ */
 const struct host *
 hosts_get(const struct hosts *h, const struct addr *client)
 {
@@ -176,24 +190,3 @@ hosts_get(const struct hosts *h, const struct addr *client)
 	return (addrmap_get(&h->map, &key));
 }
 
-struct each {
-	void	(*fn)(const struct host *, void *);
-	void	*arg;
-};
-
-static void
-each_host(const void *record, void *arg)
-{
-	const struct each	*e = arg;
-
-	e->fn(record, e->arg);
-}
-
-void
-hosts_each(const struct hosts *h, void (*fn)(const struct host *, void *),
-    void *arg)
-{
-	struct each	e = { fn, arg };
-
-	addrmap_each(&h->map, each_host, &e);
-}

@@ -1,7 +1,7 @@
 /*
  * Host states as front and pass keep them: which hosts (addresses cut to
- * `admit') are WHITE or TRAPPED, and until when.  A copy; only store writes
- * the original.  40 bytes an entry (addrmap.h).
+ * `admit') are WHITE or TRAPPED, and until when.  This is a copy; only store
+ * writes the original.  An entry takes 40 bytes (addrmap.h).
  *
  * All states come as a stream between hosts_begin and hosts_end.  Until its
  * end the table from before stays in force, so that no host is unknown while
@@ -79,8 +79,5 @@ int	 hosts_set(struct hosts *, const struct host *);
  * NULL when there is none; valid until the next set, begin or end.  Times are
  * not judged. */
 const struct host *hosts_get(const struct hosts *, const struct addr *);
-/* Walks all; fn must not change the table. */
-void	 hosts_each(const struct hosts *, void (*fn)(const struct host *, void *),
-	    void *arg);
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * Counters by key; see limit.h.  A count of zero is a free place.
+ * Counters by key; see limit.h.  A record whose count is zero is a free place.
  */
 #include <stdlib.h>
 
@@ -15,6 +15,7 @@ struct limit {
 	struct addrmap	map;
 };
 
+/* The table keeps no flag of its own, see addrmap.h. */
 static int
 counter_occupied(const void *record)
 {
@@ -53,6 +54,7 @@ limit_clear(struct limit *l)
 	addrmap_clear(&l->map);
 }
 
+/* A key that is not there has 0. */
 uint32_t
 limit_get(const struct limit *l, const struct addr *key)
 {
@@ -61,6 +63,10 @@ limit_get(const struct limit *l, const struct addr *key)
 	return (c == NULL ? 0 : c->count);
 }
 
+/*
+ * Without memory the answer is 0, which no successful call returns, so the
+ * caller can refuse instead of letting an uncounted connection in.
+ */
 uint32_t
 limit_inc(struct limit *l, const struct addr *key)
 {
@@ -73,6 +79,7 @@ limit_inc(struct limit *l, const struct addr *key)
 	return (c->count);
 }
 
+/* The record goes with its last count, and the table shrinks. */
 uint32_t
 limit_dec(struct limit *l, const struct addr *key)
 {

@@ -1,7 +1,8 @@
 /*
- * Counters by key: how many of something each host or network has now.
- * An entry that falls to zero is gone.  16-byte keys (struct addr), siphash
- * with a key of the process' own, so that nobody can aim at one bucket.
+ * Counters by key: how many of something each host or network has now, for
+ * limits per host and per network.  An entry that falls to zero is removed.
+ * The table is one of addrmap.h, so nobody can aim at one bucket.  NULL from
+ * limit_new: no memory.
  */
 #ifndef LIMIT_H
 #define LIMIT_H

@@ -1,7 +1,7 @@
 /*
  * Logging; see log.h.  Every function keeps errno, so that a caller can log
- * and return.  Peer text must have gone through log_encode; should a control
- * character come in all the same it is printed as '?', so that a line is
+ * and return.  Text from a peer must have gone through log_encode; a control
+ * character that comes in all the same is printed as '?', so that a line is
  * always one line.
  */
 #include <errno.h>
@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "lib/base/ascii.h"
 #include "lib/base/log.h"
 
 static void	log_fmt(int, const char *, const char *, va_list)
@@ -23,6 +24,10 @@ static log_sink		 log_to;
 static void		*log_arg;
 static int		 log_verb;
 
+/*
+ * A descriptor 0 to 2 that is closed would be given to the next file that is
+ * opened, and what a library prints would then go into that file.
+ */
 void
 log_std(void)
 {
@@ -59,14 +64,17 @@ log_is_verbose(void)
 	return (log_verb);
 }
 
-/* line has room for LOG_LINE_MAX + 1 octets. */
+/*
+ * Sends a line to the sink, or to standard error with its newline.  The buffer
+ * has room for LOG_LINE_MAX + 1 octets.
+ */
 static void
 log_out(int priority, char *line)
 {
 	size_t	len;
 
 	for (len = 0; line[len] != '\0'; len++)
-		if ((unsigned char)line[len] < 0x20 || line[len] == 0x7f)
+		if (ascii_is_control(line[len]))
 			line[len] = '?';
 	if (log_to != NULL) {
 		log_to(priority, line, log_arg);
@@ -78,6 +86,7 @@ log_out(int priority, char *line)
 		return;		/* there is nowhere left to say so */
 }
 
+/* One write, so that lines of several processes do not mix. */
 void
 log_stderr(const char *program, const char *text)
 {
@@ -91,12 +100,12 @@ log_stderr(const char *program, const char *text)
 		(void)strftime(stamp, sizeof(stamp), "%b %e %T ", &tm);
 	n = snprintf(line, sizeof(line), "%s%s[%ld]: %s\n", stamp, program,
 	    (long)getpid(), text);
-	/* One write, so that lines of several processes do not mix. */
 	if (write(STDERR_FILENO, line, (size_t)n < sizeof(line) ? (size_t)n :
 	    sizeof(line) - 1) == -1)
 		return;		/* there is nowhere left to say so */
 }
 
+/* Cut like any other line. */
 void
 log_line(int priority, const char *text)
 {
@@ -108,7 +117,7 @@ log_line(int priority, const char *text)
 	errno = saved;
 }
 
-/* what: strerror text to append, or NULL. */
+/* what: the text of strerror to append, or NULL. A longer line is cut. */
 static void
 log_fmt(int priority, const char *what, const char *fmt, va_list ap)
 {
@@ -175,6 +184,10 @@ log_debug(const char *fmt, ...)
 	errno = saved;
 }
 
+/*
+ * The session first, so that grep with its number finds all lines of a
+ * connection.
+ */
 void
 log_event(uint64_t session, const char *event, const char *fmt, ...)
 {
@@ -193,6 +206,7 @@ log_event(uint64_t session, const char *event, const char *fmt, ...)
 	errno = saved;
 }
 
+/* The sink sees the flag and writes the line under spamd's name. */
 void
 log_spamd(int priority, const char *fmt, ...)
 {
@@ -205,6 +219,7 @@ log_spamd(int priority, const char *fmt, ...)
 	errno = saved;
 }
 
+/* Leaves with status 1; the parent logs that the child died. */
 void
 fatal(const char *fmt, ...)
 {
@@ -227,10 +242,14 @@ fatalx(const char *fmt, ...)
 	exit(1);
 }
 
+/*
+ * Where the text is cut, "..." takes the place of the last characters: `cut'
+ * is the last place from which the three dots still fit, never within an
+ * escape.
+ */
 char *
 log_encode(char *dst, size_t dstsize, const void *src, size_t len)
 {
-	static const char	 hex[] = "0123456789abcdef";
 	const unsigned char	*s = src;
 	size_t			 i, n, need, cut = 0;
 
@@ -238,16 +257,14 @@ log_encode(char *dst, size_t dstsize, const void *src, size_t len)
 		return (dst);
 	for (i = n = 0; i < len; i++) {
 		need = s[i] <= ' ' || s[i] >= 0x7f || s[i] == '|' ||
-		    s[i] == '\\' || s[i] == '"' ? 4 : 1;
+		    s[i] == '\\' || s[i] == '"' ? ASCII_ESCAPE_LEN : 1;
 		if (n + need >= dstsize)
 			break;
 		if (need == 1)
 			dst[n++] = (char)s[i];
 		else {
-			dst[n++] = '\\';
-			dst[n++] = 'x';
-			dst[n++] = hex[s[i] >> 4];
-			dst[n++] = hex[s[i] & 15];
+			ascii_escape(dst + n, s[i]);
+			n += need;
 		}
 		/* The last place where "..." would still fit. */
 		if (n + 3 < dstsize)

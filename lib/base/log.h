@@ -1,7 +1,8 @@
 /*
  * Logging.  A line goes to the sink: in a child of the daemon that is a
  * message to the parent, in the parent syslog(3) or standard error, in the
- * command standard error.  errno is kept.  No function here blocks on its own.
+ * command standard error.  errno is kept.  No function here blocks by itself.
+ * Anybody may call them; a process sets its role and its sink once, at start.
  */
 #ifndef LOG_H
 #define LOG_H
@@ -17,14 +18,17 @@
 /* line has no newline and is already encoded. */
 typedef void (*log_sink)(int priority, const char *line, void *arg);
 
-/* Descriptors 0 to 2 are taken from here on: what is opened later shall not be
- * read or written as a standard stream.  Writing to standard output fails
- * when the caller had closed it.  Before anything else is opened. */
+/*
+ * Opens /dev/null for each of the descriptors 0 to 2 that is closed, so that no
+ * file opened later is read or written as a standard stream.  Writing to
+ * standard output still fails when the caller had closed it.  To be called
+ * before anything else is opened; ends the process when it fails.
+ */
 void	 log_std(void);
 /* role: shown in event lines. Until a sink is set lines go to stderr. */
 void	 log_init(const char *role);
 void	 log_set_sink(log_sink, void *arg);
-/* For a sink: the line to stderr as syslogd would write it, with the local time,
+/* For a sink: writes the line to stderr as syslogd would, with the local time,
  * the program's name and our process id. */
 void	 log_stderr(const char *program, const char *line);
 void	 log_set_verbose(int);	/* 0: no LOG_DEBUG lines are even made */
@@ -44,7 +48,7 @@ void	 log_event(uint64_t session, const char *event, const char *fmt, ...)
 void	 log_spamd(int priority, const char *fmt, ...)
 	    __attribute__((__format__(printf, 2, 3)));
 int	 log_is_verbose(void);
-/* A line that is one already (a child's), straight to the sink. */
+/* A finished line (from a child), straight to the sink. */
 void	 log_line(int priority, const char *line);
 /* log_warn(x) at LOG_CRIT, then exit(1). */
 void	 fatal(const char *, ...)

@@ -1,11 +1,11 @@
-/*
- * Words that are nearly the same.
- */
-#include <ctype.h>
+/* Words that are nearly the same; see near.h. */
 #include <string.h>
-#include <strings.h>
 
+#include "lib/base/ascii.h"
 #include "lib/base/near.h"
+
+#define SHORT_WORD	4	/* letters; a shorter word may have one wrong */
+#define LONG_WORD	8
 
 static int
 least(int a, int b, int c)
@@ -18,10 +18,13 @@ least(int a, int b, int c)
 static int
 same(char a, char b)
 {
-	return (tolower((unsigned char)a) == tolower((unsigned char)b));
+	return (ascii_lower(a) == ascii_lower(b));
 }
 
-/* The distance of Damerau and Levenshtein in which no letter moves twice. */
+/*
+ * The distance of Damerau and Levenshtein in which no letter moves twice:
+ * d[i][j] is that between the first i letters of a and the first j of b.
+ */
 static int
 distance(const char *a, size_t na, const char *b, size_t nb)
 {
@@ -44,6 +47,10 @@ distance(const char *a, size_t na, const char *b, size_t nb)
 	return (d[na][nb]);
 }
 
+/*
+ * A short word may have one wrong letter, a longer one two or three.  So many
+ * that nothing of the shorter word need be right are never near.
+ */
 int
 near_word(const char *typed, const char *word)
 {
@@ -54,8 +61,9 @@ near_word(const char *typed, const char *word)
 	if (na == 0 || nb == 0 || na > NEAR_WORD_MAX || nb > NEAR_WORD_MAX)
 		return (-1);
 	d = distance(typed, na, word, nb);
-	if (d <= (shorter < 4 ? 1 : shorter < 8 ? 2 : 3) && d < (int)shorter)
+	if (d <= (shorter < SHORT_WORD ? 1 : shorter < LONG_WORD ? 2 : 3) &&
+	    d < (int)shorter)
 		return (d);
-	return (shorter >= 4 && strncasecmp(typed, word, shorter) == 0 ? d :
+	return (shorter >= SHORT_WORD && ascii_same(typed, word, shorter) ? d :
 	    -1);
 }

@@ -1,5 +1,6 @@
 /*
- * Words that are nearly the same: what was mistyped, and what was meant.
+ * Words that are nearly the same: what was mistyped, and what was meant.  For
+ * messages that suggest a keyword.  A pure function.
  */
 #ifndef NEAR_H
 #define NEAR_H

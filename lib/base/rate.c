@@ -1,8 +1,12 @@
 /*
- * Rates by key; see rate.h.  A table is sets of eight places; a key's hash says
- * which set, and the eight hashes of a set lie in one line of the processor's
- * cache, apart from the counters.  Memory is taken once, and the system gives
- * it page by page as it is used.
+ * Rates by key; see rate.h.  A table is made of sets of eight places; a key's
+ * hash says which set, and the eight hashes of a set lie in one line of the
+ * processor's cache, apart from the counters.  Memory is allocated once, and
+ * the system gives it page by page as it is used.
+ *
+ * Time is cut into parts of a sixteenth of the window.  A counter is a ring of
+ * seventeen parts: the sixteen of the window and the oldest, which is running
+ * out and counts in proportion to what is left of it.
  */
 #include <sys/types.h>
 
@@ -46,6 +50,9 @@ struct tokens {
 	int64_t		*full;		/* ns */
 };
 
+/*
+ * As many sets as hold the keys, rounded up to a power of two.  -1: no memory.
+ */
 static int
 table_init(struct table *t, size_t keys)
 {
@@ -56,7 +63,10 @@ table_init(struct table *t, size_t keys)
 	return (t->tags == NULL ? -1 : 0);
 }
 
-/* The key's hash; the first place of its set. */
+/*
+ * The hash of the key, and in *set the first place of its set.  0 marks a free
+ * place, so a hash of 0 becomes 1.
+ */
 static uint64_t
 table_hash(const struct table *t, const void *key, size_t len, size_t *set)
 {
@@ -129,7 +139,7 @@ counter_sum(const struct counter *c, int64_t now)
 	return (sum > UINT32_MAX ? UINT32_MAX : (uint32_t)sum);
 }
 
-/* Brings the ring to now. */
+/* Brings the ring to now: parts that have begun since then are empty. */
 static void
 counter_turn(struct counter *c, int64_t now)
 {
@@ -168,6 +178,11 @@ rate_place(struct rate *r, size_t set, int64_t now)
 	return (least);
 }
 
+/*
+ * A key without a place that only asks gets none.  Another window makes other
+ * parts, so what was counted before says nothing.  A clock that is behind the
+ * last event counts as the time of that event.
+ */
 uint32_t
 rate_add(struct rate *r, const void *key, size_t len, int64_t window,
     int64_t now, uint32_t n)
@@ -239,7 +254,10 @@ tokens_evicted(const struct tokens *t)
 	return (t->table.evicted);
 }
 
-/* The ms until n tokens are there; *full: when it is full after them. */
+/*
+ * The ms until n tokens are there; *full: when the bucket is full after they
+ * are taken.  A bucket that was larger before is cut to its new size.
+ */
 static int64_t
 bucket_wait(int64_t was, uint32_t rate, int64_t per, int64_t now, uint32_t n,
     int64_t *full)
@@ -278,6 +296,9 @@ tokens_wait(const struct tokens *t, const void *key, size_t len, uint32_t rate,
 	    n, &full));
 }
 
+/*
+ * Without a free place the bucket goes that will be full first: it says least.
+ */
 int64_t
 tokens_take(struct tokens *t, const void *key, size_t len, uint32_t rate,
     int64_t per, int64_t now, uint32_t n)

@@ -6,9 +6,10 @@
  *	struct tokens	token buckets: n in a time, at once or spread over it
  *
  * A key is some octets (an address, a string); only its siphash, under a key
- * of the table's own, is kept.  When a place is needed the one goes that was
+ * of the table's own, is kept.  When a place is needed, the key goes that was
  * least active (of the eight that share its set), so that a flood of new keys
- * does not make the table forget a busy one.
+ * does not make the table forget a busy one.  A table owns its memory, all of
+ * which is allocated by new and freed by free.
  */
 #ifndef RATE_H
 #define RATE_H
@@ -25,7 +26,7 @@ void	 rate_free(struct rate *);		/* NULL is fine */
  * The key's events in the last `window' ms, with n more now; n 0 only looks.
  * The window is sixteen parts and the one that runs out, which counts in
  * proportion to what is left of it.  A key that comes with another window than
- * before begins anew.
+ * before begins again.
  */
 uint32_t rate_add(struct rate *, const void *key, size_t len, int64_t window,
 	    int64_t now, uint32_t n);

@@ -1,6 +1,6 @@
 /*
- * SipHash-2-4; see siphash.h.  The value is that of the paper on every
- * machine: it stands in keys on disk.
+ * SipHash-2-4; see siphash.h.  The result is that of the paper on every
+ * machine, because it stands in keys on disk.
  */
 #include "lib/base/siphash.h"
 
@@ -10,6 +10,7 @@ struct sip {
 	uint64_t	v0, v1, v2, v3;
 };
 
+/* SipHash is little-endian by definition, unlike all other formats here. */
 static inline uint64_t
 load64(const uint8_t *p)
 {
@@ -33,6 +34,7 @@ sip_round(struct sip *s)
 	s->v2 = ROTL(s->v2, 32);
 }
 
+/* The two rounds for each word of input (the 2 of 2-4). */
 static inline void
 sip_word(struct sip *s, uint64_t m)
 {
@@ -42,6 +44,10 @@ sip_word(struct sip *s, uint64_t m)
 	s->v0 ^= m;
 }
 
+/*
+ * The last word holds what is left of the data and, in its top octet, the
+ * length.
+ */
 uint64_t
 siphash24(const uint8_t key[16], const void *data, size_t len)
 {

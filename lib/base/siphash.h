@@ -1,6 +1,6 @@
 /*
- * SipHash-2-4 (Aumasson and Bernstein, 2012), 64-bit: a keyed hash for
- * tables whose keys a stranger chooses.
+ * SipHash-2-4 (Aumasson and Bernstein, 2012), 64 bits: a keyed hash for tables
+ * whose keys a stranger chooses.  A pure function.
  */
 #ifndef SIPHASH_H
 #define SIPHASH_H

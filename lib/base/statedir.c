@@ -1,9 +1,9 @@
 /*
- * The state directory: made, given to its user, locked.  Runs as root at
- * times, in a directory that belongs to somebody else, who may put a link in
- * the place of anything at any moment.  So below it nothing is given away but
- * what a call has made itself; files are made as their user; no link is
- * followed, and what is opened is looked at by its descriptor.
+ * The state directory: made, given to its user, locked.  This runs as root at
+ * times, in a directory that belongs to another user, who may put a link in
+ * the place of anything at any moment.  So below it nothing changes its owner
+ * but what a call has made itself; files are made as their user; no link is
+ * followed, and what was opened is checked by its descriptor.
  */
 #include <sys/types.h>
 #include <sys/file.h>
@@ -22,7 +22,7 @@
 #include "lib/base/log.h"
 #include "lib/base/statedir.h"
 
-/* The directories above it, as mkdir -p makes them. */
+/* The directories above it, as mkdir -p makes them; 0, or -1 with errno. */
 static int
 make_above(const char *dir)
 {
@@ -41,7 +41,10 @@ make_above(const char *dir)
 	return (0);
 }
 
-/* Only what we put there?  Another's directory is not taken over. */
+/*
+ * Does it hold only what this program puts there? A directory of somebody else
+ * is not taken over.  What cannot be read counts as not ours.
+ */
 static int
 only_ours(int fd)
 {
@@ -94,6 +97,7 @@ own_state(int fd, const char *path, int made, uid_t uid, gid_t gid)
 	return (0);
 }
 
+/* Logs that STATE/name has the wrong owner, with the remedy; returns -1. */
 static int
 not_ours(const char *dir, const char *name, uid_t is, uid_t uid)
 {
@@ -103,7 +107,7 @@ not_ours(const char *dir, const char *name, uid_t is, uid_t uid)
 	return (-1);
 }
 
-/* A file that the database opens by its name. */
+/* Is it a file that the database opens by its name? */
 static int
 is_database(const char *name)
 {
@@ -135,7 +139,7 @@ check_files(int dfd, const char *path, uid_t uid)
 		if (st.st_uid != uid)
 			rc = not_ours(path, de->d_name, st.st_uid, uid);
 		else if (!S_ISREG(st.st_mode) || st.st_nlink != 1) {
-			log_warnx("%s/%s is not a regular file with one name; "
+			log_warnx("%s/%s is not a regular file with a single link; "
 			    "remove it", path, de->d_name);
 			rc = -1;
 		}
@@ -144,7 +148,7 @@ check_files(int dfd, const char *path, uid_t uid)
 	return (rc);
 }
 
-/* STATE/db: made as its user, so that nothing has to be given away. */
+/* STATE/db: made as its user, so that its owner need not be changed. */
 static int
 make_db(int dfd, const char *dir, uid_t uid, gid_t gid)
 {
@@ -154,7 +158,7 @@ make_db(int dfd, const char *dir, uid_t uid, gid_t gid)
 
 	snprintf(path, sizeof(path), "%s/db", dir);
 	if (as_user_begin(uid, gid) == -1) {
-		log_warn("become user %u", (unsigned int)uid);
+		log_warn("cannot become user %u", (unsigned int)uid);
 		return (-1);
 	}
 	rc = mkdirat(dfd, "db", 0700);
@@ -180,6 +184,10 @@ make_db(int dfd, const char *dir, uid_t uid, gid_t gid)
 	return (rc);
 }
 
+/*
+ * O_NOFOLLOW only for a directory that this call has made: the administrator
+ * may have made the configured path a link.
+ */
 int
 statedir_make(const char *dir, uid_t uid, gid_t gid)
 {
@@ -208,7 +216,9 @@ statedir_make(const char *dir, uid_t uid, gid_t gid)
 	return (rc);
 }
 
-/* A directory in the state directory, not by way of a link; -1 errno. */
+/*
+ * Opens a directory in the state directory, not through a link; -1 with errno.
+ */
 static int
 sub_open(int dfd, const char *name, struct stat *st)
 {
@@ -232,6 +242,10 @@ state_open(const char *dir)
 	return (open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
 }
 
+/*
+ * A directory that its group or others can write may hold files of anybody, so
+ * it is refused.
+ */
 int
 statedir_sub(const char *dir, const char *name, uid_t uid)
 {
@@ -269,6 +283,7 @@ statedir_sub_make(const char *dir, const char *name)
 	return (statedir_sub(dir, name, geteuid()));
 }
 
+/* 1 only when it is certain. */
 static int
 is_empty(int fd)
 {
@@ -286,10 +301,10 @@ is_empty(int fd)
 }
 
 /*
- * A spool that this call made becomes uid's.  Neither that user nor the state
- * directory's may make it, the one for want of rights there and the other for
- * want of the name; that it is root's and empty keeps out what the state
- * directory's user might move into its place meanwhile.
+ * A spool that this call made becomes uid's.  Neither that user nor the owner
+ * of the state directory could make it: the one has no rights there, the other
+ * may not give files away.  The check that it is root's and empty keeps out
+ * what the owner of the state directory might have moved into its place.
  */
 static int
 spool_own(int fd, const char *dir, int made, const struct stat *st, uid_t uid,
@@ -311,6 +326,9 @@ spool_own(int fd, const char *dir, int made, const struct stat *st, uid_t uid,
 	return (0);
 }
 
+/*
+ * Removes what an earlier run left; a file that cannot be removed is logged.
+ */
 static void
 spool_empty(int fd, const char *path)
 {
@@ -363,7 +381,9 @@ statedir_spool(const char *dir, uid_t uid, gid_t gid)
 	return (rc);
 }
 
-/* The pid in the lock is for people; nothing is decided by it. */
+/*
+ * The pid in the lock is for messages; nothing is decided by it.  0: unknown.
+ */
 static pid_t
 read_pid(int fd)
 {
@@ -387,7 +407,7 @@ statedir_owner(int fd)
 	n = snprintf(buf, sizeof(buf), "%ld\n", (long)getpid());
 	/* Only for messages: on a full disk the lock still holds. */
 	if (ftruncate(fd, 0) == -1 || pwrite(fd, buf, (size_t)n, 0) != n)
-		log_debug("the lock does not name its owner");
+		log_debug("cannot write the process id into the lock file");
 }
 
 /*
@@ -417,8 +437,8 @@ lock_open(int dfd, const char *path)
 	}
 	if (fstat(fd, &st) == -1 || !S_ISREG(st.st_mode) || st.st_nlink != 1 ||
 	    st.st_uid != (geteuid() == 0 ? above.st_uid : geteuid())) {
-		log_warnx("%s is not a regular file with one name of the user "
-		    "that the state directory belongs to; remove it", path);
+		log_warnx("%s is not a regular file with a single link that "
+		    "belongs to the owner of the state directory; remove it", path);
 		close(fd);
 		errno = EPERM;
 		return (-1);

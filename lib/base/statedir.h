@@ -1,9 +1,11 @@
 /*
  * The state directory: made with its owner and mode if root finds it missing,
- * locked by one process at a time.
+ * locked by one process at a time.  Called by the parent at start and by
+ * spamgreydb when it opens the database itself.
+ *
  *	STATE/lock	flock; holds the pid of the owner for messages
  *	STATE/db/	the database environment
- *	STATE/spool/	_spamgreyd's
+ *	STATE/spool/	messages being scanned; _spamgreyd's
  */
 #ifndef STATEDIR_H
 #define STATEDIR_H
@@ -20,7 +22,7 @@
 int	 statedir_make(const char *dir, uid_t, gid_t);
 /*
  * STATE/spool for uid: made when it is missing (0700), and emptied: what a
- * killed daemon left there belongs to nobody.  Same returns.
+ * killed daemon left there is of no use.  Same returns.
  */
 int	 statedir_spool(const char *dir, uid_t, gid_t);
 /* A descriptor of STATE/name, if it is a directory (no link) of that user that

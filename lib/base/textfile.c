@@ -1,10 +1,9 @@
-/*
- * What editors of other systems leave in text files.
- */
+/* What editors of other systems leave in text files; see textfile.h. */
 #include <string.h>
 
 #include "lib/base/textfile.h"
 
+/* U+FEFF in UTF-8. */
 size_t
 text_bom(const char *text, size_t len)
 {

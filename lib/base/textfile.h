@@ -1,5 +1,7 @@
 /*
- * What editors of other systems leave in text files.
+ * What editors of other systems leave in text files: a byte order mark, lines
+ * that end in CR LF.  Pure functions, for those who read configuration files
+ * and lists.
  */
 #ifndef TEXTFILE_H
 #define TEXTFILE_H
@@ -7,7 +9,7 @@
 #include <stddef.h>
 
 /* How many octets the byte order mark at the head of a UTF-8 text has: 3, or 0
- * where there is none. */
+ * without one. */
 size_t	 text_bom(const char *text, size_t len);
 /* How many octets a backslash and the end of its line have, which is LF or CR
  * LF; 0: no joined line begins here. */

@@ -1,6 +1,4 @@
-/*
- * A file without a name.
- */
+/* A file without a name; see unnamed.h. */
 #include <sys/types.h>
 #include <sys/stat.h>
 
@@ -11,7 +9,11 @@
 
 #include "lib/base/unnamed.h"
 
-/* Another may have put a file of his in its place, or kept a name of it. */
+/*
+ * Are both descriptors of one file that has no name any more? Another user may
+ * have put a file in its place or kept a second name of it.  Sets errno when
+ * they are not.
+ */
 static int
 is_same(int a, int b)
 {
@@ -24,6 +26,11 @@ is_same(int a, int b)
 	    x.st_nlink == 0);
 }
 
+/*
+ * The second descriptor is opened by name while the file still has one, and is
+ * compared with the first afterwards: in a directory of another user the name
+ * may have been given to another file in between.
+ */
 int
 unnamed_open(char *template, int *ro)
 {

@@ -1,27 +1,48 @@
-/* UTF-8; see utf8.h. */
+/*
+ * UTF-8; see utf8.h.  The ranges are those of RFC 3629: no overlong forms, no
+ * surrogates, nothing past U+10FFFF.
+ */
 #include "lib/base/utf8.h"
 
-size_t
-utf8_char(const char *s, size_t len)
+/*
+ * The first octet tells the length; the second one has narrower limits after
+ * four of them.
+ */
+int
+utf8_state(const char *s, size_t len)
 {
 	const unsigned char	*u = (const unsigned char *)s;
 	size_t			 n, i;
 
-	if (len == 0)
-		return (0);
 	n = u[0] < 0x80 ? 1 : u[0] >= 0xc2 && u[0] < 0xe0 ? 2 :
 	    u[0] >= 0xe0 && u[0] < 0xf0 ? 3 :
 	    u[0] >= 0xf0 && u[0] < 0xf5 ? 4 : 0;
-	if (n == 0 || n > len)
-		return (0);
-	for (i = 1; i < n; i++)
+	if (n == 0)
+		return (-1);
+	for (i = 1; i < n && i < len; i++)
 		if ((u[i] & 0xc0) != 0x80)
-			return (0);
+			return (-1);
 	/* overlong, a surrogate, or past U+10FFFF */
-	if ((u[0] == 0xe0 && u[1] < 0xa0) || (u[0] == 0xf0 && u[1] < 0x90) ||
-	    (u[0] == 0xed && u[1] > 0x9f) || (u[0] == 0xf4 && u[1] > 0x8f))
-		return (0);
-	return (n);
+	if (len > 1 && ((u[0] == 0xe0 && u[1] < 0xa0) ||
+	    (u[0] == 0xf0 && u[1] < 0x90) || (u[0] == 0xed && u[1] > 0x9f) ||
+	    (u[0] == 0xf4 && u[1] > 0x8f)))
+		return (-1);
+	return (len >= n);
+}
+
+size_t
+utf8_char(const char *s, size_t len)
+{
+	size_t	n;
+
+	for (n = 1; n <= len && n <= UTF8_LEN_MAX; n++)
+		switch (utf8_state(s, n)) {
+		case 1:
+			return (n);
+		case -1:
+			return (0);
+		}
+	return (0);
 }
 
 int
@@ -35,10 +56,15 @@ utf8_is_text(const char *s, size_t len)
 	return (1);
 }
 
+/*
+ * All such characters have three octets.  The fullwidth block has ASCII's
+ * order; the small forms have an order of their own; the rest is a list, made
+ * from Unicode's NFKC decompositions.
+ */
 char
 utf8_ascii(const char *s, size_t n)
 {
-	/* U+FE50 to U+FE6B; a blank where there is none */
+	/* U+FE50 to U+FE6B; a blank where ASCII has no such character */
 	static const char	 small[] = ", . ;:?! (){}  #&*+-<>= \\$%@";
 	/* what else becomes one of these or has one (NFKC) */
 	static const struct {

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/base/ascii.h"
 #include "lib/conf/conf_int.h"
 
 #define WHERE_HASH	256		/* a power of two */
@@ -54,7 +55,6 @@ conf_errors(void)
 void
 conf_say(conf_report fn, void *arg, const char *line)
 {
-	static const char	 hex[] = "0123456789abcdef";
 	char			 safe[REPORT_LINE_MAX];
 	size_t			 n = 0;
 
@@ -64,10 +64,8 @@ conf_say(conf_report fn, void *arg, const char *line)
 		if (c >= 0x20 && c < 0x7f)
 			safe[n++] = (char)c;
 		else {
-			safe[n++] = '\\';
-			safe[n++] = 'x';
-			safe[n++] = hex[c >> 4];
-			safe[n++] = hex[c & 15];
+			ascii_escape(safe + n, c);
+			n += ASCII_ESCAPE_LEN;
 		}
 	}
 	safe[n] = '\0';

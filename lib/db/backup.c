@@ -1,7 +1,7 @@
 /*
- * The lines of an export.  What spamdb's form holds is left to entry_line.c;
- * here are only the fields behind it and the three kinds that spamdb lacks.
- * Pure functions, used by both programs.
+ * The lines of an export; see backup.h.  spamdb's own part of a line is left
+ * to entry_line.c; here are only the fields behind it and the three kinds of
+ * entries that spamdb does not have.  Pure functions, used by both programs.
  */
 #include <stdio.h>
 #include <string.h>
@@ -10,6 +10,8 @@
 #include "lib/base/hosts.h"
 
 #define FIELDS_MAX	10
+#define REST_FIELDS	6	/* behind TRAPPED and SPAMTRAP */
+#define NUMBERS_MAX	256	/* octets of a name, an address and numbers */
 
 /* A comment is at most ENTRY_STR_MAX octets, so it always fits. */
 static size_t
@@ -29,8 +31,10 @@ static const struct {
 	{ "VISIT", ENTRY_VISIT },
 	{ "REPUTE", ENTRY_REPUTE }
 };
+#define OWN_FIELDS	7
 #define OWN	(sizeof(own) / sizeof(own[0]))
 
+/* The name of a kind that spamdb does not have. */
 static const char *
 own_name(enum entry_type type)
 {
@@ -41,6 +45,7 @@ own_name(enum entry_type type)
 	return (own[i].name);
 }
 
+/* spamdb's own line first, then what it has no field for. */
 size_t
 backup_line(const struct entry *e, char *dst)
 {
@@ -57,14 +62,14 @@ backup_line(const struct entry *e, char *dst)
 		break;
 	case ENTRY_TRAPPED:
 		d += entry_line(e, dst);
-		d += snprintf(d, 128, "|%lld|%lld|%u|%u|%s|",
+		d += snprintf(d, NUMBERS_MAX, "|%lld|%lld|%u|%u|%s|",
 		    (long long)e->first, (long long)e->pass, e->block,
 		    e->passed, trap_reason_str(e->reason));
 		d += put_comment(d, e);
 		break;
 	case ENTRY_SPAMTRAP:
 		d += entry_line(e, dst);
-		d += snprintf(d, 128, "|%lld|%lld|%lld|%u|%u|",
+		d += snprintf(d, NUMBERS_MAX, "|%lld|%lld|%lld|%u|%u|",
 		    (long long)e->first, (long long)e->pass,
 		    (long long)e->expire, e->block, e->passed);
 		d += put_comment(d, e);
@@ -72,7 +77,7 @@ backup_line(const struct entry *e, char *dst)
 	case ENTRY_STAMP:
 	case ENTRY_VISIT:
 	case ENTRY_REPUTE:
-		d += snprintf(d, 256, "%s|%s|%lld|%lld|%lld|%u|%u",
+		d += snprintf(d, NUMBERS_MAX, "%s|%s|%lld|%lld|%lld|%u|%u",
 		    own_name(e->type),
 		    addr_str(&e->addr, ip), (long long)e->first,
 		    (long long)e->pass, (long long)e->expire, e->block,
@@ -84,26 +89,29 @@ backup_line(const struct entry *e, char *dst)
 	return ((size_t)(d - dst));
 }
 
+/* The last field of a line: the rest of it, which may be empty. */
 static int
-get_comment(char *s, struct entry *e, const char **why)
+field_comment(char *s, struct entry *e, const char **why)
 {
 	e->comment = s;
 	if (entry_get_text(s) == -1 || strlen(s) > ENTRY_STR_MAX) {
-		*why = "the comment is too long, or has a NUL";
+		*why = "the comment is too long or contains a NUL";
 		return (-1);
 	}
 	return (0);
 }
 
+/* Seconds since the epoch; -1 and *why. */
 static int
-get_time(const char *s, int64_t *v, const char **why)
+field_time(const char *s, int64_t *v, const char **why)
 {
 	*why = "bad time";
 	return (entry_get_number(s, ENTRY_TIME_MAX, v));
 }
 
+/* Two counters, each of 32 bits, from f[0] and f[1]. */
 static int
-get_counts(char **f, struct entry *e, const char **why)
+field_counts(char **f, struct entry *e, const char **why)
 {
 	int64_t	block, passed;
 
@@ -116,9 +124,9 @@ get_counts(char **f, struct entry *e, const char **why)
 	return (0);
 }
 
-/* Cuts at each '|', and says how many fields there were. */
+/* Cuts the line at each '|' and returns the number of fields. */
 static size_t
-split(char *line, char **f)
+split_fields(char *line, char **f)
 {
 	size_t	 n = 0;
 
@@ -136,7 +144,7 @@ split(char *line, char **f)
 
 /* Where the n-th field begins, or NULL. */
 static char *
-field(char *line, unsigned int n)
+field_at(char *line, unsigned int n)
 {
 	while (n > 0 && (line = strchr(line, '|')) != NULL) {
 		line++;
@@ -145,65 +153,75 @@ field(char *line, unsigned int n)
 	return (line);
 }
 
+/* A kind that spamdb does not have: seven fields. */
 static int
 parse_own(char *line, enum entry_type type, struct entry *e, const char **why)
 {
 	char	*f[FIELDS_MAX];
-	size_t	 n = split(line, f);
+	size_t	 n = split_fields(line, f);
 
 	entry_init(e, type);
-	if (n != 7) {
+	if (n != OWN_FIELDS) {
 		*why = "STAMP, VISIT and REPUTE have seven fields";
 		return (-1);
 	}
 	*why = "not an address";
 	if (addr_parse(f[1], &e->addr) == -1)
 		return (-1);
-	if (get_time(f[2], &e->first, why) == -1 ||
-	    get_time(f[3], &e->pass, why) == -1 ||
-	    get_time(f[4], &e->expire, why) == -1)
+	if (field_time(f[2], &e->first, why) == -1 ||
+	    field_time(f[3], &e->pass, why) == -1 ||
+	    field_time(f[4], &e->expire, why) == -1)
 		return (-1);
-	return (get_counts(f + 5, e, why));
+	return (field_counts(f + 5, e, why));
 }
 
+/*
+ * What an export adds to a TRAPPED line: first, pass, block, passed, reason,
+ * comment.
+ */
 static int
-parse_trapped(char *rest, struct entry *e, const char **why)
+rest_trapped(char *rest, struct entry *e, const char **why)
 {
 	char		*f[FIELDS_MAX];
 	unsigned int	 i;
 
-	if (split(rest, f) != 6) {
+	if (split_fields(rest, f) != REST_FIELDS) {
 		*why = "TRAPPED has three fields, or nine in an export";
 		return (-1);
 	}
-	if (get_time(f[0], &e->first, why) == -1 ||
-	    get_time(f[1], &e->pass, why) == -1 ||
-	    get_counts(f + 2, e, why) == -1)
+	if (field_time(f[0], &e->first, why) == -1 ||
+	    field_time(f[1], &e->pass, why) == -1 ||
+	    field_counts(f + 2, e, why) == -1)
 		return (-1);
 	for (i = 0; i < TRAP_MAX; i++) {
 		if (strcmp(f[4], trap_reason_str(i)) == 0)
 			e->reason = (uint8_t)i;
 	}
-	return (get_comment(f[5], e, why));
+	return (field_comment(f[5], e, why));
 }
 
+/* What an export adds to a SPAMTRAP line. */
 static int
-parse_spamtrap(char *rest, struct entry *e, const char **why)
+rest_spamtrap(char *rest, struct entry *e, const char **why)
 {
 	char	*f[FIELDS_MAX];
 
-	if (split(rest, f) != 6) {
+	if (split_fields(rest, f) != REST_FIELDS) {
 		*why = "SPAMTRAP has two fields, or eight in an export";
 		return (-1);
 	}
-	if (get_time(f[0], &e->first, why) == -1 ||
-	    get_time(f[1], &e->pass, why) == -1 ||
-	    get_time(f[2], &e->expire, why) == -1 ||
-	    get_counts(f + 3, e, why) == -1)
+	if (field_time(f[0], &e->first, why) == -1 ||
+	    field_time(f[1], &e->pass, why) == -1 ||
+	    field_time(f[2], &e->expire, why) == -1 ||
+	    field_counts(f + 3, e, why) == -1)
 		return (-1);
-	return (get_comment(f[5], e, why));
+	return (field_comment(f[5], e, why));
 }
 
+/*
+ * A line may come from this program or from spamdb: it has the fields behind
+ * spamdb's form or it ends there.
+ */
 int
 backup_parse(char *line, struct entry *e, const char **why)
 {
@@ -212,9 +230,9 @@ backup_parse(char *line, struct entry *e, const char **why)
 		unsigned int	 fields;	/* of spamdb's form */
 		int		(*rest)(char *, struct entry *, const char **);
 	} kinds[] = {
-		{ "WHITE|", 9, get_comment },
-		{ "TRAPPED|", 3, parse_trapped },
-		{ "SPAMTRAP|", 2, parse_spamtrap }
+		{ "WHITE|", 9, field_comment },
+		{ "TRAPPED|", 3, rest_trapped },
+		{ "SPAMTRAP|", 2, rest_spamtrap }
 	};
 	char	*rest;
 	size_t	 i, len;
@@ -228,7 +246,7 @@ backup_parse(char *line, struct entry *e, const char **why)
 	for (i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
 		if (strncmp(line, kinds[i].name, strlen(kinds[i].name)) != 0)
 			continue;
-		if ((rest = field(line, kinds[i].fields)) == NULL)
+		if ((rest = field_at(line, kinds[i].fields)) == NULL)
 			break;
 		rest[-1] = '\0';
 		if (entry_parse_line(line, e, why) == -1)

@@ -1,6 +1,6 @@
 /*
- * The lines of `spamgreydb export': spamdb's own form (entry.h) with what it
- * has no room for in fields behind, so that an import gives back the same
+ * The lines of `spamgreydb export': spamdb's own form (entry.h), with what it
+ * has no room for in fields behind it, so that an import gives back the same
  * entries.  Pure functions.
  *
  *	GREY		spamdb's ten fields, which are all there is

@@ -1,14 +1,14 @@
 /*
  * The database: transactions and single entries.  One thread only; see
- * open.c for the one that writes checkpoints.
+ * db_open.c for the other one, which writes checkpoints.
  *
- * Every return code of libdb goes through db_fail, which takes anything that
- * is not "not found" for the end of this environment: after a failed write of
- * the log nothing else that it says can be believed.  Callers therefore see
- * five results and never an errno.
+ * Every return code of libdb goes through db_fail, which takes anything but
+ * "not found" for the end of this environment: after a failed write of the log
+ * nothing else that it reports can be trusted.  Callers therefore see five
+ * results and never an errno.
  *
- * Records are read into buffers of struct db, because DB_THREAD wants memory
- * of the caller's; an entry lives until the next call for that reason.
+ * Records are read into buffers of struct db, because DB_THREAD requires
+ * memory of the caller's; that is why an entry lives only until the next call.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +16,7 @@
 #include "lib/db/db_int.h"
 #include "lib/base/log.h"
 
-/* Something to be written, or a key to look for. */
+/* A key to look for, or data to be written; libdb does not change it. */
 void
 db_dbt(DBT *t, const void *data, size_t len)
 {
@@ -26,7 +26,7 @@ db_dbt(DBT *t, const void *data, size_t len)
 	t->size = (uint32_t)len;
 }
 
-/* Room for something to be read. */
+/* Room for a record to be read to. */
 void
 db_dbt_room(DBT *t, void *room, size_t size)
 {
@@ -36,6 +36,7 @@ db_dbt_room(DBT *t, void *room, size_t size)
 	t->flags = DB_DBT_USERMEM;
 }
 
+/* A record as libdb returned it to an entry that borrows from db->str. */
 enum db_result
 db_decode(struct db *db, const DBT *key, const DBT *data, struct entry *e)
 {
@@ -50,14 +51,14 @@ db_decode(struct db *db, const DBT *key, const DBT *data, struct entry *e)
 	/* One line, not one for each: a damaged file may hold many. */
 	if (db->bad++ == 0)
 		log_warnx("database in %s: a malformed entry was skipped; "
-		    "more are only counted (stats)", db->name);
+		    "further ones are only counted (see stats)", db->name);
 	return (DB_BAD);
 }
 
 /*
- * A checkpoint that could not be written is no panic: the log still takes
+ * A checkpoint that could not be written is not a panic: the log still takes
  * commits.  But pages that do not reach the disk must come out of an ever
- * longer log at the next start, so it counts as the disk's failure that it is.
+ * longer log at the next start, so it counts as a failure of the disk.
  */
 static int
 thread_failed(struct db *db)
@@ -108,6 +109,7 @@ db_commit(struct db *db)
 	return (DB_OK);
 }
 
+/* When the environment is down, tear_down ends the transaction. */
 void
 db_abort(struct db *db)
 {
@@ -144,7 +146,7 @@ get_raw(struct db *db, const void *k, size_t klen, DBT *key, DBT *data)
 	rc = db->h.entries->get(db->h.entries, db->h.txn, key, data, 0);
 	if (rc == DB_NOTFOUND)
 		return (DB_NONE);
-	if (rc == DB_BUFFER_SMALL)	/* longer than any of ours */
+	if (rc == DB_BUFFER_SMALL)	/* longer than we ever write */
 		return (DB_BAD);
 	return (rc == 0 ? DB_OK : db_fail(db, rc, "read"));
 }
@@ -182,8 +184,7 @@ put_raw(struct db *db, const void *k, size_t klen, const void *d, size_t dlen)
 		return (db_fail(db, rc, "write"));
 	db->stats.puts++;
 	db->dirty = 1;
-	/* The record, its index entry, and what libdb logs around them. */
-	db->unsynced += 2 * klen + dlen + 300;
+	db->unsynced += 2 * klen + dlen + DB_LOG_PUT;
 	return (DB_OK);
 }
 
@@ -217,15 +218,15 @@ db_del(struct db *db, const struct entry *want)
 		return (db_fail(db, rc, "delete"));
 	db->stats.dels++;
 	db->dirty = 1;
-	db->unsynced += 2 * k.len + 400;
+	db->unsynced += 2 * k.len + DB_LOG_DEL;
 	return (DB_OK);
 }
 
 /*
- * A keyed hash of 64 bits does not collide by chance, nor by design of a
- * stranger, who does not know the key; the probes are for the sake of being
- * right all the same.  A deleted entry leaves a hole that hides those behind
- * it; they expire unseen, which costs a sender one more attempt.
+ * A keyed hash of 64 bits collides neither by chance nor by design of a
+ * stranger, who does not know the key; the probes make the answer right all
+ * the same.  A deleted entry leaves a hole that hides those behind it; they
+ * expire unseen, which costs a sender one more attempt.
  */
 enum db_result
 db_get_tuple(struct db *db, struct entry *e,
@@ -248,8 +249,9 @@ db_get_tuple(struct db *db, struct entry *e,
 }
 
 /*
- * META: the database's own facts, under a type of key that no walk of entries
- * looks at and that the index leaves out.  Data: a version octet, the value.
+ * META: the database's own records, under a type of key that no walk of
+ * entries looks at and that the index leaves out.  Data: a version octet, then
+ * the value.
  */
 static enum db_result
 meta_key(const char *name, struct entry_key *k)
@@ -307,6 +309,7 @@ db_hash_key(const struct db *db)
 	return (db->hash_key);
 }
 
+/* Bytes of log come from libdb; without them the value is 0. */
 void
 db_stats(struct db *db, struct db_stats *st)
 {

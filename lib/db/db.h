@@ -1,9 +1,27 @@
 /*
+ * The room lib/db: the greylist database, its entries and their forms.  store
+ * runs it in the daemon, and spamgreydb when no daemon does.  It may use
+ * lib/base and libdb.  In the order to read:
+ *
+ *	entry		an entry in memory and on disk
+ *	entry_line	as a line of spamdb, and back
+ *	backup		as a line of an export, and back
+ *	db.h		the database (this file); db_int.h inside of it
+ *	db		transactions, single entries
+ *	walk		walks, expiry
+ *	open		open, recovery, checkpoints, close
+ *	mark		was anything lost since the last run?
+ *	grey		greylisting as a function of entry, time and settings
+ *
  * The database: Berkeley DB, one transactional environment, one process, one
  * thread of database work (checkpoints have a thread of their own).  Every
  * handle is in struct db, which can be torn down and built again: after
  * DB_RUNRECOVERY, ENOSPC or EIO every call returns DB_DOWN, and db_reopen
  * runs recovery; nothing that db_commit reported is lost.
+ *
+ * Only the process that holds the state directory's lock (statedir.h) may open
+ * it.  Entries that a call returns borrow their strings from the struct db and
+ * are valid until the next call.
  */
 #ifndef DB_H_SPAMGREY
 #define DB_H_SPAMGREY
@@ -18,7 +36,7 @@ struct db;
 struct db_opts {
 	uint64_t	cache;		/* bytes; 0: 64 MB */
 	const char	*name;		/* dir as messages call it; NULL: dir */
-	/* A full disk or an I/O error is no failure of db_open: the database
+	/* A full disk or an I/O error does not make db_open fail: the database
 	 * is then down, and db_reopen tries again. */
 	int		may_be_down;
 };

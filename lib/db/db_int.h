@@ -1,5 +1,6 @@
 /*
- * Inside of lib/db only.
+ * What the files of the database (db.c, db_open.c, db_walk.c, db_mark.c)
+ * share; nobody else includes this.
  */
 #ifndef DB_INT_H
 #define DB_INT_H
@@ -16,9 +17,12 @@
 #define DB_SUBDIR	"db"
 #define DB_FILE_MAIN	"grey.db"
 #define DB_FILE_INDEX	"expire.db"
-#define DB_EXPIRE_LEN	5		/* the index' key */
+#define DB_EXPIRE_LEN	BE_TIME_LEN	/* the index' key */
 #define DB_BULK		(256 * 1024)	/* of a walk: some 1,500 entries */
-#define DB_PROBES	8
+#define DB_PROBES	8		/* slots tried for a tuple */
+/* What libdb logs for a record and its index entry, besides their octets. */
+#define DB_LOG_PUT	300
+#define DB_LOG_DEL	400
 
 /* All that goes when the environment is torn down, and only that. */
 struct db_handles {

@@ -1,134 +1,22 @@
 /*
- * An entry of the database: its form on disk.  Pure functions; this file
- * knows neither Berkeley DB nor time.  What comes from disk is checked as if
- * a stranger had written it: lengths, version, no octet left over.
- * The printed form is in entry_line.c.
+ * An entry of the database: its form on disk; see entry.h.  Pure functions;
+ * this file knows neither Berkeley DB nor time.  What comes from disk is
+ * checked as if a stranger had written it: lengths, version, no octet left
+ * over. The printed form is in entry_line.c.
  *
- * Octets are written one by one, most significant first: the order of keys on
- * disk is then the order of addresses, and a database may move to a machine
- * of the other byte order.
+ * All integers are big-endian (be.h): the order of keys on disk is then the
+ * order of addresses, and a database may move to a machine of the other byte
+ * order.
  */
 #include <string.h>
 
 #include "lib/base/addr.h"
+#include "lib/base/be.h"
 #include "lib/db/entry.h"
 
-#define TIME_LEN	5
-#define FIXED_LEN	(1 + 1 + 3 * TIME_LEN + 4 + 4)
+#define FIXED_LEN	(1 + 1 + 3 * BE_TIME_LEN + 4 + 4)
 
-/* A place to write at, with its end; `bad' latches. */
-struct put {
-	uint8_t	*p;
-	uint8_t	*end;
-	int	 bad;
-};
-
-struct get {
-	const uint8_t	*p;
-	const uint8_t	*end;
-	char		*str;		/* where the next string goes */
-	int		 bad;
-};
-
-static void
-put_uint(struct put *w, uint64_t v, unsigned int n)
-{
-	if ((size_t)(w->end - w->p) < n) {
-		w->bad = 1;
-		return;
-	}
-	while (n-- > 0)
-		*w->p++ = (uint8_t)(v >> (8 * n));
-}
-
-/* Forty bits: enough for 34,000 years, and three octets less, five times. */
-static void
-put_time(struct put *w, int64_t t)
-{
-	if (t < 0 || t > ENTRY_TIME_MAX)
-		w->bad = 1;
-	put_uint(w, (uint64_t)t, TIME_LEN);
-}
-
-static void
-put_bytes(struct put *w, const void *src, size_t len)
-{
-	if ((size_t)(w->end - w->p) < len) {
-		w->bad = 1;
-		return;
-	}
-	memcpy(w->p, src, len);
-	w->p += len;
-}
-
-static void
-put_str(struct put *w, const char *s)
-{
-	size_t	len = strlen(s);
-
-	if (len > ENTRY_STR_MAX) {
-		w->bad = 1;
-		return;
-	}
-	put_uint(w, len, 2);
-	put_bytes(w, s, len);
-}
-
-static uint64_t
-get_uint(struct get *r, unsigned int n)
-{
-	uint64_t	v = 0;
-
-	if ((size_t)(r->end - r->p) < n) {
-		r->bad = 1;
-		return (0);
-	}
-	while (n-- > 0)
-		v = v << 8 | *r->p++;
-	return (v);
-}
-
-static void
-get_bytes(struct get *r, void *dst, size_t len)
-{
-	if ((size_t)(r->end - r->p) < len) {
-		r->bad = 1;
-		return;
-	}
-	memcpy(dst, r->p, len);
-	r->p += len;
-}
-
-/* To the caller's buffer, which holds any key and any data together. */
-static const char *
-get_str(struct get *r, size_t len)
-{
-	char	*s = r->str;
-
-	if (len > (size_t)(r->end - r->p) || memchr(r->p, '\0', len) != NULL) {
-		r->bad = 1;
-		return ("");
-	}
-	memcpy(s, r->p, len);
-	s[len] = '\0';
-	r->p += len;
-	r->str += len + 1;
-	return (s);
-}
-
-/* With its length before it. */
-static const char *
-get_lstr(struct get *r)
-{
-	size_t	len = get_uint(r, 2);
-
-	if (r->bad || len > ENTRY_STR_MAX) {
-		r->bad = 1;
-		return ("");
-	}
-	return (get_str(r, len));
-}
-
+/* Is it a kind of entry whose deletion leaves a tombstone? */
 static int
 may_be_gone(unsigned int c)
 {
@@ -136,14 +24,15 @@ may_be_gone(unsigned int c)
 	    c == ENTRY_SPAMTRAP);
 }
 
+/* Is the first octet of a key one of ours? */
 static int
-is_type(unsigned int c)
+is_entry_type(unsigned int c)
 {
-	return (c == ENTRY_GONE || c == ENTRY_GREY || c == ENTRY_WHITE || c == ENTRY_TRAPPED ||
-	    c == ENTRY_SPAMTRAP || c == ENTRY_STAMP || c == ENTRY_VISIT ||
-	    c == ENTRY_REPUTE || c == ENTRY_META);
+	return (may_be_gone(c) || c == ENTRY_GONE || c == ENTRY_STAMP ||
+	    c == ENTRY_VISIT || c == ENTRY_REPUTE || c == ENTRY_META);
 }
 
+/* No pointer of an entry is ever NULL. */
 void
 entry_init(struct entry *e, enum entry_type type)
 {
@@ -152,44 +41,45 @@ entry_init(struct entry *e, enum entry_type type)
 	e->helo = e->from = e->to = e->rcpt = e->comment = "";
 }
 
-/* What the fields are those of: of a tombstone, what it was. */
+/* The kind whose fields it has: of a tombstone, what was deleted. */
 static enum entry_type
-kind_of(const struct entry *e)
+entry_kind(const struct entry *e)
 {
 	return (e->type == ENTRY_GONE ? e->of : e->type);
 }
 
+/* A key is the type and what makes the entry the only one of its type. */
 int
 entry_encode_key(const struct entry *e, struct entry_key *key)
 {
-	struct put	 w = { key->b, key->b + sizeof(key->b), 0 };
+	struct be_writer w = { key->b, key->b + sizeof(key->b), 0 };
 	size_t		 len;
 
 	key->len = 0;
-	put_uint(&w, e->type, 1);
+	be_write(&w, e->type, 1);
 	if (e->type == ENTRY_GONE) {
 		if (!may_be_gone(e->of))
 			return (-1);
-		put_uint(&w, e->of, 1);
+		be_write(&w, e->of, 1);
 	}
-	switch (kind_of(e)) {
+	switch (entry_kind(e)) {
 	case ENTRY_GREY:
-		put_bytes(&w, e->net.b, sizeof(e->net.b));
-		put_uint(&w, e->hash, 8);
+		be_write_bytes(&w, e->net.b, sizeof(e->net.b));
+		be_write(&w, e->hash, 8);
 		break;
 	case ENTRY_WHITE:
 	case ENTRY_TRAPPED:
 	case ENTRY_STAMP:
 	case ENTRY_VISIT:
 	case ENTRY_REPUTE:
-		put_bytes(&w, e->net.b, sizeof(e->net.b));
+		be_write_bytes(&w, e->net.b, sizeof(e->net.b));
 		break;
 	case ENTRY_SPAMTRAP:
 	case ENTRY_META:	/* rcpt holds its name */
 		len = strlen(e->rcpt);
 		if (len == 0 || len >= MAILADDR_KEY_MAX)
 			return (-1);
-		put_bytes(&w, e->rcpt, len);
+		be_write_bytes(&w, e->rcpt, len);
 		break;
 	default:
 		return (-1);
@@ -200,11 +90,16 @@ entry_encode_key(const struct entry *e, struct entry_key *key)
 	return (0);
 }
 
+/*
+ * The optional fields follow their flags, in the order of entry.h.  `last' is
+ * left out when the other times tell it, which spares most entries five
+ * octets.
+ */
 int
 entry_encode(const struct entry *e, struct entry_key *key,
     struct entry_data *data)
 {
-	struct put	 w = { data->b, data->b + sizeof(data->b), 0 };
+	struct be_writer w = { data->b, data->b + sizeof(data->b), 0 };
 	int		 ip6 = !addr_is4(&e->addr);
 	int		 last = e->last != entry_guess_last(e);
 	int		 why = e->type == ENTRY_WHITE && e->reason != 0;
@@ -213,41 +108,41 @@ entry_encode(const struct entry *e, struct entry_key *key,
 	/* META has no such form: db_meta_put writes it. */
 	if (e->type == ENTRY_META || entry_encode_key(e, key) == -1)
 		return (-1);
-	put_uint(&w, ENTRY_VERSION, 1);
-	put_uint(&w, (ip6 ? ENTRY_F_IP6 : 0) |
+	be_write(&w, ENTRY_VERSION, 1);
+	be_write(&w, (ip6 ? ENTRY_F_IP6 : 0) |
 	    (e->gen != 0 ? ENTRY_F_GEN : 0) | (last ? ENTRY_F_LAST : 0) |
 	    (why ? ENTRY_F_WHY : 0), 1);
-	put_time(&w, e->first);
-	put_time(&w, e->pass);
-	put_time(&w, e->expire);
-	put_uint(&w, e->block, 4);
-	put_uint(&w, e->passed, 4);
+	be_write_time(&w, e->first);
+	be_write_time(&w, e->pass);
+	be_write_time(&w, e->expire);
+	be_write(&w, e->block, 4);
+	be_write(&w, e->passed, 4);
 	if (ip6)
-		put_bytes(&w, e->addr.b, 16);
+		be_write_bytes(&w, e->addr.b, sizeof(e->addr.b));
 	else
-		put_bytes(&w, e->addr.b + 12, 4);
+		be_write_bytes(&w, e->addr.b + ADDR4_AT, ADDR4_LEN);
 	if (last)
-		put_time(&w, e->last);
+		be_write_time(&w, e->last);
 	if (e->gen != 0)
-		put_time(&w, e->gen);
+		be_write_time(&w, e->gen);
 	if (why) {
-		put_uint(&w, e->reason, 1);
-		put_str(&w, e->from);
-		put_str(&w, e->to);
+		be_write(&w, e->reason, 1);
+		be_write_str(&w, e->from, ENTRY_STR_MAX);
+		be_write_str(&w, e->to, ENTRY_STR_MAX);
 	}
 	if (e->type == ENTRY_GONE) {
-		put_time(&w, e->gone);
-		put_time(&w, e->was);
+		be_write_time(&w, e->gone);
+		be_write_time(&w, e->was);
 	}
-	if (kind_of(e) == ENTRY_GREY) {
-		put_str(&w, e->helo);
-		put_str(&w, e->from);
-		put_str(&w, e->to);
+	if (entry_kind(e) == ENTRY_GREY) {
+		be_write_str(&w, e->helo, ENTRY_STR_MAX);
+		be_write_str(&w, e->from, ENTRY_STR_MAX);
+		be_write_str(&w, e->to, ENTRY_STR_MAX);
 	} else {
-		if (kind_of(e) == ENTRY_TRAPPED)
-			put_uint(&w, e->reason, 1);
+		if (entry_kind(e) == ENTRY_TRAPPED)
+			be_write(&w, e->reason, 1);
 		if (e->comment[0] != '\0')
-			put_str(&w, e->comment);
+			be_write_str(&w, e->comment, ENTRY_STR_MAX);
 	}
 	if (w.bad)
 		return (-1);
@@ -255,23 +150,24 @@ entry_encode(const struct entry *e, struct entry_key *key,
 	return (0);
 }
 
+/* The rest of a key, behind its type. */
 static void
-decode_key(struct get *r, struct entry *e)
+decode_key(struct be_reader *r, struct entry *e)
 {
 	uint64_t	of;
 
 	if (e->type == ENTRY_GONE) {
-		of = get_uint(r, 1);
+		of = be_read(r, 1);
 		if (r->bad || !may_be_gone((unsigned int)of)) {
 			r->bad = 1;
 			return;
 		}
 		e->of = (enum entry_type)of;
 	}
-	switch (kind_of(e)) {
+	switch (entry_kind(e)) {
 	case ENTRY_GREY:
-		get_bytes(r, e->net.b, sizeof(e->net.b));
-		e->hash = get_uint(r, 8);
+		be_read_bytes(r, e->net.b, sizeof(e->net.b));
+		e->hash = be_read(r, 8);
 		break;
 	case ENTRY_SPAMTRAP:
 	case ENTRY_META:
@@ -279,27 +175,26 @@ decode_key(struct get *r, struct entry *e)
 		    (size_t)(r->end - r->p) >= MAILADDR_KEY_MAX)
 			r->bad = 1;
 		else
-			e->rcpt = get_str(r, (size_t)(r->end - r->p));
+			e->rcpt = be_read_text(r, (size_t)(r->end - r->p));
 		break;
 	default:
-		get_bytes(r, e->net.b, sizeof(e->net.b));
+		be_read_bytes(r, e->net.b, sizeof(e->net.b));
 		break;
 	}
 }
 
 /* IPv4 is four octets on disk and its mapped form in memory. */
 static void
-decode_addr(struct get *r, uint64_t flags, struct addr *addr)
+decode_addr(struct be_reader *r, uint64_t flags, struct addr *addr)
 {
-	static const uint8_t	mapped[12] =
-	    { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff };
+	uint8_t	ip4[ADDR4_LEN] = { 0 };
 
 	if (flags & ENTRY_F_IP6) {
-		get_bytes(r, addr->b, 16);
+		be_read_bytes(r, addr->b, sizeof(addr->b));
 		return;
 	}
-	memcpy(addr->b, mapped, sizeof(mapped));
-	get_bytes(r, addr->b + 12, 4);
+	be_read_bytes(r, ip4, sizeof(ip4));
+	addr_set4(addr, ip4);
 }
 
 /*
@@ -319,7 +214,7 @@ entry_guess_last(const struct entry *e)
 	return (last > 0 ? last : 1);
 }
 
-/* The flags that may be there. */
+/* The flags that an entry of this version and type may have. */
 static uint64_t
 flags_of(uint64_t version, enum entry_type type)
 {
@@ -329,34 +224,36 @@ flags_of(uint64_t version, enum entry_type type)
 	    (version > 2 && type == ENTRY_WHITE ? ENTRY_F_WHY : 0));
 }
 
-/* What versions 2 and 3 added. */
+/* The fields that versions 2 and 3 of the format added. */
 static void
-decode_merge(struct get *r, uint64_t version, uint64_t flags, struct entry *e)
+decode_merge(struct be_reader *r, uint64_t version, uint64_t flags,
+    struct entry *e)
 {
 	if (version < 2 && e->type == ENTRY_GONE)
 		r->bad = 1;
-	e->last = flags & ENTRY_F_LAST ? (int64_t)get_uint(r, TIME_LEN) :
+	e->last = flags & ENTRY_F_LAST ? be_read_time(r) :
 	    entry_guess_last(e);
 	if (flags & ENTRY_F_GEN)
-		e->gen = (int64_t)get_uint(r, TIME_LEN);
+		e->gen = be_read_time(r);
 	if (flags & ENTRY_F_WHY) {
-		e->reason = (uint8_t)get_uint(r, 1);
-		e->from = get_lstr(r);
-		e->to = get_lstr(r);
+		e->reason = (uint8_t)be_read(r, 1);
+		e->from = be_read_str(r, ENTRY_STR_MAX);
+		e->to = be_read_str(r, ENTRY_STR_MAX);
 	}
 	if (e->type == ENTRY_GONE) {
-		e->gone = (int64_t)get_uint(r, TIME_LEN);
-		e->was = (int64_t)get_uint(r, TIME_LEN);
+		e->gone = be_read_time(r);
+		e->was = be_read_time(r);
 	}
 }
 
+/* A key has its whole length: octets left over make it malformed. */
 int
 entry_decode_key(const void *key, size_t len, struct entry *e, char *strbuf)
 {
 	const uint8_t	*k = key;
-	struct get	 r;
+	struct be_reader r;
 
-	if (len == 0 || len > ENTRY_KEY_MAX || !is_type(k[0]))
+	if (len == 0 || len > ENTRY_KEY_MAX || !is_entry_type(k[0]))
 		return (-1);
 	entry_init(e, (enum entry_type)k[0]);
 	r.p = k + 1;
@@ -367,11 +264,15 @@ entry_decode_key(const void *key, size_t len, struct entry *e, char *strbuf)
 	return (r.bad || r.p != r.end ? -1 : 0);
 }
 
+/*
+ * The version is looked at first: an entry of a newer one is not malformed,
+ * and must not be overwritten.
+ */
 int
 entry_decode(const void *key, size_t keylen, const void *data,
     size_t datalen, struct entry *e, char *strbuf)
 {
-	struct get	 r;
+	struct be_reader r;
 	uint64_t	 version, flags;
 
 	if (datalen == 0 || datalen > ENTRY_DATA_MAX ||
@@ -383,29 +284,29 @@ entry_decode(const void *key, size_t keylen, const void *data,
 	r.end = r.p + datalen;
 	if (*r.p > ENTRY_VERSION)
 		return (-2);
-	if ((version = get_uint(&r, 1)) == 0)	/* there never was a version 0 */
+	if ((version = be_read(&r, 1)) == 0)	/* there never was one */
 		return (-1);
 	if (e->type == ENTRY_META)
 		return (0);
-	flags = get_uint(&r, 1);
+	flags = be_read(&r, 1);
 	if (flags & ~flags_of(version, e->type))
 		return (-1);
-	e->first = (int64_t)get_uint(&r, TIME_LEN);
-	e->pass = (int64_t)get_uint(&r, TIME_LEN);
-	e->expire = (int64_t)get_uint(&r, TIME_LEN);
-	e->block = (uint32_t)get_uint(&r, 4);
-	e->passed = (uint32_t)get_uint(&r, 4);
+	e->first = be_read_time(&r);
+	e->pass = be_read_time(&r);
+	e->expire = be_read_time(&r);
+	e->block = (uint32_t)be_read(&r, 4);
+	e->passed = (uint32_t)be_read(&r, 4);
 	decode_addr(&r, flags, &e->addr);
 	decode_merge(&r, version, flags, e);
-	if (kind_of(e) == ENTRY_GREY) {
-		e->helo = get_lstr(&r);
-		e->from = get_lstr(&r);
-		e->to = get_lstr(&r);
+	if (entry_kind(e) == ENTRY_GREY) {
+		e->helo = be_read_str(&r, ENTRY_STR_MAX);
+		e->from = be_read_str(&r, ENTRY_STR_MAX);
+		e->to = be_read_str(&r, ENTRY_STR_MAX);
 	} else {
-		if (kind_of(e) == ENTRY_TRAPPED)
-			e->reason = (uint8_t)get_uint(&r, 1);
+		if (entry_kind(e) == ENTRY_TRAPPED)
+			e->reason = (uint8_t)be_read(&r, 1);
 		if (!r.bad && r.p != r.end)
-			e->comment = get_lstr(&r);
+			e->comment = be_read_str(&r, ENTRY_STR_MAX);
 	}
 	return (r.bad || r.p != r.end ? -1 : 0);
 }
@@ -414,7 +315,7 @@ entry_decode(const void *key, size_t keylen, const void *data,
 int64_t
 entry_raw_expire(const void *data, size_t datalen)
 {
-	struct get	 r;
+	struct be_reader r;
 
 	if (datalen < FIXED_LEN)
 		return (0);
@@ -422,5 +323,5 @@ entry_raw_expire(const void *data, size_t datalen)
 	r.end = (const uint8_t *)data + datalen;
 	r.str = NULL;
 	r.bad = 0;
-	return ((int64_t)get_uint(&r, TIME_LEN));
+	return (be_read_time(&r));
 }

@@ -36,6 +36,7 @@
 #include <stdint.h>
 
 #include "lib/base/addr.h"
+#include "lib/base/be.h"
 
 #define ENTRY_VERSION	3
 #define ENTRY_STR_MAX	1023	/* octets of helo, from, to kept, as spamd */
@@ -90,7 +91,7 @@ struct entry {
 	const char	*comment;
 };
 
-#define ENTRY_TIME_MAX	((INT64_C(1) << 40) - 1)
+#define ENTRY_TIME_MAX	BE_TIME_MAX
 
 struct entry_key { uint8_t b[ENTRY_KEY_MAX]; size_t len; };
 struct entry_data { uint8_t b[ENTRY_DATA_MAX]; size_t len; };

@@ -1,7 +1,7 @@
 /*
- * An entry as a line in spamdb's form, and back.  Pure functions.  Peer text
- * is encoded so that the number of fields is fixed whatever a client sent;
- * lines of OpenBSD's spamdb, which encodes nothing, are read as well.
+ * An entry as a line in spamdb's form, and back.  Pure functions.  Text from a
+ * peer is encoded so that the number of fields is fixed whatever a client
+ * sent; lines of OpenBSD's spamdb, which encodes nothing, are read as well.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -9,33 +9,33 @@
 #include <string.h>
 
 #include "lib/base/addr.h"
-#include "lib/db/entry.h"
+#include "lib/base/ascii.h"
 #include "lib/base/hosts.h"
+#include "lib/db/entry.h"
 
 #define FIELDS_MAX	10
 
-/* spamdb's field is a signed number of 64 bits: what never expires has the
- * greatest one, as 0 would be long over. */
+/*
+ * spamdb's field is a signed number of 64 bits: an entry that never expires
+ * shows the greatest one, because 0 would mean that it has expired.
+ */
 static long long
 shown_expire(const struct entry *e)
 {
 	return (e->expire == 0 ? (long long)INT64_MAX : (long long)e->expire);
 }
 
+/* The same escapes as in the log. */
 size_t
 entry_put_text(char *dst, const char *s)
 {
-	static const char	hex[] = "0123456789abcdef";
-	char			*d = dst;
-	unsigned char		 c;
+	char		*d = dst;
+	unsigned char	 c;
 
 	for (; (c = (unsigned char)*s) != '\0'; s++) {
-		if (c == '|' || c == '\\' || c < 0x20 || c >= 0x7f) {
-			*d++ = '\\';
-			*d++ = 'x';
-			*d++ = hex[c >> 4];
-			*d++ = hex[c & 15];
-		} else
+		if (c == '|' || c == '\\' || c < 0x20 || c >= 0x7f)
+			d = ascii_escape(d, c);
+		else
 			*d++ = (char)c;
 	}
 	*d = '\0';
@@ -80,20 +80,10 @@ entry_line(const struct entry *e, char *dst)
 	}
 }
 
-static int
-hexval(char c)
-{
-	if (c >= '0' && c <= '9')
-		return (c - '0');
-	if (c >= 'a' && c <= 'f')
-		return (c - 'a' + 10);
-	if (c >= 'A' && c <= 'F')
-		return (c - 'A' + 10);
-	return (-1);
-}
-
-/* Undo \xHH in place.  Any other backslash stands for itself, as in the
- * lines of OpenBSD's spamdb.  -1: a NUL came out of it. */
+/*
+ * Decodes \xHH in place.  Any other backslash stands for itself, as in the
+ * lines of OpenBSD's spamdb.  -1: a NUL came out of it.
+ */
 int
 entry_get_text(char *s)
 {
@@ -101,8 +91,9 @@ entry_get_text(char *s)
 	int	 hi, lo;
 
 	while (*s != '\0') {
-		if (s[0] == '\\' && s[1] == 'x' && (hi = hexval(s[2])) != -1 &&
-		    (lo = hexval(s[3])) != -1) {
+		if (s[0] == '\\' && s[1] == 'x' &&
+		    (hi = ascii_hex(s[2])) != -1 &&
+		    (lo = ascii_hex(s[3])) != -1) {
 			if (hi == 0 && lo == 0)
 				return (-1);
 			*d++ = (char)(hi << 4 | lo);
@@ -114,13 +105,14 @@ entry_get_text(char *s)
 	return (0);
 }
 
+/* strtoll would take signs and blanks, so the first character is checked. */
 int
 entry_get_number(const char *s, int64_t max, int64_t *v)
 {
 	char		*end;
 	long long	 n;
 
-	if (*s < '0' || *s > '9')
+	if (!ascii_is_digit(*s))
 		return (-1);
 	errno = 0;
 	n = strtoll(s, &end, 10);
@@ -141,7 +133,7 @@ get_expire(const char *s, int64_t *v)
 	return (*v > ENTRY_TIME_MAX ? -1 : 0);
 }
 
-/* first pass expire block passed */
+/* The last five fields: first, pass, expire, block, passed. */
 static int
 parse_numbers(char **f, struct entry *e, const char **why)
 {
@@ -164,8 +156,8 @@ parse_numbers(char **f, struct entry *e, const char **why)
 }
 
 /*
- * spamd's own lines do not encode a | of a client, so such a line has more
- * fields than it ought to; which of them is which cannot be known.
+ * spamd's own lines do not encode a | that a client sent, so such a line has
+ * more fields than it should; which of them is which cannot be known.
  */
 static int
 parse_grey(char **f, size_t n, struct entry *e, const char **why)
@@ -194,6 +186,7 @@ parse_grey(char **f, size_t n, struct entry *e, const char **why)
 	return (parse_numbers(f + 5, e, why));
 }
 
+/* The address of a spamtrap is its key, so it must fit there. */
 static int
 parse_spamtrap(char **f, size_t n, struct entry *e, const char **why)
 {
@@ -236,6 +229,10 @@ parse_host(char **f, size_t n, struct entry *e, const char **why)
 	return (parse_numbers(f + 4, e, why));
 }
 
+/*
+ * The line is cut at each '|', whatever the kind, and the kind then checks the
+ * number of fields.
+ */
 int
 entry_parse_line(char *line, struct entry *e, const char **why)
 {

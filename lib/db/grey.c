@@ -1,6 +1,6 @@
 /*
- * Greylisting policy as a pure function.  No clock, no database, no process:
- * all of that is the caller's.
+ * Greylisting as a pure function; see grey.h.  No clock, no database, no
+ * process: all of that is the caller's.
  */
 #include "lib/db/entry.h"
 #include "lib/db/grey.h"
@@ -12,7 +12,10 @@ has_passed(const struct entry *e)
 	return (e->pass < e->expire);
 }
 
-/* First sight, or as if it were: what was known of it counts no more. */
+/*
+ * First sight, or treated as one: what was known of the tuple no longer
+ * counts.
+ */
 static void
 begin_anew(const struct grey_conf *conf, struct entry *e, int64_t now)
 {
@@ -24,9 +27,9 @@ begin_anew(const struct grey_conf *conf, struct entry *e, int64_t now)
 	e->passed = 0;
 }
 
-/* A counter that stays at its end instead of beginning again. */
+/* A counter that stays at its maximum instead of starting again at 0. */
 static void
-count(uint32_t *n)
+count_up(uint32_t *n)
 {
 	if (*n < UINT32_MAX)
 		(*n)++;
@@ -53,15 +56,16 @@ grey_decide(const struct grey_conf *conf, struct entry *e, int found,
 	if (!fresh && (has_passed(e) || now - e->first >= conf->pass)) {
 		if (!has_passed(e))
 			e->pass = now;
-		count(&e->passed);
+		count_up(&e->passed);
 		*left = 0;
 		return (GREY_PASS);
 	}
-	count(&e->block);
+	count_up(&e->block);
 	*left = conf->pass - (now - e->first);
 	return (fresh ? GREY_NEW : GREY_WAIT);
 }
 
+/* The entry borrows no strings: the reason is the caller's to set. */
 void
 grey_promote(const struct grey_conf *conf, const struct entry *tuple,
     const struct addr *host, int64_t now, struct entry *white)

@@ -1,6 +1,7 @@
 /*
- * Greylisting policy as a pure function: what is known of the tuple, the
- * time and the settings go in, what to answer and what to store come out.
+ * Greylisting as a pure function: what is known of the tuple, the time and the
+ * settings go in; what to answer and what to store come out.  Called by store,
+ * and by spamgreydb through the same policy.
  */
 #ifndef GREY_H
 #define GREY_H
@@ -33,7 +34,7 @@ enum grey_verdict {
  * asof: what expiries are compared with; now, or 0: nothing has expired.
  * On return *e is to be written and *left holds the seconds until a retry
  * passes (0 at PASS).
- *	found, but expired (expire <= asof) or first < stamp: begins anew
+ *	found, but expired (expire <= asof) or first < stamp: begins again
  *	now - first >= pass: PASS, the first time e->pass = now
  *	a clock that went back (now < first): waits, from now at most `pass'
  */

@@ -1,13 +1,13 @@
 /*
  * A mark beside the database: how many commits were durable, and how many
  * entries there were then.  libdb takes the first damaged record of its log
- * for the log's end and says nothing, so a start with a damaged log would be
- * one with fewer entries and no word about it.
+ * for the log's end and reports nothing, so a start with a damaged log would
+ * be one with fewer entries and no message about it.
  *
  * Each transaction counts itself in a META entry, and the mark follows when
  * its commit is on disk.  The mark is not synced: after a power cut it may be
- * older than the database, which is no loss, and never newer.  So a database
- * that has counted less than its mark has lost the difference.
+ * older than the database, which does no harm, and it is never newer.  So a
+ * database that has counted less than its mark has lost the difference.
  */
 #include <sys/types.h>
 
@@ -19,10 +19,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "lib/base/be.h"
 #include "lib/base/clock.h"
-#include "lib/db/db_int.h"
 #include "lib/base/log.h"
 #include "lib/base/siphash.h"
+#include "lib/db/db_int.h"
 
 #define META_COMMITS	"commits"
 #define MARK_FILE	"mark"
@@ -33,6 +34,7 @@
 #define MARK_SUM	" sum %016" PRIx64 "\n"
 #define MARK_LEN	120
 
+/* A checksum, no protection: the key is zero. */
 static uint64_t
 sum_of(const char *text, size_t len)
 {
@@ -41,13 +43,15 @@ sum_of(const char *text, size_t len)
 	return (siphash24(key, text, len));
 }
 
+/* Logs that damage will not be detected from here on. */
 static void
 unwatched(const struct db *db)
 {
-	log_warn("%s/%s/%s: cannot write it; damage of the database's log will "
-	    "not be noticed", db->name, DB_SUBDIR, MARK_FILE);
+	log_warn("cannot write %s/%s/%s; damage to the database log will not "
+	    "be detected", db->name, DB_SUBDIR, MARK_FILE);
 }
 
+/* Writes the mark in place: one write shorter than a sector. */
 static void
 mark_write(struct db *db)
 {
@@ -68,7 +72,7 @@ mark_write(struct db *db)
 	db->mark_fd = -1;
 }
 
-/* -1: there is none, or it is torn. */
+/* -1: there is no mark, or it was written in part. */
 static int
 mark_read(int fd, struct db_lost *m)
 {
@@ -89,7 +93,10 @@ mark_read(int fd, struct db_lost *m)
 	return (0);
 }
 
-/* The file is not followed elsewhere: its directory is another user's. */
+/*
+ * The file is opened without following a link: its directory belongs to
+ * another user.
+ */
 static void
 mark_open(struct db *db)
 {
@@ -105,20 +112,23 @@ mark_open(struct db *db)
 		unwatched(db);
 }
 
+/*
+ * Compares the count in the database with that of the mark; what is missing
+ * stands in db->lost from here on.
+ */
 enum db_result
 db_mark_check(struct db *db)
 {
 	struct db_lost	 m;
 	uint8_t		 b[8];
 	enum db_result	 rc;
-	size_t		 len, i;
+	size_t		 len;
 
 	db->serial = 0;
 	rc = db_meta_get(db, META_COMMITS, b, sizeof(b), &len);
-	if (rc == DB_OK && len == sizeof(b)) {
-		for (i = 0; i < sizeof(b); i++)
-			db->serial = db->serial << 8 | b[i];
-	} else if (rc != DB_OK && rc != DB_NONE)
+	if (rc == DB_OK && len == sizeof(b))
+		db->serial = be_get64(b);
+	else if (rc != DB_OK && rc != DB_NONE)
 		return (rc);
 	mark_open(db);
 	if (db->mark_fd == -1 || mark_read(db->mark_fd, &m) == -1 ||
@@ -131,15 +141,13 @@ db_mark_check(struct db *db)
 	return (DB_OK);
 }
 
+/* Part of the transaction that is about to be committed. */
 enum db_result
 db_mark_count(struct db *db)
 {
-	uint8_t		b[8];
-	uint64_t	n = db->serial + 1;
-	size_t		i;
+	uint8_t	b[8];
 
-	for (i = sizeof(b); i-- > 0; n >>= 8)
-		b[i] = (uint8_t)n;
+	be_put64(b, db->serial + 1);
 	return (db_meta_put(db, META_COMMITS, b, sizeof(b)));
 }
 

@@ -1,20 +1,21 @@
 /*
  * The life of the database environment: open with recovery, the checkpoint
  * thread, going down, tearing down and building again.  Only the process that
- * holds the state directory's lock may come here.
+ * holds the state directory's lock may call these functions.
  *
  * A failed write of the log panics the environment for good, so there is no
  * half way: at the first error that is not "not found" the database counts as
- * down, db_reopen closes every handle and opens anew with recovery.  What a
- * commit reported is in the log and comes back.
+ * down, db_reopen closes every handle and opens it again with recovery.  What
+ * a commit reported is in the log and comes back.
  *
  *	build ──► up ──► db_fail ──► down ──► tear_down, build ──► up …
  *
- * Regions are DB_PRIVATE, that is malloc'ed: as files on a full disk they are
- * sparse, and touching one ends the process by SIGBUS.  There is no locking
- * subsystem: one process by the state directory's lock, one thread of work,
- * and a transaction of a thousand deletes would need a lock for each page.
- * Nothing in the environment names a path, so the directory can be moved.
+ * Regions are DB_PRIVATE, which means malloc'ed: as files on a full disk they
+ * would be sparse, and touching one would end the process by SIGBUS.  There is
+ * no locking subsystem: the state directory's lock admits one process, it has
+ * one thread of work, and a transaction of a thousand deletes would need a
+ * lock for each page.  Nothing in the environment names a path, so the
+ * directory can be moved.
  */
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -41,7 +42,10 @@
 /* Below this much free space a recovery only fails again. */
 #define SPACE_NEEDED	(512 * 1024)
 
-/* The index' key is a piece of the record: five octets of `expire'. */
+/*
+ * libdb asks for the index key of a record that it is about to write.  The key
+ * is a piece of the record itself: the five octets of `expire'.
+ */
 static int
 index_key(DB *index, const DBT *key, const DBT *data, DBT *result)
 {
@@ -58,9 +62,9 @@ index_key(DB *index, const DBT *key, const DBT *data, DBT *result)
 }
 
 /*
- * libdb's words.  They may come from the checkpoint thread, which must not
- * log (a channel is not its to use), so they are only noted.  The errno behind
- * a panic is nowhere but in this text.
+ * What libdb prints.  It may come from the checkpoint thread, which must not
+ * log (the channel to the parent belongs to the main thread), so it is only
+ * noted. The errno behind a panic stands nowhere but in this text.
  */
 static void
 note_error(const DB_ENV *env, const char *prefix, const char *msg)
@@ -80,8 +84,10 @@ note_error(const DB_ENV *env, const char *prefix, const char *msg)
 	pthread_mutex_unlock(&db->mtx);
 }
 
-/* Is there room for a recovery?  Asked before each try, which would cost a
- * read of the whole log and then fail. */
+/*
+ * Is there room for a recovery? Asked before each try, which would read the
+ * whole log and then fail.
+ */
 static int
 space_left(const struct db *db)
 {
@@ -92,7 +98,7 @@ space_left(const struct db *db)
 	return ((uint64_t)sv.f_bavail * sv.f_frsize >= SPACE_NEEDED);
 }
 
-/* For people: the cause, not libdb's "run recovery". */
+/* The reason for people: the cause, not libdb's "run recovery". */
 static void
 set_why(struct db *db, int rc)
 {
@@ -112,7 +118,8 @@ set_why(struct db *db, int rc)
 
 /*
  * The environment is lost.  Nothing is closed here: the caller may be in the
- * middle of a walk, with cursors and a transaction.  One line for each time.
+ * middle of a walk, with cursors and a transaction.  Logs one line for each
+ * time; returns DB_DOWN, so that callers can return it.
  */
 enum db_result
 db_fail(struct db *db, int rc, const char *what)
@@ -134,9 +141,10 @@ db_fail(struct db *db, int rc, const char *what)
 }
 
 /*
- * A checkpoint when enough was logged since the last, and old logs go.  One
- * that was written under load keeps all the log from its beginning, which
- * libdb's count, from its end, does not show; at rest that has to go too.
+ * Writes a checkpoint when enough was logged since the last one, and removes
+ * old log files.  A checkpoint that was written under load keeps all the log
+ * from its beginning, which libdb's count, made at its end, does not show; at
+ * rest that has to go too, hence ckp_file.  Returns a code of libdb.
  */
 static int
 checkpoint(struct db *db, uint32_t enough)
@@ -193,6 +201,7 @@ checkpointer(void *arg)
 	return (NULL);
 }
 
+/* Signals are the event loop's, so the thread blocks all of them. */
 static int
 start_thread(struct db *db)
 {
@@ -211,6 +220,7 @@ start_thread(struct db *db)
 	return (rc);
 }
 
+/* Waits for a checkpoint that is being written. */
 static void
 stop_thread(struct db *db)
 {
@@ -224,7 +234,7 @@ stop_thread(struct db *db)
 	db->h.has_thread = 0;
 }
 
-/* The thread looks whether so many megabytes were logged. */
+/* Makes the thread check whether so many megabytes were logged. */
 static void
 wake(struct db *db, uint32_t enough)
 {
@@ -235,7 +245,7 @@ wake(struct db *db, uint32_t enough)
 	pthread_mutex_unlock(&db->mtx);
 }
 
-/* Wakes the thread after so much log; it looks itself whether it is time. */
+/* Wakes the thread after so much log; the thread then checks for itself. */
 void
 db_poke(struct db *db)
 {
@@ -252,7 +262,7 @@ db_rest(struct db *db)
 		wake(db, REST_MB);
 }
 
-/* Errors are of no use here: a panicked environment gives nothing else. */
+/* Errors are of no use here: a panicked environment reports nothing else. */
 static void
 tear_down(struct db *db)
 {
@@ -286,6 +296,10 @@ open_file(struct db *db, DB **dbp, const char *name, uint32_t flags)
 	    DB_CREATE | DB_AUTO_COMMIT | DB_THREAD, 0600));
 }
 
+/*
+ * The cache is given in gigabytes and the rest; DB_RECOVER runs recovery each
+ * time.
+ */
 static int
 open_env(struct db *db, const char *home)
 {
@@ -306,7 +320,10 @@ open_env(struct db *db, const char *home)
 	    DB_THREAD | DB_INIT_TXN | DB_INIT_LOG | DB_INIT_MPOOL, 0600));
 }
 
-/* One try; on failure everything is closed again and *what says where. */
+/*
+ * One try; on failure everything is closed again and *what names the step that
+ * failed.  Returns a code of libdb.
+ */
 static int
 build(struct db *db, const char **what)
 {
@@ -343,7 +360,10 @@ build(struct db *db, const char **what)
 	return (rc);
 }
 
-/* The database's own facts: its format, and the key of its hashes. */
+/*
+ * The database's own records: its format, and the key of its hashes.  A new
+ * database gets both.  0, or -1 and a message logged.
+ */
 static int
 read_facts(struct db *db)
 {
@@ -376,16 +396,19 @@ read_facts(struct db *db)
 	}
 	if (rc == DB_NEWER)
 		log_warnx("%s/%s was written by a newer version of this "
-		    "program; install that one, or move the directory away",
+		    "program; install that version, or move the directory away",
 		    db->name, DB_SUBDIR);
 	else if (rc == DB_BAD)
-		log_warnx("%s/%s/%s: the database's own facts are malformed; "
-		    "restore it from a backup, or move the directory away",
+		log_warnx("%s/%s/%s: the records about the database itself are "
+		    "malformed; restore a backup, or move the directory away",
 		    db->name, DB_SUBDIR, DB_FILE_MAIN);
 	return (rc == DB_OK ? 0 : -1);
 }
 
-/* Does it pass when somebody makes room, or brings the disk back? */
+/*
+ * Is it an error that goes away when somebody makes room or brings the disk
+ * back?
+ */
 static int
 is_passing(const struct db *db, int rc)
 {
@@ -395,6 +418,7 @@ is_passing(const struct db *db, int rc)
 	    cause == ENOSPC || cause == EDQUOT || cause == EIO);
 }
 
+/* STATE/db, when it is missing; 0, or -1 and a message logged. */
 static int
 make_home(const char *dir)
 {
@@ -413,6 +437,7 @@ make_home(const char *dir)
 	return (0);
 }
 
+/* NULL with errno. */
 static struct db *
 new_db(const char *dir, const struct db_opts *opts)
 {
@@ -427,7 +452,8 @@ new_db(const char *dir, const struct db_opts *opts)
 	db->cache = opts != NULL && opts->cache != 0 ? opts->cache :
 	    CACHE_DEFAULT;
 	db->mark_fd = -1;
-	db->match4 = db->match6 = db->admit4 = db->admit6 = 128;
+	db->match4 = db->match6 = db->admit4 = db->admit6 =
+	    ADDR_BITS;
 	pthread_mutex_init(&db->mtx, NULL);
 	pthread_cond_init(&db->cond, NULL);
 	if (db->dir == NULL || db->name == NULL || db->bulk == NULL) {
@@ -475,7 +501,9 @@ db_open(struct db **dbp, const char *dir, const struct db_opts *opts)
 	return (0);
 }
 
-/* The message of a failed try comes once for each reason, not every 2 s. */
+/*
+ * The message of a failed try is logged once for each reason, not every 2 s.
+ */
 int
 db_reopen(struct db *db)
 {
@@ -504,6 +532,7 @@ db_reopen(struct db *db)
 	return (-1);
 }
 
+/* The final checkpoint lets the next start read no log at all. */
 void
 db_close(struct db *db)
 {
@@ -531,6 +560,10 @@ db_close(struct db *db)
 	free(db);
 }
 
+/*
+ * A checkpoint that is being written, or much log, would hold up an exit that
+ * should be immediate; the next open reads the log instead.
+ */
 void
 db_leave(struct db *db)
 {

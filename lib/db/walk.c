@@ -1,16 +1,18 @@
 /*
- * The database: walks in slices, and expiry by the index.  A walk keeps only
- * the last key it saw between two slices, never a cursor, so that anything
- * may be written in between.
+ * The database: walks in slices, and expiry by the index.  Between two slices
+ * a walk keeps only the last key it saw, never a cursor, so that anything may
+ * be written in between.
  */
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/base/be.h"
 #include "lib/db/db_int.h"
 
 /* Types in key order. */
 static const char	all_types[] = "DMPRSTWXg";
 
+/* Does the key of this type begin with an address? */
 static int
 has_addr(int type)
 {
@@ -19,17 +21,18 @@ has_addr(int type)
 	    type == ENTRY_VISIT || type == ENTRY_REPUTE);
 }
 
+/* Kept in 128ths, as prefixes are. */
 void
 db_set_cuts(struct db *db, const struct addr_cut *match,
     const struct addr_cut *admit)
 {
-	db->match4 = 96 + match->ip4;
+	db->match4 = ADDR4_SKIP + match->ip4;
 	db->match6 = match->ip6;
-	db->admit4 = 96 + admit->ip4;
+	db->admit4 = ADDR4_SKIP + admit->ip4;
 	db->admit6 = admit->ip6;
 }
 
-/* How long the prefix behind a key of this type is. */
+/* How long the prefix is that a key of this type was cut to. */
 static unsigned int
 cut_len(const struct db *db, int type, const struct addr *addr)
 {
@@ -85,7 +88,7 @@ past(const struct entry *e, const struct prefix *within)
 	return (addr_cmp(&a, &within->addr) > 0);
 }
 
-/* The next type that is wanted, from `type' on; 0: none. */
+/* The next type that is wanted, from `type' on; 0: there are no more. */
 static int
 next_type(int type, const char *types, const struct prefix *within)
 {
@@ -116,7 +119,10 @@ struct walk {
 /* What one entry of a walk leads to. */
 enum step { GO_ON, NEXT_TYPE, STOP, ERR_NEWER };
 
-/* One entry of the bulk buffer. */
+/*
+ * One entry of the bulk buffer.  A malformed entry counts as looked at and is
+ * passed over.
+ */
 static enum step
 walk_one(struct walk *w, DBT *key, DBT *data)
 {
@@ -145,8 +151,8 @@ walk_one(struct walk *w, DBT *key, DBT *data)
 }
 
 /*
- * From w->seek through entries of w->type.  The buffer is read out before
- * anything else is asked of the database; the cursor is closed by then.
+ * From w->seek through entries of w->type.  The buffer is read to its end
+ * before anything else is asked of the database; the cursor is closed by then.
  */
 static enum db_result
 walk_bulk(struct walk *w, enum step *step)
@@ -195,9 +201,9 @@ walk_bulk(struct walk *w, enum step *step)
 }
 
 /*
- * A bulk read costs a copy of 256 KiB for each slice, whatever of it is used;
- * for slices of some hundred entries and more that is still several times
- * faster than a cursor step each.
+ * A bulk read costs a copy of 256 KiB for each slice, however much of it is
+ * used; for slices of some hundred entries and more that is still several
+ * times faster than a cursor step each.
  */
 enum db_result
 db_walk(struct db *db, struct db_pos *pos, const char *types,
@@ -241,7 +247,10 @@ db_walk(struct db *db, struct db_pos *pos, const char *types,
  */
 #define EXPIRE_MAX	1024	/* a transaction; the daemon asks for 256 */
 
-/* Collects keys first: nothing is deleted under an open cursor. */
+/*
+ * Collects the keys first: nothing is deleted under an open cursor.  The index
+ * is sorted by second, so the walk ends at the first entry that is not due.
+ */
 static enum db_result
 find_expired(struct db *db, int64_t now, size_t max,
     void (*fn)(const struct entry *, void *), void *arg, size_t *n)
@@ -250,8 +259,7 @@ find_expired(struct db *db, int64_t now, size_t max,
 	DBT		 ikey, key, data;
 	struct entry	 e;
 	uint8_t		 raw[DB_EXPIRE_LEN];
-	int64_t		 expire;
-	int		 rc, rc2, i;
+	int		 rc, rc2;
 
 	rc = db->h.index->cursor(db->h.index, db->h.txn, &c, 0);
 	if (rc != 0)
@@ -263,9 +271,7 @@ find_expired(struct db *db, int64_t now, size_t max,
 		rc = c->pget(c, &ikey, &key, &data, DB_NEXT);
 		if (rc != 0)
 			break;
-		for (expire = 0, i = 0; i < DB_EXPIRE_LEN; i++)
-			expire = expire << 8 | raw[i];
-		if (expire > now)
+		if ((int64_t)be_get(raw, sizeof(raw)) > now)
 			break;
 		memcpy(db->expired[*n].b, key.data, key.size);
 		db->expired[(*n)++].len = key.size;
@@ -280,6 +286,9 @@ find_expired(struct db *db, int64_t now, size_t max,
 	return (rc == 0 ? DB_OK : db_fail(db, rc, "expire"));
 }
 
+/*
+ * Without memory for the keys nothing expires now; the next call tries again.
+ */
 enum db_result
 db_expire(struct db *db, int64_t now, size_t max,
     void (*fn)(const struct entry *, void *), void *arg, size_t *n)
@@ -305,7 +314,7 @@ db_expire(struct db *db, int64_t now, size_t max,
 		if (err != 0 && err != DB_NOTFOUND)
 			return (db_fail(db, err, "expire"));
 		db->stats.dels++;
-		db->unsynced += 2 * db->expired[i].len + 400;
+		db->unsynced += 2 * db->expired[i].len + DB_LOG_DEL;
 	}
 	return (DB_OK);
 }

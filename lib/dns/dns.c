@@ -1,34 +1,38 @@
 /*
- * The DNS in an event loop: c-ares asks, libevent waits, this file keeps the
- * answers for as long as they are good.
+ * The DNS in an event loop: c-ares asks, libevent waits, and this file keeps
+ * the answers for as long as they are good.
  *
- * A channel of c-ares keeps its sockets while any of its questions is open.
- * Whoever forges answers must guess a question's port, so a question takes a
- * channel that has nothing to do, which opens a new socket for it, while there
- * is one; when all are busy, any of them.
+ * A channel of c-ares keeps its sockets while any of its questions is open. A
+ * forger of answers must guess a question's port.  So a question takes an idle
+ * channel, which opens a new socket for it, as long as there is one; when all
+ * are busy, it takes any of them.
+ *
+ * The life of a query: dns_ask makes it and gives it to a channel; query_done
+ * (from c-ares) or query_timer (its deadline) calls back once and frees it.  A
+ * query whose deadline is over stays allocated until c-ares gives it back.
  */
 #include <sys/types.h>
 #include <sys/queue.h>
 
-#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <ares.h>
 
+#include "lib/base/ascii.h"
 #include "lib/base/clock.h"
-#include "lib/dns/msg.h"
 #include "lib/base/log.h"
 #include "lib/base/siphash.h"
+#include "lib/dns/msg.h"
 
 #define DNS_TRY_MS	1000	/* for one server, before the next is asked */
 #define DNS_TRIES	2
 #define DNS_BUCKETS	8192
 #define DNS_CACHE_MAX	20000	/* answers */
-#define DNS_NEGATIVE	60	/* s, of an answer that does not say */
+#define DNS_NEGATIVE	60	/* s, of a negative answer without SOA */
 #define DNS_CHANNELS	32
-#define DNS_BAD		10	/* s that a failure is believed */
+#define DNS_BAD		10	/* s that a failure is kept */
 
 struct channel {
 	ares_channel		 ares;
@@ -39,7 +43,7 @@ struct channel {
 
 struct dns_query {
 	LIST_ENTRY(dns_query)	 entry;
-	dns_cb			 cb;		/* NULL: nobody waits any more */
+	dns_cb			 cb;		/* NULL: cancelled, or answered */
 	void			*arg;
 	struct event		*timer;		/* its deadline; or: answer now */
 	enum dns_type		 type;
@@ -77,6 +81,10 @@ static const struct timeval	at_once = { 0, 0 };
 
 static void	timer_set(struct channel *);
 
+/*
+ * The place of a question in the table: a keyed hash, because clients choose
+ * names.
+ */
 static size_t
 bucket(const char *name, enum dns_type type)
 {
@@ -97,6 +105,10 @@ forget(struct cached *c)
 	free(c);
 }
 
+/*
+ * The answer, moved to the end of the list of use; NULL: none, or it is too
+ * old.
+ */
 static const struct dns_answer *
 cache_get(const char *name, enum dns_type type)
 {
@@ -116,6 +128,11 @@ cache_get(const char *name, enum dns_type type)
 	return (&c->answer);
 }
 
+/*
+ * Keeps an answer for its TTL.  A negative answer without a TTL and a failure
+ * are kept for a short time of their own, so that a broken zone is not asked
+ * for each client.
+ */
 static void
 cache_put(const char *name, enum dns_type type, const struct dns_answer *a)
 {
@@ -152,7 +169,7 @@ query_free(struct dns_query *q)
 	free(q);
 }
 
-/* c-ares still has it: what remains is freed when it gives it back. */
+/* While c-ares has the query, it is freed when c-ares gives it back. */
 static void
 query_end(struct dns_query *q)
 {
@@ -163,6 +180,10 @@ query_end(struct dns_query *q)
 		event_del(q->timer);
 }
 
+/*
+ * The deadline is over, or an answer from the cache is due: it is told from
+ * the loop and not from inside dns_ask.
+ */
 static void
 query_timer(evutil_socket_t fd, short what, void *arg)
 {
@@ -185,7 +206,10 @@ query_timer(evutil_socket_t fd, short what, void *arg)
 		cb(&late, cbarg);
 }
 
-/* From c-ares: the server's words, or why there are none. */
+/*
+ * From c-ares: the server's message, or why there is none.  c-ares may call
+ * this from inside ares_query, and then the answer is told from the loop.
+ */
 static void
 query_done(void *arg, int status, int timeouts, unsigned char *msg, int len)
 {
@@ -217,6 +241,10 @@ query_done(void *arg, int status, int timeouts, unsigned char *msg, int len)
 		cb(&a, cbarg);
 }
 
+/*
+ * Lets c-ares read and write; `inside' keeps new questions off the channel
+ * while it works.
+ */
 static void
 process(struct channel *c, ares_socket_t in, ares_socket_t out)
 {
@@ -241,6 +269,7 @@ timer_ready(evutil_socket_t fd, short what, void *arg)
 	process(arg, ARES_SOCKET_BAD, ARES_SOCKET_BAD);
 }
 
+/* c-ares says when it wants to be called again, if at all. */
 static void
 timer_set(struct channel *c)
 {
@@ -252,7 +281,10 @@ timer_set(struct channel *c)
 		event_del(c->timer);
 }
 
-/* c-ares opened, closed, or wants something else of a socket. */
+/*
+ * c-ares opened or closed a socket, or waits for something else on it.  Events
+ * are kept by descriptor, in an array that grows.
+ */
 static void
 fd_state(void *arg, ares_socket_t fd, int readable, int writable)
 {
@@ -284,6 +316,7 @@ fd_state(void *arg, ares_socket_t fd, int readable, int writable)
 		log_warnx("dns: no event for a socket");
 }
 
+/* The same servers for all channels. -1: logged. */
 static int
 servers_set(const char *servers)
 {
@@ -303,6 +336,7 @@ servers_set(const char *servers)
 	return (0);
 }
 
+/* No search list, no hosts file, no aliases file: a name is asked as it is. */
 static int
 channel_init(struct channel *c)
 {
@@ -357,6 +391,10 @@ dns_init(struct event_base *base, const char *servers)
 	return (0);
 }
 
+/*
+ * c-ares allows new servers only when no question is open, so those that are
+ * open fail, and are told so.
+ */
 int
 dns_servers(const char *servers)
 {
@@ -365,7 +403,6 @@ dns_servers(const char *servers)
 
 	if (dns.servers != NULL && strcmp(servers, dns.servers) == 0)
 		return (0);
-	/* c-ares wants none under way; who waits is told that it failed */
 	for (i = 0; i < dns.nchannels; i++)
 		ares_cancel(dns.channels[i].ares);
 	if (servers_set(servers) == -1)
@@ -405,6 +442,7 @@ dns_free(void)
 	memset(&dns, 0, sizeof(dns));
 }
 
+/* The deadline of a query in ms; 0: the next turn of the loop. */
 static int
 query_arm(struct dns_query *q, int64_t ms)
 {
@@ -414,7 +452,7 @@ query_arm(struct dns_query *q, int64_t ms)
 	return (q->timer == NULL || event_add(q->timer, &tv) == -1 ? -1 : 0);
 }
 
-/* One with nothing to do, or any. */
+/* An idle channel, or any when all are busy; the search begins anywhere. */
 static struct channel *
 channel_pick(void)
 {
@@ -436,14 +474,14 @@ dns_ask(const char *name, enum dns_type type, int64_t ms, dns_cb cb, void *arg)
 	struct dns_query	*q;
 	struct dns_name		 check;
 	struct channel		*c;
-	size_t			 i, len = strlen(name);
+	size_t			 len = strlen(name);
 
 	if (!dns.up || len > DNS_NAME_MAX ||
 	    dns_name_from(&check, name) == -1 ||
 	    (q = calloc(1, sizeof(*q))) == NULL)
 		return (NULL);
-	for (i = 0; i < len; i++)
-		q->name[i] = (char)tolower((unsigned char)name[i]);
+	memcpy(q->name, name, len);
+	ascii_lower_str(q->name);
 	q->type = type;
 	q->cb = cb;
 	q->arg = arg;

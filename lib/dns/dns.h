@@ -1,7 +1,17 @@
 /*
- * Questions to the DNS in an event loop, through c-ares; one for a process.
- * Answers are cached by their TTL, also that there is none (RFC 2308) and,
- * briefly, that nobody answered.  Nothing here ever blocks.
+ * The room lib/dns: the resolver client and what is read from its answers.
+ * pass, the modules and spamgreydb spf use it.  It may use lib/base, c-ares
+ * and libevent.  In the order to read:
+ *
+ *	dns		questions in an event loop, the cache (this file)
+ *	msg		DNS messages as pure functions
+ *	parse		one answer; the names that addresses are asked under
+ *	rdns		the name of a host, looked up backwards and forwards
+ *	spf		the syntax of SPF records
+ *
+ * Questions to the DNS in an event loop, through c-ares; one client for a
+ * process, with state of its own.  Answers are cached for their TTL, negative
+ * ones too (RFC 2308) and, briefly, failures.  Nothing here ever blocks.
  */
 #ifndef DNS_H
 #define DNS_H
@@ -24,7 +34,7 @@ enum dns_type {
 enum dns_status {
 	DNS_FOUND,		/* at least one record of that type */
 	DNS_NOTHING,		/* the name or the type does not exist */
-	DNS_FAILED		/* nobody knows: no answer in time, SERVFAIL … */
+	DNS_FAILED		/* unknown: no answer in time, SERVFAIL … */
 };
 
 struct dns_answer {
@@ -39,7 +49,8 @@ struct dns_answer {
 
 struct dns_query;
 
-/* Called once, from the loop, never from inside dns_ask. */
+/* Called once, from the loop, never from inside dns_ask.  The answer is valid
+ * during the call. */
 typedef void (*dns_cb)(const struct dns_answer *, void *arg);
 
 /*
@@ -50,21 +61,26 @@ int	 dns_init(struct event_base *, const char *servers);
 /* Other servers from now on, and an empty cache; the same ones: nothing to do.
  * -1: logged, nothing changed. */
 int	 dns_servers(const char *servers);
+/* Ends all queries without calling back, and frees everything. */
 void	 dns_free(void);
 
-/* The answer comes within ms, if need be as FAILED.  NULL: no memory, or the
- * name is none. */
+/*
+ * The answer comes within ms, if need be as FAILED.  NULL: no memory, or not a
+ * name that can be asked for.  The query is the client's and must not be used
+ * after its callback.
+ */
 struct dns_query *dns_ask(const char *name, enum dns_type, int64_t ms, dns_cb,
 	    void *arg);
 void	 dns_cancel(struct dns_query *);	/* cb is not called */
 
-/* Pure: what a server's message says to that question; any octets may come.
- * What is no answer to it is FAILED (msg.h). */
+/* Pure: what a server's message answers to that question; any octets may come.
+ * A message that does not answer it is FAILED (dns_msg.h). */
 void	 dns_parse(const uint8_t *, size_t len, const char *name,
 	    enum dns_type, struct dns_answer *);
 /*
- * The name under which a list in the DNS has that address (RFC 5782): the
- * octets or nibbles backwards, and the zone.  -1: it does not fit.
+ * The name under which a zone has that address (RFC 5782): the octets or
+ * nibbles backwards, then the zone.  0, or -1: it does not fit into dst or into
+ * a name.
  */
 int	 dns_reverse(const struct addr *, const char *zone, char *dst,
 	    size_t size);

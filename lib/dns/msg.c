@@ -1,13 +1,15 @@
 /*
- * DNS messages as pure functions, bounded in what they look at: names follow
- * a bounded number of pointers, which lead backwards only, and of the answers
- * no more are read than anybody has.
+ * DNS messages as pure functions, bounded in what they look at: names follow a
+ * bounded number of pointers, which lead backwards only, and no more answers
+ * are read than a server sends that is not attacking.
  */
 #include <sys/types.h>
 
 #include <stdio.h>
 #include <string.h>
 
+#include "lib/base/ascii.h"
+#include "lib/base/be.h"
 #include "lib/dns/msg.h"
 
 #define HEADER		12
@@ -21,7 +23,13 @@
 #define RCODE_SERVFAIL	2
 #define RCODE_NXDOMAIN	3
 #define RCODE_REFUSED	5
-#define TTL_MAX		86400
+#define TTL_MAX		86400	/* s; a day is long enough */
+#define FLAGS_MASK	0xf8	/* QR and opcode, of the third octet */
+#define FLAGS_ANSWER	0x80	/* … of an answer to a query */
+#define RCODE_MASK	0x0f	/* of the fourth octet */
+#define POINTER_BITS	0xc0	/* a length octet that begins a pointer */
+#define POINTER_OFFSET	0x3fff
+#define SOA_MIN		20	/* the five numbers that end a SOA */
 
 struct rr {
 	size_t		 owner;		/* where its name begins */
@@ -31,7 +39,7 @@ struct rr {
 };
 
 /* The answer section, and how far along the chain we are. */
-struct walk {
+struct chain {
 	const uint8_t	*msg;
 	size_t		 len;
 	size_t		 answers;	/* where they begin */
@@ -40,25 +48,7 @@ struct walk {
 	uint32_t	 ttl;		/* the least of what was used */
 };
 
-static unsigned int
-get16(const uint8_t *p)
-{
-	return ((unsigned int)p[0] << 8 | p[1]);
-}
-
-static uint32_t
-get32(const uint8_t *p)
-{
-	return ((uint32_t)get16(p) << 16 | get16(p + 2));
-}
-
-static uint8_t
-lower(uint8_t c)
-{
-	return (c >= 'A' && c <= 'Z' ? (uint8_t)(c + 'a' - 'A') : c);
-}
-
-/* Past the name at *at: 0, or -1. */
+/* Moves *at past the name there: 0, or -1. A pointer ends a name. */
 static int
 name_skip(const uint8_t *msg, size_t len, size_t *at)
 {
@@ -70,7 +60,8 @@ name_skip(const uint8_t *msg, size_t len, size_t *at)
 			return (0);
 		if (c > LABEL_MAX) {
 			(*at)++;
-			return ((c & 0xc0) == 0xc0 && *at <= len ? 0 : -1);
+			return ((c & POINTER_BITS) == POINTER_BITS &&
+			    *at <= len ? 0 : -1);
 		}
 		if (c > len - *at)
 			return (-1);
@@ -79,6 +70,7 @@ name_skip(const uint8_t *msg, size_t len, size_t *at)
 	return (-1);
 }
 
+/* One label more, in lower case; room for the root's zero always remains. */
 static int
 name_add(struct dns_name *n, const uint8_t *label, unsigned int len)
 {
@@ -88,10 +80,14 @@ name_add(struct dns_name *n, const uint8_t *label, unsigned int len)
 		return (-1);
 	n->wire[n->len++] = (uint8_t)len;
 	for (i = 0; i < len; i++)
-		n->wire[n->len++] = lower(label[i]);
+		n->wire[n->len++] = (uint8_t)ascii_lower((char)label[i]);
 	return (0);
 }
 
+/*
+ * The name at `at' without compression.  A pointer must lead to before the
+ * name it is in, so that names cannot form a loop.
+ */
 static int
 name_read(const uint8_t *msg, size_t len, size_t at, struct dns_name *n)
 {
@@ -107,10 +103,10 @@ name_read(const uint8_t *msg, size_t len, size_t at, struct dns_name *n)
 			at += c + 1;
 			continue;
 		}
-		if ((c & 0xc0) != 0xc0 || len - at < 2 ||
+		if ((c & POINTER_BITS) != POINTER_BITS || len - at < 2 ||
 		    ++pointers > POINTERS_MAX)
 			return (-1);
-		if ((to = get16(msg + at) & 0x3fff) >= from)
+		if ((to = be_get16(msg + at) & POINTER_OFFSET) >= from)
 			return (-1);
 		from = at = to;
 	}
@@ -126,8 +122,10 @@ name_equal(const struct dns_name *a, const struct dns_name *b)
 	return (a->len == b->len && memcmp(a->wire, b->wire, a->len) == 0);
 }
 
-/* The bytes of name before above, which is a name that it is below of, or
- * itself; -1: it is not. */
+/*
+ * The octets of name before above, when name is above or a name below it; -1:
+ * it is neither.
+ */
 static int
 name_below(const struct dns_name *name, const struct dns_name *above)
 {
@@ -180,16 +178,17 @@ dns_name_text(const struct dns_name *n, char *dst, size_t size)
 	dst[used] = '\0';
 }
 
+/* The record at *at, whose data lies inside the message; *at moves past it. */
 static int
 next_rr(const uint8_t *msg, size_t len, size_t *at, struct rr *rr)
 {
 	rr->owner = *at;
 	if (name_skip(msg, len, at) == -1 || len - *at < RR_FIXED)
 		return (-1);
-	rr->type = get16(msg + *at);
-	rr->class = get16(msg + *at + 2);
-	rr->ttl = get32(msg + *at + 4);
-	rr->rd.len = get16(msg + *at + 8);
+	rr->type = be_get16(msg + *at);
+	rr->class = be_get16(msg + *at + 2);
+	rr->ttl = be_get32(msg + *at + 4);
+	rr->rd.len = be_get16(msg + *at + 8);
 	*at += RR_FIXED;
 	if (rr->rd.len > len - *at)
 		return (-1);
@@ -197,7 +196,7 @@ next_rr(const uint8_t *msg, size_t len, size_t *at, struct rr *rr)
 	rr->rd.msglen = len;
 	rr->rd.data = msg + *at;
 	*at += rr->rd.len;
-	/* RFC 2181 8: the top bit set is zero; a day is enough for anybody */
+	/* RFC 2181 8: with the top bit set it counts as zero. */
 	if (rr->ttl > INT32_MAX)
 		rr->ttl = 0;
 	if (rr->ttl > TTL_MAX)
@@ -205,7 +204,7 @@ next_rr(const uint8_t *msg, size_t len, size_t *at, struct rr *rr)
 	return (0);
 }
 
-/* The name that is all of the record's data. */
+/* The name that is all of the record's data behind `skip' octets. */
 static int
 rr_name(const struct dns_rr *rr, size_t skip, struct dns_name *n)
 {
@@ -223,6 +222,7 @@ dns_rr_ptr(const struct dns_rr *rr, struct dns_name *n)
 	return (rr_name(rr, 0, n));
 }
 
+/* The name stands behind a preference of two octets. */
 int
 dns_rr_mx(const struct dns_rr *rr, struct dns_name *n)
 {
@@ -232,14 +232,16 @@ dns_rr_mx(const struct dns_rr *rr, struct dns_name *n)
 int
 dns_rr_addr(const struct dns_rr *rr, enum dns_type type, struct addr *to)
 {
-	if (rr->len != (type == DNS_A ? 4 : sizeof(to->b)))
+	if (rr->len != (type == DNS_A ? ADDR4_LEN : sizeof(to->b)))
 		return (-1);
-	memset(to->b, 0, 10);
-	memset(to->b + 10, 0xff, 2);
-	memcpy(to->b + sizeof(to->b) - rr->len, rr->data, rr->len);
+	if (type == DNS_A)
+		addr_set4(to, rr->data);
+	else
+		memcpy(to->b, rr->data, sizeof(to->b));
 	return (0);
 }
 
+/* A TXT record is a row of strings, each with its length before it. */
 int
 dns_rr_txt(const struct dns_rr *rr, char *dst, size_t size, size_t *len)
 {
@@ -272,37 +274,39 @@ failed(const char *why)
 	return (r);
 }
 
-/* Is it an answer to that very question?  NULL, or what is wrong. */
+/* Is it an answer to exactly that question? NULL, or what is wrong. */
 static const char *
-question(struct walk *w, const char *name, enum dns_type type)
+question(struct chain *w, const char *name, enum dns_type type)
 {
 	struct dns_name	 n;
 	size_t		 at = HEADER;
 	unsigned int	 rcode;
 
-	if (w->len < HEADER || w->len > 65535 || (w->msg[2] & 0xf8) != 0x80)
+	if (w->len < HEADER || w->len > UINT16_MAX ||
+	    (w->msg[2] & FLAGS_MASK) != FLAGS_ANSWER)
 		return ("not an answer");
-	rcode = w->msg[3] & 0x0f;
+	rcode = w->msg[3] & RCODE_MASK;
 	if (rcode != 0 && rcode != RCODE_NXDOMAIN)
 		return (rcode == RCODE_SERVFAIL ? "server failure" :
 		    rcode == RCODE_REFUSED ? "refused by the server" :
-		    "an error of the server");
-	if (get16(w->msg + 4) != 1 || name_read(w->msg, w->len, at, &n) == -1 ||
+		    "the server reported an error");
+	if (be_get16(w->msg + 4) != 1 ||
+	    name_read(w->msg, w->len, at, &n) == -1 ||
 	    name_skip(w->msg, w->len, &at) == -1 || w->len - at < 4)
 		return ("malformed answer");
 	if (dns_name_from(&w->name, name) == -1 ||
 	    !name_equal(&n, &w->name) ||
-	    get16(w->msg + at) != (unsigned int)type ||
-	    get16(w->msg + at + 2) != DNS_CLASS_IN)
-		return ("an answer to another question");
+	    be_get16(w->msg + at) != (unsigned int)type ||
+	    be_get16(w->msg + at + 2) != DNS_CLASS_IN)
+		return ("answers a different question");
 	w->answers = at + 4;
-	w->n = get16(w->msg + 6);
+	w->n = be_get16(w->msg + 6);
 	return (w->n > ANSWERS_MAX ? "too many records" : NULL);
 }
 
-/* Are all answers well formed?  *at is then behind them. */
+/* Are all answers well formed? *at is then the octet behind them. */
 static int
-answers_ok(const struct walk *w, size_t *at)
+answers_ok(const struct chain *w, size_t *at)
 {
 	struct rr	rr;
 	unsigned int	i;
@@ -314,9 +318,12 @@ answers_ok(const struct walk *w, size_t *at)
 	return (0);
 }
 
-/* The records that the name has of that type: how many were taken. */
+/*
+ * Calls fn for the records that the name has of that type; returns how many it
+ * took.
+ */
 static unsigned int
-take(struct walk *w, enum dns_type type, dns_rr_fn fn, void *arg)
+take_records(struct chain *w, enum dns_type type, dns_rr_fn fn, void *arg)
 {
 	struct rr	 rr;
 	struct dns_name	 owner;
@@ -350,10 +357,12 @@ rename_below(struct dns_name *name, const struct dns_name *above,
 	return (0);
 }
 
-/* One alias further: by a CNAME of the name itself or else by a DNAME of one
- * above it.  1; 0: there is none. */
+/*
+ * One alias further: by a CNAME of the name itself, or else by a DNAME of a
+ * name above it.  1, or 0: there is none.
+ */
 static int
-follow(struct walk *w, unsigned int type)
+follow(struct chain *w, unsigned int type)
 {
 	struct rr	 rr;
 	struct dns_name	 owner, target;
@@ -377,35 +386,41 @@ follow(struct walk *w, unsigned int type)
 	return (0);
 }
 
-/* How long "there is none" is good for: RFC 2308 5; by the zone that the name
- * is in alone. */
+/*
+ * How long a negative answer is good (RFC 2308 5), by the SOA of the zone that
+ * the name is in; 0: the answer does not say.
+ */
 static uint32_t
-negative_ttl(const struct walk *w, size_t at)
+negative_ttl(const struct chain *w, size_t at)
 {
 	struct rr	 rr;
 	struct dns_name	 zone;
-	unsigned int	 n = get16(w->msg + 8);
+	unsigned int	 n = be_get16(w->msg + 8);
 	uint32_t	 minimum;
 
 	if (n > ANSWERS_MAX)
 		n = ANSWERS_MAX;
 	for (; n > 0 && next_rr(w->msg, w->len, &at, &rr) == 0; n--)
 		if (rr.class == DNS_CLASS_IN && rr.type == TYPE_SOA &&
-		    rr.rd.len >= 20 &&
+		    rr.rd.len >= SOA_MIN &&
 		    name_read(w->msg, w->len, rr.owner, &zone) == 0 &&
 		    name_below(&w->name, &zone) != -1) {
-			minimum = get32(rr.rd.data + rr.rd.len - 4);
+			minimum = be_get32(rr.rd.data + rr.rd.len - 4);
 			return (rr.ttl < minimum ? rr.ttl : minimum);
 		}
 	return (0);
 }
 
+/*
+ * Looks for records of the name, and for the next alias when there are none. 
+ * The TTL is the least of all records that led there.
+ */
 struct dns_result
 dns_walk(const uint8_t *msg, size_t len, const char *name, enum dns_type type,
     dns_rr_fn fn, void *arg)
 {
 	struct dns_result	 r = { DNS_FOUND, 0, NULL };
-	struct walk		 w = { .msg = msg, .len = len, .ttl = TTL_MAX };
+	struct chain		 w = { .msg = msg, .len = len, .ttl = TTL_MAX };
 	const char		*why;
 	unsigned int		 steps = 0;
 	size_t			 end;
@@ -414,7 +429,7 @@ dns_walk(const uint8_t *msg, size_t len, const char *name, enum dns_type type,
 		return (failed(why));
 	if (answers_ok(&w, &end) == -1)
 		return (failed("malformed answer"));
-	while (take(&w, type, fn, arg) == 0) {
+	while (take_records(&w, type, fn, arg) == 0) {
 		if (!follow(&w, TYPE_CNAME) && !follow(&w, TYPE_DNAME)) {
 			r.status = DNS_NOTHING;
 			r.ttl = negative_ttl(&w, end);

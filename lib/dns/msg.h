@@ -1,6 +1,7 @@
 /*
  * DNS messages as pure functions: does this message answer that question, and
- * what are the records?  Any bytes may come.
+ * what are the records? Any bytes may come.  Used by the resolver client and
+ * by spamgreydb, which looks at more kinds of records.
  *
  * A record counts only when it belongs to the name that was asked, or to the
  * end of a chain of CNAME and DNAME records that begins there and lies in the
@@ -38,17 +39,18 @@ struct dns_result {
 	const char	*why;		/* FAILED: in words */
 };
 
-/* fn for each record of that type that answers the question, in order. */
+/* Calls fn for each record of that type that answers the question, in order. */
 struct dns_result dns_walk(const uint8_t *, size_t len, const char *name,
 	    enum dns_type, dns_rr_fn, void *arg);
 
-/* "host.example" or "host.example."; -1: it is no name of the DNS.  (A
- * backslash escapes nothing, and there is none in a name.) */
+/* "host.example" or "host.example."; -1: not a name of the DNS.  A backslash
+ * escapes nothing, and a name with one is refused. */
 int	 dns_name_from(struct dns_name *, const char *);
-/* Empty for the root; what is no letter, digit, '-', '_' or '/' as \DDD. */
+/* Empty for the root; an octet that is not a letter, a digit, '-', '_' or '/'
+ * is written as \DDD. */
 void	 dns_name_text(const struct dns_name *, char *dst, size_t size);
 
-/* What a record says; -1: it does not have the shape. */
+/* The data of a record; -1: it does not have the shape of its type. */
 int	 dns_rr_addr(const struct dns_rr *, enum dns_type, struct addr *);
 int	 dns_rr_ptr(const struct dns_rr *, struct dns_name *);
 int	 dns_rr_mx(const struct dns_rr *, struct dns_name *);

@@ -1,20 +1,28 @@
 /*
- * What one answer of the DNS says, and the names that are asked for addresses.
+ * One answer of the DNS as a struct dns_answer, and the names under which
+ * addresses are looked up.  Pure functions.
  */
 #include <sys/types.h>
 
 #include <stdio.h>
 #include <string.h>
 
+#include "lib/base/ascii.h"
 #include "lib/dns/msg.h"
+
+#define NIBBLES_LEN	64	/* 32 hexadecimal digits, each with its dot */
 
 struct taking {
 	enum dns_type		 type;
 	struct dns_answer	*a;
 };
 
+/*
+ * One record more.  Addresses past DNS_ADDRS_MAX are left out; of texts only
+ * the first one is kept.
+ */
 static int
-take(const struct dns_rr *rr, void *arg)
+answer_take(const struct dns_rr *rr, void *arg)
 {
 	const struct taking	*t = arg;
 	struct dns_answer	*a = t->a;
@@ -48,6 +56,7 @@ take(const struct dns_rr *rr, void *arg)
 	return (1);
 }
 
+/* Counts only records that answer the question, see dns_msg.h. */
 void
 dns_parse(const uint8_t *msg, size_t len, const char *name,
     enum dns_type type, struct dns_answer *a)
@@ -56,31 +65,31 @@ dns_parse(const uint8_t *msg, size_t len, const char *name,
 	struct dns_result	r;
 
 	memset(a, 0, sizeof(*a));
-	r = dns_walk(msg, len, name, type, take, &t);
+	r = dns_walk(msg, len, name, type, answer_take, &t);
 	a->status = r.status;
 	a->ttl = r.ttl;
 	a->why = r.why;
 }
 
+/* A name longer than DNS_NAME_MAX cannot be asked for. */
 int
 dns_reverse(const struct addr *addr, const char *zone, char *dst, size_t size)
 {
-	static const char	 hex[] = "0123456789abcdef";
-	const uint8_t		*b = addr->b;
-	char			 nibbles[65];
-	int			 i, n;
+	const uint8_t	*b = addr->b;
+	char		 nibbles[NIBBLES_LEN + 1];
+	int		 i, n;
 
 	if (addr_is4(addr))
 		n = snprintf(dst, size, "%u.%u.%u.%u.%s", b[15], b[14], b[13],
 		    b[12], zone);
 	else {
 		for (i = 0; i < 16; i++) {
-			nibbles[4 * i] = hex[b[15 - i] & 0x0f];
+			nibbles[4 * i] = ascii_hex_digit(b[15 - i]);
 			nibbles[4 * i + 1] = '.';
-			nibbles[4 * i + 2] = hex[b[15 - i] >> 4];
+			nibbles[4 * i + 2] = ascii_hex_digit(b[15 - i] >> 4);
 			nibbles[4 * i + 3] = '.';
 		}
-		nibbles[64] = '\0';
+		nibbles[NIBBLES_LEN] = '\0';
 		n = snprintf(dst, size, "%s%s", nibbles, zone);
 	}
 	return (n < 0 || (size_t)n >= size || n > DNS_NAME_MAX ? -1 : 0);

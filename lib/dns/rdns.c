@@ -1,13 +1,15 @@
 /*
- * A host's name: PTR, and then forward again.  The name is whatever who owns
- * the address wrote into his zone, so nothing but a hostname gets out of here,
- * and one that does not lead back to the address is said to be forged.
+ * The name of a host: its PTR, and then forward again.  The owner of an
+ * address can write any name into the reverse zone, so only a valid hostname
+ * gets out of here, and one that does not lead back to the address is reported
+ * as forged.
  */
 #include <sys/types.h>
 
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/base/ascii.h"
 #include "lib/base/clock.h"
 #include "lib/dns/rdns.h"
 
@@ -23,6 +25,7 @@ struct rdns_query {
 	char			 name[DNS_NAME_MAX + 1];
 };
 
+/* The words of ${client_resolve} in sendmail. */
 const char *
 rdns_status_str(enum rdns_status status)
 {
@@ -31,14 +34,7 @@ rdns_status_str(enum rdns_status status)
 	return (status <= RDNS_TEMP ? names[status] : "TEMP");
 }
 
-static int
-is_alnum(char c)
-{
-	return ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-	    (c >= '0' && c <= '9'));
-}
-
-/* One label of len octets. */
+/* One label of len octets: letters, digits, and "-" and "_" inside. */
 static int
 label_ok(const char *s, size_t len)
 {
@@ -47,11 +43,14 @@ label_ok(const char *s, size_t len)
 	if (len == 0 || len > LABEL_MAX || s[0] == '-' || s[len - 1] == '-')
 		return (0);
 	for (i = 0; i < len; i++)
-		if (!is_alnum(s[i]) && s[i] != '-' && s[i] != '_')
+		if (!ascii_is_alnum(s[i]) && s[i] != '-' && s[i] != '_')
 			return (0);
 	return (1);
 }
 
+/*
+ * The last label must not be a number, or an address in dots would be a name.
+ */
 int
 rdns_hostname(const char *text, char *dst)
 {
@@ -70,7 +69,6 @@ rdns_hostname(const char *text, char *dst)
 			return (-1);
 		last = label;
 	}
-	/* (an address in dots is no name) */
 	if (strspn(last, "0123456789") >= (size_t)(text + len - last))
 		return (-1);
 	memcpy(dst, text, len);
@@ -78,8 +76,9 @@ rdns_hostname(const char *text, char *dst)
 	return (0);
 }
 
+/* The callback may ask again, so the query is freed before it. */
 static void
-finish(struct rdns_query *q, enum rdns_status status)
+rdns_finish(struct rdns_query *q, enum rdns_status status)
 {
 	rdns_cb	 cb = q->cb;
 	void	*arg = q->arg;
@@ -90,8 +89,9 @@ finish(struct rdns_query *q, enum rdns_status status)
 	cb(status, name, arg);
 }
 
+/* Is the address among those of the name? */
 static void
-forward(const struct dns_answer *a, void *arg)
+rdns_forward(const struct dns_answer *a, void *arg)
 {
 	struct rdns_query	*q = arg;
 	unsigned int		 i;
@@ -100,27 +100,29 @@ forward(const struct dns_answer *a, void *arg)
 	for (i = 0; i < a->naddrs; i++)
 		if (addr_cmp(&a->addrs[i], &q->addr) == 0)
 			break;
-	finish(q, i < a->naddrs ? RDNS_OK : a->status == DNS_FAILED ?
+	rdns_finish(q, i < a->naddrs ? RDNS_OK : a->status == DNS_FAILED ?
 	    RDNS_TEMP : RDNS_FORGED);
 }
 
+/* The PTR has come; what is left of the time is for the way forward. */
 static void
-reverse(const struct dns_answer *a, void *arg)
+rdns_reverse(const struct dns_answer *a, void *arg)
 {
 	struct rdns_query	*q = arg;
 	int64_t			 left = q->until - clock_mono();
 
 	q->dns = NULL;
 	if (a->status == DNS_FAILED)
-		finish(q, RDNS_TEMP);
+		rdns_finish(q, RDNS_TEMP);
 	else if (a->status != DNS_FOUND ||
 	    rdns_hostname(a->text, q->name) == -1)
-		finish(q, RDNS_FAIL);
+		rdns_finish(q, RDNS_FAIL);
 	else if ((q->dns = dns_ask(q->name, addr_is4(&q->addr) ? DNS_A :
-	    DNS_AAAA, left > 0 ? left : 0, forward, q)) == NULL)
-		finish(q, RDNS_TEMP);
+	    DNS_AAAA, left > 0 ? left : 0, rdns_forward, q)) == NULL)
+		rdns_finish(q, RDNS_TEMP);
 }
 
+/* The way back may use up the time; the way forward then fails at once. */
 struct rdns_query *
 rdns_ask(const struct addr *a, int64_t ms, rdns_cb cb, void *arg)
 {
@@ -134,13 +136,14 @@ rdns_ask(const struct addr *a, int64_t ms, rdns_cb cb, void *arg)
 	q->until = clock_mono() + ms;
 	q->cb = cb;
 	q->arg = arg;
-	if ((q->dns = dns_ask(name, DNS_PTR, ms, reverse, q)) == NULL) {
+	if ((q->dns = dns_ask(name, DNS_PTR, ms, rdns_reverse, q)) == NULL) {
 		free(q);
 		return (NULL);
 	}
 	return (q);
 }
 
+/* The question to the DNS is cancelled too. */
 void
 rdns_cancel(struct rdns_query *q)
 {

@@ -1,13 +1,16 @@
 /*
- * SPF records: their syntax.
+ * The syntax of SPF records; see spf.h.  Each term is copied and then cut into
+ * its parts in place.
  */
-#include <ctype.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
+#include "lib/base/ascii.h"
 #include "lib/dns/spf.h"
+
+#define VERSION		"v=spf1"
+#define VERSION_LEN	(sizeof(VERSION) - 1)
 
 static const struct {
 	const char		*name;
@@ -24,6 +27,7 @@ static const struct {
 };
 #define NMECHANISMS	(sizeof(mechanisms) / sizeof(mechanisms[0]))
 
+/* The two that have no row are the address and the modifier. */
 const char *
 spf_mechanism_str(enum spf_mechanism m)
 {
@@ -35,16 +39,17 @@ spf_mechanism_str(enum spf_mechanism m)
 	return (m == SPF_IP ? "ip" : "redirect");
 }
 
+/* "v=spf10" is another version. */
 int
 spf_is_record(const char *text)
 {
-	return (strncasecmp(text, "v=spf1", 6) == 0 &&
-	    (text[6] == ' ' || text[6] == '\0'));
+	return (ascii_begins(text, strlen(text), VERSION) &&
+	    (text[VERSION_LEN] == ' ' || text[VERSION_LEN] == '\0'));
 }
 
-/* A prefix length and nothing behind it; -1. */
+/* A prefix length and nothing behind it; -1. No leading zero (RFC 7208 12). */
 static int
-length(const char *s, unsigned int max)
+prefix_length(const char *s, unsigned int max)
 {
 	unsigned int	n = 0;
 	const char	*p = s;
@@ -52,7 +57,7 @@ length(const char *s, unsigned int max)
 	/* no leading zero, but zero itself (12: ip4-cidr-length) */
 	if (*p == '\0' || (*p == '0' && p[1] != '\0'))
 		return (-1);
-	for (; isdigit((unsigned char)*p) && p - s < 4; p++)
+	for (; ascii_is_digit(*p) && p - s < 4; p++)
 		n = n * 10 + (unsigned int)(*p - '0');
 	return (*p == '\0' && n <= max ? (int)n : -1);
 }
@@ -62,29 +67,32 @@ static int
 get_ip(char *value, int v4, struct prefix *net)
 {
 	char	*slash = strchr(value, '/');
-	int	 len = v4 ? 32 : 128;
+	int	 len = v4 ? ADDR4_BITS : ADDR_BITS;
 
 	if (slash != NULL) {
 		*slash = '\0';
-		if ((len = length(slash + 1, v4 ? 32 : 128)) == -1)
+		if ((len = prefix_length(slash + 1, (unsigned int)len)) == -1)
 			return (-1);
 	}
 	if (addr_parse(value, &net->addr) == -1 ||
 	    addr_is4(&net->addr) != v4)
 		return (-1);
-	net->len = (uint8_t)(len + (v4 ? 96 : 0));
+	net->len = (uint8_t)(len + (v4 ? ADDR4_SKIP : 0));
 	addr_mask(&net->addr, net->len);
 	return (0);
 }
 
-/* "/24" or "//64" at the end, taken off: its digits; NULL: there is none. */
+/*
+ * Takes "/24" or "//64" off the end; returns its digits, or NULL: there is
+ * none.
+ */
 static const char *
 cut_off(char *value, const char *slashes)
 {
 	size_t	n = strlen(value), k = strlen(slashes);
 	char	*p = value + n;
 
-	while (p > value && isdigit((unsigned char)p[-1]))
+	while (p > value && ascii_is_digit(p[-1]))
 		p--;
 	if (*p == '\0' || (size_t)(p - value) < k ||
 	    strncmp(p - k, slashes, k) != 0)
@@ -93,34 +101,29 @@ cut_off(char *value, const char *slashes)
 	return (p);
 }
 
-/* The /24, /24//64 or //64 at the end of a and mx, taken off.  (A name may
- * hold a slash too.) */
+/*
+ * Takes the /24, /24//64 or //64 off the end of a and mx.  A name may contain
+ * a slash too, so the end is looked at.
+ */
 static int
 get_cut(char *value, struct addr_cut *cut)
 {
 	const char	*p;
 	int		 n;
 
-	cut->ip4 = 32;
-	cut->ip6 = 128;
+	cut->ip4 = ADDR4_BITS;
+	cut->ip6 = ADDR_BITS;
 	if ((p = cut_off(value, "//")) != NULL) {
-		if ((n = length(p, 128)) == -1)
+		if ((n = prefix_length(p, ADDR_BITS)) == -1)
 			return (-1);
 		cut->ip6 = (uint8_t)n;
 	}
 	if ((p = cut_off(value, "/")) != NULL) {
-		if ((n = length(p, 32)) == -1)
+		if ((n = prefix_length(p, ADDR4_BITS)) == -1)
 			return (-1);
 		cut->ip4 = (uint8_t)n;
 	}
 	return (0);
-}
-
-static int
-is_alnum(char c)
-{
-	return ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-	    (c >= '0' && c <= '9'));
 }
 
 /* "%{d2r.}", "%%", "%_" or "%-" at s: its length; 0: none (RFC 7208 7.1). */
@@ -143,8 +146,10 @@ macro_length(const char *s)
 	return (*p == '}' ? (size_t)(p + 1 - s) : 0);
 }
 
-/* A macro-string: 0, and *macro and *last: is there a macro in it, and where
- * does what follows the last one begin; -1. */
+/*
+ * A macro-string: 0, and in *macro whether it has a macro, in *last what
+ * follows the last one; -1: malformed.
+ */
 static int
 macro_string(const char *s, int *macro, const char **last)
 {
@@ -168,23 +173,23 @@ macro_string(const char *s, int *macro, const char **last)
 	return (0);
 }
 
-/* The toplabel: letters, digits, hyphens inside; not digits alone. */
+/* A top label: letters, digits, hyphens inside; not digits alone. */
 static int
 is_toplabel(const char *s, size_t len)
 {
 	size_t	i, digits = 0;
 
-	if (len == 0 || !is_alnum(s[0]) || !is_alnum(s[len - 1]))
+	if (len == 0 || !ascii_is_alnum(s[0]) || !ascii_is_alnum(s[len - 1]))
 		return (0);
 	for (i = 0; i < len; i++) {
-		if (!is_alnum(s[i]) && s[i] != '-')
+		if (!ascii_is_alnum(s[i]) && s[i] != '-')
 			return (0);
-		digits += s[i] >= '0' && s[i] <= '9';
+		digits += ascii_is_digit(s[i]);
 	}
 	return (digits < len);
 }
 
-/* A domain-spec: it ends in a macro that is expanded, or in a top label. */
+/* A domain-spec ends in a macro that is expanded, or in a top label. */
 static int
 get_domain(const char *value, struct spf_term *t)
 {
@@ -214,47 +219,50 @@ get_domain(const char *value, struct spf_term *t)
 static int
 is_modifier_name(const char *s)
 {
-	if (!is_alnum(*s) || (*s >= '0' && *s <= '9'))
+	if (!ascii_is_alpha(*s))
 		return (0);
-	while (is_alnum(*s) || (*s != '\0' && strchr("-_.", *s) != NULL))
+	while (ascii_is_alnum(*s) || (*s != '\0' && strchr("-_.", *s) != NULL))
 		s++;
 	return (*s == '\0');
 }
 
+/* Sets *why and returns -1. */
 static int
-wrong(const char **why, const char *text)
+spf_wrong(const char **why, const char *text)
 {
 	*why = text;
 	return (-1);
 }
 
-/* name=value: 1 it matters here, 0 it does not. */
+/* name=value: 1 it counts here, 0 it does not, -1 and *why. */
 static int
 modifier(struct spf_reader *r, char *term, char *equal, struct spf_term *t,
     const char **why)
 {
 	const char	*value = equal + 1, *last;
+	size_t		 len = (size_t)(equal - term);
 	int		 macro;
 
 	*equal = '\0';
-	if (strcasecmp(term, "redirect") == 0) {
+	if (ascii_equal(term, len, "redirect")) {
 		if (r->redirect++)
-			return (wrong(why, "redirect= twice"));
+			return (spf_wrong(why, "redirect= twice"));
 		t->mechanism = SPF_REDIRECT;
-		return (get_domain(value, t) == -1 ? wrong(why,
+		return (get_domain(value, t) == -1 ? spf_wrong(why,
 		    "redirect= without a name") : 1);
 	}
-	if (strcasecmp(term, "exp") == 0) {
+	if (ascii_equal(term, len, "exp")) {
 		if (r->exp++)
-			return (wrong(why, "exp= twice"));
-		return (get_domain(value, t) == -1 ? wrong(why,
+			return (spf_wrong(why, "exp= twice"));
+		return (get_domain(value, t) == -1 ? spf_wrong(why,
 		    "exp= without a name") : 0);
 	}
 	if (!is_modifier_name(term) || macro_string(value, &macro, &last) == -1)
-		return (wrong(why, "a modifier that has no such form"));
+		return (spf_wrong(why, "a malformed modifier"));
 	return (0);
 }
 
+/* A mechanism, with what its row of the table says it may have behind it. */
 static int
 mechanism(char *term, struct spf_term *t, const char **why)
 {
@@ -262,17 +270,16 @@ mechanism(char *term, struct spf_term *t, const char **why)
 	char	*value = term + n;
 	int	 v4;
 
-	*why = "a mechanism that has no such form";
-	if ((v4 = n == 3 && strncasecmp(term, "ip4", 3) == 0) ||
-	    (n == 3 && strncasecmp(term, "ip6", 3) == 0)) {
+	*why = "a malformed mechanism";
+	if ((v4 = ascii_equal(term, n, "ip4")) ||
+	    ascii_equal(term, n, "ip6")) {
 		t->mechanism = SPF_IP;
-		*why = "ip4: or ip6: without an address of its kind";
+		*why = "ip4: or ip6: without a valid address";
 		return (*value != ':' || get_ip(value + 1, v4, &t->net) == -1 ?
 		    -1 : 1);
 	}
 	for (i = 0; i < NMECHANISMS; i++)
-		if (strlen(mechanisms[i].name) == n &&
-		    strncasecmp(term, mechanisms[i].name, n) == 0)
+		if (ascii_equal(term, n, mechanisms[i].name))
 			break;
 	if (i == NMECHANISMS) {
 		*why = "an unknown mechanism";
@@ -288,14 +295,18 @@ mechanism(char *term, struct spf_term *t, const char **why)
 	return (get_domain(value + 1, t) == -1 ? -1 : 1);
 }
 
+/* A text that is not a record is read as its terms alone. */
 void
 spf_start(struct spf_reader *r, const char *record)
 {
 	memset(r, 0, sizeof(*r));
-	r->pos = record + (spf_is_record(record) ? 6 : 0);
+	r->pos = record + (spf_is_record(record) ? VERSION_LEN : 0);
 }
 
-/* One term, which may be changed. */
+/*
+ * One term, which is changed.  A modifier's name ends where its "=" is, before
+ * any ":" or "/".
+ */
 static int
 term_read(struct spf_reader *r, char *term, struct spf_term *t,
     const char **why)
@@ -304,7 +315,6 @@ term_read(struct spf_reader *r, char *term, struct spf_term *t,
 
 	memset(t, 0, sizeof(*t));
 	t->pass = 1;
-	/* (a modifier's name ends where its = is, before any : or /) */
 	n = strcspn(term, "=:/");
 	if (term[n] == '=')
 		return (modifier(r, term, term + n, t, why));
@@ -313,6 +323,9 @@ term_read(struct spf_reader *r, char *term, struct spf_term *t,
 	return (mechanism(term, t, why));
 }
 
+/*
+ * Passes over modifiers that do not count here; 1, 0 at the end, -1 and *why.
+ */
 int
 spf_next(struct spf_reader *r, struct spf_term *t, const char **why)
 {
@@ -325,7 +338,7 @@ spf_next(struct spf_reader *r, struct spf_term *t, const char **why)
 		if ((n = strcspn(r->pos, " ")) == 0)
 			return (0);
 		if ((term = strndup(r->pos, n)) == NULL)
-			return (wrong(why, "no room in memory"));
+			return (spf_wrong(why, "out of memory"));
 		r->pos += n;
 		rc = term_read(r, term, t, why);
 		free(term);
@@ -333,6 +346,7 @@ spf_next(struct spf_reader *r, struct spf_term *t, const char **why)
 	return (rc);
 }
 
+/* Reads all of it. */
 int
 spf_check(const char *record, const char **why)
 {

@@ -1,6 +1,6 @@
 /*
- * The words of an SPF record (RFC 7208 4.6 and 12).  Pure: what they mean of
- * the DNS is for who asks it.
+ * The words of an SPF record (RFC 7208 4.6 and 12).  Pure: what they mean in
+ * the DNS is for the caller, which asks it.
  */
 #ifndef SPF_H
 #define SPF_H

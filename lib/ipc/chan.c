@@ -2,12 +2,13 @@
  * An ipc channel in an event loop; see chan.h.
  *
  * A channel may be freed from inside any of its callbacks: while `busy' it is
- * only marked dead, and goes when the outermost function that called back
- * returns.  After every callback `dead' is looked at before anything else.
+ * only marked dead, and it is freed when the outermost function that called
+ * back returns.  After every callback `dead' is looked at before anything
+ * else.
  *
- * Sending activates one event at the tail of libevent's active queue, so it
- * runs after the callbacks that are already due in this turn of the loop, and
- * what all of them queued leaves in one write.
+ * Sending activates one event at the tail of libevent's active queue.  It runs
+ * after the callbacks that are already due in this turn of the loop, and what
+ * all of them queued leaves in one write.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -40,8 +41,8 @@ struct chan {
 	int			 busy;
 	int			 dead;
 	int			 nowrite;	/* the peer takes no more */
-	int			 over;		/* `how' is to be, or was, told */
-	int			 told;
+	int			 over;		/* it has ended; `how' says how */
+	int			 told;		/* `ended' was called */
 	enum chan_end		 how;
 };
 
@@ -101,8 +102,9 @@ chan_new(struct event_base *base, int fd, const char *peer,
 
 /*
  * Go on after the next look at all descriptors and timers.  An event that is
- * made active from a callback would run before it: libevent empties the queue
- * first, and a peer that always has a batch ready would be the only one heard.
+ * made active from a callback would run before it: libevent empties its queue
+ * first, and a peer that always has a batch ready would be the only one
+ * served.
  */
 static void
 chan_more(struct chan *c)
@@ -112,12 +114,14 @@ chan_more(struct chan *c)
 	(void)event_add(c->ev_more, &now);
 }
 
+/* From here on the channel is not freed, only marked dead. */
 static void
 chan_enter(struct chan *c)
 {
 	c->busy++;
 }
 
+/* The outermost one frees a channel that died inside. */
 static void
 chan_leave(struct chan *c)
 {
@@ -141,6 +145,7 @@ chan_free(struct chan *c)
 	chan_destroy(c);
 }
 
+/* The end is noted once; what is told is the first reason. */
 static void
 chan_over(struct chan *c, enum chan_end how)
 {
@@ -151,7 +156,7 @@ chan_over(struct chan *c, enum chan_end how)
 	(void)event_del(c->ev_read);
 }
 
-/* From the loop only. */
+/* Calls `ended', from the loop only and only once. */
 static void
 chan_tell(struct chan *c)
 {
@@ -161,6 +166,7 @@ chan_tell(struct chan *c)
 	c->ended(c, c->how, c->arg);
 }
 
+/* Ends a batch, if any frame was handled in it. */
 static void
 chan_batch_done(struct chan *c)
 {
@@ -171,6 +177,7 @@ chan_batch_done(struct chan *c)
 		c->on_batch(c, c->arg);
 }
 
+/* One frame: is it allowed, then its handler, then was it consumed exactly? */
 static void
 chan_dispatch(struct chan *c, struct msg *m)
 {
@@ -184,7 +191,7 @@ chan_dispatch(struct chan *c, struct msg *m)
 		chan_over(c, CHAN_BROKEN);
 	} else if (m->fd != -1 && !(r->flags & CHAN_FD)) {
 		log_warnx("%s: sent a descriptor with a message of type %u, "
-		    "which has none; closing", c->peer, m->type);
+		    "which must not have one; closing", c->peer, m->type);
 		chan_over(c, CHAN_BROKEN);
 	} else if (c->permit != NULL && !c->permit(m, c->arg)) {
 		chan_over(c, CHAN_BROKEN);
@@ -214,7 +221,7 @@ chan_frames(struct chan *c)
 		if ((r = ipc_next(&c->ipc, &m)) == 0)
 			return (0);
 		if (r == -1) {
-			log_warnx("%s: sent what is no message; closing",
+			log_warnx("%s: sent a malformed frame; closing",
 			    c->peer);
 			chan_over(c, CHAN_BROKEN);
 			return (0);
@@ -232,8 +239,9 @@ chan_frames(struct chan *c)
 
 /*
  * Handle what is here, then read and handle, at most `reads' times.  With
- * through, full batches follow each other at once; without, the loop gets its
- * turn between them, so that the answers to the first leave before the second.
+ * `through', full batches follow each other at once; without it the loop gets
+ * its turn between them, so that the answers to the first leave before the
+ * second.
  */
 static void
 chan_run(struct chan *c, unsigned int reads, int through)
@@ -283,12 +291,17 @@ chan_cb_read(evutil_socket_t fd, short what, void *arg)
 	chan_leave(c);
 }
 
+/* Frames may be here already, so this does what a readable socket does. */
 static void
 chan_cb_more(evutil_socket_t fd, short what, void *arg)
 {
 	chan_cb_read(fd, what, arg);
 }
 
+/*
+ * When the peer is gone, what it sent before is still read; then the end is
+ * told, from the loop.
+ */
 static void
 chan_write(struct chan *c)
 {
@@ -305,10 +318,6 @@ chan_write(struct chan *c)
 			c->writing = 1;
 		return;
 	}
-	/*
-	 * The peer is gone; what it sent before is still read, and then the
-	 * end is told, from the loop.
-	 */
 	if (errno != EPIPE && errno != ECONNRESET)
 		log_warn("%s: write", c->peer);
 	c->nowrite = 1;
@@ -365,6 +374,7 @@ chan_ipc(struct chan *c)
 	return (&c->ipc);
 }
 
+/* A channel whose peer is gone fails like a closed socket. */
 int
 chan_send(struct chan *c, int fd)
 {
@@ -392,15 +402,18 @@ chan_queued(const struct chan *c)
 	return (c->nowrite ? 0 : ipc_queued(&c->ipc));
 }
 
+/*
+ * From one of the channel's own callbacks there is nothing to do: that one
+ * goes on with it.  The caller does not expect the channel to go away under
+ * it, so the end is told later.
+ */
 void
 chan_drain(struct chan *c)
 {
-	/* From one of the channel's own callbacks: that one goes on with it. */
 	if (c->busy > 0 || c->dead)
 		return;
 	chan_enter(c);
 	chan_run(c, CHAN_READS_DRAIN, 1);
-	/* The caller does not expect the channel to go away under it. */
 	if (!c->dead && c->over && !c->told)
 		chan_more(c);
 	chan_leave(c);
@@ -422,6 +435,7 @@ chan_pause(struct chan *c)
 	(void)event_del(c->ev_read);
 }
 
+/* Frames that came before the pause wait in the buffer, not in the socket. */
 void
 chan_resume(struct chan *c)
 {

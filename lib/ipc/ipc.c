@@ -1,12 +1,12 @@
 /*
- * Frames over a stream socket; see ipc.h.  Nothing in a frame is believed:
- * its length is checked before its body is waited for, and a descriptor that
+ * Frames over a stream socket; see ipc.h.  Nothing in a frame is trusted: its
+ * length is checked before its body is waited for, and a descriptor that
  * nobody asked for is closed.
  *
  * A descriptor travels with the first octet of its frame.  The kernel ends a
- * read after the piece that carried one, but may put earlier octets before
- * it; so descriptors are matched to the frames that are flagged for one by
- * order alone, and one that got lost (MSG_CTRUNC) keeps its place as -1.
+ * read after the piece that carried one, but may put earlier octets before it;
+ * so descriptors are matched by order alone to the frames that are flagged for
+ * one, and one that got lost (MSG_CTRUNC) keeps its place as -1.
  */
 #include <sys/types.h>
 #include <sys/socket.h>
@@ -29,6 +29,10 @@ struct ipc_outfd {
 	int		fd;
 };
 
+/*
+ * A descriptor that cannot be made non-blocking fails later, in the first read
+ * or write.
+ */
 void
 ipc_init(struct ipc *ipc, int fd)
 {
@@ -41,6 +45,7 @@ ipc_init(struct ipc *ipc, int fd)
 	(void)fcntl(fd, F_SETFD, FD_CLOEXEC);
 }
 
+/* Closes descriptors that came and that no frame has taken. */
 static void
 ipc_close_infd(struct ipc *ipc)
 {
@@ -52,6 +57,7 @@ ipc_close_infd(struct ipc *ipc)
 	ipc->ninfd = 0;
 }
 
+/* Safe to call twice: the descriptor is then -1. */
 void
 ipc_clear(struct ipc *ipc)
 {
@@ -69,7 +75,7 @@ ipc_clear(struct ipc *ipc)
 	ipc->fd = -1;
 }
 
-/* Forget the frame being made, if there is one. */
+/* Forgets the frame being made, if there is one. */
 static void
 ipc_drop(struct ipc *ipc)
 {
@@ -77,6 +83,7 @@ ipc_drop(struct ipc *ipc)
 	ipc->failed = 0;
 }
 
+/* The length and the flags of the header follow in ipc_send. */
 void
 ipc_begin(struct ipc *ipc, uint16_t type, uint64_t id)
 {
@@ -89,6 +96,7 @@ ipc_begin(struct ipc *ipc, uint16_t type, uint64_t id)
 	ipc_put(ipc, &hdr, sizeof(hdr));
 }
 
+/* The only way into a frame: here its size is bounded, and errors latch. */
 void
 ipc_put(struct ipc *ipc, const void *data, size_t len)
 {
@@ -106,6 +114,7 @@ ipc_put_u8(struct ipc *ipc, uint8_t v)
 	ipc_put(ipc, &v, sizeof(v));
 }
 
+/* Host order: both ends run on this machine. */
 void
 ipc_put_u16(struct ipc *ipc, uint16_t v)
 {
@@ -136,6 +145,7 @@ ipc_put_addr(struct ipc *ipc, const struct addr *a)
 	ipc_put(ipc, a->b, sizeof(a->b));
 }
 
+/* The length has two octets, and a frame is never longer. */
 void
 ipc_put_data(struct ipc *ipc, const void *data, size_t len)
 {
@@ -157,6 +167,7 @@ ipc_put_str(struct ipc *ipc, const char *s)
 	ipc_put_data(ipc, s, strlen(s) + 1);
 }
 
+/* Notes which frame the descriptor goes with, by the octets sent before it. */
 static int
 ipc_queue_fd(struct ipc *ipc, int fd)
 {
@@ -175,6 +186,7 @@ ipc_queue_fd(struct ipc *ipc, int fd)
 	return (0);
 }
 
+/* On any error the frame is dropped as a whole, and its descriptor closed. */
 int
 ipc_send(struct ipc *ipc, int fd)
 {
@@ -207,13 +219,7 @@ ipc_send(struct ipc *ipc, int fd)
 	return (0);
 }
 
-int
-ipc_send_empty(struct ipc *ipc, uint16_t type, uint64_t id)
-{
-	ipc_begin(ipc, type, id);
-	return (ipc_send(ipc, -1));
-}
-
+/* A frame being made is not counted. */
 size_t
 ipc_queued(const struct ipc *ipc)
 {
@@ -250,6 +256,10 @@ ipc_write(struct ipc *ipc, size_t len, int with_fd)
 	return (sendmsg(ipc->fd, &mh, MSG_NOSIGNAL));
 }
 
+/*
+ * After a write of n octets: the descriptor that went with them is closed
+ * here. A large queue gives its memory back, a small one keeps it.
+ */
 static void
 ipc_wrote(struct ipc *ipc, size_t n, int with_fd)
 {
@@ -267,6 +277,10 @@ ipc_wrote(struct ipc *ipc, size_t n, int with_fd)
 		buf_drain_keep(&ipc->out, n);
 }
 
+/*
+ * A write must end before the next frame that has a descriptor of its own,
+ * since a descriptor goes with the first octet of a write.
+ */
 int
 ipc_flush(struct ipc *ipc)
 {
@@ -298,6 +312,10 @@ ipc_flush(struct ipc *ipc)
 	return (1);
 }
 
+/*
+ * What is moved counts as written, so that positions of descriptors stay
+ * right.
+ */
 int
 ipc_move(struct ipc *from, struct ipc *to)
 {
@@ -311,7 +329,10 @@ ipc_move(struct ipc *from, struct ipc *to)
 	return (0);
 }
 
-/* What came beside the octets. */
+/*
+ * Takes the descriptors that came beside the octets.  At most one is expected
+ * in a read; more are closed.
+ */
 static void
 ipc_control(struct ipc *ipc, struct msghdr *mh)
 {
@@ -342,6 +363,7 @@ ipc_control(struct ipc *ipc, struct msghdr *mh)
 	}
 }
 
+/* MSG_CMSG_CLOEXEC, so that no descriptor is inherited between two calls. */
 int
 ipc_read(struct ipc *ipc)
 {
@@ -373,6 +395,7 @@ ipc_read(struct ipc *ipc)
 	return (1);
 }
 
+/* The octets of *m stay where they are until the next ipc_read. */
 int
 ipc_next(struct ipc *ipc, struct msg *m)
 {
@@ -403,11 +426,11 @@ ipc_next(struct ipc *ipc, struct msg *m)
 		memmove(ipc->infd, ipc->infd + 1,
 		    ipc->ninfd * sizeof(ipc->infd[0]));
 	}
-	/* The octets stay where they are until the next read. */
 	buf_drain_keep(&ipc->in, hdr.len);
 	return (1);
 }
 
+/* The next len octets of the body, or NULL and the error latched. */
 static const uint8_t *
 msg_get(struct msg *m, size_t len)
 {
@@ -430,6 +453,7 @@ msg_get_u8(struct msg *m)
 	return (p == NULL ? 0 : *p);
 }
 
+/* Copied, since the body of a frame has no alignment. */
 uint16_t
 msg_get_u16(struct msg *m)
 {
@@ -474,6 +498,7 @@ msg_get_i64(struct msg *m)
 	return (v);
 }
 
+/* All zeros when it is malformed. */
 void
 msg_get_addr(struct msg *m, struct addr *a)
 {
@@ -484,6 +509,7 @@ msg_get_addr(struct msg *m, struct addr *a)
 		memcpy(a->b, p, sizeof(a->b));
 }
 
+/* Borrowed from the channel, like all that a message hands out. */
 const uint8_t *
 msg_get_data(struct msg *m, size_t *len)
 {
@@ -496,13 +522,13 @@ msg_get_data(struct msg *m, size_t *len)
 	return (p);
 }
 
+/* Exactly one NUL, at its end. */
 const char *
 msg_get_str(struct msg *m)
 {
 	const uint8_t	*p;
 	size_t		 n;
 
-	/* Exactly one NUL, at its end. */
 	p = msg_get_data(m, &n);
 	if (p == NULL || n == 0 || memchr(p, '\0', n) != p + n - 1) {
 		m->err = 1;
@@ -517,6 +543,7 @@ msg_left(const struct msg *m)
 	return (m->err ? 0 : m->len - m->pos);
 }
 
+/* The last question of each reader: was everything there, and nothing more? */
 int
 msg_end(const struct msg *m)
 {

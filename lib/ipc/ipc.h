@@ -1,9 +1,15 @@
 /*
- * Frames between processes, over a non-blocking SOCK_STREAM socket: typed,
- * length-checked before anything is allocated, at most IPC_MAX octets, at
- * most one descriptor each.  Integers in host order (same machine, same
- * program).  This file knows neither event loop nor meaning: chan.h adds the
- * loop, proto.h the messages.
+ * The room lib/ipc: frames and channels between the processes of one daemon,
+ * and between the daemon and spamgreydb.  All processes run it.  It may use
+ * lib/base and libevent; it knows no message (lib/proto does).
+ *
+ *	ipc		frames over a socket, without an event loop (this file)
+ *	chan		a channel in an event loop, with a table of messages
+ *
+ * Frames over a non-blocking SOCK_STREAM socket: typed, length-checked before
+ * anything is allocated, at most IPC_MAX octets, at most one descriptor each.
+ * Integers are in host order (same machine, same program).  This file knows
+ * neither event loop nor meaning: chan.h adds the loop, proto.h the messages.
  */
 #ifndef IPC_H
 #define IPC_H
@@ -75,14 +81,14 @@ void	 ipc_put_addr(struct ipc *, const struct addr *);
 void	 ipc_put_str(struct ipc *, const char *);
 void	 ipc_put_data(struct ipc *, const void *, size_t);
 int	 ipc_send(struct ipc *, int fd);
-/* begin + send of a frame without a body */
-int	 ipc_send_empty(struct ipc *, uint16_t type, uint64_t id);
+/* Octets of whole frames that wait to be written. */
 size_t	 ipc_queued(const struct ipc *);
 
-/* Write what the socket takes: 1 all gone, 0 some left, -1 errno (EPIPE …). */
+/* Writes what the socket takes: 1 all is written, 0 some is left, -1 errno
+ * (EPIPE …). */
 int	 ipc_flush(struct ipc *);
-/* To the input of another in this same process, in place of a socket; no
- * descriptors.  -1: no memory. */
+/* Moves what is queued to the input of another ipc of this process, in place of
+ * a socket; without descriptors.  -1: no memory. */
 int	 ipc_move(struct ipc *from, struct ipc *to);
 /* Read what there is: 1 something, 0 end of file, -1 errno (EAGAIN too). */
 int	 ipc_read(struct ipc *);
@@ -99,6 +105,7 @@ void	 msg_get_addr(struct msg *, struct addr *);
 /* Borrowed; NUL-terminated inside the frame; no NUL within. */
 const char *msg_get_str(struct msg *);
 const uint8_t *msg_get_data(struct msg *, size_t *len);
+/* Octets that no msg_get_* has taken yet; 0 after an error. */
 size_t	 msg_left(const struct msg *);
 /* 0 when everything was there and nothing is left over, else -1. */
 int	 msg_end(const struct msg *);

@@ -66,11 +66,13 @@ out_range(const struct addr *lo, const struct addr *hi, void *arg)
 
 	p.addr = *lo;
 	for (p.len = 128; p.len > min; p.len--) {
-		listline_last(&p, &last);
+		last = p.addr;
+		addr_fill(&last, p.len);
 		if (addr_cmp(&last, hi) >= 0)
 			break;
 	}
-	listline_last(&p, &last);
+	last = p.addr;
+	addr_fill(&last, p.len);
 	addr_mask(&p.addr, p.len);
 	if (addr_cmp(&p.addr, lo) == 0 && addr_cmp(&last, hi) == 0)
 		r = buf_printf(&o->b, "%s\n", prefix_str(&p, a));

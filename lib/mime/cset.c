@@ -1,20 +1,28 @@
 /*
- * Character sets to UTF-8, see cset.h.
+ * Character sets to UTF-8, see mimecset.h.  Each octet is taken by itself;
+ * what a set needs to remember stands in struct mimecset.
  */
 #include <sys/types.h>
 
 #include <string.h>
-#include <strings.h>
 
+#include "lib/base/ascii.h"
+#include "lib/base/utf8.h"
 #include "lib/mime/cset.h"
+#include "lib/mime/word.h"
 
 enum kind {
 	K_ASCII, K_UTF8, K_LATIN1, K_LATIN9, K_CP1252, K_UTF16, K_UTF32, K_UTF7,
 	K_EBCDIC, K_ISO2022, K_HZ, K_UNKNOWN
 };
+/* Which octet of a unit comes first; ORDER_NONE: the name does not say. */
 enum order { ORDER_NONE, ORDER_BIG, ORDER_LITTLE };
 
-/* The first that fits; prefix: the name goes on as it likes. */
+/*
+ * The first row that fits counts, so longer names stand before their beginnings;
+ * prefix: any name that begins like that.  Names are those of IANA and those
+ * that mailers made up.
+ */
 static const struct {
 	const char	*name;
 	int		 prefix;
@@ -76,7 +84,9 @@ static const struct {
 	{ "none", 0, K_ASCII, 0 }, { "_autodetect", 1, K_ASCII, 0 }
 };
 
-/* IBM's numbers: of the PC they hold ASCII, of the mainframe they do not. */
+/*
+ * IBM's numbers: those of the PC contain ASCII, those of the mainframe do not.
+ */
 static enum kind
 code_page(const char *name, size_t len)
 {
@@ -87,7 +97,7 @@ code_page(const char *name, size_t len)
 	size_t				i, digits = 0;
 
 	for (i = 0; i < len && digits < 5; i++)
-		if (name[i] >= '0' && name[i] <= '9') {
+		if (ascii_is_digit(name[i])) {
 			n = n * 10 + (unsigned int)(name[i] - '0');
 			digits++;
 		} else if (digits > 0)
@@ -100,8 +110,11 @@ code_page(const char *name, size_t len)
 	return (K_EBCDIC);
 }
 
+/*
+ * The kind of the set with that name, and its octet order if the name says it.
+ */
 static enum kind
-kind_of(const char *name, size_t len, enum order *order)
+charset_kind(const char *name, size_t len, enum order *order)
 {
 	size_t	i, n;
 
@@ -110,16 +123,14 @@ kind_of(const char *name, size_t len, enum order *order)
 		return (K_ASCII);
 	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		n = strlen(names[i].name);
-		if ((names[i].prefix ? len >= n : len == n) &&
-		    strncasecmp(name, names[i].name, n) == 0) {
+		if ((names[i].prefix || len == n) &&
+		    ascii_begins(name, len, names[i].name)) {
 			*order = names[i].order;
 			return (names[i].kind);
 		}
 	}
-	if ((len > 2 && strncasecmp(name, "cp", 2) == 0) || (len > 3 &&
-	    (strncasecmp(name, "ibm", 3) == 0 ||
-	    strncasecmp(name, "ccs", 3) == 0)) ||
-	    (len > 5 && strncasecmp(name, "csibm", 5) == 0))
+	if (ascii_begins(name, len, "cp") || ascii_begins(name, len, "ibm") ||
+	    ascii_begins(name, len, "ccs") || ascii_begins(name, len, "csibm"))
 		return (code_page(name, len));
 	return (K_UNKNOWN);
 }
@@ -129,39 +140,43 @@ mimecset_known(const char *name, size_t len)
 {
 	enum order	order;
 
-	return (kind_of(name, len, &order) != K_UNKNOWN);
+	return (charset_kind(name, len, &order) != K_UNKNOWN);
 }
 
+/* The kinds from K_UTF16 to K_HZ stand together for this. */
 int
 mimecset_is_wide(const char *name, size_t len)
 {
 	enum order	order;
-	enum kind	kind = kind_of(name, len, &order);
+	enum kind	kind = charset_kind(name, len, &order);
 
 	return (kind >= K_UTF16 && kind <= K_HZ);
 }
 
+/* UTF-16 and UTF-32 without an order in the name. */
 int
 mimecset_has_orders(const char *name, size_t len)
 {
 	enum order	order;
-	enum kind	kind = kind_of(name, len, &order);
+	enum kind	kind = charset_kind(name, len, &order);
 
 	return ((kind == K_UTF16 || kind == K_UTF32) && order == ORDER_NONE);
 }
 
+/* An order in the name wins over the one that the caller guesses. */
 void
 mimecset_init(struct mimecset *c, const char *name, size_t len, int little)
 {
 	enum order	order;
 
 	memset(c, 0, sizeof(*c));
-	c->kind = (uint8_t)kind_of(name, len, &order);
+	c->kind = (uint8_t)charset_kind(name, len, &order);
 	c->little = order == ORDER_LITTLE || (order == ORDER_NONE && little);
 }
 
+/* Writes a character as UTF-8; returns its octets. */
 static size_t
-put(char *dst, uint32_t c)
+put_rune(char *dst, uint32_t c)
 {
 	if (c < 0x80) {
 		dst[0] = (char)c;
@@ -193,59 +208,25 @@ static const uint16_t cp1252[32] = {
 	0x02dc, 0x2122, 0x0161, 0x203a, 0x0153, '?', 0x017e, 0x0178
 };
 
+/* The sets of one octet for each character. */
 static size_t
 one_octet(const struct mimecset *c, uint8_t o, char *dst)
 {
 	if (o < 0x80)
-		return (put(dst, o));
+		return (put_rune(dst, o));
 	if (c->kind == K_CP1252 && o < 0xa0)
-		return (put(dst, cp1252[o - 0x80]));
+		return (put_rune(dst, cp1252[o - 0x80]));
 	if (c->kind == K_LATIN9 && o == 0xa4)
-		return (put(dst, 0x20ac));
+		return (put_rune(dst, 0x20ac));
 	if ((c->kind == K_CP1252 || c->kind == K_LATIN1 ||
 	    c->kind == K_LATIN9) && o >= 0xa0)
-		return (put(dst, o));
-	return (put(dst, '?'));
+		return (put_rune(dst, o));
+	return (put_rune(dst, '?'));
 }
 
-/* --- UTF-8: what is no character is '?' for each octet */
+/* --- UTF-8 */
 
-/* 1 whole, 0 it may go on, -1 none. */
-static int
-utf8_state(const uint8_t *s, size_t len)
-{
-	size_t	n, i;
-
-	n = s[0] < 0x80 ? 1 : s[0] >= 0xc2 && s[0] < 0xe0 ? 2 :
-	    s[0] >= 0xe0 && s[0] < 0xf0 ? 3 : s[0] >= 0xf0 && s[0] < 0xf5 ? 4 :
-	    0;
-	if (n == 0)
-		return (-1);
-	for (i = 1; i < n && i < len; i++)
-		if ((s[i] & 0xc0) != 0x80)
-			return (-1);
-	if (len > 1 && ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xf0 &&
-	    s[1] < 0x90) || (s[0] == 0xed && s[1] > 0x9f) || (s[0] == 0xf4 &&
-	    s[1] > 0x8f)))
-		return (-1);
-	return (len == n);
-}
-
-size_t
-mimecset_utf8(const uint8_t *s, size_t len)
-{
-	size_t	n;
-
-	for (n = 1; n <= len && n <= 4; n++)
-		switch (utf8_state(s, n)) {
-		case 1:
-			return (n);
-		case -1:
-			return (0);
-		}
-	return (0);
-}
-
+/* An octet that belongs to no character becomes one '?'. */
 static size_t
 utf8_octet(struct mimecset *c, uint8_t o, char *dst)
 {
@@ -253,7 +234,8 @@ utf8_octet(struct mimecset *c, uint8_t o, char *dst)
 	int	r;
 
 	c->held[c->nheld++] = o;
-	while (c->nheld > 0 && (r = utf8_state(c->held, c->nheld)) != 0) {
+	while (c->nheld > 0 && (r = utf8_state((const char *)c->held,
+	    c->nheld)) != 0) {
 		if (r == 1) {
 			memcpy(dst + n, c->held, c->nheld);
 			n += c->nheld;
@@ -268,28 +250,29 @@ utf8_octet(struct mimecset *c, uint8_t o, char *dst)
 
 /* --- UTF-16 and UTF-32 */
 
-/* A unit of UTF-16. */
+/* A unit of UTF-16; half of a pair waits in c->high for the other half. */
 static size_t
 unit(struct mimecset *c, uint32_t u, char *dst)
 {
 	size_t	n = 0;
 
 	if (u >= 0xdc00 && u < 0xe000 && c->high != 0) {
-		n = put(dst, 0x10000 + ((uint32_t)(c->high - 0xd800) << 10) +
-		    (u - 0xdc00));
+		n = put_rune(dst, 0x10000 + (u - 0xdc00) +
+		    ((uint32_t)(c->high - 0xd800) << 10));
 		c->high = 0;
 		return (n);
 	}
 	if (c->high != 0)
-		n = put(dst, '?');
+		n = put_rune(dst, '?');
 	c->high = 0;
 	if (u >= 0xd800 && u < 0xdc00)
 		c->high = (uint16_t)u;
 	else
-		n += put(dst + n, u >= 0xdc00 && u < 0xe000 ? '?' : u);
+		n += put_rune(dst + n, u >= 0xdc00 && u < 0xe000 ? '?' : u);
 	return (n);
 }
 
+/* The first unit may be a mark that tells the octet order. */
 static size_t
 wide_octet(struct mimecset *c, uint8_t o, char *dst)
 {
@@ -311,24 +294,16 @@ wide_octet(struct mimecset *c, uint8_t o, char *dst)
 	}
 	if (size == 2)
 		return (unit(c, u, dst));
-	return (put(dst, u > 0x10ffff || (u >= 0xd800 && u < 0xe000) ? '?' :
-	    u));
+	return (put_rune(dst, u > 0x10ffff || (u >= 0xd800 && u < 0xe000) ?
+	    '?' : u));
 }
 
 /* --- UTF-7 */
 
-static int
-b64_value(uint8_t c)
-{
-	if (c >= 'A' && c <= 'Z')
-		return (c - 'A');
-	if (c >= 'a' && c <= 'z')
-		return (c - 'a' + 26);
-	if (c >= '0' && c <= '9')
-		return (c - '0' + 52);
-	return (c == '+' ? 62 : c == '/' ? 63 : -1);
-}
-
+/*
+ * Base64 between '+' and the first octet that is not a letter of it; "+-" is
+ * '+'.
+ */
 static size_t
 utf7_octet(struct mimecset *c, uint8_t o, char *dst)
 {
@@ -337,7 +312,7 @@ utf7_octet(struct mimecset *c, uint8_t o, char *dst)
 
 	if (c->shifted == 0) {
 		if (o != '+')
-			return (put(dst, o < 0x80 ? o : '?'));
+			return (put_rune(dst, o < 0x80 ? o : '?'));
 		c->shifted = 1;
 		c->bits = c->nbits = 0;
 		return (0);
@@ -354,7 +329,7 @@ utf7_octet(struct mimecset *c, uint8_t o, char *dst)
 	if (o == '-' && c->shifted == 1)
 		dst[n++] = '+';
 	else if (o != '-')
-		n = put(dst, o < 0x80 ? o : '?');
+		n = put_rune(dst, o < 0x80 ? o : '?');
 	c->shifted = 0;
 	c->high = 0;
 	return (n);
@@ -362,6 +337,7 @@ utf7_octet(struct mimecset *c, uint8_t o, char *dst)
 
 /* --- EBCDIC: what all code pages have at the same place */
 
+/* What all code pages of EBCDIC have at the same place. */
 static size_t
 ebcdic_octet(uint8_t o, char *dst)
 {
@@ -381,16 +357,17 @@ ebcdic_octet(uint8_t o, char *dst)
 
 	for (i = 0; i < sizeof(runs) / sizeof(runs[0]); i++)
 		if (o >= runs[i].from && o <= runs[i].to)
-			return (put(dst, (uint32_t)(runs[i].is + o -
+			return (put_rune(dst, (uint32_t)(runs[i].is + o -
 			    runs[i].from)));
 	for (i = 0; i < sizeof(other); i += 2)
 		if ((uint8_t)other[i] == o)
-			return (put(dst, (uint8_t)other[i + 1]));
-	return (put(dst, '?'));
+			return (put_rune(dst, (uint8_t)other[i + 1]));
+	return (put_rune(dst, '?'));
 }
 
-/* --- ISO 2022: escapes are not there, what is no ASCII is '?' */
+/* --- ISO 2022 and HZ */
 
+/* Escapes disappear; a character that is not ASCII becomes '?'. */
 static size_t
 iso2022_octet(struct mimecset *c, uint8_t o, char *dst)
 {
@@ -424,10 +401,10 @@ iso2022_octet(struct mimecset *c, uint8_t o, char *dst)
 	}
 	if (o == '\n')
 		c->shifted = 0;
-	return (put(dst, o >= 0x80 || (c->shifted && o > ' ') ? '?' : o));
+	return (put_rune(dst, o >= 0x80 || (c->shifted && o > ' ') ? '?' : o));
 }
 
-/* HZ: ~{ and ~} shift, ~~ is ~, and ~ and a line's end is nothing. */
+/* HZ: ~{ and ~} shift, ~~ is ~, and ~ before a line's end is nothing. */
 static size_t
 hz_octet(struct mimecset *c, uint8_t o, char *dst)
 {
@@ -438,11 +415,11 @@ hz_octet(struct mimecset *c, uint8_t o, char *dst)
 			return (0);
 		}
 		if (o == '~')
-			return (put(dst, '~'));
+			return (put_rune(dst, '~'));
 		if (o == '\n')
 			return (0);
 		dst[0] = '~';
-		return (1 + put(dst + 1, o < 0x80 ? o : '?'));
+		return (1 + put_rune(dst + 1, o < 0x80 ? o : '?'));
 	}
 	if (o == '~') {
 		c->nheld = 1;
@@ -450,12 +427,12 @@ hz_octet(struct mimecset *c, uint8_t o, char *dst)
 	}
 	if (o == '\n')
 		c->shifted = 0;
-	return (put(dst, o >= 0x80 || (c->shifted && o > ' ') ? '?' : o));
+	return (put_rune(dst, o >= 0x80 || (c->shifted && o > ' ') ? '?' : o));
 }
 
-/* What is left of a character that has no end. */
+/* What is left of a character that was not completed. */
 static size_t
-finish(struct mimecset *c, char *dst)
+charset_finish(struct mimecset *c, char *dst)
 {
 	size_t	n = 0, i;
 
@@ -471,13 +448,14 @@ finish(struct mimecset *c, char *dst)
 	return (n);
 }
 
+/* Each octet makes at most four of UTF-8, and a held one a '?' before it. */
 size_t
 mimecset_feed(struct mimecset *c, const uint8_t *s, size_t len, char *dst)
 {
 	size_t	i, n = 0;
 
 	if (s == NULL)
-		return (finish(c, dst));
+		return (charset_finish(c, dst));
 	for (i = 0; i < len; i++)
 		switch (c->kind) {
 		case K_UTF8:

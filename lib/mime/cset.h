@@ -1,9 +1,9 @@
 /*
- * The character sets of mail, to UTF-8, in pieces.  Those are known in which
- * ASCII's octets can mean something else (UTF-16, UTF-32, UTF-7, EBCDIC, the
- * shifts of ISO 2022 and HZ), and those of western Europe; of any other one
- * that holds ASCII the octets of ASCII stay and each other becomes '?'.  Pure
- * functions; nothing is refused.
+ * The character sets of mail, to UTF-8, in pieces.  Known are those in which
+ * the octets of ASCII can mean something else (UTF-16, UTF-32, UTF-7, EBCDIC,
+ * the shifts of ISO 2022 and HZ), and those of western Europe.  Of any other
+ * set that contains ASCII, the octets of ASCII stay and each other octet
+ * becomes '?'.  Pure functions; nothing is refused.
  */
 #ifndef MIMECSET_H
 #define MIMECSET_H
@@ -27,9 +27,10 @@ struct mimecset {
  * first octets say it: readers differ. */
 void	 mimecset_init(struct mimecset *, const char *name, size_t len,
 	    int little);
-/* Does anybody know that name?  Else its octets may mean whatever. */
+/* Is the name known?  If not, its octets may mean anything. */
 int	 mimecset_known(const char *name, size_t len);
-/* Do ASCII's octets mean something else in it (so that a line's end is none)? */
+/* Can the octets of ASCII mean something else in it, also those of a line
+ * end? */
 int	 mimecset_is_wide(const char *name, size_t len);
 /* Has it two octet orders, neither of them named? */
 int	 mimecset_has_orders(const char *name, size_t len);
@@ -38,8 +39,5 @@ int	 mimecset_has_orders(const char *name, size_t len);
 /* dst has MIMECSET_ROOM(len).  Returns its octets; src NULL: the end. */
 size_t	 mimecset_feed(struct mimecset *, const uint8_t *src, size_t len,
 	    char *dst);
-
-/* The length of the UTF-8 character at s; 0: it is none. */
-size_t	 mimecset_utf8(const uint8_t *s, size_t len);
 
 #endif

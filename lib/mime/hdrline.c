@@ -1,5 +1,7 @@
 /*
- * The lines of a header, see hdrline.h.
+ * The lines of a header, see hdrline.h.  A line is decided as early as
+ * possible: at the latest at its colon, or at the first octet that no name may
+ * have.
  */
 #include <string.h>
 
@@ -7,6 +9,7 @@
 
 enum { AT_BEGIN, AT_CR, IN_NAME, AFTER_NAME };
 
+/* A blank at its beginning continues a field only if one stands before it. */
 void
 hdrline_begin(struct hdrline *h, int field)
 {
@@ -15,6 +18,7 @@ hdrline_begin(struct hdrline *h, int field)
 	h->folds = field != 0;
 }
 
+/* A blank continues a field, if there is one before it. */
 static enum hdrline_kind
 first_octet(struct hdrline *h, uint8_t c)
 {
@@ -30,6 +34,7 @@ first_octet(struct hdrline *h, uint8_t c)
 	return (c < ' ' || c > '~' || c == ':' ? HDRLINE_BODY : HDRLINE_MORE);
 }
 
+/* Blanks may stand between the name and its colon, but nothing else. */
 enum hdrline_kind
 hdrline_octet(struct hdrline *h, uint8_t c)
 {
@@ -50,6 +55,7 @@ hdrline_octet(struct hdrline *h, uint8_t c)
 	    HDRLINE_MORE);
 }
 
+/* A line that ends undecided is not a field. */
 enum hdrline_kind
 hdrline_of(const void *line, size_t len, int field, size_t *name,
     size_t *value)
@@ -73,6 +79,7 @@ hdrline_of(const void *line, size_t len, int field, size_t *name,
 	return (kind);
 }
 
+/* Each program that quotes such a line puts one ">" more before it. */
 int
 hdrline_is_mbox(const void *line, size_t len)
 {

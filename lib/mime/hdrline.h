@@ -1,12 +1,12 @@
 /*
  * What a line of a message's header is.  All that read a header ask here: the
  * spool on its way in, filters and changes, MIME, and spamgreydb learn; so the
- * header ends at the same place for each of them.  Pure functions.
+ * header ends at the same place for all of them.  Pure functions.
  *
  * A field begins with its name (printable ASCII), blanks perhaps, and a colon,
- * all of it within HDRLINE_MAX octets.  A line that begins with a blank goes
- * on with the field before it.  An empty line, LF or CRLF, ends the header; so
- * does any other line, and that one belongs to the body already.
+ * all of it within HDRLINE_MAX octets.  A line that begins with a blank
+ * continues the field before it.  An empty line, LF or CRLF, ends the header;
+ * so does any other line, and that one already belongs to the body.
  */
 #ifndef HDRLINE_H
 #define HDRLINE_H

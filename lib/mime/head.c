@@ -1,16 +1,18 @@
 /*
- * The header of a part: its fields to the ways in which they may be read.
- * See mime_int.h.
+ * The header of a part: its fields, and the ways in which they may be read;
+ * see mime_int.h.  A field is held until it is known that the next line does
+ * not go on with it.  Its types, boundaries, character sets and encodings are
+ * gathered in struct head; head_shapes combines them.
  */
 #include <sys/types.h>
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
-#include "lib/mime/mime_int.h"
+#include "lib/base/ascii.h"
 #include "lib/mime/cset.h"
+#include "lib/mime/mime_int.h"
 #include "lib/mime/param.h"
 
 #define FIELD_NAME_MAX	128
@@ -22,6 +24,7 @@ struct values {
 	char			 v[VALUES_MAX][MIME_NAME_MAX];
 };
 
+/* Empties it and keeps the memory of the field. */
 void
 head_clear(struct head *h)
 {
@@ -38,6 +41,7 @@ head_free(struct head *h)
 	buf_free(&h->field);
 }
 
+/* -1: no memory. */
 int
 head_copy(struct head *dst, const struct head *src)
 {
@@ -49,6 +53,7 @@ head_copy(struct head *dst, const struct head *src)
 	    len));
 }
 
+/* NULL without memory, and the parser is then broken. */
 static struct values *
 values_new(struct mime_shared *m)
 {
@@ -65,6 +70,10 @@ values_new(struct mime_shared *m)
 	return (v);
 }
 
+/*
+ * Empties the list for the next parameter, and counts the work of the last
+ * one.
+ */
 static void
 values_again(struct mime_shared *m, struct values *v)
 {
@@ -76,6 +85,7 @@ values_again(struct mime_shared *m, struct values *v)
 
 /* --- names */
 
+/* The names that the field gives the part, in all spellings. */
 static void
 names_of(struct reading *r, struct mime_shared *m, const char *value,
     size_t len)
@@ -96,6 +106,7 @@ names_of(struct reading *r, struct mime_shared *m, const char *value,
 
 /* --- types */
 
+/* Has it parts? */
 static int
 is_multipart(const char *type)
 {
@@ -109,6 +120,7 @@ same_shape(const struct shape *a, const struct shape *b)
 	    b->charset) == 0 && strcmp(a->boundary, b->boundary) == 0);
 }
 
+/* One way more to read the type, unless it is there already. */
 static void
 type_add(struct reading *r, struct mime_shared *m, const char *type,
     const char *charset, const char *boundary)
@@ -132,8 +144,10 @@ type_add(struct reading *r, struct mime_shared *m, const char *type,
 		h->type[h->ntypes++] = s;
 }
 
-/* Blanks at the end are no part of a boundary, in its line they do not count
- * either. */
+/*
+ * Blanks at the end do not belong to a boundary; in its line they do not count
+ * either.
+ */
 static void
 trim_boundaries(struct mime_shared *m, struct values *v)
 {
@@ -158,7 +172,10 @@ trim_boundaries(struct mime_shared *m, struct values *v)
 		mime_past_set(m, "it can be read in too many ways");
 }
 
-/* A type with each of its boundaries, or without one. */
+/*
+ * A type with each of its boundaries, or without one: readers that do not know
+ * RFC 2231 see no boundary where it is used.
+ */
 static void
 multipart_add(struct reading *r, struct mime_shared *m, const char *type,
     const char *value, size_t len, struct values *v)
@@ -172,12 +189,14 @@ multipart_add(struct reading *r, struct mime_shared *m, const char *type,
 	trim_boundaries(m, v);
 	for (i = 0; i < v->list.n; i++)
 		type_add(r, m, type, "", v->v[i]);
-	/* (RFC 2231 is not known to all) */
 	if (v->list.n == 0 || !plain)
 		type_add(r, m, type, "", "");
 }
 
-/* A type of a text with each of its character sets. */
+/*
+ * A type that has no parts, with each of its character sets and octet orders. 
+ * To some readers any message/ type is a message.
+ */
 static void
 leaf_add(struct reading *r, struct mime_shared *m, const char *type,
     const char *value, size_t len, struct values *v)
@@ -194,7 +213,6 @@ leaf_add(struct reading *r, struct mime_shared *m, const char *type,
 			mime_past_set(m, "an unknown character set");
 		else {
 			type_add(r, m, type, v->v[i], "");
-			/* (the other octet order) */
 			if (mimecset_has_orders(v->v[i], strlen(v->v[i])))
 				type_add(r, m, type, strstr(v->v[i], "32") !=
 				    NULL || strchr(v->v[i], '4') != NULL ?
@@ -202,7 +220,6 @@ leaf_add(struct reading *r, struct mime_shared *m, const char *type,
 		}
 	if (v->list.n == 0)
 		type_add(r, m, type, "", "");
-	/* (any message is a message to some, as message/external-body) */
 	if (strncmp(type, "message/", 8) == 0 &&
 	    strcmp(type, "message/delivery-status") != 0)
 		type_add(r, m, "message/rfc822", "", "");
@@ -218,8 +235,9 @@ type_take(struct reading *r, struct mime_shared *m, const char *type,
 		leaf_add(r, m, type, value, len, v);
 }
 
+/* "type/subtype", with exactly one slash. */
 static int
-is_type(const char *s)
+is_media_type(const char *s)
 {
 	const char	*slash = strchr(s, '/');
 
@@ -227,8 +245,10 @@ is_type(const char *s)
 	    strchr(slash + 1, '/') == NULL);
 }
 
-/* What is no type, as "text", is a plain text to some, and to others what its
- * first word is most often. */
+/*
+ * A word that is not a type, such as "text", is plain text to some readers,
+ * and to others the most frequent type that begins with it.
+ */
 static void
 type_guess(struct reading *r, struct mime_shared *m, const char *type,
     const char *value, size_t len, struct values *v)
@@ -246,6 +266,7 @@ type_guess(struct reading *r, struct mime_shared *m, const char *type,
 	}
 }
 
+/* Content-Type: each head of the value with all of its parameters. */
 static void
 field_type(struct reading *r, struct mime_shared *m, const char *value,
     size_t len)
@@ -261,7 +282,7 @@ field_type(struct reading *r, struct mime_shared *m, const char *value,
 			mime_past_set(m, "a type that is too long");
 		mime_work_add(m, len);
 		for (i = 0; i < heads->list.n; i++)
-			if (is_type(heads->v[i]))
+			if (is_media_type(heads->v[i]))
 				type_take(r, m, heads->v[i], value, len, v);
 			else
 				type_guess(r, m, heads->v[i], value, len, v);
@@ -275,6 +296,7 @@ field_type(struct reading *r, struct mime_shared *m, const char *value,
 
 /* --- encodings */
 
+/* An encoding that is not known leaves the octets as they are. */
 static enum encoding
 encoding_of(const char *word)
 {
@@ -291,7 +313,7 @@ is_uuencode(const char *word)
 	    strcmp(word, "uue") == 0);
 }
 
-/* The whole of it, and each of its words that names one. */
+/* The whole value, and each of its words that names an encoding. */
 static void
 field_encoding(struct reading *r, struct mime_shared *m, const char *value,
     size_t len)
@@ -309,20 +331,17 @@ field_encoding(struct reading *r, struct mime_shared *m, const char *value,
 	for (i = 0; i < v->list.n; i++) {
 		r->head.encoding[encoding_of(v->v[i])] = 1;
 		if (is_uuencode(v->v[i]))
-			mime_past_set(m, "an encoding that is not read here");
+			mime_past_set(m, "an encoding that is not supported");
 	}
 	if (v->list.n == 0)
 		r->head.encoding[ENC_NONE] = 1;
 	for (at = 0; at < len; at += n + 1) {
-		for (n = 0; at + n < len && ((value[at + n] >= '0' &&
-		    value[at + n] <= '9') || value[at + n] == '-' ||
-		    ((value[at + n] | 32) >= 'a' && (value[at + n] | 32) <=
-		    'z')); n++)
+		for (n = 0; at + n < len && (ascii_is_alnum(value[at + n]) ||
+		    value[at + n] == '-'); n++)
 			;
-		if (n == 6 && strncasecmp(value + at, "base64", n) == 0)
+		if (ascii_equal(value + at, n, "base64"))
 			r->head.encoding[ENC_BASE64] = 1;
-		if (n == 16 && strncasecmp(value + at, "quoted-printable",
-		    n) == 0)
+		if (ascii_equal(value + at, n, "quoted-printable"))
 			r->head.encoding[ENC_QP] = 1;
 	}
 	free(v);
@@ -330,6 +349,10 @@ field_encoding(struct reading *r, struct mime_shared *m, const char *value,
 
 /* --- fields */
 
+/*
+ * A field of the message itself, decoded; in both octet orders when it has an
+ * unclear one.
+ */
 static void
 field_tell(struct mime_shared *m, const char *name, const char *value,
     size_t len)
@@ -351,8 +374,10 @@ field_tell(struct mime_shared *m, const char *name, const char *value,
 	free(text);
 }
 
-/* A field as it stands there now; again: it was read before, without the lines
- * that were joined to it. */
+/*
+ * The field that is held.  again: it was read before, without the lines that
+ * were joined to it.
+ */
 static void
 field_read(struct reading *r, struct mime_shared *m, int top, int again)
 {
@@ -372,21 +397,21 @@ field_read(struct reading *r, struct mime_shared *m, int top, int again)
 	    p[len - 1] != '\0')
 		len--;
 	mime_work_add(m, len);
-	if (r->head.cut && strncasecmp(name, "Content-", 8) == 0)
+	if (r->head.cut && ascii_begins(name, n, "Content-"))
 		mime_past_set(m, "a field that is too long");
 	p += at;
 	len -= at;
-	if (strcasecmp(name, "Content-Type") == 0)
+	if (ascii_equal(name, n, "Content-Type"))
 		field_type(r, m, p, len);
-	else if (strcasecmp(name, "Content-Disposition") == 0)
+	else if (ascii_equal(name, n, "Content-Disposition"))
 		names_of(r, m, p, len);
-	else if (strcasecmp(name, "Content-Transfer-Encoding") == 0)
+	else if (ascii_equal(name, n, "Content-Transfer-Encoding"))
 		field_encoding(r, m, p, len);
 	if (top && r->part.depth == 0 && !again && m->calls.field != NULL)
 		field_tell(m, name, p, len);
 }
 
-/* The field that is held is whole. */
+/* The field that is held is complete. */
 static void
 field_end(struct reading *r, struct mime_shared *m, int top)
 {
@@ -451,6 +476,10 @@ head_join(struct reading *r, struct mime_shared *m, int top,
 
 /* --- all of it */
 
+/*
+ * Every type with every encoding.  A multipart counts once: its own encoding
+ * changes nothing, because its parts have theirs.
+ */
 unsigned int
 head_shapes(struct reading *r, struct mime_shared *m, int top, int digest,
     struct shape s[SHAPES_MAX])

@@ -1,5 +1,8 @@
 /*
  * MIME, see mime.h: lines to headers, parts and their octets, by each reading.
+ *
+ * A message begins with one reading.  Where readers of mail differ it is
+ * copied, and each copy goes on in its own way (mime_int.h: struct reading). 
  * A boundary counts at the beginning of a line that is no longer than a line
  * may be; parts end where any boundary above theirs stands, and there readings
  * that have come to agree become one.  A message in a message whose octets are
@@ -20,8 +23,9 @@
 
 static void	mime_inner_free(struct mime *);
 static int	feed(struct mime *, const uint8_t *, size_t);
-static void	finish(struct mime *);
+static void	parser_finish(struct mime *);
 
+/* The first reason stays; later ones follow from it. */
 void
 mime_past_set(struct mime_shared *m, const char *what)
 {
@@ -29,6 +33,10 @@ mime_past_set(struct mime_shared *m, const char *what)
 		m->past = what;
 }
 
+/*
+ * Past the allowed work nothing more is read, and the message counts as past a
+ * limit.
+ */
 void
 mime_work_add(struct mime_shared *m, uint64_t steps)
 {
@@ -41,6 +49,7 @@ mime_work_add(struct mime_shared *m, uint64_t steps)
 
 /* --- levels */
 
+/* Releases a level, and those above it that nothing else is in. */
 static void
 level_free(struct level *l)
 {
@@ -52,7 +61,7 @@ level_free(struct level *l)
 	}
 }
 
-/* The reading leaves all that is in that level. */
+/* The reading leaves all levels that are inside of that one. */
 static void
 level_to(struct reading *r, struct level *l)
 {
@@ -61,6 +70,7 @@ level_to(struct reading *r, struct level *l)
 	r->level = l;
 }
 
+/* A multipart begins: its parts are one level deeper. */
 static void
 level_open(struct reading *r, struct mime_shared *m, const struct shape *s)
 {
@@ -86,6 +96,7 @@ level_open(struct reading *r, struct mime_shared *m, const struct shape *s)
 
 /* --- readings */
 
+/* The header of a part begins; message: without a type it is a message. */
 static void
 header_begin(struct mime *m, struct reading *r, unsigned int depth, int message)
 {
@@ -115,8 +126,10 @@ reading_free(struct reading *r)
 	free(r);
 }
 
-/* Another one that has read the same so far.  NULL: there are too many, or no
- * memory. */
+/*
+ * Another reading that has read the same so far.  NULL: there are too many, or
+ * no memory.  Of the names only those in use are copied.
+ */
 static struct reading *
 reading_copy(struct mime *m, const struct reading *r)
 {
@@ -146,7 +159,7 @@ reading_copy(struct mime *m, const struct reading *r)
 	c->part.reading = id;
 	sh->ids |= 1u << id;
 	m->reading[m->n++] = c;
-	/* (it has a part of its own that goes on, and ends) */
+	/* The copy has a part of its own, which begins and will end. */
 	if (c->open && sh->calls.part != NULL)
 		sh->calls.part(&c->part, sh->arg);
 	return (c);
@@ -162,6 +175,7 @@ agree(const struct reading *a, const struct reading *b)
 	    b->part.depth : !a->open && !b->open);
 }
 
+/* Of two readings that agree the later one is freed. */
 static void
 readings_merge(struct mime *m)
 {
@@ -187,6 +201,7 @@ readings_merge(struct mime *m)
 
 /* --- parsers */
 
+/* A parser begins with one reading, in a header. -1: no memory. */
 static int
 mime_init(struct mime *m, struct mime_shared *sh, unsigned int depth,
     unsigned int id)
@@ -224,7 +239,7 @@ mime_new(const struct mime_limits *limits, const struct mime_calls *calls,
 	return (m);
 }
 
-/* (the first reading's number is that of the one whose message it is) */
+/* The first reading's number is that of the reading whose message it is. */
 static void
 mime_inner_free(struct mime *m)
 {
@@ -267,6 +282,7 @@ mime_work(const struct mime *m)
 
 /* --- a part's octets */
 
+/* Decoded octets: to the caller, or to the parser of the message in it. */
 static void
 part_octets(struct reading *r, struct mime_shared *m, const uint8_t *s,
     size_t len)
@@ -279,6 +295,7 @@ part_octets(struct reading *r, struct mime_shared *m, const uint8_t *s,
 		m->calls.data(&r->part, s, len, m->arg);
 }
 
+/* Octets of the part as they stand in the message. */
 static void
 part_data(struct reading *r, struct mime_shared *m, const uint8_t *s,
     size_t len)
@@ -295,6 +312,7 @@ part_data(struct reading *r, struct mime_shared *m, const uint8_t *s,
 		part_octets(r, m, s, len);
 }
 
+/* What a decoder still holds belongs to the part. */
 static void
 part_end(struct reading *r, struct mime_shared *m)
 {
@@ -305,7 +323,7 @@ part_end(struct reading *r, struct mime_shared *m)
 	if (r->octets && r->encoding == ENC_QP)
 		part_octets(r, m, out, qp_decode(&r->qp, NULL, 0, out));
 	if (r->inner != NULL) {
-		finish(r->inner);
+		parser_finish(r->inner);
 		mime_inner_free(r->inner);
 		r->inner = NULL;
 	}
@@ -316,6 +334,7 @@ part_end(struct reading *r, struct mime_shared *m)
 
 /* --- a part's header is over */
 
+/* The types that are messages themselves. */
 static int
 is_message(const char *type)
 {
@@ -324,7 +343,9 @@ is_message(const char *type)
 	    strcmp(type, "message/news") == 0);
 }
 
-/* What an encoded message in a message needs. */
+/*
+ * A message in a message that is encoded: its lines appear only when decoded.
+ */
 static void
 inner_open(struct reading *r, struct mime_shared *m)
 {
@@ -341,6 +362,7 @@ inner_open(struct reading *r, struct mime_shared *m)
 	r->inner = inner;
 }
 
+/* Tells the caller of the part in this way of reading it. */
 static void
 shape_tell(struct reading *r, struct mime_shared *m, const struct shape *s)
 {
@@ -350,7 +372,7 @@ shape_tell(struct reading *r, struct mime_shared *m, const struct shape *s)
 		m->calls.part(&r->part, m->arg);
 }
 
-/* The header is read like this. */
+/* The reading goes on with the header read in this way. */
 static void
 shape_take(struct mime *m, struct reading *r, const struct shape *s)
 {
@@ -378,7 +400,10 @@ shape_take(struct mime *m, struct reading *r, const struct shape *s)
 	}
 }
 
-/* Does it differ from one before only in words, not in what comes of it? */
+/*
+ * Does a way to read the header differ from an earlier one only in words, and
+ * not in how the message is read from here?
+ */
 static int
 is_told_only(const struct shape *s, unsigned int i)
 {
@@ -392,7 +417,7 @@ is_told_only(const struct shape *s, unsigned int i)
 	return (0);
 }
 
-/* Each way to read it but the first one is a reading of its own from here. */
+/* Each way to read the header but the first becomes a reading of its own. */
 static void
 header_end(struct mime *m, struct reading *r)
 {
@@ -422,6 +447,7 @@ header_end(struct mime *m, struct reading *r)
 static void	line_header(struct mime *, struct reading *, const uint8_t *,
 		    size_t);
 
+/* A line that belongs to what the reading is in. */
 static void
 line_body(struct mime *m, struct reading *r, const uint8_t *s, size_t len)
 {
@@ -432,10 +458,10 @@ line_body(struct mime *m, struct reading *r, const uint8_t *s, size_t len)
 }
 
 /*
- * A line in a header.  One that is no field ends it, and is the first one of
- * the body; but in a part some readers pass over it, or take it for more of the
- * field before it, and go on.  (The header of the message itself has an empty
- * line there, see msghead.h.)
+ * A line in a header.  A line that is not a field ends it and is the first one of
+ * the body.  But in a part some readers pass over such a line, or take it for
+ * more of the field before it, and go on.  (The header of the message itself
+ * has an empty line there, see msghead.h.)
  */
 static void
 line_header(struct mime *m, struct reading *r, const uint8_t *s, size_t len)
@@ -467,25 +493,30 @@ line_header(struct mime *m, struct reading *r, const uint8_t *s, size_t len)
 		line_body(m, m->reading[i], s, len);
 }
 
-/* The boundary of that level stands there: out of all that is in it. */
+/*
+ * The boundary of that level: the reading leaves all that is in it.  Some
+ * readers take parts behind the last boundary too, so the level stays open.
+ */
 static void
 boundary_take(struct mime *m, struct reading *r, struct level *l, int closes)
 {
 	part_end(r, m->shared);
 	level_to(r, l);
-	/* (some take parts behind the last one too: it stays open) */
 	r->in_header = 0;
 	if (!closes)
 		header_begin(m, r, l->depth, l->digest);
 	r->fresh = 1;
 }
 
+/*
+ * The level is held while the line is read: what the header opens may be the
+ * only thing in it.
+ */
 static void
 line_boundary(struct mime *m, struct reading *r, struct level *l, int closes)
 {
 	unsigned int	i, from = m->n;
 
-	/* (held, as what the header opens may be the only one in it) */
 	l->refs++;
 	if (r->in_header)
 		header_end(m, r);
@@ -496,9 +527,9 @@ line_boundary(struct mime *m, struct reading *r, struct level *l, int closes)
 }
 
 /*
- * The innermost level whose boundary the line is, NULL none; *closes, and
- * *exact: it is that and no more.  To RFC 2046 a line that begins so is one, to
- * many readers only the whole of it.
+ * The innermost level whose boundary the line is, NULL: none; *closes, and
+ * *exact: it is that and nothing more.  To RFC 2046 a line that begins with a
+ * boundary is one, to many readers only the whole line is.
  */
 static struct level *
 boundary_of(const struct reading *r, struct mime_shared *m, const uint8_t *s,
@@ -534,7 +565,11 @@ boundary_of(const struct reading *r, struct mime_shared *m, const uint8_t *s,
 	return (*exact ? l : begins);
 }
 
-/* A line to one reading; 1: it was a boundary for somebody. */
+/*
+ * A line to one reading; 1: it was a boundary for at least one of them.  What
+ * is inside of an encoded message is not copied; and some readers pass over
+ * all boundaries that follow one directly.
+ */
 static int
 line_reading(struct mime *m, struct reading *r, const uint8_t *s, size_t len,
     int begins)
@@ -546,12 +581,10 @@ line_reading(struct mime *m, struct reading *r, const uint8_t *s, size_t len,
 	mime_work_add(m->shared, len);
 	if (begins && len >= 3 && s[0] == '-' && (l = boundary_of(r, m->shared,
 	    s, len, &closes, &exact)) != NULL) {
-		/* (what is read inside of an encoded message is not copied) */
 		if (!exact && r->inner != NULL)
 			mime_past_set(m->shared,
 			    "it can be read in too many ways");
 		c = exact || r->inner != NULL ? NULL : reading_copy(m, r);
-		/* (some pass over all boundaries right behind one) */
 		if (closes && r->in_header && r->fresh &&
 		    (d = reading_copy(m, r)) != NULL)
 			line_boundary(m, d, l, 0);
@@ -584,6 +617,7 @@ line_take(struct mime *m, const uint8_t *s, size_t len, int begins)
 		readings_merge(m);
 }
 
+/* Cuts the octets into lines; a line longer than LINE_HELD comes in pieces. */
 static int
 feed(struct mime *m, const uint8_t *s, size_t len)
 {
@@ -620,8 +654,9 @@ mime_feed(struct mime *m, const uint8_t *s, size_t len)
 	return (feed(m, s, len));
 }
 
+/* The last line may have no end, and headers may be open. */
 static void
-finish(struct mime *m)
+parser_finish(struct mime *m)
 {
 	unsigned int	i;
 
@@ -638,6 +673,6 @@ finish(struct mime *m)
 int
 mime_finish(struct mime *m)
 {
-	finish(m);
+	parser_finish(m);
 	return (m->shared->broken ? -1 : 0);
 }

@@ -1,14 +1,26 @@
 /*
- * MIME (RFC 2045, 2046, 2231) as a bounded parser that octets are pushed into:
- * a message's parts with their types and names, and their decoded octets.
- * Nothing here sends, logs or blocks.
+ * The room lib/mime: a message's header, MIME parts, encodings and character
+ * sets, as parsers that octets are pushed into.  The modules that look into
+ * mail run it, and the spool of pass runs msghead.  It may use lib/base only.
+ * In the order to read:
  *
- * Readers of mail differ on what is wrong, and a message may be made so that
- * one of them sees an attachment where another one sees a text.  What they
+ *	hdrline		what a line of a header is; all readers ask it
+ *	msghead		a header on its way into the spool
+ *	mime		parts and their octets (this file); mime_int.h inside
+ *	head		the header of a part
+ *	param, name	parameters; names of files
+ *	word, cset	encoded words and encodings; character sets
+ *
+ * MIME (RFC 2045, 2046, 2231) as a bounded parser: a message's parts with their
+ * types and names, and their decoded octets.  Nothing here sends, logs or
+ * blocks.
+ *
+ * Readers of mail differ on malformed messages, and a message may be made so
+ * that one of them sees an attachment where another one sees a text.  What they
  * would read differently is read in every way here: by several readings side by
  * side, each with its own parts and octets, which become one again where they
- * agree.  A name has all its spellings at once.  Where that has no end, or one
- * of the limits is met, mime_past says so: the message cannot be looked at.
+ * agree.  A name has all its spellings at once.  Where that has no end, or a
+ * limit is reached, mime_past says so: the message cannot be examined.
  *
  * Memory and work are bounded: by MIME_READINGS and the limits, and by
  * MIME_WORK steps for each octet.
@@ -46,6 +58,8 @@ struct mime_part {
 	char		 name[MIME_NAMES][MIME_NAME_MAX];
 };
 
+/* Each may be NULL.  What they are given is valid during the call; they must not
+ * free the parser. */
 struct mime_calls {
 	/* A field of the message's own header (depth 0), decoded to UTF-8; in
 	 * each octet order, where it has an unclear one. */
@@ -59,14 +73,16 @@ struct mime_calls {
 	void	(*end)(const struct mime_part *, void *arg);
 };
 
-/* NULL: no memory.  Calls may be NULL each. */
+/* NULL: no memory.  The parser copies limits and calls. */
 struct mime *mime_new(const struct mime_limits *, const struct mime_calls *,
 	    void *arg);
 void	 mime_free(struct mime *);		/* NULL is fine */
-/* 0, or -1 without memory: it is of no use any more. */
+/* More octets of the message, then its end.  0, or -1 without memory: the parser
+ * is then of no more use than to be freed. */
 int	 mime_feed(struct mime *, const uint8_t *, size_t len);
 int	 mime_finish(struct mime *);
-/* What went past a limit, in words: "nested too deeply"; NULL: nothing. */
+/* What went past a limit, in words: "nested too deeply"; NULL: nothing.  A
+ * constant. */
 const char *mime_past(const struct mime *);
 /* Steps that were done, each of about an octet's work. */
 uint64_t mime_work(const struct mime *);

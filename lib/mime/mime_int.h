@@ -1,6 +1,6 @@
 /*
- * Between mime.c (lines, parts and readings) and head.c (a part's header)
- * only.
+ * What the files of the MIME parser share: mime.c (lines, parts and readings)
+ * and mimehead.c (the header of a part).  Nobody else includes this.
  */
 #ifndef MIME_INT_H
 #define MIME_INT_H
@@ -17,13 +17,15 @@
 
 enum encoding { ENC_NONE, ENC_BASE64, ENC_QP, ENC_MAX };
 
-/* A multipart that is open; its parts are one deeper.  Several readings may
- * be in it. */
+/*
+ * A multipart that is open; its parts are one deeper.  Several readings may
+ * be in it, and levels inside of it: refs counts both.
+ */
 struct level {
 	struct level	*up;
 	unsigned int	 refs;
 	unsigned int	 depth;		/* of its parts */
-	int		 digest;	/* they are messages, if nothing is said */
+	int		 digest;	/* its parts are messages by default */
 	size_t		 len;
 	char		 boundary[BOUNDARY_MAX];
 };
@@ -63,6 +65,10 @@ struct mime_shared {
 	void			*memory;	/* of mimeparam */
 };
 
+/*
+ * One way to read the message.  It is either in a header or in the octets of a
+ * part; level is the innermost multipart around it.
+ */
 struct reading {
 	unsigned int		 parts;
 	struct level		*level;
@@ -78,6 +84,10 @@ struct reading {
 	struct mime_part	 part;		/* (the last, with its names) */
 };
 
+/*
+ * A parser: its readings, and the line that is not complete yet.  A message in
+ * a message that is encoded has one of its own, with the same mime_shared.
+ */
 struct mime {
 	struct mime_shared	*shared;
 	int			 top;		/* not in another one */
@@ -97,18 +107,18 @@ void	 mime_work_add(struct mime_shared *, uint64_t);
 void	 head_clear(struct head *);
 void	 head_free(struct head *);
 int	 head_copy(struct head *dst, const struct head *src);
-/* A line of the header: 1 taken, 0 it is no field and belongs to the body (or
+/* A line of the header: 1 taken, 0 it is not a field and belongs to the body (or
  * to another reading; head_join), -1 the header is over at an empty line. */
 int	 head_line(struct reading *, struct mime_shared *, int top,
 	    const uint8_t *, size_t len);
 /* More of a line that is too long. */
 void	 head_more(struct reading *, struct mime_shared *, const uint8_t *,
 	    size_t len);
-/* A line that is no field, to a reader that goes on. */
+/* A line that is not a field, for a reader that goes on. */
 void	 head_join(struct reading *, struct mime_shared *, int top,
 	    const uint8_t *, size_t len);
-/* The header is over: each way to read it, at least one.  digest: a message,
- * if nothing is said. */
+/* The header is over: each way to read it, at least one.  digest: without a
+ * type the part is a message. */
 unsigned int head_shapes(struct reading *, struct mime_shared *, int top,
 	    int digest, struct shape s[SHAPES_MAX]);
 

@@ -1,11 +1,13 @@
 /*
- * A message's header on its way into the spool.  See msghead.h.
+ * A message's header on its way into the spool; see msghead.h.  The beginning
+ * of a line is held until it is known what the line is; then it is written,
+ * dropped or given something before it.
  */
 #include <sys/types.h>
 
 #include <string.h>
-#include <strings.h>
 
+#include "lib/base/ascii.h"
 #include "lib/mime/msghead.h"
 
 #define MBOX_FIELD	"X-Mailbox-Line: "
@@ -14,17 +16,15 @@ enum { AT_BEGIN, AT_LINE, AT_LINE_DROP, KEEP_LINE, KEEP_MBOX, DROP_LINE,
     IN_BODY };
 enum { BEGUN_NOT, BEGUN_MBOX, BEGUN_FIELD };
 
-/* Is it one whose name, len octets that are held, begins so? */
+/* Does the name that is held, of len octets, begin with that text? */
 static int
 begins(const struct msghead *h, size_t len, const char *drop)
 {
-	size_t	n = strlen(drop);
-
-	return (n > 0 && n <= len &&
-	    strncasecmp((const char *)h->held, drop, n) == 0);
+	return (*drop != '\0' &&
+	    ascii_begins((const char *)h->held, len, drop));
 }
 
-/* A field, its name and colon are held: does it go? */
+/* The name and the colon of a field are held: is the field left out? */
 static int
 is_dropped(const struct msghead *h)
 {
@@ -38,7 +38,7 @@ is_dropped(const struct msghead *h)
 	return (0);
 }
 
-/* Blanks before the colon are an old form, and are one. */
+/* Blanks before the colon are an old form, and still one. */
 static int
 is_received(const struct msghead *h)
 {
@@ -47,11 +47,10 @@ is_received(const struct msghead *h)
 	while (len > 0 && (h->held[len - 1] == ' ' ||
 	    h->held[len - 1] == '\t'))
 		len--;
-	return (len == 8 && strncasecmp((const char *)h->held, "Received",
-	    8) == 0);
+	return (ascii_equal((const char *)h->held, len, "Received"));
 }
 
-/* What is held, and text before it. */
+/* Writes the text and then what is held. */
 static size_t
 put_held(struct msghead *h, const char *before, uint8_t *out)
 {
@@ -64,7 +63,10 @@ put_held(struct msghead *h, const char *before, uint8_t *out)
 	return (n);
 }
 
-/* It is known what line that is: what of it goes out, and the state. */
+/*
+ * It is known what the line is: writes what of it goes out, and sets the
+ * state. A text without a header is left as it is.
+ */
 static size_t
 decided(struct msghead *h, enum hdrline_kind kind, uint8_t *out)
 {
@@ -97,25 +99,23 @@ decided(struct msghead *h, enum hdrline_kind kind, uint8_t *out)
 			h->state = KEEP_MBOX;
 			return (put_held(h, MBOX_FIELD, out));
 		}
-		/* (a text without a header is left as it is) */
 		return (put_held(h, h->begun != BEGUN_NOT ||
 		    h->held[0] == ' ' || h->held[0] == '\t' ? "\r\n" : "",
 		    out));
 	}
 }
 
-/* A line is over: the next one begins. */
+/* A line is over. The line of a mailbox is not continued by the next one. */
 static void
 next_line(struct msghead *h)
 {
-	/* (what follows a mailbox's line goes on with nothing) */
 	int	field = h->state != KEEP_MBOX;
 
 	h->state = h->state == DROP_LINE ? AT_LINE_DROP : AT_LINE;
 	hdrline_begin(&h->line, field);
 }
 
-/* One more octet of a line that is not known yet. */
+/* One octet more of a line that is not decided yet. */
 static size_t
 hold(struct msghead *h, uint8_t c, uint8_t *out)
 {
@@ -135,6 +135,7 @@ hold(struct msghead *h, uint8_t c, uint8_t *out)
 	return (n);
 }
 
+/* From the empty line on octets are copied as they come. */
 size_t
 msghead_filter(struct msghead *h, const uint8_t *in, size_t len, uint8_t *out)
 {
@@ -160,6 +161,7 @@ msghead_filter(struct msghead *h, const uint8_t *in, size_t len, uint8_t *out)
 	return (n + len - at);
 }
 
+/* A header without an end: what was held counts as its body. */
 size_t
 msghead_finish(struct msghead *h, uint8_t *out)
 {

@@ -5,9 +5,9 @@
  * Fields whose name begins with `drop' or one of `drops' (any case) are left
  * out, with their continuation lines; Received fields are counted; from the
  * empty line on everything goes through.  Where the header ends without one,
- * at a line that is no field (hdrline.h), an empty line is put before it: else
- * some would read on.  So it is where a first line begins with a blank, which
- * would go on with the field that is put above it.  The lines with which a
+ * at a line that is not a field (hdrline.h), an empty line is put before it;
+ * otherwise some readers would read on.  The same is done where the first line
+ * begins with a blank, which would continue the field that is put above it.  The lines with which a
  * mailbox begins a message ("From a@b Mon …") become X-Mailbox-Line fields.
  * All of that is as Postfix does it.
  */

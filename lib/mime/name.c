@@ -1,15 +1,18 @@
 /*
- * Names of files in mail, see param.h: what stands there is shown, cleaned
- * or cut by readers in several ways before a system sees it.
+ * Names of files in mail, see mimeparam.h: readers show, clean or cut what
+ * stands in the message in several ways before a file system sees it.  Each
+ * result is one more reading of the name.
  */
 #include <sys/types.h>
 
 #include <stdint.h>
 #include <string.h>
 
+#include "lib/base/utf8.h"
 #include "lib/mime/cset.h"
 #include "lib/mime/param.h"
 
+/* A reading that is there already, or empty, is not added. */
 void
 mimeparam_add(struct mimeparam_list *l, const char *s, size_t len)
 {
@@ -32,7 +35,7 @@ mimeparam_add(struct mimeparam_list *l, const char *s, size_t len)
 	l->v[l->n++][len] = '\0';
 }
 
-/* Blanks and dots at the end are not seen by file systems. */
+/* File systems ignore blanks and dots at the end. */
 static void
 add_trimmed(struct mimeparam_list *l, const char *s, size_t len)
 {
@@ -41,6 +44,7 @@ add_trimmed(struct mimeparam_list *l, const char *s, size_t len)
 	mimeparam_add(l, s, len);
 }
 
+/* The number of a character of n octets; four octets are never of interest. */
 static uint32_t
 rune(const uint8_t *s, size_t n)
 {
@@ -49,7 +53,7 @@ rune(const uint8_t *s, size_t n)
 	    (uint32_t)(s[1] & 0x3f) << 6 | (s[2] & 0x3f) : s[0]);
 }
 
-/* Characters that nobody sees: controls, joiners, marks of direction. */
+/* Characters that are not displayed: controls, joiners, marks of direction. */
 static int
 is_unseen(uint32_t c)
 {
@@ -59,6 +63,7 @@ is_unseen(uint32_t c)
 	    c == 0xfeff);
 }
 
+/* Spaces of other kinds, which are displayed as blanks. */
 static int
 is_space(uint32_t c)
 {
@@ -67,7 +72,7 @@ is_space(uint32_t c)
 	    c == 0x3000);
 }
 
-/* Without what nobody sees; spaces of other kinds are blanks. */
+/* Leaves out what is not displayed; other spaces become blanks. */
 static size_t
 seen_only(char *dst, const char *s, size_t len)
 {
@@ -76,7 +81,7 @@ seen_only(char *dst, const char *s, size_t len)
 	uint32_t	 c;
 
 	for (i = 0; i < len; i += k) {
-		if ((k = mimecset_utf8(p + i, len - i)) == 0)
+		if ((k = utf8_char(s + i, len - i)) == 0)
 			k = 1;
 		c = rune(p + i, k);
 		if (is_space(c))
@@ -89,6 +94,7 @@ seen_only(char *dst, const char *s, size_t len)
 	return (n);
 }
 
+/* Quotes and brackets around the name are removed, and the path before it. */
 static void
 add_seen(struct mimeparam_list *l, const char *s, size_t len)
 {
@@ -110,6 +116,7 @@ add_seen(struct mimeparam_list *l, const char *s, size_t len)
 	add_trimmed(l, p, (size_t)(text + n - p));
 }
 
+/* A name ends at its NUL for programs in C, and goes on for others. */
 void
 mimename_add(struct mimeparam_list *l, const char *s, size_t len)
 {

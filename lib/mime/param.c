@@ -1,5 +1,5 @@
 /*
- * The parameters of Content-Type and Content-Disposition.  See param.h.
+ * The parameters of Content-Type and Content-Disposition; see mimeparam.h.
  *
  * A parameter is looked for wherever its name and '=' stand in a copy of the
  * value: in one with comments, one without them, and, when it is folded, one
@@ -9,8 +9,8 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
+#include "lib/base/ascii.h"
 #include "lib/mime/param.h"
 #include "lib/mime/word.h"
 
@@ -35,7 +35,10 @@ struct octets {
 	char		 s[VALUE_MAX];
 	size_t		 len;
 };
-/* What becomes of what is found, and memory for it. */
+/*
+ * What is looked for, and memory for what is found: too much for a stack, and
+ * kept from one parameter to the next.
+ */
 struct want {
 	struct mimeparam_list	*list;
 	int			 names;		/* else values as they are */
@@ -45,7 +48,7 @@ struct want {
 	struct octets		*piece;		/* of each hit, if some are */
 };
 
-/* What readers strip (Python's the separators and form feeds too). */
+/* What readers strip; Python also strips the separators and form feeds. */
 static int
 is_blank(char c)
 {
@@ -57,8 +60,7 @@ is_blank(char c)
 static int
 is_name(char c)
 {
-	return ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-	    (c >= '0' && c <= '9') || (c != '\0' &&
+	return (ascii_is_alnum(c) || (c != '\0' &&
 	    strchr("!#$%&'*+-.^_`{|}~", c) != NULL));
 }
 
@@ -70,19 +72,19 @@ skip_blanks(const char *p, const char *end)
 	return (p);
 }
 
-/* Is the parameter's name at p, and a '=' behind it? */
+/* Is the parameter's name at p, with a '=' behind it? */
 static int
 hit_at(const char *p, const char *end, const char *name, struct hit *h)
 {
 	size_t	len = strlen(name);
 
 	memset(h, 0, sizeof(*h));
-	if ((size_t)(end - p) <= len || strncasecmp(p, name, len) != 0)
+	if ((size_t)(end - p) <= len || !ascii_begins(p, len, name))
 		return (0);
 	p += len;
 	if (*p == '*') {
 		h->coded = 1;		/* "name*" */
-		for (p++; p < end && *p >= '0' && *p <= '9'; p++) {
+		for (p++; p < end && ascii_is_digit(*p); p++) {
 			h->pieces = 1;
 			h->coded = 0;
 			if (h->piece < PIECE_MAX)
@@ -101,6 +103,7 @@ hit_at(const char *p, const char *end, const char *name, struct hit *h)
 	return (1);
 }
 
+/* All places of the copy where the parameter stands. */
 static void
 hits_find(struct want *w, const char *s, size_t len, const char *name)
 {
@@ -122,6 +125,7 @@ hits_find(struct want *w, const char *s, size_t len, const char *name)
 	}
 }
 
+/* What has no room is left out; the caller then sees a full buffer. */
 static void
 octet(struct octets *o, char c)
 {
@@ -129,7 +133,7 @@ octet(struct octets *o, char c)
 		o->s[o->len++] = c;
 }
 
-/* p to end without blanks at its end, and without quotes. */
+/* From p to end without blanks at its end; quotes: they stay. */
 static void
 plain(struct octets *o, const char *p, const char *end, int quotes)
 {
@@ -140,6 +144,7 @@ plain(struct octets *o, const char *p, const char *end, int quotes)
 			octet(o, *p);
 }
 
+/* The first octet of `stop' from p on, or end. */
 static const char *
 to(const char *p, const char *end, const char *stop)
 {
@@ -148,8 +153,10 @@ to(const char *p, const char *end, const char *stop)
 	return (p);
 }
 
-/* A value in quotes: unescaped and as it stands there; where quotes do not end
- * or something stands behind them, up to the ';' too. */
+/*
+ * A value in quotes: unescaped, and as it stands there; where the quotes do
+ * not end or something stands behind them, up to the ';' too.
+ */
 static unsigned int
 quoted(const char *p, const char *end, struct octets o[READINGS])
 {
@@ -173,8 +180,10 @@ quoted(const char *p, const char *end, struct octets o[READINGS])
 	return (3);
 }
 
-/* One without quotes: to the ';', to a blank, without quotes in it, and to what
- * RFC 2231 leaves no place in a value. */
+/*
+ * A value without quotes: to the ';', to a blank, without quotes in it, and to
+ * what RFC 2231 does not allow in a value.
+ */
 static unsigned int
 unquoted(const char *p, const char *end, int is_coded,
     struct octets o[READINGS])
@@ -191,8 +200,11 @@ unquoted(const char *p, const char *end, int is_coded,
 	return (4);
 }
 
-/* Where some take a parameter's end to be: at a ';' before which there is an
- * even number of quotes, escaped ones not counted, wherever they stand. */
+/*
+ * Where some readers see the end of a parameter: at a ';' before which there
+ * is an even number of quotes, escaped ones not counted, wherever they stand. 
+ * Without such an end the first ';' is one.
+ */
 static const char *
 even_end(const char *p, const char *end)
 {
@@ -201,10 +213,10 @@ even_end(const char *p, const char *end)
 	for (; p < end && (odd || *p != ';'); p++)
 		if (*p == '"' && p[-1] != '\\')
 			odd = !odd;
-	/* (without such an end the first ';' is one) */
 	return (p);
 }
 
+/* The ways to read the value of a hit; returns how many. */
 static unsigned int
 readings(struct want *w, const struct hit *h, struct octets o[READINGS])
 {
@@ -223,33 +235,24 @@ readings(struct want *w, const struct hit *h, struct octets o[READINGS])
 	return (n);
 }
 
-static int
-hex(int c)
-{
-	if (c >= '0' && c <= '9')
-		return (c - '0');
-	if (c >= 'A' && c <= 'F')
-		return (c - 'A' + 10);
-	return (c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1);
-}
-
-/* %XX to octets, in place; the new length. */
+/* %XX to octets, in place; returns the new length. */
 static size_t
 percent(char *s, size_t len)
 {
 	size_t	i, n = 0;
 
 	for (i = 0; i < len; i++)
-		if (s[i] == '%' && i + 2 < len && hex(s[i + 1]) >= 0 &&
-		    hex(s[i + 2]) >= 0) {
-			s[n++] = (char)(hex(s[i + 1]) << 4 | hex(s[i + 2]));
+		if (s[i] == '%' && i + 2 < len && ascii_hex(s[i + 1]) >= 0 &&
+		    ascii_hex(s[i + 2]) >= 0) {
+			s[n++] = (char)(ascii_hex(s[i + 1]) << 4 |
+			    ascii_hex(s[i + 2]));
 			i += 2;
 		} else
 			s[n++] = s[i];
 	return (n);
 }
 
-/* Text with encoded words, in either octet order. */
+/* A text with encoded words, in either octet order. */
 static void
 words(struct want *w, const char *s, size_t len)
 {
@@ -267,7 +270,7 @@ words(struct want *w, const char *s, size_t len)
 	w->list->unknown |= (seen & MIMEWORD_SEEN_UNKNOWN) != 0;
 }
 
-/* charset'language'octets, or octets alone.  s is changed. */
+/* charset'language'octets, or octets alone; s is changed. */
 static void
 coded(struct want *w, char *s, size_t len)
 {
@@ -304,7 +307,7 @@ coded(struct want *w, char *s, size_t len)
 	w->list->unknown |= (seen & MIMEWORD_SEEN_UNKNOWN) != 0;
 }
 
-/* One reading of a value. */
+/* One reading of a value becomes a name or stays as it is. */
 static void
 value(struct want *w, struct octets *o, int is_coded)
 {
@@ -328,6 +331,7 @@ is_like_coded(const struct octets *o)
 	    o->s)) != NULL);
 }
 
+/* A value in one piece; some readers take what looks coded as coded. */
 static void
 whole(struct want *w, const struct hit *h)
 {
@@ -336,7 +340,6 @@ whole(struct want *w, const struct hit *h)
 	w->plain |= !h->coded;
 	for (i = 0; i < n; i++) {
 		value(w, &w->o[i], h->coded);
-		/* (some take what looks so as coded) */
 		if (!h->coded && w->names && is_like_coded(&w->o[i]))
 			value(w, &w->o[i], 1);
 	}
@@ -346,7 +349,7 @@ whole(struct want *w, const struct hit *h)
 
 enum { IN_ORDER, LAST_COUNTS, TO_THE_HOLE, AS_THEY_STAND, ORDERS };
 
-/* The piece that comes after that one, -1 none. */
+/* The piece that comes after that one in this order; -1: none. */
 static int
 piece_next(const struct hits *hits, int order, int before)
 {
@@ -373,7 +376,9 @@ piece_next(const struct hits *hits, int order, int before)
 	return (best);
 }
 
-/* A piece more, with what its first one's character set makes of it later. */
+/*
+ * One piece more; a later step decodes it in the character set of the first.
+ */
 static void
 join(struct want *w, const struct octets *o, const struct hit *h,
     int first_coded, int all)
@@ -395,7 +400,10 @@ join(struct want *w, const struct octets *o, const struct hit *h,
 	}
 }
 
-/* The pieces in that order as one value; all: they are all coded when one is. */
+/*
+ * The pieces in that order as one value; all: when one of them is coded, all
+ * are.
+ */
 static void
 joined(struct want *w, int order, int all)
 {
@@ -417,7 +425,7 @@ joined(struct want *w, int order, int all)
 		value(w, &w->all, hits->v[first].coded || (all && any));
 }
 
-/* Have two of them one number?  Each reader makes something else of that. */
+/* Do two pieces have one number? Each reader makes something else of that. */
 static int
 pieces_twice(const struct hits *hits)
 {
@@ -431,8 +439,11 @@ pieces_twice(const struct hits *hits)
 	return (0);
 }
 
-/* The pieces in each order, each in that reading of its value; how many
- * readings there are. */
+/*
+ * The pieces in each order, each in that reading of its value; returns how
+ * many readings there are.  The character set stands in the first piece by
+ * number.
+ */
 static unsigned int
 pieces_as(struct want *w, unsigned int reading)
 {
@@ -451,7 +462,6 @@ pieces_as(struct want *w, unsigned int reading)
 		w->list->work += VALUE_MAX / HITS_MAX * w->hits.n;
 		joined(w, order, 0);
 		joined(w, order, 1);
-		/* (the character set stands in the first piece by its number) */
 		if (order == IN_ORDER)
 			unknown = w->list->unknown;
 	}
@@ -459,6 +469,7 @@ pieces_as(struct want *w, unsigned int reading)
 	return (most);
 }
 
+/* The value in pieces, by each reading of its pieces. -1: no memory. */
 static int
 pieces(struct want *w)
 {
@@ -476,6 +487,7 @@ pieces(struct want *w)
 
 /* --- copies of the value */
 
+/* One copy of the value. */
 static int
 look(struct want *w, const char *s, size_t len, const char *name)
 {
@@ -491,7 +503,7 @@ look(struct want *w, const char *s, size_t len, const char *name)
 	return (any ? pieces(w) : 0);
 }
 
-/* Without line ends; of a fold with its blanks or without. */
+/* Without line ends; a fold keeps its blanks or loses them. */
 static size_t
 unfold(char *dst, const char *s, size_t len, int blanks)
 {
@@ -509,7 +521,7 @@ unfold(char *dst, const char *s, size_t len, int blanks)
 	return (n);
 }
 
-/* Without comments, which are in no quotes, and nested. */
+/* Without comments; they may be nested, and quotes hide them. */
 static size_t
 uncomment(char *dst, const char *s, size_t len)
 {
@@ -537,6 +549,7 @@ uncomment(char *dst, const char *s, size_t len)
 	return (n);
 }
 
+/* All copies of the value. -1: no memory. */
 static int
 looks(struct want *w, const char *s, size_t len, const char *name)
 {
@@ -572,6 +585,7 @@ mimeparam_free(void *memory)
 	free(w);
 }
 
+/* The memory is kept from one call to the next when the caller wants that. */
 static int
 parameter(const char *s, size_t len, const char *name,
     struct mimeparam_list *l, int names, int *is_plain)
@@ -621,8 +635,7 @@ head(struct mimeparam_list *l, const char *p, const char *end)
 
 	for (; p < end && n < sizeof(text); p++)
 		if (!is_blank(*p) && *p != '"')
-			text[n++] = (char)(*p >= 'A' && *p <= 'Z' ? *p + 32 :
-			    *p);
+			text[n++] = ascii_lower(*p);
 	if (n == sizeof(text)) {
 		l->past = 1;
 		n--;
@@ -630,6 +643,7 @@ head(struct mimeparam_list *l, const char *p, const char *end)
 	mimeparam_add(l, text, n);
 }
 
+/* Without comments and with them, to the ';' and to the first blank. */
 int
 mimeparam_heads(const char *s, size_t len, struct mimeparam_list *l)
 {

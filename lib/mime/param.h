@@ -2,8 +2,8 @@
  * The parameters of Content-Type and Content-Disposition, in each way in which
  * some reader of mail reads them: with comments and without, a value to the
  * next semicolon or to the next blank, a missing semicolon, quotes without an
- * end, pieces (RFC 2231) in their order or as they stand there, with holes, and
- * more.  Pure but for the memory of a copy of the value.
+ * end, pieces (RFC 2231) in their order or as they stand there, with holes,
+ * and more. Pure but for the memory of a copy of the value.
  */
 #ifndef MIMEPARAM_H
 #define MIMEPARAM_H
@@ -17,8 +17,7 @@ struct mimeparam_list {
 	char		(*v)[MIME_NAME_MAX];	/* the caller's: room for max */
 	unsigned int	 n, max;
 	int		 past;		/* one has no room, or is too long */
-	int		 unknown;	/* one is in a character set that nobody
-					   knows */
+	int		 unknown;	/* one is in an unknown character set */
 	uint64_t	 work;		/* octets that were looked at for it */
 	void		**memory;	/* kept from one call to the next, if not
 					   NULL; zeroed at the beginning */
@@ -35,7 +34,7 @@ int	 mimeparam_values(const char *value, size_t len, const char *parameter,
  * blanks and comments, and the first word. */
 int	 mimeparam_heads(const char *value, size_t len,
 	    struct mimeparam_list *);
-/* One more reading, if it is none of those that are there. */
+/* One more reading, unless it is there already. */
 void	 mimeparam_add(struct mimeparam_list *, const char *, size_t len);
 
 /* Frees what *memory has come to; NULL is fine. */

@@ -1,29 +1,33 @@
-/*
- * MIME's encodings, and encoded words of header fields.  See word.h.
- */
+/* MIME's encodings, and the encoded words of header fields; see mimeword.h. */
 #include <sys/types.h>
 
 #include <string.h>
-#include <strings.h>
 
+#include "lib/base/ascii.h"
+#include "lib/base/utf8.h"
 #include "lib/mime/cset.h"
 #include "lib/mime/word.h"
 
 #define WORD_MAX	1024		/* octets of one encoded word */
 #define CHARSET_MAX	64		/* … of its character set */
 
-static int
-b64_value(unsigned int c)
+/* Letters, digits, "+" and "/"; "=" is not one. */
+int
+b64_value(uint8_t c)
 {
 	if (c >= 'A' && c <= 'Z')
-		return ((int)c - 'A');
+		return (c - 'A');
 	if (c >= 'a' && c <= 'z')
-		return ((int)c - 'a' + 26);
-	if (c >= '0' && c <= '9')
-		return ((int)c - '0' + 52);
+		return (c - 'a' + 26);
+	if (ascii_is_digit(c))
+		return (c - '0' + 52);
 	return (c == '+' ? 62 : c == '/' ? 63 : -1);
 }
 
+/*
+ * Four letters make three octets; each octet is written as soon as its bits
+ * are there.  Behind a "=" a new group begins: some mailers join two of them.
+ */
 size_t
 b64_decode(struct b64 *b, const uint8_t *src, size_t len, uint8_t *dst)
 {
@@ -32,7 +36,6 @@ b64_decode(struct b64 *b, const uint8_t *src, size_t len, uint8_t *dst)
 
 	for (i = 0; i < len; i++) {
 		if (src[i] == '=') {
-			/* What follows begins anew: some join two of them. */
 			b->n = 0;
 			b->bits = 0;
 			continue;
@@ -58,17 +61,10 @@ b64_decode(struct b64 *b, const uint8_t *src, size_t len, uint8_t *dst)
 	return (n);
 }
 
-static int
-hex(unsigned int c)
-{
-	if (c >= '0' && c <= '9')
-		return ((int)c - '0');
-	if (c >= 'A' && c <= 'F')
-		return ((int)c - 'A' + 10);
-	return (c >= 'a' && c <= 'f' ? (int)c - 'a' + 10 : -1);
-}
-
-/* One octet more; how many came out, at most 3. */
+/*
+ * One octet more; returns how many came out, at most 3.  "=" is held until it
+ * is known whether it is an escape or a soft line end.
+ */
 static size_t
 qp_octet(struct qp *q, uint8_t c, uint8_t *dst)
 {
@@ -89,16 +85,16 @@ qp_octet(struct qp *q, uint8_t c, uint8_t *dst)
 	}
 	if ((c == '\r' || c == ' ' || c == '\t') && q->n == 1)
 		return (0);
-	if (q->n == 2 && hex(q->held[1]) >= 0 && hex(c) >= 0) {
-		dst[0] = (uint8_t)(hex(q->held[1]) << 4 | hex(c));
+	if (q->n == 2 && ascii_hex(q->held[1]) >= 0 && ascii_hex(c) >= 0) {
+		dst[0] = (uint8_t)(ascii_hex(q->held[1]) << 4 | ascii_hex(c));
 		q->n = 0;
 		return (1);
 	}
-	if (q->n == 1 && hex(c) >= 0) {
+	if (q->n == 1 && ascii_hex(c) >= 0) {
 		q->held[q->n++] = c;
 		return (0);
 	}
-	/* No escape after all. */
+	/* It was not an escape. */
 	n = q->n;
 	memcpy(dst, q->held, n);
 	q->n = 0;
@@ -110,6 +106,7 @@ qp_octet(struct qp *q, uint8_t c, uint8_t *dst)
 	return (n);
 }
 
+/* At the end an incomplete escape stands for itself. */
 size_t
 qp_decode(struct qp *q, const uint8_t *src, size_t len, uint8_t *dst)
 {
@@ -133,6 +130,7 @@ struct out {
 	unsigned int	 flags, seen;
 };
 
+/* All of the text or none of it, so that no character is cut. */
 static void
 put_octets(struct out *o, const char *text, size_t len)
 {
@@ -142,6 +140,7 @@ put_octets(struct out *o, const char *text, size_t len)
 	}
 }
 
+/* Control characters become blanks, unless they were asked for. */
 static void
 put_ascii(struct out *o, unsigned int c)
 {
@@ -152,7 +151,7 @@ put_ascii(struct out *o, unsigned int c)
 	put_octets(o, &one, 1);
 }
 
-/* UTF-8, each character whole or not at all. */
+/* UTF-8, each character as a whole or not at all. */
 static void
 put_text(struct out *o, const char *s, size_t len)
 {
@@ -170,6 +169,7 @@ put_text(struct out *o, const char *s, size_t len)
 	}
 }
 
+/* Octets of a character set as UTF-8, in pieces that fit on the stack. */
 static void
 put_charset(struct out *o, const char *cs, size_t cslen, const uint8_t *s,
     size_t len)
@@ -190,6 +190,7 @@ put_charset(struct out *o, const char *cs, size_t cslen, const uint8_t *s,
 	put_text(o, text, mimecset_feed(&c, NULL, 0, text));
 }
 
+/* Always ends in a NUL, also when nothing fits. */
 size_t
 mimeword_charset_as(char *dst, size_t size, const char *charset,
     size_t charset_len, const uint8_t *src, size_t len, unsigned int flags,
@@ -214,7 +215,7 @@ mimeword_charset(char *dst, size_t size, const char *charset,
 	    0, NULL));
 }
 
-/* The octets of an encoded word's text. */
+/* The octets of the text of an encoded word. */
 static size_t
 word_octets(int encoding, const char *text, size_t len, uint8_t *dst)
 {
@@ -227,10 +228,10 @@ word_octets(int encoding, const char *text, size_t len, uint8_t *dst)
 		if (text[i] == '_')
 			dst[n++] = ' ';
 		else if (text[i] == '=' && i + 2 < len &&
-		    hex((unsigned char)text[i + 1]) >= 0 &&
-		    hex((unsigned char)text[i + 2]) >= 0) {
-			dst[n++] = (uint8_t)(hex((unsigned char)text[i + 1]) <<
-			    4 | hex((unsigned char)text[i + 2]));
+		    ascii_hex(text[i + 1]) >= 0 &&
+		    ascii_hex(text[i + 2]) >= 0) {
+			dst[n++] = (uint8_t)(ascii_hex(text[i + 1]) <<
+			    4 | ascii_hex(text[i + 2]));
 			i += 2;
 		} else
 			dst[n++] = (uint8_t)text[i];
@@ -244,8 +245,10 @@ struct words {
 	const char	*no_end;	/* no "?=" begins before it */
 };
 
-/* "?=" from p on, and before end.  Each octet is looked at once, however many
- * words begin and do not end. */
+/*
+ * "?=" from p on, and before end.  Each octet is looked at once, however many
+ * words begin and do not end.
+ */
 static const char *
 word_end(struct words *w, const char *p, const char *end)
 {
@@ -258,7 +261,10 @@ word_end(struct words *w, const char *p, const char *end)
 	return (NULL);
 }
 
-/* "=?charset?Q?text?=" at s: its length and parts; 0: it is none. */
+/*
+ * "=?charset?Q?text?=" at s: its length and its parts; 0: there is none.  A
+ * language behind the character set (RFC 2231 5) does not belong to it.
+ */
 static size_t
 word_find(struct words *w, const char *s, size_t *cslen, const char **text,
     size_t *textlen)
@@ -279,7 +285,6 @@ word_find(struct words *w, const char *s, size_t *cslen, const char **text,
 		return (0);
 	if ((q = word_end(w, p + 3, end)) == NULL)
 		return (0);
-	/* A language after the character set (RFC 2231 5) is none of it. */
 	*cslen = (size_t)(p - s) - 2;
 	if (memchr(s + 2, '*', *cslen) != NULL)
 		*cslen = (size_t)((const char *)memchr(s + 2, '*', *cslen) -
@@ -289,7 +294,7 @@ word_find(struct words *w, const char *s, size_t *cslen, const char **text,
 	return ((size_t)(q - s) + 2);
 }
 
-/* What is no encoded word at s: how much of it was used. */
+/* Text at s that is not an encoded word; returns how much of it was used. */
 static size_t
 put_plain(struct out *o, const char *s, size_t len)
 {
@@ -300,7 +305,7 @@ put_plain(struct out *o, const char *s, size_t len)
 			put_ascii(o, (unsigned char)*s);
 		return (1);
 	}
-	if ((n = mimecset_utf8((const uint8_t *)s, len)) == 0) {
+	if ((n = utf8_char(s, len)) == 0) {
 		put_ascii(o, '?');
 		return (1);
 	}
@@ -308,6 +313,7 @@ put_plain(struct out *o, const char *s, size_t len)
 	return (n);
 }
 
+/* Blanks between two encoded words are not shown (RFC 2047 6.2). */
 size_t
 mimeword_text_as(char *dst, size_t size, const char *src, size_t len,
     unsigned int flags, unsigned int *seen)
@@ -324,7 +330,6 @@ mimeword_text_as(char *dst, size_t size, const char *src, size_t len,
 	while (i < len) {
 		n = word_find(&w, src + i, &cslen, &text, &textlen);
 		if (n > 0) {
-			/* Blanks between two of them are not there. */
 			if (after_word)
 				o.n = before;
 			k = word_octets(text[-2], text, textlen, raw);

@@ -1,7 +1,7 @@
 /*
- * Encoded words of header fields (RFC 2047) and the encodings that MIME has,
- * as pure functions.  Nothing here allocates; what is wrong is taken as a
- * lenient reader of mail would, never refused.
+ * Encoded words of header fields (RFC 2047) and the encodings of MIME, as pure
+ * functions.  Nothing here allocates; a malformed text is read as a lenient
+ * reader of mail would read it, never refused.
  */
 #ifndef MIMEWORD_H
 #define MIMEWORD_H
@@ -28,13 +28,15 @@ size_t	 mimeword_charset(char *dst, size_t size, const char *charset,
 #define MIMEWORD_RAW	1
 #define MIMEWORD_LITTLE	2
 #define MIMEWORD_SEEN_ORDERS	1	/* the other octet order reads otherwise */
-#define MIMEWORD_SEEN_UNKNOWN	2	/* a character set that nobody knows */
+#define MIMEWORD_SEEN_UNKNOWN	2	/* an unknown character set */
 size_t	 mimeword_text_as(char *dst, size_t size, const char *src, size_t len,
 	    unsigned int flags, unsigned int *seen);
 size_t	 mimeword_charset_as(char *dst, size_t size, const char *charset,
 	    size_t charset_len, const uint8_t *src, size_t len,
 	    unsigned int flags, unsigned int *seen);
 
+/* What a letter of base64 stands for, 0 to 63; -1: not a letter of it. */
+int	 b64_value(uint8_t);
 /* base64, any octets between the letters skipped; in pieces, dst has room for
  * len + 3.  zeroed: at the beginning. */
 struct b64 {

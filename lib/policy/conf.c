@@ -13,10 +13,11 @@
 #include <string.h>
 #include <time.h>
 
+#include "lib/base/be.h"
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
-#include "lib/smtp/mailaddr.h"
 #include "lib/policy/policy_int.h"
+#include "lib/smtp/mailaddr.h"
 
 #define WALK_STEP	4096
 #define RELEASE_STEP	256
@@ -25,8 +26,8 @@ static enum db_result
 meta_get_time(struct policy *p, const char *name, int64_t *t)
 {
 	uint8_t		b[8];
-	size_t		len, i;
-	uint64_t	v = 0;
+	size_t		len;
+	uint64_t	v;
 	enum db_result	rc;
 
 	*t = 0;
@@ -35,8 +36,7 @@ meta_get_time(struct policy *p, const char *name, int64_t *t)
 		return (DB_OK);		/* as if it were not there */
 	if (rc != DB_OK)
 		return (rc);
-	for (i = 0; i < sizeof(b); i++)
-		v = v << 8 | b[i];
+	v = be_get64(b);
 	*t = v > ENTRY_TIME_MAX ? 0 : (int64_t)v;
 	return (DB_OK);
 }
@@ -45,12 +45,8 @@ enum db_result
 meta_put_time(struct policy *p, const char *name, int64_t t)
 {
 	uint8_t	b[8];
-	int	i;
 
-	for (i = 7; i >= 0; i--) {
-		b[i] = (uint8_t)t;
-		t >>= 8;
-	}
+	be_put64(b, (uint64_t)t);
 	return (db_meta_put(p->db, name, b, sizeof(b)));
 }
 

@@ -1,6 +1,11 @@
 /*
- * The layouts of the messages.  put and get stand together, so that nobody
- * need look at two files to see whether they agree.
+ * The layouts of the messages; see proto.h.  put and get stand together, so
+ * that whoever changes one of them sees the other.
+ *
+ * A frame is closed by the caller's chan_send, because a channel counts
+ * frames. put returns -1 when the frame cannot be sent, get when it is not
+ * exactly that message: a value out of its range counts as malformed, since
+ * the peers are of the same build and never send one.
  */
 #include <stddef.h>
 #include <string.h>

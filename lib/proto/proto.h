@@ -85,8 +85,8 @@ enum msg_type {
 				   ends, and is started again in a while */
 	MSG_CONF_SYNC,		/* the block, then its sockets and peers, a
 				   message each */
-	MSG_CONF_LISTS,		/* the lists before it are anew in the one in
-				   force; answered by CONF_DONE */
+	MSG_CONF_LISTS,		/* the lists before it replace those in force;
+				   answered by CONF_DONE */
 	MSG_PING,		/* parent -> child: are you there? */
 	MSG_PONG,
 	MSG_BUSY,		/* store -> parent: u8: it recovers the database
@@ -288,7 +288,7 @@ enum hop_kind {
 	HOP_LOCAL,			/* handed over within a host */
 	HOP_SELF,			/* from an address of the machine that asks,
 					   or from its name without one */
-	HOP_UNCLEAR			/* nobody knows from whom */
+	HOP_UNCLEAR			/* from an unknown host */
 };
 #define CTL_HOPS_MAX	100
 #define CTL_SYNC_KEYS	64

@@ -22,8 +22,9 @@ enum out_state {
 	OUT_CR		/* the last octet was a CR */
 };
 
+/* Writes CRLF. */
 static size_t
-line_end(struct smtpdata_in *s, uint8_t *out)
+data_line_end(struct smtpdata_in *s, uint8_t *out)
 {
 	out[0] = '\r';
 	out[1] = '\n';
@@ -32,8 +33,9 @@ line_end(struct smtpdata_in *s, uint8_t *out)
 }
 
 /*
- * One octet where its neighbour before it decides what it is.  *used: whether
- * it was taken; what is not is looked at again in the state that came out.
+ * One octet that only its predecessor explains.  *used: whether it was taken;
+ * an octet that was not is looked at again in the new state.  Returns how many
+ * octets were written.
  */
 static size_t
 decode_edge(struct smtpdata_in *s, uint8_t c, uint8_t *out, size_t *used,
@@ -68,7 +70,7 @@ decode_edge(struct smtpdata_in *s, uint8_t c, uint8_t *out, size_t *used,
 		break;
 	default:
 		if (c == '\n') {
-			n = line_end(s, out);
+			n = data_line_end(s, out);
 			s->state = IN_BOL;
 			return (n);
 		}
@@ -82,7 +84,7 @@ decode_edge(struct smtpdata_in *s, uint8_t c, uint8_t *out, size_t *used,
 	return (1);
 }
 
-/* Copies what has no LF, each CR a space. */
+/* Copies what has no LF, each CR as a space. */
 static void
 copy_line(struct smtpdata_in *s, uint8_t *out, const uint8_t *in, size_t len)
 {
@@ -96,7 +98,10 @@ copy_line(struct smtpdata_in *s, uint8_t *out, const uint8_t *in, size_t len)
 	}
 }
 
-/* The rest of a line, up to its LF (NULL: it goes on after the piece). */
+/*
+ * The rest of a line, up to its LF (NULL: it goes on after the piece).  A CR
+ * at the end of the piece is kept back until it is known what follows it.
+ */
 static size_t
 decode_line(struct smtpdata_in *s, const uint8_t *in, const uint8_t *lf,
     size_t len, uint8_t *out, size_t *used)
@@ -114,10 +119,14 @@ decode_line(struct smtpdata_in *s, const uint8_t *in, const uint8_t *lf,
 	}
 	copy_line(s, out, in, n);
 	if (lf != NULL)
-		n += line_end(s, out + n);
+		n += data_line_end(s, out + n);
 	return (n);
 }
 
+/*
+ * The place of the next LF is kept while single octets are decoded, so that no
+ * octet is searched twice.
+ */
 size_t
 smtpdata_decode(struct smtpdata_in *s, const uint8_t *in, size_t len,
     uint8_t *out, size_t *outlen, int *end)
@@ -146,6 +155,7 @@ smtpdata_decode(struct smtpdata_in *s, const uint8_t *in, size_t len,
 	return (at);
 }
 
+/* A run goes out in one copy, up to where a dot has to be put in. */
 size_t
 smtpdata_encode(struct smtpdata_out *s, const uint8_t *in, size_t len,
     uint8_t *out)
@@ -157,7 +167,6 @@ smtpdata_encode(struct smtpdata_out *s, const uint8_t *in, size_t len,
 		return (0);
 	if (s->state == OUT_BOL && *in == '.')
 		out[n++] = '.';
-	/* A run goes out in one copy: up to where a dot has to come in. */
 	while ((p = memchr(p, '\n', (size_t)(end - p))) != NULL &&
 	    ++p < end) {
 		if (*p != '.')
@@ -174,6 +183,7 @@ smtpdata_encode(struct smtpdata_out *s, const uint8_t *in, size_t len,
 	return (n);
 }
 
+/* A CR that was the last octet is completed to CRLF. */
 size_t
 smtpdata_finish(struct smtpdata_out *s, uint8_t *out)
 {

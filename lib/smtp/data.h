@@ -1,9 +1,13 @@
 /*
  * The body of DATA as pure functions: from the wire to the message and back.
- * Only CRLF.CRLF ends a message (RFC 5321 4.1.1.4).  A bare LF becomes CRLF, a
- * bare CR a space, so that no other server can see an end or a command where
- * we saw none; a leading dot is taken off only after a CRLF of the client's
- * own, and every line that begins with a dot is given one on the way out.
+ * Only CRLF.CRLF ends a message (RFC 5321 4.1.1.4).  A bare LF becomes CRLF
+ * and a bare CR a space, so that no other server can see an end or a command
+ * where this one saw none.  A leading dot is removed only after a CRLF that
+ * the client itself sent, and every line that begins with a dot is given one
+ * on the way out.
+ *
+ * Both directions work in pieces: the structure keeps what the next piece
+ * needs.
  */
 #ifndef SMTPDATA_H
 #define SMTPDATA_H

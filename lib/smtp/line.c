@@ -4,9 +4,12 @@
  * needs a NUL.
  */
 #include <string.h>
-#include <strings.h>
 
+#include "lib/base/ascii.h"
 #include "lib/smtp/line.h"
+
+#define TLS_HANDSHAKE	0x16	/* a record's type */
+#define TLS_VERSION	0x03	/* … and the first octet of its version */
 
 static const struct {
 	const char	*name;
@@ -37,30 +40,10 @@ static const char *const http_methods[] = {
 	"PATCH", "PROPFIND", "PRI", NULL
 };
 
-static int
-is_blank(char c)
-{
-	return (c == ' ' || c == '\t');
-}
-
-static int
-is_control(unsigned char c)
-{
-	return (c < 0x20 || c == 0x7f);
-}
-
-static int
-is_letter(char c)
-{
-	return ((c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z'));
-}
-
-static int
-is_digit(char c)
-{
-	return (c >= '0' && c <= '9');
-}
-
+/*
+ * A line that is exactly max octets long with its end is still one; only more
+ * without an end is too long.
+ */
 enum smtp_line
 smtp_line_find(const uint8_t *data, size_t len, size_t max, size_t *line_len,
     size_t *used, int *bare_lf)
@@ -81,20 +64,22 @@ smtp_line_find(const uint8_t *data, size_t len, size_t max, size_t *line_len,
 enum smtp_tls
 smtp_tls_begins(const uint8_t *data, size_t len)
 {
-	if (len == 0 || data[0] != 0x16)
+	if (len == 0 || data[0] != TLS_HANDSHAKE)
 		return (SMTP_TLS_NO);
 	if (len == 1)
 		return (SMTP_TLS_MAYBE);
-	return (data[1] == 0x03 ? SMTP_TLS_YES : SMTP_TLS_NO);
+	return (data[1] == TLS_VERSION ? SMTP_TLS_YES : SMTP_TLS_NO);
 }
 
+/*
+ * "GET /": HTTP has one space and upper case; an SMTP verb may have any case.
+ */
 static int
 is_http(const char *s, size_t word, size_t len)
 {
 	size_t	i;
 
-	/* "GET /": one space and a target; an SMTP verb has any case. */
-	if (word + 1 >= len || s[word] != ' ' || is_blank(s[word + 1]))
+	if (word + 1 >= len || s[word] != ' ' || ascii_is_blank(s[word + 1]))
 		return (0);
 	for (i = 0; http_methods[i] != NULL; i++)
 		if (strlen(http_methods[i]) == word &&
@@ -103,6 +88,10 @@ is_http(const char *s, size_t word, size_t len)
 	return (0);
 }
 
+/*
+ * A header line ("Subject: x") or a line that does not begin with a letter
+ * comes from a program that does not speak SMTP.
+ */
 enum smtp_verb
 smtp_verb_parse(const uint8_t *line, size_t len, const char **arg,
     size_t *arg_len)
@@ -113,28 +102,27 @@ smtp_verb_parse(const uint8_t *line, size_t len, const char **arg,
 	*arg = s;
 	*arg_len = 0;
 	for (i = 0; i < len; i++)
-		if (is_control(line[i]) && line[i] != '\t')
+		if (ascii_is_control(s[i]) && s[i] != '\t')
 			return (SMTP_UNKNOWN);
 	if (len == 0)
 		return (SMTP_UNKNOWN);
-	if (!is_letter(s[0]))
+	if (!ascii_is_alpha(s[0]))
 		return (SMTP_FOREIGN);
-	for (word = 0; word < len && (is_letter(s[word]) ||
-	    is_digit(s[word]) || s[word] == '-'); word++)
+	for (word = 0; word < len && (ascii_is_alnum(s[word]) ||
+	    s[word] == '-'); word++)
 		continue;
 	if (word < len && s[word] == ':')
 		return (SMTP_FOREIGN);
-	for (from = word; from < len && is_blank(s[from]); from++)
+	for (from = word; from < len && ascii_is_blank(s[from]); from++)
 		continue;
-	for (to = len; to > from && is_blank(s[to - 1]); to--)
+	for (to = len; to > from && ascii_is_blank(s[to - 1]); to--)
 		continue;
 	*arg = s + from;
 	*arg_len = to - from;
-	if (word < len && !is_blank(s[word]))
+	if (word < len && !ascii_is_blank(s[word]))
 		return (SMTP_UNKNOWN);
 	for (i = 0; verbs[i].name != NULL; i++)
-		if (strlen(verbs[i].name) == word &&
-		    strncasecmp(verbs[i].name, s, word) == 0)
+		if (ascii_equal(s, word, verbs[i].name))
 			return (verbs[i].verb);
 	return (is_http(s, word, len) ? SMTP_FOREIGN_HTTP : SMTP_UNKNOWN);
 }
@@ -154,7 +142,10 @@ smtp_verb_str(enum smtp_verb verb)
 	return ("unknown");
 }
 
-/* Length of the path at s: "<…>" with both brackets, or a bare word. 0: none. */
+/*
+ * The length of the path at s: "<…>" with both brackets, or a bare word; 0:
+ * none.
+ */
 static size_t
 path_span(const char *s, size_t len)
 {
@@ -165,10 +156,10 @@ path_span(const char *s, size_t len)
 		return (0);
 	angle = s[0] == '<';
 	for (i = angle ? 1 : 0; i < len; i++) {
-		if (is_control((unsigned char)s[i]))
+		if (ascii_is_control(s[i]))
 			return (0);
 		if (s[i] == '\\') {
-			if (++i == len || is_control((unsigned char)s[i]))
+			if (++i == len || ascii_is_control(s[i]))
 				return (0);
 		} else if (s[i] == '"')
 			quoted = !quoted;
@@ -178,13 +169,17 @@ path_span(const char *s, size_t len)
 			return (angle ? i + 1 : 0);
 		else if (s[i] == '<')
 			return (0);
-		else if (is_blank(s[i]))
+		else if (ascii_is_blank(s[i]))
 			break;
 	}
 	/* A path in brackets must have ended inside the loop. */
 	return (angle || quoted ? 0 : i);
 }
 
+/*
+ * The keyword may come with its colon or without.  Some clients send blanks
+ * around the colon, and some leave out the brackets; both are accepted.
+ */
 int
 smtp_path_parse(const char *arg, size_t len, const char *keyword, char *path,
     size_t pathsize, const char **params, size_t *params_len)
@@ -193,24 +188,22 @@ smtp_path_parse(const char *arg, size_t len, const char *keyword, char *path,
 	size_t		 n = strlen(keyword);
 	int		 bare;
 
-	/* The keyword is given with its colon or without. */
 	if (n > 0 && keyword[n - 1] == ':')
 		n--;
-	if (len < n || strncasecmp(arg, keyword, n) != 0)
+	if (len < n || !ascii_same(arg, keyword, n))
 		return (-1);
-	/* "FROM :<a@b>" exists. */
-	for (arg += n; arg < end && is_blank(*arg); arg++)
+	for (arg += n; arg < end && ascii_is_blank(*arg); arg++)
 		continue;
 	if (arg == end || *arg++ != ':')
 		return (-1);
-	for (; arg < end && is_blank(*arg); arg++)
+	for (; arg < end && ascii_is_blank(*arg); arg++)
 		continue;
 	if (arg == end)
 		return (-1);
 	if ((n = path_span(arg, (size_t)(end - arg))) == 0)
 		return (-3);
 	bare = arg[0] != '<';
-	if (arg + n < end && !is_blank(arg[n]))
+	if (arg + n < end && !ascii_is_blank(arg[n]))
 		return (-3);
 	if (n + (bare ? 2 : 0) >= pathsize)
 		return (-2);
@@ -223,28 +216,32 @@ smtp_path_parse(const char *arg, size_t len, const char *keyword, char *path,
 		memcpy(path, arg, n);
 		path[n] = '\0';
 	}
-	for (arg += n; arg < end && is_blank(*arg); arg++)
+	for (arg += n; arg < end && ascii_is_blank(*arg); arg++)
 		continue;
-	for (; end > arg && is_blank(end[-1]); end--)
+	for (; end > arg && ascii_is_blank(end[-1]); end--)
 		continue;
 	*params = arg;
 	*params_len = (size_t)(end - arg);
 	return (0);
 }
 
+/*
+ * RFC 5321 4.1.2: a name of letters, digits and hyphens, then a value without
+ * blanks.
+ */
 int
 smtp_param_next(const char **pos, size_t *left, struct smtp_param *p)
 {
 	const char	*s = *pos, *end = s + *left;
 
-	for (; s < end && is_blank(*s); s++)
+	for (; s < end && ascii_is_blank(*s); s++)
 		continue;
 	*pos = s;
 	*left = (size_t)(end - s);
 	if (s == end)
 		return (0);
 	p->name = s;
-	for (; s < end && (is_letter(*s) || is_digit(*s) || *s == '-'); s++)
+	for (; s < end && (ascii_is_alnum(*s) || *s == '-'); s++)
 		continue;
 	p->name_len = (size_t)(s - p->name);
 	p->value = NULL;
@@ -252,14 +249,14 @@ smtp_param_next(const char **pos, size_t *left, struct smtp_param *p)
 	if (p->name_len == 0 || p->name[0] == '-')
 		return (-1);
 	if (s < end && *s == '=') {
-		for (p->value = ++s; s < end && !is_blank(*s); s++)
-			if (is_control((unsigned char)*s))
+		for (p->value = ++s; s < end && !ascii_is_blank(*s); s++)
+			if (ascii_is_control(*s))
 				return (-1);
 		p->value_len = (size_t)(s - p->value);
 		if (p->value_len == 0)
 			return (-1);
 	}
-	if (s < end && !is_blank(*s))
+	if (s < end && !ascii_is_blank(*s))
 		return (-1);
 	*pos = s;
 	*left = (size_t)(end - s);

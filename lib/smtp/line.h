@@ -1,6 +1,17 @@
 /*
- * SMTP as pure functions: octets to lines, a line to a command, its argument
- * to a path.  Nothing here allocates, sends or logs.
+ * The room lib/smtp: SMTP and mail addresses as pure functions, for front and
+ * pass on one side, for the connections to mail servers on the other, and for
+ * the configuration.  It may use lib/base and libidn2; nothing here allocates
+ * (but reply), sends or logs.  In the order to read:
+ *
+ *	line		octets to lines, lines to commands (this file)
+ *	param		the parameters of MAIL and RCPT
+ *	mailaddr	mail addresses: two spellings of one, keys, rules
+ *	mailaddr_check	the paths of MAIL and RCPT, checked
+ *	data		the body of DATA, decoded and encoded
+ *	reply		a server's reply and its EHLO keywords
+ *	caps		what a mail server offers
+ *	tmpl		reply texts that the administrator wrote
  */
 #ifndef SMTPLINE_H
 #define SMTPLINE_H
@@ -23,7 +34,7 @@ enum smtp_line smtp_line_find(const uint8_t *data, size_t len, size_t max,
 
 /*
  * Does a line begin with a TLS record, as a ClientHello does?  MAYBE: too few
- * octets to tell.  No command begins so.
+ * octets to tell.  No command begins like that.
  */
 enum smtp_tls { SMTP_TLS_NO, SMTP_TLS_MAYBE, SMTP_TLS_YES };
 
@@ -45,6 +56,7 @@ enum smtp_verb {
  */
 enum smtp_verb smtp_verb_parse(const uint8_t *line, size_t len,
 	    const char **arg, size_t *arg_len);
+/* "MAIL", "http", "foreign" …; "unknown". */
 const char *smtp_verb_str(enum smtp_verb);
 
 /*
@@ -52,13 +64,16 @@ const char *smtp_verb_str(enum smtp_verb);
  * optional blanks a path, copied to path with its brackets (added when the
  * client left them out), then parameters (*params, *params_len; "" if none).
  * Quoted local parts may hold blanks and '>'.  0; -1 syntax (501 5.5.4);
- * -2 the path is too long for dst, -3 it is no path (501 5.1.3 / 5.1.7).
+ * -2: too long for path; -3: not a path (501 5.1.3 or 5.1.7).
  */
 int	 smtp_path_parse(const char *arg, size_t len, const char *keyword,
 	    char *path, size_t pathsize, const char **params,
 	    size_t *params_len);
 
-/* Next "NAME[=value]" of a parameter list: 1, 0 at its end, -1 syntax. */
+/*
+ * The next "NAME[=value]" of a parameter list: 1, 0 at its end, -1 syntax.  The
+ * parts lie in the list and have no NUL.
+ */
 struct smtp_param {
 	const char	*name;
 	size_t		 name_len;

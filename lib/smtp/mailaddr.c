@@ -3,8 +3,8 @@
  * the form of domain.h; of a local part only ASCII's letters have a case.
  *
  * The sender of a tuple's key.  Mailing programs write into it what changes
- * from message to message, or even from try to try; folded are, in the local
- * part and in this order, again until nothing changes:
+ * from message to message, or even from try to try; in the local
+ * part these are undone, in this order, until nothing changes:
  *	route	@relay,@relay:user			user
  *	BATV	prvs=TAG=user, prvs=user/TAG, prvs/TAG/user,
  *		btv1==TAG==user, msprvs1=TAG=user	user
@@ -18,45 +18,24 @@
  *	at least 16 letters and digits, with digits in three places or more	#
  *	a run of digits					#
  * A TAG is letters and digits, at least one of the latter.  A quoted local
- * part is left alone.  Names never fold: alice@ and bob@ stay two senders.
+ * part is left alone.  Names are kept: alice@ and bob@ stay two senders.
  */
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 
+#include "lib/base/ascii.h"
 #include "lib/base/domain.h"
 #include "lib/smtp/mailaddr.h"
 
 #define TAG_MAX		32
 #define UUID_LEN	36
+#define TOKEN_HEX	8	/* hexadecimal digits that are a token */
+#define TOKEN_WORD	16	/* letters and digits … */
+#define TOKEN_RUNS	3	/* … with digits in so many places */
+#define FNV_OFFSET	UINT64_C(14695981039346656037)
+#define FNV_PRIME	UINT64_C(1099511628211)
 
-static int
-is_digit(char c)
-{
-	return (c >= '0' && c <= '9');
-}
-
-static int
-is_alnum(char c)
-{
-	return (is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'));
-}
-
-static int
-is_hex(char c)
-{
-	return (is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'));
-}
-
-static void
-lower(char *s)
-{
-	for (; *s != '\0'; s++)
-		if (*s >= 'A' && *s <= 'Z')
-			*s += 'a' - 'A';
-}
-
-/* What is inside the brackets. */
+/* What is inside the brackets; not ended by a NUL. */
 static const char *
 inside(const char *path, size_t *len)
 {
@@ -70,6 +49,7 @@ inside(const char *path, size_t *len)
 	return (path);
 }
 
+/* 0, or -1: it does not fit. */
 static int
 copy_inside(const char *path, char *dst, size_t dstsize)
 {
@@ -83,7 +63,7 @@ copy_inside(const char *path, char *dst, size_t dstsize)
 	return (0);
 }
 
-/* The domain from `domain' on, as it is compared; it may get longer. */
+/* Folds the domain in place; it may get longer. -1: no room. */
 static int
 fold_domain(char *domain, size_t size)
 {
@@ -96,7 +76,7 @@ fold_domain(char *domain, size_t size)
 	return (domain_fold(copy, len, domain, size));
 }
 
-/* `"a\ b"' is `a b': in place, it never gets longer. */
+/* `"a\ b"' becomes `a b': in place, since it never gets longer. */
 static void
 unquote(char *s)
 {
@@ -123,6 +103,10 @@ route_end(const char *s)
 	return (s[0] == ':' && s[1] != '\0' ? s + 1 : NULL);
 }
 
+/*
+ * The local part shrinks, and the domain is moved up behind it before it is
+ * folded.
+ */
 int
 mailaddr_rcpt(const char *path, char *dst, size_t dstsize)
 {
@@ -136,12 +120,12 @@ mailaddr_rcpt(const char *path, char *dst, size_t dstsize)
 		memmove(dst, end, strlen(end) + 1);
 	if ((at = strrchr(dst, '@')) == NULL) {
 		unquote(dst);
-		lower(dst);
+		ascii_lower_str(dst);
 		return (0);
 	}
 	*at = '\0';
 	unquote(dst);
-	lower(dst);
+	ascii_lower_str(dst);
 	to = dst + strlen(dst);
 	*at = '@';
 	memmove(to, at, strlen(at) + 1);
@@ -163,16 +147,17 @@ mailaddr_same(const char *a, const char *b)
 	    mailaddr_rcpt(b, y, sizeof(y)) == 0 && strcmp(x, y) == 0));
 }
 
+/* FNV-1a, 64 bits: not keyed, since it only saves comparisons. */
 uint64_t
 mailaddr_hash(const char *path)
 {
 	char		 box[MAILADDR_MAX + 1];
 	const char	*s = mailaddr_rcpt(path, box, sizeof(box)) == 0 ? box :
 			    path;
-	uint64_t	 h = 14695981039346656037ULL;		/* FNV-1a */
+	uint64_t	 h = FNV_OFFSET;
 
 	for (; *s != '\0'; s++)
-		h = (h ^ (unsigned char)*s) * 1099511628211ULL;
+		h = (h ^ (unsigned char)*s) * FNV_PRIME;
 	return (h == 0 ? 1 : h);
 }
 
@@ -192,19 +177,19 @@ mailaddr_domain(const char *path, size_t *len)
 	return (at);
 }
 
-/* A tag of a signing scheme at s, ended by `end'; its length or 0. */
+/* The length of a tag of a signing scheme at s, ended by `end'; 0: none. */
 static size_t
 tag_span(const char *s, char end)
 {
 	size_t	n;
 	int	digits = 0;
 
-	for (n = 0; is_alnum(s[n]); n++)
-		digits |= is_digit(s[n]);
+	for (n = 0; ascii_is_alnum(s[n]); n++)
+		digits |= ascii_is_digit(s[n]);
 	return (s[n] == end && digits && n <= TAG_MAX ? n : 0);
 }
 
-/* 1: *local now points behind, or to, a shorter local part. */
+/* 1: *local now points to a shorter local part, inside the same buffer. */
 static int
 undo_batv(char **local)
 {
@@ -220,7 +205,7 @@ undo_batv(char **local)
 
 	for (i = 0; form[i].head != NULL; i++) {
 		n = strlen(form[i].head);
-		if (strncasecmp(*local, form[i].head, n) != 0)
+		if (!ascii_begins(*local, strlen(*local), form[i].head))
 			continue;
 		s = *local + n;
 		sep = strlen(form[i].sep);
@@ -251,6 +236,7 @@ srs_field(char *s, size_t max)
 	return (n > 0 && n <= max && s[n] == '=' ? s + n + 1 : NULL);
 }
 
+/* Labels of letters, digits and hyphens with at least one dot. */
 static int
 is_domain(const char *s, size_t n)
 {
@@ -260,20 +246,24 @@ is_domain(const char *s, size_t n)
 	for (i = 0; i < n; i++) {
 		if (s[i] == '.')
 			dots++;
-		else if (!is_alnum(s[i]) && s[i] != '-')
+		else if (!ascii_is_alnum(s[i]) && s[i] != '-')
 			return (0);
 	}
 	return (n > 0 && dots > 0 && s[0] != '.' && s[n - 1] != '.');
 }
 
-/* 1: the original sender is now in *local and *domain. */
+/*
+ * 1: the original sender is now in *local and *domain.  SRS1 has one host
+ * more, that of the first rewriting.
+ */
 static int
 undo_srs(char **local, char **domain)
 {
 	char	*s, *host;
+	size_t	 len = strlen(*local);
 
-	if (strncasecmp(*local, "SRS0", 4) != 0 &&
-	    strncasecmp(*local, "SRS1", 4) != 0)
+	if (!ascii_begins(*local, len, "SRS0") &&
+	    !ascii_begins(*local, len, "SRS1"))
 		return (0);
 	s = *local + 4;
 	if (*s == '\0' || strchr("=+-", *s) == NULL)
@@ -300,7 +290,10 @@ undo_srs(char **local, char **domain)
 	return (1);
 }
 
-/* list-user=host, list-return-12-user=host. */
+/*
+ * list-user=host, list-return-12-user=host.  A user may have dashes; a number
+ * before the user belongs to the list.
+ */
 static int
 undo_verp(char *local)
 {
@@ -328,6 +321,7 @@ undo_verp(char *local)
 	return (1);
 }
 
+/* @relay,@relay:user. */
 static int
 undo_route(char **local)
 {
@@ -340,6 +334,7 @@ undo_route(char **local)
 	return (1);
 }
 
+/* A bracket that was left inside, as in "<<user". */
 static int
 undo_brackets(char **local, int has_domain)
 {
@@ -357,6 +352,7 @@ undo_brackets(char **local, int has_domain)
 	return (0);
 }
 
+/* user+anything; a local part may begin with a plus. */
 static int
 undo_extension(char *local)
 {
@@ -368,7 +364,7 @@ undo_extension(char *local)
 	return (1);
 }
 
-/* An UUID at s, as a word of its own, with a digit. */
+/* A UUID at s, as a word of its own, with a digit. */
 static int
 is_uuid(const char *s)
 {
@@ -378,42 +374,44 @@ is_uuid(const char *s)
 		if (i == 8 || i == 13 || i == 18 || i == 23) {
 			if (s[i] != '-')
 				return (0);
-		} else if (!is_hex(s[i]))
+		} else if (ascii_hex(s[i]) == -1)
 			return (0);
-		digits |= is_digit(s[i]);
+		digits |= ascii_is_digit(s[i]);
 	}
-	return (digits && !is_alnum(s[i]));
+	return (digits && !ascii_is_alnum(s[i]));
 }
 
-/* Does the word of n octets stand for a number or a token as a whole? */
+/* Is the word of n octets as a whole a number or a token? */
 static int
 is_token(const char *s, size_t n)
 {
 	size_t	i, hex = 0, runs = 0;
 
 	for (i = 0; i < n; i++) {
-		hex += is_hex(s[i]) ? 1 : 0;
-		if (is_digit(s[i]) && (i == 0 || !is_digit(s[i - 1])))
+		hex += ascii_hex(s[i]) != -1;
+		if (ascii_is_digit(s[i]) &&
+		    (i == 0 || !ascii_is_digit(s[i - 1])))
 			runs++;
 	}
 	if (runs == 0)
 		return (0);
-	return ((hex == n && n >= 8) || (n >= 16 && runs >= 3));
+	return ((hex == n && n >= TOKEN_HEX) ||
+	    (n >= TOKEN_WORD && runs >= TOKEN_RUNS));
 }
 
 /* In place: it never gets longer. */
 static void
-fold(char *s)
+fold_words(char *s)
 {
 	char	*d = s;
 	size_t	 n;
 
 	while (*s != '\0') {
-		if (!is_alnum(*s)) {
+		if (!ascii_is_alnum(*s)) {
 			*d++ = *s++;
 			continue;
 		}
-		for (n = 0; is_alnum(s[n]); n++)
+		for (n = 0; ascii_is_alnum(s[n]); n++)
 			continue;
 		if (is_uuid(s)) {
 			*d++ = '#';
@@ -422,12 +420,12 @@ fold(char *s)
 			*d++ = '#';
 			s += n;
 		} else while (n > 0) {
-			if (!is_digit(*s)) {
+			if (!ascii_is_digit(*s)) {
 				*d++ = *s++;
 				n--;
 				continue;
 			}
-			for (; n > 0 && is_digit(*s); n--)
+			for (; n > 0 && ascii_is_digit(*s); n--)
 				s++;
 			*d++ = '#';
 		}
@@ -435,6 +433,10 @@ fold(char *s)
 	*d = '\0';
 }
 
+/*
+ * Each undoing may uncover what another one undoes, so they run until none
+ * changes anything.
+ */
 int
 mailaddr_normalise_sender(const char *path, char *dst, size_t dstsize)
 {
@@ -453,7 +455,7 @@ mailaddr_normalise_sender(const char *path, char *dst, size_t dstsize)
 	    undo_verp(local)))
 		continue;
 	if (local[0] != '"')
-		fold(local);
+		fold_words(local);
 	folded[0] = '\0';
 	if (domain != NULL) {
 		if (domain_fold(domain, strlen(domain), folded,
@@ -468,6 +470,7 @@ mailaddr_normalise_sender(const char *path, char *dst, size_t dstsize)
 	return (len < 0 || (size_t)len >= dstsize ? -1 : 0);
 }
 
+/* The rule and the mailbox are folded; comparing octets is enough. */
 int
 mailaddr_match(const char *rule, const char *box)
 {
@@ -490,7 +493,7 @@ mailaddr_match(const char *rule, const char *box)
 	return (strcmp(domain, rule) == 0);
 }
 
-/* Is it that local part, with a domain or none; where the domain begins. */
+/* Is it that local part, with a domain or without? Where the domain begins. */
 static const char *
 after_local(const char *box, const char *local)
 {

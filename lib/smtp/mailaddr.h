@@ -1,6 +1,7 @@
 /*
- * Mail addresses as pure functions: what SMTP calls a path comes in, with or
- * without its angle brackets.
+ * Mail addresses as pure functions: a path as SMTP calls it comes in, with or
+ * without its angle brackets.  Nothing allocates; a result stands in the
+ * caller's buffer.
  */
 #ifndef MAILADDR_H
 #define MAILADDR_H
@@ -11,7 +12,7 @@
 #include "lib/base/addr.h"
 
 #define MAILADDR_MAX	1024	/* a path is at most 256 octets (RFC 5321
-				   4.5.3.1.3); more is kept for the log, then cut */
+				   4.5.3.1.3); more is kept for the log */
 
 /*
  * A recipient's path as a client sent it, checked: nothing else is matched or
@@ -32,7 +33,7 @@ struct mailaddr {
 #define MAILADDR_UTF8	1	/* MAIL had SMTPUTF8 */
 #define MAILADDR_ROUTES	2	/* `local part routes yes': % and ! may be */
 
-/* What is said to one that smtp_path_parse has not taken. */
+/* The replies to a path that smtp_path_parse has refused. */
 #define MAILADDR_BAD_RCPT	"501 5.1.3 Bad recipient address syntax"
 #define MAILADDR_BAD_SENDER	"501 5.1.7 Bad sender address syntax"
 #define MAILADDR_LONG_RCPT	"501 5.1.3 The address is too long"
@@ -41,20 +42,20 @@ struct mailaddr {
 /* NULL; or why it is refused, "NNN X.X.X text" with 501 or 553. */
 const char *mailaddr_check_rcpt(const char *path, unsigned int flags,
 	    struct mailaddr *);
-/* The same of a sender's path, which is passed on as it is. */
+/* The same for a sender's path, which is passed on as it came. */
 const char *mailaddr_check_sender(const char *path);
-/* The mailbox at a domain that an administrator wrote, into dst; -1: it is none
- * that a recipient can have. */
+/* The mailbox of an address with a domain that an administrator wrote, into
+ * dst; -1: no recipient can have it. */
 int	 mailaddr_box(const char *path, char *dst, size_t dstsize);
 /*
- * The mailbox of any text at all, for what is compared with nothing but its
- * like, and is not relayed: keys of tuples, old entries.  -1: it does not fit.
+ * The mailbox of any text, for texts that are only compared with each other and
+ * are never relayed: keys of tuples, old entries.  -1: it does not fit.
  */
 int	 mailaddr_rcpt(const char *path, char *dst, size_t dstsize);
 /* Are two paths spellings of one mailbox? */
 int	 mailaddr_same(const char *, const char *);
-/* The same number for spellings of one mailbox, never 0: what is compared with
- * many is folded once. */
+/* The same number for all spellings of one mailbox, never 0: an address that is
+ * compared with many is folded only once. */
 uint64_t mailaddr_hash(const char *path);
 /* The part after the last '@' without brackets, or NULL; *len its length. */
 const char *mailaddr_domain(const char *path, size_t *len);

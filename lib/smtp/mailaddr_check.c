@@ -1,18 +1,19 @@
 /*
- * The paths of MAIL and RCPT, checked; see mailaddr.h.  Nothing matches or
- * relays a recipient that did not come through here.
+ * The paths of MAIL and RCPT, checked; see mailaddr.h.  No recipient is
+ * matched or relayed that did not come through here: two programs that read an
+ * address in two ways are how relays are opened.
  */
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 
+#include "lib/base/ascii.h"
 #include "lib/base/domain.h"
-#include "lib/smtp/mailaddr.h"
 #include "lib/base/utf8.h"
+#include "lib/smtp/mailaddr.h"
 
 #define BAD_ROUTE	"553 5.1.3 Addresses with routing characters in the " \
 			    "local part are not accepted"
-#define BAD_UTF8	"553 5.6.7 Addresses outside of ASCII need SMTPUTF8"
+#define BAD_UTF8	"553 5.6.7 Non-ASCII addresses require SMTPUTF8"
 
 #define LISTS		"(),:;"		/* comments, lists, groups, DECnet */
 
@@ -22,15 +23,15 @@ struct part {
 	size_t		 len;
 };
 
-/* RFC 5322 3.2.3 */
+/* RFC 5322 3.2.3. */
 static int
 is_atext(char c)
 {
-	return ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-	    (c >= '0' && c <= '9') ||
+	return (ascii_is_alnum(c) ||
 	    (c != '\0' && strchr("!#$%&'*+-/=?^_`{|}~", c) != NULL));
 }
 
+/* Octets from 0x80 on; whether they are UTF-8 is checked later. */
 static int
 has_utf8(const struct part *p)
 {
@@ -44,7 +45,7 @@ has_utf8(const struct part *p)
 
 /*
  * What an MTA might read as a route, a comment or a list, in quotes too: some
- * take these off and read again.
+ * remove the quotes and read again.
  */
 static const char *
 check_route(const char *s, size_t len, unsigned int flags)
@@ -81,6 +82,7 @@ check_disguise(const struct part *p, unsigned int flags)
 	return (NULL);
 }
 
+/* RFC 5321's dot-string; where the dots are does not matter. */
 static const char *
 check_atoms(const struct part *p)
 {
@@ -93,13 +95,19 @@ check_atoms(const struct part *p)
 	return (p->len > 0 ? NULL : MAILADDR_BAD_RCPT);
 }
 
+/* Is it a character that ends the path for the next program that reads it? */
+static int
+ends_path(char c)
+{
+	return (ascii_is_control(c) || c == '<' || c == '>');
+}
+
 /* What stands in the quotes, in `text'. */
 static const char *
 check_quoted(const char *text)
 {
 	for (; *text != '\0'; text++) {
-		if ((unsigned char)*text < ' ' || *text == 0x7f ||
-		    *text == '<' || *text == '>')
+		if (ends_path(*text))
 			return (MAILADDR_BAD_RCPT);
 		if (strchr(LISTS, *text) != NULL)
 			return (BAD_ROUTE);
@@ -107,7 +115,7 @@ check_quoted(const char *text)
 	return (NULL);
 }
 
-/* The local part as it came into p, without quotes into box. */
+/* The local part as it came is p; without quotes it goes into box. */
 static const char *
 check_local(const struct part *p, unsigned int flags, char *box)
 {
@@ -151,14 +159,17 @@ literal(const struct part *p, struct addr *a)
 		return (-1);
 	memcpy(text, p->s + 1, p->len - 2);
 	text[p->len - 2] = '\0';
-	if ((six = strncasecmp(text, "IPv6:", 5) == 0))
+	if ((six = ascii_begins(text, strlen(text), "IPv6:")))
 		s += 5;
 	if ((strchr(s, ':') != NULL) != six)
 		return (-1);
 	return (addr_parse(s, a));
 }
 
-/* The form for comparing into box; *strip: so much at the end is no part. */
+/*
+ * Writes the form for comparing into box.  *strip: how many octets at the end
+ * do not belong to the domain.
+ */
 static const char *
 check_domain(const struct part *p, unsigned int flags, char *box, size_t size,
     struct mailaddr *m, size_t *strip)
@@ -186,7 +197,10 @@ check_domain(const struct part *p, unsigned int flags, char *box, size_t size,
 	return (domain_is_atom(box) ? NULL : MAILADDR_BAD_RCPT);
 }
 
-/* Takes a source route off the path: "@a,@b:". */
+/*
+ * Removes a source route from the path: "@a,@b:".  Each domain in it is
+ * checked.
+ */
 static const char *
 check_source_route(struct part *p, unsigned int flags, struct mailaddr *m)
 {
@@ -235,14 +249,10 @@ local_span(const struct part *p)
 	return (p->len);
 }
 
-static void
-lower(char *s)
-{
-	for (; *s != '\0'; s++)
-		if (*s >= 'A' && *s <= 'Z')
-			*s += 'a' - 'A';
-}
-
+/*
+ * The source route first, then the local part, then the domain; what is
+ * relayed is the path without the route and the final dot.
+ */
 const char *
 mailaddr_check_rcpt(const char *path, unsigned int flags, struct mailaddr *m)
 {
@@ -269,7 +279,7 @@ mailaddr_check_rcpt(const char *path, unsigned int flags, struct mailaddr *m)
 		return (MAILADDR_BAD_RCPT);
 	if ((error = check_local(&local, flags, m->box)) != NULL)
 		return (error);
-	lower(m->box);
+	ascii_lower_str(m->box);
 	n = strlen(m->box);
 	domain.s = local.s + local.len;
 	domain.len = all.len - local.len;
@@ -288,6 +298,9 @@ mailaddr_check_rcpt(const char *path, unsigned int flags, struct mailaddr *m)
 	return (NULL);
 }
 
+/*
+ * What no recipient may have is refused here, where the administrator sees it.
+ */
 int
 mailaddr_box(const char *path, char *dst, size_t size)
 {
@@ -300,16 +313,9 @@ mailaddr_box(const char *path, char *dst, size_t size)
 	return (0);
 }
 
-/* Is it a character that ends the path for whoever reads it next? */
-static int
-ends_path(char c)
-{
-	return ((unsigned char)c < ' ' || c == 0x7f || c == '<' || c == '>');
-}
-
 /*
  * Outside of the quotes of a local part a blank ends the path too, and a
- * parenthesis begins a comment.  The rest is the MTA's to judge.
+ * parenthesis begins a comment.  The rest is for the MTA to judge.
  */
 const char *
 mailaddr_check_sender(const char *path)

@@ -1,47 +1,35 @@
-/*
- * The parameters that MAIL and RCPT may have, as pure functions; of front and
- * of pass.  What the client's EHLO was not told of is refused with 555, so
- * that nobody relies on a thing that nobody does.
- */
+/* The parameters of MAIL and RCPT; see param.h. */
 #include <sys/types.h>
 
-#include <ctype.h>
 #include <string.h>
-#include <strings.h>
 
+#include "lib/base/ascii.h"
+#include "lib/base/utf8.h"
 #include "lib/smtp/caps.h"
 #include "lib/smtp/line.h"
-#include "lib/base/utf8.h"
 #include "lib/smtp/param.h"
 
 #define UNKNOWN	"555 5.5.4 Parameter not recognised or not offered"
-#define BAD	"501 5.5.4 Bad value of a parameter"
-#define SYNTAX	"501 5.5.4 Bad parameters"
+#define BAD	"501 5.5.4 Invalid parameter value"
+#define SYNTAX	"501 5.5.4 Invalid parameters"
 
-static int
-is(const char *text, size_t len, const char *word)
-{
-	return (len == strlen(word) && strncasecmp(text, word, len) == 0);
-}
-
+/* A parameter without a value is not the word. */
 static int
 value_is(const struct smtp_param *p, const char *word)
 {
-	return (p->value != NULL && is(p->value, p->value_len, word));
+	return (p->value != NULL && ascii_equal(p->value, p->value_len, word));
 }
 
+/* RFC 3461: hexadecimal digits of xtext are upper case. */
 static int
 hex(char c)
 {
-	static const char	 digits[] = "0123456789ABCDEF";
-	const char		*p = c == '\0' ? NULL : strchr(digits, c);
-
-	return (p == NULL ? -1 : (int)(p - digits));
+	return (c >= 'a' && c <= 'f' ? -1 : ascii_hex(c));
 }
 
 /*
- * RFC 3461: "+HH", which must not hide a control character, or a printable
- * character other than + and =.
+ * RFC 3461 4: printable ASCII without "+" and "=", and "+XX" for any other
+ * octet; a control character would reach the mail server decoded.
  */
 static int
 is_xtext(const char *s, size_t len)
@@ -64,7 +52,7 @@ is_xtext(const char *s, size_t len)
 	return (len > 0);
 }
 
-/* Which keyword of EHLO tells of the parameter; 0: no such parameter. */
+/* The keyword of EHLO that offers the parameter, as CAPS_*; 0: unknown. */
 static uint32_t
 keyword(const struct smtp_param *p, int rcpt)
 {
@@ -81,11 +69,13 @@ keyword(const struct smtp_param *p, int rcpt)
 	size_t	i;
 
 	for (i = 0; i < sizeof(t) / sizeof(t[0]); i++)
-		if (t[i].rcpt == rcpt && is(p->name, p->name_len, t[i].name))
+		if (t[i].rcpt == rcpt &&
+		    ascii_equal(p->name, p->name_len, t[i].name))
 			return (t[i].caps);
 	return (0);
 }
 
+/* For the choice of a mail server: what the recipients of a session need. */
 uint32_t
 param_caps(const char *pos, size_t left, int rcpt)
 {
@@ -97,7 +87,10 @@ param_caps(const char *pos, size_t left, int rcpt)
 	return (caps);
 }
 
-/* SIZE: RFC 1870, at most 20 digits. */
+/*
+ * RFC 1870: at most 20 digits.  More than a uint64_t holds counts as its
+ * maximum.
+ */
 static const char *
 check_size(const struct smtp_param *p, uint64_t max, struct param_mail *out)
 {
@@ -107,16 +100,17 @@ check_size(const struct smtp_param *p, uint64_t max, struct param_mail *out)
 	if (p->value == NULL || p->value_len == 0 || p->value_len > 20)
 		return (BAD);
 	for (i = 0; i < p->value_len; i++) {
-		if (p->value[i] < '0' || p->value[i] > '9')
+		if (!ascii_is_digit(p->value[i]))
 			return (BAD);
 		n = n > UINT64_MAX / 10 - 1 ? UINT64_MAX :
 		    n * 10 + (uint64_t)(p->value[i] - '0');
 	}
 	out->size = n;
 	return (max != 0 && n > max ?
-	    "552 5.3.4 The message is larger than we take" : NULL);
+	    "552 5.3.4 Message size exceeds fixed limit" : NULL);
 }
 
+/* One parameter of MAIL: NULL, or the reply. */
 static const char *
 mail_one(const struct smtp_param *p, uint32_t offered, uint64_t max,
     struct param_mail *out)
@@ -138,7 +132,7 @@ mail_one(const struct smtp_param *p, uint32_t offered, uint64_t max,
 		out->smtputf8 = 1;
 		return (p->value == NULL ? NULL : BAD);
 	}
-	if (is(p->name, p->name_len, "RET"))
+	if (ascii_equal(p->name, p->name_len, "RET"))
 		return (value_is(p, "FULL") || value_is(p, "HDRS") ?
 		    NULL : BAD);
 	/* ENVID */
@@ -146,6 +140,7 @@ mail_one(const struct smtp_param *p, uint32_t offered, uint64_t max,
 	    is_xtext(p->value, p->value_len) ? NULL : BAD);
 }
 
+/* The first parameter that is refused decides the reply. */
 const char *
 param_mail(const char *pos, size_t left, uint32_t offered, uint64_t max,
     struct param_mail *out)
@@ -161,7 +156,7 @@ param_mail(const char *pos, size_t left, uint32_t offered, uint64_t max,
 	return (r == 0 ? NULL : SYNTAX);
 }
 
-/* "NEVER" alone, or some of the other three. */
+/* NEVER alone, or some of the other three, once or more. */
 static const char *
 check_notify(const struct smtp_param *p)
 {
@@ -170,13 +165,14 @@ check_notify(const struct smtp_param *p)
 
 	if (s == NULL)
 		return (BAD);
-	if (is(s, left, "NEVER"))
+	if (ascii_equal(s, left, "NEVER"))
 		return (NULL);
 	for (;;) {
 		comma = memchr(s, ',', left);
 		n = comma == NULL ? left : (size_t)(comma - s);
-		if (!is(s, n, "SUCCESS") && !is(s, n, "FAILURE") &&
-		    !is(s, n, "DELAY"))
+		if (!ascii_equal(s, n, "SUCCESS") &&
+		    !ascii_equal(s, n, "FAILURE") &&
+		    !ascii_equal(s, n, "DELAY"))
 			return (BAD);
 		if (comma == NULL)
 			return (NULL);
@@ -186,9 +182,9 @@ check_notify(const struct smtp_param *p)
 }
 
 /*
- * "rfc822;address".  Some write = and + as they are; a control character, in
- * hexadecimal, would end up in a notification.  With SMTPUTF8 there may be
- * other octets (RFC 6533).
+ * "rfc822;address".  Some clients write = and + unencoded.  A control
+ * character in hexadecimal would end up in a notification.  With SMTPUTF8
+ * there may be octets outside of ASCII (RFC 6533).
  */
 static const char *
 check_orcpt(const struct smtp_param *p, int utf8)
@@ -202,7 +198,7 @@ check_orcpt(const struct smtp_param *p, int utf8)
 		return (BAD);
 	end = p->value + p->value_len;
 	for (s = p->value; s < semi; s++)
-		if (!isalnum((unsigned char)*s) && *s != '-')
+		if (!ascii_is_alnum(*s) && *s != '-')
 			return (BAD);
 	for (s = semi + 1; s < end; s++) {
 		c = (unsigned char)*s;
@@ -232,7 +228,7 @@ param_rcpt(const char *pos, size_t left, uint32_t offered, int utf8)
 		caps = keyword(&p, 1);
 		if (caps == 0 || !(offered & caps))
 			error = UNKNOWN;
-		else if (is(p.name, p.name_len, "NOTIFY"))
+		else if (ascii_equal(p.name, p.name_len, "NOTIFY"))
 			error = check_notify(&p);
 		else
 			error = check_orcpt(&p, utf8);

@@ -1,18 +1,20 @@
 /*
- * A server's reply, put together from its lines; see reply.h.  Pure: what
- * it costs is bounded, and text always holds what came so far, made fit to be
- * shown: whole lines with CRLF, no control characters.
+ * A server's reply, put together from its lines; see smtpreply.h.  The cost is
+ * bounded, and the text always holds what came so far, made fit to be shown:
+ * whole lines with CRLF, no control characters.
  */
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
+#include "lib/base/ascii.h"
 #include "lib/smtp/caps.h"
 #include "lib/smtp/reply.h"
 
-#define TEXT_MIN	128
+#define TEXT_MIN	128	/* octets; most replies are shorter */
 
-/* The memory of a text follows from its length, so that nobody keeps it. */
+/*
+ * The memory of a text follows from its length, so that it need not be stored.
+ */
 static size_t
 text_room(size_t len)
 {
@@ -23,6 +25,7 @@ text_room(size_t len)
 	return (room);
 }
 
+/* 0, or -1 without memory. */
 static int
 text_add(struct smtpreply *r, const char *p, size_t n)
 {
@@ -40,7 +43,7 @@ text_add(struct smtpreply *r, const char *p, size_t n)
 	return (0);
 }
 
-/* Where the line that is not whole yet begins. */
+/* Where the line that is not complete yet begins. */
 static size_t
 line_begin(const struct smtpreply *r)
 {
@@ -51,21 +54,24 @@ line_begin(const struct smtpreply *r)
 	return (i);
 }
 
-/* The code at the beginning of a line, or -1. */
+/* The code at the beginning of a line, or -1. RFC 5321 has 200 to 599. */
 static int
 line_code(const char *line, size_t len)
 {
 	if (len < 3 || line[0] < '2' || line[0] > '5' ||
-	    line[1] < '0' || line[1] > '9' || line[2] < '0' || line[2] > '9')
+	    !ascii_is_digit(line[1]) || !ascii_is_digit(line[2]))
 		return (-1);
 	if (len > 3 && line[3] != ' ' && line[3] != '-')
 		return (-1);
 	return ((line[0] - '0') * 100 + (line[1] - '0') * 10 + line[2] - '0');
 }
 
-/* The last line of text is whole, without its end. 1: it ends the reply. */
+/*
+ * The last line of the text is complete, without its end.  1: it ends the
+ * reply; -1: it is not one.
+ */
 static int
-line_end(struct smtpreply *r)
+reply_line_end(struct smtpreply *r)
 {
 	size_t	 i, begin = line_begin(r), len = r->len - begin;
 	char	*line = r->text + begin;
@@ -74,7 +80,7 @@ line_end(struct smtpreply *r)
 	if (len > 0 && line[len - 1] == '\r')
 		r->len = begin + --len;
 	for (i = 0; i < len; i++)
-		if ((unsigned char)line[i] < 0x20 || line[i] == 0x7f)
+		if (ascii_is_control(line[i]))
 			line[i] = '?';
 	code = line_code(line, len);
 	if (code == -1 || (r->lines > 0 && code != r->code))
@@ -84,7 +90,10 @@ line_end(struct smtpreply *r)
 	return (len < 4 || line[3] == ' ');
 }
 
-/* Not SMTP, as can be seen before the line is whole. */
+/*
+ * Can what came of a line not become one of SMTP? Seen early, so that a server
+ * that sends no line ends does not keep a connection until it is full.
+ */
 static int
 line_hopeless(const struct smtpreply *r)
 {
@@ -103,6 +112,7 @@ line_hopeless(const struct smtpreply *r)
 	return (line_code(head, sizeof(head)) == -1);
 }
 
+/* The text has room for a line end behind each line. */
 enum smtpreply_result
 smtpreply_input(struct smtpreply *r, const uint8_t *data, size_t len,
     size_t *used)
@@ -114,7 +124,6 @@ smtpreply_input(struct smtpreply *r, const uint8_t *data, size_t len,
 	for (*used = 0; *used < len; *used += n + 1) {
 		lf = memchr(data + *used, '\n', len - *used);
 		n = lf == NULL ? len - *used : (size_t)(lf - (data + *used));
-		/* (with room for a line end) */
 		if (r->len + n > SMTPREPLY_MAX - 2)
 			return (SMTPREPLY_BAD);
 		if (text_add(r, (const char *)data + *used, n) == -1)
@@ -124,7 +133,7 @@ smtpreply_input(struct smtpreply *r, const uint8_t *data, size_t len,
 			return (line_hopeless(r) ? SMTPREPLY_BAD :
 			    SMTPREPLY_MORE);
 		}
-		if ((end = line_end(r)) == -1)
+		if ((end = reply_line_end(r)) == -1)
 			return (SMTPREPLY_BAD);
 		if (text_add(r, "\r\n", 2) == -1)
 			return (SMTPREPLY_NOMEM);
@@ -143,6 +152,7 @@ smtpreply_clear(struct smtpreply *r)
 	memset(r, 0, sizeof(*r));
 }
 
+/* For a connection that expects the next reply. */
 void
 smtpreply_reuse(struct smtpreply *r)
 {
@@ -153,6 +163,7 @@ smtpreply_reuse(struct smtpreply *r)
 		r->text[0] = '\0';
 }
 
+/* The text behind the code and its separator, without the line end. */
 const char *
 smtpreply_line(const struct smtpreply *r, unsigned int n, size_t *len)
 {
@@ -168,17 +179,20 @@ smtpreply_line(const struct smtpreply *r, unsigned int n, size_t *len)
 	return (p);
 }
 
-/* Digits, at most max of them, before an end character: how many. */
+/* How many digits p begins with, at most max. */
 static size_t
-digits(const char *p, size_t len, size_t max)
+digit_span(const char *p, size_t len, size_t max)
 {
 	size_t	n;
 
-	for (n = 0; n < len && n < max && p[n] >= '0' && p[n] <= '9'; n++)
+	for (n = 0; n < len && n < max && ascii_is_digit(p[n]); n++)
 		;
 	return (n);
 }
 
+/*
+ * RFC 3463: the class agrees with the code, then one to three digits, twice.
+ */
 void
 smtpreply_enhanced(const struct smtpreply *r, char dst[10])
 {
@@ -189,18 +203,18 @@ smtpreply_enhanced(const struct smtpreply *r, char dst[10])
 	if ((p = smtpreply_line(r, 0, &len)) == NULL || len < 5 ||
 	    p[0] != (char)('0' + r->code / 100) || p[0] == '3' || p[1] != '.')
 		return;
-	if ((a = digits(p + 2, len - 2, 3)) == 0 || 2 + a >= len ||
+	if ((a = digit_span(p + 2, len - 2, 3)) == 0 || 2 + a >= len ||
 	    p[2 + a] != '.')
 		return;
 	a += 3;
-	if ((b = digits(p + a, len - a, 3)) == 0 ||
+	if ((b = digit_span(p + a, len - a, 3)) == 0 ||
 	    (a + b < len && p[a + b] != ' '))
 		return;
 	memcpy(dst, p, a + b);
 	dst[a + b] = '\0';
 }
 
-/* The next word of a line: its length, 0 at the end. */
+/* Moves *p to the next word; returns its length, 0 at the end. */
 static size_t
 word_next(const char **p, const char *end)
 {
@@ -213,13 +227,7 @@ word_next(const char **p, const char *end)
 	return (n);
 }
 
-static int
-word_is(const char *p, size_t len, const char *word)
-{
-	return (strlen(word) == len && strncasecmp(p, word, len) == 0);
-}
-
-/* A number that is none, or too big to be kept, is no limit. */
+/* A value that is not a number, or too large to be kept, is no limit. */
 static uint64_t
 ehlo_size(const char *p, const char *end)
 {
@@ -227,13 +235,14 @@ ehlo_size(const char *p, const char *end)
 	size_t		n = word_next(&p, end), i;
 
 	for (i = 0; i < n; i++) {
-		if (p[i] < '0' || p[i] > '9' || v > UINT64_MAX / 10 - 1)
+		if (!ascii_is_digit(p[i]) || v > UINT64_MAX / 10 - 1)
 			return (0);
 		v = v * 10 + (uint64_t)(p[i] - '0');
 	}
 	return (v);
 }
 
+/* The attributes that the server accepts, as bits. */
 static unsigned int
 ehlo_xclient(const char *p, const char *end)
 {
@@ -251,11 +260,12 @@ ehlo_xclient(const char *p, const char *end)
 
 	for (; (n = word_next(&p, end)) > 0; p += n)
 		for (i = 0; i < sizeof(attribute) / sizeof(attribute[0]); i++)
-			if (word_is(p, n, attribute[i].name))
+			if (ascii_equal(p, n, attribute[i].name))
 				bits |= attribute[i].bit;
 	return (bits);
 }
 
+/* One line of an EHLO reply: a keyword and its parameters. */
 static void
 ehlo_line(struct smtp_ehlo *e, const char *p, size_t len)
 {
@@ -272,7 +282,7 @@ ehlo_line(struct smtp_ehlo *e, const char *p, size_t len)
 	size_t		 n = word_next(&p, end), i;
 
 	for (i = 0; i < sizeof(keyword) / sizeof(keyword[0]); i++) {
-		if (!word_is(p, n, keyword[i].name))
+		if (!ascii_equal(p, n, keyword[i].name))
 			continue;
 		e->keywords |= keyword[i].bit;
 		if (keyword[i].bit == CAPS_SIZE)
@@ -282,6 +292,7 @@ ehlo_line(struct smtp_ehlo *e, const char *p, size_t len)
 	}
 }
 
+/* The first line is the server's name and its greeting. */
 void
 smtp_ehlo_parse(const struct smtpreply *r, struct smtp_ehlo *e)
 {
@@ -292,7 +303,6 @@ smtp_ehlo_parse(const struct smtpreply *r, struct smtp_ehlo *e)
 	memset(e, 0, sizeof(*e));
 	if (r->code / 100 != 2)
 		return;
-	/* The first line is the server's name and its greeting. */
 	for (i = 1; (p = smtpreply_line(r, i, &len)) != NULL; i++)
 		ehlo_line(e, p, len);
 }

@@ -1,8 +1,10 @@
 /*
- * A server's reply, put together from its lines; pure.  Bounded: more than
- * SMTPREPLY_MAX octets is no reply.  The text that is kept has the server's
- * words with CRLF ends, its control characters made '?', so that it can go to
- * the client as it is.
+ * A server's reply, put together from its lines; pure but for the memory of
+ * its text.  Bounded: more than SMTPREPLY_MAX octets is not a reply.  The text
+ * keeps the server's words with CRLF ends; its control characters become '?',
+ * so that it can be sent on to the client.
+ *
+ * A zeroed struct smtpreply is empty; it owns its text until smtpreply_clear.
  */
 #ifndef SMTPREPLY_H
 #define SMTPREPLY_H

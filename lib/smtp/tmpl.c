@@ -1,6 +1,6 @@
 /*
- * Message templates; see tmpl.h.  What -n checks is what a client gets: both
- * walk a template with the same function, line by line.
+ * Message templates; see tmpl.h.  What spamgreyd -n checks is what a client
+ * gets: both walk a template with the same function, line by line.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -10,8 +10,12 @@
 
 #define TMPL_HEAD_MAX	10	/* "NNN-X.X.X " */
 #define TMPL_SECONDS_MAX 20	/* digits and sign of an int64_t */
+#define CONTACT_LINE	480	/* octets that fit on a line with the head */
 
-/* Length of the line break at s, as a character or as it is written; 0: none. */
+/*
+ * The length of the line break at s, as a character or as it is written; 0:
+ * none.
+ */
 static size_t
 line_break(const char *s)
 {
@@ -20,6 +24,10 @@ line_break(const char *s)
 	return (s[0] == '\\' && s[1] == 'n' ? 2 : 0);
 }
 
+/*
+ * The longest that each line can become is counted, so that no reply is ever
+ * cut.
+ */
 const char *
 tmpl_check(const char *text, const char *allowed)
 {
@@ -35,7 +43,7 @@ tmpl_check(const char *text, const char *allowed)
 			continue;
 		}
 		if (*s < 0x20 || *s > 0x7e)
-			return ("holds a character that is not printable "
+			return ("contains a character that is not printable "
 			    "ASCII");
 		if (*s != '%')
 			len++;
@@ -43,8 +51,8 @@ tmpl_check(const char *text, const char *allowed)
 			len++;
 		else if (*s == '\0' || strchr(allowed, *s) == NULL ||
 		    (*s != 'A' && *s != 's'))
-			return ("holds a % sequence that is not known here; "
-			    "a percent sign is written %%");
+			return ("contains an unknown % sequence; write %% "
+			    "for a percent sign");
 		else
 			len += *s == 'A' ? ADDR_STRLEN - 1 : TMPL_SECONDS_MAX;
 		if (len + 2 > SMTP_REPLY_LINE_MAX)
@@ -54,7 +62,7 @@ tmpl_check(const char *text, const char *allowed)
 	return (NULL);
 }
 
-/* Adds s to line, cut where a reply line must end. */
+/* Adds s to the line, cut where a reply line must end. */
 static void
 line_add(char *line, size_t *len, const char *s, size_t n)
 {
@@ -66,6 +74,10 @@ line_add(char *line, size_t *len, const char *s, size_t n)
 	*len += n;
 }
 
+/*
+ * Each line begins with "NNN-"; the hyphen of the last one becomes a space.  A
+ * template that tmpl_check refuses still makes a valid line.
+ */
 int
 tmpl_reply(struct buf *out, int code, const char *enhanced, const char *text,
     const struct addr *client, int64_t seconds, int last)
@@ -92,7 +104,6 @@ tmpl_reply(struct buf *out, int code, const char *enhanced, const char *text,
 				line_add(line, &len, num, strlen(num));
 				s++;
 			} else {
-				/* What check refuses still makes no line. */
 				if (*s == '%' && s[1] == '%')
 					s++;
 				line_add(line, &len, *s < 0x20 || *s > 0x7e ?
@@ -110,6 +121,9 @@ tmpl_reply(struct buf *out, int code, const char *enhanced, const char *text,
 	return (0);
 }
 
+/*
+ * The number of the session stands on a line of its own when the text is long.
+ */
 int
 tmpl_contact(struct buf *out, int code, const char *enhanced,
     const char *contact, uint64_t id, const struct addr *client)
@@ -118,7 +132,7 @@ tmpl_contact(struct buf *out, int code, const char *enhanced,
 	int	n;
 
 	n = snprintf(text, sizeof(text), "%s [%016" PRIx64 "]", contact, id);
-	if (n > 480)
+	if (n > CONTACT_LINE)
 		snprintf(text, sizeof(text), "%.512s\\n[%016" PRIx64 "]",
 		    contact, id);
 	return (tmpl_reply(out, code, enhanced, text, client, 0, 1));

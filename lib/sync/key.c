@@ -1,5 +1,6 @@
 /*
- * Keys and MACs of sync datagrams, by libcrypto.  Knows no datagram.
+ * Keys and MACs of sync datagrams, by libcrypto; see synckey.h.  Knows no
+ * datagram.
  */
 #include <string.h>
 
@@ -8,11 +9,13 @@
 #include <openssl/hmac.h>
 #include <openssl/sha.h>
 
+#include "lib/base/ascii.h"
 #include "lib/sync/key.h"
 
 /* So that the two versions never use the same octets as a key. */
 static const char	v3_text[] = "spamgreyd sync version 3";
 
+/* A NULL key means "the one before" to some versions of libcrypto. */
 static int
 mac(const EVP_MD *md, const uint8_t *key, size_t keylen, const uint8_t *data,
     size_t len, uint8_t *dst, unsigned int want)
@@ -20,19 +23,21 @@ mac(const EVP_MD *md, const uint8_t *key, size_t keylen, const uint8_t *data,
 	static const uint8_t	none[1];
 	unsigned int		got = 0;
 
-	/* A NULL key means "the one before" to some versions. */
 	if (HMAC(md, keylen == 0 ? none : key, (int)keylen, data, len, dst,
 	    &got) == NULL || got != want)
 		return (-1);
 	return (0);
 }
 
+/*
+ * Version 2 uses what spamd uses, the hexadecimal SHA-1 of the file; version 3
+ * has a key derived with another function and a fixed text.
+ */
 int
 synckey_make(const uint8_t *content, size_t len, struct sync_key *k)
 {
-	static const char	hex[] = "0123456789abcdef";
-	uint8_t			sum[SHA_DIGEST_LENGTH];
-	size_t			i;
+	uint8_t	sum[SHA_DIGEST_LENGTH];
+	size_t	i;
 
 	memset(k, 0, sizeof(*k));
 	if (len == 0)
@@ -40,8 +45,8 @@ synckey_make(const uint8_t *content, size_t len, struct sync_key *k)
 	if (len > SYNCKEY_FILE_MAX || SHA1(content, len, sum) == NULL)
 		return (-1);
 	for (i = 0; i < sizeof(sum); i++) {
-		k->v2[2 * i] = (uint8_t)hex[sum[i] >> 4];
-		k->v2[2 * i + 1] = (uint8_t)hex[sum[i] & 15];
+		k->v2[2 * i] = (uint8_t)ascii_hex_digit(sum[i] >> 4);
+		k->v2[2 * i + 1] = (uint8_t)ascii_hex_digit(sum[i]);
 	}
 	k->v2_len = SYNCKEY_V2_LEN;
 	explicit_bzero(sum, sizeof(sum));
@@ -70,6 +75,7 @@ synckey_mac3(const struct sync_key *k, const uint8_t *data, size_t len,
 	    SYNCMAC_V3_LEN));
 }
 
+/* In a time that does not depend on where they differ. */
 int
 synckey_same(const uint8_t *a, const uint8_t *b, size_t len)
 {

@@ -1,7 +1,8 @@
 /*
  * The key of sync datagrams, made from the content of the key file: for
- * version 2 as spamd makes it, and for our version 3.  The only file of lib/
- * that uses libcrypto (which libtls brings).
+ * version 2 as spamd makes it, and for our version 3.  The only file of lib
+ * that uses libcrypto (which libtls brings).  A struct sync_key holds no
+ * pointers; its owner clears it with explicit_bzero.
  */
 #ifndef SYNCKEY_H
 #define SYNCKEY_H

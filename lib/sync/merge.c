@@ -2,9 +2,9 @@
  * Merging of entries; what it means is in merge.h.  No clock, no database, no
  * process: all of that is the caller's.
  *
- * That the result does not depend on the order rests on each part's being a
- * maximum in some order of its own; whoever adds a field puts it into one of
- * the parts, never beside them.
+ * The result does not depend on the order because each part is a maximum in
+ * some order of its own.  A new field therefore belongs into one of the parts,
+ * never beside them.
  */
 #include <string.h>
 
@@ -14,22 +14,23 @@
 #define KEEP_FOREVER	(366 * INT64_C(86400))
 #define KEEP_MAX	(10 * KEEP_FOREVER)
 
-/* 0 is for ever, which is later than any time. */
+/* 0 means never, which is later than any time. */
 static int64_t
-later(int64_t a, int64_t b)
+later_expiry(int64_t a, int64_t b)
 {
 	if (a == 0 || b == 0)
 		return (0);
 	return (a > b ? a : b);
 }
 
+/* The later of two times of which 0 is the earliest. */
 static int64_t
 greater(int64_t a, int64_t b)
 {
 	return (a > b ? a : b);
 }
 
-/* 0 is not known, as of a trap that came from spamdb. */
+/* 0 means unknown, as in a trap that came from spamdb. */
 static int64_t
 earlier(int64_t a, int64_t b)
 {
@@ -46,12 +47,14 @@ merge_syncs(enum entry_type type)
 	    type == ENTRY_STAMP);
 }
 
+/* Is there an assertion, or only a deletion? */
 static int
 has_times(const struct merge_state *s)
 {
 	return (s->e.last != 0);
 }
 
+/* What has expired counts as absent. */
 static void
 no_times(struct merge_state *s)
 {
@@ -60,6 +63,10 @@ no_times(struct merge_state *s)
 	s->e.block = s->e.passed = 0;
 }
 
+/*
+ * Of the two records, the living one has the times; the tombstone has the
+ * deletion.
+ */
 void
 merge_from(struct merge_state *s, const struct entry *live,
     const struct entry *tomb)
@@ -81,6 +88,10 @@ merge_from(struct merge_state *s, const struct entry *live,
 	s->e.gone = s->e.was = 0;
 }
 
+/*
+ * A deletion is kept longer than what it deleted; should it not have been,
+ * what it deleted does not come back.
+ */
 void
 merge_judge(struct merge_state *s, int64_t now)
 {
@@ -88,8 +99,6 @@ merge_judge(struct merge_state *s, int64_t now)
 		no_times(s);
 	if (s->gone == 0 || s->keep > now)
 		return;
-	/* A deletion is kept longer than what it deleted; should it not have
-	 * been, that does not come back. */
 	if (s->e.last <= s->gone)
 		no_times(s);
 	s->gone = s->keep = 0;
@@ -102,12 +111,13 @@ waits(const struct entry *e)
 	return (e->type == ENTRY_GREY && e->pass >= e->expire);
 }
 
+/* Of the same generation: each time and counter by its own maximum. */
 static void
 merge_times(struct entry *a, const struct entry *b)
 {
 	int	a_waits = waits(a), b_waits = waits(b);
 
-	a->expire = later(a->expire, b->expire);
+	a->expire = later_expiry(a->expire, b->expire);
 	if (a->type == ENTRY_STAMP)
 		a->first = greater(a->first, b->first);
 	else
@@ -124,8 +134,10 @@ merge_times(struct entry *a, const struct entry *b)
 		a->passed = b->passed;
 }
 
-/* What was said with an assertion, in some order.  Why a host is WHITE is no
- * part of it. */
+/*
+ * The texts of an assertion in some fixed order, for two of the same second. 
+ * Why a host is WHITE does not belong to them.
+ */
 static int
 words_cmp(const struct entry *a, const struct entry *b)
 {
@@ -144,6 +156,7 @@ words_cmp(const struct entry *a, const struct entry *b)
 	return (a->reason - b->reason);
 }
 
+/* Why a host is WHITE or TRAPPED, with what it was for. */
 static void
 take_reason(struct entry *a, const struct entry *b)
 {
@@ -152,6 +165,7 @@ take_reason(struct entry *a, const struct entry *b)
 	a->reason = b->reason;
 }
 
+/* The texts of the later assertion. */
 static void
 take_words(struct entry *a, const struct entry *b)
 {
@@ -164,6 +178,7 @@ take_words(struct entry *a, const struct entry *b)
 		take_reason(a, b);
 }
 
+/* The times of the later generation; why a host is WHITE begins with them. */
 static void
 take_times(struct entry *a, const struct entry *b)
 {
@@ -177,9 +192,9 @@ take_times(struct entry *a, const struct entry *b)
 		take_reason(a, b);
 }
 
-/* Written in one form, so that a merge with itself changes nothing. */
+/* One form for equal states, so that a merge with itself changes nothing. */
 static void
-normalise(struct merge_state *s)
+normal_form(struct merge_state *s)
 {
 	if (has_times(s) && waits(&s->e))
 		s->e.pass = s->e.expire;
@@ -206,7 +221,7 @@ merge_states(struct merge_state *a, const struct merge_state *other,
 	if (b.e.last > a->e.last ||
 	    (b.e.last == a->e.last && words_cmp(&b.e, &a->e) > 0))
 		take_words(&a->e, &b.e);
-	normalise(a);
+	normal_form(a);
 }
 
 int
@@ -218,6 +233,7 @@ merge_live(const struct merge_state *s, struct entry *live)
 	return (1);
 }
 
+/* The times of an entry that lives stand in its own record. */
 int
 merge_tomb(const struct merge_state *s, struct entry *tomb)
 {
@@ -231,7 +247,6 @@ merge_tomb(const struct merge_state *s, struct entry *tomb)
 	tomb->gone = s->gone;
 	tomb->expire = s->keep;
 	tomb->was = s->e.expire;
-	/* The entry that lives has its own record. */
 	if (merge_live(s, &live)) {
 		tomb->last = tomb->gen = tomb->was = 0;
 		tomb->first = tomb->pass = 0;
@@ -252,6 +267,7 @@ merge_same(const struct merge_state *a, const struct merge_state *b)
 	    x->passed == y->passed && words_cmp(x, y) == 0);
 }
 
+/* Later than all that is known, whatever this machine's clock says. */
 void
 merge_assert(struct entry *e, int fresh, int64_t gone, int64_t since,
     int64_t now)
@@ -260,12 +276,15 @@ merge_assert(struct entry *e, int fresh, int64_t gone, int64_t since,
 		e->gen = greater(e->gen, gone);
 		e->gen = greater(e->gen, since);
 	}
-	/* After all that is known, whatever the clock says. */
 	e->last = greater(greater(e->last, now), gone + 1);
 	if (e->last > ENTRY_TIME_MAX)
 		e->last = ENTRY_TIME_MAX;
 }
 
+/*
+ * Kept as long as the longest-lived copy of the entry may last on a machine
+ * that has not heard of the deletion.
+ */
 void
 merge_delete(struct merge_state *s, int64_t now, int64_t life)
 {
@@ -283,6 +302,10 @@ merge_delete(struct merge_state *s, int64_t now, int64_t life)
 		s->keep = ENTRY_TIME_MAX;
 }
 
+/*
+ * Only what would let a peer damage this database: times that never end or lie
+ * ahead.
+ */
 const char *
 merge_refuse(const struct merge_state *s, int64_t now)
 {
@@ -299,7 +322,7 @@ merge_refuse(const struct merge_state *s, int64_t now)
 	if (s->e.type == ENTRY_GREY && has_times(s) && s->e.expire == 0)
 		return ("a tuple that never expires");
 	if (s->gone != 0 && (s->keep == 0 || s->keep > now + KEEP_MAX))
-		return ("a deletion that is kept for ever");
+		return ("a deletion that is kept forever");
 	if (s->e.type == ENTRY_STAMP && s->gone != 0)
 		return ("a stamp that was deleted");
 	return (NULL);

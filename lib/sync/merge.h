@@ -1,8 +1,18 @@
 /*
+ * The room lib/sync: merging what several machines know, and the datagrams of
+ * live sync.  store runs it, and spamgreydb for a bulk sync and for imports.
+ * It may use lib/base, lib/db and libcrypto.  In the order to read:
+ *
+ *	merge		what two machines know of the same entry (this file)
+ *	mergeio		a state as octets
+ *	key		keys and MACs
+ *	v2		datagrams of OpenBSD's spamd
+ *	v3		our datagrams, replays
+ *
  * What two machines know of the same thing, merged so that any order and any
  * repetition of exchanges ends the same on all: merge_states is commutative,
  * associative and idempotent.  Pure functions; live sync and bulk sync both
- * use them, and so do an import and the keying anew.
+ * use them, and so does an import and a change of the keys.
  *
  * A state is of one key: a tuple, or a host's WHITE, TRAPPED or STAMP, or a
  * SPAMTRAP.  It has three parts, each of which only ever grows:
@@ -23,19 +33,20 @@
  * last: each writing of an entry by its own machine (a RCPT of the tuple, a
  * promotion, good mail that extends, a trap, an edit) asserts it now; a clock
  * that is behind what is known asserts one second after it (merge_now).
- * Printed times do not serve: `pass' of a tuple or of WHITE is when it passed.
+ * The printed times cannot be used: `pass' of a tuple or of WHITE is when it
+ * passed.
  *
- * gen: an entry that begins anew (after a deletion, or a tuple of a host that
+ * gen: an entry that begins again (after a deletion, or a tuple of a host that
  * was demoted) has the time of that deletion as its generation, so that
- * `first' and `expire' of before do not come back by a merge.
+ * earlier values of `first' and `expire' do not come back by a merge.
  *
  * What leaves a tombstone: a deletion by hand, also of WHITE by a demotion.
- * Expiry leaves none: everybody's clock ends it everywhere, and what is expired
- * is taken as if it were not there, so that no merge brings it back.  A trap
- * that is let go because the configuration changed leaves none either: that
- * is this machine's configuration, and others may keep theirs.  A STAMP (tuples
- * from before the demotion begin anew) is never deleted; it is merged with all
- * of its times the latest, beside the tombstone of its WHITE.
+ * Expiry leaves none: each machine's clock ends the entry there, and an expired
+ * entry counts as absent, so that no merge brings it back.  A trap that is
+ * removed because the configuration changed leaves none either: that is this
+ * machine's configuration, and others may keep theirs.  A STAMP (tuples from
+ * before the demotion begin again) is never deleted; it is merged with all of
+ * its times the latest, beside the tombstone of its WHITE.
  *
  * Why a host is WHITE stays with the machine that made it so and is no part of
  * the state: a machine that learns of it from another notes that.
@@ -61,7 +72,7 @@ struct merge_state {
 	int64_t		keep;
 };
 
-/* Is a type of entry one that is merged with others' at all? */
+/* Is it a type of entry that is merged with those of other machines? */
 int	 merge_syncs(enum entry_type);
 /*
  * A state from what the database has of the key; either may be NULL, not both.
@@ -79,7 +90,8 @@ void	 merge_states(struct merge_state *a, const struct merge_state *b,
 /* The same without a second one: only takes away what has expired. */
 void	 merge_judge(struct merge_state *, int64_t now);
 
-/* What is to be written: 1 and *live / *tomb; 0: there is none, delete it. */
+/* What the database should hold: 1 and *live or *tomb; 0: no such record, delete
+ * it.  The strings stay borrowed. */
 int	 merge_live(const struct merge_state *, struct entry *live);
 int	 merge_tomb(const struct merge_state *, struct entry *tomb);
 /* Equal in all that merges (net and hash do not). */
@@ -87,8 +99,8 @@ int	 merge_same(const struct merge_state *, const struct merge_state *);
 
 /*
  * For a local change.  assert: e is about to be written with the fields it
- * has; sets last and, when it begins anew (fresh), gen.  gone: of its
- * tombstone, 0 none; since: a demotion that makes a tuple begin anew, 0.
+ * has; sets last and, when it begins again (fresh), gen.  gone: of its
+ * tombstone, 0 none; since: a demotion that makes a tuple begin again, 0.
  * delete: the state's key is deleted now; life: the longest that an entry of
  * its kind lives by the configuration.
  */

@@ -1,11 +1,11 @@
-/*
- * States as octets, and back.  No socket, no clock.
- */
+/* States as octets, and back; see mergeio.h. No socket, no clock. */
 #include <string.h>
 
+#include "lib/base/be.h"
 #include "lib/base/hosts.h"
 #include "lib/sync/mergeio.h"
 
+/* The flags octet; a bit that is not among them is malformed. */
 #define F_IP6	1
 #define F_TIMES	2
 #define F_GEN	4
@@ -13,19 +13,8 @@
 #define F_ALL	15
 
 #define HEAD	3		/* kind and length */
-#define TIME	5
 
-struct put {
-	uint8_t	*p, *end;
-	int	 bad;
-};
-
-struct get {
-	const uint8_t	*p, *end;
-	char		*str;
-	int		 bad;
-};
-
+/* Control characters could forge lines in a log or an export. */
 int
 merge_clean(const char *s)
 {
@@ -37,75 +26,43 @@ merge_clean(const char *s)
 	return (1);
 }
 
+/* A string without control characters, at most max octets. */
 static void
-put_uint(struct put *w, uint64_t v, unsigned int n)
+state_put_str(struct be_writer *w, const char *s, size_t max)
 {
-	if ((size_t)(w->end - w->p) < n) {
+	if (!merge_clean(s))
 		w->bad = 1;
-		return;
-	}
-	while (n-- > 0)
-		*w->p++ = (uint8_t)(v >> (8 * n));
+	be_write_str(w, s, max);
 }
 
+/* The texts that this kind of entry has, in the order of mergeio.h. */
 static void
-put_time(struct put *w, int64_t t)
-{
-	if (t < 0 || t > ENTRY_TIME_MAX)
-		w->bad = 1;
-	put_uint(w, (uint64_t)t, TIME);
-}
-
-static void
-put_bytes(struct put *w, const void *src, size_t len)
-{
-	if ((size_t)(w->end - w->p) < len) {
-		w->bad = 1;
-		return;
-	}
-	memcpy(w->p, src, len);
-	w->p += len;
-}
-
-static void
-put_str(struct put *w, const char *s, size_t max)
-{
-	size_t	len = strlen(s);
-
-	if (len > max || !merge_clean(s)) {
-		w->bad = 1;
-		return;
-	}
-	put_uint(w, len, 2);
-	put_bytes(w, s, len);
-}
-
-static void
-put_strings(struct put *w, const struct entry *e)
+put_strings(struct be_writer *w, const struct entry *e)
 {
 	switch (e->type) {
 	case ENTRY_GREY:
-		put_str(w, e->helo, ENTRY_STR_MAX);
-		put_str(w, e->from, ENTRY_STR_MAX);
-		put_str(w, e->to, ENTRY_STR_MAX);
+		state_put_str(w, e->helo, ENTRY_STR_MAX);
+		state_put_str(w, e->from, ENTRY_STR_MAX);
+		state_put_str(w, e->to, ENTRY_STR_MAX);
 		return;
 	case ENTRY_SPAMTRAP:
-		put_str(w, e->rcpt, MAILADDR_KEY_MAX - 1);
+		state_put_str(w, e->rcpt, MAILADDR_KEY_MAX - 1);
 		break;
 	case ENTRY_TRAPPED:
-		put_uint(w, e->reason, 1);
+		be_write(w, e->reason, 1);
 		break;
 	default:
 		break;
 	}
-	put_str(w, e->comment, ENTRY_STR_MAX);
+	state_put_str(w, e->comment, ENTRY_STR_MAX);
 }
 
+/* The head is written last, when the length is known. */
 size_t
 merge_put(uint8_t *dst, size_t size, const struct merge_state *s)
 {
 	const struct entry	*e = &s->e;
-	struct put		 w = { dst, dst + size, 0 };
+	struct be_writer	 w = { dst, dst + size, 0 };
 	int			 ip6, flags = 0;
 	size_t			 len;
 
@@ -117,110 +74,79 @@ merge_put(uint8_t *dst, size_t size, const struct merge_state *s)
 	flags |= e->last != 0 && e->gen != 0 ? F_GEN : 0;
 	flags |= s->gone != 0 ? F_GONE : 0;
 	w.p += HEAD;
-	put_uint(&w, (unsigned int)flags, 1);
+	be_write(&w, (unsigned int)flags, 1);
 	if (e->type != ENTRY_SPAMTRAP)
-		put_bytes(&w, e->addr.b + (ip6 ? 0 : 12), ip6 ? 16 : 4);
+		be_write_bytes(&w, e->addr.b + (ip6 ? 0 : ADDR4_AT),
+		    ip6 ? sizeof(e->addr.b) : ADDR4_LEN);
 	if (flags & F_TIMES) {
-		put_time(&w, e->last);
-		put_time(&w, e->first);
-		put_time(&w, e->pass);
-		put_time(&w, e->expire);
-		put_uint(&w, e->block, 4);
-		put_uint(&w, e->passed, 4);
+		be_write_time(&w, e->last);
+		be_write_time(&w, e->first);
+		be_write_time(&w, e->pass);
+		be_write_time(&w, e->expire);
+		be_write(&w, e->block, 4);
+		be_write(&w, e->passed, 4);
 	}
 	if (flags & F_GEN)
-		put_time(&w, e->gen);
+		be_write_time(&w, e->gen);
 	if (flags & F_GONE) {
-		put_time(&w, s->gone);
-		put_time(&w, s->keep);
+		be_write_time(&w, s->gone);
+		be_write_time(&w, s->keep);
 	}
 	put_strings(&w, e);
 	if (w.bad)
 		return (0);
 	len = (size_t)(w.p - dst);
 	w.p = dst;
-	put_uint(&w, e->type, 1);
-	put_uint(&w, len - HEAD, 2);
+	be_write(&w, e->type, 1);
+	be_write(&w, len - HEAD, 2);
 	return (len);
 }
 
-static uint64_t
-get_uint(struct get *r, unsigned int n)
-{
-	uint64_t	v = 0;
-
-	if ((size_t)(r->end - r->p) < n) {
-		r->bad = 1;
-		return (0);
-	}
-	while (n-- > 0)
-		v = v << 8 | *r->p++;
-	return (v);
-}
-
-static int64_t
-get_time(struct get *r)
-{
-	return ((int64_t)get_uint(r, TIME));
-}
-
-/* Strings of a datagram are never longer than the buffer for all of them. */
+/* The buffer for all strings is as large as the octets, so each one fits. */
 static const char *
-get_str(struct get *r, size_t max)
+state_str(struct be_reader *r, size_t max)
 {
-	size_t	 len = get_uint(r, 2);
-	char	*s = r->str;
+	const char	*s = be_read_str(r, max);
 
-	if (r->bad || len > max || len > (size_t)(r->end - r->p)) {
-		r->bad = 1;
-		return ("");
-	}
-	memcpy(s, r->p, len);
-	s[len] = '\0';
-	if (memchr(r->p, '\0', len) != NULL || !merge_clean(s)) {
-		r->bad = 1;
-		return ("");
-	}
-	r->p += len;
-	r->str += len + 1;
-	return (s);
+	if (merge_clean(s))
+		return (s);
+	r->bad = 1;
+	return ("");
 }
 
+/* One address has one form: IPv4 must be sent as four octets. */
 static void
-get_addr(struct get *r, int ip6, struct addr *addr)
+state_addr(struct be_reader *r, int ip6, struct addr *addr)
 {
-	static const uint8_t	mapped[12] =
-	    { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff };
-	size_t			n = ip6 ? 16 : 4;
+	uint8_t	ip4[ADDR4_LEN] = { 0 };
 
-	if ((size_t)(r->end - r->p) < n) {
-		r->bad = 1;
+	if (!ip6) {
+		be_read_bytes(r, ip4, sizeof(ip4));
+		addr_set4(addr, ip4);
 		return;
 	}
-	memcpy(addr->b, mapped, sizeof(mapped));
-	memcpy(addr->b + 16 - n, r->p, n);
-	r->p += n;
-	/* One address has one form. */
-	if (ip6 && addr_is4(addr))
+	be_read_bytes(r, addr->b, sizeof(addr->b));
+	if (addr_is4(addr))
 		r->bad = 1;
 }
 
+/* Why a host is WHITE is not sent; here the reason is that a peer said so. */
 static void
-get_strings(struct get *r, struct entry *e)
+get_strings(struct be_reader *r, struct entry *e)
 {
 	switch (e->type) {
 	case ENTRY_GREY:
-		e->helo = get_str(r, ENTRY_STR_MAX);
-		e->from = get_str(r, ENTRY_STR_MAX);
-		e->to = get_str(r, ENTRY_STR_MAX);
+		e->helo = state_str(r, ENTRY_STR_MAX);
+		e->from = state_str(r, ENTRY_STR_MAX);
+		e->to = state_str(r, ENTRY_STR_MAX);
 		return;
 	case ENTRY_SPAMTRAP:
-		e->rcpt = get_str(r, MAILADDR_KEY_MAX - 1);
+		e->rcpt = state_str(r, MAILADDR_KEY_MAX - 1);
 		if (e->rcpt[0] == '\0')
 			r->bad = 1;
 		break;
 	case ENTRY_TRAPPED:
-		e->reason = (uint8_t)get_uint(r, 1);
+		e->reason = (uint8_t)be_read(r, 1);
 		break;
 	case ENTRY_WHITE:
 		e->reason = WHITE_SYNC;
@@ -228,50 +154,55 @@ get_strings(struct get *r, struct entry *e)
 	default:
 		break;
 	}
-	e->comment = get_str(r, ENTRY_STR_MAX);
+	e->comment = state_str(r, ENTRY_STR_MAX);
 }
 
+/*
+ * What follows the head.  Combinations that merge_put never writes are
+ * malformed.
+ */
 static void
-get_body(struct get *r, struct merge_state *s)
+get_body(struct be_reader *r, struct merge_state *s)
 {
 	struct entry	*e = &s->e;
-	uint64_t	 flags = get_uint(r, 1);
+	uint64_t	 flags = be_read(r, 1);
 
 	if (flags & ~(uint64_t)F_ALL ||
 	    ((flags & F_GEN) && !(flags & F_TIMES)) ||
 	    ((flags & F_IP6) && e->type == ENTRY_SPAMTRAP))
 		r->bad = 1;
 	if (e->type != ENTRY_SPAMTRAP)
-		get_addr(r, (flags & F_IP6) != 0, &e->addr);
+		state_addr(r, (flags & F_IP6) != 0, &e->addr);
 	if (flags & F_TIMES) {
-		e->last = get_time(r);
-		e->first = get_time(r);
-		e->pass = get_time(r);
-		e->expire = get_time(r);
-		e->block = (uint32_t)get_uint(r, 4);
-		e->passed = (uint32_t)get_uint(r, 4);
+		e->last = be_read_time(r);
+		e->first = be_read_time(r);
+		e->pass = be_read_time(r);
+		e->expire = be_read_time(r);
+		e->block = (uint32_t)be_read(r, 4);
+		e->passed = (uint32_t)be_read(r, 4);
 		if (e->last == 0)
 			r->bad = 1;
 	}
-	if ((flags & F_GEN) && (e->gen = get_time(r)) == 0)
+	if ((flags & F_GEN) && (e->gen = be_read_time(r)) == 0)
 		r->bad = 1;
 	if (flags & F_GONE) {
-		s->gone = get_time(r);
-		s->keep = get_time(r);
+		s->gone = be_read_time(r);
+		s->keep = be_read_time(r);
 		if (s->gone == 0)
 			r->bad = 1;
 	}
 	get_strings(r, e);
 }
 
+/* The body must be used up exactly. */
 size_t
 merge_get(const uint8_t *src, size_t size, struct merge_state *s, char *strbuf)
 {
-	struct get	 r = { src, src + size, strbuf, 0 };
-	uint64_t	 kind = get_uint(&r, 1), len = get_uint(&r, 2);
+	struct be_reader r = { src, src + size, strbuf, 0 };
+	uint64_t	 kind = be_read(&r, 1), len = be_read(&r, 2);
 
 	memset(s, 0, sizeof(*s));
-	if (r.bad || len > (size_t)(r.end - r.p) || len + HEAD > MERGEIO_MAX ||
+	if (r.bad || len > be_left(&r) || len + HEAD > MERGEIO_MAX ||
 	    !merge_syncs((enum entry_type)kind))
 		return (0);
 	r.end = r.p + len;

@@ -1,8 +1,8 @@
 /*
  * A state of merge.h as octets: what a sync of version 3 carries of an entry,
- * live and in bulk.  Pure functions; what is read is checked as if a stranger
- * had written it: lengths, kinds, times within 40 bits, no control character
- * in a string, nothing left over.  Equal states have equal octets.
+ * live and in bulk.  Pure functions.  Octets that are read are checked as if a
+ * stranger had written them: lengths, kinds, times within 40 bits, no control
+ * character in a string, nothing left over.  Equal states have equal octets.
  *
  *	kind[1] len[2] flags[1] addr[4|16, not SPAMTRAP]
  *	with flag TIMES	last[5] first[5] pass[5] expire[5] block[4] passed[4]
@@ -10,8 +10,10 @@
  *	with flag GONE	gone[5] keep[5]
  *	TRAPPED		reason[1]
  *	GREY		helo from to;  SPAMTRAP	address comment;  others comment
- * Integers big-endian; a string is length[2] and its octets; len counts what
- * comes behind it.  net and hash are not in it: each database makes its own.
+ *
+ * Integers are big-endian; a string is length[2] and its octets; len counts
+ * what comes behind it.  net and hash are not part of it: each database makes
+ * its own.
  */
 #ifndef MERGEIO_H
 #define MERGEIO_H
@@ -23,7 +25,7 @@
 
 #define MERGEIO_MAX	(128 + 3 * (2 + MAILADDR_KEY_MAX))
 
-/* How many octets it took; 0: it does not fit into size, or is no state that
+/* How many octets it took; 0: it does not fit into size, or is not a state that
  * can be sent (a control character in a string, a string that is too long). */
 size_t	 merge_put(uint8_t *dst, size_t size, const struct merge_state *);
 /*

@@ -1,46 +1,22 @@
 /*
- * spamd's sync datagrams.  What it leaves unchecked is checked here: strings
- * end where their lengths say and hold no control character, so that nothing
- * can be smuggled into a line of text.
+ * spamd's sync datagrams; see sync2.h.  What spamd leaves unchecked is checked
+ * here: strings end where their lengths say and have no control character, so
+ * that nothing can be smuggled into a line of text.
  */
 #include <string.h>
 
+#include "lib/base/be.h"
 #include "lib/sync/mergeio.h"
 #include "lib/sync/v2.h"
 
 #define VERSION		2
 #define FAMILY		2		/* AF_INET on all systems */
 #define MAC_OFF		8
-#define GREY_FIXED	18
-#define ADDR_LEN	16
-#define END_LEN		4
+#define GREY_FIXED	18		/* octets before the strings */
+#define ADDR_LEN	16		/* a WHITE or TRAPPED item */
+#define END_LEN		4		/* type and length */
 
-static void
-put16(uint8_t *p, uint32_t v)
-{
-	p[0] = (uint8_t)(v >> 8);
-	p[1] = (uint8_t)v;
-}
-
-static void
-put32(uint8_t *p, uint32_t v)
-{
-	put16(p, v >> 16);
-	put16(p + 2, v);
-}
-
-static uint32_t
-get16(const uint8_t *p)
-{
-	return ((uint32_t)p[0] << 8 | p[1]);
-}
-
-static uint32_t
-get32(const uint8_t *p)
-{
-	return (get16(p) << 16 | get16(p + 2));
-}
-
+/* Items are padded to a multiple of 16 octets. */
 static size_t
 round16(size_t n)
 {
@@ -65,21 +41,25 @@ grey_len(const struct sync2_item *it)
 	return (round16(len));
 }
 
+/* The address, the lengths with their NULs, the strings. */
 static void
 put_grey(uint8_t *p, const struct sync2_item *it)
 {
 	size_t	from = strlen(it->from) + 1, to = strlen(it->to) + 1;
 	size_t	helo = strlen(it->helo) + 1;
 
-	memcpy(p + 8, it->addr.b + 12, 4);
-	put16(p + 12, (uint32_t)from);
-	put16(p + 14, (uint32_t)to);
-	put16(p + 16, (uint32_t)helo);
+	memcpy(p + 8, it->addr.b + ADDR4_AT, ADDR4_LEN);
+	be_put16(p + 12, (uint16_t)from);
+	be_put16(p + 14, (uint16_t)to);
+	be_put16(p + 16, (uint16_t)helo);
 	memcpy(p + GREY_FIXED, it->from, from);
 	memcpy(p + GREY_FIXED + from, it->to, to);
 	memcpy(p + GREY_FIXED + from + to, it->helo, helo);
 }
 
+/*
+ * The MAC is made over the datagram with zeros in its place, and written last.
+ */
 size_t
 sync2_build(uint8_t dst[SYNC2_MAX], uint32_t counter,
     const struct sync2_item *it, const struct sync_key *key)
@@ -97,36 +77,28 @@ sync2_build(uint8_t dst[SYNC2_MAX], uint32_t counter,
 	memset(dst, 0, total);
 	dst[0] = VERSION;
 	dst[1] = FAMILY;
-	put16(dst + 2, (uint32_t)total);
-	put32(dst + 4, counter);
-	put16(p, it->type);
-	put16(p + 2, (uint32_t)len);
-	put32(p + 4, it->when);
+	be_put16(dst + 2, (uint16_t)total);
+	be_put32(dst + 4, counter);
+	be_put16(p, it->type);
+	be_put16(p + 2, (uint16_t)len);
+	be_put32(p + 4, it->when);
 	if (it->type == SYNC2_GREY)
 		put_grey(p, it);
 	else {
-		put32(p + 8, it->expire);
-		memcpy(p + 12, it->addr.b + 12, 4);
+		be_put32(p + 8, it->expire);
+		memcpy(p + 12, it->addr.b + ADDR4_AT, ADDR4_LEN);
 	}
-	put16(p + len, SYNC2_END);
-	put16(p + len + 2, END_LEN);
+	be_put16(p + len, SYNC2_END);
+	be_put16(p + len + 2, END_LEN);
 	if (synckey_mac2(key, dst, total, mac) == -1)
 		return (0);
 	memcpy(dst + MAC_OFF, mac, sizeof(mac));
 	return (total);
 }
 
-static void
-get_ip4(const uint8_t *p, struct addr *addr)
-{
-	memset(addr, 0, sizeof(*addr));
-	addr->b[10] = addr->b[11] = 0xff;
-	memcpy(addr->b + 12, p, 4);
-}
-
-/* A string of that length, its NUL at the end and nowhere else. */
+/* A string of that length, with its NUL at the end and nowhere else. */
 static const char *
-get_str(const uint8_t **p, size_t len)
+item_str(const uint8_t **p, size_t len)
 {
 	const char	*s = (const char *)*p;
 
@@ -137,45 +109,48 @@ get_str(const uint8_t **p, size_t len)
 	return (s);
 }
 
-/* Of an item whose own length is inside the datagram. */
+/*
+ * One item, whose own length lies inside the datagram.  NULL, or what is
+ * wrong.
+ */
 static const char *
 parse_item(const uint8_t *p, size_t len, struct sync2_item *it)
 {
 	size_t	from, to, helo;
 
 	memset(it, 0, sizeof(*it));
-	it->type = (enum sync2_type)get16(p);
+	it->type = (enum sync2_type)be_get16(p);
 	it->from = it->to = it->helo = "";
 	if (it->type == SYNC2_WHITE || it->type == SYNC2_TRAPPED) {
 		if (len != ADDR_LEN)
 			return ("length of an address");
-		it->when = get32(p + 4);
-		it->expire = get32(p + 8);
-		get_ip4(p + 12, &it->addr);
+		it->when = be_get32(p + 4);
+		it->expire = be_get32(p + 8);
+		addr_set4(&it->addr, p + 12);
 		return (NULL);
 	}
 	if (it->type != SYNC2_GREY)
 		return ("unknown type");
 	if (len < GREY_FIXED)
 		return ("length of a tuple");
-	it->when = get32(p + 4);
-	get_ip4(p + 8, &it->addr);
-	from = get16(p + 12);
-	to = get16(p + 14);
-	helo = get16(p + 16);
+	it->when = be_get32(p + 4);
+	addr_set4(&it->addr, p + 8);
+	from = be_get16(p + 12);
+	to = be_get16(p + 14);
+	helo = be_get16(p + 16);
 	if (round16(GREY_FIXED + from + to + helo) != len)
 		return ("lengths of strings");
 	p += GREY_FIXED;
-	if ((it->from = get_str(&p, from)) == NULL ||
-	    (it->to = get_str(&p, to)) == NULL ||
-	    (it->helo = get_str(&p, helo)) == NULL)
+	if ((it->from = item_str(&p, from)) == NULL ||
+	    (it->to = item_str(&p, to)) == NULL ||
+	    (it->helo = item_str(&p, helo)) == NULL)
 		return ("a string");
 	return (NULL);
 }
 
-/* Walks the items; fn NULL: only to see that all of them are right. */
+/* Walks the items; fn NULL: only to see that all of them are valid. */
 static const char *
-walk(const uint8_t *p, const uint8_t *end,
+walk_items(const uint8_t *p, const uint8_t *end,
     void (*fn)(const struct sync2_item *, void *), void *arg)
 {
 	struct sync2_item	 it;
@@ -185,12 +160,12 @@ walk(const uint8_t *p, const uint8_t *end,
 	for (;;) {
 		if (end - p < END_LEN)
 			return ("no end");
-		len = get16(p + 2);
+		len = be_get16(p + 2);
 		if (len < END_LEN || len > (size_t)(end - p))
 			return ("length of an item");
-		if (get16(p) == SYNC2_END) {
+		if (be_get16(p) == SYNC2_END) {
 			if (len != END_LEN || p + len != end)
-				return ("octets behind the end");
+				return ("octets after the end");
 			return (NULL);
 		}
 		if ((why = parse_item(p, len, &it)) != NULL)
@@ -201,6 +176,7 @@ walk(const uint8_t *p, const uint8_t *end,
 	}
 }
 
+/* Nothing is handed out before the key and all items were checked. */
 const char *
 sync2_parse(const uint8_t *data, size_t len, const struct sync_key *key,
     uint32_t *counter, void (*fn)(const struct sync2_item *, void *),
@@ -213,15 +189,16 @@ sync2_parse(const uint8_t *data, size_t len, const struct sync_key *key,
 		return ("length");
 	if (data[0] != VERSION || data[1] != FAMILY)
 		return ("version");
-	if (get16(data + 2) != len)
+	if (be_get16(data + 2) != len)
 		return ("length");
 	memcpy(copy, data, len);
 	memset(copy + MAC_OFF, 0, SYNCMAC_V2_LEN);
 	if (synckey_mac2(key, copy, len, mac) == -1 ||
 	    !synckey_same(mac, data + MAC_OFF, sizeof(mac)))
 		return ("key");
-	*counter = get32(data + 4);
-	if ((why = walk(data + SYNC2_HDR, data + len, NULL, NULL)) != NULL)
+	*counter = be_get32(data + 4);
+	if ((why = walk_items(data + SYNC2_HDR, data + len, NULL,
+	    NULL)) != NULL)
 		return (why);
-	return (walk(data + SYNC2_HDR, data + len, fn, arg));
+	return (walk_items(data + SYNC2_HDR, data + len, fn, arg));
 }

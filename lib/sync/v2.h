@@ -1,5 +1,5 @@
 /*
- * Datagrams of spamd's sync protocol, version 2, to the octet.  Pure but for
+ * Datagrams of spamd's sync protocol, version 2, octet by octet.  Pure but for
  * the MAC.  IPv4 only, as there.
  *
  *	header	version[1]=2 family[1]=2 length[2] counter[4] hmac[20] zero[4]
@@ -7,7 +7,9 @@
  *		(lengths with NUL), the strings, zeros to a multiple of 16
  *	WHITE, TRAPPED	type[2]=2, 3 length[2]=16 timestamp[4] expire[4] ip[4]
  *	END	type[2]=0 length[2]=4
- * Integers big-endian; the HMAC-SHA1 is over all of it with itself zero.
+ *
+ * Integers are big-endian; the HMAC-SHA1 is over all of it with zeros in its
+ * own place.
  */
 #ifndef SYNC2_H
 #define SYNC2_H
@@ -26,7 +28,7 @@ enum sync2_type { SYNC2_END, SYNC2_GREY, SYNC2_WHITE, SYNC2_TRAPPED };
 
 struct sync2_item {
 	enum sync2_type	 type;
-	uint32_t	 when;		/* epoch seconds; nobody looks at it */
+	uint32_t	 when;		/* epoch seconds; spamd ignores it */
 	uint32_t	 expire;	/* WHITE, TRAPPED */
 	struct addr	 addr;
 	/* GREY; never NULL.  From and to with their brackets. */
@@ -41,8 +43,9 @@ size_t	 sync2_build(uint8_t dst[SYNC2_MAX], uint32_t counter,
 	    const struct sync2_item *, const struct sync_key *);
 
 /*
- * fn is called for each item, when all of the datagram is found to be right;
- * its strings are valid during the call.  NULL, or what is wrong with it.
+ * Calls fn for each item, after the whole datagram was found to be valid; the
+ * strings of an item are valid during the call.  NULL, or what is wrong with
+ * the datagram.
  */
 const char *sync2_parse(const uint8_t *, size_t len, const struct sync_key *,
 	    uint32_t *counter, void (*fn)(const struct sync2_item *, void *),

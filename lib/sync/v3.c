@@ -1,32 +1,12 @@
-/*
- * Our sync datagrams.  No socket, no clock, no database.
- */
+/* Our sync datagrams; see sync3.h. No socket, no clock, no database. */
 #include <string.h>
 
+#include "lib/base/be.h"
 #include "lib/sync/v3.h"
 
-#define VERSION	3
-#define MAC_OFF	36
-
-static void
-put64(uint8_t *p, uint64_t v)
-{
-	unsigned int	i;
-
-	for (i = 0; i < 8; i++)
-		p[i] = (uint8_t)(v >> (56 - 8 * i));
-}
-
-static uint64_t
-get64(const uint8_t *p)
-{
-	uint64_t	v = 0;
-	unsigned int	i;
-
-	for (i = 0; i < 8; i++)
-		v = v << 8 | p[i];
-	return (v);
-}
+#define VERSION		3
+#define MAC_OFF		36		/* in the header */
+#define WORD_BITS	64		/* of a window's words */
 
 void
 sync3_begin(struct sync3_out *o)
@@ -34,6 +14,10 @@ sync3_begin(struct sync3_out *o)
 	o->len = 0;
 }
 
+/*
+ * The first state may be as long as it is.  A state that does not fit behind
+ * others is tried alone, to tell "full" from "never".
+ */
 int
 sync3_add(struct sync3_out *o, const struct merge_state *s)
 {
@@ -42,7 +26,6 @@ sync3_add(struct sync3_out *o, const struct merge_state *s)
 	n = merge_put(o->b + at, sizeof(o->b) - at, s);
 	if (n == 0 && o->len == 0)
 		return (-1);
-	/* The first one may be as long as it is. */
 	if (n == 0 || (o->len != 0 && at + n > SYNC3_MAX)) {
 		uint8_t	alone[MERGEIO_MAX];
 
@@ -53,6 +36,9 @@ sync3_add(struct sync3_out *o, const struct merge_state *s)
 	return (1);
 }
 
+/*
+ * The MAC is made over the datagram with zeros in its place, and written last.
+ */
 size_t
 sync3_seal(struct sync3_out *o, const struct sync3_hdr *h,
     const struct sync_key *key)
@@ -63,18 +49,18 @@ sync3_seal(struct sync3_out *o, const struct sync3_hdr *h,
 		return (0);
 	memset(o->b, 0, SYNC3_HDR);
 	o->b[0] = VERSION;
-	o->b[2] = (uint8_t)(o->len >> 8);
-	o->b[3] = (uint8_t)o->len;
-	put64(o->b + 4, h->id);
-	put64(o->b + 12, h->epoch);
-	put64(o->b + 20, h->counter);
-	put64(o->b + 28, (uint64_t)h->time);
+	be_put16(o->b + 2, (uint16_t)o->len);
+	be_put64(o->b + 4, h->id);
+	be_put64(o->b + 12, h->epoch);
+	be_put64(o->b + 20, h->counter);
+	be_put64(o->b + 28, (uint64_t)h->time);
 	if (synckey_mac3(key, o->b, o->len, mac) == -1)
 		return (0);
 	memcpy(o->b + MAC_OFF, mac, sizeof(mac));
 	return (o->len);
 }
 
+/* Also used by sync3_open, to check before anything is handed out. */
 int
 sync3_next(const uint8_t *data, size_t len, size_t *pos,
     struct merge_state *s, char *strbuf)
@@ -100,6 +86,10 @@ mac_is(const uint8_t *data, size_t len, const struct sync_key *key)
 	    synckey_same(mac, data + MAC_OFF, sizeof(mac)));
 }
 
+/*
+ * The cheap checks come before the MAC, and the states are read only when the
+ * MAC is right.
+ */
 const char *
 sync3_open(const uint8_t *data, size_t len, const struct sync_key *key,
     int64_t now, struct sync3_hdr *h)
@@ -113,14 +103,14 @@ sync3_open(const uint8_t *data, size_t len, const struct sync_key *key,
 		return ("length");
 	if (data[0] != VERSION || data[1] != 0)
 		return ("version");
-	if (((size_t)data[2] << 8 | data[3]) != len)
+	if (be_get16(data + 2) != len)
 		return ("length");
 	if (!mac_is(data, len, key))
 		return ("key");
-	h->id = get64(data + 4);
-	h->epoch = get64(data + 12);
-	h->counter = get64(data + 20);
-	t = get64(data + 28);
+	h->id = be_get64(data + 4);
+	h->epoch = be_get64(data + 12);
+	h->counter = be_get64(data + 20);
+	t = be_get64(data + 28);
 	if (t > (uint64_t)ENTRY_TIME_MAX)
 		return ("time");
 	h->time = (int64_t)t;
@@ -133,7 +123,7 @@ sync3_open(const uint8_t *data, size_t len, const struct sync_key *key,
 	return (pos == len ? NULL : "an entry");
 }
 
-/* Bits of counters that are now in the window for the first time. */
+/* Forgets the counters that are now in the window for the first time. */
 static void
 advance(struct sync3_window *w, uint64_t top)
 {
@@ -143,11 +133,15 @@ advance(struct sync3_window *w, uint64_t top)
 		memset(w->seen, 0, sizeof(w->seen));
 	else
 		for (n = w->top + 1; n <= top; n++)
-			w->seen[n % SYNC3_WINDOW / 64] &=
-			    ~(UINT64_C(1) << n % 64);
+			w->seen[n % SYNC3_WINDOW / WORD_BITS] &=
+			    ~(UINT64_C(1) << n % WORD_BITS);
 	w->top = top;
 }
 
+/*
+ * Only a datagram with a valid MAC may get here: a forged counter would move
+ * the window.
+ */
 int
 sync3_window(struct sync3_window *w, const struct sync3_hdr *h)
 {
@@ -164,8 +158,8 @@ sync3_window(struct sync3_window *w, const struct sync3_hdr *h)
 		advance(w, h->counter);
 	else if (w->top - h->counter >= SYNC3_WINDOW)
 		return (0);
-	word = &w->seen[h->counter % SYNC3_WINDOW / 64];
-	bit = UINT64_C(1) << h->counter % 64;
+	word = &w->seen[h->counter % SYNC3_WINDOW / WORD_BITS];
+	bit = UINT64_C(1) << h->counter % WORD_BITS;
 	if (*word & bit)
 		return (0);
 	*word |= bit;

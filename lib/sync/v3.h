@@ -6,9 +6,9 @@
  *	version[1]=3 zero[1] length[2] id[8] epoch[8] counter[8] time[8]
  *	hmac[32], then states as in mergeio.h
  * Integers big-endian.  The HMAC-SHA256 is over all of it with itself zero, and
- * there is no version 3 without a key.  id: the sender's database, so that who
- * meets its own leaves it.  epoch: grows with each start of the sender.  counter:
- * from 1 in each epoch.  time: the sender's clock.
+ * there is no version 3 without a key.  id: the sender's database, so that a
+ * host ignores its own datagrams.  epoch: grows with each start of the sender.
+ * counter: from 1 in each epoch.  time: the sender's clock.
  *
  * A datagram is at most SYNC3_MAX octets, which no path has to split; an entry
  * whose strings are longer than that goes in one of its own of at most
@@ -16,8 +16,8 @@
  *
  * Replay: of each sender a window of the last SYNC3_WINDOW counters is kept; what
  * came before, or is older than the window, or of an earlier epoch, is refused.
- * A receiver that has just started knows no windows; what it may be told again
- * then is bounded by the time, and is nothing new to who merges.
+ * A receiver that has just started knows no windows; what can be replayed to it
+ * then is bounded by the time, and merging it again changes nothing.
  */
 #ifndef SYNC3_H
 #define SYNC3_H
@@ -47,14 +47,14 @@ struct sync3_out {
 
 void	 sync3_begin(struct sync3_out *);
 /* 1: it is in; 0: the datagram is full, seal and send it and try again; -1:
- * never, it is no state that can be sent. */
+ * never, such a state cannot be sent. */
 int	 sync3_add(struct sync3_out *, const struct merge_state *);
 /* Its length; 0: no key, or libcrypto failed. */
 size_t	 sync3_seal(struct sync3_out *, const struct sync3_hdr *,
 	    const struct sync_key *);
 
 /*
- * Is it a datagram of ours, by our key, and every item of it right?  NULL, or
+ * Was it made with our key, and is every item of it valid?  NULL, or
  * what is wrong.  sync3_next then gives its items: pos begins at SYNC3_HDR;
  * strbuf as for merge_get.  0: no more.
  */

@@ -208,9 +208,9 @@ main(void)
 	mod_bad("conncontrol", "max 1000001",
 	    "max: \"1000001\" is not between 0 and 1000000");
 	mod_bad("conncontrol", "fold ip4 /33",
-	    "fold: must be ip4 / and 0 to 32");
+	    "fold: must be ip4 / and a length from 0 to 32");
 	mod_bad("conncontrol", "fold ip6 64",
-	    "fold: must be ip6 / and 0 to 128");
+	    "fold: must be ip6 / and a length from 0 to 128");
 	mod_bad("conncontrol", "reply 421",
 	    "reply: \"421\" is none of terminate|tempfail");
 	return (done());

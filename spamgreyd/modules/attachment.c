@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/base/ascii.h"
 #include "lib/base/log.h"
 #include "spamgreyd/runner/mimescan.h"
 #include "spamgreyd/runner/module.h"
@@ -59,12 +60,6 @@ static const struct module_option options[] = {
 	{ NULL, NULL, NULL, 0, 0, NULL, 0, 0, NULL }
 };
 
-static int
-lower(int c)
-{
-	return (c >= 'A' && c <= 'Z' ? c + 32 : c);
-}
-
 /* '*' any octets, '?' one; letters of ASCII in any case.  Linear but for the
  * last '*', whatever the name is. */
 static int
@@ -77,7 +72,7 @@ matches(const char *pattern, const char *name)
 			star = ++pattern;
 			at = name;
 		} else if (*pattern == '?' || *pattern ==
-		    (char)lower((unsigned char)*name)) {
+		    ascii_lower(*name)) {
 			pattern++;
 			name++;
 		} else if (star != NULL) {
@@ -123,7 +118,7 @@ attachment_option(void *conf, const char *keyword, const struct module_arg *a,
 	if ((p->text = strdup(a[0].s)) == NULL)
 		fatal("attachment");
 	for (s = p->text; *s != '\0'; s++)
-		*s = (char)lower((unsigned char)*s);
+		*s = ascii_lower(*s);
 	c->n++;
 	return (0);
 }

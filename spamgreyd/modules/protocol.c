@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/base/ascii.h"
 #include "lib/base/log.h"
 #include "spamgreyd/runner/module.h"
 
@@ -164,22 +165,16 @@ noticed(struct msession *s, const struct conf *c, enum abuse what)
 }
 
 static int
-same_name(const char *helo, size_t len, const char *name)
-{
-	return (strlen(name) == len && strncasecmp(helo, name, len) == 0);
-}
-
-static int
 is_own_name(const struct msession *s, const struct conf *c)
 {
 	size_t	i, len = strlen(s->helo);
 
 	if (len > 0 && s->helo[len - 1] == '.')
 		len--;
-	if (s->hostname != NULL && same_name(s->helo, len, s->hostname))
+	if (s->hostname != NULL && ascii_equal(s->helo, len, s->hostname))
 		return (1);
 	for (i = 0; i < c->nnames; i++)
-		if (same_name(s->helo, len, c->names[i]))
+		if (ascii_equal(s->helo, len, c->names[i]))
 			return (1);
 	return (0);
 }
@@ -197,7 +192,7 @@ helo_address(const char *helo, struct addr *a)
 		return (0);
 	helo++;
 	len -= 2;
-	if (len > 5 && strncasecmp(helo, "IPv6:", 5) == 0) {
+	if (len > 5 && ascii_begins(helo, len, "IPv6:")) {
 		helo += 5;
 		len -= 5;
 	}

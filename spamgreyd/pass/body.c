@@ -258,7 +258,7 @@ body_fault(const struct session *s)
 	const struct ptx	*tx = s->tx;
 
 	if (tx->toobig)
-		return ("552 5.3.4 The message is larger than we take");
+		return ("552 5.3.4 Message size exceeds fixed limit");
 	if (tx->lost)
 		return ("452 4.3.1 There is no room for the message; please "
 		    "try again later");

@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "lib/base/ascii.h"
 #include "spamgreyd/pass/pass.h"
 
 #define TRACE_HELO_MAX	255
@@ -19,8 +20,7 @@ clean(char *dst, size_t size, const char *src)
 	char	c;
 
 	for (i = 0; i + 1 < size && (c = src[i]) != '\0'; i++)
-		dst[i] = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-		    (c >= '0' && c <= '9') || strchr(".-_:[]", c) != NULL ?
+		dst[i] = ascii_is_alnum(c) || strchr(".-_:[]", c) != NULL ?
 		    c : '?';
 	dst[i] = '\0';
 }

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/base/ascii.h"
 #include "lib/base/log.h"
 #include "spamgreyd/runner/runner_int.h"
 
@@ -68,7 +69,6 @@ number(int64_t milli, char text[NUMBER_LEN])
 void
 points_encode(char *dst, size_t size, const char *src)
 {
-	static const char	hex[] = "0123456789abcdef";
 	size_t			n = 0;
 
 	for (; *src != '\0' && n + 5 < size; src++) {
@@ -77,10 +77,8 @@ points_encode(char *dst, size_t size, const char *src)
 		if (c >= 0x20 && c < 0x7f && strchr("()\"\\|", c) == NULL)
 			dst[n++] = (char)c;
 		else {
-			dst[n++] = '\\';
-			dst[n++] = 'x';
-			dst[n++] = hex[c >> 4];
-			dst[n++] = hex[c & 15];
+			ascii_escape(dst + n, c);
+			n += ASCII_ESCAPE_LEN;
 		}
 	}
 	dst[n] = '\0';

@@ -10,9 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/base/be.h"
 #include "lib/base/log.h"
-#include "spamgreyd/store/store.h"
 #include "spamgreyd/store/ctl.h"
+#include "spamgreyd/store/store.h"
 
 #define CAPS_META	"caps"
 #define CAPS_FIXED	12		/* keywords[4] size[8], then relays */
@@ -125,15 +126,13 @@ store_caps_load(struct store *st)
 {
 	uint8_t		b[CAPS_FIXED + CAPS_RELAYS_MAX + 1];
 	struct mta_caps	c = { .known = 1 };
-	size_t		len, i;
+	size_t		len;
 
 	if (st->caps.relays != NULL || db_meta_get(st->db, CAPS_META, b,
 	    sizeof(b) - 1, &len) != DB_OK || len < CAPS_FIXED)
 		return;
-	for (i = 0; i < 4; i++)
-		c.keywords = c.keywords << 8 | b[i];
-	for (; i < CAPS_FIXED; i++)
-		c.size = c.size << 8 | b[i];
+	c.keywords = be_get32(b);
+	c.size = be_get64(b + 4);
 	b[len] = '\0';
 	c.relays = (char *)b + CAPS_FIXED;
 	c.keywords &= CAPS_ALL;
@@ -149,15 +148,12 @@ store_caps_save(struct store *st)
 	size_t		len = strlen(st->caps.relays == NULL ? "" :
 			    st->caps.relays);
 	enum db_result	rc;
-	int		i;
 
 	if (!st->caps_unsaved || !db_is_up(st->db) ||
 	    policy_begin(st->policy) != DB_OK)
 		return;
-	for (i = 0; i < 4; i++)
-		b[i] = (uint8_t)(st->caps.keywords >> (24 - 8 * i));
-	for (i = 0; i < 8; i++)
-		b[4 + i] = (uint8_t)(st->caps.size >> (56 - 8 * i));
+	be_put32(b, st->caps.keywords);
+	be_put64(b + 4, st->caps.size);
 	memcpy(b + CAPS_FIXED, st->caps.relays, len);
 	/* Of no length: nothing is known. */
 	rc = db_meta_put(st->db, CAPS_META, b, st->caps.known ?

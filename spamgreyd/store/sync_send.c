@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/base/be.h"
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
 #include "spamgreyd/store/sync.h"
@@ -24,26 +25,6 @@
 
 static const struct timeval	at_once = { 0, 0 };
 static const struct timeval	shortly = { 0, RETRY_MS * 1000 };
-
-static uint64_t
-get64(const uint8_t *b)
-{
-	uint64_t	v = 0;
-	unsigned int	i;
-
-	for (i = 0; i < 8; i++)
-		v = v << 8 | b[i];
-	return (v);
-}
-
-static void
-put64(uint8_t *b, uint64_t v)
-{
-	unsigned int	i;
-
-	for (i = 0; i < 8; i++)
-		b[i] = (uint8_t)(v >> (56 - 8 * i));
-}
 
 /*
  * The database's name among its peers, made once; and an epoch that is later
@@ -64,15 +45,15 @@ sync_name(struct sync *sy)
 		return (-1);
 	rc = db_meta_get(st->db, META_NAME, b, sizeof(b), &len);
 	if (rc == DB_OK && len == sizeof(b)) {
-		id = get64(b);
-		if (epoch <= get64(b + 8))
-			epoch = get64(b + 8) + 1;
+		id = be_get64(b);
+		if (epoch <= be_get64(b + 8))
+			epoch = be_get64(b + 8) + 1;
 	} else if (rc != DB_OK && rc != DB_NONE && rc != DB_BAD)
 		return (-1);
 	while (id == 0)
 		arc4random_buf(&id, sizeof(id));
-	put64(b, id);
-	put64(b + 8, epoch);
+	be_put64(b, id);
+	be_put64(b + 8, epoch);
 	if (policy_begin(st->policy) != DB_OK)
 		return (-1);
 	if (db_meta_put(st->db, META_NAME, b, sizeof(b)) != DB_OK ||

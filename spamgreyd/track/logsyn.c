@@ -1,11 +1,15 @@
 /*
- * Is this packet the first one of a TCP connection, and between whom?
+ * Is this packet the first one of a TCP connection, and between which hosts?
+ * See logpkt.h.
  */
 #include <string.h>
 
+#include "lib/base/be.h"
 #include "spamgreyd/track/logpkt.h"
 
-#define IP4_MIN		20
+#define IP4_MIN		20	/* octets of the header */
+#define IP4_FRAGMENT	0x1fff	/* offset, of octets 6 and 7 */
+#define IP6_FRAGMENT	0xfff8	/* … and of a fragment header */
 #define IP6_HDR		40
 #define TCP_FLAGS	13	/* of the TCP header; what must be there */
 #define IP6_EXT_MAX	8	/* extension headers; no mailer sends one */
@@ -22,12 +26,6 @@
 #define TH_RST_		0x04
 #define TH_ACK_		0x10
 
-static uint16_t
-be16(const uint8_t *p)
-{
-	return ((uint16_t)(p[0] << 8 | p[1]));
-}
-
 /* 1: the first segment of a connection; 0: another one; -1: cut before its
  * flags. */
 static int
@@ -35,8 +33,8 @@ tcp(const uint8_t *p, size_t len, struct logsyn *s)
 {
 	if (len <= TCP_FLAGS)
 		return (-1);
-	s->sport = be16(p);
-	s->dport = be16(p + 2);
+	s->sport = be_get16(p);
+	s->dport = be_get16(p + 2);
 	return ((p[TCP_FLAGS] & (TH_SYN_ | TH_ACK_ | TH_RST_ | TH_FIN_)) ==
 	    TH_SYN_);
 }
@@ -49,12 +47,10 @@ ip4(const uint8_t *p, size_t len, struct logsyn *s)
 
 	if (len < IP4_MIN || hlen < IP4_MIN || hlen > len)
 		return (-1);
-	if (p[9] != PROTO_TCP || (be16(p + 6) & 0x1fff) != 0)
-		return (0);		/* a later fragment has no flags */
-	s->src.b[10] = s->src.b[11] = 0xff;
-	s->dst.b[10] = s->dst.b[11] = 0xff;
-	memcpy(s->src.b + 12, p + 12, 4);
-	memcpy(s->dst.b + 12, p + 16, 4);
+	if (p[9] != PROTO_TCP || (be_get16(p + 6) & IP4_FRAGMENT) != 0)
+		return (0);
+	addr_set4(&s->src, p + 12);
+	addr_set4(&s->dst, p + 16);
 	return (tcp(p + hlen, len - hlen, s));
 }
 
@@ -74,7 +70,7 @@ ip6_ext(unsigned int type, const uint8_t *p, size_t len, unsigned int *next)
 	case PROTO_DSTOPTS:
 		return ((p[1] + (size_t)1) * 8);
 	case PROTO_FRAGMENT:
-		return ((be16(p + 2) & 0xfff8) != 0 ? 0 : 8);
+		return ((be_get16(p + 2) & IP6_FRAGMENT) != 0 ? 0 : 8);
 	case PROTO_AH:
 		return ((p[1] + (size_t)2) * 4);
 	default:
@@ -114,6 +110,7 @@ ip6(const uint8_t *p, size_t len, struct logsyn *s)
 	return (type == PROTO_TCP ? tcp(p + at, len - at, s) : 0);
 }
 
+/* The version is the high half of the first octet. */
 int
 logsyn_parse(const uint8_t *p, size_t len, struct logsyn *s)
 {

@@ -3,12 +3,13 @@
  * length and a type (the reading host's order; libpcap turns those of a file
  * round), each padded to four octets.
  *
- * There is no direction in it and no word on what became of the packet: who
- * writes `log group' before an `accept' says with it that it passed.  The
- * direction follows from the hook; a packet that is only forwarded has none.
+ * It has neither a direction nor what became of the packet: an administrator
+ * who writes `log group' before an `accept' tells us by that that it passed.
+ * The direction follows from the hook; a forwarded packet has none.
  */
 #include <string.h>
 
+#include "lib/base/be.h"
 #include "spamgreyd/track/logpkt.h"
 
 #define NFLOG_HDR	4
@@ -30,6 +31,7 @@
 #define HOOK_FORWARD	2
 #define HOOK_NONE	255
 
+/* Lengths and types are in the order of the host that reads them. */
 static uint16_t
 host16(const uint8_t *p)
 {
@@ -37,13 +39,6 @@ host16(const uint8_t *p)
 
 	memcpy(&v, p, sizeof(v));
 	return (v);
-}
-
-static uint32_t
-be32(const uint8_t *p)
-{
-	return ((uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 |
-	    (uint32_t)p[2] << 8 | p[3]);
 }
 
 /* The hook decides.  Postrouting sees forwarded packets too, but these came
@@ -74,11 +69,11 @@ attribute(unsigned int type, const uint8_t *value, size_t len,
 		break;
 	case TLV_INDEV:
 		if (len == 4)
-			k->indev = be32(value);
+			k->indev = be_get32(value);
 		break;
 	case TLV_OUTDEV:
 		if (len == 4)
-			k->outdev = be32(value);
+			k->outdev = be_get32(value);
 		break;
 	case TLV_PAYLOAD:
 		k->ip = value;

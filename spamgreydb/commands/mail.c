@@ -2,12 +2,12 @@
  * Entries by mail address: tuples whose sender or recipient it is, spamtraps,
  * and hosts that became WHITE by a message of it.
  */
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <jansson.h>
 
+#include "lib/base/ascii.h"
 #include "lib/base/clock.h"
 #include "lib/smtp/mailaddr.h"
 #include "spamgreydb/spamgreydb.h"
@@ -24,8 +24,7 @@ struct mail_show {
 static void
 plain(const char *from, char *dst, size_t size)
 {
-	char	*p;
-	size_t	 len;
+	size_t	len;
 
 	if (mailaddr_rcpt(from, dst, size) == 0)
 		return;
@@ -33,8 +32,7 @@ plain(const char *from, char *dst, size_t size)
 	len = strlen(dst);
 	if (len > 0 && dst[len - 1] == '>')
 		dst[len - 1] = '\0';
-	for (p = dst; *p != '\0'; p++)
-		*p = (char)tolower((unsigned char)*p);
+	ascii_lower_str(dst);
 }
 
 static int

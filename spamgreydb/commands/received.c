@@ -16,8 +16,8 @@
  *	within a host		by …, (qmail 1 invoked …), … with local, … with LMTP
  */
 #include <string.h>
-#include <strings.h>
 
+#include "lib/base/ascii.h"
 #include "lib/mime/hdrline.h"
 #include "spamgreydb/commands/received.h"
 
@@ -45,21 +45,16 @@ struct found {
 	unsigned int	 other;		/* comments of no use */
 };
 
+/* What separates tokens; some servers leave control characters in a line. */
 static int
-is_blank(char c)
+is_gap(char c)
 {
 	return ((unsigned char)c <= ' ' || c == 0x7f);
 }
 
-static int
-is_digit(char c)
-{
-	return (c >= '0' && c <= '9');
-}
-
-/* To behind the parenthesis that closes; nested, with quoted pairs. */
+/* Moves to behind the parenthesis that closes; nested, with quoted pairs. */
 static void
-comment(struct scan *s, struct token *t)
+take_comment(struct scan *s, struct token *t)
 {
 	unsigned int	depth = 1;
 
@@ -80,41 +75,42 @@ comment(struct scan *s, struct token *t)
 	t->kind = T_END;
 }
 
+/* T_END at the semicolon, behind which the date stands, and at the end. */
 static void
-next(struct scan *s, struct token *t)
+next_token(struct scan *s, struct token *t)
 {
 	memset(t, 0, sizeof(*t));
-	while (s->p < s->end && is_blank(*s->p))
+	while (s->p < s->end && is_gap(*s->p))
 		s->p++;
 	t->p = s->p;
 	if (s->p == s->end || *s->p == ';')
 		return;			/* T_END: the date follows */
 	if (*s->p == '(') {
-		comment(s, t);
+		take_comment(s, t);
 		return;
 	}
 	t->kind = T_WORD;
-	while (s->p < s->end && !is_blank(*s->p) && *s->p != '(' &&
+	while (s->p < s->end && !is_gap(*s->p) && *s->p != '(' &&
 	    *s->p != ';')
 		s->p++;
 	t->len = (size_t)(s->p - t->p);
 }
 
+/* Is the token that word? */
 static int
 is_word(const struct token *t, const char *word)
 {
-	return (t->kind == T_WORD && t->len == strlen(word) &&
-	    strncasecmp(t->p, word, t->len) == 0);
+	return (t->kind == T_WORD && ascii_equal(t->p, t->len, word));
 }
 
-/* An address as text: IPv6: before it, %zone behind it. */
+/* An address as text, with "IPv6:" before it or "%zone" behind it. */
 static int
 parse_addr(const char *p, size_t len, struct addr *addr)
 {
 	char		 text[ADDR_STRLEN];
 	const char	*zone;
 
-	if (len > 5 && strncasecmp(p, "IPv6:", 5) == 0) {
+	if (len > 5 && ascii_begins(p, len, "IPv6:")) {
 		p += 5;
 		len -= 5;
 	}
@@ -127,7 +123,7 @@ parse_addr(const char *p, size_t len, struct addr *addr)
 	return (addr_parse(text, addr));
 }
 
-/* Nothing, or :PORT. */
+/* Nothing, or ":PORT". */
 static int
 is_port(const char *p, size_t len)
 {
@@ -138,12 +134,12 @@ is_port(const char *p, size_t len)
 	if (len < 2 || len > 6 || *p != ':')
 		return (0);
 	for (i = 1; i < len; i++)
-		if (!is_digit(p[i]))
+		if (!ascii_is_digit(p[i]))
 			return (0);
 	return (1);
 }
 
-/* [ADDR], ADDR, each maybe with a :PORT; bracketed: whether it had to be. */
+/* [ADDR] or ADDR, each with or without :PORT; bracketed: only the first. */
 static int
 word_addr(const char *p, size_t len, int bracketed, struct addr *addr)
 {
@@ -168,8 +164,9 @@ word_addr(const char *p, size_t len, int bracketed, struct addr *addr)
 	return (parse_addr(p, (size_t)(q - p), addr));
 }
 
+/* A second, different address makes the line unclear. */
 static void
-add(struct found *f, const struct addr *addr)
+found_add(struct found *f, const struct addr *addr)
 {
 	if (f->n == 0) {
 		f->addr = *addr;
@@ -178,21 +175,23 @@ add(struct found *f, const struct addr *addr)
 		f->n = 2;
 }
 
-/* The next word of a comment; commas part words too. */
+/* The next word of a comment; commas separate words too. */
 static int
 comment_word(const char **p, const char *end, const char **word, size_t *len)
 {
-	while (*p < end && (is_blank(**p) || **p == ','))
+	while (*p < end && (is_gap(**p) || **p == ','))
 		(*p)++;
 	*word = *p;
-	while (*p < end && !is_blank(**p) && **p != ',')
+	while (*p < end && !is_gap(**p) && **p != ',')
 		(*p)++;
 	*len = (size_t)(*p - *word);
 	return (*len > 0);
 }
 
-/* Comments that speak of other things, some of them in the client's words:
- * the subject of its certificate, the name it logged in with. */
+/*
+ * Comments about other things, some of them in the client's words: the subject
+ * of its certificate, the name it logged in with.
+ */
 static int
 is_aside(const char *word, size_t len)
 {
@@ -201,14 +200,14 @@ is_aside(const char *word, size_t len)
 	size_t				i;
 
 	for (i = 0; i < sizeof(asides) / sizeof(asides[0]); i++)
-		if (len >= strlen(asides[i]) &&
-		    strncasecmp(word, asides[i], strlen(asides[i])) == 0 &&
-		    (len == strlen(asides[i]) || word[strlen(asides[i])] == '='))
+		if (ascii_begins(word, len, asides[i]) &&
+		    (len == strlen(asides[i]) ||
+		    word[strlen(asides[i])] == '='))
 			return (1);
 	return (0);
 }
 
-/* helo=…, ident=…, port=…: the client's words, or none of use. */
+/* helo=…, ident=…, port=…: the client's words, or of no use. */
 static int
 is_assignment(const char *word, size_t len)
 {
@@ -217,17 +216,17 @@ is_assignment(const char *word, size_t len)
 	return (eq != NULL && eq > word && *word != '[');
 }
 
-/* Is this a comment that has the client's HELO to itself? */
+/* Does the comment contain only the client's HELO? */
 static int
 is_helo(const char *word, size_t len)
 {
-	return (len == 4 && (strncasecmp(word, "HELO", 4) == 0 ||
-	    strncasecmp(word, "EHLO", 4) == 0));
+	return (ascii_equal(word, len, "HELO") ||
+	    ascii_equal(word, len, "EHLO"));
 }
 
 /*
  * The addresses of one comment.  Bracketed ones count before bare ones, and
- * user@ may stand before either, from an ident server of the client's.
+ * "user@" may stand before either, from an ident server of the client's.
  */
 static void
 in_comment(const struct token *t, struct found *f)
@@ -256,7 +255,7 @@ in_comment(const struct token *t, struct found *f)
 			;
 		len -= (size_t)(at - word);
 		if (word_addr(at, len, 1, &addr) == 0) {
-			add(f, &addr);
+			found_add(f, &addr);
 			literal = 1;
 		} else if (word_addr(at, len, 0, &addr) == 0) {
 			same = nbare > 0 && addr_cmp(&bare, &addr) == 0;
@@ -267,13 +266,14 @@ in_comment(const struct token *t, struct found *f)
 	if (literal)
 		return;
 	if (nbare == 1)
-		add(f, &bare);
+		found_add(f, &bare);
 	else if (nbare > 1)
 		f->n = 2;
 	else
 		f->other++;
 }
 
+/* Copies a name for people to read, cut where it is too long. */
 static void
 take_name(char *dst, const struct token *t)
 {
@@ -285,9 +285,12 @@ take_name(char *dst, const struct token *t)
 	dst[len] = '\0';
 }
 
-/* The rest: by whom, and with what; 1: with what stays within a host. */
+/*
+ * The rest: by whom, and with what; 1: with something that stays within a
+ * host.
+ */
 static int
-rest(struct scan *s, struct token *t, struct received *r)
+parse_rest(struct scan *s, struct token *t, struct received *r)
 {
 	static const char *const	within[] = { "local", "local-esmtp",
 	    "local-bsmtp", "LMTP", "LMTPA", "LMTPS", "LMTPSA", "MAPI", "pipe" };
@@ -296,23 +299,23 @@ rest(struct scan *s, struct token *t, struct received *r)
 
 	while (t->kind != T_END) {
 		if (is_word(t, "by") && r->by[0] == '\0') {
-			next(s, t);
+			next_token(s, t);
 			if (t->kind == T_WORD)
 				take_name(r->by, t);
 		} else if (is_word(t, "with")) {
-			next(s, t);
+			next_token(s, t);
 			for (i = 0; i < sizeof(within) / sizeof(within[0]);
 			    i++)
 				local |= is_word(t, within[i]);
 		} else
-			next(s, t);
+			next_token(s, t);
 	}
 	return (local);
 }
 
 /*
- * What stands where a name does is an address only in the forms of those
- * servers that write it there; elsewhere it is the client's HELO.
+ * An address in the place of a name counts only in the forms of those servers
+ * that write it there; elsewhere it is the client's HELO.
  */
 static void
 in_name(const struct token *name, struct found *f)
@@ -322,9 +325,13 @@ in_name(const struct token *name, struct found *f)
 	if (f->n > 0 || f->local || (f->other > 0 && !f->helo))
 		return;
 	if (word_addr(name->p, name->len, !f->helo, &addr) == 0)
-		add(f, &addr);
+		found_add(f, &addr);
 }
 
+/*
+ * "from" clause first, then the rest; sendmail leaves the name out when a
+ * client sent no HELO.
+ */
 void
 received_parse(const char *value, size_t len, struct received *r)
 {
@@ -337,29 +344,29 @@ received_parse(const char *value, size_t len, struct received *r)
 	memset(r, 0, sizeof(*r));
 	memset(&f, 0, sizeof(f));
 	r->kind = RECEIVED_UNCLEAR;
-	next(&s, &t);
+	next_token(&s, &t);
 	if (!is_word(&t, "from")) {
 		if (t.kind == T_COMMENT || is_word(&t, "by"))
 			r->kind = RECEIVED_LOCAL;
-		(void)rest(&s, &t, r);
+		(void)parse_rest(&s, &t, r);
 		if (s.bad)
 			r->kind = RECEIVED_UNCLEAR;
 		r->odd = s.bad;
 		return;
 	}
-	next(&s, &name);
+	next_token(&s, &name);
 	if (name.kind != T_WORD) {	/* sendmail, of a client without HELO */
 		t = name;
 		name.len = 0;
 	} else {
 		take_name(r->from, &name);
-		next(&s, &t);
+		next_token(&s, &t);
 	}
-	for (; t.kind != T_END && !is_word(&t, "by"); next(&s, &t))
+	for (; t.kind != T_END && !is_word(&t, "by"); next_token(&s, &t))
 		if (t.kind == T_COMMENT)
 			in_comment(&t, &f);
 	in_name(&name, &f);
-	within = rest(&s, &t, r);
+	within = parse_rest(&s, &t, r);
 	r->odd = s.bad || f.n > 1 || f.other > 0;
 	if (s.bad || f.n > 1)
 		return;
@@ -379,7 +386,7 @@ line_len(const char *p, const char *end)
 	return ((size_t)((nl == NULL ? end : nl + 1) - p));
 }
 
-/* Over the lines with which the field goes on that p is behind. */
+/* Skips the lines that continue the field which ends at p. */
 static const char *
 skip_folds(const char *p, const char *end)
 {
@@ -415,7 +422,7 @@ received_next(const char **pos, const char *end, const char **value,
 			break;		/* the body follows */
 		*value = p + at;
 		*pos = skip_folds(p + n, end);
-		if (name == 8 && strncasecmp(p, "Received", 8) == 0) {
+		if (ascii_equal(p, name, "Received")) {
 			*len = (size_t)(*pos - *value);
 			if ((*pos)[-1] == '\n')
 				(*len)--;

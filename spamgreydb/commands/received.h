@@ -1,8 +1,8 @@
 /*
- * The Received lines of a message, the newest first: who handed it over, as
- * each mail server wrote it down.  Pure functions.  What is read may be a
- * forger's: nothing here trusts it, and where a line can be understood in two
- * ways it is not understood at all.
+ * The Received lines of a message, the newest first: which host handed it
+ * over, as each mail server wrote it down.  For spamgreydb learn.  Pure
+ * functions.  Any line may be forged: nothing here trusts it, and a line that
+ * can be understood in two ways counts as unclear.
  */
 #ifndef RECEIVED_H
 #define RECEIVED_H
@@ -17,7 +17,7 @@
 enum received_kind {
 	RECEIVED_ADDR,		/* from this address */
 	RECEIVED_LOCAL,		/* within a host: a pipe, LMTP, a command */
-	RECEIVED_UNCLEAR	/* from somebody, but from whom? */
+	RECEIVED_UNCLEAR	/* from another host, but it is unclear which */
 };
 
 struct received {
@@ -34,9 +34,8 @@ struct received {
 /* Where the header of a message begins: behind the lines of a mailbox. */
 const char *received_header(const char *message, const char *end);
 /*
- * The next Received line of a header.  *pos goes on to what is behind it; 0:
- * there is none before `end' or the header's own end.  The value has its
- * folding in it.
+ * The next Received line of a header: 1, and *pos moves behind it; 0: no more
+ * before `end' or the end of the header.  The value includes its folds.
  */
 int	 received_next(const char **pos, const char *end, const char **value,
 	    size_t *len);

@@ -1,38 +1,46 @@
 /*
- * The frames of a bulk sync, written and read.  Pure functions; nothing here
- * knows a descriptor or an entry.
+ * The frames of a bulk sync, written and read; see bulk.h.  Pure functions;
+ * nothing here knows a descriptor or an entry.
  */
 #include <string.h>
 
+#include "lib/base/addr.h"
+#include "lib/base/be.h"
 #include "spamgreydb/sync/bulk.h"
 
-#define RANGE_LEN	9
+#define LENGTH		4		/* octets of a frame's length */
+#define RANGE_LEN	9		/* depth and prefix */
+#define TIME_BITS	40		/* what an entry holds */
+#define DIGIT_BITS	4		/* of a hexadecimal digit of an id */
 
+/* An integer of n octets; latches when it does not fit. */
 static void
-put_uint(struct bulk_put *w, uint64_t v, unsigned int n)
+frame_put(struct bulk_put *w, uint64_t v, unsigned int n)
 {
 	if (w->bad || sizeof(w->b) - w->len < n) {
 		w->bad = 1;
 		return;
 	}
-	while (n-- > 0)
-		w->b[w->len++] = (uint8_t)(v >> (8 * n));
+	be_put(w->b + w->len, v, n);
+	w->len += n;
 }
 
+/* The length is written by bulk_finish, when it is known. */
 void
 bulk_begin(struct bulk_put *w, enum bulk_type type)
 {
-	w->len = 4;
+	w->len = LENGTH;
 	w->bad = 0;
-	put_uint(w, type, 1);
+	frame_put(w, type, 1);
 }
 
 void
 bulk_u16(struct bulk_put *w, uint16_t v)
 {
-	put_uint(w, v, 2);
+	frame_put(w, v, 2);
 }
 
+/* Octets as they are; latches when they do not fit. */
 void
 bulk_bytes(struct bulk_put *w, const void *src, size_t len)
 {
@@ -44,18 +52,19 @@ bulk_bytes(struct bulk_put *w, const void *src, size_t len)
 	w->len += len;
 }
 
+/* What is behind the version belongs to our version alone. */
 void
 bulk_hello(struct bulk_put *w, const struct bulk_hello *h)
 {
 	bulk_begin(w, BULK_HELLO);
 	bulk_bytes(w, BULK_MAGIC, BULK_MAGIC_LEN);
-	put_uint(w, h->version, 2);
-	put_uint(w, (uint64_t)h->now, 8);
-	put_uint(w, h->match4, 1);
-	put_uint(w, h->match6, 1);
-	put_uint(w, h->admit4, 1);
-	put_uint(w, h->admit6, 1);
-	put_uint(w, h->helo, 1);
+	frame_put(w, h->version, 2);
+	frame_put(w, (uint64_t)h->now, 8);
+	frame_put(w, h->match4, 1);
+	frame_put(w, h->match6, 1);
+	frame_put(w, h->admit4, 1);
+	frame_put(w, h->admit6, 1);
+	frame_put(w, h->helo, 1);
 }
 
 void
@@ -63,133 +72,135 @@ bulk_start(struct bulk_put *w, const uint8_t seed[BULK_SEED], int64_t asof)
 {
 	bulk_begin(w, BULK_START);
 	bulk_bytes(w, seed, BULK_SEED);
-	put_uint(w, (uint64_t)asof, 8);
+	frame_put(w, (uint64_t)asof, 8);
 }
 
 void
 bulk_range(struct bulk_put *w, const struct bulk_range *r)
 {
-	put_uint(w, r->depth, 1);
-	put_uint(w, r->prefix, 8);
+	frame_put(w, r->depth, 1);
+	frame_put(w, r->prefix, 8);
 }
 
 void
 bulk_id(struct bulk_put *w, uint64_t id)
 {
-	put_uint(w, id, 8);
+	frame_put(w, id, 8);
 }
 
 void
 bulk_sum(struct bulk_put *w, const struct bulk_sum *s)
 {
-	put_uint(w, s->count, 4);
-	put_uint(w, s->sum, 8);
+	frame_put(w, s->count, 4);
+	frame_put(w, s->sum, 8);
 }
 
 void
 bulk_item(struct bulk_put *w, const struct bulk_item *it)
 {
-	put_uint(w, it->id, 8);
-	put_uint(w, it->sum, 8);
+	frame_put(w, it->id, 8);
+	frame_put(w, it->sum, 8);
 }
 
+/* The text is cut to what the frame has room for. */
 void
 bulk_done(struct bulk_put *w, const struct bulk_done *d)
 {
 	size_t	len = strnlen(d->why, sizeof(d->why) - 1);
 
 	bulk_begin(w, BULK_DONE);
-	put_uint(w, d->news, 4);
-	put_uint(w, d->refused, 4);
-	put_uint(w, len, 2);
+	frame_put(w, d->news, 4);
+	frame_put(w, d->refused, 4);
+	frame_put(w, len, 2);
 	bulk_bytes(w, d->why, len);
 }
 
+/* The length counts what follows it: the type and the body. */
 int
 bulk_finish(struct bulk_put *w)
 {
-	size_t	end = w->len;
-
 	if (w->bad)
 		return (-1);
-	w->len = 0;
-	put_uint(w, end - 4, 4);
-	w->len = end;
+	be_put32(w->b, (uint32_t)(w->len - LENGTH));
 	return (0);
 }
 
+/* An integer of n octets; -1: there are fewer. */
 static int
-get_uint(struct bulk_get *f, unsigned int n, uint64_t *v)
+frame_get(struct bulk_get *f, unsigned int n, uint64_t *v)
 {
 	*v = 0;
 	if (f->left < n)
 		return (-1);
+	*v = be_get(f->p, n);
+	f->p += n;
 	f->left -= n;
-	while (n-- > 0)
-		*v = *v << 8 | *f->p++;
 	return (0);
 }
 
+/* An integer that fits into the smaller type by its width. */
 static int
-get_u8(struct bulk_get *f, uint8_t *v)
+frame_u8(struct bulk_get *f, uint8_t *v)
 {
 	uint64_t	u;
 
-	if (get_uint(f, 1, &u) == -1)
+	if (frame_get(f, 1, &u) == -1)
 		return (-1);
 	*v = (uint8_t)u;
 	return (0);
 }
 
 static int
-get_u32(struct bulk_get *f, uint32_t *v)
+frame_u32(struct bulk_get *f, uint32_t *v)
 {
 	uint64_t	u;
 
-	if (get_uint(f, 4, &u) == -1)
+	if (frame_get(f, 4, &u) == -1)
 		return (-1);
 	*v = (uint32_t)u;
 	return (0);
 }
 
-/* A time that is none (before 1970, or past what an entry holds) is refused. */
+/* A time before 1970, or later than an entry can hold, is refused. */
 static int
-get_time(struct bulk_get *f, int64_t *v)
+frame_time(struct bulk_get *f, int64_t *v)
 {
 	uint64_t	u;
 
-	if (get_uint(f, 8, &u) == -1 || u >> 40 != 0)
+	if (frame_get(f, 8, &u) == -1 || u >> TIME_BITS != 0)
 		return (-1);
 	*v = (int64_t)u;
 	return (0);
 }
 
+/* Is it a type that this version knows? */
 static int
-is_type(unsigned int type)
+is_frame_type(unsigned int type)
 {
 	return ((type >= BULK_HELLO && type <= BULK_END) ||
 	    (type >= BULK_SUMS && type <= BULK_ERROR));
 }
 
+/* The length is checked before the body is waited for. */
 int
 bulk_next(const uint8_t *p, size_t len, struct bulk_get *f, size_t *used)
 {
 	struct bulk_get	head = { 0, p, len };
 	uint64_t	n;
 
-	if (get_uint(&head, 4, &n) == -1)
+	if (frame_get(&head, LENGTH, &n) == -1)
 		return (0);
 	if (n < 1 || n > 1 + BULK_BODY_MAX)
 		return (-1);
-	if (get_u8(&head, &f->type) == -1)
+	if (frame_u8(&head, &f->type) == -1)
 		return (0);
-	if (!is_type(f->type))
+	if (!is_frame_type(f->type))
 		return (-1);
 	if (head.left < n - 1)
 		return (0);
 	f->p = head.p;
 	f->left = (size_t)n - 1;
-	*used = 4 + (size_t)n;
+	*used = LENGTH + (size_t)n;
 	return (1);
 }
 
@@ -198,12 +209,13 @@ bulk_get_u16(struct bulk_get *f, uint16_t *v)
 {
 	uint64_t	u;
 
-	if (get_uint(f, 2, &u) == -1)
+	if (frame_get(f, 2, &u) == -1)
 		return (-1);
 	*v = (uint16_t)u;
 	return (0);
 }
 
+/* Of another version only the version is read: the rest may mean anything. */
 int
 bulk_get_hello(struct bulk_get *f, struct bulk_hello *h)
 {
@@ -216,15 +228,17 @@ bulk_get_hello(struct bulk_get *f, struct bulk_hello *h)
 	if (bulk_get_u16(f, &h->version) == -1)
 		return (-1);
 	if (h->version != BULK_VERSION)
-		return (0);		/* whatever that one has to say */
-	if (get_time(f, &h->now) == -1 || get_u8(f, &h->match4) == -1 ||
-	    get_u8(f, &h->match6) == -1 || get_u8(f, &h->admit4) == -1 ||
-	    get_u8(f, &h->admit6) == -1 || get_u8(f, &h->helo) == -1)
+		return (0);
+	if (frame_time(f, &h->now) == -1 || frame_u8(f, &h->match4) == -1 ||
+	    frame_u8(f, &h->match6) == -1 || frame_u8(f, &h->admit4) == -1 ||
+	    frame_u8(f, &h->admit6) == -1 || frame_u8(f, &h->helo) == -1)
 		return (-1);
-	return (f->left == 0 && h->match4 <= 32 && h->match6 <= 128 &&
-	    h->admit4 <= 32 && h->admit6 <= 128 && h->helo <= 1 ? 0 : -1);
+	return (f->left == 0 && h->match4 <= ADDR4_BITS &&
+	    h->match6 <= ADDR_BITS && h->admit4 <= ADDR4_BITS &&
+	    h->admit6 <= ADDR_BITS && h->helo <= 1 ? 0 : -1);
 }
 
+/* A body that is longer is malformed. */
 int
 bulk_get_start(struct bulk_get *f, uint8_t seed[BULK_SEED], int64_t *asof)
 {
@@ -233,16 +247,17 @@ bulk_get_start(struct bulk_get *f, uint8_t seed[BULK_SEED], int64_t *asof)
 	memcpy(seed, f->p, BULK_SEED);
 	f->p += BULK_SEED;
 	f->left -= BULK_SEED;
-	return (get_time(f, asof) == -1 || f->left != 0 ? -1 : 0);
+	return (frame_time(f, asof) == -1 || f->left != 0 ? -1 : 0);
 }
 
+/* The bits behind the depth must be zero, so that a range has one form. */
 int
 bulk_get_range(struct bulk_get *f, struct bulk_range *r)
 {
 	uint64_t	prefix;
 
-	if (f->left < RANGE_LEN || get_u8(f, &r->depth) == -1 ||
-	    get_uint(f, 8, &prefix) == -1 || r->depth > BULK_DEPTH_MAX)
+	if (f->left < RANGE_LEN || frame_u8(f, &r->depth) == -1 ||
+	    frame_get(f, 8, &prefix) == -1 || r->depth > BULK_DEPTH_MAX)
 		return (-1);
 	r->prefix = prefix;
 	return (bulk_first(r) == prefix ? 0 : -1);
@@ -251,13 +266,14 @@ bulk_get_range(struct bulk_get *f, struct bulk_range *r)
 int
 bulk_get_id(struct bulk_get *f, uint64_t *id)
 {
-	return (get_uint(f, 8, id));
+	return (frame_get(f, 8, id));
 }
 
+/* No entries have no sum. */
 int
 bulk_get_sum(struct bulk_get *f, struct bulk_sum *s)
 {
-	if (get_u32(f, &s->count) == -1 || get_uint(f, 8, &s->sum) == -1)
+	if (frame_u32(f, &s->count) == -1 || frame_get(f, 8, &s->sum) == -1)
 		return (-1);
 	return (s->count == 0 && s->sum != 0 ? -1 : 0);
 }
@@ -265,10 +281,11 @@ bulk_get_sum(struct bulk_get *f, struct bulk_sum *s)
 int
 bulk_get_item(struct bulk_get *f, struct bulk_item *it)
 {
-	return (get_uint(f, 8, &it->id) == -1 ||
-	    get_uint(f, 8, &it->sum) == -1 ? -1 : 0);
+	return (frame_get(f, 8, &it->id) == -1 ||
+	    frame_get(f, 8, &it->sum) == -1 ? -1 : 0);
 }
 
+/* It is printed on a terminal, so other octets become '?'. */
 void
 bulk_get_text(const struct bulk_get *f, char *dst, size_t size)
 {
@@ -280,12 +297,13 @@ bulk_get_text(const struct bulk_get *f, char *dst, size_t size)
 	dst[n] = '\0';
 }
 
+/* The text is the whole rest of the body. */
 int
 bulk_get_done(struct bulk_get *f, struct bulk_done *d)
 {
 	uint16_t	len;
 
-	if (get_u32(f, &d->news) == -1 || get_u32(f, &d->refused) == -1 ||
+	if (frame_u32(f, &d->news) == -1 || frame_u32(f, &d->refused) == -1 ||
 	    bulk_get_u16(f, &len) == -1 || f->left != len ||
 	    len >= sizeof(d->why))
 		return (-1);
@@ -294,30 +312,39 @@ bulk_get_done(struct bulk_get *f, struct bulk_done *d)
 	return (0);
 }
 
+/*
+ * The bits of an id that a range leaves open.  A shift by 64 is undefined in
+ * C.
+ */
 static uint64_t
 free_bits(const struct bulk_range *r)
 {
 	return (r->depth == 0 ? UINT64_MAX :
-	    r->depth >= BULK_DEPTH_MAX ? 0 : UINT64_MAX >> (4 * r->depth));
+	    r->depth >= BULK_DEPTH_MAX ? 0 : UINT64_MAX >>
+	    (DIGIT_BITS * r->depth));
 }
 
+/* All open bits 0. */
 uint64_t
 bulk_first(const struct bulk_range *r)
 {
 	return (r->prefix & ~free_bits(r));
 }
 
+/* All open bits 1. */
 uint64_t
 bulk_last(const struct bulk_range *r)
 {
 	return (r->prefix | free_bits(r));
 }
 
+/* The digit behind those of the range. */
 struct bulk_range
 bulk_part(const struct bulk_range *r, unsigned int i)
 {
 	struct bulk_range	part = { r->prefix, (uint8_t)(r->depth + 1) };
 
-	part.prefix |= (uint64_t)(i & 15) << (64 - 4 * part.depth);
+	part.prefix |= (uint64_t)(i & (BULK_WAYS - 1)) <<
+	    (64 - DIGIT_BITS * part.depth);
 	return (part);
 }

@@ -1,8 +1,8 @@
 /*
- * What two spamgreydb say to each other in a bulk sync, through the pipes of
- * ssh: frames of octets, read and written by pure functions that know neither
- * descriptor nor database.  The one that was called by a person or by cron
- * drives; `spamgreydb sync --server' answers each request with one frame.
+ * What two processes of spamgreydb send each other in a bulk sync, through the
+ * pipes of ssh: frames of octets, read and written by pure functions that know
+ * neither descriptor nor database.  The process that a person or cron started
+ * sends requests; `spamgreydb sync --server' answers each with one frame.
  * What is read is checked as if a stranger had written it.
  *
  *	frame	length[4] of what follows, type[1], body; big-endian
@@ -24,9 +24,9 @@
  *		are the prefix's; the rest of the prefix is 0
  *
  * An id is a hash of a key under the run's seed, so ids are spread evenly and
- * each of the 16 parts of a range holds about as many.  A sum is that of the
- * hashes of what stands under the ids of a range: equal on both sides if the
- * entries are, and else different but once in 2^64 times.
+ * each of the 16 parts of a range holds about as many.  A sum is the sum of the
+ * hashes of the entries whose ids are in a range: equal on both sides if the
+ * entries are equal, and different otherwise, except once in 2^64 times.
  */
 #ifndef BULK_H
 #define BULK_H
@@ -38,7 +38,8 @@
 #define BULK_MAGIC	"spamgreydb sync\n"	/* 16 octets */
 #define BULK_MAGIC_LEN	16
 #define BULK_BODY_MAX	65536
-#define BULK_FRAME_MAX	(5 + BULK_BODY_MAX)
+#define BULK_HEAD	5	/* octets of a frame before its body */
+#define BULK_FRAME_MAX	(BULK_HEAD + BULK_BODY_MAX)
 #define BULK_WAYS	16
 #define BULK_DEPTH_MAX	16
 #define BULK_ASK_MAX	256		/* ranges or ids in a request */
@@ -92,13 +93,13 @@ struct bulk_get {
 	size_t		 left;
 };
 /*
- * 1: *f is the first frame of these octets and took *used; 0: it is not whole
- * yet; -1: that is none (a length that cannot be, a type that is none).
+ * 1: *f is the first frame of these octets and took *used; 0: it is not complete
+ * yet; -1: not a frame (an impossible length, an unknown type).
  */
 int	 bulk_next(const uint8_t *, size_t len, struct bulk_get *f,
 	    size_t *used);
-/* 0, or -1: that is not there, or not like that.  The first three and DONE
- * are whole bodies. */
+/* 0, or -1: not there, or malformed.  The first three read whole bodies, the
+ * others one item of a body. */
 int	 bulk_get_hello(struct bulk_get *, struct bulk_hello *);
 int	 bulk_get_start(struct bulk_get *, uint8_t seed[BULK_SEED],
 	    int64_t *asof);
@@ -108,7 +109,7 @@ int	 bulk_get_id(struct bulk_get *, uint64_t *);
 int	 bulk_get_u16(struct bulk_get *, uint16_t *);
 int	 bulk_get_sum(struct bulk_get *, struct bulk_sum *);
 int	 bulk_get_item(struct bulk_get *, struct bulk_item *);
-/* The text of an ERROR, made printable; "" is fine. */
+/* The text of an ERROR, made printable; it may be empty. */
 void	 bulk_get_text(const struct bulk_get *, char *, size_t);
 
 /* The first and the last id of a range. */

@@ -1,10 +1,11 @@
 /*
  * Ids and hashes of a database's entries, sorted, with running sums, so that
- * the sum of any range is a difference.  No database, no clock.
+ * the sum of any range is a difference; see bulkset.h.  No database, no clock.
  */
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/base/be.h"
 #include "spamgreydb/sync/bulkset.h"
 
 void
@@ -16,18 +17,24 @@ bulkset_clear(struct bulkset *s)
 	memset(s, 0, sizeof(*s));
 }
 
+/*
+ * Keys stand one behind the other, each with its length; *at is the place of
+ * this one.
+ */
 static int
 add_key(struct bulkset *s, const void *key, size_t len, uint32_t *at)
 {
-	uint8_t	head[2] = { (uint8_t)(len >> 8), (uint8_t)len };
+	uint8_t	head[2];
 
 	if (len > UINT16_MAX || buf_len(&s->keys) > UINT32_MAX - 2 - len)
 		return (-1);
+	be_put16(head, (uint16_t)len);
 	*at = (uint32_t)buf_len(&s->keys);
 	return (buf_add(&s->keys, head, sizeof(head)) == -1 ||
 	    buf_add(&s->keys, key, len) == -1 ? -1 : 0);
 }
 
+/* The key is copied. */
 int
 bulkset_add(struct bulkset *s, enum bulk_record record, uint64_t id,
     uint64_t sum, const void *key, size_t keylen)
@@ -53,6 +60,7 @@ bulkset_add(struct bulkset *s, enum bulk_record record, uint64_t id,
 	return (0);
 }
 
+/* By id, and the living record before its tombstones. */
 static int
 member_cmp(const void *va, const void *vb)
 {
@@ -64,8 +72,9 @@ member_cmp(const void *va, const void *vb)
 }
 
 /*
- * What stands under one id becomes one: the live record and what a tombstone
- * adds to it, or the tombstone alone.  *to: where it goes.
+ * What stands under one id becomes one member: the living record with what a
+ * tombstone adds to it, or the tombstone alone, in *to.  Returns the index of
+ * the next id.
  */
 static size_t
 combine(struct bulkset *s, size_t from, struct bulk_member *to)
@@ -84,6 +93,7 @@ combine(struct bulkset *s, size_t from, struct bulk_member *to)
 	return (i);
 }
 
+/* before[i] is the sum of all members before the i-th. */
 int
 bulkset_done(struct bulkset *s)
 {
@@ -102,9 +112,9 @@ bulkset_done(struct bulkset *s)
 	return (0);
 }
 
-/* The first that is not below id. */
+/* The first member whose id is not below this one. */
 static size_t
-lower(const struct bulkset *s, uint64_t id)
+member_from(const struct bulkset *s, uint64_t id)
 {
 	size_t	from = 0, to = s->n, mid;
 
@@ -118,14 +128,15 @@ lower(const struct bulkset *s, uint64_t id)
 	return (from);
 }
 
+/* The last id of all has no successor. */
 void
 bulkset_span(const struct bulkset *s, const struct bulk_range *r, size_t *from,
     size_t *to)
 {
 	uint64_t	last = bulk_last(r);
 
-	*from = lower(s, bulk_first(r));
-	*to = last == UINT64_MAX ? s->n : lower(s, last + 1);
+	*from = member_from(s, bulk_first(r));
+	*to = last == UINT64_MAX ? s->n : member_from(s, last + 1);
 }
 
 void
@@ -139,10 +150,11 @@ bulkset_sum(const struct bulkset *s, const struct bulk_range *r,
 	sum->sum = s->before == NULL ? 0 : s->before[to] - s->before[from];
 }
 
+/* By binary search; ids are unique after bulkset_done. */
 const struct bulk_member *
 bulkset_find(const struct bulkset *s, uint64_t id)
 {
-	size_t	i = lower(s, id);
+	size_t	i = member_from(s, id);
 
 	return (i < s->n && s->v[i].id == id ? &s->v[i] : NULL);
 }
@@ -152,6 +164,6 @@ bulkset_key(const struct bulkset *s, const struct bulk_member *m, size_t *len)
 {
 	const uint8_t	*p = buf_ptr(&s->keys) + m->key;
 
-	*len = (size_t)p[0] << 8 | p[1];
+	*len = be_get16(p);
 	return (p + 2);
 }

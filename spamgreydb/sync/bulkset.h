@@ -1,7 +1,8 @@
 /*
  * The entries of one database as a bulk sync compares them: an id and a hash
  * for each key, in the order of the ids, with the key as the database has it.
- * Filled once, then only read.  Some fifty octets an entry.
+ * Filled once, then only read; some fifty octets an entry.  A zeroed set is
+ * empty; bulkset_clear frees it.
  */
 #ifndef BULKSET_H
 #define BULKSET_H
@@ -40,7 +41,7 @@ void	 bulkset_span(const struct bulkset *, const struct bulk_range *,
 	    size_t *from, size_t *to);
 void	 bulkset_sum(const struct bulkset *, const struct bulk_range *,
 	    struct bulk_sum *);
-/* NULL: there is none. */
+/* NULL: not found. */
 const struct bulk_member *bulkset_find(const struct bulkset *, uint64_t id);
 const uint8_t *bulkset_key(const struct bulkset *,
 	    const struct bulk_member *, size_t *len);

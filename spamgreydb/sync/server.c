@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "lib/base/be.h"
 #include "lib/base/clock.h"
 #include "spamgreydb/sync/sync.h"
 
@@ -105,7 +106,6 @@ on_get(struct server *s, struct bulk_get *f)
 {
 	uint64_t	ids[BULK_ASK_MAX];
 	size_t		n, done;
-	uint8_t		head[2];
 
 	for (n = 0; f->left > 0; n++) {
 		if (n == BULK_ASK_MAX || bulk_get_id(f, &ids[n]) == -1)
@@ -115,9 +115,7 @@ on_get(struct server *s, struct bulk_get *f)
 	bulk_u16(s->w, 0);
 	if (local_states(&s->local, ids, n, s->w, &done) == -1)
 		return ("its database cannot be read (the reason is above)");
-	head[0] = (uint8_t)(done >> 8);
-	head[1] = (uint8_t)done;
-	memcpy(s->w->b + 5, head, sizeof(head));
+	be_put16(s->w->b + BULK_HEAD, (uint16_t)done);
 	return (NULL);
 }
 

@@ -90,12 +90,12 @@ main(void)
 	refused("t;\"m\";inet;1;192.0.2.1-192.0.2.9/32", "is not a network");
 	refused("t;\"m\";atm;1;192.0.2.0/24", "inet, inet6");
 	refused("t;\"m\";inet;-1;192.0.2.0/24", "no count");
-	refused("t;\"m\";inet;0", "no address in it");
-	refused("t;\"m\"", "no address in it");
+	refused("t;\"m\";inet;0", "the list has no addresses");
+	refused("t;\"m\"", "the list has no addresses");
 	refused("t;\"m\";inet;2;127.0.0.8/32;", "the count is 2");
 	refused("t;\"m\";inet;3;127.0.0.8/32", "the count is 3");
 	refused("t;\"m\";inet;2;127.0.0.8/32;;127.0.0.9/32", "the count is 2");
-	refused("t;\"m\";inet;1;127.0.0.8/32;127.0.0.9/32", "does the count");
+	refused("t;\"m\";inet;1;127.0.0.8/32;127.0.0.9/32", "is the count right");
 	refused("t;\"m\";inet", "no count");
 	refused("t;\"m\";inet;99999999999999999999;1.2.3.4/32", "no count");
 	refused("t;\"m\";inet;1;192.0.2.1/32;inet;1;192.0.2.2/32", "twice");
@@ -103,11 +103,11 @@ main(void)
 	refused("t;message;inet;1;192.0.2.1/32", "not in quotes");
 	refused("t;\"message;inet;1;192.0.2.1/32", "not in quotes");
 	refused("t;\"message\"inet;1;192.0.2.1/32", "not in quotes");
-	refused("tag", "no name");
-	refused(";\"m\";inet;1;192.0.2.1/32", "no name");
-	refused("a b;\"m\";inet;1;192.0.2.1/32", "no name");
+	refused("tag", "begin with the name");
+	refused(";\"m\";inet;1;192.0.2.1/32", "begin with the name");
+	refused("a b;\"m\";inet;1;192.0.2.1/32", "begin with the name");
 	is_str(c.tag, "", "a tag that is none is not told");
-	refused("../../etc/passwd;\"m\";inet;1;192.0.2.1/32", "no name");
+	refused("../../etc/passwd;\"m\";inet;1;192.0.2.1/32", "begin with the name");
 
 	good("t;\"50% of %% %A %x \\\\ \\n\\n\";inet;1;192.0.2.1/32",
 	    "192.0.2.1");

@@ -81,10 +81,10 @@ main(void)
 	good("::ffff:192.0.2.0/24", "192.0.2.0 192.0.2.255");
 	refused("192.0.2.0/33", "more than 32");
 	refused("2001:db8::/129", "more than 128");
-	refused("192.0.2.0/9999999999", "behind its /");
-	refused("192.0.2.0/", "behind its /");
-	refused("192.0.2.0/-1", "behind its /");
-	refused("192.0.2.0/24x", "behind its /");
+	refused("192.0.2.0/9999999999", "after the /");
+	refused("192.0.2.0/", "after the /");
+	refused("192.0.2.0/-1", "after the /");
+	refused("192.0.2.0/24x", "after the /");
 	refused("0.0.0.0/0", "all addresses");
 	refused("::/0", "all addresses");
 	is_str(parse("0.0.0.0/0", LISTLINE_ALL), "0.0.0.0 255.255.255.255",

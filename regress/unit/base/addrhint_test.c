@@ -21,9 +21,9 @@ main(void)
 	hint("*", "; write 0.0.0.0, and :: for IPv6");
 	hint("any", "; write 0.0.0.0, and :: for IPv6");
 	hint("localhost", "; write 127.0.0.1 or ::1");
-	hint("192.0.2.0/24", "; a network cannot stand here, write an address");
+	hint("192.0.2.0/24", "; a network is not allowed here, write an address");
 	hint("mail.example.org",
-	    "; names are not looked up, write its address");
+	    "; host names are not looked up, write the address");
 	hint("192.0.2.1:123456", "");
 	hint("192.0.2.256", "");
 	hint("192.0.2.1", "");

@@ -197,7 +197,7 @@ test_planted(uid_t uid)
 	    strcmp(text, "secret\n") == 0, "what it leads to is not written");
 	is_int(owner_of("/../../../secret"), 0, "nor given away");
 	ok(chown(outside, uid, uid) == 0 && statedir_lock(dir, &pid) == -1 &&
-	    strstr(last, "one name") != NULL,
+	    strstr(last, "single link") != NULL,
 	    "a lock of two names is refused whoever owns it");
 	snprintf(path, sizeof(path), "%s/lock", dir);
 	unlink(path);

@@ -160,7 +160,7 @@ test_owner(void)
 static void
 test_question(void)
 {
-	static const char	other[] = "an answer to another question";
+	static const char	other[] = "answers a different question";
 
 	begin("host.test", DNS_A);
 	a_record("host.test", 2);

@@ -156,21 +156,21 @@ main(void)
 	    "+include:%{d2}.y(macro) +redirect:%{d}(macro) "
 	    "+a:%{d/}/24//128(macro)", "macros");
 	is_str(terms("v=spf1 mx ip4:192.0.2.0/33"),
-	    "+mx/32//128 ! ip4: or ip6: without an address of its kind",
+	    "+mx/32//128 ! ip4: or ip6: without a valid address",
 	    "a length too long");
 	is_str(terms("v=spf1 ip4:2001:db8::1"),
-	    "! ip4: or ip6: without an address of its kind", "another kind");
+	    "! ip4: or ip6: without a valid address", "another kind");
 	is_str(terms("v=spf1 ip6:192.0.2.1"),
-	    "! ip4: or ip6: without an address of its kind", "and the other");
+	    "! ip4: or ip6: without a valid address", "and the other");
 	is_str(terms("v=spf1 ip4:192.0.2.0/024"),
-	    "! ip4: or ip6: without an address of its kind", "leading zeros");
+	    "! ip4: or ip6: without a valid address", "leading zeros");
 	is_str(terms("v=spf1 ip4"),
-	    "! ip4: or ip6: without an address of its kind", "no address");
-	is_str(terms("v=spf1 a/24/64"), "! a mechanism that has no such form",
+	    "! ip4: or ip6: without a valid address", "no address");
+	is_str(terms("v=spf1 a/24/64"), "! a malformed mechanism",
 	    "one slash");
-	is_str(terms("v=spf1 include"), "! a mechanism that has no such form",
+	is_str(terms("v=spf1 include"), "! a malformed mechanism",
 	    "include of nothing");
-	is_str(terms("v=spf1 all:x"), "! a mechanism that has no such form",
+	is_str(terms("v=spf1 all:x"), "! a malformed mechanism",
 	    "all has no name");
 	is_str(terms("v=spf1 foo"), "! an unknown mechanism", "unknown");
 	is_str(terms("v=spf1 redirect="), "! redirect= without a name",

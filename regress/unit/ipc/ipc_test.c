@@ -124,7 +124,8 @@ test_limits(void)
 	char		ch;
 
 	pair(&a, &b);
-	ipc_send_empty(&a, 1, 1);
+	ipc_begin(&a, 1, 1);
+	ipc_send(&a, -1);
 	ipc_begin(&a, 2, 2);
 	ipc_put(&a, block, IPC_MAX - sizeof(struct ipc_hdr));
 	is_int(ipc_send(&a, -1), 0, "a frame of exactly the maximum");
@@ -159,7 +160,8 @@ test_limits(void)
 			break;
 	}
 	is_int(ipc_queued(&a), IPC_QUEUE_MAX, "the queue fills to its mark");
-	ok(ipc_send_empty(&a, 1, 0) == -1 && errno == ENOBUFS,
+	ipc_begin(&a, 1, 0);
+	ok(ipc_send(&a, -1) == -1 && errno == ENOBUFS,
 	    "and takes no more");
 	unpair(&a, &b);
 }

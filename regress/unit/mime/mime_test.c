@@ -367,7 +367,7 @@ more_names(void)
 	name_is(CD "filename*1=x.; filename*0=bat", "x.bat",
 	    "or as they stand there");
 	is_past("Content-Transfer-Encoding: X-UUencode\r\n\r\nbegin 644 x\r\n",
-	    "an encoding that is not read here", "uuencode");
+	    "an encoding that is not supported", "uuencode");
 	is_past(CD "filename*0=x.txt; filename*0=y.; filename*1=bat\r\n\r\n",
 	    "too many names", "a piece twice");
 	name_is(CD "filename*0=\"x\".bat", "x.bat",

@@ -321,10 +321,10 @@ test_refuse(void)
 	a.gone = 500;
 	is_str(merge_refuse(&a, 100), "a time in the future", "deleted then");
 	a.gone = 50;
-	is_str(merge_refuse(&a, 100), "a deletion that is kept for ever",
+	is_str(merge_refuse(&a, 100), "a deletion that is kept forever",
 	    "no keep");
 	a.keep = ENTRY_TIME_MAX;
-	is_str(merge_refuse(&a, 100), "a deletion that is kept for ever",
+	is_str(merge_refuse(&a, 100), "a deletion that is kept forever",
 	    "too long");
 	a.keep = 5000;
 	is_str(merge_refuse(&a, 100), NULL, "a deletion");

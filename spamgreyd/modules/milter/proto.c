@@ -8,27 +8,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/base/ascii.h"
+#include "lib/base/be.h"
 #include "spamgreyd/modules/milter/proto.h"
 
 #define HEAD		5		/* length and command */
 #define OPTIONS_LEN	12
 #define MACROS_MAX	4096		/* octets of a list that is wanted */
-
-static uint32_t
-get_u32(const uint8_t *p)
-{
-	return ((uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 |
-	    (uint32_t)p[2] << 8 | p[3]);
-}
-
-static void
-put_u32(uint8_t *p, uint32_t v)
-{
-	p[0] = (uint8_t)(v >> 24);
-	p[1] = (uint8_t)(v >> 16);
-	p[2] = (uint8_t)(v >> 8);
-	p[3] = (uint8_t)v;
-}
 
 /* --- to the filter */
 
@@ -39,7 +25,7 @@ put_head(struct buf *b, uint8_t cmd, size_t len)
 
 	if (len > MP_DATA_MAX)
 		return (-1);
-	put_u32(head, (uint32_t)len + 1);
+	be_put32(head, (uint32_t)len + 1);
 	head[4] = cmd;
 	return (buf_add(b, head, sizeof(head)));
 }
@@ -57,9 +43,9 @@ mp_offer(struct buf *b)
 {
 	uint8_t	data[OPTIONS_LEN];
 
-	put_u32(data, MP_VERSION);
-	put_u32(data + 4, MP_ACTIONS);
-	put_u32(data + 8, MP_STEPS);
+	be_put32(data, MP_VERSION);
+	be_put32(data + 4, MP_ACTIONS);
+	be_put32(data + 8, MP_STEPS);
 	return (mp_put(b, 'O', data, sizeof(data)));
 }
 
@@ -73,8 +59,7 @@ mp_connect(struct buf *b, const char *name, const struct addr *client,
 
 	alen = strlen(addr_str(client, a)) + 1;
 	family[0] = addr_is4(client) ? '4' : '6';
-	family[1] = (uint8_t)(port >> 8);
-	family[2] = (uint8_t)port;
+	be_put16(family + 1, port);
 	if (put_head(b, 'C', n + sizeof(family) + alen) == -1 ||
 	    buf_add(b, name, n) == -1 ||
 	    buf_add(b, family, sizeof(family)) == -1)
@@ -160,7 +145,7 @@ mp_take(const uint8_t *data, size_t len, struct mp_packet *p)
 
 	if (len < 4)
 		return (0);
-	n = get_u32(data);
+	n = be_get32(data);
 	if (n == 0 || n > MP_IN_MAX + 1)
 		return (-1);
 	if (len - 4 < n)
@@ -197,7 +182,7 @@ take_lists(const struct mp_packet *p, struct mp_options *o, const char **why)
 	while (at < p->len) {
 		if (p->len - at < 4)
 			return (-1);
-		place = get_u32(p->data + at);
+		place = be_get32(p->data + at);
 		at += 4;
 		if ((list = take_string(p, &at)) == NULL ||
 		    place >= MP_PLACES || strlen(list) > MACROS_MAX)
@@ -219,9 +204,9 @@ mp_negotiated(const struct mp_packet *p, struct mp_options *o,
 	*why = "its answer to the options is malformed";
 	if (p->cmd != 'O' || p->len < OPTIONS_LEN)
 		return (-1);
-	o->version = get_u32(p->data);
-	o->actions = get_u32(p->data + 4);
-	o->steps = get_u32(p->data + 8);
+	o->version = be_get32(p->data);
+	o->actions = be_get32(p->data + 4);
+	o->steps = be_get32(p->data + 8);
 	*why = "it requested a protocol version that was not offered";
 	if (o->version < MP_VERSION_MIN || o->version > MP_VERSION)
 		return (-1);
@@ -255,12 +240,6 @@ mp_options_clear(struct mp_options *o)
 	memset(o, 0, sizeof(*o));
 }
 
-static int
-is_digit(char c)
-{
-	return (c >= '0' && c <= '9');
-}
-
 /* "5.7.1": its length, 0 if it is none of that class. */
 static size_t
 enhanced_len(const char *s, char class)
@@ -272,7 +251,7 @@ enhanced_len(const char *s, char class)
 	for (part = 0; part < 2; part++) {
 		if (s[n] != '.')
 			return (0);
-		for (k = ++n; is_digit(s[n]); n++)
+		for (k = ++n; ascii_is_digit(s[n]); n++)
 			;
 		if (n == k || n - k > 3)
 			return (0);
@@ -301,7 +280,8 @@ take_reply(const char *s, struct mp_answer *a)
 {
 	size_t	len, skip, e;
 
-	if ((s[0] != '4' && s[0] != '5') || !is_digit(s[1]) || !is_digit(s[2]))
+	if ((s[0] != '4' && s[0] != '5') || !ascii_is_digit(s[1]) ||
+	    !ascii_is_digit(s[2]))
 		return (-1);
 	a->code = (s[0] - '0') * 100 + (s[1] - '0') * 10 + s[2] - '0';
 	for (;;) {
@@ -335,7 +315,7 @@ take_header(const struct mp_packet *p, struct mp_answer *a, int placed)
 	if (placed) {
 		if (p->len < 4)
 			return (-1);
-		a->index = get_u32(p->data);
+		a->index = be_get32(p->data);
 		at = 4;
 	}
 	if ((a->name = take_string(p, &at)) == NULL ||

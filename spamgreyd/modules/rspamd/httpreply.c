@@ -5,8 +5,8 @@
 #include <sys/types.h>
 
 #include <string.h>
-#include <strings.h>
 
+#include "lib/base/ascii.h"
 #include "spamgreyd/modules/rspamd/httpreply.h"
 
 #define LINE_LEN	8192
@@ -40,8 +40,7 @@ line_take(const uint8_t *p, size_t len, size_t *at, size_t max,
 static int
 is(const uint8_t *p, size_t n, const char *word)
 {
-	return (n == strlen(word) &&
-	    strncasecmp((const char *)p, word, n) == 0);
+	return (ascii_equal((const char *)p, n, word));
 }
 
 /* "HTTP/1.1 200 OK" */
@@ -54,7 +53,7 @@ status_line(const uint8_t *p, size_t n, int *status)
 	    (p[7] != '0' && p[7] != '1') || p[8] != ' ')
 		return (-1);
 	for (*status = 0, i = 9; i < 12; i++) {
-		if (p[i] < '0' || p[i] > '9')
+		if (!ascii_is_digit(p[i]))
 			return (-1);
 		*status = *status * 10 + (p[i] - '0');
 	}
@@ -67,7 +66,7 @@ length(const uint8_t *p, size_t n, struct head *h)
 	size_t	i, v = 0;
 
 	for (i = 0; i < n; i++) {
-		if (p[i] < '0' || p[i] > '9')
+		if (!ascii_is_digit(p[i]))
 			return ("its Content-Length is not a number");
 		if ((v = v * 10 + (size_t)(p[i] - '0')) > HTTP_BODY_MAX)
 			return ("its reply is too long");
@@ -139,17 +138,12 @@ static int
 chunk_size(const uint8_t *p, size_t n, size_t *size)
 {
 	size_t	i;
-	int	c;
+	int	v;
 
 	for (*size = 0, i = 0; i < n && i < 7; i++) {
-		c = p[i] | 0x20;
-		if (p[i] >= '0' && p[i] <= '9')
-			c = p[i] - '0';
-		else if (c >= 'a' && c <= 'f')
-			c -= 'a' - 10;
-		else
+		if ((v = ascii_hex(p[i])) == -1)
 			break;
-		*size = *size * 16 + (size_t)c;
+		*size = *size * 16 + (size_t)v;
 	}
 	return (i > 0 && (i == n || p[i] == ';' || p[i] == ' ') ? 0 : -1);
 }

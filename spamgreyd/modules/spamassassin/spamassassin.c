@@ -8,15 +8,15 @@
  */
 #include <sys/types.h>
 
-#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/base/ascii.h"
 #include "lib/base/log.h"
-#include "spamgreyd/runner/module.h"
-#include "spamgreyd/pass/scan/scan.h"
 #include "spamgreyd/modules/spamassassin/spamc_users.h"
+#include "spamgreyd/pass/scan/scan.h"
+#include "spamgreyd/runner/module.h"
 
 #define SPAMD_PORT	783
 #define LATE		2000		/* ms that scan may be late itself */
@@ -142,8 +142,8 @@ has_forged(const struct spool *message)
 				continue;
 			}
 			if (col == same && same < sizeof(PREFIX) - 1 &&
-			    tolower(chunk[i]) == tolower((uint8_t)PREFIX[same])
-			    && ++same == sizeof(PREFIX) - 1)
+			    ascii_same((const char *)chunk + i, PREFIX + same,
+			    1) && ++same == sizeof(PREFIX) - 1)
 				return (1);
 			col++;
 		}

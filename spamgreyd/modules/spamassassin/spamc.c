@@ -10,6 +10,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "lib/base/ascii.h"
 #include "lib/smtp/mailaddr.h"
 #include "spamgreyd/modules/spamassassin/spamc.h"
 
@@ -54,7 +55,7 @@ spamc_user(const char *path, int local, char dst[SPAMC_USER_MAX + 1])
 		*at = '\0';
 	for (i = 0; dst[i] != '\0'; i++)
 		if (!((dst[i] >= 'a' && dst[i] <= 'z') ||
-		    (dst[i] >= '0' && dst[i] <= '9') ||
+		    ascii_is_digit(dst[i]) ||
 		    strchr("._+=~@-", dst[i]) != NULL))
 			break;
 	if (dst[i] != '\0' || dst[0] == '.' || dst[0] == '-')
@@ -68,12 +69,6 @@ wrong(char *why, size_t size, const char *text)
 {
 	snprintf(why, size, "%s", text);
 	return (-1);
-}
-
-static int
-is_digit(char c)
-{
-	return (c >= '0' && c <= '9');
 }
 
 static const char *
@@ -91,17 +86,17 @@ decimal(const char *s, int32_t *milli)
 
 	if (*s == '-' || *s == '+')
 		s++;
-	if (!is_digit(*s))
+	if (!ascii_is_digit(*s))
 		return (NULL);
-	for (; is_digit(*s); s++)
+	for (; ascii_is_digit(*s); s++)
 		if (n <= SCORE_MAX)
 			n = n * 10 + (*s - '0');
 	n *= 1000;
 	if (*s == '.') {
 		s++;
-		if (!is_digit(*s))
+		if (!ascii_is_digit(*s))
 			return (NULL);
-		for (i = 100; is_digit(*s); s++, i /= 10)
+		for (i = 100; ascii_is_digit(*s); s++, i /= 10)
 			n += (*s - '0') * i;
 	}
 	if (n > SCORE_MAX)
@@ -116,11 +111,9 @@ spam_value(const char *s, struct spamc_reply *r)
 {
 	size_t	n = strcspn(s, " \t;");
 
-	if ((n == 4 && strncasecmp(s, "True", 4) == 0) ||
-	    (n == 3 && strncasecmp(s, "Yes", 3) == 0))
+	if (ascii_equal(s, n, "True") || ascii_equal(s, n, "Yes"))
 		r->flagged = 1;
-	else if ((n == 5 && strncasecmp(s, "False", 5) == 0) ||
-	    (n == 2 && strncasecmp(s, "No", 2) == 0))
+	else if (ascii_equal(s, n, "False") || ascii_equal(s, n, "No"))
 		r->flagged = 0;
 	else
 		return (-1);
@@ -147,7 +140,7 @@ first_line(const char *s, int *code)
 	if (n == 0 || s[n] != ' ')
 		return (-1);
 	s = blanks(s + n);
-	for (i = *code = 0; i < 4 && is_digit(s[i]); i++)
+	for (i = *code = 0; i < 4 && ascii_is_digit(s[i]); i++)
 		*code = *code * 10 + (s[i] - '0');
 	return (i > 0 && i < 4 && (s[i] == '\0' || s[i] == ' ') ? 0 : -1);
 }
@@ -157,9 +150,9 @@ length_value(const char *s, struct head *h)
 {
 	uint64_t	n = 0;
 
-	if (!is_digit(*s))
+	if (!ascii_is_digit(*s))
 		return ("its Content-length is not a number");
-	for (; is_digit(*s); s++)
+	for (; ascii_is_digit(*s); s++)
 		if ((n = n * 10 + (uint64_t)(*s - '0')) > BODY_MAX)
 			return ("its answer is too long");
 	if (*blanks(s) != '\0')
@@ -180,9 +173,9 @@ field(const char *line, struct head *h, struct spamc_reply *r)
 	if (colon == NULL || colon == line)
 		return ("a line of its answer is not a header field");
 	n = (size_t)(colon - line);
-	if (n == 14 && strncasecmp(line, "Content-length", 14) == 0)
+	if (ascii_equal(line, n, "Content-length"))
 		return (length_value(blanks(colon + 1), h));
-	if (n != 4 || strncasecmp(line, "Spam", 4) != 0)
+	if (!ascii_equal(line, n, "Spam"))
 		return (NULL);
 	if (h->spam++)
 		return ("its answer has two scores");
@@ -282,8 +275,7 @@ names(const char *s, size_t len, char dst[SPAMC_SYMBOLS_MAX + 1])
 
 	for (i = 0; i < len && n < SPAMC_SYMBOLS_MAX; i++) {
 		c = s[i];
-		if ((c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
-		    is_digit(c) || c == '_' || (c == ',' && n > 0 &&
+		if (ascii_is_alnum(c) || c == '_' || (c == ',' && n > 0 &&
 		    dst[n - 1] != ','))
 			dst[n++] = c;
 	}

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "lib/base/be.h"
 #include "spamgreyd/pass/mta/mta.h"
 
 #define XCLIENT_LINE	510		/* 512 with its CRLF (RFC 5321) */
@@ -189,9 +190,7 @@ mta_proxy2(const struct mta_client *c, uint8_t *dst, size_t size)
 	memcpy(dst + 16, c->addr.b + 16 - each, each);
 	memcpy(dst + 16 + each, c->dst.b + 16 - each, each);
 	dst += 16 + 2 * each;
-	dst[0] = (uint8_t)(c->port >> 8);
-	dst[1] = (uint8_t)c->port;
-	dst[2] = (uint8_t)(c->dport >> 8);
-	dst[3] = (uint8_t)c->dport;
+	be_put16(dst, c->port);
+	be_put16(dst + 2, c->dport);
 	return (16 + 2 * each + 4);
 }

@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include "lib/base/addr.h"
+#include "lib/base/ascii.h"
 #include "lib/base/clock.h"
 #include "spamgreyd/pass/scan/scan.h"
 
@@ -24,9 +25,8 @@ clean(char *dst, size_t size, const char *src, const char *also)
 	char	c;
 
 	for (i = 0; i + 1 < size && (c = src[i]) != '\0'; i++)
-		dst[i] = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-		    (c >= '0' && c <= '9') || strchr(also, c) != NULL ?
-		    c : '?';
+		dst[i] = ascii_is_alnum(c) || strchr(also, c) != NULL ? c :
+		    '?';
 	dst[i] = '\0';
 }
 
