@@ -1,6 +1,14 @@
 /*
  * Character sets to UTF-8, see mimecset.h.  Each octet is taken by itself;
- * what a set needs to remember stands in struct mimecset.
+ * what a set needs to remember stands in struct mimecset:
+ *
+ *	held, nheld	octets of a character that is not complete (UTF-8, UTF-16,
+ *			UTF-32), or of an escape (ISO 2022, HZ)
+ *	high		the first half of a pair of UTF-16
+ *	bits, nbits	base64 that is not a unit yet (UTF-7)
+ *	shifted		octets mean something other than ASCII from here on
+ *
+ * A malformed character becomes '?', and the next octet begins another one.
  */
 #include <sys/types.h>
 
@@ -63,7 +71,7 @@ static const struct {
 	{ "iso_2022", 1, K_ISO2022, 0 }, { "csiso2022", 1, K_ISO2022, 0 },
 	{ "x-cp5022", 1, K_ISO2022, 0 }, { "cp5022", 1, K_ISO2022, 0 },
 	{ "hz", 1, K_HZ, 0 },
-	/* those that hold ASCII */
+	/* Those that contain ASCII. */
 	{ "us-ascii", 1, K_ASCII, 0 }, { "ascii", 1, K_ASCII, 0 },
 	{ "ansi_x3", 1, K_ASCII, 0 }, { "iso-8859", 1, K_ASCII, 0 },
 	{ "iso8859", 1, K_ASCII, 0 }, { "iso_8859", 1, K_ASCII, 0 },

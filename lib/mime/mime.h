@@ -6,9 +6,11 @@
  *
  *	hdrline		what a line of a header is; all readers ask it
  *	msghead		a header on its way into the spool
- *	mime		parts and their octets (this file); mime_int.h inside
+ *	mime		lines to parts and their octets (this file); mime_int.h
+ *	reading		the ways in which one message is read
  *	head		the header of a part
- *	param, name	parameters; names of files
+ *	param, value	parameters, and the ways to read a value; param_int.h
+ *	name		names of files as readers make them
  *	word, cset	encoded words and encodings; character sets
  *
  * MIME (RFC 2045, 2046, 2231) as a bounded parser: a message's parts with their

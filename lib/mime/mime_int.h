@@ -1,6 +1,6 @@
 /*
- * What the files of the MIME parser share: mime.c (lines, parts and readings)
- * and mimehead.c (the header of a part).  Nobody else includes this.
+ * What the files of the MIME parser share: mime.c (lines), reading.c (readings,
+ * parts) and head.c (the header of a part).  Nobody else includes this.
  */
 #ifndef MIME_INT_H
 #define MIME_INT_H
@@ -10,6 +10,7 @@
 #include "lib/mime/mime.h"
 #include "lib/mime/word.h"
 
+#define LINE_HELD	(HDRLINE_MAX + 2)	/* octets of a line, with CRLF */
 #define BOUNDARY_MAX	256
 #define TYPES_MAX	8		/* readings of a part's type */
 #define ENCODINGS_MAX	4		/* … of its encoding */
@@ -81,7 +82,7 @@ struct reading {
 	struct b64		 b64;
 	struct qp		 qp;
 	struct mime		*inner;		/* an encoded message in it */
-	struct mime_part	 part;		/* (the last, with its names) */
+	struct mime_part	 part;		/* last: copied only in part */
 };
 
 /*
@@ -94,14 +95,34 @@ struct mime {
 	struct reading		*reading[MIME_READINGS];
 	unsigned int		 n;
 	uint64_t		 now;		/* the number of this line */
-	uint8_t			 line[HDRLINE_MAX + 2];
+	uint8_t			 line[LINE_HELD];
 	size_t			 nline;
 	int			 rest;		/* of a line that is too long */
 };
 
-/* mime.c */
+/* mime.c: a parser of its own for an encoded message in a message. */
+int	 mime_inner_init(struct mime *, struct mime_shared *,
+	    unsigned int depth, unsigned int id);
+void	 mime_inner_free(struct mime *);
+int	 mime_inner_feed(struct mime *, const uint8_t *, size_t len);
+void	 mime_inner_finish(struct mime *);
+
+/* reading.c */
 void	 mime_past_set(struct mime_shared *, const char *);
 void	 mime_work_add(struct mime_shared *, uint64_t);
+void	 level_free(struct level *);
+void	 reading_level(struct reading *, struct level *);
+void	 reading_header(struct mime *, struct reading *, unsigned int depth,
+	    int message);
+struct reading *reading_copy(struct mime *, const struct reading *);
+void	 reading_free(struct reading *);
+void	 readings_merge(struct mime *);
+/* Octets of the part that the reading is in, and its end. */
+void	 reading_data(struct reading *, struct mime_shared *, const uint8_t *,
+	    size_t len);
+void	 reading_part_end(struct reading *, struct mime_shared *);
+/* The header of a part is over: the reading goes on, and copies of it. */
+void	 reading_header_end(struct mime *, struct reading *);
 
 /* head.c */
 void	 head_clear(struct head *);

@@ -1,5 +1,5 @@
 /*
- * Names of files in mail, see mimeparam.h: readers show, clean or cut what
+ * Names of files in mail, see param.h: readers show, clean or cut what
  * stands in the message in several ways before a file system sees it.  Each
  * result is one more reading of the name.
  */

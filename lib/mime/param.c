@@ -1,5 +1,5 @@
 /*
- * The parameters of Content-Type and Content-Disposition; see mimeparam.h.
+ * The parameters of Content-Type and Content-Disposition; see param.h.
  *
  * A parameter is looked for wherever its name and '=' stand in a copy of the
  * value: in one with comments, one without them, and, when it is folded, one
@@ -12,49 +12,7 @@
 
 #include "lib/base/ascii.h"
 #include "lib/mime/param.h"
-#include "lib/mime/word.h"
-
-#define HITS_MAX	32		/* of one parameter in a copy */
-#define READINGS	5		/* of one hit's value */
-#define VALUE_MAX	4096		/* octets of one */
-#define PIECE_MAX	9999		/* number of a piece */
-
-/* "name=", "name*=", "name*3=", "name*3*=" */
-struct hit {
-	unsigned int	 piece;
-	int		 pieces, coded;
-	const char	*value;
-};
-struct hits {
-	struct hit	 v[HITS_MAX];
-	unsigned int	 n;
-	const char	*end;
-};
-/* Octets of a value; NUL may be among them. */
-struct octets {
-	char		 s[VALUE_MAX];
-	size_t		 len;
-};
-/*
- * What is looked for, and memory for what is found: too much for a stack, and
- * kept from one parameter to the next.
- */
-struct want {
-	struct mimeparam_list	*list;
-	int			 names;		/* else values as they are */
-	int			 plain;
-	struct hits		 hits;
-	struct octets		 o[READINGS], all;
-	struct octets		*piece;		/* of each hit, if some are */
-};
-
-/* What readers strip; Python also strips the separators and form feeds. */
-static int
-is_blank(char c)
-{
-	return (c == ' ' || c == '\t' || c == '\v' || c == '\f' ||
-	    (c >= 0x1c && c <= 0x1f));
-}
+#include "lib/mime/param_int.h"
 
 /* May the octet stand in a parameter's name? */
 static int
@@ -62,14 +20,6 @@ is_name(char c)
 {
 	return (ascii_is_alnum(c) || (c != '\0' &&
 	    strchr("!#$%&'*+-.^_`{|}~", c) != NULL));
-}
-
-static const char *
-skip_blanks(const char *p, const char *end)
-{
-	while (p < end && is_blank(*p))
-		p++;
-	return (p);
 }
 
 /* Is the parameter's name at p, with a '=' behind it? */
@@ -96,10 +46,10 @@ hit_at(const char *p, const char *end, const char *name, struct hit *h)
 			p++;
 		}
 	}
-	p = skip_blanks(p, end);
+	p = param_skip_blanks(p, end);
 	if (p == end || *p != '=')
 		return (0);
-	h->value = skip_blanks(p + 1, end);
+	h->value = param_skip_blanks(p + 1, end);
 	return (1);
 }
 
@@ -125,202 +75,6 @@ hits_find(struct want *w, const char *s, size_t len, const char *name)
 	}
 }
 
-/* What has no room is left out; the caller then sees a full buffer. */
-static void
-octet(struct octets *o, char c)
-{
-	if (o->len < sizeof(o->s))
-		o->s[o->len++] = c;
-}
-
-/* From p to end without blanks at its end; quotes: they stay. */
-static void
-plain(struct octets *o, const char *p, const char *end, int quotes)
-{
-	while (end > p && is_blank(end[-1]))
-		end--;
-	for (o->len = 0; p < end && o->len < sizeof(o->s); p++)
-		if (quotes || *p != '"')
-			octet(o, *p);
-}
-
-/* The first octet of `stop' from p on, or end. */
-static const char *
-to(const char *p, const char *end, const char *stop)
-{
-	while (p < end && (*p == '\0' || strchr(stop, *p) == NULL))
-		p++;
-	return (p);
-}
-
-/*
- * A value in quotes: unescaped, and as it stands there; where the quotes do
- * not end or something stands behind them, up to the ';' too.
- */
-static unsigned int
-quoted(const char *p, const char *end, struct octets o[READINGS])
-{
-	const char	*q, *from = p++;
-	int		 escapes = 0, closed;
-
-	o[0].len = o[1].len = 0;
-	for (q = p; q < end && *q != '"' && q - p < 2 * VALUE_MAX; q++) {
-		octet(&o[1], *q);
-		if (*q == '\\' && q + 1 < end) {
-			escapes = 1;
-			octet(&o[1], *++q);
-		}
-		octet(&o[0], *q);
-	}
-	closed = q < end;
-	q = closed ? skip_blanks(q + 1, end) : q;
-	if (closed && (q == end || *q == ';'))
-		return (escapes ? 2 : 1);
-	plain(&o[2], from, to(closed ? q : p, end, ";"), 0);
-	return (3);
-}
-
-/*
- * A value without quotes: to the ';', to a blank, without quotes in it, and to
- * what RFC 2231 does not allow in a value.
- */
-static unsigned int
-unquoted(const char *p, const char *end, int is_coded,
-    struct octets o[READINGS])
-{
-	const char	*semicolon = to(p, end, ";");
-
-	if (semicolon - p > VALUE_MAX)
-		semicolon = p + VALUE_MAX;
-	plain(&o[0], p, semicolon, 1);
-	plain(&o[1], p, to(p, semicolon, " \t(\","), 1);
-	plain(&o[2], p, semicolon, 0);
-	plain(&o[3], p, to(p, semicolon, is_coded ? " \t()<>@,:\\\"/[]?=*" :
-	    " \t()<>@,:\\\"/[]?=*'%"), 1);
-	return (4);
-}
-
-/*
- * Where some readers see the end of a parameter: at a ';' before which there
- * is an even number of quotes, escaped ones not counted, wherever they stand. 
- * Without such an end the first ';' is one.
- */
-static const char *
-even_end(const char *p, const char *end)
-{
-	int	odd = 0;
-
-	for (; p < end && (odd || *p != ';'); p++)
-		if (*p == '"' && p[-1] != '\\')
-			odd = !odd;
-	return (p);
-}
-
-/* The ways to read the value of a hit; returns how many. */
-static unsigned int
-readings(struct want *w, const struct hit *h, struct octets o[READINGS])
-{
-	const char	*end = w->hits.end, *even;
-	unsigned int	 n;
-
-	if (end - h->value > 2 * VALUE_MAX)
-		end = h->value + 2 * VALUE_MAX;
-	w->list->work += (uint64_t)(to(h->value, end, ";") - h->value);
-	n = h->value < end && *h->value == '"' ?
-	    quoted(h->value, end, o) : unquoted(h->value, end, h->coded, o);
-	even = even_end(h->value, end);
-	w->list->work += (uint64_t)(even - h->value);
-	if (even != to(h->value, end, ";"))
-		plain(&o[n++], h->value, even, 0);
-	return (n);
-}
-
-/* %XX to octets, in place; returns the new length. */
-static size_t
-percent(char *s, size_t len)
-{
-	size_t	i, n = 0;
-
-	for (i = 0; i < len; i++)
-		if (s[i] == '%' && i + 2 < len && ascii_hex(s[i + 1]) >= 0 &&
-		    ascii_hex(s[i + 2]) >= 0) {
-			s[n++] = (char)(ascii_hex(s[i + 1]) << 4 |
-			    ascii_hex(s[i + 2]));
-			i += 2;
-		} else
-			s[n++] = s[i];
-	return (n);
-}
-
-/* A text with encoded words, in either octet order. */
-static void
-words(struct want *w, const char *s, size_t len)
-{
-	char		text[VALUE_MAX + 1];
-	unsigned int	seen = 0;
-	size_t		n;
-
-	n = mimeword_text_as(text, sizeof(text), s, len, MIMEWORD_RAW, &seen);
-	mimename_add(w->list, text, n);
-	if (seen & MIMEWORD_SEEN_ORDERS) {
-		n = mimeword_text_as(text, sizeof(text), s, len, MIMEWORD_RAW |
-		    MIMEWORD_LITTLE, NULL);
-		mimename_add(w->list, text, n);
-	}
-	w->list->unknown |= (seen & MIMEWORD_SEEN_UNKNOWN) != 0;
-}
-
-/* charset'language'octets, or octets alone; s is changed. */
-static void
-coded(struct want *w, char *s, size_t len)
-{
-	char		 text[VALUE_MAX + 1], *a, *b = NULL;
-	const char	*cs = "utf-8";
-	size_t		 cslen = 5, n;
-	unsigned int	 seen = 0, flags;
-
-	if ((a = memchr(s, '\'', len)) != NULL)
-		b = memchr(a + 1, '\'', len - (size_t)(a + 1 - s));
-	if (b != NULL) {
-		if (a > s) {
-			cs = s;
-			cslen = (size_t)(a - s);
-		}
-		len -= (size_t)(b + 1 - s);
-		s = b + 1;
-	}
-	len = percent(s, len);
-	if (!w->names) {
-		mimeparam_add(w->list, s, len);
-		return;
-	}
-	for (flags = MIMEWORD_RAW; ; flags |= MIMEWORD_LITTLE) {
-		n = mimeword_charset_as(text, sizeof(text), cs, cslen,
-		    (const uint8_t *)s, len, flags, &seen);
-		mimename_add(w->list, text, n);
-		if (memmem(text, n, "=?", 2) != NULL)
-			words(w, text, n);
-		if (!(seen & MIMEWORD_SEEN_ORDERS) || (flags &
-		    MIMEWORD_LITTLE))
-			break;
-	}
-	w->list->unknown |= (seen & MIMEWORD_SEEN_UNKNOWN) != 0;
-}
-
-/* One reading of a value becomes a name or stays as it is. */
-static void
-value(struct want *w, struct octets *o, int is_coded)
-{
-	if (o->len == sizeof(o->s))
-		w->list->past = 1;
-	if (is_coded)
-		coded(w, o->s, o->len);
-	else if (w->names)
-		words(w, o->s, o->len);
-	else
-		mimeparam_add(w->list, o->s, o->len);
-}
-
 /* charset'language'text? */
 static int
 is_like_coded(const struct octets *o)
@@ -335,18 +89,23 @@ is_like_coded(const struct octets *o)
 static void
 whole(struct want *w, const struct hit *h)
 {
-	unsigned int	i, n = readings(w, h, w->o);
+	unsigned int	i, n = param_readings(w, h, w->o);
 
 	w->plain |= !h->coded;
 	for (i = 0; i < n; i++) {
-		value(w, &w->o[i], h->coded);
+		param_value(w, &w->o[i], h->coded);
 		if (!h->coded && w->names && is_like_coded(&w->o[i]))
-			value(w, &w->o[i], 1);
+			param_value(w, &w->o[i], 1);
 	}
 }
 
 /* --- pieces */
 
+/*
+ * Readers differ in how they put pieces together: by number, the last of two
+ * with one number, only up to the first number that is missing, or as they
+ * stand.
+ */
 enum { IN_ORDER, LAST_COUNTS, TO_THE_HOLE, AS_THEY_STAND, ORDERS };
 
 /* The piece that comes after that one in this order; -1: none. */
@@ -389,13 +148,13 @@ join(struct want *w, const struct octets *o, const struct hit *h,
 	piece.len = o->len;
 	memcpy(piece.s, o->s, o->len);
 	if (h->coded && !first_coded && !all && w->names)
-		piece.len = percent(piece.s, piece.len);
+		piece.len = param_percent(piece.s, piece.len);
 	for (i = 0; i < piece.len; i++) {
-		octet(&w->all, piece.s[i]);
-		/* ('%' of a piece that is not coded stays) */
+		param_octet(&w->all, piece.s[i]);
+		/* A '%' of a piece that is not coded stays a '%'. */
 		if (piece.s[i] == '%' && !h->coded && !all && first_coded) {
-			octet(&w->all, '2');
-			octet(&w->all, '5');
+			param_octet(&w->all, '2');
+			param_octet(&w->all, '5');
 		}
 	}
 }
@@ -422,7 +181,7 @@ joined(struct want *w, int order, int all)
 		join(w, &w->piece[i], &hits->v[i], hits->v[first].coded, all);
 	}
 	if (first >= 0)
-		value(w, &w->all, hits->v[first].coded || (all && any));
+		param_value(w, &w->all, hits->v[first].coded || (all && any));
 }
 
 /* Do two pieces have one number? Each reader makes something else of that. */
@@ -451,7 +210,7 @@ pieces_as(struct want *w, unsigned int reading)
 	int		order, unknown = w->list->unknown;
 
 	for (i = 0; i < w->hits.n; i++) {
-		n = readings(w, &w->hits.v[i], w->o);
+		n = param_readings(w, &w->hits.v[i], w->o);
 		if (w->hits.v[i].pieces && n > most)
 			most = n;
 		n = n <= reading ? n - 1 : reading;
@@ -575,6 +334,7 @@ looks(struct want *w, const char *s, size_t len, const char *name)
 	return (r);
 }
 
+/* NULL is fine. */
 void
 mimeparam_free(void *memory)
 {
@@ -610,6 +370,7 @@ parameter(const char *s, size_t len, const char *name,
 	return (r);
 }
 
+/* Each reading of a value becomes a name in all its spellings. */
 int
 mimeparam_names(const char *s, size_t len, const char *name,
     struct mimeparam_list *l)
@@ -619,6 +380,7 @@ mimeparam_names(const char *s, size_t len, const char *name,
 	return (parameter(s, len, name, l, 1, &plain));
 }
 
+/* Each reading of a value stays as it is. */
 int
 mimeparam_values(const char *s, size_t len, const char *name,
     struct mimeparam_list *l, int *is_plain)
@@ -634,7 +396,7 @@ head(struct mimeparam_list *l, const char *p, const char *end)
 	size_t	n = 0;
 
 	for (; p < end && n < sizeof(text); p++)
-		if (!is_blank(*p) && *p != '"')
+		if (!param_is_blank(*p) && *p != '"')
 			text[n++] = ascii_lower(*p);
 	if (n == sizeof(text)) {
 		l->past = 1;
@@ -657,11 +419,11 @@ mimeparam_heads(const char *s, size_t len, struct mimeparam_list *l)
 	n = unfold(a, s, len, 1);
 	k = uncomment(b, a, n);
 	end = b + k;
-	head(l, b, to(b, end, ";"));
-	p = skip_blanks(b, end);
-	head(l, p, to(p, end, "; \t,"));
-	p = skip_blanks(a, a + n);
-	head(l, p, to(p, a + n, "; \t,("));
+	head(l, b, param_to(b, end, ";"));
+	p = param_skip_blanks(b, end);
+	head(l, p, param_to(p, end, "; \t,"));
+	p = param_skip_blanks(a, a + n);
+	head(l, p, param_to(p, a + n, "; \t,("));
 	free(a);
 	return (0);
 }

@@ -1,4 +1,10 @@
-/* MIME's encodings, and the encoded words of header fields; see mimeword.h. */
+/*
+ * MIME's encodings, and the encoded words of header fields; see mimeword.h.
+ *
+ * Both decoders read as lenient readers of mail do: octets that are not base64
+ * are skipped, and a malformed escape of quoted-printable stands for itself. 
+ * A virus scanner that was stricter would miss what a reader shows.
+ */
 #include <sys/types.h>
 
 #include <string.h>
@@ -78,7 +84,7 @@ qp_octet(struct qp *q, uint8_t c, uint8_t *dst)
 		dst[0] = c;
 		return (1);
 	}
-	/* "=" blanks CRLF is a line that goes on. */
+	/* "=", blanks and CRLF: the line continues. */
 	if (c == '\n' && q->n == 1) {
 		q->n = 0;
 		return (0);
