@@ -1,5 +1,5 @@
 /*
- * The image of addrset.h, for addrset.c and addrset_build.c only: a head, then
+ * The image of addrset.h, for addrset.c and build.c only: a head, then
  * a table of n lists, then their arrays, each at a multiple of 8 from the
  * beginning.
  */

@@ -1,6 +1,12 @@
 /*
  * Making an image of address lists; see addrset.h.  Used by the parent and the
  * commands only.
+ *
+ * A list is two arrays of ranges that grow by appending.  Folding sorts them
+ * and joins ranges that overlap or touch; after that a list is in the form of
+ * the image, and two lists can be subtracted in one pass over both.  IPv4
+ * ranges are numbers, IPv6 ranges are addresses, so each step stands here
+ * twice.
  */
 #include <errno.h>
 #include <stdlib.h>

@@ -28,6 +28,7 @@ struct line {
 	struct listcfg	*c;
 };
 
+/* Keeps the error in c; returns LISTCFG_BAD. */
 static enum listcfg_result __attribute__((__format__(printf, 2, 3)))
 bad(struct listcfg *c, const char *fmt, ...)
 {
@@ -64,6 +65,7 @@ next_group(struct line *l, struct field *f)
 	return (0);
 }
 
+/* Is the field exactly that word? */
 static int
 field_is(const struct field *f, const char *word)
 {
@@ -280,6 +282,9 @@ fit_message(struct listcfg *c)
 	}
 }
 
+/*
+ * Addresses are told to the caller before the whole line is known to be valid.
+ */
 enum listcfg_result
 listcfg_parse(const char *line, size_t len, struct listcfg *c,
     int (*tell)(const struct prefix *, void *), void *arg)

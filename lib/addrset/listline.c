@@ -7,6 +7,7 @@
 #include "lib/addrset/listline.h"
 #include "lib/base/ascii.h"
 
+/* What is left of a line. */
 struct text {
 	const char	*s, *end;
 };
@@ -15,6 +16,7 @@ static const char	not_one[] = "is not an address, a network or a range, "
 			    "for example 192.0.2.1, 192.0.2.0/24 or "
 			    "192.0.2.1 - 192.0.2.9";
 
+/* A CR at the end of a line of another system counts as a blank. */
 static int
 is_list_blank(char c)
 {

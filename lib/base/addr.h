@@ -1,13 +1,16 @@
 /*
  * The room lib/base: what every program and every process needs and what
- * knows nothing of mail, messages or processes.  It may use the C library
- * and nothing else of this tree.  Read it in this order:
+ * knows neither messages between processes nor roles.  It may use the C library
+ * and libidn2, and nothing else of this tree.  Read it in this order:
  *
  *	addr		addresses and prefixes (this file)
  *	addrhint	what was probably meant by a text that is not an address
  *	ascii, be	letters of ASCII; integers in network order
  *	utf8, textfile	characters and text files that strangers wrote
+ *	domain		names of domains, and when two of them are the same
+ *	value		times, sizes and numbers as people write them
  *	near		words that are nearly the same
+ *	event		what a host did in its dialogue, as numbers and words
  *	buf		a growing byte buffer
  *	log		lines for the log, and the two ways to end a process
  *	clock		the only clock; tests move it

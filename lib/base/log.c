@@ -278,6 +278,7 @@ log_encode(char *dst, size_t dstsize, const void *src, size_t len)
 	return (dst);
 }
 
+/* For a string that ends with its NUL. */
 char *
 log_encode_str(char *dst, size_t dstsize, const char *src)
 {

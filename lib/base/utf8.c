@@ -22,7 +22,7 @@ utf8_state(const char *s, size_t len)
 	for (i = 1; i < n && i < len; i++)
 		if ((u[i] & 0xc0) != 0x80)
 			return (-1);
-	/* overlong, a surrogate, or past U+10FFFF */
+	/* Overlong, a surrogate, or past U+10FFFF. */
 	if (len > 1 && ((u[0] == 0xe0 && u[1] < 0xa0) ||
 	    (u[0] == 0xf0 && u[1] < 0x90) || (u[0] == 0xed && u[1] > 0x9f) ||
 	    (u[0] == 0xf4 && u[1] > 0x8f)))
@@ -66,7 +66,7 @@ utf8_ascii(const char *s, size_t n)
 {
 	/* U+FE50 to U+FE6B; a blank where ASCII has no such character */
 	static const char	 small[] = ", . ;:?! (){}  #&*+-<>= \\$%@";
-	/* what else becomes one of these or has one (NFKC) */
+	/* Others that NFKC turns into one of these. */
 	static const struct {
 		unsigned int	 c;
 		char		 ascii;

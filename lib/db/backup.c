@@ -220,7 +220,8 @@ rest_spamtrap(char *rest, struct entry *e, const char **why)
 
 /*
  * A line may come from this program or from spamdb: it has the fields behind
- * spamdb's form or it ends there.
+ * spamdb's form, or it ends there.  The line is cut where spamdb's form ends,
+ * and each half is read by itself.
  */
 int
 backup_parse(char *line, struct entry *e, const char **why)

@@ -1,6 +1,6 @@
 /*
  * The database: transactions and single entries.  One thread only; see
- * db_open.c for the other one, which writes checkpoints.
+ * open.c for the other one, which writes checkpoints.
  *
  * Every return code of libdb goes through db_fail, which takes anything but
  * "not found" for the end of this environment: after a failed write of the log
@@ -116,7 +116,6 @@ db_abort(struct db *db)
 	DB_TXN	*txn = db->h.txn;
 	int	 rc;
 
-	/* Of an environment that is down tear_down takes care. */
 	if (txn == NULL || !db->up)
 		return;
 	db->h.txn = NULL;

@@ -1,5 +1,5 @@
 /*
- * What the files of the database (db.c, db_open.c, db_walk.c, db_mark.c)
+ * What the files of the database (db.c, open.c, walk.c, mark.c)
  * share; nobody else includes this.
  */
 #ifndef DB_INT_H

@@ -41,13 +41,13 @@ grey_decide(const struct grey_conf *conf, struct entry *e, int found,
 {
 	int	fresh;
 
-	/* expire 0 does not occur in a tuple that we wrote; one from a file
-	 * must not live for ever. */
+	/* We never write a tuple with expire 0; one from a file must not live
+	 * forever. */
 	fresh = !found || e->expire <= asof || e->first < stamp;
 	if (fresh)
 		begin_anew(conf, e, now);
 	else if (e->first > now && !has_passed(e)) {
-		/* The clock went back: what was waited is lost, no more. */
+		/* The clock went back: only the time waited so far is lost. */
 		e->first = now;
 		e->expire = now + conf->grey;
 		e->pass = e->expire;

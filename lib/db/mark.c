@@ -66,7 +66,7 @@ mark_write(struct db *db)
 	    sum_of(text, (size_t)n));
 	if (pwrite(db->mark_fd, text, (size_t)n, 0) == n)
 		return;
-	/* The one before stays, which does no harm. */
+	/* The mark before it stays, which does no harm. */
 	unwatched(db);
 	close(db->mark_fd);
 	db->mark_fd = -1;

@@ -211,7 +211,6 @@ start_thread(struct db *db)
 	db->want = 0;
 	db->busy = db->quit = 0;
 	atomic_store(&db->thread_rc, 0);
-	/* Signals are the event loop's. */
 	sigfillset(&all);
 	pthread_sigmask(SIG_BLOCK, &all, &old);
 	rc = pthread_create(&db->h.thread, NULL, checkpointer, db);
@@ -540,7 +539,6 @@ db_close(struct db *db)
 
 	if (db == NULL)
 		return;
-	/* The final checkpoint makes the next start read no log at all. */
 	if (db->up) {
 		stop_thread(db);
 		db_abort(db);

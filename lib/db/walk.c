@@ -169,8 +169,8 @@ walk_bulk(struct walk *w, enum step *step)
 		return (db_fail(db, rc, "cursor"));
 	*step = GO_ON;
 	while (*step == GO_ON) {
-		/* The key is given and not returned; with a bulk buffer all
-		 * keys are in there. */
+		/* The key is only given: with a bulk buffer all keys are
+		 * returned in there. */
 		memcpy(db->key, w->seek.b, w->seek.len);
 		db_dbt_room(&key, db->key, sizeof(db->key));
 		key.size = (uint32_t)w->seek.len;
@@ -220,7 +220,7 @@ db_walk(struct db *db, struct db_pos *pos, const char *types,
 	if (pos->done || max == 0)
 		return (DB_OK);
 	if (pos->key.len > 0) {
-		/* Just behind the last key: the same and a zero octet. */
+		/* The least key behind the last one: the same and a zero. */
 		w.type = pos->key.b[0];
 		w.seek = pos->key;
 		if (w.seek.len < sizeof(w.seek.b))

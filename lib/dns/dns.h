@@ -74,7 +74,7 @@ struct dns_query *dns_ask(const char *name, enum dns_type, int64_t ms, dns_cb,
 void	 dns_cancel(struct dns_query *);	/* cb is not called */
 
 /* Pure: what a server's message answers to that question; any octets may come.
- * A message that does not answer it is FAILED (dns_msg.h). */
+ * A message that does not answer it is FAILED (msg.h). */
 void	 dns_parse(const uint8_t *, size_t len, const char *name,
 	    enum dns_type, struct dns_answer *);
 /*

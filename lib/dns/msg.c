@@ -116,6 +116,7 @@ name_read(const uint8_t *msg, size_t len, size_t at, struct dns_name *n)
 	return (0);
 }
 
+/* Both are in lower case. */
 static int
 name_equal(const struct dns_name *a, const struct dns_name *b)
 {
@@ -138,6 +139,7 @@ name_below(const struct dns_name *name, const struct dns_name *above)
 	return (-1);
 }
 
+/* A final dot is optional; an empty label is not allowed. */
 int
 dns_name_from(struct dns_name *n, const char *text)
 {
@@ -216,6 +218,7 @@ rr_name(const struct dns_rr *rr, size_t skip, struct dns_name *n)
 	return (name_read(rr->msg, rr->msglen, at, n));
 }
 
+/* The name is all of the data. */
 int
 dns_rr_ptr(const struct dns_rr *rr, struct dns_name *n)
 {
@@ -229,6 +232,7 @@ dns_rr_mx(const struct dns_rr *rr, struct dns_name *n)
 	return (rr_name(rr, 2, n));
 }
 
+/* The length tells A from AAAA, and must agree with the type. */
 int
 dns_rr_addr(const struct dns_rr *rr, enum dns_type type, struct addr *to)
 {

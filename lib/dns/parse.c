@@ -56,7 +56,7 @@ answer_take(const struct dns_rr *rr, void *arg)
 	return (1);
 }
 
-/* Counts only records that answer the question, see dns_msg.h. */
+/* Counts only records that answer the question, see msg.h. */
 void
 dns_parse(const uint8_t *msg, size_t len, const char *name,
     enum dns_type type, struct dns_answer *a)

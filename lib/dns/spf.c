@@ -54,7 +54,6 @@ prefix_length(const char *s, unsigned int max)
 	unsigned int	n = 0;
 	const char	*p = s;
 
-	/* no leading zero, but zero itself (12: ip4-cidr-length) */
 	if (*p == '\0' || (*p == '0' && p[1] != '\0'))
 		return (-1);
 	for (; ascii_is_digit(*p) && p - s < 4; p++)
@@ -134,7 +133,7 @@ macro_length(const char *s)
 
 	if (s[1] == '%' || s[1] == '_' || s[1] == '-')
 		return (2);
-	/* c, r and t are for the text of an explanation alone */
+	/* The letters c, r and t are for an explanation only. */
 	if (s[1] != '{' || *p == '\0' || strchr("slodiphvSLODIPHV", *p) == NULL)
 		return (0);
 	digits = ++p;

@@ -51,6 +51,7 @@ static void	chan_cb_write(evutil_socket_t, short, void *);
 static void	chan_cb_flush(evutil_socket_t, short, void *);
 static void	chan_cb_more(evutil_socket_t, short, void *);
 
+/* Only when nobody is inside of one of its callbacks. */
 static void
 chan_destroy(struct chan *c)
 {
@@ -67,6 +68,9 @@ chan_destroy(struct chan *c)
 	free(c);
 }
 
+/*
+ * A peer from which no message may bring a descriptor has all of them closed.
+ */
 struct chan *
 chan_new(struct event_base *base, int fd, const char *peer,
     const struct chan_rule *rules, void *arg,
@@ -129,6 +133,7 @@ chan_leave(struct chan *c)
 		chan_destroy(c);
 }
 
+/* Inside of a callback: only marked, and nothing is called any more. */
 void
 chan_free(struct chan *c)
 {
@@ -419,6 +424,7 @@ chan_drain(struct chan *c)
 	chan_leave(c);
 }
 
+/* Without waiting for the end of this turn. */
 void
 chan_flush(struct chan *c)
 {
@@ -426,6 +432,7 @@ chan_flush(struct chan *c)
 		chan_write(c);
 }
 
+/* Whole frames that are here stay in the buffer. */
 void
 chan_pause(struct chan *c)
 {

@@ -3,6 +3,11 @@
  * length is checked before its body is waited for, and a descriptor that
  * nobody asked for is closed.
  *
+ * The output buffer holds the whole frames that wait, `open' octets of them,
+ * and behind them the frame being made.  `sent' counts all octets ever
+ * written, so that the place of a descriptor among them stays right while the
+ * buffer moves.
+ *
  * A descriptor travels with the first octet of its frame.  The kernel ends a
  * read after the piece that carried one, but may put earlier octets before it;
  * so descriptors are matched by order alone to the frames that are flagged for

@@ -1,6 +1,15 @@
 /*
- * Between lists.c and the parent: where lists lie, and the place of the
- * compiled ones.
+ * The room lib/list: address lists from files and from what was fetched, to sets
+ * of networks.  The parent and spamgreydb run it, and the process that loads
+ * lists.  It may use lib/base, lib/addrset and lib/conf.  In the order to read:
+ *
+ *	read		lines to a list; the lists kept in STATE/lists
+ *	in		gzip or not, blocks to lines
+ *	file		writing and reading the kept lists
+ *	lists		where lists are, and the set of all of them (this file)
+ *
+ * Between lists.c and the parent: where lists are kept, and where the compiled
+ * ones go.
  */
 #ifndef LISTS_H
 #define LISTS_H

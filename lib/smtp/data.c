@@ -76,7 +76,7 @@ decode_edge(struct smtpdata_in *s, uint8_t c, uint8_t *out, size_t *used,
 		}
 		break;
 	}
-	/* The CR that was kept back is a bare one. */
+	/* So the CR that was kept back is a bare one. */
 	*used = 0;
 	s->bare_cr = 1;
 	s->state = IN_LINE;

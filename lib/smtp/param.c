@@ -122,7 +122,7 @@ mail_one(const struct smtp_param *p, uint32_t offered, uint64_t max,
 	if (caps == CAPS_SIZE)
 		return (check_size(p, max, out));
 	if (caps == CAPS_8BITMIME) {
-		/* RFC 3030, which is never offered. */
+		/* BINARYMIME (RFC 3030) is never offered. */
 		if (value_is(p, "BINARYMIME"))
 			return (UNKNOWN);
 		out->body8 = value_is(p, "8BITMIME");
@@ -216,6 +216,7 @@ check_orcpt(const struct smtp_param *p, int utf8)
 	return (NULL);
 }
 
+/* Like param_mail, parameter by parameter. */
 const char *
 param_rcpt(const char *pos, size_t left, uint32_t offered, int utf8)
 {

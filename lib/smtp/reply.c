@@ -1,5 +1,5 @@
 /*
- * A server's reply, put together from its lines; see smtpreply.h.  The cost is
+ * A server's reply, put together from its lines; see reply.h.  The cost is
  * bounded, and the text always holds what came so far, made fit to be shown:
  * whole lines with CRLF, no control characters.
  */
@@ -145,6 +145,7 @@ smtpreply_input(struct smtpreply *r, const uint8_t *data, size_t len,
 	return (SMTPREPLY_MORE);
 }
 
+/* NULL text is fine. */
 void
 smtpreply_clear(struct smtpreply *r)
 {

@@ -1,5 +1,5 @@
 /*
- * Keys and MACs of sync datagrams, by libcrypto; see synckey.h.  Knows no
+ * Keys and MACs of sync datagrams, by libcrypto; see key.h.  Knows no
  * datagram.
  */
 #include <string.h>

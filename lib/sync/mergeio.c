@@ -1,4 +1,11 @@
-/* States as octets, and back; see mergeio.h. No socket, no clock. */
+/*
+ * States as octets, and back; see mergeio.h.  No socket, no clock.
+ *
+ * The reader refuses whatever the writer would never write: flags that do not
+ * go together, an IPv4 address in its long form, a time of 0 where the flag
+ * says that there is one.  So a state has exactly one form, and two machines
+ * can compare hashes of octets instead of states.
+ */
 #include <string.h>
 
 #include "lib/base/be.h"

@@ -2,6 +2,9 @@
  * spamd's sync datagrams; see sync2.h.  What spamd leaves unchecked is checked
  * here: strings end where their lengths say and have no control character, so
  * that nothing can be smuggled into a line of text.
+ *
+ * A datagram is sent with one item, but may come with several.  The offsets
+ * are those of spamd's structures, which have no padding.
  */
 #include <string.h>
 

@@ -1,4 +1,4 @@
-/* Our sync datagrams; see sync3.h. No socket, no clock, no database. */
+/* Our sync datagrams; see v3.h. No socket, no clock, no database. */
 #include <string.h>
 
 #include "lib/base/be.h"

@@ -1,6 +1,11 @@
 /*
  * The frames of a bulk sync, written and read; see bulk.h.  Pure functions;
  * nothing here knows a descriptor or an entry.
+ *
+ * A writer fills one struct bulk_put: bulk_begin, then the items, then
+ * bulk_finish, which tells whether everything fitted.  A reader gets one frame
+ * from bulk_next; the bulk_get functions take items from the front of its
+ * body, and the caller refuses a frame of which something is left over.
  */
 #include <string.h>
 
