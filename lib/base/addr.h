@@ -22,6 +22,8 @@
  *	statedir	the state directory: made, owned, locked; with
  *	asuser, unnamed	root acting as another user; a file without a name
  *
+ * Several headers: each file is of use by itself, and most need only addr.
+ *
  * Addresses: one type for both families.  An IPv4 address is kept as its
  * IPv4-mapped IPv6 form (::ffff:a.b.c.d), so that keys, masks and tables
  * need no family field; a peer that arrives as a mapped address is IPv4.

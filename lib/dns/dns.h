@@ -9,6 +9,9 @@
  *	rdns		the name of a host, looked up backwards and forwards
  *	spf		the syntax of SPF records
  *
+ * Several headers: spamgreydb reads messages and SPF records without the
+ * resolver client, and the modules need the client alone.
+ *
  * Questions to the DNS in an event loop, through c-ares; one client for a
  * process, with state of its own.  Answers are cached for their TTL, negative
  * ones too (RFC 2308) and, briefly, failures.  Nothing here ever blocks.

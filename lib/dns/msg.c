@@ -416,7 +416,7 @@ negative_ttl(const struct chain *w, size_t at)
 }
 
 /*
- * Looks for records of the name, and for the next alias when there are none. 
+ * Looks for records of the name, and for the next alias when there are none.
  * The TTL is the least of all records that led there.
  */
 struct dns_result

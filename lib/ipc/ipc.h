@@ -6,6 +6,8 @@
  *	ipc		frames over a socket, without an event loop (this file)
  *	chan		a channel in an event loop, with a table of messages
  *
+ * Several headers: spamgreydb has no event loop and uses ipc alone.
+ *
  * Frames over a non-blocking SOCK_STREAM socket: typed, length-checked before
  * anything is allocated, at most IPC_MAX octets, at most one descriptor each.
  * Integers are in host order (same machine, same program).  This file knows

@@ -8,6 +8,9 @@
  *	file		writing and reading the kept lists
  *	lists		where lists are, and the set of all of them (this file)
  *
+ * Several headers: the process that loads a list reads it without knowing where
+ * lists are kept.
+ *
  * Between lists.c and the parent: where lists are kept, and where the compiled
  * ones go.
  */

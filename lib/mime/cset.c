@@ -1,5 +1,5 @@
 /*
- * Character sets to UTF-8, see mimecset.h.  Each octet is taken by itself;
+ * Character sets to UTF-8, see cset.h.  Each octet is taken by itself;
  * what a set needs to remember stands in struct mimecset:
  *
  *	held, nheld	octets of a character that is not complete (UTF-8, UTF-16,

@@ -194,7 +194,7 @@ multipart_add(struct reading *r, struct mime_shared *m, const char *type,
 }
 
 /*
- * A type that has no parts, with each of its character sets and octet orders. 
+ * A type that has no parts, with each of its character sets and octet orders.
  * To some readers any message/ type is a message.
  */
 static void

@@ -104,7 +104,7 @@ unquoted(const char *p, const char *end, int is_coded,
 
 /*
  * Where some readers see the end of a parameter: at a ';' before which there
- * is an even number of quotes, escaped ones not counted, wherever they stand. 
+ * is an even number of quotes, escaped ones not counted, wherever they stand.
  * Without such an end the first ';' is one.
  */
 static const char *

@@ -1,8 +1,8 @@
 /*
- * MIME's encodings, and the encoded words of header fields; see mimeword.h.
+ * MIME's encodings, and the encoded words of header fields; see word.h.
  *
  * Both decoders read as lenient readers of mail do: octets that are not base64
- * are skipped, and a malformed escape of quoted-printable stands for itself. 
+ * are skipped, and a malformed escape of quoted-printable stands for itself.
  * A virus scanner that was stricter would miss what a reader shows.
  */
 #include <sys/types.h>

@@ -12,6 +12,8 @@
  *	reply		a server's reply and its EHLO keywords
  *	caps		what a mail server offers
  *	tmpl		reply texts that the administrator wrote
+ *
+ * Several headers: each is a format of its own, and no process needs them all.
  */
 #ifndef SMTPLINE_H
 #define SMTPLINE_H

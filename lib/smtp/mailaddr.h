@@ -70,7 +70,8 @@ int	 mailaddr_normalise_sender(const char *path, char *dst, size_t dstsize);
 /*
  * Does a rule match a mailbox?  "example.org": that domain; ".example.org":
  * its subdomains; "@example.org": that domain; "user@example.org": that
- * address.  The rule is as lib/conf/entries.c leaves it: folded as the mailbox is.
+ * address.  The rule is as lib/conf/entries.c leaves it: folded as the mailbox
+ * is.
  */
 int	 mailaddr_match(const char *rule, const char *box);
 /* postmaster (bare), or postmaster@ / abuse@ at domain (NULL: bare only). */

@@ -135,7 +135,7 @@ merge_times(struct entry *a, const struct entry *b)
 }
 
 /*
- * The texts of an assertion in some fixed order, for two of the same second. 
+ * The texts of an assertion in some fixed order, for two of the same second.
  * Why a host is WHITE does not belong to them.
  */
 static int

@@ -9,6 +9,9 @@
  *	v2		datagrams of OpenBSD's spamd
  *	v3		our datagrams, replays
  *
+ * Several headers: imports and a change of keys merge without any datagram, and
+ * a bulk sync needs states but no keys.
+ *
  * What two machines know of the same thing, merged so that any order and any
  * repetition of exchanges ends the same on all: merge_states is commutative,
  * associative and idempotent.  Pure functions; live sync and bulk sync both

@@ -1,5 +1,5 @@
 /*
- * spamd's sync datagrams; see sync2.h.  What spamd leaves unchecked is checked
+ * spamd's sync datagrams; see v2.h.  What spamd leaves unchecked is checked
  * here: strings end where their lengths say and have no control character, so
  * that nothing can be smuggled into a line of text.
  *
