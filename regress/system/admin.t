@@ -1,6 +1,6 @@
 #!/usr/bin/perl
-# What an administrator gets wrong: each mistake is named, and changes
-# nothing.  The daemon goes on with the configuration that it can run with.
+# Mistakes of an administrator: each is named and changes nothing.  The daemon
+# goes on with its old configuration.
 use strict;
 use warnings;
 use FindBin;
@@ -23,7 +23,7 @@ greylisted
 	like(smtp_code(port => $port), qr/^451 4\.7\.1 /, $what);
 }
 
-# A control socket that names somebody's file.
+# The path of the control socket is another file.
 my $precious = spit(tmp() . '/sock', "precious\n");
 conf($base);
 ($status, $out, $err) = run($Sys::daemon, '-d', '-f', $Sys::conf);
@@ -38,7 +38,7 @@ spit($Sys::conf, slurp($Sys::conf) =~ s/^control socket.*?\n//mr);
 is($status, 1, 'control socket: no directory');
 like($err, qr{/nonexistent/sock: .*create its directory}, '… that is said');
 
-# Listeners that a reload cannot open: all are told to who asked for it.
+# A reload cannot open listeners: the command is told about all of them.
 conf($base);
 start();
 conf("listen on 0.0.0.0 port $port\nlisten on 192.0.2.1 port $port\n$rest");
@@ -49,7 +49,7 @@ like($err, qr/0\.0\.0\.0 port $port: in use by the listener 127\.0\.0\.1 port $p
 like($err, qr/192\.0\.2\.1 port $port: /, '… another is not ours');
 greylisted('… and those in force go on');
 
-# A reload that starts the processes anew is answered.
+# A reload that restarts the processes is answered.
 conf($base . "front 2\n");
 log_mark();
 ($status, $out, $err) = db('reload');
@@ -58,7 +58,7 @@ unlike($err, qr/went away/, '… is answered');
 wait_log(qr/^ready$/m);
 my ($limit) = db_ok('stats') =~ /^front\.connections-limit\s+(\d+)/m;
 
-# Processes that cannot start with the new file: the one before comes back.
+# The processes cannot start with the new file: the old one is used again.
 for my $fw ('pf', 'nftables') {
 	conf($base . "firewall $fw\n");
 	log_mark();
@@ -90,14 +90,15 @@ is(join(', ', grep {
 	grep { $counters !~ /(?<![\w-])\Q$_\E(?![\w-])/ } split(/[ .]/, $name)
 } @names), '', 'all of them are in the manual');
 
-# Standard streams that the caller closed are not the daemon's connection.
+# The caller closed the standard streams: no connection of the daemon gets their
+# descriptors.
 ($status, $out, $err) = run('sh', '-c',
     "'$Sys::command' -f '$Sys::conf' export >&-");
 is($status, 1, 'export to a closed standard output fails');
 like($err, qr/standard output: /, '… and says so');
 stop();
 
-# The lock of a daemon in the background names it.
+# The lock file of a daemon in the background has its process id.
 ($status) = run('sh', '-c', "exec '$Sys::daemon' -f '$Sys::conf' <&- >&- 2>&-");
 is($status, 0, 'in the background, without standard streams');
 greylisted('… it works');

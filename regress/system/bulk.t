@@ -1,8 +1,8 @@
 #!/usr/bin/perl
-# Bulk sync of databases without a daemon; ssh is a program that runs the
-# command on the other directory.  What is exchanged, what is said before and
-# after, interruption and resumption, other machines that are not what they
-# ought to be, and how many octets a few differences among many entries take.
+# Bulk sync of databases without a daemon.  In place of ssh, a program runs the
+# command in the other directory.  Tests what is exchanged and printed,
+# interruption and continuation, broken and hostile peers, and how many bytes a
+# few differences among many entries take.
 use strict;
 use warnings;
 use lib 'regress/system';
@@ -17,7 +17,7 @@ my $later = $now + 80000;
 
 sub conf_of { return ("$dir/$_[0]/spamgreyd.conf") }
 
-# A machine: its configuration, and nothing in its database.
+# Makes a machine: a configuration and an empty database.
 sub
 machine
 {
@@ -64,7 +64,7 @@ import
 	    @lines)));
 }
 
-# A word for a number: digits are folded in a tuple's key.
+# Returns a word for a number, because a tuple's key folds digits.
 sub
 word
 {
@@ -89,7 +89,7 @@ tuple
 	    $now - 100, $later, $later, $block // 1));
 }
 
-# The host's name is ssh's first argument, then what it is to run.
+# ssh's first argument is the name of the host, then the command to run.
 my $rsh = script('rsh', <<"END");
 name=\$1
 shift 2
@@ -122,7 +122,7 @@ on_ok('a', 'trap', 'Joe@example.org');
 on_ok('b', 'delete', 'grey', '10.0.4.176');		# 1200
 on_ok('c', 'add', '192.0.2.77');
 
-# Dry.
+# A dry run.
 my ($status, $out, $err) = on('a', 'sync', '--dry-run', '-e', $rsh, 'b');
 is("$status $err", '0 ', 'dry run');
 is($out, "b: would take 1001, give 1000 and merge 2\n",
@@ -134,7 +134,7 @@ like($out, qr/^\{"host":"root\@b","dry":true,"take":1001,"give":1000,"merge":2,"
 is(export_of('a'), $before, 'nothing was done');
 is(slurp("$dir/rsh.args"), "sync --server\n" x 2, 'what ssh is told to run');
 
-# Two.
+# Two machines.
 ($status, $out, $err) = on('a', 'sync', '-e', $rsh, 'b');
 is("$status $err", '0 ', 'sync');
 like($out, qr/^b: 1003 taken, 1001 given; \d+ octets sent, \d+ received; the same now\n$/,
@@ -147,14 +147,14 @@ unlike(export_of('a'), qr/\|mail\.${\word(1200)}\./, 'a deletion');
 like($out, qr/^b: 0 taken, 0 given; \d\d octets sent, \d\d received; the same now$/,
     'again: nothing, in a hundred octets');
 
-# Three, the first of which learns last.
+# Three machines; the first one gets the others' entries last.
 import('c', map { tuple($_, 'third') } 1 .. 500);
 import('b', map { tuple($_, 'second') } 1 .. 300);
 ($status, $out, $err) = on('a', 'sync', '-e', $rsh, 'b', 'c');
 is("$status $err", '0 ', 'with two hosts');
 same('three are the same after one run', 'a', 'b', 'c');
 
-# What stays local: what a machine saw of messages.
+# The counts of messages stay local.
 open(my $mail, '>', "$dir/mail");
 print $mail "Received: from x (x [198.51.100.9]) by a.example.org; now\n\nx\n";
 close($mail);
@@ -165,7 +165,7 @@ like($out, qr/ 0 taken, 0 given;.*the same now/, 'is not compared');
 unlike(export_of('b'), qr/REPUTE/, 'nor sent');
 on_ok('a', 'delete', 'repute', '198.51.100.9');
 
-# An entry that cannot be said.
+# An entry that cannot be sent.
 import('a', tuple(9001) =~ s/mail\.[a-z]*/a\\x07b/r);
 ($status, $out, $err) = on('a', 'sync', '-e', $rsh, 'b');
 is($err, "spamgreydb: 1 entries here cannot be said to others (control " .
@@ -175,8 +175,8 @@ on_ok('a', 'delete', 'grey', sprintf('10.0.%d.%d', 9001 >> 8, 9001 & 255));
 ($status, $out, $err) = on('a', 'sync', '-e', $rsh, 'b');
 is("$status $err", '0 ', 'nor is its deletion worth a word');
 
-# Killed in the middle, on either side; then what is left.  The way between
-# them lets a part through, then nothing any more.
+# One side is killed in the middle; the next run exchanges the rest.  The
+# connection passes a part of the data and then nothing.
 sub
 interrupted
 {
@@ -237,7 +237,7 @@ for my $who ('near', 'far') {
 	same('the same', 'a', 'd');
 }
 
-# Not what they ought to be.
+# Peers that are not what they should be.
 sub
 fails
 {
@@ -271,7 +271,7 @@ $out = fails('one of two', qr/^spamgreydb: x: cannot run|x/, '-e',
     script('e6', "[ \$1 = x ] && exit 255\nexec $rsh \"\$@\"\n"), 'x', 'b');
 like($out, qr/^b: .*; the same now\n$/, 'the other was done');
 
-# A peer that is hostile: frames made by hand.
+# A hostile peer: frames made by hand.
 sub frame { my ($type, $body) = @_; return (pack('NC', 1 + length($body),
     $type) . $body) }
 sub
@@ -327,7 +327,7 @@ hostile('states for nothing', qr/h: its answer is malformed/, @greet, $two,
 hostile('and for more than was asked', qr/h: its answer is malformed/,
     @greet, $two, frame(66, pack('n', 3)));
 
-# The side that answers, before a hostile one that asks.
+# The answering side, with a hostile asking side.
 sub
 server
 {
@@ -356,7 +356,7 @@ my $o = server('bad entries', qr/no request/, @greet, $start,
     frame(99, ''));
 like($o, qr/a time in the future.*malformed/s, 'which it says');
 
-# What cannot be asked.
+# Command lines that are refused.
 for my $args ([], ['-x', 'b'], ['-oProxyCommand=x', 'b'], ['--', '-oX=y'],
     ['b;id'], ['b', 'c d'], ['--server', 'b'], ['--program', '$(id)', 'b'],
     ['-e', '', 'b'], ['b', '-e']) {

@@ -1,8 +1,8 @@
 #!/usr/bin/perl
-# Bulk sync of three running daemons which sync live through a network that
-# loses a tenth: tuples, promotions, traps and deletions at random on each; then
-# one bulk sync, while mail goes on, and one when it is quiet: all three export
-# the same octets.
+# Bulk sync of three running daemons, whose live sync loses a tenth of its
+# datagrams.  Each has tuples, promotions, traps and deletions at random.  After
+# a bulk sync during mail and another one at rest, all three export the same
+# bytes.
 use strict;
 use warnings;
 use FindBin;
@@ -35,7 +35,7 @@ for my $i (1 .. 3) {
 	node_start($i);
 }
 
-# Digits are folded in a tuple's key.
+# A tuple's key folds digits.
 sub
 word
 {
@@ -58,7 +58,7 @@ source
 	return ($n > 40 ? '2001:db8:c:' . ($n - 40) . '::1' : "192.0.2.$n");
 }
 
-# One thing at random, somewhere.
+# Does one thing at random on one of them.
 sub
 something
 {
@@ -104,7 +104,7 @@ exports
 	return (scalar(keys %seen));
 }
 
-# As many tuples again, of hosts that stay away, on one or two each.
+# As many tuples more, of hosts that do not come again, on one or two daemons.
 my (%file, $now);
 $now = time();
 for my $k (1 .. $tuples) {

@@ -1,8 +1,8 @@
 #!/usr/bin/perl
 # torture
-# Messages of all sizes and of awkward octets through pass: at a sink that
-# records, and at smtp-sink -d, each is what was sent but for the trace fields
-# in front; at a real Postfix as many are there as had a 250.
+# Messages of all sizes and with unusual bytes through pass.  A recording sink
+# and smtp-sink -d get each message as it was sent, except for the trace fields
+# before it.  A real Postfix has as many messages as were answered with 250.
 # make check: 400 messages and 2 of 10 MB; make torture: 10,000 and 50.
 use strict;
 use warnings;
@@ -19,7 +19,7 @@ my $large = torture_or(50, 2);
 my @which = ('-n', $n, '-l', $large, '-S', $ENV{SEED} // 1);
 my $total = $n + $large;
 
-# Sends all of them; each must have had its 250.
+# Sends all of them; each must be answered with 250.
 sub
 send_all
 {
@@ -48,7 +48,7 @@ all_the_same
 	    diag($out . substr($err, 0, 2000));
 }
 
-# What reached the recording sink of what may not pass.
+# Returns what the recording sink got of messages that pass refuses.
 sub
 journal_clean
 {
@@ -60,15 +60,15 @@ journal_clean
 	    diag(map { "$_\n" } @odd[0 .. ($#odd > 9 ? 9 : $#odd)]);
 }
 
-# --- the instruments, against each other
+# --- the test programs without pass
 my ($sink, $port) = sink_start(tmp() . '/direct', '-l', tmp() . '/direct.log');
 send_all('direct', $port);
 all_the_same('direct', tmp() . '/direct', '-r');
 journal_clean('direct', tmp() . '/direct.log');
 sink_stop($sink);
 
-# They see a single octet, one too many, one too few, and a field in front
-# that is not a trace field.
+# They find one changed byte, one too many, one too few, and a field before the
+# message that is not a trace field.
 my ($file) = grep { slurp($_) =~ /^FROM <m77\@/ }
     glob(tmp() . '/direct/*.msg');
 my $good = slurp($file);
@@ -95,7 +95,7 @@ spit($file, "${envelope}Received: from a\r\n\tby b; now\r\n" .
 is("$status " . {counts($out)}->{same}, "0 $total", 'trace fields are allowed');
 run('rm', '-rf', tmp() . '/direct');
 
-# --- pass, between them
+# --- with pass between them
 my ($dir, $log) = (tmp() . '/sink', tmp() . '/sink.log');
 ($sink, my $to) = sink_start($dir, '-l', $log);
 send_all('pass', pass_start($to));

@@ -1,7 +1,7 @@
 #!/usr/bin/perl
-# The real clamd behind the whole daemon: what it finds, in whatever it is
-# wrapped, is refused by its name before the MTA has seen the end of it; what
-# it cannot look into is marked; and what becomes of the host that sent it.
+# The whole daemon with a real clamd.  A virus in any packing is refused with
+# its name before the mail server has the whole message.  Content that clamd
+# cannot examine is marked.  The host that sent it loses its place.
 use strict;
 use warnings;
 use FindBin;
@@ -32,7 +32,7 @@ clam_start();
 sub lines { return (join("\r\n", @_) . "\r\n") }
 my @head = ('From: <me@example.com>', 'To: <you@example.org>', 'Subject: x');
 sub plain { return (lines(@head, '', @_)) }
-# A part as base64, with lines of that length, and what is done to them.
+# Makes a part in base64 with lines of that length; a function may change them.
 sub
 attached
 {
@@ -74,7 +74,7 @@ my %virus = (
 	    })),
 );
 
-# A whole mail: the last reply.
+# Sends a whole mail, and returns the last reply.
 sub
 mail
 {
@@ -155,7 +155,7 @@ like(mail($hosts[0], $virus{'EICAR plain'}, rcpt =>
     'a virus for postmaster is one');
 
 # --- what cannot be examined
-# A file in a zip with a password: its flag is what clamd goes by.
+# A file in a zip with a password.  clamd looks only at the flag for that.
 my $locked = eicar_zip();
 $locked =~ s/(PK\x03\x04..)(.)/$1 . chr(ord($2) | 1)/se;
 $locked =~ s/(PK\x01\x02....)(.)/$1 . chr(ord($2) | 1)/se;
@@ -176,7 +176,7 @@ like(mail($hosts[0], plain(('hello') x 4000)), qr/^250/,
     'larger than max-size: taken');
 ok(marked(), '… and marked');
 
-# --- clamd that does not answer
+# --- clamd does not answer
 configure("$way{FILDES}\ntimeout 2s", 'on virus log');
 reload('timeout');
 kill('STOP', clam_pid());
@@ -213,9 +213,9 @@ configure($way{FILDES}, 'on virus log');
 reload('one');
 like(mail($hosts[0], plain(our_virus())), qr/^550/, '… and the socket');
 
-# --- what becomes of the host
+# --- what happens to the host
 
-# Of the whitelisted one, since the mark.
+# Log lines of the whitelisted host since the mark.
 sub
 logged_only
 {

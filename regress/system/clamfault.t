@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 # torture
-# The real clamd is killed, stopped, made slow and started again while mail is
-# delivered (ScanFault.pm), with each `on-error'.
+# Kills, stops, slows down and restarts a real clamd while mail is delivered
+# (ScanFault.pm), with each value of `on-error'.
 # make check: one round of faults each; make torture: 3,000 deliveries.
 use strict;
 use warnings;

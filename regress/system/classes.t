@@ -1,8 +1,9 @@
 #!/usr/bin/perl
-# Classes and strategies, as smtp-vilter had them but without its discard: for
-# each class of content and each strategy, what the client is told, what the
-# mail server sees and what the recipient gets.  A real clamd finds the virus
-# and what cannot be examined, a real spamd the spam; an error is clamd killed.
+# Classes and strategies, as in smtp-vilter but without its discard.  For each
+# class of content and each strategy: the reply to the client, what the mail
+# server gets, and what the recipient gets.  A real clamd finds the virus and
+# what cannot be examined, a real spamd finds spam.  For an error clamd is
+# killed.
 use strict;
 use warnings;
 use FindBin;
@@ -33,7 +34,7 @@ spamd_local('body SGTEST_BAD /\bnobody wants to see this\b/',
 spamd_start();
 clam_start();
 
-# --- one message, and what became of it
+# --- one message and its outcome
 
 my ($dir, $mtalog) = (tmp() . '/sink', tmp() . '/sink.log');
 my ($sink, $to) = sink_start($dir, '-l', $mtalog);
@@ -46,7 +47,8 @@ messages
 	return (map { "$dir/$_" } sort grep { /\.msg$/ } readdir($d));
 }
 
-# (the last reply, what the MTA saw of DATA, the delivered text or undef)
+# Returns (the last reply, the mail server's record of DATA, the delivered text
+# or undef).
 sub
 send_one
 {
@@ -77,13 +79,13 @@ send_one
 	    defined $file ? slurp($file) : undef);
 }
 
-# A zip with a password: its flag is what clamd goes by.
+# A zip with a password.  clamd looks only at the flag for that.
 my $locked = eicar_zip();
 $locked =~ s/(PK\x03\x04..)(.)/$1 . chr(ord($2) | 1)/se;
 $locked =~ s/(PK\x01\x02....)(.)/$1 . chr(ord($2) | 1)/se;
 
-# In each, the fields, the body, what the client is told when it is not taken,
-# and what the recipient's mark says (blanks stand for any).
+# Each has the header fields, the body, the reply when it is refused, and the
+# recipient's mark (a blank stands for any white space).
 my $octets = "Content-Type: application/octet-stream\r\n" .
     "Content-Transfer-Encoding: base64\r\n";
 my %parts = (
@@ -108,7 +110,7 @@ my @table;
 my %log = (reject => 'refused', tempfail => 'deferred', mark => 'delivered',
     accept => 'delivered');
 
-# One line of the table.
+# Tests one line of the table.
 sub
 check
 {

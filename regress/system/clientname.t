@@ -1,7 +1,7 @@
 #!/usr/bin/perl
-# The client's name: what a mail server is told of it by XCLIENT, when it is
-# known, when it is none, and when nobody says in time; who waits for it, and
-# that nothing else does; and no name server at all.
+# The client's name: what XCLIENT tells the mail server when the name is known,
+# when there is none, and when no answer comes in time.  Tests also what waits
+# for the name and what does not, and a machine without a name server.
 use strict;
 use warnings;
 use FindBin;
@@ -42,7 +42,7 @@ spit(tmp() . '/table', "10.$arpa PTR 300 mx.client.example\n" .
     "mx.lie.example A 300 $lie\n" .
     "18.$arpa CNAME 300 19.$arpa\n19.$arpa CNAME 300 18.$arpa\n");
 
-# A mail server that notes what it is told, and takes XCLIENT.
+# A mail server that records its input and offers XCLIENT.
 sub
 xclient_sink
 {
@@ -137,7 +137,7 @@ like(mail($silent), qr/^250/, 'nobody says in time: taken');
 is(told(), "NAME=[TEMPUNAVAIL] ADDR=$silent", '… and it is said so');
 log_mark();
 
-# Who waits for it may go, talk on, or have the daemon reloaded.
+# A waiting client may leave or send more, and the daemon may be reloaded.
 again($dnsport, 'client-name 30s');
 sub
 waiting
@@ -159,7 +159,7 @@ wait_for('the question', sub { asked("14.$arpa") > 0 });
 close($s);
 wait_log(qr/ end address=\Q$again\E .*reason=hangup/);
 pass('it went: so does its session');
-# (a question is one for all who came meanwhile: another name server ends it)
+# (Clients that come during a question share it; another name server ends it.)
 $s = waiting($again, "RCPT TO:<you\@example.org>\r\nDATA\r\n");
 again($noport, 'client-name 30s');
 like(Sys::reply($s), qr/^250/, 'another name server: MAIL goes on');
@@ -172,7 +172,7 @@ close($s);
 like(mail($nameless), qr/^250/, 'no name server there: taken');
 is(told(), "NAME=[TEMPUNAVAIL] ADDR=$nameless", '… nobody could say');
 
-# A filter is told when the session begins: there the banner waits.
+# A filter is told at the beginning of the session, so the banner waits.
 again($dnsport, "client-name 1s\nmodule milter { server 127.0.0.1 port " .
     "$noport\non-error accept }");
 like(mail($named), qr/^250/, 'with a filter: a host with a name');

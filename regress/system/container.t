@@ -1,5 +1,5 @@
 #!/bin/sh
-# The role fw on nftables once more, in a process namespace, as in a container:
-# there the kernel's events number processes otherwise than getpid(2) does, and
-# fw has to know its own changes from others' all the same.
+# The role fw with nftables in a process namespace, as in a container.  There
+# the kernel's events have other process ids than getpid(2) returns, and fw must
+# still recognise its own changes.
 exec sh regress/system/private.sh "${PERL:-perl}" regress/fw/nft.t

@@ -1,6 +1,6 @@
 #!/usr/bin/perl
-# The daemon as a daemon: start, stop, reload, deaths of children, privilege,
-# syslog, what is said when something is missing.
+# The daemon's life: start, stop, reload, deaths of children, privileges,
+# syslog, and its messages when something is missing.
 use strict;
 use warnings;
 use FindBin;
@@ -143,7 +143,8 @@ kill('HUP', $Sys::pid);
 wait_for('the listener to be closed', sub { !smtp(port => 8026) });
 pass('a listener that is gone from the file is closed');
 
-# Confirmed when the last process has it, and not by one that cannot take it.
+# A reload is confirmed when all processes have the new configuration, but not
+# when one cannot use it.
 spit($Sys::conf, slurp($Sys::conf) =~ s/mx\.example\.org/mx3.example.org/r);
 my $stopped = role_pid('front');
 kill('STOP', $stopped);
@@ -158,7 +159,7 @@ is((db('reload'))[0], 0, 'the next one is confirmed');
 conf($base);
 is((db('reload'))[0], 0, 'and what was before');
 
-# Each configuration brings its listeners' descriptors.
+# Each configuration comes with the descriptors of its listeners.
 my $front = role_pid('front');
 my $had = descriptors($front);
 db_ok('reload') for 1 .. 5;
@@ -179,7 +180,7 @@ for my $role (qw(front store fw)) {
 }
 ok(dump_has(qr/store\@example\.com/), 'nothing was lost');
 
-# kill -9 of the parent: no hand is needed
+# kill -9 of the parent: the next start needs no help
 my @orphans = values(%{{roles()}});
 kill('KILL', $Sys::pid);
 waitpid($Sys::pid, 0);
@@ -298,7 +299,7 @@ syslog_has
 }
 ok(syslog_has(qr/^<30>.*spamgreyd\S*: ready/), 'and writes to syslog as daemon.info');
 greylisted('and works');
-# syslogd starts anew: its socket is another one
+# syslogd restarts and has a new socket
 close($syslog);
 unlink('/dev/log');
 socket($syslog, AF_UNIX, SOCK_DGRAM, 0) or die;
@@ -316,7 +317,7 @@ ok(syslog_has(qr/: ended/), 'SIGTERM ends it');
 wait_for('its end', sub { !-d "/proc/$background" ||
     slurp("/proc/$background/stat") =~ /\) Z / });
 
-# as an ordinary user, who may not be able to read the tree
+# as an ordinary user, who perhaps cannot read the tree
 my $home = tmp() . '/home';
 mkdir($home);
 chmod(0755, $home);

@@ -1,6 +1,6 @@
 #!/usr/bin/perl
-# A database whose log is damaged in its middle: the daemon starts with what is
-# left, says what is missing, and goes on.
+# The log of the database is damaged in its middle: the daemon starts with the
+# rest, logs what is missing, and goes on.
 use strict;
 use warnings;
 use FindBin;
@@ -10,7 +10,7 @@ use Test::More;
 
 private();
 
-# All processes at once, as by a power cut.
+# Kills all processes at once, as a power failure does.
 sub
 power_cut
 {
@@ -30,7 +30,7 @@ spit(tmp() . '/import', join('', map {
 db_ok('import', tmp() . '/import');
 power_cut();
 
-# The last file of the log; what was not written yet is zero.
+# The last file of the log.  Its unwritten rest is zero.
 my @logs = sort glob("$state/db/log.*");
 open(my $f, '+<:raw', $logs[-1]) or die "$logs[-1]: $!\n";
 my $text = do { local $/; <$f> };

@@ -1,6 +1,7 @@
 #!/usr/bin/perl
-# What `make run' shows a newcomer: a mail put off, then delivered, and a burst
-# throttled; as root and as anybody, with its own mail server and with another.
+# What `make run' shows: a mail that is deferred and then delivered, and a burst
+# that is throttled.  Tests it as root and as another user, with its own mail
+# server and with another one.
 use strict;
 use warnings;
 use FindBin;
@@ -10,7 +11,7 @@ use Test::More;
 
 private();
 
-# The tour to its end, what the function does then, and Ctrl-C: what it printed.
+# Runs the tour to its end, then the function, then Ctrl-C.  Returns the output.
 sub
 demo
 {
@@ -69,7 +70,7 @@ tour
 	diag($text) if !Test::More->builder->is_passing;
 }
 
-# What the tour suggests does what it says.
+# The commands that the tour suggests work.
 sub
 suggested
 {

@@ -1,6 +1,6 @@
 #!/usr/bin/perl
-# A full disk: what cannot be stored is answered with the text that promises
-# nothing, no process dies, and it is over by itself when there is space.
+# A full disk: a tuple that cannot be stored is answered with the "unstored"
+# text, no process dies, and all works again when there is space.
 use strict;
 use warnings;
 use FindBin;
@@ -26,7 +26,7 @@ END
 my $tuples = tmp() . '/tuples';
 my $prefix = 'a';
 
-# So many sessions: killload's counts by name.
+# Runs a number of sessions, and returns killload's counts by name.
 sub
 load
 {
@@ -40,7 +40,7 @@ load
 	return (\%c);
 }
 
-# All but so many kilobytes of what is free.
+# Fills the disk except for a number of kilobytes.
 sub
 fill
 {
@@ -82,7 +82,8 @@ $c = load(400, 400);
 is($c->{grey}, 400, 'and all is stored again');
 
 # Load until the disk is full.  How much fits depends on how much log the store
-# removes meanwhile; the strings alone of all rounds are more than the disk.
+# removes in that time.  Already the strings of all rounds are more than the
+# disk.
 sub
 load_until_full
 {
@@ -96,7 +97,7 @@ load_until_full
 	return (0);
 }
 
-# Now it fills in the middle of the work.
+# Now the disk fills during the work.
 fill(3000);
 ok(load_until_full(torture_or(60000, 20000)), 'the disk fills under load');
 unlink("$disk/ballast");
@@ -105,7 +106,7 @@ wait_for('the store to come back', sub {
 });
 is_deeply({roles()}, \%before, 'no process died of it');
 
-# The same, and kill -9 at its worst.
+# The same, with kill -9 at the worst moment.
 fill(2000);
 $c = load(torture_or(60000, 20000), 2000);
 kill('KILL', $Sys::pid, values(%before));

@@ -1,8 +1,8 @@
 #!/usr/bin/perl
 # torture
-# Each process gets garbage from each that may speak to it: the receiver says
-# so, ends the connection and with it the set, and the next set works.  The
-# daemon as a whole stays.  Then a process that says nothing at all.
+# Each process gets garbage from each process that may send to it.  The receiver
+# logs it and ends the connection, and so all processes are restarted and work
+# again.  The daemon stays.  Then a process does not answer at all.
 use strict;
 use warnings;
 use FindBin;
@@ -21,8 +21,8 @@ tarpit { stutter no }
 greylist { pass 1h }
 END
 
-# The descriptor by which one process speaks to another, from ss(8): each
-# socket with its inode, its peer's inode and who has it open.
+# Finds the descriptor of a process for another one with ss(8), which prints
+# each socket's inode, its peer's inode and the processes that have it open.
 sub
 descriptor
 {
@@ -110,8 +110,8 @@ my $dump = db_ok();
 my @missing = grep { $dump !~ /\|<n$_\@example\.org>\|/ } 1 .. $i;
 is("@missing", '', 'and nothing that was promised is missing');
 
-# A store that does not answer: front stops reading, then says the unstored
-# text, and the session is not kept for ever.
+# store does not answer: front stops reading, then sends the "unstored" text,
+# and ends the session in time.
 my $store = role_pid('store');
 log_mark();
 kill('STOP', $store);

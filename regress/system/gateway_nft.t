@@ -1,7 +1,7 @@
 #!/usr/bin/perl
-# A whole gateway: nftables sends unknown hosts to spamgreyd and the others to
-# a real OpenSMTPD; a real Postfix outside sends.  Over IPv4, over IPv6, and
-# with no IPv4 at all.
+# A whole gateway: nftables sends unknown hosts to spamgreyd and all others to a
+# real OpenSMTPD.  A real Postfix outside sends mail, over IPv4, over IPv6, and
+# with IPv6 only.
 #
 #	namespace out			namespace gw
 #	Postfix, swaks, clients --veth-- nftables, spamgreyd, OpenSMTPD
@@ -29,7 +29,7 @@ plan(skip_all => "Postfix: $why") if !$outroot;
 network();
 nft_sample(\&without_pass);
 
-# --- OpenSMTPD behind
+# --- OpenSMTPD behind the gateway
 opensmtpd('gw', $gwroot, <<'END');
 listen on 0.0.0.0 port 25 hostname mta.example.org
 listen on :: port 25 hostname mta.example.org
@@ -52,7 +52,7 @@ mail_refused
 	ok(!in_set($set, $elem), "$name: not in the set after the first");
 }
 
-# The whole way of one mail: two refusals, then OpenSMTPD has it.
+# One mail on its whole way: two deferrals, then OpenSMTPD has it.
 sub
 mail_passes
 {
@@ -118,7 +118,7 @@ like($list, qr/^WHITE\|2001:db8:1::10\|/m, 'the database: the IPv6 host');
 my ($status, $out, $err) = db('show', '203.0.113.10');
 like($out, qr/WHITE/i, 'show says so');
 
-# The next mail has no delay at all.
+# The next mail has no delay.
 send_mail('c@sender.example.com', 'user@example.org', 'later');
 wait_for('the second mail', sub {
 	grep { /status=sent/ && /from|to/ } (deliveries('user@example.org'))[3]
@@ -139,7 +139,7 @@ wait_log(qr/^\w{16} front end address=203\.0\.113\.11 .* dst=203\.0\.113\.25 por
 pass('the log has the address that it called');
 ok(!in_set('white4', '203.0.113.11'), '… and not in the set');
 sleep(1.2);
-# fw stands still: the answer waits for its word, a second at most.
+# fw is stopped: the reply waits for its answer, for a second at most.
 log_mark();
 kill('STOP', $r{fw});
 my $t = now();
@@ -162,7 +162,7 @@ like($replies[-1], qr/^451 /, '… which is a 451, without pass');
 @replies = from_out(%three);
 like($replies[0], qr/^220 mta\.example\.org/, 'the next connection is the MTA\'s');
 
-# --- 3. behind the daemon's back
+# --- 3. others change the set
 must(ns('gw'), 'nft', 'flush', 'set', 'inet', 'spamgrey', 'white4');
 wait_for('the refill', sub { in_set('white4', '203.0.113.12') });
 pass('a flushed set is filled again');
@@ -188,7 +188,7 @@ SKIP: {
 	like($out, qr/451 4\.7\.1/, '… and greylisted inside of it');
 }
 
-# --- 5. nobody walks round the redirect
+# --- 5. no host can avoid the redirect
 for my $to ('203.0.113.25', '2001:db8:1::25') {
 	for my $p (8025 .. 8027) {
 		($status, $out) = run(ns('out'), $^X, '-MIO::Socket::IP',

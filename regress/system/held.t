@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 # torture
-# Blacklisted hosts held in one front, all stuttering: what each costs in
-# memory.  make torture: 19,000, and 1 KiB each at most.
+# How much memory a blacklisted host takes while one front stutters to many of
+# them.  make torture: 19,000 hosts, at most 1 KiB each.
 use strict;
 use warnings;
 use FindBin;
@@ -29,12 +29,12 @@ blacklist "all" file "$list" message "Your address %A is on our list"
 limit { per-host 50 per-network 200 }
 END
 start();
-# What a first connection brings with it is not a connection's cost.
+# Memory that the first connection allocates for all is not counted.
 smtp_code(port => $port, from => '127.0.0.1');
 my $front = role_pid('front');
 my $empty = rss($front);
 
-# The holder has a limit of descriptors too: two of them.
+# The program that holds connections has a limit of descriptors, so run two.
 my $program = program('holdload');
 my (@holders, @outs);
 for my $h (0, 1) {
@@ -53,7 +53,7 @@ wait_for('all to be open', sub {
 }, 300);
 my $held = () = glob("/proc/$front/fd/*");
 cmp_ok($held, '>=', $n, "$n connections held in one front");
-# Some dozens of octets to each.
+# Each has got some dozens of bytes.
 my $t = now();
 sleep(torture_or(30, 10));
 my $rss = rss($front);
@@ -63,7 +63,7 @@ diag(sprintf('%d held: front %d KiB, empty %d KiB: %.0f octets each; %s', $n,
     $rss, $empty, $each, "CPU $ut+$st ticks"));
 cmp_ok($each, '<=', 1024, 'at most 1 KiB of user memory each');
 
-# Beside them others are served.
+# Other clients are still served.
 like(smtp_code(port => $port, from => '127.0.0.1'), qr/^451 4\.7\.1/,
     'a mail beside them is greylisted');
 is(role_pid('front'), $front, 'by the same front');

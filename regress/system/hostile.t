@@ -1,7 +1,7 @@
 #!/usr/bin/perl
-# Who may use the control socket, and means ill: a client that asks and never
-# reads the answers, and one that asks for more changes than there is time
-# for.  Neither takes memory or other people's time.
+# Hostile clients of the control socket: one that asks and never reads the
+# answers, and one that asks for more changes than there is time for.  They take
+# no memory, and others need not wait.
 use strict;
 use warnings;
 use FindBin;
@@ -42,7 +42,7 @@ client
 	return ($s);
 }
 
-# Asks, and never reads: at some point it gets to ask no more.
+# It asks and never reads: at some point the daemon stops reading.
 my $s = client();
 my $ask = frame(CTL_GET, str('192.0.2.1')) x 1000;
 my ($sent, $off, $before) = (0, 0, rss(role_pid('store')));
@@ -57,7 +57,7 @@ cmp_ok(rss(role_pid('store')) - $before, '<', 16_384,
 is((db('list'))[0], 0, '… and others are served meanwhile');
 close($s);
 
-# More commits than there is time for, and a RCPT in the midst of them.
+# More commits than there is time for, and a RCPT at the same time.
 my $adds = 5000;
 my $c = client();
 my $mail = smtp(port => $port, from => '127.3.2.1');

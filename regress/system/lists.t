@@ -1,6 +1,6 @@
 #!/usr/bin/perl
-# Address lists in a running daemon: files, commands and URLs; what happens
-# when they fail; loading them while it runs; and what spamd-setup brings.
+# Address lists in a running daemon: files, commands and URLs, their failures,
+# loading them, and lists of spamd-setup.
 use strict;
 use warnings;
 use FindBin;
@@ -28,7 +28,7 @@ sub script {
 	return ("$open/$name");
 }
 
-# The state line of show, and the lists it names.
+# Returns the state line of show, and the lists that it names.
 sub state_of {
 	my ($addr) = @_;
 	my $out = db_ok('show', $addr);
@@ -38,7 +38,7 @@ sub state_of {
 
 sub stat_of { return (db_ok('stats') =~ /^\Q$_[0]\E +(\d+)$/m ? $1 : undef) }
 
-# A list by HTTP, until the file is gone: 404.
+# Serves a list by HTTP until the file is removed; then 404.
 sub web {
 	my ($file) = @_;
 	my $l = IO::Socket::IP->new(LocalHost => '127.0.0.1', LocalPort => 0,
@@ -82,7 +82,7 @@ my $list = '';
 gzip(\"203.0.113.0/24 ; text\n127.0.0.9\n" => \$list);
 spit("$open/web.gz", $list);
 my ($web, $webpid) = web("$open/web.gz");
-# Without a program that fetches, a command stands for the URL.
+# If no program can fetch the URL, a command replaces it.
 my $fetcher = grep { -x "/usr/bin/$_" } 'curl', 'wget';
 my $from = $fetcher ? "url \"http://127.0.0.1:$web/list.gz\"" :
     "command \"/bin/cat $open/web.gz\"";
@@ -108,7 +108,7 @@ wait_for('what is fetched at the start', sub {
     state_of('198.51.100.7') eq 'blacklisted cmd' &&
     state_of('203.0.113.5') eq 'blacklisted web' });
 
-# What they are
+# Their contents
 is(state_of('10.2.3.4'), 'blacklisted ours', 'a network of a file');
 is(state_of('10.1.3.4'), 'whitelisted friends', 'less what is excepted');
 is(state_of('192.0.2.5'), 'blacklisted ours', 'a range');
@@ -128,7 +128,7 @@ is(stat_of('lists'), 4, 'stats: the lists');
 is(stat_of('lists failed'), 0, 'stats: none failed');
 is(stat_of('list cmd'), 2, 'stats: the ranges of one');
 
-# As whom, and with what
+# The user and descriptors of the process
 is(slurp("$open/uid"), (getpwnam('nobody'))[2] . "\n", 'a command is nobody');
 is(slurp("$open/gid"), (getpwnam('nobody'))[3] . "\n", 'with one group');
 is(slurp("$open/args"), "# one two\n", 'its words are parted at blanks');
@@ -139,7 +139,7 @@ ok($pid_ == $pgid && $pid_ == $sid && $tty == 0,
 is(slurp("$open/pwd"), "/\n", 'in the root directory');
 unlike(slurp("$open/env"), qr/^SG_/m, "not the daemon's environment");
 
-# Loading them anew; nothing else of the configuration changes
+# Loading them again changes nothing else of the configuration
 spit("$open/data", "198.51.100.8\n198.51.100.9\n");
 spit($Sys::conf, slurp($Sys::conf) =~ s/mx\.example\.org/other.example.org/r);
 my ($status, $out, $err) = db('load', 'cmd');
@@ -159,7 +159,7 @@ is($status, 1, 'load of a list that is not there');
 like($err, qr/no list of that name/, 'says so');
 is((db('load', 'a', 'b'))[0], 2, 'load of two is not understood');
 
-# What fails stays what it was
+# A list that fails keeps its old entries
 for my $case (['fail', qr/exit status 3: no such luck/, 'exit status'],
     ['empty', qr/is empty, and was not/, 'nothing where there was something'],
     ['html', qr/4 of 5 lines are no addresses/, 'too many bad lines'],
@@ -193,7 +193,7 @@ is(stat_of('lists failed'), 1, 'and failed no more');
 ok(!-d '/proc/' . (slurp("$open/lingers") =~ s/\s//gr),
     'what a command leaves running is killed');
 
-# … over a restart
+# … after a restart, too
 is((stop())[0], 0, 'ends');
 kill('KILL', $webpid);
 spit("$open/fail", '');
@@ -208,7 +208,7 @@ unlink("$open/fail");
 is((stat("$dir/state/lists"))[2] & 07777, 0700, 'kept where only root reads');
 is((stat("$dir/state/lists"))[4], 0, 'and writes');
 
-# A file that goes: not at a reload, but a start is not stopped by it
+# A file that is removed: a reload is refused, but a start is not
 rename("$dir/black.txt", "$dir/black.off");
 ($status, $out, $err) = db('reload');
 is($status, 1, 'a reload with a file that is gone is refused');
@@ -230,7 +230,7 @@ spit("$dir/black.txt", "# nobody now\n");
 is((db('load', 'ours'))[0], 0, 'with a comment in it');
 is(state_of('10.2.3.4'), 'unknown', 'it is empty');
 
-# Another source is another list: its last version is not this one's
+# A list with another source is a new list, without an old version
 spit("$dir/other.txt", "192.0.2.123\n");
 conf($base . $lists =~ s/^blacklist "cmd".*$/blacklist "cmd" command "\/bin\/false"/mr);
 is((db('reload'))[0], 0, 'a reload with another command');
@@ -333,7 +333,7 @@ setup("half;\"m\";inet;1;10.77.0.0/16\n");
 wait_for('the list', sub { state_of('10.77.0.1') eq 'blacklisted half' });
 pass('when it dies, the next one is taken');
 
-# Off unless configured
+# It is off unless it is configured
 conf($base =~ s/^spamd-setup.*\n//mgr . $lists);
 is((db('reload'))[0], 0, 'a reload without spamd-setup');
 is(state_of('10.77.0.1'), 'unknown', 'its lists are not in force');
@@ -341,7 +341,7 @@ wait_for('its port to be closed', sub {
     !IO::Socket::IP->new(PeerHost => '127.0.0.1', PeerPort => $cfg) });
 pass('its port is closed');
 
-# Without a daemon, from what is kept
+# Without a daemon, from the saved lists
 conf($base . $lists);
 stop();
 is(state_of('10.77.0.1') . ', ' . state_of('198.51.100.9'),

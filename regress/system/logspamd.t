@@ -1,6 +1,6 @@
 #!/usr/bin/perl
-# `log spamd': a daemon's log has the lines that OpenBSD's spamd writes, each
-# octet as there, beside our own events; in syslog under spamd's name.
+# `log spamd': the log has the lines of OpenBSD's spamd, equal byte by byte,
+# beside our own events.  In syslog they have spamd's name.
 use strict;
 use warnings;
 use FindBin;
@@ -24,8 +24,8 @@ blacklist "a-list-with-a-name-that-is-longer-than-most-of-the-others" file "$bla
 blacklist "and-another-one-with-a-long-name-as-well" file "$black"
 END
 
-# A session, and the lines of it: front's, then store's, for they come to the
-# log on two ways.
+# Makes a session and returns its lines, first front's, then store's, because
+# the two processes log separately.
 sub
 session
 {
@@ -105,7 +105,7 @@ session('127.9.0.1', <<'END', 'a blacklisted host: tags are cut');
 127.9.0.1: Body: x
 127.9.0.1: disconnected after N seconds. lists: first a-list-with-a-name-that-is-longer-than-most-of-the-others ...
 END
-# A peer cannot write a line of its own, nor one that looks like spamd's.
+# A client cannot add a line to the log, or one that looks like spamd's.
 session('127.1.0.5', <<'END', 'hostile text is encoded', helo => 'x|spamd:\\"[2J\\', mail => 'a|b\\c@example.com');
 127.1.0.5: connected (1/0)
 (GREY) 127.1.0.5: <a\x7cb\x5cc@example.com> -> <you@example.org>
@@ -121,7 +121,7 @@ start();
 like(log_since(), qr/^spamd: listening for incoming connections\.$/m,
     'listening');
 
-# Without -v the lines of -v are not there, also for a trapped host.
+# Without -v, the lines of spamd -v are missing, for a trapped host, too.
 session('127.1.0.4', <<'END', 'trapped, not verbose');
 127.1.0.4: connected (1/1), lists: spamd-greytrap
 127.1.0.4: disconnected after N seconds. lists: spamd-greytrap

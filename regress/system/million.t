@@ -1,8 +1,8 @@
 #!/usr/bin/perl
 # torture
-# A large database: GREY entries imported through the running daemon while
-# mail goes on, then list, show, expire, restarts.  Prints the times; make
-# torture has a million entries and holds the times to the design's.
+# A large database: GREY entries are imported through the running daemon during
+# mail, then list, show, expire and restarts.  Prints the times.  make torture
+# has a million entries and compares the times with their limits.
 use strict;
 use warnings;
 use FindBin;
@@ -26,7 +26,7 @@ greylist { pass 1h }
 limit { grey-per-network 1000000 grey-per-host 1000000 }
 END
 
-# A time, printed; in full it is held to the design's.
+# Prints a time; make torture compares it with the limit.
 sub
 took
 {
@@ -38,7 +38,7 @@ took
 	return ($t);
 }
 
-# The network of the n-th four tuples: in no order, and none twice.
+# Returns the network of the n-th four tuples; in random order, and none twice.
 sub
 network
 {
@@ -48,8 +48,8 @@ network
 	    pack('N', 0x10000000 + (($n * 40503 & 0x3ffff) << 8)))));
 }
 
-# Four tuples a network, three strings of 75 octets in all, 100 of them expire
-# in the same second.
+# Each network has four tuples, with 75 bytes of strings each.  100 tuples
+# expire in the same second.
 sub
 entries
 {
@@ -90,8 +90,8 @@ diag('mail meanwhile: ' . slurp($load_out));
 is($c{begun}, $c{grey}, 'all mail meanwhile had its greylist text');
 cmp_ok($c{p99ms}, '<', 200, 'p99 of RCPT to 451 below 200 ms') if full();
 
-# On disk, log included: right after the work, and at rest, when the log has
-# been cut.
+# The size on disk with the log: directly after the work, and later, when old
+# log files have been removed.
 sub
 octets_each
 {
@@ -127,7 +127,7 @@ my $there = () = slurp($file) =~ /^GREY\|16\.0\.[0-3]\./mg;
 is(scalar(() = $out =~ /^GREY/mg), $there, "list of a network: $there");
 took('list of a network', $t, 1);
 
-# Some that will have expired.
+# Some entries that will have expired.
 my $expire = time() + torture_or(20, 8);
 ($status, $out, $err) = db('import', entries(tmp() . '/old', $old, $n,
     $expire, 0));

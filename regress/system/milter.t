@@ -1,8 +1,8 @@
 #!/usr/bin/perl
-# Real filters behind the whole daemon, by the milter protocol: opendkim, which
-# verifies a signature by a key from a file and says so in the header, and
-# clamav-milter with a real clamd; both at once, by both kinds of address;
-# stopped, killed and started again.
+# The whole daemon with real milters: opendkim, which verifies a signature with
+# a key from a file and adds a header field, and clamav-milter with a real
+# clamd. Both at once, over TCP and unix sockets; stopped, killed and started
+# again.
 use strict;
 use warnings;
 use FindBin;
@@ -102,7 +102,7 @@ signed
 	return ($out =~ s/\r?\n/\r\n/gr);
 }
 
-# A session with these mails: the last reply of each.
+# Sends these mails in one session, and returns the last reply of each.
 sub
 mails
 {
@@ -132,7 +132,7 @@ mails
 	close($s);
 	return (@last);
 }
-# What has come to the mail server since the last call.
+# Returns what the mail server got since the last call.
 my %seen;
 sub
 delivered

@@ -1,9 +1,8 @@
 #!/usr/bin/perl
-# Real filters in a row before a real Postfix: opendkim, which says in the
-# header what it has found; opendmarc, which goes by that; a filter that
-# changes the subject, the sender and the recipients; and one that only writes
-# down what it is told, by libmilter like the others.  What counts is Postfix'
-# queue.
+# A chain of real milters before a real Postfix: opendkim, which adds its result
+# to the header; opendmarc, which reads that; a filter that changes the subject,
+# the sender and the recipients; and one that only records its input.  All use
+# libmilter.  The test compares what is in Postfix' queue.
 use strict;
 use warnings;
 use FindBin;
@@ -130,7 +129,7 @@ for my $name (qw(edit look)) {
 	    $port{$name});
 }
 
-# What that filter has heard since the last call.
+# Returns what that filter has read since the last call.
 my %heard;
 sub
 heard
@@ -214,7 +213,7 @@ configure
 }
 
 
-# --- opendmarc goes by what opendkim says
+# --- opendmarc uses opendkim's result
 configure(qw(opendkim opendmarc));
 start();
 db_ok('add', $host);

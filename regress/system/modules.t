@@ -1,7 +1,7 @@
 #!/usr/bin/perl
-# The modules in the whole daemon, in pass' sandbox and chroot: a pause, lists in
-# the DNS asked of a name server over the network, points from several of them,
-# a reload that changes them all under open sessions, and their counters.
+# Modules in the whole daemon, in pass' sandbox and root directory: a pause, DNS
+# lists from a name server, points of several modules, a reload that changes
+# them all during sessions, and their counters.
 use strict;
 use warnings;
 use FindBin;
@@ -35,7 +35,7 @@ table
 	rename(tmp() . '/table.new', tmp() . '/table');
 }
 
-# A mail from that address: the reply that ended it.
+# Sends a mail from that address, and returns the reply that ended it.
 sub
 mail
 {
@@ -76,7 +76,7 @@ db_ok('add', @hosts);
 wait_for('a first session', sub { return (mail($hosts[9]) =~ /^250/) });
 ok(!marked(), 'no list has it: no mark');
 
-# What lists say.
+# The answers of DNS lists.
 like(mail($hosts[0]), qr/^250/, 'a list has it: taken');
 like(mail_last(), qr/^X-Spamgreyd: score=4 mark=4 reject=10; dnsbl=4 \(bl\.test 127\.0\.0\.2\)\r$/m,
     '… and marked');
@@ -94,7 +94,7 @@ is(counter('module.dnsbl.refused'), 1, 'refusals are counted');
 is(counter('module.dnsbl.spared'), 1, '… and whom they spared');
 cmp_ok(counter('module.dnsbl.failed'), '>=', 1, '… and failures');
 
-# A reload: other modules, while a session goes on with those it began with.
+# A reload: other modules, but a running session keeps those that it began with.
 my $open = smtp(from => $hosts[6], to => $us, port => $passport);
 like(Sys::reply($open), qr/^220/, 'a session from before');
 conf($base . "module greet_pause { wait 3s teaser \"wait\" }\n" .
@@ -143,7 +143,7 @@ like(Sys::reply($s), qr/^250/, '… what comes after it is not');
 close($s);
 is(counter('module.protocol.pipelining'), 1, '… and counted');
 
-# log-only: all is told, nothing done.
+# log-only: everything is logged, nothing is done.
 conf($base . 'module protocol { log-only helo-own-name reject }' . "\n" .
     $dnsbl =~ s/dnsbl \{/dnsbl { log-only/r . "}\n");
 ($status) = db('reload');

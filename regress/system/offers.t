@@ -1,7 +1,7 @@
 #!/usr/bin/perl
-# What EHLO offers while the mail server is down, comes up, and is down again at
-# the next start of the daemon: never more than it can do, never less than it
-# was known to do, and the same in front and in pass.
+# What EHLO offers while the mail server is down, when it comes up, and when it
+# is down again at the next start: not more than the mail server can do, not
+# less than it was known to do, and the same in front and pass.
 use strict;
 use warnings;
 use FindBin;
@@ -14,7 +14,7 @@ my ($port, $passport, $mtaport) = (8025, 8027, 2525);
 my @known = ('8BITMIME', 'DSN', 'SIZE 5000000');
 my @unknown = ('8BITMIME', 'SMTPUTF8');
 
-# A mail server that offers what we take over, and what we never do.
+# A mail server that offers keywords that we pass on, and others that we do not.
 sub
 mta
 {

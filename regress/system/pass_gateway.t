@@ -1,8 +1,9 @@
 #!/usr/bin/perl
-# The whole gate with pass: a real Postfix outside is greylisted once and
-# delivers in the session of its second visit; behind stand a stock OpenSMTPD,
-# then a stock Postfix.  With nftables and with `firewall none', IPv4 and IPv6,
-# in clear and under TLS.  And nobody relays through it or walks round it.
+# The whole gateway with pass: a real Postfix outside is greylisted once and
+# delivers in the session of its second visit.  Behind the gateway is an
+# OpenSMTPD, then a Postfix, both with their usual configuration.  With nftables
+# and with `firewall none', IPv4 and IPv6, in clear and with TLS.  No host can
+# relay through it or avoid it.
 use strict;
 use warnings;
 use FindBin;
@@ -49,7 +50,7 @@ sender($outroot, 'example.org' => '203.0.113.25',
 
 sub box { return (glob("$_[0]/home/user/Maildir/new/*")) }
 
-# One mail: put off once, in the box after the second visit.
+# One mail: deferred once, and in the mailbox after the second visit.
 sub
 second_visit
 {
@@ -98,7 +99,7 @@ straight
 	    sub { (() = box($root)) == $before + 1 });
 }
 
-# Nothing for strangers' domains; nothing for whom the gate does not know.
+# No mail to other domains is accepted, and no mail for unknown recipients.
 sub
 no_relay
 {
@@ -160,7 +161,7 @@ for my $to ('203.0.113.25', '2001:db8:1::25') {
 	is("$status $out", '0 dropped', "nft: $to port 8027 from outside");
 }
 
-# Without the rules that drop it: a stranger at pass itself.
+# Without the rules that drop it: an unknown host connects to pass itself.
 must(ns('gw'), 'nft', 'flush', 'chain', 'inet', 'spamgrey', 'input');
 log_mark();
 my @r = from_out(from => '203.0.113.14', to => '203.0.113.25', port => 8027,

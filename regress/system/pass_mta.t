@@ -1,8 +1,8 @@
 #!/usr/bin/perl
-# How the real mail servers learn the client's address, and TLS to them:
-# Postfix with XCLIENT and both PROXY versions, OpenSMTPD with PROXY v2, a
-# source address that is kept (transparent), STARTTLS with and without a
-# certificate that fits.  What counts is what the servers' own logs say.
+# How real mail servers learn the client's address, and TLS to them: Postfix
+# with XCLIENT and both versions of PROXY, OpenSMTPD with PROXY v2, the client's
+# own source address (transparent), STARTTLS with a right and a wrong
+# certificate.  The test compares the logs of the servers.
 #
 #	namespace out		namespace gw		namespace mta
 #	203.0.113.10 … --veth-- spamgreyd --veth--	Postfix, OpenSMTPD
@@ -38,11 +38,11 @@ for (['gw', 'gw1', 1], ['mta', 'mta0', 2]) {
 	must('ip', '-n', $n, 'addr', 'add', "2001:db8:99::$host/64", 'dev', $if,
 	    'nodad');
 }
-# What is sent to the client's address goes back through the gateway …
+# Packets to the client's address go back through the gateway …
 must('ip', '-n', 'mta', 'route', 'add', 'default', 'via', '192.0.2.1');
 must('ip', '-n', 'mta', '-6', 'route', 'add', 'default', 'via',
     '2001:db8:99::1');
-# … which takes what belongs to a socket of its own, as the manual says.
+# … which takes those of its own sockets, as the manual says.
 for my $f ('-4', '-6') {
 	must('ip', '-n', 'gw', $f, 'rule', 'add', 'fwmark', '1', 'lookup', '100');
 	must('ip', '-n', 'gw', $f, 'route', 'add', 'local', 'default', 'dev',
@@ -58,7 +58,7 @@ table inet keepaddr {
 END
 must(ns('gw'), 'nft', '-f', tmp() . '/tproxy.nft');
 
-# No name server, and that is known at once.
+# There is no name server, and a question fails at once.
 spit("$_/etc/resolv.conf", "nameserver 127.0.0.1\n") for $pfroot, $osroot;
 
 # --- Postfix with a server for each way; its certificate is mta.example.org's
@@ -91,8 +91,8 @@ END
 answers('mta', '192.0.2.2', 2602);
 
 my $running;
-# One mail from there with that relay: the last reply.  Where pass cannot know
-# the MTA, the first one.
+# Sends one mail from there with that relay, and returns the last reply; the
+# first one if pass cannot know the mail server.
 sub
 through
 {
@@ -180,8 +180,8 @@ wait_for('OpenSMTPD\'s log', sub {
 	slurp($oslog) =~ /smtp connected address=203\.0\.113\.15/ });
 pass('OpenSMTPD, PROXY v2: its log has the client');
 
-# --- what is configured and not there ends in 451, or 421 where nothing is
-# known of the MTA because of it, never in silence
+# --- a configured feature that the mail server does not have ends in 451, or in
+# 421 if pass therefore knows nothing of the mail server, but never in silence
 for my $c (
     ['XCLIENT not offered', '192.0.2.2 port 2503 xclient', qr/^451 4\./, qr/XCLIENT/],
     ['XCLIENT to OpenSMTPD', '192.0.2.2 port 2602 xclient', qr/^451 4\./, qr/XCLIENT/],

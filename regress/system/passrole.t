@@ -1,7 +1,7 @@
 #!/usr/bin/perl
-# The process of pass, as the parent runs it: there only with a pass block,
-# in its spool and its sandbox, started anew with the others, and given sockets
-# that have the client's address.
+# The process pass under the parent: it runs only with a pass block, in its
+# spool and its sandbox, is restarted with the others, and gets sockets with the
+# client's address.
 use strict;
 use warnings;
 use FindBin;
@@ -19,8 +19,8 @@ my $base = "listen on 127.0.0.1 port $port\nallowed domains { example.org }\n"
 my $spool = tmp() . '/state/spool';
 my ($status, $out, $err);
 
-# A mail server that takes everything and writes down who came, and how long
-# the message was.
+# A mail server that accepts everything and records the client's address and the
+# size of the message.
 sub
 sink
 {
@@ -78,7 +78,7 @@ sink_start
 	return ($child);
 }
 
-# One message over pass' own listener: the reply to its end.
+# Sends one message to pass' own listener, and returns the reply to its end.
 sub
 send_body
 {
@@ -154,7 +154,7 @@ like(send_body('127.0.0.1', 5_000_000), qr/^250 2\.0\.0 taken/,
 like(slurp($sinklog), qr/^127\.0\.0\.1 50\d{5}$/m, '… arrives');
 is_deeply([glob("$spool/*")], [], '… and leaves nothing in the spool');
 
-# It dies: the others with it, and what it left is taken away.
+# It dies: all processes are restarted, and the files that it left are removed.
 spit("$spool/left", "behind\n");
 log_mark();
 kill('KILL', $r{pass});
@@ -187,8 +187,8 @@ wait_for('the client\'s address', sub {
 });
 like(slurp($sinklog), qr/^127\.0\.0\.1 \d+$/m, '… of this machine');
 
-# A client and a mail server elsewhere, with us between: what the server sends
-# to the client's address is ours, as a rule for the interface says.
+# Client and mail server are other machines.  Packets from the server to the
+# client's address are ours, by a rule for the interface.
 for my $cmd ('ip netns add mta', 'ip netns add client',
     'ip link add m0 type veth peer name m1 netns mta',
     'ip link add c0 type veth peer name c1 netns client',

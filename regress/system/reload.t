@@ -1,7 +1,6 @@
 #!/usr/bin/perl
-# A reload that needs new processes: the command waits until they work, and
-# fails with the reason when they do not and the configuration before is in
-# force again.
+# A reload that needs new processes: the command waits until they work.  If they
+# do not, it fails with the reason, and the old configuration is in force again.
 use strict;
 use warnings;
 use FindBin;
@@ -22,7 +21,7 @@ greylist { pass 1h }
 END
 my ($status, $out, $err);
 
-# A configuration whose greeting has that name.
+# Writes a configuration with that name in the banner.
 sub
 named
 {
@@ -41,7 +40,7 @@ greets
 	like($s ? scalar(<$s>) : '', qr/^220 \Q$name\E /, $what);
 }
 
-# How many processes of a kind are at work.
+# Returns how many processes of a role are running.
 sub
 at_work
 {
@@ -52,7 +51,7 @@ at_work
 	    glob('/proc/[0-9]*/cmdline')));
 }
 
-# The reload fails, says why, and what was there before works.
+# The reload fails with a reason, and the old configuration works.
 sub
 fails
 {
@@ -84,7 +83,7 @@ is(at_work('front'), 2, '… they are there');
 isnt(role_pid('store'), $was, '… and others than before');
 greets('one.example.org', '… with the new configuration');
 
-# A process that refuses, and two of them.
+# One process cannot start, then two of them.
 named('two.example.org', ($base =~ s/firewall none/firewall nftables/r) .
     "front 3\nlisten on 127.0.0.1 port 8026\n");
 fails('no set for the firewall', qr/there is no set/);
@@ -97,7 +96,7 @@ named('two.example.org', "${base}front 2\npass { listen on 127.0.0.1 port 8027\n
 fails('a spool that is a file', qr{state/spool});
 unlink(tmp() . '/state/spool');
 
-# A port that another has is refused before a process ends.
+# A port that is in use is refused before any process ends.
 my $taken = IO::Socket::IP->new(LocalHost => '127.0.0.1', LocalPort => 8026,
     Listen => 1, ReuseAddr => 1);
 $was = role_pid('store');
@@ -109,7 +108,7 @@ like($err, qr/the old configuration stays in force/, '… and what is in force')
 is(role_pid('store'), $was, '… with the same processes');
 close($taken);
 
-# By a signal, while nobody waits; then by a command meanwhile.
+# A reload by a signal, for which no command waits; then a command during it.
 named('three.example.org', "${base}front 1\n");
 log_mark();
 kill('HUP', $Sys::pid);
@@ -119,13 +118,13 @@ is($status, 0, 'a reload while the processes start for another one: exit 0');
 unlike($err, qr/^(?!.*warning: )./m, '… without a word');
 greets('three.example.org', '… and it is in force');
 
-# A death after that is one, and does not take the configuration back.
+# A later death is an ordinary one, and the configuration stays.
 log_mark();
 kill('KILL', role_pid('front'));
 wait_log(qr/^ready$/m);
 greets('three.example.org', 'a death later takes no configuration back');
 
-# Some commands at a time.
+# Several commands at a time.
 named('four.example.org', "${base}front 2\n");
 my @child;
 for my $n (1 .. 4) {
@@ -140,7 +139,7 @@ my @status = map { waitpid($_, 0); $? >> 8 } @child;
 is("@status", '0 0 0 0', 'four commands at a time: each has its outcome');
 greets('four.example.org', '… in force');
 
-# Nor does the one before start: the daemon ends.
+# The old configuration does not start either: the daemon ends.
 stop();
 system('cp', $Sys::daemon, tmp() . '/spamgreyd') == 0 or die;
 $Sys::daemon = tmp() . '/spamgreyd';
@@ -155,7 +154,7 @@ wait_for('its end', sub { !alive() });
 like(log_text(), qr/restart no: the daemon ends/, '… in the log too');
 undef $Sys::pid;
 
-# What the command asks of a daemon whose store ends, here played by us.
+# What the command asks a daemon whose store ends.  The test plays the daemon.
 use constant { HELLO => 128, RELOAD => 138, CTL_END => 143, OUTCOME => 156 };
 my ($version) = slurp("$Sys::top/lib/proto/proto.h") =~
     /^#define PROTO_VERSION\s+(\d+)/m;
@@ -180,7 +179,7 @@ frame_write
 	$s->flush();
 }
 
-# Each row: what is asked, and the status of the answer; undef: none.
+# Each row: the request, and the status of the answer; undef: no answer.
 sub
 played
 {

@@ -1,7 +1,7 @@
 #!/usr/bin/perl
-# The real rspamd behind the whole daemon, with Debian's rules and some of the
-# test's own: each action, what it changes of the header, and that it was told
-# who sends what to whom.
+# The whole daemon with a real rspamd, with Debian's rules and some of the
+# test's own: each action, the changes of the header, and that rspamd gets the
+# client, the sender and the recipients.
 use strict;
 use warnings;
 use FindBin;
@@ -33,7 +33,7 @@ listening('the name server', $dnsport);
 
 # --- rspamd
 
-# A map each: of words of the subject, and of what it is told of the session.
+# Two maps: words of the subject, and values of the session.
 my $etc = "$root/etc/rspamd";
 my $maps = '';
 sub
@@ -69,7 +69,7 @@ for my $f (['multimap.conf', $maps],
     "reject = 90; subject = \"[spam] %s\";\n"]) {
 	spit("$etc/local.d/$f->[0]", $f->[1]);
 }
-# What it wants of a message besides, by a word of the subject.
+# Its changes of a message, by a word of the subject.
 spit("$etc/rspamd.local.lua", <<'END');
 rspamd_config:register_symbol({
   name = 'SG_MILTER', type = 'postfilter',

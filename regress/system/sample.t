@@ -1,11 +1,11 @@
 #!/usr/bin/perl
 # torture
-# A sample of ham and spam in the shapes that mail has, past the real clamd, the
-# real spamd, attachment and regex at once: each is delivered, what should be
-# marked is, and the octets are those that were sent but for our fields in front.
-# The one thing taken away is a mark of ours that we did not make.
-# Then the awkward octets of msggen the same way (make check: 40; make torture:
-# 200).
+# Ham and spam in many forms, through a real clamd, a real spamd, attachment and
+# regex at once.  Each is delivered, those that should be marked are, and the
+# bytes are those that were sent, except for our fields before them.  Only a
+# forged mark is removed.
+# Then msggen's messages with unusual bytes in the same way (make check: 40;
+# make torture: 200).
 use strict;
 use warnings;
 use FindBin;
@@ -105,7 +105,7 @@ sub nested
 	    "level$depth", part(paragraph(1), $plain), nested($depth - 1)));
 }
 
-# A message by its number; those of @marked are to be marked.
+# Returns a message by its number; those of @marked must be marked.
 my @shapes = (
 	plain => sub { head($_[0]) . "\r\n" . paragraph(10) },
 	'empty body' => sub { head($_[0]) . "\r\n" },

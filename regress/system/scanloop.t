@@ -1,9 +1,9 @@
 #!/usr/bin/perl
-# The loop, closed by real programs: nftables sends white hosts to pass, where a
-# real clamd looks at their mail before a real Postfix has it.  A host with a
-# virus loses its place in the set, and its next connection is front's: the
-# tarpit when viruses trap, greylisted once when they demote, which is the
-# default, and nothing of that when a list whitelists it.
+# The whole circle with real programs: nftables sends white hosts to pass, where
+# a real clamd scans their mail before a real Postfix gets it.  A host that
+# sends a virus is removed from the set, and its next connection goes to front:
+# it is tarpitted with `on virus trap', or greylisted once with the default,
+# demote.  A whitelisted host stays.
 use strict;
 use warnings;
 use FindBin;
@@ -61,7 +61,7 @@ END
 my $good = spit(tmp() . '/good', "Subject: good\r\n\r\nhello\r\n");
 spit(tmp() . '/partners.txt', "$forwarder\n");
 
-# The last reply to a mail over port 25.
+# Sends a mail to port 25, and returns the last reply.
 sub
 mail
 {
@@ -72,7 +72,7 @@ mail
 }
 sub box { return (scalar(() = glob("$pfroot/home/user/Maildir/new/*"))) }
 
-# In how many reads the first n octets come.
+# Returns in how many reads the first n bytes come.
 sub
 pace
 {
@@ -146,7 +146,7 @@ like(mail($demoted, $virus), qr/^550 /, 'a second virus');
 wait_log(qr/ store demote address=\Q$demoted\E event=virus/);
 wait_for('the set to lose the host', sub { !in_set('white4', $demoted) });
 
-# Its next good mail, by a real mailer.
+# Its next good mail, from a real mail server.
 sender($outroot, 'example.org' => $mx);
 must('chroot', $outroot, 'postconf', '-e', "smtp_bind_address=$demoted",
     'inet_protocols=ipv4');
@@ -169,7 +169,7 @@ wait_for('delivery', sub { deliveries('user@example.org') });
 is(join("\n", grep { !/status=sent/ } deliveries('user@example.org')), '',
     '… and the one after it not at all');
 
-# --- what Postfix had of the viruses: no end, so nothing in its queue
+# --- Postfix never got the end of a virus, so its queue has none
 wait_for('all mails in the box', sub { box() == $has + 2 });
 like(slurp($_), qr/^Subject: (?:good|after|later)$/m, 'a good mail')
     for glob("$pfroot/home/user/Maildir/new/*");

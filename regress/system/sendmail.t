@@ -1,9 +1,9 @@
 #!/usr/bin/perl
-# sendmail's connection defences side by side with ours: the same client does
-# the same to a real sendmail 8.17 and to pass, each configured for the same
-# purpose, with a plain sendmail behind pass.  Printed as a table; each cell
-# must be what is written here, and where the two differ the manual must have
-# the reason (spamgreyd.conf(5), COMING FROM SENDMAIL).
+# Compares sendmail's limits for connections with ours: the same client does the
+# same with a real sendmail 8.17 and with pass, both configured for the same
+# purpose, with a plain sendmail behind pass.  Prints a table.  Each cell must
+# be as written here, and the manual must have the reason for each difference
+# (spamgreyd.conf(5), COMING FROM SENDMAIL).
 use strict;
 use warnings;
 use FindBin;
@@ -26,7 +26,7 @@ run('ip', 'addr', 'add', "$_/32", 'dev', 'lo')
 
 FakeDns::start('210.113.0.203.bl.test' => '127.0.0.2');
 my $resolv = spit(tmp() . '/resolv.conf', "nameserver 127.0.0.1\n");
-# Over the file itself: the name may be a symbolic link.
+# Writes to the file itself, because the name may be a symbolic link.
 my ($file) = (run('readlink', '-f', '/etc/resolv.conf'))[1] =~ /(.*)/;
 run('mount', '--bind', $resolv, $file) if defined $file && -e $file;
 
@@ -34,7 +34,7 @@ my ($root, $no) = sendmail_root('sm');
 plan(skip_all => "sendmail: $no") if !$root;
 spit("$root/etc/resolv.conf", slurp($resolv));
 
-# Where we differ, and how the manual says so.
+# Our differences, in the manual's words.
 my %why = (
 	closed => 'here it is closed',
 	remembered => 'a host that waited once need not wait again',
@@ -48,7 +48,7 @@ my %why = (
 	says_so => 'Sendmail closes without a reply; here a 421 says why',
 );
 
-# --- clients; each behaviour from an address that the server never saw
+# --- clients; each behaviour has an address that the server does not know
 my $to;			# the port of the one that is asked
 
 sub host { return (shift(@pool) // die "no more addresses\n") }
@@ -87,7 +87,7 @@ timed
 	    'at once'));
 }
 
-# What becomes of a session that has its banner, up to the first refusal.
+# Returns the outcome of a session after the banner, up to the first refusal.
 sub
 how_far
 {
@@ -104,7 +104,7 @@ how_far
 	return ('mail');
 }
 
-# So many connections from one host at once, each kept.
+# Opens a number of connections from one host at once and keeps them open.
 sub
 many
 {
@@ -363,9 +363,9 @@ silent
 my $limit2 = join(' ', ('mail') x 2);
 my $limit3 = join(' ', ('mail') x 3);
 
-# The scenarios: what sendmail is given (mc, access), what we are (pass, text),
-# what the server behind has (mta); and of each behaviour: what it is, what
-# does it, what sendmail does, what we do if that differs, and the reason.
+# The scenarios: sendmail's configuration (mc, access), ours (pass, text), that
+# of the server behind pass (mta); and for each behaviour: its name, the
+# function, what sendmail does, what we do if that differs, and the reason.
 my @scenarios = ({
 	feature => 'greet_pause 2000',
 	mc => 'FEATURE(`greet_pause\', `2000\')dnl',
@@ -554,7 +554,7 @@ my @scenarios = ({
 # --- the two
 my %cell;
 
-# Whoever may come is WHITE; pass has heard of it when the command ends.
+# All clients are WHITE.  pass knows that when the command has ended.
 sub
 all_white
 {
@@ -595,7 +595,7 @@ for my $s (@scenarios) {
 	sendmail_stop($root);
 }
 
-# Each reason, in the manual as it is read.
+# Each reason must be in the formatted manual.
 my $manual = (run('mandoc', '-Tascii', 'spamgreyd/spamgreyd.conf.5'))[1];
 $manual =~ s/.\x08//g;
 $manual =~ s/.*^COMING FROM SENDMAIL$//ms or $manual = '';

@@ -1,6 +1,6 @@
 #!/usr/bin/perl
-# spamd-setup's port where spamd itself breaks: 128 lists, and an address that
-# is not there.
+# The port for spamd-setup, in cases where spamd fails: 128 lists, and an
+# address that the machine does not have.
 use strict;
 use warnings;
 use FindBin;
@@ -20,7 +20,7 @@ spamd-setup on 127.0.0.1 port $cfg
 END
 start();
 
-# As spamd-setup: a connection from a low port, and its end.
+# As spamd-setup does it: a connection from a low port, and its end.
 sub
 setup
 {
@@ -72,7 +72,8 @@ my %after = roles();
 is_deeply(\%after, \%before, 'every process is the one it was');
 like(smtp_code(port => $port), qr/^451 4\.7\.1/, 'mail goes on');
 ok(listed('10.1.7.1'), 'and the good lists stay');
-# Where it would be written there is something else: no descriptor is left.
+# The file cannot be written because something else has its name: no descriptor
+# stays open.
 sub
 sockets
 {

@@ -1,10 +1,10 @@
 #!/usr/bin/perl
 # torture
-# The mail server behind is killed and started again and again while mail is
-# delivered: whatever had a 250 is in its spool.  A sender as mailers are tries
-# again what was put off or lost, so there may be duplicates, but no loss.
-# Once with smtpsink, which has a message on disk before it says 250, once with
-# a real Postfix.  Then it is pass that is killed.
+# Kills and restarts the mail server behind pass while mail is delivered: each
+# message that was answered with 250 is in its spool.  The sender retries what
+# was deferred or lost, as a mail server does, so duplicates are allowed, but no
+# loss. Once with smtpsink, which writes a message to disk before its 250, and
+# once with a real Postfix.  Then pass is killed.
 # make check: 200 deliveries each; make torture: 5,000.
 use strict;
 use warnings;
@@ -25,8 +25,9 @@ my @which = ('-n', $n, '-l', $large, '-S', $seed);
 srand($seed);
 diag("SEED=$seed");
 
-# Delivers to a port while kill and start are called in turns, until all is
-# decided: the numbers that had a 250, and the counts.
+# Delivers to a port while kill and start are called in turns, until each
+# message has its outcome.  Returns the numbers answered with 250, and the
+# counts.
 sub
 deliver
 {
@@ -55,7 +56,7 @@ deliver
 	return (\@taken, %c);
 }
 
-# What had a 250 against what is there.
+# Compares the messages answered with 250 with those in the spool.
 sub
 compare
 {
@@ -108,7 +109,8 @@ with_postfix
 	return (%c);
 }
 
-# With pass in between the client never loses its connection: it is told.
+# With pass between them the client does not lose its connection; it gets a
+# reply.
 sub
 with_pass
 {
@@ -120,7 +122,7 @@ with_pass
 	is((stop())[0], 0, 'SIGTERM');
 }
 
-# Pass itself killed: whoever had a 250 had it from the server behind.
+# pass is killed: each 250 came from the mail server behind it.
 sub
 pass_killed
 {

@@ -1,7 +1,7 @@
 #!/usr/bin/perl
-# The real spamd behind the whole daemon, with Debian's rules and some of the
-# test's own that score exactly: the points of several modules together, each
-# part in the log, and users' own thresholds from a real MariaDB.
+# The whole daemon with a real spamd, Debian's rules and some of the test's own
+# with exact scores: the sum of several modules' points, each part of it in the
+# log, and users' own thresholds from a real MariaDB.
 use strict;
 use warnings;
 use FindBin;
@@ -48,8 +48,8 @@ listening('the name server', $dnsport);
 
 # --- spamd
 
-# Rules that hit by a word of the subject, and of Debian's these alone: a score
-# is exactly that.
+# Rules that match a word of the subject, and only these of Debian's rules, so
+# that a score is exact.
 my @local = (spamd_only('GTUBE', 'RDNS_NONE'), 'score RDNS_NONE 1.5');
 for my $score (-3, 3, 6, 7, 12, 14) {
 	my $name = 'SGTEST_' . ($score < 0 ? 'M' : '') . abs($score);
@@ -107,7 +107,7 @@ is(mark(), '', 'an ordinary mail is not marked');
 like(mail($plain, 'hello', body => [$gtube]), qr/^550 /, 'GTUBE is refused');
 wait_log(qr/ spamassassin=1000 spamassassin-why=GTUBE,\\x20SGTEST_TRACE /);
 
-# Points of several.
+# Points of several modules.
 like(mail($listed, 'hello'), qr/^250/, 'DNSBL 4 alone: taken');
 like(mark(), qr/score=4 .*dnsbl=4 /, '… marked');
 like(mail($plain, 'points7'), qr/^250/, 'SpamAssassin 7 alone: taken');
@@ -130,7 +130,7 @@ again('server 127.0.0.1', "reject at 12\n");
 like(mail($listed, 'points7'), qr/^250/, '12 for the cautious: 4 and 7 taken');
 like(mail($plain, 'points12'), qr/^550 /, '… and 12 refused');
 
-# The client's name, to spamd and in our own trace.
+# The client's name, for spamd and in our own trace field.
 again('server 127.0.0.1');
 like(mail($plain, 'points7'), qr/^250/, 'a host with a name');
 like(mark(), qr/spamassassin=7 \(SGTEST_7, SGTEST_TRACE\)/, '… has it there');
@@ -153,7 +153,7 @@ like(mail($plain, 'points7'), qr/^250/, 'client-name no: taken');
 like(mark(), qr/spamassassin=8\.5 \(RDNS_NONE, SGTEST_7, SGTEST_TRACE\)/,
     '… and nobody has a name');
 
-# Other questions.
+# Other requests to spamd.
 again("server 127.0.0.1\nask check");
 like(mail($plain, 'points6'), qr/^250/, 'CHECK: taken');
 like(mark(), qr/score=6 .*spamassassin=6 \(\)/, '… marked, no symbols');
@@ -179,7 +179,7 @@ like(mail($plain, 'points14', body => [('x' x 70) x 100]), qr/^250/,
 is(mark(), '', '… and not looked at');
 cmp_ok(counter('module.spamassassin.too-large'), '>=', 1, '… counted');
 
-# spamd that does not answer
+# spamd does not answer
 again("server 127.0.0.1\ntimeout 2s");
 spamd_stop();
 like(mail($plain, 'points14'), qr/^250/, 'spamd stopped: goes on');
@@ -220,7 +220,7 @@ child('chroot', $root, 'mariadbd', '--no-defaults', '--user=mysql',
     '--skip-networking', '--pid-file=/run/mysqld/pid',
     '--innodb-buffer-pool-size=16M');
 
-# What is typed at its prompt.
+# Runs what a user types at its prompt.
 sub
 sql
 {

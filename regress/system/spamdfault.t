@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 # torture
-# The real spamd is killed, stopped, made slow and started again while mail is
-# delivered (ScanFault.pm), with each `on-error'.
+# Kills, stops, slows down and restarts a real spamd while mail is delivered
+# (ScanFault.pm), with each value of `on-error'.
 # make check: one round of faults each; make torture: 3,000 deliveries.
 use strict;
 use warnings;
@@ -16,7 +16,7 @@ private();
 
 my ($root, $why) = spamd_root('sa');
 plan(skip_all => "spamd: $why") if !$root;
-# It starts often: with one rule, not with all of Debian's.
+# It starts often, so it has one rule instead of all of Debian's.
 spamd_local();
 mkdir("$root/srv/rules") or die "$root/srv/rules: $!\n";
 spit("$root/srv/rules/own.cf",

@@ -1,6 +1,6 @@
 #!/usr/bin/perl
-# The disk that spool and database share is too small for the messages that
-# come at once: each is put off, or arrives whole, and in the end all do.
+# The disk of spool and database is too small for all messages at once: each is
+# deferred or arrives whole, and at the end all have arrived.
 use strict;
 use warnings;
 use FindBin;
@@ -36,7 +36,7 @@ ok(wait_log(qr/ pass message .*reply=452/), 'and the log');
 is("$status " . {counts($out)}->{messages}, "0 $total",
     'each is there, to the octet') or diag($out . substr($err, 0, 2000));
 
-# Nothing of it is left, and all works.
+# No file is left, and everything works.
 my ($left) = db_ok('stats') =~ /^pass\.spool-files\s+(\d+)/m;
 is($left, 0, 'no spool file is left');
 db_ok('add', '192.0.2.1');

@@ -1,7 +1,7 @@
 #!/usr/bin/perl
-# What the state directory's user may put in the place of the daemon's files,
-# before root starts the daemon or the command: root's files stay root's, and
-# what is in the way is named.
+# What the user of the state directory can put in place of the daemon's files
+# before root starts the daemon or the command: root's files do not change, and
+# the message names what is in the way.
 use strict;
 use warnings;
 use FindBin;
@@ -29,7 +29,7 @@ spit(tmp() . '/list', "192.0.2.1\n");
 
 sub owner { return ((stat($_[0]))[4]) }
 
-# The daemon and the command refuse, and name it; the victim is as it was.
+# The daemon and the command refuse and name it; the other file is unchanged.
 sub
 refused
 {
@@ -88,7 +88,8 @@ wait_for('its end', sub { !alive() });
 is($? >> 8, 0, 'stop: the daemon has ended');
 undef $Sys::pid;
 
-# The control socket is given to a group: only where nobody can swap it.
+# The control socket is given to a group only where no other user can replace
+# it.
 spit($Sys::conf, slurp($Sys::conf) =~ s/^control socket.*/control socket "$state\/sock"/mr);
 my ($status, $out, $err) = run($Sys::daemon, '-d', '-f', $Sys::conf);
 is($status, 1, "a control socket in another user's directory is refused");

@@ -1,8 +1,8 @@
 #!/usr/bin/perl
-# Live sync between daemons, in network namespaces on one bridge: what one
-# asserts or deletes shows at the others, in version 3 and, with a spamd that
-# this test plays, in version 2; a network that loses, doubles and reorders;
-# replays, other keys and what nobody may send; multicast; reload.
+# Live sync between daemons, in network namespaces on one bridge.  What one adds
+# or deletes appears at the others, in version 3, and in version 2 with a spamd
+# that this test plays.  Also a network that loses, duplicates and reorders
+# datagrams; replays, wrong keys and forbidden entries; multicast; reload.
 use strict;
 use warnings;
 use FindBin;
@@ -19,7 +19,7 @@ bridge(3);
 
 my $keyfile = tmp() . '/sync.key';
 
-# Until the nodes' lines that match are these; waits for nothing else.
+# Waits until the matching lines of the nodes are these.
 sub
 shows
 {
@@ -116,7 +116,7 @@ is($first{"sync.refused.$_"}, 0, "none refused: $_")
     for qw(key time replay version malformed entry);
 is($first{'sync.peers-heard'}, 1, 'one peer is heard');
 
-# What nobody may send, to the first.
+# Sends forbidden datagrams to the first daemon.
 my $now = time();
 my %white = (kind => 'W', ip => '203.0.113.9', last => $now, first => $now,
     pass => $now, expire => $now + 3000);
@@ -166,7 +166,7 @@ udp_to('10.9.0.1', seal3(item3(%white), counter => 13));
 count_is(1, 'sync.taken', $taken + 3);
 shows_not(1, qr/203\.0\.113\.9\|/, 'and a late assertion of before');
 
-# A restart: what was said before is refused, what is said now is not.
+# After a restart, old datagrams are refused and new ones are accepted.
 is(node_stop(1), 0, 'the first ends');
 node_start(1);
 ok_db(1, 'trap', '198.51.100.2');
@@ -174,7 +174,7 @@ shows(2, qr/^TRAPPED\|198\.51\.100\.2\|/m, 'a new epoch is heard');
 %second = node_stats(2);
 is($second{'sync.peers-heard'}, 1, 'as the same peer');
 
-# A reload: a peer goes and comes, the sockets stay.
+# A reload removes a peer and adds it again; the sockets stay.
 node_conf(1, "listen on 10.9.0.1 listen on 2001:db8:9::1 key \"$keyfile\"");
 ok_db(1, 'reload');
 ok_db(1, 'trap', '198.51.100.3');
@@ -198,7 +198,7 @@ wait_for('the processes with sync', sub {
 pass('the block may go and come');
 is(end_nodes(), 0, 'both end');
 
-# Version 2, with a spamd that is this test.
+# Version 2; the test plays spamd.
 my $spamd = IO::Socket::IP->new(LocalHost => '10.9.0.254', LocalPort => 8025,
     Type => SOCK_DGRAM) or die "$@\n";
 my $wait = IO::Select->new($spamd);
@@ -231,13 +231,13 @@ is(unpack('H*', $d), unpack('H*', seal2(2, host2(2, unpack('x36 N', $d),
     unpack('x40 N', $d), '192.0.2.7'), $key)), 'WHITE, to the octet');
 ok_db(3, 'add', '2001:db8:77::5');
 ok_db(3, '-d', '192.0.2.7');
-# (a sender that this network did not use yet: no retry of the first tuple)
+# (A new sender of this network, so it is no retry of the first tuple.)
 clients(3, '192.0.2.8', '<b@example.com>', '<u@example.org>');
 like(unpack('H*', spamd_hears()), qr/^0202....00000003/,
     'neither IPv6 nor a deletion is said in version 2');
 
-# The reference's datagrams: their expiries are past, a GREY's time is not
-# looked at.
+# Datagrams of the reference.  They have expired; the time of a GREY entry is
+# ignored.
 my %vector = (
     grey => '020200740000000073f9277f73b8aae2752b085596af7abc256b5c3800000000'
 	. '000100506553f100c000020100100010000f3c61406578616d706c652e6f7267'
@@ -288,8 +288,8 @@ ok(!$wait->can_read(0), 'nothing of it was sent back');
 is(end_nodes(), 0, 'it ends');
 close($spamd);
 
-# Three daemons and a bad network, by way of the relay: each says what it has
-# again and again, until all have all.
+# Three daemons and a bad network (udprelay.pl): each sends its entries again
+# and again until all have all.
 my $seed = $ENV{SYNC_SEED} // 20260607;
 relay_start($seed, 10, 10, 20, map {
 	my $from = $_;
@@ -342,7 +342,7 @@ for my $i (1 .. 3) {
 diag('the network: ' . relay_end());
 is(end_nodes(), 0, 'all three end');
 
-# A full disk: what comes is lost and counted, and taken again afterwards.
+# A full disk: entries are lost and counted, and accepted again later.
 my $disk = "$ENV{SG_MNT}/disk";
 mkdir($disk);
 system('mount', '-t', 'tmpfs', '-o', 'size=64m,mode=755', 'tmpfs', $disk) == 0

@@ -1,8 +1,9 @@
 #!/usr/bin/perl
 # torture
-# Kill -9 of each process and of all, under a load of greylist sessions from
-# 200 networks: whatever was answered with the greylist text must be in the
-# database afterwards, and the daemon, or its next start, must need no hand.
+# Kills each process and all of them with SIGKILL, under a load of greylist
+# sessions from 200 networks.  Each tuple that was answered with the greylist
+# text must be in the database afterwards, and the daemon or its next start must
+# need no help.
 # make check: 2 rounds of each; make torture: 20, and 5 s to recover at most.
 use strict;
 use warnings;
@@ -16,7 +17,8 @@ private();
 
 my $port = 8025;
 my $rounds = torture_or(20, 2);
-# A set that lived under 10 s waits before the next one, on purpose.
+# After less than 10 s of life, the daemon waits before it restarts the
+# processes.
 my $between = torture_or(15, 11);
 my $rate = $ENV{TORTURE_RATE} // 1000;
 
@@ -42,7 +44,7 @@ if ($load == 0) {
 	    $port) or POSIX::_exit(127);
 }
 
-# When was the first session answered that began after a time?
+# Returns when the first session was answered that began after that time.
 my $pos = 0;
 sub
 answered_after

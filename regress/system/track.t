@@ -1,6 +1,7 @@
 #!/usr/bin/perl
-# The tracker live: real connections through nftables' `log group', libpcap's
-# nflog device, the daemon as root with its users and sandbox.
+# The tracker in the whole daemon: real connections through nftables' `log
+# group' and libpcap's nflog device, with the daemon as root, its users and
+# sandbox.
 #
 #	namespace out			namespace gw
 #	clients, mail servers --veth--	nftables, spamgreyd
@@ -25,7 +26,7 @@ plan(skip_all => 'nftables: no log group in this kernel')
     'postrouting'))[1] !~ /log group 5/;
 
 # Clients and servers outside: listens on port 25 of each address and closes
-# what comes; a connection from it, or to it.
+# each connection; makes a connection from an address or to it.
 sub
 listener
 {
@@ -51,7 +52,7 @@ END
 	wait_for("listener at $addr[0]", sub { -e tmp() . "/listening.$addr[0]" });
 }
 
-# count connections of namespace ns from there to there, port 25.
+# Makes count connections in namespace ns between two addresses, port 25.
 sub
 connects
 {
@@ -65,7 +66,7 @@ connects
 	return ($out);
 }
 
-# A figure of `stats'.
+# Returns a counter of `stats'.
 sub
 figure
 {
@@ -186,7 +187,7 @@ connects('gw', '203.0.113.25', '203.0.113.10');
 wait_for('the demoted one', sub { (figure('track.demoted') // 0) >= 1 });
 unlike(white(), qr/203\.0\.113\.10/, 'what was deleted does not come back');
 
-# --- reload: away, back, another group, an address
+# --- reload: removed, added, another group, an address
 log_mark();
 conf($base);
 is((db('reload'))[0], 0, 'reload without track');
@@ -229,7 +230,7 @@ connects('gw', '203.0.113.26', '203.0.113.16');
 wait_for('whom the new address called', sub { white() =~ /203\.0\.113\.16/ });
 is(role_pid('track'), $same, 'in the same process');
 
-# --- what it cannot have
+# --- what it cannot open
 log_mark();
 conf($base . "track pflog7\n");
 is((db('reload'))[0], 0, 'reload: an interface that is not there');

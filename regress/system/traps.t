@@ -1,7 +1,7 @@
 #!/usr/bin/perl
-# Greytraps, allowed domains and the low-priority MX as who comes from spamd
-# uses them: its own spamd.alloweddomains, traps of spamdb, and what spamd has
-# not, a reload that adds and drops one.
+# Greytraps, allowed domains and the low-priority MX as a site of spamd uses
+# them: its spamd.alloweddomains, traps of spamdb, and a reload that adds and
+# removes one, which spamd does not have.
 use strict;
 use warnings;
 use FindBin;
@@ -54,7 +54,7 @@ reload
 }
 
 my $n = 0;
-# An address of its own for each question.
+# Each question has its own client address.
 sub
 host
 {
@@ -62,7 +62,7 @@ host
 	return (sprintf('127.2.%d.%d', int($n / 200), $n % 200 + 1));
 }
 
-# What a mail to that recipient leads to: grey, trapped or else the reply.
+# Returns the outcome of a mail to that recipient: grey, trapped or the reply.
 sub
 fate
 {
@@ -85,7 +85,7 @@ trapped
 	return (db_ok() =~ /^TRAPPED\|\Q$ip\E\|/m ? 1 : 0);
 }
 
-# In the words of `list': why.
+# Returns the reason in the words of `list'.
 sub
 reason
 {
@@ -138,7 +138,7 @@ is((db('-T', '-d', 'other@example.com'))[0], 0, 'spamdb -T -d');
 is(fate('other@example.com'), 'grey', '… and no more');
 is((db('-T', '-a', 'kept@example.com'))[0], 0, 'one that is kept');
 
-# A trap ends what is known of the host, and WHITE is not lost by it.
+# A trap hides a WHITE entry while it lasts, but does not remove it.
 $ip = host();
 is((db('-a', $ip))[0], 0, 'a WHITE host');
 is(fate('trap@example.org', from => $ip), 'trapped', '… that hits a trap');
@@ -167,7 +167,7 @@ is(fate('you@later.example', from => $domain), 'grey', '… and greylisted');
 is(fate('you@example.com'), 'trapped', 'the dropped one is not ours');
 ok(trapped($kept), 'a spamtrap stays one, whatever its domain');
 
-# a bad file changes nothing, and says where it is bad
+# a file with a mistake changes nothing, and the message has its line
 my $before = () = db_ok('list', 'trapped') =~ /^TRAPPED/mg;
 for my $bad (["one\@example.org\nno address\n", undef, qr/\Q$traps\E:2: /],
     ["\@example.org\n", undef, qr/\Q$traps\E:1: /],
@@ -190,15 +190,16 @@ reload('without both', domains => "# none\n", traps => "\n");
 is(fate('you@anything.example'), 'grey', 'no allowed domain: no test');
 is(fate('new@example.org'), 'grey', 'no trap');
 
-# --- the low-priority MX.  Within an hour of the start, and until visits are
-# known for `grey' time, nobody is trapped for it; policy_test has the rest.
+# --- the low-priority MX.  In the first hour after the start, and until visits
+# are known for `grey' time, no host is trapped for it; policy_test has the
+# rest.
 $ip = host();
 is(fate('you@example.org', from => $ip, port => 8035), 'grey',
     'low-priority MX first, soon after the start: no trap');
 is(fate('you@example.org', from => $ip), 'grey', 'and at the primary');
 is(fate('kept@example.com', port => 8035), 'trapped', 'a greytrap there too');
-# A reload takes it away and brings it back: the visits at the primary are kept
-# for as long as there is one.
+# A reload removes it and adds it again.  Visits at the primary MX are recorded
+# only while there is one.
 sub visits { return (db_ok('stats') =~ /^entries visit +(\d+)$/m ? $1 : -1) }
 my $visits = visits();
 cmp_ok($visits, '>', 0, 'visits at the primary are kept');
