@@ -1,7 +1,7 @@
 /*
- * main() for fuzz targets where there is no libFuzzer: runs the target over
- * its corpus and over mutations of it, always the same ones, so that a target
- * is an ordinary test.  TAP: one "ok" when nothing crashed.
+ * The main() of fuzz targets without libFuzzer: runs the target with its corpus
+ * and with mutations of it, which are always the same, so that a target is an
+ * ordinary test.  TAP: one "ok" when nothing crashed.
  *	TARGET_fuzz [directory]		default regress/fuzz/corpus/TARGET
  *	FUZZ_ROUNDS=n			mutations of each file, default 1500
  * A crash prints the input in hexadecimal, for the corpus.
@@ -63,7 +63,7 @@ rnd(uint32_t below)
 	return (below == 0 ? 0 : (uint32_t)((state >> 16) % below));
 }
 
-/* In memory of exactly its size, so that a checker sees one octet too far. */
+/* Memory of exactly its size, so that a checker finds a read past its end. */
 static void
 run(const uint8_t *data, size_t len)
 {
@@ -106,14 +106,14 @@ mutate(uint8_t *buf, size_t len)
 		if (at < len)
 			buf[at] ^= (uint8_t)(1u << rnd(8));
 		return (len);
-	case 1:			/* an octet that means something */
+	case 1:			/* a byte with a meaning */
 		if (at < len)
 			buf[at] = octets[rnd(sizeof(octets) - 1)];
 		return (len);
 	case 2:
 		return (insert(buf, len, at, &octets[rnd(sizeof(octets) - 1)],
 		    1));
-	case 3:			/* a number at its edge */
+	case 3:			/* a number at its limit */
 		n = (size_t)1 << rnd(4);
 		if (at + n <= len)
 			memcpy(buf + at, &edge[rnd(16)], n);
@@ -124,13 +124,13 @@ mutate(uint8_t *buf, size_t len)
 			return (at);
 		memmove(buf + at, buf + at + n, len - at - n);
 		return (len - n);
-	case 5:			/* say it again */
+	case 5:			/* repeat a piece */
 		n = 1 + rnd(sizeof(copy) - 1);
 		if (at + n > len)
 			return (len);
 		memcpy(copy, buf + at, n);
 		return (insert(buf, len, rnd((uint32_t)len + 1), copy, n));
-	case 6:			/* a piece of another one */
+	case 6:			/* a piece of another input */
 		other = &corpus[rnd((uint32_t)ncorpus)];
 		if (other->len == 0)
 			return (len);

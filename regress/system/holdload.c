@@ -1,7 +1,7 @@
 /*
- * holdload: opens so many connections and keeps them, reading and throwing
- * away what comes, until it is told to end.  Prints a line when all are open
- * and one at the end: how many were still open, how many octets came.
+ * holdload: opens a number of connections and keeps them until a signal ends
+ * it. It reads and drops all input.  Prints a line when all are open, and one
+ * at the end: how many were still open, and how many bytes came.
  */
 #include <sys/types.h>
 #include <sys/epoll.h>

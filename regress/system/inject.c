@@ -1,7 +1,7 @@
 /*
- * inject PID FD: writes standard input into descriptor FD of another process,
- * as if that process had written it.  So a role of the daemon is made to send
- * garbage to its peer without a line of code for it in the daemon.
+ * inject PID FD: writes standard input to descriptor FD of another process, as
+ * if that process had written it.  So a test can make a role of the daemon send
+ * garbage to its peer, without any code for it in the daemon.
  */
 #include <sys/types.h>
 #include <sys/syscall.h>
@@ -30,7 +30,8 @@ main(int argc, char **argv)
 	    -1)
 		err(1, "descriptor %s of process %s", argv[2], argv[1]);
 	len = fread(data, 1, sizeof(data), stdin);
-	/* It is non-blocking, and may be shut down by what we say. */
+	/* It is non-blocking, and the peer may close it because of our
+	 * bytes. */
 	for (tries = 0; off < len && tries < 5000; ) {
 		if ((n = write(fd, data + off, len - off)) > 0)
 			off += (size_t)n;

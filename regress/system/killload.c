@@ -1,11 +1,11 @@
 /*
- * killload: greylist sessions at a steady rate from many networks, through
- * whatever happens to the daemon meanwhile.  Each tuple that was answered with
- * the greylist text at DATA is written down, with when its session began and
- * when it had the answer; afterwards each must be in the database.
+ * killload: makes greylist sessions at a steady rate from many networks,
+ * whatever happens to the daemon.  It records each tuple that was answered with
+ * the greylist text at DATA, with the times of the session's begin and of the
+ * answer. The test then looks for each of them in the database.
  *
- * An open loop: sessions begin when their time has come, not when others
- * ended; a session that fails is counted and never tried again.
+ * A session begins at its own time and does not wait for others.  A session
+ * that fails is counted and not repeated.
  */
 #include <sys/types.h>
 #include <sys/socket.h>
@@ -100,7 +100,7 @@ source_text(unsigned int i, char text[INET_ADDRSTRLEN])
 	inet_ntop(AF_INET, &sin.sin_addr, text, INET_ADDRSTRLEN);
 }
 
-/* Recipients alone make tuples differ: senders are folded for the key. */
+/* Only recipients make tuples differ: the key folds senders. */
 static void
 recipient(const struct session *s, char *text, size_t size)
 {
@@ -139,7 +139,7 @@ answered(struct session *s, const char *line)
 	}
 }
 
-/* A whole last line of a reply: what comes next; 1: the session is over. */
+/* Handles the last line of a reply.  1: the session is over. */
 static int
 step(struct session *s, const char *line)
 {
@@ -166,7 +166,7 @@ step(struct session *s, const char *line)
 		break;
 	}
 	s->step++;
-	/* From RCPT to the answer at DATA is what waits for the disk. */
+	/* The time from RCPT to the answer at DATA includes the disk. */
 	if (s->step <= STEP_RCPT)
 		s->asked = now();
 	if (send(s->fd, cmd, strlen(cmd), MSG_NOSIGNAL) == -1) {
@@ -234,7 +234,7 @@ session_begin(void)
 	if ((s->fd = socket(AF_INET, SOCK_STREAM, 0)) == -1)
 		err(1, "socket");
 	evutil_make_socket_nonblocking(s->fd);
-	/* The port is chosen at connect, by the whole four-tuple. */
+	/* The kernel chooses the port at connect, so ports can be shared. */
 	setsockopt(s->fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on,
 	    sizeof(on));
 	source_addr(s->source, &from);
@@ -278,7 +278,7 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 		due = nsessions;
 	while (count.begun < due) {
 		if (nopen >= max_open) {
-			/* They are not made up for later. */
+			/* Missed sessions are not made up for. */
 			started += (double)(due - count.begun) / rate;
 			break;
 		}

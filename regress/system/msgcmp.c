@@ -1,17 +1,17 @@
 /* LIBS: -lm */
 /*
- * msgcmp: what arrived against what msggen sent, octet by octet.  Each file of
- * the directory is one message; the number in its envelope sender says which
- * it has to be.  In front of it nothing may stand but whole trace header
- * fields, of the names that -h allows (Received and X-Spamgreyd* if none).
+ * msgcmp: compares what arrived with what msggen sent, byte by byte.  Each file
+ * of the directory is one message; the number in its envelope sender says which
+ * one it must be.  Before it only whole trace header fields are allowed, with
+ * the names of -h (without -h: Received and X-Spamgreyd*).
  *	msgcmp [-ru] [-h name] ... [-l large] [-n number] [-o list] [-S seed]
  *	    directory
- *	-o	writes the numbers that arrived, each as often as it did
- *	-r	nothing was between: the messages are as they were sent, not as
- *		pass delivers them
+ *	-o	write the numbers that arrived, each as often as it arrived
+ *	-r	pass was not between: the messages are as they were sent, not
+ *		as pass delivers them
  *	-u	the files are smtp-sink's dumps: their lines end in LF
- * Prints "files, same, different, messages, duplicates"; exit 1 when one
- * differs, and says where.
+ * Prints "files, same, different, messages, duplicates".  If one differs,
+ * prints where, and exits with 1.
  */
 #include <sys/types.h>
 #include <sys/stat.h>
@@ -52,7 +52,7 @@ slurp(int fd, size_t *len)
 	return (p);
 }
 
-/* The end of the line at p, after its LF. */
+/* Returns the end of the line at p, after its LF. */
 static const uint8_t *
 line_end(const uint8_t *p, const uint8_t *end)
 {
@@ -82,7 +82,7 @@ name_allowed(const uint8_t *p, size_t len)
 	return (0);
 }
 
-/* Is it nothing but whole header fields of allowed names? */
+/* Returns whether it has only whole header fields with allowed names. */
 static int
 trace_only(const uint8_t *p, const uint8_t *end)
 {
@@ -104,8 +104,8 @@ trace_only(const uint8_t *p, const uint8_t *end)
 	return (1);
 }
 
-/* The message as pass delivers it: its header made the same for all readers
- * (lib/mime/msghead.h, whose own tests say how). */
+/* Makes the message as pass delivers it: all readers find the same end of the
+ * header (lib/mime/msghead.h). */
 static void
 message_to_delivered(struct message *m)
 {
@@ -122,7 +122,7 @@ message_to_delivered(struct message *m)
 	m->len = n;
 }
 
-/* The message as a dump has it: LF, and after the last line an empty one. */
+/* Makes the message as in a dump: with LF, and an empty line at the end. */
 static void
 message_to_dump(struct message *m)
 {
@@ -167,7 +167,7 @@ differs(const char *name, const struct message *m, const uint8_t *p,
 	show("there", p + i, end);
 }
 
-/* The number in the sender's address, and where the message begins. */
+/* Returns the number in the sender's address, and where the message begins. */
 static int
 envelope(const uint8_t *p, const uint8_t *end, unsigned int *id,
     const uint8_t **body)
@@ -183,7 +183,7 @@ envelope(const uint8_t *p, const uint8_t *end, unsigned int *id,
 			    strlen(from), NULL, 10);
 			found = 1;
 		}
-		/* A dump's own header ends so, without an empty line. */
+		/* The header of a dump ends here, without an empty line. */
 		if (dump && strncmp((const char *)p, "X-Rcpt-Args: ",
 		    13) == 0 && (next == end || strncmp((const char *)next,
 		    "X-Rcpt-Args: ", 13) != 0)) {
@@ -241,7 +241,7 @@ directory(const char *path)
 		err(1, "%s", path);
 	while ((e = readdir(d)) != NULL) {
 		end = strlen(e->d_name);
-		/* What was not finished has another name. */
+		/* An unfinished message has another name. */
 		if (e->d_name[0] == '.' ||
 		    (end > 4 && strcmp(e->d_name + end - 4, ".tmp") == 0))
 			continue;

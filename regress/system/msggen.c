@@ -1,18 +1,18 @@
 /* LIBS: -lm */
 /*
- * msggen: sends the messages of messages.h over several connections at once
- * and writes down what became of each.
+ * msggen: sends the messages of messages.h over several connections at once and
+ * records the outcome of each.
  *	msggen [-r] [-c connections] [-l large] [-n number] [-o list]
  *	    [-R rate] [-S seed] [-t patience] [host] port
- *	-o	a line for each when it is decided: id, size, outcome, tries;
- *		the outcome is the reply's code, "lost" (closed before the
- *		final dot) or "unknown" (after it)
- *	-r	as a real mailer: what is put off or lost is sent again until
- *		it is taken or refused, up to patience
+ *	-o	write a line for each when its outcome is known: id, size,
+ *		outcome, tries; the outcome is the reply's code, "lost"
+ *		(closed before the final dot) or "unknown" (after it)
+ *	-r	like a mail server: send what was deferred or lost again
+ *		until it is accepted or refused, for at most patience
  *	-R	new messages a second
- * Some go in lockstep, some pipelined, some small ones in pieces of some
- * octets, several over one connection.  The last line says the counts, and
- * of the tries that were followed by another how they had ended.
+ * Some are sent command by command, some pipelined, some small ones in pieces
+ * of a few bytes, and several over one connection.  The last line has the
+ * counts, and the outcomes of the tries that were repeated.
  */
 #include <sys/types.h>
 #include <sys/socket.h>
@@ -53,7 +53,7 @@ struct conn {
 	struct message	 m;
 };
 
-/* What is to be sent, first tries in order, then again when it is time. */
+/* The messages to send: first tries in order, then retries at their time. */
 struct work {
 	double		 due, first;
 	unsigned int	 tries;
@@ -81,7 +81,7 @@ now(void)
 	return ((double)ts.tv_sec + (double)ts.tv_nsec / 1e9);
 }
 
-/* An outcome: decided, or to be tried again. */
+/* Records an outcome: final, or to be tried again. */
 static void
 outcome(struct conn *c, const char *what)
 {
@@ -187,9 +187,9 @@ conn_open(struct conn *c, unsigned int id)
 		err(1, "socket");
 	(void)fcntl(c->fd, F_SETFL, O_NONBLOCK);
 	(void)setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-	/* A server that is killed before it has seen the last segment of the
-	 * handshake leaves us a connection of which nothing is heard any more;
-	 * a probe is answered by a reset. */
+	/* If the server is killed before it gets the last segment of the
+	 * handshake, our connection never gets anything.  A keepalive probe is
+	 * answered with a reset. */
 #ifdef TCP_KEEPIDLE
 	(void)setsockopt(c->fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
 	(void)setsockopt(c->fd, IPPROTO_TCP, TCP_KEEPIDLE, &on, sizeof(on));
@@ -251,7 +251,7 @@ conn_data(struct conn *c)
 	c->step = DOT;
 }
 
-/* The message is over: another one, or the end. */
+/* The message is done: begin another one, or end the connection. */
 static void
 conn_next(struct conn *c)
 {
@@ -276,7 +276,7 @@ conn_offer(struct conn *c, const char *line)
 		c->pipelining = 1;
 }
 
-/* The last line of a reply. */
+/* Handles the last line of a reply. */
 static void
 conn_reply(struct conn *c, const char *line)
 {
@@ -364,12 +364,12 @@ conn_write(struct conn *c)
 	size_t	len = c->outlen - c->outpos;
 	ssize_t	put;
 
-	/* What is random here changes no message: it is made by its number. */
+	/* This changes no message: a message depends only on its number. */
 	if (c->how == PIECES && len > 9)
 		len = 1 + message_below(9);
 	put = send(c->fd, c->out + c->outpos, len, MSG_NOSIGNAL);
 	if (put == -1) {
-		/* A reply may still be there: let reading find the end. */
+		/* There may be a reply yet: the next read finds the end. */
 		if (errno != EAGAIN && errno != EINTR)
 			c->outlen = c->outpos = 0;
 		return;

@@ -1,14 +1,14 @@
 #!/bin/sh
-# private.sh PROGRAM ARGUMENT …: runs a test where it can harm nothing and
-# leaves nothing: mounts, processes and network of its own, which the kernel
-# takes down when the test ends, however it ends.  In there are an empty
-# network with loopback, the users that the daemon drops its privilege to (in
-# copies of passwd and group that only the test sees) and /var/empty.
+# private.sh PROGRAM ARGUMENT …: runs a test in namespaces of its own for
+# mounts, processes and network, so that it changes nothing outside.  The kernel
+# removes them when the test ends in any way.  They have a network with only
+# loopback, the users to which the daemon drops its privileges (in copies of
+# passwd and group that only the test sees) and /var/empty.
 #	SG_TMP	a directory of the test's own, removed afterwards
 #	SG_MNT	where it may mount; never below SG_TMP, or the removal would
 #		go through the mounts
 # Descriptor 9 leads back to the host's network, for installing packages.
-# Where all that cannot be had, the test is skipped by name.
+# If the system does not allow all that, the test is skipped with the reason.
 
 set -u
 

@@ -1,12 +1,11 @@
 #!/bin/sh
 # root.sh DIRECTORY PACKAGE …: mounts at DIRECTORY (below SG_MNT) the running
-# system with the Debian packages installed too, without the host seeing any of
-# them: an overlay, so nothing is copied.  What the installation wrote is kept,
-# packed, in a cache, and used again as long as the running system has the same
-# packages; "make check" removes the cache at its end (regress/run.sh).  The
-# tree is at /srv/tree.  Runs inside of private.sh.  Exit 3: it cannot be done
-# here, and the reason is said.
-# root.sh -c: removes the cache.
+# system with these Debian packages added.  It is an overlay: nothing is copied,
+# and the host does not see the packages.  A cache keeps the installed files,
+# packed, and is used as long as the running system has the same packages.
+# "make check" removes the cache at its end (regress/run.sh).  The tree is at
+# /srv/tree.  Runs in private.sh.  Exit 3: it is not possible here; the reason
+# is printed. root.sh -c: removes the cache.
 
 set -u
 
@@ -24,8 +23,8 @@ dir=$1
 shift
 name=$(echo "$*" | tr ' ' -)
 
-# What is written lies in memory: it goes with the test, and an overlay on an
-# overlay (in a container) would be refused.
+# Written files are in memory.  They disappear with the test, and the kernel
+# would refuse an overlay on an overlay (in a container).
 overlay() {
 	mount -t overlay overlay \
 	    -o "lowerdir=/,upperdir=$dir.up,workdir=$dir.work" "$dir" &&
@@ -67,8 +66,8 @@ make() {
 command -v apt-get >/dev/null || fail "no apt-get to install $name with"
 mkdir -p "$cache" "$dir" "$dir.up" "$dir.work" ||
     fail "cannot make $cache"
-# One maker at a time; the key says what it was made on top of, and what was
-# made on top of something else goes.
+# Only one process makes it at a time.  The key names the system on which it was
+# made; one made on another system is removed.
 exec 8>"$cache/lock"
 flock 8
 mkdir -p "$cache"
@@ -87,8 +86,7 @@ tar -C "$dir.up" --xattrs --xattrs-include='*' -xpzf "$cache/$name.tgz" ||
 exec 8>&-
 overlay || fail "cannot mount an overlay"
 mkdir -p "$dir/srv/tree" "$dir/var/empty"
-# A small system (debootstrap's) has no /etc/hosts, and then nobody in there
-# finds localhost.
+# A small system (of debootstrap) has no /etc/hosts, so nothing finds localhost.
 [ -s "$dir/etc/hosts" ] ||
     printf '127.0.0.1 localhost\n::1 localhost\n' > "$dir/etc/hosts"
 mount --bind "$(pwd)" "$dir/srv/tree" || fail "cannot mount the tree"

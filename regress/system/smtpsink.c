@@ -1,20 +1,19 @@
 /*
- * smtpsink: the mail server behind, as a recorder of bytes.  Each message goes
- * to a file of its own: "FROM <path> parameters" and "RCPT <path> parameters"
- * as they came, an empty line, then the message as it was before dot-stuffing,
- * to the octet.  It believes nothing but CRLF and CRLF.CRLF, and whatever else
- * reaches it of CR, LF or control characters is written to the log in hex: a
- * proxy in front must not let any through.
+ * smtpsink: a mail server that records bytes.  Each message goes to its own
+ * file: "FROM <path> parameters" and "RCPT <path> parameters" as they came, an
+ * empty line, and the exact bytes of the message before dot-stuffing.  Only
+ * CRLF ends a line and only CRLF.CRLF ends a message.  Any other CR, LF or
+ * control character is logged in hex: a proxy before it must not pass one.
  *	smtpsink [-fx] [-e keyword] ... [-l log] [-m size] [-p port] [-w ms]
  *	    directory
- *	-e	what EHLO offers, instead of PIPELINING, SIZE, 8BITMIME,
- *		SMTPUTF8, DSN, ENHANCEDSTATUSCODES; XCLIENT, if offered, works
- *	-f	the file and its name are on disk before the 250
- *	-l	every command, in the order of their coming
+ *	-e	keywords of EHLO, instead of PIPELINING, SIZE, 8BITMIME,
+ *		SMTPUTF8, DSN, ENHANCEDSTATUSCODES; XCLIENT works if offered
+ *	-f	write the file and its name to disk before the 250
+ *	-l	log every command, in order
  *	-m	the largest message, 50 MB by default
- *	-w	storing a message takes so long, one after the other
+ *	-w	the time to store a message, one after the other
  *	-x	recipients unknown* get 550, later* 450
- * Prints "port N" and serves until killed, of which it may die at any point.
+ * Prints "port N" and runs until it is killed, which may be at any time.
  */
 #include <sys/types.h>
 #include <sys/socket.h>
@@ -91,7 +90,7 @@ say(struct conn *c, const char *text)
 	add(&c->out, "\r\n", 2);
 }
 
-/* A command as it came; in hex when there is anything in it to look at. */
+/* Logs a command as it came, in hex if it has unusual bytes. */
 static void
 note(const struct conn *c, const char *what, const char *p, size_t len)
 {
@@ -130,7 +129,7 @@ write_all(int fd, const struct buffer *b)
 	return (0);
 }
 
-/* A message that is whole has a name with .msg; there is no half one. */
+/* A whole message gets a name with .msg; a part of one never does. */
 static int
 store(struct conn *c)
 {
@@ -175,7 +174,7 @@ end_of_data(struct conn *c)
 	transaction_clear(c);
 }
 
-/* One octet of the message. */
+/* Handles one byte of the message. */
 static void
 data(struct conn *c, char ch)
 {
@@ -315,7 +314,7 @@ command(struct conn *c, const char *line)
 		say(c, "502 5.5.2 Not here");
 }
 
-/* A command ends at CRLF, and at nothing else. */
+/* Only CRLF ends a command. */
 static void
 command_byte(struct conn *c, char ch)
 {

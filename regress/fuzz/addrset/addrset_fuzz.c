@@ -1,7 +1,7 @@
 /*
- * Any octets as an image of compiled lists: refused, or every look-up and
- * walk stays inside, and what a walk gives is what a look-up finds.  The size
- * and the magic are put right, or nothing behind them would be reached.
+ * Any bytes as an image of compiled lists: it is refused, or every look-up and
+ * walk stays inside it, and both find the same.  The target corrects the size
+ * and the magic number, because otherwise the rest would not be reached.
  */
 #include <sys/types.h>
 #include <sys/mman.h>

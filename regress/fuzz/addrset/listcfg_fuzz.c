@@ -1,5 +1,5 @@
-/* Any octets as spamd-setup's lines: what is taken is a name, a template and
- * as many networks as it says. */
+/* Any bytes as lines of spamd-setup: an accepted line has a name, a template
+ * and the right number of networks. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>

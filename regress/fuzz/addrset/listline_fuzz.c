@@ -1,4 +1,4 @@
-/* Any octets as the lines of an address list: a range that is given is one. */
+/* Any bytes as lines of an address list: each result is a valid range. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /*
- * Addresses and prefixes as text.  What is understood prints to a text that
- * means the same.
+ * Any text as addresses and prefixes.  One that is accepted prints to a text
+ * with the same meaning.
  */
 #include <stdlib.h>
 #include <string.h>

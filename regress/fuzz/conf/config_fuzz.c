@@ -1,7 +1,7 @@
 /* LINK: spamgreyd/parent/conf */
 /*
- * Anything as a configuration.  It is refused with a reason, or it prints,
- * and what was printed parses to the same text.
+ * Any bytes as a configuration.  It is refused with a reason, or it is printed,
+ * and the printed text parses and prints to the same text.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,11 +1,10 @@
 /*
- * The control socket's requests, from a client that is hostile: whatever
- * comes, the command engine answers with whole frames or says that the
- * client must go.  On a real policy and database, in a directory that is
- * removed at the end.
+ * Requests of a hostile client of the control socket: the command engine
+ * answers with whole frames or tells that the client must be disconnected.
+ * With a real policy and database, in a directory that is removed at the end.
  *
- * An input is a row of requests, each type, length (two octets) and body, and
- * is sent twice: as frames behind a greeting, and as raw octets without one.
+ * An input is a sequence of requests: type, length (two bytes) and body.  It is
+ * sent twice: as frames after a greeting, and as raw bytes without one.
  */
 /* LIBS: -ldb */
 #include <sys/types.h>

@@ -1,6 +1,6 @@
 /*
- * Lines of an export as somebody may have edited them.  What is understood
- * prints, and means the same again.
+ * Lines of an export that a person may have edited.  One that is accepted
+ * prints to a line with the same meaning.
  */
 #include <stdlib.h>
 #include <string.h>

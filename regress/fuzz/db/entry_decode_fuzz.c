@@ -1,6 +1,6 @@
 /*
- * Entries as a damaged disk may hold them: the first octet is the key's
- * length.  What decodes encodes to the same octets again.
+ * Entries of a damaged disk; the first byte is the length of the key.  One that
+ * is decoded is encoded to the same bytes again.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /*
- * Lines as somebody's file for `spamgreydb import' may hold them.  What is
- * understood prints, and means the same again.
+ * Lines of any file for `spamgreydb import'.  One that is accepted prints to a
+ * line with the same meaning.
  */
 #include <stdlib.h>
 #include <string.h>

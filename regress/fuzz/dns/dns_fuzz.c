@@ -1,7 +1,7 @@
 /*
- * dns_parse takes whatever comes over UDP; the first octet chooses the type,
- * and the question is the one that the message repeats.  What a PTR says, and
- * the input itself as such a text, is a hostname or none.
+ * Any bytes for dns_parse, as they can come over UDP.  The first byte chooses
+ * the type; the question is the one in the message.  The text of a PTR record,
+ * and the input itself, is accepted as a hostname or refused.
  */
 /* LIBS: -levent_core -lcares */
 #include <stdlib.h>

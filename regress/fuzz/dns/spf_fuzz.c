@@ -1,4 +1,4 @@
-/* SPF records: whatever a name server sends as one. */
+/* Any bytes as an SPF record of a name server. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>

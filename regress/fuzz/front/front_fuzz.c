@@ -1,8 +1,8 @@
 /*
- * front's real state machine, fed through a socket: the first octet says what
- * the host is and whether pass takes sessions, 0xff ends a segment.  Whatever a client sends, each line of
- * the replies must be one that SMTP allows, and nothing may be left over when the
- * client is gone.
+ * The whole front role with input from a socket.  The first byte says what the
+ * host is and whether pass accepts sessions; 0xff ends a segment.  Whatever a
+ * client sends, each reply line must be valid SMTP, and nothing may be left
+ * over when the client is gone.
  */
 /* LINK: spamgreyd/front spamgreyd/smtpd spamgreyd/os/origdst_none.c */
 /* LIBS: -ltls */

@@ -1,6 +1,6 @@
 /*
- * Any octets as what a peer sends: frames, and their bodies as every message
- * that there is.  The first octet is where the stream is cut in two.
+ * Any bytes from a peer: frames, and their bodies read as every type of
+ * message. The first byte says where the stream is cut in two.
  */
 #include <sys/types.h>
 #include <sys/socket.h>

@@ -1,8 +1,8 @@
 /* LIBS: -lz */
 /*
- * Any octets as a list, through gzip if they begin so, as a list that was kept
- * and as spamd-setup's: what is taken is folded, and written and read again is
- * the same.
+ * Any bytes as a list, through gzip if they begin so, as a saved list, and as
+ * one of spamd-setup: an accepted list is folded, and is the same when it is
+ * written and read again.
  */
 #include <sys/types.h>
 #include <sys/mman.h>

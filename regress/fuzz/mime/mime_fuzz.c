@@ -1,7 +1,7 @@
 /*
- * Any octets as a message: what is found must not depend on how it was cut
- * into pieces (but for the pieces of data), stays within the limits, and each
- * part that begins has an end.
+ * Any bytes as a message: the result must not depend on the pieces of the input
+ * (except for the pieces of data), stays within the limits, and each part that
+ * begins also ends.
  */
 #include <stdio.h>
 #include <stdlib.h>

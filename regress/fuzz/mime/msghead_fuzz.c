@@ -1,9 +1,9 @@
 /* LINK: spamgreyd/pass/message spamgreyd/modules/milter spamgreydb/commands */
 /*
- * Any octets as a message: what goes into the spool does not depend on how they
- * were cut, gains no more than is promised, is its own image, has an empty line
- * where its header ends, and all who read it there find that end.  The first
- * octet is the size of the pieces.
+ * Any bytes as a message: the spool's text does not depend on the pieces of the
+ * input, grows by no more than the documented bound, does not change when it is
+ * processed again, and has an empty line at the end of the header, where all
+ * readers find that end.  The first byte is the size of the pieces.
  */
 #include <stdlib.h>
 #include <string.h>

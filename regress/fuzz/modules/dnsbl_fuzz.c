@@ -1,9 +1,10 @@
 /* LINK: spamgreyd/modules spamgreyd/runner spamgreyd/pass/message spamgreyd/parent/conf */
 /* LIBS: -lcares */
 /*
- * Any text as the module dnsbl's block, up to a NUL, then any answers, four
- * octets each, to its first zone.  A block is refused with a reason; an answer
- * that is no list entry never counts, and the points stay within bounds.
+ * Any text up to a NUL as the block of the module dnsbl, then any answers of
+ * its first zone, four bytes each.  A block is accepted or refused with a
+ * reason.  An answer that means no listing never counts, and points stay within
+ * their bounds.
  */
 #include "lib/dns/dns.h"
 #include "regress/lib/runner_fixture.h"

@@ -1,9 +1,9 @@
 /*
- * The messages of a hand-over in any order and of any content: whatever comes,
- * what is kept is bounded, and what is called whole is fit for a session and
- * for commands to the MTA.
+ * The messages of a hand-over in any order and with any content: the memory is
+ * bounded, and a whole hand-over is valid for a session and for commands to the
+ * mail server.
  *
- * An input is a row of messages, each kind, id, length (two octets) and body.
+ * An input is a sequence of messages: kind, id, length (two bytes) and body.
  */
 /* LINK: spamgreyd/pass */
 #include <sys/types.h>

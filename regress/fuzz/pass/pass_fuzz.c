@@ -1,11 +1,11 @@
 /*
- * pass' command side, with the real role, a played module and an MTA that is
- * all too easily pleased: the first octet says who the client is and what it
- * begins with, the second what the module and the MTA do; 0xff ends a
- * segment.  Whatever a client sends, each line of the replies must be one that
- * SMTP allows; the MTA must see whole commands and messages in which no CR or
- * LF stands alone; a 250 for a message is the MTA's; and nothing may be left
- * over when the client is gone.
+ * pass' dialogue with a client: the real role, a module that the test plays and
+ * a mail server that accepts nearly everything.  The first byte says what the
+ * client is and how it begins, the second what the module and the mail server
+ * do; 0xff ends a segment.  Whatever a client sends, each reply line must be
+ * valid SMTP; the mail server must get whole commands and messages without a
+ * bare CR or LF; each 250 for a message comes from the mail server; and nothing
+ * may be left over when the client is gone.
  */
 /* LINK: spamgreyd/pass spamgreyd/pass/mta spamgreyd/runner spamgreyd/pass/message spamgreyd/parent/conf spamgreyd/pass/scan spamgreyd/smtpd spamgreyd/os/origdst_none.c */
 /* LIBS: -ltls -lcares */

@@ -1,8 +1,8 @@
 /* LINK: spamgreyd/runner spamgreyd/parent/conf */
 /*
- * Any words as a module's block, for a module with every form.  It is refused
- * with a printable reason, or its options, read again as pass reads them, make
- * settings without a word.
+ * Any words as the block of a module that has every form.  It is refused with a
+ * printable reason, or its options can be read again, as pass reads them,
+ * without any message.
  */
 #include "spamgreyd/runner/module.h"
 #include "regress/lib/module_words.h"

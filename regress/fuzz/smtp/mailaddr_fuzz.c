@@ -1,8 +1,8 @@
 /*
- * Any text as a path: what counts of a sender has no more to fold, and fits or
- * fails for every size of the result.  A recipient that is taken has nothing
- * outside of the grammar, neither as it is relayed nor as it is compared; what
- * is relayed is taken again, and means the same.
+ * Any text as a path: a folded sender does not change when it is folded again,
+ * and fits or fails for every size of the result.  An accepted recipient is
+ * within the grammar, both as it is relayed and as it is compared; the relayed
+ * form is accepted again, with the same meaning.
  */
 #include <stdint.h>
 #include <stdlib.h>

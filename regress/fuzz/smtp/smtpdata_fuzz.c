@@ -1,8 +1,8 @@
 /*
- * Any octets as the body of DATA: what comes out must not depend on how they
- * were cut into pieces, must be what a plain model says, must be free of CR and
- * LF by themselves, and must survive the way to the next server, on which it
- * holds its end once and no earlier.  The first octet seeds the cutting.
+ * Any bytes as the text after DATA: the result must not depend on the pieces,
+ * must equal that of a simple model, must have no bare CR or LF, and must
+ * arrive unchanged at the next server, where its end is found exactly once.
+ * The first byte seeds the pieces.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /*
- * Any octets as what an SMTP client sends: lines, verbs, paths, parameters.
+ * Any bytes from an SMTP client: lines, verbs, paths, parameters.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /*
- * Any octets as what an SMTP server answers: the same reply in one piece and
- * in single octets, fit to be shown, within its bound.
+ * Any bytes from an SMTP server: the reply is the same in one piece and in
+ * single bytes, printable, and within its bound.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /*
- * Any text as a template: every reply is made of lines of SMTP, and those of
- * a template that was found good are whole.
+ * Any text as a template: every reply has valid SMTP lines, and those of a
+ * template that was accepted are complete.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /*
- * Datagrams of version 2 from anybody; and the same body with the right key
- * and length, as from a peer that is hostile.  What is taken can be said again.
+ * Any bytes as datagrams of version 2, and the same body with the right key and
+ * length, as from a hostile peer.  Accepted entries can be sent again.
  */
 /* LIBS: -lcrypto */
 #include <stdlib.h>

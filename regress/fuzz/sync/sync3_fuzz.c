@@ -1,7 +1,7 @@
 /*
- * Datagrams of version 3 from anybody; and the same body with the right key,
- * length and time, as from a peer that is hostile.  What is taken has the same
- * octets when it is said again.
+ * Any bytes as datagrams of version 3, and the same body with the right key,
+ * length and time, as from a hostile peer.  Accepted states have the same bytes
+ * when they are sent again.
  */
 /* LIBS: -lcrypto */
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* LINK: spamgreyd/track */
 /*
- * A packet as anybody may have sent it: nothing past its end is read, and a
- * SYN is one of its octets' own.
+ * Any bytes as a packet: nothing is read past its end, and a SYN is found only
+ * if the packet has one.
  */
 #include <stdlib.h>
 

@@ -1,7 +1,7 @@
 /* LINK: spamgreyd/track */
 /*
- * A record of a capture as anybody may have made it: the packet lies inside of
- * it, and the interface's name ends.
+ * Any bytes as a record of a capture: the packet is inside of it, and the name
+ * of the interface ends with NUL.
  */
 #include <stdlib.h>
 #include <string.h>

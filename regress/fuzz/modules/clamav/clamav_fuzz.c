@@ -1,8 +1,8 @@
 /* LINK: spamgreyd/modules/clamav spamgreyd/runner spamgreyd/parent/conf spamgreyd/pass/message spamgreyd/pass/scan */
 /*
- * Any octets as clamd's answer: the first one says in how large pieces they
- * come.  A message is clean only by its plain "OK"; whatever is said is either
- * a refusal with printable text, or an error, which on-error puts off.
+ * Any bytes as clamd's answer; the first one is the size of the pieces.  A
+ * message is clean only with a plain "OK".  Any other answer is a refusal with
+ * printable text or an error for on-error.
  */
 #include <ctype.h>
 

@@ -1,9 +1,8 @@
 /* LINK: spamgreyd/modules/milter spamgreyd/pass/message */
 /*
- * Octets of a filter: packets as they come, in pieces too, each as an answer
- * and as the options; and the same octets as a message's header.  Nothing
- * points out of the packet, what is taken is bounded, and how the octets are
- * cut into pieces makes no difference.
+ * Any bytes of a filter: packets, whole and in pieces, each read as an answer
+ * and as the options; and the same bytes as a message's header.  No pointer
+ * leaves the packet, the results are bounded, and do not depend on the pieces.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -1,10 +1,9 @@
 /* LINK: spamgreyd/modules/rspamd spamgreyd/runner spamgreyd/parent/conf spamgreyd/pass/message spamgreyd/pass/scan */
 /* LIBS: -ljansson */
 /*
- * Any octets as rspamd's answer: the first one says in how large pieces they
- * come.  Whatever is said, the outcome is one line of printable text, and a
- * message goes on only by an answer that has an action or says that it was
- * skipped.
+ * Any bytes as rspamd's answer; the first one is the size of the pieces.  The
+ * outcome is always one line of printable text, and a message goes on only if
+ * the answer has an action or says that it was skipped.
  */
 #include "spamgreyd/pass/scan/scan_int.h"
 #include "regress/lib/runner_fixture.h"

@@ -1,8 +1,8 @@
 /* LINK: spamgreyd/modules/spamassassin */
 /*
- * Any octets as spamd's answer, the first one says to which question.  What is
- * whole has a score within bounds, and no more was believed than came; what is
- * none says why; more octets never make a whole answer of an error.
+ * Any bytes as spamd's answer; the first one chooses the request.  A whole
+ * answer has a score within its bounds and uses only bytes that came.  An error
+ * has a reason, and more bytes never turn an error into a whole answer.
  */
 #include <stdint.h>
 #include <stdlib.h>

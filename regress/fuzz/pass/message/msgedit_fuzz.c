@@ -1,10 +1,10 @@
 /* LINK: spamgreyd/pass/message */
 /*
- * Any changes to any message: lines stay CRLF lines, the body stays what it
- * was unless there is a new one, no change is no change, and a subject that
- * has its tag does not get another.  The input: a count of changes, each an
- * octet of kind and index and two strings that end in a newline, and the rest
- * is the message.
+ * Any changes of any message: lines still end in CRLF, the body stays the same
+ * unless there is a new one, without changes the message stays the same, and a
+ * subject with the tag does not get a second one.  The input: the number of
+ * changes, each a byte of kind and index and two strings that end in a newline;
+ * then the message.
  */
 #include <stdio.h>
 #include <stdlib.h>

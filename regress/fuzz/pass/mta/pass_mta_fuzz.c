@@ -1,8 +1,8 @@
 /*
- * Any octets as what an MTA says, a piece at each of its turns (0xff ends a
- * piece; the first octet is how we are configured): a whole dialogue up to the
- * final dot.  Whatever it says, what we were told must fit: no reply to what
- * was not asked, READY once, DEAD last, a yes to a message only behind its dot.
+ * Any bytes from a mail server, a piece at each of its turns (0xff ends a
+ * piece; the first byte chooses the configuration): a whole dialogue up to the
+ * final dot.  The callbacks must be consistent: no reply without a command,
+ * READY once, DEAD last, a message accepted only after its dot.
  */
 /* LINK: spamgreyd/pass/mta spamgreyd/pass/message */
 /* LIBS: -ltls */

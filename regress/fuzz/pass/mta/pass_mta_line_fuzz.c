@@ -1,6 +1,7 @@
 /*
- * Any octets as a client's HELO and addresses: what goes to the MTA is one or
- * two commands of at most 510 printable octets, and headers of their length.
+ * Any bytes as a client's HELO and addresses: the mail server gets one or two
+ * commands of at most 510 printable bytes, and PROXY headers of the right
+ * length.
  */
 /* LINK: spamgreyd/pass/mta */
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* LINK: spamgreydb/commands */
 /*
- * A message's header as anybody may have made it: the lines are inside of it,
- * their names end, and an address is one only where a line has it in text.
+ * Any bytes as a message's header: the lines are inside of it, their names end,
+ * and an address is found only if a line has its text.
  */
 #include <stdlib.h>
 #include <string.h>

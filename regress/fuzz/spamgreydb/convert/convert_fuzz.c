@@ -1,4 +1,4 @@
-/* spamd's files, and what is printed of them: always a text of whole lines. */
+/* Any bytes as spamd's files: the output is always a text of whole lines. */
 /* LINK: spamgreydb/convert */
 #include <stdint.h>
 #include <stdlib.h>

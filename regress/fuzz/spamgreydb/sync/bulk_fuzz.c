@@ -1,8 +1,8 @@
 /* LINK: spamgreydb/sync */
 /*
- * Frames of a bulk sync from anybody: as one stream, cut where the frames end;
- * each body read as what its type says, and as everything else.  What is read
- * of ranges lies in its own bounds.
+ * Any bytes as frames of a bulk sync: as one stream, cut where the frames end.
+ * Each body is read as its own type and as every other one.  Ranges stay within
+ * their bounds.
  */
 #include <stdlib.h>
 #include <string.h>
