@@ -11,10 +11,12 @@
 #include <unistd.h>
 
 #include "lib/base/log.h"
+#include "lib/list/lists.h"
 #include "spamgreyd/runner/conf.h"
 #include "spamgreyd/fw/fw.h"
 #include "spamgreyd/list/job.h"
 #include "spamgreyd/os/os.h"
+#include "spamgreyd/parent/conf/conf.h"
 #include "spamgreyd/parent/parent.h"
 #include "spamgreyd/track/track.h"
 
@@ -123,7 +125,7 @@ main(int argc, char **argv, char **envp)
 	int				 verbose = 0;
 
 	log_std();
-	conf_module_split = conf_module_split_full;
+	conf_use_modules(conf_module_split_full);
 	os_init(argc, argv, envp);
 	if (argc > 1 && (strcmp(argv[1], "-h") == 0 ||
 	    strcmp(argv[1], "--help") == 0))

@@ -18,6 +18,7 @@
 
 #include "lib/base/statedir.h"
 #include "lib/control/ctl.h"
+#include "lib/list/lists.h"
 #include "spamgreydb/spamgreydb.h"
 
 struct direct {

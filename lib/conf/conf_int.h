@@ -54,8 +54,6 @@ struct lex_items {
 	struct lex_item		*first, *last;
 };
 
-typedef void (*conf_report)(const char *line, void *arg);
-
 /* lex.c */
 void	 lex_start(conf_report, void *arg);
 void	 lex_end(void);
@@ -97,8 +95,6 @@ unsigned int conf_errors(void);
 /* The module's words to its options, if there are modules in this program;
  * what is wrong counts as an error. */
 void	 conf_module_check(struct conf_module *);
-/* One line to report (NULL: standard error), made printable. */
-void	 conf_say(conf_report, void *arg, const char *line);
 /* "file:line: text" through the report; errors are counted. */
 void	 conf_error(const struct lex_token *, const char *, ...)
 	    __attribute__((__format__(printf, 2, 3)));
@@ -175,8 +171,6 @@ void	 conf_entries(struct conf_strings *, enum conf_item_kind,
 	    const struct lex_items *);
 void	 conf_entries_file(struct conf_strings *, enum conf_item_kind,
 	    const struct lex_token *);
-/* A regular file for reading, or NULL and *why. */
-FILE	*conf_list_open(const char *file, const char **why);
 /* What a line holds without comment and blanks: 1, 0 nothing, -1 a NUL. */
 int	 conf_line_item(char *line, ssize_t len, char **item);
 
@@ -263,7 +257,6 @@ void	 conf_check_sync(const struct config *);
 void	 conf_check(struct config *);
 /* Where it was given; if it was not, the main file has to do. */
 const struct lex_token *conf_place(const char *what);
-const struct conf_list *conf_list_find(const struct config *, const char *);
 struct conf_listen *conf_listen_add(struct config *, const char *address,
 	    uint16_t port);
 

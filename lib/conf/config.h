@@ -34,6 +34,7 @@
 #include <sys/queue.h>
 
 #include <stdint.h>
+#include <stdio.h>
 
 #include "lib/base/addr.h"
 #include "lib/addrset/addrset.h"
@@ -417,6 +418,11 @@ int	 conf_is_us(const struct config *, const struct addr *,
 	    const struct addr *dst);
 /* The list with that index; NULL: there is none. */
 const struct conf_list *config_list(const struct config *, unsigned int index);
+/* The list of that name, black or white; NULL: there is none. */
+const struct conf_list *conf_list_find(const struct config *, const char *);
+/* A file of addresses or entries for reading, the caller's.  NULL, and *why says
+ * why not (static): only regular files are opened. */
+FILE	*conf_list_open(const char *file, const char **why);
 /* Masks over the compiled set: bit i is the list with index i. */
 uint64_t config_mask(const struct config *, enum conf_list_kind);
 uint64_t config_mask_no_scan(const struct config *);	/* of whitelists */
@@ -457,68 +463,23 @@ struct config *config_parse_text(const char *file, const char *text,
 	    size_t len, const struct conf_define *, size_t ndefines,
 	    void (*report)(const char *line, void *), void *arg);
 
-/* Reads everything that the configuration names: certificates and keys, and the
- * lists, which are compiled to set_fd.  -1: something was reported. */
-int	 config_load(struct config *, void (*report)(const char *, void *),
-	    void *arg);
-/* Only certificates, keys and CAs: another process reads the lists for the
- * parent (parent/list). */
-int	 config_load_keys(struct config *,
-	    void (*report)(const char *, void *), void *arg);
-/* The key of the file that sync names.  -1: something was reported. */
-int	 sync_key_load(struct config *, void (*report)(const char *, void *),
-	    void *arg);
-/*
- * Only the lists, for a program that needs no certificates and runs without the
- * daemon: files, and for what is fetched its last good version.  open opens
- * them, with the rights of the caller; load reads them and frees list_files.
- */
-struct list_files;
-struct list_files *config_open_lists(struct config *, int strict,
-	    void (*report)(const char *, void *), void *arg);
-int	 config_load_lists(struct config *, struct list_files *,
-	    void (*report)(const char *, void *), void *arg);
 /* Takes the system's resolvers from file (/etc/resolv.conf), if the
  * configuration has none.  -1: no memory. */
 int	 conf_resolvers_system(struct config *, const char *file);
 int	 conf_resolver_add(struct conf_strings *, const struct addr *,
 	    uint16_t port);
 /*
- * Splits m's raw words into its options by the module's table, tries them all
- * (option, check) and reports what is wrong: spamgreyd/runner/conf.h.  NULL:
- * spamgreydb, which has no modules and leaves them alone; the daemon sets it
- * before it parses.
+ * How the words of a module's block become options (runner/conf.c): called for
+ * each module of the file, and reports what is wrong.  NULL, as at the start:
+ * there are no modules in this program (spamgreydb), and the words are left
+ * alone.  To be said before a file is parsed.
  */
-extern int	(*conf_module_split)(struct conf_module *,
-		    void (*report)(const char *line, void *), void *arg);
+void	 conf_use_modules(int (*split)(struct conf_module *,
+	    void (*report)(const char *line, void *), void *arg));
 
-/* The configuration as text (-nv), to standard output or appended to a buffer
- * (-1: no memory).  It parses to the same configuration. */
-void	 config_print(const struct config *);
-struct buf;
-int	 config_text(const struct config *, struct buf *);
-
-/* Sends the configuration to one child, of which each gets the secrets that it
- * needs.  -1: the channel's queue is full. */
-struct chan;
-enum conf_send {
-	SEND_PLAIN,		/* fw: no sockets, no keys */
-	SEND_STORE,		/* sockets and key of sync */
-	SEND_FRONT,		/* sockets of front's listeners, keys of TLS */
-	SEND_PASS		/* sockets of pass' listeners, keys of TLS, CAs */
-};
-int	 config_send(struct chan *, const struct config *, enum conf_send);
-/*
- * In a child: handles every MSG_CONF_* that config_send sends.  *building is
- * made at BEGIN.  Returns 1 at COMMIT, when it is complete; else 0, or -1 when
- * the message is malformed, and *building is gone.  A listener that stays has
- * the id of the one in force: the child goes on with its socket, and closes the
- * descriptor that came, if one did.
- */
-int	 config_recv(struct config **building, struct msg *);
-/* Only the lists, into a configuration that is in force: MSG_CONF_LIST for
- * each, MSG_CONF_SET, MSG_CONF_LISTS.  Returns as config_recv, 1 at the last. */
-int	 config_send_lists(struct chan *, const struct config *);
-int	 config_recv_lists(struct config *, struct msg *);
+/* A line to report (NULL: to standard error), with nothing in it that a terminal
+ * or a log could take for more than text. */
+typedef void (*conf_report)(const char *line, void *arg);
+void	 conf_say(conf_report, void *arg, const char *line);
 
 #endif

@@ -24,12 +24,18 @@ struct where {				/* of the arena */
 	struct lex_token	 tok;
 };
 
-int	(*conf_module_split)(struct conf_module *, conf_report, void *);
+static int	(*module_split)(struct conf_module *, conf_report, void *);
 
 static conf_report	 report_fn;
 static void		*report_arg;
 static unsigned int	 errors;
 static struct where	*wheres[WHERE_HASH];
+
+void
+conf_use_modules(int (*split)(struct conf_module *, conf_report, void *))
+{
+	module_split = split;
+}
 
 /* Begins a run. fn NULL: messages go to standard error. */
 void
@@ -128,8 +134,8 @@ conf_warning(const struct lex_token *at, const char *fmt, ...)
 void
 conf_module_check(struct conf_module *m)
 {
-	if (conf_module_split != NULL &&
-	    conf_module_split(m, report_fn, report_arg) == -1)
+	if (module_split != NULL &&
+	    module_split(m, report_fn, report_arg) == -1)
 		errors++;
 }
 

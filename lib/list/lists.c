@@ -19,7 +19,7 @@
 #include "lib/base/clock.h"
 #include "lib/base/statedir.h"
 #include "lib/base/unnamed.h"
-#include "lib/conf/conf_int.h"
+#include "lib/conf/config.h"
 #include "lib/list/lists.h"
 
 #define PEM_MAX		(1024 * 1024)

@@ -11,8 +11,7 @@
  * Several headers: the process that loads a list reads it without knowing where
  * lists are kept.
  *
- * Between lists.c and the parent: where lists are kept, and where the compiled
- * ones go.
+ * Where lists are kept, where the compiled ones go, and what loads them.
  */
 #ifndef LISTS_H
 #define LISTS_H
@@ -31,5 +30,24 @@ uint64_t lists_except_mask(const struct config *, const struct conf_list *);
 /* One that spamd-setup brought, behind all others.  NULL: no memory. */
 struct conf_list *lists_setup_add(struct config *, const char *name,
 	    const char *message);
+
+/* Reads everything that the configuration names: certificates and keys, and the
+ * lists, which are compiled to set_fd.  -1: something was reported. */
+int	 config_load(struct config *, void (*report)(const char *, void *),
+	    void *arg);
+/* Only certificates, keys and CAs: another process reads the lists for the
+ * parent (parent/list). */
+int	 config_load_keys(struct config *,
+	    void (*report)(const char *, void *), void *arg);
+/*
+ * Only the lists, for a program that needs no certificates and runs without the
+ * daemon: files, and for what is fetched its last good version.  open opens
+ * them, with the rights of the caller; load reads them and frees list_files.
+ */
+struct list_files;
+struct list_files *config_open_lists(struct config *, int strict,
+	    void (*report)(const char *, void *), void *arg);
+int	 config_load_lists(struct config *, struct list_files *,
+	    void (*report)(const char *, void *), void *arg);
 
 #endif

@@ -237,6 +237,9 @@ int	 open_transparent(const struct parent *, unsigned int relay,
  * -- */
 int	 open_sync(struct config *, const struct config *old,
 	    void (*report)(const char *, void *), void *arg);
+/* The key of the file that sync names.  -1: something was reported. */
+int	 sync_key_load(struct config *, void (*report)(const char *, void *),
+	    void *arg);
 
 /*
  * open.c: a connection to the unix socket of that index among the servers of a

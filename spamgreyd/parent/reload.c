@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "lib/base/log.h"
+#include "spamgreyd/parent/conf/conf.h"
 #include "spamgreyd/parent/list/lists.h"
 
 #define RELOAD_MS	10000	/* a process that has not taken it by then is

@@ -19,6 +19,7 @@
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
 #include "spamgreyd/os/os.h"
+#include "spamgreyd/parent/conf/conf.h"
 #include "spamgreyd/parent/list/lists.h"
 
 #define SET_KILL_MS	700		/* a child that has not ended by then is killed;

@@ -19,6 +19,7 @@
 #include "lib/base/log.h"
 #include "spamgreyd/os/os.h"
 #include "spamgreyd/process/process.h"
+#include "spamgreyd/parent/conf/conf.h"
 
 #define CHILD_PARENT_FD	3			/* as the parent's spawn.c dups it */
 #define CHILD_LOG_QUEUE	(1024 * 1024)		/* past it lines are dropped */

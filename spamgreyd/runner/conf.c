@@ -16,7 +16,6 @@
 #include "lib/base/log.h"
 #include "lib/base/near.h"
 #include "spamgreyd/runner/conf.h"
-#include "lib/conf/conf_int.h"
 
 #define WHERE_MAX	1200
 #define LINE_MAX_OUT	4096

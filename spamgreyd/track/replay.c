@@ -18,6 +18,7 @@
 #include "lib/base/log.h"
 #include "lib/base/statedir.h"
 #include "lib/policy/policy.h"
+#include "lib/list/lists.h"
 #include "spamgreyd/os/os.h"
 #include "spamgreyd/track/track.h"
 

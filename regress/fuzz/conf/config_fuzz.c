@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "lib/base/buf.h"
-#include "lib/conf/config.h"
+#include "spamgreyd/parent/conf/conf.h"
 
 static unsigned int	errors;
 

@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "spamgreyd/parent/conf/print.h"
+#include "spamgreyd/parent/conf/print_int.h"
 
 /* A number in the form in which the file has it. */
 int

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "lib/conf/strategy.h"
-#include "spamgreyd/parent/conf/print.h"
+#include "spamgreyd/parent/conf/print_int.h"
 
 /* "192.0.2.1:53", "[2001:db8::1]:53" */
 static int

@@ -12,7 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "spamgreyd/parent/conf/ship.h"
+#include "spamgreyd/parent/conf/ship_int.h"
 
 /* A list, and how loading it went; its entries are in the set. */
 static int

@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "spamgreyd/parent/conf/ship.h"
+#include "spamgreyd/parent/conf/ship_int.h"
 
 /* A second pass block is malformed. */
 static int

@@ -14,7 +14,7 @@
 
 #include "lib/ipc/chan.h"
 #include "lib/base/log.h"
-#include "lib/conf/config.h"
+#include "spamgreyd/parent/conf/conf.h"
 #include "lib/list/lists.h"
 #include "spamgreyd/runner/module.h"
 #include "regress/lib/tap.h"

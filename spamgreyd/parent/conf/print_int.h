@@ -9,6 +9,7 @@
 #include "lib/base/buf.h"
 #include "lib/base/value.h"
 #include "lib/conf/scalar.h"
+#include "spamgreyd/parent/conf/conf.h"
 
 /* put_restart() and so on: nothing is printed when there is nothing to say. */
 #define STATEMENT(block, part, form) \

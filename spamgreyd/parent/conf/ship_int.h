@@ -7,6 +7,7 @@
 
 #include "lib/ipc/chan.h"
 #include "lib/conf/scalar.h"
+#include "spamgreyd/parent/conf/conf.h"
 
 #define CONF_CHUNK	8192		/* octets of one message, about */
 
