@@ -1,7 +1,7 @@
 /* LINK: spamgreyd/runner spamgreyd/pass/message spamgreyd/parent/conf spamgreyd/modules */
 /*
- * attachment: patterns of names and types, each action, limits, errors of the
- * configuration, a session that ends meanwhile.
+ * attachment: patterns of names and types, each action, limits, mistakes in the
+ * configuration, and a session that ends during a scan.
  */
 #include "spamgreyd/runner/mimescan.h"
 #include "regress/lib/mimescan_fixture.h"

@@ -1,5 +1,6 @@
 /* LINK: spamgreyd/runner spamgreyd/pass/message spamgreyd/parent/conf spamgreyd/modules */
-/* bad_rcpt_throttle: who is slowed down, for how long, and who is sent away. */
+/* bad_rcpt_throttle: which clients are delayed, for how long, and which are
+ * disconnected. */
 #include "regress/lib/module_fixture.h"
 
 #define AWAY	"close 421 4.7.0 Too many bad recipients; closing connection"

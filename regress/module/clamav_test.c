@@ -1,7 +1,7 @@
 /* LINK: spamgreyd/modules/clamav spamgreyd/runner spamgreyd/parent/conf spamgreyd/pass/message spamgreyd/pass/scan */
 /*
- * The module clamav with scripted clamds: how a message gets there, every kind
- * of answer, what a server does that is none, and what becomes of it.
+ * The module clamav with scripted clamds: how it sends a message, every kind of
+ * answer, failures of the server, and the outcome of each.
  */
 #define FIX_REAL_LOOP
 #include "regress/lib/module_fixture.h"

@@ -1,5 +1,5 @@
 /* LINK: spamgreyd/runner spamgreyd/pass/message spamgreyd/parent/conf spamgreyd/modules */
-/* conncontrol: open connections of a host, and what a host is. */
+/* conncontrol: open connections of a host, and which addresses are one host. */
 #include "regress/lib/module_fixture.h"
 
 #define OVER	"4.3.2 Too many open connections."

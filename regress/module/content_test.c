@@ -1,7 +1,7 @@
 /* LINK: spamgreyd/runner spamgreyd/pass/message spamgreyd/parent/conf */
 /*
- * What modules say of a message: classes and their strategies, scores of their
- * own, what they want changed, errors; with log-only, and for postmaster.
+ * What modules find in a message: classes and their strategies, scores, changes
+ * and errors; with log-only, and for postmaster.
  */
 #include "regress/lib/cost.h"
 #include "regress/lib/runner_fixture.h"

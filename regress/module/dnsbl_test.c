@@ -1,8 +1,8 @@
 /* LINK: spamgreyd/modules spamgreyd/runner spamgreyd/pass/message spamgreyd/parent/conf */
 /* LIBS: -lcares */
 /*
- * The module dnsbl by itself: the DNS is played, so that an answer comes when
- * the test says so.
+ * The module dnsbl alone.  The test plays the DNS, so it decides when an answer
+ * comes.
  */
 #include "lib/dns/dns.h"
 #include "regress/lib/runner_fixture.h"

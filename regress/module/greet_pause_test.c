@@ -1,5 +1,6 @@
 /* LINK: spamgreyd/runner spamgreyd/pass/message spamgreyd/parent/conf spamgreyd/modules */
-/* greet_pause: the wait, who need not, who talks in it, and who is known. */
+/* greet_pause: the pause, clients without one, clients that talk in it, and
+ * known clients. */
 #include "regress/lib/runner_fixture.h"
 
 extern const struct module mod_greet_pause;

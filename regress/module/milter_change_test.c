@@ -1,7 +1,7 @@
 /* LINK: spamgreyd/modules/milter spamgreyd/runner spamgreyd/parent/conf spamgreyd/pass/message spamgreyd/pass/scan */
 /*
- * What filters change: one by itself, and several in a row, each of which sees
- * what those before it have changed.
+ * Changes by filters: by a single one, and by several in a chain, where each
+ * sees the changes of those before it.
  */
 #include "regress/lib/milter_fixture.h"
 

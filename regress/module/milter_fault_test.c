@@ -1,7 +1,7 @@
 /* LINK: spamgreyd/modules/milter spamgreyd/runner spamgreyd/parent/conf spamgreyd/pass/message spamgreyd/pass/scan */
 /*
- * The module milter with a filter that does what it may not, is silent, is lost
- * or takes nothing; and bodies of many packets.
+ * The module milter with a filter that breaks the protocol, does not answer,
+ * closes the connection or does not read; and bodies of many packets.
  */
 #include "regress/lib/milter_fixture.h"
 

@@ -1,7 +1,7 @@
 /* LINK: spamgreyd/modules/milter spamgreyd/runner spamgreyd/parent/conf spamgreyd/pass/message spamgreyd/pass/scan */
 /*
- * The module milter with a filter that follows a script: what it is told at
- * each stage, every verdict at every stage, and how far that reaches.
+ * The module milter with a filter that follows a script: what it gets at each
+ * stage, and every verdict at every stage with its effect.
  */
 #include "regress/lib/milter_fixture.h"
 

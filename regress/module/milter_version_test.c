@@ -1,7 +1,7 @@
 /* LINK: spamgreyd/modules/milter spamgreyd/runner spamgreyd/parent/conf spamgreyd/pass/message spamgreyd/pass/scan */
 /*
- * Filters of each version of the protocol: what each is told, what it is taken
- * at its word for, and what it may not do yet.
+ * Filters of each version of the protocol: what each gets, what it can
+ * negotiate, and what its version does not allow.
  */
 #include "regress/lib/milter_fixture.h"
 

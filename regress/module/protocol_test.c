@@ -1,5 +1,5 @@
 /* LINK: spamgreyd/runner spamgreyd/pass/message spamgreyd/parent/conf spamgreyd/modules */
-/* protocol: what is noticed, HELO's names, and what each action does. */
+/* protocol: the events, names in HELO, and what each action does. */
 #include "regress/lib/runner_fixture.h"
 
 extern const struct module mod_protocol;

@@ -1,5 +1,5 @@
 /* LINK: spamgreyd/runner spamgreyd/pass/message spamgreyd/parent/conf spamgreyd/modules */
-/* ratecontrol: connections in a window that slides. */
+/* ratecontrol: connections in a sliding window. */
 #include "regress/lib/module_fixture.h"
 
 #define OVER	"4.3.2 Connection rate limit exceeded."

@@ -1,7 +1,7 @@
 /* LINK: spamgreyd/runner spamgreyd/pass/message spamgreyd/parent/conf spamgreyd/modules */
 /*
- * regex: header and body, decoded, each action, what is refused of an
- * expression, the bounds of what is looked at.
+ * regex: decoded header and body, each action, expressions that are refused,
+ * and the limits of the examined text.
  */
 #include "regress/lib/mimescan_fixture.h"
 

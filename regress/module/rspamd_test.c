@@ -1,8 +1,8 @@
 /* LINK: spamgreyd/modules/rspamd spamgreyd/runner spamgreyd/parent/conf spamgreyd/pass/message spamgreyd/pass/scan */
 /* LIBS: -ljansson */
 /*
- * The module rspamd with scripted servers: what is asked, every action, every
- * way to say how long an answer is, and what is none.
+ * The module rspamd with scripted servers: the request, every action, every way
+ * to give the length of an answer, and malformed answers.
  */
 #define FIX_REAL_LOOP
 #include "regress/lib/module_fixture.h"

@@ -1,7 +1,7 @@
 /* LINK: spamgreyd/runner spamgreyd/pass/message spamgreyd/parent/conf */
 /*
- * The runner, with modules that do what they are told: which fields they own,
- * what is spared, events, points and their header, the teaser.
+ * The runner, with modules that do what the test says: their own header fields,
+ * exemptions, events, points and their header field, and the teaser of the banner.
  */
 #include "regress/lib/runner_fakes.h"
 

@@ -1,6 +1,6 @@
 /* LINK: spamgreyd/runner spamgreyd/pass/message spamgreyd/parent/conf */
 /*
- * The runner, with modules that do what they are told: order, waiting, errors,
+ * The runner, with modules that do what the test says: order, waiting, errors,
  * delays, log-only, except.
  */
 #include <sys/mman.h>

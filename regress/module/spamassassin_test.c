@@ -1,7 +1,7 @@
 /* LINK: spamgreyd/modules/spamassassin spamgreyd/runner spamgreyd/parent/conf spamgreyd/pass/message spamgreyd/pass/scan */
 /*
- * The module spamassassin with scripted spamds: what is asked, every kind of
- * answer, what is none, the points that come of it, and whose message it is.
+ * The module spamassassin with scripted spamds: the request, every kind of
+ * answer, malformed answers, the points, and the user of a message.
  */
 #define FIX_REAL_LOOP
 #include "regress/lib/module_fixture.h"

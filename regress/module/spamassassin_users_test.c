@@ -1,7 +1,8 @@
 /* LINK: spamgreyd/modules/spamassassin spamgreyd/runner spamgreyd/parent/conf spamgreyd/pass/message spamgreyd/pass/scan */
 /*
- * The module spamassassin with several users in one message: who is asked for,
- * what their scores come to, and what the recipients' filters are told.
+ * The module spamassassin with several users of one message: which users are
+ * asked for, the outcome of their scores, and what the recipients' filters are
+ * told.
  */
 #define FIX_REAL_LOOP
 #include "regress/lib/module_fixture.h"

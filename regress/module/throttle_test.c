@@ -1,5 +1,6 @@
 /* LINK: spamgreyd/runner spamgreyd/pass/message spamgreyd/parent/conf spamgreyd/modules */
-/* throttle: what is counted for whom, what is put off, and what is learned. */
+/* throttle: what is counted for which key, what is deferred, and what is
+ * learned. */
 #include "regress/lib/module_fixture.h"
 
 extern const struct module mod_throttle;

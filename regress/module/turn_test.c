@@ -1,7 +1,8 @@
 /* LINK: spamgreyd/runner spamgreyd/pass/message spamgreyd/parent/conf */
 /*
- * Modules that come in turn at EOM, beside those that do not: who is asked
- * when, what each sees, what of it counts, and whose time it is.
+ * Modules that run one after another at EOM, beside those that do not: when
+ * each is asked, what it sees, which results count, and whose time budget is
+ * used.
  */
 #include <sys/resource.h>
 

@@ -1,8 +1,8 @@
 /* LINK: spamgreyd/pass/message spamgreyd/modules/milter spamgreyd/modules/spamassassin spamgreyd/modules/rspamd spamgreydb/commands */
 /*
- * Text that is made to cost much, of the size at which what grows with its
- * square shows: eight times the octets cost at most 24 times as much.  MIME
- * counts its own steps, see mime_work_test.c.
+ * Text that is made to cost much work, so large that quadratic work shows:
+ * eight times the bytes cost at most 24 times as much.  MIME counts its own
+ * steps (mime_work_test.c).
  */
 #include <sys/types.h>
 

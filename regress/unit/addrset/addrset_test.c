@@ -1,4 +1,5 @@
-/* Compiled lists against a slow and simple answer, and hostile images. */
+/* Compiled lists, compared with a slow and simple search; and hostile
+ * images. */
 #include <sys/types.h>
 #include <sys/mman.h>
 

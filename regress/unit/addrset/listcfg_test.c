@@ -1,4 +1,5 @@
-/* spamd-setup's lines: as it sends them, as it did before 2015, and wrong. */
+/* spamd-setup's lines: as it sends them, as it did before 2015, and
+ * malformed. */
 #include <string.h>
 
 #include "lib/addrset/listcfg.h"

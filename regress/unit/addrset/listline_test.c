@@ -1,4 +1,4 @@
-/* Lines of address lists: what they mean, and why they do not. */
+/* Lines of address lists: what they mean, or why they are malformed. */
 #include <string.h>
 
 #include "lib/addrset/listline.h"

@@ -1,4 +1,4 @@
-/* What was meant by a text that is no address. */
+/* Hints for a text that is not an address. */
 #include "lib/base/addrhint.h"
 #include "regress/lib/tap.h"
 

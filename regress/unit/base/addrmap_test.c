@@ -1,6 +1,6 @@
 /*
- * The table under counters and host states: against a plain array, through
- * growth, deletion in the middle of runs, and shrinking.
+ * The table of counters and host states, compared with a plain array: growth,
+ * deletion in the middle of runs, and shrinking.
  */
 #include <stdint.h>
 

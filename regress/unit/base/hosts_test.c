@@ -1,4 +1,4 @@
-/* Host states and counters: against a plain array, and how big they get. */
+/* Host states and counters, compared with a plain array; and their size. */
 #include "lib/base/hosts.h"
 #include "lib/base/limit.h"
 #include "regress/lib/tap.h"

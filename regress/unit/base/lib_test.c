@@ -1,4 +1,4 @@
-/* The small ones: buffers, the clock, siphash, log lines. */
+/* Small files of lib/base: buffers, the clock, siphash, log lines. */
 #include <errno.h>
 #include <stdint.h>
 #include <sys/wait.h>

@@ -1,4 +1,4 @@
-/* What goes to the sink, and that peer text cannot make lines of its own. */
+/* What the sink gets, and that text of a peer cannot make a line of its own. */
 #include <errno.h>
 
 #include "lib/base/log.h"

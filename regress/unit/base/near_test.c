@@ -1,4 +1,4 @@
-/* Words that are nearly the same. */
+/* Words that are nearly equal. */
 #include "lib/base/near.h"
 #include "regress/lib/tap.h"
 

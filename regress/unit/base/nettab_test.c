@@ -1,4 +1,5 @@
-/* Settings by network: the longest prefix wins, families are apart. */
+/* Settings by network: the longest prefix wins, and the families are
+ * separate. */
 #include "lib/base/nettab.h"
 #include "regress/lib/tap.h"
 

@@ -1,6 +1,6 @@
 /*
- * Rates by key: the window slides, buckets fill, tables stay as small as they
- * were made, and a flood of keys does not make them forget a busy one.
+ * Rates by key: the window slides, buckets fill, tables keep their size, and a
+ * flood of keys does not remove a busy one.
  */
 #include <stdint.h>
 

@@ -1,6 +1,6 @@
 /*
- * Values as people write them: what is read, what is not and why, and that what
- * is written reads as the same.
+ * Values as people write them: what is accepted, what is refused and why, and
+ * that a written value is read as the same.
  */
 #include <stdio.h>
 

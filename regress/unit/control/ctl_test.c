@@ -1,7 +1,7 @@
 /*
- * The command engine: slices and their queue, one request at a time, what is
- * asked of others, import's protocol, the clock rule of expire.  On a real
- * database in a directory of its own, with a clock that stands still.
+ * The command engine: slices and their queue, one request at a time, requests
+ * to other processes, import's protocol, the clock rule of expire.  With a real
+ * database in its own directory, and a clock that stands still.
  */
 /* LIBS: -ldb */
 #include <sys/stat.h>

@@ -1,6 +1,6 @@
 /*
- * The lines of an export: back to the same entry, whatever text is in it;
- * lines of spamdb are read as well; others are refused with a reason.
+ * The lines of an export become the same entry again, with any text in it.
+ * Lines of spamdb are read, too.  Others are refused with a reason.
  */
 #include "lib/db/backup.h"
 #include "lib/base/hosts.h"

@@ -1,6 +1,6 @@
 /*
- * A damaged log is noticed: what was committed and did not come back.  A child
- * fills the database and is killed; then its log, or its mark, is spoilt.
+ * A damaged log is noticed by commits that are missing after recovery.  A child
+ * fills the database and is killed; then its log or its mark is damaged.
  */
 /* LIBS: -ldb */
 #include <sys/stat.h>

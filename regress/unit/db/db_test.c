@@ -1,6 +1,6 @@
 /*
- * The database's own contract: walks in slices, probing, META, and what it
- * makes of entries that are malformed or newer than this program.
+ * The database: walks in slices, probing, META, and entries that are malformed
+ * or newer than this program.
  */
 /* LIBS: -ldb */
 #include <sys/stat.h>

@@ -1,7 +1,7 @@
 /* LIBS: -levent_core -lcares */
 /*
- * What a message of the DNS says to a question: its owner, type, class and
- * question are compared, and aliases lead from one to the other.
+ * What a DNS message answers to a question: owner, type, class and question are
+ * compared, and aliases are followed.
  */
 #include <sys/types.h>
 

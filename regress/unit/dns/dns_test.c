@@ -1,5 +1,5 @@
 /*
- * lib/dns against a server in the same loop, which answers by the name.
+ * lib/dns with a server in the same event loop, which answers by the name.
  */
 /* LIBS: -levent_core -lcares */
 #include <sys/types.h>

@@ -1,6 +1,6 @@
 /*
- * A host's name with a name server (dnsd.pl): found and confirmed, forged,
- * none, none that may be, not in time; and what a hostname is.
+ * A host's name with a name server (dnsd.pl): confirmed, forged, missing,
+ * invalid, or too late; and what a valid hostname is.
  */
 /* LIBS: -levent_core -lcares */
 #include <sys/types.h>

@@ -1,5 +1,5 @@
 /*
- * The terms of SPF records, and what is none.
+ * The terms of SPF records, and malformed ones.
  */
 #include <stdio.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-/* The channel in a loop: batching, coalescing, hostile peers, freeing. */
+/* A channel in an event loop: batches, writes, hostile peers, freeing. */
 #include <sys/types.h>
 #include <sys/socket.h>
 

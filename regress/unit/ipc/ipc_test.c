@@ -1,4 +1,4 @@
-/* Frames octet by octet, and descriptors with the frames they belong to. */
+/* Frames byte by byte, and descriptors with their frames. */
 #include <sys/types.h>
 #include <sys/resource.h>
 #include <sys/socket.h>

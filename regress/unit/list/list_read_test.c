@@ -1,7 +1,7 @@
 /* LIBS: -lz */
 /*
- * Lists from descriptors: gzip and not, what is refused as a whole, and the
- * files in which what was good is kept.
+ * Lists from descriptors: with and without gzip, lists that are refused as a
+ * whole, and the files in which good lists are saved.
  */
 #include <errno.h>
 #include <fcntl.h>

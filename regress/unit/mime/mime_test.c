@@ -1,6 +1,6 @@
 /*
- * MIME: parts, types, names in every spelling, decoded octets; limits; what is
- * broken; all of it however the message is cut into pieces.
+ * MIME: parts, types, names in every spelling, decoded bytes, limits and broken
+ * messages; each with the message cut into pieces in many ways.
  */
 #include <stdint.h>
 

@@ -1,7 +1,7 @@
 /*
- * Messages of some MB that are made to cost much: the work for twice the octets
- * is at most twice as much, and never more than the bound for each octet; what
- * is over it is said.  Steps are counted, not time.
+ * Messages of some MB that are made to cost much work.  Twice the bytes cost at
+ * most twice the work, and never more than the bound for each byte; a message
+ * over the bound is reported.  The test counts steps, not time.
  */
 #include <stdint.h>
 

@@ -1,7 +1,7 @@
 /* LINK: spamgreyd/pass/message spamgreyd/modules/milter spamgreydb/commands */
 /*
- * Where a message's header ends: what the spool is given, and that all who read
- * it there find the same end.
+ * Where a message's header ends: the text in the spool, and that all readers of
+ * it find the same end.
  */
 #include <stdint.h>
 

@@ -1,5 +1,5 @@
 /*
- * DIOCNATLOOK as FreeBSD has it, asked of an ioctl(2) of our own.
+ * DIOCNATLOOK of FreeBSD, with an ioctl(2) that the test defines.
  */
 /* LINK: spamgreyd/os/origdst_pf.c */
 #include <sys/types.h>

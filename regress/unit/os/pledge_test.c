@@ -1,6 +1,6 @@
 /*
- * What OpenBSD's sandbox promises, and what OpenBSD's front and pass are given:
- * sandbox_pledge.c with a pledge(2) of our own.
+ * The promises of OpenBSD's sandbox, and what front and pass get there:
+ * sandbox_pledge.c with a pledge(2) that the test defines.
  */
 /* LINK: spamgreyd/os/origdst_none.c */
 int	pledge(const char *, const char *);

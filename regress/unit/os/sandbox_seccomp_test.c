@@ -1,6 +1,6 @@
 /*
- * What a process in Linux's sandbox can no longer do to others, and that it
- * still can to itself: each attempt in a process of its own.
+ * What a process in Linux's sandbox cannot do to other processes, and still can
+ * do to itself.  Each attempt runs in its own process.
  */
 /* LINK: spamgreyd/os/sandbox_seccomp.c */
 /* LIBS: -lseccomp */

@@ -1,7 +1,7 @@
 /*
- * What the parent takes from its children, and how long it waits for their
- * word: a played child at the other end of a socketpair, in each role and
- * phase.
+ * Which messages the parent accepts from its children, and how long it waits
+ * for them. The test plays a child at the other end of a socketpair, in each
+ * role and phase.
  */
 /* LINK: spamgreyd/parent */
 #include <sys/types.h>

@@ -1,5 +1,5 @@
 /*
- * What a command is told when it asks how its reload came out.
+ * What a command is told when it asks for the outcome of its reload.
  */
 /* LINK: spamgreyd/parent */
 #include <stdlib.h>

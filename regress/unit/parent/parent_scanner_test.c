@@ -1,7 +1,7 @@
 /*
- * Which unix sockets the parent connects to for pass: those that stand in the
- * module's block of its own configuration, by their number there, and no
- * others; and it never waits for one.
+ * Which unix sockets the parent connects to for pass: only those of the
+ * module's block in its own configuration, by their number there.  It never
+ * waits for one.
  */
 /* LINK: spamgreyd/parent */
 #include <sys/types.h>

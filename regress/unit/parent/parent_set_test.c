@@ -1,5 +1,5 @@
 /*
- * How often and how soon the set is started again after deaths.
+ * How often and how soon the processes are restarted after deaths.
  */
 /* LINK: spamgreyd/parent */
 #include "spamgreyd/parent/set.c"

@@ -1,4 +1,4 @@
-/* A hand-over put together from its messages, and what is not taken. */
+/* A hand-over made from its messages, and messages that are refused. */
 /* LINK: spamgreyd/pass */
 #include <sys/types.h>
 #include <sys/socket.h>

@@ -1,6 +1,6 @@
 /*
- * What MTAs offer: their common part, the one that was kept, what a session
- * finds, a reload, and what is logged.
+ * What mail servers offer: their common part, the saved one, what a session
+ * uses, a reload, and the log.
  */
 /* LINK: spamgreyd/pass/mta spamgreyd/pass/message */
 /* LIBS: -ltls */

@@ -1,7 +1,7 @@
 /*
- * The octets of a session in pass: input kept and used, replies written in
- * pieces, both ends' ways to go, timeouts.  The dialogue is a few lines here:
- * it repeats each line, and obeys a few.
+ * The input and output of a session in pass: input is kept and used, replies
+ * are written in pieces, either side ends it, timeouts.  The dialogue is played
+ * by the test: it repeats each line and knows a few commands.
  */
 /* LINK: spamgreyd/pass spamgreyd/smtpd */
 /* LIBS: -ltls */

@@ -1,6 +1,6 @@
 /* LINK: spamgreydb/sync */
 /*
- * What a bulk sync compares, on three databases that live at random: whenever
+ * What a bulk sync compares, with random changes in three databases: whenever
  * two have exchanged what their hashes say differs, their hashes are equal,
  * and so are the lines of their exports; and with equal hashes an exchange of
  * everything changes nothing.  Expiry goes on meanwhile, on each at its own time.

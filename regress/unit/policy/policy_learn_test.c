@@ -1,7 +1,7 @@
 /*
- * Reputation: counts and their halving, expiry, trap and extend from a count
- * and a part on, who is spared, whom the walk believes, what pass says; on a
- * real database, with a moved clock.
+ * Reputation: counts and their halving, expiry, the limits for trap and extend,
+ * exempted hosts, trusted relays, and messages of pass.  With a real database
+ * and a clock that the test moves.
  */
 /* LIBS: -ldb */
 #include <ftw.h>

@@ -1,7 +1,7 @@
 /*
- * What follows from what hosts send: how long WHITE lives, `on dictionary,
- * virus, spam … after N in TIME of bad N%', whom content never harms, and
- * `not to' with hand-over; on a real database, with a moved clock.
+ * The effects of a host's mail: how long WHITE lasts, `on dictionary, virus,
+ * spam … after N in TIME of bad N%', hosts that content never traps, and `not
+ * to' with hand-over.  With a real database and a clock that the test moves.
  */
 /* LIBS: -ldb */
 #include <ftw.h>

@@ -1,6 +1,7 @@
 /*
- * Recipients outside of the allowed domains: counted for each host, and a trap
- * only after several domains in a time; on a real database, with a moved clock.
+ * Recipients outside of the allowed domains: they are counted for each host,
+ * and only several domains in a time trap it.  With a real database and a clock
+ * that the test moves.
  */
 /* LIBS: -ldb */
 #include <ftw.h>

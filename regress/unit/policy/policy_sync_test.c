@@ -1,8 +1,8 @@
 /*
- * The policy and other machines, three databases in one process: what is said
- * and what is not, what peers say, deletions, spamd's entries; and that three
- * machines which live at random end the same whatever was lost, late or
- * repeated between them.
+ * The policy and other machines, with three databases in one process: what is
+ * sent and what is not, what peers send, deletions, spamd's entries.  Three
+ * machines with random changes end with the same entries, whatever was lost,
+ * late or repeated.
  */
 /* LIBS: -ldb */
 #include <ftw.h>

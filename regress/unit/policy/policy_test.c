@@ -1,5 +1,5 @@
 /*
- * The store's policy on a real database with a moved clock.
+ * The store's policy, with a real database and a clock that the test moves.
  */
 /* LIBS: -ldb */
 #include <ftw.h>

@@ -1,5 +1,6 @@
 /* LINK: spamgreyd/runner spamgreyd/parent/conf */
-/* Modules' blocks: forms, options, what every module has, and every error. */
+/* Blocks of modules: forms, options, the options of all modules, every
+ * mistake. */
 #include "lib/base/buf.h"
 #include "spamgreyd/runner/module.h"
 #include "regress/lib/module_words.h"

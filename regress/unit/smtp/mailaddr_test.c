@@ -1,4 +1,4 @@
-/* Mail addresses: matching, and what of a sender counts. */
+/* Mail addresses: matching, and the folding of senders. */
 #include <stdlib.h>
 
 #include "lib/smtp/mailaddr.h"

@@ -1,6 +1,6 @@
 /*
- * The body of DATA: what ends it and what does not, what becomes of bare CR
- * and LF and of dots, however the wire is cut.
+ * The text after DATA: what ends it and what does not, and what bare CR, LF and
+ * dots become, with the input cut into pieces in every way.
  */
 /* LIBS: -lm */
 #include <stdint.h>

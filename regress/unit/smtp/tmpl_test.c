@@ -1,4 +1,4 @@
-/* Templates to reply lines. */
+/* Templates and the reply lines made from them. */
 #include "lib/smtp/tmpl.h"
 #include "regress/lib/tap.h"
 

@@ -1,6 +1,6 @@
 /*
- * The command line of spamgreydb: spamdb's grammar with its exit status, the
- * words with theirs.
+ * The command line of spamgreydb: spamdb's options with spamdb's exit status,
+ * and the commands with theirs.
  */
 /* LINK: spamgreydb */
 #include <unistd.h>

@@ -1,4 +1,4 @@
-/* What store says in spamd's words of a RCPT, and when. */
+/* The lines in spamd's form that store logs for a RCPT, and when. */
 /* LINK: spamgreyd/store */
 #include "lib/base/log.h"
 #include "spamgreyd/store/store.h"

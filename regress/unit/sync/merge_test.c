@@ -1,7 +1,7 @@
 /*
- * Merging: that the order and the number of exchanges make no difference,
- * by random states and by random lives of three machines; and what comes out
- * in the cases that people will ask about.
+ * Merging: the order and number of exchanges make no difference, with random
+ * states and with random changes on three machines; and the results of the
+ * usual cases.
  */
 #include "lib/base/hosts.h"
 #include "lib/sync/merge.h"

@@ -1,7 +1,7 @@
 /*
- * spamd's sync datagrams, version 2: those of the reference, made by a real
- * spamd and spamlogd, parsed and produced to the octet and printed; and what
- * is none.
+ * spamd's sync datagrams, version 2: those of a real spamd and spamlogd are
+ * parsed, printed, and made again with the same bytes; malformed ones are
+ * refused.
  */
 /* LIBS: -lcrypto */
 #include "lib/sync/v2.h"

@@ -1,7 +1,6 @@
 /*
  * Our sync datagrams, version 3: states there and back, several in one, long
- * ones; another key, damage, a clock that is off, replays; what nobody may
- * send.
+ * ones; a wrong key, damage, a wrong clock, replays; and forbidden entries.
  */
 /* LIBS: -lcrypto */
 #include "lib/base/hosts.h"

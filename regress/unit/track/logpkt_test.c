@@ -1,7 +1,7 @@
 /* LINK: spamgreyd/track */
 /*
- * The parsers of logged packets: each system's layout by its octets, and what
- * is cut, too long or nonsense.
+ * The parsers of logged packets: the layout of each system, and packets that
+ * are cut, too long or malformed.
  */
 #include "spamgreyd/track/logpkt.h"
 #include "regress/lib/tap.h"

@@ -1,7 +1,7 @@
 /*
- * The tracker's table: whose connections count, how often store hears of a
- * host, that it is bounded; and what store makes of what it hears, on a real
- * database with a moved clock.
+ * The tracker's table: whose connections count, how often store is told of a
+ * host, and its bound; and what store does with that, with a real database and
+ * a clock that the test moves.
  */
 /* LINK: spamgreyd/track */
 /* LIBS: -ldb */

@@ -1,5 +1,5 @@
 /*
- * The PF driver against the emulated /dev/pf, in both systems' layouts.
+ * The PF driver with the emulated /dev/pf, in the layouts of both systems.
  */
 /* LINK: spamgreyd/fw/pf spamgreyd/fw */
 #include <sys/socket.h>

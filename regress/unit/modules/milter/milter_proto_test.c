@@ -1,7 +1,7 @@
 /* LINK: spamgreyd/modules/milter spamgreyd/pass/message */
 /*
- * The milter protocol's octets: what is built is what the protocol says, what
- * comes is taken apart or refused; a message's header field by field.
+ * The bytes of the milter protocol: our packets are as the protocol says,
+ * packets of a filter are parsed or refused; a message's header field by field.
  */
 #include "spamgreyd/modules/milter/head.h"
 #include "spamgreyd/modules/milter/proto.h"

@@ -1,7 +1,7 @@
 /* LINK: spamgreyd/modules/spamassassin */
 /*
- * SpamAssassin's protocol: answers of all ages, cut at every octet, and names
- * of users that may not be one.
+ * SpamAssassin's protocol: answers of all versions, cut at every byte, and
+ * invalid names of users.
  */
 #include <stdio.h>
 #include <string.h>

@@ -1,8 +1,9 @@
 /* LINK: spamgreyd/parent/conf */
 /* LIBS: -lz */
 /*
- * The configuration from parent to child: what arrives prints the same, with
- * its lists, descriptors and keys; and what no parent sends is refused.
+ * The configuration from parent to child: it arrives with its lists,
+ * descriptors and keys, and prints the same text; messages that no parent sends
+ * are refused.
  */
 #include <sys/types.h>
 #include <sys/socket.h>

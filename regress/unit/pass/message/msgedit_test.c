@@ -1,7 +1,7 @@
 /*
- * Changes to a message: what comes out, octet for octet, with the message cut
- * at every place, at once and in slices; what of the wishes of several modules
- * counts; and what is not taken.
+ * Changes of a message: the exact bytes of the result, with the message cut at
+ * every place, at once and in slices; which changes of several modules count;
+ * and which are refused.
  */
 /* LINK: spamgreyd/pass/message */
 #include <sys/types.h>

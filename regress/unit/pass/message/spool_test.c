@@ -1,8 +1,7 @@
 /*
- * The spool: what was written is what is read, from memory and from a file, by
- * several readers; the limits hold; a full disk loses the message and nothing
- * else; nothing is left over.  "spool_test full" runs in a file system of 64K
- * and is started by the test itself.
+ * The spool: several readers read what was written, from memory and from a
+ * file; the limits hold; a full disk loses only the message; nothing is left
+ * over.  The test starts "spool_test full" itself, in a file system of 64K.
  */
 /* LINK: spamgreyd/pass/message */
 #include <sys/types.h>

@@ -1,6 +1,7 @@
 /*
- * The message on its way to an MTA: to the octet, of every size and from
- * memory or file, to one who reads slowly, and to one who breaks off.
+ * The message on its way to a mail server: its exact bytes, of every size, from
+ * memory and from a file, to a slow reader, and to one that closes the
+ * connection.
  */
 /* LINK: spamgreyd/pass/mta spamgreyd/pass/message */
 /* LIBS: -ltls */

@@ -1,5 +1,5 @@
 /*
- * XCLIENT and the PROXY headers, to the octet.
+ * The exact bytes of XCLIENT and the PROXY headers.
  */
 /* LINK: spamgreyd/pass/mta */
 #include "spamgreyd/pass/mta/mta.h"

@@ -1,6 +1,6 @@
 /*
- * The connection to an MTA against a scripted one: every step with every
- * failure, several targets, XCLIENT and PROXY, the message, its end.
+ * The connection to a scripted mail server: every step with every failure,
+ * several targets, XCLIENT and PROXY, the message and its end.
  */
 /* LINK: spamgreyd/pass/mta spamgreyd/pass/message */
 /* LIBS: -ltls */

@@ -1,6 +1,6 @@
 /*
- * STARTTLS to an MTA: tried, required, verified; what goes wrong with it, and
- * who puts words in front of it.
+ * STARTTLS to a mail server: tried, required, verified; its failures, and text
+ * that is injected before the handshake.
  */
 /* LINK: spamgreyd/pass/mta spamgreyd/pass/message */
 /* LIBS: -ltls */

@@ -1,6 +1,6 @@
 /*
- * The connection to an MTA: which target is taken, how it learns the client's
- * address, what happens while nothing is asked, and the end at any time.
+ * The connection to a mail server: which target is used, how it learns the
+ * client's address, what happens between commands, and the end at any time.
  */
 /* LINK: spamgreyd/pass/mta spamgreyd/pass/message */
 /* LIBS: -ltls */

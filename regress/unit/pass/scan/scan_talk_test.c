@@ -1,6 +1,6 @@
 /*
- * What there is besides one question to a scanner: a long conversation, the
- * lines about a scanner that is down, the options, the trace line.
+ * Besides a single question to a scanner: a long conversation, the log lines
+ * about a scanner that is down, the options, the trace line.
  */
 /* LINK: spamgreyd/pass/scan spamgreyd/pass/message */
 #include "spamgreyd/pass/scan/scan_int.h"

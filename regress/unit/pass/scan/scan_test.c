@@ -1,6 +1,6 @@
 /*
- * Questions to scripted scanners: every way of sending a message, every
- * failure of a server, several of them, time, cancelling.
+ * Questions to scripted scanners: every way to send a message, every failure of
+ * a server, several servers, timeouts, cancelling.
  */
 /* LINK: spamgreyd/pass/scan spamgreyd/pass/message */
 #include <sys/types.h>

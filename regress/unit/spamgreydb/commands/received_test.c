@@ -1,7 +1,7 @@
 /* LINK: spamgreydb/commands */
 /*
- * Received lines in the forms of the mail servers that there are, lines that
- * clients tried to bend, and the way through a header.
+ * Received lines in the forms of many mail servers, lines that clients have
+ * forged, and the walk through a header.
  */
 #include <stdint.h>
 

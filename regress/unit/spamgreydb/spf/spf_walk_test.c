@@ -1,6 +1,6 @@
 /*
- * What a domain's SPF allows: order, includes, redirects, RFC 7208's limits.
- * The DNS is the table below.
+ * What a domain's SPF record allows: order, includes, redirects, RFC 7208's
+ * limits. The table below is the DNS.
  */
 /* LINK: spamgreydb/spf */
 #include <stdio.h>

@@ -1,8 +1,8 @@
 /* LINK: spamgreydb/sync */
 /*
- * What two spamgreydb say to each other: each frame read as it was written,
- * and refused when it cannot be; ranges and their parts; the set of ids, its
- * sums against adding up by hand, and what a tombstone counts for.
+ * What two spamgreydb send to each other: each frame is read as it was written,
+ * and a malformed one is refused; ranges and their parts; the set of ids, its
+ * sums compared with a simple addition, and how a deletion counts.
  */
 #include "spamgreydb/sync/bulk.h"
 #include "spamgreydb/sync/bulkset.h"
