@@ -16,6 +16,8 @@
 
 #define WALK_STEP	256	/* entries between two looks at the clock */
 #define EXPIRE_STEP	256	/* entries in a transaction */
+#define NAME_LOG_MAX	192	/* octets of a list's name in the log */
+#define EXPIRE_CLOCK_OK	1	/* flag of CTL_EXPIRE: the clock is right */
 
 static const struct {
 	unsigned int	bit;
@@ -363,16 +365,17 @@ req_expire(struct ctl *c, struct msg *m)
 	char		 text[512];
 	uint8_t		 flags = msg_get_u8(m);
 
-	if (msg_end(m) == -1 || (flags & ~1) != 0)
+	if (msg_end(m) == -1 || (flags & ~EXPIRE_CLOCK_OK) != 0)
 		return (-1);
-	if (policy_clock(c->env.policy, flags & 1, &why) == 0) {
+	if (policy_clock(c->env.policy, flags & EXPIRE_CLOCK_OK,
+	    &why) == 0) {
 		snprintf(text, sizeof(text), "nothing is expired: %s; if the "
 		    "clock is right now, say `spamgreydb expire --clock-ok'",
 		    why);
 		ctl_end(c, m->id, CTL_FAILED, 0, text);
 		return (0);
 	}
-	if (flags & 1)
+	if (flags & EXPIRE_CLOCK_OK)
 		ctl_note(c, "clock-ok");
 	ctl_job_start(c, JOB_EXPIRE, m->id);
 	return (0);
@@ -418,78 +421,105 @@ req_table(struct ctl *c, struct msg *m)
 	return (0);
 }
 
-/* What only the parent can do. */
+/* What only the parent can do: it gets the body, and answers. */
 static int
 req_parent(struct ctl *c, struct msg *m)
 {
-	uint8_t		 arg = m->type == CTL_LOG ? msg_get_u8(m) : 0;
-	const char	*text = m->type == CTL_LOAD || m->type == CTL_RELOAD ||
-			    m->type == CTL_OUTCOME ? msg_get_str(m) : "";
-	char		 name[3 * 64];
+	const struct ctl_type	*t = ctl_type(m->type);
+	uint8_t			 arg = 0;
+	const char		*text = "";
+	char			 name[NAME_LOG_MAX];
 
+	if (t->body == CTL_BODY_U8)
+		arg = msg_get_u8(m);
+	else if (t->body == CTL_BODY_STR)
+		text = msg_get_str(m);
 	if (msg_end(m) == -1)
 		return (-1);
 	if (c->env.ask == NULL) {
 		ctl_end(c, m->id, CTL_FAILED, 0, "no daemon is running");
 		return (0);
 	}
-	if (m->type == CTL_LOG)
+	switch (m->type) {
+	case CTL_LOG:
 		ctl_note(c, "log verbose=%u", arg);
-	else if (m->type == CTL_LOAD)
+		break;
+	case CTL_LOAD:
 		ctl_note(c, "load list=%s", log_encode_str(name, sizeof(name),
 		    text));
-	else if (m->type != CTL_OUTCOME)
-		ctl_note(c, m->type == CTL_STOP ? "stop" : "reload");
+		break;
+	case CTL_OUTCOME:		/* asks only, changes nothing */
+		break;
+	default:
+		ctl_note(c, "%s", t->name);
+		break;
+	}
 	ctl_job_start(c, JOB_ASK, m->id);
 	c->env.ask(c, m->type, arg, text, c->env.arg);
 	return (0);
 }
 
+#define REQUEST(type, name, handler)					\
+	{ type, name, CTL_BY_CLIENT, CTL_BODY_OWN, handler }
+#define TO_PARENT(type, name, body)					\
+	{ type, name, CTL_BY_CLIENT, body, req_parent }
+#define ANSWER(type, name)						\
+	{ type, name, CTL_BY_SERVER, CTL_BODY_OWN, NULL }
+
+const struct ctl_type	ctl_types[] = {
+	REQUEST(CTL_HELLO, "hello", req_hello),
+	REQUEST(CTL_LIST, "list", req_list),
+	REQUEST(CTL_GET, "get", ctl_req_get),
+	REQUEST(CTL_ADD, "add", ctl_req_add),
+	REQUEST(CTL_DELETE, "delete", ctl_req_delete),
+	REQUEST(CTL_SHOW, "show", req_show),
+	REQUEST(CTL_TABLE, "table", req_table),
+	REQUEST(CTL_EXPIRE, "expire", req_expire),
+	REQUEST(CTL_IMPORT, "import", ctl_req_import),
+	REQUEST(CTL_IMPORT_END, "import-end", ctl_req_import_end),
+	REQUEST(CTL_STATS, "stats", req_stats),
+	REQUEST(CTL_LEARN, "learn", ctl_req_learn),
+	REQUEST(CTL_REPUTE, "repute", ctl_req_repute),
+	REQUEST(CTL_SYNC_INDEX, "sync-index", ctl_req_sync_index),
+	REQUEST(CTL_SYNC_GET, "sync-get", ctl_req_sync_get),
+	REQUEST(CTL_SYNC_MERGE, "sync-merge", ctl_req_sync_merge),
+	TO_PARENT(CTL_RELOAD, "reload", CTL_BODY_STR),
+	TO_PARENT(CTL_OUTCOME, "outcome", CTL_BODY_STR),
+	TO_PARENT(CTL_LOAD, "load", CTL_BODY_STR),
+	TO_PARENT(CTL_LOG, "log", CTL_BODY_U8),
+	TO_PARENT(CTL_STOP, "stop", CTL_BODY_NONE),
+	ANSWER(CTL_ENTRY, "entry"),
+	ANSWER(CTL_TEXT, "text"),
+	ANSWER(CTL_FACT, "fact"),
+	ANSWER(CTL_SYNC_ITEM, "sync-item"),
+	ANSWER(CTL_SYNC_STATE, "sync-state"),
+	ANSWER(CTL_END, "end"),
+	{ 0, NULL, CTL_BY_SERVER, CTL_BODY_OWN, NULL }
+};
+
+const struct ctl_type *
+ctl_type(uint16_t type)
+{
+	const struct ctl_type	*t;
+
+	for (t = ctl_types; t->type != 0; t++)
+		if (t->type == type)
+			return (t);
+	return (NULL);
+}
+
 int
 ctl_request(struct ctl *c, struct msg *m)
 {
-	static const struct {
-		uint16_t	 type;
-		int		(*fn)(struct ctl *, struct msg *);
-	} reqs[] = {
-		{ CTL_LIST, req_list },
-		{ CTL_GET, ctl_req_get },
-		{ CTL_ADD, ctl_req_add },
-		{ CTL_DELETE, ctl_req_delete },
-		{ CTL_SHOW, req_show },
-		{ CTL_TABLE, req_table },
-		{ CTL_EXPIRE, req_expire },
-		{ CTL_IMPORT, ctl_req_import },
-		{ CTL_IMPORT_END, ctl_req_import_end },
-		{ CTL_STATS, req_stats },
-		{ CTL_RELOAD, req_parent },
-		{ CTL_LOG, req_parent },
-		{ CTL_LOAD, req_parent },
-		{ CTL_STOP, req_parent },
-		{ CTL_OUTCOME, req_parent },
-		{ CTL_LEARN, ctl_req_learn },
-		{ CTL_REPUTE, ctl_req_repute },
-		{ CTL_SYNC_INDEX, ctl_req_sync_index },
-		{ CTL_SYNC_GET, ctl_req_sync_get },
-		{ CTL_SYNC_MERGE, ctl_req_sync_merge }
-	};
-	size_t	i;
+	const struct ctl_type	*t = ctl_type(m->type);
 
-	if (c->broken || c->job != JOB_NONE)
+	if (c->broken || c->job != JOB_NONE || t == NULL || t->handler == NULL)
 		return (-1);
-	if (m->type == CTL_HELLO)
-		return (c->hello ? -1 : req_hello(c, m));
-	if (!c->hello)
+	/* HELLO comes first and once. */
+	if ((m->type == CTL_HELLO) == c->hello)
 		return (-1);
 	if (c->import.active && m->type != CTL_IMPORT &&
 	    m->type != CTL_IMPORT_END)
 		return (-1);
-	for (i = 0; i < sizeof(reqs) / sizeof(reqs[0]); i++) {
-		if (reqs[i].type == m->type) {
-			if (reqs[i].fn(c, m) == -1)
-				return (-1);
-			return (c->broken ? -1 : 0);
-		}
-	}
-	return (-1);
+	return (t->handler(c, m) == -1 || c->broken ? -1 : 0);
 }

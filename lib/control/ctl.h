@@ -31,6 +31,28 @@ struct ctl_env {
 #define CTL_QUEUE_HIGH	(1024 * 1024)
 #define CTL_SLICE_MS	5
 
+/*
+ * Every type of frame on the control socket, requests first; the last row has
+ * type 0.  This is the one list of them: the engine finds its handlers here,
+ * the store role the types that a client may send, and spamgreydb the names
+ * for its messages.
+ */
+enum ctl_sender { CTL_BY_CLIENT, CTL_BY_SERVER };
+enum ctl_body {				/* what ctl_env.ask hands on */
+	CTL_BODY_OWN,			/* nothing: the handler reads all */
+	CTL_BODY_NONE, CTL_BODY_U8, CTL_BODY_STR
+};
+struct ctl_type {
+	uint16_t	 type;		/* CTL_* of proto.h */
+	const char	*name;		/* lower case, as the command's word */
+	enum ctl_sender	 sender;
+	enum ctl_body	 body;
+	int		(*handler)(struct ctl *, struct msg *); /* requests */
+};
+extern const struct ctl_type ctl_types[];
+/* The row of a type; NULL: there is no such type. */
+const struct ctl_type *ctl_type(uint16_t);
+
 struct ctl *ctl_new(const struct ctl_env *, struct ipc *out);
 void	 ctl_free(struct ctl *);
 /*

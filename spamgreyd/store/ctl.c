@@ -23,6 +23,7 @@
 #define STATS_MAX	256	/* different names */
 #define STATS_WAIT	2	/* seconds for the other processes */
 #define HELLO_WAIT	5	/* seconds for the first word */
+#define CLIENT_TYPES_MAX 32	/* rows of ctl_types that clients send */
 #define ACCEPT_WAIT	1	/* seconds, when descriptors have run out */
 
 struct stat_value {
@@ -55,30 +56,24 @@ static struct store_ctl_role	 role;
 
 static void	client_request(struct chan *, struct msg *, void *);
 
-static const struct chan_rule rules[] = {
-	{ CTL_HELLO, 0, client_request },
-	{ CTL_LIST, 0, client_request },
-	{ CTL_GET, 0, client_request },
-	{ CTL_ADD, 0, client_request },
-	{ CTL_DELETE, 0, client_request },
-	{ CTL_SHOW, 0, client_request },
-	{ CTL_TABLE, 0, client_request },
-	{ CTL_EXPIRE, 0, client_request },
-	{ CTL_IMPORT, 0, client_request },
-	{ CTL_IMPORT_END, 0, client_request },
-	{ CTL_STATS, 0, client_request },
-	{ CTL_RELOAD, 0, client_request },
-	{ CTL_LOG, 0, client_request },
-	{ CTL_LOAD, 0, client_request },
-	{ CTL_STOP, 0, client_request },
-	{ CTL_OUTCOME, 0, client_request },
-	{ CTL_LEARN, 0, client_request },
-	{ CTL_REPUTE, 0, client_request },
-	{ CTL_SYNC_INDEX, 0, client_request },
-	{ CTL_SYNC_GET, 0, client_request },
-	{ CTL_SYNC_MERGE, 0, client_request },
-	{ 0, 0, NULL }
-};
+/* What a client may send, ended by type 0: filled in from ctl_types. */
+static struct chan_rule	rules[CLIENT_TYPES_MAX + 1];
+
+static void
+make_rules(void)
+{
+	const struct ctl_type	*t;
+	size_t			 n = 0;
+
+	for (t = ctl_types; t->type != 0; t++) {
+		if (t->sender != CTL_BY_CLIENT)
+			continue;
+		if (n == CLIENT_TYPES_MAX)
+			fatalx("control socket: too many types of requests");
+		rules[n].type = t->type;
+		rules[n++].handler = client_request;
+	}
+}
 
 static void
 client_free(struct client *cl)
@@ -396,6 +391,7 @@ store_ctl_start(const struct store_ctl_role *r)
 	struct event_base	*base = r->child->base;
 
 	role = *r;
+	make_rules();
 	/* The parent may still answer a client of the store before this one. */
 	last_id = (uint64_t)getpid() << 32;
 	if (listen_fd == -1)
