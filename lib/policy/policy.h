@@ -61,10 +61,13 @@ enum db_result policy_begin(struct policy *);
 enum db_result policy_commit(struct policy *);
 void	 policy_abort(struct policy *);
 
-/* One RCPT, inside a transaction; fills ans (its text is static, or the
- * policy's until the next call). */
+/*
+ * Decides one RCPT, inside a transaction, and fills in ans (its text is static,
+ * or the policy's until the next call).  *known, unless known is NULL: 1 when
+ * the tuple or the trap was there before.
+ */
 enum db_result policy_rcpt(struct policy *, const struct rcpt_req *,
-	    struct rcpt_answer *);
+	    struct rcpt_answer *, int *known);
 /* Are visits at the primary of any use?  Front may ask too often. */
 int	 policy_keeps_visits(const struct policy *);
 enum db_result policy_visit(struct policy *, const struct addr *);

@@ -107,7 +107,7 @@ struct policy {
 	size_t			 nchange, change_size;
 	int			 lost;	/* no memory for a change: no commit */
 	struct buf		 said;	/* for sink.say, after the commit */
-	int			 quiet;	/* a peer's doing: nothing to say */
+	int			 from_peer; /* while a peer's word is merged */
 
 	/* Low-priority MX: since when visits are kept, 0 not kept; until when
 	 * (mono ms) there is no trap. */

@@ -24,6 +24,7 @@ struct work {
 	struct state		 s;
 	int64_t			 now;
 	struct mailaddr		 rcpt;	/* box "": it is no address */
+	int			 known;	/* tuple or trap was there before */
 };
 
 /*
@@ -259,7 +260,7 @@ pass_not_to(struct policy *p, struct work *w)
 	static char	from[ENTRY_STR_MAX + 1], to[ENTRY_STR_MAX + 1];
 	struct entry	e;
 
-	if ((w->req->flags & RCPT_F_PEER) || config_hands_over(p->conf)) {
+	if (p->from_peer || config_hands_over(p->conf)) {
 		p->stat[PST_NOT_TO]++;
 		answer(w, RCPT_NOT_TO, 0);
 		return (DB_OK);
@@ -348,7 +349,7 @@ greylist(struct policy *p, struct work *w)
 	if (rc != DB_OK && rc != DB_NONE)
 		return (rc);
 	there = rc == DB_OK;
-	w->ans->known = (uint8_t)there;
+	w->known = there;
 	if (!there && over_limit(p, w))
 		return (DB_OK);
 	old = e.addr;
@@ -383,14 +384,49 @@ greylist(struct policy *p, struct work *w)
 	return (promote(p, w, &e, WHITE_RETRY));
 }
 
-enum db_result
-policy_rcpt(struct policy *p, const struct rcpt_req *req,
-    struct rcpt_answer *ans)
+/* It needs no greylisting and is at front all the same: fw lost it. */
+static enum db_result
+answer_white(struct policy *p, struct work *w)
 {
-	struct work	w;
+	if (!(w->req->flags & RCPT_F_AGAIN))
+		p->stat[PST_WHITE_AT_FRONT]++;
+	answer(w, RCPT_WHITE, 0);
+	return (DB_OK);
+}
+
+/* What is left of the precedence when no list and no trap has decided. */
+static enum db_result
+decide_untrapped(struct policy *p, struct work *w)
+{
 	enum db_result	rc;
 	uint8_t		reason;
 	int		traps;
+
+	if ((rc = rcpt_traps(p, w->rcpt.box, &reason)) != DB_OK)
+		return (rc);
+	if (reason == TRAP_DOMAIN && (w->req->flags & RCPT_F_TO_US))
+		reason = TRAP_NONE;
+	if (reason == TRAP_DOMAIN && (rc = outside(p, w, &reason)) != DB_OK)
+		return (rc);
+	if (reason != TRAP_NONE)
+		return (trap_client(p, w, reason));
+	if ((rc = lowmx_traps(p, w, &traps)) != DB_OK)
+		return (rc);
+	if (traps)
+		return (trap_client(p, w, TRAP_MX));
+	if (!w->s.blacklisted && w->s.h.white != 0)
+		return (answer_white(p, w));
+	if (!w->s.blacklisted && rules_match(&p->rules.not_to, w->rcpt.box))
+		return (pass_not_to(p, w));
+	return (greylist(p, w));
+}
+
+enum db_result
+policy_rcpt(struct policy *p, const struct rcpt_req *req,
+    struct rcpt_answer *ans, int *known)
+{
+	struct work	w;
+	enum db_result	rc;
 
 	memset(ans, 0, sizeof(*ans));
 	ans->seq = req->seq;
@@ -398,47 +434,26 @@ policy_rcpt(struct policy *p, const struct rcpt_req *req,
 	w.req = req;
 	w.ans = ans;
 	w.now = clock_wall();
-	if (!(req->flags & RCPT_F_PEER))
+	w.known = 0;
+	if (!p->from_peer)
 		p->stat[PST_RCPT]++;
-	if ((rc = policy_state(p, &req->client, &w.s)) != DB_OK)
-		return (rc);
-	if (w.s.whitelisted) {
-		if (!(req->flags & RCPT_F_AGAIN))
-			p->stat[PST_WHITE_AT_FRONT]++;
-		answer(&w, RCPT_WHITE, 0);
-		return (DB_OK);
-	}
-	if (w.s.h.trapped != 0) {
-		ans->reason = w.s.h.reason;
-		ans->known = 1;
-		answer(&w, RCPT_TRAPPED, 0);
-		return (DB_OK);
-	}
-	/* Front has refused what is none; a peer may have taken it. */
+	/* Front refuses a malformed recipient; a peer may have accepted it. */
 	if (mailaddr_check_rcpt(req->to, MAILADDR_UTF8 | MAILADDR_ROUTES,
 	    &w.rcpt) != NULL)
 		w.rcpt.box[0] = '\0';
-	if ((rc = rcpt_traps(p, w.rcpt.box, &reason)) != DB_OK)
+	if ((rc = policy_state(p, &req->client, &w.s)) != DB_OK)
 		return (rc);
-	if (reason == TRAP_DOMAIN && (req->flags & RCPT_F_TO_US))
-		reason = TRAP_NONE;
-	if (reason == TRAP_DOMAIN && (rc = outside(p, &w, &reason)) != DB_OK)
-		return (rc);
-	if (reason != TRAP_NONE)
-		return (trap_client(p, &w, reason));
-	if ((rc = lowmx_traps(p, &w, &traps)) != DB_OK)
-		return (rc);
-	if (traps)
-		return (trap_client(p, &w, TRAP_MX));
-	if (!w.s.blacklisted && w.s.h.white != 0) {
-		if (!(req->flags & RCPT_F_AGAIN))
-			p->stat[PST_WHITE_AT_FRONT]++;
-		answer(&w, RCPT_WHITE, 0);
-		return (DB_OK);
-	}
-	if (!w.s.blacklisted && rules_match(&p->rules.not_to, w.rcpt.box))
-		return (pass_not_to(p, &w));
-	return (greylist(p, &w));
+	if (w.s.whitelisted)
+		rc = answer_white(p, &w);
+	else if (w.s.h.trapped != 0) {
+		ans->reason = w.s.h.reason;
+		w.known = 1;
+		answer(&w, RCPT_TRAPPED, 0);
+	} else
+		rc = decide_untrapped(p, &w);
+	if (known != NULL)
+		*known = w.known;
+	return (rc);
 }
 
 int

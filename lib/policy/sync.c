@@ -188,7 +188,7 @@ policy_say(struct policy *p, const struct entry *e)
 	struct entry		key, tomb;
 	int			has;
 
-	if (p->sink.say == NULL || p->quiet || p->conf->sync == NULL)
+	if (p->sink.say == NULL || p->from_peer || p->conf->sync == NULL)
 		return;
 	memset(&s, 0, sizeof(s));
 	s.e = *e;
@@ -298,7 +298,7 @@ policy_bury(struct policy *p, const struct entry *key)
 	merge_delete(&k.s, now, life(p, e.type));
 	if ((rc = rewrite(p, &k)) != DB_OK)
 		return (rc);
-	if (p->sink.say != NULL && !p->quiet && p->conf->sync != NULL)
+	if (p->sink.say != NULL && !p->from_peer && p->conf->sync != NULL)
 		say(p, &k.s);
 	return (DB_OK);
 }
@@ -374,10 +374,10 @@ policy_peer_grey(struct policy *p, const struct rcpt_req *from)
 	struct rcpt_answer	ans;
 	enum db_result		rc;
 
-	req.flags = RCPT_F_PEER | RCPT_F_AGAIN;
-	p->quiet = 1;
-	rc = policy_rcpt(p, &req, &ans);
-	p->quiet = 0;
+	req.flags = RCPT_F_AGAIN;
+	p->from_peer = 1;
+	rc = policy_rcpt(p, &req, &ans, NULL);
+	p->from_peer = 0;
 	return (rc);
 }
 
@@ -416,9 +416,9 @@ policy_peer_host(struct policy *p, enum entry_type type,
 	e.addr = *addr;
 	e.pass = now;
 	e.expire = later(e.expire, expire);
-	p->quiet = 1;
+	p->from_peer = 1;
 	if ((rc = policy_put(p, &e, found, addr)) == DB_OK)
 		rc = policy_changed(p, &e.net, addr);
-	p->quiet = 0;
+	p->from_peer = 0;
 	return (rc);
 }

@@ -67,7 +67,6 @@ proto_get_rcpt_answer(struct msg *m, struct rcpt_answer *a)
 	a->reason = msg_get_u8(m);
 	a->left = msg_get_i64(m);
 	a->text = msg_get_str(m);
-	a->known = 0;
 	if (a->verdict < RCPT_GREY || a->verdict > RCPT_NOT_TO ||
 	    a->reason >= TRAP_MAX || a->left < 0)
 		m->err = 1;

@@ -190,7 +190,6 @@ struct rcpt_req {
 #define RCPT_F_WHITE	2		/* front saw it WHITE or whitelisted: put it
 					   back into the table, make no tuple */
 #define RCPT_F_AGAIN	4		/* not the session's first RCPT */
-#define RCPT_F_PEER	8		/* no client's: a peer's tuple, within store */
 #define RCPT_F_TO_US	16		/* the recipient is at an address literal of
 					   ours */
 
@@ -210,7 +209,6 @@ struct rcpt_answer {
 	uint8_t		reason;		/* TRAPPED: enum trap_reason */
 	int64_t		left;		/* seconds */
 	const char	*text;		/* UNSTORED: for the reply and the log */
-	uint8_t		known;		/* there was a tuple; not sent */
 };
 
 /* What a host did (event.h); the store counts and reacts as `on' lines say. */

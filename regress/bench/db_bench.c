@@ -154,7 +154,7 @@ rcpts(unsigned long first, unsigned long n, unsigned int batch,
 			errx(1, "begin");
 		address(&req.client, first + i);
 		strings(first + i, from, sizeof(from));
-		if (policy_rcpt(policy, &req, &ans) != DB_OK ||
+		if (policy_rcpt(policy, &req, &ans, NULL) != DB_OK ||
 		    ans.verdict != RCPT_GREY)
 			errx(1, "rcpt %lu: %u %s", i, ans.verdict, ans.text);
 		if ((i % batch == batch - 1 || i == n - 1) &&

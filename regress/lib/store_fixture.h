@@ -263,6 +263,20 @@ has(const char *text)
 	return (strstr(log_text, text) != NULL);
 }
 
+/* How often something was sent. */
+static inline unsigned int
+times(const char *text)
+{
+	const char	*p = log_text;
+	unsigned int	 n = 0;
+
+	while ((p = strstr(p, text)) != NULL) {
+		p += strlen(text);
+		n++;
+	}
+	return (n);
+}
+
 static struct config *
 new_config(void)
 {

@@ -39,7 +39,7 @@ scenario_life(void)
 	settle();
 	ok(has("F0 answer 3/1 grey"), "the other one of the batch is answered");
 	ok(!has("answer 2/1"), "the promotion waits for fw");
-	ok(has("W do 192.0.2.1/128 in"), "which has been asked");
+	is_int(times("W do 192.0.2.1/128 in"), 1, "which has been asked, once");
 	ok(has("F0 host 192.0.2.1 white") && has("F1 host 192.0.2.1 white"),
 	    "both fronts know");
 	fw_done(fw_asked);
@@ -145,6 +145,13 @@ scenario_expire(void)
 	ok(before("F0 host 192.0.2.1 whitetrapped", "F0 answer 2/1 trapped"),
 	    "trapped over WHITE: the fronts know before the answer");
 	ok(has("W do 192.0.2.1/128 out"), "out of the table");
+	send_rcpt(0, 3, "192.0.2.5", A, "<support@example.net>", 0);
+	send_rcpt(0, 4, "192.0.2.5", A, "<trap@example.net>", 0);
+	until("answer 4/1 trapped");
+	settle();
+	ok(has("answer 3/1 pass") && !has("W do 192.0.2.5/128 in") &&
+	    times("W do 192.0.2.5/128 out") == 1,
+	    "promoted and trapped in one batch: fw is told the end of it");
 	fresh_log();
 	clock_fake_advance(86400 + 60);
 	until("W do 192.0.2.1/128 in");

@@ -31,6 +31,24 @@ store_batch_begin(struct peer *f)
 	return (st->batch_bad ? -1 : 0);
 }
 
+int
+store_batch_asks_fw(const struct store *st, const struct addr *host)
+{
+	const struct peer	*f = st->batch;
+	struct addr		 key;
+	size_t			 i;
+
+	for (i = 0; f != NULL && i < f->n; i++) {
+		if (!f->batch[i].ask_fw)
+			continue;
+		addr_cut(&f->batch[i].client, &st->child->conf->grey.admit,
+		    &key);
+		if (addr_cmp(&key, host) == 0)
+			return (1);
+	}
+	return (0);
+}
+
 /* One request failed, so all of the batch does: it is one transaction. */
 void
 store_batch_failed(struct store *st, enum db_result rc)
@@ -76,6 +94,7 @@ on_rcpt(struct chan *ch, struct msg *m, void *arg)
 	struct pending	*p;
 	struct rcpt_req	 req;
 	enum db_result	 rc;
+	int		 known;
 
 	if (proto_get_rcpt(m, &req) == -1)
 		return;
@@ -89,12 +108,13 @@ on_rcpt(struct chan *ch, struct msg *m, void *arg)
 	p->ask_fw = 0;
 	if (store_batch_begin(f) == -1)
 		return;			/* on_batch says so */
-	if ((rc = policy_rcpt(f->store->policy, &req, &p->ans)) != DB_OK) {
+	if ((rc = policy_rcpt(f->store->policy, &req, &p->ans,
+	    &known)) != DB_OK) {
 		store_batch_failed(f->store, rc);
 		return;
 	}
 	if (f->store->child->conf->log_spamd)
-		store_spamd_rcpt(f->store, &req, &p->ans);
+		store_spamd_rcpt(f->store, &req, &p->ans, known);
 	strlcpy(p->text, p->ans.text, sizeof(p->text));
 	p->ans.text = p->text;
 	p->ask_fw = p->ans.verdict == RCPT_PASS ||

@@ -13,6 +13,14 @@
 
 #define LATE_LOG_EVERY	60000		/* ms */
 
+/* fw lost a change; it compares nothing, so it gets the whole set again. */
+static void
+set_again(struct store *st)
+{
+	st->stream_again = 1;
+	store_work_soon(st);
+}
+
 /* A host's length goes with it: fw knows no `admit'. */
 static void
 send_fw(struct store *st, uint16_t type, uint64_t id, const struct addr *host,
@@ -25,10 +33,8 @@ send_fw(struct store *st, uint16_t type, uint64_t id, const struct addr *host,
 	plen = addr_cut_len(host, &st->child->conf->grey.admit);
 	if (proto_put_fw(chan_ipc(st->fw), type, id, host, (uint8_t)plen,
 	    until) == -1 || chan_send(st->fw, -1) == -1) {
-		/* fw compares nothing with us: the whole set must come anew. */
 		log_warn("store: fw's queue");
-		st->stream_again = 1;
-		store_work_soon(st);
+		set_again(st);
 	}
 }
 
@@ -117,20 +123,27 @@ late(evutil_socket_t fd, short what, void *arg)
 }
 
 /*
- * The commit told fw already, without asking for an answer; this asks for it.
- * fw makes one change of the two.  A host that came to front although it is
- * white is put back by this alone.
+ * Only this tells fw of a host that was just promoted: the commit leaves it
+ * out (store_batch_asks_fw).  The state is read again, because a later RCPT of
+ * the batch may have trapped the host; the commit told fw of that.
  */
 void
 store_fw_wait(struct store *st, struct peer *f, const struct pending *p)
 {
 	struct fw_wait	*w;
 	struct host	 h;
-	int64_t		 until;
+	int64_t		 until = 0;
 
-	if (st->fw == NULL || policy_lookup(st->policy, &p->client, &h,
-	    &until) != DB_OK || until == 0 ||
-	    (w = calloc(1, sizeof(*w))) == NULL) {
+	if (st->fw == NULL)
+		w = NULL;
+	else if (policy_lookup(st->policy, &p->client, &h, &until) != DB_OK) {
+		set_again(st);
+		w = NULL;
+	} else if (until == 0)
+		w = NULL;
+	else if ((w = calloc(1, sizeof(*w))) == NULL)
+		store_fw_do(st, 0, &h.key, until);
+	if (w == NULL) {
 		store_peer_answer(f, p->session, &p->ans);
 		return;
 	}

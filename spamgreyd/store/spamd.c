@@ -31,7 +31,7 @@ add(struct store *st, const char *fmt, ...)
 /* What a RCPT led to, as spamd's greylister says it. */
 void
 store_spamd_rcpt(struct store *st, const struct rcpt_req *req,
-    const struct rcpt_answer *ans)
+    const struct rcpt_answer *ans, int known)
 {
 	char	ip[ADDR_STRLEN], mx[ADDR_STRLEN], helo[FIELD], from[FIELD],
 		to[FIELD];
@@ -43,14 +43,14 @@ store_spamd_rcpt(struct store *st, const struct rcpt_req *req,
 	log_encode_str(helo, sizeof(helo), req->helo);
 	log_encode_str(from, sizeof(from), req->from);
 	log_encode_str(to, sizeof(to), req->to);
-	if (trapped && ans->reason == TRAP_MX && !ans->known)
+	if (trapped && ans->reason == TRAP_MX && !known)
 		add(st, "Trapping %s for trying %s first for tuple %s %s %s "
 		    "%s", ip, addr_str(&req->mx, mx), ip, helo, from, to);
-	else if (trapped && !ans->known)
+	else if (trapped && !known)
 		add(st, "Trapping %s for tuple %s %s %s %s", ip, ip, helo,
 		    from, to);
 	add(st, "%s %sentry %s from %s to %s, helo %s",
-	    ans->known ? "updated" : "new", trapped ? "greytrap " : "", ip,
+	    known ? "updated" : "new", trapped ? "greytrap " : "", ip,
 	    from, to, helo);
 	if (ans->verdict == RCPT_PASS)
 		add(st, "whitelisting %s in %s", ip,

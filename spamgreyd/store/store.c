@@ -57,7 +57,9 @@ sink_host(const struct host *h, int64_t in_table, void *arg)
 	    (long long)h->trapped, trap_reason_str(h->reason),
 	    (long long)in_table);
 	store_peers_send_host(st, h);
-	store_fw_do(st, 0, &h->key, in_table);
+	/* The batch that made it WHITE tells fw itself, and waits for it. */
+	if (in_table == 0 || !store_batch_asks_fw(st, &h->key))
+		store_fw_do(st, 0, &h->key, in_table);
 }
 
 static const struct policy_sink	sink = {

@@ -100,6 +100,9 @@ void	 store_peer_answer(struct peer *, uint64_t session,
  * down, or failed earlier in this batch. */
 int	 store_batch_begin(struct peer *);
 void	 store_batch_failed(struct store *, enum db_result);
+/* 1: an answer of the open batch waits for fw to have this host, so on_batch
+ * sends it to fw after the commit; 0: nobody else tells fw. */
+int	 store_batch_asks_fw(const struct store *, const struct addr *host);
 /* Reads those again whose queue is short again. */
 void	 store_peers_resume(struct store *);
 void	 store_peers_send_host(struct store *, const struct host *);
@@ -116,7 +119,7 @@ int	 store_peers_full(const struct store *);	/* a queue is long */
 /* spamd.c: spamd's lines of a batch (`log spamd'), said when it is on
  * disk or not at all */
 void	 store_spamd_rcpt(struct store *, const struct rcpt_req *,
-	    const struct rcpt_answer *);
+	    const struct rcpt_answer *, int known);
 void	 store_spamd_say(struct store *, int stored);
 
 /* pass.c: what pass tells, and what it is told besides */

@@ -123,7 +123,7 @@ rcpt(struct node *n, const struct addr *a, const char *from, const char *to)
 	req.helo = rnd(2) ? "mx" : "mail";
 	req.from = from;
 	req.to = to;
-	DO(n, policy_rcpt(n->p, &req, &ans));
+	DO(n, policy_rcpt(n->p, &req, &ans, NULL));
 }
 
 static void

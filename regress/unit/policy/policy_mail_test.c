@@ -466,7 +466,7 @@ rcpt(const char *client, const char *to, uint8_t flags)
 	req.from = A;
 	req.to = to;
 	ntold = 0;
-	if (policy_begin(p) != DB_OK || policy_rcpt(p, &req, &ans) != DB_OK ||
+	if (policy_begin(p) != DB_OK || policy_rcpt(p, &req, &ans, NULL) != DB_OK ||
 	    policy_commit(p) != DB_OK)
 		abort();
 	return (ans.verdict);

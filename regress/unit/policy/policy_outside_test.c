@@ -106,7 +106,7 @@ rcpt(const char *client, const char *to)
 	req.helo = "h";
 	req.from = "<a@example.com>";
 	req.to = to;
-	DO(policy_rcpt(p, &req, &ans));
+	DO(policy_rcpt(p, &req, &ans, NULL));
 	if (ans.verdict == RCPT_TRAPPED && ans.reason != TRAP_DOMAIN)
 		abort();
 	return (ans.verdict);

@@ -140,7 +140,7 @@ rcpt(struct node *n, const char *ip, const char *from, const char *to)
 	req.from = from;
 	req.to = to;
 	if (policy_begin(n->p) != DB_OK ||
-	    policy_rcpt(n->p, &req, &ans) != DB_OK ||
+	    policy_rcpt(n->p, &req, &ans, NULL) != DB_OK ||
 	    policy_commit(n->p) != DB_OK)
 		abort();
 	return (ans.verdict);

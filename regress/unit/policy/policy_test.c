@@ -197,7 +197,7 @@ rcpt_flags(const char *client, const char *from, const char *to, uint8_t flags)
 	ntold = 0;
 	if (policy_begin(p) != DB_OK)
 		return (-1);
-	if ((rc = policy_rcpt(p, &req, &ans)) != DB_OK) {
+	if ((rc = policy_rcpt(p, &req, &ans, NULL)) != DB_OK) {
 		policy_abort(p);
 		return (-(int)rc - 100);
 	}

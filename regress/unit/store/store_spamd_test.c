@@ -44,8 +44,7 @@ rcpt(const char *client, const char *from, int verdict, int reason, int known)
 	req.to = "<b@example.org>";
 	ans.verdict = (uint8_t)verdict;
 	ans.reason = (uint8_t)reason;
-	ans.known = (uint8_t)known;
-	store_spamd_rcpt(&st, &req, &ans);
+	store_spamd_rcpt(&st, &req, &ans, known);
 }
 
 static const char *
