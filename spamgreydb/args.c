@@ -1,6 +1,6 @@
 /*
- * The command line: spamdb's options, or a word and what belongs to it.
- * A pure function of argv (but for getopt's own state).
+ * The command line: spamdb's options, or a word (a command) and what belongs
+ * to it.  It is a function of argv alone, but for the state of getopt.
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -11,13 +11,13 @@
 #include "lib/base/value.h"
 #include "spamgreydb/spamgreydb.h"
 
-/* What spamdb exits with, and what the words do. */
+/* Exit status of a wrong command line: spamdb's two, and that of the words. */
 #define EXIT_SPAMDB_USAGE	1
 #define EXIT_SPAMDB_KEYS	2
 #define EXIT_WORD_USAGE		2
 
-#define DAYS_MAX	36500
-#define BAD_MAX		1000000
+#define DAYS_MAX	36500		/* list -r --days */
+#define BAD_MAX		1000000		/* --bad, --networks */
 #define BOTH		'!'		/* verdict: -s and -h were given */
 
 static const struct {
@@ -31,11 +31,12 @@ static const struct {
 	{ "repute", CTL_T_REPUTE }		/* delete only */
 };
 
-static int	bad(struct args *, int, const char *, ...)
+static int	usage_error(struct args *, int, const char *, ...)
 		    __attribute__((__format__(printf, 3, 4)));
 
+/* Sets the error and returns the exit status. */
 static int
-bad(struct args *a, int status, const char *fmt, ...)
+usage_error(struct args *a, int status, const char *fmt, ...)
 {
 	va_list	ap;
 
@@ -45,6 +46,7 @@ bad(struct args *a, int status, const char *fmt, ...)
 	return (status);
 }
 
+/* The CTL_T_* of a word; 0: it is not a type. */
 static uint8_t
 type_find(const char *name)
 {
@@ -57,6 +59,7 @@ type_find(const char *name)
 	return (0);
 }
 
+/* Says whether it looks like a mail address, or like @domain. */
 static int
 is_mail(const char *key)
 {
@@ -73,6 +76,10 @@ is_addr(const char *key)
 	return (addr_parse(key, &addr) == 0);
 }
 
+/*
+ * The operands of `list', and the functions below those of other words: 0, or
+ * the exit status.
+ */
 static int
 word_list(struct args *a)
 {
@@ -81,29 +88,30 @@ word_list(struct args *a)
 	else if (a->pools)
 		a->command = CMD_POOLS;
 	else if (a->nkeys > 0 && strcmp(a->keys[0], "repute") == 0)
-		return (bad(a, EXIT_WORD_USAGE, "list: what was learned is "
-		    "listed by list -r"));
+		return (usage_error(a, EXIT_WORD_USAGE,
+		    "list: to list what was learned, use list -r"));
 	else if (a->nkeys > 0 && (a->type = type_find(a->keys[0])) != 0) {
 		a->keys++;
 		a->nkeys--;
 	}
 	if (!a->repute && (a->bad > 0 || a->days > 0))
-		return (bad(a, EXIT_WORD_USAGE, "list: --bad and --days go "
-		    "with -r"));
+		return (usage_error(
+		    a, EXIT_WORD_USAGE, "list: --bad and --days need -r"));
 	if (a->pools ? a->repute : a->networks > 0)
-		return (bad(a, EXIT_WORD_USAGE, "list: %s", a->pools ?
-		    "--pools or -r" : "--networks goes with --pools"));
+		return (usage_error(a, EXIT_WORD_USAGE, "list: %s", a->pools ?
+		    "use either --pools or -r" : "--networks needs --pools"));
 	if (a->nkeys > 1)
-		return (bad(a, EXIT_WORD_USAGE, "list: one address or network "
-		    "at a time"));
+		return (usage_error(a, EXIT_WORD_USAGE,
+		    "list: only one address or network is allowed"));
 	if (a->nkeys == 1 && !a->repute && !a->pools && is_mail(a->keys[0]))
 		a->mail = a->keys[0];
 	else if (a->nkeys == 1 && prefix_parse(a->keys[0], &a->within) == -1)
-		return (bad(a, EXIT_WORD_USAGE, "list: %s: neither grey, "
-		    "white, trapped or spamtrap nor an IP address or network "
-		    "(192.0.2.0/24; no bits set after the prefix)%s",
-		    a->keys[0], a->repute || a->pools ? "" :
-		    ", nor a mail address"));
+		return (usage_error(a, EXIT_WORD_USAGE,
+		    "list: %s: neither a type (grey, white, trapped, spamtrap) "
+		    "nor an IP address or network (for example 192.0.2.0/24; "
+		    "no bits may be set behind the prefix)%s",
+		    a->keys[0],
+		    a->repute || a->pools ? "" : ", nor a mail address"));
 	return (0);
 }
 
@@ -111,14 +119,17 @@ static int
 word_learn(struct args *a)
 {
 	if (a->verdict == 0)
-		return (bad(a, EXIT_WORD_USAGE, "learn: -s (it is spam) or -h "
-		    "(it is not)?"));
+		return (usage_error(a, EXIT_WORD_USAGE,
+		    "learn: -s (it is spam) or -h (it is not spam) is "
+		    "missing"));
 	if (a->verdict == BOTH)
-		return (bad(a, EXIT_WORD_USAGE, "learn: -s (it is spam) or -h "
-		    "(it is not), not both"));
+		return (usage_error(a, EXIT_WORD_USAGE,
+		    "learn: use either -s (it is spam) or -h (it is not "
+		    "spam)"));
 	if (a->nkeys != 0)
-		return (bad(a, EXIT_WORD_USAGE, "learn: %s: the message is "
-		    "read from standard input", a->keys[0]));
+		return (usage_error(a, EXIT_WORD_USAGE,
+		    "learn: %s: the message is read from standard input",
+		    a->keys[0]));
 	return (0);
 }
 
@@ -126,16 +137,17 @@ static int
 word_show(struct args *a)
 {
 	if (a->nkeys != 1)
-		return (bad(a, EXIT_WORD_USAGE, "show: one address"));
+		return (usage_error(
+		    a, EXIT_WORD_USAGE, "show: one address is needed"));
 	if (is_mail(a->keys[0]))
 		a->mail = a->keys[0];
 	else if (!is_addr(a->keys[0]))
-		return (bad(a, EXIT_WORD_USAGE, "show: %s: not an IP address",
-		    a->keys[0]));
+		return (usage_error(a, EXIT_WORD_USAGE,
+		    "show: %s: not an IP address", a->keys[0]));
 	return (0);
 }
 
-/* "7d", in seconds; 0: it is no time. */
+/* A time, for example 7d, in seconds; 0: it is malformed. */
 static int64_t
 duration(const char *text)
 {
@@ -147,8 +159,8 @@ duration(const char *text)
 }
 
 /*
- * What may stand behind the addresses: for TIME or permanent, comment TEXT.
- * They are no operands any more then.
+ * Takes off what may stand behind the addresses: "for TIME" or "permanent",
+ * and "comment TEXT".
  */
 static int
 terms(struct args *a, const char *word)
@@ -168,23 +180,26 @@ terms(struct args *a, const char *word)
 			a->lasting = HOST_FOREVER;
 		else if (strcmp(term, "for") == 0 && a->lasting == 0) {
 			if ((a->lasting = duration(value)) <= 0)
-				return (bad(a, EXIT_WORD_USAGE, "%s: for %s: a "
-				    "time as 30m, 12h, 7d or 4w, ten years at "
-				    "most", word, value));
+				return (usage_error(a, EXIT_WORD_USAGE,
+				    "%s: for %s: not a time; write for example "
+				    "30m, 12h, 7d or 4w, at most ten years",
+				    word, value));
 			i++;
 		} else if (strcmp(term, "comment") == 0 &&
 		    a->comment == NULL) {
 			if (*value == '\0' || strlen(value) > ENTRY_STR_MAX)
-				return (bad(a, EXIT_WORD_USAGE, "%s: comment: "
-				    "a text of up to %d octets", word,
-				    ENTRY_STR_MAX));
+				return (usage_error(a, EXIT_WORD_USAGE,
+				    "%s: comment: a text of 1 to %d bytes is "
+				    "needed",
+				    word, ENTRY_STR_MAX));
 			a->comment = value;
 			i++;
 		} else
-			return (bad(a, EXIT_WORD_USAGE, "%s: %s: what is it "
-			    "doing here?  The addresses come first, then for "
-			    "time or permanent, and comment \"text\"", word,
-			    term));
+			return (usage_error(a, EXIT_WORD_USAGE,
+			    "%s: unexpected word \"%s\"; write the addresses "
+			    "first, then \"for time\" or \"permanent\", then "
+			    "comment \"text\"",
+			    word, term));
 	}
 	a->nkeys = n;
 	return (0);
@@ -199,16 +214,19 @@ word_add(struct args *a)
 	if (terms(a, "add") != 0)
 		return (EXIT_WORD_USAGE);
 	if (a->nkeys == 0)
-		return (bad(a, EXIT_WORD_USAGE, "add: which address?"));
+		return (usage_error(
+		    a, EXIT_WORD_USAGE, "add: an address is missing"));
 	for (i = 0; i < a->nkeys; i++) {
 		if (!is_addr(a->keys[i]))
-			return (bad(a, EXIT_WORD_USAGE, "add: %s: not an IP "
-			    "address (networks go into a whitelist of "
-			    "spamgreyd.conf)", a->keys[i]));
+			return (usage_error(a, EXIT_WORD_USAGE,
+			    "add: %s: not an IP address (put networks into a "
+			    "whitelist of spamgreyd.conf)",
+			    a->keys[i]));
 	}
 	return (0);
 }
 
+/* For delete and trap. */
 static int
 word_keys(struct args *a)
 {
@@ -223,15 +241,17 @@ word_keys(struct args *a)
 		a->nkeys--;
 	}
 	if (a->nkeys == 0)
-		return (bad(a, EXIT_WORD_USAGE, "%s: which address?", word));
+		return (usage_error(
+		    a, EXIT_WORD_USAGE, "%s: an address is missing", word));
 	for (i = 0; i < a->nkeys; i++) {
 		if (!is_addr(a->keys[i]) && !is_mail(a->keys[i]))
-			return (bad(a, EXIT_WORD_USAGE, "%s: %s: neither an "
-			    "IP address nor a mail address", word,
-			    a->keys[i]));
+			return (usage_error(a, EXIT_WORD_USAGE,
+			    "%s: %s: neither an IP address nor a mail address",
+			    word, a->keys[i]));
 		if (a->lasting != 0 && !is_addr(a->keys[i]))
-			return (bad(a, EXIT_WORD_USAGE, "%s: %s: a spamtrap "
-			    "stays until it is deleted; it takes no time",
+			return (usage_error(a, EXIT_WORD_USAGE,
+			    "%s: %s: no time can be given for a spamtrap; it "
+			    "stays until it is deleted",
 			    word, a->keys[i]));
 	}
 	return (0);
@@ -241,8 +261,9 @@ static int
 word_spf(struct args *a)
 {
 	if (a->nkeys == 0)
-		return (bad(a, EXIT_WORD_USAGE, "spf: which domains?  (- reads "
-		    "them from standard input)"));
+		return (usage_error(a, EXIT_WORD_USAGE,
+		    "spf: a domain is missing (- reads domains from standard "
+		    "input)"));
 	return (0);
 }
 
@@ -250,13 +271,17 @@ static int
 word_convert(struct args *a)
 {
 	if (a->nkeys == 0)
-		return (bad(a, EXIT_WORD_USAGE, "convert: which files?  "
-		    "rc.conf.local, spamd.conf, spamd.alloweddomains"));
+		return (usage_error(a, EXIT_WORD_USAGE,
+		    "convert: a file is missing: rc.conf.local, spamd.conf, "
+		    "spamd.alloweddomains"));
 	return (0);
 }
 
-/* What goes to ssh as it is: no option, nothing that a shell might take for
- * more than one word. */
+/*
+ * Says whether a text can go to ssh as it is: it is not an option, and a
+ * shell on the other side takes it as one word.  more: characters that are
+ * allowed beside letters and digits.
+ */
 static int
 is_plain(const char *s, const char *more)
 {
@@ -276,22 +301,26 @@ word_sync(struct args *a)
 	if (a->answer) {
 		if (a->nkeys > 0 || a->dry || a->rsh != NULL ||
 		    a->program != NULL || a->json)
-			return (bad(a, EXIT_WORD_USAGE, "sync: --server stands "
-			    "alone; it is what the other side runs"));
+			return (usage_error(a, EXIT_WORD_USAGE,
+			    "sync: --server takes no other arguments; the "
+			    "other side runs it"));
 		return (0);
 	}
 	if (a->nkeys == 0)
-		return (bad(a, EXIT_WORD_USAGE, "sync: with which host?"));
+		return (
+		    usage_error(a, EXIT_WORD_USAGE, "sync: a host is missing"));
 	for (i = 0; i < a->nkeys; i++)
 		if (!is_plain(a->keys[i], "@.-_:%[]"))
-			return (bad(a, EXIT_WORD_USAGE, "sync: %s: not "
+			return (usage_error(a, EXIT_WORD_USAGE, "sync: %s: not "
 			    "[user@]host", a->keys[i]));
 	if (a->program != NULL && !is_plain(a->program, "./-_+"))
-		return (bad(a, EXIT_WORD_USAGE, "sync: --program %s: a path "
-		    "without blanks or what a shell would take apart",
+		return (usage_error(a, EXIT_WORD_USAGE,
+		    "sync: --program %s: the path may have no blanks and no "
+		    "special characters of the shell",
 		    a->program));
 	if (a->rsh != NULL && *a->rsh == '\0')
-		return (bad(a, EXIT_WORD_USAGE, "sync: -e: which program?"));
+		return (usage_error(
+		    a, EXIT_WORD_USAGE, "sync: -e: a program is missing"));
 	return (0);
 }
 
@@ -299,8 +328,8 @@ static int
 word_import(struct args *a)
 {
 	if (a->nkeys != 1)
-		return (bad(a, EXIT_WORD_USAGE, "import: one file, or - for "
-		    "standard input"));
+		return (usage_error(a, EXIT_WORD_USAGE,
+		    "import: one file is needed, or - for standard input"));
 	return (0);
 }
 
@@ -310,7 +339,8 @@ word_log(struct args *a)
 	if (a->nkeys == 1 && strcmp(a->keys[0], "verbose") == 0)
 		a->verbose = 1;
 	else if (a->nkeys != 1 || strcmp(a->keys[0], "brief") != 0)
-		return (bad(a, EXIT_WORD_USAGE, "log: verbose or brief"));
+		return (usage_error(a, EXIT_WORD_USAGE,
+		    "log: either verbose or brief is needed"));
 	return (0);
 }
 
@@ -318,19 +348,22 @@ static int
 word_load(struct args *a)
 {
 	if (a->nkeys > 1)
-		return (bad(a, EXIT_WORD_USAGE, "load: one list, or all"));
+		return (usage_error(
+		    a, EXIT_WORD_USAGE, "load: only one list can be named"));
 	return (0);
 }
 
+/* For words without operands. */
 static int
 word_alone(struct args *a)
 {
 	if (a->nkeys != 0)
-		return (bad(a, EXIT_WORD_USAGE, "%s: not understood here",
-		    a->keys[0]));
+		return (usage_error(
+		    a, EXIT_WORD_USAGE, "unexpected word \"%s\"", a->keys[0]));
 	return (0);
 }
 
+/* All words, in the order in which near.c offers them. */
 static const struct word {
 	const char	*name;
 	enum command	 command;
@@ -366,11 +399,11 @@ args_word(size_t n)
 }
 
 /*
- * "NAME number" or "NAME=number": how many arguments it took; 0: another
- * option; -1: its number is none.
+ * "NAME number" or "NAME=number".  Returns how many arguments it took; 0: it
+ * is another option; -1: the number is malformed.
  */
 static int
-number(const char *name, int argc, char **argv, int i, uint32_t max,
+number_option(const char *name, int argc, char **argv, int i, uint32_t max,
     uint32_t *n)
 {
 	size_t		 len = strlen(name);
@@ -389,7 +422,7 @@ number(const char *name, int argc, char **argv, int i, uint32_t max,
 	return (argv[i][len] == '=' ? 1 : 2);
 }
 
-/* -s, -h and -n, several in one word too. */
+/* -s, -h, -n and -j, also several in one argument. */
 static int
 learn_option(const char *opt, struct args *a)
 {
@@ -418,11 +451,13 @@ list_option(int argc, char **argv, int i, struct args *a)
 		a->repute = 1;
 	else if (strcmp(argv[i], "--pools") == 0)
 		a->pools = 1;
-	else if ((r = number("--bad", argc, argv, i, BAD_MAX, &a->bad)) != 0 ||
-	    (r = number("--days", argc, argv, i, DAYS_MAX, &a->days)) != 0)
+	else if ((r = number_option(
+		      "--bad", argc, argv, i, BAD_MAX, &a->bad)) != 0 ||
+	    (r = number_option("--days", argc, argv, i, DAYS_MAX, &a->days)) !=
+		0)
 		return (r);
 	else
-		return (number("--networks", argc, argv, i, BAD_MAX,
+		return (number_option("--networks", argc, argv, i, BAD_MAX,
 		    &a->networks));
 	return (1);
 }
@@ -447,7 +482,7 @@ sync_option(int argc, char **argv, int i, struct args *a)
 	return (1);
 }
 
-/* The options of one word; what number() says of them. */
+/* An option of one word.  Returns as number_option does. */
 static int
 word_option(enum command command, int argc, char **argv, int i,
     struct args *a)
@@ -471,26 +506,31 @@ word_option(enum command command, int argc, char **argv, int i,
 	return (1);
 }
 
-/* Why an option is none; relaydb's users are told what theirs are here. */
+/*
+ * An option that is unknown or malformed.  Users of relaydb are told what its
+ * options are called here.
+ */
 static int
 bad_option(const struct word *w, const char *opt, int r, struct args *a)
 {
 	if (r == -1)
-		return (bad(a, EXIT_WORD_USAGE, "%s: %s: a number from 1 to "
-		    "%d", w->name, opt, strncmp(opt, "--days", 6) == 0 ?
-		    DAYS_MAX : BAD_MAX));
-	if (w->command == CMD_LEARN && (strcmp(opt, "-b") == 0 ||
-	    strcmp(opt, "-w") == 0))
-		return (bad(a, EXIT_WORD_USAGE, "learn: unknown option %s; "
-		    "relaydb's -b is -s here, and its -w is -h", opt));
-	return (bad(a, EXIT_WORD_USAGE, "%s: unknown option %s", w->name,
-	    opt));
+		return (usage_error(a, EXIT_WORD_USAGE,
+		    "%s: %s: not a number from 1 to %d", w->name, opt,
+		    strncmp(opt, "--days", 6) == 0 ? DAYS_MAX : BAD_MAX));
+	if (w->command == CMD_LEARN &&
+	    (strcmp(opt, "-b") == 0 || strcmp(opt, "-w") == 0))
+		return (usage_error(a, EXIT_WORD_USAGE,
+		    "learn: unknown option %s; use -s for relaydb's -b, and -h "
+		    "for its -w",
+		    opt));
+	return (usage_error(
+	    a, EXIT_WORD_USAGE, "%s: unknown option %s", w->name, opt));
 }
 
 /*
  * Options may stand anywhere behind a word; argv is rearranged so that the
- * operands follow each other.  A lone - is an operand, and what is behind
- * -- is.
+ * operands follow each other.  A lone - is an operand, and so is everything
+ * behind --.
  */
 static int
 parse_word(const struct word *w, int argc, char **argv, struct args *a)
@@ -515,7 +555,10 @@ parse_word(const struct word *w, int argc, char **argv, struct args *a)
 	return (w->check(a));
 }
 
-/* spamdb's: the last of -a and -d counts, and the last of -t, -T and -G. */
+/*
+ * spamdb's options: the last of -a and -d counts, and the last of -t, -T and
+ * -G.
+ */
 static int
 parse_spamdb(int action, int type, int argc, char **argv, struct args *a)
 {
@@ -532,11 +575,12 @@ parse_spamdb(int action, int type, int argc, char **argv, struct args *a)
 	}
 	a->command = action == 'a' ? CMD_DB_ADD : CMD_DB_DELETE;
 	if (argc == 0)
-		return (bad(a, EXIT_SPAMDB_KEYS, "-%c: no key to %s", action,
-		    action == 'a' ? "add" : "delete"));
+		return (usage_error(a, EXIT_SPAMDB_KEYS, "-%c: no key to %s",
+		    action, action == 'a' ? "add" : "delete"));
 	if (action == 'a' && type == 'G')
-		return (bad(a, EXIT_SPAMDB_KEYS, "a GREY entry cannot be "
-		    "added; only a client makes one"));
+		return (usage_error(a, EXIT_SPAMDB_KEYS,
+		    "a GREY entry cannot be added; only a delivery attempt "
+		    "makes one"));
 	return (0);
 }
 

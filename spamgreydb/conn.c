@@ -1,7 +1,7 @@
 /*
- * The way to whoever answers: the daemon's control socket, or, when no
- * daemon runs, the database in this process.  To the rest of the command
- * both are frames.  It blocks, as a command may.
+ * The connection to whoever answers: the daemon through its control socket
+ * or, when no daemon runs, the database in this process.  For the rest of the
+ * command both are frames.  It blocks, as a command may.
  */
 #include <sys/types.h>
 #include <sys/socket.h>
@@ -17,19 +17,20 @@
 #include "lib/base/clock.h"
 #include "spamgreydb/spamgreydb.h"
 
-#define PATIENCE	10000		/* ms for a lock that is held, or a start */
-#define RETRY		100		/* ms */
-#define QUEUE_HIGH	(256 * 1024)	/* above it conn_send writes first */
+#define PATIENCE	10000		/* ms to wait for a lock or a start */
+#define RETRY		100		/* ms between tries */
+#define QUEUE_HIGH	(256 * 1024)	/* bytes; conn_send waits above it */
 
+/* A connection. */
 struct conn {
 	struct ipc	 ipc;
 	struct direct	*direct;	/* NULL: the socket */
-	int64_t		 deadline;	/* for the first answer; 0: none */
-	int		 quiet;		/* an end is not said */
-	int		 lost;		/* the other end is gone, or too late */
+	int64_t		 deadline;	/* of the first answer; 0: none */
+	int		 quiet;		/* do not report an end */
+	int		 lost;		/* it has ended, or was too late */
 };
 
-/* A connected socket, or -1 with errno. */
+/* Connects.  Returns a socket, or -1 with errno. */
 static int
 try_socket(const char *path)
 {
@@ -62,7 +63,7 @@ conn_ipc(struct conn *c)
 	return (&c->ipc);
 }
 
-/* Waits for the socket: 1 ready, 0 too late, -1 errno. */
+/* Waits for the socket: 1 it is ready, 0 too late, -1 with errno. */
 static int
 wait_socket(struct conn *c)
 {
@@ -80,9 +81,10 @@ wait_socket(struct conn *c)
 }
 
 /*
- * One step of reading and writing: 1 fine, 0 closed or too late (errno).
- * Who has no more than `high' to send does not wait, since no answer need be
- * on its way; SIZE_MAX: an answer is wanted.
+ * Reads and writes once.  Returns 1, or 0 with errno when the connection has
+ * ended or it is too late.  With wait it blocks, but not while at most `high'
+ * bytes are queued, since no answer need be on its way then; SIZE_MAX: an
+ * answer is wanted.
  */
 static int
 step_socket(struct conn *c, int wait, size_t high)
@@ -117,8 +119,8 @@ conn_next(struct conn *c, struct msg *m, int wait)
 		if ((r = ipc_next(&c->ipc, m)) == 1)
 			return (1);
 		if (r == -1) {
-			out_error("what answers on the control socket is no "
-			    "spamgreyd");
+			out_error("the program that answers on the control "
+				  "socket is not spamgreyd");
 			return (-1);
 		}
 		if (c->direct != NULL) {
@@ -131,8 +133,9 @@ conn_next(struct conn *c, struct msg *m, int wait)
 		if (step_socket(c, wait, SIZE_MAX) == 0) {
 			c->lost = 1;
 			if (c->deadline == 0 && !c->quiet)
-				out_error("the daemon went away before it "
-				    "answered; what it had done is kept");
+				out_error("the daemon closed the connection "
+					  "before it answered; what it had "
+					  "changed is kept");
 			return (-1);
 		}
 		if (!wait && (r = ipc_next(&c->ipc, m)) != 0)
@@ -146,15 +149,15 @@ int
 conn_send(struct conn *c)
 {
 	if (ipc_send(&c->ipc, -1) == -1) {
-		out_error("cannot ask that: %s", strerror(errno));
+		out_error("cannot send the request: %s", strerror(errno));
 		return (-1);
 	}
 	if (c->direct != NULL)
 		return (direct_run(c->direct, &c->ipc));
 	while (ipc_queued(&c->ipc) > QUEUE_HIGH) {
 		if (step_socket(c, 1, QUEUE_HIGH) == 0) {
-			out_error("the daemon went away; what it had done is "
-			    "kept");
+			out_error("the daemon closed the connection; what it "
+				  "had changed is kept");
 			return (-1);
 		}
 	}
@@ -163,7 +166,10 @@ conn_send(struct conn *c)
 
 enum hello { HELLO_OK, HELLO_AGAIN, HELLO_FAILED };
 
-/* Are we of one version? */
+/*
+ * Greets.  The two programs must be of one version.  HELLO_AGAIN: the
+ * connection ended at once, as when the store process is starting again.
+ */
 static enum hello
 hello(struct conn *c)
 {
@@ -182,13 +188,14 @@ hello(struct conn *c)
 	}
 	version = msg_get_u32(&m);
 	if (m.type != CTL_HELLO || msg_end(&m) == -1) {
-		out_error("what answers on the control socket is no "
-		    "spamgreyd");
+		out_error("the program that answers on the control socket is "
+			  "not spamgreyd");
 		return (HELLO_FAILED);
 	}
 	if (version != PROTO_VERSION) {
 		out_error("the daemon speaks version %u of the control "
-		    "protocol and this spamgreydb %d; restart the daemon",
+			  "protocol and this spamgreydb version %d; restart "
+			  "the daemon",
 		    version, PROTO_VERSION);
 		return (HELLO_FAILED);
 	}
@@ -196,7 +203,7 @@ hello(struct conn *c)
 	return (HELLO_OK);
 }
 
-/* Can this error of connect(2) mean that there is no daemon? */
+/* Says whether this error of connect(2) can mean that there is no daemon. */
 static int
 no_daemon(int error)
 {
@@ -205,7 +212,7 @@ no_daemon(int error)
 
 enum tried { TRIED_OPEN, TRIED_AGAIN, TRIED_FAILED, TRIED_NONE };
 
-/* One try of the socket.  FAILED: said why; NONE: no daemon. */
+/* Tries the socket once.  FAILED: reported; NONE: there is no daemon. */
 static enum tried
 try_daemon(struct conn *c, const struct config *conf)
 {
@@ -234,7 +241,10 @@ try_daemon(struct conn *c, const struct config *conf)
 	return (TRIED_FAILED);
 }
 
-/* One round: 1 there it is, 0 try again, -1 no use (said). */
+/*
+ * Tries the socket, then the database.  Returns 1 when one is open, 0 to try
+ * again, -1 to give up (reported).
+ */
 static int
 try_open(struct conn *c, struct config *conf, int how, pid_t *pid)
 {
@@ -261,6 +271,10 @@ try_open(struct conn *c, struct config *conf, int how, pid_t *pid)
 	return (-1);
 }
 
+/*
+ * The lock may be held for a short while by another spamgreydb, so it is
+ * tried again.
+ */
 struct conn *
 conn_open(struct config *conf, int how)
 {
@@ -280,10 +294,10 @@ conn_open(struct config *conf, int how)
 	if (r == 1)
 		return (c);
 	if (r == 0 && pid != 0)
-		out_error("%s is in use by process %ld, and nothing answers "
-		    "on %s; is another spamgreydb at work, or a daemon with "
-		    "another `control socket'?", conf->statedir, (long)pid,
-		    conf->socket);
+		out_error("%s is in use by process %ld, and nothing answers on "
+			  "%s; is another spamgreydb running, or a daemon with "
+			  "another `control socket'?",
+		    conf->statedir, (long)pid, conf->socket);
 	else if (r == 0)
 		out_error("nothing answers on %s; is the daemon starting, or "
 		    "stopped by a signal?", conf->socket);

@@ -1,8 +1,8 @@
 /*
- * The database without a daemon: the lock of the state directory, the
- * privilege drop, and the same command engine that the store role runs
- * (lib/control/ctl.c), its frames handed over in memory.  Being killed harms
- * nothing: each change is a transaction, and the next open recovers.
+ * The database without a daemon: the lock of the state directory, dropping
+ * root's rights, and the command engine that the store role runs too
+ * (lib/control), its frames handed over in memory.  Being killed does no
+ * harm: each change is a transaction, and the next open recovers.
  */
 #include <sys/types.h>
 #include <sys/stat.h>
@@ -21,6 +21,7 @@
 #include "lib/list/lists.h"
 #include "spamgreydb/spamgreydb.h"
 
+/* The server's side of a connection in this process. */
 struct direct {
 	struct ipc	 ipc;		/* the server's end */
 	struct ctl	*ctl;
@@ -29,8 +30,9 @@ struct direct {
 	int		 lock;
 };
 
-static int	none;			/* there is no database */
+static int	none;			/* direct_open found no database */
 
+/* The user of the database; NULL: reported. */
 static struct passwd *
 db_user(void)
 {
@@ -43,7 +45,7 @@ db_user(void)
 }
 
 static int
-drop(struct passwd *pw)
+drop_root(struct passwd *pw)
 {
 	if (setgroups(1, &pw->pw_gid) == -1 ||
 	    setresgid(pw->pw_gid, pw->pw_gid, pw->pw_gid) == -1 ||
@@ -55,6 +57,7 @@ drop(struct passwd *pw)
 	return (0);
 }
 
+/* Nobody keeps a copy of host states here. */
 static void
 no_sink(const struct host *h, int64_t in_table, void *arg)
 {
@@ -63,9 +66,9 @@ no_sink(const struct host *h, int64_t in_table, void *arg)
 	(void)arg;
 }
 
-/* The lock is held: open what it guards. */
+/* Opens everything; the lock is held. */
 static int
-open_all(struct direct *d, struct config *conf)
+open_database(struct direct *d, struct config *conf)
 {
 	static const struct policy_sink	 sink = { .host = no_sink };
 	struct db_opts			 opts;
@@ -95,16 +98,18 @@ open_all(struct direct *d, struct config *conf)
 }
 
 static void
-report(const char *line, void *arg)
+print_report(const char *line, void *arg)
 {
 	(void)arg;
 	out_error("%s", line);
 }
 
-/* Is there a database to read?  Where it cannot be seen, its opening says
- * why. */
+/*
+ * Says whether there is a database to read.  When it cannot be seen, opening
+ * it will tell why.
+ */
 static int
-is_there(const char *dir, int quiet)
+database_exists(const char *dir, int quiet)
 {
 	struct stat	st;
 	char		path[PATH_MAX];
@@ -135,27 +140,28 @@ direct_open(struct config *conf, int how, struct direct **dp, pid_t *pid)
 
 	if (geteuid() == 0 && (pw = db_user()) == NULL)
 		return (DIRECT_FAILED);
-	if (!(how & CONN_MAKE) && !is_there(conf->statedir, how & CONN_EMPTY))
+	if (!(how & CONN_MAKE) &&
+	    !database_exists(conf->statedir, how & CONN_EMPTY))
 		return (DIRECT_FAILED);
 	if (statedir_make(conf->statedir, pw != NULL ? pw->pw_uid : geteuid(),
 	    pw != NULL ? pw->pw_gid : getegid()) == -1)
 		return (DIRECT_FAILED);
 	if ((lock = statedir_lock(conf->statedir, pid)) == -1)
 		return (errno == EWOULDBLOCK ? DIRECT_LOCKED : DIRECT_FAILED);
-	/* As root, who may open the files, but not read them as root; a list
-	 * that is missing is said, and the rest is as true as before. */
+	/* root may open the files, but they are read without its rights.  A
+	 * list that is missing is reported, and the others still count. */
 	if (how & CONN_LISTS)
-		files = config_open_lists(conf, 0, report, NULL);
-	if (pw != NULL && drop(pw) == -1)
+		files = config_open_lists(conf, 0, print_report, NULL);
+	if (pw != NULL && drop_root(pw) == -1)
 		return (DIRECT_FAILED);
 	if (files != NULL)
-		(void)config_load_lists(conf, files, report, NULL);
+		(void)config_load_lists(conf, files, print_report, NULL);
 	if ((d = calloc(1, sizeof(*d))) == NULL) {
 		out_error("no memory");
 		return (DIRECT_FAILED);
 	}
 	d->lock = lock;
-	if (open_all(d, conf) == -1) {
+	if (open_database(d, conf) == -1) {
 		direct_close(d);
 		return (DIRECT_FAILED);
 	}
@@ -196,7 +202,7 @@ direct_run(struct direct *d, struct ipc *client)
 			break;
 	} while (r != -1 && ipc_queued(&d->ipc) == 0);
 	if (r == -1 || ipc_move(&d->ipc, client) == -1) {
-		out_error("this request cannot be carried out");
+		out_error("the request cannot be carried out");
 		return (-1);
 	}
 	return (0);

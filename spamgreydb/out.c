@@ -1,7 +1,8 @@
 /*
- * Output: entries in spamdb's form, as an export, or as JSON, one object a
- * line.  Standard output has a large buffer and is never flushed by line; a
- * closed pipe ends the command quietly.
+ * Output: entries in spamdb's form, as an export, or as JSON with one object
+ * per line.  Standard output has a large buffer and is not flushed by line.
+ * After a closed pipe nothing is printed any more, and the command ends
+ * quietly.
  */
 #include <sys/types.h>
 
@@ -18,7 +19,7 @@
 #include "lib/base/hosts.h"
 #include "spamgreydb/spamgreydb.h"
 
-#define OUT_BUFFER	(256 * 1024)
+#define OUT_BUFFER	(256 * 1024)	/* bytes */
 
 static int	out_errno;		/* why standard output failed; 0: fine */
 static int64_t	out_pass;		/* seconds that a tuple waits; 0 unknown */
@@ -37,7 +38,6 @@ out_configure(const struct config *conf)
 	out_pass = conf->grey.pass;
 }
 
-/* The daemon's words may quote what a client sent. */
 void
 out_error(const char *fmt, ...)
 {
@@ -74,7 +74,7 @@ out_entry(const struct entry *e)
 	return (out_line(line, entry_line(e, line)));
 }
 
-/* As relaydb shows it: for people, and for awk. */
+/* Columns as relaydb has them, for people and for awk. */
 int
 out_repute(const struct entry *e)
 {
@@ -91,7 +91,7 @@ out_repute(const struct entry *e)
 	return (out_line(line, (size_t)len));
 }
 
-/* For people: what the columns of out_repute are. */
+/* The names of the columns; for people only. */
 int
 out_repute_head(void)
 {
@@ -104,7 +104,7 @@ out_repute_head(void)
 }
 
 static void
-put_int(json_t *o, const char *name, int64_t value)
+json_int(json_t *o, const char *name, int64_t value)
 {
 	(void)json_object_set_new(o, name, json_integer(value));
 }
@@ -116,7 +116,7 @@ out_json_time(json_t *o, const char *name, int64_t t)
 	time_t		tt = (time_t)t;
 	struct tm	tm;
 
-	put_int(o, name, t);
+	json_int(o, name, t);
 	snprintf(key, sizeof(key), "%s_iso", name);
 	if (t == 0 || gmtime_r(&tt, &tm) == NULL ||
 	    strftime(iso, sizeof(iso), "%Y-%m-%dT%H:%M:%SZ", &tm) == 0)
@@ -152,9 +152,9 @@ out_pool(const char *domain, size_t networks, size_t mails, int64_t first,
 	return (out_line(line, (size_t)len));
 }
 
-/* Encoded as in the lines: ASCII whatever it was, and the same in both. */
+/* Text encoded as in the lines, so that JSON is ASCII and says the same. */
 static void
-put_text(json_t *o, const char *name, const char *text)
+json_text(json_t *o, const char *name, const char *text)
 {
 	static char	enc[4 * ENTRY_DATA_MAX + 1];
 
@@ -164,7 +164,10 @@ put_text(json_t *o, const char *name, const char *text)
 	(void)json_object_set_new(o, name, json_string(enc));
 }
 
-/* Of a tuple, `pass' is its expiry while it waits: what that means. */
+/*
+ * While a tuple waits, its `pass' is its expiry (as in spamdb); this tells
+ * when it passes, or passed.
+ */
 static void
 put_passes(json_t *o, const struct entry *e)
 {
@@ -207,39 +210,40 @@ out_entry_object(const struct entry *e)
 
 	if ((o = json_object()) == NULL)
 		return (NULL);
-	put_text(o, "type", type_str(e->type));
+	json_text(o, "type", type_str(e->type));
 	if (e->type == ENTRY_SPAMTRAP)
-		put_text(o, "address", e->rcpt);
+		json_text(o, "address", e->rcpt);
 	else {
-		put_text(o, "address", addr_str(&e->addr, ip));
-		put_text(o, "network", addr_str(&e->net, ip));
+		json_text(o, "address", addr_str(&e->addr, ip));
+		json_text(o, "network", addr_str(&e->net, ip));
 	}
 	if (e->type == ENTRY_GREY) {
-		put_text(o, "helo", e->helo);
-		put_text(o, "from", e->from);
-		put_text(o, "to", e->to);
+		json_text(o, "helo", e->helo);
+		json_text(o, "from", e->from);
+		json_text(o, "to", e->to);
 	}
 	out_json_time(o, "first", e->first);
 	out_json_time(o, e->type == ENTRY_REPUTE ? "last" : "pass", e->pass);
 	out_json_time(o, "expire", e->expire);
 	if (e->type == ENTRY_GREY)
 		put_passes(o, e);
-	put_int(o, e->type == ENTRY_REPUTE ? "bad" : "block", e->block);
-	put_int(o, e->type == ENTRY_REPUTE ? "good" : "passed", e->passed);
+	json_int(o, e->type == ENTRY_REPUTE ? "bad" : "block", e->block);
+	json_int(o, e->type == ENTRY_REPUTE ? "good" : "passed", e->passed);
 	if (e->type == ENTRY_TRAPPED)
-		put_text(o, "reason", trap_reason_str(e->reason));
+		json_text(o, "reason", trap_reason_str(e->reason));
 	if (e->type == ENTRY_WHITE) {
-		put_text(o, "reason", white_reason_str(e->reason));
+		json_text(o, "reason", white_reason_str(e->reason));
 		if (e->reason == WHITE_RETRY || e->reason == WHITE_NOT_TO) {
-			put_text(o, "from", e->from);
-			put_text(o, "to", e->to);
+			json_text(o, "from", e->from);
+			json_text(o, "to", e->to);
 		}
 	}
 	if (e->comment[0] != '\0')
-		put_text(o, "comment", e->comment);
+		json_text(o, "comment", e->comment);
 	return (o);
 }
 
+/* For json_dump_callback. */
 static int
 out_dump(const char *data, size_t len, void *arg)
 {

@@ -1,8 +1,8 @@
 /*
- * The lines of an export, in an order that is the same for the same entries:
- * tuples of one network stand on disk in the order of a hash whose key each
- * database has for itself, so they are held back and sorted as text.  All
- * others come in order.
+ * The lines of an export, in an order that is the same for the same entries.
+ * Tuples of one network stand on disk in the order of a hash whose key is
+ * different in each database, so they are held back and sorted as text.  All
+ * other entries come in order.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -44,8 +44,9 @@ out_backup_end(void)
 	return (r);
 }
 
+/* Keeps a line; the buffer has room for its NUL. */
 static int
-hold(char *line, size_t len)
+hold_line(char *line, size_t len)
 {
 	size_t	*more, n;
 
@@ -74,11 +75,12 @@ out_backup(const struct entry *e)
 	static char	line[ENTRY_LINE_MAX + 1];
 	size_t		len = backup_line(e, line);
 
-	if (nat > 0 && (e->type != ENTRY_GREY || addr_cmp(&e->net, &net) != 0) &&
+	if (nat > 0 &&
+	    (e->type != ENTRY_GREY || addr_cmp(&e->net, &net) != 0) &&
 	    out_backup_end() == -1)
 		return (-1);
 	if (e->type != ENTRY_GREY || len == 0)
 		return (out_line(line, len));
 	net = e->net;
-	return (hold(line, len));
+	return (hold_line(line, len));
 }

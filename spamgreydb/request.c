@@ -1,14 +1,12 @@
-/*
- * An answer as it comes, frame by frame, until its CTL_END.
- */
+/* Reads an answer frame by frame, until its CTL_END. */
 #include <string.h>
 
 #include "spamgreydb/spamgreydb.h"
 
 static int
-malformed(void)
+malformed_answer(void)
 {
-	out_error("the answer is malformed");
+	out_error("the answer of the daemon is malformed");
 	return (-1);
 }
 
@@ -23,28 +21,28 @@ request_frame(struct msg *m, struct answer *a)
 	switch (m->type) {
 	case CTL_ENTRY:
 		if (proto_get_entry(m, &e, strbuf) == -1)
-			return (malformed());
+			return (malformed_answer());
 		if (a->entry != NULL && a->entry(&e, a->arg) == -1)
 			return (-1);
 		return (0);
 	case CTL_FACT:
 		if (proto_get_fact(m, &name, &text) == -1)
-			return (malformed());
+			return (malformed_answer());
 		if (a->fact != NULL)
 			a->fact(name, text, a->arg);
 		return (0);
 	case CTL_TEXT:
 		if (proto_get_text(m, &kind, &text) == -1)
-			return (malformed());
+			return (malformed_answer());
 		out_error("%s", text);
 		return (0);
 	case CTL_END:
 		if (proto_get_end(m, &a->status, &a->count, &text) == -1)
-			return (malformed());
+			return (malformed_answer());
 		strlcpy(a->text, text, sizeof(a->text));
 		return (1);
 	default:
-		return (malformed());
+		return (malformed_answer());
 	}
 }
 

@@ -1,7 +1,4 @@
-/*
- * spamgreydb: shows and edits the database, through the daemon's control
- * socket or, when no daemon runs, by itself.  It never touches the firewall.
- */
+/* spamgreydb: the beginning and the end of the command. */
 #include <sys/types.h>
 
 #include <errno.h>
@@ -18,53 +15,45 @@ static void
 usage(FILE *to)
 {
 	fprintf(to,
-	    "usage: spamgreydb [-j] [-f file] [key ...]\n"
-	    "       spamgreydb [-f file] -a [-t | -T] key ...\n"
-	    "       spamgreydb [-f file] -d [-G | -t | -T] key ...\n"
-	    "       spamgreydb [-f file] list [grey|white|trapped|spamtrap] "
-	    "[-j] [address|network]\n"
-	    "       spamgreydb [-f file] list -r [-j] [--bad n] [--days n] "
-	    "[address|network]\n"
-	    "       spamgreydb [-f file] list --pools [-j] [--networks n] "
-	    "[address|network]\n"
-	    "       spamgreydb [-f file] learn -s|-h [-j] [-n] < message\n"
-	    "       spamgreydb [-f file] show [-j] address\n"
-	    "       spamgreydb [-f file] list|show [-j] sender|recipient|@domain\n"
-	    "       spamgreydb [-f file] add|whitelist address ... "
-	    "[for time|permanent] [comment text]\n"
-	    "       spamgreydb [-f file] delete "
-	    "[grey|white|trapped|spamtrap|repute] address ...\n"
-	    "       spamgreydb [-f file] trap address ... "
-	    "[for time|permanent] [comment text]\n"
-	    "       spamgreydb [-f file] expire [-j] [--clock-ok]\n"
-	    "       spamgreydb [-f file] import [-j] file|-\n"
-	    "       spamgreydb [-f file] export [-j]\n"
-	    "       spamgreydb convert [-j] file|- ...\n"
-	    "       spamgreydb spf [-j] [--server address[:port]] domain|- "
-	    "...\n"
-	    "       spamgreydb [-f file] sync [-j] [-n] [-e command] "
-	    "[--program path] [user@]host ...\n"
-	    "       spamgreydb [-f file] sync --server\n"
-	    "       spamgreydb [-f file] stats [-j]\n"
-	    "       spamgreydb [-f file] reload\n"
-	    "       spamgreydb [-f file] load [list]\n"
-	    "       spamgreydb [-f file] log verbose|brief\n"
-	    "       spamgreydb [-f file] status [-j]\n"
-	    "       spamgreydb [-f file] stop\n"
-	    "       spamgreydb help | version\n");
+	    "usage: spamgreydb [-j] [-f file] [key ...]\n       spamgreydb [-f "
+	    "file] -a [-t | -T] key ...\n       spamgreydb [-f file] -d [-G | "
+	    "-t | -T] key ...\n       spamgreydb [-f file] list "
+	    "[grey|white|trapped|spamtrap] [-j] [address|network]\n       "
+	    "spamgreydb [-f file] list -r [-j] [--bad n] [--days n] "
+	    "[address|network]\n       spamgreydb [-f file] list --pools [-j] "
+	    "[--networks n] [address|network]\n       spamgreydb [-f file] "
+	    "learn -s|-h [-j] [-n] < message\n       spamgreydb [-f file] show "
+	    "[-j] address\n       spamgreydb [-f file] list|show [-j] "
+	    "sender|recipient|@domain\n       spamgreydb [-f file] "
+	    "add|whitelist address ... [for time|permanent] [comment text]\n   "
+	    "    spamgreydb [-f file] delete "
+	    "[grey|white|trapped|spamtrap|repute] address ...\n       "
+	    "spamgreydb [-f file] trap address ... [for time|permanent] "
+	    "[comment text]\n       spamgreydb [-f file] expire [-j] "
+	    "[--clock-ok]\n       spamgreydb [-f file] import [-j] file|-\n    "
+	    "   spamgreydb [-f file] export [-j]\n       spamgreydb convert "
+	    "[-j] file|- ...\n       spamgreydb spf [-j] [--server "
+	    "address[:port]] domain|- ...\n       spamgreydb [-f file] sync "
+	    "[-j] [-n] [-e command] [--program path] [user@]host ...\n       "
+	    "spamgreydb [-f file] sync --server\n       spamgreydb [-f file] "
+	    "stats [-j]\n       spamgreydb [-f file] reload\n       spamgreydb "
+	    "[-f file] load [list]\n       spamgreydb [-f file] log "
+	    "verbose|brief\n       spamgreydb [-f file] status [-j]\n       "
+	    "spamgreydb [-f file] stop\n       spamgreydb help | version\n");
 }
 
+/* For the libraries: warnings and errors go to standard error. */
 static void
-log_out(int priority, const char *line, void *arg)
+print_log(int priority, const char *line, void *arg)
 {
 	(void)arg;
 	if (priority <= LOG_WARNING)
 		out_error("%s", line);
 }
 
-/* A warning of the configuration is the daemon's to say. */
+/* Warnings about the configuration are the daemon's to report. */
 static void
-report(const char *line, void *arg)
+print_config_error(const char *line, void *arg)
 {
 	(void)arg;
 	if (strstr(line, ": warning: ") == NULL)
@@ -72,9 +61,9 @@ report(const char *line, void *arg)
 }
 
 /*
- * spamgreyd's configuration, for the socket and the directory.  The default
- * file may be missing: then it is the defaults; a file that was named may
- * not.
+ * Reads spamgreyd's configuration, for the socket and the directory.  If the
+ * default file is missing, the defaults are used; a file that was named must
+ * exist.  NULL: reported.
  */
 static struct config *
 configure(const char *file)
@@ -84,11 +73,12 @@ configure(const char *file)
 			return (config_new());
 		file = CONF_FILE;
 	}
-	return (config_parse(file, NULL, 0, report, NULL));
+	return (config_parse(file, NULL, 0, print_config_error, NULL));
 }
 
+/* Runs a command that needs the database. */
 static int
-run(struct conn *c, const struct args *args, const struct config *conf,
+run_command(struct conn *c, const struct args *args, const struct config *conf,
     FILE *fp)
 {
 	switch (args->command) {
@@ -131,22 +121,28 @@ run(struct conn *c, const struct args *args, const struct config *conf,
 		return (cmd_daemon(c, args));
 	case CMD_HELP:
 	case CMD_VERSION:
-	case CMD_SPF:			/* need no database, */
+	case CMD_SPF:			/* run_alone runs these, */
 	case CMD_CONVERT:
-	case CMD_SYNC:			/* or open it later */
+	case CMD_SYNC:			/* and cmd_sync opens it later */
 		break;
 	}
 	return (1);
 }
 
-/* The exit status is a number of failures, which may be more than fit. */
+/*
+ * The exit status is a number of failures, which may be more than fit into
+ * it.
+ */
 static int
 clamp(int status)
 {
 	return (status > 255 ? 254 : status);
 }
 
-/* As if SIGPIPE had ended us, which was ignored to close the database. */
+/*
+ * Ends as if by SIGPIPE, which is ignored so that the database is closed
+ * first.
+ */
 static void
 end_by_pipe(void)
 {
@@ -154,7 +150,7 @@ end_by_pipe(void)
 	(void)raise(SIGPIPE);
 }
 
-/* What needs neither a daemon nor the database. */
+/* Runs a command that needs neither a daemon nor the database. */
 static int
 run_alone(const struct args *args)
 {
@@ -175,7 +171,7 @@ run_alone(const struct args *args)
 	return (status);
 }
 
-/* Only what writes makes a database. */
+/* What to do without a daemon.  Only a command that writes makes a database. */
 static int
 how(const struct args *args)
 {
@@ -198,7 +194,7 @@ how(const struct args *args)
 	}
 }
 
-/* spamdb's look-ups find nothing where there is no database. */
+/* The exit status without a database: spamdb's lookups find nothing. */
 static int
 empty(const struct args *args)
 {
@@ -206,7 +202,10 @@ empty(const struct args *args)
 	    args->nkeys : 1);
 }
 
-/* spamdb's options say nothing that spamdb does not. */
+/*
+ * Tells that there is no daemon.  spamdb's options print nothing that spamdb
+ * does not.
+ */
 static void
 say_direct(const struct args *args, const struct config *conf)
 {
@@ -241,7 +240,7 @@ main(int argc, char **argv)
 
 	log_std();
 	log_init("spamgreydb");
-	log_set_sink(log_out, NULL);
+	log_set_sink(print_log, NULL);
 	if ((status = args_parse(argc, argv, &args)) != 0) {
 		if (args.error[0] != '\0')
 			out_error("%s", args.error);
@@ -254,7 +253,8 @@ main(int argc, char **argv)
 	if (args.command == CMD_SPF || args.command == CMD_CONVERT ||
 	    args.command == CMD_HELP || args.command == CMD_VERSION)
 		return (run_alone(&args));
-	/* Opened now: without a daemon root is given up below. */
+	/* Opened as the user who called: without a daemon, root's rights are
+	 * dropped in conn_open. */
 	if (args.command == CMD_IMPORT) {
 		fp = strcmp(args.keys[0], "-") == 0 ? stdin :
 		    fopen(args.keys[0], "r");
@@ -276,7 +276,7 @@ main(int argc, char **argv)
 			return (!direct_none() ? 1 : clamp(empty(&args)));
 		if (conn_is_direct(c))
 			say_direct(&args, conf);
-		status = run(c, &args, conf, fp);
+		status = run_command(c, &args, conf, fp);
 	}
 	if (out_end() == -1)
 		status = 1;

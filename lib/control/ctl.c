@@ -1,9 +1,8 @@
 /*
  * The command engine: requests of spamgreydb carried out on a policy, by the
- * store role for a client of the control socket and by spamgreydb itself when
- * no daemon runs.  It owns no descriptor and no event; long work goes in
- * slices, so that a RCPT never waits for a list.  What a client sends is
- * hostile: nothing here may end the process.
+ * store role for a client of the control socket, and by spamgreydb itself
+ * when no daemon runs.  What a client sends is hostile: nothing here may end
+ * the process.
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -19,6 +18,7 @@
 #define NAME_LOG_MAX	192	/* octets of a list's name in the log */
 #define EXPIRE_CLOCK_OK	1	/* flag of CTL_EXPIRE: the clock is right */
 
+/* Type letters for db_walk, by the bits of a request. */
 static const struct {
 	unsigned int	bit;
 	char		letter;
@@ -71,6 +71,7 @@ ctl_end(struct ctl *c, uint64_t id, uint8_t status, uint32_t count,
 		c->broken = 1;
 }
 
+/* A line for the client to print, to standard output or error (CTL_TEXT_*). */
 void
 ctl_text(struct ctl *c, uint64_t id, uint8_t kind, const char *text)
 {
@@ -79,6 +80,7 @@ ctl_text(struct ctl *c, uint64_t id, uint8_t kind, const char *text)
 		c->broken = 1;
 }
 
+/* The text says what the administrator can do about it. */
 void
 ctl_end_db(struct ctl *c, uint64_t id, enum db_result rc)
 {
@@ -93,7 +95,7 @@ ctl_end_db(struct ctl *c, uint64_t id, enum db_result rc)
 		break;
 	case DB_DOWN:
 		snprintf(text, sizeof(text), "the database cannot be used now "
-		    "(%s); it is reopened as soon as that is over",
+		    "(%s); it is opened again as soon as possible",
 		    db_why(c->env.db));
 		ctl_end(c, id, CTL_FAILED, c->count, text);
 		break;
@@ -122,6 +124,7 @@ ctl_note(struct ctl *c, const char *fmt, ...)
 	c->env.note(c, line, c->env.arg);
 }
 
+/* Returns 1, which ends the walk, when the entry could not be queued. */
 int
 ctl_entry(const struct entry *e, void *arg)
 {
@@ -144,21 +147,29 @@ ctl_fact(struct ctl *c, uint64_t id, const char *name, const char *value)
 		c->broken = 1;
 }
 
+/* For policy_show. */
 static void
-show_fact(const char *name, const char *value, void *arg)
+send_fact(const char *name, const char *value, void *arg)
 {
 	struct ctl	*c = arg;
 
 	ctl_fact(c, c->id, name, value);
 }
 
-static void
-stat_fact(const char *name, int64_t value, void *arg)
+void
+ctl_fact_number(struct ctl *c, const char *name, int64_t value)
 {
 	char	text[24];
 
 	snprintf(text, sizeof(text), "%lld", (long long)value);
-	show_fact(name, text, arg);
+	ctl_fact(c, c->id, name, text);
+}
+
+/* For policy_stats. */
+static void
+stat_fact(const char *name, int64_t value, void *arg)
+{
+	ctl_fact_number(arg, name, value);
 }
 
 void
@@ -181,9 +192,11 @@ ctl_answer(struct ctl *c, uint8_t status, int more, const char *text)
 	ctl_end(c, c->id, status, 0, text);
 }
 
-/* A GREY row belongs to a list when the address it shows does; a host's row
- * when the prefix and the host (an IPv6 /64, say) have a part in common,
- * which db_walk has seen to. */
+/*
+ * For db_walk.  A GREY or VISIT row is in the network that was asked for when
+ * the address it shows is.  A host's row is when the network and the host (an
+ * IPv6 /64, say) have a part in common, which db_walk has checked.
+ */
 static int
 list_entry(const struct entry *e, void *arg)
 {
@@ -195,6 +208,7 @@ list_entry(const struct entry *e, void *arg)
 	return (ctl_entry(e, c));
 }
 
+/* Sends entries until the time or the room in the queue is used up. */
 static void
 walk_slice(struct ctl *c)
 {
@@ -222,6 +236,7 @@ walk_slice(struct ctl *c)
 	ctl_end(c, c->id, CTL_OK, c->count, "");
 }
 
+/* Expires entries until the time is used up. */
 static void
 expire_slice(struct ctl *c)
 {
@@ -248,12 +263,12 @@ expire_slice(struct ctl *c)
 	} while (clock_mono() < c->slice_end);
 }
 
+/* While the transaction of another caller is open, the client waits. */
 int
 ctl_work(struct ctl *c)
 {
 	if (c->broken)
 		return (-1);
-	/* Somebody's transaction is open; ours comes after it. */
 	if (c->job != JOB_NONE && db_in_txn(c->env.db))
 		return (1);
 	c->slice_end = clock_mono() + CTL_SLICE_MS;
@@ -291,6 +306,7 @@ ctl_job_start(struct ctl *c, enum ctl_job job, uint64_t id)
 	memset(&c->pos, 0, sizeof(c->pos));
 }
 
+/* The version must be ours exactly: the two programs belong to one release. */
 static int
 req_hello(struct ctl *c, struct msg *m)
 {
@@ -303,14 +319,16 @@ req_hello(struct ctl *c, struct msg *m)
 	if (ipc_send(c->out, -1) == -1)
 		return (-1);
 	if (version != PROTO_VERSION) {
-		ctl_end(c, m->id, CTL_VERSION, 0, "spamgreydb and the daemon "
-		    "are of different versions; restart the daemon");
+		ctl_end(c, m->id, CTL_VERSION, 0,
+		    "spamgreydb and the daemon are different versions; restart "
+		    "the daemon");
 		return (-1);
 	}
 	c->hello = 1;
 	return (0);
 }
 
+/* Without types, what spamdb lists.  within.len 0 is everything. */
 static int
 req_list(struct ctl *c, struct msg *m)
 {
@@ -346,7 +364,7 @@ req_show(struct ctl *c, struct msg *m)
 	if (msg_end(m) == -1)
 		return (-1);
 	ctl_job_start(c, JOB_NONE, m->id);
-	if ((rc = policy_show(c->env.policy, &addr, show_fact,
+	if ((rc = policy_show(c->env.policy, &addr, send_fact,
 	    c)) != DB_OK) {
 		ctl_end_db(c, m->id, rc);
 		return (0);
@@ -358,6 +376,7 @@ req_show(struct ctl *c, struct msg *m)
 	return (0);
 }
 
+/* Expires now; with the flag the clock is taken as right. */
 static int
 req_expire(struct ctl *c, struct msg *m)
 {
@@ -369,8 +388,9 @@ req_expire(struct ctl *c, struct msg *m)
 		return (-1);
 	if (policy_clock(c->env.policy, flags & EXPIRE_CLOCK_OK,
 	    &why) == 0) {
-		snprintf(text, sizeof(text), "nothing is expired: %s; if the "
-		    "clock is right now, say `spamgreydb expire --clock-ok'",
+		snprintf(text, sizeof(text),
+		    "nothing is expired: %s; if the clock is right now, run "
+		    "`spamgreydb expire --clock-ok'",
 		    why);
 		ctl_end(c, m->id, CTL_FAILED, 0, text);
 		return (0);
@@ -381,6 +401,7 @@ req_expire(struct ctl *c, struct msg *m)
 	return (0);
 }
 
+/* Our counters, then those of other processes. */
 static int
 req_stats(struct ctl *c, struct msg *m)
 {
@@ -392,7 +413,7 @@ req_stats(struct ctl *c, struct msg *m)
 	policy_stats(c->env.policy, stat_fact, c);
 	why = policy_clock_why(c->env.policy);
 	if (*why != '\0')
-		show_fact("clock", why, c);
+		send_fact("clock", why, c);
 	if (c->env.ask == NULL) {
 		ctl_end(c, m->id, CTL_OK, 0, "");
 		return (0);
@@ -402,7 +423,7 @@ req_stats(struct ctl *c, struct msg *m)
 	return (0);
 }
 
-/* Is it in the firewall's table?  Only fw can look. */
+/* Whether the firewall's table has an address; only fw can look. */
 static int
 req_table(struct ctl *c, struct msg *m)
 {
@@ -459,6 +480,7 @@ req_parent(struct ctl *c, struct msg *m)
 	return (0);
 }
 
+/* A request that is handled here, one for the parent, and an answer. */
 #define REQUEST(type, name, handler)					\
 	{ type, name, CTL_BY_CLIENT, CTL_BODY_OWN, handler }
 #define TO_PARENT(type, name, body)					\

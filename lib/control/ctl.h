@@ -1,7 +1,29 @@
 /*
- * The commands of the control socket, carried out on a policy: the same
- * code serves a client of the daemon and spamgreydb on its own.  Long work
- * goes in slices: ctl_work does one and says whether there is more.
+ * The room control: the commands of the control socket, carried out on a
+ * policy.  The same code serves a client of the daemon (spamgreyd/store/ctl.c)
+ * and spamgreydb by itself (spamgreydb/direct.c).  It knows frames (ipc), but
+ * no descriptor, no event loop and no process.  Of lib it uses base, ipc,
+ * proto, policy, db, smtp (mail addresses) and sync.
+ *
+ * Read in this order:
+ *		ctl.c		the table of types, requests, slices
+ *		edit.c		add, delete, get;  import.c  lines of a file
+ *		learn.c		learn, list -r;  sync.c  the bulk sync
+ *
+ * The order of a conversation: HELLO, answered by HELLO; then one request at a
+ * time, answered by any number of ENTRY, FACT and TEXT and by one END.  An
+ * import is one request of many IMPORT frames and an IMPORT_END.  What breaks
+ * this order, or is malformed, makes ctl_request return -1, and the caller
+ * drops the client; nothing that a client sends may end the process.
+ *
+ * Long work goes in slices, so that a RCPT never waits for a command.  The
+ * caller's loop, for each client:
+ *
+ *	ctl_busy 0:	read a frame, give it to ctl_request
+ *	ctl_busy 1:	call ctl_work while it returns 1 and fewer than
+ *			CTL_QUEUE_HIGH bytes are queued; when it returns 0
+ *			another process is being asked (env.ask), and the
+ *			caller calls ctl_answer
  */
 #ifndef CTL_H
 #define CTL_H
@@ -11,25 +33,24 @@
 
 struct ctl;				/* one client */
 
-/*
- * out: where answers are put (ipc_begin … ipc_send); the caller flushes it
- * and calls ctl_work again only while ipc_queued is below CTL_QUEUE_HIGH.
- * ask: reload, log and statistics of other processes; NULL without daemon.
- */
+/* What a client needs of its surroundings; copied by ctl_new, the pointers must
+ * outlive the client. */
 struct ctl_env {
 	struct policy	*policy;
 	struct db	*db;
-	/* Asks the parent (CTL_RELOAD, CTL_LOAD, CTL_LOG, …) or gathers statistics
-	 * (CTL_STATS) or the firewall's table (CTL_TABLE, text: an
-	 * address); the answer comes by ctl_answer. */
+	/* Asks another process: the parent (the types with a body in
+	 * ctl_types), all for statistics (CTL_STATS), or fw (CTL_TABLE, text:
+	 * an address).  The answer comes by ctl_answer, perhaps before this
+	 * returns.  NULL: there is no daemon. */
 	void		(*ask)(struct ctl *, uint16_t type, uint8_t arg,
 			    const char *text, void *);
-	/* What this client changed, one encoded line for the log; may be NULL. */
+	/* What this client changed, as one line of key=value for the log, in
+	 * which a client's text is encoded.  NULL: nothing is logged. */
 	void		(*note)(struct ctl *, const char *line, void *);
 	void		*arg;
 };
-#define CTL_QUEUE_HIGH	(1024 * 1024)
-#define CTL_SLICE_MS	5
+#define CTL_QUEUE_HIGH	(1024 * 1024)	/* bytes */
+#define CTL_SLICE_MS	5		/* a slice of ctl_work */
 
 /*
  * Every type of frame on the control socket, requests first; the last row has
@@ -53,20 +74,26 @@ extern const struct ctl_type ctl_types[];
 /* The row of a type; NULL: there is no such type. */
 const struct ctl_type *ctl_type(uint16_t);
 
+/* out: where answers are put; the caller sends and owns it.  NULL: no memory. */
 struct ctl *ctl_new(const struct ctl_env *, struct ipc *out);
 void	 ctl_free(struct ctl *);
 /*
- * One request frame, never while ctl_busy.  -1: not understood, or no memory;
- * the caller drops the client (after what is queued, if it can be sent).
+ * One frame of the client, never while ctl_busy.  -1: malformed, or no memory;
+ * the caller drops the client, after what is queued if that can be sent.
  */
 int	 ctl_request(struct ctl *, struct msg *);
-/* A request is being worked on or waits for ctl_answer: read no other. */
+/* 1 while a request is being worked on, or waits for ctl_answer. */
 int	 ctl_busy(const struct ctl *);
 /*
- * One slice of at most CTL_SLICE_MS: 1 there is more, 0 nothing to do now,
- * -1 the client must be dropped.
+ * One slice of at most CTL_SLICE_MS: 1 when there is more, 0 when there is
+ * nothing to do now, -1 when the client must be dropped.
  */
 int	 ctl_work(struct ctl *);
+/*
+ * The answer to env.ask: more 1 is a line of text before the end, more 0 the
+ * end, with a CTL_* status.  ctl_answer_stat: a counter of another process,
+ * before the end.  A late answer, to no question any more, is ignored.
+ */
 void	 ctl_answer(struct ctl *, uint8_t status, int more, const char *text);
 void	 ctl_answer_stat(struct ctl *, const char *name, int64_t value);
 

@@ -1,39 +1,37 @@
-/*
- * What the files of the command engine share: ctl.c (requests and slices),
- * edit.c (add and delete), import.c, learn.c, sync.c (bulk sync).
- * Nobody else looks in here.
- */
+/* For the files of the command engine only; see ctl.h. */
 #ifndef CTL_INT_H
 #define CTL_INT_H
 
 #include "lib/control/ctl.h"
 
+/* What ctl_work does in the next slice. */
 enum ctl_job {
 	JOB_NONE,
 	JOB_LIST,
 	JOB_REPUTE,
-	JOB_SHOW,		/* facts are out; the entries follow */
+	JOB_SHOW,		/* the facts are sent, the entries follow */
 	JOB_EXPIRE,
-	JOB_IMPORT,		/* lines of one frame */
-	JOB_INDEX,		/* bulk sync: what there is */
-	JOB_MERGE,		/* … states of one frame */
-	JOB_ASK			/* somebody else answers: ctl_answer */
+	JOB_IMPORT,		/* the lines of one frame */
+	JOB_INDEX,		/* bulk sync: a hash for each entry */
+	JOB_MERGE,		/* bulk sync: the states of one frame */
+	JOB_ASK			/* another process answers: ctl_answer */
 };
 
-/* A line of an import, parsed. */
+/* A parsed line of an import; the entry borrows from import.text. */
 struct import_item {
 	struct entry	 e;
 	unsigned int	 line;
 };
 
+/* One client.  Each part below is valid while a job of its kind runs. */
 struct ctl {
 	struct ctl_env	 env;
 	struct ipc	*out;
 	enum ctl_job	 job;
-	uint64_t	 id;		/* of the request that the job is for */
-	int		 hello;
+	uint64_t	 id;		/* of the request of the job */
+	int		 hello;		/* it has greeted */
 	int		 broken;	/* an answer could not be queued */
-	uint32_t	 count;
+	uint32_t	 count;		/* for END: entries, changes */
 
 	/* list, show */
 	struct db_pos	 pos;
@@ -44,13 +42,14 @@ struct ctl {
 
 	/* import: the entries of one frame, in the order of the disk */
 	struct {
-		int		 active;	/* between the first frame and IMPORT_END */
+		int		 active;	/* until IMPORT_END */
 		uint64_t	 id;
-		uint64_t	 dead;		/* failed; the rest of it is ignored */
-		char		*text;		/* what the entries borrow from */
+		uint64_t	 dead;		/* id of one that failed: the
+						   rest of it is ignored */
+		char		*text;		/* the lines of a frame */
 		struct import_item *items;
 		size_t		 size, n, pos;	/* pos: the next to enter */
-		uint32_t	 line, bad, over;	/* over: have expired */
+		uint32_t	 line, bad, over; /* over: had expired */
 	} import;
 
 	/* bulk sync */
@@ -58,7 +57,7 @@ struct ctl {
 		uint8_t		 seed[16];
 		int64_t		 asof;
 		uint32_t	 unsaid;
-		uint8_t		*states;	/* of one frame */
+		uint8_t		*states;	/* encoded, of one frame */
 		size_t		 len, pos;
 		uint32_t	 refused;
 		char		 why[128];
@@ -66,21 +65,27 @@ struct ctl {
 	} sync;
 };
 
-/* ctl.c: answers */
+/* ctl.c: answers.  All of them only queue; a failure sets broken. */
 void	 ctl_end(struct ctl *, uint64_t id, uint8_t status, uint32_t count,
 	    const char *text);
 void	 ctl_fact(struct ctl *, uint64_t id, const char *name, const char *value);
 void	 ctl_text(struct ctl *, uint64_t id, uint8_t kind, const char *);
-/* The end of a request that the database refused, in words. */
+void	 ctl_fact_number(struct ctl *, const char *name, int64_t);
+/* Ends a request by a result of the database, in words. */
 void	 ctl_end_db(struct ctl *, uint64_t id, enum db_result);
 void	 ctl_note(struct ctl *, const char *, ...)
 	    __attribute__((__format__(printf, 2, 3)));
-/* Sends an entry to the client; for db_walk. */
+/* Sends an entry to the client; for db_walk, arg is the struct ctl. */
 int	 ctl_entry(const struct entry *, void *);
 
+/* Starts a job; its answer has this id. */
 void	 ctl_job_start(struct ctl *, enum ctl_job, uint64_t id);
 
-/* learn.c */
+/*
+ * The handlers of ctl_types.  Each reads its frame to the end, and returns -1
+ * when that is malformed; otherwise it has answered or started a job.
+ */
+/* ctl_learn.c */
 int	 ctl_req_learn(struct ctl *, struct msg *);
 int	 ctl_req_repute(struct ctl *, struct msg *);
 int	 ctl_repute_entry(const struct entry *, void *);
@@ -100,8 +105,8 @@ int	 ctl_req_sync_index(struct ctl *, struct msg *);
 int	 ctl_req_sync_get(struct ctl *, struct msg *);
 int	 ctl_req_sync_merge(struct ctl *, struct msg *);
 int	 ctl_sync_item(const struct entry *, void *);	/* for db_walk */
-void	 ctl_sync_indexed(struct ctl *);		/* it has ended */
+void	 ctl_sync_indexed(struct ctl *);	/* all items are sent */
 void	 ctl_sync_slice(struct ctl *);
-void	 ctl_sync_note(struct ctl *);	/* what it came to, for the log */
+void	 ctl_sync_note(struct ctl *);	/* logs what was merged in all */
 
 #endif

@@ -12,8 +12,10 @@
 #include "lib/control/ctl_int.h"
 #include "lib/policy/policy_int.h"
 
-#define KEY_LOG_MAX	256
+#define KEY_LOG_MAX	256	/* bytes of a key in the log, encoded */
+#define ROWS_STEP	16	/* entries in one call of db_walk */
 
+/* A type for the log. */
 static const char *
 type_name(unsigned int type)
 {
@@ -33,7 +35,10 @@ type_name(unsigned int type)
 	}
 }
 
-/* Is the text the key of a spamtrap that there may be, from whenever? */
+/*
+ * Makes the key of a spamtrap from what a client gave.  Old versions accepted
+ * more than add does now; whatever is in the database can be deleted.
+ */
 static int
 trap_key(const char *text, char *key, size_t size)
 {
@@ -46,6 +51,7 @@ trap_key(const char *text, char *key, size_t size)
 	return (0);
 }
 
+/* Adds within the open transaction. */
 static enum db_result
 add_entry(struct ctl *c, const struct ctl_edit *ed, const struct addr *addr,
     const char *rcpt)
@@ -55,7 +61,7 @@ add_entry(struct ctl *c, const struct ctl_edit *ed, const struct addr *addr,
 
 	switch (ed->type) {
 	case CTL_T_WHITE:
-		/* TRAPPED would stand over it, and who adds means it. */
+		/* A trap would overrule WHITE, so it is deleted. */
 		rc = policy_delete_trapped(p, addr);
 		if (rc != DB_OK && rc != DB_NONE)
 			return (rc);
@@ -70,7 +76,7 @@ add_entry(struct ctl *c, const struct ctl_edit *ed, const struct addr *addr,
 
 /* Ends the transaction by its result, and the request with it. */
 static void
-finish(struct ctl *c, struct msg *m, const struct ctl_edit *ed,
+end_edit(struct ctl *c, struct msg *m, const struct ctl_edit *ed,
     const char *verb, enum db_result rc, size_t n)
 {
 	char	key[KEY_LOG_MAX];
@@ -87,25 +93,30 @@ finish(struct ctl *c, struct msg *m, const struct ctl_edit *ed,
 	ctl_end(c, m->id, CTL_OK, (uint32_t)n, "");
 }
 
-/* When WHITE or TRAPPED of the host ends: 0 it has none, HOST_FOREVER. */
+/*
+ * When WHITE or TRAPPED of the host ends: 0 when it has none, or
+ * HOST_FOREVER.
+ */
 static int64_t
-end_of(struct ctl *c, uint8_t type, const struct addr *addr)
+host_expiry(struct ctl *c, uint8_t type, const struct addr *addr)
 {
 	struct entry	key, e;
 	struct addr	host;
 
 	policy_host(c->env.policy, addr, &host);
-	host_key(type == CTL_T_WHITE ? ENTRY_WHITE : ENTRY_TRAPPED, &host,
+	host_entry_key(type == CTL_T_WHITE ? ENTRY_WHITE : ENTRY_TRAPPED, &host,
 	    &key);
 	if (db_get(c->env.db, &key, &e) != DB_OK)
 		return (0);
 	return (e.expire == 0 ? HOST_FOREVER : e.expire);
 }
 
-/* A time that is shorter than what was in force is what was asked for, and
- * perhaps not what was meant. */
+/*
+ * Tells the client when a new end is earlier than the one that was in force:
+ * it did what it was told, but that may not be what was meant.
+ */
 static void
-say_shorter(struct ctl *c, uint64_t id, const struct ctl_edit *ed,
+warn_shorter(struct ctl *c, uint64_t id, const struct ctl_edit *ed,
     int64_t was, int64_t is)
 {
 	char		text[200], from[40], to[40];
@@ -165,17 +176,18 @@ ctl_req_add(struct ctl *c, struct msg *m)
 		return (0);
 	}
 	if (ed.type != CTL_T_SPAMTRAP && !(ed.flags & CTL_EDIT_SPAMDB))
-		was = end_of(c, ed.type, &addr);
+		was = host_expiry(c, ed.type, &addr);
 	rc = add_entry(c, &ed, &addr, rcpt);
 	if (rc == DB_OK && was != 0)
-		say_shorter(c, m->id, &ed, was, end_of(c, ed.type, &addr));
-	finish(c, m, &ed, "add", rc, 1);
+		warn_shorter(
+		    c, m->id, &ed, was, host_expiry(c, ed.type, &addr));
+	end_edit(c, m, &ed, "add", rc, 1);
 	return (0);
 }
 
-/* Adds what one step deleted; nothing to delete is no error yet. */
+/* Counts what one step deleted; that there was nothing is no error yet. */
 static enum db_result
-tally(enum db_result rc, size_t k, size_t *n)
+add_deleted(enum db_result rc, size_t k, size_t *n)
 {
 	if (rc == DB_OK)
 		*n += k;
@@ -183,12 +195,13 @@ tally(enum db_result rc, size_t k, size_t *n)
 }
 
 /*
- * spamdb's -d takes the host's own rows and leaves its tuples, -G one tuple;
- * the word `delete' takes all there is of the type or types that it names.
+ * Deletes by address.  spamdb's -d takes the rows of the host and leaves its
+ * tuples, and -G takes one tuple; the word `delete' takes everything of the
+ * type or types that it names.
  */
 static enum db_result
-delete_host(struct ctl *c, const struct ctl_edit *ed, const struct addr *addr,
-    size_t *n)
+delete_host_rows(struct ctl *c, const struct ctl_edit *ed,
+    const struct addr *addr, size_t *n)
 {
 	struct policy	*p = c->env.policy;
 	enum db_result	 rc = DB_OK;
@@ -202,15 +215,15 @@ delete_host(struct ctl *c, const struct ctl_edit *ed, const struct addr *addr,
 	else if (spamdb && types != CTL_T_GREY)
 		types = CTL_T_WHITE | CTL_T_TRAPPED;
 	if (types & CTL_T_WHITE)
-		rc = tally(policy_delete_white(p, addr), 1, n);
+		rc = add_deleted(policy_delete_white(p, addr), 1, n);
 	if (rc == DB_OK && (types & CTL_T_TRAPPED))
-		rc = tally(policy_delete_trapped(p, addr), 1, n);
+		rc = add_deleted(policy_delete_trapped(p, addr), 1, n);
 	if (rc == DB_OK && (types & CTL_T_GREY)) {
 		rc = policy_delete_grey(p, addr, !spamdb, &grey);
-		rc = tally(rc, grey, n);
+		rc = add_deleted(rc, grey, n);
 	}
 	if (rc == DB_OK && (types & CTL_T_REPUTE))
-		rc = tally(policy_delete_repute(p, addr), 1, n);
+		rc = add_deleted(policy_delete_repute(p, addr), 1, n);
 	return (rc);
 }
 
@@ -241,12 +254,13 @@ ctl_req_delete(struct ctl *c, struct msg *m)
 	}
 	if (is_addr && (ed.type != CTL_T_SPAMTRAP ||
 	    (ed.flags & CTL_EDIT_SPAMDB)))
-		rc = delete_host(c, &ed, &addr, &n);
+		rc = delete_host_rows(c, &ed, &addr, &n);
 	else if (is_trap && ed.type != CTL_T_GREY)
-		rc = tally(policy_spamtrap(c->env.policy, rcpt, 0, ""), 1, &n);
+		rc = add_deleted(
+		    policy_spamtrap(c->env.policy, rcpt, 0, ""), 1, &n);
 	if (rc == DB_OK && n == 0)
 		rc = DB_NONE;
-	finish(c, m, &ed, "delete", rc, n);
+	end_edit(c, m, &ed, "delete", rc, n);
 	return (0);
 }
 
@@ -257,9 +271,12 @@ struct rows {
 	int		 trapped;
 };
 
-/* TRAPPED comes first in the order of keys, and hides the WHITE under it. */
+/*
+ * For db_walk.  TRAPPED comes first in the order of keys, and hides the WHITE
+ * below it, as in spamdb.
+ */
 static int
-row(const struct entry *e, void *arg)
+send_row(const struct entry *e, void *arg)
 {
 	struct rows	*r = arg;
 
@@ -272,6 +289,7 @@ row(const struct entry *e, void *arg)
 	return (ctl_entry(e, r->ctl));
 }
 
+/* Sends the row or rows of a host. */
 static enum db_result
 get_host(struct ctl *c, const struct addr *addr)
 {
@@ -282,10 +300,12 @@ get_host(struct ctl *c, const struct addr *addr)
 
 	memset(&pos, 0, sizeof(pos));
 	while (rc == DB_OK && !pos.done && !c->broken)
-		rc = db_walk(c->env.db, &pos, "TW", &host, 16, row, &r);
+		rc = db_walk(
+		    c->env.db, &pos, "TW", &host, ROWS_STEP, send_row, &r);
 	return (rc);
 }
 
+/* Sends an entry by its exact key; only spamdb's options use it. */
 int
 ctl_req_get(struct ctl *c, struct msg *m)
 {

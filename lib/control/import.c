@@ -1,9 +1,10 @@
 /*
- * Import for the command engine: the lines of one frame are parsed, put in
- * the order in which they stand on disk (an export is nearly in it, and pages
- * that fill from left to right are full pages), then entered in transactions
- * that are short enough for the mail that goes on meanwhile.  A client sends no further frame's lines into this file while
- * one is being worked on (ctl_busy): that is the flow control.
+ * Import for the command engine: the lines of one frame are parsed and sorted
+ * into the order on disk (an export is nearly in that order already, and
+ * pages that are filled from left to right become full pages), then entered
+ * in transactions that are short enough for the mail that is served at the
+ * same time.  While a frame is being worked on (ctl_busy) the client is not
+ * read: that is the flow control.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,7 +16,7 @@
 
 #define IMPORT_TXN	256	/* entries in a transaction */
 #define IMPORT_LOOK	16	/* entries between two looks at the clock */
-#define IMPORT_REPORT	20	/* bad lines told one by one */
+#define IMPORT_REPORT	20	/* bad lines reported one by one */
 
 static void
 import_reset(struct ctl *c)
@@ -25,7 +26,10 @@ import_reset(struct ctl *c)
 	c->import.line = c->import.bad = c->import.over = 0;
 }
 
-/* A line that cannot be entered: the first ones are told by number. */
+/*
+ * Reports a line that cannot be entered.  The first ones are reported one by
+ * one, all are counted.
+ */
 static void
 bad_line(struct ctl *c, unsigned int line, const char *why)
 {
@@ -37,6 +41,7 @@ bad_line(struct ctl *c, unsigned int line, const char *why)
 	}
 }
 
+/* The order on disk: type, net, hash. */
 static int
 item_cmp(const void *va, const void *vb)
 {
@@ -49,11 +54,14 @@ item_cmp(const void *va, const void *vb)
 		return (r);
 	if (a->e.hash != b->e.hash)
 		return (a->e.hash < b->e.hash ? -1 : 1);
-	/* the same entry twice: as they came */
+	/* The same entry twice: in the order of the lines. */
 	return (a->line < b->line ? -1 : a->line > b->line);
 }
 
-/* -1: no memory. The entry borrows from line. */
+/*
+ * Parses a line, and keeps it unless it is bad or a comment.  The entry
+ * borrows from line.  Returns -1 when there is no memory.
+ */
 static int
 import_add(struct ctl *c, char *line)
 {
@@ -84,6 +92,10 @@ import_add(struct ctl *c, char *line)
 	return (0);
 }
 
+/*
+ * A frame of lines.  An import has one id; after it failed, frames with that
+ * id may still be under way, and are ignored.
+ */
 int
 ctl_req_import(struct ctl *c, struct msg *m)
 {
@@ -129,7 +141,7 @@ ctl_req_import(struct ctl *c, struct msg *m)
 	return (0);
 }
 
-/* DB_OK too when the line was bad: the import goes on without it. */
+/* Enters one line; a bad one is reported, and the import goes on. */
 static enum db_result
 import_item(struct ctl *c, const struct import_item *it)
 {
@@ -156,10 +168,13 @@ import_failed(struct ctl *c, enum db_result rc)
 {
 	char	text[512];
 
-	snprintf(text, sizeof(text), "stopped near line %u: %s; import it "
-	    "again, nothing is entered twice", c->import.line,
-	    rc == DB_NEWER ? "the database holds entries of a newer version "
-	    "of this program" : db_why(c->env.db));
+	snprintf(text, sizeof(text),
+	    "stopped near line %u: %s; import the file again: no entry is "
+	    "added twice",
+	    c->import.line,
+	    rc == DB_NEWER ? "the database holds entries of a newer version of "
+			     "this program" :
+			     db_why(c->env.db));
 	ctl_note(c, "import count=%u failed", c->count);
 	ctl_end(c, c->import.id, CTL_FAILED, c->count, text);
 	c->import.dead = c->import.id;
@@ -167,7 +182,7 @@ import_failed(struct ctl *c, enum db_result rc)
 	c->job = JOB_NONE;
 }
 
-/* One transaction. */
+/* One transaction.  On an error its lines count for nothing. */
 static enum db_result
 import_txn(struct ctl *c)
 {

@@ -1,23 +1,15 @@
 /*
- * `spamgreydb learn' and `list -r' for the command engine.  The client has read
- * a message's Received lines and sends what they are; which of these relays
- * is to be believed is decided here, by the configuration in force.
+ * `spamgreydb learn' and `list -r' for the command engine.  The client has
+ * read the Received lines of a message and sends what they say; which of
+ * these relays can be believed is decided here, by the configuration in
+ * force.
  */
 #include <stdio.h>
 #include <string.h>
 
 #include "lib/control/ctl_int.h"
 
-static void
-number(struct ctl *c, const char *name, uint32_t value)
-{
-	char	text[16];
-
-	snprintf(text, sizeof(text), "%u", value);
-	ctl_fact(c, c->id, name, text);
-}
-
-/* "192.0.2.1 trusted", of a relay that is passed over or where it ends. */
+/* "192.0.2.1 trusted": a relay, and why it is passed over. */
 static void
 hop_fact(struct ctl *c, const char *name, unsigned int kind,
     const struct addr *addr, const char *why)
@@ -25,15 +17,21 @@ hop_fact(struct ctl *c, const char *name, unsigned int kind,
 	static const struct addr	none;
 	char				ip[ADDR_STRLEN], text[ADDR_STRLEN + 32];
 
-	snprintf(text, sizeof(text), "%s %s", kind == HOP_ADDR ||
-	    (kind == HOP_SELF && addr_cmp(addr, &none) != 0) ? addr_str(addr, ip) :
-	    "-", why);
+	snprintf(text, sizeof(text), "%s %s",
+	    kind == HOP_ADDR ||
+		    (kind == HOP_SELF && addr_cmp(addr, &none) != 0) ?
+		addr_str(addr, ip) :
+		"-",
+	    why);
 	ctl_fact(c, c->id, name, text);
 }
 
-/* From the newest to the first that is not trusted: its index; n: none. */
+/*
+ * Goes from the newest line to the first that is not trusted.  Returns its
+ * index, or l->n when there is none.
+ */
 static size_t
-walk(struct ctl *c, const struct ctl_learn *l)
+first_untrusted(struct ctl *c, const struct ctl_learn *l)
 {
 	const char	*why;
 	size_t		 i;
@@ -49,16 +47,17 @@ walk(struct ctl *c, const struct ctl_learn *l)
 	return (i);
 }
 
+/* Tells the client what was counted and what followed, and logs it. */
 static void
-outcome(struct ctl *c, const struct ctl_learn *l, const struct addr *addr,
+send_outcome(struct ctl *c, const struct ctl_learn *l, const struct addr *addr,
     const struct learned *d)
 {
 	char	ip[ADDR_STRLEN];
 
 	ctl_fact(c, c->id, "address", addr_str(addr, ip));
 	ctl_fact(c, c->id, "verdict", l->bad ? "bad" : "good");
-	number(c, "good", d->good);
-	number(c, "bad", d->bad);
+	ctl_fact_number(c, "good", d->good);
+	ctl_fact_number(c, "bad", d->bad);
 	ctl_fact(c, c->id, "action", policy_learned_str(d));
 	if (d->why_not != NULL)
 		ctl_fact(c, c->id, "why", d->why_not);
@@ -70,6 +69,7 @@ outcome(struct ctl *c, const struct ctl_learn *l, const struct addr *addr,
 	    d->why_not != NULL ? d->why_not : "");
 }
 
+/* With `dry' the transaction is aborted at the end. */
 int
 ctl_req_learn(struct ctl *c, struct msg *m)
 {
@@ -84,9 +84,10 @@ ctl_req_learn(struct ctl *c, struct msg *m)
 		return (-1);
 	c->id = m->id;
 	c->count = 0;
-	if ((i = walk(c, &l)) == l.n) {
-		ctl_end(c, m->id, CTL_NOTFOUND, 0, "no Received line names a "
-		    "relay that is not trusted: nothing is counted");
+	if ((i = first_untrusted(c, &l)) == l.n) {
+		ctl_end(c, m->id, CTL_NOTFOUND, 0,
+		    "no Received line names a relay that is not trusted: "
+		    "nothing is counted");
 		return (0);
 	}
 	if (l.hop[i].kind == HOP_UNCLEAR) {
@@ -113,7 +114,7 @@ ctl_req_learn(struct ctl *c, struct msg *m)
 		ctl_end_db(c, m->id, rc);
 		return (0);
 	}
-	outcome(c, &l, &l.hop[i].addr, &d);
+	send_outcome(c, &l, &l.hop[i].addr, &d);
 	ctl_end(c, m->id, CTL_OK, 1, "");
 	return (0);
 }
@@ -130,7 +131,7 @@ ctl_req_repute(struct ctl *c, struct msg *m)
 	return (0);
 }
 
-/* For db_walk.  What has come down to nothing is as good as expired. */
+/* For db_walk.  Counts that have decayed to nothing are as good as expired. */
 int
 ctl_repute_entry(const struct entry *from, void *arg)
 {

@@ -1,9 +1,9 @@
 /*
- * Bulk sync for the command engine: what there is (a hash for each entry, in
- * slices as a list), what is known of some keys, and the merging of what
- * another machine knows, in short transactions as an import.  Comparing and
- * the way to the other machine are spamgreydb's.  States come from another
- * machine: each is checked before it is merged.
+ * The bulk sync for the command engine: a hash for each entry (in slices, as
+ * a list), what is known of some keys, and the merging of what another
+ * machine knows, in short transactions as in an import.  Comparing, and the
+ * connection to the other machine, are spamgreydb's.  States come from
+ * another machine: each is checked before it is merged.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +16,10 @@
 #define MERGE_TXN	256	/* states in a transaction */
 #define MERGE_LOOK	16	/* states between two looks at the clock */
 
+/*
+ * Starts the walk.  All hashes are made with the seed, and are of the time
+ * asof.
+ */
 int
 ctl_req_sync_index(struct ctl *c, struct msg *m)
 {
@@ -34,6 +38,7 @@ ctl_req_sync_index(struct ctl *c, struct msg *m)
 	return (0);
 }
 
+/* For db_walk: sends the hashes of a record, with its key. */
 int
 ctl_sync_item(const struct entry *e, void *arg)
 {
@@ -67,22 +72,13 @@ ctl_sync_item(const struct entry *e, void *arg)
 	return (0);
 }
 
-static void
-number_fact(struct ctl *c, const char *name, uint32_t v)
-{
-	char	text[16];
-
-	snprintf(text, sizeof(text), "%u", v);
-	ctl_fact(c, c->id, name, text);
-}
-
 void
 ctl_sync_indexed(struct ctl *c)
 {
-	number_fact(c, "unsaid", c->sync.unsaid);
+	ctl_fact_number(c, "unsaid", c->sync.unsaid);
 }
 
-/* One key's state, if there is still any. */
+/* Sends the state of a key, if there is still any. */
 static enum db_result
 send_state(struct ctl *c, const struct entry *key)
 {
@@ -135,6 +131,7 @@ ctl_req_sync_get(struct ctl *c, struct msg *m)
 	return (0);
 }
 
+/* Takes the states of one frame; ctl_sync_slice merges them. */
 int
 ctl_req_sync_merge(struct ctl *c, struct msg *m)
 {
@@ -155,15 +152,18 @@ ctl_req_sync_merge(struct ctl *c, struct msg *m)
 	return (0);
 }
 
+/* Counts a state that is refused, and keeps the first reason. */
 static void
-refuse(struct ctl *c, const char *why)
+count_refused(struct ctl *c, const char *why)
 {
 	if (c->sync.refused++ == 0)
 		snprintf(c->sync.why, sizeof(c->sync.why), "%s", why);
 }
 
-/* One state.  What is malformed ends the frame: where the next begins is not
- * known then. */
+/*
+ * Merges the next state of the frame.  A malformed one ends the frame,
+ * because it is not known where the next one begins.
+ */
 static enum db_result
 merge_one(struct ctl *c)
 {
@@ -177,17 +177,17 @@ merge_one(struct ctl *c)
 	n = merge_get(c->sync.states + c->sync.pos, c->sync.len - c->sync.pos,
 	    &s, strbuf);
 	if (n == 0) {
-		refuse(c, "malformed");
+		count_refused(c, "malformed");
 		c->sync.pos = c->sync.len;
 		return (DB_OK);
 	}
 	c->sync.pos += n;
 	if ((why = merge_refuse(&s, clock_wall())) != NULL) {
-		refuse(c, why);
+		count_refused(c, why);
 		return (DB_OK);
 	}
 	if ((rc = policy_merge(c->env.policy, &s, &news)) == DB_BAD) {
-		refuse(c, "it does not fit into the database");
+		count_refused(c, "it does not fit into the database");
 		return (DB_OK);
 	}
 	if (rc == DB_OK && news)
@@ -195,6 +195,7 @@ merge_one(struct ctl *c)
 	return (rc);
 }
 
+/* One transaction. */
 static enum db_result
 merge_txn(struct ctl *c)
 {
@@ -242,7 +243,7 @@ ctl_sync_slice(struct ctl *c)
 	if (c->sync.pos < c->sync.len)
 		return;
 	c->job = JOB_NONE;
-	number_fact(c, "refused", c->sync.refused);
+	ctl_fact_number(c, "refused", c->sync.refused);
 	ctl_fact(c, c->id, "why", c->sync.why);
 	c->sync.all += c->count;
 	c->sync.all_refused += c->sync.refused;

@@ -1,6 +1,7 @@
 /*
- * What STATE/lists holds; see read.h.  Text, of any machine, and checked
- * when it is read: a file that is not whole is as good as none.
+ * The files in STATE/lists; see list_read.h.  They are text, the same on
+ * every machine, and checked when they are read: a file that is not whole
+ * counts as absent.
  */
 #include <sys/types.h>
 #include <sys/queue.h>
@@ -18,13 +19,19 @@
 #include "lib/smtp/tmpl.h"
 #include "lib/list/read.h"
 
-#define OUT_BLOCK	65536
+#define OUT_BLOCK	65536	/* bytes buffered before a write */
+#define SOURCE_MAX	8192	/* bytes of a source that are hashed */
+#define HEAD_MAX	160	/* bytes of a line that begins with @ or # */
 
+/*
+ * A hash of the kind and the text of the source; the key only has to be the
+ * same always.
+ */
 uint64_t
 list_source_id(enum conf_source kind, const char *source)
 {
 	static const uint8_t	key[16] = "spamgreyd list 1";
-	char			text[8192];
+	char			text[SOURCE_MAX];
 	int			n;
 
 	n = snprintf(text, sizeof(text), "%d %s", (int)kind, source);
@@ -33,11 +40,13 @@ list_source_id(enum conf_source kind, const char *source)
 	return (siphash24(key, text, (size_t)n));
 }
 
+/* A file being written, through a buffer. */
 struct out {
 	int		 fd;
 	struct buf	 b;
 };
 
+/* Writes the buffer. */
 static int
 out_write(struct out *o)
 {
@@ -53,7 +62,7 @@ out_write(struct out *o)
 	return (0);
 }
 
-/* As short as it can be said: an address, a network, or a range. */
+/* Writes a range as short as possible: an address, a network, or a range. */
 static int
 out_range(const struct addr *lo, const struct addr *hi, void *arg)
 {
@@ -84,8 +93,9 @@ out_range(const struct addr *lo, const struct addr *hi, void *arg)
 	return (buf_len(&o->b) < OUT_BLOCK ? 0 : out_write(o));
 }
 
+/* Ends writing, with the file on disk.  r: the result so far. */
 static int
-out_end(struct out *o, int r)
+out_finish(struct out *o, int r)
 {
 	if (r == 0 && (r = out_write(o)) == 0)
 		r = fsync(o->fd);
@@ -104,10 +114,13 @@ list_kept_write(int fd, uint64_t source, int64_t loaded,
 	    " %zu\n", source, loaded, addrset_build_count(set));
 	if (r == 0)
 		r = addrset_build_each(set, out_range, &o);
-	return (out_end(&o, r));
+	return (out_finish(&o, r));
 }
 
-/* A line of our own making that is no address; it need not end in a NUL. */
+/*
+ * Copies a line of our own that is not an address.  The line need not end in
+ * a NUL.  Returns -1 when it does not fit.
+ */
 static int
 copy_line(char *dst, size_t size, const char *line, size_t len)
 {
@@ -118,9 +131,9 @@ copy_line(char *dst, size_t size, const char *line, size_t len)
 	return (0);
 }
 
-/* One address line into the set; -1: it is none. */
+/* Adds an address line to the set; -1: it is malformed. */
 static int
-take(struct addrset_build *set, const char *line, size_t len)
+take_range(struct addrset_build *set, const char *line, size_t len)
 {
 	struct addr	 lo, hi;
 	const char	*error;
@@ -137,7 +150,7 @@ list_kept_read(int fd, uint64_t source, int64_t *loaded,
 {
 	struct list_in	*in;
 	const char	*line, *why;
-	char		 head[128];
+	char		 head[HEAD_MAX];
 	uint64_t	 id;
 	size_t		 len, count, n = 0;
 	int		 got;
@@ -152,7 +165,7 @@ list_kept_read(int fd, uint64_t source, int64_t *loaded,
 		return (-1);
 	}
 	while ((got = list_in_line(in, &line, &len, &why)) == 1 &&
-	    n++ < count && take(set, line, len) == 0)
+	    n++ < count && take_range(set, line, len) == 0)
 		continue;
 	list_in_close(in);
 	return (got == 0 && n == count ? addrset_build_fold(set) : -1);
@@ -202,16 +215,18 @@ list_setup_write(int fd, const struct list_setups *all)
 		if (r == 0)
 			r = addrset_build_each(s->set, out_range, &o);
 	}
-	return (out_end(&o, r));
+	return (out_finish(&o, r));
 }
 
-/* "@NAME LOADED COUNT": the next list. */
+/*
+ * Reads "@NAME LOADED COUNT", the beginning of a list; NULL: it is malformed.
+ */
 static struct list_setup *
 take_head(struct list_setups *all, const char *line, size_t len,
     size_t *count)
 {
 	struct list_setup	*s;
-	char			 head[160], name[64];
+	char			 head[HEAD_MAX], name[64];
 	int64_t			 loaded;
 
 	if (copy_line(head, sizeof(head), line, len) == -1 ||
@@ -222,8 +237,9 @@ take_head(struct list_setups *all, const char *line, size_t len,
 	return (s);
 }
 
+/* Reads "@MESSAGE". */
 static int
-take_message(struct list_setup *s, const char *line, size_t len)
+take_setup_message(struct list_setup *s, const char *line, size_t len)
 {
 	char	*message;
 
@@ -239,6 +255,7 @@ take_message(struct list_setup *s, const char *line, size_t len)
 	return (0);
 }
 
+/* Reads all lists; -1: the file is not whole. */
 static int
 take_setups(struct list_in *in, struct list_setups *all)
 {
@@ -250,11 +267,11 @@ take_setups(struct list_in *in, struct list_setups *all)
 	while ((got = list_in_line(in, &line, &len, &why)) == 1) {
 		if ((s = take_head(all, line, len, &count)) == NULL ||
 		    list_in_line(in, &line, &len, &why) != 1 ||
-		    take_message(s, line, len) == -1)
+		    take_setup_message(s, line, len) == -1)
 			return (-1);
 		for (i = 0; i < count; i++)
 			if (list_in_line(in, &line, &len, &why) != 1 ||
-			    take(s->set, line, len) == -1)
+			    take_range(s->set, line, len) == -1)
 				return (-1);
 		if (addrset_build_fold(s->set) == -1)
 			return (-1);

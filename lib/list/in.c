@@ -1,7 +1,7 @@
 /*
- * A descriptor as lines, through gzip when it begins as that does.  What comes
- * may be anybody's: compressed or not, no more is taken than a list may have,
- * and no line is longer than this buffer.
+ * A descriptor as lines, unpacked by gzip when it begins like a gzip file.
+ * The input may be hostile: packed or not, no more is read than a list may
+ * have, and no line is longer than the buffer.
  */
 #include <sys/types.h>
 
@@ -15,16 +15,17 @@
 
 #include "lib/list/read.h"
 
-#define IN_RAW		65536
+#define IN_RAW		65536	/* bytes of a read */
 #define IN_TEXT		65536
-#define IN_LINE		8192	/* what is behind it of a line is no address */
+#define IN_LINE		8192	/* no address stands behind this in a line */
 #define GZIP_BITS	(15 + 16)	/* inflateInit2: a gzip header */
 
 uint64_t	list_text_max = LIST_TEXT_MAX;
 
+/* One input: raw bytes, then text, then lines. */
 struct list_in {
 	int		 fd;
-	int		 gzip;		/* -1 not known yet */
+	int		 gzip;		/* -1: not known yet */
 	int		 eof;		/* of the descriptor */
 	int		 between;	/* at the end of a gzip member */
 	z_stream	 z;
@@ -34,7 +35,7 @@ struct list_in {
 	char		 text[IN_TEXT];
 	size_t		 pos, end;
 	char		 line[IN_LINE];
-	size_t		 len;		/* of a line over two texts */
+	size_t		 len;		/* of a line in more than one text */
 	char		 why[64];
 };
 
@@ -61,7 +62,7 @@ list_in_close(struct list_in *in)
 	free(in);
 }
 
-/* More raw octets behind those that are there. */
+/* Reads more raw bytes behind those that are there. */
 static int
 fill_raw(struct list_in *in, const char **why)
 {
@@ -84,9 +85,9 @@ fill_raw(struct list_in *in, const char **why)
 	return (0);
 }
 
-/* Two octets tell; a list of one is none. */
+/* Two bytes tell whether it is gzip; a shorter input is not. */
 static int
-look(struct list_in *in, const char **why)
+detect_gzip(struct list_in *in, const char **why)
 {
 	while (in->raw_len < 2 && !in->eof)
 		if (fill_raw(in, why) == -1)
@@ -101,8 +102,9 @@ look(struct list_in *in, const char **why)
 	return (0);
 }
 
+/* Raw bytes are text. */
 static int
-plain(struct list_in *in, const char **why)
+read_plain(struct list_in *in, const char **why)
 {
 	if (in->raw_len == 0 && !in->eof && fill_raw(in, why) == -1)
 		return (-1);
@@ -112,6 +114,10 @@ plain(struct list_in *in, const char **why)
 	return (0);
 }
 
+/*
+ * Unpacks raw bytes until the text buffer is full, over all members of the
+ * file.
+ */
 static int
 unpack(struct list_in *in, const char **why)
 {
@@ -147,25 +153,30 @@ unpack(struct list_in *in, const char **why)
 	return (0);
 }
 
+/* Fills the text buffer; in->end is 0 at the end. */
 static int
 fill_text(struct list_in *in, const char **why)
 {
 	in->pos = in->end = 0;
-	if (in->gzip == -1 && look(in, why) == -1)
+	if (in->gzip == -1 && detect_gzip(in, why) == -1)
 		return (-1);
-	if ((in->gzip ? unpack(in, why) : plain(in, why)) == -1)
+	if ((in->gzip ? unpack(in, why) : read_plain(in, why)) == -1)
 		return (-1);
 	in->text_total += in->end;
 	if (in->text_total > list_text_max) {
-		snprintf(in->why, sizeof(in->why), "more than %llu MB when it "
-		    "is unpacked", (unsigned long long)(list_text_max >> 20));
+		snprintf(in->why, sizeof(in->why),
+		    "more than %llu MB when unpacked",
+		    (unsigned long long)(list_text_max >> 20));
 		*why = in->why;
 		return (-1);
 	}
 	return (0);
 }
 
-/* Keeps the beginning of a line that goes on. */
+/*
+ * Keeps the part of a line that the buffer has; what is behind IN_LINE is
+ * cut.
+ */
 static void
 keep(struct list_in *in, const char *s, size_t n)
 {

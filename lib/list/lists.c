@@ -1,8 +1,9 @@
 /*
- * Everything that needs the files which the configuration names: certificates
- * and keys are read as they are; address lists are opened here, and read by
- * who runs beside no daemon (spamgreyd -n, spamgreydb).  The daemon's parent
- * gives what is opened to another process (spamgreyd/list/job.h).
+ * Everything that needs the files which the configuration names.
+ * Certificates and keys are read here.  Address lists are opened here; they
+ * are read here only by programs that run without a daemon (spamgreyd -n,
+ * spamgreydb).  The daemon's parent gives the open files to another process
+ * (list_job.h), because their contents may be hostile.
  */
 #include <sys/types.h>
 #include <sys/queue.h>
@@ -22,8 +23,9 @@
 #include "lib/conf/config.h"
 #include "lib/list/lists.h"
 
-#define PEM_MAX		(1024 * 1024)
+#define PEM_MAX		(1024 * 1024)	/* bytes of a certificate or key file */
 
+/* Loading under way: where errors go, and whether there was one. */
 struct load {
 	struct config	*conf;
 	conf_report	 report;
@@ -31,8 +33,9 @@ struct load {
 	int		 failed;
 };
 
+/* Reports an error. */
 static void __attribute__((__format__(printf, 2, 3)))
-fail(struct load *ld, const char *fmt, ...)
+load_failed(struct load *ld, const char *fmt, ...)
 {
 	va_list	ap;
 	char	line[2048];
@@ -44,7 +47,6 @@ fail(struct load *ld, const char *fmt, ...)
 	conf_say(ld->report, ld->arg, line);
 }
 
-/* The whitelists that it excepts, as bits of their places. */
 uint64_t
 lists_except_mask(const struct config *c, const struct conf_list *l)
 {
@@ -83,8 +85,8 @@ lists_setup_add(struct config *c, const char *name, const char *message)
 }
 
 /*
- * An unlinked file with two descriptors: what the children get can be mapped
- * but not written.  *rw is for writing now; -1 with errno.
+ * The children get the read-only descriptor, so they can map the file but not
+ * write to it.
  */
 int
 lists_image_open(const char *statedir, int *rw)
@@ -102,7 +104,7 @@ lists_image_open(const char *statedir, int *rw)
 	return (-1);
 }
 
-/* What the lists are read from, opened by the rights of who can. */
+/* What the lists are read from, opened with the rights of the user who can. */
 struct list_files {
 	int	raw[ADDRSET_LISTS_MAX];		/* -1: none */
 	int	kept[ADDRSET_LISTS_MAX];
@@ -161,6 +163,10 @@ files_close(struct list_files *files)
 	free(files);
 }
 
+/*
+ * strict: a list whose file is missing is an error, and what was kept is not
+ * used (spamgreyd -n).
+ */
 struct list_files *
 config_open_lists(struct config *conf, int strict,
     void (*report)(const char *, void *), void *arg)
@@ -183,7 +189,7 @@ config_open_lists(struct config *conf, int strict,
 		files->kept[l->index] = lists_kept_open(dir, l->name);
 		if (l->source == SRC_FILE && (files->raw[l->index] =
 		    lists_file_open(conf, l, line, sizeof(line))) == -1)
-			fail(&ld, "%s", line);
+			load_failed(&ld, "%s", line);
 	}
 	if (dir != -1)
 		close(dir);
@@ -191,7 +197,7 @@ config_open_lists(struct config *conf, int strict,
 	return (files);
 }
 
-/* From its file, or what it last was. */
+/* Reads a list from its file, or as it last was. */
 static void
 list_load(struct load *ld, struct conf_list *l, int raw, int kept,
     struct addrset_build *set)
@@ -201,7 +207,7 @@ list_load(struct load *ld, struct conf_list *l, int raw, int kept,
 	if (raw != -1) {
 		if (list_read(raw, l->file, 1, set, &r, ld->report,
 		    ld->arg) == -1)
-			fail(ld, "%s: %s \"%s\": %s: %s",
+			load_failed(ld, "%s: %s \"%s\": %s: %s",
 			    l->where != NULL ? l->where : ld->conf->file,
 			    l->kind == LIST_BLACK ? "blacklist" : "whitelist",
 			    l->name, l->file, r.why);
@@ -211,25 +217,31 @@ list_load(struct load *ld, struct conf_list *l, int raw, int kept,
 		    &l->loaded, set);
 }
 
+/* Compiles the lists into the file that is mapped. */
 static void
-lists_compile(struct load *ld, struct addrset_build *const *sets, size_t n)
+write_image(struct load *ld, struct addrset_build *const *sets, size_t n)
 {
 	struct config	*c = ld->conf;
 	int		 rw;
 
 	if ((c->set_fd = lists_image_open(c->statedir, &rw)) == -1) {
-		fail(ld, "%s: no place for the compiled lists: /tmp: %s",
+		load_failed(ld,
+		    "%s: cannot create the file for the compiled lists in "
+		    "/tmp: %s",
 		    c->file, strerror(errno));
 		return;
 	}
 	if (addrset_write(rw, sets, n) == -1 ||
 	    (c->set = addrset_map(c->set_fd)) == NULL)
-		fail(ld, "%s: the compiled lists: %s", c->file,
-		    strerror(errno));
+		load_failed(ld, "%s: cannot write the compiled lists: %s",
+		    c->file, strerror(errno));
 	close(rw);
 }
 
-/* Those that spamd-setup brought, behind the file's own. */
+/*
+ * Adds the lists of spamd-setup behind those of the configuration.  Returns
+ * the number of sets.
+ */
 static int
 setups_load(struct load *ld, int fd, struct addrset_build **sets, size_t n)
 {
@@ -270,7 +282,7 @@ config_load_lists(struct config *conf, struct list_files *files,
 	TAILQ_FOREACH(l, &conf->lists, entry) {
 		except[n] = lists_except_mask(conf, l);
 		if ((sets[n++] = addrset_build_new()) == NULL) {
-			fail(&ld, "lists: %s", strerror(errno));
+			load_failed(&ld, "lists: %s", strerror(errno));
 			break;
 		}
 		list_load(&ld, l, files->raw[l->index], files->kept[l->index],
@@ -280,10 +292,10 @@ config_load_lists(struct config *conf, struct list_files *files,
 		n = (size_t)setups_load(&ld, files->setup, sets, n);
 	if (!ld.failed && n > 0) {
 		if (list_except(sets, n, except) == -1)
-			fail(&ld, "lists: %s", strerror(errno));
+			load_failed(&ld, "lists: %s", strerror(errno));
 		TAILQ_FOREACH(l, &conf->lists, entry)
 			l->count = addrset_build_count(sets[l->index]);
-		lists_compile(&ld, sets, n);
+		write_image(&ld, sets, n);
 	}
 	for (i = 0; i < n; i++)
 		addrset_build_free(sets[i]);
@@ -292,7 +304,10 @@ config_load_lists(struct config *conf, struct list_files *files,
 	return (ld.failed ? -1 : 0);
 }
 
-/* The whole of a file that should be PEM of that kind; NULL: reported. */
+/*
+ * Reads a PEM file of that kind.  secret: others must not be able to read it.
+ * NULL: reported.
+ */
 static uint8_t *
 pem_read(struct load *ld, const char *where, const char *file,
     const char *kind, int secret, size_t *len)
@@ -306,20 +321,22 @@ pem_read(struct load *ld, const char *where, const char *file,
 		where = ld->conf->file;
 	if ((fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK)) == -1 ||
 	    fstat(fd, &st) == -1)
-		fail(ld, "%s: %s: %s", where, file, strerror(errno));
+		load_failed(ld, "%s: %s: %s", where, file, strerror(errno));
 	else if (!S_ISREG(st.st_mode))
-		fail(ld, "%s: %s: not a regular file", where, file);
+		load_failed(ld, "%s: %s: not a regular file", where, file);
 	else if (secret && (st.st_mode & (S_IROTH | S_IWOTH)) != 0)
-		fail(ld, "%s: %s: everybody may read or write this key; "
+		load_failed(ld, "%s: %s: everybody may read or write this key; "
 		    "chmod o= it", where, file);
 	else if (st.st_size > PEM_MAX)
-		fail(ld, "%s: %s: larger than %d octets", where, file, PEM_MAX);
+		load_failed(
+		    ld, "%s: %s: larger than %d bytes", where, file, PEM_MAX);
 	else if ((data = calloc(1, (size_t)st.st_size + 1)) == NULL ||
 	    (n = read(fd, data, (size_t)st.st_size)) == -1)
-		fail(ld, "%s: %s: %s", where, file, strerror(errno));
+		load_failed(ld, "%s: %s: %s", where, file, strerror(errno));
 	else if (strstr((char *)data, "-----BEGIN ") == NULL ||
 	    strstr((char *)data, kind) == NULL)
-		fail(ld, "%s: %s: no PEM with %s in it", where, file, kind);
+		load_failed(
+		    ld, "%s: %s: no PEM with %s in it", where, file, kind);
 	else {
 		*len = (size_t)n;
 		close(fd);
@@ -344,7 +361,7 @@ tls_load(struct load *ld, struct conf_tls *t)
 	    &t->key_len);
 }
 
-/* For the certificate of the MTA. */
+/* The certificates that verify the MTA's. */
 static void
 ca_load(struct load *ld, const struct conf_pass *p)
 {

@@ -1,17 +1,6 @@
 /*
- * The room lib/list: address lists from files and from what was fetched, to sets
- * of networks.  The parent and spamgreydb run it, and the process that loads
- * lists.  It may use lib/base, lib/addrset and lib/conf.  In the order to read:
- *
- *	read		lines to a list; the lists kept in STATE/lists
- *	in		gzip or not, blocks to lines
- *	file		writing and reading the kept lists
- *	lists		where lists are, and the set of all of them (this file)
- *
- * Several headers: the process that loads a list reads it without knowing where
- * lists are kept.
- *
- * Where lists are kept, where the compiled ones go, and what loads them.
+ * Opening the files of address lists: between lists.c and the parent, which
+ * opens them as root and gives the descriptors to another process.
  */
 #ifndef LISTS_H
 #define LISTS_H
@@ -19,15 +8,19 @@
 #include "lib/conf/config.h"
 #include "lib/list/read.h"
 
-/* STATE/lists, if it is ours; -1 errno. */
+/* Opens STATE/lists, if the directory is ours; -1 with errno. */
 int	 lists_dir(const char *statedir);
+/* Opens a kept list in that directory; -1: there is none. */
 int	 lists_kept_open(int dir, const char *name);
-/* The list's own file; -1 and the line to report. */
+/* Opens the list's own file; -1 with a line to report. */
 int	 lists_file_open(const struct config *, const struct conf_list *,
 	    char *line, size_t size);
+/* Makes an unlinked file for the compiled lists and returns a descriptor that
+ * is read-only; *rw is for writing now.  -1 with errno. */
 int	 lists_image_open(const char *statedir, int *rw);
+/* The whitelists that a list excepts, as bits of their indexes. */
 uint64_t lists_except_mask(const struct config *, const struct conf_list *);
-/* One that spamd-setup brought, behind all others.  NULL: no memory. */
+/* Adds a list of spamd-setup behind all others.  NULL: no memory. */
 struct conf_list *lists_setup_add(struct config *, const char *name,
 	    const char *message);
 

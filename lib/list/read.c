@@ -1,7 +1,7 @@
 /*
- * A list to addresses.  A line that is none is counted and, of the first
- * ones, said; a text with too many of them is no list (an error page, most
- * often), and as a whole it is not taken.
+ * A list as addresses.  A line that is not an address is counted and, among
+ * the first ones, reported.  A text with too many of them is not a list (most
+ * often it is an error page) and is not used at all.
  */
 #include <sys/types.h>
 
@@ -15,8 +15,9 @@
 #include "lib/base/textfile.h"
 #include "lib/list/read.h"
 
-#define BAD_FEW		20	/* so many are forgiven among as many good */
+#define BAD_FEW		20	/* bad lines that any list may have */
 
+/* Sets the reason why the list cannot be used; returns -1. */
 static int __attribute__((__format__(printf, 2, 3)))
 unusable(struct list_report *r, const char *fmt, ...)
 {
@@ -28,7 +29,10 @@ unusable(struct list_report *r, const char *fmt, ...)
 	return (-1);
 }
 
-/* One in ten of many, one in two of few. */
+/*
+ * Says whether there are too many bad lines: more than half, or more than one
+ * in ten when there are more than BAD_FEW.
+ */
 static int
 too_many(const struct list_report *r)
 {
@@ -36,6 +40,7 @@ too_many(const struct list_report *r)
 	    (r->bad > BAD_FEW && r->bad > r->good / 10));
 }
 
+/* A list while it is read. */
 struct reading {
 	const char		*name;
 	int			 flags;
@@ -46,7 +51,8 @@ struct reading {
 };
 
 static void
-complain(struct reading *rd, const char *line, size_t len, const char *error)
+report_bad_line(
+    struct reading *rd, const char *line, size_t len, const char *error)
 {
 	char	text[80], said[1200];
 
@@ -59,7 +65,7 @@ complain(struct reading *rd, const char *line, size_t len, const char *error)
 }
 
 static int
-take_line(struct reading *rd, const char *line, size_t len)
+take_list_line(struct reading *rd, const char *line, size_t len)
 {
 	struct addr	 lo, hi;
 	const char	*error;
@@ -75,7 +81,7 @@ take_line(struct reading *rd, const char *line, size_t len)
 	case LISTLINE_NONE:
 		break;
 	case LISTLINE_BAD:
-		complain(rd, line, len, error);
+		report_bad_line(rd, line, len, error);
 		break;
 	case LISTLINE_RANGE:
 		if (++rd->r->good > LIST_RANGES_MAX)
@@ -88,6 +94,7 @@ take_line(struct reading *rd, const char *line, size_t len)
 	return (0);
 }
 
+/* Reads all lines.  -1: the list cannot be used. */
 static int
 take_lines(struct reading *rd, struct list_in *in)
 {
@@ -96,7 +103,7 @@ take_lines(struct reading *rd, struct list_in *in)
 	int		 got;
 
 	while ((got = list_in_line(in, &line, &len, &why)) == 1)
-		if (take_line(rd, line, len) == -1)
+		if (take_list_line(rd, line, len) == -1)
 			return (-1);
 	return (got == 0 ? 0 : unusable(rd->r, "%s", why));
 }
@@ -117,16 +124,18 @@ list_read(int fd, const char *name, int own, struct addrset_build *set,
 	rc = take_lines(&rd, in);
 	list_in_close(in);
 	if (r->bad > LIST_BAD_SAID && say != NULL) {
-		snprintf(more, sizeof(more), "%.900s: warning: and %llu lines "
-		    "more that are none", name,
+		snprintf(more, sizeof(more),
+		    "%.900s: warning: and %llu more such lines", name,
 		    (unsigned long long)(r->bad - LIST_BAD_SAID));
 		say(more, arg);
 	}
 	if (rc == -1)
 		return (-1);
 	if (too_many(r))
-		return (unusable(r, "%llu of %llu lines are no addresses: that "
-		    "is no list", (unsigned long long)r->bad,
+		return (unusable(r,
+		    "%llu of %llu lines are not addresses: this is not an "
+		    "address list",
+		    (unsigned long long)r->bad,
 		    (unsigned long long)(r->bad + r->good)));
 	return (addrset_build_fold(set) == -1 ?
 	    unusable(r, "%s", strerror(errno)) : 0);

@@ -1,7 +1,8 @@
 /*
- * What an entry is worth when two machines compare their databases: hashes
- * that are equal on both when all that merges is (merge.h), whatever each
- * database's own hash key and slots are.  Nothing is written here.
+ * Hashes of entries, for the comparison of two databases.  The hashes of a
+ * key are equal on two machines when everything that merges (merge.h) is
+ * equal, whatever hash key and slots each database uses.  Nothing is written
+ * here.
  */
 #include <string.h>
 
@@ -9,13 +10,17 @@
 #include "lib/base/siphash.h"
 #include "lib/policy/policy_int.h"
 
-/* The first octet of what is hashed, so that no two kinds are ever the same. */
+/* The first byte of what is hashed, so that two kinds never get one hash. */
 enum { OF_ID, OF_LIVE, OF_TOMB, OF_ALONE };
 
-#define ID_MAX	(2 + 16 + 3 * MAILADDR_KEY_MAX)
+#define ID_MAX	(2 + 16 + 3 * MAILADDR_KEY_MAX)	/* kind, type, net, strings */
 
+/*
+ * Puts a string with its NUL, cut so that three of them fit into ID_MAX.
+ * Returns the bytes used.
+ */
 static size_t
-add_str(uint8_t *dst, const char *s)
+put_hash_string(uint8_t *dst, const char *s)
 {
 	size_t	n = strnlen(s, MAILADDR_KEY_MAX - 1);
 
@@ -24,7 +29,10 @@ add_str(uint8_t *dst, const char *s)
 	return (n + 1);
 }
 
-/* By what is normalised and cut, not by the database's key. */
+/*
+ * Hashes what makes the key, normalised and cut: the hash in the database is
+ * different on each machine.
+ */
 static uint64_t
 key_id(const struct policy *p, const struct entry *e, const uint8_t *seed)
 {
@@ -36,7 +44,7 @@ key_id(const struct policy *p, const struct entry *e, const uint8_t *seed)
 	buf[0] = OF_ID;
 	buf[1] = (uint8_t)e->type;
 	if (e->type == ENTRY_SPAMTRAP)
-		n += add_str(buf + n, e->rcpt);
+		n += put_hash_string(buf + n, e->rcpt);
 	else {
 		if (e->type == ENTRY_GREY)
 			tuple_key(p, &key, &t);
@@ -44,15 +52,18 @@ key_id(const struct policy *p, const struct entry *e, const uint8_t *seed)
 		n += sizeof(key.net.b);
 	}
 	if (e->type == ENTRY_GREY) {
-		n += add_str(buf + n, t.from);
-		n += add_str(buf + n, t.to);
+		n += put_hash_string(buf + n, t.from);
+		n += put_hash_string(buf + n, t.to);
 		if (p->conf->grey.match_helo)
-			n += add_str(buf + n, e->helo);
+			n += put_hash_string(buf + n, e->helo);
 	}
 	return (siphash24(seed, buf, n));
 }
 
-/* 0: it cannot be put into octets. */
+/*
+ * Hashes a state.  what keeps the kinds apart.  Returns 0 when the state
+ * cannot be encoded.
+ */
 static uint64_t
 state_sum(const struct merge_state *s, uint64_t id, int what,
     const uint8_t *seed)
@@ -67,9 +78,9 @@ state_sum(const struct merge_state *s, uint64_t id, int what,
 	return (siphash24(seed, buf, 1 + sizeof(id) + n));
 }
 
-/* A deletion alone: what was said of the entry before it is its past. */
+/* The deletion alone; what was said about the entry before is past. */
 static struct merge_state
-bare(const struct merge_state *s)
+tombstone_only(const struct merge_state *s)
 {
 	struct merge_state	b;
 
@@ -102,8 +113,8 @@ policy_digest(const struct policy *p, const struct entry *e,
 		d->sum = state_sum(&s, d->id, OF_LIVE, seed);
 		return (d->sum == 0 ? -1 : 1);
 	}
-	b = bare(&s);
+	b = tombstone_only(&s);
 	d->sum = state_sum(&b, d->id, OF_TOMB, seed);
 	d->alone = state_sum(s.e.last == 0 ? &b : &s, d->id, OF_ALONE, seed);
-	return (d->alone != 0);	/* else others cannot have had it */
+	return (d->alone != 0);	/* 0: it could not have been sent */
 }

@@ -1,13 +1,13 @@
 /*
- * The policy takes a configuration into use: rules, what the database has to
- * be brought in line with, and the counters that are kept in memory only.
+ * The policy takes a configuration into use: rules, what the database must be
+ * brought in line with, and the counters that are in memory only.
  *
  * What of the configuration shaped the database is kept in META: "cuts" (how
- * keys are cut), "visits-since" (since when visits at the primary are kept)
- * and "clock" (the newest time written).  A difference is worked off in
+ * keys are cut), "visits-since" (since when visits at the primary MX are
+ * kept) and "clock" (the newest time written).  A difference is worked off in
  * transactions of bounded size, each of which leaves a database that is as
- * good as before; "cuts" is written with the last of them, so a kill in the
- * middle only means that the next start looks at all entries again.
+ * good as before.  "cuts" is written with the last of them, so a kill in
+ * between only means that the next start looks at all entries again.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -19,9 +19,11 @@
 #include "lib/policy/policy_int.h"
 #include "lib/smtp/mailaddr.h"
 
-#define WALK_STEP	4096
-#define RELEASE_STEP	256
+#define WALK_STEP	4096	/* entries in one call of db_walk */
+#define RELEASE_STEP	256	/* hosts in a transaction */
+#define TUPLE_SLOTS	8	/* keys that db_get_tuple tries in a row */
 
+/* Reads a time.  A missing or malformed one is 0. */
 static enum db_result
 meta_get_time(struct policy *p, const char *name, int64_t *t)
 {
@@ -50,7 +52,7 @@ meta_put_time(struct policy *p, const char *name, int64_t t)
 	return (db_meta_put(p->db, name, b, sizeof(b)));
 }
 
-/* One META value in a transaction of its own. */
+/* Writes one META value in a transaction of its own. */
 static enum db_result
 commit_meta(struct policy *p, const char *name, const void *value, size_t len)
 {
@@ -64,6 +66,7 @@ commit_meta(struct policy *p, const char *name, const void *value, size_t len)
 	return (rc);
 }
 
+/* For db_walk: counts an entry. */
 static int
 count_one(const struct entry *e, void *arg)
 {
@@ -71,9 +74,12 @@ count_one(const struct entry *e, void *arg)
 	return (0);
 }
 
-/* Counts all entries anew: about half a second for a million. */
+/*
+ * Counts all entries from the beginning, by the cuts of the new
+ * configuration.  A million take half a second.
+ */
 static enum db_result
-recount(struct policy *p)
+count_entries(struct policy *p)
 {
 	struct db_pos	pos = { { { 0 }, 0 }, 0 };
 	enum db_result	rc = DB_OK;
@@ -88,9 +94,9 @@ recount(struct policy *p)
 	return (rc);
 }
 
-/* Says what a damaged log has cost, once, when the entries are counted. */
+/* Logs what a damaged log of the database has cost, once. */
 static void
-say_lost(struct policy *p)
+log_lost_commits(struct policy *p)
 {
 	struct db_lost	lost;
 	struct tm	tm;
@@ -112,6 +118,7 @@ say_lost(struct policy *p)
 	    (unsigned long long)policy_entries(p));
 }
 
+/* The cuts of a configuration, as "cuts" keeps them. */
 static void
 cuts_of(const struct config *conf, uint8_t cuts[5])
 {
@@ -124,7 +131,10 @@ cuts_of(const struct config *conf, uint8_t cuts[5])
 	cuts[4] = g->match_helo != 0;
 }
 
-/* Are the keys cut as the configuration wants them? */
+/*
+ * Compares how the keys on disk are cut with what the configuration wants.
+ * On a difference policy_rekey has work to do.
+ */
 static enum db_result
 check_cuts(struct policy *p)
 {
@@ -143,13 +153,13 @@ check_cuts(struct policy *p)
 		return (commit_meta(p, "cuts", want, sizeof(want)));
 	if (rc != DB_OK && rc != DB_BAD)
 		return (rc);
-	log_info("match or admit changed: keying the database anew");
+	log_info("match or admit changed: giving all entries new keys");
 	p->rekey = 1;
 	memset(&p->rekey_pos, 0, sizeof(p->rekey_pos));
 	return (DB_OK);
 }
 
-/* Keys of entries that are not where they ought to be. */
+/* The keys of entries that must move. */
 struct misplaced {
 	struct policy	*p;
 	struct entry	 key[REKEY_STEP];
@@ -157,9 +167,10 @@ struct misplaced {
 };
 
 /*
- * The full address and the strings are in each entry, so its key can be made
- * anew from nothing else.  Moved entries may be met again further on in the
- * walk, where they are found to be in place.
+ * For db_walk: notes an entry whose key is not what it should be.  The full
+ * address and the strings are in each entry, so its key can be made from the
+ * entry alone.  An entry that was moved may be met again further on in the
+ * walk, and is then found to be in place.  Returns 1 when the batch is full.
  */
 static int
 find_misplaced(const struct entry *e, void *arg)
@@ -173,9 +184,9 @@ find_misplaced(const struct entry *e, void *arg)
 		return (0);		/* of GONE: it has no address */
 	case ENTRY_GREY:
 		tuple_key(m->p, &want, &t);
-		/* A few places further on is where a collision put it. */
+		/* A collision puts a tuple a few slots behind its key. */
 		if (addr_cmp(&want.net, &e->net) == 0 &&
-		    e->hash - want.hash < 8)
+		    e->hash - want.hash < TUPLE_SLOTS)
 			return (0);
 		break;
 	case ENTRY_VISIT:
@@ -196,18 +207,21 @@ find_misplaced(const struct entry *e, void *arg)
 	return (m->n == REKEY_STEP);
 }
 
-/* Where its new key is taken already, the two become one, as in an import. */
+/*
+ * Gives an entry its new key.  If there is an entry already, the two are
+ * merged, as in an import.
+ */
 static enum db_result
 move_one(struct policy *p, const struct entry *key)
 {
-	static struct words	w;
+	static struct entry_strings	w;
 	struct entry	e;
 	enum db_result	rc;
 
 	if ((rc = db_get(p->db, key, &e)) != DB_OK)
 		return (rc == DB_NONE || rc == DB_BAD ? DB_OK : rc);
-	/* The next look into the database takes the borrowed strings. */
-	policy_own(&e, &w);
+	/* The strings belong to the database until its next call. */
+	policy_own_strings(&e, &w);
 	if ((rc = policy_del(p, &e)) != DB_OK)
 		return (rc);
 	if ((e.type == ENTRY_WHITE || e.type == ENTRY_TRAPPED) &&
@@ -256,12 +270,14 @@ policy_rekey(struct policy *p, size_t max, int *more)
 	*more = !p->rekey_pos.done;
 	p->rekey = *more;
 	if (!*more)
-		log_info("the database is keyed anew");
+		log_info("all entries have their new keys");
 	return (DB_OK);
 }
 
-/* Visits are kept while some listener is low-priority, and count from the
- * time that this began. */
+/*
+ * Visits are kept while a listener is a low-priority one, and count from the
+ * time when that began.
+ */
 static enum db_result
 check_visits(struct policy *p)
 {
@@ -288,18 +304,22 @@ check_visits(struct policy *p)
 	return (DB_OK);
 }
 
-struct release {
+/* Hosts to be released in one transaction. */
+struct release_batch {
 	struct policy	*p;
 	struct addr	 addr[RELEASE_STEP];
 	size_t		 n;
 	enum db_result	 rc;
 };
 
-/* The recipient that trapped a host is kept as its comment. */
+/*
+ * For db_walk: notes a trapped host whose recipient (kept as the comment)
+ * would not trap it any more.
+ */
 static int
 find_release(const struct entry *e, void *arg)
 {
-	struct release	*r = arg;
+	struct release_batch	*r = arg;
 	char		 rcpt[ENTRY_STR_MAX + 1];
 	struct addr	 addr = e->addr;
 	uint8_t		 reason;
@@ -307,7 +327,7 @@ find_release(const struct entry *e, void *arg)
 	if ((e->reason != TRAP_SPAMTRAP && e->reason != TRAP_DOMAIN) ||
 	    e->comment[0] == '\0')
 		return (0);
-	/* (an older version has kept it in another form) */
+	/* An older version kept it in another form. */
 	if (mailaddr_rcpt(e->comment, rcpt, sizeof(rcpt)) == -1)
 		return (0);
 	if ((r->rc = rcpt_traps(r->p, rcpt, &reason)) != DB_OK)
@@ -317,11 +337,14 @@ find_release(const struct entry *e, void *arg)
 	return (r->n == RELEASE_STEP);
 }
 
-/* Hosts trapped for a recipient that traps no longer are let go. */
+/*
+ * Releases the hosts that were trapped by a recipient that is not a trap any
+ * more.
+ */
 static enum db_result
-release(struct policy *p)
+release_hosts(struct policy *p)
 {
-	static struct release	r;
+	static struct release_batch	r;
 	struct db_pos		pos = { { { 0 }, 0 }, 0 };
 	enum db_result		rc;
 	size_t			i, n = 0;
@@ -350,14 +373,18 @@ release(struct policy *p)
 		n += r.n;
 	}
 	if (n > 0)
-		log_info("%zu hosts were let go: the recipient they were "
-		    "trapped for is no trap any more", n);
+		log_info("%zu hosts were released: the recipient that trapped "
+			 "them is not a trap any more",
+		    n);
 	return (DB_OK);
 }
 
-/* What needs the database. */
+/*
+ * The part of a configuration that needs the database.  count 1: the entries
+ * must be counted again.
+ */
 static enum db_result
-load(struct policy *p, int count)
+load_database(struct policy *p, int count)
 {
 	const char	*why;
 	enum db_result	 rc;
@@ -367,20 +394,20 @@ load(struct policy *p, int count)
 		if ((rc = meta_get_time(p, "clock", &p->newest)) != DB_OK)
 			return (rc);
 		p->newest_written = p->newest;
-		/* Before anything is written, which would hide it. */
+		/* A write would make any clock look right: look first. */
 		policy_clock(p, 0, &why);
 	}
-	if (count && (rc = recount(p)) != DB_OK)
+	if (count && (rc = count_entries(p)) != DB_OK)
 		return (rc);
-	say_lost(p);
+	log_lost_commits(p);
 	if ((rc = check_cuts(p)) != DB_OK ||
 	    (rc = check_visits(p)) != DB_OK)
 		return (rc);
-	/* Before the first client nobody waits; later it goes in slices. */
+	/* At a start no client waits yet; later policy_rekey goes in slices. */
 	while (!p->started && p->rekey && more)
 		if ((rc = policy_rekey(p, REKEY_STEP, &more)) != DB_OK)
 			return (rc);
-	return (release(p));
+	return (release_hosts(p));
 }
 
 int
@@ -404,7 +431,7 @@ policy_configure(struct policy *p, const struct config *conf)
 	rules_free(&p->rules.spamtraps);
 	rules_free(&p->rules.not_to);
 	p->rules = rules;
-	/* Domains that were counted may be ours now. */
+	/* A domain that was counted may be one of ours now. */
 	events_clear(p->outside);
 	count = !p->started || p->pending ||
 	    memcmp(&p->admit, &conf->grey.admit, sizeof(p->admit)) != 0 ||
@@ -413,8 +440,8 @@ policy_configure(struct policy *p, const struct config *conf)
 	p->conf = conf;
 	policy_lists(p);
 	db_set_cuts(p->db, &conf->grey.match, &conf->grey.admit);
-	/* From here on the new one is in use, whatever the database says. */
-	rc = load(p, count);
+	/* The new configuration is in use from here on, even if this fails. */
+	rc = load_database(p, count);
 	if (rc == DB_OK) {
 		p->started = 1;
 		p->pending = 0;
@@ -422,7 +449,7 @@ policy_configure(struct policy *p, const struct config *conf)
 	}
 	if (rc == DB_NEWER)
 		log_warnx("the database holds entries of a newer version of "
-		    "this program; install that one");
+			  "this program; install that version");
 	if (rc != DB_DOWN)
 		return (-1);
 	p->pending = 1;
@@ -441,8 +468,8 @@ policy_reopen(struct policy *p)
 {
 	if (db_reopen(p->db) == -1)
 		return (-1);
-	/* What the log brought back may be one batch more than was counted. */
-	if (load(p, 1) != DB_OK)
+	/* The recovery may have brought back a batch that was not counted. */
+	if (load_database(p, 1) != DB_OK)
 		return (-1);
 	p->pending = 0;
 	p->started = 1;

@@ -11,17 +11,24 @@
 #include "lib/smtp/mailaddr.h"
 #include "lib/policy/policy_int.h"
 
+/* Seconds by which the clock may be behind or ahead of the newest entry.  A
+ * machine that was off for a week is plausible; more needs --clock-ok. */
 #define CLOCK_BEHIND	3600
 #define CLOCK_AHEAD	(7 * 86400)
-#define GREY_BATCH	64
+#define GREY_BATCH	64	/* tuples that policy_delete_grey finds at once */
+#define GREY_STEP	1000	/* entries it looks at in one call of db_walk */
 
+/* Adds one, but never wraps. */
 static uint32_t
-plus1(uint32_t n)
+increment(uint32_t n)
 {
 	return (n < UINT32_MAX ? n + 1 : n);
 }
 
-/* Not found and malformed are both "no"; anything else is an error. */
+/*
+ * Says whether a lookup failed; "not found" and "malformed" both mean that
+ * there is no entry.
+ */
 static int
 get_failed(enum db_result rc)
 {
@@ -29,8 +36,9 @@ get_failed(enum db_result rc)
 }
 
 /*
- * A host's entry that is being edited: what is there, or a new one with first
- * 0.  Its comment is borrowed: nothing may be read before it is written.
+ * Reads a host's entry to be edited: what is there, or a new one with first
+ * 0.  Its comment belongs to the database, so nothing may be read before it
+ * is written.
  */
 static enum db_result
 edit_host(struct policy *p, enum entry_type type, const struct addr *full,
@@ -41,7 +49,7 @@ edit_host(struct policy *p, enum entry_type type, const struct addr *full,
 	enum db_result	rc;
 
 	policy_host(p, full, &host);
-	host_key(type, &host, &key);
+	host_entry_key(type, &host, &key);
 	if (get_failed(rc = db_get(p->db, &key, e)))
 		return (rc);
 	*found = rc != DB_NONE;
@@ -51,9 +59,9 @@ edit_host(struct policy *p, enum entry_type type, const struct addr *full,
 	return (DB_OK);
 }
 
-/* A new comment replaces the old one; none leaves it. */
+/* A new comment replaces the old one; no comment leaves it. */
 static const char *
-comment_of(const char *comment, const char *old)
+choose_comment(const char *comment, const char *old)
 {
 	if (comment == NULL || comment[0] == '\0')
 		return (old);
@@ -71,16 +79,16 @@ policy_white_for(struct policy *p, const struct addr *addr, int64_t until,
 
 	if ((rc = edit_host(p, ENTRY_WHITE, addr, &e, &found)) != DB_OK)
 		return (rc);
-	if (e.first == 0) {		/* as spamdb -a: 1|0, then 1|1 */
+	if (e.first == 0) {		/* spamdb -a counts 1|0, then 1|1 */
 		e.first = now;
 		e.block = 1;
 	} else
-		e.passed = plus1(e.passed);
+		e.passed = increment(e.passed);
 	e.pass = now;
-	e.expire = until_expire(until, now + p->conf->grey.white);
+	e.expire = expiry_from_until(until, now + p->conf->grey.white);
 	e.reason = (uint8_t)reason;
 	e.from = e.to = "";
-	e.comment = comment_of(comment, e.comment);
+	e.comment = choose_comment(comment, e.comment);
 	if ((rc = policy_put(p, &e, found, addr)) != DB_OK)
 		return (rc);
 	return (policy_changed(p, &e.net, addr));
@@ -93,7 +101,10 @@ policy_white(struct policy *p, const struct addr *addr, int64_t until,
 	return (policy_white_for(p, addr, until, comment, WHITE_MANUAL));
 }
 
-/* extend: an end that is later already stays. */
+/*
+ * Traps a host until expire.  extend 1: an end that is later already stays.
+ * A trap that has expired begins again, with a new count.
+ */
 enum db_result
 policy_trap_host(struct policy *p, const struct addr *full, int64_t expire,
     unsigned int reason, const char *comment, int extend)
@@ -112,11 +123,11 @@ policy_trap_host(struct policy *p, const struct addr *full, int64_t expire,
 		e.block = 0;
 		e.comment = "";
 	}
-	e.block = plus1(e.block);
+	e.block = increment(e.block);
 	e.pass = now;
-	e.expire = live && extend ? later(e.expire, expire) : expire;
+	e.expire = live && extend ? later_expiry(e.expire, expire) : expire;
 	e.reason = (uint8_t)reason;
-	strlcpy(buf, comment_of(comment, e.comment), sizeof(buf));
+	strlcpy(buf, choose_comment(comment, e.comment), sizeof(buf));
 	e.comment = buf;
 	if ((rc = policy_put(p, &e, found, full)) != DB_OK)
 		return (rc);
@@ -127,26 +138,35 @@ enum db_result
 policy_trap(struct policy *p, const struct addr *addr, int64_t until,
     unsigned int reason, const char *comment)
 {
-	return (policy_trap_host(p, addr, until_expire(until, clock_wall() +
-	    p->conf->grey.trapped), reason, comment, 0));
+	return (policy_trap_host(p, addr,
+	    expiry_from_until(until, clock_wall() + p->conf->grey.trapped),
+	    reason, comment, 0));
 }
 
+/*
+ * Deletes a host's entry of this type, leaves a tombstone, and notes the
+ * change.
+ */
 static enum db_result
-delete_host(struct policy *p, enum entry_type type, const struct addr *addr)
+delete_host_entry(
+    struct policy *p, enum entry_type type, const struct addr *addr)
 {
 	struct entry	e;
 	struct addr	host;
 	enum db_result	rc;
 
 	policy_host(p, addr, &host);
-	host_key(type, &host, &e);
+	host_entry_key(type, &host, &e);
 	e.addr = *addr;
-	if ((rc = policy_bury(p, &e)) != DB_OK)
+	if ((rc = policy_delete_entry(p, &e)) != DB_OK)
 		return (rc);
 	return (policy_changed(p, &host, addr));
 }
 
-/* WHITE goes, and a matured tuple from before must not bring it back. */
+/*
+ * WHITE is deleted, and a STAMP of now keeps tuples that matured before from
+ * making the host WHITE again.
+ */
 enum db_result
 policy_demote(struct policy *p, const struct addr *addr)
 {
@@ -155,17 +175,17 @@ policy_demote(struct policy *p, const struct addr *addr)
 	int64_t		now = clock_wall();
 	int		found;
 
-	if ((rc = delete_host(p, ENTRY_WHITE, addr)) != DB_OK)
+	if ((rc = delete_host_entry(p, ENTRY_WHITE, addr)) != DB_OK)
 		return (rc);
 	if ((rc = edit_host(p, ENTRY_STAMP, addr, &e, &found)) != DB_OK)
 		return (rc);
 	e.first = e.pass = now;
-	e.expire = now + p->conf->grey.grey;	/* no tuple is older */
+	e.expire = now + p->conf->grey.grey;	/* no tuple lives longer */
 	p->stat[PST_DEMOTED]++;
 	return (policy_put(p, &e, found, addr));
 }
 
-/* By hand it is the same: an old matured tuple must not undo it. */
+/* The same by hand: an old tuple must not undo it. */
 enum db_result
 policy_delete_white(struct policy *p, const struct addr *addr)
 {
@@ -175,7 +195,7 @@ policy_delete_white(struct policy *p, const struct addr *addr)
 enum db_result
 policy_delete_trapped(struct policy *p, const struct addr *addr)
 {
-	return (delete_host(p, ENTRY_TRAPPED, addr));
+	return (delete_host_entry(p, ENTRY_TRAPPED, addr));
 }
 
 enum db_result
@@ -186,19 +206,21 @@ policy_let_go(struct policy *p, const struct addr *addr)
 	enum db_result	rc;
 
 	policy_host(p, addr, &host);
-	host_key(ENTRY_TRAPPED, &host, &e);
+	host_entry_key(ENTRY_TRAPPED, &host, &e);
 	e.addr = *addr;
 	if ((rc = policy_del(p, &e)) != DB_OK)
 		return (rc);
 	return (policy_changed(p, &host, addr));
 }
 
+/* Tuples of one address, found by a walk. */
 struct grey_found {
 	const struct addr	*addr;
 	struct entry		 key[GREY_BATCH];
 	size_t			 n, max;
 };
 
+/* For db_walk: collects keys of tuples.  Returns 1 when the batch is full. */
 static int
 find_grey(const struct entry *e, void *arg)
 {
@@ -213,7 +235,7 @@ find_grey(const struct entry *e, void *arg)
 	return (f->n == f->max);
 }
 
-/* The walk finds a batch, which is then deleted; it goes on behind it. */
+/* A walk finds a batch, which is then deleted; the walk goes on behind it. */
 enum db_result
 policy_delete_grey(struct policy *p, const struct addr *addr, int all,
     size_t *n)
@@ -230,10 +252,10 @@ policy_delete_grey(struct policy *p, const struct addr *addr, int all,
 	do {
 		f.n = 0;
 		while (!pos.done && f.n < f.max && rc == DB_OK)
-			rc = db_walk(p->db, &pos, "g", &within, 1000,
+			rc = db_walk(p->db, &pos, "g", &within, GREY_STEP,
 			    find_grey, &f);
 		for (i = 0; i < f.n && rc == DB_OK; i++) {
-			if ((rc = policy_bury(p, &f.key[i])) == DB_OK)
+			if ((rc = policy_delete_entry(p, &f.key[i])) == DB_OK)
 				(*n)++;
 		}
 	} while (rc == DB_OK && all && !pos.done);
@@ -257,16 +279,16 @@ policy_spamtrap(struct policy *p, const char *rcpt, int add,
 	entry_init(&e, ENTRY_SPAMTRAP);
 	e.rcpt = lower;
 	if (!add)
-		return (policy_bury(p, &e));
+		return (policy_delete_entry(p, &e));
 	if (get_failed(rc = db_get(p->db, &e, &old)))
 		return (rc);
 	e.first = rc == DB_OK && old.first != 0 ? old.first : now;
 	e.pass = now;
 	e.block = 1;
-	e.passed = rc == DB_OK ? plus1(old.passed) : 0;
+	e.passed = rc == DB_OK ? increment(old.passed) : 0;
 	e.last = rc == DB_OK ? old.last : 0;
 	e.gen = rc == DB_OK ? old.gen : 0;
-	e.comment = comment_of(comment, rc == DB_OK ? old.comment : "");
+	e.comment = choose_comment(comment, rc == DB_OK ? old.comment : "");
 	return (policy_put(p, &e, rc != DB_NONE, &e.addr));
 }
 
@@ -294,18 +316,18 @@ policy_import(struct policy *p, const struct entry *line)
 	return (rc);
 }
 
-/* Hosts whose entry goes; told when it is gone. */
-struct gone {
+/* Hosts that lose an entry; they are told after it is deleted. */
+struct expired_hosts {
 	struct policy	*p;
 	struct addr	*host, *full;
 	size_t		 n, max;
 };
 
-/* Before it goes; its host is told of when it is gone (policy_expire). */
+/* For db_expire, before an entry is deleted. */
 static void
-expire_one(const struct entry *e, void *arg)
+note_expired(const struct entry *e, void *arg)
 {
-	struct gone	*g = arg;
+	struct expired_hosts	*g = arg;
 
 	policy_count(g->p, e->type, &e->addr, -1);
 	if ((e->type == ENTRY_WHITE || e->type == ENTRY_TRAPPED) &&
@@ -318,7 +340,7 @@ expire_one(const struct entry *e, void *arg)
 enum db_result
 policy_expire(struct policy *p, size_t max, int *more, size_t *n)
 {
-	struct gone	g = { p, NULL, NULL, 0, max };
+	struct expired_hosts	g = { p, NULL, NULL, 0, max };
 	enum db_result	rc;
 	int64_t		asof = policy_asof(p);
 	size_t		i;
@@ -332,10 +354,10 @@ policy_expire(struct policy *p, size_t max, int *more, size_t *n)
 	if (g.host == NULL || g.full == NULL)
 		rc = DB_BAD;
 	else if ((rc = policy_begin(p)) == DB_OK) {
-		rc = db_expire(p->db, asof, max, expire_one, &g, n);
+		rc = db_expire(p->db, asof, max, note_expired, &g, n);
 		for (i = 0; i < g.n && rc == DB_OK; i++)
 			rc = policy_changed(p, &g.host[i], &g.full[i]);
-		/* Nothing to expire costs no sync. */
+		/* A run that expired nothing need not write to disk. */
 		if (rc == DB_OK && *n > 0)
 			rc = policy_commit(p);
 		else
@@ -352,8 +374,9 @@ policy_expire(struct policy *p, size_t max, int *more, size_t *n)
 	return (DB_OK);
 }
 
+/* Writes into clock_why by how much the clock is off, and what to do. */
 static void
-clock_say(struct policy *p, int64_t now)
+explain_clock(struct policy *p, int64_t now)
 {
 	int64_t	off = now - p->newest;
 
@@ -365,8 +388,9 @@ clock_say(struct policy *p, int64_t now)
 		snprintf(p->clock_why, sizeof(p->clock_why), "the clock is "
 		    "%lld hours ahead of the newest entry",
 		    (long long)off / 3600);
-	strlcat(p->clock_why, "; nothing is expired until it is right, or "
-	    "until `spamgreydb expire --clock-ok' says that it is",
+	strlcat(p->clock_why,
+	    "; no entry expires until the clock is right, or until `spamgreydb "
+	    "expire --clock-ok' confirms it",
 	    sizeof(p->clock_why));
 }
 
@@ -377,9 +401,9 @@ policy_clock_why(const struct policy *p)
 }
 
 /*
- * A clock that jumped must not empty the database.  It is looked at whenever
- * it is asked for, so that nothing is written or judged between a jump and
- * the next minute: the first write would make any clock right.
+ * Looks at the clock whenever it is asked for, so that nothing is written or
+ * decided between a jump and the next minute: the first write with a wrong
+ * clock would make that clock look right.
  */
 int64_t
 policy_asof(struct policy *p)
@@ -390,11 +414,11 @@ policy_asof(struct policy *p)
 		    now > p->newest + CLOCK_AHEAD);
 
 	if (bad) {
-		clock_say(p, now);
+		explain_clock(p, now);
 		if (!p->clock_bad)
 			log_warnx("%s", p->clock_why);
 	} else if (p->clock_bad)
-		log_info("the clock is in range again; entries expire");
+		log_info("the clock is in range again; entries expire again");
 	p->clock_bad = bad;
 	return (bad ? 0 : now);
 }
@@ -413,8 +437,8 @@ policy_clock(struct policy *p, int force, const char **why)
 	}
 	if (now > p->newest)
 		p->newest = now;
-	/* Kept on disk for the next start; a failure is the database's, which
-	 * says so itself, and the next tick tries again. */
+	/* Kept on disk for the next start.  On a failure the database logs it
+	 * and the next minute tries again. */
 	if (p->newest != p->newest_written && !db_in_txn(p->db) &&
 	    policy_begin(p) == DB_OK) {
 		if (meta_put_time(p, "clock", p->newest) == DB_OK &&

@@ -1,7 +1,7 @@
 /*
- * Entries that come as a whole: lines of an import, and what is keyed anew.
- * Two records of the same thing are merged, so that the order in which they
- * come, or how often, makes no difference.
+ * Entries that come as a whole: lines of an import, and entries that get a
+ * new key.  Two records of the same thing are merged, so it does not matter
+ * in which order they come, or how often.
  */
 #include <string.h>
 
@@ -9,7 +9,10 @@
 #include "lib/smtp/mailaddr.h"
 #include "lib/policy/policy_int.h"
 
-/* What stays on this machine (merge.h) has no state to merge. */
+/*
+ * Merges two records of a type that stays on this machine: the earliest
+ * first, the latest of everything else.
+ */
 static void
 merge_local(struct entry *e, const struct entry *old)
 {
@@ -17,7 +20,7 @@ merge_local(struct entry *e, const struct entry *old)
 		e->first = old->first;
 	if (old->pass > e->pass)
 		e->pass = old->pass;
-	e->expire = later(old->expire, e->expire);
+	e->expire = later_expiry(old->expire, e->expire);
 	if (old->block > e->block)
 		e->block = old->block;
 	if (old->passed > e->passed)
@@ -26,6 +29,7 @@ merge_local(struct entry *e, const struct entry *old)
 		e->comment = old->comment;
 }
 
+/* Enters a visit or the counts of a host. */
 static enum db_result
 enter_local(struct policy *p, struct entry *e)
 {
@@ -63,7 +67,7 @@ policy_enter(struct policy *p, const struct entry *from)
 		return (policy_merge(p, &s, &news));
 	case ENTRY_GREY:
 		if (e.expire == 0)
-			return (DB_NONE); /* none of ours: no tuple is for ever */
+			return (DB_NONE);	/* every tuple expires */
 		break;
 	case ENTRY_SPAMTRAP:
 		if (mailaddr_rcpt(e.rcpt, lower, sizeof(lower)) == -1 ||

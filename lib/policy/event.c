@@ -1,7 +1,8 @@
 /*
- * What hosts did lately, and what follows: `on EVENT … after N in TIME of bad
- * N%'.  The counts are in memory only; the memory is bounded, and the host
- * that was quiet longest is forgotten first.
+ * What hosts did lately, and what follows from it: the lines `on EVENT …
+ * after N in TIME of bad N%' of the configuration.  The counts are in memory
+ * only.  The memory is bounded, and the host that was quiet longest is
+ * forgotten first.
  */
 #include <sys/queue.h>
 
@@ -13,28 +14,33 @@
 #include "lib/base/siphash.h"
 #include "lib/policy/policy_int.h"
 
-#define BUCKETS		4096
+#define BUCKETS		4096	/* of the hash table */
 
-struct seen {
+/* One event in a record. */
+struct event_seen {
 	int64_t		when;
 	uint64_t	what;		/* a hash; 0 where all events count */
 };
 
-/* A ring of the last n; with n events in it and the oldest young enough, the
- * n-th within the time has happened.  Of different things (events_count_of)
- * each has one place, with its last time. */
-struct record {
-	TAILQ_ENTRY(record)	 lru;
-	LIST_ENTRY(record)	 hash;
+/*
+ * The last `size' events of one kind of one host, as a ring.  When it holds
+ * that many and the oldest is young enough, the n-th within the time has
+ * happened.  Of different things (events_count_of) each has one place, with
+ * the time when it came last.
+ */
+struct event_record {
+	TAILQ_ENTRY(event_record)	 lru;
+	LIST_ENTRY(event_record)	 hash;
 	struct addr		 host;
 	unsigned int		 event;
 	uint32_t		 size, count, next;
-	struct seen		 seen[];
+	struct event_seen		 seen[];
 };
 
+/* All records, in a hash table and in the order of their last event. */
 struct events {
-	TAILQ_HEAD(, record)	 lru;		/* the quietest first */
-	LIST_HEAD(, record)	 bucket[BUCKETS];
+	TAILQ_HEAD(, event_record)	 lru;		/* the quietest first */
+	LIST_HEAD(, event_record)	 bucket[BUCKETS];
 	size_t			 memory;
 	uint8_t			 key[16];
 };
@@ -51,15 +57,15 @@ events_new(void)
 	return (ev);
 }
 
-/* What a record counts against EVENTS_MEMORY_MAX. */
+/* The bytes that a record counts against EVENTS_MEMORY_MAX. */
 static size_t
 record_size(uint32_t n)
 {
-	return (sizeof(struct record) + n * sizeof(struct seen));
+	return (sizeof(struct event_record) + n * sizeof(struct event_seen));
 }
 
 static void
-drop(struct events *ev, struct record *r)
+record_drop(struct events *ev, struct event_record *r)
 {
 	TAILQ_REMOVE(&ev->lru, r, lru);
 	LIST_REMOVE(r, hash);
@@ -76,10 +82,10 @@ events_memory(const struct events *ev)
 void
 events_clear(struct events *ev)
 {
-	struct record	*r;
+	struct event_record	*r;
 
 	while ((r = TAILQ_FIRST(&ev->lru)) != NULL)
-		drop(ev, r);
+		record_drop(ev, r);
 }
 
 void
@@ -91,8 +97,10 @@ events_free(struct events *ev)
 	free(ev);
 }
 
+/* The key is secret, so that a client cannot fill one bucket. */
 static size_t
-bucket(const struct events *ev, const struct addr *host, unsigned int event)
+event_bucket(
+    const struct events *ev, const struct addr *host, unsigned int event)
 {
 	uint8_t	b[sizeof(host->b) + 1];
 
@@ -101,20 +109,22 @@ bucket(const struct events *ev, const struct addr *host, unsigned int event)
 	return (siphash24(ev->key, b, sizeof(b)) % BUCKETS);
 }
 
-/* The host's record for this event, a new one if need be, as the youngest;
- * NULL: no memory, and the event is not counted. */
-static struct record *
-find(struct events *ev, const struct addr *host, unsigned int event,
+/*
+ * Returns the host's record for this event as the youngest one, and makes it
+ * if it is not there.  NULL: no memory, and the event is not counted.
+ */
+static struct event_record *
+record_find(struct events *ev, const struct addr *host, unsigned int event,
     uint32_t n)
 {
-	struct record	*r;
-	size_t		 b = bucket(ev, host, event);
+	struct event_record	*r;
+	size_t		 b = event_bucket(ev, host, event);
 
 	LIST_FOREACH(r, &ev->bucket[b], hash)
 		if (r->event == event && addr_cmp(&r->host, host) == 0)
 			break;
 	if (r != NULL && r->size != n) {	/* a reload changed `after' */
-		drop(ev, r);
+		record_drop(ev, r);
 		r = NULL;
 	}
 	if (r != NULL) {
@@ -125,7 +135,7 @@ find(struct events *ev, const struct addr *host, unsigned int event,
 	if (record_size(n) > EVENTS_MEMORY_MAX)
 		return (NULL);
 	while (ev->memory + record_size(n) > EVENTS_MEMORY_MAX)
-		drop(ev, TAILQ_FIRST(&ev->lru));
+		record_drop(ev, TAILQ_FIRST(&ev->lru));
 	if ((r = calloc(1, record_size(n))) == NULL)
 		return (NULL);
 	r->host = *host;
@@ -141,17 +151,17 @@ int
 events_count(struct events *ev, const struct addr *host, unsigned int event,
     uint32_t n, int64_t within_ms, int64_t now_ms)
 {
-	struct record	*r;
+	struct event_record	*r;
 
 	if (n <= 1)
 		return (1);
-	if ((r = find(ev, host, event, n)) == NULL)
+	if ((r = record_find(ev, host, event, n)) == NULL)
 		return (0);
 	r->seen[r->next].when = now_ms;
 	r->next = (r->next + 1) % n;
 	if (r->count < n)
 		r->count++;
-	/* The ring is full: `next' is the oldest of the last n. */
+	/* When the ring is full, `next' is the oldest of the last n. */
 	return (r->count == n && now_ms - r->seen[r->next].when <
 	    within_ms);
 }
@@ -161,14 +171,14 @@ events_count_of(struct events *ev, const struct addr *host,
     unsigned int event, const void *what, size_t len, uint32_t n,
     int64_t within_ms, int64_t now_ms)
 {
-	struct record	*r;
-	struct seen	*s, *place;
+	struct event_record	*r;
+	struct event_seen	*s, *place;
 	uint64_t	 hash;
 	uint32_t	 recent = 0;
 
 	if (n <= 1)
 		return (1);
-	if ((r = find(ev, host, event, n)) == NULL)
+	if ((r = record_find(ev, host, event, n)) == NULL)
 		return (0);
 	hash = siphash24(ev->key, what, len);
 	place = r->seen;
@@ -192,26 +202,30 @@ events_count_of(struct events *ev, const struct addr *host,
 void
 events_forget(struct events *ev, const struct addr *host, unsigned int event)
 {
-	struct record	*r;
+	struct event_record	*r;
 
-	LIST_FOREACH(r, &ev->bucket[bucket(ev, host, event)], hash)
+	LIST_FOREACH(r, &ev->bucket[event_bucket(ev, host, event)], hash)
 		if (r->event == event && addr_cmp(&r->host, host) == 0) {
-			drop(ev, r);
+			record_drop(ev, r);
 			return;
 		}
 }
 
-/* Is the event about what the host sends, not about how it speaks? */
+/*
+ * Says whether the event is about what the host sends, not about how it
+ * speaks SMTP.
+ */
 static int
-of_content(unsigned int event)
+is_content_event(unsigned int event)
 {
 	return (event == EVENT_DICTIONARY || event == EVENT_VIRUS ||
 	    event == EVENT_SPAM);
 }
 
 /*
- * Were enough of its messages bad?  The events themselves count as bad
- * messages too, since the word on the last one may still be on its way.
+ * Says whether enough of its messages were bad (`of bad N%').  The events
+ * themselves count as bad messages, because pass may report the last message
+ * later than the event.
  */
 static int
 bad_enough(const struct policy *p, const struct conf_reaction *r,
@@ -222,25 +236,27 @@ bad_enough(const struct policy *p, const struct conf_reaction *r,
 	if (r->bad == 0)
 		return (1);
 	mails_sum(p->mails, host, r->within, &good, &bad);
-	if (event != EVENT_DICTIONARY && of_content(event) && bad < r->after)
+	if (event != EVENT_DICTIONARY && is_content_event(event) &&
+	    bad < r->after)
 		bad = r->after;
 	return (bad * 100 >= (good + bad) * r->bad);
 }
 
-/* Why content is never held against this host; NULL: it is. */
+/* Returns why content is not held against this host; NULL: it is. */
 static const char *
-spared(const struct policy *p, const struct event_msg *ev,
+why_spared(const struct policy *p, const struct event_msg *ev,
     const struct addr *host)
 {
-	if (!of_content(ev->event))
+	if (!is_content_event(ev->event))
 		return (NULL);
 	if (ev->flags & EVENT_F_VOUCHED)
 		return ("vouched");
 	return (mails_vouch(p->mails, host) ? "good-mail" : NULL);
 }
 
+/* Traps or demotes the host, as the configuration says. */
 static enum db_result
-react(struct policy *p, const struct event_msg *ev,
+react_to_event(struct policy *p, const struct event_msg *ev,
     const struct conf_reaction *r, enum conf_action *did)
 {
 	static const uint8_t	reasons[EVENT_MAX] = {
@@ -268,15 +284,16 @@ react(struct policy *p, const struct event_msg *ev,
 }
 
 /*
- * Front and pass have seen and logged it; here is only what follows from it.
- * After a reaction the count begins anew: N more for the next one.
+ * Front and pass have logged the event already; here is only what follows
+ * from it.  After a reaction the count starts again: the next one needs N
+ * more.
  */
 enum db_result
 policy_event(struct policy *p, const struct event_msg *ev,
     enum conf_action *did, const char **why_not)
 {
 	const struct conf_reaction	*r;
-	struct state			 s;
+	struct host_state			 s;
 	enum db_result			 rc;
 
 	*did = ACT_LOG;
@@ -293,9 +310,9 @@ policy_event(struct policy *p, const struct event_msg *ev,
 	    !bad_enough(p, r, ev->event, &s.host))
 		return (DB_OK);
 	events_forget(p->events, &s.host, ev->event);
-	if ((*why_not = spared(p, ev, &s.host)) != NULL) {
+	if ((*why_not = why_spared(p, ev, &s.host)) != NULL) {
 		p->stat[PST_SPARED]++;
 		return (DB_OK);
 	}
-	return (react(p, ev, r, did));
+	return (react_to_event(p, ev, r, did));
 }

@@ -1,24 +1,28 @@
 /*
- * The good and bad messages of hosts, as people and filters say by way of
- * `spamgreydb learn' and as pass says of what it relayed or refused: counted
- * in the database, one REPUTE entry a host (an address cut to `admit').
+ * The good and bad messages of hosts in the database, one REPUTE entry per
+ * host (an address cut to `admit').  People and filters report them by
+ * `spamgreydb learn', and pass reports what it relayed or refused.
  *
- * The counts are halved each `decay', reckoned from when the host was first
- * seen.  On disk they are as of the last change; who reads them halves them
- * as often as has been due since, so nothing has to be written for it.  When
+ * The counts are halved after each `decay', counted from when the host was
+ * first seen.  On disk they are as of the last change; a reader halves them
+ * as often as was due since then, so nothing must be written for it.  When
  * both would be 0 the entry has expired.
  *
- * What follows from them is the administrator's to say, and by default
- * nothing does; hosts that content is never held against are spared here too.
+ * What follows from the counts is for the administrator to configure, and by
+ * default nothing does.  Hosts that content is never held against are spared
+ * here too.
  */
 #include <string.h>
 
 #include "lib/base/clock.h"
 #include "lib/policy/policy_int.h"
 
-/* Is the address in a list of `learn', by itself or by a list's name? */
+/*
+ * Says whether an address is in a list of the learn block, which has networks
+ * and names of address lists.
+ */
 static int
-listed(const struct policy *p, const struct conf_strings *list,
+in_learn_list(const struct policy *p, const struct conf_strings *list,
     const struct addr *addr)
 {
 	const struct conf_string	*s;
@@ -40,9 +44,9 @@ listed(const struct policy *p, const struct conf_strings *list,
 	    addrset_lookup_mask(p->conf->set, addr, lists) != 0);
 }
 
-/* Addresses that no relay out there can have. */
+/* Says whether no relay on the Internet can have this address. */
 static int
-is_private(const struct addr *addr)
+is_private_address(const struct addr *addr)
 {
 	static const char *const	nets[] = { "0.0.0.0/8", "10.0.0.0/8",
 	    "100.64.0.0/10", "169.254.0.0/16", "172.16.0.0/12",
@@ -72,9 +76,10 @@ policy_trusts(const struct policy *p, unsigned int kind,
 	}
 	if (addr_is_loopback(addr))
 		return ("loopback");
-	if (is_private(addr))
+	if (is_private_address(addr))
 		return ("private");
-	return (listed(p, &p->conf->learn.trusted, addr) ? "trusted" : NULL);
+	return (
+	    in_learn_list(p, &p->conf->learn.trusted, addr) ? "trusted" : NULL);
 }
 
 /* How often n can be halved until nothing is left. */
@@ -88,7 +93,10 @@ halvings(uint32_t n)
 	return (k);
 }
 
-/* As of now; a clock that went back, or is not believed, changes nothing. */
+/*
+ * Halves the counts as often as was due until now.  A clock that went back,
+ * or that is out of range (0), changes nothing.
+ */
 static void
 decay(struct entry *e, int64_t every, int64_t now)
 {
@@ -107,10 +115,12 @@ policy_repute_now(struct policy *p, struct entry *e)
 	decay(e, p->conf->learn.decay, policy_asof(p));
 }
 
-/* When both will be 0: after so many halvings more, the next one of which is
- * less than `every' away. */
+/*
+ * When both counts will be 0: after so many more halvings, the next of which
+ * is less than `every' seconds away.
+ */
 static int64_t
-gone_at(const struct entry *e, int64_t every)
+expires_at(const struct entry *e, int64_t every)
 {
 	int64_t	n = halvings(e->block > e->passed ? e->block : e->passed);
 
@@ -120,28 +130,32 @@ gone_at(const struct entry *e, int64_t every)
 	return (e->first + n * every);
 }
 
+/* Adds two counts, but never wraps. */
 static uint32_t
-plus(uint32_t a, uint32_t b)
+saturating_add(uint32_t a, uint32_t b)
 {
 	return (a > UINT32_MAX - b ? UINT32_MAX : a + b);
 }
 
-/* The host's counts as of now; *found: it has an entry. */
+/*
+ * Reads the counts of a host as of now, or makes a new entry.  *found: it has
+ * an entry.
+ */
 static enum db_result
-counts(struct policy *p, const struct addr *host, int64_t now,
+read_counts(struct policy *p, const struct addr *host, int64_t now,
     struct entry *e, int *found)
 {
 	struct entry	key;
 	enum db_result	rc;
 
-	host_key(ENTRY_REPUTE, host, &key);
+	host_entry_key(ENTRY_REPUTE, host, &key);
 	rc = db_get(p->db, &key, e);
 	*found = rc != DB_NONE;
 	if (rc != DB_OK && rc != DB_NONE && rc != DB_BAD)
 		return (rc);
 	if (rc == DB_OK)
 		decay(e, p->conf->learn.decay, policy_asof(p));
-	/* Nothing is left of before: it begins anew. */
+	/* Nothing is left of earlier counts: it begins again. */
 	if (rc != DB_OK || (e->block == 0 && e->passed == 0)) {
 		*e = key;
 		e->first = now;
@@ -152,58 +166,73 @@ counts(struct policy *p, const struct addr *host, int64_t now,
 	return (DB_OK);
 }
 
+/*
+ * Says whether n messages of a kind, among the others, fulfil a rule `after N
+ * of N%'.
+ */
 static int
-enough(const struct conf_learn_rule *r, uint32_t n, uint32_t others)
+reaches_rule(const struct conf_learn_rule *r, uint32_t n, uint32_t others)
 {
 	return (r->after != 0 && n >= r->after &&
 	    (uint64_t)n * 100 >= ((uint64_t)n + others) * r->percent);
 }
 
-/* Why nothing follows for this host, whatever the counts say; NULL: it may. */
+/*
+ * Returns why nothing follows for this host, whatever its counts are; NULL:
+ * it may.
+ */
 static const char *
-spared(struct policy *p, const struct addr *addr, const struct state *s,
-    int vouched)
+why_not_applied(struct policy *p, const struct addr *addr,
+    const struct host_state *s, int vouched)
 {
 	if (s->whitelisted)
 		return ("whitelisted");
-	if (listed(p, &p->conf->learn.except, addr))
+	if (in_learn_list(p, &p->conf->learn.except, addr))
 		return ("except");
 	if (vouched)
 		return ("vouched");
 	return (mails_vouch(p->mails, &s->host) ? "good-mail" : NULL);
 }
 
-/* The counts are what they are now; what was added decides what is asked. */
+/*
+ * Traps the host or makes WHITE last longer, if its counts call for it.  Only
+ * a bad message can trap, and only a good one can extend.
+ */
 static enum db_result
-react(struct policy *p, const struct addr *addr, const struct learn_add *add,
-    struct learned *l)
+apply_rules(struct policy *p, const struct addr *addr,
+    const struct learn_add *add, struct learned *l)
 {
 	const struct conf_learn	*c = &p->conf->learn;
-	struct state		 s;
+	struct host_state		 s;
 	enum db_result		 rc;
 	int64_t			 now = clock_wall();
 	int			 trap, extend;
 
-	trap = add->bad > 0 && enough(&c->trap, l->bad, l->good);
-	extend = !trap && add->good > 0 && enough(&c->extend, l->good, l->bad);
+	trap = add->bad > 0 && reaches_rule(&c->trap, l->bad, l->good);
+	extend =
+	    !trap && add->good > 0 && reaches_rule(&c->extend, l->good, l->bad);
 	if (!trap && !extend)
 		return (DB_OK);
 	if ((rc = policy_state(p, addr, &s)) != DB_OK)
 		return (rc);
 	if (trap) {
-		l->why_not = spared(p, addr, &s, add->vouched);
+		l->why_not = why_not_applied(p, addr, &s, add->vouched);
 		if (l->why_not == NULL)
 			l->did = LEARNED_TRAP;
 		if (add->dry)
 			return (DB_OK);
 		p->stat[l->why_not != NULL ? PST_SPARED :
 		    PST_TRAPPED_LEARN]++;
-		return (l->why_not != NULL ? DB_OK : policy_trap_host(p, addr, now +
-		    (c->trap_for != 0 ? c->trap_for : p->conf->grey.trapped),
-		    TRAP_LEARN, "", 1));
+		return (l->why_not != NULL ?
+			DB_OK :
+			policy_trap_host(p, addr,
+			    now +
+				(c->trap_for != 0 ? c->trap_for :
+						    p->conf->grey.trapped),
+			    TRAP_LEARN, "", 1));
 	}
 	if (s.h.white == 0 || s.h.trapped != 0)
-		return (DB_OK);		/* nothing there to extend */
+		return (DB_OK);		/* there is no WHITE to extend */
 	l->did = LEARNED_EXTEND;
 	return (add->dry ? DB_OK : policy_extend(p, &s.host, addr, 0));
 }
@@ -220,15 +249,15 @@ policy_learn(struct policy *p, const struct addr *addr,
 
 	memset(l, 0, sizeof(*l));
 	policy_host(p, addr, &host);
-	if ((rc = counts(p, &host, now, &e, &found)) != DB_OK)
+	if ((rc = read_counts(p, &host, now, &e, &found)) != DB_OK)
 		return (rc);
 	e.addr = full;
-	e.block = plus(e.block, add->bad);
-	e.passed = plus(e.passed, add->good);
-	/* A time that nobody believes would keep it from ever decaying. */
+	e.block = saturating_add(e.block, add->bad);
+	e.passed = saturating_add(e.passed, add->good);
+	/* A wrong clock must not set a time that keeps it from decaying. */
 	if (policy_asof(p) != 0 || e.pass == 0)
 		e.pass = now;
-	e.expire = gone_at(&e, p->conf->learn.decay);
+	e.expire = expires_at(&e, p->conf->learn.decay);
 	l->good = e.passed;
 	l->bad = e.block;
 	if (!add->dry) {
@@ -237,7 +266,7 @@ policy_learn(struct policy *p, const struct addr *addr,
 		p->stat[PST_LEARN_GOOD] += add->good;
 		p->stat[PST_LEARN_BAD] += add->bad;
 	}
-	return (react(p, &full, add, l));
+	return (apply_rules(p, &full, add, l));
 }
 
 enum db_result
@@ -248,7 +277,7 @@ policy_repute(struct policy *p, const struct addr *addr, struct entry *e)
 	enum db_result	rc;
 
 	policy_host(p, addr, &host);
-	host_key(ENTRY_REPUTE, &host, &key);
+	host_entry_key(ENTRY_REPUTE, &host, &key);
 	if ((rc = db_get(p->db, &key, e)) == DB_OK)
 		policy_repute_now(p, e);
 	return (rc);
@@ -261,11 +290,12 @@ policy_delete_repute(struct policy *p, const struct addr *addr)
 	struct entry	key;
 
 	policy_host(p, addr, &host);
-	host_key(ENTRY_REPUTE, &host, &key);
+	host_entry_key(ENTRY_REPUTE, &host, &key);
 	key.addr = *addr;
 	return (policy_del(p, &key));
 }
 
+/* One word for the log and for spamgreydb. */
 const char *
 policy_learned_str(const struct learned *l)
 {

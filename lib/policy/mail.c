@@ -1,18 +1,23 @@
 /*
- * What hosts do behind the gate, as pass tells it: their messages, good and
- * bad.  From that follow how long a host stays WHITE, whether `of bad N%' of
- * its messages were, and who has sent so much good mail that one bad message
- * never traps or demotes it.
+ * What hosts do behind the handover, as pass reports it: their good and bad
+ * messages.  From this follow how long a host stays WHITE, whether `of bad
+ * N%' of its messages were bad, and which hosts have sent so much good mail
+ * that one bad message never traps or demotes them.
  *
- * In memory only, and bounded: MAIL_HOSTS_MAX hosts.  Those whose week is over
- * go first, then of those that sent least the one that was quiet longest, so
- * that no flood of newcomers makes a busy host forgotten.  A time is looked
- * at in slots of a sixth of an hour, a twelfth of a day or a seventh of a week,
- * whichever of these three holds it; the oldest slot counts as a whole.
+ * It is in memory only, and bounded: MAIL_HOSTS_MAX hosts.  When it is full,
+ * hosts without a message for a week go first; then, among the hosts that
+ * sent least, the one that was quiet longest.  So no flood of new hosts makes
+ * a busy host forgotten.
  *
- * The database hears of good mail at most once in MAIL_WRITE_EVERY seconds for
- * each host, and the counts that outlive us (learn.c) as seldom; those
- * that wait to be written when a host is forgotten, or we are killed, are lost.
+ * Messages are counted in slots of time: of ten minutes for the last hour, of
+ * two hours for the last day, of a day for the last week.  A question for a
+ * time is answered from the finest of these that covers it; the oldest slot
+ * counts as a whole.
+ *
+ * The database hears of good mail at most once in MAIL_WRITE_EVERY seconds
+ * per host, and of the counts in REPUTE (learn.c) as rarely.  Counts that
+ * wait to be written when a host is forgotten, or when we are killed, are
+ * lost.
  */
 #include <sys/queue.h>
 
@@ -24,40 +29,48 @@
 #include "lib/base/siphash.h"
 #include "lib/policy/policy_int.h"
 
-#define BUCKETS		16384
-#define CLASSES		16		/* by the logarithm of the messages */
-#define RINGS		3
-#define SLOTS		(7 + 13 + 8)
-#define WRITE_MAX	128		/* hosts a transaction */
+#define BUCKETS		16384		/* of the hash table */
+#define CLASSES		16		/* of hosts, by class_of */
+#define RINGS		3		/* hour, day, week */
+#define SLOTS		(7 + 13 + 8)	/* of the three, one more than they last */
+#define WRITE_MAX	128		/* hosts in a transaction */
 
 static const struct {
-	int64_t		width;		/* s, of a slot */
-	unsigned int	n, at;		/* slots, and the first one's place */
+	int64_t		width;		/* of a slot, seconds */
+	unsigned int	n, at;		/* how many, and where they begin */
 } rings[RINGS] = {
 	{ 600, 7, 0 }, { 7200, 13, 7 }, { 86400, 8, 20 }
 };
 
-struct count {
+struct mail_count {
 	uint32_t	good, bad;
 };
 
+/*
+ * The messages of one host.  Each ring of slots has the number of its newest
+ * slot in `turn'; a slot's place is its number modulo the ring's size.
+ */
 struct mail_host {
 	TAILQ_ENTRY(mail_host)	 lru;
 	LIST_ENTRY(mail_host)	 hash;
 	struct addr		 host;
 	int64_t			 last;		/* mono s */
-	int64_t			 written;	/* mono s; of WHITE, on disk */
+	int64_t			 written;	/* mono s: WHITE on disk */
 	uint32_t		 unwritten;	/* good ones since then */
 	unsigned int		 class;
 	int64_t			 turn[RINGS];	/* the newest slot's number */
-	struct count		 slot[SLOTS];
-	/* Not in the REPUTE entry yet; in `due' while there is any. */
+	struct mail_count		 slot[SLOTS];
+	/* Not in the REPUTE entry yet; the host is in `due' meanwhile. */
 	TAILQ_ENTRY(mail_host)	 due;
 	struct learn_add	 learn;
-	struct addr		 client;	/* the last of the host */
+	struct addr		 client;	/* its last address */
 	int64_t			 since;		/* mono s */
 };
 
+/*
+ * All hosts: in a hash table, by how much they sent, and those that wait for
+ * REPUTE.
+ */
 struct mails {
 	TAILQ_HEAD(, mail_host)	 lru[CLASSES];	/* the quietest first */
 	LIST_HEAD(, mail_host)	 bucket[BUCKETS];
@@ -81,14 +94,16 @@ mails_new(void)
 	return (m);
 }
 
+/* Says whether messages wait to be counted in its REPUTE entry. */
 static int
 is_due(const struct mail_host *h)
 {
 	return (h->learn.good > 0 || h->learn.bad > 0);
 }
 
+/* Forgets a host, with all that it waits for. */
 static void
-drop(struct mails *m, struct mail_host *h)
+mail_host_drop(struct mails *m, struct mail_host *h)
 {
 	if (is_due(h))
 		TAILQ_REMOVE(&m->due, h, due);
@@ -108,7 +123,7 @@ mails_free(struct mails *m)
 		return;
 	for (i = 0; i < CLASSES; i++)
 		while ((h = TAILQ_FIRST(&m->lru[i])) != NULL)
-			drop(m, h);
+			mail_host_drop(m, h);
 	free(m);
 }
 
@@ -118,23 +133,25 @@ mails_hosts(const struct mails *m)
 	return (m->n);
 }
 
+/* The key is secret, so that a client cannot fill one bucket. */
 static size_t
-bucket(const struct mails *m, const struct addr *host)
+mail_bucket(const struct mails *m, const struct addr *host)
 {
 	return (siphash24(m->key, host->b, sizeof(host->b)) % BUCKETS);
 }
 
 static struct mail_host *
-lookup(const struct mails *m, const struct addr *host)
+mail_host_lookup(const struct mails *m, const struct addr *host)
 {
 	struct mail_host	*h;
 
-	LIST_FOREACH(h, &m->bucket[bucket(m, host)], hash)
+	LIST_FOREACH(h, &m->bucket[mail_bucket(m, host)], hash)
 		if (addr_cmp(&h->host, host) == 0)
 			return (h);
 	return (NULL);
 }
 
+/* Forgets the host that is missed least (see the head of the file). */
 static void
 make_room(struct mails *m, int64_t now)
 {
@@ -145,18 +162,18 @@ make_room(struct mails *m, int64_t now)
 		if ((h = TAILQ_FIRST(&m->lru[i])) == NULL)
 			continue;
 		if (now - h->last > MAIL_WEEK) {
-			drop(m, h);
+			mail_host_drop(m, h);
 			return;
 		}
 		if (least == NULL)
 			least = h;
 	}
-	drop(m, least);
+	mail_host_drop(m, least);
 }
 
-/* The slots that have begun since the last message are empty. */
+/* Empties the slots that have begun since the host's last message. */
 static void
-advance(struct mail_host *h, int64_t now)
+advance_slots(struct mail_host *h, int64_t now)
 {
 	int64_t		turn;
 	unsigned int	r;
@@ -173,17 +190,18 @@ advance(struct mail_host *h, int64_t now)
 	}
 }
 
+/* Sums the slots of the last `within' seconds. */
 static void
-sum(const struct mail_host *h, int64_t within, int64_t now, uint64_t *good,
-    uint64_t *bad)
+mail_host_sum(const struct mail_host *h, int64_t within, int64_t now,
+    uint64_t *good, uint64_t *bad)
 {
-	const struct count	*c;
+	const struct mail_count	*c;
 	int64_t			 turn, oldest;
 	unsigned int		 r = 0;
 
 	while (r < RINGS - 1 && rings[r].width * (rings[r].n - 1) < within)
 		r++;
-	/* A clock that counts from a start may be less than the time. */
+	/* The monotonic clock may have started less than `within' ago. */
 	oldest = now > within ? (now - within) / rings[r].width : 0;
 	if (oldest <= h->turn[r] - rings[r].n)
 		oldest = h->turn[r] - rings[r].n + 1;
@@ -197,26 +215,27 @@ sum(const struct mail_host *h, int64_t within, int64_t now, uint64_t *good,
 	}
 }
 
+/* The class of a host: the logarithm of its messages in a week. */
 static unsigned int
 class_of(const struct mail_host *h, int64_t now)
 {
 	uint64_t	good, bad;
 	unsigned int	class = 0;
 
-	sum(h, MAIL_WEEK, now, &good, &bad);
+	mail_host_sum(h, MAIL_WEEK, now, &good, &bad);
 	for (good += bad; good > 1 && class < CLASSES - 1; good >>= 1)
 		class++;
 	return (class);
 }
 
-/* The host's record, a new one if need be; NULL: no memory. */
+/* Returns the host's record, a new one if there was none; NULL: no memory. */
 static struct mail_host *
-find(struct mails *m, const struct addr *host, int64_t now)
+mail_host_find(struct mails *m, const struct addr *host, int64_t now)
 {
 	struct mail_host	*h;
 	unsigned int		 r;
 
-	if ((h = lookup(m, host)) != NULL)
+	if ((h = mail_host_lookup(m, host)) != NULL)
 		return (h);
 	if (m->n >= MAIL_HOSTS_MAX)
 		make_room(m, now);
@@ -227,31 +246,33 @@ find(struct mails *m, const struct addr *host, int64_t now)
 	for (r = 0; r < RINGS; r++)
 		h->turn[r] = now / rings[r].width;
 	TAILQ_INSERT_TAIL(&m->lru[0], h, lru);
-	LIST_INSERT_HEAD(&m->bucket[bucket(m, host)], h, hash);
+	LIST_INSERT_HEAD(&m->bucket[mail_bucket(m, host)], h, hash);
 	m->n++;
 	return (h);
 }
 
+/* Adds one, but never wraps. */
 static void
-plus1(uint32_t *n)
+increment(uint32_t *n)
 {
 	if (*n < UINT32_MAX)
 		(*n)++;
 }
 
+/* Counts a message; NULL: no memory, and it is not counted. */
 static struct mail_host *
-count(struct mails *m, const struct addr *host, int bad, int64_t now)
+mail_host_count(struct mails *m, const struct addr *host, int bad, int64_t now)
 {
 	struct mail_host	*h;
-	struct count		*c;
+	struct mail_count		*c;
 	unsigned int		 r;
 
-	if ((h = find(m, host, now)) == NULL)
+	if ((h = mail_host_find(m, host, now)) == NULL)
 		return (NULL);
-	advance(h, now);
+	advance_slots(h, now);
 	for (r = 0; r < RINGS; r++) {
 		c = &h->slot[rings[r].at + h->turn[r] % rings[r].n];
-		plus1(bad ? &c->bad : &c->good);
+		increment(bad ? &c->bad : &c->good);
 	}
 	h->last = now;
 	TAILQ_REMOVE(&m->lru[h->class], h, lru);
@@ -267,11 +288,10 @@ mails_sum(const struct mails *m, const struct addr *host, int64_t within,
 	const struct mail_host	*h;
 
 	*good = *bad = 0;
-	if ((h = lookup(m, host)) != NULL)
-		sum(h, within, clock_mono() / 1000, good, bad);
+	if ((h = mail_host_lookup(m, host)) != NULL)
+		mail_host_sum(h, within, clock_mono() / 1000, good, bad);
 }
 
-/* Much good mail, and little bad: content is no reason against such a host. */
 int
 mails_vouch(const struct mails *m, const struct addr *host)
 {
@@ -281,35 +301,37 @@ mails_vouch(const struct mails *m, const struct addr *host)
 	return (good >= MAIL_GOOD_ENOUGH && good >= bad * MAIL_GOOD_FOR_BAD);
 }
 
-/* Who is trapped, or has become unknown meanwhile, does not come back by a
- * message that was under way. */
+/*
+ * A host that was trapped, or became unknown, while the message was under way
+ * does not come back by it.
+ */
 enum db_result
 policy_extend(struct policy *p, const struct addr *host,
     const struct addr *full, uint32_t n)
 {
-	static struct words	w;
+	static struct entry_strings	w;
 	struct entry	key, e;
 	struct host	state;
 	enum db_result	rc;
 	int64_t		now = clock_wall();
 
-	if ((rc = host_times(p, host, &state)) != DB_OK)
+	if ((rc = policy_host_times(p, host, &state)) != DB_OK)
 		return (rc);
 	if (state.white == 0 || state.trapped != 0)
 		return (DB_OK);
-	host_key(ENTRY_WHITE, host, &key);
+	host_entry_key(ENTRY_WHITE, host, &key);
 	if ((rc = db_get(p->db, &key, &e)) != DB_OK)
 		return (rc == DB_NONE || rc == DB_BAD ? DB_OK : rc);
-	policy_own(&e, &w);
+	policy_own_strings(&e, &w);
 	e.passed = e.passed > UINT32_MAX - n ? UINT32_MAX : e.passed + n;
-	e.expire = later(e.expire, now + p->conf->grey.white);
+	e.expire = later_expiry(e.expire, now + p->conf->grey.white);
 	p->stat[PST_EXTENDED]++;
 	if ((rc = policy_put(p, &e, 1, &e.addr)) != DB_OK)
 		return (rc);
 	return (policy_changed(p, host, full));
 }
 
-/* For policy_mails_write. */
+/* Keeps a message for policy_mails_write. */
 static void
 learn_later(struct mails *m, struct mail_host *h, const struct mail_seen *seen,
     int64_t mono)
@@ -318,7 +340,7 @@ learn_later(struct mails *m, struct mail_host *h, const struct mail_seen *seen,
 		h->since = mono;
 		TAILQ_INSERT_TAIL(&m->due, h, due);
 	}
-	plus1(seen->bad ? &h->learn.bad : &h->learn.good);
+	increment(seen->bad ? &h->learn.bad : &h->learn.good);
 	h->learn.vouched = seen->vouched;
 	h->client = seen->client;
 }
@@ -334,12 +356,12 @@ policy_mail(struct policy *p, const struct mail_seen *m)
 
 	p->stat[m->bad ? PST_MAIL_BAD : PST_MAIL_GOOD]++;
 	policy_host(p, &m->client, &host);
-	if ((h = count(p->mails, &host, m->bad, mono)) == NULL)
+	if ((h = mail_host_count(p->mails, &host, m->bad, mono)) == NULL)
 		return (DB_OK);
 	learn_later(p->mails, h, m, mono);
 	if (m->bad)
 		return (DB_OK);
-	plus1(&h->unwritten);
+	increment(&h->unwritten);
 	if (every > MAIL_WRITE_EVERY)
 		every = MAIL_WRITE_EVERY;
 	if (mono - h->written < every)
@@ -350,9 +372,12 @@ policy_mail(struct policy *p, const struct mail_seen *m)
 	return (policy_extend(p, &h->host, &m->client, n));
 }
 
-/* What came of one; the rest of it is told by spamgreydb. */
+/*
+ * Logs what followed from the counts of a host; what spamgreydb reports is
+ * logged by lib/control.
+ */
 static void
-say(const struct mail_host *h, const struct learned *l)
+log_learned(const struct mail_host *h, const struct learned *l)
 {
 	char	ip[ADDR_STRLEN];
 
@@ -364,7 +389,7 @@ say(const struct mail_host *h, const struct learned *l)
 	    l->why_not != NULL ? l->why_not : "");
 }
 
-/* A failure leaves all of them waiting. */
+/* When anything fails, all of them go on waiting. */
 enum db_result
 policy_mails_write(struct policy *p, int all, size_t max, int *more)
 {
@@ -393,7 +418,7 @@ policy_mails_write(struct policy *p, int all, size_t max, int *more)
 	for (i = 0; i < n; i++) {
 		h = TAILQ_FIRST(&p->mails->due);
 		TAILQ_REMOVE(&p->mails->due, h, due);
-		say(h, &l[i]);
+		log_learned(h, &l[i]);
 		memset(&h->learn, 0, sizeof(h->learn));
 	}
 	h = TAILQ_FIRST(&p->mails->due);

@@ -1,16 +1,17 @@
 /*
- * The policy's core: host states as they are on disk, what changed in the
- * open transaction, and the counters beside the database.  Knows no process.
+ * The core of the policy: host states as they are on disk, what changed in
+ * the open transaction, and the counters that are kept beside the database.
  *
- * A host has up to two entries, WHITE and TRAPPED; TRAPPED stands over WHITE
- * while it lasts.  Both are judged by the clock whenever they are read, so an
- * expiry run that has not come yet makes no difference to anybody; what it
- * adds is that fronts and firewall are told.
+ * A host has up to two entries, WHITE and TRAPPED; TRAPPED overrules WHITE
+ * while it lasts.  Both are compared with the clock whenever they are read,
+ * so an entry that has expired counts for nothing even before an expiry run
+ * deletes it.  What the run adds is that the fronts and the firewall are
+ * told.
  *
- * Two kinds of things are kept beside the database and have to follow its
- * transactions: counters (tally: changed at once, changed back by an abort)
- * and the changes of hosts (told through the sink after the commit, and
- * forgotten by an abort).
+ * Two kinds of things are kept beside the database and must follow its
+ * transactions: counters (changed at once, and changed back by an abort:
+ * struct tally) and changes of hosts (told through the sink after the commit,
+ * and forgotten by an abort).
  */
 #include <stdlib.h>
 #include <string.h>
@@ -61,11 +62,14 @@ policy_free(struct policy *p)
 	free(p->tally);
 	free(p->change);
 	free(p->change_table);
-	buf_free(&p->said);
+	buf_free(&p->for_peers);
 	free(p);
 }
 
-/* What the counters say of GREY entries by network and host. */
+/*
+ * Changes the counters for an entry: by type, and for GREY entries by network
+ * and host too.
+ */
 static void
 count_now(struct policy *p, enum entry_type type, const struct addr *addr,
     int delta)
@@ -86,7 +90,10 @@ count_now(struct policy *p, enum entry_type type, const struct addr *addr,
 	}
 }
 
-/* Counts, and notes it for an abort while a transaction is open. */
+/*
+ * Counts, and notes the change while a transaction is open.  Without memory
+ * for the note the transaction cannot be committed any more (lost).
+ */
 void
 policy_count(struct policy *p, enum entry_type type, const struct addr *addr,
     int delta)
@@ -122,9 +129,12 @@ policy_begin(struct policy *p)
 	return (db_begin(p->db));
 }
 
-/* The transaction is gone: counters go back, nobody is told anything. */
+/*
+ * The transaction is gone: counters are changed back, and nobody is told
+ * anything.
+ */
 static void
-forget(struct policy *p)
+undo_transaction(struct policy *p)
 {
 	/* Backwards, so that no counter goes below zero on the way. */
 	while (p->ntally > 0) {
@@ -134,10 +144,10 @@ forget(struct policy *p)
 	}
 	p->nchange = 0;
 	p->lost = 0;
-	buf_drain(&p->said, buf_len(&p->said));
+	buf_drain(&p->for_peers, buf_len(&p->for_peers));
 }
 
-/* All there are. */
+/* The number of entries of all types. */
 uint64_t
 policy_entries(const struct policy *p)
 {
@@ -149,6 +159,10 @@ policy_entries(const struct policy *p)
 	return (n);
 }
 
+/*
+ * Makes the transaction durable, then tells the sink what changed, in the
+ * order of the changes.
+ */
 enum db_result
 policy_commit(struct policy *p)
 {
@@ -156,17 +170,17 @@ policy_commit(struct policy *p)
 	size_t		i;
 	int64_t		now;
 
-	/* Who was not told of a change would have to be wrong for ever. */
+	/* A change that cannot be told would leave a copy wrong for good. */
 	if (p->lost) {
 		policy_abort(p);
 		return (DB_DOWN);
 	}
 	db_counted(p->db, policy_entries(p));
 	if ((rc = db_commit(p->db)) != DB_OK) {
-		forget(p);
+		undo_transaction(p);
 		return (rc);
 	}
-	/* For the clock rule: the newest time that is on disk. */
+	/* The clock rule compares the clock with the newest time on disk. */
 	if ((now = policy_asof(p)) > p->newest)
 		p->newest = now;
 	p->ntally = 0;
@@ -175,7 +189,7 @@ policy_commit(struct policy *p)
 			p->sink.host(&p->change[i], p->change_table[i],
 			    p->arg);
 	p->nchange = 0;
-	policy_said(p);
+	policy_tell_peers(p);
 	return (DB_OK);
 }
 
@@ -183,10 +197,13 @@ void
 policy_abort(struct policy *p)
 {
 	db_abort(p->db);
-	forget(p);
+	undo_transaction(p);
 }
 
-/* What becomes WHITE or TRAPPED: the address cut to `admit'. */
+/*
+ * The host of an address: the address cut to `admit'.  Hosts become WHITE or
+ * TRAPPED, not addresses.
+ */
 void
 policy_host(const struct policy *p, const struct addr *addr,
     struct addr *host)
@@ -194,16 +211,20 @@ policy_host(const struct policy *p, const struct addr *addr,
 	addr_cut(addr, &p->conf->grey.admit, host);
 }
 
+/* Makes the key of a host's entry of this type. */
 void
-host_key(enum entry_type type, const struct addr *host, struct entry *e)
+host_entry_key(enum entry_type type, const struct addr *host, struct entry *e)
 {
 	entry_init(e, type);
 	e->net = *host;
 }
 
-/* An expiry as a time until when: 0 when it is past. */
+/*
+ * An expiry as in struct host: the time when it ends, 0 when that is past,
+ * HOST_FOREVER when it never ends.
+ */
 static int64_t
-judged(int64_t expire, int64_t asof)
+in_force_until(int64_t expire, int64_t asof)
 {
 	if (expire == 0)
 		return (HOST_FOREVER);
@@ -211,11 +232,11 @@ judged(int64_t expire, int64_t asof)
 }
 
 /*
- * WHITE and TRAPPED of a host, judged.  A malformed entry is none.  Where no
- * entry of a type exists the look into the tree is spared.
+ * Reads WHITE and TRAPPED of a host.  A malformed entry counts as absent.  A
+ * type of which there is no entry at all is not looked up.
  */
 enum db_result
-host_times(struct policy *p, const struct addr *host, struct host *h)
+policy_host_times(struct policy *p, const struct addr *host, struct host *h)
 {
 	struct entry	key, e;
 	enum db_result	rc;
@@ -223,16 +244,16 @@ host_times(struct policy *p, const struct addr *host, struct host *h)
 
 	memset(h, 0, sizeof(*h));
 	h->key = *host;
-	host_key(ENTRY_WHITE, host, &key);
+	host_entry_key(ENTRY_WHITE, host, &key);
 	rc = p->entries[ENTRY_WHITE] == 0 ? DB_NONE : db_get(p->db, &key, &e);
 	if (rc == DB_OK)
-		h->white = judged(e.expire, asof);
+		h->white = in_force_until(e.expire, asof);
 	else if (rc != DB_NONE && rc != DB_BAD)
 		return (rc);
-	host_key(ENTRY_TRAPPED, host, &key);
+	host_entry_key(ENTRY_TRAPPED, host, &key);
 	rc = p->entries[ENTRY_TRAPPED] == 0 ? DB_NONE : db_get(p->db, &key, &e);
 	if (rc == DB_OK) {
-		h->trapped = judged(e.expire, asof);
+		h->trapped = in_force_until(e.expire, asof);
 		if (h->trapped != 0)
 			h->reason = e.reason < TRAP_MAX ? e.reason : TRAP_NONE;
 	} else if (rc != DB_NONE && rc != DB_BAD)
@@ -240,9 +261,12 @@ host_times(struct policy *p, const struct addr *host, struct host *h)
 	return (DB_OK);
 }
 
-/* All that decides over an address: lists, host state, demotion. */
+/*
+ * Reads everything that decides about an address: lists, host state,
+ * demotion.
+ */
 enum db_result
-policy_state(struct policy *p, const struct addr *addr, struct state *s)
+policy_state(struct policy *p, const struct addr *addr, struct host_state *s)
 {
 	struct entry	key, e;
 	enum db_result	rc;
@@ -253,18 +277,21 @@ policy_state(struct policy *p, const struct addr *addr, struct state *s)
 	s->blacklisted = !s->whitelisted &&
 	    (s->lists & p->black_lists) != 0;
 	s->stamp = 0;
-	if ((rc = host_times(p, &s->host, &s->h)) != DB_OK)
+	if ((rc = policy_host_times(p, &s->host, &s->h)) != DB_OK)
 		return (rc);
 	if (p->entries[ENTRY_STAMP] == 0)
 		return (DB_OK);
-	host_key(ENTRY_STAMP, &s->host, &key);
+	host_entry_key(ENTRY_STAMP, &s->host, &key);
 	if ((rc = db_get(p->db, &key, &e)) == DB_OK)
 		s->stamp = e.first;
 	return (rc == DB_NONE || rc == DB_BAD ? DB_OK : rc);
 }
 
-/* The firewall's table holds WHITE and whitelisted, less TRAPPED and
- * blacklisted; whitelisted stands above both of these. */
+/*
+ * Until when the host belongs into the firewall's table, 0: not.  The table
+ * holds WHITE and whitelisted hosts, except those that are TRAPPED or
+ * blacklisted; a whitelist overrules both of these.
+ */
 static int64_t
 in_table(const struct policy *p, const struct host *h,
     const struct addr *full)
@@ -279,8 +306,9 @@ in_table(const struct policy *p, const struct host *h,
 }
 
 /*
- * In the middle of the transaction, which sees its own writes: the state as it
- * will be once it is committed.
+ * Notes a host whose entries were changed.  Called in the middle of the
+ * transaction, which sees its own writes: the state as it will be after the
+ * commit.
  */
 enum db_result
 policy_changed(struct policy *p, const struct addr *host,
@@ -291,11 +319,11 @@ policy_changed(struct policy *p, const struct addr *host,
 	enum db_result	 rc;
 	size_t		 n;
 
-	if ((rc = host_times(p, host, &h)) != DB_OK)
+	if ((rc = policy_host_times(p, host, &h)) != DB_OK)
 		return (rc);
 	if (p->nchange > 0 &&
 	    addr_cmp(&p->change[p->nchange - 1].key, host) == 0)
-		p->nchange--;		/* only the last word counts */
+		p->nchange--;		/* only the last state counts */
 	if (p->nchange == p->change_size) {
 		n = p->change_size == 0 ? 128 : p->change_size * 2;
 		nh = reallocarray(p->change, n, sizeof(*nh));
@@ -315,6 +343,10 @@ policy_changed(struct policy *p, const struct addr *host,
 	return (DB_OK);
 }
 
+/*
+ * Asserts an entry, writes it, and queues it for other machines.  Types that
+ * stay local (merge.h) are only written.
+ */
 enum db_result
 policy_put(struct policy *p, const struct entry *e, int found,
     const struct addr *old)
@@ -327,10 +359,11 @@ policy_put(struct policy *p, const struct entry *e, int found,
 	if ((rc = policy_assert(p, &w, found)) != DB_OK ||
 	    (rc = policy_store(p, &w, found, old)) != DB_OK)
 		return (rc);
-	policy_say(p, &w);
+	policy_queue_for_peers(p, &w);
 	return (DB_OK);
 }
 
+/* Writes an entry and counts it. */
 enum db_result
 policy_store(struct policy *p, const struct entry *e, int found,
     const struct addr *old)
@@ -342,13 +375,14 @@ policy_store(struct policy *p, const struct entry *e, int found,
 	if (!found)
 		policy_count(p, e->type, &e->addr, 1);
 	else if (e->type == ENTRY_GREY && addr_cmp(old, &e->addr) != 0) {
-		/* Another host of the network: the entry is now its. */
+		/* Another host of the network used it, and now owns it. */
 		policy_count(p, e->type, old, -1);
 		policy_count(p, e->type, &e->addr, 1);
 	}
 	return (DB_OK);
 }
 
+/* Deletes an entry without a trace, and counts it. */
 enum db_result
 policy_del(struct policy *p, const struct entry *e)
 {
@@ -359,28 +393,37 @@ policy_del(struct policy *p, const struct entry *e)
 	return (rc);
 }
 
-/* "Until" as people give it to an expiry as it is stored, 0 being never. */
+/*
+ * Turns an "until" as people give it into an expiry as it is stored: 0 means
+ * dflt, HOST_FOREVER becomes 0, which is never.
+ */
 int64_t
-until_expire(int64_t until, int64_t dflt)
+expiry_from_until(int64_t until, int64_t dflt)
 {
 	if (until == 0)
 		return (dflt);
 	return (until >= ENTRY_TIME_MAX ? 0 : until);
 }
 
+/* Returns the later of two expiries; 0 is never, and later than all. */
 int64_t
-later(int64_t a, int64_t b)
+later_expiry(int64_t a, int64_t b)
 {
 	if (a == 0 || b == 0)
 		return (0);
 	return (a > b ? a : b);
 }
 
+/* For policy_stream: an error inside of the walk comes out by rc. */
 struct stream {
 	struct policy	*p;
 	enum db_result	 rc;
 };
 
+/*
+ * Tells the sink one host.  A host with both entries is met twice in the
+ * walk, TRAPPED first, and told twice; the second time changes nothing.
+ */
 static int
 stream_one(const struct entry *e, void *arg)
 {
@@ -388,9 +431,7 @@ stream_one(const struct entry *e, void *arg)
 	struct host	 h;
 	struct addr	 host = e->net, full = e->addr;
 
-	/* TRAPPED comes first in key order; with WHITE under it, it is told
-	 * twice, which is as good as once. */
-	s->rc = host_times(s->p, &host, &h);
+	s->rc = policy_host_times(s->p, &host, &h);
 	if (s->rc != DB_OK)
 		return (1);
 	if ((h.white != 0 || h.trapped != 0) && s->p->sink.host != NULL)
@@ -416,7 +457,7 @@ policy_lookup(struct policy *p, const struct addr *addr, struct host *h,
 	enum db_result	rc;
 
 	policy_host(p, addr, &host);
-	rc = host_times(p, &host, h);
+	rc = policy_host_times(p, &host, h);
 	*table = rc == DB_OK ? in_table(p, h, addr) : 0;
 	return (rc);
 }
@@ -445,7 +486,6 @@ policy_count_track_lost(struct policy *p, size_t n)
 	p->stat[PST_TRACK_LOST] += (int64_t)n;
 }
 
-/* Who was told 421 goes to the next MX, as it should: no trap for a while. */
 void
 policy_overlimit(struct policy *p)
 {

@@ -1,5 +1,5 @@
 /*
- * Inside of lib/policy only.
+ * For the files of the policy only; see policy.h.
  */
 #ifndef POLICY_INT_H
 #define POLICY_INT_H
@@ -8,64 +8,72 @@
 #include "lib/base/limit.h"
 #include "lib/policy/policy.h"
 
-#define GREY_HOST_ROOM	20	/* a host's, when its network is over */
-#define GREY_NET_ROOM	(256 * GREY_HOST_ROOM)	/* all such hosts together */
-#define LOWMX_GRACE	3600	/* seconds without trap after a start */
+/* Tuples that a host may still have when its network is over its limit, and
+ * all such hosts of a network together. */
+#define GREY_HOST_ROOM	20
+#define GREY_NET_ROOM	(256 * GREY_HOST_ROOM)
+/* Seconds after a start, or after a 421, in which coming to the low-priority
+ * MX first traps nobody: the primary could not be reached. */
+#define LOWMX_GRACE	3600
 #define LIMIT_LOG_EVERY	60000	/* ms between lines about a limit */
-#define REKEY_STEP	256
-#define MAIL_HOSTS_MAX	50000	/* of mail.c: some 20 MB */
-#define MAIL_WRITE_EVERY 600	/* s between writes of a busy host */
+#define REKEY_STEP	256	/* entries in a transaction of policy_rekey */
+#define MAIL_HOSTS_MAX	50000	/* hosts in mail.c: about 20 MB */
+#define MAIL_WRITE_EVERY 600	/* seconds between writes for a busy host */
 #define MAIL_WEEK	(7 * 86400)
-#define MAIL_GOOD_ENOUGH 20	/* good messages in a week, … */
-#define MAIL_GOOD_FOR_BAD 10	/* … so many for each bad one: spared */
+/* Content is not held against a host with so many good messages in a week,
+ * and so many of them for each bad one. */
+#define MAIL_GOOD_ENOUGH 20
+#define MAIL_GOOD_FOR_BAD 10
 
-/* rules.c.  Addresses and domains of the configuration, sorted. */
+/* policy_rules.c: addresses and domains of the configuration, sorted. */
 struct rules {
 	char	**text;
 	size_t	  n;
 };
 int	 rules_build(struct rules *, const struct conf_strings *);
 void	 rules_free(struct rules *);
-/* The same answer as mailaddr_match of any of them. */
+/* Returns 1 when mailaddr_match would match any of them. */
 int	 rules_match(const struct rules *, const char *box);
 
 struct rule_set {
 	struct rules	domains, spamtraps, not_to;
 };
 
-/* event.c.  What hosts did lately, in memory, bounded: when it is full,
- * the host that was quiet longest is forgotten. */
+/* policy_event.c: what hosts did lately.  It is in memory only and bounded:
+ * when it is full, the host that was quiet longest is forgotten. */
 #define EVENTS_MEMORY_MAX	(16 * 1024 * 1024)
 struct events;
 struct events *events_new(void);
 void	 events_free(struct events *);
 void	 events_clear(struct events *);
 size_t	 events_memory(const struct events *);
-/* Counts one; 1 when it is at least the n-th within so many ms. */
+/* Counts an event.  Returns 1 when it is the n-th or more within the time. */
 int	 events_count(struct events *, const struct addr *, unsigned int event,
 	    uint32_t n, int64_t within_ms, int64_t now_ms);
-/* The same of different things: one that is named again counts once. */
+/* The same for different things: a thing that comes again counts once. */
 int	 events_count_of(struct events *, const struct addr *,
 	    unsigned int event, const void *what, size_t len, uint32_t n,
 	    int64_t within_ms, int64_t now_ms);
 void	 events_forget(struct events *, const struct addr *,
 	    unsigned int event);
 
-/* mail.c.  The messages of hosts (cut to `admit'), bounded. */
+/* policy_mail.c: the messages of hosts (cut to `admit'), bounded. */
 struct mails;
 struct mails *mails_new(void);
 void	 mails_free(struct mails *);
 size_t	 mails_hosts(const struct mails *);
-/* The messages of the last so many seconds, a week at most. */
+/* The messages of the last `within' seconds, a week at most. */
 void	 mails_sum(const struct mails *, const struct addr *host,
 	    int64_t within, uint64_t *good, uint64_t *bad);
-/* WHITE lives on, with n good messages more, unless it is trapped or gone. */
+/* Makes WHITE last longer and counts n good messages, unless the host is
+ * trapped or not WHITE any more. */
 enum db_result	 policy_extend(struct policy *, const struct addr *host,
 		    const struct addr *full, uint32_t n);
-/* Has it sent so much good mail that content is not held against it? */
+/* Returns 1 when it has sent so much good mail that content is not held
+ * against it. */
 int	 mails_vouch(const struct mails *, const struct addr *host);
 
-/* A change of a counter, so that an aborted transaction can be undone. */
+/* A change of a counter, kept so that policy_abort can undo it. */
 struct tally {
 	enum entry_type	type;
 	struct addr	addr;	/* GREY: counted by network and host */
@@ -96,30 +104,31 @@ struct policy {
 
 	struct limit		*net_grey, *host_grey;
 	int64_t			 entries[256];	/* by type */
-	uint64_t		 lost_said;	/* commits whose loss was logged */
+	uint64_t		 lost_said;	/* lost commits already logged */
 	struct events		*events;
-	struct events		*outside;	/* domains that are not allowed */
+	struct events		*outside;	/* domains outside of ours */
 	struct mails		*mails;
 	struct tally		*tally;
 	size_t			 ntally, tally_size;
 	struct host		*change;
 	int64_t			*change_table;
 	size_t			 nchange, change_size;
-	int			 lost;	/* no memory for a change: no commit */
-	struct buf		 said;	/* for sink.say, after the commit */
+	int			 lost;	/* no memory to note a change: no commit */
+	struct buf		 for_peers; /* states to tell after the commit */
 	int			 from_peer; /* while a peer's word is merged */
 
-	/* Low-priority MX: since when visits are kept, 0 not kept; until when
-	 * (mono ms) there is no trap. */
+	/* Low-priority MX: since when visits are kept, 0 when they are not;
+	 * until when (mono ms) it traps nobody. */
 	int64_t			 visits_since;
 	int64_t			 lowmx_grace;
 
-	/* The clock rule. */
+	/* The clock rule: the newest time seen, and the one on disk. */
 	int64_t			 newest, newest_written;
 	int			 clock_bad;
 	char			 clock_why[256];
 
-	/* Keying anew. */
+	/* rekey: entries have old keys; pending: the database was down when
+	 * the configuration changed. */
 	int			 rekey, pending;
 	struct db_pos		 rekey_pos;
 
@@ -129,90 +138,94 @@ struct policy {
 	char			 text[160];
 };
 
-/* What is known of a host at this moment. */
-struct state {
+/* What is known of a host at this moment, filled in by policy_state. */
+struct host_state {
 	struct addr	host;
-	uint64_t	lists;		/* those the address is on */
+	uint64_t	lists;		/* bits of the lists that have it */
 	int		whitelisted, blacklisted;
-	struct host	h;		/* times judged: 0 or in the future */
-	int64_t		stamp;		/* demoted when, 0 never */
+	struct host	h;		/* times: 0, or in the future */
+	int64_t		stamp;		/* when it was demoted; 0: never */
 };
 
-/* policy.c */
+/* policy.c.  policy_host cuts an address to the host it belongs to;
+ * host_entry_key makes the key of one of the host's entries. */
 void		 policy_host(const struct policy *, const struct addr *,
 		    struct addr *host);
-void		 host_key(enum entry_type, const struct addr *host,
+void		 host_entry_key(enum entry_type, const struct addr *host,
 		    struct entry *);
-enum db_result	 host_times(struct policy *, const struct addr *host,
+enum db_result	 policy_host_times(struct policy *, const struct addr *host,
 		    struct host *);
 enum db_result	 policy_state(struct policy *, const struct addr *,
-		    struct state *);
-/* Notes the host's state for the sink. full: the address for the lists. */
+		    struct host_state *);
+/* Notes the state of a host for the sink, after it was changed in the open
+ * transaction.  full: its address, for the address lists. */
 enum db_result	 policy_changed(struct policy *, const struct addr *host,
 		    const struct addr *full);
-/* Writes what this machine asserts now; found: it was there (last and gen are
- * then what they were), old: its address then (GREY). */
+/* Writes what this machine asserts now, and tells other machines after the
+ * commit.  found: the entry was there (its last and gen must be in *e); old:
+ * the address that it had (GREY). */
 enum db_result	 policy_put(struct policy *, const struct entry *, int found,
 		    const struct addr *old);
-/* The same without asserting or saying anything. */
+/* The same, but other machines are told nothing. */
 enum db_result	 policy_store(struct policy *, const struct entry *, int found,
 		    const struct addr *old);
 enum db_result	 policy_del(struct policy *, const struct entry *);
 uint64_t	 policy_entries(const struct policy *);
 void		 policy_count(struct policy *, enum entry_type,
 		    const struct addr *, int delta);
-int64_t		 until_expire(int64_t until, int64_t dflt);
-int64_t		 later(int64_t, int64_t);	/* of expiries: 0 is for ever */
+int64_t		 expiry_from_until(int64_t until, int64_t dflt);
+int64_t		 later_expiry(int64_t, int64_t); /* 0 is never: the latest */
 
-/* tuple.c */
+/* policy_tuple.c: the normalised strings of a tuple, and room for another's. */
 struct tuple {
 	const struct grey_conf *conf;
 	char	from[MAILADDR_KEY_MAX], to[MAILADDR_KEY_MAX];
 	char	cmp_from[MAILADDR_KEY_MAX], cmp_to[MAILADDR_KEY_MAX];
 };
-/* Fills in net and hash of *e from addr and strings. */
+/* Sets net and hash of *e from its address and strings. */
 void		 tuple_key(const struct policy *, struct entry *e,
 		    struct tuple *);
 int		 tuple_same(const struct entry *, const struct entry *, void *);
 
-/* sync.c */
-struct words {
+/* policy_sync.c.  The strings of an entry that db_get returned belong to the
+ * database until its next call; here they get a place of their own. */
+struct entry_strings {
 	char	helo[ENTRY_STR_MAX + 1], from[ENTRY_STR_MAX + 1],
 		to[ENTRY_STR_MAX + 1], comment[ENTRY_STR_MAX + 1],
 		rcpt[MAILADDR_KEY_MAX];
 };
-/* The strings that the database lent become the entry's own, in words. */
-void		 policy_own(struct entry *, struct words *);
-/* Sets last and, when it begins anew, gen of what is about to be written. */
+/* Copies the strings; the entry points to the copies afterwards. */
+void		 policy_own_strings(struct entry *, struct entry_strings *);
+/* Sets last of an entry that is about to be written and, if it is a new one,
+ * gen (merge.h). */
 enum db_result	 policy_assert(struct policy *, struct entry *, int found);
-void		 policy_say(struct policy *, const struct entry *);
-void		 policy_said(struct policy *);		/* tells the sink */
-/* Deletes an entry (its type, net, hash or rcpt are given) by hand: leaves a
- * tombstone.  DB_NONE: there is none. */
-enum db_result	 policy_bury(struct policy *, const struct entry *key);
-/* An entry of a file, with its times. */
+void		 policy_queue_for_peers(struct policy *, const struct entry *);
+/* Calls sink.tell_peers for all that was queued. */
+void		 policy_tell_peers(struct policy *);
+/* Deletes an entry (given by type and net, hash or rcpt) because somebody wants
+ * it gone: leaves a tombstone for other machines. */
+enum db_result	 policy_delete_entry(struct policy *, const struct entry *key);
+/* Merges an entry of a file, which has its own times. */
 enum db_result	 policy_merge_line(struct policy *, const struct entry *);
 
-/* conf.c.  Times in META: eight octets, network order. */
+/* policy_conf.c: a time in META, eight bytes, big-endian. */
 enum db_result	 meta_put_time(struct policy *, const char *, int64_t);
 
 /* rcpt.c */
 enum db_result	 rcpt_traps(struct policy *, const char *box,
 		    uint8_t *reason);
 
-/* edit.c */
-/* policy_white, and why. */
+/* policy_edit.c: policy_white with a reason. */
 enum db_result	 policy_white_for(struct policy *, const struct addr *,
 		    int64_t until, const char *comment, enum white_reason);
 enum db_result	 policy_trap_host(struct policy *, const struct addr *full,
 		    int64_t expire, unsigned int reason, const char *comment,
 		    int extend);
-/* TRAPPED ends because the configuration wants it: no tombstone. */
+/* Ends TRAPPED because of the configuration: leaves no tombstone. */
 enum db_result	 policy_let_go(struct policy *, const struct addr *);
 
-/* enter.c: policy_import without counting it; DB_NONE: it has expired
- * and is left out.  last 0: of a line, which
- * stands over what was deleted here before; else it is merged as it is. */
+/* policy_enter.c: policy_import without its counter.  An entry with last 0 comes
+ * from a line, and overrules a deletion on this machine; others are merged. */
 enum db_result	 policy_enter(struct policy *, const struct entry *);
 
 /* show.c: the address lists, for the statistics. */

@@ -1,13 +1,13 @@
 /*
- * What a RCPT or a visit of a client leads to.  Everything is
- * written in the caller's open transaction; the answer may only be given when
- * that is on disk.
+ * What a RCPT or a visit of a client leads to.  Everything is written in the
+ * caller's open transaction; the answer may only be given when that is on
+ * disk.
  *
- * The order in which a RCPT is looked at is the precedence of the manual:
+ * The order in which a RCPT is checked is the precedence of the manual:
  * whitelisted, TRAPPED, a recipient or an MX that traps, WHITE, a recipient
- * that is never delayed, and what is left is greylisted.  A blacklisted host
- * meets the tarpit in front and asks nothing here, but for sessions that are
- * older than the list.
+ * that is never delayed; the rest is greylisted.  A blacklisted host is kept
+ * in the tarpit by front and asks nothing here, unless its session is older
+ * than the list.
  */
 #include <stdio.h>
 #include <string.h>
@@ -17,20 +17,21 @@
 #include "lib/smtp/mailaddr.h"
 #include "lib/policy/policy_int.h"
 
-/* One RCPT on its way. */
-struct work {
+/* One RCPT while it is decided. */
+struct rcpt_work {
 	const struct rcpt_req	*req;
 	struct rcpt_answer	*ans;
-	struct state		 s;
+	struct host_state		 s;
 	int64_t			 now;
-	struct mailaddr		 rcpt;	/* box "": it is no address */
+	struct mailaddr		 rcpt;	/* box "": not an address */
 	int			 known;	/* tuple or trap was there before */
 };
 
 /*
- * <postmaster>, and postmaster@ and abuse@ at an allowed domain, at `hostname'
- * or at an address literal, never trap: RFC 5321 4.5.1 wants them to be
- * reachable, and from outside a literal of ours may be one that we do not know.
+ * Says whether a recipient never traps: <postmaster>, and postmaster@ and
+ * abuse@ at an allowed domain, at `hostname' or at an address literal.  RFC
+ * 5321 4.5.1 wants them to be reachable, and a literal may be an address of
+ * ours that we cannot see from here.
  */
 static int
 rcpt_is_exempt(const struct policy *p, const char *box)
@@ -43,7 +44,10 @@ rcpt_is_exempt(const struct policy *p, const char *box)
 	    (at[1] == '[' || rules_match(&p->rules.domains, box)));
 }
 
-/* Is it outside of the allowed domains?  One without a domain is ours. */
+/*
+ * Says whether a recipient is outside of the allowed domains.  One without a
+ * domain is ours.
+ */
 static int
 rcpt_is_outside(const struct policy *p, const char *box)
 {
@@ -51,7 +55,10 @@ rcpt_is_outside(const struct policy *p, const char *box)
 	    !rules_match(&p->rules.domains, box));
 }
 
-/* Does this recipient trap, and why?  DB_OK with TRAP_NONE: it does not. */
+/*
+ * Finds whether, and why, this recipient traps; *reason is TRAP_NONE when it
+ * does not.  A spamtrap counts before a domain.
+ */
 enum db_result
 rcpt_traps(struct policy *p, const char *box, uint8_t *reason)
 {
@@ -80,11 +87,11 @@ rcpt_traps(struct policy *p, const char *box, uint8_t *reason)
 }
 
 /*
- * Does the host send mail that is wanted?  Where there is no pass nobody sees
+ * Finds whether the host sends mail that is wanted.  Without pass nobody sees
  * its mail, and WHITE has to stand for that.
  */
 static enum db_result
-sends_good_mail(struct policy *p, const struct work *w, int *does)
+sends_good_mail(struct policy *p, const struct rcpt_work *w, int *does)
 {
 	struct entry	e;
 	enum db_result	rc;
@@ -99,7 +106,10 @@ sends_good_mail(struct policy *p, const struct work *w, int *does)
 	return (rc == DB_NONE || rc == DB_BAD ? DB_OK : rc);
 }
 
-/* The last two labels: whoever owns a domain makes subdomains for nothing. */
+/*
+ * Returns the last two labels of a domain: its owner can make subdomains at
+ * no cost, so these count as one domain.
+ */
 static const char *
 owned_part(const char *domain, size_t *len)
 {
@@ -116,14 +126,14 @@ owned_part(const char *domain, size_t *len)
 }
 
 /*
- * A recipient outside of the allowed domains.  One says nothing of the host
- * that names it: anybody can point an MX here and write to that domain by way
- * of a provider whose hosts others use too.  A host that names several domains
- * within a short time guesses, unless it is known for good mail.  *reason is
- * TRAP_NONE or TRAP_DOMAIN.
+ * A recipient outside of the allowed domains.  One alone says nothing about
+ * the host: anybody can point an MX here and write to that domain through a
+ * provider whose hosts others use too.  A host that names several domains
+ * within a short time is guessing, unless it is known for good mail.  *reason
+ * becomes TRAP_NONE or TRAP_DOMAIN.
  */
 static enum db_result
-outside(struct policy *p, const struct work *w, uint8_t *reason)
+decide_outside(struct policy *p, const struct rcpt_work *w, uint8_t *reason)
 {
 	const struct config	*c = p->conf;
 	const char		*domain = strrchr(w->rcpt.box, '@');
@@ -150,7 +160,11 @@ outside(struct policy *p, const struct work *w, uint8_t *reason)
 	return (DB_OK);
 }
 
-/* May coming to the low-priority MX first trap somebody now? */
+/*
+ * Says whether coming to the low-priority MX first may trap a host now:
+ * visits must have been kept for as long as a mail server may take to try
+ * both.
+ */
 static int
 policy_lowmx(struct policy *p)
 {
@@ -160,11 +174,11 @@ policy_lowmx(struct policy *p)
 }
 
 /*
- * Real mailers try the primary first.  A WHITE host went there, past front,
- * so nothing is known of its visits.
+ * Real mail servers try the primary MX first.  A WHITE host went there past
+ * front, so nothing is known of its visits.
  */
 static enum db_result
-lowmx_traps(struct policy *p, const struct work *w, int *traps)
+lowmx_traps(struct policy *p, const struct rcpt_work *w, int *traps)
 {
 	struct entry	key, e;
 	enum db_result	rc;
@@ -183,14 +197,18 @@ lowmx_traps(struct policy *p, const struct work *w, int *traps)
 }
 
 static void
-answer(struct work *w, enum rcpt_verdict verdict, int64_t left)
+answer(struct rcpt_work *w, enum rcpt_verdict verdict, int64_t left)
 {
 	w->ans->verdict = (uint8_t)verdict;
 	w->ans->left = left;
 }
 
+/*
+ * Traps the host.  The recipient is kept as the comment, so that the host can
+ * be released when it is no trap any more.
+ */
 static enum db_result
-trap_client(struct policy *p, struct work *w, uint8_t reason)
+trap_client(struct policy *p, struct rcpt_work *w, uint8_t reason)
 {
 	static const enum policy_stat	stats[] = {
 		[TRAP_SPAMTRAP] = PST_TRAPPED_SPAMTRAP,
@@ -201,23 +219,23 @@ trap_client(struct policy *p, struct work *w, uint8_t reason)
 	p->stat[stats[reason]]++;
 	w->ans->reason = reason;
 	answer(w, RCPT_TRAPPED, 0);
-	/* The recipient is kept, so that the host can be let go when it is no
-	 * trap any more. */
 	return (policy_trap_host(p, &w->req->client,
 	    w->now + p->conf->grey.trapped, reason, w->rcpt.box, 1));
 }
 
-/* The host becomes WHITE, in this transaction: at once, not at a later scan.
- * The tuple stays, for the other hosts of its network. */
+/*
+ * Makes the host WHITE, in this transaction: at once, not at a later scan.
+ * The tuple stays, for the other hosts of its network.
+ */
 static enum db_result
-promote(struct policy *p, struct work *w, const struct entry *tuple,
+promote(struct policy *p, struct rcpt_work *w, const struct entry *tuple,
     enum white_reason why)
 {
 	struct entry	white, key, old;
 	enum db_result	rc;
 	int		found;
 
-	host_key(ENTRY_WHITE, &w->s.host, &key);
+	host_entry_key(ENTRY_WHITE, &w->s.host, &key);
 	rc = db_get(p->db, &key, &old);
 	if (rc != DB_OK && rc != DB_NONE && rc != DB_BAD)
 		return (rc);
@@ -237,7 +255,7 @@ promote(struct policy *p, struct work *w, const struct entry *tuple,
 	return (DB_OK);
 }
 
-/* At most what an entry keeps, without cutting elsewhere. */
+/* Cuts a string to what an entry keeps.  buf has room for that. */
 static const char *
 shorten(const char *s, char *buf)
 {
@@ -248,14 +266,14 @@ shorten(const char *s, char *buf)
 }
 
 /*
- * A recipient that is never delayed.  Where the configuration hands over, pass
- * takes this recipient and the host stays what it is.  Whether this session can
- * be handed over at the moment is front's to see and changes nothing here: a
- * client can bring that about by itself, with a long envelope or many
- * sessions, and must not become WHITE by it.
+ * A recipient that is never delayed.  If the configuration hands over, pass
+ * takes this recipient, and the host stays what it is.  Whether this session
+ * can be handed over at the moment is for front to see and changes nothing
+ * here: a client can prevent it, by a long envelope or many sessions, and
+ * must not become WHITE by that.
  */
 static enum db_result
-pass_not_to(struct policy *p, struct work *w)
+pass_not_to(struct policy *p, struct rcpt_work *w)
 {
 	static char	from[ENTRY_STR_MAX + 1], to[ENTRY_STR_MAX + 1];
 	struct entry	e;
@@ -276,14 +294,15 @@ pass_not_to(struct policy *p, struct work *w)
 }
 
 /*
- * Is there no more room for tuples of this client?  Nobody fills the database,
- * and no neighbour is shut out: past the network's number a host still has
- * GREY_HOST_ROOM.  A tuple counts for the host that came with it last, so two
- * that hand theirs to each other would always have that room: it has an end
- * for the network too.  Only new tuples are refused.
+ * Says whether there is no room for another tuple of this client, and answers
+ * `unstored' then.  No single network can fill the database, and no neighbour
+ * is shut out: past the limit of the network a host still has GREY_HOST_ROOM
+ * tuples.  A tuple counts for the host that used it last, so two hosts could
+ * hand theirs to each other and always have that room; therefore it ends for
+ * the network too.  Only new tuples are refused.
  */
 static int
-over_limit(struct policy *p, struct work *w)
+over_limit(struct policy *p, struct rcpt_work *w)
 {
 	const struct conf_limit	*l = &p->conf->limit;
 	struct addr		 net;
@@ -317,11 +336,12 @@ over_limit(struct policy *p, struct work *w)
 }
 
 /*
- * The strings may be as long as a command line; what an entry keeps of them is
- * also what its key is made of, so that both agree after a restart.
+ * Finds or makes the tuple.  The strings may be as long as a command line;
+ * the key is made of what an entry keeps of them, so that both agree after a
+ * restart.
  */
 static enum db_result
-greylist(struct policy *p, struct work *w)
+greylist(struct policy *p, struct rcpt_work *w)
 {
 	static char		 helo[ENTRY_STR_MAX + 1],
 				 from[ENTRY_STR_MAX + 1],
@@ -341,7 +361,7 @@ greylist(struct policy *p, struct work *w)
 	e.to = shorten(w->req->to, to);
 	tuple_key(p, &e, &t);
 	rc = db_get_tuple(p->db, &e, tuple_same, &t, &found);
-	if (rc == DB_BAD) {	/* eight keyed hashes in a row the same */
+	if (rc == DB_BAD) {	/* all slots of this hash are taken */
 		w->ans->text = "no room for this message";
 		answer(w, RCPT_UNSTORED, 0);
 		return (DB_OK);
@@ -365,7 +385,8 @@ greylist(struct policy *p, struct work *w)
 	}
 	v = grey_decide(&p->conf->grey, &e, there, w->s.stamp, w->now,
 	    policy_asof(p), &left);
-	/* What peers know of the tuple from before must not come back. */
+	/* What other machines know of the tuple before the demotion must
+	 * not come back. */
 	if (v == GREY_NEW && w->s.stamp > e.gen)
 		e.gen = w->s.stamp;
 	if ((rc = policy_put(p, &e, there, &old)) != DB_OK)
@@ -376,7 +397,7 @@ greylist(struct policy *p, struct work *w)
 		answer(w, RCPT_GREY, left);
 		return (DB_OK);
 	}
-	/* Listed since its session began: no promotion, as long as that. */
+	/* Blacklisted since its session began: it is not promoted now. */
 	if (w->s.blacklisted) {
 		answer(w, RCPT_GREY, p->conf->grey.pass);
 		return (DB_OK);
@@ -384,9 +405,12 @@ greylist(struct policy *p, struct work *w)
 	return (promote(p, w, &e, WHITE_RETRY));
 }
 
-/* It needs no greylisting and is at front all the same: fw lost it. */
+/*
+ * Answers a host that needs no greylisting.  It should not have come to
+ * front, so the table has lost it.
+ */
 static enum db_result
-answer_white(struct policy *p, struct work *w)
+answer_white(struct policy *p, struct rcpt_work *w)
 {
 	if (!(w->req->flags & RCPT_F_AGAIN))
 		p->stat[PST_WHITE_AT_FRONT]++;
@@ -394,9 +418,9 @@ answer_white(struct policy *p, struct work *w)
 	return (DB_OK);
 }
 
-/* What is left of the precedence when no list and no trap has decided. */
+/* The rest of the precedence, after the lists and TRAPPED. */
 static enum db_result
-decide_untrapped(struct policy *p, struct work *w)
+decide_untrapped(struct policy *p, struct rcpt_work *w)
 {
 	enum db_result	rc;
 	uint8_t		reason;
@@ -406,7 +430,8 @@ decide_untrapped(struct policy *p, struct work *w)
 		return (rc);
 	if (reason == TRAP_DOMAIN && (w->req->flags & RCPT_F_TO_US))
 		reason = TRAP_NONE;
-	if (reason == TRAP_DOMAIN && (rc = outside(p, w, &reason)) != DB_OK)
+	if (reason == TRAP_DOMAIN &&
+	    (rc = decide_outside(p, w, &reason)) != DB_OK)
 		return (rc);
 	if (reason != TRAP_NONE)
 		return (trap_client(p, w, reason));
@@ -425,7 +450,7 @@ enum db_result
 policy_rcpt(struct policy *p, const struct rcpt_req *req,
     struct rcpt_answer *ans, int *known)
 {
-	struct work	w;
+	struct rcpt_work	w;
 	enum db_result	rc;
 
 	memset(ans, 0, sizeof(*ans));
@@ -463,9 +488,8 @@ policy_keeps_visits(const struct policy *p)
 }
 
 /*
- * A connection came to the primary MX.  Kept only when some listener is
- * low-priority; one written a short while ago is good enough, and lives that
- * while longer.
+ * Keeps a visit at the primary MX.  A visit that was written a short while
+ * ago (slack) need not be written again, since it lives that much longer.
  */
 enum db_result
 policy_visit(struct policy *p, const struct addr *client)

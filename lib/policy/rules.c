@@ -1,6 +1,6 @@
 /*
  * Addresses and domains of the configuration as one sorted array, so that a
- * list of many thousand costs a few comparisons.  Pure.
+ * list of many thousands costs a few comparisons per RCPT.  Pure functions.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -8,7 +8,7 @@
 #include "lib/policy/policy_int.h"
 
 static int
-compare(const void *a, const void *b)
+compare_rules(const void *a, const void *b)
 {
 	return (strcmp(*(char *const *)a, *(char *const *)b));
 }
@@ -32,6 +32,7 @@ canonical(const char *rule)
 	return (strdup(*rule == '@' ? rule + 1 : rule));
 }
 
+/* On an error (-1) the rules are empty. */
 int
 rules_build(struct rules *r, const struct conf_strings *list)
 {
@@ -53,15 +54,15 @@ rules_build(struct rules *r, const struct conf_strings *list)
 		}
 		r->n++;
 	}
-	qsort(r->text, r->n, sizeof(*r->text), compare);
+	qsort(r->text, r->n, sizeof(*r->text), compare_rules);
 	return (0);
 }
 
 static int
-has(const struct rules *r, const char *text)
+has_rule(const struct rules *r, const char *text)
 {
-	return (bsearch(&text, r->text, r->n, sizeof(*r->text), compare) !=
-	    NULL);
+	return (bsearch(&text, r->text, r->n, sizeof(*r->text),
+		    compare_rules) != NULL);
 }
 
 int
@@ -70,15 +71,15 @@ rules_match(const struct rules *r, const char *box)
 	const char	*domain, *dot;
 
 	if (r->n == 0 || (domain = strrchr(box, '@')) == NULL)
-		return (0);		/* "example.org" has no domain */
-	if (has(r, box))
+		return (0);		/* a name without a domain */
+	if (has_rule(r, box))
 		return (1);
 	domain++;
-	if (has(r, domain))
+	if (has_rule(r, domain))
 		return (1);
-	/* ".example.org" is its subdomains: try each label boundary. */
+	/* ".example.org" means its subdomains: try at each dot. */
 	for (dot = strchr(domain, '.'); dot != NULL; dot = strchr(dot + 1, '.'))
-		if (has(r, dot))
+		if (has_rule(r, dot))
 			return (1);
 	return (0);
 }

@@ -11,14 +11,19 @@
 #include "lib/base/log.h"
 #include "lib/policy/policy_int.h"
 
-#define TUPLES_SHOWN	20
+#define TUPLES_SHOWN	20	/* of the host, and of its neighbours */
+#define WALK_STEP	1000	/* entries in one call of db_walk */
 
+/*
+ * What was found so far.  A tuple of the network may be another host's; those
+ * are the others.
+ */
 struct show {
 	struct policy	*p;
 	void		(*fact)(const char *, const char *, void *);
 	void		*arg;
 	int64_t		 now;
-	struct state	 s;
+	struct host_state	 s;
 	struct addr	 net;
 	/* Of the host itself, and of others of its network. */
 	size_t		 tuples, mature, others, others_mature;
@@ -27,11 +32,11 @@ struct show {
 };
 
 static void
-say(struct show *s, const char *name, const char *fmt, ...)
+put_fact(struct show *s, const char *name, const char *fmt, ...)
     __attribute__((__format__(printf, 3, 4)));
 
 static void
-say(struct show *s, const char *name, const char *fmt, ...)
+put_fact(struct show *s, const char *name, const char *fmt, ...)
 {
 	char	buf[3 * LOG_LINE_MAX];
 	va_list	ap;
@@ -43,30 +48,33 @@ say(struct show *s, const char *name, const char *fmt, ...)
 }
 
 /*
- * For programs: "#name" is a number, "=name" a text.  What these say is said
- * in words besides.
+ * A fact for programs, beside the one in words: a number has # before its
+ * name, a text has =.
  */
 static void
-say_number(struct show *s, const char *name, int64_t value)
+put_fact_number(struct show *s, const char *name, int64_t value)
 {
 	char	key[48];
 
 	snprintf(key, sizeof(key), "#%s", name);
-	say(s, key, "%" PRId64, value);
+	put_fact(s, key, "%" PRId64, value);
 }
 
 static void
-say_text(struct show *s, const char *name, const char *value)
+put_fact_text(struct show *s, const char *name, const char *value)
 {
 	char	key[48];
 
 	snprintf(key, sizeof(key), "=%s", name);
-	say(s, key, "%s", value);
+	put_fact(s, key, "%s", value);
 }
 
-/* "2026-11-23 17:00:00 UTC (in 5m)"; 0 is never. */
+/*
+ * "2026-11-23 17:00:00 UTC (in 5m)"; 0 and HOST_FOREVER are "for ever".
+ * Returns buf.
+ */
 static const char *
-when(const struct show *s, int64_t t, char *buf, size_t size)
+time_text(const struct show *s, int64_t t, char *buf, size_t size)
 {
 	struct tm	 tm;
 	time_t		 tt = (time_t)t;
@@ -93,7 +101,10 @@ when(const struct show *s, int64_t t, char *buf, size_t size)
 	return (buf);
 }
 
-/* The lists that name the address, and one that may name it wrongly. */
+/*
+ * The lists that have the address, and whether one of them may be out of
+ * date.
+ */
 static void
 show_lists(struct show *s)
 {
@@ -106,12 +117,14 @@ show_lists(struct show *s)
 			continue;
 		kind = l->kind == LIST_WHITE ? "whitelist" : "blacklist";
 		if (l->failed == 0)
-			say(s, kind, "%s", l->name);
+			put_fact(s, kind, "%s", l->name);
 		else
-			say(s, kind, "%s, as it was loaded %s; loading it fails "
-			    "since %s", l->name, when(s, l->loaded, loaded,
-			    sizeof(loaded)), when(s, l->failed, since,
-			    sizeof(since)));
+			put_fact(s, kind,
+			    "%s, as it was loaded %s; loading has failed since "
+			    "%s",
+			    l->name,
+			    time_text(s, l->loaded, loaded, sizeof(loaded)),
+			    time_text(s, l->failed, since, sizeof(since)));
 	}
 }
 
@@ -137,35 +150,44 @@ policy_list_stats(const struct policy *p,
 	}
 }
 
-/* Why it is WHITE. */
+/* Why the host is WHITE. */
 static void
 show_why(struct show *s, const struct entry *e)
 {
-	static const char *const words[WHITE_MAX] = {
-		[WHITE_UNKNOWN] = "not noted: an earlier version made it WHITE",
-		[WHITE_RETRY] = "it retried the message",
-		[WHITE_NOT_TO] = "it sent to a recipient that is never delayed",
-		[WHITE_MANUAL] = "by hand: spamgreydb added it",
-		[WHITE_TRACKER] = "by the tracker: our mail server called it",
-		[WHITE_SYNC] = "by sync: another machine said so",
-		[WHITE_IMPORT] = "by an import"
-	};
+	static const char *const words[WHITE_MAX] = {[WHITE_UNKNOWN] = "unknown"
+								       ": an "
+								       "earlier"
+								       " versio"
+								       "n, "
+								       "which "
+								       "kept "
+								       "no "
+								       "reason,"
+								       " made "
+								       "it "
+								       "WHITE",
+	    [WHITE_RETRY] = "it retried the message",
+	    [WHITE_NOT_TO] = "it sent to a recipient that is never delayed",
+	    [WHITE_MANUAL] = "by hand: spamgreydb added it",
+	    [WHITE_TRACKER] = "by the tracker: our mail server connected to it",
+	    [WHITE_SYNC] = "by sync: another machine reported it",
+	    [WHITE_IMPORT] = "by an import"};
 	unsigned int	why = e->reason < WHITE_MAX ? e->reason : 0;
 	char		from[512], to[512];
 
-	say_text(s, "white_reason", white_reason_str(why));
+	put_fact_text(s, "white_reason", white_reason_str(why));
 	if (why != WHITE_RETRY && why != WHITE_NOT_TO) {
-		say(s, "why", "%s", words[why]);
+		put_fact(s, "why", "%s", words[why]);
 		return;
 	}
 	log_encode_str(from, sizeof(from), e->from);
 	log_encode_str(to, sizeof(to), e->to);
-	say(s, "why", "%s from %s to %s", words[why], from, to);
-	say_text(s, "white_from", from);
-	say_text(s, "white_to", to);
+	put_fact(s, "why", "%s from %s to %s", words[why], from, to);
+	put_fact_text(s, "white_from", from);
+	put_fact_text(s, "white_to", to);
 }
 
-/* What is known of it for programs: prefix is "white" or "trapped". */
+/* The numbers of an entry for programs; prefix is "white" or "trapped". */
 static void
 show_numbers(struct show *s, const struct entry *e, const char *prefix)
 {
@@ -179,14 +201,14 @@ show_numbers(struct show *s, const struct entry *e, const char *prefix)
 	size_t	i;
 
 	for (i = 0; i < sizeof(n) / sizeof(n[0]); i++) {
-		if (n[i].value == 0 && i == 1)
-			continue;	/* spamdb does not say it of a trap */
+		if (n[i].value == 0 && strcmp(n[i].name, "since") == 0)
+			continue;	/* spamdb does not store it for a trap */
 		snprintf(key, sizeof(key), "%s_%s", prefix, n[i].name);
-		say_number(s, key, n[i].value);
+		put_fact_number(s, key, n[i].value);
 	}
 }
 
-/* A trap or WHITE that is in force. */
+/* A trap, or WHITE, that is in force. */
 static void
 show_live(struct show *s, const struct entry *e, const char *name)
 {
@@ -196,29 +218,32 @@ show_live(struct show *s, const struct entry *e, const char *name)
 		    e->reason == TRAP_DOMAIN || e->reason == TRAP_MX);
 
 	if (e->expire == 0)
-		say(s, name, "for ever");
+		put_fact(s, name, "for ever");
 	else
-		say(s, name, "until %s", when(s, e->expire, at, sizeof(at)));
+		put_fact(s, name, "until %s",
+		    time_text(s, e->expire, at, sizeof(at)));
 	show_numbers(s, e, name);
 	if (e->first != 0)
-		say(s, "since", "%s", when(s, e->first, at, sizeof(at)));
+		put_fact(
+		    s, "since", "%s", time_text(s, e->first, at, sizeof(at)));
 	if (trapped) {
-		say(s, "reason", "%s", trap_reason_str(e->reason));
-		say_text(s, "trapped_reason", trap_reason_str(e->reason));
+		put_fact(s, "reason", "%s", trap_reason_str(e->reason));
+		put_fact_text(s, "trapped_reason", trap_reason_str(e->reason));
 	} else {
 		show_why(s, e);
-		say(s, "counts", "refused %u, passed %u", e->block, e->passed);
+		put_fact(
+		    s, "counts", "refused %u, passed %u", e->block, e->passed);
 	}
 	if (e->comment[0] == '\0')
 		return;
-	(void)entry_put_text(text, e->comment);	/* blanks stay */
-	say(s, rcpt ? "recipient" : "comment", "%s", text);
+	(void)entry_put_text(text, e->comment);	/* keeps blanks */
+	put_fact(s, rcpt ? "recipient" : "comment", "%s", text);
 	snprintf(key, sizeof(key), "%s_%s", name, rcpt ? "recipient" :
 	    "comment");
-	say_text(s, key, text);
+	put_fact_text(s, key, text);
 }
 
-/* One of the host's entries: until when, since when, why. */
+/* One of the entries of the host, in force or expired. */
 static enum db_result
 show_host(struct show *s, enum entry_type type, const char *name)
 {
@@ -226,23 +251,24 @@ show_host(struct show *s, enum entry_type type, const char *name)
 	enum db_result	rc;
 	char		at[80];
 
-	host_key(type, &s->s.host, &key);
+	host_entry_key(type, &s->s.host, &key);
 	if (type == ENTRY_VISIT)
 		key.net = s->net;
 	if ((rc = db_get(s->p->db, &key, &e)) != DB_OK)
 		return (rc == DB_NONE || rc == DB_BAD ? DB_OK : rc);
 	if (type == ENTRY_STAMP || type == ENTRY_VISIT) {
-		say(s, name, "%s", when(s, e.pass, at, sizeof(at)));
-		say_number(s, type == ENTRY_STAMP ? "demoted_at" :
+		put_fact(s, name, "%s", time_text(s, e.pass, at, sizeof(at)));
+		put_fact_number(s, type == ENTRY_STAMP ? "demoted_at" :
 		    "primary_seen_at", e.pass);
 	} else if (e.expire != 0 && e.expire <= policy_asof(s->p))
-		say(s, name, "expired %s", when(s, e.expire, at, sizeof(at)));
+		put_fact(s, name, "expired %s",
+		    time_text(s, e.expire, at, sizeof(at)));
 	else
 		show_live(s, &e, name);
 	return (DB_OK);
 }
 
-/* What was learned of its messages. */
+/* The counts of its messages in the database. */
 static enum db_result
 show_repute(struct show *s, const struct addr *addr)
 {
@@ -254,15 +280,15 @@ show_repute(struct show *s, const struct addr *addr)
 		return (rc == DB_NONE || rc == DB_BAD ? DB_OK : rc);
 	if (e.block == 0 && e.passed == 0)
 		return (DB_OK);
-	say(s, "learned", "%u good, %u bad, the last %s", e.passed, e.block,
-	    when(s, e.pass, at, sizeof(at)));
-	say_number(s, "learned_good", e.passed);
-	say_number(s, "learned_bad", e.block);
-	say_number(s, "learned_at", e.pass);
+	put_fact(s, "learned", "%u good, %u bad, the last %s", e.passed,
+	    e.block, time_text(s, e.pass, at, sizeof(at)));
+	put_fact_number(s, "learned_good", e.passed);
+	put_fact_number(s, "learned_bad", e.block);
+	put_fact_number(s, "learned_at", e.pass);
 	return (DB_OK);
 }
 
-/* When it passed, or will. */
+/* When a tuple passed, or will pass.  Returns buf. */
 static const char *
 tuple_passes(const struct show *s, const struct entry *e, int64_t left,
     char *buf, size_t size)
@@ -270,17 +296,17 @@ tuple_passes(const struct show *s, const struct entry *e, int64_t left,
 	char	at[80];
 
 	if (e->pass < e->expire)
-		snprintf(buf, size, "passed %s", when(s, e->pass, at,
+		snprintf(buf, size, "passed %s", time_text(s, e->pass, at,
 		    sizeof(at)));
 	else if (left == 0)
 		strlcpy(buf, "passes at the next attempt", size);
 	else
-		snprintf(buf, size, "passes from %s", when(s, s->now + left, at,
-		    sizeof(at)));
+		snprintf(buf, size, "passes from %s",
+		    time_text(s, s->now + left, at, sizeof(at)));
 	return (buf);
 }
 
-/* The tuple counts; returns how long until it passes. */
+/* Counts a tuple.  Returns the seconds until it passes. */
 static int64_t
 count_tuple(struct show *s, const struct entry *e, int own)
 {
@@ -299,9 +325,9 @@ count_tuple(struct show *s, const struct entry *e, int own)
 }
 
 /*
- * A tuple of the address' network.  It is the host's own if the host came with
- * it last; those of its neighbours are told apart, though it may pass with
- * them.
+ * For db_walk: a tuple of the network.  It is the host's own if the host used
+ * it last; those of its neighbours are told apart, although the host may pass
+ * with them.
  */
 static int
 show_tuple(const struct entry *e, void *arg)
@@ -320,39 +346,40 @@ show_tuple(const struct entry *e, void *arg)
 	left = count_tuple(s, e, own);
 	if ((own ? s->tuples : s->others) > TUPLES_SHOWN)
 		return (0);
-	say(s, own ? "tuple" : "neighbour", "from %s to %s helo %s last from "
-	    "%s, %s, refused %u, expires %s",
+	put_fact(s, own ? "tuple" : "neighbour",
+	    "from %s to %s helo %s last from %s, %s, refused %u, expires %s",
 	    log_encode_str(from, sizeof(from), e->from),
 	    log_encode_str(to, sizeof(to), e->to),
-	    log_encode_str(helo, sizeof(helo), e->helo),
-	    addr_str(&e->addr, ip), tuple_passes(s, e, left, passes,
-	    sizeof(passes)), e->block, when(s, e->expire, at, sizeof(at)));
+	    log_encode_str(helo, sizeof(helo), e->helo), addr_str(&e->addr, ip),
+	    tuple_passes(s, e, left, passes, sizeof(passes)), e->block,
+	    time_text(s, e->expire, at, sizeof(at)));
 	return (0);
 }
 
+/* How many tuples there are, and when the first of them passes. */
 static void
 show_counts(struct show *s)
 {
 	if (s->tuples > TUPLES_SHOWN)
-		say(s, "tuples", "%zu, of which %d are shown", s->tuples,
+		put_fact(s, "tuples", "%zu, of which %d are shown", s->tuples,
 		    TUPLES_SHOWN);
 	if (s->others > TUPLES_SHOWN)
-		say(s, "neighbours", "%zu, of which %d are shown", s->others,
-		    TUPLES_SHOWN);
-	say_number(s, "tuples", (int64_t)s->tuples);
-	say_number(s, "neighbours", (int64_t)s->others);
+		put_fact(s, "neighbours", "%zu, of which %d are shown",
+		    s->others, TUPLES_SHOWN);
+	put_fact_number(s, "tuples", (int64_t)s->tuples);
+	put_fact_number(s, "neighbours", (int64_t)s->others);
 	if (s->s.whitelisted || s->s.h.trapped != 0 || s->s.blacklisted ||
 	    s->s.h.white != 0)
 		return;
 	if (s->mature > 0 || s->others_mature > 0)
-		say_number(s, "passes_at", s->now);
+		put_fact_number(s, "passes_at", s->now);
 	else if (s->first_left != -1 || s->others_left != -1)
-		say_number(s, "passes_at", s->now + (s->first_left != -1 &&
+		put_fact_number(s, "passes_at", s->now + (s->first_left != -1 &&
 		    (s->others_left == -1 || s->first_left < s->others_left) ?
 		    s->first_left : s->others_left));
 }
 
-/* What it sent lately, while that is remembered. */
+/* What the host sent lately, while that is in memory. */
 static void
 show_mail(struct show *s)
 {
@@ -361,11 +388,14 @@ show_mail(struct show *s)
 	mails_sum(s->p->mails, &s->s.host, MAIL_WEEK, &good, &bad);
 	if (good + bad == 0)
 		return;
-	say(s, "mail", "%" PRIu64 " good, %" PRIu64 " bad in 7 days%s", good,
-	    bad, mails_vouch(s->p->mails, &s->s.host) ?
-	    "; content is not held against it" : "");
+	put_fact(s, "mail", "%" PRIu64 " good, %" PRIu64 " bad in 7 days%s",
+	    good, bad,
+	    mails_vouch(s->p->mails, &s->s.host) ? "; content is not held "
+						   "against it" :
+						   "");
 }
 
+/* What a WHITE host gets, by how the firewall and pass are configured. */
 static const char *
 next_of_white(const struct config *conf)
 {
@@ -373,10 +403,13 @@ next_of_white(const struct config *conf)
 		return ("is not delayed; the firewall's table has it");
 	if (config_hands_over(conf))
 		return ("is not delayed; it is handed over to pass");
-	return ("gets one 451: with `firewall none' nobody lets it through");
+	return ("gets one 451: with `firewall none' nothing lets it through");
 }
 
-/* Of a host that is on no list, neither WHITE nor TRAPPED. */
+/*
+ * What a host gets that is on no list, and neither WHITE nor TRAPPED.  May
+ * use buf.
+ */
 static const char *
 next_of_grey(const struct show *s, char *buf, size_t size)
 {
@@ -397,7 +430,10 @@ next_of_grey(const struct show *s, char *buf, size_t size)
 	return (buf);
 }
 
-/* By the precedence that rcpt.c follows. */
+/*
+ * The state in a word, what the next visit gets, and the command that would
+ * change it.  The order is the precedence of rcpt.c.
+ */
 static void
 show_next(struct show *s, const struct addr *addr)
 {
@@ -427,15 +463,17 @@ show_next(struct show *s, const struct addr *addr)
 		state = s->tuples > 0 ? "grey" : "unknown";
 		next = next_of_grey(s, buf, sizeof(buf));
 	}
-	say(s, "state", "%s", state);
-	say(s, "next visit", "%s", next);
+	put_fact(s, "state", "%s", state);
+	put_fact(s, "next visit", "%s", next);
 	if (remedy != NULL) {
-		say(s, "command", "%s %s", remedy, addr_str(addr, ip));
-		say(s, "=command", "%s %s", strchr(remedy, ':') + 2, ip);
+		put_fact(s, "command", "%s %s", remedy, addr_str(addr, ip));
+		put_fact(s, "=command", "%s %s", strchr(remedy, ':') + 2, ip);
 	} else
-		say(s, "command", "none: change the list that names it, then "
-		    "spamgreydb load%s", s->s.whitelisted ? "" :
-		    "; or except it there");
+		put_fact(s, "command",
+		    "none: change the list that contains it, then run "
+		    "spamgreydb load%s",
+		    s->s.whitelisted ? "" :
+				       "; or add it to that list's exceptions");
 }
 
 enum db_result
@@ -457,14 +495,14 @@ policy_show(struct policy *p, const struct addr *addr,
 	s.first_left = s.others_left = -1;
 	if ((rc = policy_state(p, addr, &s.s)) != DB_OK)
 		return (rc);
-	say(&s, "address", "%s", addr_str(addr, buf));
+	put_fact(&s, "address", "%s", addr_str(addr, buf));
 	cut.addr = s.s.host;
 	cut.len = (uint8_t)addr_cut_len(addr, &p->conf->grey.admit);
-	say(&s, "host", "%s", prefix_str(&cut, buf));
+	put_fact(&s, "host", "%s", prefix_str(&cut, buf));
 	addr_cut(addr, &p->conf->grey.match, &s.net);
 	cut.addr = s.net;
 	cut.len = (uint8_t)addr_cut_len(addr, &p->conf->grey.match);
-	say(&s, "network", "%s", prefix_str(&cut, buf));
+	put_fact(&s, "network", "%s", prefix_str(&cut, buf));
 	show_lists(&s);
 	if ((rc = show_host(&s, ENTRY_TRAPPED, "trapped")) != DB_OK ||
 	    (rc = show_host(&s, ENTRY_WHITE, "white")) != DB_OK ||
@@ -474,7 +512,8 @@ policy_show(struct policy *p, const struct addr *addr,
 		return (rc);
 	show_mail(&s);
 	while (rc == DB_OK && !pos.done)
-		rc = db_walk(p->db, &pos, "g", &within, 1000, show_tuple, &s);
+		rc = db_walk(
+		    p->db, &pos, "g", &within, WALK_STEP, show_tuple, &s);
 	if (rc != DB_OK)
 		return (rc);
 	show_counts(&s);

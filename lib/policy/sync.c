@@ -1,11 +1,11 @@
 /*
- * The policy and other machines: what this one asserts and deletes, said to
- * them after the commit; and what they say, merged.  How states merge is in
- * lib/sync/merge.h; here is only where they stand in the database: what lives under
- * its own key, what was deleted as a tombstone beside it.
+ * The policy and other machines: what this one asserts and deletes is queued
+ * and told after the commit; what they tell is merged.  How states merge is
+ * in merge.h; this file knows where they stand in the database: a live entry
+ * under its own key, a deletion as a tombstone beside it.
  *
- * Strings that the database lends are gone with the next look into it, and a
- * state is two records: so they are copied first.
+ * Strings that db_get returns belong to the database until its next call, and
+ * a state is made of two records; so they are copied first.
  */
 #include <string.h>
 
@@ -14,19 +14,21 @@
 #include "lib/sync/mergeio.h"
 #include "lib/policy/policy_int.h"
 
-#define SAID_MAX	(4 * 1024 * 1024)	/* octets of a transaction */
+#define QUEUE_MAX	(4 * 1024 * 1024)	/* bytes queued in a transaction */
 
-/* What the database has of one key. */
+/*
+ * What the database has of one key.  live and tomb are where the records
+ * stand, or would stand; their addr is that of the record as it was.
+ */
 struct known {
 	struct merge_state	s;
 	int			has_live, has_tomb;
-	/* Where they stand, or would; addr: the live one's as it was. */
 	struct entry		live, tomb;
-	struct words		live_words, tomb_words;
+	struct entry_strings		live_words, tomb_words;
 };
 
 void
-policy_own(struct entry *e, struct words *w)
+policy_own_strings(struct entry *e, struct entry_strings *w)
 {
 	strlcpy(w->helo, e->helo, sizeof(w->helo));
 	strlcpy(w->from, e->from, sizeof(w->from));
@@ -40,9 +42,12 @@ policy_own(struct entry *e, struct words *w)
 	e->rcpt = w->rcpt;
 }
 
-/* One record of the key of *at, which gets its slot; *found 1: *e has it. */
+/*
+ * Reads one record of the key of *at, which gets its slot.  *found 1: *e has
+ * it, with strings of the database.  t is NULL unless it is a tuple.
+ */
 static enum db_result
-look(struct policy *p, struct entry *at, struct tuple *t, int *found,
+find_record(struct policy *p, struct entry *at, struct tuple *t, int *found,
     struct entry *e)
 {
 	enum db_result	rc;
@@ -51,12 +56,12 @@ look(struct policy *p, struct entry *at, struct tuple *t, int *found,
 	if (t != NULL)
 		rc = db_get_tuple(p->db, at, tuple_same, t, e);
 	else if ((rc = db_get(p->db, at, e)) == DB_BAD)
-		rc = DB_NONE;		/* worth nothing: overwritten */
+		rc = DB_NONE;		/* malformed: it is overwritten */
 	*found = rc == DB_OK;
 	return (rc == DB_NONE ? DB_OK : rc);
 }
 
-/* The key of what e is about, from its address and strings. */
+/* Makes the key of what e is about, from its address and strings. */
 static void
 key_of(const struct policy *p, const struct entry *e, struct entry *key,
     struct tuple *t)
@@ -68,9 +73,9 @@ key_of(const struct policy *p, const struct entry *e, struct entry *key,
 		policy_host(p, &e->addr, &key->net);
 }
 
-/* Its tombstone, if there is any at all; the strings are lent. */
+/* Reads the tombstone of a key, if there are any at all. */
 static enum db_result
-look_gone(struct policy *p, struct entry *key, struct tuple *t, int *found,
+find_tombstone(struct policy *p, struct entry *key, struct tuple *t, int *found,
     struct entry *e)
 {
 	*found = 0;
@@ -78,12 +83,15 @@ look_gone(struct policy *p, struct entry *key, struct tuple *t, int *found,
 	key->type = ENTRY_GONE;
 	if (p->entries[ENTRY_GONE] == 0)
 		return (DB_OK);
-	return (look(p, key, t, found, e));
+	return (find_record(p, key, t, found, e));
 }
 
-/* All that is known of e's key.  e's strings are not the database's. */
+/*
+ * Reads all that is known of e's key.  The strings of e must not be the
+ * database's.
+ */
 static enum db_result
-know(struct policy *p, const struct entry *e, struct known *k)
+read_known(struct policy *p, const struct entry *e, struct known *k)
 {
 	static struct tuple	 t;
 	struct tuple		*tp = e->type == ENTRY_GREY ? &t : NULL;
@@ -93,16 +101,17 @@ know(struct policy *p, const struct entry *e, struct known *k)
 	memset(&k->s, 0, sizeof(k->s));
 	key_of(p, e, &k->live, &t);
 	k->tomb = k->live;
-	if ((rc = look(p, &k->live, tp, &k->has_live, &live)) != DB_OK)
+	if ((rc = find_record(p, &k->live, tp, &k->has_live, &live)) != DB_OK)
 		return (rc);
 	if (k->has_live) {
-		policy_own(&live, &k->live_words);
+		policy_own_strings(&live, &k->live_words);
 		k->live.addr = live.addr;
 	}
-	if ((rc = look_gone(p, &k->tomb, tp, &k->has_tomb, &tomb)) != DB_OK)
+	if ((rc = find_tombstone(p, &k->tomb, tp, &k->has_tomb, &tomb)) !=
+	    DB_OK)
 		return (rc);
 	if (k->has_tomb)
-		policy_own(&tomb, &k->tomb_words);
+		policy_own_strings(&tomb, &k->tomb_words);
 	if (k->has_live || k->has_tomb)
 		merge_from(&k->s, k->has_live ? &live : NULL,
 		    k->has_tomb ? &tomb : NULL);
@@ -111,9 +120,9 @@ know(struct policy *p, const struct entry *e, struct known *k)
 	return (DB_OK);
 }
 
-/* k->s as it is now, in place of what was there. */
+/* Writes k->s in place of what was there: entry, tombstone, both or none. */
 static enum db_result
-rewrite(struct policy *p, struct known *k)
+write_known(struct policy *p, struct known *k)
 {
 	struct entry	e;
 	enum db_result	rc = DB_OK;
@@ -149,7 +158,7 @@ policy_assert(struct policy *p, struct entry *e, int found)
 
 	if (!found && p->entries[ENTRY_GONE] > 0) {
 		key_of(p, e, &key, &t);
-		if ((rc = look_gone(p, &key, e->type == ENTRY_GREY ? &t :
+		if ((rc = find_tombstone(p, &key, e->type == ENTRY_GREY ? &t :
 		    NULL, &has, &tomb)) == DB_OK && has)
 			gone = tomb.gone;
 		else if (rc != DB_OK && rc != DB_BAD)
@@ -159,70 +168,77 @@ policy_assert(struct policy *p, struct entry *e, int found)
 	return (DB_OK);
 }
 
-/* A state for the peers, with what is known of a deletion before. */
+/*
+ * Queues a state for other machines.  Past QUEUE_MAX it is only counted; the
+ * bulk sync finds what was lost.
+ */
 static void
-say(struct policy *p, const struct merge_state *s)
+queue_state(struct policy *p, const struct merge_state *s)
 {
 	uint8_t	*dst;
 	size_t	 n;
 
-	if (buf_len(&p->said) > SAID_MAX ||
-	    (dst = buf_reserve(&p->said, MERGEIO_MAX)) == NULL ||
+	if (buf_len(&p->for_peers) > QUEUE_MAX ||
+	    (dst = buf_reserve(&p->for_peers, MERGEIO_MAX)) == NULL ||
 	    (n = merge_put(dst, MERGEIO_MAX, s)) == 0) {
 		p->stat[PST_UNSAID]++;
 		return;
 	}
-	buf_grew(&p->said, n);
+	buf_grew(&p->for_peers, n);
 }
 
 /*
- * What was written.  Its strings may be the database's own, so the look for a
- * tombstone comes after they are copied.
+ * Queues what was just written.  Its strings may be the database's own, so
+ * they are copied before the lookup of a tombstone.
  */
 void
-policy_say(struct policy *p, const struct entry *e)
+policy_queue_for_peers(struct policy *p, const struct entry *e)
 {
-	static struct words	w;
+	static struct entry_strings	w;
 	static struct tuple	t;
 	struct merge_state	s;
 	struct entry		key, tomb;
 	int			has;
 
-	if (p->sink.say == NULL || p->from_peer || p->conf->sync == NULL)
+	if (p->sink.tell_peers == NULL || p->from_peer || p->conf->sync == NULL)
 		return;
 	memset(&s, 0, sizeof(s));
 	s.e = *e;
 	if (p->entries[ENTRY_GONE] > 0) {
-		policy_own(&s.e, &w);
+		policy_own_strings(&s.e, &w);
 		key_of(p, &s.e, &key, &t);
-		if (look_gone(p, &key, e->type == ENTRY_GREY ? &t : NULL,
+		if (find_tombstone(p, &key, e->type == ENTRY_GREY ? &t : NULL,
 		    &has, &tomb) == DB_OK && has) {
 			s.gone = tomb.gone;
 			s.keep = tomb.expire;
 		}
 	}
-	say(p, &s);
+	queue_state(p, &s);
 }
 
 void
-policy_said(struct policy *p)
+policy_tell_peers(struct policy *p)
 {
 	static char		strbuf[MERGEIO_MAX];
 	struct merge_state	s;
 	size_t			n;
 
-	while (buf_len(&p->said) > 0 && (n = merge_get(buf_ptr(&p->said),
-	    buf_len(&p->said), &s, strbuf)) > 0) {
-		if (p->sink.say != NULL)
-			p->sink.say(&s, p->arg);
-		buf_drain_keep(&p->said, n);
+	while (buf_len(&p->for_peers) > 0 &&
+	    (n = merge_get(buf_ptr(&p->for_peers), buf_len(&p->for_peers), &s,
+		 strbuf)) > 0) {
+		if (p->sink.tell_peers != NULL)
+			p->sink.tell_peers(&s, p->arg);
+		buf_drain_keep(&p->for_peers, n);
 	}
-	buf_drain(&p->said, buf_len(&p->said));
+	buf_drain(&p->for_peers, buf_len(&p->for_peers));
 }
 
-/* Of an entry its tombstone, and the other way round. */
+/*
+ * Makes the key of the tombstone from that of the entry, and the other way
+ * round.
+ */
 static void
-turn_key(struct entry *key)
+switch_key(struct entry *key)
 {
 	if (key->type == ENTRY_GONE) {
 		key->type = key->of;
@@ -238,7 +254,7 @@ policy_known(struct policy *p, const struct entry *record,
     struct merge_state *s)
 {
 	static struct known	k;
-	static struct words	w;
+	static struct entry_strings	w;
 	struct entry		key = *record, e;
 	enum db_result		rc;
 
@@ -246,25 +262,29 @@ policy_known(struct policy *p, const struct entry *record,
 	if ((rc = db_get(p->db, &key, &e)) == DB_NONE &&
 	    merge_syncs(key.type == ENTRY_GONE ? key.of : key.type) &&
 	    key.type != ENTRY_STAMP) {
-		turn_key(&key);
+		switch_key(&key);
 		rc = db_get(p->db, &key, &e);
 	}
 	if (rc != DB_OK)
 		return (rc);
-	policy_own(&e, &w);
+	policy_own_strings(&e, &w);
 	if (e.type == ENTRY_GONE)
 		e.type = e.of;
-	if ((rc = know(p, &e, &k)) != DB_OK)
+	if ((rc = read_known(p, &e, &k)) != DB_OK)
 		return (rc);
-	/* With itself: what has expired goes, and it is in its one form. */
+	/* Merging it with itself drops what has expired and normalises it. */
 	*s = k.s;
 	merge_states(s, &k.s, policy_asof(p));
 	return (s->e.last == 0 && s->gone == 0 ? DB_NONE : DB_OK);
 }
 
-/* The longest that an entry lives which somebody may have asserted before. */
+/*
+ * How long an entry of this type may live at most: a tombstone is kept so
+ * long, since another machine may have asserted the entry before the
+ * deletion.
+ */
 static int64_t
-life(const struct policy *p, enum entry_type type)
+longest_life(const struct policy *p, enum entry_type type)
 {
 	const struct grey_conf	*g = &p->conf->grey;
 
@@ -273,11 +293,15 @@ life(const struct policy *p, enum entry_type type)
 	return (g->white > g->trapped ? g->white : g->trapped);
 }
 
+/*
+ * Deletes an entry and leaves a tombstone.  An entry that has expired, or
+ * that still has an old key, is just deleted.
+ */
 enum db_result
-policy_bury(struct policy *p, const struct entry *key)
+policy_delete_entry(struct policy *p, const struct entry *key)
 {
 	static struct known	k;
-	static struct words	w;
+	static struct entry_strings	w;
 	struct entry		e;
 	enum db_result		rc;
 	int64_t			now = clock_wall();
@@ -287,25 +311,26 @@ policy_bury(struct policy *p, const struct entry *key)
 		return (policy_del(p, key));
 	if (rc != DB_OK)
 		return (rc);
-	policy_own(&e, &w);
-	if ((rc = know(p, &e, &k)) != DB_OK)
+	policy_own_strings(&e, &w);
+	if ((rc = read_known(p, &e, &k)) != DB_OK)
 		return (rc == DB_BAD ? policy_del(p, key) : rc);
 	merge_judge(&k.s, policy_asof(p));
-	/* Expired, or not in its place because keys are being made anew. */
+	/* It has expired, or policy_rekey has not moved it yet. */
 	if (!k.has_live || k.s.e.last == 0 ||
 	    addr_cmp(&k.live.net, &e.net) != 0 || k.live.hash != e.hash)
 		return (policy_del(p, key));
-	merge_delete(&k.s, now, life(p, e.type));
-	if ((rc = rewrite(p, &k)) != DB_OK)
+	merge_delete(&k.s, now, longest_life(p, e.type));
+	if ((rc = write_known(p, &k)) != DB_OK)
 		return (rc);
-	if (p->sink.say != NULL && !p->from_peer && p->conf->sync != NULL)
-		say(p, &k.s);
+	if (p->sink.tell_peers != NULL && !p->from_peer &&
+	    p->conf->sync != NULL)
+		queue_state(p, &k.s);
 	return (DB_OK);
 }
 
-/* What comes is merged with what is known, and written if it is news. */
+/* Merges a state with what is known, and writes the result if it is news. */
 static enum db_result
-join(struct policy *p, struct known *k, const struct merge_state *in,
+merge_known(struct policy *p, struct known *k, const struct merge_state *in,
     int *news)
 {
 	struct merge_state	was = k->s;
@@ -319,7 +344,7 @@ join(struct policy *p, struct known *k, const struct merge_state *in,
 	if (merge_same(&was, &k->s))
 		return (DB_OK);
 	*news = 1;
-	return (rewrite(p, k));
+	return (write_known(p, k));
 }
 
 enum db_result
@@ -339,13 +364,15 @@ policy_merge(struct policy *p, const struct merge_state *in, int *news)
 			return (DB_BAD);
 		e.e.rcpt = lower;
 	}
-	if ((rc = know(p, &e.e, &k)) != DB_OK)
+	if ((rc = read_known(p, &e.e, &k)) != DB_OK)
 		return (rc);
-	return (join(p, &k, &e, news));
+	return (merge_known(p, &k, &e, news));
 }
 
-/* An entry as a line of a file has it: the administrator's word of now, if it
- * was deleted here; else as old as it says. */
+/*
+ * A line of a file is what the administrator wants now if the entry was
+ * deleted here before; otherwise it is as old as it says.
+ */
 enum db_result
 policy_merge_line(struct policy *p, const struct entry *line)
 {
@@ -354,7 +381,7 @@ policy_merge_line(struct policy *p, const struct entry *line)
 	enum db_result		rc;
 	int			news;
 
-	if ((rc = know(p, line, &k)) != DB_OK)
+	if ((rc = read_known(p, line, &k)) != DB_OK)
 		return (rc);
 	merge_judge(&k.s, policy_asof(p));
 	merge_from(&in, line, NULL);
@@ -364,7 +391,7 @@ policy_merge_line(struct policy *p, const struct entry *line)
 		in.e.gen = k.s.gone;
 	if (in.e.last <= k.s.gone)
 		in.e.last = k.s.gone + 1;
-	return (join(p, &k, &in, &news));
+	return (merge_known(p, &k, &in, &news));
 }
 
 enum db_result
@@ -385,7 +412,7 @@ enum db_result
 policy_peer_host(struct policy *p, enum entry_type type,
     const struct addr *addr, int64_t expire)
 {
-	static struct words	w;
+	static struct entry_strings	w;
 	struct entry	key, e;
 	enum db_result	rc;
 	int64_t		now = clock_wall(), asof = policy_asof(p);
@@ -393,7 +420,7 @@ policy_peer_host(struct policy *p, enum entry_type type,
 
 	if (expire <= asof)
 		return (DB_OK);
-	host_key(type, addr, &key);
+	host_entry_key(type, addr, &key);
 	policy_host(p, addr, &key.net);
 	rc = db_get(p->db, &key, &e);
 	if (rc != DB_OK && rc != DB_NONE && rc != DB_BAD)
@@ -407,7 +434,7 @@ policy_peer_host(struct policy *p, enum entry_type type,
 		e.expire = expire;
 		e.reason = type == ENTRY_WHITE ? WHITE_SYNC : TRAP_SYNC;
 	} else {
-		policy_own(&e, &w);
+		policy_own_strings(&e, &w);
 		if (type == ENTRY_WHITE && e.passed < UINT32_MAX)
 			e.passed++;
 		if (type == ENTRY_TRAPPED && e.block < UINT32_MAX)
@@ -415,7 +442,7 @@ policy_peer_host(struct policy *p, enum entry_type type,
 	}
 	e.addr = *addr;
 	e.pass = now;
-	e.expire = later(e.expire, expire);
+	e.expire = later_expiry(e.expire, expire);
 	p->from_peer = 1;
 	if ((rc = policy_put(p, &e, found, addr)) == DB_OK)
 		rc = policy_changed(p, &e.net, addr);

@@ -1,12 +1,12 @@
 /*
- * What the firewall logged, as the tracker tells it: a white host that came by
- * lives on, an unknown one stays unknown; a host that our mail server called
- * becomes WHITE, since it may answer.
+ * Connections that the firewall logged, as track reports them.  A white host
+ * that connected lives longer; an unknown one stays unknown.  A host that our
+ * mail server connected to becomes WHITE, since it may answer.
  *
- * Never against a verdict: a trapped or blacklisted host gets nothing, and a
- * demoted one is not made WHITE again by our own mail (as by the bounces of
- * what it sent) while its stamp is younger than `grey': it has to come
- * through the greylist, as the demotion said.
+ * A verdict is never overruled by this: a trapped or blacklisted host gains
+ * nothing, and a demoted host is not made WHITE again by our own mail (for
+ * example by bounces of what it sent) while its STAMP is younger than `grey'.
+ * It must pass the greylist, as the demotion demands.
  */
 #include "lib/base/clock.h"
 #include "lib/policy/policy_int.h"
@@ -26,10 +26,11 @@ policy_tracked_str(enum tracked t)
 	return (names[t]);
 }
 
+/* Finds what follows from the connections, and does it. */
 static enum db_result
-track(struct policy *p, const struct track_seen *seen, enum tracked *did)
+decide_track(struct policy *p, const struct track_seen *seen, enum tracked *did)
 {
-	struct state	s;
+	struct host_state	s;
 	enum db_result	rc;
 
 	if ((rc = policy_state(p, &seen->host, &s)) != DB_OK)
@@ -67,7 +68,7 @@ policy_track(struct policy *p, const struct track_seen *seen,
 	};
 	enum db_result	rc;
 
-	if ((rc = track(p, seen, did)) == DB_OK)
+	if ((rc = decide_track(p, seen, did)) == DB_OK)
 		p->stat[stats[*did]]++;
 	return (rc);
 }

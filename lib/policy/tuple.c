@@ -1,6 +1,7 @@
 /*
  * The key of a tuple: client network, sender and recipient (and HELO with
- * `match helo'), normalised for the key only.  Pure but for the hash key.
+ * `match helo'), normalised for the key only; the entry keeps what the client
+ * said.  Pure functions, but for the hash key of the database.
  */
 #include <string.h>
 
@@ -8,10 +9,13 @@
 #include "lib/base/siphash.h"
 #include "lib/policy/policy_int.h"
 
-/* What cannot be normalised (too long) stands for itself. */
+/*
+ * A path that cannot be normalised, because it is too long, stands for
+ * itself.
+ */
 static void
-normalise(int (*fn)(const char *, char *, size_t), const char *path, char *dst,
-    size_t size)
+normalise_path(int (*fn)(const char *, char *, size_t), const char *path,
+    char *dst, size_t size)
 {
 	if (fn(path, dst, size) == -1)
 		strlcpy(dst, path, size);
@@ -25,9 +29,9 @@ tuple_key(const struct policy *p, struct entry *e, struct tuple *t)
 
 	t->conf = &p->conf->grey;
 	addr_cut(&e->addr, &t->conf->match, &e->net);
-	normalise(mailaddr_normalise_sender, e->from, t->from,
+	normalise_path(mailaddr_normalise_sender, e->from, t->from,
 	    sizeof(t->from));
-	normalise(mailaddr_rcpt, e->to, t->to, sizeof(t->to));
+	normalise_path(mailaddr_rcpt, e->to, t->to, sizeof(t->to));
 	len = strlen(t->from) + 1;
 	memcpy(buf, t->from, len);
 	n = strlen(t->to) + 1;
@@ -41,7 +45,10 @@ tuple_key(const struct policy *p, struct entry *e, struct tuple *t)
 	e->hash = siphash24(db_hash_key(p->db), buf, len);
 }
 
-/* For db_get_tuple: a is ours, and t holds its normalised strings. */
+/*
+ * For db_get_tuple: a is the one that is looked up, and t has its normalised
+ * strings; b is a candidate with the same hash.
+ */
 int
 tuple_same(const struct entry *a, const struct entry *b, void *arg)
 {
@@ -50,13 +57,13 @@ tuple_same(const struct entry *a, const struct entry *b, void *arg)
 	if (t->conf->match_helo && strcmp(a->helo, b->helo) != 0)
 		return (0);
 	if (strcmp(a->from, b->from) != 0) {
-		normalise(mailaddr_normalise_sender, b->from, t->cmp_from,
+		normalise_path(mailaddr_normalise_sender, b->from, t->cmp_from,
 		    sizeof(t->cmp_from));
 		if (strcmp(t->from, t->cmp_from) != 0)
 			return (0);
 	}
 	if (strcmp(a->to, b->to) != 0) {
-		normalise(mailaddr_rcpt, b->to, t->cmp_to,
+		normalise_path(mailaddr_rcpt, b->to, t->cmp_to,
 		    sizeof(t->cmp_to));
 		if (strcmp(t->to, t->cmp_to) != 0)
 			return (0);

@@ -12,7 +12,6 @@
 #include "lib/sync/mergeio.h"
 #include "lib/sync/v2.h"
 
-#define VERSION		2
 #define FAMILY		2		/* AF_INET on all systems */
 #define MAC_OFF		8
 #define GREY_FIXED	18		/* octets before the strings */
@@ -78,7 +77,7 @@ sync2_build(uint8_t dst[SYNC2_MAX], uint32_t counter,
 	if (len == 0 || total > SYNC2_MAX || it->type == SYNC2_END)
 		return (0);
 	memset(dst, 0, total);
-	dst[0] = VERSION;
+	dst[0] = SYNC2_VERSION;
 	dst[1] = FAMILY;
 	be_put16(dst + 2, (uint16_t)total);
 	be_put32(dst + 4, counter);
@@ -190,7 +189,7 @@ sync2_parse(const uint8_t *data, size_t len, const struct sync_key *key,
 
 	if (len < SYNC2_HDR + END_LEN || len > SYNC2_MAX)
 		return ("length");
-	if (data[0] != VERSION || data[1] != FAMILY)
+	if (data[0] != SYNC2_VERSION || data[1] != FAMILY)
 		return ("version");
 	if (be_get16(data + 2) != len)
 		return ("length");

@@ -20,6 +20,7 @@
 #include "lib/base/addr.h"
 #include "lib/sync/key.h"
 
+#define SYNC2_VERSION	2	/* the first byte of a datagram */
 #define SYNC2_MAX	1408	/* spamd's buffer: longer ones are cut there */
 #define SYNC2_HDR	32
 #define SYNC2_STR_MAX	1023	/* without the NUL */

@@ -215,7 +215,7 @@ ok(defined until_true(sub {
     'started again, it puts the table right');
 is(count(), $n + 1, 'with all the others');
 is(stop(), 0, 'ends');
-like(out_of('show 10.0.0.7'), qr/^firewall\s+not looked at: no daemon is running$/m,
+like(out_of('show 10.0.0.7'), qr/^firewall\s+unknown: no daemon is running$/m,
     'without a daemon show says that it did not look');
 like(out_of('-j show 10.0.0.7'), qr/"in_firewall": ?null/, 'in JSON too');
 done_testing();

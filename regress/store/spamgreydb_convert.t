@@ -189,17 +189,17 @@ is(() = $err =~ /is neither a domain nor an address/g, 3, 'no domains');
 parses($out, 'no domains');
 
 # what cannot be taken
-for my $t (['-x', qr/in\d+:1: spamd: -x is no option/],
-    ['-G 1:2', qr/-G wants three numbers/], ['-G a:1:1', qr/-G a is not/],
+for my $t (['-x', qr/in\d+:1: spamd: unknown option -x/],
+    ['-G 1:2', qr/-G needs three numbers/], ['-G a:1:1', qr/-G a is not/],
     ['-s 11', qr/-s 11 is not a number from 0 to 10/],
-    ['-l mx.example.org', qr/-l mx\.example\.org: only an address/],
+    ['-l mx.example.org', qr/-l mx\.example\.org: only an IP address/],
     ['-h my,host', qr/-h my,host is not a host name/],
     ['-C /c.pem', qr/-C and -K go together/],
     ['-G 300:4:864', qr/-G 300:4:864: nothing could ever pass/],
     ['-y gw.example.com', qr/-y gw\.example\.com: neither an address/],
     ['-Y gw.example.com', qr/-Y gw\.example\.com: neither an address/],
     ['-Y em0:300', qr/-Y em0:300: neither/],
-    ['-p', qr/-p without its argument/], ['word', qr/"word" is no option/]) {
+    ['-p', qr/the argument of -p is missing/], ['word', qr/"word" is not an option/]) {
 	($status, $out, $err) = convert("spamd_flags=\"$t->[0]\"\n");
 	is($status, 1, "$t->[0]: 1");
 	like($err, $t->[1], '… and why');

@@ -137,14 +137,14 @@ is(slurp("$dir/rsh.args"), "sync --server\n" x 2, 'what ssh is told to run');
 # Two machines.
 ($status, $out, $err) = on('a', 'sync', '-e', $rsh, 'b');
 is("$status $err", '0 ', 'sync');
-like($out, qr/^b: 1003 taken, 1001 given; \d+ octets sent, \d+ received; the same now\n$/,
+like($out, qr/^b: 1003 taken, 1001 given; \d+ bytes sent, \d+ received; the same now\n$/,
     'taken and given');
 same('the same octets', 'a', 'b');
 like(export_of('b'), qr/^SPAMTRAP\|joe\@example\.org/m, 'a spamtrap');
 like(export_of('a'), qr/^WHITE\|2001:db8::1\|.*\|partner$/m, 'a comment');
 unlike(export_of('a'), qr/\|mail\.${\word(1200)}\./, 'a deletion');
 ($status, $out) = on('a', 'sync', '-e', $rsh, 'b');
-like($out, qr/^b: 0 taken, 0 given; \d\d octets sent, \d\d received; the same now$/,
+like($out, qr/^b: 0 taken, 0 given; \d\d bytes sent, \d\d received; the same now$/,
     'again: nothing, in a hundred octets');
 
 # Three machines; the first one gets the others' entries last.
@@ -253,11 +253,11 @@ fails('no ssh', qr/^spamgreydb: b: cannot run \S+: No such file or directory; na
     '-e', "$dir/none", 'b');
 fails('ssh fails', qr/^ssh: no route\nspamgreydb: b: \S+ could not connect, or lost the connection/,
     '-e', script('e1', "echo ssh: no route >&2\nexit 255\n"), 'b');
-fails('no spamgreydb', qr/^sh: not found\nspamgreydb: b: there is no spamgreydb, or not where .*--program$/,
+fails('no spamgreydb', qr/^sh: not found\nspamgreydb: b: spamgreydb was not found; .*--program$/,
     '-e', script('e2', "echo sh: not found >&2\nexit 127\n"), 'b');
 fails('an old one', qr/^usage\nspamgreydb: b: its spamgreydb ended with status 2 \(.*sync --server/,
     '-e', script('e3', "echo usage >&2\nexit 2\n"), 'b');
-fails('a talkative shell', qr/b: what answers is no spamgreydb: it said "Welcome\?"; does a login script/,
+fails('a talkative shell', qr/b: the program that answers is not a spamgreydb: it sent "Welcome\?"; does a login script/,
     '-e', script('e4', "echo Welcome\ncat >/dev/null\n"), 'b');
 fails('a closed end', qr/b: its spamgreydb ended with status 0/,
     '-e', script('e5', "exit 0\n"), 'b');
@@ -265,7 +265,7 @@ machine('m', "greylist { match ip4 /32 ip6 /64 }\n");
 fails('another match', qr/m: its `match' \(ip4 \/32 ip6 \/64\) or `admit' \(ip4 \/32 ip6 \/64\) is not ours/,
     '-e', $rsh, 'm');
 machine('n', "nonsense\n");
-fails('a bad file there', qr/spamgreyd\.conf:5: .*\nspamgreydb: n: its spamgreydb ended with status 1 \(its words are above/,
+fails('a bad file there', qr/spamgreyd\.conf:5: .*\nspamgreydb: n: its spamgreydb ended with status 1 \(its own message is above/,
     '-e', $rsh, 'n');
 $out = fails('one of two', qr/^spamgreydb: x: cannot run|x/, '-e',
     script('e6', "[ \$1 = x ] && exit 255\nexec $rsh \"\$@\"\n"), 'x', 'b');
@@ -299,9 +299,9 @@ hostile('another version', qr/h: its spamgreydb speaks version 9 of sync and thi
     hello(version => 9));
 hostile('another clock', qr/h: its clock is (39|40)\d\d seconds ahead of ours/,
     hello(now => time() + 4000));
-hostile('a frame too long', qr/h: what answers is no spamgreydb of this version/,
+hostile('a frame too long', qr/h: the program that answers is not a spamgreydb of this version/,
     @greet, pack('NC', 0x7fffffff, 64) . 'x' x 100);
-hostile('an answer to another question', qr/h: what answers is no spamgreydb/,
+hostile('an answer to another question', qr/h: the program that answers is not a spamgreydb/,
     @greet, frame(65, ''));
 hostile('parts that are not the whole', qr/h: its answer is malformed/,
     @greet, frame(64, $many), frame(64, pack('NQ>', 1, 1) x 16));
@@ -344,7 +344,7 @@ server
 my $start = frame(2, 'x' x 16 . pack('Q>', time()));
 server('no greeting', qr/a request was malformed/, $start);
 server('no start', qr/a request was malformed/, @greet, frame(6, ''));
-server('octets', qr/what it was told is no request/, 'GET / HTTP/1.0', "\r\n" x 9);
+server('octets', qr/what it received is not a request/, 'GET / HTTP/1.0', "\r\n" x 9);
 server('a range too deep', qr/a request was malformed/, @greet, $start,
     frame(3, pack('CQ>', 16, 0)));
 server('all ids at once', qr/asked for too much/, @greet, $start,
@@ -380,7 +380,7 @@ import('c', map { tuple($_, 'third') } 1 .. $few - 2 * $third);
 ($status, $out, $err) = on('big', 'sync', '-j', '-e', $rsh, 'c');
 is("$status $err", '0 ', "$few differences among $n entries");
 my ($sent, $received) = $out =~ /"sent":(\d+),"received":(\d+)/;
-diag("$few of $n: $sent octets sent, $received received");
+diag("$few of $n: $sent bytes sent, $received received");
 cmp_ok($sent + $received, '<', 2000 * 1000 * $few / 1000,
     'fewer than 2,000 octets for each, in both directions together');
 like($out, qr/"differ":0/, 'the same');

@@ -161,8 +161,8 @@ is((db('load', 'a', 'b'))[0], 2, 'load of two is not understood');
 
 # A list that fails keeps its old entries
 for my $case (['fail', qr/exit status 3: no such luck/, 'exit status'],
-    ['empty', qr/is empty, and was not/, 'nothing where there was something'],
-    ['html', qr/4 of 5 lines are no addresses/, 'too many bad lines'],
+    ['empty', qr/is empty, but was not before/, 'nothing where there was something'],
+    ['html', qr/4 of 5 lines are not addresses/, 'too many bad lines'],
     ['late', qr/not finished after 2 s/, 'too late'],
     ['big', qr/larger than 128 MB/, 'too large']) {
 	my ($flag, $why, $name) = @$case;
@@ -173,7 +173,7 @@ for my $case (['fail', qr/exit status 3: no such luck/, 'exit status'],
 	like($err, $why, '… says why');
 	like(log_since(), $why, '… in the log too');
 	is(stat_of('lists failed'), 1, '… in stats');
-	like(state_of('198.51.100.9'), qr/^blacklisted cmd, as it was loaded .* fails since /,
+	like(state_of('198.51.100.9'), qr/^blacklisted cmd, as it was loaded .* loading has failed since /,
 	    '… and in show: the last good one stays');
 	unlink("$open/$flag");
 }
@@ -287,7 +287,7 @@ like(log_since(), qr/list "old" of spamd-setup: address 10\.70\.0\.0\/0 /,
     'a bad address is said with its list');
 like(log_since(), qr/list "old" of spamd-setup: the count is 2/, 'a bad count');
 like(log_since(), qr/list "old" of spamd-setup: no address/, 'count 0');
-like(log_since(), qr/list "ours" of spamd-setup: the configuration has one/,
+like(log_since(), qr/list "ours" of spamd-setup: the configuration has a list of that name/,
     "the configuration's own are out of its reach");
 like(log_since(), qr/line 6 of spamd-setup: no name/, 'a line without a name');
 wait_for('tag; to clear', sub { state_of('2001:db8:6::1') eq 'unknown' });

@@ -1,8 +1,9 @@
 /*
- * `spamgreyd -x list'; see job.h.  One job, told by the parent message by
- * message; each list is read when the next one begins, so that few
- * descriptors are open.  Nothing but those that it was given is in its reach.
- * job_setup.c takes what spamd-setup sends.
+ * `spamgreyd -x list'; see list_job.h.  The parent describes one job, message
+ * by message.  Each list is read when the next one begins, so that few
+ * descriptors are open at a time.  The process can reach nothing but the
+ * descriptors that it was given.  list_job_setup.c takes what spamd-setup
+ * sends.
  */
 #include <sys/types.h>
 
@@ -21,6 +22,9 @@
 
 static struct job	job;
 
+/*
+ * Writes all that is queued; blocking is fine here, since nothing else waits.
+ */
 void
 job_flush(void)
 {
@@ -41,6 +45,7 @@ job_send(void)
 	job_flush();
 }
 
+/* A warning for the log; the job goes on. */
 void
 job_say(const char *line, void *arg)
 {
@@ -77,7 +82,7 @@ close_fd(int *fd)
 	*fd = -1;
 }
 
-/* What it last was, into the set; -1: there is none. */
+/* Reads the list as it last was.  Returns -1 when there is none. */
 static int
 use_kept(struct job_list *l)
 {
@@ -95,9 +100,9 @@ use_kept(struct job_list *l)
 }
 
 /*
- * Nothing where there was something is a download that went wrong, far more
- * often than a list that ended.  The administrator's own file may be emptied,
- * if a line remains that says so.
+ * Says whether an empty list must not replace one that was not: that is a
+ * failed download far more often than a list that ended.  The administrator
+ * may empty a file of their own, if a comment line stays in it.
  */
 static int
 is_emptied(struct job_list *l, const struct list_report *r)
@@ -113,6 +118,7 @@ is_emptied(struct job_list *l, const struct list_report *r)
 	return (had);
 }
 
+/* Reads the new list and keeps it.  -1: l->why. */
 static int
 read_raw(struct job_list *l, int64_t now)
 {
@@ -124,9 +130,12 @@ read_raw(struct job_list *l, int64_t now)
 		return (-1);
 	}
 	if (is_emptied(l, &r)) {
-		strlcpy(l->why, l->kind_of == SRC_FILE ? "is empty, and was "
-		    "not; leave a comment in it if that is meant" :
-		    "is empty, and was not", sizeof(l->why));
+		strlcpy(l->why,
+		    l->kind_of == SRC_FILE ? "is empty, but was not before; if "
+					     "that is intended, leave a "
+					     "comment in it" :
+					     "is empty, but was not before",
+		    sizeof(l->why));
 		return (-1);
 	}
 	l->loaded = now;
@@ -139,7 +148,7 @@ read_raw(struct job_list *l, int64_t now)
 	return (0);
 }
 
-/* The list that was told last: all its descriptors are there. */
+/* Reads the list that was described last; all its descriptors have come. */
 static void
 finish_list(void)
 {
@@ -162,6 +171,7 @@ finish_list(void)
 	close_fd(&l->out);
 }
 
+/* A list begins.  -1: the message is malformed, here and below. */
 static int
 on_list(struct msg *m)
 {
@@ -186,6 +196,7 @@ on_list(struct msg *m)
 	return (msg_end(m));
 }
 
+/* A descriptor, of the list that was described last or of the job. */
 static int
 on_fd(struct msg *m)
 {
@@ -231,7 +242,10 @@ job_name_taken(const char *name)
 	return (0);
 }
 
-/* Those of spamd-setup behind the configuration's own. */
+/*
+ * Adds the lists of spamd-setup behind those of the configuration.  Returns
+ * the number of sets.
+ */
 static size_t
 add_setups(struct list_setups *all, struct addrset_build **sets, size_t n)
 {
@@ -250,8 +264,8 @@ add_setups(struct list_setups *all, struct addrset_build **sets, size_t n)
 			continue;
 		}
 		snprintf(line, sizeof(line), "list \"%.63s\" of spamd-setup: "
-		    "%s; left out", s->name, n < ADDRSET_LISTS_MAX ?
-		    "the configuration has one of that name" :
+		    "%s; ignored", s->name, n < ADDRSET_LISTS_MAX ?
+		    "the configuration has a list of that name" :
 		    "there are too many lists");
 		job_say(line, NULL);
 		TAILQ_REMOVE(all, s, entry);
@@ -270,7 +284,7 @@ send_done(size_t i, const struct job_list *l)
 	job_send();
 }
 
-/* Everything is told: the image, and what became of each. */
+/* All is described: compiles the lists and reports what became of each. */
 static int
 on_image(struct msg *m)
 {
@@ -302,6 +316,7 @@ on_image(struct msg *m)
 	job_end(NULL);
 }
 
+/* Takes what spamd-setup sends; does not return. */
 static int
 on_conn(struct msg *m)
 {
@@ -344,6 +359,10 @@ dispatch(struct msg *m)
 	}
 }
 
+/*
+ * Reads messages until one of them ends the job.  The parent's end ends us
+ * too.
+ */
 int
 list_job_run(int fd)
 {
@@ -357,7 +376,7 @@ list_job_run(int fd)
 	for (;;) {
 		while ((r = ipc_next(&job.ipc, &m)) == 1)
 			if (dispatch(&m) == -1)
-				job_end("the job is not understood");
+				job_end("malformed message from the parent");
 		if (r == -1)
 			_exit(1);
 		(void)poll(&p, 1, -1);
@@ -367,6 +386,7 @@ list_job_run(int fd)
 	}
 }
 
+/* The process begins here, with the socket to the parent on LIST_JOB_FD. */
 int
 list_job_main(void)
 {

@@ -1,6 +1,4 @@
-/*
- * Between job.c and job_setup.c only.
- */
+/* For list_job.c and list_job_setup.c only. */
 #ifndef LIST_JOB_INT_H
 #define LIST_JOB_INT_H
 
@@ -10,6 +8,7 @@
 #include "spamgreyd/list/job.h"
 #include "spamgreyd/process/process.h"
 
+/* One list of the job.  Descriptors are -1 when the parent did not send one. */
 struct job_list {
 	enum conf_source	 kind_of;
 	char			*name, *text;
@@ -22,6 +21,7 @@ struct job_list {
 	char			 why[LIST_WHY_MAX];
 };
 
+/* The job; there is one in the process, and it is never freed. */
 struct job {
 	struct ipc		 ipc;
 	struct job_list		 lists[ADDRSET_LISTS_MAX];
@@ -33,12 +33,13 @@ struct job {
 	int64_t			 now;
 };
 
-int	 list_job_run(int fd);		/* never returns but by exit */
+int	 list_job_run(int fd);		/* exits, never returns */
 void	 job_flush(void);
 void	 job_say(const char *line, void *);
-/* NULL: well; else why not. */
+/* Reports the end of the job and exits.  NULL: success; else why it failed. */
 void	 job_end(const char *fmt, ...)
 	    __attribute__((__noreturn__, __format__(printf, 1, 2)));
+/* Says whether the configuration has a list of this name. */
 int	 job_name_taken(const char *);
 void	 job_taken(unsigned int lists);
 

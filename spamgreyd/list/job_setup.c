@@ -1,7 +1,7 @@
 /*
- * What spamd-setup(8) sends to port 8026, taken by `spamgreyd -x list': all of
- * a connection, then line by line into what was there before.  A line that is
- * not good changes nothing of the list that it names, and is said.
+ * What spamd-setup(8) sends to port 8026: all of a connection is read, then
+ * line by line merged into the lists that were there before.  A line with an
+ * error changes nothing of the list that it names, and is reported.
  */
 #include <sys/types.h>
 
@@ -16,13 +16,16 @@
 #include "lib/addrset/listcfg.h"
 #include "spamgreyd/list/job_int.h"
 
-#define SETUP_READ	65536
-#define SETUP_IDLE	30000			/* ms without an octet */
-#define SETUP_MAX	(64 * 1024 * 1024)	/* octets of a connection */
+#define SETUP_READ	65536			/* bytes of a read */
+#define SETUP_IDLE	30000			/* ms without data */
+#define SETUP_MAX	(64 * 1024 * 1024)	/* bytes of a connection */
 
-/* The parent ends us when all of it takes too long. */
+/*
+ * Reads until the other end closes.  The parent ends us when all of it takes
+ * too long; here only a pause that is too long does.
+ */
 static void
-read_all(int conn, struct buf *b)
+read_connection(int conn, struct buf *b)
 {
 	struct pollfd	p = { conn, POLLIN, 0 };
 	ssize_t		n;
@@ -30,7 +33,7 @@ read_all(int conn, struct buf *b)
 
 	for (;;) {
 		if (poll(&p, 1, SETUP_IDLE) == 0)
-			job_end("nothing came for %d s", SETUP_IDLE / 1000);
+			job_end("no data for %d seconds", SETUP_IDLE / 1000);
 		if ((room = buf_reserve(b, SETUP_READ)) == NULL)
 			job_end("%s", strerror(errno));
 		n = read(conn, room, SETUP_READ);
@@ -41,18 +44,19 @@ read_all(int conn, struct buf *b)
 		if (n > 0)
 			buf_grew(b, (size_t)n);
 		if (buf_len(b) > SETUP_MAX)
-			job_end("more than 64 MB came");
+			job_end("more than 64 MB were sent");
 	}
 }
 
+/* For listcfg_parse. */
 static int
-add(const struct prefix *p, void *arg)
+add_prefix(const struct prefix *p, void *arg)
 {
 	return (addrset_build_add(arg, p));
 }
 
 static struct list_setup *
-find(struct list_setups *all, const char *name)
+find_setup(struct list_setups *all, const char *name)
 {
 	struct list_setup	*s;
 
@@ -62,12 +66,12 @@ find(struct list_setups *all, const char *name)
 	return (NULL);
 }
 
-/* In the place of one of that name, or behind all. */
+/* Replaces the list of that name, or adds one behind all others.  Takes set. */
 static void
 replace(struct list_setups *all, const struct listcfg *c,
     struct addrset_build *set, int64_t now)
 {
-	struct list_setup	*s = find(all, c->tag);
+	struct list_setup	*s = find_setup(all, c->tag);
 
 	if ((s == NULL && (s = list_setup_new(all, c->tag)) == NULL) ||
 	    addrset_build_fold(set) == -1)
@@ -81,7 +85,7 @@ replace(struct list_setups *all, const struct listcfg *c,
 }
 
 static void
-refuse(const struct listcfg *c, unsigned int number, const char *why)
+report_refused(const struct listcfg *c, unsigned int number, const char *why)
 {
 	char	line[400];
 
@@ -95,7 +99,7 @@ refuse(const struct listcfg *c, unsigned int number, const char *why)
 }
 
 static size_t
-count(const struct list_setups *all)
+count_setups(const struct list_setups *all)
 {
 	const struct list_setup	*s;
 	size_t			 n = 0;
@@ -105,9 +109,9 @@ count(const struct list_setups *all)
 	return (n);
 }
 
-/* 1: a list was taken or emptied. */
+/* Merges one line.  Returns 1 when a list was replaced or emptied. */
 static int
-take_line(struct list_setups *all, const char *line, size_t len,
+take_setup_line(struct list_setups *all, const char *line, size_t len,
     unsigned int number, int64_t now)
 {
 	static struct listcfg	 c;
@@ -116,18 +120,19 @@ take_line(struct list_setups *all, const char *line, size_t len,
 
 	if ((set = addrset_build_new()) == NULL)
 		job_end("%s", strerror(errno));
-	r = listcfg_parse(line, len, &c, add, set);
+	r = listcfg_parse(line, len, &c, add_prefix, set);
 	if (r == LISTCFG_BAD)
-		refuse(&c, number, c.error);
+		report_refused(&c, number, c.error);
 	else if (r != LISTCFG_NONE && job_name_taken(c.tag))
-		refuse(&c, number, "the configuration has one of that name");
-	else if (r == LISTCFG_LIST && find(all, c.tag) == NULL &&
-	    count(all) >= ADDRSET_LISTS_MAX)
-		refuse(&c, number, "there are too many lists");
+		report_refused(
+		    &c, number, "the configuration has a list of that name");
+	else if (r == LISTCFG_LIST && find_setup(all, c.tag) == NULL &&
+	    count_setups(all) >= ADDRSET_LISTS_MAX)
+		report_refused(&c, number, "there are too many lists");
 	else if (r == LISTCFG_LIST ||
-	    (r == LISTCFG_CLEAR && find(all, c.tag) != NULL)) {
+	    (r == LISTCFG_CLEAR && find_setup(all, c.tag) != NULL)) {
 		if (r == LISTCFG_CLEAR)
-			strlcpy(c.message, find(all, c.tag)->message,
+			strlcpy(c.message, find_setup(all, c.tag)->message,
 			    sizeof(c.message));
 		replace(all, &c, set, now);
 		return (1);
@@ -144,7 +149,7 @@ job_take_setup(int conn, int64_t now, int before, int out)
 	const char		*line, *nl, *end;
 	unsigned int		 number = 0, taken = 0;
 
-	read_all(conn, &b);
+	read_connection(conn, &b);
 	if (before != -1 && list_setup_read(before, &all) == -1)
 		list_setup_free(&all);
 	line = (const char *)buf_ptr(&b);
@@ -152,11 +157,11 @@ job_take_setup(int conn, int64_t now, int before, int out)
 	for (; line < end; line = nl + 1) {
 		if ((nl = memchr(line, '\n', (size_t)(end - line))) == NULL)
 			nl = end;
-		taken += (unsigned int)take_line(&all, line,
+		taken += (unsigned int)take_setup_line(&all, line,
 		    (size_t)(nl - line), ++number, now);
 	}
 	if (taken > 0 && list_setup_write(out, &all) == -1)
-		job_end("the lists cannot be kept: %s", strerror(errno));
+		job_end("the lists cannot be written: %s", strerror(errno));
 	job_taken(taken);
 	job_end(NULL);
 }

@@ -1,10 +1,10 @@
 /*
- * The control socket's clients: the store role's side.  The parent made the
- * socket and keeps it; its mode decides who may connect, and the kernel's
- * word of who did goes into the log with every change.  What a command does
- * is in ctl.c; here are accepting, flow control and fairness: one slice of
- * one client a turn of the loop, so that RCPTs are never kept waiting.
- * Nothing a client does may end the process.
+ * The clients of the control socket.  The parent made the socket and keeps
+ * it; its mode decides who may connect, and the user id that the kernel
+ * reports goes into the log with every change.  What a command does is in
+ * lib/control; this file accepts clients and is fair to them: one slice of
+ * work for one client per turn of the loop, so that RCPTs never wait for a
+ * command.  Nothing that a client does may end the process.
  */
 #include <sys/types.h>
 #include <sys/queue.h>
@@ -21,28 +21,33 @@
 
 #define CLIENTS_MAX	32	/* more wait in the listening socket's backlog */
 #define STATS_MAX	256	/* different names */
-#define STATS_WAIT	2	/* seconds for the other processes */
-#define HELLO_WAIT	5	/* seconds for the first word */
+#define STATS_WAIT	2	/* seconds that other processes have to answer */
+#define HELLO_WAIT	5	/* seconds until a client must have greeted */
 #define CLIENT_TYPES_MAX 32	/* rows of ctl_types that clients send */
 #define ACCEPT_WAIT	1	/* seconds, when descriptors have run out */
 
+/* A counter that is summed over the processes. */
 struct stat_value {
 	char		name[64];
 	int64_t		value;
 };
 
+/*
+ * One client.  It is freed by client_free only, from any callback; so after
+ * client_next or client_request the pointer may be invalid.
+ */
 struct client {
 	TAILQ_ENTRY(client)	 entry;
 	struct chan		*chan;
 	struct ctl		*ctl;
-	struct event		*ev_room;	/* its socket takes more again */
+	struct event		*ev_room;	/* its socket takes data again */
 	struct event		*ev_late;	/* HELLO or statistics are overdue */
 	uint64_t		 id;
 	uid_t			 uid;
 	int			 greeted;
-	/* statistics being gathered */
-	unsigned int		 waiting;	/* answers to come */
-	int			 table;		/* … one, of fw about its table */
+	/* waiting for other processes */
+	unsigned int		 waiting;	/* processes yet to answer */
+	int			 table;		/* fw, about its table */
 	struct stat_value	*stats;
 	size_t			 nstats;
 };
@@ -75,6 +80,7 @@ make_rules(void)
 	}
 }
 
+/* Drops a client.  When there were too many, accepting starts again. */
 static void
 client_free(struct client *cl)
 {
@@ -91,6 +97,10 @@ client_free(struct client *cl)
 	free(cl);
 }
 
+/*
+ * An answer of another process has the client's id; NULL: the client has
+ * gone.
+ */
 static struct client *
 client_find(uint64_t id)
 {
@@ -103,6 +113,7 @@ client_find(uint64_t id)
 	return (NULL);
 }
 
+/* Has client_work called in the next turn of the loop. */
 static void
 work_soon(void)
 {
@@ -112,8 +123,9 @@ work_soon(void)
 }
 
 /*
- * After a request, a slice or an answer: send what there is, and go on with
- * whatever comes next.  The client may be gone afterwards.
+ * After a request, a slice or an answer: sends what there is and goes on.
+ * Reading stops while a request is being worked on, or while the client does
+ * not read its answers.  The client may be freed by this.
  */
 static void
 client_next(struct client *cl)
@@ -122,12 +134,12 @@ client_next(struct client *cl)
 
 	role.tell_first(role.arg);
 	chan_flush(cl->chan);
-	/* The channel counts nothing once its peer takes nothing. */
+	/* A channel whose peer is gone queues nothing any more. */
 	if (ipc_queued(ipc) > 0 && chan_queued(cl->chan) == 0) {
 		client_free(cl);
 		return;
 	}
-	/* Nor does a client that reads no answers get to ask any more. */
+	/* A client that does not read its answers may not ask for more. */
 	if (ipc_queued(ipc) >= CTL_QUEUE_HIGH) {
 		chan_pause(cl->chan);
 		(void)event_add(cl->ev_room, NULL);
@@ -141,6 +153,7 @@ client_next(struct client *cl)
 	work_soon();
 }
 
+/* The socket of a client takes data again. */
 static void
 client_room(evutil_socket_t fd, short what, void *arg)
 {
@@ -149,9 +162,12 @@ client_room(evutil_socket_t fd, short what, void *arg)
 	client_next(arg);
 }
 
-/* One slice for the one whose turn it is. */
+/*
+ * One slice for the first client that has work; it then goes to the end of
+ * the list, so that all get their turn.
+ */
 static void
-work(evutil_socket_t fd, short what, void *arg)
+client_work(evutil_socket_t fd, short what, void *arg)
 {
 	struct client	*cl, *next;
 	int		 more;
@@ -165,7 +181,7 @@ work(evutil_socket_t fd, short what, void *arg)
 		    ipc_queued(chan_ipc(cl->chan)) >= CTL_QUEUE_HIGH)
 			continue;
 		if ((more = ctl_work(cl->ctl)) == 0 && ctl_busy(cl->ctl))
-			continue;		/* the parent answers later */
+			continue;	/* another process answers later */
 		TAILQ_REMOVE(&clients, cl, entry);
 		TAILQ_INSERT_TAIL(&clients, cl, entry);
 		if (more == -1)
@@ -177,15 +193,19 @@ work(evutil_socket_t fd, short what, void *arg)
 	}
 }
 
+/* A frame of a client. */
 static void
 client_request(struct chan *ch, struct msg *m, void *arg)
 {
-	struct client	*cl = arg;
+	struct client		*cl = arg;
+	const struct ctl_type	*t;
 
 	(void)ch;
 	if (ctl_request(cl->ctl, m) == -1) {
-		log_warnx("control client of uid %u: request %u is not "
-		    "understood; closing", (unsigned int)cl->uid, m->type);
+		t = ctl_type(m->type);
+		log_warnx("control client of uid %u: malformed or unexpected "
+		    "request (%s); closing the connection",
+		    (unsigned int)cl->uid, t != NULL ? t->name : "unknown");
 		chan_flush(cl->chan);
 		client_free(cl);
 		return;
@@ -197,6 +217,7 @@ client_request(struct chan *ch, struct msg *m, void *arg)
 	client_next(cl);
 }
 
+/* The client closed the connection, or sent garbage. */
 static void
 client_ended(struct chan *ch, enum chan_end how, void *arg)
 {
@@ -205,7 +226,7 @@ client_ended(struct chan *ch, enum chan_end how, void *arg)
 	client_free(arg);
 }
 
-/* All have answered, or will not: the values go out. */
+/* All processes have answered, or the time is over: sends the sums. */
 static void
 stats_done(struct client *cl)
 {
@@ -220,6 +241,10 @@ stats_done(struct client *cl)
 	ctl_answer(cl->ctl, CTL_OK, 0, "");
 }
 
+/*
+ * The timer of a client: it did not greet in time, or another process did not
+ * answer in time.
+ */
 static void
 client_late(evutil_socket_t fd, short what, void *arg)
 {
@@ -237,23 +262,24 @@ client_late(evutil_socket_t fd, short what, void *arg)
 		client_free(cl);
 }
 
+/* For `spamgreydb show': asks fw whether its table has the address. */
 static void
-ask_table(struct client *cl, const char *text)
+ask_fw_table(struct client *cl, const char *text)
 {
 	static const struct timeval	 wait = { STATS_WAIT, 0 };
 	struct addr			 addr;
 
 	if (addr_parse(text, &addr) == -1 ||
 	    role.table_ask(cl->id, &addr, role.arg) == -1) {
-		ctl_answer(cl->ctl, CTL_FAILED, 0, "the process fw is not "
-		    "there");
+		ctl_answer(
+		    cl->ctl, CTL_FAILED, 0, "the process fw is not running");
 		return;
 	}
 	cl->table = 1;
 	(void)event_add(cl->ev_late, &wait);
 }
 
-/* ctl.c wants something that this process alone cannot do. */
+/* For lib/control: a request that this process cannot answer by itself. */
 static void
 client_ask(struct ctl *ctl, uint16_t type, uint8_t arg, const char *text,
     void *data)
@@ -274,7 +300,7 @@ client_ask(struct ctl *ctl, uint16_t type, uint8_t arg, const char *text,
 		return;
 	}
 	if (type == CTL_TABLE) {
-		ask_table(cl, text);
+		ask_fw_table(cl, text);
 		return;
 	}
 	ipc = chan_ipc(role.child->parent);
@@ -287,6 +313,7 @@ client_ask(struct ctl *ctl, uint16_t type, uint8_t arg, const char *text,
 		    "the daemon's parent process does not answer");
 }
 
+/* For lib/control: a change goes into the log, with the user id. */
 static void
 client_note(struct ctl *ctl, const char *line, void *data)
 {
@@ -297,7 +324,7 @@ client_note(struct ctl *ctl, const char *line, void *data)
 	    line);
 }
 
-/* Takes fd. */
+/* Starts serving a client; takes fd. */
 static void
 client_new(int fd, uid_t uid)
 {
@@ -327,7 +354,7 @@ client_new(int fd, uid_t uid)
 	cl->ev_late = evtimer_new(base, client_late, cl);
 	cl->chan = chan_new(base, fd, peer, rules, cl, client_ended);
 	if (cl->chan != NULL) {
-		/* Each may be a commit: RCPTs have their turn in between. */
+		/* Each request may be a commit; RCPTs come in between. */
 		chan_set_batch(cl->chan, 1);
 		cl->ctl = ctl_new(&env, chan_ipc(cl->chan));
 	}
@@ -336,8 +363,9 @@ client_new(int fd, uid_t uid)
 		client_free(cl);
 }
 
+/* Accepts again after descriptors had run out. */
 static void
-accept_again(evutil_socket_t fd, short what, void *arg)
+control_accept_again(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd;
 	(void)what;
@@ -346,6 +374,7 @@ accept_again(evutil_socket_t fd, short what, void *arg)
 		(void)event_add(ev_accept, NULL);
 }
 
+/* The listening socket is readable. */
 static void
 accept_client(evutil_socket_t lfd, short what, void *arg)
 {
@@ -367,7 +396,7 @@ accept_client(evutil_socket_t lfd, short what, void *arg)
 		return;
 	}
 	if (getpeereid(fd, &uid, &gid) == -1) {
-		log_warn("control socket: who is the client");
+		log_warn("control socket: getpeereid");
 		close(fd);
 		return;
 	}
@@ -376,6 +405,7 @@ accept_client(evutil_socket_t lfd, short what, void *arg)
 		(void)event_del(ev_accept);
 }
 
+/* The parent sends the listening socket, once. */
 void
 store_ctl_listen(struct chan *ch, struct msg *m, void *arg)
 {
@@ -385,6 +415,10 @@ store_ctl_listen(struct chan *ch, struct msg *m, void *arg)
 		listen_fd = msg_take_fd(m);
 }
 
+/*
+ * Begins to accept.  Ids start at a number that an earlier store process did
+ * not use, because the parent may still answer a client of that one.
+ */
 void
 store_ctl_start(const struct store_ctl_role *r)
 {
@@ -392,20 +426,23 @@ store_ctl_start(const struct store_ctl_role *r)
 
 	role = *r;
 	make_rules();
-	/* The parent may still answer a client of the store before this one. */
 	last_id = (uint64_t)getpid() << 32;
 	if (listen_fd == -1)
 		return;
 	evutil_make_socket_nonblocking(listen_fd);
 	ev_accept = event_new(base, listen_fd, EV_READ | EV_PERSIST,
 	    accept_client, NULL);
-	ev_again = evtimer_new(base, accept_again, NULL);
-	ev_work = evtimer_new(base, work, NULL);
+	ev_again = evtimer_new(base, control_accept_again, NULL);
+	ev_work = evtimer_new(base, client_work, NULL);
 	if (ev_accept == NULL || ev_again == NULL || ev_work == NULL ||
 	    event_add(ev_accept, NULL) == -1)
 		fatalx("control socket: no memory");
 }
 
+/*
+ * The parent has carried out what client_ask asked for, or reports a line of
+ * it (more).
+ */
 void
 store_ctl_result(struct chan *ch, struct msg *m, void *arg)
 {
@@ -422,6 +459,7 @@ store_ctl_result(struct chan *ch, struct msg *m, void *arg)
 	client_next(cl);
 }
 
+/* Sums counters by name.  Past STATS_MAX names the rest is left out. */
 static void
 stat_add(struct client *cl, const char *name, int64_t value)
 {
@@ -442,6 +480,7 @@ stat_add(struct client *cl, const char *name, int64_t value)
 	v->value = value;
 }
 
+/* A counter of another process, or the end of its counters. */
 void
 store_ctl_stat(struct msg *m)
 {
@@ -462,6 +501,7 @@ store_ctl_stat(struct msg *m)
 	client_next(cl);
 }
 
+/* fw has looked, or has not answered in time. */
 void
 store_ctl_table(uint64_t id, uint8_t status, const char *text)
 {
@@ -475,6 +515,7 @@ store_ctl_table(uint64_t id, uint8_t status, const char *text)
 	client_next(cl);
 }
 
+/* Sends what is queued and drops all clients. */
 void
 store_ctl_stop(void)
 {

@@ -1,9 +1,10 @@
 /*
- * Store and its peers, the fronts and pass.  RCPTs of fronts come in batches,
- * one transaction and one sync a batch, and all its answers leave together.
- * An answer is only ever sent after the commit that it speaks of; when that
- * fails, every answer of the batch says that nothing was stored.  What pass
- * tells (pass.c) comes in such batches too, and has no answers.
+ * Store and its peers, the fronts and pass.  RCPTs of fronts come in batches:
+ * one read from the socket is one batch, one transaction and one sync to
+ * disk, and all its answers leave together.  An answer is only sent after the
+ * commit it depends on; when the commit fails, every answer of the batch says
+ * that nothing was stored.  What pass reports (pass.c) comes in batches too,
+ * and has no answers.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -16,8 +17,8 @@
 #include "spamgreyd/store/ctl.h"
 
 /*
- * Opens the batch's transaction with its first request.  -1: the database is
- * down, or failed earlier in this batch; there is nothing to ask it.
+ * Opens the transaction of the batch with its first request.  Returns -1 when
+ * the database is down, or failed earlier in this batch.
  */
 int
 store_batch_begin(struct peer *f)
@@ -31,6 +32,10 @@ store_batch_begin(struct peer *f)
 	return (st->batch_bad ? -1 : 0);
 }
 
+/*
+ * Says whether on_peer_batch will tell fw about this host after the commit,
+ * because an answer of the batch waits for fw.
+ */
 int
 store_batch_asks_fw(const struct store *st, const struct addr *host)
 {
@@ -49,7 +54,7 @@ store_batch_asks_fw(const struct store *st, const struct addr *host)
 	return (0);
 }
 
-/* One request failed, so all of the batch does: it is one transaction. */
+/* One request failed, and so does the batch, as it is one transaction. */
 void
 store_batch_failed(struct store *st, enum db_result rc)
 {
@@ -57,11 +62,12 @@ store_batch_failed(struct store *st, enum db_result rc)
 		policy_abort(st->policy);
 		if (rc == DB_NEWER)
 			log_warnx("store: an entry was written by a newer "
-			    "version of this program; install that one");
+			    "version of this program; install that version");
 	}
 	st->batch_bad = 1;
 }
 
+/* Queues an answer to a RCPT of this session. */
 void
 store_peer_answer(struct peer *f, uint64_t session,
     const struct rcpt_answer *ans)
@@ -70,10 +76,13 @@ store_peer_answer(struct peer *f, uint64_t session,
 		return;
 	if (proto_put_rcpt_answer(chan_ipc(f->chan), session, ans) == -1 ||
 	    chan_send(f->chan, -1) == -1)
-		log_warn("store: an answer to %s", f->name);
+		log_warn("store: cannot queue an answer for %s", f->name);
 }
 
-/* The truth, in a text that promises nothing. */
+/*
+ * Turns an answer into `unstored', with the reason as its text; front makes a
+ * tempfail of it that promises nothing.
+ */
 static void
 unstored(struct store *st, struct pending *p)
 {
@@ -85,8 +94,13 @@ unstored(struct store *st, struct pending *p)
 	p->ask_fw = 0;
 }
 
-static void	on_batch(struct chan *, void *);
+static void	on_peer_batch(struct chan *, void *);
 
+/*
+ * One RCPT of a front.  The answer waits in the batch until the commit.
+ * Promotions, and white hosts that are at front although they should not be,
+ * wait for fw as well.
+ */
 static void
 on_rcpt(struct chan *ch, struct msg *m, void *arg)
 {
@@ -98,8 +112,8 @@ on_rcpt(struct chan *ch, struct msg *m, void *arg)
 
 	if (proto_get_rcpt(m, &req) == -1)
 		return;
-	if (f->n == STORE_BATCH)	/* the channel sees to it; be sure */
-		on_batch(ch, f);
+	if (f->n == STORE_BATCH)	/* chan_set_batch prevents it */
+		on_peer_batch(ch, f);
 	p = &f->batch[f->n++];
 	p->session = m->id;
 	p->client = req.client;
@@ -107,7 +121,7 @@ on_rcpt(struct chan *ch, struct msg *m, void *arg)
 	p->ans.text = "";
 	p->ask_fw = 0;
 	if (store_batch_begin(f) == -1)
-		return;			/* on_batch says so */
+		return;			/* on_peer_batch says so */
 	if ((rc = policy_rcpt(f->store->policy, &req, &p->ans,
 	    &known)) != DB_OK) {
 		store_batch_failed(f->store, rc);
@@ -121,7 +135,10 @@ on_rcpt(struct chan *ch, struct msg *m, void *arg)
 	    (p->ans.verdict == RCPT_WHITE && !(req.flags & RCPT_F_AGAIN));
 }
 
-/* No answer is waited for; with the database down it is only forgotten. */
+/*
+ * A host connected to the primary MX.  There is no answer; with the database
+ * down the visit is forgotten.
+ */
 static void
 on_visit(struct chan *ch, struct msg *m, void *arg)
 {
@@ -138,7 +155,10 @@ on_visit(struct chan *ch, struct msg *m, void *arg)
 		store_batch_failed(f->store, rc);
 }
 
-/* A white host goes on in pass: the table has lost it, and gets it back. */
+/*
+ * A white host was handed over to pass at connect: the firewall's table has
+ * lost it, and gets it back.
+ */
 static void
 on_white_seen(struct chan *ch, struct msg *m, void *arg)
 {
@@ -158,6 +178,7 @@ on_white_seen(struct chan *ch, struct msg *m, void *arg)
 		store_fw_do(st, 0, &h.key, until);
 }
 
+/* A front turned clients away, which now go to the next MX. */
 static void
 on_overlimit(struct chan *ch, struct msg *m, void *arg)
 {
@@ -168,9 +189,12 @@ on_overlimit(struct chan *ch, struct msg *m, void *arg)
 		policy_overlimit(f->store->policy);
 }
 
-/* Commit, then the changes (the sink's work), then the answers. */
+/*
+ * The end of a batch: commit, then the changes (sink_host sends them during
+ * the commit), then the answers.
+ */
 static void
-on_batch(struct chan *ch, void *arg)
+on_peer_batch(struct chan *ch, void *arg)
 {
 	struct peer	*f = arg;
 	struct store	*st = f->store;
@@ -200,7 +224,7 @@ on_batch(struct chan *ch, void *arg)
 			store_peer_answer(f, p->session, &p->ans);
 	}
 	f->n = 0;
-	/* It does not read what it asked for: no more of it until it does. */
+	/* It reads its answers too slowly: take no more requests meanwhile. */
 	if (chan_queued(ch) > STORE_HIGH) {
 		chan_pause(ch);
 		f->paused = 1;
@@ -218,15 +242,19 @@ static const struct chan_rule front_rules[] = {
 	{ 0, 0, NULL }
 };
 
+/*
+ * A peer is gone.  The parent notices when a process dies, and ends us too.
+ * It does not notice one that sends garbage, so that ends us here.
+ */
 static void
-ended(struct chan *ch, enum chan_end how, void *arg)
+peer_ended(struct chan *ch, enum chan_end how, void *arg)
 {
 	struct peer	*f = arg;
 	struct store	*st = f->store;
 
 	chan_free(ch);
 	f->chan = NULL;
-	if (st->batch == f) {		/* it broke off in the middle */
+	if (st->batch == f) {		/* in the middle of a batch */
 		if (!st->batch_bad)
 			policy_abort(st->policy);
 		st->batch = NULL;
@@ -237,10 +265,15 @@ ended(struct chan *ch, enum chan_end how, void *arg)
 	TAILQ_REMOVE(&st->peers, f, entry);
 	/* The parent sees a death, and ends us; a broken peer it does not. */
 	if (how == CHAN_BROKEN)
-		fatalx("store: %s sent what it must not", f->name);
+		fatalx("store: %s sent a malformed or unexpected message",
+		    f->name);
 	free(f);
 }
 
+/*
+ * Takes the socket to a front or to pass; nothing is read before
+ * store_peer_start.  instance: which front, for its name in the log.
+ */
 void
 store_peer_new(struct store *st, enum role role, unsigned int instance,
     int fd)
@@ -256,12 +289,12 @@ store_peer_new(struct store *st, enum role role, unsigned int instance,
 	else
 		strlcpy(f->name, "pass", sizeof(f->name));
 	f->chan = chan_new(st->child->base, fd, f->name, role == ROLE_FRONT ?
-	    front_rules : store_pass_rules, f, ended);
+	    front_rules : store_pass_rules, f, peer_ended);
 	if (f->chan == NULL)
-		child_fatal(st->child, "store: socket of %s: %s", f->name,
+		child_fatal(st->child, "store: socket to %s: %s", f->name,
 		    strerror(errno));
 	chan_set_batch(f->chan, STORE_BATCH);
-	chan_on_batch(f->chan, on_batch);
+	chan_on_batch(f->chan, on_peer_batch);
 	chan_pause(f->chan);
 	TAILQ_INSERT_TAIL(&st->peers, f, entry);
 }
@@ -272,6 +305,7 @@ store_peer_start(struct peer *f)
 	chan_resume(f->chan);
 }
 
+/* Reads again from the peers that have taken enough of their queue. */
 void
 store_peers_resume(struct store *st)
 {
@@ -284,6 +318,10 @@ store_peers_resume(struct store *st)
 		}
 }
 
+/*
+ * Queues a host state to all peers.  A peer that missed one would have a
+ * wrong copy, so in that case all states are sent again.
+ */
 void
 store_peers_send_host(struct store *st, const struct host *h)
 {
@@ -292,13 +330,13 @@ store_peers_send_host(struct store *st, const struct host *h)
 	TAILQ_FOREACH(f, &st->peers, entry)
 		if (proto_put_host(chan_ipc(f->chan), h) == -1 ||
 		    chan_send(f->chan, -1) == -1) {
-			/* Its copy would be wrong: all of it anew, later. */
-			log_warn("store: queue of %s", f->name);
+			log_warn("store: cannot queue a host for %s", f->name);
 			st->stream_again = 1;
 			store_work_soon(st);
 		}
 }
 
+/* Writes what is queued, to all peers but one. */
 void
 store_peers_flush(struct store *st, const struct peer *except)
 {
@@ -309,6 +347,7 @@ store_peers_flush(struct store *st, const struct peer *except)
 			chan_flush(f->chan);
 }
 
+/* All states follow; the keys are cut as `admit' says. */
 void
 store_peers_begin(struct store *st)
 {
@@ -320,6 +359,7 @@ store_peers_begin(struct store *st)
 			(void)chan_send(f->chan, -1);
 }
 
+/* asof is a time, or 0 while the clock is wrong. */
 void
 store_peers_send_clock(struct store *st, int64_t asof)
 {
@@ -330,6 +370,7 @@ store_peers_send_clock(struct store *st, int64_t asof)
 			(void)chan_send(f->chan, -1);
 }
 
+/* All states have been sent. */
 void
 store_peers_end(struct store *st)
 {
@@ -339,6 +380,7 @@ store_peers_end(struct store *st)
 		(void)chan_send_empty(f->chan, MSG_HOSTS_END, 0);
 }
 
+/* The database is up (1) or down (0), and why. */
 void
 store_peers_send_up(struct store *st, int up, const char *why)
 {
@@ -352,6 +394,7 @@ store_peers_send_up(struct store *st, int up, const char *why)
 	}
 }
 
+/* Returns 1 while a peer has so much in its queue that long work must wait. */
 int
 store_peers_full(const struct store *st)
 {

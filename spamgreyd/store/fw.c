@@ -1,6 +1,7 @@
 /*
- * Store and fw: what belongs into the firewall's table, and the answers that
- * wait until it is there.  A late fw delays those answers and nothing else.
+ * Store and fw: which hosts belong into the firewall's table, and the answers
+ * that wait until a host is there.  A slow fw delays those answers by
+ * STORE_FW_WAIT at most, and nothing else.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -11,9 +12,12 @@
 #include "spamgreyd/store/store.h"
 #include "spamgreyd/store/ctl.h"
 
-#define LATE_LOG_EVERY	60000		/* ms */
+#define LATE_LOG_EVERY	60000		/* ms between lines about a late fw */
 
-/* fw lost a change; it compares nothing, so it gets the whole set again. */
+/*
+ * fw lost a change.  It cannot notice that by itself, so the whole set is
+ * sent again.
+ */
 static void
 set_again(struct store *st)
 {
@@ -21,9 +25,13 @@ set_again(struct store *st)
 	store_work_soon(st);
 }
 
-/* A host's length goes with it: fw knows no `admit'. */
+/*
+ * Queues one message about a host.  fw does not know `admit', so the length
+ * of the host's prefix goes with it.  until 0: the host is to leave the
+ * table.
+ */
 static void
-send_fw(struct store *st, uint16_t type, uint64_t id, const struct addr *host,
+queue_fw(struct store *st, uint16_t type, uint64_t id, const struct addr *host,
     int64_t until)
 {
 	unsigned int	plen;
@@ -33,7 +41,7 @@ send_fw(struct store *st, uint16_t type, uint64_t id, const struct addr *host,
 	plen = addr_cut_len(host, &st->child->conf->grey.admit);
 	if (proto_put_fw(chan_ipc(st->fw), type, id, host, (uint8_t)plen,
 	    until) == -1 || chan_send(st->fw, -1) == -1) {
-		log_warn("store: fw's queue");
+		log_warn("store: cannot queue a change for fw");
 		set_again(st);
 	}
 }
@@ -42,13 +50,13 @@ void
 store_fw_do(struct store *st, uint64_t id, const struct addr *host,
     int64_t until)
 {
-	send_fw(st, MSG_FW_DO, id, host, until);
+	queue_fw(st, MSG_FW_DO, id, host, until);
 }
 
 void
 store_fw_host(struct store *st, const struct addr *host, int64_t until)
 {
-	send_fw(st, MSG_FW_HOST, 0, host, until);
+	queue_fw(st, MSG_FW_HOST, 0, host, until);
 }
 
 int
@@ -71,6 +79,7 @@ store_fw_full(const struct store *st)
 	return (st->fw != NULL && chan_queued(st->fw) > STORE_HIGH);
 }
 
+/* The wait is over: the answer goes out, and w is freed. */
 static void
 wait_end(struct store *st, struct fw_wait *w)
 {
@@ -79,7 +88,10 @@ wait_end(struct store *st, struct fw_wait *w)
 	free(w);
 }
 
-/* One timer, for the oldest: all wait equally long. */
+/*
+ * Sets the timer for the oldest wait.  All waits are equally long, so the
+ * list is in the order of their deadlines.
+ */
 static void
 wait_timer(struct store *st)
 {
@@ -99,9 +111,12 @@ wait_timer(struct store *st)
 	evtimer_add(st->ev_wait, &tv);
 }
 
-/* The oldest waits are over; a client is not kept for a table. */
+/*
+ * Ends the waits whose deadline has passed: a client is not held up for the
+ * sake of a table.
+ */
 static void
-late(evutil_socket_t fd, short what, void *arg)
+waits_late(evutil_socket_t fd, short what, void *arg)
 {
 	struct store	*st = arg;
 	struct fw_wait	*w;
@@ -113,7 +128,7 @@ late(evutil_socket_t fd, short what, void *arg)
 		policy_count_fw_late(st->policy);
 		if (now - st->late_logged >= LATE_LOG_EVERY) {
 			log_warnx("store: fw did not answer within %d ms; "
-			    "clients are answered without its word",
+			    "answering clients without waiting for it",
 			    STORE_FW_WAIT);
 			st->late_logged = now;
 		}
@@ -123,9 +138,10 @@ late(evutil_socket_t fd, short what, void *arg)
 }
 
 /*
- * Only this tells fw of a host that was just promoted: the commit leaves it
- * out (store_batch_asks_fw).  The state is read again, because a later RCPT of
- * the batch may have trapped the host; the commit told fw of that.
+ * Sends the answer p when fw has the host in its table.  This alone tells fw
+ * about a host that was just promoted: the commit leaves it out
+ * (store_batch_asks_fw).  The state is read again here, since a later RCPT of
+ * the batch may have trapped the host; fw heard of that by the commit.
  */
 void
 store_fw_wait(struct store *st, struct peer *f, const struct pending *p)
@@ -159,7 +175,7 @@ store_fw_wait(struct store *st, struct peer *f, const struct pending *p)
 		wait_timer(st);
 }
 
-/* The front is gone, and who asked with it. */
+/* The front is gone, and so are its clients that wait for an answer. */
 void
 store_fw_forget(struct store *st, struct peer *f)
 {
@@ -174,8 +190,13 @@ store_fw_forget(struct store *st, struct peer *f)
 	}
 }
 
+/*
+ * fw has made the change that this id asked for.  The list is in the order of
+ * ids, so the search ends at the first id that is not smaller; an id that is
+ * not there was late and is answered already.
+ */
 static void
-on_done(struct chan *ch, struct msg *m, void *arg)
+on_fw_done(struct chan *ch, struct msg *m, void *arg)
 {
 	struct store	*st = arg;
 	struct fw_wait	*w;
@@ -184,26 +205,27 @@ on_done(struct chan *ch, struct msg *m, void *arg)
 	(void)ch;
 	if (msg_end(m) == -1)
 		return;
-	/* They come in order, but for those that were late. */
 	TAILQ_FOREACH(w, &st->waits, entry)
 		if (w->id >= m->id)
 			break;
 	if (w == NULL || w->id != m->id)
 		return;
 	if (!good)
-		log_debug("store: fw could not add a host; said in its log");
+		log_debug("store: fw could not add a host; see its log line");
 	wait_end(st, w);
 	wait_timer(st);
 }
 
+/* A counter of fw, for `spamgreydb stats'. */
 static void
-on_stat(struct chan *ch, struct msg *m, void *arg)
+on_fw_stat(struct chan *ch, struct msg *m, void *arg)
 {
 	(void)ch;
 	(void)arg;
 	store_ctl_stat(m);
 }
 
+/* fw looked into its table, for `spamgreydb show'. */
 static void
 on_looked(struct chan *ch, struct msg *m, void *arg)
 {
@@ -218,14 +240,18 @@ on_looked(struct chan *ch, struct msg *m, void *arg)
 
 static const struct chan_rule fw_rules[] = {
 	{ MSG_FW_LOOKED, 0, on_looked },
-	{ MSG_FW_DONE, 0, on_done },
-	{ MSG_STAT, 0, on_stat },
-	{ MSG_STAT_END, 0, on_stat },
+	{ MSG_FW_DONE, 0, on_fw_done },
+	{ MSG_STAT, 0, on_fw_stat },
+	{ MSG_STAT_END, 0, on_fw_stat },
 	{ 0, 0, NULL }
 };
 
+/*
+ * The parent notices when fw dies, and ends us too.  It does not notice a fw
+ * that sends garbage, so that ends us here.
+ */
 static void
-ended(struct chan *ch, enum chan_end how, void *arg)
+fw_ended(struct chan *ch, enum chan_end how, void *arg)
 {
 	struct store	*st = arg;
 
@@ -233,18 +259,19 @@ ended(struct chan *ch, enum chan_end how, void *arg)
 	st->fw = NULL;
 	/* The parent sees a death, and ends us; a broken fw it does not. */
 	if (how == CHAN_BROKEN)
-		fatalx("store: fw sent what it must not");
+		fatalx("store: fw sent a malformed or unexpected message");
 }
 
+/* Takes the socket to fw; nothing is read before store_fw_start. */
 void
 store_fw_peer(struct store *st, int fd)
 {
 	if (st->fw != NULL)
 		child_fatal(st->child, "store: a second fw");
-	st->fw = chan_new(st->child->base, fd, "fw", fw_rules, st, ended);
-	st->ev_wait = evtimer_new(st->child->base, late, st);
+	st->fw = chan_new(st->child->base, fd, "fw", fw_rules, st, fw_ended);
+	st->ev_wait = evtimer_new(st->child->base, waits_late, st);
 	if (st->fw == NULL || st->ev_wait == NULL)
-		child_fatal(st->child, "store: fw's socket: %s",
+		child_fatal(st->child, "store: socket to fw: %s",
 		    strerror(errno));
 	chan_pause(st->fw);
 }

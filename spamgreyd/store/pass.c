@@ -1,11 +1,11 @@
 /*
- * Store and pass: what hosts sent and did behind the gate, and what the MTA
- * offers.  The batches, and the host states that pass is told, are the same
- * as a front's (front.c).
+ * Store and pass: what hosts did after the handover (their messages, their
+ * events), and what the mail server (MTA) offers.  Batches and host states
+ * work as with a front (front.c).
  *
  * What the MTA offers is kept in META, so that after a start front and pass
- * know it before any MTA was asked.  It is no promise to anybody, so a
- * database that is down only means that it is written later.
+ * know it before any MTA was asked.  It is not promised to anybody, so while
+ * the database is down it is simply written later.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -16,10 +16,13 @@
 #include "spamgreyd/store/store.h"
 
 #define CAPS_META	"caps"
-#define CAPS_FIXED	12		/* keywords[4] size[8], then relays */
-#define CAPS_RELAYS_MAX	2048		/* octets of the text that is kept */
+#define CAPS_FIXED	12		/* u32 keywords, u64 size; then relays */
+#define CAPS_RELAYS_MAX	2048		/* bytes of the text that are kept */
 
-/* Of fronts too. */
+/*
+ * Front or pass saw a host break a rule.  The policy may trap or demote the
+ * host; what it did goes into the log.
+ */
 void
 store_on_event(struct chan *ch, struct msg *m, void *arg)
 {
@@ -46,6 +49,7 @@ store_on_event(struct chan *ch, struct msg *m, void *arg)
 		    why_not);
 }
 
+/* A counter of a peer, for `spamgreydb stats'. */
 void
 store_on_stat(struct chan *ch, struct msg *m, void *arg)
 {
@@ -54,6 +58,7 @@ store_on_stat(struct chan *ch, struct msg *m, void *arg)
 	store_ctl_stat(m);
 }
 
+/* A message was relayed, or refused as spam or virus. */
 static void
 on_mail_seen(struct chan *ch, struct msg *m, void *arg)
 {
@@ -68,9 +73,12 @@ on_mail_seen(struct chan *ch, struct msg *m, void *arg)
 		store_batch_failed(f->store, rc);
 }
 
-/* Takes them over; -1: no memory, and all is as before. */
+/*
+ * Copies the capabilities into st.  Returns -1 when there is no memory, and
+ * nothing has changed then.
+ */
 static int
-caps_set(struct store *st, const struct mta_caps *c)
+caps_keep(struct store *st, const struct mta_caps *c)
 {
 	char	*relays;
 
@@ -82,6 +90,7 @@ caps_set(struct store *st, const struct mta_caps *c)
 	return (0);
 }
 
+/* Compares all that is sent and stored. */
 static int
 caps_same(const struct mta_caps *a, const struct mta_caps *b)
 {
@@ -90,8 +99,12 @@ caps_same(const struct mta_caps *a, const struct mta_caps *b)
 	    strcmp(a->relays, b->relays) == 0);
 }
 
+/*
+ * pass has asked the MTA; what is new goes to the fronts, and to disk at the
+ * next second.
+ */
 static void
-on_caps(struct chan *ch, struct msg *m, void *arg)
+on_pass_caps(struct chan *ch, struct msg *m, void *arg)
 {
 	struct peer	*f = arg;
 	struct store	*st = f->store;
@@ -100,27 +113,31 @@ on_caps(struct chan *ch, struct msg *m, void *arg)
 	(void)ch;
 	if (proto_get_caps(m, &c) == -1 || caps_same(&st->caps, &c))
 		return;
-	if (strlen(c.relays) > CAPS_RELAYS_MAX || caps_set(st, &c) == -1) {
-		log_warnx("store: what the MTA offers could not be kept");
+	if (strlen(c.relays) > CAPS_RELAYS_MAX || caps_keep(st, &c) == -1) {
+		log_warnx("store: the capabilities of the MTA cannot be kept");
 		return;
 	}
 	st->caps_unsaved = 1;
 	store_caps_send(st);
 }
 
+/* Tells all peers, if there is anything to tell. */
 void
 store_caps_send(struct store *st)
 {
 	struct peer	*f;
 
 	if (st->caps.relays == NULL)
-		return;			/* nothing was ever told */
+		return;			/* nothing is known yet */
 	TAILQ_FOREACH(f, &st->peers, entry)
 		if (proto_put_caps(chan_ipc(f->chan), &st->caps) == 0)
 			(void)chan_send(f->chan, -1);
 }
 
-/* A word of pass since then is newer than what is on disk. */
+/*
+ * Reads what an earlier run stored.  What pass has told since is newer and
+ * stays.
+ */
 void
 store_caps_load(struct store *st)
 {
@@ -136,11 +153,11 @@ store_caps_load(struct store *st)
 	b[len] = '\0';
 	c.relays = (char *)b + CAPS_FIXED;
 	c.keywords &= CAPS_ALL;
-	if (caps_set(st, &c) == -1)
-		log_warnx("store: no memory for what the MTA offers");
+	if (caps_keep(st, &c) == -1)
+		log_warnx("store: no memory for the capabilities of the MTA");
 }
 
-/* In a transaction of its own, when no batch is open. */
+/* Writes to META in a transaction of its own, when no batch is open. */
 void
 store_caps_save(struct store *st)
 {
@@ -155,7 +172,7 @@ store_caps_save(struct store *st)
 	be_put32(b, st->caps.keywords);
 	be_put64(b + 4, st->caps.size);
 	memcpy(b + CAPS_FIXED, st->caps.relays, len);
-	/* Of no length: nothing is known. */
+	/* An empty value: nothing is known. */
 	rc = db_meta_put(st->db, CAPS_META, b, st->caps.known ?
 	    CAPS_FIXED + len : 0);
 	if (rc != DB_OK)
@@ -169,7 +186,7 @@ store_caps_save(struct store *st)
 const struct chan_rule store_pass_rules[] = {
 	{ MSG_EVENT, 0, store_on_event },
 	{ MSG_MAIL_SEEN, 0, on_mail_seen },
-	{ MSG_CAPS, 0, on_caps },
+	{ MSG_CAPS, 0, on_pass_caps },
 	{ MSG_STAT, 0, store_on_stat },
 	{ MSG_STAT_END, 0, store_on_stat },
 	{ 0, 0, NULL }

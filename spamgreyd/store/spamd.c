@@ -1,7 +1,7 @@
 /*
- * Store: the lines that OpenBSD's spamd logs of its database, in its words,
- * for those who parse them (`log spamd').  They are made while a batch runs,
- * and said when it is on disk.
+ * Store: the log lines that OpenBSD's spamd writes about its database, word
+ * for word, for programs that parse them (`log spamd').  They are collected
+ * while a batch runs and logged after its commit.
  */
 #include <sys/types.h>
 
@@ -10,9 +10,9 @@
 #include "lib/base/log.h"
 #include "spamgreyd/store/store.h"
 
-#define FIELD		512	/* octets of a peer's text on a line */
+#define FIELD		512	/* bytes of a client's text on a line */
 
-/* A line, with its NUL; without memory there is none. */
+/* Adds a line with its NUL; when memory is short the line is lost. */
 static void	add(struct store *, const char *, ...)
 		    __attribute__((__format__(printf, 2, 3)));
 
@@ -28,7 +28,10 @@ add(struct store *st, const char *fmt, ...)
 	(void)buf_add(&st->spamd, line, strlen(line) + 1);
 }
 
-/* What a RCPT led to, as spamd's greylister says it. */
+/*
+ * Adds the lines for one RCPT.  known: the tuple or the trap was there
+ * before, which spamd logs as "updated".
+ */
 void
 store_spamd_rcpt(struct store *st, const struct rcpt_req *req,
     const struct rcpt_answer *ans, int known)
@@ -57,6 +60,9 @@ store_spamd_rcpt(struct store *st, const struct rcpt_req *req,
 		    st->child->conf->statedir);
 }
 
+/*
+ * Logs the lines of the batch if it was stored, and forgets them in any case.
+ */
 void
 store_spamd_say(struct store *st, int stored)
 {

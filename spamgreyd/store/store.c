@@ -1,17 +1,19 @@
 /*
  * The role store: the only process that opens the database.  It answers the
- * fronts' RCPTs, hears from pass what hosts sent, tells fronts, pass and fw of
- * every change of a host, serves the control socket (ctl.c), and expires.  What
- * is decided is decided in lib/policy; here are the loop, the order of messages,
- * and what happens when the disk fails.
+ * RCPTs of the fronts, takes in what pass and track saw of hosts, tells the
+ * fronts, pass and fw about every change of a host, serves the control socket
+ * (ctl.c) and expires entries.  All decisions are made in lib/policy; this
+ * file has the event loop, the order of messages, and what happens when the
+ * disk fails.
  *
- * Long work (telling all states, keying anew, expiry) goes in slices, one a
- * turn of the loop, so that no RCPT waits for it.
+ * Long work (sending all host states, new keys for all entries, expiry) is
+ * done in slices, one per turn of the loop, so that no RCPT waits for it.
  *
- * Order is the contract with fronts and pass: a change of a host goes out to
- * all of them after the commit that made it and before the answer that caused
- * it, on the same socket.  While all states are being told, changes go between them; either
- * way the last word on a host is the right one.
+ * The order of messages is the contract with the fronts and pass: a change of
+ * a host is sent to all of them after the commit that made it and before the
+ * answer that caused it, on the same socket.  While all states are being
+ * sent, changes are sent in between; in both cases the last message about a
+ * host is the right one.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -25,12 +27,14 @@
 
 static struct store	store;
 
-#define CLOCK_DRIFT	1		/* s; between store and those it told */
+/* Seconds by which the time of a receiver may differ from ours (tell_clock). */
+#define CLOCK_DRIFT	1
 
 static const struct timeval	second = { 1, 0 };
 static const struct timeval	at_once = { 0, 0 };
 static const struct timeval	shortly = { 0, 20000 };
 
+/* Has do_work called in the next turn of the loop. */
 void
 store_work_soon(struct store *st)
 {
@@ -38,7 +42,11 @@ store_work_soon(struct store *st)
 		evtimer_add(st->ev_work, &at_once);
 }
 
-/* policy's word on a host: while streaming only to those who asked. */
+/*
+ * Called by policy for each host state.  Inside of stream_work it is one of
+ * all states, and goes only to those that asked for all.  Otherwise a commit
+ * changed the host, and everybody is told.
+ */
 static void
 sink_host(const struct host *h, int64_t in_table, void *arg)
 {
@@ -64,13 +72,14 @@ sink_host(const struct host *h, int64_t in_table, void *arg)
 
 static const struct policy_sink	sink = {
 	.host = sink_host,
-	.say = store_sync_say,
+	.tell_peers = store_sync_say,
 	.stats = store_sync_stats
 };
 
 /*
- * Fronts, pass and fw judge expiries by what they are told here; each goes on
- * from there by itself, so it is said again only when the two differ.
+ * Tells fronts, pass and fw the time that expiries are compared with, or 0
+ * while the clock is wrong.  They count on from it by themselves, so it is
+ * sent again only when their time and ours differ by more than CLOCK_DRIFT.
  */
 static void
 tell_clock(struct store *st, int always)
@@ -90,8 +99,9 @@ tell_clock(struct store *st, int always)
 }
 
 /*
- * All states to fronts and pass, and the whole set to fw, from the beginning.  A
- * stream that was under way is begun again: BEGIN voids what came before.
+ * Sends all host states again from the beginning: to fronts and pass if peers
+ * is 1, the set of the table to fw if fw is 1.  A stream that was under way
+ * starts again: its BEGIN makes the receiver drop what came before.
  */
 static void
 stream_begin(struct store *st, int peers, int fw)
@@ -109,6 +119,7 @@ stream_begin(struct store *st, int peers, int fw)
 	store_work_soon(st);
 }
 
+/* All states are sent; the receivers put the new copy in force. */
 static void
 stream_end(struct store *st)
 {
@@ -119,7 +130,7 @@ stream_end(struct store *st)
 	st->streaming = st->stream_peers = st->stream_fw = 0;
 }
 
-/* One slice; 1: there is more. */
+/* Sends one slice of the states.  Returns 1 when there are more. */
 static int
 stream_work(struct store *st)
 {
@@ -138,7 +149,7 @@ stream_work(struct store *st)
 	return (0);
 }
 
-/* One transaction of expiry; 1: there is more. */
+/* Expires entries in one transaction.  Returns 1 when there are more. */
 static int
 expire_work(struct store *st)
 {
@@ -150,7 +161,7 @@ expire_work(struct store *st)
 	return (more);
 }
 
-/* One transaction of messages counted; 1: there is more. */
+/* Writes message counts in one transaction.  Returns 1 when there are more. */
 static int
 learn_work(struct store *st)
 {
@@ -161,7 +172,11 @@ learn_work(struct store *st)
 	return (more);
 }
 
-/* One transaction of keying anew; at its end everybody is told all of it. */
+/*
+ * Moves entries to their new keys in one transaction, after `match' or
+ * `admit' changed.  Returns 1 when there are more.  At the end all states are
+ * sent again, since the keys of hosts are different now.
+ */
 static int
 rekey_work(struct store *st)
 {
@@ -176,9 +191,12 @@ rekey_work(struct store *st)
 	return (more);
 }
 
-/* One slice of one kind of work; the loop goes round in between. */
+/*
+ * One slice of one kind of work; the loop goes round in between.  The order
+ * is that of need: keys must be right before states are sent.
+ */
 static void
-work(evutil_socket_t fd, short what, void *arg)
+do_work(evutil_socket_t fd, short what, void *arg)
 {
 	struct store	*st = arg;
 	int		 more = 0;
@@ -208,7 +226,7 @@ work(evutil_socket_t fd, short what, void *arg)
 		store_work_soon(st);
 }
 
-/* Did the database go down?  Then everybody is told, once. */
+/* Tells fronts and pass, once, when the database has gone down. */
 void
 store_check_up(struct store *st)
 {
@@ -220,7 +238,11 @@ store_check_up(struct store *st)
 	store_peers_send_up(st, 0, db_why(st->db));
 }
 
-/* One try.  It blocks for a recovery, when there is nothing else to serve. */
+/*
+ * Tries once to open the database again.  It blocks during a recovery, which
+ * nothing else can use the process for; child_busy keeps the parent from
+ * taking us for dead.
+ */
 static void
 try_reopen(struct store *st)
 {
@@ -234,13 +256,13 @@ try_reopen(struct store *st)
 	st->was_up = 1;
 	store_peers_send_up(st, 1, "");
 	store_caps_load(st);
-	/* A commit that failed may be there all the same. */
+	/* A commit that was reported as failed may have reached the disk. */
 	stream_begin(st, 1, 1);
 }
 
-/* The clock is looked at first: when it is wrong nothing expires. */
+/* Checks the clock before anything expires: with a wrong clock nothing does. */
 static void
-minute(struct store *st)
+every_minute(struct store *st)
 {
 	const char	*why;
 
@@ -252,8 +274,12 @@ minute(struct store *st)
 	store_work_soon(st);
 }
 
+/*
+ * The timer of one second.  While the database is down it does nothing but
+ * try to open it again.
+ */
 static void
-tick(evutil_socket_t fd, short what, void *arg)
+every_second(evutil_socket_t fd, short what, void *arg)
 {
 	struct store	*st = arg;
 	int64_t		 now = clock_mono();
@@ -274,11 +300,14 @@ tick(evutil_socket_t fd, short what, void *arg)
 	store_sync_tick(st);
 	if (now - st->last_minute >= STORE_MINUTE) {
 		st->last_minute = now;
-		minute(st);
+		every_minute(st);
 	}
 }
 
-/* For `spamgreydb stats': the other processes' figures. */
+/*
+ * For `spamgreydb stats': asks the other processes for their counters.
+ * Returns how many were asked.
+ */
 static unsigned int
 stat_ask(uint64_t id, void *arg)
 {
@@ -295,18 +324,24 @@ stat_ask(uint64_t id, void *arg)
 	return (n);
 }
 
+/* For store_ctl: asks fw about its table.  Returns -1 when fw is not there. */
 static int
 table_ask(uint64_t id, const struct addr *addr, void *arg)
 {
 	return (store_fw_look(arg, id, addr));
 }
 
+/* For store_ctl: sends what is queued to the peers before its own answer. */
 static void
 tell_first(void *arg)
 {
 	store_peers_flush(arg, NULL);
 }
 
+/*
+ * The parent hands over the socket to another process.  This is the first
+ * call into the role, before role_configure and role_run.
+ */
 static void
 role_peer(struct child *c, enum role who, unsigned int instance, int fd)
 {
@@ -324,10 +359,13 @@ role_peer(struct child *c, enum role who, unsigned int instance, int fd)
 	else if (who == ROLE_TRACK)
 		store_track_peer(st, fd);
 	else
-		child_fatal(c, "store: a peer that it has no use for: %d", who);
+		child_fatal(c, "store: unexpected peer: role %d", who);
 }
 
-/* Which addresses are a host, and what is in the table, may be others now. */
+/*
+ * A new configuration: which addresses are one host, and what belongs into
+ * the table, may be different now.
+ */
 static void
 role_configure(struct child *c, struct config *old)
 {
@@ -350,7 +388,10 @@ role_configure(struct child *c, struct config *old)
 		stream_begin(st, cut, 1);
 }
 
-/* Whom the table holds follows from the lists. */
+/*
+ * The address lists were loaded again; what is in the table follows from
+ * them.
+ */
 static void
 role_lists(struct child *c)
 {
@@ -362,7 +403,11 @@ role_lists(struct child *c)
 		stream_begin(st, 0, 1);
 }
 
-/* The parent holds the lock's descriptor too, but may die before us. */
+/*
+ * Keeps the descriptor that locks the state directory.  The parent has it
+ * too, but may die before us, and the lock must last as long as the database
+ * is open here.
+ */
 static void
 on_lock(struct chan *ch, struct msg *m, void *arg)
 {
@@ -374,7 +419,10 @@ on_lock(struct chan *ch, struct msg *m, void *arg)
 		lock = msg_take_fd(m);
 }
 
-/* Unprivileged and in the sandbox: everything that touches the disk. */
+/*
+ * Starts the role, unprivileged and in the sandbox: opens the database and
+ * begins to read from the others.
+ */
 static void
 role_run(struct child *c)
 {
@@ -391,17 +439,17 @@ role_run(struct child *c)
 	opts.may_be_down = 1;
 	/* The working directory is the state directory, chrooted or not. */
 	if (db_open(&st->db, ".", &opts) == -1)
-		child_fatal(c, "store: the database in %s could not be opened",
+		child_fatal(c, "store: the database in %s cannot be opened",
 		    c->conf->statedir);
 	if ((st->policy = policy_new(st->db, &sink, st)) == NULL ||
 	    policy_configure(st->policy, c->conf) == -1)
-		child_fatal(c, "store: the database in %s could not be taken "
-		    "into use", c->conf->statedir);
+		child_fatal(c, "store: the database in %s cannot be used",
+		    c->conf->statedir);
 	st->late_logged = INT64_MIN / 2;
 	st->last_minute = st->last_try = clock_mono();
 	st->was_up = db_is_up(st->db);
-	st->ev_second = event_new(c->base, -1, EV_PERSIST, tick, st);
-	st->ev_work = evtimer_new(c->base, work, st);
+	st->ev_second = event_new(c->base, -1, EV_PERSIST, every_second, st);
+	st->ev_work = evtimer_new(c->base, do_work, st);
 	if (st->ev_second == NULL || st->ev_work == NULL ||
 	    event_add(st->ev_second, &second) == -1)
 		child_fatal(c, "store: no memory");
@@ -410,8 +458,8 @@ role_run(struct child *c)
 		store_caps_load(st);
 		stream_begin(st, 1, 1);
 	} else {
-		/* Fronts may accept: what they get is `unstored'.  The table
-		 * is left as it is. */
+		/* The fronts may accept clients; every answer is `unstored'
+		 * for now.  The firewall's table stays as it is. */
 		store_peers_begin(st);
 		store_peers_end(st);
 		store_peers_send_up(st, 0, db_why(st->db));
@@ -435,7 +483,10 @@ role_run(struct child *c)
 	st->running = 1;
 }
 
-/* A batch is never open here: it ends in the callback that began it. */
+/*
+ * The last call.  Everything that is only in memory is written and sent.  No
+ * batch is open here, because a batch ends in the callback that began it.
+ */
 static void
 role_stop(struct child *c)
 {

@@ -1,6 +1,23 @@
 /*
- * Inside of the role store (not of ctl.c, which has its
- * contract in ctl.h).
+ * The room store: the role that owns the database.  It runs in the process
+ * "store" alone.  It uses lib (policy, control, db, proto, sync, conf),
+ * process/, and nothing of another role; to the other processes it speaks by
+ * messages only.
+ *
+ * Read in this order:
+ *		store.c	the role: start, timers, long work in slices
+ *		front.c	RCPTs in batches, answers, host states to all peers
+ *		pass.c	events and messages that pass saw, the MTA's offers
+ *		fw.c	changes for the firewall's table, answers that wait
+ *		track.c	connections that the firewall logged
+ *		spamd.c	spamd's own log lines
+ *		sync.c	datagrams from other machines; sync_send.c to them
+ *		ctl.c	clients of the control socket; its contract: ctl.h
+ *
+ * This header is for the files of the room only.  A pointer to struct store
+ * or struct peer is valid for the life of the process, or until peer_ended;
+ * only one thread exists, and nothing here blocks but a recovery of the
+ * database (try_reopen).
  */
 #ifndef STORE_H
 #define STORE_H
@@ -10,36 +27,39 @@
 #include "lib/policy/policy.h"
 #include "spamgreyd/process/process.h"
 
-#define STORE_BATCH	128		/* requests a transaction */
-#define STORE_HIGH	(1024 * 1024)	/* octets queued to a peer: wait */
-#define STORE_LOW	(256 * 1024)
-#define STORE_SLICE	256		/* entries a turn of long work */
-#define STORE_FW_WAIT	1000		/* ms for fw's word on a promotion */
-#define STORE_REOPEN	2000		/* ms between tries */
+#define STORE_BATCH	128		/* requests in a transaction */
+#define STORE_HIGH	(1024 * 1024)	/* bytes queued to a peer: pause */
+#define STORE_LOW	(256 * 1024)	/* … and go on */
+#define STORE_SLICE	256		/* entries in a slice of long work */
+#define STORE_FW_WAIT	1000		/* ms that a promotion waits for fw */
+#define STORE_REOPEN	2000		/* ms between tries to reopen */
 #define STORE_MINUTE	60000		/* ms between expiry runs */
 
-/* An answer whose transaction is not committed yet. */
+/*
+ * An answer whose transaction is not committed yet.  Its text is copied,
+ * since the policy's own text is valid until the next RCPT only.
+ */
 struct pending {
 	uint64_t		session;
 	struct rcpt_answer	ans;
 	struct addr		client;
-	int			ask_fw;	/* the table first */
+	int			ask_fw;	/* it waits for the table */
 	char			text[160];
 };
 
-/* A front, or pass: who keeps a copy of the host states. */
+/* A front, or pass: a process that keeps a copy of the host states. */
 struct peer {
 	TAILQ_ENTRY(peer)	 entry;
 	struct store		*store;
 	enum role		 role;
 	char			 name[16];	/* "front 1", "pass" */
 	struct chan		*chan;
-	int			 paused;	/* its queue is long */
+	int			 paused;	/* its queue is too long */
 	struct pending		 batch[STORE_BATCH];
 	size_t			 n;
 };
 
-/* An answer that waits for fw. */
+/* An answer that waits until fw has a host in its table. */
 struct fw_wait {
 	TAILQ_ENTRY(fw_wait)	 entry;
 	uint64_t		 id;
@@ -62,25 +82,25 @@ struct store {
 	int			 running;
 
 	/* The open batch: at most one at a time, within one callback. */
-	struct peer		*batch;		/* whose; NULL: none is open */
-	struct buf		 spamd;		/* of spamd.c */
+	struct peer		*batch;		/* of this peer; NULL: none */
+	struct buf		 spamd;		/* lines of spamd.c */
 	int			 batch_bad;	/* the database failed in it */
 
-	/* What the MTA offers, as pass told it last; relays NULL: nothing. */
+	/* What pass last told of the MTA; relays NULL: nothing yet. */
 	struct mta_caps		 caps;
 	char			*caps_relays;
 	int			 caps_unsaved;
 
-	/* All host states being told: to fronts and pass, to fw. */
+	/* All host states are being sent: to fronts and pass, to fw. */
 	int			 streaming, stream_peers, stream_fw;
 	int			 stream_again;
-	int			 in_slice;	/* the sink tells, no change */
+	int			 in_slice;	/* the sink gets a state of all, not a change */
 	struct db_pos		 stream_pos;
 
 	struct sync		*sync;		/* NULL: no peers */
-	int64_t			 asof, asof_mono;	/* as all were told last, and when */
+	int64_t			 asof, asof_mono; /* told last, and when */
 	int			 expiring;
-	int			 learning;	/* counts wait to be written */
+	int			 learning;	/* message counts wait for disk */
 	int			 was_up;
 	int64_t			 last_try, last_minute;	/* mono ms */
 	struct event		*ev_second, *ev_work, *ev_wait;
@@ -96,33 +116,33 @@ void	 store_peer_new(struct store *, enum role, unsigned int instance,
 void	 store_peer_start(struct peer *);	/* begin to read */
 void	 store_peer_answer(struct peer *, uint64_t session,
 	    const struct rcpt_answer *);
-/* Opens the batch's transaction, if there is none yet.  -1: the database is
- * down, or failed earlier in this batch. */
+/* Opens the batch's transaction unless it is open.  Returns -1 when the
+ * database is down, or failed earlier in this batch. */
 int	 store_batch_begin(struct peer *);
 void	 store_batch_failed(struct store *, enum db_result);
 /* 1: an answer of the open batch waits for fw to have this host, so on_batch
  * sends it to fw after the commit; 0: nobody else tells fw. */
 int	 store_batch_asks_fw(const struct store *, const struct addr *host);
-/* Reads those again whose queue is short again. */
+/* Reads again from peers whose queue is short enough again. */
 void	 store_peers_resume(struct store *);
 void	 store_peers_send_host(struct store *, const struct host *);
 void	 store_peers_send_clock(struct store *, int64_t asof);
-/* All states follow; they have all been told. */
+/* Before and after all states. */
 void	 store_peers_begin(struct store *);
 void	 store_peers_end(struct store *);
 void	 store_peers_send_up(struct store *, int up, const char *why);
-/* What is queued to them leaves now, before something else is said: a change of
- * a host is with all of them before the answer that caused it. */
+/* Sends what is queued to all but one, before an answer leaves: a change of a
+ * host reaches every peer before the answer that caused it. */
 void	 store_peers_flush(struct store *, const struct peer *except);
 int	 store_peers_full(const struct store *);	/* a queue is long */
 
-/* spamd.c: spamd's lines of a batch (`log spamd'), said when it is on
- * disk or not at all */
+/* store_spamd.c: spamd's log lines of a batch (`log spamd'), logged when the
+ * batch is on disk, or never */
 void	 store_spamd_rcpt(struct store *, const struct rcpt_req *,
 	    const struct rcpt_answer *, int known);
 void	 store_spamd_say(struct store *, int stored);
 
-/* pass.c: what pass tells, and what it is told besides */
+/* store_pass.c: what pass reports, and what the peers are told of the MTA */
 extern const struct chan_rule store_pass_rules[];
 void	 store_on_event(struct chan *, struct msg *, void *);
 void	 store_on_stat(struct chan *, struct msg *, void *);
@@ -134,8 +154,8 @@ void	 store_caps_send(struct store *);	/* to all peers */
 void	 store_track_peer(struct store *, int fd);
 void	 store_track_start(struct store *);
 
-/* sync.c: what peers say; sync_send.c: what they are told.  A
- * configuration is taken into use before the old one is freed. */
+/* store_sync.c: datagrams that come; store_sync_send.c: those that are sent.
+ * Call store_sync_configure before the old configuration is freed. */
 void	 store_sync_configure(struct store *);
 void	 store_sync_say(const struct merge_state *, void *store);
 void	 store_sync_stats(void (*stat)(const char *, int64_t, void *), void *,
@@ -150,7 +170,8 @@ void	 store_fw_start(struct store *);
 void	 store_fw_do(struct store *, uint64_t id, const struct addr *host,
 	    int64_t until);
 void	 store_fw_host(struct store *, const struct addr *host, int64_t until);
-/* Asks what the kernel's table has; store_ctl_table tells it.  -1: cannot. */
+/* Asks fw what the kernel's table has; the answer goes to store_ctl_table.
+ * Returns -1 when it cannot be asked. */
 int	 store_fw_look(struct store *, uint64_t id, const struct addr *);
 /* The answer goes out when fw has the host, or is late. */
 void	 store_fw_wait(struct store *, struct peer *, const struct pending *);

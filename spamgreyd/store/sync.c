@@ -1,11 +1,11 @@
 /*
- * Store and other machines' daemons: datagrams come in, are judged, and what
- * they say is merged by the policy.  The parent opened the sockets and read
- * the key.  What comes is as hostile as anything from the net until its MAC is
- * right, and is checked all the same then.
+ * Store and the daemons of other machines: datagrams come in, are checked,
+ * and the policy merges what they contain.  The parent opened the sockets and
+ * read the key.  A datagram is as hostile as anything from the network until
+ * its MAC is right, and its contents are checked even then.
  *
- * All that one turn of the loop finds is one transaction.  Nothing is answered
- * and nothing sent again: what is lost here the bulk sync finds.
+ * All datagrams that one turn of the loop finds are one transaction.  Nothing
+ * is answered and nothing is sent on; what is lost here, the bulk sync finds.
  */
 #include <sys/types.h>
 #include <sys/socket.h>
@@ -18,16 +18,20 @@
 #include "lib/base/log.h"
 #include "spamgreyd/store/sync.h"
 
-/* A datagram being taken. */
-struct taking {
+/* The datagrams of one turn, and the transaction for them. */
+struct sync_turn {
 	struct sync	*sy;
 	struct addr	 from;
-	int		 open;		/* its transaction is */
+	int		 open;		/* the transaction is open */
 	int		 failed;
-	int64_t		 taken, known;	/* … of the transaction */
+	int64_t		 taken, known;	/* entries of the transaction */
 };
 
-/* 1: say it, and how many were not said; 0: one was said lately. */
+/*
+ * Returns 1 when a line may be logged; *quiet is how many were suppressed
+ * since the last one.  Returns 0 when one was logged less than SYNC_LOG_EVERY
+ * ago.
+ */
 int
 sync_may_log(struct sync_log *l, unsigned long *quiet)
 {
@@ -43,8 +47,9 @@ sync_may_log(struct sync_log *l, unsigned long *quiet)
 	return (1);
 }
 
+/* Counts a datagram or an entry that is refused, and logs why. */
 static void
-refused(struct taking *t, enum sync_stat what, const char *why)
+refuse_datagram(struct sync_turn *t, enum sync_stat what, const char *why)
 {
 	unsigned long	quiet;
 	char		ip[ADDR_STRLEN];
@@ -55,25 +60,33 @@ refused(struct taking *t, enum sync_stat what, const char *why)
 		    "line", addr_str(&t->from, ip), why, quiet);
 }
 
-/* What the codecs call it, as a counter and in words with a remedy. */
+/*
+ * Turns a codec's word for what is wrong into the counter and into a log line
+ * that says what to do.
+ */
 static void
-malformed(struct taking *t, const char *why)
+refuse_malformed(struct sync_turn *t, const char *why)
 {
 	if (strcmp(why, "key") == 0)
-		refused(t, SY_BAD_KEY, "another key; all need the same file");
+		refuse_datagram(t, SY_BAD_KEY,
+		    "it uses another key; all peers need the same key file");
 	else if (strcmp(why, "time") == 0)
-		refused(t, SY_BAD_TIME, "its clock and ours are more than five "
-		    "minutes apart, or it is a replay");
+		refuse_datagram(t, SY_BAD_TIME,
+		    "its clock and ours are more than five minutes apart, or "
+		    "it is a replay");
 	else if (strcmp(why, "version") == 0)
-		refused(t, SY_BAD_VERSION, "no version of the protocol that is "
-		    "known here");
+		refuse_datagram(t, SY_BAD_VERSION,
+		    "unknown version of the protocol");
 	else
-		refused(t, SY_BAD_FORM, why);
+		refuse_datagram(t, SY_BAD_FORM, why);
 }
 
-/* -1: the database is down, or failed in this turn. */
+/*
+ * Opens the turn's transaction with its first entry.  Returns -1 when the
+ * database is down, or failed earlier in this turn.
+ */
 static int
-transaction(struct taking *t)
+transaction(struct sync_turn *t)
 {
 	if (!t->open && !t->failed) {
 		t->failed = policy_begin(t->sy->store->policy) != DB_OK;
@@ -84,12 +97,16 @@ transaction(struct taking *t)
 	return (t->failed ? -1 : 0);
 }
 
-/* One entry's outcome. */
+/*
+ * Counts what became of one entry.  An error of the database undoes the whole
+ * turn.
+ */
 static void
-outcome(struct taking *t, enum db_result rc, int news)
+count_outcome(struct sync_turn *t, enum db_result rc, int news)
 {
 	if (rc == DB_BAD)
-		refused(t, SY_BAD_ENTRY, "an entry that does not fit");
+		refuse_datagram(
+		    t, SY_BAD_ENTRY, "an entry does not fit into the database");
 	else if (rc != DB_OK) {
 		policy_abort(t->sy->store->policy);
 		t->sy->stat[SY_LOST] += t->taken + t->known + 1;
@@ -102,26 +119,29 @@ outcome(struct taking *t, enum db_result rc, int news)
 		t->known++;
 }
 
-/* An entry of version 3. */
+/* Merges one entry or deletion of version 3. */
 static void
-take3(struct taking *t, const struct merge_state *s)
+take3(struct sync_turn *t, const struct merge_state *s)
 {
 	const char	*why;
 	enum db_result	 rc;
 	int		 news = 0;
 
 	if ((why = merge_refuse(s, clock_wall())) != NULL) {
-		refused(t, SY_BAD_ENTRY, why);
+		refuse_datagram(t, SY_BAD_ENTRY, why);
 		return;
 	}
 	if (transaction(t) == -1)
 		return;
 	rc = policy_merge(t->sy->store->policy, s, &news);
-	outcome(t, rc, news);
+	count_outcome(t, rc, news);
 }
 
-/* The sender's window; a new sender takes the place of who was heard of
- * longest ago, and all of them hold the key. */
+/*
+ * Finds the window of a sender.  A new sender takes the place of the one that
+ * was heard of longest ago: all senders hold the key, so none can push others
+ * out on purpose.
+ */
 static struct sync3_window *
 window_of(struct sync *sy, const struct sync3_hdr *h, const struct addr *from)
 {
@@ -146,8 +166,9 @@ window_of(struct sync *sy, const struct sync3_hdr *h, const struct addr *from)
 	return (&old->w);
 }
 
+/* Checks a datagram of version 3 and merges its entries. */
 static void
-datagram3(struct taking *t, const uint8_t *data, size_t len)
+datagram3(struct sync_turn *t, const uint8_t *data, size_t len)
 {
 	static char		 strbuf[MERGEIO_MAX];
 	struct merge_state	 s;
@@ -156,32 +177,38 @@ datagram3(struct taking *t, const uint8_t *data, size_t len)
 	size_t			 pos = SYNC3_HDR;
 
 	if (!t->sy->conf->key.has) {
-		refused(t, SY_BAD_VERSION, "version 3, and no key here");
+		refuse_datagram(t, SY_BAD_VERSION,
+		    "it is of version 3, but there is no key here");
 		return;
 	}
 	if ((why = sync3_open(data, len, &t->sy->conf->key, clock_wall(),
 	    &h)) != NULL) {
-		malformed(t, why);
+		refuse_malformed(t, why);
 		return;
 	}
 	if (t->sy->named && h.id == t->sy->id) {
-		refused(t, SY_BAD_REPLAY, "it is our own; or its database is a "
-		    "copy of ours, with its name");
+		refuse_datagram(t, SY_BAD_REPLAY,
+		    "it is our own, or its database is a copy of ours with the "
+		    "same id");
 		return;
 	}
 	if (!sync3_window(window_of(t->sy, &h, &t->from), &h)) {
-		refused(t, SY_BAD_REPLAY, "it came before, or too late");
+		refuse_datagram(
+		    t, SY_BAD_REPLAY, "it came before, or too late");
 		return;
 	}
 	while (sync3_next(data, len, &pos, &s, strbuf))
 		take3(t, &s);
 }
 
-/* An item of version 2. */
+/*
+ * Merges one item of version 2, spamd's protocol: a tuple, or a host that is
+ * WHITE or TRAPPED.
+ */
 static void
 take2(const struct sync2_item *it, void *arg)
 {
-	struct taking	*t = arg;
+	struct sync_turn	*t = arg;
 	struct rcpt_req	 req;
 	enum db_result	 rc;
 
@@ -198,10 +225,11 @@ take2(const struct sync2_item *it, void *arg)
 		rc = policy_peer_host(t->sy->store->policy,
 		    it->type == SYNC2_WHITE ? ENTRY_WHITE : ENTRY_TRAPPED,
 		    &it->addr, (int64_t)it->expire);
-	outcome(t, rc, it->type == SYNC2_GREY ||
+	count_outcome(t, rc, it->type == SYNC2_GREY ||
 	    (int64_t)it->expire > policy_asof(t->sy->store->policy));
 }
 
+/* Says whether this address may send version 2. */
 static int
 speaks2(const struct conf_sync *c, const struct addr *from)
 {
@@ -215,25 +243,27 @@ speaks2(const struct conf_sync *c, const struct addr *from)
 	return (0);
 }
 
+/* Checks a datagram of version 2 and merges its items. */
 static void
-datagram2(struct taking *t, const uint8_t *data, size_t len)
+datagram2(struct sync_turn *t, const uint8_t *data, size_t len)
 {
 	const char	*why;
 	uint32_t	 counter;
 
 	if (!speaks2(t->sy->conf, &t->from)) {
-		refused(t, SY_BAD_VERSION, "version 2 of spamd; it needs "
-		    "`peer ... spamd' or `accept spamd'");
+		refuse_datagram(t, SY_BAD_VERSION,
+		    "it is of version 2 (spamd); to allow that, use `peer ... "
+		    "spamd' or `accept spamd'");
 		return;
 	}
 	if ((why = sync2_parse(data, len, &t->sy->conf->key, &counter, take2,
 	    t)) != NULL)
-		malformed(t, why);
+		refuse_malformed(t, why);
 }
 
-/* All of it on disk, or none of it. */
+/* Puts the turn on disk, all of it or nothing. */
 static void
-finish(struct taking *t)
+commit_turn(struct sync_turn *t)
 {
 	struct sync	*sy = t->sy;
 	struct store	*st = sy->store;
@@ -253,11 +283,12 @@ finish(struct taking *t)
 	store_peers_flush(st, NULL);
 }
 
+/* Reads up to SYNC_TURN datagrams. */
 static void
 on_read(evutil_socket_t fd, short what, void *arg)
 {
 	static uint8_t		data[SYNC3_BIG + 1];
-	struct taking		t;
+	struct sync_turn	t;
 	struct sockaddr_storage	ss;
 	socklen_t		sslen;
 	ssize_t			n;
@@ -270,7 +301,7 @@ on_read(evutil_socket_t fd, short what, void *arg)
 		sslen = sizeof(ss);
 		if ((n = recvfrom(fd, data, sizeof(data), 0,
 		    (struct sockaddr *)&ss, &sslen)) == -1) {
-			/* An ICMP of something sent before. */
+			/* An ICMP error for something sent earlier. */
 			if (errno == ECONNREFUSED || errno == EHOSTUNREACH ||
 			    errno == ENETUNREACH)
 				continue;
@@ -278,22 +309,23 @@ on_read(evutil_socket_t fd, short what, void *arg)
 		}
 		if (addr_from_sa((struct sockaddr *)&ss, &t.from, NULL) == -1)
 			continue;
-		if (n > 0 && data[0] == 2)
+		if (n > 0 && data[0] == SYNC2_VERSION)
 			datagram2(&t, data, (size_t)n);
 		else
 			datagram3(&t, data, (size_t)n);
 	}
-	finish(&t);
+	commit_turn(&t);
 }
 
+/* Stops reading from all sockets; the sockets are the configuration's. */
 static void
-events_free(struct sync *sy)
+read_events_free(struct sync *sy)
 {
 	while (sy->nread > 0)
 		event_free(sy->ev_read[--sy->nread]);
 }
 
-/* The first one makes it; windows and counters live on over a reload. */
+/* Called for the first configuration with sync.  NULL: no memory. */
 static struct sync *
 sync_new(struct store *st)
 {
@@ -311,6 +343,10 @@ sync_new(struct store *st)
 	return (sy);
 }
 
+/*
+ * Takes the sockets, peers and key of the configuration in force.  Datagrams
+ * that still waited for the old sockets are dropped.
+ */
 void
 store_sync_configure(struct store *st)
 {
@@ -319,14 +355,14 @@ store_sync_configure(struct store *st)
 	struct event			*ev;
 
 	if (sy != NULL) {
-		events_free(sy);
+		read_events_free(sy);
 		sync_forget_waits(sy);
 		sy->conf = NULL;
 	}
 	if (st->child->conf->sync == NULL)
 		return;
 	if (sy == NULL && (sy = st->sync = sync_new(st)) == NULL) {
-		log_warnx("sync: no memory; there is none");
+		log_warnx("sync: no memory; sync is off");
 		return;
 	}
 	sy->conf = st->child->conf->sync;
@@ -345,6 +381,7 @@ store_sync_configure(struct store *st)
 	(void)sync_name(sy);
 }
 
+/* Counters for `spamgreydb stats'. */
 void
 store_sync_stats(void (*stat)(const char *, int64_t, void *), void *statarg,
     void *arg)

@@ -1,12 +1,12 @@
 /*
- * Store and other machines' daemons: what this one asserted or deleted leaves
- * as datagrams, to each peer in its version.  Called after the commit, so
- * nobody is told what the disk does not know.
+ * Store and the daemons of other machines: what this one asserted or deleted
+ * is sent as datagrams, to each peer in its version.  It is called after the
+ * commit, so nobody hears of anything that is not on disk.
  *
- * Entries of version 3 gather until the end of the turn of the loop; one of
- * version 2 leaves at once.  What the kernel does not take waits in a bounded
- * queue, and past it is dropped and counted: a datagram is no promise, the
- * bulk sync finds what was lost.
+ * Entries of version 3 are collected until the end of the turn of the loop;
+ * one of version 2 is sent at once.  What the kernel does not take waits in a
+ * bounded queue; when that is full, datagrams are dropped and counted.  A
+ * datagram is no promise: the bulk sync finds what was lost.
  */
 #include <sys/types.h>
 #include <sys/socket.h>
@@ -26,9 +26,32 @@
 static const struct timeval	at_once = { 0, 0 };
 static const struct timeval	shortly = { 0, RETRY_MS * 1000 };
 
+/* Big-endian, as META keeps it. */
+static uint64_t
+get64(const uint8_t *b)
+{
+	uint64_t	v = 0;
+	unsigned int	i;
+
+	for (i = 0; i < 8; i++)
+		v = v << 8 | b[i];
+	return (v);
+}
+
+static void
+put64(uint8_t *b, uint64_t v)
+{
+	unsigned int	i;
+
+	for (i = 0; i < 8; i++)
+		b[i] = (uint8_t)(v >> (56 - 8 * i));
+}
+
 /*
- * The database's name among its peers, made once; and an epoch that is later
- * than those of all starts before, whatever the clock does.
+ * Gets the id of this database among its peers, which is made once, and an
+ * epoch that is later than those of all starts before, whatever the clock
+ * does.  Returns -1 while the database cannot be read; it is tried again each
+ * second.
  */
 int
 sync_name(struct sync *sy)
@@ -67,6 +90,7 @@ sync_name(struct sync *sy)
 	return (0);
 }
 
+/* Drops what waits: the sockets it was meant for are closed soon. */
 void
 sync_forget_waits(struct sync *sy)
 {
@@ -80,8 +104,9 @@ sync_forget_waits(struct sync *sy)
 	sync3_begin(&sy->out);
 }
 
+/* Counts a datagram that the kernel refused, and logs why, once a minute. */
 static void
-failed(struct sync *sy, const struct sockaddr_storage *ss)
+send_failed(struct sync *sy, const struct sockaddr_storage *ss)
 {
 	struct addr	to;
 	unsigned long	quiet;
@@ -97,7 +122,10 @@ failed(struct sync *sy, const struct sockaddr_storage *ss)
 	    strerror(saved), quiet);
 }
 
-/* 1: gone, one way or the other; 0: the kernel has no room. */
+/*
+ * Sends one datagram.  Returns 1 when it is done with, sent or failed; 0 when
+ * the kernel has no room now.
+ */
 static int
 send_one(struct sync *sy, int fd, const struct sockaddr_storage *ss,
     socklen_t len, const uint8_t *data, size_t n)
@@ -108,12 +136,13 @@ send_one(struct sync *sy, int fd, const struct sockaddr_storage *ss,
 	}
 	if (errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS)
 		return (0);
-	failed(sy, ss);
+	send_failed(sy, ss);
 	return (1);
 }
 
+/* Keeps a copy of a datagram for later. */
 static void
-queue(struct sync *sy, int fd, const struct sockaddr_storage *ss,
+queue_datagram(struct sync *sy, int fd, const struct sockaddr_storage *ss,
     socklen_t len, const uint8_t *data, size_t n)
 {
 	struct sync_wait	*w;
@@ -134,6 +163,10 @@ queue(struct sync *sy, int fd, const struct sockaddr_storage *ss,
 		evtimer_add(sy->ev_send, &shortly);
 }
 
+/*
+ * Sends to one peer, behind the datagrams that wait, so that the order is
+ * kept.
+ */
 static void
 send_to(struct sync *sy, int fd, const struct addr *to, uint16_t port,
     const uint8_t *data, size_t n)
@@ -141,13 +174,15 @@ send_to(struct sync *sy, int fd, const struct addr *to, uint16_t port,
 	struct sockaddr_storage	ss;
 	socklen_t		len = addr_to_sa(to, port, &ss);
 
-	/* In the order in which they were said. */
 	if (!TAILQ_EMPTY(&sy->waits) ||
 	    !send_one(sy, fd, &ss, len, data, n))
-		queue(sy, fd, &ss, len, data, n);
+		queue_datagram(sy, fd, &ss, len, data, n);
 }
 
-/* The socket that a peer's datagrams leave by. */
+/*
+ * The socket that datagrams to this peer leave by, by its address family; -1:
+ * there is none.
+ */
 static int
 socket_for(const struct conf_sync *c, const struct addr *to)
 {
@@ -160,8 +195,9 @@ socket_for(const struct conf_sync *c, const struct addr *to)
 	return (-1);
 }
 
+/* Sends to all peers and groups that speak this version. */
 static void
-send_all(struct sync *sy, int v2, const uint8_t *data, size_t n)
+send_to_peers(struct sync *sy, int v2, const uint8_t *data, size_t n)
 {
 	const struct conf_sync_sock	*k;
 	const struct conf_sync_peer	*p;
@@ -175,6 +211,7 @@ send_all(struct sync *sy, int v2, const uint8_t *data, size_t n)
 			send_to(sy, k->fd, &k->addr, k->port, data, n);
 }
 
+/* Says whether any peer or group speaks this version. */
 static int
 has_version(const struct conf_sync *c, int v2)
 {
@@ -190,6 +227,7 @@ has_version(const struct conf_sync *c, int v2)
 	return (0);
 }
 
+/* Seals and sends what was collected for version 3. */
 static void
 flush3(struct sync *sy)
 {
@@ -203,18 +241,19 @@ flush3(struct sync *sy)
 	h.counter = ++sy->counter;
 	h.time = clock_wall();
 	if ((n = sync3_seal(&sy->out, &h, &sy->conf->key)) > 0)
-		send_all(sy, 0, sy->out.b, n);
+		send_to_peers(sy, 0, sy->out.b, n);
 	else
 		sy->stat[SY_FAILED]++;
 	sync3_begin(&sy->out);
 }
 
+/* Adds a state to the datagram that is being collected. */
 static void
-say3(struct sync *sy, const struct merge_state *s)
+add_v3(struct sync *sy, const struct merge_state *s)
 {
 	int	r;
 
-	/* The database was not up yet. */
+	/* Without an id nothing can be sent: the database was down. */
 	if (!sy->named) {
 		sy->stat[SY_LOST]++;
 		return;
@@ -229,9 +268,12 @@ say3(struct sync *sy, const struct merge_state *s)
 		evtimer_add(sy->ev_send, &at_once);
 }
 
-/* What spamd understands of it: that it is there, never that it went. */
+/*
+ * Sends what spamd understands of a state: that an IPv4 entry is there.
+ * Deletions and the other types do not exist in version 2.
+ */
 static void
-say2(struct sync *sy, const struct merge_state *s)
+send_v2(struct sync *sy, const struct merge_state *s)
 {
 	static uint8_t		data[SYNC2_MAX];
 	struct sync2_item	it;
@@ -255,7 +297,7 @@ say2(struct sync *sy, const struct merge_state *s)
 		return;
 	}
 	it.when = (uint32_t)clock_wall();
-	/* For ever is as long as the field goes. */
+	/* An entry that never expires gets the largest time of the field. */
 	it.expire = e.expire == 0 || e.expire > UINT32_MAX ? UINT32_MAX :
 	    (uint32_t)e.expire;
 	it.addr = e.addr;
@@ -267,9 +309,13 @@ say2(struct sync *sy, const struct merge_state *s)
 		return;
 	}
 	sy->counter2++;
-	send_all(sy, 1, data, n);
+	send_to_peers(sy, 1, data, n);
 }
 
+/*
+ * Called by the policy after the commit for each entry that this machine
+ * asserted or deleted.
+ */
 void
 store_sync_say(const struct merge_state *s, void *arg)
 {
@@ -279,12 +325,12 @@ store_sync_say(const struct merge_state *s, void *arg)
 	if (sy == NULL || sy->conf == NULL)
 		return;
 	if (has_version(sy->conf, 0))
-		say3(sy, s);
+		add_v3(sy, s);
 	if (has_version(sy->conf, 1))
-		say2(sy, s);
+		send_v2(sy, s);
 }
 
-/* ev_send: what gathered, and what waits. */
+/* The timer ev_send: sends what waits and what was collected. */
 void
 sync_send_later(evutil_socket_t fd, short what, void *arg)
 {
@@ -306,6 +352,7 @@ sync_send_later(evutil_socket_t fd, short what, void *arg)
 		evtimer_add(sy->ev_send, &shortly);
 }
 
+/* Each second: gets the id if the database was down before. */
 void
 store_sync_tick(struct store *st)
 {
@@ -313,6 +360,7 @@ store_sync_tick(struct store *st)
 		(void)sync_name(st->sync);
 }
 
+/* At the end of the role: sends what can still be sent. */
 void
 store_sync_flush(struct store *st)
 {

@@ -1,10 +1,10 @@
 /*
- * Store and track: what the firewall logged.  A message is a transaction of
- * its own, and has no answer; while the database is down it is lost, and the
- * host's next connection makes up for it.
+ * Store and track: connections that the firewall logged.  Each message is a
+ * transaction of its own and has no answer.  While the database is down the
+ * message is lost, and the next connection of the host makes up for it.
  *
- * Track may come and go while the others run, so its socket may be a new one
- * at any time.
+ * Unlike the other processes, track may end and start again while the daemon
+ * runs, so its socket can be replaced at any time.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -14,8 +14,12 @@
 #include "spamgreyd/store/store.h"
 #include "spamgreyd/store/ctl.h"
 
+/*
+ * A host that became WHITE is an event for the log; the rest is for
+ * debugging.
+ */
 static void
-say(const struct track_seen *seen, enum tracked did)
+log_tracked(const struct track_seen *seen, enum tracked did)
 {
 	char	ip[ADDR_STRLEN];
 
@@ -28,8 +32,12 @@ say(const struct track_seen *seen, enum tracked did)
 		    addr_str(&seen->host, ip), policy_tracked_str(did));
 }
 
+/*
+ * All connections of one message in one transaction.  did[i] is what seen[i]
+ * led to.  On an error nothing is stored.
+ */
 static enum db_result
-take(struct store *st, const struct track_seen *seen, size_t n,
+track_batch(struct store *st, const struct track_seen *seen, size_t n,
     enum tracked *did)
 {
 	enum db_result	rc;
@@ -46,6 +54,7 @@ take(struct store *st, const struct track_seen *seen, size_t n,
 	return (policy_commit(st->policy));
 }
 
+/* One message of track; when it cannot be stored it is counted as lost. */
 static void
 on_track(struct chan *ch, struct msg *m, void *arg)
 {
@@ -57,13 +66,13 @@ on_track(struct chan *ch, struct msg *m, void *arg)
 	(void)ch;
 	if (proto_get_track(m, seen, &n) == -1)
 		return;
-	if (!db_is_up(st->db) || take(st, seen, n, did) != DB_OK) {
+	if (!db_is_up(st->db) || track_batch(st, seen, n, did) != DB_OK) {
 		policy_count_track_lost(st->policy, n);
 		store_check_up(st);
 		return;
 	}
 	for (i = 0; i < n; i++)
-		say(&seen[i], did[i]);
+		log_tracked(&seen[i], did[i]);
 }
 
 static const struct chan_rule track_rules[] = {
@@ -73,9 +82,12 @@ static const struct chan_rule track_rules[] = {
 	{ 0, 0, NULL }
 };
 
-/* Its death is no reason for ours; a broken one loses its socket. */
+/*
+ * Unlike the others, track may die without us; if it sends garbage it only
+ * loses its socket.
+ */
 static void
-ended(struct chan *ch, enum chan_end how, void *arg)
+track_ended(struct chan *ch, enum chan_end how, void *arg)
 {
 	struct store	*st = arg;
 
@@ -85,20 +97,21 @@ ended(struct chan *ch, enum chan_end how, void *arg)
 		st->track = NULL;
 }
 
+/* Takes the socket to a new track, in place of the old one. */
 void
 store_track_peer(struct store *st, int fd)
 {
 	struct chan	*old = st->track;
 
-	/* The old one may not have been seen to end yet. */
+	/* We may not have noticed yet that the old one has ended. */
 	if (old != NULL) {
 		chan_drain(old);
 		if (st->track == old)
 			chan_free(old);
 	}
 	if ((st->track = chan_new(st->child->base, fd, "track", track_rules,
-	    st, ended)) == NULL) {
-		log_warn("store: track's socket");
+	    st, track_ended)) == NULL) {
+		log_warn("store: socket to track");
 		return;
 	}
 	if (!st->running)

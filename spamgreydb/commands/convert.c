@@ -1,6 +1,6 @@
 /*
  * convert: reads the files of spamd that are named and prints a
- * spamgreyd.conf.  The daemon and the database have no part in it.
+ * spamgreyd.conf.  It needs neither the daemon nor the database.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -13,7 +13,7 @@
 #include "spamgreydb/convert/convert.h"
 #include "spamgreydb/spamgreydb.h"
 
-/* The whole file as text; NULL: said. */
+/* Reads the whole file as text, which the caller frees; NULL: reported. */
 static char *
 slurp(const char *name, FILE *fp)
 {
@@ -25,7 +25,7 @@ slurp(const char *name, FILE *fp)
 			size = size == 0 ? 4096 : size * 2;
 			if (size > 2 * CONVERT_FILE_MAX ||
 			    (p = realloc(text, size)) == NULL) {
-				out_error("%s: larger than any such file",
+				out_error("%s: the file is too large",
 				    name);
 				free(text);
 				return (NULL);
@@ -38,15 +38,16 @@ slurp(const char *name, FILE *fp)
 	text[len] = '\0';
 	if (ferror(fp) || strlen(text) != len) {
 		out_error("%s: %s", name, ferror(fp) ? strerror(errno) :
-		    "no text file");
+		    "not a text file");
 		free(text);
 		return (NULL);
 	}
 	return (text);
 }
 
+/* Reads one file; "-" is standard input.  -1: reported. */
 static int
-one(struct convert *cv, const char *name, FILE *in)
+convert_file(struct convert *cv, const char *name, FILE *in)
 {
 	char	*text;
 	FILE	*fp;
@@ -68,7 +69,7 @@ one(struct convert *cv, const char *name, FILE *in)
 	return (0);
 }
 
-/* Did the files have anything of a configuration? */
+/* Says whether the files had anything of a configuration of spamd. */
 static int
 is_spamds(const struct convert *cv)
 {
@@ -83,9 +84,12 @@ is_spamds(const struct convert *cv)
 	return (cv->has_all || cv->ndomains > 0);
 }
 
-/* The configuration; with -j it and what was left out as one object. */
+/*
+ * Prints the configuration; with -j as one object, with what was not
+ * converted.
+ */
 static int
-print(const struct convert *cv, int json)
+print_configuration(const struct convert *cv, int json)
 {
 	json_t	*o, *dropped;
 	char	*text = NULL;
@@ -121,17 +125,18 @@ cmd_convert(const struct args *args, FILE *in)
 
 	convert_init(&cv);
 	for (i = 0; i < args->nkeys; i++)
-		if (one(&cv, args->keys[i], in) == -1)
+		if (convert_file(&cv, args->keys[i], in) == -1)
 			status = 1;
 	if (status == 0 && !is_spamds(&cv)) {
-		out_error("nothing in these files is of spamd's configuration");
+		out_error("these files have nothing of a spamd configuration");
 		status = 1;
 	}
 	if (status == 0) {
 		convert_finish(&cv);
 		for (p = 0; p < cv.nproblems; p++)
 			out_error("%s", cv.problems[p]);
-		status = print(&cv, args->json) == -1 || cv.nproblems > 0;
+		status = print_configuration(&cv, args->json) == -1 ||
+		    cv.nproblems > 0;
 	}
 	convert_free(&cv);
 	return (status);

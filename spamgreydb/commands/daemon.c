@@ -1,5 +1,6 @@
 /*
- * Commands about the daemon rather than an entry: expire, stats, load, log.
+ * Commands about the database or the daemon as a whole: expire, stats, load,
+ * log.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,7 +10,7 @@
 
 #include "spamgreydb/spamgreydb.h"
 
-/* The answer's text is why it failed. */
+/* The exit status; the text of the answer is the reason of a failure. */
 static int
 status(const struct answer *a)
 {
@@ -42,13 +43,13 @@ stat_text(const char *name, const char *value, void *arg)
 	printf("%-32s %s\n", name, value);
 }
 
+/* A value that is not a number is a reason, and stays a text. */
 static void
 stat_json(const char *name, const char *value, void *arg)
 {
 	json_int_t	 n;
 	char		*end;
 
-	/* What is no number is a reason. */
 	n = strtoll(value, &end, 10);
 	(void)json_object_set_new(arg, name, *value != '\0' && *end == '\0' ?
 	    json_integer(n) : json_string(value));
@@ -78,8 +79,10 @@ cmd_stats(struct conn *c, const struct args *args)
 	return (status(&a));
 }
 
-/* What the parent says of a bad configuration comes line by line before the
- * end, and is printed as it comes. */
+/*
+ * load and log.  What the parent reports about a list comes line by line
+ * before the end, and is printed as it comes.
+ */
 int
 cmd_daemon(struct conn *c, const struct args *args)
 {

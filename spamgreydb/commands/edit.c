@@ -1,6 +1,6 @@
 /*
- * What changes entries: spamdb's -a and -d with spamdb's exit status, and
- * the words add, delete and trap.
+ * Changing entries: spamdb's -a and -d, with spamdb's exit status, and the
+ * words add, delete and trap.
  */
 #include <string.h>
 
@@ -8,16 +8,16 @@
 #include "lib/base/hosts.h"
 #include "spamgreydb/spamgreydb.h"
 
-#define EXIT_NOT_A_TRAP	255		/* spamdb's, at once */
+#define EXIT_NOT_A_TRAP	255		/* as spamdb, which ends at once */
 
-/* -1: no answer. */
+/* Sends one edit and waits.  -1: there was no answer, reported. */
 static int
 edit(struct conn *c, uint16_t type, const struct ctl_edit *ed,
     struct answer *a)
 {
 	memset(a, 0, sizeof(*a));
 	if (proto_put_edit(conn_ipc(c), type, 1, ed) == -1) {
-		out_error("a key is too long");
+		out_error("the key is too long");
 		a->status = CTL_BADARG;
 		return (0);
 	}
@@ -55,7 +55,10 @@ cmd_spamdb(struct conn *c, const struct args *args)
 	return (failures);
 }
 
-/* A host that is WHITE now and finds no room in the firewall is told of. */
+/*
+ * Warns when there is no room in the firewall's table for a host that is
+ * WHITE now.
+ */
 static void
 warn_full(struct conn *c)
 {
@@ -70,7 +73,7 @@ warn_full(struct conn *c)
 		out_error("%s", a.text);
 }
 
-/* The words: 0, or 1 when any failed. */
+/* For the words: 0, or 1 when any of them failed. */
 int
 cmd_edit(struct conn *c, const struct args *args)
 {

@@ -1,7 +1,8 @@
 /*
- * Import: lines of spamdb or of an export go to whoever holds the database,
- * many to a frame.  The other end takes no further frame before the last is
- * on disk, so a full socket is all the flow control there is.
+ * import: lines of spamdb or of an export are sent to whoever holds the
+ * database, many to a frame.  The other end takes no further frame before the
+ * last one is on disk, so a full socket is all the flow control that is
+ * needed.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -15,21 +16,22 @@
 #include "lib/base/textfile.h"
 #include "spamgreydb/spamgreydb.h"
 
-#define FRAME_FULL	(IPC_MAX - 64)	/* octets of lines in a frame */
-#define FRAME_LINES	400
-#define LINE_COST	3		/* octets beside the line itself */
-#define PROGRESS_MS	200
-#define REPORT_MAX	20		/* as the other end does */
+#define FRAME_FULL	(IPC_MAX - 64)	/* bytes of lines in a frame */
+#define FRAME_LINES	400		/* a frame is a transaction or two */
+#define LINE_COST	3		/* bytes of a string beside its text */
+#define PROGRESS_MS	200		/* ms between lines of progress */
+#define REPORT_MAX	20		/* bad lines reported, as there */
 
+/* An import under way. */
 struct import {
 	struct conn	*conn;
 	struct answer	 answer;
-	int		 ended;		/* the other end gave up, or is done */
-	size_t		 frame, lines;	/* in the frame being made */
+	int		 ended;		/* the other end has ended it */
+	size_t		 frame, lines;	/* bytes and lines in the frame */
 	uint32_t	 line;
 	uint32_t	 bad;		/* found here */
-	uint32_t	 bad_there;
-	uint32_t	 over;			/* left out: they have expired */
+	uint32_t	 bad_there;	/* found by the other end */
+	uint32_t	 over;		/* left out, as they have expired */
 	int		 progress;	/* standard error is a terminal */
 	int64_t		 shown;
 };
@@ -45,6 +47,7 @@ import_fact(const char *name, const char *value, void *arg)
 		im->over = (uint32_t)strtoul(value, NULL, 10);
 }
 
+/* On a terminal only. */
 static void
 show_progress(struct import *im)
 {
@@ -57,7 +60,7 @@ show_progress(struct import *im)
 	fflush(stderr);
 }
 
-/* What has come back already, without waiting. */
+/* Takes what has come back already, without waiting. */
 static int
 import_hear(struct import *im)
 {
@@ -84,17 +87,19 @@ frame_send(struct import *im)
 	return (import_hear(im));
 }
 
-/* A line that cannot travel; an empty one does in its place, so that the
- * other end counts the same lines. */
+/*
+ * Returns the line, or an empty one in place of a line that cannot be sent,
+ * so that the other end counts the same lines.
+ */
 static const char *
 line_check(struct import *im, char *line, size_t len)
 {
 	const char	*why = NULL;
 
 	if (strlen(line) != len)
-		why = "a NUL in it";
+		why = "it has a NUL in it";
 	else if (len + LINE_COST > FRAME_FULL)
-		why = "too long";
+		why = "it is too long";
 	if (why == NULL)
 		return (line);
 	if (im->bad++ < REPORT_MAX)
@@ -102,6 +107,7 @@ line_check(struct import *im, char *line, size_t len)
 	return ("");
 }
 
+/* Adds a line to the frame; sends the frame first if there is no room. */
 static int
 line_send(struct import *im, const char *line)
 {
@@ -117,7 +123,7 @@ line_send(struct import *im, const char *line)
 	return (0);
 }
 
-/* All lines; -1: said why. */
+/* Sends all lines; -1: reported. */
 static int
 send_file(struct import *im, const char *name, FILE *fp)
 {
@@ -144,7 +150,7 @@ send_file(struct import *im, const char *name, FILE *fp)
 }
 
 static int
-report(struct import *im, const struct args *args)
+report_import(struct import *im, const struct args *args)
 {
 	uint32_t	bad = im->bad + im->bad_there;
 
@@ -158,7 +164,7 @@ report(struct import *im, const struct args *args)
 	if (im->answer.text[0] != '\0')
 		out_error("%s", im->answer.text);
 	if (im->over > 0)
-		out_error("%u entries were left out: they have expired",
+		out_error("%u entries were left out because they have expired",
 		    im->over);
 	if (bad > 0)
 		out_error("%u entries imported, %u bad lines",
@@ -186,5 +192,5 @@ cmd_import(struct conn *c, const struct args *args, FILE *fp)
 		    request_wait(c, &im.answer) == -1))
 			return (1);
 	}
-	return (report(&im, args));
+	return (report_import(&im, args));
 }

@@ -1,7 +1,7 @@
 /*
- * learn: the header of a message on standard input is read, and the way that
- * it came, as its Received lines tell, goes to whoever has the database, who
- * knows which relays are to be believed.  list -r shows the counts.
+ * learn: reads the header of a message on standard input and sends the way
+ * that the message came, as its Received lines tell, to whoever has the
+ * database and knows which relays can be believed.  list -r shows the counts.
  */
 #include <sys/types.h>
 #include <sys/socket.h>
@@ -19,12 +19,16 @@
 #include "spamgreydb/commands/received.h"
 #include "spamgreydb/spamgreydb.h"
 
-#define HEADER_MAX	(256 * 1024)	/* octets that are looked at */
+#define HEADER_MAX	(256 * 1024)	/* bytes that are read */
+#define DAY		86400
 
 static char	header[HEADER_MAX];
 static size_t	header_len;
 
-/* The rest is read too, so that whoever writes it sees no closed pipe. */
+/*
+ * The rest is read too, so that the program that writes it gets no closed
+ * pipe.
+ */
 int
 learn_read(FILE *fp)
 {
@@ -44,7 +48,7 @@ learn_read(FILE *fp)
 	return (0);
 }
 
-/* Is it an address of this machine? */
+/* Says whether it is an address of this machine. */
 static int
 is_self(const struct ifaddrs *ifs, const struct addr *addr)
 {
@@ -59,8 +63,8 @@ is_self(const struct ifaddrs *ifs, const struct addr *addr)
 }
 
 /*
- * A name alone, in a line that has no address, is believed only of us; in one
- * that has more it may be a HELO that hides the address.
+ * A name alone is believed only if it is ours, and only in a line that has
+ * nothing more: in others it may be a HELO that hides the address.
  */
 static uint8_t
 hop_kind(const struct received *r, const struct ifaddrs *ifs,
@@ -79,8 +83,9 @@ hop_kind(const struct received *r, const struct ifaddrs *ifs,
 	    domain_same(r->from, "localhost")) ? HOP_SELF : HOP_UNCLEAR);
 }
 
+/* Takes the Received lines, the newest first. */
 static void
-hops(const char *hostname, struct ctl_learn *l)
+collect_hops(const char *hostname, struct ctl_learn *l)
 {
 	const char	*end = header + header_len, *value;
 	const char	*pos = received_header(header, end);
@@ -100,17 +105,19 @@ hops(const char *hostname, struct ctl_learn *l)
 		freeifaddrs(ifs);
 }
 
-/* What is said of it goes to standard output with -n or -j only: a filter
- * wants no output. */
+/*
+ * Facts are printed only with -n or -j: a filter that calls this wants no
+ * output.
+ */
 static void
-text_fact(const char *name, const char *value, void *arg)
+learn_fact_text(const char *name, const char *value, void *arg)
 {
 	(void)arg;
 	printf("%-12s %s\n", name, value);
 }
 
 static void
-json_fact(const char *name, const char *value, void *arg)
+learn_fact_json(const char *name, const char *value, void *arg)
 {
 	json_t	*o = arg, *a;
 
@@ -128,7 +135,7 @@ json_fact(const char *name, const char *value, void *arg)
 }
 
 static int
-ask(struct conn *c, const struct args *args, const struct ctl_learn *l)
+send_learn(struct conn *c, const struct args *args, const struct ctl_learn *l)
 {
 	struct answer	 a;
 	json_t		*o = NULL;
@@ -139,10 +146,10 @@ ask(struct conn *c, const struct args *args, const struct ctl_learn *l)
 			out_error("no memory");
 			return (1);
 		}
-		a.fact = json_fact;
+		a.fact = learn_fact_json;
 		a.arg = o;
 	} else if (args->dry)
-		a.fact = text_fact;
+		a.fact = learn_fact_text;
 	if (proto_put_learn(conn_ipc(c), 1, l) == -1 || conn_send(c) == -1 ||
 	    request_wait(c, &a) == -1) {
 		json_decref(o);
@@ -163,8 +170,8 @@ cmd_learn(struct conn *c, const struct args *args, const char *hostname)
 
 	l.bad = args->verdict == 's';
 	l.dry = args->dry != 0;
-	hops(hostname, &l);
-	return (ask(c, args, &l));
+	collect_hops(hostname, &l);
+	return (send_learn(c, args, &l));
 }
 
 static int
@@ -186,7 +193,7 @@ cmd_repute(struct conn *c, const struct args *args)
 	memset(&r, 0, sizeof(r));
 	r.bad = args->bad;
 	if (args->days > 0)
-		r.since = clock_wall() - (int64_t)args->days * 86400;
+		r.since = clock_wall() - (int64_t)args->days * DAY;
 	if (r.since < 0)
 		r.since = 0;
 	r.within = args->within;

@@ -1,6 +1,6 @@
 /*
- * What prints entries: the dump without arguments, list, export, and
- * spamdb's look-up by key.
+ * Commands that print entries: the dump without arguments, list, export, and
+ * spamdb's lookup by key.
  */
 #include <string.h>
 
@@ -8,11 +8,12 @@
 #include "lib/base/hosts.h"
 #include "spamgreydb/spamgreydb.h"
 
+/* What of the answer is printed, and how. */
 struct list {
 	int		(*print)(const struct entry *);
-	struct hosts	*trapped;	/* whose WHITE is not shown; NULL: all are */
-	uint8_t		 types;		/* to be printed; 0 all */
-	const char	*mail;		/* only of this address; NULL all */
+	struct hosts	*trapped;	/* their WHITE is hidden; NULL: none */
+	uint8_t		 types;		/* to be printed; 0: all */
+	const char	*mail;		/* only of this address; NULL: all */
 	int64_t		 now;
 };
 
@@ -34,9 +35,10 @@ type_bit(enum entry_type type)
 }
 
 /*
- * spamdb knows one row a host.  TRAPPED entries come before WHITE ones, in
- * the order of their keys, so the trapped hosts are known by then; a trap
- * that is over hides nothing, and is not shown.
+ * Says whether an entry is hidden, since spamdb knows one row per host; -1:
+ * no memory.  TRAPPED entries come before WHITE ones, in the order of their
+ * keys, so the trapped hosts are known by then.  A trap that is over hides
+ * nothing, and is not shown.
  */
 static int
 hidden(struct list *l, const struct entry *e)
@@ -133,7 +135,10 @@ print_any(const struct entry *e, void *arg)
 	return (args->json ? out_json_entry(e) : out_entry(e));
 }
 
-/* spamdb key…: those found, silence about the others but for the status. */
+/*
+ * spamdb key…: prints those that are found; the others only count in the exit
+ * status.
+ */
 int
 cmd_get(struct conn *c, const struct args *args)
 {
@@ -147,7 +152,7 @@ cmd_get(struct conn *c, const struct args *args)
 		memset(&a, 0, sizeof(a));
 		a.entry = print_any;
 		a.arg = &copy;
-		/* No key of any entry: more likely a command mistyped. */
+		/* Not the key of any entry: probably a mistyped command. */
 		if (addr_parse(args->keys[i], &addr) == -1 &&
 		    strchr(args->keys[i], '@') == NULL)
 			out_error("%s: neither a command nor an address; %s%s",

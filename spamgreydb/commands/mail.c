@@ -1,5 +1,5 @@
 /*
- * Entries by mail address: tuples whose sender or recipient it is, spamtraps,
+ * Entries by mail address: tuples with this sender or recipient, spamtraps,
  * and hosts that became WHITE by a message of it.
  */
 #include <stdlib.h>
@@ -12,6 +12,7 @@
 #include "lib/smtp/mailaddr.h"
 #include "spamgreydb/spamgreydb.h"
 
+/* What was found. */
 struct mail_show {
 	const char	*mail;
 	json_t		*entries;	/* NULL: text */
@@ -20,9 +21,9 @@ struct mail_show {
 	int		 spamtrap;
 };
 
-/* In one form: without brackets, in lower case. */
+/* Brings an address to one form: without brackets, in lower case. */
 static void
-plain(const char *from, char *dst, size_t size)
+fold_address(const char *from, char *dst, size_t size)
 {
 	size_t	len;
 
@@ -35,15 +36,16 @@ plain(const char *from, char *dst, size_t size)
 	ascii_lower_str(dst);
 }
 
+/* mail may be @ and a domain. */
 static int
 is_this(const char *text, const char *mail)
 {
 	char		 have[MAILADDR_KEY_MAX], want[MAILADDR_KEY_MAX];
 	const char	*at;
 
-	plain(text, have, sizeof(have));
+	fold_address(text, have, sizeof(have));
 	if (*mail != '@') {
-		plain(mail, want, sizeof(want));
+		fold_address(mail, want, sizeof(want));
 		return (strcmp(have, want) == 0);
 	}
 	return ((at = strrchr(have, '@')) != NULL && strcasecmp(at, mail) == 0);
@@ -78,7 +80,7 @@ show_one(const struct entry *e, void *arg)
 int
 cmd_show_mail(struct conn *c, const struct args *args)
 {
-	struct mail_show	 s = { args->mail, NULL, clock_wall(), 0, 0, 0 };
+	struct mail_show s = {args->mail, NULL, clock_wall(), 0, 0, 0};
 	struct answer		 a;
 	struct ctl_list		 req;
 	json_t			*o;

@@ -1,7 +1,7 @@
 /*
  * list --pools: senders whose mail keeps coming from new networks, each of
- * which begins to wait anew.  Their domains are what `spf' and a whitelist
- * are for.
+ * which has to wait again.  Their domains are candidates for `spf' and a
+ * whitelist.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +11,9 @@
 #include "lib/base/siphash.h"
 #include "spamgreydb/spamgreydb.h"
 
-/* A tuple: one try of one mail from one network. */
+#define NETWORKS_LEAST	3	/* from so many networks a mail must come */
+
+/* A tuple: one attempt to deliver one mail from one network. */
 struct try {
 	char		*domain;
 	uint64_t	 mail;		/* sender and recipient, normalised */
@@ -24,6 +26,7 @@ struct pools {
 	size_t		 n, size;
 };
 
+/* A domain whose mails came from many networks. */
 struct pool {
 	const char	*domain;
 	size_t		 networks;	/* of those mails, each once */
@@ -31,6 +34,7 @@ struct pool {
 	int64_t		 first, last;
 };
 
+/* A hash of sender and recipient, which stands for the mail. */
 static uint64_t
 mail_of(const struct entry *e)
 {
@@ -46,8 +50,9 @@ mail_of(const struct entry *e)
 	return (siphash24(key, buf, n + strlen(buf + n)));
 }
 
+/* Collects the tuples.  -1: reported. */
 static int
-collect(const struct entry *e, void *arg)
+collect_try(const struct entry *e, void *arg)
 {
 	struct pools	*p = arg;
 	struct try	*t;
@@ -57,7 +62,7 @@ collect(const struct entry *e, void *arg)
 
 	if (e->type != ENTRY_GREY ||
 	    (domain = mailaddr_domain(e->from, &len)) == NULL || len == 0)
-		return (0);		/* (a bounce's sender has none) */
+		return (0);		/* a bounce has no sender's domain */
 	if (p->n == p->size) {
 		size = p->size == 0 ? 1024 : p->size * 2;
 		if ((t = reallocarray(p->v, size, sizeof(*t))) == NULL)
@@ -74,7 +79,7 @@ collect(const struct entry *e, void *arg)
 	t->mail = mail_of(e);
 	t->net = e->net;
 	t->first = e->first;
-	/* before it matured `pass' is the expiry */
+	/* Until it has passed, `pass' is the expiry. */
 	t->last = e->pass < e->expire ? e->pass : e->first;
 	return (0);
 fail:
@@ -82,6 +87,7 @@ fail:
 	return (-1);
 }
 
+/* By domain, then mail, then network. */
 static int
 by_mail(const void *pa, const void *pb)
 {
@@ -101,7 +107,10 @@ by_net(const void *a, const void *b)
 	return (addr_cmp(a, b));
 }
 
-/* The tries v[0] to v[n - 1] are those of one domain.  -1: said. */
+/*
+ * Sums up the tries of one domain, v[0] to v[n - 1]: only mails that came
+ * from at least `least' networks count.  -1: reported.
+ */
 static int
 pool_of(const struct try *v, size_t n, size_t least, struct pool *pool)
 {
@@ -138,6 +147,7 @@ pool_of(const struct try *v, size_t n, size_t least, struct pool *pool)
 	return (0);
 }
 
+/* The most networks first. */
 static int
 by_size(const void *pa, const void *pb)
 {
@@ -148,13 +158,14 @@ by_size(const void *pa, const void *pb)
 	return (strcmp(a->domain, b->domain));
 }
 
-/* The greatest first. */
+/* Prints all pools, the largest first. */
 static int
 print_pools(struct pools *p, const struct args *args)
 {
 	struct pool	*pools;
 	size_t		 i, j, n = 0;
-	size_t		 least = args->networks != 0 ? args->networks : 3;
+	size_t		 least = args->networks != 0 ? args->networks :
+			    NETWORKS_LEAST;
 	int		 r = 0;
 
 	if (p->n > 0)
@@ -195,7 +206,7 @@ cmd_pools(struct conn *c, const struct args *args)
 	memset(&req, 0, sizeof(req));
 	req.types = CTL_T_GREY;
 	req.within = args->within;
-	a.entry = collect;
+	a.entry = collect_try;
 	a.arg = &p;
 	if (proto_put_list(conn_ipc(c), 1, &req) == -1 ||
 	    conn_send(c) == -1 || request_wait(c, &a) == -1)

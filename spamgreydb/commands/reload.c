@@ -1,7 +1,7 @@
 /*
- * reload: waits for how it comes out.  A configuration that needs new processes
- * ends the connection, for the one that answers is among them; then the next
- * one is asked.
+ * reload: waits for its outcome.  A configuration that needs new processes
+ * ends the connection, because the process that would answer is one of them;
+ * then the next process is asked, by the ticket that this reload was given.
  */
 #include <inttypes.h>
 #include <poll.h>
@@ -13,12 +13,17 @@
 #include "lib/base/clock.h"
 #include "spamgreydb/spamgreydb.h"
 
-#define AGAIN_MS	45000	/* as long as a new start and one back may take */
+/* ms: as long as a new start, and one back to the old configuration, may take,
+ * and between two questions. */
+#define AGAIN_MS	45000
 #define AGAIN_STEP	200
 
-/* One question with its answer.  -1: none; conn_lost, or said. */
+/*
+ * One request and its answer.  -1: there was none; see conn_lost, or it was
+ * reported.
+ */
 static int
-ask(struct conn *c, uint16_t type, const char *ticket, struct answer *a)
+ask_ticket(struct conn *c, uint16_t type, const char *ticket, struct answer *a)
 {
 	ipc_begin(conn_ipc(c), type, 1);
 	ipc_put_str(conn_ipc(c), ticket);
@@ -28,16 +33,16 @@ ask(struct conn *c, uint16_t type, const char *ticket, struct answer *a)
 }
 
 static int
-late(void)
+report_late(void)
 {
 	out_error("the processes have not started with the new configuration "
 	    "after %d seconds; the log says what they do", AGAIN_MS / 1000);
 	return (-1);
 }
 
-/* The connection has ended: asks until there is an outcome.  -1: said. */
+/* The connection has ended: asks until there is an outcome.  -1: reported. */
 static int
-outcome(struct conn *c, const struct config *conf, const char *ticket,
+wait_outcome(struct conn *c, const struct config *conf, const char *ticket,
     struct answer *a)
 {
 	int64_t		end = clock_mono() + AGAIN_MS;
@@ -48,15 +53,16 @@ outcome(struct conn *c, const struct config *conf, const char *ticket,
 		    "configuration");
 	for (;;) {
 		if (clock_mono() >= end)
-			return (late());
+			return (report_late());
 		if (conn_lost(c) && conn_again(c, conf, end) == -1)
 			return (-1);
-		if (ask(c, type, ticket, a) == -1) {
+		if (ask_ticket(c, type, ticket, a) == -1) {
 			if (!conn_lost(c))
 				return (-1);
 			type = CTL_OUTCOME;
 		} else if (type == CTL_OUTCOME && a->status == CTL_NOTFOUND)
-			/* Store ended, for another reload, before it read ours. */
+			/* The process ended, for another reload, before it
+			 * read ours. */
 			type = CTL_RELOAD;
 		else if (a->status != CTL_PENDING)
 			return (0);
@@ -65,8 +71,10 @@ outcome(struct conn *c, const struct config *conf, const char *ticket,
 	}
 }
 
-/* What the parent says of a bad configuration comes line by line before the
- * end, and is printed as it comes. */
+/*
+ * What the parent reports about a bad configuration comes line by line before
+ * the end, and is printed as it comes.
+ */
 int
 cmd_reload(struct conn *c, const struct config *conf)
 {
@@ -79,8 +87,8 @@ cmd_reload(struct conn *c, const struct config *conf)
 	snprintf(ticket, sizeof(ticket), "%016" PRIx64 "%016" PRIx64, n[0],
 	    n[1]);
 	conn_quiet(c);
-	if (ask(c, CTL_RELOAD, ticket, &a) == -1 &&
-	    (!conn_lost(c) || outcome(c, conf, ticket, &a) == -1))
+	if (ask_ticket(c, CTL_RELOAD, ticket, &a) == -1 &&
+	    (!conn_lost(c) || wait_outcome(c, conf, ticket, &a) == -1))
 		return (1);
 	if (a.status == CTL_OK)
 		return (0);

@@ -1,6 +1,6 @@
 /*
  * show: what an address is, why, until when, and what its next visit will
- * get.  The facts are found by lib/policy/show.c, next to the rules they
+ * get.  The facts are found by policy/show.c, next to the rules that they
  * explain.
  */
 #include <stdlib.h>
@@ -10,9 +10,10 @@
 
 #include "spamgreydb/spamgreydb.h"
 
-#define FACTS_MAX	192
+#define FACTS_MAX	192	/* more than policy_show tells */
 
-struct show {
+/* The facts, in the order in which they came. */
+struct shown {
 	struct {
 		char	*name, *value;
 	}		 fact[FACTS_MAX];
@@ -21,10 +22,11 @@ struct show {
 	json_t		*entries;
 };
 
+/* Facts past FACTS_MAX are left out. */
 static void
-show_fact(const char *name, const char *value, void *arg)
+keep_fact(const char *name, const char *value, void *arg)
 {
-	struct show	*s = arg;
+	struct shown	*s = arg;
 
 	if (s->n == FACTS_MAX)
 		return;
@@ -39,24 +41,25 @@ show_fact(const char *name, const char *value, void *arg)
 }
 
 static int
-is(const struct show *s, size_t i, const char *name)
+fact_is(const struct shown *s, size_t i, const char *name)
 {
 	return (strcmp(s->fact[i].name, name) == 0);
 }
 
+/* For JSON only. */
 static int
 show_entry(const struct entry *e, void *arg)
 {
-	struct show	*s = arg;
+	struct shown	*s = arg;
 	struct prefix	 host;
 	json_t		*o;
 	size_t		 i;
 
 	if (s->entries == NULL || (o = out_entry_object(e)) == NULL)
 		return (0);
-	/* A tuple of its network may be another host's. */
+	/* A tuple of the network may be another host's. */
 	for (i = 0; i < s->n; i++)
-		if (is(s, i, "host") && prefix_parse(s->fact[i].value,
+		if (fact_is(s, i, "host") && prefix_parse(s->fact[i].value,
 		    &host) == 0)
 			(void)json_object_set_new(o, "own", json_boolean(
 			    e->type != ENTRY_GREY ||
@@ -65,42 +68,42 @@ show_entry(const struct entry *e, void *arg)
 	return (0);
 }
 
-/* "#name" and "=name" are for programs (lib/policy/show.c). */
+/* Says whether a fact is for people; "#name" and "=name" are for programs. */
 static int
-is_words(const struct show *s, size_t i)
+is_words(const struct shown *s, size_t i)
 {
 	return (s->fact[i].name[0] != '#' && s->fact[i].name[0] != '=');
 }
 
 static void
-print_fact(const struct show *s, size_t i)
+print_fact(const struct shown *s, size_t i)
 {
 	printf("%-20s %s\n", s->fact[i].name, s->fact[i].value);
 }
 
-/* The state first, what it means and what to do last, the reasons between. */
+/* The state first, then the reasons, then what it means and what to do. */
 static void
-show_text(const struct show *s)
+show_text(const struct shown *s)
 {
 	size_t	i;
 
 	for (i = 0; i < s->n; i++) {
-		if (is(s, i, "address") || is(s, i, "state"))
+		if (fact_is(s, i, "address") || fact_is(s, i, "state"))
 			print_fact(s, i);
 	}
 	for (i = 0; i < s->n; i++) {
-		if (!is(s, i, "address") && !is(s, i, "state") &&
-		    !is(s, i, "next visit") && !is(s, i, "command") &&
+		if (!fact_is(s, i, "address") && !fact_is(s, i, "state") &&
+		    !fact_is(s, i, "next visit") && !fact_is(s, i, "command") &&
 		    is_words(s, i))
 			print_fact(s, i);
 	}
 	for (i = 0; i < s->n; i++) {
-		if (is(s, i, "next visit") || is(s, i, "command"))
+		if (fact_is(s, i, "next visit") || fact_is(s, i, "command"))
 			print_fact(s, i);
 	}
 }
 
-/* A number; a time, as its name says, as text too. */
+/* A number; a time, as its name tells, is added as text too. */
 static void
 json_number(json_t *o, const char *name, int64_t value)
 {
@@ -118,11 +121,11 @@ json_number(json_t *o, const char *name, int64_t value)
 }
 
 /*
- * The facts of the address itself; what belongs to an entry is in `entries'.
- * Lists that have it are arrays, as there may be several.
+ * The facts about the address itself; what belongs to an entry is in
+ * `entries'.  An address may be on several lists, so these are arrays.
  */
 static void
-json_fact(json_t *o, const char *name, const char *value)
+fact_to_json(json_t *o, const char *name, const char *value)
 {
 	static const char *const one[] = { "address", "host", "network",
 	    "state", "demoted" };
@@ -151,19 +154,19 @@ json_fact(json_t *o, const char *name, const char *value)
 }
 
 static int
-show_json(struct show *s)
+show_json(struct shown *s)
 {
 	size_t	i;
 
 	for (i = 0; i < s->n; i++)
-		json_fact(s->json, s->fact[i].name, s->fact[i].value);
+		fact_to_json(s->json, s->fact[i].name, s->fact[i].value);
 	(void)json_object_set(s->json, "entries", s->entries);
 	return (out_json(json_incref(s->json)));
 }
 
-/* What the firewall really has, which may differ from what it ought to have. */
+/* What the firewall really has, which may differ from what it should have. */
 static void
-ask_table(struct conn *c, const struct addr *addr, struct show *s)
+show_firewall(struct conn *c, const struct addr *addr, struct shown *s)
 {
 	struct answer	a;
 	char		text[sizeof(a.text) + 32];
@@ -174,8 +177,8 @@ ask_table(struct conn *c, const struct addr *addr, struct show *s)
 	if (conn_send(c) == -1 || request_wait(c, &a) == -1)
 		return;
 	snprintf(text, sizeof(text), a.status == CTL_OK ||
-	    a.status == CTL_NOTFOUND ? "%s" : "not looked at: %s", a.text);
-	show_fact("firewall", text, s);
+	    a.status == CTL_NOTFOUND ? "%s" : "unknown: %s", a.text);
+	keep_fact("firewall", text, s);
 	if (s->json == NULL)
 		return;
 	(void)json_object_set_new(s->json, "firewall", json_string(text));
@@ -187,7 +190,7 @@ ask_table(struct conn *c, const struct addr *addr, struct show *s)
 int
 cmd_show(struct conn *c, const struct args *args)
 {
-	struct show	 s;
+	struct shown	 s;
 	struct answer	 a;
 	struct addr	 addr;
 	int		 status = 1;
@@ -198,7 +201,7 @@ cmd_show(struct conn *c, const struct args *args)
 		s.json = json_object();
 		s.entries = json_array();
 	}
-	a.fact = show_fact;
+	a.fact = keep_fact;
 	a.entry = show_entry;
 	a.arg = &s;
 	(void)addr_parse(args->keys[0], &addr);
@@ -208,7 +211,7 @@ cmd_show(struct conn *c, const struct args *args)
 		if (a.status != CTL_OK)
 			out_error("%s: %s", args->keys[0], a.text);
 		else {
-			ask_table(c, &addr, &s);
+			show_firewall(c, &addr, &s);
 			if (s.json == NULL)
 				show_text(&s);
 			status = s.json != NULL && show_json(&s) == -1;

@@ -1,5 +1,5 @@
 /*
- * spf: the networks that domains allow by their SPF, as a file for
+ * spf: the networks that domains allow by their SPF records, as a file for
  * `whitelist'.  It asks the DNS, and neither the daemon nor the database.
  */
 #include <stdlib.h>
@@ -13,11 +13,11 @@
 #include "spamgreydb/spamgreydb.h"
 #include "spamgreydb/spf/spf.h"
 
-#define NOTE_MAX	(2 * SPF_DOMAIN_MAX + 256)	/* two names, and words */
+#define NOTE_MAX	(2 * SPF_DOMAIN_MAX + 256)	/* two names, some words */
 
-/* A name that can stand in a question; the DNS knows the rest. */
+/* Says whether it can stand in a question; the DNS knows the rest. */
 static int
-is_domain(const char *s)
+is_dns_name(const char *s)
 {
 	size_t	n = strlen(s);
 
@@ -26,8 +26,9 @@ is_domain(const char *s)
 	    "0123456789-_.") == n);
 }
 
+/* The networks, with what could not be expanded as comments. */
 static int
-print_text(const char *domain, const struct spf_result *r)
+print_spf_text(const char *domain, const struct spf_result *r)
 {
 	char	net[PREFIX_STRLEN], text[4 * NOTE_MAX + 1];
 	size_t	i;
@@ -45,7 +46,7 @@ print_text(const char *domain, const struct spf_result *r)
 }
 
 static int
-print_json(const char *domain, const struct spf_result *r)
+print_spf_json(const char *domain, const struct spf_result *r)
 {
 	json_t	*o = json_object(), *nets = json_array(),
 		*notes = json_array();
@@ -63,17 +64,18 @@ print_json(const char *domain, const struct spf_result *r)
 	return (out_json(o));
 }
 
-/* 0, or 1 and said. */
+/* One domain.  Returns 0, or 1: reported. */
 static int
-one(const struct spf_dns *dns, const struct args *args, const char *domain)
+spf_domain(
+    const struct spf_dns *dns, const struct args *args, const char *domain)
 {
 	struct spf_result	r;
 	char			name[SPF_DOMAIN_MAX + 1];
 	int			status = 0;
 
-	/* the DNS knows names in ASCII */
+	/* The DNS has names in ASCII only. */
 	if (domain_fold(domain, strlen(domain), name, sizeof(name)) == -1 ||
-	    !is_domain(name)) {
+	    !is_dns_name(name)) {
 		out_error("%s: not a domain", domain);
 		return (1);
 	}
@@ -85,14 +87,14 @@ one(const struct spf_dns *dns, const struct args *args, const char *domain)
 		else
 			out_error("%s: %s", domain, r.error);
 		status = 1;
-	} else if ((args->json ? print_json(domain, &r) :
-	    print_text(domain, &r)) == -1)
+	} else if ((args->json ? print_spf_json(domain, &r) :
+	    print_spf_text(domain, &r)) == -1)
 		status = 1;
 	spf_result_free(&r);
 	return (status);
 }
 
-/* Domains of a file, one a line, # a comment. */
+/* Domains of a file, one per line; # begins a comment. */
 static int
 from_file(const struct spf_dns *dns, const struct args *args, FILE *fp)
 {
@@ -107,7 +109,7 @@ from_file(const struct spf_dns *dns, const struct args *args, FILE *fp)
 		word += strspn(word, " \t");
 		word[strcspn(word, " \t\r\n#")] = '\0';
 		if (*word != '\0')
-			status |= one(dns, args, word);
+			status |= spf_domain(dns, args, word);
 	}
 	if (ferror(fp)) {
 		out_error("standard input cannot be read");
@@ -127,7 +129,8 @@ cmd_spf(const struct args *args, FILE *in)
 		return (1);
 	for (i = 0; i < args->nkeys; i++)
 		status |= strcmp(args->keys[i], "-") == 0 ?
-		    from_file(dns, args, in) : one(dns, args, args->keys[i]);
+		    from_file(dns, args, in) :
+		    spf_domain(dns, args, args->keys[i]);
 	spf_dns_free(dns);
 	return (status);
 }

@@ -1,5 +1,5 @@
 /*
- * status and stop: is there a daemon, how is it, and its end.
+ * status: whether a daemon is running, and how it is.  stop: ends the daemon.
  */
 #include <sys/types.h>
 #include <sys/socket.h>
@@ -16,10 +16,10 @@
 #include "lib/base/clock.h"
 #include "spamgreydb/spamgreydb.h"
 
-#define STOP_MS		60000	/* as long as an end may take */
-#define STOP_STEP	100
+#define STOP_MS		60000	/* ms that the daemon may take to end */
+#define STOP_STEP	100	/* ms between two looks */
 
-/* The figures of stats that say how it is. */
+/* The counters of stats that tell how the daemon is. */
 static const char *const names[] = {
 	"entries grey", "entries white", "entries trapped",
 	"entries spamtrap", "database up", "database lost commits",
@@ -31,6 +31,7 @@ struct status {
 	char	value[NAMES][256];
 };
 
+/* Keeps those of the counters that are shown. */
 static void
 status_fact(const char *name, const char *value, void *arg)
 {
@@ -42,8 +43,9 @@ status_fact(const char *name, const char *value, void *arg)
 			strlcpy(s->value[i], value, sizeof(s->value[i]));
 }
 
+/* A key is the name with _ for blanks. */
 static int
-print_json(const struct status *s, int running)
+print_status_json(const struct status *s, int running)
 {
 	json_t		*o = json_object();
 	char		 key[32], *p, *end;
@@ -67,6 +69,7 @@ print_json(const struct status *s, int running)
 	return (out_json(o));
 }
 
+/* The exit status is 0 when a daemon is running. */
 int
 cmd_status(struct conn *c, const struct args *args)
 {
@@ -82,7 +85,7 @@ cmd_status(struct conn *c, const struct args *args)
 	if (conn_send(c) == -1 || request_wait(c, &a) == -1)
 		return (1);
 	if (args->json)
-		return (print_json(&s, running) == -1 || !running);
+		return (print_status_json(&s, running) == -1 || !running);
 	printf("%-20s %s\n", "daemon", running ? "running" : "not running");
 	for (i = 0; i < NAMES; i++)
 		if (s.value[i][0] != '\0')
@@ -92,9 +95,9 @@ cmd_status(struct conn *c, const struct args *args)
 	return (!running);
 }
 
-/* Does somebody answer on the control socket? */
+/* Says whether somebody listens on the control socket. */
 static int
-answers(const char *path)
+socket_answers(const char *path)
 {
 	struct sockaddr_un	sun;
 	int			fd, r;
@@ -109,7 +112,10 @@ answers(const char *path)
 	return (r == 0);
 }
 
-/* The daemon's parent closes its socket last. */
+/*
+ * Waits for the daemon's end: its parent process closes the control socket
+ * last.
+ */
 int
 cmd_stop(struct conn *c, const struct config *conf)
 {
@@ -128,7 +134,7 @@ cmd_stop(struct conn *c, const struct config *conf)
 		out_error("%s", a.text);
 		return (1);
 	}
-	for (end = clock_mono() + STOP_MS; answers(conf->socket);
+	for (end = clock_mono() + STOP_MS; socket_answers(conf->socket);
 	    (void)poll(NULL, 0, STOP_STEP)) {
 		if (clock_mono() >= end) {
 			out_error("the daemon has not ended after %d seconds",

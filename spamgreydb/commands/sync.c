@@ -1,9 +1,10 @@
 /*
- * spamgreydb sync host …: the side of a bulk sync that drives.  All ways to
- * the hosts are opened first, as whoever called us, since root is given up
- * when the database is opened here.  Then host by host: compare, and exchange
- * what differs batch by batch; each batch is on disk on both sides before the
- * next, so what an interrupted run did need not be done again.
+ * spamgreydb sync host …: the side of a bulk sync that drives.  The
+ * connections to all hosts are opened first, as the user who called, since
+ * root's rights are dropped when the database is opened here.  Then host by
+ * host: compare, and exchange what differs in batches.  Each batch is on disk
+ * on both sides before the next one, so what an interrupted run did need not
+ * be done again.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -15,36 +16,40 @@
 #include "lib/sync/merge.h"
 #include "spamgreydb/sync/sync.h"
 
-#define PROGRESS_MS	200
+#define PROGRESS_MS	200	/* ms between lines of progress */
+#define ROUNDS		2	/* the second for news of later hosts */
 #define SSH		"ssh"
 #define PROGRAM		"spamgreydb"
 
-struct peer {
+/* One of the hosts, and what was done with it. */
+struct sync_host {
 	struct sync_link	 link;
 	int			 failed;
-	/* found; ours: only we have it */
+	/* ids found: only here, only there, different on both */
 	uint64_t		 ours, theirs, both;
-	uint64_t		 taken, given;	/* changes here, and there */
-	uint64_t		 differ;	/* in the end */
-	uint64_t		 at_taken;	/* sync.taken when it was done */
+	uint64_t		 taken, given;	/* changes here and there */
+	uint64_t		 differ;	/* ids that still differ */
+	uint64_t		 at_taken;	/* run.taken when it was done */
 	struct bulk_done	 here, there;	/* what was refused */
 };
 
-struct sync {
+/* The whole run. */
+struct sync_run {
 	struct sync_local	 local;
 	const struct args	*args;
-	struct peer		*peer;		/* whose turn it is */
-	uint64_t		 taken;		/* of all peers */
+	struct sync_host	*peer;		/* whose turn it is */
+	uint64_t		 taken;		/* from all hosts */
 	uint64_t		 get[BULK_ASK_MAX], put[BULK_ASK_MAX];
 	size_t			 nget, nput;
 	int			 progress;	/* standard error is a terminal */
 	int64_t			 shown;
 };
 
+/* On a terminal only. */
 static void
-show_progress(struct sync *s, int last)
+sync_progress(struct sync_run *s, int last)
 {
-	struct peer	*p = s->peer;
+	struct sync_host	*p = s->peer;
 	int64_t		 now = clock_mono();
 
 	if (!s->progress || (!last && now - s->shown < PROGRESS_MS))
@@ -58,9 +63,12 @@ show_progress(struct sync *s, int last)
 	fflush(stderr);
 }
 
-/* Are we of one version, one way of cutting keys, and about one time? */
+/*
+ * Checks that both sides have one version, cut keys in the same way, and
+ * agree about the time.  -1: reported.
+ */
 static int
-greet(struct sync *s, struct peer *p)
+greet(struct sync_run *s, struct sync_host *p)
 {
 	struct bulk_hello	ours, h;
 	struct bulk_get		f;
@@ -83,9 +91,9 @@ greet(struct sync *s, struct peer *p)
 	if (h.match4 != ours.match4 || h.match6 != ours.match6 ||
 	    h.admit4 != ours.admit4 || h.admit6 != ours.admit6 ||
 	    h.helo != ours.helo) {
-		out_error("%s: its `match' (ip4 /%u ip6 /%u%s) or `admit' "
-		    "(ip4 /%u ip6 /%u) is not ours; to be the same the two "
-		    "databases need the same in both spamgreyd.conf",
+		out_error("%s: its `match' (ip4 /%u ip6 /%u%s) or `admit' (ip4 "
+			  "/%u ip6 /%u) differs from ours; both spamgreyd.conf "
+			  "need the same values",
 		    p->link.host, h.match4, h.match6, h.helo ? " helo" : "",
 		    h.admit4, h.admit6);
 		return (-1);
@@ -93,17 +101,17 @@ greet(struct sync *s, struct peer *p)
 	ahead = h.now - clock_wall();
 	if (ahead > MERGE_AHEAD || ahead < -MERGE_AHEAD) {
 		out_error("%s: its clock is %lld seconds %s ours; at most %d "
-		    "is allowed, so set one of them right", p->link.host,
-		    (long long)(ahead < 0 ? -ahead : ahead),
+			  "are allowed; correct one of the clocks",
+		    p->link.host, (long long)(ahead < 0 ? -ahead : ahead),
 		    ahead < 0 ? "behind" : "ahead of", MERGE_AHEAD);
 		return (-1);
 	}
 	return (0);
 }
 
-/* Both sides look what there is, at the same time. */
+/* Both sides index their database, at the same time. */
 static int
-begin(struct sync *s, struct peer *p, struct bulk_sum *theirs)
+start_round(struct sync_run *s, struct sync_host *p, struct bulk_sum *theirs)
 {
 	struct bulk_get	f;
 	uint8_t		seed[BULK_SEED];
@@ -124,9 +132,9 @@ begin(struct sync *s, struct peer *p, struct bulk_sum *theirs)
 	return (0);
 }
 
-/* Their states of the ids waiting are merged here. */
+/* Merges here their states of the ids that are waiting. */
 static int
-take(struct sync *s, struct peer *p)
+take_theirs(struct sync_run *s, struct sync_host *p)
 {
 	struct bulk_get	f;
 	uint32_t	before;
@@ -156,9 +164,9 @@ take(struct sync *s, struct peer *p)
 	return (0);
 }
 
-/* Ours are merged there; what was just taken is in them. */
+/* Merges there our states; what was just taken is in them already. */
 static int
-give(struct sync *s, struct peer *p)
+give_ours(struct sync_run *s, struct sync_host *p)
 {
 	struct bulk_get		f;
 	struct bulk_done	d;
@@ -187,19 +195,20 @@ give(struct sync *s, struct peer *p)
 }
 
 static int
-exchange(struct sync *s)
+exchange(struct sync_run *s)
 {
-	if (take(s, s->peer) == -1 || give(s, s->peer) == -1)
+	if (take_theirs(s, s->peer) == -1 || give_ours(s, s->peer) == -1)
 		return (-1);
-	show_progress(s, 0);
+	sync_progress(s, 0);
 	return (0);
 }
 
+/* An id that differs; a full batch is exchanged. */
 static int
 found(int ours, int theirs, uint64_t id, void *arg)
 {
-	struct sync	*s = arg;
-	struct peer	*p = s->peer;
+	struct sync_run	*s = arg;
+	struct sync_host	*p = s->peer;
 
 	if (ours && theirs)
 		p->both++;
@@ -218,10 +227,11 @@ found(int ours, int theirs, uint64_t id, void *arg)
 	return (0);
 }
 
+/* Counts in the second comparison, after the exchange. */
 static int
 still_differs(int ours, int theirs, uint64_t id, void *arg)
 {
-	struct peer	*p = arg;
+	struct sync_host	*p = arg;
 
 	(void)ours;
 	(void)theirs;
@@ -230,8 +240,9 @@ still_differs(int ours, int theirs, uint64_t id, void *arg)
 	return (0);
 }
 
+/* Compares, exchanges, and compares again. */
 static int
-sync_peer(struct sync *s, struct peer *p)
+sync_peer(struct sync_run *s, struct sync_host *p)
 {
 	const struct sync_diff	 work = { found, s };
 	const struct sync_diff	 check = { still_differs, p };
@@ -241,23 +252,23 @@ sync_peer(struct sync *s, struct peer *p)
 	s->peer = p;
 	s->nget = s->nput = 0;
 	p->differ = 0;
-	if (begin(s, p, &theirs) == -1)
+	if (start_round(s, p, &theirs) == -1)
 		return (-1);
-	show_progress(s, 0);
+	sync_progress(s, 0);
 	if (sync_compare(&s->local, &p->link, &theirs, &work) == -1)
 		return (-1);
 	if (!s->args->dry && (exchange(s) == -1 ||
-	    begin(s, p, &theirs) == -1 ||
+	    start_round(s, p, &theirs) == -1 ||
 	    sync_compare(&s->local, &p->link, &theirs, &check) == -1))
 		return (-1);
-	show_progress(s, 1);
+	sync_progress(s, 1);
 	p->at_taken = s->taken;
 	bulk_begin(&p->link.frame, BULK_END);
 	return (link_ask(&p->link, BULK_DONE, &f));
 }
 
 static int
-report_json(const struct sync *s, const struct peer *p)
+report_json(const struct sync_run *s, const struct sync_host *p)
 {
 	json_t	*o;
 
@@ -281,9 +292,9 @@ report_json(const struct sync *s, const struct peer *p)
 	return (out_json(o));
 }
 
-/* 0, or 1: not everything is as it ought to be. */
+/* Returns 0, or 1 when not everything is as it should be. */
 static int
-report(const struct sync *s, const struct peer *p)
+report_host(const struct sync_run *s, const struct sync_host *p)
 {
 	if (p->failed)
 		return (1);
@@ -296,7 +307,7 @@ report(const struct sync *s, const struct peer *p)
 		    (unsigned long long)p->ours,
 		    (unsigned long long)p->both);
 	else {
-		printf("%s: %llu taken, %llu given; %llu octets sent, %llu "
+		printf("%s: %llu taken, %llu given; %llu bytes sent, %llu "
 		    "received; ", p->link.host, (unsigned long long)p->taken,
 		    (unsigned long long)p->given,
 		    (unsigned long long)p->link.sent,
@@ -315,15 +326,15 @@ report(const struct sync *s, const struct peer *p)
 	return (p->here.refused > 0 || p->there.refused > 0);
 }
 
-/* Ways to all of them, before the database is asked for. */
+/* Opens the connections to all hosts.  Returns how many are open. */
 static int
-open_peers(struct sync *s, struct peer *peers)
+open_peers(struct sync_run *s, struct sync_host *peers)
 {
 	const struct args	*a = s->args;
 	int			 i, n = 0;
 
 	for (i = 0; i < a->nkeys; i++) {
-		struct peer	*p = &peers[i];
+		struct sync_host	*p = &peers[i];
 
 		p->failed = link_open(&p->link, a->rsh != NULL ? a->rsh : SSH,
 		    a->keys[i], a->program != NULL ? a->program : PROGRAM) ==
@@ -334,24 +345,24 @@ open_peers(struct sync *s, struct peer *peers)
 }
 
 /*
- * Who was done before a later one had news for us has not got it; so once
- * more round for those.
+ * A host that was done before a later one had news for us lacks that news, so
+ * those hosts get a second round.
  */
 static void
-sync_all(struct sync *s, struct peer *peers)
+sync_all(struct sync_run *s, struct sync_host *peers)
 {
 	int	i, round;
 
-	for (round = 0; round < (s->args->dry ? 1 : 2); round++) {
+	for (round = 0; round < (s->args->dry ? 1 : ROUNDS); round++) {
 		for (i = 0; i < s->args->nkeys; i++) {
-			struct peer	*p = &peers[i];
+			struct sync_host	*p = &peers[i];
 
 			if (p->failed || (round > 0 &&
 			    p->at_taken == s->taken))
 				continue;
 			p->failed = sync_peer(s, p) == -1;
 			if (p->failed && s->local.conn == NULL)
-				return;		/* nothing can be done */
+				return;		/* no database any more */
 		}
 	}
 }
@@ -359,8 +370,8 @@ sync_all(struct sync *s, struct peer *peers)
 int
 cmd_sync(const struct args *args, struct config *conf)
 {
-	static struct sync	 s;
-	struct peer		*peers;
+	static struct sync_run	 s;
+	struct sync_host		*peers;
 	int			 i, status = 0;
 
 	if (args->answer)
@@ -380,10 +391,10 @@ cmd_sync(const struct args *args, struct config *conf)
 	}
 	if (s.local.conn != NULL || status == 0)
 		for (i = 0; i < args->nkeys; i++)
-			status |= report(&s, &peers[i]);
+			status |= report_host(&s, &peers[i]);
 	if (s.local.unsaid > 0)
-		out_error("%u entries here cannot be said to others (control "
-		    "characters in them); they stay here only",
+		out_error("%u entries here cannot be sent to others (they "
+			  "contain control characters)",
 		    s.local.unsaid);
 	local_close(&s.local);
 	for (i = 0; i < args->nkeys; i++)

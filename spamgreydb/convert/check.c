@@ -1,6 +1,6 @@
 /*
- * convert: what was read, held against what spamgreyd.conf(5) can hold.  What
- * it cannot is taken out and told, so that what is printed is one.
+ * What was read, compared with what spamgreyd.conf(5) can hold.  The rest is
+ * taken out and becomes a problem, so that what is printed is a valid file.
  */
 #include <sys/types.h>
 
@@ -12,6 +12,8 @@
 #include "lib/smtp/mailaddr.h"
 #include "spamgreydb/convert/convert.h"
 
+/* The limits of spamgreyd.conf(5); those of names are RFC 1035's and RFC
+ * 5321's. */
 #define LABEL_MAX	63
 #define NAME_MAX_	253
 #define LOCAL_MAX	64
@@ -24,12 +26,13 @@
 			"ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 
 static void
-drop(char **s)
+drop_string(char **s)
 {
 	free(*s);
 	*s = NULL;
 }
 
+/* As the configuration checks a domain: labels of letters, digits, - and _. */
 static int
 is_domain(const char *s)
 {
@@ -63,7 +66,7 @@ is_addr(const char *s)
 	return (addr_parse(s, &a) == 0);
 }
 
-/* A name without a dot that ends in a number, and perhaps :ttl. */
+/* A name without a dot that ends in a number, perhaps with :ttl. */
 int
 convert_is_interface(const char *s)
 {
@@ -71,7 +74,7 @@ convert_is_interface(const char *s)
 	    strcspn(s, "0123456789:") < strlen(s));
 }
 
-/* A whole one: its name and its TTL are such. */
+/* Says whether interface and TTL are valid. */
 static int
 group_good(const char *s)
 {
@@ -105,26 +108,27 @@ check_spamd(struct convert *cv)
 	const char	*f = "spamd";
 
 	if (cv->listen != NULL && strcmp(cv->listen, "localhost") == 0) {
-		drop(&cv->listen);
+		drop_string(&cv->listen);
 		cv->listen = strdup("127.0.0.1");
 	}
 	if (cv->listen != NULL && !is_addr(cv->listen)) {
-		convert_problem(cv, f, 0, "-l %s: only an address can be "
-		    "listened on", cv->listen);
-		drop(&cv->listen);
+		convert_problem(cv, f, 0,
+		    "-l %s: only an IP address can be used", cv->listen);
+		drop_string(&cv->listen);
 	}
 	if (cv->hostname != NULL && !is_domain(cv->hostname)) {
 		convert_problem(cv, f, 0, "-h %s is not a host name",
 		    cv->hostname);
-		drop(&cv->hostname);
+		drop_string(&cv->hostname);
 	}
 	if ((cv->certificate == NULL) != (cv->key == NULL))
 		convert_problem(cv, f, 0, "-C and -K go together");
 	if (cv->pass != -1 && (cv->pass >= cv->grey * 60 ||
 	    cv->grey >= cv->white)) {
-		convert_problem(cv, f, 0, "-G %ld:%ld:%ld: nothing could ever "
-		    "pass; the first time must be the shortest, the last the "
-		    "longest", cv->pass, cv->grey, cv->white);
+		convert_problem(cv, f, 0,
+		    "-G %ld:%ld:%ld: nothing could ever pass; the first time "
+		    "must be the shortest, the last one the longest",
+		    cv->pass, cv->grey, cv->white);
 		cv->pass = cv->grey = cv->white = -1;
 	}
 }
@@ -138,12 +142,12 @@ check_track(struct convert *cv)
 	    strcmp(cv->pflog, "nflog") == 0)) {
 		convert_problem(cv, f, 0, "-l %s is not an interface",
 		    cv->pflog);
-		drop(&cv->pflog);
+		drop_string(&cv->pflog);
 	}
 	if (cv->log_interface != NULL && !is_ifname(cv->log_interface)) {
 		convert_problem(cv, f, 0, "-i %s is not an interface",
 		    cv->log_interface);
-		drop(&cv->log_interface);
+		drop_string(&cv->log_interface);
 	}
 }
 
@@ -155,7 +159,7 @@ check_sync(struct convert *cv)
 	if (cv->sync_listen != NULL && !target_good(cv->sync_listen)) {
 		convert_problem(cv, "spamd", 0, "-y %s: neither an address nor "
 		    "an interface", cv->sync_listen);
-		drop(&cv->sync_listen);
+		drop_string(&cv->sync_listen);
 	}
 	for (i = n = 0; i < cv->ntargets; i++) {
 		if (target_good(cv->targets[i])) {
@@ -170,7 +174,7 @@ check_sync(struct convert *cv)
 	cv->ntargets = n;
 }
 
-/* A list that cannot be has no file. */
+/* A list that cannot be used loses its file. */
 static void
 check_list(struct convert *cv, struct convert_list *l)
 {
@@ -182,7 +186,7 @@ check_list(struct convert *cv, struct convert_list *l)
 		    "defined at all?)", l->name);
 		return;
 	}
-	/* (a quote or a percent sign of it may become two) */
+	/* Half of what a message may have, since quoting may double it. */
 	if (l->message != NULL && strlen(l->message) > MESSAGE_LONG) {
 		convert_problem(cv, f, 0, "list %s: its message is cut at %d "
 		    "characters", l->name, MESSAGE_LONG);
@@ -194,14 +198,14 @@ check_list(struct convert *cv, struct convert_list *l)
 		    l->name, LIST_NAME_MAX);
 	else if (!convert_printable(l->file) || *l->file == '\0' ||
 	    strlen(l->file) > FILE_LONG)
-		convert_problem(cv, f, 0, "list %s: its file is no name of one",
-		    l->name);
+		convert_problem(cv, f, 0,
+		    "list %s: the name of its file is not valid", l->name);
 	else if (l->method == CV_COMMAND && *l->file != '/')
 		convert_problem(cv, f, 0, "list %s: the program's name must "
 		    "begin with /", l->name);
 	else
 		return;
-	drop(&l->file);
+	drop_string(&l->file);
 }
 
 static void
@@ -211,20 +215,20 @@ check_lists(struct convert *cv)
 	size_t			 i, n = 0;
 
 	if (cv->nlists > 0 && !cv->has_all)
-		convert_problem(cv, "spamd.conf", 0, "there is no `all', so "
-		    "spamd-setup took no list");
+		convert_problem(cv, "spamd.conf", 0,
+		    "there is no `all', so spamd-setup loaded no list");
 	for (i = 0; i < cv->norder; i++) {
 		l = &cv->lists[cv->order[i]];
 		check_list(cv, l);
 		if (l->file != NULL && ++n > CONVERT_LISTS_PRINT) {
 			convert_problem(cv, "spamd.conf", 0, "list %s: more "
 			    "than %d lists", l->name, CONVERT_LISTS_PRINT);
-			drop(&l->file);
+			drop_string(&l->file);
 		}
 	}
 }
 
-/* Without the dot at the end that means nothing. */
+/* Takes off the dot at the end, which means nothing here. */
 static int
 domain_good(char *s)
 {
@@ -241,7 +245,7 @@ domain_good(char *s)
 }
 
 static void
-check_domains(struct convert *cv)
+check_allowed_domains(struct convert *cv)
 {
 	size_t	i, n;
 
@@ -274,5 +278,5 @@ convert_finish(struct convert *cv)
 	check_track(cv);
 	check_sync(cv);
 	check_lists(cv);
-	check_domains(cv);
+	check_allowed_domains(cv);
 }

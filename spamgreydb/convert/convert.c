@@ -1,6 +1,6 @@
 /*
- * Prints what read.c and flags.c took in, as a
- * spamgreyd.conf(5) that does the same, with a comment where it can do better.
+ * Prints what was taken in as a spamgreyd.conf(5) that does the same as
+ * spamd, with a comment wherever spamgreyd can do better.
  */
 #include <sys/types.h>
 
@@ -12,17 +12,19 @@
 
 #define SPAMD_PORT	8025
 #define LOWMX_PORT	8035
-#define LINE_LONG	400	/* of a message: broken at the next blank, … */
-#define LINE_MAX_	440	/* … or here; a reply line has 512 octets */
+/* Columns of a message: past the first it is broken at the next blank, and at
+ * the second in any case.  A reply line of SMTP has 512 bytes. */
+#define LINE_LONG	400
+#define LINE_MAX_	440
 
-/* spamd(8)'s own */
+/* The defaults of spamd(8). */
 #define SPAMD_PASS	25	/* minutes */
 #define SPAMD_GREY	4	/* hours */
 #define SPAMD_WHITE	864	/* hours */
 
-/* A string of the configuration; what none may hold becomes a blank. */
+/* A string of the configuration; a control character becomes a blank. */
 static void
-quoted(FILE *out, const char *s)
+put_quoted(FILE *out, const char *s)
 {
 	putc('"', out);
 	for (; *s != '\0'; s++) {
@@ -35,7 +37,7 @@ quoted(FILE *out, const char *s)
 
 /* A text in a comment stays on its line. */
 static void
-comment(FILE *out, const char *s)
+put_comment(FILE *out, const char *s)
 {
 	for (; *s != '\0'; s++)
 		putc((unsigned char)*s < ' ' || (unsigned char)*s > '~' ? '?' :
@@ -43,11 +45,11 @@ comment(FILE *out, const char *s)
 }
 
 /*
- * A message: ASCII, a percent sign of its own doubled, lines that are too
- * long broken at a blank.
+ * A message in ASCII.  A percent sign of its own is doubled, and lines that
+ * are too long are broken at a blank.
  */
 static void
-message(FILE *out, const char *s)
+put_message(FILE *out, const char *s)
 {
 	size_t	n = strlen(s), col = 0;
 
@@ -82,6 +84,7 @@ message(FILE *out, const char *s)
 	putc('"', out);
 }
 
+/* What was not converted, and flags that have no keyword. */
 static void
 print_head(const struct convert *cv, FILE *out)
 {
@@ -91,7 +94,7 @@ print_head(const struct convert *cv, FILE *out)
 	    "spamgreyd-spamd(7).\n", out);
 	for (i = 0; i < cv->nproblems; i++) {
 		fputs("# NOT CONVERTED: ", out);
-		comment(out, cv->problems[i]);
+		put_comment(out, cv->problems[i]);
 		putc('\n', out);
 	}
 	if (cv->foreground)
@@ -101,14 +104,16 @@ print_head(const struct convert *cv, FILE *out)
 		fputs("# spamd -v is spamgreyd -v; it can be changed while it "
 		    "runs: spamgreydb log verbose|brief.\n", out);
 	if (cv->banner != NULL) {
-		fputs("# spamd -n (the banner's text): there is none to choose "
-		    "here; it was ", out);
-		comment(out, cv->banner);
+		fputs("# spamd -n (the banner's text): it cannot be chosen "
+		      "here; it was ",
+		    out);
+		put_comment(out, cv->banner);
 		putc('\n', out);
 	}
 	if (cv->window > 0)
 		fputs("# spamd -w (the receive window of trapped hosts) has no "
-		    "equal: what they send is not kept.\n", out);
+		      "equivalent: what they send is not kept.\n",
+		    out);
 	fputs("# log spamd\t# its own log lines too, for programs that read "
 	    "them\n\n", out);
 }
@@ -120,7 +125,7 @@ print_listen(const struct convert *cv, FILE *out)
 
 	if (cv->hostname != NULL) {
 		fputs("hostname ", out);
-		quoted(out, cv->hostname);
+		put_quoted(out, cv->hostname);
 		putc('\n', out);
 	}
 	if (cv->listen != NULL)
@@ -131,19 +136,20 @@ print_listen(const struct convert *cv, FILE *out)
 		    "proto tcp to any port smtp divert-to ::1 port %ld\n"
 		    "listen on ::1 port %ld\n", port, port, port);
 	if (cv->low_mx != NULL) {
-		fprintf(out, "# -M: hosts that try the backup MX first.  In "
-		    "pf.conf, behind the other divert-to:\n"
-		    "#\tpass in on egress proto tcp to ");
-		comment(out, cv->low_mx);
+		fprintf(out,
+		    "# -M: traps hosts that try the backup MX first.  In "
+		    "pf.conf, behind the other divert-to:\n#\tpass in on "
+		    "egress proto tcp to ");
+		put_comment(out, cv->low_mx);
 		fprintf(out, " port smtp divert-to 127.0.0.1 port %d\n"
 		    "listen on 127.0.0.1 port %d low-priority-mx\n",
 		    LOWMX_PORT, LOWMX_PORT);
 	}
 	if (cv->certificate != NULL && cv->key != NULL) {
 		fputs("tls certificate ", out);
-		quoted(out, cv->certificate);
+		put_quoted(out, cv->certificate);
 		fputs(" key ", out);
-		quoted(out, cv->key);
+		put_quoted(out, cv->key);
 		fputs("\t# a reload takes a renewed one\n", out);
 	}
 	putc('\n', out);
@@ -156,9 +162,10 @@ print_domains(const struct convert *cv, FILE *out)
 	size_t		 i;
 
 	if (cv->ndomains == 0) {
-		fputs("# If there is an /etc/mail/spamd.alloweddomains, give "
-		    "it to convert too.  Without allowed\n# domains no "
-		    "recipient's domain is a trap.\n\n", out);
+		fputs("# If there is an /etc/mail/spamd.alloweddomains, name "
+		      "it to convert too.  Without allowed\n# domains no "
+		      "recipient's domain is a trap.\n\n",
+		    out);
 		return;
 	}
 	fputs("# spamd took a name without @ for the end of any address: "
@@ -167,10 +174,10 @@ print_domains(const struct convert *cv, FILE *out)
 	for (i = 0; i < cv->ndomains; i++) {
 		d = cv->domains[i];
 		putc('\t', out);
-		quoted(out, d);
+		put_quoted(out, d);
 		if (strchr(d, '@') == NULL && *d != '.') {
 			fputs(" \".", out);
-			comment(out, d);
+			put_comment(out, d);
 			putc('"', out);
 		}
 		putc('\n', out);
@@ -187,9 +194,10 @@ print_greylist(const struct convert *cv, FILE *out)
 
 	if (cv->blacklist_only)
 		fputs("# spamd -b: only hosts on a list are redirected, and so "
-		    "it should stay in pf.conf.  Another host\n# that comes "
-		    "here all the same is greylisted; nothing redirects it "
-		    "afterwards.\n", out);
+		      "it should stay in pf.conf.  Any other host\n# that "
+		      "connects here is greylisted; nothing redirects it "
+		      "afterwards.\n",
+		    out);
 	fprintf(out, "greylist {\n\tpass %ld%s\t\t# better: 3m; a retry at 5m "
 	    "would do\n"
 	    "\tgrey %ldh\t\t# better: 24h; slow queues come later than 4h\n"
@@ -199,8 +207,10 @@ print_greylist(const struct convert *cv, FILE *out)
 	    "\tmatch helo\t\t# better without\n"
 	    "}\n", pass == 0 ? 1 : pass, pass == 0 ? "s" : "m", grey, white);
 	if (cv->track_white != -1 && cv->track_white != white)
-		fprintf(out, "# spamlogd -W %ld: what the tracker makes WHITE "
-		    "has the time above.\n", cv->track_white);
+		fprintf(out,
+		    "# spamlogd -W %ld: hosts that the tracker makes WHITE get "
+		    "the time above.\n",
+		    cv->track_white);
 	fputs("tarpit { ", out);
 	if (cv->stutter == 0)
 		fputs("stutter no", out);
@@ -213,13 +223,17 @@ print_greylist(const struct convert *cv, FILE *out)
 		fprintf(out, "limit { connections %ld }\t# better without: as "
 		    "many as there are descriptors\n", cv->connections);
 	if (cv->blacklisted != -1)
-		fprintf(out, "# spamd -B %ld: there is no limit of its own for "
-		    "blacklisted hosts; one that is held costs 1 KB.\n",
+		fprintf(out,
+		    "# spamd -B %ld: there is no separate limit for "
+		    "blacklisted hosts; each one that is held costs 1 KB.\n",
 		    cv->blacklisted);
 	putc('\n', out);
 }
 
-/* The white lists behind it, up to the next black one, are taken out of it. */
+/*
+ * The white lists behind a black list, up to the next black one, are taken
+ * out of it.
+ */
 static void
 print_except(const struct convert *cv, FILE *out, size_t at)
 {
@@ -233,32 +247,34 @@ print_except(const struct convert *cv, FILE *out, size_t at)
 		if (l->file == NULL)
 			continue;
 		fputs(any ? ", " : " except { ", out);
-		quoted(out, l->name);
+		put_quoted(out, l->name);
 		any = 1;
 	}
 	if (any)
 		fputs(" }", out);
 }
 
+/* One list; at is its place in the order. */
 static void
 print_list(const struct convert *cv, FILE *out, size_t at)
 {
-	static const char *const	 source[] = { "file", "url", "command" };
+	static const char *const source[] = {"file", "url", "command"};
 	const struct convert_list	*l = &cv->lists[cv->order[at]];
 
 	if (l->file == NULL)
-		return;		/* convert_finish has said so */
+		return;		/* convert_finish took it out */
 	if (l->method == CV_COMMAND)
-		fputs("# spamd-setup ran this as root, here nobody runs it.\n",
+		fputs("# spamd-setup ran this as root; here the user nobody "
+		      "runs it.\n",
 		    out);
 	fputs(l->white ? "whitelist " : "blacklist ", out);
-	quoted(out, l->name);
+	put_quoted(out, l->name);
 	fprintf(out, " %s ", source[l->method]);
-	quoted(out, l->file);
+	put_quoted(out, l->file);
 	if (!l->white) {
 		if (l->message != NULL && *l->message != '\0') {
 			fputs(" \\\n    message ", out);
-			message(out, l->message);
+			put_message(out, l->message);
 		}
 		fprintf(out, " reply %d", cv->reply);
 		print_except(cv, out, at);
@@ -268,6 +284,7 @@ print_list(const struct convert *cv, FILE *out, size_t at)
 	putc('\n', out);
 }
 
+/* White lists first, since a list must stand before another one names it. */
 static void
 print_lists(const struct convert *cv, FILE *out)
 {
@@ -299,7 +316,7 @@ print_lists(const struct convert *cv, FILE *out)
 	for (i = 0; i < cv->nlists; i++)
 		if (!cv->lists[i].used) {
 			fputs("# List ", out);
-			comment(out, cv->lists[i].name);
+			put_comment(out, cv->lists[i].name);
 			fputs(" is not in `all'; spamd-setup left it out.\n",
 			    out);
 		}
@@ -323,6 +340,7 @@ print_track(const struct convert *cv, FILE *out)
 	fputs("\n\n", out);
 }
 
+/* A multicast group: interface, perhaps with a TTL. */
 static void
 print_group(FILE *out, const char *s)
 {
@@ -357,7 +375,8 @@ print_sync(const struct convert *cv, FILE *out)
 			group = 1;
 		} else
 			fprintf(out, "\tpeer %s spamd\n", cv->targets[i]);
-	if (cv->sync_listen != NULL && convert_is_interface(cv->sync_listen) && !group)
+	if (cv->sync_listen != NULL && convert_is_interface(cv->sync_listen) &&
+	    !group)
 		print_group(out, cv->sync_listen);
 	if (cv->sync_listen != NULL)
 		fputs("\taccept spamd\n", out);

@@ -1,8 +1,14 @@
 /*
- * convert: what spamd's own files say, as a spamgreyd.conf.  read.c
- * takes the files in, flags.c the command lines in rc.conf.local,
- * check.c takes out what has no place, convert.c prints.  Nothing here asks the
- * system but for the files named.
+ * The room convert: what spamd's own files say, as a spamgreyd.conf.  It
+ * belongs to spamgreydb, reads nothing but the files that are named, and asks
+ * the system for nothing else.
+ *
+ * Read in this order: convert_read.c (the files), convert_flags.c (command
+ * lines in rc.conf.local), convert_check.c (takes out what spamgreyd.conf
+ * cannot hold), convert.c (prints).
+ *
+ * convert_init, then convert_text for each file, then convert_finish, then
+ * convert_print, then convert_free.  All strings belong to struct convert.
  */
 #ifndef CONVERT_H
 #define CONVERT_H
@@ -10,7 +16,7 @@
 #include <stddef.h>
 #include <stdio.h>
 
-#define CONVERT_FILE_MAX	(1024 * 1024)	/* octets of one file */
+#define CONVERT_FILE_MAX	(1024 * 1024)	/* bytes of one file */
 #define CONVERT_LISTS_MAX	128		/* spamd's own limit */
 #define CONVERT_LISTS_PRINT	64		/* of spamgreyd.conf */
 #define CONVERT_TARGETS_MAX	64		/* -Y */
@@ -18,6 +24,7 @@
 
 enum convert_method { CV_FILE, CV_URL, CV_COMMAND };
 
+/* A list of spamd.conf(5). */
 struct convert_list {
 	char			*name;
 	int			 white;
@@ -28,13 +35,14 @@ struct convert_list {
 	int			 used;		/* `all' names it */
 };
 
-/* The value of a variable, the last one that was set. */
+/* The value of a variable, as it was set last. */
 struct convert_flags {
 	char	*value;		/* NULL: none */
 	char	*file;
 	int	 line;
 };
 
+/* Everything that was read. */
 struct convert {
 	struct convert_flags	flags[CONVERT_PROGRAMS];
 	/* spamd(8); what was not given is -1 or NULL */
@@ -80,18 +88,18 @@ struct convert {
 
 void	 convert_init(struct convert *);
 void	 convert_free(struct convert *);
-/* A thing that has no place here; name and line of the file.  line 0: none. */
+/* Notes what cannot be converted, with the file and its line (0: no line). */
 void	 convert_problem(struct convert *, const char *file, int line,
 	    const char *, ...) __attribute__((__format__(printf, 4, 5)));
 
-int	 convert_printable(const char *);	/* ASCII without controls */
+int	 convert_printable(const char *);	/* 1: ASCII, no controls */
 
 /*
- * One file, of whatever kind its lines are; text is changed.  What it cannot
- * take becomes a problem.
+ * Takes in one file; its kind is seen from its lines.  text is changed.  What
+ * cannot be taken in becomes a problem.
  */
 void	 convert_text(struct convert *, const char *name, char *text);
-/* The arguments of one program, as a shell would split them. */
+/* Takes in the arguments of one program, split as by a shell. */
 void	 convert_spamd(struct convert *, const char *name, int line,
 	    const char *flags);
 void	 convert_spamlogd(struct convert *, const char *name, int line,
@@ -99,13 +107,13 @@ void	 convert_spamlogd(struct convert *, const char *name, int line,
 void	 convert_setup(struct convert *, const char *name, int line,
 	    const char *flags);
 /*
- * When all files are read, once: takes the flags in, and what spamgreyd.conf
- * cannot hold out; that becomes a problem.
+ * Call it once, when all files are read: takes in the flags, and takes out what
+ * spamgreyd.conf cannot hold, which becomes a problem.
  */
 void	 convert_finish(struct convert *);
-/* iface[:ttl] in place of an address? */
+/* 1: it is an interface, perhaps with :ttl, not an address. */
 int	 convert_is_interface(const char *);
-/* The configuration. */
+/* Prints the configuration. */
 void	 convert_print(const struct convert *, FILE *);
 
 #endif

@@ -1,5 +1,6 @@
 /*
- * The command lines of spamd(8), spamlogd(8) and spamd-setup(8).
+ * The command lines of spamd(8), spamlogd(8) and spamd-setup(8), as
+ * rc.conf.local has them.
  */
 #include <ctype.h>
 #include <errno.h>
@@ -9,18 +10,24 @@
 #include "spamgreydb/convert/convert.h"
 
 #define WORDS_MAX	128
-#define CONNECTIONS_MAX	1000000		/* as the file allows */
-#define HOURS_MAX	87600		/* ten years, as the file allows */
+/* What spamgreyd.conf allows: connections, and ten years. */
+#define CONNECTIONS_MAX	1000000
+#define HOURS_MAX	87600
+/* What spamd and spamlogd allow. */
+#define STUTTER_MAX	10		/* -s, seconds */
+#define STUTTER_FOR_MAX	90		/* -S, seconds */
+#define TRACK_HOURS_MAX	2160		/* -W */
 
-struct words {
+/* A command line in words, which lie in buf. */
+struct flag_words {
 	char	*v[WORDS_MAX];
 	int	 n;
 	char	*buf;
 };
 
-/* As sh splits them: blanks, quotes, backslashes.  -1: too many. */
+/* Splits as sh does: blanks, quotes, backslashes.  -1: too many words. */
 static int
-split(const char *s, struct words *w)
+split_words(const char *s, struct flag_words *w)
 {
 	char	*d, quote = '\0';
 	int	 in = 0;
@@ -54,19 +61,20 @@ split(const char *s, struct words *w)
 	return (0);
 }
 
+/* A command line while its options are read. */
 struct flags {
 	struct convert	*cv;
 	const char	*name;		/* of the file */
 	int		 line;
 	const char	*program;
-	struct words	 words;
+	struct flag_words	 words;
 	int		 at;		/* the word … */
 	char		*rest;		/* … and what is left of it */
 };
 
-/* The next option letter; 0 at the end. */
+/* Returns the next option letter; 0 at the end. */
 static int
-next(struct flags *f)
+next_option(struct flags *f)
 {
 	char	*w;
 
@@ -76,7 +84,7 @@ next(struct flags *f)
 		w = f->words.v[f->at];
 		if (w[0] != '-' || w[1] == '\0' || strcmp(w, "--") == 0) {
 			convert_problem(f->cv, f->name, f->line,
-			    "%s: \"%s\" is no option", f->program, w);
+			    "%s: \"%s\" is not an option", f->program, w);
 			return (0);
 		}
 		f->at++;
@@ -85,7 +93,7 @@ next(struct flags *f)
 	return ((unsigned char)*f->rest++);
 }
 
-/* Its argument; NULL: there is none, which is said. */
+/* Returns the argument of an option; NULL: there is none, which is reported. */
 static char *
 argument(struct flags *f, int option)
 {
@@ -98,17 +106,18 @@ argument(struct flags *f, int option)
 	f->rest = NULL;
 	if (a == NULL)
 		convert_problem(f->cv, f->name, f->line,
-		    "%s: -%c without its argument", f->program, option);
+		    "%s: the argument of -%c is missing", f->program, option);
 	else if (!convert_printable(a)) {
 		convert_problem(f->cv, f->name, f->line,
-		    "%s: -%c: not printable", f->program, option);
+		    "%s: the argument of -%c is not printable", f->program,
+		    option);
 		return (NULL);
 	}
 	return (a);
 }
 
 static void
-text(struct flags *f, int option, char **to)
+set_text(struct flags *f, int option, char **to)
 {
 	const char	*a = argument(f, option);
 
@@ -118,9 +127,10 @@ text(struct flags *f, int option, char **to)
 	*to = strdup(a);
 }
 
-/* A number in its bounds; -1 said. */
+/* A number within its bounds; -1: reported. */
 static long
-number(struct flags *f, const char *what, const char *s, long min, long max)
+parse_number(
+    struct flags *f, const char *what, const char *s, long min, long max)
 {
 	char	*end;
 	long	 v;
@@ -136,17 +146,17 @@ number(struct flags *f, const char *what, const char *s, long min, long max)
 }
 
 static void
-count(struct flags *f, int option, long min, long max, long *to)
+set_number(struct flags *f, int option, long min, long max, long *to)
 {
 	const char	*a = argument(f, option);
 	char		 what[3] = { '-', (char)option, '\0' };
 	long		 v;
 
-	if (a != NULL && (v = number(f, what, a, min, max)) != -1)
+	if (a != NULL && (v = parse_number(f, what, a, min, max)) != -1)
 		*to = v;
 }
 
-/* -G pass:grey:white */
+/* -G pass:grey:white, in minutes, hours and hours. */
 static void
 times(struct flags *f)
 {
@@ -159,10 +169,11 @@ times(struct flags *f)
 	for (i = 0; i < 3; i++) {
 		if ((p = strsep(&a, ":")) == NULL) {
 			convert_problem(f->cv, f->name, f->line,
-			    "spamd: -G wants three numbers, as 25:4:864");
+			    "spamd: -G needs three numbers, for example "
+			    "25:4:864");
 			return;
 		}
-		if ((v[i] = number(f, "-G", p, i == 0 ? 0 : 1,
+		if ((v[i] = parse_number(f, "-G", p, i == 0 ? 0 : 1,
 		    i == 0 ? HOURS_MAX * 60 : HOURS_MAX)) == -1)
 			return;
 	}
@@ -171,6 +182,7 @@ times(struct flags *f)
 	f->cv->white = v[2];
 }
 
+/* -Y; spamlogd usually has the same ones as spamd. */
 static void
 target(struct flags *f)
 {
@@ -180,7 +192,6 @@ target(struct flags *f)
 
 	if (a == NULL)
 		return;
-	/* spamlogd's are as a rule spamd's */
 	for (i = 0; i < cv->ntargets; i++)
 		if (strcmp(cv->targets[i], a) == 0)
 			return;
@@ -194,12 +205,12 @@ target(struct flags *f)
 static void
 unknown(struct flags *f, int option)
 {
-	convert_problem(f->cv, f->name, f->line, "%s: -%c is no option of it "
-	    "that is known here", f->program, option);
+	convert_problem(f->cv, f->name, f->line, "%s: unknown option -%c",
+	    f->program, option);
 	f->rest = NULL;
 }
 
-/* With an argument: 1 it was one of these. */
+/* An option with an argument.  Returns 1 when it was one of these. */
 static int
 spamd_value(struct flags *f, int option)
 {
@@ -207,49 +218,49 @@ spamd_value(struct flags *f, int option)
 
 	switch (option) {
 	case 'B':
-		count(f, 'B', 0, 0x7fffffff, &cv->blacklisted);
+		set_number(f, 'B', 0, 0x7fffffff, &cv->blacklisted);
 		return (1);
 	case 'C':
-		text(f, 'C', &cv->certificate);
+		set_text(f, 'C', &cv->certificate);
 		return (1);
 	case 'c':
-		count(f, 'c', 1, CONNECTIONS_MAX, &cv->connections);
+		set_number(f, 'c', 1, CONNECTIONS_MAX, &cv->connections);
 		return (1);
 	case 'G':
 		times(f);
 		return (1);
 	case 'h':
-		text(f, 'h', &cv->hostname);
+		set_text(f, 'h', &cv->hostname);
 		return (1);
 	case 'K':
-		text(f, 'K', &cv->key);
+		set_text(f, 'K', &cv->key);
 		return (1);
 	case 'l':
-		text(f, 'l', &cv->listen);
+		set_text(f, 'l', &cv->listen);
 		return (1);
 	case 'M':
-		text(f, 'M', &cv->low_mx);
+		set_text(f, 'M', &cv->low_mx);
 		return (1);
 	case 'n':
-		text(f, 'n', &cv->banner);
+		set_text(f, 'n', &cv->banner);
 		return (1);
 	case 'p':
-		count(f, 'p', 1, 65535, &cv->port);
+		set_number(f, 'p', 1, 65535, &cv->port);
 		return (1);
 	case 'S':
-		count(f, 'S', 0, 90, &cv->stutter_for);
+		set_number(f, 'S', 0, STUTTER_FOR_MAX, &cv->stutter_for);
 		return (1);
 	case 's':
-		count(f, 's', 0, 10, &cv->stutter);
+		set_number(f, 's', 0, STUTTER_MAX, &cv->stutter);
 		return (1);
 	case 'w':
-		count(f, 'w', 0, 0x7fffffff, &cv->window);
+		set_number(f, 'w', 0, 0x7fffffff, &cv->window);
 		return (1);
 	case 'Y':
 		target(f);
 		return (1);
 	case 'y':
-		text(f, 'y', &cv->sync_listen);
+		set_text(f, 'y', &cv->sync_listen);
 		return (1);
 	default:
 		return (0);
@@ -299,13 +310,13 @@ spamlogd_option(struct flags *f, int option)
 		cv->inbound_only = 1;
 		break;
 	case 'i':
-		text(f, 'i', &cv->log_interface);
+		set_text(f, 'i', &cv->log_interface);
 		break;
 	case 'l':
-		text(f, 'l', &cv->pflog);
+		set_text(f, 'l', &cv->pflog);
 		break;
 	case 'W':
-		count(f, 'W', 1, 2160, &cv->track_white);
+		set_number(f, 'W', 1, TRACK_HOURS_MAX, &cv->track_white);
 		break;
 	case 'Y':
 		target(f);
@@ -333,6 +344,7 @@ setup_option(struct flags *f, int option)
 	}
 }
 
+/* Gives all options of a command line to fn. */
 static void
 all(struct convert *cv, const char *name, int line, const char *program,
     const char *flags, void (*fn)(struct flags *, int))
@@ -345,10 +357,10 @@ all(struct convert *cv, const char *name, int line, const char *program,
 	f.name = name;
 	f.line = line;
 	f.program = program;
-	if (split(flags, &f.words) == -1)
+	if (split_words(flags, &f.words) == -1)
 		convert_problem(cv, name, line, "%s: too many flags", program);
 	else
-		while ((option = next(&f)) != 0)
+		while ((option = next_option(&f)) != 0)
 			fn(&f, option);
 	free(f.words.buf);
 }

@@ -1,6 +1,7 @@
 /*
- * spamd's files: rc.conf.local's lines, spamd.conf(5) in getcap(3)'s form, and
- * spamd.alloweddomains.  What is in a file says of which kind it is.
+ * Reads the files of spamd: lines of rc.conf.local, spamd.conf(5) in the form
+ * of getcap(3), and spamd.alloweddomains.  The kind of a file is seen from
+ * what is in it.
  */
 #include <ctype.h>
 #include <stdarg.h>
@@ -12,6 +13,10 @@
 #include "lib/base/domain.h"
 #include "spamgreydb/convert/convert.h"
 
+#define MESSAGE_FILE	4096	/* bytes of a message's file, with a NUL */
+#define QUOTED_MAX	60	/* characters quoted in a problem */
+
+/* -1 is what was not given. */
 void
 convert_init(struct convert *cv)
 {
@@ -55,6 +60,7 @@ convert_free(struct convert *cv)
 	free(cv->pflog);
 }
 
+/* Adds an item, which it takes.  Without memory the item is lost. */
 static void
 push(char ***list, size_t *n, char *item)
 {
@@ -100,7 +106,10 @@ convert_printable(const char *s)
 
 /* --- rc.conf.local */
 
-/* The value of a shell's assignment, quotes and comment off; in place. */
+/*
+ * The value of an assignment of the shell, in place, without quotes and
+ * comment.
+ */
 static char *
 rc_value(char *s)
 {
@@ -124,17 +133,22 @@ rc_value(char *s)
 	return (start);
 }
 
-/* The places in struct convert's flags: spamd, spamlogd, spamd-setup. */
+/* The places in struct convert's flags, and in convert_finish's functions. */
+enum { SPAMD, SPAMLOGD, SPAMD_SETUP };
+
 static const struct {
 	const char	*name;
 	size_t		 program;
 } variables[] = {
-	{ "spamd_flags", 0 }, { "obspamd_flags", 0 },	/* FreeBSD's port */
-	{ "spamlogd_flags", 1 }, { "obspamlogd_flags", 1 },
-	{ "spamd_setup_flags", 2 }, { "obspamd_setup_flags", 2 }
+	{ "spamd_flags", SPAMD },
+	{ "obspamd_flags", SPAMD },		/* of FreeBSD's port, and below */
+	{ "spamlogd_flags", SPAMLOGD },
+	{ "obspamlogd_flags", SPAMLOGD },
+	{ "spamd_setup_flags", SPAMD_SETUP },
+	{ "obspamd_setup_flags", SPAMD_SETUP }
 };
 
-/* How much of the text is the name of a variable that is set; 0: none is. */
+/* Returns the length of the name of the variable that is set; 0: none is. */
 static size_t
 rc_name(const char *text)
 {
@@ -144,6 +158,7 @@ rc_name(const char *text)
 	return (text[n] == '=' ? n : 0);
 }
 
+/* The last value counts; NO turns the program off. */
 static void
 rc_flags(struct convert *cv, const char *file, int line, size_t program,
     const char *value)
@@ -153,8 +168,7 @@ rc_flags(struct convert *cv, const char *file, int line, size_t program,
 	free(f->value);
 	free(f->file);
 	f->value = f->file = NULL;
-	/* As the last one that is read stands: NO is off again. */
-	if (program == 1)
+	if (program == SPAMLOGD)
 		cv->tracks = strcasecmp(value, "NO") != 0;
 	if (strcasecmp(value, "NO") == 0)
 		return;
@@ -163,7 +177,7 @@ rc_flags(struct convert *cv, const char *file, int line, size_t program,
 	f->line = line;
 }
 
-/* name=value: 1 it was one, of ours or of another program. */
+/* Returns 1 when it was name=value, of ours or of another program. */
 static int
 rc_line(struct convert *cv, const char *file, int line, char *text)
 {
@@ -196,7 +210,7 @@ octal(char **s)
 	return (v);
 }
 
-/* What getcap(3) makes of a string. */
+/* Decodes a string as getcap(3) does; the caller frees it. */
 static char *
 cap_string(const char *from, size_t len)
 {
@@ -228,7 +242,7 @@ cap_string(const char *from, size_t len)
 	return (copy);
 }
 
-/* The end of a capability: the next colon that is in no quotes. */
+/* Returns the end of a capability: the next colon that is not in quotes. */
 static char *
 cap_end(char *s)
 {
@@ -256,7 +270,7 @@ list_find(struct convert *cv, const char *name)
 	return (NULL);
 }
 
-/* `all': the order, of words between colons or blanks. */
+/* `all': the order of the lists, words between colons or blanks. */
 static void
 record_all(struct convert *cv, const char *file, int line, char *caps)
 {
@@ -286,7 +300,7 @@ record_all(struct convert *cv, const char *file, int line, char *caps)
 	}
 }
 
-/* A message in quotes, or the file that it is in. */
+/* A message in quotes, or the name of its file. */
 static void
 cap_message(struct convert *cv, const char *file, int line, struct
     convert_list *l, const char *value, size_t len)
@@ -303,7 +317,7 @@ cap_message(struct convert *cv, const char *file, int line, struct
 		return;
 	}
 	if ((path = strndup(value, len)) == NULL ||
-	    (text = malloc(4096)) == NULL) {
+	    (text = malloc(MESSAGE_FILE)) == NULL) {
 		free(path);
 		return;
 	}
@@ -311,7 +325,7 @@ cap_message(struct convert *cv, const char *file, int line, struct
 		convert_problem(cv, file, line, "%s: the message's file %s "
 		    "cannot be read", l->name, path);
 	else {
-		n = fread(text, 1, 4095, fp);
+		n = fread(text, 1, MESSAGE_FILE - 1, fp);
 		text[n] = '\0';
 		fclose(fp);
 		l->message = strdup(text);
@@ -320,6 +334,7 @@ cap_message(struct convert *cv, const char *file, int line, struct
 	free(path);
 }
 
+/* One capability of a list. */
 static void
 cap(struct convert *cv, const char *file, int line, struct convert_list *l,
     const char *s, size_t len, const char **method)
@@ -346,13 +361,14 @@ cap(struct convert *cv, const char *file, int line, struct convert_list *l,
 			*method = methods[i];
 		else
 			convert_problem(cv, file, line, "%s: the method "
-			    "\"%.*s\" is unknown", l->name, (int)(len - 7 > 60 ?
-			    60 : len - 7), s + 7);
+			    "\"%.*s\" is unknown", l->name, (int)(len - 7 >
+			    QUOTED_MAX ? QUOTED_MAX : len - 7), s + 7);
 	} else
 		convert_problem(cv, file, line, "%s: \"%.*s\" is unknown",
-		    l->name, (int)(len > 60 ? 60 : len), s);
+		    l->name, (int)(len > QUOTED_MAX ? QUOTED_MAX : len), s);
 }
 
+/* Makes the URL, when the method is one. */
 static void
 list_source(struct convert_list *l, const char *method)
 {
@@ -371,6 +387,7 @@ list_source(struct convert_list *l, const char *method)
 	}
 }
 
+/* A list, with its capabilities. */
 static void
 record_list(struct convert *cv, const char *file, int line, const char *name,
     char *caps)
@@ -392,8 +409,8 @@ record_list(struct convert *cv, const char *file, int line, const char *name,
 			return;
 		cv->nlists++;
 	} else if (l->file != NULL) {
-		convert_problem(cv, file, line, "%s: a second list of that "
-		    "name", name);
+		convert_problem(cv, file, line,
+		    "%s: there is a list of that name already", name);
 		return;
 	}
 	for (; *caps != '\0'; caps = *end == '\0' ? end : end + 1) {
@@ -423,7 +440,7 @@ record(struct convert *cv, const char *file, int line, char *text)
 
 /* --- spamd.alloweddomains */
 
-/* Without letters outside of ASCII: an international name as its A-labels. */
+/* An international name as its A-labels; what cannot be converted stays. */
 static void
 to_ascii(char *text, char *dst, size_t size)
 {
@@ -440,21 +457,21 @@ to_ascii(char *text, char *dst, size_t size)
 }
 
 static void
-domain(struct convert *cv, const char *file, int line, char *from)
+add_domain(struct convert *cv, const char *file, int line, char *from)
 {
 	char	text[1024];
 
 	to_ascii(from, text, sizeof(text));
 	if (strlen(text) > 255 || !convert_printable(text) ||
 	    strpbrk(text, " \t\"\\{},") != NULL) {
-		convert_problem(cv, file, line, "\"%.60s\" is of no kind that "
-		    "is known here", text);
+		convert_problem(
+		    cv, file, line, "\"%.60s\" is not understood", text);
 		return;
 	}
 	push(&cv->domains, &cv->ndomains, strdup(text));
 }
 
-/* Joins the lines that end in a backslash; *next is behind them. */
+/* Joins the lines that end in a backslash; *next is what is behind them. */
 static char *
 logical(char *text, char **next, int *lines)
 {
@@ -481,14 +498,15 @@ logical(char *text, char **next, int *lines)
 }
 
 /*
- * A file with a variable set is the shell's, and what is in it besides is not
- * for us; one with a colon has getcap(3)'s records; else it is of domains.
- * Two that were put together are the shell's, with records.
+ * The kinds of files.  A file in which a variable is set is the shell's, and
+ * what else is in it does not concern us; one with a colon has records of
+ * getcap(3); any other has domains.  When two were put together, it is the
+ * shell's, with records.
  */
 enum kind { KIND_RC, KIND_CAP, KIND_DOMAINS };
 
 static enum kind
-kind_of(const char *text)
+file_kind(const char *text)
 {
 	enum kind	kind = KIND_DOMAINS;
 	size_t		n;
@@ -506,6 +524,7 @@ kind_of(const char *text)
 	return (kind);
 }
 
+/* Says whether a line of a shell's file is a record after all. */
 static int
 is_record(const char *line)
 {
@@ -523,7 +542,7 @@ convert_text(struct convert *cv, const char *name, char *text)
 
 	if (strncmp(text, "\xef\xbb\xbf", 3) == 0)
 		text += 3;
-	kind = kind_of(text);
+	kind = file_kind(text);
 	for (; *text != '\0'; text = next, at += n) {
 		line = logical(text, &next, &n);
 		line += strspn(line, " \t");
@@ -533,14 +552,14 @@ convert_text(struct convert *cv, const char *name, char *text)
 		if (*line == '\0' || *line == '#')
 			continue;
 		if (kind == KIND_DOMAINS)
-			domain(cv, name, at, line);
+			add_domain(cv, name, at, line);
 		else if (kind == KIND_RC && rc_line(cv, name, at, line))
 			continue;
 		else if (kind == KIND_CAP ? strchr(line, ':') != NULL :
 		    is_record(line))
 			record(cv, name, at, line);
 		else if (kind == KIND_CAP)
-			convert_problem(cv, name, at, "\"%.60s\" is of no "
-			    "kind that is known here", line);
+			convert_problem(
+			    cv, name, at, "\"%.60s\" is not understood", line);
 	}
 }

@@ -1,6 +1,6 @@
 /*
- * The DNS for walk.c: one question after the other, through c-ares.  This
- * is the command's, which has nothing else to do meanwhile.
+ * The DNS for spf_walk.c: one question after the other, through c-ares.  The
+ * command has nothing else to do while it waits.
  */
 #include <sys/types.h>
 #include <sys/select.h>
@@ -15,8 +15,9 @@
 #include "spamgreydb/spf/spf.h"
 
 #define TRY_MS		2000	/* for one server, before the next is asked */
-#define TRIES		2	/* (the second waits twice as long) */
+#define TRIES		2	/* the second one waits twice as long */
 
+/* The answer to a question, once it is done. */
 struct reply {
 	int		 done;
 	int		 status;
@@ -24,8 +25,9 @@ struct reply {
 	int		 len;
 };
 
+/* For c-ares. */
 static void
-answered(void *arg, int status, int timeouts, unsigned char *msg, int len)
+on_dns_answer(void *arg, int status, int timeouts, unsigned char *msg, int len)
 {
 	struct reply	*r = arg;
 
@@ -38,10 +40,10 @@ answered(void *arg, int status, int timeouts, unsigned char *msg, int len)
 	}
 }
 
-/* One question; fn for each record that answers it. */
+/* Asks one question; fn gets each record that answers it. */
 static enum spf_found
-ask(ares_channel channel, const char *name, enum dns_type type, dns_rr_fn fn,
-    void *arg)
+ask_dns(ares_channel channel, const char *name, enum dns_type type,
+    dns_rr_fn fn, void *arg)
 {
 	struct dns_result	 result;
 	struct dns_name		 check;
@@ -53,7 +55,7 @@ ask(ares_channel channel, const char *name, enum dns_type type, dns_rr_fn fn,
 	if (dns_name_from(&check, name) == -1)
 		return (SPF_VOID);
 	memset(&r, 0, sizeof(r));
-	ares_query(channel, name, DNS_CLASS_IN, (int)type, answered, &r);
+	ares_query(channel, name, DNS_CLASS_IN, (int)type, on_dns_answer, &r);
 	while (!r.done) {
 		FD_ZERO(&in);
 		FD_ZERO(&out);
@@ -80,7 +82,10 @@ struct txt {
 	char	*text;			/* room for size */
 };
 
-/* A TXT may come in several strings, which are one text (RFC 7208 3.3). */
+/*
+ * A TXT record may come in several strings, which are one text (RFC 7208
+ * 3.3).
+ */
 static int
 take_txt(const struct dns_rr *rr, void *arg)
 {
@@ -103,7 +108,7 @@ dns_txt(void *arg, const char *name, char *record, size_t size, size_t *n)
 	*n = 0;
 	if (t.text == NULL)
 		return (SPF_NOBODY);
-	rc = ask(arg, name, DNS_TXT, take_txt, &t);
+	rc = ask_dns(arg, name, DNS_TXT, take_txt, &t);
 	free(t.text);
 	return (rc);
 }
@@ -115,7 +120,7 @@ struct addrs {
 };
 
 static int
-take_addr(const struct dns_rr *rr, void *arg)
+take_dns_addr(const struct dns_rr *rr, void *arg)
 {
 	const struct addrs	*t = arg;
 	struct addr		 a;
@@ -135,7 +140,7 @@ dns_addrs(void *arg, const char *name, int v4, struct addr *a, size_t max,
 	struct addrs	t = { v4 ? DNS_A : DNS_AAAA, a, max, n };
 
 	*n = 0;
-	return (ask(arg, name, t.type, take_addr, &t));
+	return (ask_dns(arg, name, t.type, take_dns_addr, &t));
 }
 
 struct mxs {
@@ -143,6 +148,7 @@ struct mxs {
 	size_t		 max, *n;
 };
 
+/* An MX of "." says that there is none (RFC 7505). */
 static int
 take_mx(const struct dns_rr *rr, void *arg)
 {
@@ -151,7 +157,6 @@ take_mx(const struct dns_rr *rr, void *arg)
 
 	if (dns_rr_mx(rr, &name) == -1)
 		return (0);
-	/* "." says that there is none (RFC 7505) */
 	if (name.wire[0] == 0)
 		return (1);
 	if (*t->n < t->max)
@@ -169,10 +174,11 @@ dns_mx(void *arg, const char *name, struct spf_name *names, size_t max,
 	enum spf_found	rc;
 
 	*n = 0;
-	rc = ask(arg, name, DNS_MX, take_mx, &t);
+	rc = ask_dns(arg, name, DNS_MX, take_mx, &t);
 	return (rc == SPF_FOUND && *n == 0 ? SPF_VOID : rc);
 }
 
+/* NULL: reported. */
 static ares_channel
 channel_new(const char *server)
 {
@@ -197,8 +203,10 @@ channel_new(const char *server)
 		ares_destroy(channel);
 	}
 	out_error("spf: %s%s%s%s", server != NULL ? server : "",
-	    server != NULL ? ": " : "", ares_strerror(rc), rc == ARES_EBADSTR ?
-	    " (a server is an address, as 192.0.2.53 or [2001:db8::1]:53)" : "");
+	    server != NULL ? ": " : "", ares_strerror(rc),
+	    rc == ARES_EBADSTR ? " (a server must be an address, for example "
+				 "192.0.2.53 or [2001:db8::1]:53)" :
+				 "");
 	ares_library_cleanup();
 	return (NULL);
 }

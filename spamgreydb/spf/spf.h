@@ -1,6 +1,8 @@
 /*
- * The networks that a domain's SPF allows.  walk.c knows RFC 7208's limits
- * and asks through struct spf_dns; dns.c is c-ares behind it.
+ * The room spf: the networks that a domain's SPF record allows.  spf_walk.c
+ * follows the record within RFC 7208's limits and asks through struct
+ * spf_dns; spf_dns.c is c-ares behind it.  It blocks, and belongs to
+ * spamgreydb.
  */
 #ifndef SPAMGREYDB_SPF_H
 #define SPAMGREYDB_SPF_H
@@ -10,11 +12,12 @@
 #include "lib/base/addr.h"
 #include "lib/dns/spf.h"
 
-#define SPF_LOOKUPS_MAX	10	/* RFC 7208 4.6.4: terms that ask */
-#define SPF_VOID_MAX	2	/* … and of them without an answer */
+#define SPF_LOOKUPS_MAX	10	/* RFC 7208 4.6.4: terms that ask the DNS */
+#define SPF_VOID_MAX	2	/* … and those without an answer */
 #define SPF_NAMES_MAX	10	/* of one mx */
 #define SPF_ADDRS_MAX	64	/* of one name; more are an error */
-/* More than that a list of passed hosts is none: a /8, and a /28. */
+/* A domain that allows more than a /8 of IPv4, or a /28 of IPv6, in all is no
+ * use as a list of hosts to pass. */
 #define SPF_WIDTH_IP4	8
 #define SPF_WIDTH_IP6	28
 
@@ -26,12 +29,15 @@ enum spf_found {
 
 struct spf_name { char name[SPF_DOMAIN_MAX + 1]; };
 
+/*
+ * Asks one question and waits for the answer; arg is handed to each function.
+ */
 struct spf_dns {
-	/* The name's record of version 1; *n is how many it has, the first is
-	 * copied.  FOUND may have 0. */
+	/* Copies the first SPF record of the name (version 1); *n is how many
+	 * it has, which may be 0 with SPF_FOUND. */
 	enum spf_found	(*txt)(void *, const char *name, char *record,
 			    size_t size, size_t *n);
-	/* Up to max; *n may say more. */
+	/* Up to max addresses; *n may be more. */
 	enum spf_found	(*addrs)(void *, const char *name, int v4,
 			    struct addr *, size_t max, size_t *n);
 	enum spf_found	(*mx)(void *, const char *name, struct spf_name *,
@@ -39,6 +45,7 @@ struct spf_dns {
 	void		*arg;
 };
 
+/* What a domain allows. */
 struct spf_result {
 	struct prefix	*nets;		/* sorted, disjoint */
 	size_t		 nnets;
@@ -47,12 +54,14 @@ struct spf_result {
 	char		 error[640];	/* "": none */
 };
 
-/* 0; -1 with error: nothing of it may be used.  Free it in both cases. */
+/* Returns 0, or -1 with result->error: nothing may be used then.  Call
+ * spf_result_free in both cases. */
 int	 spf_walk(const struct spf_dns *, const char *domain,
 	    struct spf_result *);
 void	 spf_result_free(struct spf_result *);
 
-/* dns.c.  server: "192.0.2.1[:53]", or NULL for the system's.  NULL: said. */
+/* spf_dns.c.  server: "192.0.2.1[:53]", or NULL for the servers of the system.
+ * Returns NULL when it failed: reported. */
 struct spf_dns *spf_dns_new(const char *server);
 void	 spf_dns_free(struct spf_dns *);
 

@@ -1,7 +1,7 @@
 /*
  * Follows a domain's SPF record, its includes and redirects, to the networks
- * that it allows: term by term, the first that matches an address decides, so
- * what an earlier term refused is not allowed by a later one.
+ * that it allows.  Term by term: the first term that matches an address
+ * decides, so what an earlier term refused is not allowed by a later one.
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -18,6 +18,7 @@ struct nets {
 	size_t		 n;
 };
 
+/* The whole walk; the counts are those of RFC 7208 4.6.4. */
 struct walk {
 	const struct spf_dns	*dns;
 	struct spf_result	*result;
@@ -25,8 +26,11 @@ struct walk {
 	unsigned int		 voids;
 };
 
-/* One record: what is decided, and what of it for the better. */
-struct record {
+/*
+ * One record: the addresses that some term has decided, and those that are
+ * allowed.
+ */
+struct spf_record {
 	struct walk		*walk;
 	const char		*domain;
 	struct addrset_build	*seen;
@@ -35,13 +39,14 @@ struct record {
 	int			 all_pass;
 };
 
-static int	 follow(struct walk *, const char *, struct nets *, int *);
+static int follow_record(struct walk *, const char *, struct nets *, int *);
 
-static int	 fail(struct walk *, const char *, const char *, ...)
+static int	 walk_fail(struct walk *, const char *, const char *, ...)
 		    __attribute__((__format__(printf, 3, 4)));
 
+/* Sets the error; returns -1. */
 static int
-fail(struct walk *w, const char *domain, const char *fmt, ...)
+walk_fail(struct walk *w, const char *domain, const char *fmt, ...)
 {
 	va_list	ap;
 	char	text[320];
@@ -57,11 +62,12 @@ fail(struct walk *w, const char *domain, const char *fmt, ...)
 static int
 no_memory(struct walk *w)
 {
-	return (fail(w, "spf", "out of memory"));
+	return (walk_fail(w, "spf", "out of memory"));
 }
 
+/* Notes a term that cannot be expanded here. */
 static int
-note(struct record *r, const char *what, const char *value)
+add_note(struct spf_record *r, const char *what, const char *value)
 {
 	struct spf_result	*result = r->walk->result;
 	char			**p;
@@ -79,7 +85,7 @@ note(struct record *r, const char *what, const char *value)
 }
 
 static int
-nets_add(const struct prefix *p, void *arg)
+spf_nets_add(const struct prefix *p, void *arg)
 {
 	struct nets	*to = arg;
 	struct prefix	*v;
@@ -94,7 +100,7 @@ nets_add(const struct prefix *p, void *arg)
 	return (0);
 }
 
-/* Each prefix of what is being built, folded. */
+/* Adds each network of a set that is being made, sorted and merged. */
 static int
 build_each(struct addrset_build *b, struct nets *to)
 {
@@ -106,15 +112,18 @@ build_each(struct addrset_build *b, struct nets *to)
 		return (-1);
 	if (addrset_write(fileno(fp), &b, 1) == 0 &&
 	    (set = addrset_map(fileno(fp))) != NULL)
-		rc = addrset_each(set, 0, nets_add, to);
+		rc = addrset_each(set, 0, spf_nets_add, to);
 	addrset_unmap(set);
 	fclose(fp);
 	return (rc);
 }
 
-/* These addresses meet a term: what no earlier term decided, it does. */
+/*
+ * These networks match a term: it decides about those that no earlier term
+ * has decided about.
+ */
 static int
-decide(struct record *r, const struct nets *nets, int pass)
+decide(struct spf_record *r, const struct nets *nets, int pass)
 {
 	struct addrset_build	*b = NULL;
 	size_t			 i;
@@ -139,31 +148,34 @@ end:
 	return (rc == 0 ? 0 : no_memory(r->walk));
 }
 
-/* Counts a question; what did not come of it. */
+/* Checks what became of a question. */
 static int
-asked(struct record *r, const char *name, enum spf_found found)
+count_void(struct spf_record *r, const char *name, enum spf_found found)
 {
 	if (found == SPF_NOBODY)
-		return (fail(r->walk, r->domain, "%s: no name server answers; "
-		    "try again later", name));
+		return (walk_fail(r->walk, r->domain,
+		    "%s: no name server answers; try again later", name));
 	if (found == SPF_VOID && ++r->walk->voids > SPF_VOID_MAX)
-		return (fail(r->walk, r->domain, "%s: the third name without "
-		    "an answer (RFC 7208 4.6.4)", name));
+		return (walk_fail(r->walk, r->domain,
+		    "%s: the third name without an answer (RFC 7208 4.6.4)",
+		    name));
 	return (0);
 }
 
+/* Counts a term that asks the DNS. */
 static int
-may_ask(struct record *r)
+may_ask(struct spf_record *r)
 {
 	if (++r->walk->lookups > SPF_LOOKUPS_MAX)
-		return (fail(r->walk, r->domain, "more than %d terms that ask "
-		    "the DNS (RFC 7208 4.6.4)", SPF_LOOKUPS_MAX));
+		return (walk_fail(r->walk, r->domain,
+		    "more than %d terms that ask the DNS (RFC 7208 4.6.4)",
+		    SPF_LOOKUPS_MAX));
 	return (0);
 }
 
-/* The addresses of a name, each cut to the term's length. */
+/* Adds the addresses of a name, each cut to the term's length. */
 static int
-name_nets(struct record *r, const char *name, const struct addr_cut *cut,
+name_nets(struct spf_record *r, const char *name, const struct addr_cut *cut,
     struct nets *to, enum spf_found *best)
 {
 	const struct spf_dns	*dns = r->walk->dns;
@@ -184,13 +196,13 @@ name_nets(struct record *r, const char *name, const struct addr_cut *cut,
 		if (*best == SPF_VOID)
 			*best = SPF_FOUND;
 		if (n > SPF_ADDRS_MAX)
-			return (fail(r->walk, r->domain, "%s: more than %d "
-			    "addresses", name, SPF_ADDRS_MAX));
+			return (walk_fail(r->walk, r->domain,
+			    "%s: more than %d addresses", name, SPF_ADDRS_MAX));
 		for (i = 0; i < n; i++) {
 			p.addr = a[i];
 			p.len = (uint8_t)addr_cut_len(&a[i], cut);
 			addr_mask(&p.addr, p.len);
-			if (nets_add(&p, to) == -1)
+			if (spf_nets_add(&p, to) == -1)
 				return (no_memory(r->walk));
 		}
 	}
@@ -198,18 +210,18 @@ name_nets(struct record *r, const char *name, const struct addr_cut *cut,
 }
 
 static int
-term_a(struct record *r, const char *name, const struct spf_term *t,
+term_a(struct spf_record *r, const char *name, const struct spf_term *t,
     struct nets *to)
 {
 	enum spf_found	found;
 
 	if (name_nets(r, name, &t->cut, to, &found) == -1)
 		return (-1);
-	return (asked(r, name, found));
+	return (count_void(r, name, found));
 }
 
 static int
-term_mx(struct record *r, const char *name, const struct spf_term *t,
+term_mx(struct spf_record *r, const char *name, const struct spf_term *t,
     struct nets *to)
 {
 	const struct spf_dns	*dns = r->walk->dns;
@@ -221,10 +233,10 @@ term_mx(struct record *r, const char *name, const struct spf_term *t,
 	if ((names = calloc(SPF_NAMES_MAX, sizeof(*names))) == NULL)
 		return (no_memory(r->walk));
 	found = dns->mx(dns->arg, name, names, SPF_NAMES_MAX, &n);
-	if (asked(r, name, found) == -1)
+	if (count_void(r, name, found) == -1)
 		goto end;
 	if (found == SPF_FOUND && n > SPF_NAMES_MAX) {
-		(void)fail(r->walk, r->domain, "%s: more than %d mail "
+		(void)walk_fail(r->walk, r->domain, "%s: more than %d mail "
 		    "exchangers (RFC 7208 4.6.4)", name, SPF_NAMES_MAX);
 		goto end;
 	}
@@ -233,7 +245,8 @@ term_mx(struct record *r, const char *name, const struct spf_term *t,
 
 		if (name_nets(r, names[i].name, &t->cut, to, &one) == -1)
 			goto end;
-		if (one == SPF_NOBODY && asked(r, names[i].name, one) == -1)
+		if (one == SPF_NOBODY &&
+		    count_void(r, names[i].name, one) == -1)
 			goto end;
 	}
 	rc = 0;
@@ -242,33 +255,35 @@ end:
 	return (rc);
 }
 
-/* The term's networks; for include, those of what it names. */
+/* The networks of a term; for an include, those of the domain that it names. */
 static int
-term_nets(struct record *r, const struct spf_term *t, struct nets *to)
+term_nets(struct spf_record *r, const struct spf_term *t, struct nets *to)
 {
 	const char	*name = t->domain[0] != '\0' ? t->domain : r->domain;
 	int		 all = 0;
 
 	switch (t->mechanism) {
 	case SPF_IP:
-		return (nets_add(&t->net, to) == -1 ? no_memory(r->walk) : 0);
+		return (
+		    spf_nets_add(&t->net, to) == -1 ? no_memory(r->walk) : 0);
 	case SPF_A:
 		return (may_ask(r) == -1 ? -1 : term_a(r, name, t, to));
 	case SPF_MX:
 		return (may_ask(r) == -1 ? -1 : term_mx(r, name, t, to));
 	default:	/* include */
-		if (may_ask(r) == -1 || follow(r->walk, name, to, &all) == -1)
+		if (may_ask(r) == -1 ||
+		    follow_record(r->walk, name, to, &all) == -1)
 			return (-1);
 		if (all && t->pass)
-			return (fail(r->walk, r->domain, "include:%s allows "
-			    "every address there is", name));
+			return (walk_fail(r->walk, r->domain,
+			    "include:%s allows every address there is", name));
 		return (0);
 	}
 }
 
-/* 1 the record is at its end. */
+/* Returns 1 when the record ends here. */
 static int
-term(struct record *r, const struct spf_term *t, char *redirect)
+term(struct spf_record *r, const struct spf_term *t, char *redirect)
 {
 	struct nets	nets = { NULL, 0 };
 	int		rc;
@@ -282,7 +297,8 @@ term(struct record *r, const struct spf_term *t, char *redirect)
 	    t->macro) {
 		if (t->mechanism != SPF_REDIRECT && may_ask(r) == -1)
 			return (-1);
-		return (note(r, spf_mechanism_str(t->mechanism), t->domain));
+		return (
+		    add_note(r, spf_mechanism_str(t->mechanism), t->domain));
 	}
 	if (t->mechanism == SPF_REDIRECT) {
 		memcpy(redirect, t->domain, sizeof(t->domain));
@@ -295,7 +311,7 @@ term(struct record *r, const struct spf_term *t, char *redirect)
 }
 
 static int
-record_walk(struct record *r, const char *text)
+record_walk(struct spf_record *r, const char *text)
 {
 	struct spf_reader	 reader;
 	struct spf_term	 t;
@@ -304,32 +320,34 @@ record_walk(struct record *r, const char *text)
 	char		 redirect[SPF_DOMAIN_MAX + 1] = "";
 	int		 rc, end = 0;
 
-	/* Nobody is asked for a record that has an error (RFC 7208 4.6). */
+	/* A record with an error is not followed at all (RFC 7208 4.6). */
 	if (spf_check(text, &why) == -1)
-		return (fail(r->walk, r->domain, "its SPF record has %s", why));
-	/* redirect counts wherever it stands, and only without an `all' */
+		return (walk_fail(
+		    r->walk, r->domain, "its SPF record has %s", why));
+	/* A redirect counts wherever it stands, but only without an `all'. */
 	spf_start(&reader, text);
 	while ((rc = spf_next(&reader, &t, &why)) == 1)
 		if (!end && (end = term(r, &t, redirect)) == -1)
 			return (-1);
 	if (rc == -1)
-		return (fail(r->walk, r->domain, "its SPF record has %s", why));
+		return (walk_fail(
+		    r->walk, r->domain, "its SPF record has %s", why));
 	if (r->all || redirect[0] == '\0')
 		return (0);
 	rc = may_ask(r);
 	if (rc == 0)
-		rc = follow(r->walk, redirect, &nets, &r->all_pass);
+		rc = follow_record(r->walk, redirect, &nets, &r->all_pass);
 	if (rc == 0)
 		rc = decide(r, &nets, 1);
 	free(nets.v);
 	return (rc);
 }
 
-/* The networks that the domain allows; *all: every address, by its +all. */
+/* Adds the networks that a domain allows; *all: every address, by +all. */
 static int
-follow(struct walk *w, const char *domain, struct nets *to, int *all)
+follow_record(struct walk *w, const char *domain, struct nets *to, int *all)
 {
-	struct record	r;
+	struct spf_record	r;
 	char		*text;
 	enum spf_found	 found;
 	size_t		 n = 0, i;
@@ -345,17 +363,17 @@ follow(struct walk *w, const char *domain, struct nets *to, int *all)
 	}
 	found = w->dns->txt(w->dns->arg, domain, text, SPF_RECORD_MAX + 1, &n);
 	if (found == SPF_NOBODY)
-		(void)fail(w, domain, "no name server answers; try again "
+		(void)walk_fail(w, domain, "no name server answers; try again "
 		    "later");
 	else if (found == SPF_VOID || n == 0)
-		(void)fail(w, domain, "has no SPF record");
+		(void)walk_fail(w, domain, "has no SPF record");
 	else if (n > 1)
-		(void)fail(w, domain, "has %zu SPF records; one is allowed",
-		    n);
+		(void)walk_fail(
+		    w, domain, "has %zu SPF records; one is allowed", n);
 	else
 		rc = record_walk(&r, text);
 	for (i = 0; rc == 0 && i < r.allowed.n; i++)
-		if (nets_add(&r.allowed.v[i], to) == -1)
+		if (spf_nets_add(&r.allowed.v[i], to) == -1)
 			rc = no_memory(w);
 	*all = r.all_pass;
 	free(r.allowed.v);
@@ -364,7 +382,10 @@ follow(struct walk *w, const char *domain, struct nets *to, int *all)
 	return (rc);
 }
 
-/* More than a list of passed hosts can mean?  In addresses, and in /64s. */
+/*
+ * Says whether it is more than a list of hosts to pass can mean.  IPv4 is
+ * counted in addresses, IPv6 in /64s.
+ */
 static int
 too_wide(const struct nets *nets)
 {
@@ -396,9 +417,10 @@ spf_walk(const struct spf_dns *dns, const char *domain,
 	int			 rc, all = 0;
 
 	memset(result, 0, sizeof(*result));
-	rc = follow(&w, domain, &nets, &all);
+	rc = follow_record(&w, domain, &nets, &all);
 	if (rc == 0 && all)
-		rc = fail(&w, domain, "allows every address there is (+all)");
+		rc = walk_fail(
+		    &w, domain, "allows every address there is (+all)");
 	if (rc == 0 && (b = addrset_build_new()) == NULL)
 		rc = no_memory(&w);
 	for (i = 0; rc == 0 && i < nets.n; i++)
@@ -407,8 +429,9 @@ spf_walk(const struct spf_dns *dns, const char *domain,
 	if (rc == 0 && build_each(b, &folded) == -1)
 		rc = no_memory(&w);
 	if (rc == 0 && too_wide(&folded))
-		rc = fail(&w, domain, "allows more than a /%d of IPv4 or a /%d "
-		    "of IPv6 in all", SPF_WIDTH_IP4, SPF_WIDTH_IP6);
+		rc = walk_fail(&w, domain,
+		    "allows more than a /%d of IPv4 or a /%d of IPv6 in all",
+		    SPF_WIDTH_IP4, SPF_WIDTH_IP6);
 	result->nets = folded.v;
 	result->nnets = folded.n;
 	free(nets.v);

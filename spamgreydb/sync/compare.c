@@ -1,18 +1,19 @@
 /*
- * Which ids differ: ranges whose sums differ are split into sixteen, and
- * those sixteen again, until so few entries are left in one that their ids are
- * cheaper than another split.  Depth first, so that what differs is known
- * (and can be exchanged) from early on and memory stays bounded whatever the
- * other side says.
+ * Which ids differ.  Ranges whose sums differ are split into sixteen parts,
+ * and those again, until a range has so few entries that listing them costs
+ * less than another split.  It goes depth first, so that differences are
+ * found (and can be exchanged) from early on, and memory stays bounded
+ * whatever the other side says.
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "spamgreydb/sync/sync.h"
 
-#define LEAF		24	/* entries of theirs that are listed at once */
-#define LEAF_ALONE	512	/* the same where we have none */
+#define LEAF		24	/* entries of theirs: list, do not split */
+#define LEAF_ALONE	512	/* the same for a range where we have none */
 
+/* A range, and what the other side has in it. */
 struct node {
 	struct bulk_range	range;
 	struct bulk_sum		theirs;
@@ -35,9 +36,9 @@ bad_answer(struct compare *c)
 	return (-1);
 }
 
-/* All of ours in a range in which they have nothing. */
+/* Tells all of ours in a range in which they have nothing. */
 static int
-only_ours(struct compare *c, const struct bulk_range *r)
+all_ours(struct compare *c, const struct bulk_range *r)
 {
 	size_t	i, from, to;
 
@@ -49,7 +50,7 @@ only_ours(struct compare *c, const struct bulk_range *r)
 	return (0);
 }
 
-/* A range's ids on both sides, each in order. */
+/* Compares the ids of a range on both sides, each in order. */
 static int
 compare_items(struct compare *c, const struct bulk_range *r,
     const struct bulk_item *it, size_t n)
@@ -75,7 +76,10 @@ compare_items(struct compare *c, const struct bulk_range *r,
 	return (rc);
 }
 
-/* Their ids of all ranges waiting, checked as they come. */
+/*
+ * Reads their ids of all ranges that were asked for, and checks that each is
+ * in its range and in order.
+ */
 static int
 read_items(struct compare *c, struct bulk_get *f, struct bulk_item *items)
 {
@@ -99,6 +103,7 @@ read_items(struct compare *c, struct bulk_get *f, struct bulk_item *items)
 	return (f->left == 0 ? 0 : -1);
 }
 
+/* Asks for the ids of the ranges that wait. */
 static int
 ask_list(struct compare *c)
 {
@@ -125,6 +130,7 @@ ask_list(struct compare *c)
 	return (0);
 }
 
+/* A range to be listed. */
 static int
 later_list(struct compare *c, const struct node *node)
 {
@@ -137,6 +143,7 @@ later_list(struct compare *c, const struct node *node)
 	return (0);
 }
 
+/* A range to be split. */
 static int
 later_split(struct compare *c, const struct node *node)
 {
@@ -157,8 +164,9 @@ later_split(struct compare *c, const struct node *node)
 	return (0);
 }
 
+/* Decides what to do with a range. */
 static int
-consider(struct compare *c, const struct node *node)
+compare_range(struct compare *c, const struct node *node)
 {
 	struct bulk_sum	ours;
 	uint32_t	theirs = node->theirs.count;
@@ -167,7 +175,7 @@ consider(struct compare *c, const struct node *node)
 	if (ours.count == theirs && ours.sum == node->theirs.sum)
 		return (0);
 	if (theirs == 0)
-		return (only_ours(c, &node->range));
+		return (all_ours(c, &node->range));
 	if (node->range.depth == BULK_DEPTH_MAX && theirs > 1)
 		return (bad_answer(c));
 	if (theirs <= LEAF || (ours.count == 0 && theirs <= LEAF_ALONE) ||
@@ -176,7 +184,10 @@ consider(struct compare *c, const struct node *node)
 	return (later_split(c, node));
 }
 
-/* The parts hold what the whole holds. */
+/*
+ * Reads the sums of the parts, which together must have as many entries as
+ * the whole.
+ */
 static int
 read_sums(struct bulk_get *f, const struct node *whole,
     struct bulk_sum sums[BULK_WAYS])
@@ -192,7 +203,7 @@ read_sums(struct bulk_get *f, const struct node *whole,
 	return (count == whole->theirs.count ? 0 : -1);
 }
 
-/* Those that were put aside last, which are the deepest. */
+/* Splits the ranges that were put aside last, which are the deepest. */
 static int
 ask_split(struct compare *c)
 {
@@ -220,7 +231,7 @@ ask_split(struct compare *c)
 		for (j = 0; j < BULK_WAYS; j++) {
 			part.range = bulk_part(&asked[i].range, j);
 			part.theirs = sums[i][j];
-			if (consider(c, &part) == -1)
+			if (compare_range(c, &part) == -1)
 				return (-1);
 		}
 	}
@@ -241,7 +252,7 @@ sync_compare(struct sync_local *local, struct sync_link *l,
 	c.link = l;
 	c.diff = diff;
 	all.theirs = *theirs;
-	rc = consider(&c, &all);
+	rc = compare_range(&c, &all);
 	while (rc == 0 && (c.n > 0 || c.nlist > 0))
 		rc = c.n > 0 ? ask_split(&c) : ask_list(&c);
 	free(c.todo);

@@ -1,7 +1,7 @@
 /*
- * The way to the other machine: a program like ssh(1), run without a shell,
- * its standard input and output pipes on which frames go both ways.  It
- * blocks: what is asked is always answered before anything else is.
+ * The connection to the other machine: a program like ssh(1), run without a
+ * shell, with pipes as its standard input and output, on which frames go both
+ * ways.  It blocks: each question is answered before the next one.
  */
 #include <sys/types.h>
 #include <sys/wait.h>
@@ -15,8 +15,11 @@
 
 #include "spamgreydb/sync/sync.h"
 
-#define SAW_MAX		80	/* of what came in place of a frame */
+#define SAW_MAX		80	/* bytes quoted of what is not a frame */
+#define SSH_FAILED	255	/* exit status of ssh(1) itself */
+#define NOT_FOUND	127	/* exit status of a shell: no such program */
 
+/* In the child.  When the program cannot be run, errno goes to report. */
 static void
 run_child(struct sync_link *l, const char *program, int in, int out,
     int report)
@@ -35,7 +38,7 @@ run_child(struct sync_link *l, const char *program, int in, int out,
 		execvp(l->rsh, argv);
 	saved = errno;
 	(void)!write(report, &saved, sizeof(saved));
-	_exit(127);
+	_exit(NOT_FOUND);
 }
 
 static int
@@ -140,7 +143,7 @@ link_next(struct sync_link *l, struct bulk_get *f)
 		if (buf_add(&l->buf, in, (size_t)n) == -1)
 			return (-1);
 	}
-	/* Its body outlives the octets read. */
+	/* The body must outlive the buffer. */
 	memcpy(body, f->p, f->left);
 	f->p = body;
 	buf_drain_keep(&l->buf, used);
@@ -148,7 +151,7 @@ link_next(struct sync_link *l, struct bulk_get *f)
 	return (1);
 }
 
-/* It ended: why, as far as its status tells. */
+/* Reports why the other end has gone, as far as its exit status tells. */
 static void
 say_end(struct sync_link *l)
 {
@@ -162,24 +165,26 @@ say_end(struct sync_link *l)
 	if (WIFSIGNALED(status))
 		out_error("%s: %s was ended by signal %d", l->host, l->rsh,
 		    WTERMSIG(status));
-	else if (WEXITSTATUS(status) == 255)
+	else if (WEXITSTATUS(status) == SSH_FAILED)
 		out_error("%s: %s could not connect, or lost the connection "
-		    "(its own words are above)", l->host, l->rsh);
-	else if (WEXITSTATUS(status) == 127)
-		out_error("%s: there is no spamgreydb, or not where a command "
-		    "is looked for; install it, or name it with --program",
+			  "(its own message is above)",
+		    l->host, l->rsh);
+	else if (WEXITSTATUS(status) == NOT_FOUND)
+		out_error("%s: spamgreydb was not found; install it, or give "
+			  "its path with --program",
 		    l->host);
 	else if (!l->greeted)
-		out_error("%s: its spamgreydb ended with status %d (its words "
-		    "are above; does it know `sync --server'?)", l->host,
-		    WEXITSTATUS(status));
+		out_error("%s: its spamgreydb ended with status %d (its own "
+			  "message is above; does it know `sync --server'?)",
+		    l->host, WEXITSTATUS(status));
 	else
 		out_error("%s: it ended with status %d before it was done; "
-		    "what was exchanged is kept, so run this again", l->host,
-		    WEXITSTATUS(status));
+			  "what was exchanged is kept, so run the command "
+			  "again",
+		    l->host, WEXITSTATUS(status));
 }
 
-/* Something came that is no frame. */
+/* Reports that something came that is not a frame. */
 static void
 say_noise(struct sync_link *l)
 {
@@ -190,10 +195,11 @@ say_noise(struct sync_link *l)
 		saw.p = (const uint8_t *)"";
 	saw.left = strnlen((const char *)saw.p, saw.left);
 	bulk_get_text(&saw, text, sizeof(text));
-	out_error("%s: what answers is no spamgreydb%s: it said \"%s\"%s",
+	out_error("%s: the program that answers is not a spamgreydb%s: it sent "
+		  "\"%s\"%s",
 	    l->host, l->greeted ? " of this version" : "", text,
-	    l->greeted ? "" : "; does a login script of that user print "
-	    "something?");
+	    l->greeted ? "" :
+			 "; does a login script of that user print something?");
 }
 
 int
@@ -223,7 +229,7 @@ link_ask(struct sync_link *l, enum bulk_type type, struct bulk_get *f)
 		out_error("%s: %s", l->host, strerror(errno));
 		return (-1);
 	}
-	/* After EPIPE what it said, or how it ended, is the reason. */
+	/* After EPIPE, what it sent or how it ended is the reason. */
 	return (link_answer(l, type, f));
 }
 
@@ -235,7 +241,7 @@ link_close(struct sync_link *l)
 	if (l->in != -1)
 		close(l->in);
 	if (l->pid > 0) {
-		/* Its input has ended, so it ends; who does not is told to. */
+		/* Its input has ended, so it should end by itself. */
 		(void)kill(l->pid, SIGTERM);
 		while (waitpid(l->pid, NULL, 0) == -1 && errno == EINTR)
 			;

@@ -1,6 +1,6 @@
 /*
- * Bulk sync's view of the database on this side, whether a daemon holds it or
- * this process: what there is, what is known of some ids, and merging.
+ * The database on this side, whether a daemon holds it or this process: the
+ * index, what is known of some ids, and merging.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -9,8 +9,9 @@
 #include "lib/sync/mergeio.h"
 #include "spamgreydb/sync/sync.h"
 
-#define FRAME_STATES	(IPC_MAX - 64)	/* octets of states in a request */
-#define FRAME_KEYS	(IPC_MAX - 64)
+#define FRAME_STATES	(IPC_MAX - 64)	/* bytes of states in a request */
+#define FRAME_KEYS	(IPC_MAX - 64)	/* bytes of keys in a request */
+#define KEY_COST	2		/* bytes of a key beside itself */
 
 int
 local_open(struct sync_local *l)
@@ -43,7 +44,7 @@ local_hello(const struct sync_local *l, struct bulk_hello *h)
 	h->helo = g->match_helo != 0;
 }
 
-/* What comes back until the end of a request; its own frames go to fn. */
+/* An answer; frames of one type in it go to fn. */
 struct reply {
 	int		(*fn)(struct sync_local *, struct msg *, void *);
 	uint16_t	 type;		/* those */
@@ -51,6 +52,7 @@ struct reply {
 	struct answer	 answer;
 };
 
+/* Waits for the whole answer.  -1: reported. */
 static int
 wait_reply(struct sync_local *l, struct reply *r)
 {
@@ -80,6 +82,7 @@ wait_reply(struct sync_local *l, struct reply *r)
 	}
 }
 
+/* One record of the index. */
 static int
 index_item(struct sync_local *l, struct msg *m, void *arg)
 {
@@ -150,7 +153,10 @@ add_state(struct sync_local *l, struct msg *m, void *arg)
 	return (0);
 }
 
-/* One request: how many of the ids it asked for. */
+/*
+ * One request for states.  Returns how many of the ids it was for: those that
+ * are not in the index need no answer.
+ */
 static int
 states_some(struct sync_local *l, const uint64_t *ids, size_t n,
     struct reply *r)
@@ -163,11 +169,11 @@ states_some(struct sync_local *l, const uint64_t *ids, size_t n,
 
 	for (i = 0; i < n && keys < CTL_SYNC_KEYS; i++) {
 		if ((m = bulkset_find(&l->set, ids[i])) == NULL)
-			continue;	/* never said to be here */
+			continue;	/* it is not in the index */
 		key = bulkset_key(&l->set, m, &len);
-		if (octets + 2 + len > FRAME_KEYS)
+		if (octets + KEY_COST + len > FRAME_KEYS)
 			break;
-		octets += 2 + len;
+		octets += KEY_COST + len;
 		if (keys++ == 0)
 			ipc_begin(ipc, CTL_SYNC_GET, 1);
 		ipc_put_data(ipc, key, len);
@@ -177,6 +183,7 @@ states_some(struct sync_local *l, const uint64_t *ids, size_t n,
 	return ((int)i);
 }
 
+/* Asks for as many as fit even if each state had the greatest length. */
 int
 local_states(struct sync_local *l, const uint64_t *ids, size_t n,
     struct bulk_put *w, size_t *done)
@@ -190,7 +197,6 @@ local_states(struct sync_local *l, const uint64_t *ids, size_t n,
 	r.type = CTL_SYNC_STATE;
 	r.arg = w;
 	*done = 0;
-	/* So many that they fit though each were of the longest. */
 	while (*done < n && (room = (sizeof(w->b) - w->len) /
 	    MERGEIO_MAX) > 0) {
 		some = n - *done < room ? n - *done : room;
@@ -212,6 +218,7 @@ merge_fact(const char *name, const char *value, void *arg)
 		strlcpy(d->why, value, sizeof(d->why));
 }
 
+/* One request to merge. */
 static int
 merge_some(struct sync_local *l, const uint8_t *p, size_t len,
     struct bulk_done *d)
@@ -229,6 +236,7 @@ merge_some(struct sync_local *l, const uint8_t *p, size_t len,
 	return (0);
 }
 
+/* Cuts between states, so that each request has whole ones. */
 int
 local_merge(struct sync_local *l, const uint8_t *p, size_t len,
     struct bulk_done *d)
@@ -238,7 +246,6 @@ local_merge(struct sync_local *l, const uint8_t *p, size_t len,
 	size_t			n, from = 0, to = 0;
 
 	while (to < len) {
-		/* Cut between states; what is none is for the other to say. */
 		if ((n = merge_get(p + to, len - to, &s, strbuf)) == 0) {
 			d->refused++;
 			if (d->why[0] == '\0')

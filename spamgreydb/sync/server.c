@@ -1,8 +1,8 @@
 /*
  * spamgreydb sync --server: the side of a bulk sync that answers, on its
- * standard input and output.  It asks for nothing; whoever drives it has been
- * let in by ssh, but is not believed: each request is checked, and what is
- * sent to be merged is checked as an import is.
+ * standard input and output.  It asks for nothing.  Whoever drives it was let
+ * in by ssh but is not trusted: each request is checked, and what is to be
+ * merged is checked as an import is.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -13,6 +13,8 @@
 #include "lib/base/clock.h"
 #include "spamgreydb/sync/sync.h"
 
+#define COUNT_OFF	5	/* behind the length and type of a frame */
+
 struct server {
 	struct sync_local	 local;
 	struct sync_link	 link;
@@ -22,7 +24,10 @@ struct server {
 
 static const char	malformed[] = "a request was malformed";
 
-/* Each puts its answer; NULL, or what is wrong with the request. */
+/*
+ * Each of these puts its answer into s->w; returns NULL, or what is wrong
+ * with the request.
+ */
 static const char *
 on_hello(struct server *s, struct bulk_get *f)
 {
@@ -36,6 +41,7 @@ on_hello(struct server *s, struct bulk_get *f)
 	return (NULL);
 }
 
+/* Makes the index. */
 static const char *
 on_start(struct server *s, struct bulk_get *f)
 {
@@ -55,6 +61,7 @@ on_start(struct server *s, struct bulk_get *f)
 	return (NULL);
 }
 
+/* The sums of the sixteen parts of each range. */
 static const char *
 on_split(struct server *s, struct bulk_get *f)
 {
@@ -76,6 +83,7 @@ on_split(struct server *s, struct bulk_get *f)
 	return (NULL);
 }
 
+/* The ids and sums of each range. */
 static const char *
 on_list(struct server *s, struct bulk_get *f)
 {
@@ -90,7 +98,7 @@ on_list(struct server *s, struct bulk_get *f)
 			return (malformed);
 		bulkset_span(&s->local.set, &range, &from, &to);
 		if ((items += to - from) > BULK_ITEMS_MAX)
-			return ("it was asked for too much at once");
+			return ("a request asked for too much at once");
 		bulk_u16(s->w, (uint16_t)(to - from));
 		for (; from < to; from++) {
 			item.id = s->local.set.v[from].id;
@@ -101,6 +109,7 @@ on_list(struct server *s, struct bulk_get *f)
 	return (NULL);
 }
 
+/* The states of ids, with the number of ids that they are for in front. */
 static const char *
 on_get(struct server *s, struct bulk_get *f)
 {
@@ -115,10 +124,13 @@ on_get(struct server *s, struct bulk_get *f)
 	bulk_u16(s->w, 0);
 	if (local_states(&s->local, ids, n, s->w, &done) == -1)
 		return ("its database cannot be read (the reason is above)");
-	be_put16(s->w->b + BULK_HEAD, (uint16_t)done);
+	head[0] = (uint8_t)(done >> 8);
+	head[1] = (uint8_t)done;
+	memcpy(s->w->b + COUNT_OFF, head, sizeof(head));
 	return (NULL);
 }
 
+/* Merges states. */
 static const char *
 on_put(struct server *s, struct bulk_get *f)
 {
@@ -131,7 +143,7 @@ on_put(struct server *s, struct bulk_get *f)
 	return (NULL);
 }
 
-/* The database is let go, for whoever wants its lock. */
+/* Closes the database, so that another process can have its lock. */
 static const char *
 on_end(struct server *s, struct bulk_get *f)
 {
@@ -172,8 +184,9 @@ serve(struct server *s, struct bulk_get *f)
 	return (malformed);
 }
 
+/* Tells both sides; returns the exit status. */
 static int
-fail(struct server *s, const char *why)
+end_with_error(struct server *s, const char *why)
 {
 	out_error("sync: %s", why);
 	bulk_begin(s->w, BULK_ERROR);
@@ -195,12 +208,14 @@ sync_server(struct config *conf)
 	link_stdio(&s.link);
 	while (status == 0 && (r = link_next(&s.link, &f)) != 0) {
 		if (r == -1)
-			status = fail(&s, errno == EPROTO ? "what it was told "
-			    "is no request" : strerror(errno));
+			status = end_with_error(&s,
+			    errno == EPROTO ? "what it received is not a "
+					      "request" :
+					      strerror(errno));
 		else if ((why = serve(&s, &f)) != NULL)
-			status = fail(&s, why);
+			status = end_with_error(&s, why);
 		else if (link_send(&s.link) == -1)
-			status = 1;	/* nobody is there to be told */
+			status = 1;	/* the other end has gone */
 	}
 	local_close(&s.local);
 	buf_free(&s.link.buf);

@@ -108,7 +108,8 @@ test_text(void)
 	    "a range, as 192.0.2.1, 192.0.2.0/24 or 192.0.2.1 - 192.0.2.9\n",
 	    "is said by its place");
 	is_int(text("1.2.3.4\na b\tc\x01\nx\n"), -1, "two of three: no list");
-	is_str(r.why, "2 of 3 lines are no addresses: that is no list", "why");
+	is_str(r.why, "2 of 3 lines are not addresses: this is not an "
+	    "address list", "why");
 	ok(strstr(said, "test:2: warning: a\\x20b\\x09c\\x01: ") != NULL,
 	    "what it holds is encoded");
 	many[0] = '\0';
@@ -117,7 +118,7 @@ test_text(void)
 		    sizeof(many));
 	is_int(text(many), -1, "30 of 270: too many");
 	is_int((int)nsaid, LIST_BAD_SAID + 1, "few are said");
-	ok(strstr(said, "and 20 lines more") != NULL, "and how many more");
+	ok(strstr(said, "and 20 more such lines") != NULL, "and how many more");
 	memset(long_line, 'x', sizeof(long_line));
 	memcpy(long_line, "1.2.3.4 ", 8);
 	memcpy(long_line + sizeof(long_line) - 9, "\n5.6.7.8\n", 9);
@@ -154,7 +155,7 @@ test_gzip(void)
 			exit(1);
 	lseek(fd, 0, SEEK_SET);
 	is_int(count(fd), -1, "a bomb");
-	is_str(r.why, "more than 8 MB when it is unpacked", "why");
+	is_str(r.why, "more than 8 MB when unpacked", "why");
 	list_text_max = LIST_TEXT_MAX;
 	fd = scratch();
 	if (ftruncate(fd, LIST_RAW_MAX + 1) == -1)

@@ -149,7 +149,7 @@ entry(const char *client, struct entry *e)
 	struct entry	key;
 	struct addr	a = ip(client);
 
-	host_key(ENTRY_WHITE, &a, &key);
+	host_entry_key(ENTRY_WHITE, &a, &key);
 	if (db_get(db, &key, e) != DB_OK)
 		abort();
 }

@@ -57,7 +57,7 @@ say(const struct merge_state *s, void *arg)
 	n->nsaid++;
 }
 
-static const struct policy_sink	sink = { .say = say };
+static const struct policy_sink	sink = { .tell_peers = say };
 
 static void
 no_log(int priority, const char *line, void *arg)
@@ -198,7 +198,7 @@ reason(struct node *n, const struct addr *addr)
 	struct addr	at;
 
 	policy_host(n->p, addr, &at);
-	host_key(ENTRY_WHITE, &at, &key);
+	host_entry_key(ENTRY_WHITE, &at, &key);
 	return (db_get(n->db, &key, &e) == DB_OK ? e.reason : -1);
 }
 
@@ -345,7 +345,7 @@ test_spamd(void)
 	DO(a, policy_peer_host(a->p, ENTRY_TRAPPED, &ip, T0 + 9000));
 	DO(a, policy_peer_host(a->p, ENTRY_WHITE, &ip, T0 + 5000));
 	is_int(host(a, "192.0.2.3"), 'B', "WHITE ends no trap");
-	host_key(ENTRY_WHITE, &ip, &key);
+	host_entry_key(ENTRY_WHITE, &ip, &key);
 	is_int(db_get(a->db, &key, &e), DB_OK, "it is there");
 	ok(e.expire == T0 + 5000 && e.block == 0 && e.passed == 0,
 	    "its expiry as sent");

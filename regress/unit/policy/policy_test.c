@@ -278,7 +278,7 @@ host_of(const char *client)
 	struct host	h;
 
 	addr_cut(&a, &conf->grey.admit, &host);
-	host_times(p, &host, &h);
+	policy_host_times(p, &host, &h);
 	return (h);
 }
 
@@ -913,7 +913,7 @@ test_import(void)
 	is_int(rcpt("192.0.2.1", A, B), RCPT_PASS, "as old as the older");
 	import("WHITE|192.0.2.20|||1600000000|1600000000|1700100000|3|4");
 	import("WHITE|192.0.2.20|||1500000000|1650000000|1700200000|1|9");
-	host_key(ENTRY_WHITE, ipp("192.0.2.20"), &key);
+	host_entry_key(ENTRY_WHITE, ipp("192.0.2.20"), &key);
 	is_int(db_get(db, &key, &e), DB_OK, "there");
 	ok(e.first == 1500000000 && e.pass == 1650000000 &&
 	    e.expire == 1700200000 && e.block == 3 && e.passed == 9, "merged");
