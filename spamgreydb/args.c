@@ -31,19 +31,19 @@ static const struct {
 	{ "repute", CTL_T_REPUTE }		/* delete only */
 };
 
-static int	usage_error(struct args *, int, const char *, ...)
-		    __attribute__((__format__(printf, 3, 4)));
+static int	word_error(struct args *, const char *, ...)
+		    __attribute__((__format__(printf, 2, 3)));
 
-/* Sets the error and returns the exit status. */
+/* Sets the error of a word, and returns its exit status. */
 static int
-usage_error(struct args *a, int status, const char *fmt, ...)
+word_error(struct args *a, const char *fmt, ...)
 {
 	va_list	ap;
 
 	va_start(ap, fmt);
 	vsnprintf(a->error, sizeof(a->error), fmt, ap);
 	va_end(ap);
-	return (status);
+	return (EXIT_WORD_USAGE);
 }
 
 /* The CTL_T_* of a word; 0: it is not a type. */
@@ -88,25 +88,25 @@ word_list(struct args *a)
 	else if (a->pools)
 		a->command = CMD_POOLS;
 	else if (a->nkeys > 0 && strcmp(a->keys[0], "repute") == 0)
-		return (usage_error(a, EXIT_WORD_USAGE,
-		    "list: to list what was learned, use list -r"));
+		return (word_error(a, "list: to list what was learned, use "
+		    "list -r"));
 	else if (a->nkeys > 0 && (a->type = type_find(a->keys[0])) != 0) {
 		a->keys++;
 		a->nkeys--;
 	}
 	if (!a->repute && (a->bad > 0 || a->days > 0))
-		return (usage_error(
-		    a, EXIT_WORD_USAGE, "list: --bad and --days need -r"));
+		return (word_error(a, "list: --bad and --days need -r"));
 	if (a->pools ? a->repute : a->networks > 0)
-		return (usage_error(a, EXIT_WORD_USAGE, "list: %s", a->pools ?
-		    "use either --pools or -r" : "--networks needs --pools"));
+		return (word_error(a, "list: %s",
+		    a->pools ? "use either --pools or -r" :
+			       "--networks needs --pools"));
 	if (a->nkeys > 1)
-		return (usage_error(a, EXIT_WORD_USAGE,
-		    "list: only one address or network is allowed"));
+		return (word_error(a, "list: only one address or network is "
+		    "allowed"));
 	if (a->nkeys == 1 && !a->repute && !a->pools && is_mail(a->keys[0]))
 		a->mail = a->keys[0];
 	else if (a->nkeys == 1 && prefix_parse(a->keys[0], &a->within) == -1)
-		return (usage_error(a, EXIT_WORD_USAGE,
+		return (word_error(a,
 		    "list: %s: neither a type (grey, white, trapped, spamtrap) "
 		    "nor an IP address or network (for example 192.0.2.0/24; "
 		    "no bits may be set behind the prefix)%s",
@@ -119,15 +119,15 @@ static int
 word_learn(struct args *a)
 {
 	if (a->verdict == 0)
-		return (usage_error(a, EXIT_WORD_USAGE,
+		return (word_error(a,
 		    "learn: -s (it is spam) or -h (it is not spam) is "
 		    "missing"));
 	if (a->verdict == BOTH)
-		return (usage_error(a, EXIT_WORD_USAGE,
+		return (word_error(a,
 		    "learn: use either -s (it is spam) or -h (it is not "
 		    "spam)"));
 	if (a->nkeys != 0)
-		return (usage_error(a, EXIT_WORD_USAGE,
+		return (word_error(a,
 		    "learn: %s: the message is read from standard input",
 		    a->keys[0]));
 	return (0);
@@ -137,13 +137,12 @@ static int
 word_show(struct args *a)
 {
 	if (a->nkeys != 1)
-		return (usage_error(
-		    a, EXIT_WORD_USAGE, "show: one address is needed"));
+		return (word_error(a, "show: one address is needed"));
 	if (is_mail(a->keys[0]))
 		a->mail = a->keys[0];
 	else if (!is_addr(a->keys[0]))
-		return (usage_error(a, EXIT_WORD_USAGE,
-		    "show: %s: not an IP address", a->keys[0]));
+		return (word_error(a, "show: %s: not an IP address",
+		    a->keys[0]));
 	return (0);
 }
 
@@ -180,7 +179,7 @@ terms(struct args *a, const char *word)
 			a->lasting = HOST_FOREVER;
 		else if (strcmp(term, "for") == 0 && a->lasting == 0) {
 			if ((a->lasting = duration(value)) <= 0)
-				return (usage_error(a, EXIT_WORD_USAGE,
+				return (word_error(a,
 				    "%s: for %s: not a time; write for example "
 				    "30m, 12h, 7d or 4w, at most ten years",
 				    word, value));
@@ -188,14 +187,14 @@ terms(struct args *a, const char *word)
 		} else if (strcmp(term, "comment") == 0 &&
 		    a->comment == NULL) {
 			if (*value == '\0' || strlen(value) > ENTRY_STR_MAX)
-				return (usage_error(a, EXIT_WORD_USAGE,
+				return (word_error(a,
 				    "%s: comment: a text of 1 to %d bytes is "
 				    "needed",
 				    word, ENTRY_STR_MAX));
 			a->comment = value;
 			i++;
 		} else
-			return (usage_error(a, EXIT_WORD_USAGE,
+			return (word_error(a,
 			    "%s: unexpected word \"%s\"; write the addresses "
 			    "first, then \"for time\" or \"permanent\", then "
 			    "comment \"text\"",
@@ -214,11 +213,10 @@ word_add(struct args *a)
 	if (terms(a, "add") != 0)
 		return (EXIT_WORD_USAGE);
 	if (a->nkeys == 0)
-		return (usage_error(
-		    a, EXIT_WORD_USAGE, "add: an address is missing"));
+		return (word_error(a, "add: an address is missing"));
 	for (i = 0; i < a->nkeys; i++) {
 		if (!is_addr(a->keys[i]))
-			return (usage_error(a, EXIT_WORD_USAGE,
+			return (word_error(a,
 			    "add: %s: not an IP address (put networks into a "
 			    "whitelist of spamgreyd.conf)",
 			    a->keys[i]));
@@ -241,15 +239,14 @@ word_keys(struct args *a)
 		a->nkeys--;
 	}
 	if (a->nkeys == 0)
-		return (usage_error(
-		    a, EXIT_WORD_USAGE, "%s: an address is missing", word));
+		return (word_error(a, "%s: an address is missing", word));
 	for (i = 0; i < a->nkeys; i++) {
 		if (!is_addr(a->keys[i]) && !is_mail(a->keys[i]))
-			return (usage_error(a, EXIT_WORD_USAGE,
+			return (word_error(a,
 			    "%s: %s: neither an IP address nor a mail address",
 			    word, a->keys[i]));
 		if (a->lasting != 0 && !is_addr(a->keys[i]))
-			return (usage_error(a, EXIT_WORD_USAGE,
+			return (word_error(a,
 			    "%s: %s: no time can be given for a spamtrap; it "
 			    "stays until it is deleted",
 			    word, a->keys[i]));
@@ -261,7 +258,7 @@ static int
 word_spf(struct args *a)
 {
 	if (a->nkeys == 0)
-		return (usage_error(a, EXIT_WORD_USAGE,
+		return (word_error(a,
 		    "spf: a domain is missing (- reads domains from standard "
 		    "input)"));
 	return (0);
@@ -271,7 +268,7 @@ static int
 word_convert(struct args *a)
 {
 	if (a->nkeys == 0)
-		return (usage_error(a, EXIT_WORD_USAGE,
+		return (word_error(a,
 		    "convert: a file is missing: rc.conf.local, spamd.conf, "
 		    "spamd.alloweddomains"));
 	return (0);
@@ -301,26 +298,24 @@ word_sync(struct args *a)
 	if (a->answer) {
 		if (a->nkeys > 0 || a->dry || a->rsh != NULL ||
 		    a->program != NULL || a->json)
-			return (usage_error(a, EXIT_WORD_USAGE,
+			return (word_error(a,
 			    "sync: --server takes no other arguments; the "
 			    "other side runs it"));
 		return (0);
 	}
 	if (a->nkeys == 0)
-		return (
-		    usage_error(a, EXIT_WORD_USAGE, "sync: a host is missing"));
+		return (word_error(a, "sync: a host is missing"));
 	for (i = 0; i < a->nkeys; i++)
 		if (!is_plain(a->keys[i], "@.-_:%[]"))
-			return (usage_error(a, EXIT_WORD_USAGE, "sync: %s: not "
-			    "[user@]host", a->keys[i]));
+			return (word_error(a, "sync: %s: not [user@]host",
+			    a->keys[i]));
 	if (a->program != NULL && !is_plain(a->program, "./-_+"))
-		return (usage_error(a, EXIT_WORD_USAGE,
+		return (word_error(a,
 		    "sync: --program %s: the path may have no blanks and no "
 		    "special characters of the shell",
 		    a->program));
 	if (a->rsh != NULL && *a->rsh == '\0')
-		return (usage_error(
-		    a, EXIT_WORD_USAGE, "sync: -e: a program is missing"));
+		return (word_error(a, "sync: -e: a program is missing"));
 	return (0);
 }
 
@@ -328,8 +323,8 @@ static int
 word_import(struct args *a)
 {
 	if (a->nkeys != 1)
-		return (usage_error(a, EXIT_WORD_USAGE,
-		    "import: one file is needed, or - for standard input"));
+		return (word_error(a, "import: one file is needed, or - for "
+		    "standard input"));
 	return (0);
 }
 
@@ -339,8 +334,7 @@ word_log(struct args *a)
 	if (a->nkeys == 1 && strcmp(a->keys[0], "verbose") == 0)
 		a->verbose = 1;
 	else if (a->nkeys != 1 || strcmp(a->keys[0], "brief") != 0)
-		return (usage_error(a, EXIT_WORD_USAGE,
-		    "log: either verbose or brief is needed"));
+		return (word_error(a, "log: verbose or brief is needed"));
 	return (0);
 }
 
@@ -348,8 +342,7 @@ static int
 word_load(struct args *a)
 {
 	if (a->nkeys > 1)
-		return (usage_error(
-		    a, EXIT_WORD_USAGE, "load: only one list can be named"));
+		return (word_error(a, "load: only one list can be named"));
 	return (0);
 }
 
@@ -358,8 +351,7 @@ static int
 word_alone(struct args *a)
 {
 	if (a->nkeys != 0)
-		return (usage_error(
-		    a, EXIT_WORD_USAGE, "unexpected word \"%s\"", a->keys[0]));
+		return (word_error(a, "unexpected word \"%s\"", a->keys[0]));
 	return (0);
 }
 
@@ -451,10 +443,9 @@ list_option(int argc, char **argv, int i, struct args *a)
 		a->repute = 1;
 	else if (strcmp(argv[i], "--pools") == 0)
 		a->pools = 1;
-	else if ((r = number_option(
-		      "--bad", argc, argv, i, BAD_MAX, &a->bad)) != 0 ||
-	    (r = number_option("--days", argc, argv, i, DAYS_MAX, &a->days)) !=
-		0)
+	else if ((r = number_option("--bad", argc, argv, i, BAD_MAX,
+	    &a->bad)) != 0 || (r = number_option("--days", argc, argv, i,
+	    DAYS_MAX, &a->days)) != 0)
 		return (r);
 	else
 		return (number_option("--networks", argc, argv, i, BAD_MAX,
@@ -514,17 +505,16 @@ static int
 bad_option(const struct word *w, const char *opt, int r, struct args *a)
 {
 	if (r == -1)
-		return (usage_error(a, EXIT_WORD_USAGE,
-		    "%s: %s: not a number from 1 to %d", w->name, opt,
+		return (word_error(a, "%s: %s: not a number from 1 to %d",
+		    w->name, opt,
 		    strncmp(opt, "--days", 6) == 0 ? DAYS_MAX : BAD_MAX));
 	if (w->command == CMD_LEARN &&
 	    (strcmp(opt, "-b") == 0 || strcmp(opt, "-w") == 0))
-		return (usage_error(a, EXIT_WORD_USAGE,
+		return (word_error(a,
 		    "learn: unknown option %s; use -s for relaydb's -b, and -h "
 		    "for its -w",
 		    opt));
-	return (usage_error(
-	    a, EXIT_WORD_USAGE, "%s: unknown option %s", w->name, opt));
+	return (word_error(a, "%s: unknown option %s", w->name, opt));
 }
 
 /*
@@ -574,13 +564,17 @@ parse_spamdb(int action, int type, int argc, char **argv, struct args *a)
 		return (0);
 	}
 	a->command = action == 'a' ? CMD_DB_ADD : CMD_DB_DELETE;
-	if (argc == 0)
-		return (usage_error(a, EXIT_SPAMDB_KEYS, "-%c: no key to %s",
-		    action, action == 'a' ? "add" : "delete"));
-	if (action == 'a' && type == 'G')
-		return (usage_error(a, EXIT_SPAMDB_KEYS,
+	if (argc == 0) {
+		(void)word_error(a, "-%c: no key to %s", action,
+		    action == 'a' ? "add" : "delete");
+		return (EXIT_SPAMDB_KEYS);
+	}
+	if (action == 'a' && type == 'G') {
+		(void)word_error(a,
 		    "a GREY entry cannot be added; only a delivery attempt "
-		    "makes one"));
+		    "makes one");
+		return (EXIT_SPAMDB_KEYS);
+	}
 	return (0);
 }
 

@@ -21,8 +21,8 @@
 
 #define OUT_BUFFER	(256 * 1024)	/* bytes */
 
-static int	out_errno;		/* why standard output failed; 0: fine */
-static int64_t	out_pass;		/* seconds that a tuple waits; 0 unknown */
+static int	out_errno;	/* why standard output failed; 0: fine */
+static int64_t	out_pass;	/* seconds that a tuple waits; 0 unknown */
 
 void
 out_init(void)

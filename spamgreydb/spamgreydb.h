@@ -137,9 +137,9 @@ struct answer {
 	uint32_t count;
 	char	 text[1024];
 };
-/* Waits for the whole answer.  -1: there is none, or output failed; reported. */
+/* Waits for the whole answer.  -1: none came, or output failed; reported. */
 int	 request_wait(struct conn *, struct answer *);
-/* Takes one frame.  Returns 1 at the end of the answer, 0 when there is more. */
+/* Takes one frame.  Returns 1 at the end of the answer, 0 when more follows. */
 int	 request_frame(struct msg *, struct answer *);
 
 /* out.c */
@@ -160,7 +160,7 @@ int	 out_repute_head(void);
 int	 out_pool(const char *domain, size_t networks, size_t mails,
 	    int64_t first, int64_t last, int json);
 /* export: GREY lines of a network are held back and sorted, since their order
- * on disk is different in each database; out_backup_end prints the last ones. */
+ * on disk is different in each database; out_backup_end prints the rest. */
 int	 out_backup(const struct entry *);
 int	 out_backup_end(void);
 int	 out_json_entry(const struct entry *);

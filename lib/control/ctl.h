@@ -74,7 +74,7 @@ extern const struct ctl_type ctl_types[];
 /* The row of a type; NULL: there is no such type. */
 const struct ctl_type *ctl_type(uint16_t);
 
-/* out: where answers are put; the caller sends and owns it.  NULL: no memory. */
+/* out gets the answers; the caller sends and owns it.  NULL: no memory. */
 struct ctl *ctl_new(const struct ctl_env *, struct ipc *out);
 void	 ctl_free(struct ctl *);
 /*

@@ -68,7 +68,8 @@ struct ctl {
 /* ctl.c: answers.  All of them only queue; a failure sets broken. */
 void	 ctl_end(struct ctl *, uint64_t id, uint8_t status, uint32_t count,
 	    const char *text);
-void	 ctl_fact(struct ctl *, uint64_t id, const char *name, const char *value);
+void	 ctl_fact(struct ctl *, uint64_t id, const char *name,
+	    const char *value);
 void	 ctl_text(struct ctl *, uint64_t id, uint8_t kind, const char *);
 void	 ctl_fact_number(struct ctl *, const char *name, int64_t);
 /* Ends a request by a result of the database, in words. */

@@ -10,7 +10,6 @@
 #include "lib/base/log.h"
 #include "lib/smtp/mailaddr.h"
 #include "lib/control/ctl_int.h"
-#include "lib/policy/policy_int.h"
 
 #define KEY_LOG_MAX	256	/* bytes of a key in the log, encoded */
 #define ROWS_STEP	16	/* entries in one call of db_walk */
@@ -94,21 +93,18 @@ end_edit(struct ctl *c, struct msg *m, const struct ctl_edit *ed,
 }
 
 /*
- * When WHITE or TRAPPED of the host ends: 0 when it has none, or
+ * When WHITE or TRAPPED of the host ends: 0 when none is in force, or
  * HOST_FOREVER.
  */
 static int64_t
 host_expiry(struct ctl *c, uint8_t type, const struct addr *addr)
 {
-	struct entry	key, e;
-	struct addr	host;
+	struct host	h;
+	int64_t		in_table;
 
-	policy_host(c->env.policy, addr, &host);
-	host_entry_key(type == CTL_T_WHITE ? ENTRY_WHITE : ENTRY_TRAPPED, &host,
-	    &key);
-	if (db_get(c->env.db, &key, &e) != DB_OK)
+	if (policy_lookup(c->env.policy, addr, &h, &in_table) != DB_OK)
 		return (0);
-	return (e.expire == 0 ? HOST_FOREVER : e.expire);
+	return (type == CTL_T_WHITE ? h.white : h.trapped);
 }
 
 /*
@@ -179,8 +175,8 @@ ctl_req_add(struct ctl *c, struct msg *m)
 		was = host_expiry(c, ed.type, &addr);
 	rc = add_entry(c, &ed, &addr, rcpt);
 	if (rc == DB_OK && was != 0)
-		warn_shorter(
-		    c, m->id, &ed, was, host_expiry(c, ed.type, &addr));
+		warn_shorter(c, m->id, &ed, was, host_expiry(c, ed.type,
+		    &addr));
 	end_edit(c, m, &ed, "add", rc, 1);
 	return (0);
 }
@@ -256,8 +252,8 @@ ctl_req_delete(struct ctl *c, struct msg *m)
 	    (ed.flags & CTL_EDIT_SPAMDB)))
 		rc = delete_host_rows(c, &ed, &addr, &n);
 	else if (is_trap && ed.type != CTL_T_GREY)
-		rc = add_deleted(
-		    policy_spamtrap(c->env.policy, rcpt, 0, ""), 1, &n);
+		rc = add_deleted(policy_spamtrap(c->env.policy, rcpt, 0, ""), 1,
+		    &n);
 	if (rc == DB_OK && n == 0)
 		rc = DB_NONE;
 	end_edit(c, m, &ed, "delete", rc, n);
@@ -300,8 +296,8 @@ get_host(struct ctl *c, const struct addr *addr)
 
 	memset(&pos, 0, sizeof(pos));
 	while (rc == DB_OK && !pos.done && !c->broken)
-		rc = db_walk(
-		    c->env.db, &pos, "TW", &host, ROWS_STEP, send_row, &r);
+		rc = db_walk(c->env.db, &pos, "TW", &host, ROWS_STEP, send_row,
+		    &r);
 	return (rc);
 }
 

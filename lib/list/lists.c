@@ -109,7 +109,7 @@ struct list_files {
 	int	raw[ADDRSET_LISTS_MAX];		/* -1: none */
 	int	kept[ADDRSET_LISTS_MAX];
 	int	setup;
-	int	failed;				/* one was missing that must be there */
+	int	failed;			/* one was missing that must be there */
 };
 
 int
@@ -328,15 +328,15 @@ pem_read(struct load *ld, const char *where, const char *file,
 		load_failed(ld, "%s: %s: everybody may read or write this key; "
 		    "chmod o= it", where, file);
 	else if (st.st_size > PEM_MAX)
-		load_failed(
-		    ld, "%s: %s: larger than %d bytes", where, file, PEM_MAX);
+		load_failed(ld, "%s: %s: larger than %d bytes", where, file,
+		    PEM_MAX);
 	else if ((data = calloc(1, (size_t)st.st_size + 1)) == NULL ||
 	    (n = read(fd, data, (size_t)st.st_size)) == -1)
 		load_failed(ld, "%s: %s: %s", where, file, strerror(errno));
 	else if (strstr((char *)data, "-----BEGIN ") == NULL ||
 	    strstr((char *)data, kind) == NULL)
-		load_failed(
-		    ld, "%s: %s: no PEM with %s in it", where, file, kind);
+		load_failed(ld, "%s: %s: no PEM with %s in it", where, file,
+		    kind);
 	else {
 		*len = (size_t)n;
 		close(fd);

@@ -51,8 +51,8 @@ struct reading {
 };
 
 static void
-report_bad_line(
-    struct reading *rd, const char *line, size_t len, const char *error)
+report_bad_line(struct reading *rd, const char *line, size_t len,
+    const char *error)
 {
 	char	text[80], said[1200];
 

@@ -30,7 +30,7 @@
 #define LIST_RAW_MAX	(128 * 1024 * 1024)	/* bytes as they come */
 #define LIST_TEXT_MAX	(512 * 1024 * 1024)	/* bytes when unpacked */
 #define LIST_RANGES_MAX	4000000			/* lines with an address */
-#define LIST_BAD_SAID	10			/* bad lines reported per list */
+#define LIST_BAD_SAID	10		/* bad lines reported per list */
 #define LIST_DIR	"lists"			/* in the state directory */
 #define LIST_SETUP	":spamd-setup"		/* no list can have this name */
 #define LIST_WHY_MAX	256			/* bytes of a reason */

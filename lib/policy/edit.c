@@ -15,7 +15,7 @@
  * machine that was off for a week is plausible; more needs --clock-ok. */
 #define CLOCK_BEHIND	3600
 #define CLOCK_AHEAD	(7 * 86400)
-#define GREY_BATCH	64	/* tuples that policy_delete_grey finds at once */
+#define GREY_BATCH	64 /* tuples that policy_delete_grey finds at once */
 #define GREY_STEP	1000	/* entries it looks at in one call of db_walk */
 
 /* Adds one, but never wraps. */
@@ -148,8 +148,8 @@ policy_trap(struct policy *p, const struct addr *addr, int64_t until,
  * change.
  */
 static enum db_result
-delete_host_entry(
-    struct policy *p, enum entry_type type, const struct addr *addr)
+delete_host_entry(struct policy *p, enum entry_type type,
+    const struct addr *addr)
 {
 	struct entry	e;
 	struct addr	host;

@@ -99,8 +99,8 @@ events_free(struct events *ev)
 
 /* The key is secret, so that a client cannot fill one bucket. */
 static size_t
-event_bucket(
-    const struct events *ev, const struct addr *host, unsigned int event)
+event_bucket(const struct events *ev, const struct addr *host,
+    unsigned int event)
 {
 	uint8_t	b[sizeof(host->b) + 1];
 

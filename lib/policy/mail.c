@@ -32,7 +32,7 @@
 #define BUCKETS		16384		/* of the hash table */
 #define CLASSES		16		/* of hosts, by class_of */
 #define RINGS		3		/* hour, day, week */
-#define SLOTS		(7 + 13 + 8)	/* of the three, one more than they last */
+#define SLOTS		(7 + 13 + 8) /* of the three, one more than they last */
 #define WRITE_MAX	128		/* hosts in a transaction */
 
 static const struct {

@@ -11,7 +11,7 @@
  *		rcpt.c		one RCPT: the precedence of the manual
  *		tuple.c		the key of a tuple;  rules.c  lists of addresses
  *		edit.c		what people change, import, expiry, the clock
- *		enter.c		entries that come whole;  sync.c  with other machines
+ *		enter.c		whole entries;  sync.c  other machines
  *		event.c		rules that a host broke;  track.c  connections
  *		mail.c		messages in memory;  learn.c  messages in REPUTE
  *		conf.c		taking a configuration into use, new keys

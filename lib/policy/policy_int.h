@@ -82,7 +82,8 @@ struct tally {
 
 enum policy_stat {
 	PST_RCPT, PST_NEW, PST_WAIT, PST_PASS, PST_WHITE_AT_FRONT,
-	PST_NOT_TO, PST_OUTSIDE, PST_TRAPPED_SPAMTRAP, PST_TRAPPED_DOMAIN, PST_TRAPPED_MX,
+	PST_NOT_TO, PST_OUTSIDE, PST_TRAPPED_SPAMTRAP, PST_TRAPPED_DOMAIN,
+	PST_TRAPPED_MX,
 	PST_TRAPPED_EVENT, PST_DEMOTED, PST_OVER_LIMIT, PST_EXPIRED,
 	PST_IMPORTED, PST_UNSTORED, PST_FW_LATE, PST_SPARED, PST_MAIL_GOOD,
 	PST_MAIL_BAD, PST_EXTENDED, PST_LEARN_GOOD, PST_LEARN_BAD,
@@ -104,7 +105,7 @@ struct policy {
 
 	struct limit		*net_grey, *host_grey;
 	int64_t			 entries[256];	/* by type */
-	uint64_t		 lost_said;	/* lost commits already logged */
+	uint64_t		 lost_said; /* lost commits already logged */
 	struct events		*events;
 	struct events		*outside;	/* domains outside of ours */
 	struct mails		*mails;
@@ -113,8 +114,8 @@ struct policy {
 	struct host		*change;
 	int64_t			*change_table;
 	size_t			 nchange, change_size;
-	int			 lost;	/* no memory to note a change: no commit */
-	struct buf		 for_peers; /* states to tell after the commit */
+	int			 lost;	/* no memory for a change */
+	struct buf		 for_peers; /* told after the commit */
 	int			 from_peer; /* while a peer's word is merged */
 
 	/* Low-priority MX: since when visits are kept, 0 when they are not;
@@ -224,7 +225,7 @@ enum db_result	 policy_trap_host(struct policy *, const struct addr *full,
 /* Ends TRAPPED because of the configuration: leaves no tombstone. */
 enum db_result	 policy_let_go(struct policy *, const struct addr *);
 
-/* policy_enter.c: policy_import without its counter.  An entry with last 0 comes
+/* policy_enter.c: policy_import without its counter.  An entry with last 0 is
  * from a line, and overrules a deletion on this machine; others are merged. */
 enum db_result	 policy_enter(struct policy *, const struct entry *);
 

@@ -202,7 +202,7 @@ show_numbers(struct show *s, const struct entry *e, const char *prefix)
 
 	for (i = 0; i < sizeof(n) / sizeof(n[0]); i++) {
 		if (n[i].value == 0 && strcmp(n[i].name, "since") == 0)
-			continue;	/* spamdb does not store it for a trap */
+			continue; /* spamdb does not store it for a trap */
 		snprintf(key, sizeof(key), "%s_%s", prefix, n[i].name);
 		put_fact_number(s, key, n[i].value);
 	}
@@ -224,15 +224,15 @@ show_live(struct show *s, const struct entry *e, const char *name)
 		    time_text(s, e->expire, at, sizeof(at)));
 	show_numbers(s, e, name);
 	if (e->first != 0)
-		put_fact(
-		    s, "since", "%s", time_text(s, e->first, at, sizeof(at)));
+		put_fact(s, "since", "%s", time_text(s, e->first, at,
+		    sizeof(at)));
 	if (trapped) {
 		put_fact(s, "reason", "%s", trap_reason_str(e->reason));
 		put_fact_text(s, "trapped_reason", trap_reason_str(e->reason));
 	} else {
 		show_why(s, e);
-		put_fact(
-		    s, "counts", "refused %u, passed %u", e->block, e->passed);
+		put_fact(s, "counts", "refused %u, passed %u", e->block,
+		    e->passed);
 	}
 	if (e->comment[0] == '\0')
 		return;
@@ -512,8 +512,8 @@ policy_show(struct policy *p, const struct addr *addr,
 		return (rc);
 	show_mail(&s);
 	while (rc == DB_OK && !pos.done)
-		rc = db_walk(
-		    p->db, &pos, "g", &within, WALK_STEP, show_tuple, &s);
+		rc = db_walk(p->db, &pos, "g", &within, WALK_STEP, show_tuple,
+		    &s);
 	if (rc != DB_OK)
 		return (rc);
 	show_counts(&s);

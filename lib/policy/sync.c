@@ -14,7 +14,7 @@
 #include "lib/sync/mergeio.h"
 #include "lib/policy/policy_int.h"
 
-#define QUEUE_MAX	(4 * 1024 * 1024)	/* bytes queued in a transaction */
+#define QUEUE_MAX	(4 * 1024 * 1024) /* bytes queued in a transaction */
 
 /*
  * What the database has of one key.  live and tomb are where the records

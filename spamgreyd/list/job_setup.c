@@ -124,8 +124,8 @@ take_setup_line(struct list_setups *all, const char *line, size_t len,
 	if (r == LISTCFG_BAD)
 		report_refused(&c, number, c.error);
 	else if (r != LISTCFG_NONE && job_name_taken(c.tag))
-		report_refused(
-		    &c, number, "the configuration has a list of that name");
+		report_refused(&c, number, "the configuration has a list of "
+		    "that name");
 	else if (r == LISTCFG_LIST && find_setup(all, c.tag) == NULL &&
 	    count_setups(all) >= ADDRSET_LISTS_MAX)
 		report_refused(&c, number, "there are too many lists");

@@ -19,9 +19,9 @@
 #include "lib/base/log.h"
 #include "spamgreyd/store/ctl.h"
 
-#define CLIENTS_MAX	32	/* more wait in the listening socket's backlog */
+#define CLIENTS_MAX	32 /* more wait in the listening socket's backlog */
 #define STATS_MAX	256	/* different names */
-#define STATS_WAIT	2	/* seconds that other processes have to answer */
+#define STATS_WAIT	2 /* seconds that other processes have to answer */
 #define HELLO_WAIT	5	/* seconds until a client must have greeted */
 #define CLIENT_TYPES_MAX 32	/* rows of ctl_types that clients send */
 #define ACCEPT_WAIT	1	/* seconds, when descriptors have run out */
@@ -40,8 +40,8 @@ struct client {
 	TAILQ_ENTRY(client)	 entry;
 	struct chan		*chan;
 	struct ctl		*ctl;
-	struct event		*ev_room;	/* its socket takes data again */
-	struct event		*ev_late;	/* HELLO or statistics are overdue */
+	struct event		*ev_room; /* its socket takes data again */
+	struct event		*ev_late; /* HELLO or statistics are overdue */
 	uint64_t		 id;
 	uid_t			 uid;
 	int			 greeted;
@@ -271,8 +271,8 @@ ask_fw_table(struct client *cl, const char *text)
 
 	if (addr_parse(text, &addr) == -1 ||
 	    role.table_ask(cl->id, &addr, role.arg) == -1) {
-		ctl_answer(
-		    cl->ctl, CTL_FAILED, 0, "the process fw is not running");
+		ctl_answer(cl->ctl, CTL_FAILED, 0, "the process fw is not "
+		    "running");
 		return;
 	}
 	cl->table = 1;

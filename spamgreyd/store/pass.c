@@ -16,7 +16,7 @@
 #include "spamgreyd/store/store.h"
 
 #define CAPS_META	"caps"
-#define CAPS_FIXED	12		/* u32 keywords, u64 size; then relays */
+#define CAPS_FIXED	12	/* u32 keywords, u64 size; then relays */
 #define CAPS_RELAYS_MAX	2048		/* bytes of the text that are kept */
 
 /*

@@ -94,13 +94,13 @@ struct store {
 	/* All host states are being sent: to fronts and pass, to fw. */
 	int			 streaming, stream_peers, stream_fw;
 	int			 stream_again;
-	int			 in_slice;	/* the sink gets a state of all, not a change */
+	int			 in_slice; /* the sink gets all, no change */
 	struct db_pos		 stream_pos;
 
 	struct sync		*sync;		/* NULL: no peers */
 	int64_t			 asof, asof_mono; /* told last, and when */
 	int			 expiring;
-	int			 learning;	/* message counts wait for disk */
+	int			 learning; /* message counts wait for disk */
 	int			 was_up;
 	int64_t			 last_try, last_minute;	/* mono ms */
 	struct event		*ev_second, *ev_work, *ev_wait;
@@ -147,7 +147,7 @@ extern const struct chan_rule store_pass_rules[];
 void	 store_on_event(struct chan *, struct msg *, void *);
 void	 store_on_stat(struct chan *, struct msg *, void *);
 void	 store_caps_load(struct store *);	/* at start and reopening */
-void	 store_caps_save(struct store *);	/* if they are not on disk yet */
+void	 store_caps_save(struct store *); /* if they are not on disk yet */
 void	 store_caps_send(struct store *);	/* to all peers */
 
 /* track.c */

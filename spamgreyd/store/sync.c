@@ -105,8 +105,8 @@ static void
 count_outcome(struct sync_turn *t, enum db_result rc, int news)
 {
 	if (rc == DB_BAD)
-		refuse_datagram(
-		    t, SY_BAD_ENTRY, "an entry does not fit into the database");
+		refuse_datagram(t, SY_BAD_ENTRY, "an entry does not fit into "
+		    "the database");
 	else if (rc != DB_OK) {
 		policy_abort(t->sy->store->policy);
 		t->sy->stat[SY_LOST] += t->taken + t->known + 1;
@@ -193,8 +193,8 @@ datagram3(struct sync_turn *t, const uint8_t *data, size_t len)
 		return;
 	}
 	if (!sync3_window(window_of(t->sy, &h, &t->from), &h)) {
-		refuse_datagram(
-		    t, SY_BAD_REPLAY, "it came before, or too late");
+		refuse_datagram(t, SY_BAD_REPLAY, "it came before, or too "
+		    "late");
 		return;
 	}
 	while (sync3_next(data, len, &pos, &s, strbuf))

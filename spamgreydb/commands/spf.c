@@ -13,7 +13,7 @@
 #include "spamgreydb/spamgreydb.h"
 #include "spamgreydb/spf/spf.h"
 
-#define NOTE_MAX	(2 * SPF_DOMAIN_MAX + 256)	/* two names, some words */
+#define NOTE_MAX	(2 * SPF_DOMAIN_MAX + 256) /* two names, some words */
 
 /* Says whether it can stand in a question; the DNS knows the rest. */
 static int

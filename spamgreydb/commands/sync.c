@@ -41,7 +41,7 @@ struct sync_run {
 	uint64_t		 taken;		/* from all hosts */
 	uint64_t		 get[BULK_ASK_MAX], put[BULK_ASK_MAX];
 	size_t			 nget, nput;
-	int			 progress;	/* standard error is a terminal */
+	int			 progress; /* standard error is a terminal */
 	int64_t			 shown;
 };
 

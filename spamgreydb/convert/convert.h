@@ -20,7 +20,7 @@
 #define CONVERT_LISTS_MAX	128		/* spamd's own limit */
 #define CONVERT_LISTS_PRINT	64		/* of spamgreyd.conf */
 #define CONVERT_TARGETS_MAX	64		/* -Y */
-#define CONVERT_PROGRAMS	3		/* with flags in rc.conf.local */
+#define CONVERT_PROGRAMS	3	/* with flags in rc.conf.local */
 
 enum convert_method { CV_FILE, CV_URL, CV_COMMAND };
 

@@ -129,8 +129,8 @@ set_text(struct flags *f, int option, char **to)
 
 /* A number within its bounds; -1: reported. */
 static long
-parse_number(
-    struct flags *f, const char *what, const char *s, long min, long max)
+parse_number(struct flags *f, const char *what, const char *s, long min,
+    long max)
 {
 	char	*end;
 	long	 v;

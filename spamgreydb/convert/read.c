@@ -141,7 +141,7 @@ static const struct {
 	size_t		 program;
 } variables[] = {
 	{ "spamd_flags", SPAMD },
-	{ "obspamd_flags", SPAMD },		/* of FreeBSD's port, and below */
+	{ "obspamd_flags", SPAMD },	/* of FreeBSD's port, and below */
 	{ "spamlogd_flags", SPAMLOGD },
 	{ "obspamlogd_flags", SPAMLOGD },
 	{ "spamd_setup_flags", SPAMD_SETUP },
@@ -464,8 +464,8 @@ add_domain(struct convert *cv, const char *file, int line, char *from)
 	to_ascii(from, text, sizeof(text));
 	if (strlen(text) > 255 || !convert_printable(text) ||
 	    strpbrk(text, " \t\"\\{},") != NULL) {
-		convert_problem(
-		    cv, file, line, "\"%.60s\" is not understood", text);
+		convert_problem(cv, file, line, "\"%.60s\" is not understood",
+		    text);
 		return;
 	}
 	push(&cv->domains, &cv->ndomains, strdup(text));
@@ -559,7 +559,7 @@ convert_text(struct convert *cv, const char *name, char *text)
 		    is_record(line))
 			record(cv, name, at, line);
 		else if (kind == KIND_CAP)
-			convert_problem(
-			    cv, name, at, "\"%.60s\" is not understood", line);
+			convert_problem(cv, name, at, "\"%.60s\" is not "
+			    "understood", line);
 	}
 }

@@ -23,7 +23,7 @@
 
 enum spf_found {
 	SPF_FOUND,
-	SPF_VOID,			/* no such name, or nothing of the kind */
+	SPF_VOID,		/* no such name, or nothing of the kind */
 	SPF_NOBODY			/* no server answered */
 };
 
@@ -49,7 +49,7 @@ struct spf_dns {
 struct spf_result {
 	struct prefix	*nets;		/* sorted, disjoint */
 	size_t		 nnets;
-	char		**notes;	/* what could not be expanded, and why */
+	char		**notes; /* what could not be expanded, and why */
 	size_t		 nnotes;
 	char		 error[640];	/* "": none */
 };

@@ -322,16 +322,16 @@ record_walk(struct spf_record *r, const char *text)
 
 	/* A record with an error is not followed at all (RFC 7208 4.6). */
 	if (spf_check(text, &why) == -1)
-		return (walk_fail(
-		    r->walk, r->domain, "its SPF record has %s", why));
+		return (walk_fail(r->walk, r->domain, "its SPF record has %s",
+		    why));
 	/* A redirect counts wherever it stands, but only without an `all'. */
 	spf_start(&reader, text);
 	while ((rc = spf_next(&reader, &t, &why)) == 1)
 		if (!end && (end = term(r, &t, redirect)) == -1)
 			return (-1);
 	if (rc == -1)
-		return (walk_fail(
-		    r->walk, r->domain, "its SPF record has %s", why));
+		return (walk_fail(r->walk, r->domain, "its SPF record has %s",
+		    why));
 	if (r->all || redirect[0] == '\0')
 		return (0);
 	rc = may_ask(r);
@@ -368,8 +368,8 @@ follow_record(struct walk *w, const char *domain, struct nets *to, int *all)
 	else if (found == SPF_VOID || n == 0)
 		(void)walk_fail(w, domain, "has no SPF record");
 	else if (n > 1)
-		(void)walk_fail(
-		    w, domain, "has %zu SPF records; one is allowed", n);
+		(void)walk_fail(w, domain, "has %zu SPF records; one is "
+		    "allowed", n);
 	else
 		rc = record_walk(&r, text);
 	for (i = 0; rc == 0 && i < r.allowed.n; i++)
@@ -419,8 +419,8 @@ spf_walk(const struct spf_dns *dns, const char *domain,
 	memset(result, 0, sizeof(*result));
 	rc = follow_record(&w, domain, &nets, &all);
 	if (rc == 0 && all)
-		rc = walk_fail(
-		    &w, domain, "allows every address there is (+all)");
+		rc = walk_fail(&w, domain, "allows every address there is "
+		    "(+all)");
 	if (rc == 0 && (b = addrset_build_new()) == NULL)
 		rc = no_memory(&w);
 	for (i = 0; rc == 0 && i < nets.n; i++)
