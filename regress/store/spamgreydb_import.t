@@ -26,7 +26,7 @@ import_ok
 	my ($status, $out, $err) = db('import', $file);
 
 	is($status, 0, $what);
-	is($out . ($err =~ s{^.*were left out: .*\n}{}r), '', '… quietly');
+	is($out . ($err =~ s{^.*were left out because .*\n}{}r), '', '… quietly');
 }
 
 # every kind of entry, and text that would break a line
@@ -87,7 +87,7 @@ my $bad = "# a comment\n\n" . "WHITE|192.0.2.1\n" x 30 .
 is($status, 1, 'a file with bad lines');
 like($err, qr/line 3: .*line 22: /s, 'the first 20 are told by number');
 unlike($err, qr/line 23: /, '… and no more of their kind');
-like($err, qr/line 34: .*NUL.*line 35: too long/s,
+like($err, qr/line 34: .*NUL.*line 35: it is too long/s,
     'a NUL and a line that is too long');
 like($err, qr/2 entries imported, 32 bad lines/, 'and all are counted');
 like(db_ok(), qr/^TRAPPED\|192\.0\.2\.11\|/m,

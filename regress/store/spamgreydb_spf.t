@@ -109,7 +109,7 @@ is("$status " . join(' ', grep { /^#/ } split(/\n/, $out)),
 is((db('spf'))[0], 2, 'no domain');
 ($status, undef, $err) = db('spf', '--server', 'x y', 'example.org');
 is($status, 1, 'a bad server');
-like($err, qr/x y: .*a server is an address, as 192/, '… and what one is');
+like($err, qr/x y: .*a server must be an address, for example 192/, '… and what one is');
 # The sample's names are ones.
 for my $name (grep { !/^\s*(#|$)/ } split(/\n/,
     slurp('spamgreydb/pools.sample'))) {
