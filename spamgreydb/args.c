@@ -68,6 +68,7 @@ is_mail(const char *key)
 	return (at != NULL && at[1] != '\0');
 }
 
+/* IPv4 or IPv6, without a prefix length. */
 static int
 is_addr(const char *key)
 {
@@ -115,6 +116,7 @@ word_list(struct args *a)
 	return (0);
 }
 
+/* -s and -h are given by letter; both together are an error. */
 static int
 word_learn(struct args *a)
 {
@@ -133,6 +135,7 @@ word_learn(struct args *a)
 	return (0);
 }
 
+/* One address, or a mail address. */
 static int
 word_show(struct args *a)
 {
@@ -204,6 +207,7 @@ terms(struct args *a, const char *word)
 	return (0);
 }
 
+/* Addresses only: a network belongs into the configuration. */
 static int
 word_add(struct args *a)
 {
@@ -254,6 +258,7 @@ word_keys(struct args *a)
 	return (0);
 }
 
+/* At least one domain, or - for standard input. */
 static int
 word_spf(struct args *a)
 {
@@ -264,6 +269,7 @@ word_spf(struct args *a)
 	return (0);
 }
 
+/* At least one file. */
 static int
 word_convert(struct args *a)
 {
@@ -290,6 +296,7 @@ is_plain(const char *s, const char *more)
 	return (1);
 }
 
+/* Hosts are checked strictly, since they become arguments of ssh. */
 static int
 word_sync(struct args *a)
 {
@@ -319,6 +326,7 @@ word_sync(struct args *a)
 	return (0);
 }
 
+/* One file, or - for standard input. */
 static int
 word_import(struct args *a)
 {
@@ -328,6 +336,7 @@ word_import(struct args *a)
 	return (0);
 }
 
+/* Sets verbose to 1 or 0. */
 static int
 word_log(struct args *a)
 {
@@ -338,6 +347,7 @@ word_log(struct args *a)
 	return (0);
 }
 
+/* No operand means all lists. */
 static int
 word_load(struct args *a)
 {
@@ -384,6 +394,7 @@ static const struct word {
 	{ "log", CMD_LOG, word_log }
 };
 
+/* For near.c. */
 const char *
 args_word(size_t n)
 {
@@ -434,6 +445,7 @@ learn_option(const char *opt, struct args *a)
 	return (1);
 }
 
+/* The options of `list'; returns as number_option does. */
 static int
 list_option(int argc, char **argv, int i, struct args *a)
 {
@@ -453,6 +465,7 @@ list_option(int argc, char **argv, int i, struct args *a)
 	return (1);
 }
 
+/* -e and --program take the next argument. */
 static int
 sync_option(int argc, char **argv, int i, struct args *a)
 {
@@ -578,6 +591,10 @@ parse_spamdb(int action, int type, int argc, char **argv, struct args *a)
 	return (0);
 }
 
+/*
+ * spamdb's options come first.  A first operand that is a word is a command,
+ * but not after -a, -d, -t, -T or -G.
+ */
 int
 args_parse(int argc, char **argv, struct args *a)
 {

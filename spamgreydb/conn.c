@@ -57,6 +57,7 @@ try_socket(const char *path)
 	return (fd);
 }
 
+/* To begin a frame and put into it. */
 struct ipc *
 conn_ipc(struct conn *c)
 {
@@ -110,6 +111,10 @@ step_socket(struct conn *c, int wait, size_t high)
 	return (0);
 }
 
+/*
+ * With the database in this process, the engine is run until it has something
+ * to say.
+ */
 int
 conn_next(struct conn *c, struct msg *m, int wait)
 {
@@ -145,6 +150,7 @@ conn_next(struct conn *c, struct msg *m, int wait)
 	}
 }
 
+/* Waits only when the queue is long, since most requests are one frame. */
 int
 conn_send(struct conn *c)
 {
@@ -317,6 +323,7 @@ conn_lost(const struct conn *c)
 	return (c->lost);
 }
 
+/* After a reload has ended the connection. */
 int
 conn_again(struct conn *c, const struct config *conf, int64_t deadline)
 {
@@ -343,6 +350,7 @@ conn_is_direct(const struct conn *c)
 	return (c->direct != NULL);
 }
 
+/* NULL is fine. */
 void
 conn_close(struct conn *c)
 {

@@ -44,6 +44,7 @@ db_user(void)
 	return (pw);
 }
 
+/* All three user and group ids, in the order that cannot be undone. */
 static int
 drop_root(struct passwd *pw)
 {
@@ -124,12 +125,17 @@ database_exists(const char *dir, int quiet)
 	return (0);
 }
 
+/* Tells "there is no database" from other failures of direct_open. */
 int
 direct_none(void)
 {
 	return (none);
 }
 
+/*
+ * Takes the lock before anything is opened: a daemon that starts now must
+ * wait for us, or we for it.
+ */
 enum direct_result
 direct_open(struct config *conf, int how, struct direct **dp, pid_t *pid)
 {
@@ -169,6 +175,7 @@ direct_open(struct config *conf, int how, struct direct **dp, pid_t *pid)
 	return (DIRECT_OK);
 }
 
+/* The lock goes last. */
 void
 direct_close(struct direct *d)
 {
@@ -183,6 +190,7 @@ direct_close(struct direct *d)
 	free(d);
 }
 
+/* Moves frames between the two ends; runs the engine while it is busy. */
 int
 direct_run(struct direct *d, struct ipc *client)
 {

@@ -24,6 +24,7 @@
 static int	out_errno;	/* why standard output failed; 0: fine */
 static int64_t	out_pass;	/* seconds that a tuple waits; 0 unknown */
 
+/* The buffer makes a list of a million lines fast. */
 void
 out_init(void)
 {
@@ -32,12 +33,17 @@ out_init(void)
 	(void)setvbuf(stdout, buf, _IOFBF, sizeof(buf));
 }
 
+/* Called before anything is printed as JSON. */
 void
 out_configure(const struct config *conf)
 {
 	out_pass = conf->grey.pass;
 }
 
+/*
+ * Control characters become question marks: a daemon's text may quote a
+ * client.
+ */
 void
 out_error(const char *fmt, ...)
 {
@@ -54,6 +60,7 @@ out_error(const char *fmt, ...)
 	fprintf(stderr, "spamgreydb: %s\n", text);
 }
 
+/* After a failure nothing is printed any more. */
 int
 out_line(char *line, size_t len)
 {
@@ -66,6 +73,7 @@ out_line(char *line, size_t len)
 	return (-1);
 }
 
+/* A type that spamdb does not know has no line. */
 int
 out_entry(const struct entry *e)
 {
@@ -109,6 +117,7 @@ json_int(json_t *o, const char *name, int64_t value)
 	(void)json_object_set_new(o, name, json_integer(value));
 }
 
+/* A time twice, for programs and for people. */
 void
 out_json_time(json_t *o, const char *name, int64_t t)
 {
@@ -177,6 +186,7 @@ put_passes(json_t *o, const struct entry *e)
 		out_json_time(o, "passes_at", e->first + out_pass);
 }
 
+/* As in spamdb's lines. */
 static const char *
 type_str(enum entry_type type)
 {
@@ -202,6 +212,7 @@ type_str(enum entry_type type)
 	return ("?");
 }
 
+/* All that a line has, by name, and the times as text too. */
 json_t *
 out_entry_object(const struct entry *e)
 {
@@ -254,6 +265,7 @@ out_dump(const char *data, size_t len, void *arg)
 	return (-1);
 }
 
+/* One object, compact, on one line. */
 int
 out_json(json_t *o)
 {
@@ -281,6 +293,7 @@ out_broken_pipe(void)
 	return (out_errno == EPIPE);
 }
 
+/* Called once at the end; a full disk shows here at the latest. */
 int
 out_end(void)
 {

@@ -23,6 +23,7 @@ line_cmp(const void *a, const void *b)
 	return (strcmp(text + *(const size_t *)a, text + *(const size_t *)b));
 }
 
+/* Prints the lines held back, sorted. */
 int
 out_backup_end(void)
 {
@@ -69,6 +70,10 @@ hold_line(char *line, size_t len)
 	return (0);
 }
 
+/*
+ * GREY entries of one network stand together on disk, so a new network ends
+ * the last.
+ */
 int
 out_backup(const struct entry *e)
 {

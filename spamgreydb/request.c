@@ -10,6 +10,7 @@ malformed_answer(void)
 	return (-1);
 }
 
+/* A type that is not an answer ends the command. */
 int
 request_frame(struct msg *m, struct answer *a)
 {
@@ -46,6 +47,7 @@ request_frame(struct msg *m, struct answer *a)
 	}
 }
 
+/* The text is empty unless the end has one. */
 int
 request_wait(struct conn *c, struct answer *a)
 {

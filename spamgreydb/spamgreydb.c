@@ -11,6 +11,7 @@
 #include "lib/base/log.h"
 #include "spamgreydb/spamgreydb.h"
 
+/* In the order of the manual. */
 static void
 usage(FILE *to)
 {
@@ -229,6 +230,10 @@ say_direct(const struct args *args, const struct config *conf)
 	}
 }
 
+/*
+ * Reads and opens what needs the rights of the user who called, then
+ * connects.
+ */
 int
 main(int argc, char **argv)
 {

@@ -32,6 +32,7 @@ static const struct {
 	{ CTL_T_REPUTE, ENTRY_REPUTE }
 };
 
+/* Starts a client; nothing is sent before it greets. */
 struct ctl *
 ctl_new(const struct ctl_env *env, struct ipc *out)
 {
@@ -44,6 +45,10 @@ ctl_new(const struct ctl_env *env, struct ipc *out)
 	return (c);
 }
 
+/*
+ * The sync note goes into the log at the end of the connection, since a bulk
+ * sync merges in many requests.
+ */
 void
 ctl_free(struct ctl *c)
 {
@@ -110,6 +115,7 @@ ctl_end_db(struct ctl *c, uint64_t id, enum db_result rc)
 	}
 }
 
+/* Says in the log what a client changed; reads are not logged. */
 void
 ctl_note(struct ctl *c, const char *fmt, ...)
 {
@@ -139,6 +145,7 @@ ctl_entry(const struct entry *e, void *arg)
 	return (0);
 }
 
+/* A name and a value, for show, stats and learn. */
 void
 ctl_fact(struct ctl *c, uint64_t id, const char *name, const char *value)
 {
@@ -156,6 +163,7 @@ send_fact(const char *name, const char *value, void *arg)
 	ctl_fact(c, c->id, name, value);
 }
 
+/* A fact of the request that is worked on. */
 void
 ctl_fact_number(struct ctl *c, const char *name, int64_t value)
 {
@@ -172,6 +180,7 @@ stat_fact(const char *name, int64_t value, void *arg)
 	ctl_fact_number(arg, name, value);
 }
 
+/* Counters that come after the time is over are dropped. */
 void
 ctl_answer_stat(struct ctl *c, const char *name, int64_t value)
 {
@@ -179,6 +188,7 @@ ctl_answer_stat(struct ctl *c, const char *name, int64_t value)
 		stat_fact(name, value, c);
 }
 
+/* Another process has answered what env.ask asked for. */
 void
 ctl_answer(struct ctl *c, uint8_t status, int more, const char *text)
 {
@@ -297,6 +307,7 @@ ctl_work(struct ctl *c)
 	return (c->job != JOB_NONE && c->job != JOB_ASK);
 }
 
+/* JOB_NONE only remembers the id, for facts that are sent at once. */
 void
 ctl_job_start(struct ctl *c, enum ctl_job job, uint64_t id)
 {
@@ -519,6 +530,7 @@ const struct ctl_type	ctl_types[] = {
 	{ 0, NULL, CTL_BY_SERVER, CTL_BODY_OWN, NULL }
 };
 
+/* A linear search: there are fewer than thirty types, and requests are rare. */
 const struct ctl_type *
 ctl_type(uint16_t type)
 {
@@ -530,6 +542,10 @@ ctl_type(uint16_t type)
 	return (NULL);
 }
 
+/*
+ * Checks the order of the conversation, then calls the handler.  While an
+ * import is under way its frames are the only ones allowed.
+ */
 int
 ctl_request(struct ctl *c, struct msg *m)
 {

@@ -134,6 +134,10 @@ warn_shorter(struct ctl *c, uint64_t id, const struct ctl_edit *ed,
 	ctl_text(c, id, CTL_TEXT_ERR, text);
 }
 
+/*
+ * Adds an address or a spamtrap.  The key is checked here, because spamdb's
+ * options send whatever the user typed.
+ */
 int
 ctl_req_add(struct ctl *c, struct msg *m)
 {
@@ -223,6 +227,10 @@ delete_host_rows(struct ctl *c, const struct ctl_edit *ed,
 	return (rc);
 }
 
+/*
+ * Deletes by key.  With spamdb's options a key that is neither an address nor
+ * a spamtrap is simply not found.
+ */
 int
 ctl_req_delete(struct ctl *c, struct msg *m)
 {

@@ -18,6 +18,7 @@
 #define IMPORT_LOOK	16	/* entries between two looks at the clock */
 #define IMPORT_REPORT	20	/* bad lines reported one by one */
 
+/* Between two imports. */
 static void
 import_reset(struct ctl *c)
 {
@@ -211,6 +212,7 @@ import_txn(struct ctl *c)
 	return (rc);
 }
 
+/* Enters what was parsed, until the time of the slice is used up. */
 void
 ctl_import_slice(struct ctl *c)
 {
@@ -228,6 +230,7 @@ ctl_import_slice(struct ctl *c)
 	} while (clock_mono() < c->slice_end);
 }
 
+/* The end of an import that failed needs no answer: it had one. */
 int
 ctl_req_import_end(struct ctl *c, struct msg *m)
 {

@@ -119,6 +119,7 @@ ctl_req_learn(struct ctl *c, struct msg *m)
 	return (0);
 }
 
+/* A walk over REPUTE entries, as for a list. */
 int
 ctl_req_repute(struct ctl *c, struct msg *m)
 {

@@ -72,6 +72,7 @@ ctl_sync_item(const struct entry *e, void *arg)
 	return (0);
 }
 
+/* How many entries could not be sent because of control characters. */
 void
 ctl_sync_indexed(struct ctl *c)
 {
@@ -102,6 +103,10 @@ send_state(struct ctl *c, const struct entry *key)
 	return (DB_OK);
 }
 
+/*
+ * Answers with a state for each key that is still known; keys are checked one
+ * by one.
+ */
 int
 ctl_req_sync_get(struct ctl *c, struct msg *m)
 {
@@ -219,6 +224,7 @@ merge_txn(struct ctl *c)
 	return (rc);
 }
 
+/* In key=value form, as all notes. */
 void
 ctl_sync_note(struct ctl *c)
 {
@@ -228,6 +234,7 @@ ctl_sync_note(struct ctl *c)
 		    (unsigned long long)c->sync.all_refused);
 }
 
+/* Merges the states of one frame, then reports what was refused. */
 void
 ctl_sync_slice(struct ctl *c)
 {

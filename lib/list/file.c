@@ -103,6 +103,7 @@ out_finish(struct out *o, int r)
 	return (r == 0 ? 0 : -1);
 }
 
+/* The count in the first line is how a reader knows that the file is whole. */
 int
 list_kept_write(int fd, uint64_t source, int64_t loaded,
     const struct addrset_build *set)
@@ -144,6 +145,10 @@ take_range(struct addrset_build *set, const char *line, size_t len)
 	return (addrset_build_range(set, &lo, &hi));
 }
 
+/*
+ * A file of another source, with a bad line, or with too few lines is not
+ * used.
+ */
 int
 list_kept_read(int fd, uint64_t source, int64_t *loaded,
     struct addrset_build *set)
@@ -171,6 +176,9 @@ list_kept_read(int fd, uint64_t source, int64_t *loaded,
 	return (got == 0 && n == count ? addrset_build_fold(set) : -1);
 }
 
+/*
+ * On an error the part that was made stays in the list, and is freed with it.
+ */
 struct list_setup *
 list_setup_new(struct list_setups *all, const char *name)
 {
@@ -186,6 +194,7 @@ list_setup_new(struct list_setups *all, const char *name)
 	    s);
 }
 
+/* Frees all lists; the head is empty afterwards. */
 void
 list_setup_free(struct list_setups *all)
 {
@@ -200,6 +209,7 @@ list_setup_free(struct list_setups *all)
 	}
 }
 
+/* All lists, one after the other. */
 int
 list_setup_write(int fd, const struct list_setups *all)
 {
@@ -279,6 +289,7 @@ take_setups(struct list_in *in, struct list_setups *all)
 	return (got);
 }
 
+/* From the beginning of the file. */
 int
 list_setup_read(int fd, struct list_setups *all)
 {

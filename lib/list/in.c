@@ -39,6 +39,7 @@ struct list_in {
 	char		 why[64];
 };
 
+/* Large, since it has all buffers; so it is allocated. */
 struct list_in *
 list_in_open(int fd)
 {
@@ -52,6 +53,7 @@ list_in_open(int fd)
 	return (in);
 }
 
+/* Frees it; NULL is fine. */
 void
 list_in_close(struct list_in *in)
 {
@@ -186,6 +188,10 @@ keep(struct list_in *in, const char *s, size_t n)
 	in->len += n;
 }
 
+/*
+ * A line within one text is returned in place; one that goes over two texts
+ * is put together in in->line.
+ */
 int
 list_in_line(struct list_in *in, const char **line, size_t *len,
     const char **why)

@@ -62,6 +62,7 @@ lists_except_mask(const struct config *c, const struct conf_list *l)
 	return (mask);
 }
 
+/* spamd-setup's lists have no settings of their own; they reply 450. */
 struct conf_list *
 lists_setup_add(struct config *c, const char *name, const char *message)
 {
@@ -112,12 +113,14 @@ struct list_files {
 	int	failed;			/* one was missing that must be there */
 };
 
+/* Owned by another user, or writable for others, it is not used. */
 int
 lists_dir(const char *statedir)
 {
 	return (statedir_sub(statedir, LIST_DIR, geteuid()));
 }
 
+/* Without O_NONBLOCK a FIFO in its place would block us. */
 int
 lists_kept_open(int dir, const char *name)
 {
@@ -127,6 +130,7 @@ lists_kept_open(int dir, const char *name)
 	    O_CLOEXEC));
 }
 
+/* conf_list_open checks what the path is; we need only its descriptor. */
 int
 lists_file_open(const struct config *c, const struct conf_list *l,
     char *line, size_t size)
@@ -147,6 +151,7 @@ lists_file_open(const struct config *c, const struct conf_list *l,
 	return (fd);
 }
 
+/* Closes what was opened, used or not. */
 static void
 files_close(struct list_files *files)
 {
@@ -268,6 +273,7 @@ setups_load(struct load *ld, int fd, struct addrset_build **sets, size_t n)
 	return ((int)n);
 }
 
+/* Frees files.  Returns -1 when anything was missing that must be there. */
 int
 config_load_lists(struct config *conf, struct list_files *files,
     void (*report)(const char *, void *), void *arg)
@@ -350,6 +356,7 @@ pem_read(struct load *ld, const char *where, const char *file,
 	return (NULL);
 }
 
+/* Certificate and key of a tls line. */
 static void
 tls_load(struct load *ld, struct conf_tls *t)
 {
@@ -375,6 +382,7 @@ ca_load(struct load *ld, const struct conf_pass *p)
 			    "CERTIFICATE-----", 0, &r->ca_len);
 }
 
+/* All certificates and keys that the configuration names. */
 int
 config_load_keys(struct config *conf, void (*report)(const char *, void *),
     void *arg)
@@ -389,6 +397,7 @@ config_load_keys(struct config *conf, void (*report)(const char *, void *),
 	return (ld.failed ? -1 : 0);
 }
 
+/* For spamgreyd -n: everything is read, and each error reported. */
 int
 config_load(struct config *conf, void (*report)(const char *, void *),
     void *arg)

@@ -50,6 +50,7 @@ struct reading {
 	void			*arg;
 };
 
+/* Counts a bad line; the text in it is encoded, since it may be hostile. */
 static void
 report_bad_line(struct reading *rd, const char *line, size_t len,
     const char *error)
@@ -64,6 +65,10 @@ report_bad_line(struct reading *rd, const char *line, size_t len,
 	rd->say(said, rd->arg);
 }
 
+/*
+ * One line: comment, bad, or a range.  A byte order mark before the first
+ * line is skipped.
+ */
 static int
 take_list_line(struct reading *rd, const char *line, size_t len)
 {
@@ -108,6 +113,7 @@ take_lines(struct reading *rd, struct list_in *in)
 	return (got == 0 ? 0 : unusable(rd->r, "%s", why));
 }
 
+/* Reads all, then judges by the counts whether it was a list. */
 int
 list_read(int fd, const char *name, int own, struct addrset_build *set,
     struct list_report *r, void (*say)(const char *, void *), void *arg)
@@ -141,6 +147,7 @@ list_read(int fd, const char *name, int own, struct addrset_build *set,
 	    unusable(r, "%s", strerror(errno)) : 0);
 }
 
+/* Done after all lists are read, since a list may except a later one. */
 int
 list_except(struct addrset_build *const *sets, size_t n, const uint64_t *masks)
 {

@@ -237,6 +237,10 @@ policy_must_rekey(const struct policy *p)
 	return (p->rekey && db_is_up(p->db));
 }
 
+/*
+ * One slice.  When it fails it starts again from the beginning: entries that
+ * were moved already are found in place.
+ */
 enum db_result
 policy_rekey(struct policy *p, size_t max, int *more)
 {
@@ -410,6 +414,10 @@ load_database(struct policy *p, int count)
 	return (release_hosts(p));
 }
 
+/*
+ * Rules and cuts are replaced first, so that a failure of the database leaves
+ * the policy with one whole configuration.
+ */
 int
 policy_configure(struct policy *p, const struct config *conf)
 {

@@ -68,6 +68,10 @@ choose_comment(const char *comment, const char *old)
 	return (comment);
 }
 
+/*
+ * Makes the host WHITE, or renews it.  The counters are those that spamdb
+ * shows for an added host.
+ */
 enum db_result
 policy_white_for(struct policy *p, const struct addr *addr, int64_t until,
     const char *comment, enum white_reason reason)
@@ -134,6 +138,7 @@ policy_trap_host(struct policy *p, const struct addr *full, int64_t expire,
 	return (policy_changed(p, &e.net, full));
 }
 
+/* By hand: the end is the one that was asked for, even if it is earlier. */
 enum db_result
 policy_trap(struct policy *p, const struct addr *addr, int64_t until,
     unsigned int reason, const char *comment)
@@ -192,12 +197,14 @@ policy_delete_white(struct policy *p, const struct addr *addr)
 	return (policy_demote(p, addr));
 }
 
+/* Leaves a tombstone, so that other machines delete the trap too. */
 enum db_result
 policy_delete_trapped(struct policy *p, const struct addr *addr)
 {
 	return (delete_host_entry(p, ENTRY_TRAPPED, addr));
 }
 
+/* Other machines may have another configuration, so they are told nothing. */
 enum db_result
 policy_let_go(struct policy *p, const struct addr *addr)
 {
@@ -264,6 +271,10 @@ policy_delete_grey(struct policy *p, const struct addr *addr, int all,
 	return (*n > 0 ? DB_OK : DB_NONE);
 }
 
+/*
+ * The key is in lower case; adding it again counts, and may change the
+ * comment.
+ */
 enum db_result
 policy_spamtrap(struct policy *p, const char *rcpt, int add,
     const char *comment)
@@ -303,6 +314,7 @@ policy_import_key(const struct policy *p, struct entry *e)
 		policy_host(p, &e->addr, &e->net);
 }
 
+/* A host that becomes WHITE by an import has that as its reason. */
 enum db_result
 policy_import(struct policy *p, const struct entry *line)
 {
@@ -337,6 +349,10 @@ note_expired(const struct entry *e, void *arg)
 	}
 }
 
+/*
+ * Deletes entries, then notes the states of their hosts, all in one
+ * transaction: a host with two entries keeps the other.
+ */
 enum db_result
 policy_expire(struct policy *p, size_t max, int *more, size_t *n)
 {
@@ -423,6 +439,10 @@ policy_asof(struct policy *p)
 	return (bad ? 0 : now);
 }
 
+/*
+ * Moves `newest' on with the clock, and writes it to META, so that the next
+ * start can compare its clock with it.
+ */
 int
 policy_clock(struct policy *p, int force, const char **why)
 {

@@ -48,6 +48,7 @@ enter_local(struct policy *p, struct entry *e)
 	return (policy_store(p, e, rc != DB_NONE, &e->addr));
 }
 
+/* Checks what its type allows, and merges it. */
 enum db_result
 policy_enter(struct policy *p, const struct entry *from)
 {

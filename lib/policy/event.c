@@ -45,6 +45,7 @@ struct events {
 	uint8_t			 key[16];
 };
 
+/* NULL: no memory. */
 struct events *
 events_new(void)
 {
@@ -147,6 +148,7 @@ record_find(struct events *ev, const struct addr *host, unsigned int event,
 	return (r);
 }
 
+/* n of 0 or 1 means each time, and needs no record. */
 int
 events_count(struct events *ev, const struct addr *host, unsigned int event,
     uint32_t n, int64_t within_ms, int64_t now_ms)
@@ -166,6 +168,10 @@ events_count(struct events *ev, const struct addr *host, unsigned int event,
 	    within_ms);
 }
 
+/*
+ * A thing that is there already only gets the new time; a new one takes a
+ * free place, or that of the thing that was seen longest ago.
+ */
 int
 events_count_of(struct events *ev, const struct addr *host,
     unsigned int event, const void *what, size_t len, uint32_t n,
@@ -199,6 +205,7 @@ events_count_of(struct events *ev, const struct addr *host,
 	return (recent == n);
 }
 
+/* After a reaction, so that the next one needs n more. */
 void
 events_forget(struct events *ev, const struct addr *host, unsigned int event)
 {

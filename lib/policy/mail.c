@@ -281,6 +281,7 @@ mail_host_count(struct mails *m, const struct addr *host, int bad, int64_t now)
 	return (h);
 }
 
+/* A host without a record has sent nothing. */
 void
 mails_sum(const struct mails *m, const struct addr *host, int64_t within,
     uint64_t *good, uint64_t *bad)
@@ -292,6 +293,7 @@ mails_sum(const struct mails *m, const struct addr *host, int64_t within,
 		mail_host_sum(h, within, clock_mono() / 1000, good, bad);
 }
 
+/* Much good mail, and little bad. */
 int
 mails_vouch(const struct mails *m, const struct addr *host)
 {
@@ -345,6 +347,11 @@ learn_later(struct mails *m, struct mail_host *h, const struct mail_seen *seen,
 	h->client = seen->client;
 }
 
+/*
+ * Counts a message.  Good mail is written to WHITE at most once in
+ * MAIL_WRITE_EVERY seconds, or in a quarter of its lifetime if that is
+ * shorter.
+ */
 enum db_result
 policy_mail(struct policy *p, const struct mail_seen *m)
 {

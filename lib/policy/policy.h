@@ -67,7 +67,7 @@ void	 policy_free(struct policy *);	/* NULL is fine */
 /*
  * Takes a configuration into use; it is borrowed until the next call.  Returns
  * -1 when the database cannot be read or memory is short; then the old
- * configuration stays in use and must not be freed.
+ * configuration may still be in use and must not be freed.
  *
  * On first use it counts the GREY entries of all networks.  When `match' or
  * `admit' differ from the last run's (META), all entries get new keys: on

@@ -13,6 +13,7 @@ compare_rules(const void *a, const void *b)
 	return (strcmp(*(char *const *)a, *(char *const *)b));
 }
 
+/* The rules are empty afterwards and can be used. */
 void
 rules_free(struct rules *r)
 {
@@ -65,6 +66,7 @@ has_rule(const struct rules *r, const char *text)
 		    compare_rules) != NULL);
 }
 
+/* box is normalised: one address, perhaps without a domain. */
 int
 rules_match(const struct rules *r, const char *box)
 {

@@ -60,6 +60,7 @@ put_fact_number(struct show *s, const char *name, int64_t value)
 	put_fact(s, key, "%" PRId64, value);
 }
 
+/* For programs, as put_fact_number. */
 static void
 put_fact_text(struct show *s, const char *name, const char *value)
 {
@@ -128,6 +129,7 @@ show_lists(struct show *s)
 	}
 }
 
+/* Counters of the lists, and the size of each list by its name. */
 void
 policy_list_stats(const struct policy *p,
     void (*stat)(const char *, int64_t, void *), void *arg)
@@ -476,6 +478,10 @@ show_next(struct show *s, const struct addr *addr)
 				       "; or add it to that list's exceptions");
 }
 
+/*
+ * First the address and its cuts, then lists, entries, tuples, and what
+ * follows from all this.
+ */
 enum db_result
 policy_show(struct policy *p, const struct addr *addr,
     void (*fact)(const char *, const char *, void *), void *arg)

@@ -27,6 +27,7 @@ struct known {
 	struct entry_strings		live_words, tomb_words;
 };
 
+/* Copies the strings that the database lent. */
 void
 policy_own_strings(struct entry *e, struct entry_strings *w)
 {
@@ -147,6 +148,10 @@ write_known(struct policy *p, struct known *k)
 	return (rc);
 }
 
+/*
+ * A new entry must be later than a deletion of it before, or other machines
+ * would take it for deleted.
+ */
 enum db_result
 policy_assert(struct policy *p, struct entry *e, int found)
 {
@@ -216,6 +221,10 @@ policy_queue_for_peers(struct policy *p, const struct entry *e)
 	queue_state(p, &s);
 }
 
+/*
+ * The states were encoded when they were queued, since their strings did not
+ * last.
+ */
 void
 policy_tell_peers(struct policy *p)
 {
@@ -249,6 +258,10 @@ switch_key(struct entry *key)
 	}
 }
 
+/*
+ * The record may have been deleted, or come back, since it was listed; then
+ * its other record tells.
+ */
 enum db_result
 policy_known(struct policy *p, const struct entry *record,
     struct merge_state *s)
@@ -347,6 +360,7 @@ merge_known(struct policy *p, struct known *k, const struct merge_state *in,
 	return (write_known(p, k));
 }
 
+/* A spamtrap is merged under its normalised address. */
 enum db_result
 policy_merge(struct policy *p, const struct merge_state *in, int *news)
 {
@@ -394,6 +408,7 @@ policy_merge_line(struct policy *p, const struct entry *line)
 	return (merge_known(p, &k, &in, &news));
 }
 
+/* from_peer keeps what follows from being told to other machines again. */
 enum db_result
 policy_peer_grey(struct policy *p, const struct rcpt_req *from)
 {
@@ -408,6 +423,7 @@ policy_peer_grey(struct policy *p, const struct rcpt_req *from)
 	return (rc);
 }
 
+/* An entry that is in force is only extended; its reason stays. */
 enum db_result
 policy_peer_host(struct policy *p, enum entry_type type,
     const struct addr *addr, int64_t expire)

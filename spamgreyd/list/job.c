@@ -37,6 +37,7 @@ job_flush(void)
 		_exit(1);		/* the parent is gone */
 }
 
+/* Ends a message and writes it. */
 static void
 job_send(void)
 {
@@ -55,6 +56,7 @@ job_say(const char *line, void *arg)
 	job_send();
 }
 
+/* Nothing needs to be freed: the process ends. */
 void
 job_end(const char *fmt, ...)
 {
@@ -74,6 +76,7 @@ job_end(const char *fmt, ...)
 	_exit(0);
 }
 
+/* The descriptor of a list is closed when the list is read. */
 static void
 close_fd(int *fd)
 {
@@ -222,6 +225,7 @@ on_fd(struct msg *m)
 	return (msg_end(m));
 }
 
+/* A name that a list of spamd-setup must not have. */
 static int
 on_name(struct msg *m)
 {
@@ -231,6 +235,7 @@ on_name(struct msg *m)
 	return (msg_end(m));
 }
 
+/* Names are those of LJ_NAME. */
 int
 job_name_taken(const char *name)
 {
@@ -273,6 +278,7 @@ add_setups(struct list_setups *all, struct addrset_build **sets, size_t n)
 	return (n);
 }
 
+/* What became of one list of the configuration. */
 static void
 send_done(size_t i, const struct job_list *l)
 {
@@ -328,6 +334,7 @@ on_conn(struct msg *m)
 	job_take_setup(fd, now, job.setup, job.setup_out);
 }
 
+/* How many lists of spamd-setup were changed. */
 void
 job_taken(unsigned int lists)
 {
@@ -336,6 +343,7 @@ job_taken(unsigned int lists)
 	job_send();
 }
 
+/* Returns -1 when the message is malformed, or comes out of order. */
 static int
 dispatch(struct msg *m)
 {

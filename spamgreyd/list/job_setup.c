@@ -55,6 +55,7 @@ add_prefix(const struct prefix *p, void *arg)
 	return (addrset_build_add(arg, p));
 }
 
+/* NULL: there is no list of that name yet. */
 static struct list_setup *
 find_setup(struct list_setups *all, const char *name)
 {
@@ -84,6 +85,10 @@ replace(struct list_setups *all, const struct listcfg *c,
 	s->loaded = now;
 }
 
+/*
+ * By the name of the list, if the line got so far, else by the number of the
+ * line.
+ */
 static void
 report_refused(const struct listcfg *c, unsigned int number, const char *why)
 {
@@ -98,6 +103,7 @@ report_refused(const struct listcfg *c, unsigned int number, const char *why)
 	job_say(line, NULL);
 }
 
+/* There may be ADDRSET_LISTS_MAX of them. */
 static size_t
 count_setups(const struct list_setups *all)
 {
@@ -141,6 +147,10 @@ take_setup_line(struct list_setups *all, const char *line, size_t len,
 	return (0);
 }
 
+/*
+ * Writes all lists again if one has changed.  The file that was there before
+ * may be damaged, and counts for nothing then.
+ */
 void
 job_take_setup(int conn, int64_t now, int before, int out)
 {

@@ -64,6 +64,7 @@ static void	client_request(struct chan *, struct msg *, void *);
 /* What a client may send, ended by type 0: filled in from ctl_types. */
 static struct chan_rule	rules[CLIENT_TYPES_MAX + 1];
 
+/* What a client may send, from the table of lib/control. */
 static void
 make_rules(void)
 {

@@ -116,6 +116,10 @@ print_configuration(const struct convert *cv, int json)
 	return (out_json(o));
 }
 
+/*
+ * The status is 1 when anything could not be converted, so that a script
+ * notices.
+ */
 int
 cmd_convert(const struct args *args, FILE *in)
 {

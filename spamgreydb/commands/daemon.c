@@ -20,6 +20,7 @@ status(const struct answer *a)
 	return (1);
 }
 
+/* Prints nothing but with -j. */
 int
 cmd_expire(struct conn *c, const struct args *args)
 {
@@ -36,6 +37,7 @@ cmd_expire(struct conn *c, const struct args *args)
 	return (status(&a));
 }
 
+/* In the order in which they come. */
 static void
 stat_text(const char *name, const char *value, void *arg)
 {
@@ -55,6 +57,7 @@ stat_json(const char *name, const char *value, void *arg)
 	    json_integer(n) : json_string(value));
 }
 
+/* As columns, or as one object. */
 int
 cmd_stats(struct conn *c, const struct args *args)
 {

@@ -36,6 +36,7 @@ struct import {
 	int64_t		 shown;
 };
 
+/* What the other end has counted. */
 static void
 import_fact(const char *name, const char *value, void *arg)
 {
@@ -75,6 +76,7 @@ import_hear(struct import *im)
 	return (0);
 }
 
+/* Sends the frame, if there is one, and takes what has come back. */
 static int
 frame_send(struct import *im)
 {
@@ -149,6 +151,7 @@ send_file(struct import *im, const char *name, FILE *fp)
 	return (r);
 }
 
+/* The exit status is 1 when any line was bad. */
 static int
 report_import(struct import *im, const struct args *args)
 {
@@ -172,6 +175,7 @@ report_import(struct import *im, const struct args *args)
 	return (im->answer.status == CTL_OK && bad == 0 ? 0 : 1);
 }
 
+/* The file was opened by main, before root's rights were dropped. */
 int
 cmd_import(struct conn *c, const struct args *args, FILE *fp)
 {

@@ -116,6 +116,7 @@ learn_fact_text(const char *name, const char *value, void *arg)
 	printf("%-12s %s\n", name, value);
 }
 
+/* Relays that were passed over become an array. */
 static void
 learn_fact_json(const char *name, const char *value, void *arg)
 {
@@ -134,6 +135,7 @@ learn_fact_json(const char *name, const char *value, void *arg)
 		    json_string(value));
 }
 
+/* Returns the exit status. */
 static int
 send_learn(struct conn *c, const struct args *args, const struct ctl_learn *l)
 {
@@ -163,6 +165,7 @@ send_learn(struct conn *c, const struct args *args, const struct ctl_learn *l)
 	return (1);
 }
 
+/* The header was read before the daemon was asked. */
 int
 cmd_learn(struct conn *c, const struct args *args, const char *hostname)
 {
@@ -182,6 +185,7 @@ print_repute(const struct entry *e, void *arg)
 	return (*json ? out_json_entry(e) : out_repute(e));
 }
 
+/* list -r.  The counts come as of now. */
 int
 cmd_repute(struct conn *c, const struct args *args)
 {

@@ -17,6 +17,7 @@ struct list {
 	int64_t		 now;
 };
 
+/* Types that spamdb does not know have no bit. */
 static uint8_t
 type_bit(enum entry_type type)
 {
@@ -81,6 +82,10 @@ print_entry(const struct entry *e, void *arg)
 	return (l->print(e));
 }
 
+/*
+ * Asks for all types that are needed to decide what is hidden, and prints
+ * those that were asked for.
+ */
 int
 cmd_list(struct conn *c, const struct args *args)
 {

@@ -51,6 +51,10 @@ is_this(const char *text, const char *mail)
 	return ((at = strrchr(have, '@')) != NULL && strcasecmp(at, mail) == 0);
 }
 
+/*
+ * Sender and recipient count for tuples, and for hosts that became WHITE by
+ * one.
+ */
 int
 mail_is(const struct entry *e, const char *mail)
 {
@@ -62,6 +66,7 @@ mail_is(const struct entry *e, const char *mail)
 	return (0);
 }
 
+/* For each entry of the answer; what has expired counts for nothing. */
 static int
 show_one(const struct entry *e, void *arg)
 {
@@ -77,6 +82,10 @@ show_one(const struct entry *e, void *arg)
 	return (json_array_append_new(s->entries, out_entry_object(e)));
 }
 
+/*
+ * The daemon cannot look up by mail address, so all entries are read and
+ * compared here.
+ */
 int
 cmd_show_mail(struct conn *c, const struct args *args)
 {

@@ -193,6 +193,10 @@ print_pools(struct pools *p, const struct args *args)
 	return (r);
 }
 
+/*
+ * All GREY entries are read and kept, since the domains are known at the end
+ * only.
+ */
 int
 cmd_pools(struct conn *c, const struct args *args)
 {

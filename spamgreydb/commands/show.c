@@ -187,6 +187,7 @@ show_firewall(struct conn *c, const struct addr *addr, struct shown *s)
 	    json_false() : json_null());
 }
 
+/* The facts, then the firewall's word, then all of it printed in order. */
 int
 cmd_show(struct conn *c, const struct args *args)
 {

@@ -119,6 +119,10 @@ from_file(const struct spf_dns *dns, const struct args *args, FILE *fp)
 	return (status);
 }
 
+/*
+ * The status is 1 when any domain failed; the others are printed all the
+ * same.
+ */
 int
 cmd_spf(const struct args *args, FILE *in)
 {

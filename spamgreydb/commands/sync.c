@@ -194,6 +194,7 @@ give_ours(struct sync_run *s, struct sync_host *p)
 	return (0);
 }
 
+/* Takes first, so that what is given has everything that is known. */
 static int
 exchange(struct sync_run *s)
 {
@@ -367,6 +368,7 @@ sync_all(struct sync_run *s, struct sync_host *peers)
 	}
 }
 
+/* A host that cannot be reached does not keep the others from being synced. */
 int
 cmd_sync(const struct args *args, struct config *conf)
 {

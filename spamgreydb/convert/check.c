@@ -25,6 +25,10 @@
 #define LETTERS		"abcdefghijklmnopqrstuvwxyz" \
 			"ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 
+/*
+ * Frees a string that spamgreyd.conf cannot hold; the keyword is then left
+ * out.
+ */
 static void
 drop_string(char **s)
 {
@@ -49,6 +53,7 @@ is_domain(const char *s)
 	}
 }
 
+/* As the configuration checks an interface. */
 static int
 is_ifname(const char *s)
 {
@@ -96,12 +101,14 @@ group_good(const char *s)
 	    (end == NULL || *end == '\0'));
 }
 
+/* An address, or an interface with a TTL. */
 static int
 target_good(const char *s)
 {
 	return (convert_is_interface(s) ? group_good(s) : is_addr(s));
 }
 
+/* What spamd's flags say, compared with what the configuration accepts. */
 static void
 check_spamd(struct convert *cv)
 {
@@ -133,6 +140,7 @@ check_spamd(struct convert *cv)
 	}
 }
 
+/* Interfaces of spamlogd. */
 static void
 check_track(struct convert *cv)
 {
@@ -151,6 +159,7 @@ check_track(struct convert *cv)
 	}
 }
 
+/* Names of peers would have to be looked up, which this program does not do. */
 static void
 check_sync(struct convert *cv)
 {
@@ -208,6 +217,10 @@ check_list(struct convert *cv, struct convert_list *l)
 	drop_string(&l->file);
 }
 
+/*
+ * Lists that spamd-setup would not have loaded are only a comment in the
+ * output.
+ */
 static void
 check_lists(struct convert *cv)
 {
@@ -244,6 +257,7 @@ domain_good(char *s)
 	return (is_domain(*s == '@' || *s == '.' ? s + 1 : s));
 }
 
+/* Takes out what is neither a domain nor an address. */
 static void
 check_allowed_domains(struct convert *cv)
 {
@@ -261,6 +275,7 @@ check_allowed_domains(struct convert *cv)
 	cv->ndomains = n;
 }
 
+/* Flags first: what they say may be wrong too. */
 void
 convert_finish(struct convert *cv)
 {

@@ -118,6 +118,10 @@ print_head(const struct convert *cv, FILE *out)
 	    "them\n\n", out);
 }
 
+/*
+ * Addresses, ports and TLS.  The ports are spamd's, so that pf.conf need not
+ * change.
+ */
 static void
 print_listen(const struct convert *cv, FILE *out)
 {
@@ -155,6 +159,10 @@ print_listen(const struct convert *cv, FILE *out)
 	putc('\n', out);
 }
 
+/*
+ * spamd compared the end of an address, and an entry without @ matched more
+ * than its author meant.
+ */
 static void
 print_domains(const struct convert *cv, FILE *out)
 {
@@ -185,6 +193,7 @@ print_domains(const struct convert *cv, FILE *out)
 	fputs("} trap after 1 in 1h\t# at once, as spamd\n\n", out);
 }
 
+/* Times, tarpit and limits, with better values as comments. */
 static void
 print_greylist(const struct convert *cv, FILE *out)
 {
@@ -324,6 +333,7 @@ print_lists(const struct convert *cv, FILE *out)
 		putc('\n', out);
 }
 
+/* spamlogd(8) as the tracker. */
 static void
 print_track(const struct convert *cv, FILE *out)
 {
@@ -352,6 +362,7 @@ print_group(FILE *out, const char *s)
 	fputs(" spamd\n", out);
 }
 
+/* spamd's synchronisation. */
 static void
 print_sync(const struct convert *cv, FILE *out)
 {
@@ -383,6 +394,7 @@ print_sync(const struct convert *cv, FILE *out)
 	fputs("}\n", out);
 }
 
+/* In the order of the sample file. */
 void
 convert_print(const struct convert *cv, FILE *out)
 {

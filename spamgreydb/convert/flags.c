@@ -116,6 +116,7 @@ argument(struct flags *f, int option)
 	return (a);
 }
 
+/* An option with a text; the last one counts. */
 static void
 set_text(struct flags *f, int option, char **to)
 {
@@ -145,6 +146,7 @@ parse_number(struct flags *f, const char *what, const char *s, long min,
 	return (v);
 }
 
+/* An option with a number; a wrong one leaves the value as it was. */
 static void
 set_number(struct flags *f, int option, long min, long max, long *to)
 {
@@ -202,6 +204,7 @@ target(struct flags *f)
 		cv->ntargets++;
 }
 
+/* The letters behind it may be its argument, so they are skipped. */
 static void
 unknown(struct flags *f, int option)
 {
@@ -267,6 +270,7 @@ spamd_value(struct flags *f, int option)
 	}
 }
 
+/* All options of spamd(8). */
 static void
 spamd_option(struct flags *f, int option)
 {
@@ -298,6 +302,7 @@ spamd_option(struct flags *f, int option)
 	}
 }
 
+/* All options of spamlogd(8). */
 static void
 spamlogd_option(struct flags *f, int option)
 {
@@ -327,6 +332,7 @@ spamlogd_option(struct flags *f, int option)
 	}
 }
 
+/* All options of spamd-setup(8); only -b matters here. */
 static void
 setup_option(struct flags *f, int option)
 {

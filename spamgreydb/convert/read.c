@@ -27,6 +27,7 @@ convert_init(struct convert *cv)
 	cv->reply = 450;
 }
 
+/* Frees all strings; the structure itself is the caller's. */
 void
 convert_free(struct convert *cv)
 {
@@ -75,6 +76,7 @@ push(char ***list, size_t *n, char *item)
 	*list = p;
 }
 
+/* Without memory the problem is lost, and nothing else. */
 void
 convert_problem(struct convert *cv, const char *file, int line,
     const char *fmt, ...)
@@ -95,6 +97,7 @@ convert_problem(struct convert *cv, const char *file, int line,
 		push(&cv->problems, &cv->nproblems, all);
 }
 
+/* What may stand in spamgreyd.conf as it is. */
 int
 convert_printable(const char *s)
 {
@@ -200,6 +203,7 @@ rc_line(struct convert *cv, const char *file, int line, char *text)
 
 /* --- spamd.conf: name:\ newline :capability:capability=value:\ … */
 
+/* Up to three digits; moves *s behind them. */
 static int
 octal(char **s)
 {
@@ -259,6 +263,7 @@ cap_end(char *s)
 	return (s);
 }
 
+/* NULL: not named yet. */
 static struct convert_list *
 list_find(struct convert *cv, const char *name)
 {
@@ -505,6 +510,7 @@ logical(char *text, char **next, int *lines)
  */
 enum kind { KIND_RC, KIND_CAP, KIND_DOMAINS };
 
+/* The first variable that is set decides. */
 static enum kind
 file_kind(const char *text)
 {
@@ -533,6 +539,7 @@ is_record(const char *line)
 	return (n > 0 && line[n] == ':');
 }
 
+/* A byte order mark before the text is skipped. */
 void
 convert_text(struct convert *cv, const char *name, char *text)
 {

@@ -75,6 +75,7 @@ ask_dns(ares_channel channel, const char *name, enum dns_type type,
 	    result.status == DNS_NOTHING ? SPF_VOID : SPF_NOBODY);
 }
 
+/* Where take_txt puts what it finds. */
 struct txt {
 	char	*record;
 	size_t	 size;
@@ -99,6 +100,7 @@ take_txt(const struct dns_rr *rr, void *arg)
 	return (1);
 }
 
+/* For struct spf_dns; the two below too. */
 static enum spf_found
 dns_txt(void *arg, const char *name, char *record, size_t size, size_t *n)
 {
@@ -113,12 +115,14 @@ dns_txt(void *arg, const char *name, char *record, size_t size, size_t *n)
 	return (rc);
 }
 
+/* Where take_dns_addr puts what it finds. */
 struct addrs {
 	enum dns_type	 type;
 	struct addr	*a;
 	size_t		 max, *n;
 };
 
+/* Counts all, but keeps no more than there is room for. */
 static int
 take_dns_addr(const struct dns_rr *rr, void *arg)
 {
@@ -143,6 +147,7 @@ dns_addrs(void *arg, const char *name, int v4, struct addr *a, size_t max,
 	return (ask_dns(arg, name, t.type, take_dns_addr, &t));
 }
 
+/* Where take_mx puts what it finds. */
 struct mxs {
 	struct spf_name	*names;
 	size_t		 max, *n;
@@ -211,6 +216,7 @@ channel_new(const char *server)
 	return (NULL);
 }
 
+/* The search list of the system is not used: names are absolute. */
 struct spf_dns *
 spf_dns_new(const char *server)
 {
@@ -230,6 +236,7 @@ spf_dns_new(const char *server)
 	return (dns);
 }
 
+/* NULL is fine. */
 void
 spf_dns_free(struct spf_dns *dns)
 {

@@ -13,6 +13,7 @@
 #include "lib/addrset/addrset.h"
 #include "spamgreydb/spf/spf.h"
 
+/* A growing array; its size is the next power of two. */
 struct nets {
 	struct prefix	*v;
 	size_t		 n;
@@ -84,6 +85,7 @@ add_note(struct spf_record *r, const char *what, const char *value)
 	return (0);
 }
 
+/* For addrset_each too. */
 static int
 spf_nets_add(const struct prefix *p, void *arg)
 {
@@ -209,6 +211,7 @@ name_nets(struct spf_record *r, const char *name, const struct addr_cut *cut,
 	return (0);
 }
 
+/* The addresses of a name. */
 static int
 term_a(struct spf_record *r, const char *name, const struct spf_term *t,
     struct nets *to)
@@ -220,6 +223,7 @@ term_a(struct spf_record *r, const char *name, const struct spf_term *t,
 	return (count_void(r, name, found));
 }
 
+/* The addresses of the mail exchangers of a name. */
 static int
 term_mx(struct spf_record *r, const char *name, const struct spf_term *t,
     struct nets *to)
@@ -310,6 +314,7 @@ term(struct spf_record *r, const struct spf_term *t, char *redirect)
 	return (rc);
 }
 
+/* The terms in order, then the redirect. */
 static int
 record_walk(struct spf_record *r, const char *text)
 {
@@ -406,6 +411,10 @@ too_wide(const struct nets *nets)
 	    ip6 > UINT64_C(1) << (64 - SPF_WIDTH_IP6));
 }
 
+/*
+ * The networks of all records together are sorted and merged at the end, so
+ * that a network that two includes allow is printed once.
+ */
 int
 spf_walk(const struct spf_dns *dns, const char *domain,
     struct spf_result *result)
@@ -439,6 +448,7 @@ spf_walk(const struct spf_dns *dns, const char *domain,
 	return (rc);
 }
 
+/* It can be used again afterwards. */
 void
 spf_result_free(struct spf_result *r)
 {

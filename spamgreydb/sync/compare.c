@@ -238,6 +238,7 @@ ask_split(struct compare *c)
 	return (0);
 }
 
+/* Splits before it lists: deeper ranges first. */
 int
 sync_compare(struct sync_local *local, struct sync_link *l,
     const struct bulk_sum *theirs, const struct sync_diff *diff)

@@ -41,6 +41,7 @@ run_child(struct sync_link *l, const char *program, int in, int out,
 	_exit(NOT_FOUND);
 }
 
+/* Closed by exec, so that the child has only its own ends. */
 static int
 make_pipe(int fd[2])
 {
@@ -51,6 +52,10 @@ make_pipe(int fd[2])
 	return (0);
 }
 
+/*
+ * Waits until the program runs or cannot be run: the pipe `report' is closed
+ * by exec, or brings errno.
+ */
 int
 link_open(struct sync_link *l, const char *rsh, const char *host,
     const char *program)
@@ -87,6 +92,7 @@ link_open(struct sync_link *l, const char *rsh, const char *host,
 	return (-1);
 }
 
+/* For the side that answers. */
 void
 link_stdio(struct sync_link *l)
 {
@@ -96,6 +102,7 @@ link_stdio(struct sync_link *l)
 	l->out = STDOUT_FILENO;
 }
 
+/* Blocks until all is written. */
 int
 link_send(struct sync_link *l)
 {
@@ -118,6 +125,7 @@ link_send(struct sync_link *l)
 	return (0);
 }
 
+/* Blocks until a frame is whole. */
 int
 link_next(struct sync_link *l, struct bulk_get *f)
 {
@@ -202,6 +210,7 @@ say_noise(struct sync_link *l)
 			 "; does a login script of that user print something?");
 }
 
+/* Any other frame than the expected one ends the sync. */
 int
 link_answer(struct sync_link *l, enum bulk_type type, struct bulk_get *f)
 {
@@ -222,6 +231,7 @@ link_answer(struct sync_link *l, enum bulk_type type, struct bulk_get *f)
 	return (-1);
 }
 
+/* One question and its answer. */
 int
 link_ask(struct sync_link *l, enum bulk_type type, struct bulk_get *f)
 {
@@ -233,6 +243,7 @@ link_ask(struct sync_link *l, enum bulk_type type, struct bulk_get *f)
 	return (link_answer(l, type, f));
 }
 
+/* Waits for the end of the program. */
 void
 link_close(struct sync_link *l)
 {

@@ -13,6 +13,7 @@
 #define FRAME_KEYS	(IPC_MAX - 64)	/* bytes of keys in a request */
 #define KEY_COST	2		/* bytes of a key beside itself */
 
+/* A missing database is made, since the other side may fill it. */
 int
 local_open(struct sync_local *l)
 {
@@ -21,6 +22,7 @@ local_open(struct sync_local *l)
 	return (l->conn == NULL ? -1 : 0);
 }
 
+/* The index is gone too. */
 void
 local_close(struct sync_local *l)
 {
@@ -29,6 +31,7 @@ local_close(struct sync_local *l)
 	bulkset_clear(&l->set);
 }
 
+/* Our version, time, and how keys are cut. */
 void
 local_hello(const struct sync_local *l, struct bulk_hello *h)
 {
@@ -107,6 +110,7 @@ index_item(struct sync_local *l, struct msg *m, void *arg)
 	return (0);
 }
 
+/* How many entries cannot be sent. */
 static void
 index_fact(const char *name, const char *value, void *arg)
 {
@@ -116,6 +120,7 @@ index_fact(const char *name, const char *value, void *arg)
 		l->unsaid = (uint32_t)strtoul(value, NULL, 10);
 }
 
+/* The keys are kept beside the hashes, to ask for states later. */
 int
 local_index(struct sync_local *l, const uint8_t seed[BULK_SEED], int64_t asof)
 {
@@ -141,6 +146,7 @@ local_index(struct sync_local *l, const uint8_t seed[BULK_SEED], int64_t asof)
 	return (0);
 }
 
+/* States are passed on as they are encoded. */
 static int
 add_state(struct sync_local *l, struct msg *m, void *arg)
 {
@@ -207,6 +213,7 @@ local_states(struct sync_local *l, const uint64_t *ids, size_t n,
 	return (0);
 }
 
+/* Why the first state was refused, and how many were. */
 static void
 merge_fact(const char *name, const char *value, void *arg)
 {

@@ -15,6 +15,7 @@
 
 #define COUNT_OFF	5	/* behind the length and type of a frame */
 
+/* One client, on standard input and output. */
 struct server {
 	struct sync_local	 local;
 	struct sync_link	 link;
@@ -158,6 +159,7 @@ on_end(struct server *s, struct bulk_get *f)
 	return (NULL);
 }
 
+/* HELLO comes first, then START; the rest needs the index that START made. */
 static const char *
 serve(struct server *s, struct bulk_get *f)
 {
@@ -195,6 +197,7 @@ end_with_error(struct server *s, const char *why)
 	return (1);
 }
 
+/* Ends with the input, or at the first error. */
 int
 sync_server(struct config *conf)
 {
