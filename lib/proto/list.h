@@ -20,16 +20,16 @@ enum list_job_msg {
 	/* to the process */
 	LJ_LIST = 600,		/* kind u8, source u8, name str, its text str,
 				   except u64, now i64 */
-	LJ_RAW,			/* with a descriptor: what came */
-	LJ_KEPT,		/* the same: what it last was */
-	LJ_OUT,			/* the same: where to keep this one */
-	LJ_SETUP,		/* the same: what spamd-setup brought */
-	LJ_SETUP_OUT,		/* the same: to write it */
-	LJ_NAME,		/* str: a name that spamd-setup cannot have */
+	LJ_RAW,			/* with a descriptor: the new list */
+	LJ_KEPT,		/* with a descriptor: the list as it was */
+	LJ_OUT,			/* with a descriptor: where to keep it */
+	LJ_SETUP,		/* with a descriptor: lists of spamd-setup */
+	LJ_SETUP_OUT,		/* with a descriptor: to write them */
+	LJ_NAME,		/* str: a name that is taken */
 	LJ_IMAGE,		/* with a descriptor: compile */
-	LJ_CONN,		/* with a descriptor, limits: now i64 */
+	LJ_CONN,		/* with spamd-setup's connection; now i64 */
 	/* from it */
-	LJ_SAY,			/* str: what is wrong, and goes on */
+	LJ_SAY,			/* str: a warning for the log */
 	LJ_DONE,		/* enum list_state u8, loaded i64, count u64,
 				   why str */
 	LJ_SETUP_LIST,		/* name str, message str, loaded i64, count u64 */
@@ -38,11 +38,11 @@ enum list_job_msg {
 };
 
 enum list_state {
-	LIST_NOTHING,		/* nothing came, nothing was kept */
-	LIST_KEPT,		/* as it was */
-	LIST_LOADED,		/* what came; it is in OUT, on disk */
-	LIST_FAILED,		/* what came is not to be used; as it was */
-	LIST_LOST		/* the same, and there is none that was */
+	LIST_NOTHING,		/* there is no new list and no old one */
+	LIST_KEPT,		/* no new list: the old one stays */
+	LIST_LOADED,		/* the new list; it is in OUT, on disk */
+	LIST_FAILED,		/* unusable: the old list stays */
+	LIST_LOST		/* unusable, and there is no old list */
 };
 
 #endif
