@@ -189,7 +189,7 @@ int	 cmd_spamdb(struct conn *, const struct args *);
 int	 cmd_edit(struct conn *, const struct args *);
 int	 cmd_show(struct conn *, const struct args *);
 int	 cmd_show_mail(struct conn *, const struct args *);
-/* Says whether it is the entry's sender or recipient (cmd_mail.c). */
+/* Says whether it is the entry's sender or recipient. */
 int	 mail_is(const struct entry *, const char *mail);
 int	 cmd_status(struct conn *, const struct args *);
 int	 cmd_stop(struct conn *, const struct config *);

@@ -86,7 +86,7 @@ void	 ctl_job_start(struct ctl *, enum ctl_job, uint64_t id);
  * The handlers of ctl_types.  Each reads its frame to the end, and returns -1
  * when that is malformed; otherwise it has answered or started a job.
  */
-/* ctl_learn.c */
+/* learn.c */
 int	 ctl_req_learn(struct ctl *, struct msg *);
 int	 ctl_req_repute(struct ctl *, struct msg *);
 int	 ctl_repute_entry(const struct entry *, void *);

@@ -1,5 +1,5 @@
 /*
- * The files in STATE/lists; see list_read.h.  They are text, the same on
+ * The files in STATE/lists; see read.h.  They are text, the same on
  * every machine, and checked when they are read: a file that is not whole
  * counts as absent.
  */

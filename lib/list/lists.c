@@ -3,7 +3,7 @@
  * Certificates and keys are read here.  Address lists are opened here; they
  * are read here only by programs that run without a daemon (spamgreyd -n,
  * spamgreydb).  The daemon's parent gives the open files to another process
- * (list_job.h), because their contents may be hostile.
+ * (lib/proto/list.h), because their contents may be hostile.
  */
 #include <sys/types.h>
 #include <sys/queue.h>

@@ -18,6 +18,9 @@
  * Read in this order: in.c (a descriptor as lines), read.c (lines as
  * addresses), file.c (our own files), lists.c (all lists of a configuration;
  * its interface is in config.h and lists.h).
+ *
+ * Several headers: lists.h is for programs that open the files of a whole
+ * configuration, as root; who only reads a list does not need it.
  */
 #ifndef LIST_READ_H
 #define LIST_READ_H
@@ -35,7 +38,7 @@
 #define LIST_SETUP	":spamd-setup"		/* no list can have this name */
 #define LIST_WHY_MAX	256			/* bytes of a reason */
 
-/* list_in.c: a descriptor as lines.  The descriptor stays the caller's. */
+/* in.c: a descriptor as lines.  The descriptor stays the caller's. */
 struct list_in;
 extern uint64_t list_text_max;		/* LIST_TEXT_MAX; less in a test */
 struct list_in *list_in_open(int fd);		/* NULL with errno */
@@ -52,7 +55,7 @@ struct list_report {
 	char		why[LIST_WHY_MAX];	/* why it is unusable, or "" */
 };
 /*
- * list_read.c.  name: of the file or the list, for the first bad lines, which
+ * read.c.  name: of the file or the list, for the first bad lines, which
  * say() gets ("name:line: …").  own: it is the administrator's own file, in
  * which /0 is allowed.  Returns 0, or -1 with r->why: nothing may be used.
  */
@@ -65,7 +68,7 @@ int	 list_read(int fd, const char *name, int own, struct addrset_build *,
 int	 list_except(struct addrset_build *const *, size_t n,
 	    const uint64_t *masks);
 
-/* list_file.c */
+/* file.c */
 /* Identifies a source: a kept version of another source is not used. */
 uint64_t list_source_id(enum conf_source, const char *source);
 /* Writes to an empty file, which is on disk when this returns.  -1: errno. */

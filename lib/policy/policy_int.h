@@ -25,7 +25,7 @@
 #define MAIL_GOOD_ENOUGH 20
 #define MAIL_GOOD_FOR_BAD 10
 
-/* policy_rules.c: addresses and domains of the configuration, sorted. */
+/* rules.c: addresses and domains of the configuration, sorted. */
 struct rules {
 	char	**text;
 	size_t	  n;
@@ -39,7 +39,7 @@ struct rule_set {
 	struct rules	domains, spamtraps, not_to;
 };
 
-/* policy_event.c: what hosts did lately.  It is in memory only and bounded:
+/* event.c: what hosts did lately.  It is in memory only and bounded:
  * when it is full, the host that was quiet longest is forgotten. */
 #define EVENTS_MEMORY_MAX	(16 * 1024 * 1024)
 struct events;
@@ -57,7 +57,7 @@ int	 events_count_of(struct events *, const struct addr *,
 void	 events_forget(struct events *, const struct addr *,
 	    unsigned int event);
 
-/* policy_mail.c: the messages of hosts (cut to `admit'), bounded. */
+/* mail.c: the messages of hosts (cut to `admit'), bounded. */
 struct mails;
 struct mails *mails_new(void);
 void	 mails_free(struct mails *);
@@ -177,7 +177,7 @@ void		 policy_count(struct policy *, enum entry_type,
 int64_t		 expiry_from_until(int64_t until, int64_t dflt);
 int64_t		 later_expiry(int64_t, int64_t); /* 0 is never: the latest */
 
-/* policy_tuple.c: the normalised strings of a tuple, and room for another's. */
+/* tuple.c: the normalised strings of a tuple, and room for another's. */
 struct tuple {
 	const struct grey_conf *conf;
 	char	from[MAILADDR_KEY_MAX], to[MAILADDR_KEY_MAX];
@@ -188,7 +188,7 @@ void		 tuple_key(const struct policy *, struct entry *e,
 		    struct tuple *);
 int		 tuple_same(const struct entry *, const struct entry *, void *);
 
-/* policy_sync.c.  The strings of an entry that db_get returned belong to the
+/* sync.c.  The strings of an entry that db_get returned belong to the
  * database until its next call; here they get a place of their own. */
 struct entry_strings {
 	char	helo[ENTRY_STR_MAX + 1], from[ENTRY_STR_MAX + 1],
@@ -209,14 +209,14 @@ enum db_result	 policy_delete_entry(struct policy *, const struct entry *key);
 /* Merges an entry of a file, which has its own times. */
 enum db_result	 policy_merge_line(struct policy *, const struct entry *);
 
-/* policy_conf.c: a time in META, eight bytes, big-endian. */
+/* conf.c: a time in META, eight bytes, big-endian. */
 enum db_result	 meta_put_time(struct policy *, const char *, int64_t);
 
 /* rcpt.c */
 enum db_result	 rcpt_traps(struct policy *, const char *box,
 		    uint8_t *reason);
 
-/* policy_edit.c: policy_white with a reason. */
+/* edit.c: policy_white with a reason. */
 enum db_result	 policy_white_for(struct policy *, const struct addr *,
 		    int64_t until, const char *comment, enum white_reason);
 enum db_result	 policy_trap_host(struct policy *, const struct addr *full,
@@ -225,7 +225,7 @@ enum db_result	 policy_trap_host(struct policy *, const struct addr *full,
 /* Ends TRAPPED because of the configuration: leaves no tombstone. */
 enum db_result	 policy_let_go(struct policy *, const struct addr *);
 
-/* policy_enter.c: policy_import without its counter.  An entry with last 0 is
+/* enter.c: policy_import without its counter.  An entry with last 0 is
  * from a line, and overrules a deletion on this machine; others are merged. */
 enum db_result	 policy_enter(struct policy *, const struct entry *);
 

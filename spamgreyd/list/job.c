@@ -1,8 +1,8 @@
 /*
- * `spamgreyd -x list'; see list_job.h.  The parent describes one job, message
+ * `spamgreyd -x list'; see job.h.  The parent describes one job, message
  * by message.  Each list is read when the next one begins, so that few
  * descriptors are open at a time.  The process can reach nothing but the
- * descriptors that it was given.  list_job_setup.c takes what spamd-setup
+ * descriptors that it was given.  job_setup.c takes what spamd-setup
  * sends.
  */
 #include <sys/types.h>

@@ -1,4 +1,4 @@
-/* For list_job.c and list_job_setup.c only. */
+/* For job.c and job_setup.c only. */
 #ifndef LIST_JOB_INT_H
 #define LIST_JOB_INT_H
 

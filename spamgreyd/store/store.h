@@ -18,6 +18,9 @@
  * or struct peer is valid for the life of the process, or until peer_ended;
  * only one thread exists, and nothing here blocks but a recovery of the
  * database (try_reopen).
+ *
+ * Several headers: ctl.h is the contract between ctl.c and store.c, and
+ * sync.h that between sync.c and sync_send.c; the other files need neither.
  */
 #ifndef STORE_H
 #define STORE_H
@@ -136,13 +139,13 @@ void	 store_peers_send_up(struct store *, int up, const char *why);
 void	 store_peers_flush(struct store *, const struct peer *except);
 int	 store_peers_full(const struct store *);	/* a queue is long */
 
-/* store_spamd.c: spamd's log lines of a batch (`log spamd'), logged when the
+/* spamd.c: spamd's log lines of a batch (`log spamd'), logged when the
  * batch is on disk, or never */
 void	 store_spamd_rcpt(struct store *, const struct rcpt_req *,
 	    const struct rcpt_answer *, int known);
 void	 store_spamd_say(struct store *, int stored);
 
-/* store_pass.c: what pass reports, and what the peers are told of the MTA */
+/* pass.c: what pass reports, and what the peers are told of the MTA */
 extern const struct chan_rule store_pass_rules[];
 void	 store_on_event(struct chan *, struct msg *, void *);
 void	 store_on_stat(struct chan *, struct msg *, void *);
@@ -154,7 +157,7 @@ void	 store_caps_send(struct store *);	/* to all peers */
 void	 store_track_peer(struct store *, int fd);
 void	 store_track_start(struct store *);
 
-/* store_sync.c: datagrams that come; store_sync_send.c: those that are sent.
+/* sync.c: datagrams that come; sync_send.c: those that are sent.
  * Call store_sync_configure before the old configuration is freed. */
 void	 store_sync_configure(struct store *);
 void	 store_sync_say(const struct merge_state *, void *store);

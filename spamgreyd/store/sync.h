@@ -1,6 +1,6 @@
 /*
- * Sync with the daemons of other machines by datagrams.  Only store_sync.c
- * (what comes in) and store_sync_send.c (what goes out) include this.
+ * Sync with the daemons of other machines by datagrams.  Only sync.c
+ * (what comes in) and sync_send.c (what goes out) include this.
  */
 #ifndef STORE_SYNC_H
 #define STORE_SYNC_H
@@ -78,7 +78,7 @@ struct sync {
 /* sync.c */
 int	 sync_may_log(struct sync_log *, unsigned long *quiet);
 
-/* store_sync_send.c */
+/* sync_send.c */
 int	 sync_name(struct sync *);	/* gets id and epoch; -1: not now */
 void	 sync_forget_waits(struct sync *);
 void	 sync_send_later(evutil_socket_t, short, void *);

@@ -3,8 +3,8 @@
  * belongs to spamgreydb, reads nothing but the files that are named, and asks
  * the system for nothing else.
  *
- * Read in this order: convert_read.c (the files), convert_flags.c (command
- * lines in rc.conf.local), convert_check.c (takes out what spamgreyd.conf
+ * Read in this order: read.c (the files), flags.c (command
+ * lines in rc.conf.local), check.c (takes out what spamgreyd.conf
  * cannot hold), convert.c (prints).
  *
  * convert_init, then convert_text for each file, then convert_finish, then

@@ -1,5 +1,5 @@
 /*
- * The DNS for spf_walk.c: one question after the other, through c-ares.  The
+ * The DNS for walk.c: one question after the other, through c-ares.  The
  * command has nothing else to do while it waits.
  */
 #include <sys/types.h>

@@ -1,7 +1,7 @@
 /*
- * The room spf: the networks that a domain's SPF record allows.  spf_walk.c
+ * The room spf: the networks that a domain's SPF record allows.  walk.c
  * follows the record within RFC 7208's limits and asks through struct
- * spf_dns; spf_dns.c is c-ares behind it.  It blocks, and belongs to
+ * spf_dns; dns.c is c-ares behind it.  It blocks, and belongs to
  * spamgreydb.
  */
 #ifndef SPAMGREYDB_SPF_H
@@ -60,7 +60,7 @@ int	 spf_walk(const struct spf_dns *, const char *domain,
 	    struct spf_result *);
 void	 spf_result_free(struct spf_result *);
 
-/* spf_dns.c.  server: "192.0.2.1[:53]", or NULL for the servers of the system.
+/* dns.c.  server: "192.0.2.1[:53]", or NULL for the servers of the system.
  * Returns NULL when it failed: reported. */
 struct spf_dns *spf_dns_new(const char *server);
 void	 spf_dns_free(struct spf_dns *);

@@ -13,6 +13,9 @@
  * (policy_digest).  The side that drives compares sums of ranges of ids, then
  * ids, and then exchanges the states of those that differ; the merging side
  * decides what is newer (lib/sync).
+ *
+ * Several headers: bulk.h (the frames) and bulkset.h (the index) are pure
+ * functions, which are tested and fuzzed without the rest.
  */
 #ifndef SPAMGREYDB_SYNC_H
 #define SPAMGREYDB_SYNC_H
