@@ -26,27 +26,6 @@
 static const struct timeval	at_once = { 0, 0 };
 static const struct timeval	shortly = { 0, RETRY_MS * 1000 };
 
-/* Big-endian, as META keeps it. */
-static uint64_t
-get64(const uint8_t *b)
-{
-	uint64_t	v = 0;
-	unsigned int	i;
-
-	for (i = 0; i < 8; i++)
-		v = v << 8 | b[i];
-	return (v);
-}
-
-static void
-put64(uint8_t *b, uint64_t v)
-{
-	unsigned int	i;
-
-	for (i = 0; i < 8; i++)
-		b[i] = (uint8_t)(v >> (56 - 8 * i));
-}
-
 /*
  * Gets the id of this database among its peers, which is made once, and an
  * epoch that is later than those of all starts before, whatever the clock

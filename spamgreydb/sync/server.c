@@ -13,8 +13,6 @@
 #include "lib/base/clock.h"
 #include "spamgreydb/sync/sync.h"
 
-#define COUNT_OFF	5	/* behind the length and type of a frame */
-
 /* One client, on standard input and output. */
 struct server {
 	struct sync_local	 local;
@@ -125,9 +123,7 @@ on_get(struct server *s, struct bulk_get *f)
 	bulk_u16(s->w, 0);
 	if (local_states(&s->local, ids, n, s->w, &done) == -1)
 		return ("its database cannot be read (the reason is above)");
-	head[0] = (uint8_t)(done >> 8);
-	head[1] = (uint8_t)done;
-	memcpy(s->w->b + COUNT_OFF, head, sizeof(head));
+	be_put16(s->w->b + BULK_HEAD, (uint16_t)done);
 	return (NULL);
 }
 
