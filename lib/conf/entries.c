@@ -2,7 +2,7 @@
  * Lists of text in the configuration: allowed domains, spamtraps, recipients,
  * names of lists.  They are written in braces, or in a file of their own with
  * an entry in each line.  Entries are kept in the form in which addresses are
- * compared later (lib/mailaddr.h), so that a lookup need not convert them
+ * compared later (lib/smtp/mailaddr.h), so that a lookup need not convert them
  * again.
  */
 #include <sys/types.h>

@@ -2,7 +2,7 @@
  * What a word or a string of the configuration means: an address, a name, a
  * template.  Each function returns 0 and sets its result, or reports by file
  * and line what is wrong and what would be right, leaves the result alone and
- * returns -1.  Numbers, times and sizes are read by lib/value.h.
+ * returns -1.  Numbers, times and sizes are read by lib/base/value.h.
  */
 #include <sys/types.h>
 
@@ -162,7 +162,7 @@ conf_path(const struct lex_token *t, const char *what, char **result)
 	return (0);
 }
 
-/* A template for replies (lib/tmpl.h) with only these % sequences. */
+/* A template for replies (lib/smtp/tmpl.h) with only these % sequences. */
 int
 conf_template(const struct lex_token *t, const char *what,
     const char *allowed, char **result)

@@ -1,7 +1,7 @@
 /* LINK: spamgreyd/runner spamgreyd/pass/message spamgreyd/parent/conf */
 /*
  * The runner, with modules that do what the test says: their own header fields,
- * exemptions, events, points and their header field, and the teaser of the banner.
+ * exemptions, events, points and their header field, the teaser of the banner.
  */
 #include "regress/lib/runner_fakes.h"
 
