@@ -364,7 +364,7 @@ store_busy(void)
 		die("addr");
 	chan_pause(fixture.store);
 	while (chan_queued(front.store) <= FRONT_STORE_HIGH + 1024 * 1024)
-		store_visit(&a);
+		tell_visit(&a);
 }
 
 static void

@@ -21,12 +21,12 @@ overlimit(enum front_stat stat, const char *limit, const struct addr *client)
 	static struct overlimit	logged[STAT_MAX];
 
 	front.stat[stat]++;
-	store_overlimit();
+	tell_overlimit();
 	overlimit_log(&logged[stat], limit, client);
 }
 
 static void
-refuse(int fd, const char *enhanced, const char *text)
+refuse_conn(int fd, const char *enhanced, const char *text)
 {
 	char	line[SMTP_REPLY_LINE_MAX + 1];
 	int	n;
@@ -38,7 +38,8 @@ refuse(int fd, const char *enhanced, const char *text)
 
 /* whitelisted > TRAPPED > blacklisted > WHITE > unknown */
 static enum conn_kind
-host_kind(const struct addr *client, uint64_t *lists, unsigned int *reason)
+front_host_kind(const struct addr *client, uint64_t *lists,
+    unsigned int *reason)
 {
 	const struct front_conf	*fc = front.fc;
 	const struct host	*h;
@@ -120,7 +121,7 @@ accept_count(struct conn *c)
 
 /* One accepted descriptor (taken), with its addresses known. */
 static void
-accept_conn(struct listener *l, int fd, const struct addr *client,
+front_accept_conn(struct listener *l, int fd, const struct addr *client,
     uint16_t port)
 {
 	struct conn	*c;
@@ -132,20 +133,20 @@ accept_conn(struct listener *l, int fd, const struct addr *client,
 
 	front.stat[STAT_CONNECTIONS]++;
 	if (!l->lowmx && front.fc->lowmx)
-		store_visit(client);
+		tell_visit(client);
 	if (front.count >= front.fc->max) {
 		overlimit(STAT_OVER_CONNECTIONS, "connections", client);
-		refuse(fd, "4.3.2", "All places are taken, please try again "
-		    "later");
+		refuse_conn(fd, "4.3.2", "All places are taken, please try "
+		    "again later");
 		return;
 	}
-	kind = host_kind(client, &lists, &reason);
+	kind = front_host_kind(client, &lists, &reason);
 	/* Who is whitelisted is never throttled, but has no claim to the
 	 * last place of all.  Who goes on to pass at once is counted there. */
 	if (kind != KIND_WHITELISTED && !handover_at_connect(kind) &&
 	    count_in(front.fc->conf, client, &stat, &limit) == -1) {
 		overlimit(stat, limit, client);
-		refuse(fd, "4.7.0", over_text(stat));
+		refuse_conn(fd, "4.7.0", over_text(stat));
 		return;
 	}
 	c = conn_new(l, fd, client, port, kind, lists & front.fc->black,
@@ -161,12 +162,13 @@ accept_no_descriptor(int fd, const struct addr *client)
 {
 	front.stat[STAT_CONNECTIONS]++;
 	overlimit(STAT_OVER_DESCRIPTORS, "descriptors", client);
-	refuse(fd, "4.3.2", "All places are taken, please try again later");
+	refuse_conn(fd, "4.3.2", "All places are taken, please try again "
+	    "later");
 }
 
 /* What store has said of a host counts before its connection. */
 static void
-accept_batch(void)
+front_accept_batch(void)
 {
 	if (front.store != NULL)
 		chan_drain(front.store);
@@ -174,8 +176,8 @@ accept_batch(void)
 
 static const struct listener_role accept_role = {
 	.name = "front",
-	.batch = accept_batch,
-	.accepted = accept_conn,
+	.batch = front_accept_batch,
+	.accepted = front_accept_conn,
 	.no_descriptor = accept_no_descriptor
 };
 
@@ -192,7 +194,7 @@ accept_configure(const struct config *conf)
 }
 
 static void
-accept_begun(void)
+front_accept_begun(void)
 {
 	log_debug("front: accepting, %zu host states known",
 	    hosts_count(front.hosts));
@@ -224,7 +226,7 @@ accept_start(void)
 	if (!front.listeners.hosts_ready)
 		event_add(hosts_ev, &wait);
 	if (listeners_start(&front.listeners))
-		accept_begun();
+		front_accept_begun();
 }
 
 void
@@ -233,7 +235,7 @@ accept_hosts_ready(void)
 	if (hosts_ev != NULL)
 		event_del(hosts_ev);
 	if (listeners_hosts_ready(&front.listeners))
-		accept_begun();
+		front_accept_begun();
 }
 
 void

@@ -188,7 +188,7 @@ conn_free(struct conn *c)
 	pump_free(c);
 	front_tls_end(c);
 	front.conns[c->io.fd] = NULL;
-	client_free(&c->io);
+	client_end(&c->io);
 	tx_free(c);
 	free(c->helo);
 	free(c->log_from);
@@ -360,8 +360,8 @@ conn_settle(struct conn *c)
 	    conn_step(c));
 	/* A half-closed client is answered what it asked before, no more. */
 	if ((c->io.flags & IO_EOF) && c->state != ST_WAIT &&
-	    c->state != ST_HANDOVER && c->state != ST_PUMP && (buf_len(&c->io.out) == 0 ||
-	    (c->flags & F_WHEEL)))
+	    c->state != ST_HANDOVER && c->state != ST_PUMP &&
+	    (buf_len(&c->io.out) == 0 || (c->flags & F_WHEEL)))
 		conn_die(c, END_HANGUP);
 	if (c->state != ST_DEAD && client_watch(&c->io, front.base,
 	    conn_wants_input(c), conn_event, c) == -1)

@@ -20,7 +20,7 @@ struct front	front;
 
 /* "451 4.7.1 text" to its parts; the configuration has checked the form. */
 static int
-conf_grey_reply(struct front_conf *fc)
+split_grey_reply(struct front_conf *fc)
 {
 	const char	*s = fc->conf->grey_reply, *end;
 
@@ -40,7 +40,7 @@ conf_grey_reply(struct front_conf *fc)
 }
 
 static uint32_t
-conf_max(const struct config *conf)
+max_connections(const struct config *conf)
 {
 	uint64_t	room = 1;
 
@@ -66,11 +66,11 @@ front_conf_new(struct config *conf, struct front_conf *old)
 	conf->refs++;
 	fc->black = config_mask(conf, LIST_BLACK);
 	fc->white = config_mask(conf, LIST_WHITE);
-	fc->max = conf_max(conf);
+	fc->max = max_connections(conf);
 	TAILQ_FOREACH(l, &conf->listens, entry)
 		if (l->low_priority_mx)
 			fc->lowmx = 1;
-	if (conf_grey_reply(fc) == -1) {
+	if (split_grey_reply(fc) == -1) {
 		front_conf_unref(fc);
 		return (NULL);
 	}
@@ -98,7 +98,7 @@ front_peer(struct child *c, enum role role, unsigned int instance, int fd)
 	if (role == ROLE_PASS)
 		handover_peer(c, fd);
 	else if (role == ROLE_STORE)
-		store_peer(c, fd);
+		front_store_peer(c, fd);
 	else
 		fatalx("front: a channel to a role that it does not talk to");
 }

@@ -278,14 +278,14 @@ void	 tx_unstored(struct conn *, const char *);
 void	 tx_not_handed(struct conn *);	/* the RCPT is answered here after all */
 void	 tx_body_line(struct conn *, const uint8_t *, size_t);
 
-/* store.c */
-void	 store_peer(struct child *, int fd);
-void	 store_ask(struct conn *);	/* its tx->to; state becomes ST_WAIT */
-void	 store_unpark(void);
-void	 store_visit(const struct addr *);
-void	 store_white_seen(const struct addr *);
-void	 store_overlimit(void);
-void	 store_event(const struct conn *, enum host_event);
+/* front_store.c */
+void	 front_store_peer(struct child *, int fd);
+void	 rcpt_ask(struct conn *);	/* its tx->to; state becomes ST_WAIT */
+void	 rcpt_unpark(void);
+void	 tell_visit(const struct addr *);
+void	 tell_white_seen(const struct addr *);
+void	 tell_overlimit(void);
+void	 tell_event(const struct conn *, enum host_event);
 
 /* pass.c */
 void	 handover_peer(struct child *, int fd);

@@ -11,7 +11,7 @@
 #include "lib/base/log.h"
 #include "spamgreyd/front/front.h"
 
-static const char *const stat_names[STAT_MAX] = {
+static const char *const front_stat_names[STAT_MAX] = {
 	[STAT_CONNECTIONS] = "connections-total",
 	[STAT_GREY] = "grey",
 	[STAT_PASS] = "pass",
@@ -38,7 +38,7 @@ static const char *const stat_names[STAT_MAX] = {
 	[STAT_HANDOVER_REFUSED] = "handover-refused",
 };
 
-static const char *const end_names[] = {
+static const char *const front_end_names[] = {
 	[END_NONE] = "none",
 	[END_QUIT] = "quit",
 	[END_HANGUP] = "hangup",
@@ -81,7 +81,7 @@ front_stat_verdict(const struct conn *c)
 }
 
 static const char *
-verdict_str(const struct conn *c)
+front_verdict_str(const struct conn *c)
 {
 	switch (front_stat_verdict(c)) {
 	case STAT_HANDED:
@@ -131,8 +131,8 @@ front_log_end(const struct conn *c)
 	buf_drain_keep(&b, buf_len(&b));
 	(void)buf_printf(&b, "address=%s seconds=%lld verdict=%s reason=%s",
 	    addr_str(&c->client, a),
-	    (long long)(clock_mono() - c->start) / 1000, verdict_str(c),
-	    end_names[c->end]);
+	    (long long)(clock_mono() - c->start) / 1000, front_verdict_str(c),
+	    front_end_names[c->end]);
 	if (c->kind == KIND_TRAPPED)
 		(void)buf_printf(&b, " trap=%s", trap_reason_str(c->reason));
 	if (c->lists != 0)
@@ -175,11 +175,11 @@ front_event(struct conn *c, enum host_event event)
 	/* Who is whitelisted is never trapped, and who is trapped or
 	 * blacklisted already gets the whole tarpit. */
 	if (c->kind != KIND_WHITELISTED && !conn_is_black(c))
-		store_event(c, event);
+		tell_event(c, event);
 }
 
 static void
-stat_put(uint64_t id, const char *name, uint64_t value)
+front_stat_put(uint64_t id, const char *name, uint64_t value)
 {
 	char	full[64];
 
@@ -194,12 +194,12 @@ front_stats(uint64_t id)
 {
 	unsigned int	i;
 
-	stat_put(id, "connections", front.count);
-	stat_put(id, "connections-limit", front.fc->max);
-	stat_put(id, "connections-tarpitted", front.black);
-	stat_put(id, "connections-tls", front.tls);
-	stat_put(id, "hosts-known", hosts_count(front.hosts));
+	front_stat_put(id, "connections", front.count);
+	front_stat_put(id, "connections-limit", front.fc->max);
+	front_stat_put(id, "connections-tarpitted", front.black);
+	front_stat_put(id, "connections-tls", front.tls);
+	front_stat_put(id, "hosts-known", hosts_count(front.hosts));
 	for (i = 0; i < STAT_MAX; i++)
-		stat_put(id, stat_names[i], front.stat[i]);
+		front_stat_put(id, front_stat_names[i], front.stat[i]);
 	(void)chan_send_empty(front.store, MSG_STAT_END, id);
 }

@@ -154,7 +154,7 @@ send_input(const struct conn *c)
 /* A hand-over that stops in the middle is none: pass forgets it at the next
  * one's BEGIN. */
 static const char *
-send_all(struct conn *c)
+send_session(struct conn *c)
 {
 	int	fd;
 
@@ -196,7 +196,7 @@ handover_step(struct conn *c)
 		front.handovers_wait = 1;	/* handover_unpark comes back */
 		return;
 	}
-	if ((why = send_all(c)) != NULL) {
+	if ((why = send_session(c)) != NULL) {
 		handover_refused(c, why);
 		return;
 	}
@@ -205,7 +205,7 @@ handover_step(struct conn *c)
 	c->wait = front_now();
 	/* The table has lost it, or it would not have come here. */
 	if (c->tx == NULL && c->fc->conf->fw != FW_NONE)
-		store_white_seen(&c->client);
+		tell_white_seen(&c->client);
 }
 
 /* Places again?  Seldom, for all connections are looked at. */
@@ -227,7 +227,7 @@ handover_unpark(void)
 }
 
 static void
-count_refused(struct conn *c, const char *why)
+log_refused(struct conn *c, const char *why)
 {
 	char	a[ADDR_STRLEN], enc[CLIENT_LOG_FIELD];
 
@@ -240,7 +240,7 @@ count_refused(struct conn *c, const char *why)
 void
 handover_refused(struct conn *c, const char *why)
 {
-	count_refused(c, why);
+	log_refused(c, why);
 	pump_free(c);
 	handover_forget(c);
 	c->flags |= F_NO_HANDOVER;
@@ -262,7 +262,7 @@ handover_late(struct conn *c)
 		handover_refused(c, "pass is too slow");
 		return;
 	}
-	count_refused(c, "no answer");
+	log_refused(c, "no answer");
 	pump_free(c);
 	handover_forget(c);
 	conn_expel(c, END_HANDOVER, "4.3.2", "Please try again later");
@@ -278,7 +278,7 @@ handed_conn(const struct msg *m)
 }
 
 static void
-on_ok(struct chan *ch, struct msg *m, void *arg)
+on_handover_ok(struct chan *ch, struct msg *m, void *arg)
 {
 	struct conn	*c = handed_conn(m);
 
@@ -297,7 +297,7 @@ on_ok(struct chan *ch, struct msg *m, void *arg)
 }
 
 static void
-on_no(struct chan *ch, struct msg *m, void *arg)
+on_handover_no(struct chan *ch, struct msg *m, void *arg)
 {
 	struct conn	*c = handed_conn(m);
 	const char	*why = msg_get_str(m);
@@ -325,8 +325,8 @@ handover_on_caps(struct chan *ch, struct msg *m, void *arg)
 }
 
 static const struct chan_rule pass_rules[] = {
-	{ MSG_HANDOVER_OK, 0, on_ok },
-	{ MSG_HANDOVER_NO, 0, on_no },
+	{ MSG_HANDOVER_OK, 0, on_handover_ok },
+	{ MSG_HANDOVER_NO, 0, on_handover_no },
 	{ MSG_CAPS, 0, handover_on_caps },
 	{ 0, 0, NULL }
 };

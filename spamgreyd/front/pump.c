@@ -12,7 +12,6 @@
 #include <sys/types.h>
 #include <sys/socket.h>
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -81,12 +80,6 @@ pump_free(struct conn *c)
 	free(p);
 }
 
-static int
-would_block(void)
-{
-	return (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR);
-}
-
 /* Is the client to be read now? */
 int
 pump_wants(const struct conn *c)
@@ -119,10 +112,10 @@ write_pass(struct conn *c)
 
 	if (buf_len(&c->io.in) == 0)
 		return (0);
-	n = p->deaf ? (ssize_t)buf_len(&c->io.in) : send(p->fd, buf_ptr(&c->io.in),
-	    buf_len(&c->io.in), MSG_NOSIGNAL);
+	n = p->deaf ? (ssize_t)buf_len(&c->io.in) : send(p->fd,
+	    buf_ptr(&c->io.in), buf_len(&c->io.in), MSG_NOSIGNAL);
 	if (n == -1) {
-		if (!would_block()) {
+		if (!client_would_block()) {
 			p->deaf = 1;
 			buf_free(&c->io.in);
 		}
@@ -141,7 +134,7 @@ read_pass(struct conn *c)
 	if (p->eof || buf_len(&c->io.out) >= PUMP_MAX)
 		return (0);
 	n = recv(p->fd, pump_buf, PUMP_MAX - buf_len(&c->io.out), 0);
-	if (n == 0 || (n == -1 && !would_block()))
+	if (n == 0 || (n == -1 && !client_would_block()))
 		p->eof = p->deaf = 1;
 	else if (n > 0) {
 		/* The client's time to take it begins. */

@@ -36,8 +36,8 @@ reply_tmpl(struct conn *c, int code, const char *enhanced, const char *text,
 static void
 reply_contact(struct conn *c, int code, const char *enhanced)
 {
-	if (tmpl_contact(&c->io.out, code, enhanced, c->fc->conf->contact, c->id,
-	    &c->client) == -1)
+	if (tmpl_contact(&c->io.out, code, enhanced, c->fc->conf->contact,
+	    c->id, &c->client) == -1)
 		conn_die(c, END_MEMORY);
 }
 
@@ -93,7 +93,7 @@ reply_size_max(const struct conn *c)
 
 /* The last line has a blank for its hyphen. */
 static void
-ehlo_line(struct conn *c, uint32_t *left, uint32_t bit, const char *word)
+offer_line(struct conn *c, uint32_t *left, uint32_t bit, const char *word)
 {
 	if (!(*left & bit))
 		return;
@@ -121,17 +121,17 @@ reply_ehlo(struct conn *c)
 		left |= CAPS_STARTTLS;
 	c->offered = (uint8_t)left;
 	reply(c, "250%c%s\r\n", left == 0 ? ' ' : '-', conf->hostname);
-	ehlo_line(c, &left, CAPS_8BITMIME, "8BITMIME");
-	ehlo_line(c, &left, CAPS_SMTPUTF8, "SMTPUTF8");
-	ehlo_line(c, &left, CAPS_DSN, "DSN");
+	offer_line(c, &left, CAPS_8BITMIME, "8BITMIME");
+	offer_line(c, &left, CAPS_SMTPUTF8, "SMTPUTF8");
+	offer_line(c, &left, CAPS_DSN, "DSN");
 	if (size > 0)
 		snprintf(word, sizeof(word), "SIZE %llu",
 		    (unsigned long long)size);
 	else
 		strlcpy(word, "SIZE", sizeof(word));
-	ehlo_line(c, &left, CAPS_SIZE, word);
-	ehlo_line(c, &left, CAPS_STARTTLS, "STARTTLS");
-	ehlo_line(c, &left, CAPS_ENHANCED, "ENHANCEDSTATUSCODES");
+	offer_line(c, &left, CAPS_SIZE, word);
+	offer_line(c, &left, CAPS_STARTTLS, "STARTTLS");
+	offer_line(c, &left, CAPS_ENHANCED, "ENHANCEDSTATUSCODES");
 }
 
 void

@@ -14,7 +14,7 @@
 
 /* May the next line be looked at now? */
 static int
-smtp_ready(const struct conn *c)
+front_ready(const struct conn *c)
 {
 	if (c->state != ST_COMMAND && c->state != ST_DATA)
 		return (0);
@@ -49,7 +49,7 @@ smtp_bad_text(struct conn *c, const char *text)
 }
 
 static void
-cmd_helo(struct conn *c, enum smtp_verb verb, const char *arg, size_t len)
+front_helo(struct conn *c, enum smtp_verb verb, const char *arg, size_t len)
 {
 	char	*helo;
 
@@ -74,7 +74,7 @@ cmd_helo(struct conn *c, enum smtp_verb verb, const char *arg, size_t len)
 }
 
 static void
-cmd_starttls(struct conn *c, size_t len)
+front_starttls(struct conn *c, size_t len)
 {
 	const char	*error;
 
@@ -92,7 +92,7 @@ cmd_starttls(struct conn *c, size_t len)
 }
 
 static void
-cmd_foreign(struct conn *c, enum host_event event)
+front_foreign(struct conn *c, enum host_event event)
 {
 	front_event(c, event);
 	reply(c, "421 4.7.0 %s This is a mail server\r\n",
@@ -101,7 +101,7 @@ cmd_foreign(struct conn *c, enum host_event event)
 }
 
 static void
-smtp_command(struct conn *c, const uint8_t *line, size_t line_len)
+front_command(struct conn *c, const uint8_t *line, size_t line_len)
 {
 	const char	*arg, *text;
 	size_t		 len;
@@ -118,7 +118,7 @@ smtp_command(struct conn *c, const uint8_t *line, size_t line_len)
 	switch (verb) {
 	case SMTP_HELO:
 	case SMTP_EHLO:
-		cmd_helo(c, verb, arg, len);
+		front_helo(c, verb, arg, len);
 		break;
 	case SMTP_MAIL:
 		tx_mail(c, arg, len);
@@ -138,14 +138,14 @@ smtp_command(struct conn *c, const uint8_t *line, size_t line_len)
 		conn_close(c, END_QUIT);
 		break;
 	case SMTP_STARTTLS:
-		cmd_starttls(c, len);
+		front_starttls(c, len);
 		break;
 	case SMTP_FOREIGN_HTTP:
-		cmd_foreign(c, EVENT_HTTP_COMMAND);
+		front_foreign(c, EVENT_HTTP_COMMAND);
 		break;
 	case SMTP_FOREIGN:
 	default:
-		cmd_foreign(c, EVENT_FOREIGN_COMMAND);
+		front_foreign(c, EVENT_FOREIGN_COMMAND);
 		break;
 	}
 }
@@ -156,7 +156,7 @@ smtp_command(struct conn *c, const uint8_t *line, size_t line_len)
  * no misbehaviour that an `on' line could mean.
  */
 static void
-smtp_uninvited(struct conn *c)
+front_uninvited(struct conn *c)
 {
 	reply(c, "421 4.7.0 %s TLS is not offered here\r\n",
 	    c->fc->conf->hostname);
@@ -165,7 +165,7 @@ smtp_uninvited(struct conn *c)
 
 /* One whole line; more: others have come after it. */
 static void
-smtp_line(struct conn *c, const uint8_t *line, size_t len, int bare_lf,
+front_line(struct conn *c, const uint8_t *line, size_t len, int bare_lf,
     int more)
 {
 	int	body = c->state == ST_DATA;
@@ -186,12 +186,12 @@ smtp_line(struct conn *c, const uint8_t *line, size_t len, int bare_lf,
 	/* We have not offered to be sent several at once. */
 	if (more)
 		front_event(c, EVENT_PIPELINING);
-	smtp_command(c, line, len);
+	front_command(c, line, len);
 }
 
 /* Is there TLS at data, where the next command would begin? */
 static enum smtp_tls
-smtp_tls(const struct conn *c, const uint8_t *data, size_t len)
+front_begins_tls(const struct conn *c, const uint8_t *data, size_t len)
 {
 	if (c->state == ST_DATA || (c->flags & F_SKIP))
 		return (SMTP_TLS_NO);
@@ -202,14 +202,15 @@ smtp_tls(const struct conn *c, const uint8_t *data, size_t len)
  * Takes what can be taken of the data; returns how much that was.
  */
 static size_t
-smtp_lines(struct conn *c, const uint8_t *data, size_t len)
+front_lines(struct conn *c, const uint8_t *data, size_t len)
 {
 	size_t	max = c->fc->conf->limit.line, pos = 0, line_len, used;
 	int	bare_lf;
 
-	while (pos < len && smtp_ready(c)) {
-		if (smtp_tls(c, data + pos, len - pos) == SMTP_TLS_YES) {
-			smtp_uninvited(c);
+	while (pos < len && front_ready(c)) {
+		if (front_begins_tls(c, data + pos, len - pos) ==
+		    SMTP_TLS_YES) {
+			front_uninvited(c);
 			break;
 		}
 		switch (smtp_line_find(data + pos, len - pos, max, &line_len,
@@ -226,7 +227,7 @@ smtp_lines(struct conn *c, const uint8_t *data, size_t len)
 			pos += max;
 			break;
 		case SMTP_LINE_OK:
-			smtp_line(c, data + pos, line_len, bare_lf,
+			front_line(c, data + pos, line_len, bare_lf,
 			    smtp_tls_begins(data + pos + used,
 			    len - pos - used) == SMTP_TLS_NO &&
 			    pos + used < len);
@@ -242,7 +243,7 @@ smtp_lines(struct conn *c, const uint8_t *data, size_t len)
 
 /* Did it speak when it was not its turn? */
 static void
-smtp_impatient(struct conn *c)
+front_impatient(struct conn *c)
 {
 	if (!(c->flags & F_BANNER))
 		front_event(c, EVENT_EARLY_TALKER);
@@ -273,17 +274,17 @@ smtp_input(struct conn *c, const uint8_t *data, size_t len)
 		len = buf_len(&c->io.in);
 	}
 	/* Not when its turn comes: it may be gone before that. */
-	switch (smtp_tls(c, data, len)) {
+	switch (front_begins_tls(c, data, len)) {
 	case SMTP_TLS_YES:
-		smtp_uninvited(c);
+		front_uninvited(c);
 		return;
 	case SMTP_TLS_MAYBE:
 		break;
 	case SMTP_TLS_NO:
-		smtp_impatient(c);
+		front_impatient(c);
 		break;
 	}
-	used = smtp_lines(c, data, len);
+	used = front_lines(c, data, len);
 	if (kept)
 		buf_drain(&c->io.in, used);
 	else if (buf_add(&c->io.in, data + used, len - used) == -1)
@@ -297,7 +298,7 @@ smtp_resume(struct conn *c)
 
 	if (buf_len(&c->io.in) == 0)
 		return (0);
-	used = smtp_lines(c, buf_ptr(&c->io.in), buf_len(&c->io.in));
+	used = front_lines(c, buf_ptr(&c->io.in), buf_len(&c->io.in));
 	buf_drain(&c->io.in, used);
 	return (used > 0);
 }

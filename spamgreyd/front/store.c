@@ -13,14 +13,14 @@
 #include "spamgreyd/front/front.h"
 
 static void
-store_send_failed(struct conn *c)
+rcpt_send_failed(struct conn *c)
 {
 	tx_unstored(c, "the queue to the database is full");
 }
 
 /* Puts the RCPT on its way; -1: it could not be queued. */
 static int
-store_send(struct conn *c)
+rcpt_send(struct conn *c)
 {
 	struct rcpt_req	req;
 
@@ -49,7 +49,7 @@ store_send(struct conn *c)
 }
 
 void
-store_ask(struct conn *c)
+rcpt_ask(struct conn *c)
 {
 	struct tx	*tx = c->tx;
 
@@ -67,13 +67,13 @@ store_ask(struct conn *c)
 		TAILQ_INSERT_TAIL(&front.parked, tx, parked);
 		return;
 	}
-	if (store_send(c) == -1)
-		store_send_failed(c);
+	if (rcpt_send(c) == -1)
+		rcpt_send_failed(c);
 }
 
 /* Room again?  Then in the order in which they came. */
 void
-store_unpark(void)
+rcpt_unpark(void)
 {
 	struct tx	*tx;
 
@@ -83,15 +83,15 @@ store_unpark(void)
 	    chan_queued(front.store) <= FRONT_STORE_HIGH) {
 		TAILQ_REMOVE(&front.parked, tx, parked);
 		tx->is_parked = 0;
-		if (store_send(tx->conn) == -1) {
-			store_send_failed(tx->conn);
+		if (rcpt_send(tx->conn) == -1) {
+			rcpt_send_failed(tx->conn);
 			conn_settle(tx->conn);
 		}
 	}
 }
 
 void
-store_visit(const struct addr *client)
+tell_visit(const struct addr *client)
 {
 	struct ipc	*ipc;
 
@@ -104,7 +104,7 @@ store_visit(const struct addr *client)
 }
 
 void
-store_white_seen(const struct addr *client)
+tell_white_seen(const struct addr *client)
 {
 	struct ipc	*ipc;
 
@@ -118,7 +118,7 @@ store_white_seen(const struct addr *client)
 
 /* Store wants to know that there was one, not how many. */
 void
-store_overlimit(void)
+tell_overlimit(void)
 {
 	static int64_t	last = INT64_MIN;
 	int64_t		now = clock_mono() / 1000;
@@ -130,7 +130,7 @@ store_overlimit(void)
 }
 
 void
-store_event(const struct conn *c, enum host_event event)
+tell_event(const struct conn *c, enum host_event event)
 {
 	struct event_msg	m;
 
@@ -144,7 +144,7 @@ store_event(const struct conn *c, enum host_event event)
 }
 
 static void
-on_hosts_end(struct chan *ch, struct msg *m, void *arg)
+front_on_hosts_end(struct chan *ch, struct msg *m, void *arg)
 {
 	(void)ch;
 	(void)m;
@@ -154,7 +154,7 @@ on_hosts_end(struct chan *ch, struct msg *m, void *arg)
 }
 
 static void
-on_answer(struct chan *ch, struct msg *m, void *arg)
+front_on_answer(struct chan *ch, struct msg *m, void *arg)
 {
 	struct rcpt_answer	 ans;
 	struct conn		*c;
@@ -173,7 +173,7 @@ on_answer(struct chan *ch, struct msg *m, void *arg)
 }
 
 static void
-on_store_up(struct chan *ch, struct msg *m, void *arg)
+front_on_store_up(struct chan *ch, struct msg *m, void *arg)
 {
 	uint8_t		 up = msg_get_u8(m);
 	const char	*why = msg_get_str(m);
@@ -188,7 +188,7 @@ on_store_up(struct chan *ch, struct msg *m, void *arg)
 }
 
 static void
-on_stat_ask(struct chan *ch, struct msg *m, void *arg)
+front_on_stat_ask(struct chan *ch, struct msg *m, void *arg)
 {
 	(void)ch;
 	(void)arg;
@@ -200,10 +200,10 @@ static const struct chan_rule store_rules[] = {
 	{ MSG_HOSTS_BEGIN, 0, states_begin },
 	{ MSG_HOST, 0, states_host },
 	{ MSG_CAPS, 0, handover_on_caps },
-	{ MSG_HOSTS_END, 0, on_hosts_end },
-	{ MSG_RCPT_ANSWER, 0, on_answer },
-	{ MSG_STORE_UP, 0, on_store_up },
-	{ MSG_STAT_ASK, 0, on_stat_ask },
+	{ MSG_HOSTS_END, 0, front_on_hosts_end },
+	{ MSG_RCPT_ANSWER, 0, front_on_answer },
+	{ MSG_STORE_UP, 0, front_on_store_up },
+	{ MSG_STAT_ASK, 0, front_on_stat_ask },
 	{ 0, 0, NULL }
 };
 
@@ -212,7 +212,7 @@ static const struct chan_rule store_rules[] = {
  * and are told after a while that nothing was stored.
  */
 static void
-store_ended(struct chan *ch, enum chan_end end, void *arg)
+front_store_ended(struct chan *ch, enum chan_end end, void *arg)
 {
 	(void)arg;
 	/* a peer that speaks nonsense is not waited for: the set starts anew */
@@ -224,12 +224,12 @@ store_ended(struct chan *ch, enum chan_end end, void *arg)
 }
 
 void
-store_peer(struct child *c, int fd)
+front_store_peer(struct child *c, int fd)
 {
 	if ((front.hosts = hosts_new()) == NULL)
 		fatalx("front: out of memory");
 	front.store = chan_new(c->base, fd, "store", store_rules, front.hosts,
-	    store_ended);
+	    front_store_ended);
 	if (front.store == NULL)
 		fatal("front: channel to store");
 }

@@ -90,12 +90,6 @@ refuse_text(struct conn *c, const char *text)
 	reply_5xx(c, code, enhanced, words);
 }
 
-static char *
-log_copy(const char *text)
-{
-	return (strndup(text, CLIENT_LOG_FIELD));
-}
-
 void
 tx_mail(struct conn *c, const char *arg, size_t len)
 {
@@ -163,7 +157,7 @@ rcpt_refused(struct conn *c, const char *text, int counts)
 /* 0: path has the recipient, and the transaction its parameters; -1:
  * answered. */
 static int
-rcpt_parse(struct conn *c, const char *arg, size_t len, char *path,
+parse_rcpt(struct conn *c, const char *arg, size_t len, char *path,
     size_t size)
 {
 	const char	*params, *error;
@@ -191,7 +185,7 @@ rcpt_parse(struct conn *c, const char *arg, size_t len, char *path,
  * nothing: it is no bad command, and nobody is trapped for it.  -1: answered.
  */
 static int
-rcpt_check(struct conn *c, const char *path, struct mailaddr *m)
+check_rcpt(struct conn *c, const char *path, struct mailaddr *m)
 {
 	const struct config	*conf = c->fc->conf;
 	const char		*error;
@@ -206,7 +200,7 @@ rcpt_check(struct conn *c, const char *path, struct mailaddr *m)
 
 /* What store is asked; -1: no memory. */
 static int
-rcpt_keep(struct conn *c, const char *path, const struct mailaddr *m)
+keep_asked(struct conn *c, const char *path, const struct mailaddr *m)
 {
 	struct tx	*tx = c->tx;
 
@@ -235,13 +229,13 @@ tx_rcpt(struct conn *c, const char *arg, size_t len)
 		    "another transaction\r\n");
 		return;
 	}
-	if (rcpt_parse(c, arg, len, path, sizeof(path)) == -1)
+	if (parse_rcpt(c, arg, len, path, sizeof(path)) == -1)
 		return;
 	if (c->log_to == NULL && (c->log_to = log_copy(path)) == NULL) {
 		conn_die(c, END_MEMORY);
 		return;
 	}
-	if (rcpt_check(c, path, &m) == -1)
+	if (check_rcpt(c, path, &m) == -1)
 		return;
 	front.stat[STAT_RCPT]++;
 	c->rcpts++;
@@ -253,11 +247,11 @@ tx_rcpt(struct conn *c, const char *arg, size_t len)
 		reply(c, "250 2.1.5 Ok\r\n");
 		return;
 	}
-	if (rcpt_keep(c, path, &m) == -1) {
+	if (keep_asked(c, path, &m) == -1) {
 		conn_die(c, END_MEMORY);
 		return;
 	}
-	store_ask(c);
+	rcpt_ask(c);
 }
 
 /* Nothing is promised to who gets this. */

@@ -14,15 +14,15 @@
 
 #define TICK_MS		20
 #define SLOTS		1024		/* 20 s, more than any stutter */
-#define SCAN_MIN	64		/* connections looked at a tick */
+#define SCAN_MIN	64		/* connections looked at a wheel_tick */
 #define EXPIRY_CHECK	86400
 
 LIST_HEAD(slot, conn);
 
 static struct slot	 wheel[SLOTS];
 static struct event	*tick_ev;
-static int64_t		 done;		/* the last tick that was served */
-static size_t		 scan;
+static int64_t		 served;		/* the last tick that was served */
+static size_t		 next_scan;
 static uint32_t		 certs_seen;
 
 static void
@@ -107,9 +107,9 @@ timeouts_scan(void)
 	if (n > front.nconns)
 		n = front.nconns;
 	while (n-- > 0) {
-		if (scan >= front.nconns)
-			scan = 0;
-		if ((c = front.conns[scan++]) != NULL)
+		if (next_scan >= front.nconns)
+			next_scan = 0;
+		if ((c = front.conns[next_scan++]) != NULL)
 			conn_timeout(c, now);
 	}
 }
@@ -124,18 +124,18 @@ certs_check(uint32_t now)
 }
 
 static void
-tick(evutil_socket_t fd, short what, void *arg)
+wheel_tick(evutil_socket_t fd, short what, void *arg)
 {
 	int64_t	now = clock_mono() / TICK_MS;
 
 	(void)fd;
 	(void)what;
 	(void)arg;
-	if (now - done > SLOTS)
-		done = now - SLOTS;
-	while (done < now)
-		slot_serve(&wheel[++done % SLOTS]);
-	store_unpark();
+	if (now - served > SLOTS)
+		served = now - SLOTS;
+	while (served < now)
+		slot_serve(&wheel[++served % SLOTS]);
+	rcpt_unpark();
 	handover_unpark();
 	timeouts_scan();
 	certs_check(front_now());
@@ -152,9 +152,9 @@ tick(evutil_socket_t fd, short what, void *arg)
 void
 wheel_init(void)
 {
-	if ((tick_ev = evtimer_new(front.base, tick, NULL)) == NULL)
+	if ((tick_ev = evtimer_new(front.base, wheel_tick, NULL)) == NULL)
 		fatalx("front: out of memory");
-	done = clock_mono() / TICK_MS;
+	served = clock_mono() / TICK_MS;
 	certs_seen = front_now();
 	wheel_arm();
 }
@@ -162,7 +162,7 @@ wheel_init(void)
 void
 wheel_start(void)
 {
-	done = clock_mono() / TICK_MS;
+	served = clock_mono() / TICK_MS;
 	wheel_arm();
 }
 
@@ -179,10 +179,10 @@ wheel_add(struct conn *c)
 		ticks = SLOTS - 1;
 	/* Counted from the last served tick, or a late loop would find the
 	 * slot behind it and come by a whole turn later. */
-	ticks += clock_mono() / TICK_MS - done;
+	ticks += clock_mono() / TICK_MS - served;
 	if (ticks >= SLOTS)
 		ticks = SLOTS - 1;
-	LIST_INSERT_HEAD(&wheel[(done + ticks) % SLOTS], c, slot);
+	LIST_INSERT_HEAD(&wheel[(served + ticks) % SLOTS], c, slot);
 	c->flags |= F_WHEEL;
 }
 

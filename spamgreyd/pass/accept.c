@@ -47,7 +47,7 @@ over_limit_log(const char *limit, const struct addr *client)
 }
 
 static void
-refuse(int fd, uint64_t id, const struct addr *client, const char *text)
+refuse_session(int fd, uint64_t id, const struct addr *client, const char *text)
 {
 	struct buf	out = { 0 };
 	char		line[256];
@@ -66,8 +66,8 @@ refuse_limit(int fd, const struct addr *client)
 {
 	pass.stat[PSTAT_LIMIT]++;
 	over_limit_log("sessions", client);
-	refuse(fd, pass_next_key(fd), client, "All places are taken, please "
-	    "try again later");
+	refuse_session(fd, pass_next_key(fd), client, "All places are taken, "
+	    "please try again later");
 }
 
 int
@@ -78,8 +78,8 @@ pass_crowded(void)
 
 /* By that configuration, with which it is counted in and out. */
 static void
-keys(const struct pass_conf *pc, const struct addr *client, struct addr *host,
-    struct addr *net)
+session_keys(const struct pass_conf *pc, const struct addr *client,
+    struct addr *host, struct addr *net)
 {
 	addr_cut(client, &pc->conf->grey.admit, host);
 	addr_cut(client, &pc->conf->limit.network, net);
@@ -99,7 +99,7 @@ pass_over_limit(const struct addr *client, enum handover_kind kind)
 
 	if (kind == HANDOVER_WHITELISTED || addr_is_loopback(client))
 		return (NULL);
-	keys(pc, client, &host, &net);
+	session_keys(pc, client, &host, &net);
 	if (limit_get(pass.by_host, &host) >= pc->per_host) {
 		pass.stat[PSTAT_LIMIT_HOST]++;
 		limit = "per-host";
@@ -120,7 +120,7 @@ pass_count(struct session *s)
 
 	if (s->ms.whitelisted || s->ms.loopback)
 		return;
-	keys(s->pc, &s->ms.client, &host, &net);
+	session_keys(s->pc, &s->ms.client, &host, &net);
 	if (limit_inc(pass.by_host, &host) == 0)
 		return;			/* no memory: not counted out either */
 	if (limit_inc(pass.by_net, &net) == 0) {
@@ -137,7 +137,7 @@ pass_uncount(struct session *s)
 
 	if (!(s->flags & PF_COUNTED))
 		return;
-	keys(s->pc, &s->ms.client, &host, &net);
+	session_keys(s->pc, &s->ms.client, &host, &net);
 	limit_dec(pass.by_host, &host);
 	limit_dec(pass.by_net, &net);
 	s->flags &= ~PF_COUNTED;
@@ -155,7 +155,7 @@ lists_of(const struct addr *client)
  * blacklisted > WHITE > unknown; the machine itself may always.
  */
 static int
-host_kind(const struct addr *client)
+pass_host_kind(const struct addr *client)
 {
 	const struct host	*h;
 	uint64_t		 lists = lists_of(client);
@@ -184,7 +184,7 @@ pass_host_trapped(const struct addr *client)
 
 /* One accepted descriptor (taken), with its client known. */
 static void
-accept_conn(struct listener *l, int fd, const struct addr *client,
+pass_accept_conn(struct listener *l, int fd, const struct addr *client,
     uint16_t port)
 {
 	struct session	*s;
@@ -193,10 +193,11 @@ accept_conn(struct listener *l, int fd, const struct addr *client,
 	uint64_t	 id;
 	int		 kind;
 
-	if ((kind = host_kind(client)) == -1) {
+	if ((kind = pass_host_kind(client)) == -1) {
 		id = pass_next_key(fd);
 		not_white_log(id, client);
-		refuse(fd, id, client, "Not here, please try again later");
+		refuse_session(fd, id, client, "Not here, please try again "
+		    "later");
 		return;
 	}
 	pass.stat[PSTAT_SESSIONS]++;
@@ -205,8 +206,9 @@ accept_conn(struct listener *l, int fd, const struct addr *client,
 		return;
 	}
 	if (pass_over_limit(client, (enum handover_kind)kind) != NULL) {
-		refuse(fd, pass_next_key(fd), client, "Too many sessions from "
-		    "your host or network, please try again later");
+		refuse_session(fd, pass_next_key(fd), client, "Too many "
+		    "sessions from your host or network, please try again "
+		    "later");
 		return;
 	}
 	listener_dst(l, fd, client, port, &dst, &dport);
@@ -220,7 +222,7 @@ accept_conn(struct listener *l, int fd, const struct addr *client,
 
 /* What store has said of a host counts before its connection. */
 static void
-accept_batch(void)
+pass_accept_batch(void)
 {
 	if (pass.store != NULL)
 		chan_drain(pass.store);
@@ -232,8 +234,8 @@ static const struct listener_role accept_role = {
 	.name = "pass",
 	.pass = 1,
 	.others = 1,
-	.batch = accept_batch,
-	.accepted = accept_conn,
+	.batch = pass_accept_batch,
+	.accepted = pass_accept_conn,
 	.no_descriptor = refuse_limit
 };
 
@@ -258,7 +260,7 @@ pass_accept_cert(uint32_t id)
 }
 
 static void
-accept_begun(void)
+pass_accept_begun(void)
 {
 	log_debug("pass: accepting, %zu host states known",
 	    hosts_count(pass.hosts));
@@ -270,14 +272,14 @@ void
 pass_accept_start(void)
 {
 	if (listeners_start(&pass.listeners))
-		accept_begun();
+		pass_accept_begun();
 }
 
 void
 pass_accept_hosts_ready(void)
 {
 	if (listeners_hosts_ready(&pass.listeners))
-		accept_begun();
+		pass_accept_begun();
 }
 
 void

@@ -119,7 +119,7 @@ body_refuse_verdict(struct session *s, const struct verdict *v)
 
 	snprintf(words, sizeof(words), "%d %s %s", v->code, v->enhanced,
 	    v->text);
-	smtp_refuse(s, v);
+	dialogue_refuse(s, v);
 	body_end(s, v->code, words);
 }
 

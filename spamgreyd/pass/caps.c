@@ -128,7 +128,7 @@ keywords_text(uint32_t keywords, char dst[96])
 
 /* It is so from now on; the others are told when that is news. */
 static void
-caps_set(uint32_t keywords, uint64_t size)
+caps_publish(uint32_t keywords, uint64_t size)
 {
 	struct mta_caps	*c = &pass.caps;
 	char		 text[96];
@@ -179,7 +179,7 @@ caps_sum(void)
 		keywords &= less.keywords;
 		size = smaller(size, less.size);
 	}
-	caps_set(keywords, size);
+	caps_publish(keywords, size);
 }
 
 /* Mail of clients in clear to an MTA that could do better: somebody forgot a
@@ -431,5 +431,5 @@ caps_seen(const struct conf_relay *relay, const struct smtp_ehlo *e)
 	less.keywords &= e->keywords | CAPS_PIPELINING;
 	less.size = smaller(less.size, e->size);
 	less.until = now() + CAPS_DAY;
-	caps_set(keywords, size);
+	caps_publish(keywords, size);
 }

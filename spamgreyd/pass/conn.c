@@ -20,7 +20,7 @@
 static uint8_t		 read_buf[65536];	/* one for all: used at once */
 static struct event	*sweep_ev;
 
-static void	conn_event(evutil_socket_t, short, void *);
+static void	session_event(evutil_socket_t, short, void *);
 
 void
 pass_die(struct session *s, enum pass_end end)
@@ -105,7 +105,7 @@ pass_timer(struct session *s, int64_t ms, void (*fn)(struct session *))
 }
 
 static void
-conn_flush(struct session *s)
+session_flush(struct session *s)
 {
 	ssize_t	n;
 	int	hangup;
@@ -126,7 +126,7 @@ conn_flush(struct session *s)
 
 /* How much more input is read; what is kept is bounded. */
 static size_t
-input_room(const struct session *s)
+session_room(const struct session *s)
 {
 	size_t	len = buf_len(&s->io.in);
 
@@ -142,7 +142,7 @@ is_open(const struct session *s)
 
 /* 1: something was used. */
 static int
-conn_use_kept(struct session *s)
+session_use_kept(struct session *s)
 {
 	size_t	n;
 
@@ -159,7 +159,7 @@ conn_use_kept(struct session *s)
 
 /* What has come goes to the dialogue straight from where it was read to. */
 static void
-conn_use(struct session *s, size_t len)
+session_use(struct session *s, size_t len)
 {
 	size_t	used = 0, n;
 
@@ -184,7 +184,7 @@ pass_read(struct session *s)
 	int	i;
 
 	for (i = 0; i < (s->io.tls != NULL ? TLS_READS : 1); i++) {
-		if (!is_open(s) || (room = input_room(s)) == 0)
+		if (!is_open(s) || (room = session_room(s)) == 0)
 			return;
 		n = client_read(&s->io, read_buf, room < sizeof(read_buf) ?
 		    room : sizeof(read_buf));
@@ -195,13 +195,13 @@ pass_read(struct session *s)
 		if (n <= 0)
 			return;
 		s->last = clock_mono();
-		conn_use(s, (size_t)n);
+		session_use(s, (size_t)n);
 	}
 }
 
 /* The last reply is out. */
 static void
-conn_linger(struct session *s)
+session_linger(struct session *s)
 {
 	if (s->end == PE_QUIT || (s->io.flags & IO_EOF)) {
 		s->state = PS_DEAD;
@@ -212,10 +212,10 @@ conn_linger(struct session *s)
 }
 
 static int
-conn_wants_input(const struct session *s)
+session_wants_input(const struct session *s)
 {
 	return (!(s->io.flags & IO_EOF) && (s->state == PS_LINGER ||
-	    s->state == PS_HANDSHAKE || (is_open(s) && input_room(s) > 0)));
+	    s->state == PS_HANDSHAKE || (is_open(s) && session_room(s) > 0)));
 }
 
 static void
@@ -235,11 +235,11 @@ more_due(evutil_socket_t fd, short what, void *arg)
  * others waiting.
  */
 static void
-conn_more(struct session *s)
+session_more(struct session *s)
 {
 	static const struct timeval	now = { 0, 0 };
 
-	if (!(s->io.flags & IO_MORE) || !is_open(s) || input_room(s) == 0)
+	if (!(s->io.flags & IO_MORE) || !is_open(s) || session_room(s) == 0)
 		return;
 	if (!event_initialized(&s->more))
 		evtimer_assign(&s->more, pass.base, more_due, s);
@@ -249,21 +249,21 @@ conn_more(struct session *s)
 
 /* Everything that is in the way of the next step is out. 1: look again. */
 static int
-conn_step(struct session *s)
+session_step(struct session *s)
 {
 	if (s->state == PS_CLOSING)
-		conn_linger(s);
+		session_linger(s);
 	else if (s->state == PS_TLS_START) {
 		if (pass_tls_begin(s) == -1)
 			pass_die(s, PE_TLS);
-	} else if (conn_use_kept(s))
+	} else if (session_use_kept(s))
 		return (1);
 	return (0);
 }
 
 /* Nothing more will come: does it matter to anybody what we still do? */
 static int
-is_over(const struct session *s)
+session_is_over(const struct session *s)
 {
 	if (!(s->io.flags & IO_EOF) || buf_len(&s->io.out) > 0)
 		return (0);
@@ -288,23 +288,23 @@ pass_settle(struct session *s)
 	do {
 		/* Answers to commands that came together leave together. */
 		while (buf_len(&s->io.out) > 0 &&
-		    buf_len(&s->io.out) <= PASS_OUT_MAX && conn_use_kept(s))
+		    buf_len(&s->io.out) <= PASS_OUT_MAX && session_use_kept(s))
 			continue;
-		conn_flush(s);
+		session_flush(s);
 		if (++i == SETTLE_STEPS) {
 			log_warnx("pass: %016llx makes no progress",
 			    (unsigned long long)s->ms.id);
 			pass_die(s, PE_ERROR);
 		}
 	} while (s->state != PS_DEAD && buf_len(&s->io.out) == 0 &&
-	    conn_step(s));
-	if (s->state != PS_DEAD && is_over(s))
+	    session_step(s));
+	if (s->state != PS_DEAD && session_is_over(s))
 		pass_die(s, PE_HANGUP);
 	if (s->state != PS_DEAD && client_watch(&s->io, pass.base,
-	    conn_wants_input(s), conn_event, s) == -1)
+	    session_wants_input(s), session_event, s) == -1)
 		pass_die(s, PE_ERROR);
 	if (s->state != PS_DEAD)
-		conn_more(s);
+		session_more(s);
 	s->flags &= ~PF_SETTLING;
 	if (s->state == PS_DEAD)
 		pass_session_free(s);
@@ -314,13 +314,13 @@ void
 pass_last_words(struct session *s)
 {
 	s->io.flags &= (uint8_t)~IO_FULL;
-	conn_flush(s);
+	session_flush(s);
 	pass_die(s, PE_SHUTDOWN);
 	pass_settle(s);
 }
 
 static void
-conn_event(evutil_socket_t fd, short what, void *arg)
+session_event(evutil_socket_t fd, short what, void *arg)
 {
 	struct session	*s = arg;
 
@@ -366,7 +366,7 @@ holds_place(struct session *s, int64_t ms)
 
 /* In the other states something else has an end of its own. */
 static void
-conn_timeout(struct session *s, int64_t now, int64_t ms)
+session_timeout(struct session *s, int64_t now, int64_t ms)
 {
 	int64_t	idle = (now - s->last) / 1000;
 
@@ -412,7 +412,7 @@ conn_timeout(struct session *s, int64_t now, int64_t ms)
 }
 
 static void
-sweep(evutil_socket_t fd, short what, void *arg)
+session_sweep(evutil_socket_t fd, short what, void *arg)
 {
 	static int64_t	 last;
 	struct session	*s, *next;
@@ -424,7 +424,7 @@ sweep(evutil_socket_t fd, short what, void *arg)
 	(void)arg;
 	for (s = LIST_FIRST(&pass.sessions); s != NULL; s = next) {
 		next = LIST_NEXT(s, entry);
-		conn_timeout(s, now, ms);
+		session_timeout(s, now, ms);
 	}
 	/* Nobody is here: sleep. */
 	if (pass.count > 0)
@@ -437,7 +437,7 @@ pass_wake(void)
 	struct timeval	second = { 1, 0 };
 
 	if (sweep_ev == NULL &&
-	    (sweep_ev = evtimer_new(pass.base, sweep, NULL)) == NULL)
+	    (sweep_ev = evtimer_new(pass.base, session_sweep, NULL)) == NULL)
 		fatalx("pass: out of memory");
 	event_add(sweep_ev, &second);
 }

@@ -120,7 +120,7 @@ go_on(struct chan *ch, struct session *s, const struct handed *hd,
 }
 
 static void
-take(struct peer *p, struct chan *ch, int fd)
+take_session(struct peer *p, struct chan *ch, int fd)
 {
 	const struct handed	*hd = &p->handed;
 	const struct handover	*h = &hd->h;
@@ -148,28 +148,28 @@ take(struct peer *p, struct chan *ch, int fd)
 }
 
 static void
-on_begin(struct chan *ch, struct msg *m, void *arg)
+on_handover_begin(struct chan *ch, struct msg *m, void *arg)
 {
 	(void)ch;
 	handed_begin(&((struct peer *)arg)->handed, m);
 }
 
 static void
-on_rcpt(struct chan *ch, struct msg *m, void *arg)
+on_handover_rcpt(struct chan *ch, struct msg *m, void *arg)
 {
 	(void)ch;
 	handed_rcpt(&((struct peer *)arg)->handed, m);
 }
 
 static void
-on_input(struct chan *ch, struct msg *m, void *arg)
+on_handover_input(struct chan *ch, struct msg *m, void *arg)
 {
 	(void)ch;
 	handed_input(&((struct peer *)arg)->handed, m);
 }
 
 static void
-on_end(struct chan *ch, struct msg *m, void *arg)
+on_handover_end(struct chan *ch, struct msg *m, void *arg)
 {
 	struct peer	*p = arg;
 	const char	*why;
@@ -192,16 +192,16 @@ on_end(struct chan *ch, struct msg *m, void *arg)
 		answer_no(ch, m->id, why);
 	else {
 		fd = msg_take_fd(m);
-		take(p, ch, fd);
+		take_session(p, ch, fd);
 	}
 	handed_clear(&p->handed);
 }
 
 static const struct chan_rule front_rules[] = {
-	{ MSG_HANDOVER_BEGIN, 0, on_begin },
-	{ MSG_HANDOVER_RCPT, 0, on_rcpt },
-	{ MSG_HANDOVER_INPUT, 0, on_input },
-	{ MSG_HANDOVER_END, CHAN_FD, on_end },
+	{ MSG_HANDOVER_BEGIN, 0, on_handover_begin },
+	{ MSG_HANDOVER_RCPT, 0, on_handover_rcpt },
+	{ MSG_HANDOVER_INPUT, 0, on_handover_input },
+	{ MSG_HANDOVER_END, CHAN_FD, on_handover_end },
 	{ 0, 0, NULL }
 };
 

@@ -24,7 +24,7 @@ is_clean(const char *s, int tabs)
 }
 
 static void
-refuse(struct handed *hd, const char *why)
+handed_refuse(struct handed *hd, const char *why)
 {
 	if (hd->why == NULL)
 		hd->why = why;
@@ -44,9 +44,9 @@ texts_keep(struct handed *hd)
 	text[4] = &hd->h.tls_cipher;
 	for (i = 0; i < 5; i++) {
 		if (!is_clean(*text[i], text[i] != &hd->h.from))
-			refuse(hd, "it has control characters");
+			handed_refuse(hd, "it has control characters");
 		if ((hd->texts[i] = strdup(*text[i])) == NULL)
-			refuse(hd, "out of memory");
+			handed_refuse(hd, "out of memory");
 		*text[i] = hd->texts[i] != NULL ? hd->texts[i] : "";
 	}
 }
@@ -75,14 +75,14 @@ handed_rcpt(struct handed *hd, struct msg *m)
 	    hd->why != NULL)
 		return;
 	if (hd->h.from[0] == '\0')
-		refuse(hd, "it has a recipient and no sender");
+		handed_refuse(hd, "it has a recipient and no sender");
 	else if (to[0] == '\0' || !is_clean(to, 0) || !is_clean(params, 1))
-		refuse(hd, "a recipient of it is no address");
+		handed_refuse(hd, "a recipient of it is no address");
 	else if (++hd->nrcpts > PASS_HANDOVER_RCPTS)
-		refuse(hd, "it has too many recipients");
+		handed_refuse(hd, "it has too many recipients");
 	else if (buf_add(&hd->rcpts, to, strlen(to) + 1) == -1 ||
 	    buf_add(&hd->rcpts, params, strlen(params) + 1) == -1)
-		refuse(hd, "out of memory");
+		handed_refuse(hd, "out of memory");
 }
 
 void
@@ -96,9 +96,9 @@ handed_input(struct handed *hd, struct msg *m)
 	    hd->why != NULL)
 		return;
 	if (buf_len(&hd->input) + len > PASS_IN_MAX)
-		refuse(hd, "the client has sent too much ahead");
+		handed_refuse(hd, "the client has sent too much ahead");
 	else if (buf_add(&hd->input, data, len) == -1)
-		refuse(hd, "out of memory");
+		handed_refuse(hd, "out of memory");
 }
 
 const char *

@@ -65,7 +65,7 @@ static struct buf	line;		/* its memory is used again */
 
 /* What became of the session, in a word. */
 static const char *
-verdict_str(const struct session *s)
+pass_verdict_str(const struct session *s)
 {
 	if (s->delivered > 0)
 		return ("delivered");
@@ -114,7 +114,7 @@ pass_log_end(const struct session *s)
 	buf_drain_keep(&line, buf_len(&line));
 	(void)buf_printf(&line, "address=%s seconds=%lld verdict=%s reason=%s",
 	    addr_str(&s->ms.client, a),
-	    (long long)(clock_mono() - s->ms.start) / 1000, verdict_str(s),
+	    (long long)(clock_mono() - s->ms.start) / 1000, pass_verdict_str(s),
 	    end_names[s->end]);
 	put_host(s);
 	put_count("delivered", s->delivered);
@@ -131,7 +131,8 @@ pass_log_end(const struct session *s)
 	log_put_text(&line, "tls", s->tls_version);
 	(void)buf_printf(&line, " dst=%s port=%u in=%llu out=%llu",
 	    addr_str(&s->ms.dst, a), s->ms.dport,
-	    (unsigned long long)s->io.bytes_in, (unsigned long long)s->io.bytes_out);
+	    (unsigned long long)s->io.bytes_in,
+	    (unsigned long long)s->io.bytes_out);
 	run_log(&s->ms, &line);
 	line_out(s, "end");
 }
@@ -176,7 +177,7 @@ pass_log_message(const struct session *s, const char *outcome,
 
 /* The modules' come with their whole name. */
 static void
-stat_put_named(const char *name, int64_t value, void *arg)
+pass_stat_put_named(const char *name, int64_t value, void *arg)
 {
 	if (proto_put_stat(chan_ipc(pass.store), *(uint64_t *)arg, name,
 	    value) == 0)
@@ -184,12 +185,12 @@ stat_put_named(const char *name, int64_t value, void *arg)
 }
 
 static void
-stat_put(const char *name, int64_t value, void *arg)
+pass_stat_put(const char *name, int64_t value, void *arg)
 {
 	char	full[64];
 
 	snprintf(full, sizeof(full), "pass.%s", name);
-	stat_put_named(full, value, arg);
+	pass_stat_put_named(full, value, arg);
 }
 
 void
@@ -201,16 +202,16 @@ pass_stats(uint64_t id)
 
 	if (pass.store == NULL)
 		return;
-	stat_put("sessions", pass.count, &id);
-	stat_put("sessions-limit", pass.pc->max, &id);
-	stat_put("hosts-known", (int64_t)hosts_count(pass.hosts), &id);
+	pass_stat_put("sessions", pass.count, &id);
+	pass_stat_put("sessions-limit", pass.pc->max, &id);
+	pass_stat_put("hosts-known", (int64_t)hosts_count(pass.hosts), &id);
 	for (i = 0; i < PSTAT_MAX; i++)
-		stat_put(stat_names[i], (int64_t)pass.stat[i], &id);
+		pass_stat_put(stat_names[i], (int64_t)pass.stat[i], &id);
 	spool_stats(&memory, &files, &messages);
-	stat_put("spool-messages", messages, &id);
-	stat_put("spool-memory", (int64_t)memory, &id);
-	stat_put("spool-files", (int64_t)files, &id);
-	run_stats(stat_put_named, &id);
-	scan_stats(stat_put_named, &id);
+	pass_stat_put("spool-messages", messages, &id);
+	pass_stat_put("spool-memory", (int64_t)memory, &id);
+	pass_stat_put("spool-files", (int64_t)files, &id);
+	run_stats(pass_stat_put_named, &id);
+	scan_stats(pass_stat_put_named, &id);
 	(void)chan_send_empty(pass.store, MSG_STAT_END, id);
 }

@@ -44,8 +44,8 @@ ptx_answered(struct session *s)
 	if (s->state != PS_COMMAND)
 		return;
 	if (s->d.closes != PE_NONE)
-		smtp_closes(s);
-	else if (smtp_trapped(s, 1))
+		dialogue_closes(s);
+	else if (dialogue_trapped(s, 1))
 		pass_expel(s, PE_TRAPPED, "4.7.1", "Your address has been "
 		    "trapped meanwhile");
 	else if (s->d.over && s->kind == HANDOVER_NOT_TO)
@@ -93,12 +93,6 @@ ptx_budget(struct session *s, enum doing doing)
 	    budget_over);
 }
 
-static char *
-log_copy(const char *text)
-{
-	return (strndup(text, CLIENT_LOG_FIELD));
-}
-
 static int
 one_relay(const struct session *s)
 {
@@ -125,7 +119,7 @@ static void
 mail_staged(struct session *s, const struct verdict *v)
 {
 	if (v->kind != VERDICT_NEXT) {
-		smtp_refuse(s, v);
+		dialogue_refuse(s, v);
 		ptx_end(s);
 		ptx_answered(s);
 		return;
@@ -166,7 +160,7 @@ ptx_mail(struct session *s, const char *arg, size_t len)
 	const char	*params, *error;
 	size_t		 params_len;
 
-	if (smtp_trapped(s, 0)) {
+	if (dialogue_trapped(s, 0)) {
 		pass_expel(s, PE_TRAPPED, "4.7.1", "Your address has been "
 		    "trapped meanwhile");
 		return;
@@ -179,7 +173,7 @@ ptx_mail(struct session *s, const char *arg, size_t len)
 		return;
 	}
 	if (s->refuse.kind != VERDICT_NEXT) {
-		smtp_refuse(s, &s->refuse);
+		dialogue_refuse(s, &s->refuse);
 		ptx_answered(s);
 		return;
 	}
@@ -242,7 +236,7 @@ rcpt_reply_staged(struct session *s, const struct verdict *v)
 		/* The MTA must not have one more than the client knows of. */
 		if (code < 300)
 			relay_drop(s);
-		smtp_refuse(s, v);
+		dialogue_refuse(s, v);
 		rcpt_end(s, v->code == 421 ? 450 : v->code);
 		return;
 	}
@@ -288,7 +282,7 @@ rcpt_staged(struct session *s, const struct verdict *v)
 	const char	*error;
 
 	if (v->kind != VERDICT_NEXT) {
-		smtp_refuse(s, v);
+		dialogue_refuse(s, v);
 		rcpt_end(s, v->code == 421 ? 450 : v->code);
 		return;
 	}
@@ -344,7 +338,7 @@ rcpt_begin(struct session *s, struct rcpt *r)
 	s->ms.reply_code = 0;
 	ptx_budget(s, DOING_RCPT);
 	if (tx->refuse.kind != VERDICT_NEXT) {
-		smtp_refuse(s, &tx->refuse);
+		dialogue_refuse(s, &tx->refuse);
 		rcpt_end(s, tx->refuse.code);
 		return;
 	}
@@ -495,7 +489,7 @@ static void
 data_staged(struct session *s, const struct verdict *v)
 {
 	if (v->kind != VERDICT_NEXT) {
-		smtp_refuse(s, v);
+		dialogue_refuse(s, v);
 		ptx_end(s);
 		ptx_answered(s);
 		return;
@@ -520,7 +514,7 @@ ptx_data(struct session *s)
 	int		 ends;
 
 	if (s->tx != NULL && s->tx->refuse.kind != VERDICT_NEXT) {
-		smtp_refuse(s, &s->tx->refuse);
+		dialogue_refuse(s, &s->tx->refuse);
 		ptx_end(s);
 		ptx_answered(s);
 		return;

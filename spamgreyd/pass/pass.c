@@ -29,7 +29,7 @@ static struct event	*expiry_ev;
 /* The parent has lowered the limit and said so, with the file's name; this
  * holds it within the limit that pass really has. */
 static uint32_t
-conf_max(const struct config *conf)
+max_sessions(const struct config *conf)
 {
 	unsigned int	each = config_session_descriptors(conf);
 	uint64_t	room = 1;
@@ -82,7 +82,7 @@ pass_conf_new(struct config *conf, struct pass_conf *old)
 	pc->black = config_mask(conf, LIST_BLACK);
 	pc->white = config_mask(conf, LIST_WHITE);
 	pc->no_scan = config_mask_no_scan(conf);
-	pc->max = conf_max(conf);
+	pc->max = max_sessions(conf);
 	pc->per_host = conf->pass->per_host;
 	if (pc->per_host == 0)
 		pc->per_host = pc->max / 10 > PASS_PER_HOST ? pc->max / 10 :
@@ -155,6 +155,8 @@ ask_socket(uint64_t id, const struct conf_relay *relay, unsigned int target,
 	return (chan_send(pass.child->parent, -1));
 }
 
+static const struct mta_calls mta_calls = { .ask_socket = ask_socket };
+
 /* The path's index among the module's servers, as the parent counts them: the
  * session may have another configuration than the one in force. */
 static int
@@ -195,7 +197,7 @@ ask_scanner(uint64_t id, const char *module, const char *path)
 }
 
 static void
-on_conn(struct chan *ch, struct msg *m, void *arg)
+on_scanner_conn(struct chan *ch, struct msg *m, void *arg)
 {
 	uint32_t	error = msg_get_u32(m);
 
@@ -206,7 +208,7 @@ on_conn(struct chan *ch, struct msg *m, void *arg)
 }
 
 static void
-on_sock(struct chan *ch, struct msg *m, void *arg)
+on_mta_socket(struct chan *ch, struct msg *m, void *arg)
 {
 	uint32_t	error = msg_get_u32(m);
 
@@ -256,7 +258,7 @@ pass_first(struct child *c)
 	pass_accept_init(c);
 	runner_init(c->base, &pass_runner);
 	tlsctx_init();
-	mta_ask_socket = ask_socket;
+	mta_init(&mta_calls);
 	scan_init(c->base, ask_scanner);
 	/* (c-ares reads what the system's resolver is) */
 	if (chain_open() == -1)
@@ -353,8 +355,8 @@ pass_stop(struct child *c)
 }
 
 static const struct chan_rule pass_parent_rules[] = {
-	{ MSG_SOCK, CHAN_FD, on_sock },
-	{ MSG_CONN, CHAN_FD, on_conn },
+	{ MSG_SOCK, CHAN_FD, on_mta_socket },
+	{ MSG_CONN, CHAN_FD, on_scanner_conn },
 	{ 0, 0, NULL }
 };
 

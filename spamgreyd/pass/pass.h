@@ -336,11 +336,11 @@ void	 pass_refuse_text(struct session *, const char *text, int bad);
 void	 pass_noticed(struct session *, enum host_event);
 /* Is the host TRAPPED, and does that count for it?  own: only when this
  * session did what may have led to it. */
-int	 smtp_trapped(const struct session *, int own);
-/* A module's refusal as the answer; one that closes does so in smtp_closes,
+int	 dialogue_trapped(const struct session *, int own);
+/* A module's refusal as the answer; one that closes does so in dialogue_closes,
  * later when it is to be held back. */
-void	 smtp_refuse(struct session *, const struct verdict *);
-void	 smtp_closes(struct session *);
+void	 dialogue_refuse(struct session *, const struct verdict *);
+void	 dialogue_closes(struct session *);
 /* A session of front goes on here: its envelope, then its input. */
 void	 pass_resume_handover(struct session *, const struct handover *,
 	    struct ptx *, int pending, const uint8_t *input, size_t len);

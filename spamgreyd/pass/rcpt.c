@@ -11,7 +11,7 @@
 #include "spamgreyd/pass/pass.h"
 
 static int
-matches(const struct conf_strings *rules, const char *box)
+matches_rule(const struct conf_strings *rules, const char *box)
 {
 	const struct conf_string	*s;
 
@@ -44,7 +44,7 @@ rcpt_is_role(const struct session *s, const struct rcpt *r)
 	if (at == NULL || !mailaddr_is_role(r->box, at + 1))
 		return (0);
 	return (!conf->pass->relay_check || TAILQ_EMPTY(&conf->domains) ||
-	    matches(&conf->domains, r->box) ||
+	    matches_rule(&conf->domains, r->box) ||
 	    (r->is_literal && conf_is_us(conf, &r->literal, &s->ms.dst)));
 }
 
@@ -64,7 +64,7 @@ rcpt_relay(const struct conf_pass *p, const struct rcpt *rcpt)
 	const struct conf_relay	*r;
 
 	TAILQ_FOREACH(r, &p->relays, entry)
-		if (matches(&r->domains, rcpt->box))
+		if (matches_rule(&r->domains, rcpt->box))
 			return (r);
 	return (TAILQ_FIRST(&p->relays));
 }
@@ -75,10 +75,10 @@ rcpt_check(const struct session *s, const struct rcpt *r)
 	const struct config	*conf = s->pc->conf;
 	int			 inside;
 
-	if (s->kind == HANDOVER_NOT_TO && !matches(&conf->not_to, r->box))
+	if (s->kind == HANDOVER_NOT_TO && !matches_rule(&conf->not_to, r->box))
 		return ("452 4.5.3 This recipient needs a transaction of its "
 		    "own, please try again later");
-	inside = matches(&conf->domains, r->box);
+	inside = matches_rule(&conf->domains, r->box);
 	/* RFC 5321 lets a server ignore a source route: for ours we do. */
 	if (r->routed && !inside)
 		return ("550 5.7.1 Addresses with a route are not taken here");

@@ -168,7 +168,7 @@ pass_session_free(struct session *s)
 	if (event_initialized(&s->more))
 		event_del(&s->more);
 	by_fd[s->io.fd] = NULL;
-	client_free(&s->io);
+	client_end(&s->io);
 	free(s->helo);
 	free(s->tls_version);
 	free(s->tls_cipher);

@@ -16,14 +16,14 @@
 
 /* May the next octets be looked at now? */
 static int
-smtp_ready(const struct session *s)
+dialogue_ready(const struct session *s)
 {
 	return ((s->state == PS_COMMAND || s->state == PS_DATA) &&
 	    buf_len(&s->io.out) <= PASS_OUT_MAX);
 }
 
 int
-smtp_trapped(const struct session *s, int own)
+dialogue_trapped(const struct session *s, int own)
 {
 	if (own && s->ms.events == 0)
 		return (0);
@@ -75,14 +75,14 @@ pass_noticed(struct session *s, enum host_event event)
 
 /* What was held back is said. */
 static void
-smtp_held(struct session *s)
+dialogue_held(struct session *s)
 {
 	pass_refuse_verdict(s, &s->refuse);
 	pass_close(s, PE_REFUSED);
 }
 
 void
-smtp_refuse(struct session *s, const struct verdict *v)
+dialogue_refuse(struct session *s, const struct verdict *v)
 {
 	if (v->kind == VERDICT_CLOSE)
 		s->d.closes = PE_REFUSED;
@@ -94,7 +94,7 @@ smtp_refuse(struct session *s, const struct verdict *v)
 }
 
 void
-smtp_closes(struct session *s)
+dialogue_closes(struct session *s)
 {
 	if (!s->d.held) {
 		pass_close(s, s->d.closes);
@@ -102,7 +102,7 @@ smtp_closes(struct session *s)
 	}
 	if (s->state != PS_GREET)
 		s->state = PS_STAGE;
-	pass_timer(s, s->refuse.ms, smtp_held);
+	pass_timer(s, s->refuse.ms, dialogue_held);
 }
 
 /* A stage that is about the session: 1 when that is its end. */
@@ -110,8 +110,8 @@ static int
 session_refused(struct session *s, const struct verdict *v)
 {
 	if (v->kind == VERDICT_CLOSE) {
-		smtp_refuse(s, v);
-		smtp_closes(s);
+		dialogue_refuse(s, v);
+		dialogue_closes(s);
 		return (1);
 	}
 	/* Any other refusal is for MAIL to say; the first one is. */
@@ -145,20 +145,20 @@ greet_connected(struct session *s, const struct verdict *v)
  * no misbehaviour that a module or an `on' line could mean.
  */
 static void
-smtp_uninvited(struct session *s)
+dialogue_uninvited(struct session *s)
 {
 	pass_expel(s, PE_UNINVITED, "4.7.0", "TLS is not offered here");
 }
 
 /* What came before the banner: a refusal for that takes its place. */
 static size_t
-smtp_early(struct session *s, const uint8_t *data, size_t len)
+dialogue_early(struct session *s, const uint8_t *data, size_t len)
 {
 	struct verdict	v;
 
 	switch (smtp_tls_begins(data, len)) {
 	case SMTP_TLS_YES:
-		smtp_uninvited(s);
+		dialogue_uninvited(s);
 		return (len);
 	case SMTP_TLS_MAYBE:
 		return (0);
@@ -174,8 +174,8 @@ smtp_early(struct session *s, const uint8_t *data, size_t len)
 	run_cancel(&s->ms);
 	name_cancel(s);
 	v.kind = VERDICT_CLOSE;
-	smtp_refuse(s, &v);
-	smtp_closes(s);
+	dialogue_refuse(s, &v);
+	dialogue_closes(s);
 	return (s->state == PS_GREET ? 0 : len);
 }
 
@@ -185,7 +185,7 @@ pass_greet(struct session *s)
 	s->state = PS_GREET;
 	/* (of a hand-over: what front had read) */
 	if (buf_len(&s->io.in) > 0) {
-		(void)smtp_early(s, buf_ptr(&s->io.in), buf_len(&s->io.in));
+		(void)dialogue_early(s, buf_ptr(&s->io.in), buf_len(&s->io.in));
 		if (s->state != PS_GREET || s->d.closes != PE_NONE)
 			return;
 	}
@@ -194,7 +194,7 @@ pass_greet(struct session *s)
 
 /* How large a message may be, as far as is known. */
 static int
-smtp_limits(struct session *s, uint32_t *caps)
+dialogue_limits(struct session *s, uint32_t *caps)
 {
 	int	known;
 
@@ -203,11 +203,11 @@ smtp_limits(struct session *s, uint32_t *caps)
 }
 
 static void
-reply_ehlo(struct session *s)
+pass_reply_ehlo(struct session *s)
 {
 	uint32_t	caps;
 
-	if (smtp_limits(s, &caps) == -1) {
+	if (dialogue_limits(s, &caps) == -1) {
 		pass_expel(s, PE_MTA, "4.3.2", "The mail server has not been "
 		    "reached yet, please try again later");
 		return;
@@ -245,9 +245,9 @@ helo_staged(struct session *s, const struct verdict *v)
 	}
 	(void)session_refused(s, v);
 	if (s->ms.esmtp)
-		reply_ehlo(s);
+		pass_reply_ehlo(s);
 	else {
-		(void)smtp_limits(s, &caps);
+		(void)dialogue_limits(s, &caps);
 		pass_reply(s, "250 %s\r\n", s->pc->conf->hostname);
 	}
 	ptx_answered(s);
@@ -258,7 +258,7 @@ helo_staged(struct session *s, const struct verdict *v)
 }
 
 static void
-cmd_helo(struct session *s, enum smtp_verb verb, const char *arg, size_t len)
+pass_helo(struct session *s, enum smtp_verb verb, const char *arg, size_t len)
 {
 	char	*helo;
 
@@ -285,7 +285,7 @@ cmd_helo(struct session *s, enum smtp_verb verb, const char *arg, size_t len)
 }
 
 static void
-cmd_starttls(struct session *s, size_t len)
+pass_starttls(struct session *s, size_t len)
 {
 	const char	*error;
 
@@ -307,7 +307,7 @@ cmd_starttls(struct session *s, size_t len)
 }
 
 static void
-cmd_rset(struct session *s)
+pass_rset(struct session *s)
 {
 	ptx_end(s);
 	pass_reply(s, "250 2.0.0 Ok\r\n");
@@ -315,7 +315,8 @@ cmd_rset(struct session *s)
 }
 
 static void
-cmd_run(struct session *s, enum smtp_verb verb, const char *arg, size_t len)
+dialogue_command(struct session *s, enum smtp_verb verb, const char *arg,
+    size_t len)
 {
 	const char	*text = simple_reply(verb);
 
@@ -329,7 +330,7 @@ cmd_run(struct session *s, enum smtp_verb verb, const char *arg, size_t len)
 	switch (verb) {
 	case SMTP_HELO:
 	case SMTP_EHLO:
-		cmd_helo(s, verb, arg, len);
+		pass_helo(s, verb, arg, len);
 		break;
 	case SMTP_MAIL:
 		ptx_mail(s, arg, len);
@@ -344,14 +345,14 @@ cmd_run(struct session *s, enum smtp_verb verb, const char *arg, size_t len)
 			ptx_data(s);
 		break;
 	case SMTP_RSET:
-		cmd_rset(s);
+		pass_rset(s);
 		break;
 	case SMTP_QUIT:
 		pass_reply(s, "221 2.0.0 %s Bye\r\n", s->pc->conf->hostname);
 		pass_close(s, PE_QUIT);
 		break;
 	case SMTP_STARTTLS:
-		cmd_starttls(s, len);
+		pass_starttls(s, len);
 		break;
 	default:
 		pass_expel(s, PE_FOREIGN, "4.7.0", "This is a mail server");
@@ -361,22 +362,22 @@ cmd_run(struct session *s, enum smtp_verb verb, const char *arg, size_t len)
 
 /* What was noticed is answered in place of the command. 1: it was. */
 static int
-smtp_notice(struct session *s)
+dialogue_notice(struct session *s)
 {
 	struct verdict	v = s->d.notice;
 
 	if (v.kind == VERDICT_NEXT)
 		return (0);
 	s->d.notice = verdict_next();
-	smtp_refuse(s, &v);
+	dialogue_refuse(s, &v);
 	if (s->d.closes != PE_NONE)
-		smtp_closes(s);
+		dialogue_closes(s);
 	return (1);
 }
 
 /* One whole line; more: others have come after it. */
 static void
-smtp_command(struct session *s, const uint8_t *line, size_t line_len,
+dialogue_whole_line(struct session *s, const uint8_t *line, size_t line_len,
     int bare_lf, int more)
 {
 	const char	*arg;
@@ -385,7 +386,7 @@ smtp_command(struct session *s, const uint8_t *line, size_t line_len,
 
 	verb = smtp_verb_parse(line, line_len, &arg, &len);
 	s->d.noticed = 0;
-	if (verb != SMTP_QUIT && smtp_trapped(s, 1)) {
+	if (verb != SMTP_QUIT && dialogue_trapped(s, 1)) {
 		pass_expel(s, PE_TRAPPED, "4.7.1", "Your address has been "
 		    "trapped meanwhile");
 		return;
@@ -403,24 +404,24 @@ smtp_command(struct session *s, const uint8_t *line, size_t line_len,
 		pass_noticed(s, EVENT_HTTP_COMMAND);
 	else if (verb == SMTP_FOREIGN)
 		pass_noticed(s, EVENT_FOREIGN_COMMAND);
-	if (smtp_notice(s))
+	if (dialogue_notice(s))
 		return;
 	if (bare_lf && s->pc->conf->pass->reject_newlines) {
 		pass_bad(s, 500, "5.5.2", "Lines end in CR LF");
 		return;
 	}
-	cmd_run(s, verb, arg, len);
+	dialogue_command(s, verb, arg, len);
 }
 
 /* How much of it was used; 0: no whole line yet. */
 static size_t
-smtp_line(struct session *s, const uint8_t *data, size_t len)
+dialogue_line(struct session *s, const uint8_t *data, size_t len)
 {
 	size_t	max = s->pc->conf->limit.line, line_len, used;
 	int	bare_lf;
 
 	if (!s->d.skip && smtp_tls_begins(data, len) == SMTP_TLS_YES) {
-		smtp_uninvited(s);
+		dialogue_uninvited(s);
 		return (len);
 	}
 	switch (smtp_line_find(data, len, max, &line_len, &used, &bare_lf)) {
@@ -438,14 +439,14 @@ smtp_line(struct session *s, const uint8_t *data, size_t len)
 		s->d.skip = 0;
 		pass_bad(s, 500, "5.5.2", "Line too long");
 	} else
-		smtp_command(s, data, line_len, bare_lf, used < len &&
+		dialogue_whole_line(s, data, line_len, bare_lf, used < len &&
 		    smtp_tls_begins(data + used, len - used) == SMTP_TLS_NO);
 	return (used);
 }
 
 /* Something came while its sender should wait for our answer. */
 static void
-smtp_impatient(struct session *s, const uint8_t *data, size_t len)
+dialogue_impatient(struct session *s, const uint8_t *data, size_t len)
 {
 	if (s->d.doing == DOING_DOT || s->d.held || s->d.noticed ||
 	    smtp_tls_begins(data, len) != SMTP_TLS_NO)
@@ -463,15 +464,15 @@ pass_input(struct session *s, const uint8_t *data, size_t len)
 	size_t	pos = 0, n;
 
 	if (s->state == PS_GREET)
-		return (smtp_early(s, data, len));
+		return (dialogue_early(s, data, len));
 	if (s->state == PS_STAGE || s->state == PS_MTA) {
-		smtp_impatient(s, data, len);
+		dialogue_impatient(s, data, len);
 		return (0);
 	}
-	while (pos < len && smtp_ready(s)) {
+	while (pos < len && dialogue_ready(s)) {
 		n = s->state == PS_DATA ?
 		    body_input(s, data + pos, len - pos) :
-		    smtp_line(s, data + pos, len - pos);
+		    dialogue_line(s, data + pos, len - pos);
 		if (n == 0)
 			return (pos);
 		pos += n;
@@ -530,7 +531,7 @@ pass_resume_handover(struct session *s, const struct handover *h,
 	s->offered = h->offered;
 	s->d.pending = pending != 0;
 	s->state = PS_STAGE;
-	(void)smtp_limits(s, &caps);
+	(void)dialogue_limits(s, &caps);
 	if (len > 0 && buf_add(&s->io.in, input, len) == -1) {
 		pass_die(s, PE_MEMORY);
 		return;

@@ -58,7 +58,7 @@ pass_store_caps(void)
 }
 
 static void
-on_hosts_end(struct chan *ch, struct msg *m, void *arg)
+pass_on_hosts_end(struct chan *ch, struct msg *m, void *arg)
 {
 	(void)ch;
 	(void)m;
@@ -68,7 +68,7 @@ on_hosts_end(struct chan *ch, struct msg *m, void *arg)
 }
 
 static void
-on_caps(struct chan *ch, struct msg *m, void *arg)
+pass_on_caps(struct chan *ch, struct msg *m, void *arg)
 {
 	struct mta_caps	caps;
 
@@ -79,7 +79,7 @@ on_caps(struct chan *ch, struct msg *m, void *arg)
 }
 
 static void
-on_store_up(struct chan *ch, struct msg *m, void *arg)
+pass_on_store_up(struct chan *ch, struct msg *m, void *arg)
 {
 	/* Pass asks nothing of the database; front logs it. */
 	(void)ch;
@@ -89,7 +89,7 @@ on_store_up(struct chan *ch, struct msg *m, void *arg)
 }
 
 static void
-on_stat_ask(struct chan *ch, struct msg *m, void *arg)
+pass_on_stat_ask(struct chan *ch, struct msg *m, void *arg)
 {
 	(void)ch;
 	(void)arg;
@@ -100,16 +100,16 @@ static const struct chan_rule store_rules[] = {
 	{ MSG_CLOCK, 0, states_clock },
 	{ MSG_HOSTS_BEGIN, 0, states_begin },
 	{ MSG_HOST, 0, states_host },
-	{ MSG_CAPS, 0, on_caps },
-	{ MSG_HOSTS_END, 0, on_hosts_end },
-	{ MSG_STORE_UP, 0, on_store_up },
-	{ MSG_STAT_ASK, 0, on_stat_ask },
+	{ MSG_CAPS, 0, pass_on_caps },
+	{ MSG_HOSTS_END, 0, pass_on_hosts_end },
+	{ MSG_STORE_UP, 0, pass_on_store_up },
+	{ MSG_STAT_ASK, 0, pass_on_stat_ask },
 	{ 0, 0, NULL }
 };
 
 /* The parent ends the whole set when store dies; mail goes on until then. */
 static void
-store_ended(struct chan *ch, enum chan_end end, void *arg)
+pass_store_ended(struct chan *ch, enum chan_end end, void *arg)
 {
 	(void)arg;
 	if (end == CHAN_BROKEN)
@@ -125,7 +125,7 @@ pass_store_peer(struct child *c, int fd)
 	if ((pass.hosts = hosts_new()) == NULL)
 		fatalx("pass: out of memory");
 	pass.store = chan_new(c->base, fd, "store", store_rules, pass.hosts,
-	    store_ended);
+	    pass_store_ended);
 	if (pass.store == NULL)
 		fatal("pass: channel to store");
 }

@@ -14,7 +14,7 @@
 
 /* A name or an address literal; whatever else was said becomes '?'. */
 static void
-clean(char *dst, size_t size, const char *src)
+trace_clean(char *dst, size_t size, const char *src)
 {
 	size_t	i;
 	char	c;
@@ -43,15 +43,15 @@ trace_received(const struct session *s, struct buf *b)
 	char	version[32], cipher[64];
 	int	six = !addr_is4(&s->ms.client);
 
-	clean(helo, sizeof(helo), s->helo == NULL ? "unknown" : s->helo);
+	trace_clean(helo, sizeof(helo), s->helo == NULL ? "unknown" : s->helo);
 	if (buf_printf(b, "Received: from %s (%s%s[%s%s])\r\n\tby %s with %s",
 	    helo, s->ms.name == NULL ? "" : s->ms.name,
 	    s->ms.name == NULL ? "" : " ", six ? "IPv6:" : "", addr_str(&s->ms.client, a),
 	    s->pc->conf->hostname, protocol(s)) == -1)
 		return (-1);
 	if (s->ms.tls_version != NULL) {
-		clean(version, sizeof(version), s->ms.tls_version);
-		clean(cipher, sizeof(cipher), s->ms.tls_cipher == NULL ?
+		trace_clean(version, sizeof(version), s->ms.tls_version);
+		trace_clean(cipher, sizeof(cipher), s->ms.tls_cipher == NULL ?
 		    "unknown" : s->ms.tls_cipher);
 		if (buf_printf(b, "\r\n\t(%s %s)", version, cipher) == -1)
 			return (-1);

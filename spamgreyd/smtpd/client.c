@@ -19,7 +19,7 @@
 
 /* The results of libtls as those of recv(2) and send(2). */
 static ssize_t
-tls_result(struct client_io *io, ssize_t n)
+client_tls_result(struct client_io *io, ssize_t n)
 {
 	switch (n) {
 	case TLS_WANT_POLLOUT:
@@ -36,8 +36,8 @@ tls_result(struct client_io *io, ssize_t n)
 	}
 }
 
-static int
-would_block(void)
+int
+client_would_block(void)
 {
 	return (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR);
 }
@@ -48,12 +48,12 @@ client_read(struct client_io *io, void *data, size_t len)
 	ssize_t	n;
 
 	if (io->tls != NULL)
-		n = tls_result(io, tls_read(io->tls, data, len));
+		n = client_tls_result(io, tls_read(io->tls, data, len));
 	else
 		n = recv(io->fd, data, len, 0);
 	io->flags &= (uint8_t)~IO_MORE;
 	if (n == -1)
-		return (would_block() ? 0 : -1);
+		return (client_would_block() ? 0 : -1);
 	if (n == 0)
 		io->flags |= IO_EOF;
 	else if (io->tls != NULL)
@@ -72,10 +72,11 @@ client_write(struct client_io *io, size_t n, int *hangup)
 	 * a read that the protocol itself would want, as the renegotiation of
 	 * TLS 1.2 is off. */
 	if (io->tls != NULL)
-		w = tls_result(io, tls_write(io->tls, buf_ptr(&io->out), n));
+		w = client_tls_result(io, tls_write(io->tls,
+		    buf_ptr(&io->out), n));
 	else
 		w = send(io->fd, buf_ptr(&io->out), n, MSG_NOSIGNAL);
-	if (w == -1 && would_block()) {
+	if (w == -1 && client_would_block()) {
 		io->flags |= IO_FULL;
 		return (0);
 	}
@@ -140,7 +141,7 @@ client_watch(struct client_io *io, struct event_base *base, int want_read,
 }
 
 void
-client_free(struct client_io *io)
+client_end(struct client_io *io)
 {
 	if (io->watched)
 		event_del(&io->ev);

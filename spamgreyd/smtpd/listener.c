@@ -100,7 +100,7 @@ listeners_watch(struct listeners *ls, int on)
 }
 
 static void
-accept_again(evutil_socket_t fd, short what, void *arg)
+listeners_again(evutil_socket_t fd, short what, void *arg)
 {
 	struct listeners	*ls = arg;
 
@@ -299,7 +299,7 @@ listeners_init(struct listeners *ls, const struct listener_role *role,
 	spare_open(ls);
 	if (ls->spare == -1)
 		fatal("descriptor in reserve");
-	ls->pause_ev = evtimer_new(child->base, accept_again, ls);
+	ls->pause_ev = evtimer_new(child->base, listeners_again, ls);
 	if (ls->pause_ev == NULL)
 		fatalx("%s: out of memory", role->name);
 }

@@ -142,6 +142,12 @@ simple_date(void)
 	return (str);
 }
 
+char *
+log_copy(const char *text)
+{
+	return (strndup(text, CLIENT_LOG_FIELD));
+}
+
 void
 log_put_text(struct buf *b, const char *name, const char *text)
 {

@@ -133,7 +133,7 @@ void	 overlimit_log(struct overlimit *, const char *limit,
 
 /*
  * The octets of a client, a part of a role's session.  Zeroed, with fd and cert
- * set, it is a new one; client_free ends it.
+ * set, it is a new one; client_end ends it.
  */
 struct client_io {
 	struct event		 ev;
@@ -148,6 +148,8 @@ struct client_io {
 	uint8_t			 flags;		/* IO_* */
 };
 
+/* Does errno say: try again later? */
+int	 client_would_block(void);
 /* > 0: so many octets; 0: nothing now, or the end (IO_EOF); -1: the connection
  * is broken. */
 ssize_t	 client_read(struct client_io *, void *, size_t);
@@ -168,7 +170,7 @@ int	 client_linger_read(struct client_io *);
 int	 client_watch(struct client_io *, struct event_base *, int want_read,
 	    event_callback_fn, void *arg);
 /* Frees all of it and closes fd. */
-void	 client_free(struct client_io *);
+void	 client_end(struct client_io *);
 
 /* Begins TLS as a server, and forgets what came in clear; client_handshake is
  * next.  -1: no certificate, or it cannot. */
@@ -209,6 +211,8 @@ int	 simple_vprintf(struct buf *out, const char *, va_list)
  * Good until the next call. */
 const char *simple_date(void);
 
+/* As much of a client's text as is logged; NULL: no memory. */
+char	*log_copy(const char *);
 /* " name=text" for the log, the text encoded; nothing for NULL.  It is cut so
  * that several of them leave room on the line for what follows. */
 void	 log_put_text(struct buf *, const char *name, const char *text);

@@ -54,7 +54,7 @@ struct lines {
  * second: attributes may come in several, and the order stays.
  */
 static int
-attribute(struct lines *l, const char *name, const char *value)
+xclient_attribute(struct lines *l, const char *name, const char *value)
 {
 	size_t	len, max;
 	int	n;
@@ -73,40 +73,40 @@ attribute(struct lines *l, const char *name, const char *value)
 }
 
 static int
-attribute_addr(struct lines *l, const char *name, const struct addr *a)
+xclient_addr(struct lines *l, const char *name, const struct addr *a)
 {
 	char	value[ADDR_STRLEN + 5], text[ADDR_STRLEN];
 
 	snprintf(value, sizeof(value), "%s%s", addr_is4(a) ? "" : "IPV6:",
 	    addr_str(a, text));
-	return (attribute(l, name, value));
+	return (xclient_attribute(l, name, value));
 }
 
 static int
-attribute_port(struct lines *l, const char *name, uint16_t port)
+xclient_port(struct lines *l, const char *name, uint16_t port)
 {
 	char	value[8];
 
 	snprintf(value, sizeof(value), "%u", (unsigned int)port);
-	return (attribute(l, name, value));
+	return (xclient_attribute(l, name, value));
 }
 
 /* Who said no HELO yet, or one that no server takes, has none. */
 static int
-attribute_helo(struct lines *l, const char *helo)
+xclient_helo(struct lines *l, const char *helo)
 {
 	char	value[XCLIENT_HELO_MAX * 3 + 1];
 
 	if (helo == NULL || helo[0] == '\0' ||
 	    strlen(helo) > XCLIENT_HELO_MAX ||
 	    xtext(helo, value, sizeof(value)) == -1)
-		return (attribute(l, "HELO", "[UNAVAILABLE]"));
-	if (attribute(l, "HELO", value) == 0 && l->i == 0)
+		return (xclient_attribute(l, "HELO", "[UNAVAILABLE]"));
+	if (xclient_attribute(l, "HELO", value) == 0 && l->i == 0)
 		return (0);
 	/* Nothing but escapes: it would leave no room for what counts. */
 	l->dst[1][0] = '\0';
 	l->i = 0;
-	return (attribute(l, "HELO", "[UNAVAILABLE]"));
+	return (xclient_attribute(l, "HELO", "[UNAVAILABLE]"));
 }
 
 /*
@@ -124,20 +124,21 @@ mta_xclient(const struct mta_client *c, unsigned int attributes, char *dst,
 		return (-1);
 	dst[0] = dst2[0] = '\0';
 	if (attributes & XCLIENT_PROTO)
-		bad |= attribute(&l, "PROTO", c->esmtp ? "ESMTP" : "SMTP");
+		bad |= xclient_attribute(&l, "PROTO", c->esmtp ? "ESMTP" :
+		    "SMTP");
 	if (attributes & XCLIENT_HELO)
-		bad |= attribute_helo(&l, c->helo);
+		bad |= xclient_helo(&l, c->helo);
 	if (attributes & XCLIENT_DESTADDR)
-		bad |= attribute_addr(&l, "DESTADDR", &c->dst);
+		bad |= xclient_addr(&l, "DESTADDR", &c->dst);
 	if (attributes & XCLIENT_DESTPORT)
-		bad |= attribute_port(&l, "DESTPORT", c->dport);
+		bad |= xclient_port(&l, "DESTPORT", c->dport);
 	if (attributes & XCLIENT_PORT)
-		bad |= attribute_port(&l, "PORT", c->port);
+		bad |= xclient_port(&l, "PORT", c->port);
 	if (attributes & XCLIENT_NAME)
-		bad |= attribute(&l, "NAME", c->name != NULL ? c->name :
+		bad |= xclient_attribute(&l, "NAME", c->name != NULL ? c->name :
 		    c->name_later ? "[TEMPUNAVAIL]" : "[UNAVAILABLE]");
 	if (attributes & XCLIENT_ADDR)
-		bad |= attribute_addr(&l, "ADDR", &c->addr);
+		bad |= xclient_addr(&l, "ADDR", &c->addr);
 	return (bad == 0 ? 0 : -1);
 }
 

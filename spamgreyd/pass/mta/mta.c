@@ -25,8 +25,7 @@ static void	mta_set_why(struct mta *, const char *, va_list)
 static void	mta_connect(struct mta *, int);
 static void	mta_next(struct mta *);
 
-int	(*mta_ask_socket)(uint64_t, const struct conf_relay *, unsigned int,
-	    const struct addr *, uint16_t);
+static const struct mta_calls	*calls;
 
 static LIST_HEAD(, mta)	asking = LIST_HEAD_INITIALIZER(asking);
 static uint64_t		last_ask;
@@ -211,7 +210,7 @@ mta_vfail(struct mta *m, enum mta_failure failure, const char *fmt,
 	mta_io_end(m, quit);
 	m->state = then;
 	mta_wait_none(m);
-	event_active(&m->later, EV_TIMEOUT, 1);
+	event_active(&m->after_failure, EV_TIMEOUT, 1);
 }
 
 void
@@ -237,7 +236,7 @@ mta_fail_final(struct mta *m, enum mta_failure failure, const char *fmt, ...)
 
 /* From the loop: after a failure. */
 static void
-mta_later(evutil_socket_t fd, short what, void *arg)
+mta_after_failure(evutil_socket_t fd, short what, void *arg)
 {
 	struct mta		*m = arg;
 	struct mta_event	 ev = { 0 };
@@ -270,8 +269,8 @@ mta_ask(struct mta *m)
 	LIST_INSERT_HEAD(&asking, m, asking);
 	m->state = MS_SOCKET;
 	mta_wait(m, PT_CONNECT);
-	if (mta_ask_socket == NULL || mta_ask_socket(m->ask, m->relay,
-	    m->index, &m->client.addr, 0) == -1)
+	if (calls == NULL || calls->ask_socket(m->ask, m->relay, m->index,
+	    &m->client.addr, 0) == -1)
 		mta_fail(m, MTAF_CLIENT, "no socket with the client's "
 		    "address: it could not be asked for");
 }
@@ -349,6 +348,12 @@ mta_socket(uint64_t id, uint32_t error, int fd)
 	mta_connect(m, fd);
 }
 
+void
+mta_init(const struct mta_calls *c)
+{
+	calls = c;
+}
+
 static int
 mta_copy_client(struct mta *m, const struct mta_client *client)
 {
@@ -388,7 +393,7 @@ mta_open(struct event_base *base, const struct conf_pass *conf,
 	m->target = TAILQ_FIRST(&relay->targets);
 	m->tries = 1;
 	evtimer_assign(&m->timer, base, timer_fired, m);
-	evtimer_assign(&m->later, base, mta_later, m);
+	evtimer_assign(&m->after_failure, base, mta_after_failure, m);
 	mta_next(m);
 	return (m);
 }
@@ -402,7 +407,7 @@ mta_free(struct mta *m)
 		LIST_REMOVE(m, asking);
 	mta_io_end(m, m->state == MS_READY);
 	event_del(&m->timer);
-	event_del(&m->later);
+	event_del(&m->after_failure);
 	mta_body_free(m);
 	buf_free(&m->out);
 	smtpreply_clear(&m->reply);

@@ -101,9 +101,18 @@ int	 mta_dotted(const struct mta *);
 
 /* The parent's answer to MSG_SOCK_ASK; takes fd (-1: error). */
 void	 mta_socket(uint64_t id, uint32_t error, int fd);
-/* How mta asks for one; set by pass.c.  -1: it could not be asked. */
-extern int (*mta_ask_socket)(uint64_t id, const struct conf_relay *,
-	    unsigned int target, const struct addr *, uint16_t port);
+/*
+ * What mta calls of its process.  ask_socket asks the parent for a socket that
+ * is bound to that (the client's) address, for that target of the relay; the
+ * answer comes as mta_socket with the id.  -1: it could not be asked.
+ */
+struct mta_calls {
+	int	(*ask_socket)(uint64_t id, const struct conf_relay *,
+		    unsigned int target, const struct addr *, uint16_t port);
+};
+/* Once, before mta_open; the table stays the caller's.  Without it no socket
+ * with a client's address can be asked for. */
+void	 mta_init(const struct mta_calls *);
 
 /* line.c, pure: 0, or -1: it does not fit.  dst gets no CRLF. */
 int	 mta_xclient(const struct mta_client *, unsigned int attributes,

@@ -17,7 +17,7 @@
  *	any --failure--> NEXT (before READY, another target), or DEAD
  *
  * A failure is never told from where it is found: mta_fail closes the socket
- * and the event `later' does the rest from the loop.  So a function here may
+ * and the event `after_failure' does the rest from the loop.  So a function here may
  * call mta_fail and return, and its caller still has a struct mta.  Only
  * mta_tell calls the caller's function, which may free it: whoever calls
  * mta_tell looks at what it returns and touches nothing when that is -1.
@@ -81,7 +81,7 @@ struct mta_body {
 };
 
 struct mta {
-	struct event		 io_read, io_write, timer, later;
+	struct event		 io_read, io_write, timer, after_failure;
 	LIST_ENTRY(mta)		 asking;	/* in MS_SOCKET */
 	struct event_base	*base;
 	const struct conf_pass	*conf;

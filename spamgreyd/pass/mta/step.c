@@ -20,7 +20,7 @@ static void	step_offers(struct mta *);
 
 /* The reply's code and first line, for `why'; good until the next call. */
 static const char *
-words(const struct mta *m)
+reply_words(const struct mta *m)
 {
 	static char	 text[192];
 	const char	*p;
@@ -39,10 +39,10 @@ step_refused(struct mta *m, const char *what)
 {
 	if (m->reply.code < 400)
 		mta_fail(m, MTAF_NONSENSE, "%s was answered with %s", what,
-		    words(m));
+		    reply_words(m));
 	else
 		mta_fail(m, MTAF_REFUSED, "%s was refused: %s", what,
-		    words(m));
+		    reply_words(m));
 }
 
 static void
@@ -143,7 +143,7 @@ static void
 step_no_client(struct mta *m)
 {
 	mta_fail_final(m, MTAF_REFUSED, "it refuses this client: %s",
-	    words(m));
+	    reply_words(m));
 }
 
 static void
@@ -158,7 +158,7 @@ step_ehlo(struct mta *m)
 		step_offers(m);
 	} else if (is_unknown(m) && is_proxied(m) && m->tls == NULL)
 		mta_fail(m, MTAF_CLIENT, "it does not take the header of the "
-		    "PROXY protocol: %s", words(m));
+		    "PROXY protocol: %s", reply_words(m));
 	else if (m->reply.code >= 500 && is_client(m) && (!is_unknown(m) ||
 	    m->relay->client == CLIENT_XCLIENT))
 		step_no_client(m);
@@ -251,7 +251,7 @@ step_starttls(struct mta *m)
 		step_offers(m);
 	} else
 		mta_fail(m, MTAF_TLS, "STARTTLS was answered with %s",
-		    words(m));
+		    reply_words(m));
 }
 
 void
@@ -277,7 +277,7 @@ step_xclient(struct mta *m)
 		step_refused(m, "XCLIENT");
 	else if (code < 400 || code == 550 || (code >= 500 && code <= 504))
 		mta_fail(m, MTAF_CLIENT, "XCLIENT was answered with %s",
-		    words(m));
+		    reply_words(m));
 	else
 		step_no_client(m);
 }

@@ -89,7 +89,7 @@ mta_tls_handshake(struct mta *m)
 }
 
 static ssize_t
-tls_result(ssize_t n)
+mta_tls_result(ssize_t n)
 {
 	if (n == TLS_WANT_POLLIN || n == TLS_WANT_POLLOUT) {
 		errno = EAGAIN;
@@ -105,13 +105,13 @@ tls_result(ssize_t n)
 ssize_t
 mta_tls_read(struct mta *m, void *data, size_t len)
 {
-	return (tls_result(tls_read(m->tls, data, len)));
+	return (mta_tls_result(tls_read(m->tls, data, len)));
 }
 
 ssize_t
 mta_tls_write(struct mta *m, const void *data, size_t len)
 {
-	return (tls_result(tls_write(m->tls, data, len)));
+	return (mta_tls_result(tls_write(m->tls, data, len)));
 }
 
 void

@@ -355,12 +355,14 @@ answer(int error)
 	    socket(AF_INET, SOCK_STREAM, 0));
 }
 
+static const struct mta_calls calls = { .ask_socket = ask_socket };
+
 static void
 test_transparent(void)
 {
 	relay.client = CLIENT_TRANSPARENT;
 	go(idle_todo, "dead CLIENT", "nobody to ask for the socket");
-	mta_ask_socket = ask_socket;
+	mta_init(&calls);
 	ask_result = -1;
 	relay.client = CLIENT_TRANSPARENT;
 	go(idle_todo, "dead CLIENT", "it cannot be asked for");
