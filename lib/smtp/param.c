@@ -107,7 +107,7 @@ check_size(const struct smtp_param *p, uint64_t max, struct param_mail *out)
 	}
 	out->size = n;
 	return (max != 0 && n > max ?
-	    "552 5.3.4 Message size exceeds fixed limit" : NULL);
+	    "552 5.3.4 Message exceeds the maximum size" : NULL);
 }
 
 /* One parameter of MAIL: NULL, or the reply. */

@@ -136,7 +136,7 @@ front_accept_conn(struct listener *l, int fd, const struct addr *client,
 		tell_visit(client);
 	if (front.count >= front.fc->max) {
 		overlimit(STAT_OVER_CONNECTIONS, "connections", client);
-		refuse_conn(fd, "4.3.2", "All places are taken, please try "
+		refuse_conn(fd, "4.3.2", "Too many connections, please try "
 		    "again later");
 		return;
 	}
@@ -162,7 +162,7 @@ accept_no_descriptor(int fd, const struct addr *client)
 {
 	front.stat[STAT_CONNECTIONS]++;
 	overlimit(STAT_OVER_DESCRIPTORS, "descriptors", client);
-	refuse_conn(fd, "4.3.2", "All places are taken, please try again "
+	refuse_conn(fd, "4.3.2", "Too many connections, please try again "
 	    "later");
 }
 
@@ -208,8 +208,8 @@ accept_waited(evutil_socket_t fd, short what, void *arg)
 	(void)arg;
 	if (front.listeners.hosts_ready)
 		return;
-	log_warnx("front: store has not sent the host states within %d s; "
-	    "accepting, and every host is unknown until it has",
+	log_warnx("front: no host states from store within %d s; accepting "
+	    "connections, and every host is unknown until they come",
 	    FRONT_HOSTS_WAIT);
 	accept_hosts_ready();
 }

@@ -90,14 +90,15 @@ stress_update(void)
 
 	if (!front.stress && (uint64_t)front.count * 10 > max * 9) {
 		front.stress = 1;
-		log_warnx("front: %u of %llu places are taken; unknown hosts "
-		    "have %lld s a command until fewer than 70 %% are",
+		log_warnx("front: %u of %llu connections in use; unknown hosts "
+		    "have %lld s for a command until fewer than 70 %% are in "
+		    "use",
 		    front.count, (unsigned long long)max,
 		    (long long)front.fc->conf->limit.idle_stress);
 	} else if (front.stress && (uint64_t)front.count * 10 < max * 7) {
 		front.stress = 0;
-		log_info("front: %u of %llu places are taken; no shortage "
-		    "any more", front.count, (unsigned long long)max);
+		log_info("front: %u of %llu connections in use; normal "
+		    "timeouts again", front.count, (unsigned long long)max);
 	}
 }
 

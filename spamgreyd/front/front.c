@@ -100,7 +100,7 @@ front_peer(struct child *c, enum role role, unsigned int instance, int fd)
 	else if (role == ROLE_STORE)
 		front_store_peer(c, fd);
 	else
-		fatalx("front: a channel to a role that it does not talk to");
+		fatalx("front: unexpected channel to another role");
 }
 
 /* While there still is privilege: what cannot be opened later. */

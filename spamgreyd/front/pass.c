@@ -341,7 +341,7 @@ pass_ended(struct chan *ch, enum chan_end end, void *arg)
 
 	(void)arg;
 	if (end == CHAN_BROKEN)
-		fatalx("front: pass sent what it must not");
+		fatalx("front: pass sent a malformed message");
 	log_warnx("front: pass is gone");
 	front.pass = NULL;
 	chan_free(ch);

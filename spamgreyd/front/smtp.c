@@ -54,7 +54,7 @@ front_helo(struct conn *c, enum smtp_verb verb, const char *arg, size_t len)
 	char	*helo;
 
 	if (len == 0) {
-		smtp_bad(c, 501, "5.5.4", "Your name is missing");
+		smtp_bad(c, 501, "5.5.4", "The host name is missing");
 		return;
 	}
 	if ((helo = simple_helo(arg, len)) == NULL) {
@@ -84,7 +84,8 @@ front_starttls(struct conn *c, size_t len)
 		return;
 	}
 	if (!front_tls_room(c)) {
-		reply(c, "454 4.7.0 TLS is not available now\r\n");
+		reply(c, "454 4.7.0 TLS not available due to temporary "
+		    "reason\r\n");
 		return;
 	}
 	reply(c, "220 2.0.0 Ready to start TLS\r\n");
@@ -95,7 +96,7 @@ static void
 front_foreign(struct conn *c, enum host_event event)
 {
 	front_event(c, event);
-	reply(c, "421 4.7.0 %s This is a mail server\r\n",
+	reply(c, "421 4.7.0 %s This is an SMTP server, closing connection\r\n",
 	    c->fc->conf->hostname);
 	conn_close(c, END_FOREIGN);
 }

@@ -217,7 +217,7 @@ front_store_ended(struct chan *ch, enum chan_end end, void *arg)
 	(void)arg;
 	/* a peer that speaks nonsense is not waited for: the set starts anew */
 	if (end == CHAN_BROKEN)
-		fatalx("front: store sent what it must not");
+		fatalx("front: store sent a malformed message");
 	log_warnx("front: store is gone");
 	front.store = NULL;
 	chan_free(ch);

@@ -104,7 +104,7 @@ tx_mail(struct conn *c, const char *arg, size_t len)
 		return;
 	}
 	if (c->tx != NULL) {
-		smtp_bad_text(c, "503 5.5.1 There is a sender already");
+		smtp_bad_text(c, "503 5.5.1 Sender already specified");
 		return;
 	}
 	if ((error = simple_mail(arg, len, path, sizeof(path), &params,
@@ -314,8 +314,8 @@ rcpt_not_to(struct conn *c)
 	}
 	c->tx->tempfail++;
 	if (c->tx->accepted > 0)
-		reply(c, "452 4.5.3 Please send this recipient a message of "
-		    "its own\r\n");
+		reply(c, "452 4.5.3 Please send to this recipient in a "
+		    "separate message\r\n");
 	else
 		reply(c, "451 4.3.2 Please try again later\r\n");
 }
@@ -378,8 +378,8 @@ data_deferred(struct conn *c)
 	struct tx	*tx = c->tx;
 
 	if (tx->passed > 0)
-		reply(c, "451 4.7.1 Your address is known now, please try "
-		    "again at once\r\n");
+		reply(c, "451 4.7.1 Your host is accepted now, please try "
+		    "again immediately\r\n");
 	else
 		reply_grey(c, tx->left);
 	tx_free(c);
@@ -404,7 +404,7 @@ tx_data(struct conn *c, const char *arg, size_t len)
 	if (tx->accepted == 0) {
 		/* One whom we could not serve must not take it for final. */
 		if (tx->tempfail > 0)
-			reply(c, "451 4.3.0 No recipient could be stored, "
+			reply(c, "451 4.3.0 No recipient could be accepted, "
 			    "please try again later\r\n");
 		else
 			smtp_bad_text(c, "554 5.5.1 No valid recipients");

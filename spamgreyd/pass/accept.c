@@ -66,7 +66,7 @@ refuse_limit(int fd, const struct addr *client)
 {
 	pass.stat[PSTAT_LIMIT]++;
 	over_limit_log("sessions", client);
-	refuse_session(fd, pass_next_key(fd), client, "All places are taken, "
+	refuse_session(fd, pass_next_key(fd), client, "Too many connections, "
 	    "please try again later");
 }
 
@@ -196,8 +196,8 @@ pass_accept_conn(struct listener *l, int fd, const struct addr *client,
 	if ((kind = pass_host_kind(client)) == -1) {
 		id = pass_next_key(fd);
 		not_white_log(id, client);
-		refuse_session(fd, id, client, "Not here, please try again "
-		    "later");
+		refuse_session(fd, id, client, "Your host is not accepted "
+		    "here, please try again later");
 		return;
 	}
 	pass.stat[PSTAT_SESSIONS]++;

@@ -258,13 +258,13 @@ body_fault(const struct session *s)
 	const struct ptx	*tx = s->tx;
 
 	if (tx->toobig)
-		return ("552 5.3.4 Message size exceeds fixed limit");
+		return ("552 5.3.4 Message exceeds the maximum size");
 	if (tx->lost)
 		return ("452 4.3.1 There is no room for the message; please "
 		    "try again later");
 	if (tx->head.received > s->pc->conf->pass->received)
-		return ("554 5.4.6 The message goes in circles: too many "
-		    "Received lines");
+		return ("554 5.4.6 Mail loop detected: too many Received "
+		    "lines");
 	if (s->pc->conf->pass->reject_newlines &&
 	    (tx->in.bare_lf || tx->in.bare_cr))
 		return ("550 5.5.2 The message has lines that do not end in "

@@ -202,9 +202,9 @@ caps_check_tls(void)
 		if (!l->no_tls && (l->tls != NULL || conf->conf->tls != NULL))
 			continue;
 		log_warnx("the mail server %s port %u offers STARTTLS and our "
-		    "listener on %s port %u does not: mail that came "
-		    "encrypted before now comes in clear; give it a "
-		    "certificate (tls certificate \"...\" key \"...\")",
+		    "listener on %s port %u does not: clients that could use "
+		    "TLS with it now send mail in clear; set a certificate "
+		    "(tls certificate \"...\" key \"...\")",
 		    addr_str(&a->target.addr, t),
 		    (unsigned int)a->target.port, addr_str(&l->addr, at),
 		    (unsigned int)l->port);
@@ -261,7 +261,7 @@ caps_ask(void)
 	TAILQ_FOREACH(a, &asks, entry)
 		if (a->mta == NULL && (a->mta = mta_open(pass.base,
 		    conf->conf->pass, &a->relay, &c, 1, ask_told, a)) == NULL)
-			log_warn("pass: the mail server is not asked what it "
+			log_warn("pass: cannot ask the mail server what it "
 			    "offers");
 }
 

@@ -400,7 +400,7 @@ session_timeout(struct session *s, int64_t now, int64_t ms)
 		} else if (holds_place(s, ms)) {
 			pass.stat[PSTAT_SLOW]++;
 			pass_expel(s, PE_SLOW, "4.4.2",
-			    "Your message comes too slowly");
+			    "Your message arrives too slowly");
 		}
 		break;
 	case PS_DEAD:

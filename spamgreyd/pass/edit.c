@@ -198,8 +198,8 @@ edit_rest(struct session *s)
 	if (s->tx->naccepted == 0) {
 		log_event(s->ms.id, "edit", "recipients=none reply=550 "
 		    "why=a-module-removed-all");
-		return ("550 5.7.1 The message was rejected by a filter: no "
-		    "recipient is left");
+		return ("550 5.7.1 Message rejected: a filter removed all "
+		    "recipients");
 	}
 	return (NULL);
 }

@@ -45,11 +45,11 @@ no_room(void)
 		return ("it is ending");
 	if (pass.count >= pass.pc->max) {
 		pass.stat[PSTAT_LIMIT]++;
-		return ("all places are taken");
+		return ("too many sessions");
 	}
 	(void)caps_offer(pass.pc, &size, &known);
 	if (!known)
-		return ("the mail server has not been reached yet");
+		return ("the mail server is not reachable yet");
 	return (NULL);
 }
 
@@ -80,14 +80,14 @@ envelope(const struct handed *hd, const char **why)
 	if (mailaddr_check_sender(hd->h.from) != NULL ||
 	    param_mail(hd->h.from_params, strlen(hd->h.from_params),
 	    hd->h.offered, 0, &pm) != NULL) {
-		*why = "its sender is no address";
+		*why = "its sender is not a valid address";
 		return (NULL);
 	}
 	if ((tx = ptx_new(hd->h.from, hd->h.from_params)) == NULL)
 		*why = "out of memory";
 	while (*why == NULL && handed_next(hd, &at, &to, &params))
 		if (!rcpt_taken(hd, tx, to, params, &m))
-			*why = "a recipient of it is no address";
+			*why = "a recipient is not a valid address";
 		else if (ptx_add(tx, &m, params) == NULL)
 			*why = "out of memory";
 	if (*why != NULL) {
@@ -185,7 +185,7 @@ on_handover_end(struct chan *ch, struct msg *m, void *arg)
 		why = no_room();
 	if (why == NULL && pass_over_limit(&p->handed.h.client,
 	    (enum handover_kind)p->handed.h.kind) != NULL)
-		why = "too many sessions of its host or network";
+		why = "too many sessions from its host or network";
 	if (why == NULL && m->fd == -1)
 		why = "its descriptor was lost";
 	if (why != NULL)
@@ -211,7 +211,7 @@ front_ended(struct chan *ch, enum chan_end end, void *arg)
 	struct peer	*p = arg;
 
 	if (end == CHAN_BROKEN)
-		fatalx("pass: %s sent what it must not", p->name);
+		fatalx("pass: %s sent a malformed message", p->name);
 	log_warnx("pass: %s is gone", p->name);
 	p->chan = NULL;
 	handed_clear(&p->handed);
@@ -225,7 +225,7 @@ caps_tell(struct peer *p)
 		return;
 	if (proto_put_caps(chan_ipc(p->chan), &pass.caps) == -1 ||
 	    chan_send(p->chan, -1) == -1)
-		log_warn("pass: what the mail server offers does not reach %s",
+		log_warn("pass: cannot tell %s what the mail server offers",
 		    p->name);
 }
 

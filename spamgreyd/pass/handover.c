@@ -77,7 +77,7 @@ handed_rcpt(struct handed *hd, struct msg *m)
 	if (hd->h.from[0] == '\0')
 		handed_refuse(hd, "it has a recipient and no sender");
 	else if (to[0] == '\0' || !is_clean(to, 0) || !is_clean(params, 1))
-		handed_refuse(hd, "a recipient of it is no address");
+		handed_refuse(hd, "a recipient is not a valid address");
 	else if (++hd->nrcpts > PASS_HANDOVER_RCPTS)
 		handed_refuse(hd, "it has too many recipients");
 	else if (buf_add(&hd->rcpts, to, strlen(to) + 1) == -1 ||

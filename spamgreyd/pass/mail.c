@@ -46,8 +46,8 @@ ptx_answered(struct session *s)
 	if (s->d.closes != PE_NONE)
 		dialogue_closes(s);
 	else if (dialogue_trapped(s, 1))
-		pass_expel(s, PE_TRAPPED, "4.7.1", "Your address has been "
-		    "trapped meanwhile");
+		pass_expel(s, PE_TRAPPED, "4.7.1",
+		    "Your address has been trapped");
 	else if (s->d.over && s->kind == HANDOVER_NOT_TO)
 		pass_expel(s, PE_NOT_TO, "4.3.2", "Please try again later");
 	s->d.over = 0;
@@ -145,7 +145,7 @@ mail_parse(struct session *s, const char *arg, size_t len, char *path,
 	if (s->helo == NULL)
 		return ("503 5.5.1 Send HELO or EHLO first");
 	if (s->tx != NULL)
-		return ("503 5.5.1 There is a sender already");
+		return ("503 5.5.1 Sender already specified");
 	if ((error = simple_mail(arg, len, path, size, params,
 	    params_len)) == NULL && (error = param_mail(*params, *params_len,
 	    s->offered, s->d.max, &pm)) == NULL)
@@ -161,8 +161,8 @@ ptx_mail(struct session *s, const char *arg, size_t len)
 	size_t		 params_len;
 
 	if (dialogue_trapped(s, 0)) {
-		pass_expel(s, PE_TRAPPED, "4.7.1", "Your address has been "
-		    "trapped meanwhile");
+		pass_expel(s, PE_TRAPPED, "4.7.1",
+		    "Your address has been trapped");
 		return;
 	}
 	if ((error = mail_parse(s, arg, len, path, sizeof(path), &params,
@@ -289,7 +289,7 @@ rcpt_staged(struct session *s, const struct verdict *v)
 	if (run_over(&s->ms) == 2 && !r->role && !s->ms.whitelisted) {
 		pass.stat[PSTAT_POINTS_REJECTED]++;
 		rcpt_refuse(s, "550 5.7.1 Mail from your address is not "
-		    "taken: its reputation is bad");
+		    "accepted because of its bad reputation");
 		return;
 	}
 	if ((error = rcpt_unknown(s, r)) != NULL) {
@@ -309,7 +309,7 @@ static const char *
 rcpt_fits(const struct session *s, const struct rcpt *r)
 {
 	static const char	 other[] = "452 4.5.3 This recipient needs a "
-	    "transaction of its own, please send it again";
+	    "separate transaction, please send it again";
 	const struct ptx	*tx = s->tx;
 	const struct conf_pass	*p = s->pc->conf->pass;
 
@@ -472,14 +472,14 @@ data_check(const struct session *s, int *ends)
 		return ("503 5.5.1 Send MAIL first");
 	if (tx->broken) {
 		*ends = 1;
-		return ("451 4.3.0 A recipient that was accepted is not "
-		    "known to the mail server; please try again later");
+		return ("451 4.3.0 The mail server rejected a recipient that "
+		    "was accepted before; please try again later");
 	}
 	if (tx->naccepted > 0)
 		return (NULL);
 	/* One whom we could not serve must not take it for final. */
 	if (tx->ntempfail > 0)
-		return ("451 4.3.0 No recipient could be served, please try "
+		return ("451 4.3.0 No recipient could be accepted, please try "
 		    "again later");
 	return (tx->nrefused > 0 ? "554 5.5.1 No valid recipients" :
 	    "503 5.5.1 Send RCPT first");
@@ -495,8 +495,8 @@ data_staged(struct session *s, const struct verdict *v)
 		return;
 	}
 	if ((s->tx->spool = spool_new()) == NULL) {
-		pass_refuse(s, 452, "4.3.1", "No memory for the message, "
-		    "please try again later");
+		pass_refuse(s, 452, "4.3.1", "Insufficient memory, please try "
+		    "again later");
 		ptx_end(s);
 		ptx_answered(s);
 		return;

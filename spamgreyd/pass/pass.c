@@ -56,14 +56,15 @@ spool_files_max(const struct config *conf)
 	if (half == 0) {
 		half = UINT64_MAX;
 		if (statvfs(conf->statedir, &sv) == -1)
-			log_warn("pass: %s: it is not known what its disk has "
-			    "free, so messages may fill it", conf->statedir);
+			log_warn("pass: %s: cannot find out the free disk "
+			    "space, so spooled messages may fill the "
+			    "disk", conf->statedir);
 		else if ((half = (uint64_t)sv.f_bavail * sv.f_frsize / 2) <
 		    SPOOL_FILES_MIN)
 			half = SPOOL_FILES_MIN;
 		if (conf->pass->spool_files == 0)
-			log_info("pass: spooled messages in files may take "
-			    "%llu MB, half of what the disk has free",
+			log_info("pass: spooled messages in files may use %llu "
+			    "MB, half of the free disk space",
 			    (unsigned long long)(half >> 20));
 	}
 	return (conf->pass->spool_files != 0 ? conf->pass->spool_files : half);
@@ -226,7 +227,7 @@ pass_peer(struct child *c, enum role role, unsigned int instance, int fd)
 	else if (role == ROLE_FRONT)
 		pass_front_peer(c, instance, fd);
 	else
-		fatalx("pass: a channel to a role that it does not talk to");
+		fatalx("pass: unexpected channel to another role");
 }
 
 static void
@@ -285,8 +286,8 @@ pass_dns(const struct config *conf, int first)
 		r = first ? dns_init(pass.base, (char *)buf_ptr(&b)) :
 		    dns_servers((char *)buf_ptr(&b));
 	if (r == -1)
-		log_warnx("pass: no name server can be asked%s",
-		    first ? "" : "; those of before are");
+		log_warnx("pass: the name servers cannot be used%s",
+		    first ? "" : "; the previous ones stay in use");
 	buf_free(&b);
 }
 

@@ -76,15 +76,16 @@ rcpt_check(const struct session *s, const struct rcpt *r)
 	int			 inside;
 
 	if (s->kind == HANDOVER_NOT_TO && !matches_rule(&conf->not_to, r->box))
-		return ("452 4.5.3 This recipient needs a transaction of its "
-		    "own, please try again later");
+		return ("452 4.5.3 This recipient needs a separate "
+		    "transaction, please try again later");
 	inside = matches_rule(&conf->domains, r->box);
 	/* RFC 5321 lets a server ignore a source route: for ours we do. */
 	if (r->routed && !inside)
-		return ("550 5.7.1 Addresses with a route are not taken here");
+		return ("550 5.7.1 Source-routed addresses are not accepted "
+		    "here");
 	if (must_check(conf, rcpt_relay(conf->pass, r)) && !inside &&
 	    !rcpt_is_role(s, r))
-		return ("550 5.7.1 We do not relay mail for this domain");
+		return ("550 5.7.1 Relaying to this domain is denied");
 	return (NULL);
 }
 
@@ -92,5 +93,5 @@ const char *
 rcpt_unknown(const struct session *s, const struct rcpt *r)
 {
 	return (conf_recipient_known(s->pc->conf, r->box) ? NULL :
-	    "550 5.1.1 There is no such recipient here");
+	    "550 5.1.1 No such recipient here");
 }

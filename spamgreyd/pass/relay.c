@@ -103,26 +103,26 @@ failure_text(const struct mta_event *ev)
 		return ("The mail server cannot be reached; please try again "
 		    "later");
 	case MTAF_TIMEOUT:
-		return ("The mail server does not answer in time; please try "
+		return ("The mail server did not answer in time; please try "
 		    "again later");
 	case MTAF_CLOSED:
 		return ("The mail server closed the connection; please try "
 		    "again later");
 	case MTAF_NONSENSE:
-		return ("The mail server's answer was not understood; please "
-		    "try again later");
+		return ("The mail server sent an invalid reply; please try "
+		    "again later");
 	case MTAF_TLS:
-		return ("There is no secure connection to the mail server; "
+		return ("The connection to the mail server cannot be secured; "
 		    "please try again later");
 	case MTAF_CLIENT:
-		return ("The mail server does not take your address from us; "
-		    "please try again later");
+		return ("The mail server does not accept your address from "
+		    "this proxy; please try again later");
 	case MTAF_REFUSED:
 		return ("The mail server refused the connection; please try "
 		    "again later");
 	case MTAF_SPOOL:
-		return ("The message could not be read back; please try again "
-		    "later");
+		return ("The message could not be read from the spool; please "
+		    "try again later");
 	default:
 		return ("The mail server is not available; please try again "
 		    "later");
@@ -209,8 +209,8 @@ relay_mailed(struct session *s, const struct smtpreply *r)
 		/* Sent with the first recipient: its refusal is that one's. */
 		relay_end(s, r);
 	else
-		relay_fail(s, "The mail server does not take the sender any "
-		    "more; please try again later");
+		relay_fail(s, "The mail server no longer accepts the sender; "
+		    "please try again later");
 }
 
 static void
@@ -230,8 +230,8 @@ relay_reply(struct session *s, const struct smtpreply *r)
 	}
 	if (r->code >= 300 && r->code < 400 && ask != ASK_NOOP) {
 		relay_hang_up(s);
-		relay_fail(s, "The mail server's answer was not understood; "
-		    "please try again later");
+		relay_fail(s, "The mail server sent an invalid reply; please "
+		    "try again later");
 		return;
 	}
 	switch (ask) {
@@ -362,8 +362,8 @@ relay_command(struct session *s, enum ask ask, const char *verb,
 	int		r;
 
 	if (relay_lacks(s, params, ask != ASK_MAIL)) {
-		relay_fail(s, "The mail server does not offer any more what "
-		    "this message needs; please try again later");
+		relay_fail(s, "The mail server no longer offers an extension "
+		    "that this message needs; please try again later");
 		return;
 	}
 	memset(&b, 0, sizeof(b));
@@ -392,8 +392,8 @@ static void
 relay_body(struct session *s)
 {
 	if (s->tx->broken || s->tx->naccepted == 0) {
-		relay_fail(s, "The mail server does not take a recipient any "
-		    "more; please try again later");
+		relay_fail(s, "The mail server no longer accepts a recipient; "
+		    "please try again later");
 		return;
 	}
 	relay_asked(s, ASK_DATA, mta_data(s->mta, &s->d.head, s->tx->spool));

@@ -208,8 +208,8 @@ pass_reply_ehlo(struct session *s)
 	uint32_t	caps;
 
 	if (dialogue_limits(s, &caps) == -1) {
-		pass_expel(s, PE_MTA, "4.3.2", "The mail server has not been "
-		    "reached yet, please try again later");
+		pass_expel(s, PE_MTA, "4.3.2", "The mail server is not "
+		    "reachable yet, please try again later");
 		return;
 	}
 	s->offered = (caps & (CAPS_SIZE | CAPS_8BITMIME | CAPS_SMTPUTF8 |
@@ -263,7 +263,7 @@ pass_helo(struct session *s, enum smtp_verb verb, const char *arg, size_t len)
 	char	*helo;
 
 	if (len == 0) {
-		pass_bad(s, 501, "5.5.4", "Your name is missing");
+		pass_bad(s, 501, "5.5.4", "The host name is missing");
 		return;
 	}
 	if ((helo = simple_helo(arg, len)) == NULL) {
@@ -355,7 +355,8 @@ dialogue_command(struct session *s, enum smtp_verb verb, const char *arg,
 		pass_starttls(s, len);
 		break;
 	default:
-		pass_expel(s, PE_FOREIGN, "4.7.0", "This is a mail server");
+		pass_expel(s, PE_FOREIGN, "4.7.0", "This is an SMTP server, "
+		    "closing connection");
 		break;
 	}
 }
@@ -387,8 +388,8 @@ dialogue_whole_line(struct session *s, const uint8_t *line, size_t line_len,
 	verb = smtp_verb_parse(line, line_len, &arg, &len);
 	s->d.noticed = 0;
 	if (verb != SMTP_QUIT && dialogue_trapped(s, 1)) {
-		pass_expel(s, PE_TRAPPED, "4.7.1", "Your address has been "
-		    "trapped meanwhile");
+		pass_expel(s, PE_TRAPPED, "4.7.1",
+		    "Your address has been trapped");
 		return;
 	}
 	if (bare_lf)

@@ -54,7 +54,7 @@ pass_store_caps(void)
 		return;
 	if (proto_put_caps(chan_ipc(pass.store), &pass.caps) == -1 ||
 	    chan_send(pass.store, -1) == -1)
-		log_warn("pass: what the mail server offers is not kept");
+		log_warn("pass: cannot save what the mail server offers");
 }
 
 static void
@@ -113,7 +113,7 @@ pass_store_ended(struct chan *ch, enum chan_end end, void *arg)
 {
 	(void)arg;
 	if (end == CHAN_BROKEN)
-		fatalx("pass: store sent what it must not");
+		fatalx("pass: store sent a malformed message");
 	log_warnx("pass: store is gone");
 	pass.store = NULL;
 	chan_free(ch);

@@ -26,7 +26,7 @@ simple_reply(enum smtp_verb verb)
 	case SMTP_NOOP:
 		return ("250 2.0.0 Ok");
 	case SMTP_VRFY:
-		return ("252 2.0.0 Send mail, and it will be seen");
+		return ("252 2.0.0 Cannot VRFY user, but will accept message");
 	case SMTP_EXPN:
 	case SMTP_HELP:
 	case SMTP_ETRN:
@@ -35,7 +35,7 @@ simple_reply(enum smtp_verb verb)
 	case SMTP_XFORWARD:
 		return ("502 5.5.1 Command not implemented");
 	case SMTP_AUTH:
-		return ("503 5.5.1 Authentication is not possible here");
+		return ("503 5.5.1 Authentication is not enabled");
 	case SMTP_UNKNOWN:
 		return ("500 5.5.1 Command not recognised");
 	default:
@@ -49,7 +49,7 @@ simple_starttls(size_t arg_len, int secure, uint32_t offered)
 	if (arg_len > 0)
 		return ("501 5.5.4 STARTTLS takes no parameters");
 	if (secure)
-		return ("503 5.5.1 TLS is active already");
+		return ("503 5.5.1 TLS is already active");
 	return (offered & CAPS_STARTTLS ? NULL :
 	    "502 5.5.1 Command not implemented");
 }
@@ -67,7 +67,7 @@ simple_mail(const char *arg, size_t len, char *path, size_t size,
 	case -3:
 		return (MAILADDR_BAD_SENDER);
 	default:
-		return ("501 5.5.4 Write MAIL FROM:<address>");
+		return ("501 5.5.4 Syntax: MAIL FROM:<address>");
 	}
 }
 
@@ -79,13 +79,13 @@ simple_rcpt(const char *arg, size_t len, char *path, size_t size,
 	    params_len)) {
 	case 0:
 		return (strcmp(path, "<>") == 0 ?
-		    "501 5.1.3 Nobody has an empty address" : NULL);
+		    "501 5.1.3 The recipient address is empty" : NULL);
 	case -2:
 		return (MAILADDR_LONG_RCPT);
 	case -3:
 		return (MAILADDR_BAD_RCPT);
 	default:
-		return ("501 5.5.4 Write RCPT TO:<address>");
+		return ("501 5.5.4 Syntax: RCPT TO:<address>");
 	}
 }
 

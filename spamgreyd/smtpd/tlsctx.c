@@ -109,7 +109,7 @@ rehearse(struct tlsctx *t)
 	if (a == 0 && b == 0)
 		t->notafter = (int64_t)tls_peer_cert_notafter(client);
 	else
-		log_warnx("tls certificate %s: a handshake with it fails: %s",
+		log_warnx("tls certificate %s: test handshake failed: %s",
 		    t->name, server != NULL && tls_error(server) != NULL ?
 		    tls_error(server) : tls_error(client) != NULL ?
 		    tls_error(client) : "no reason given");
@@ -174,7 +174,7 @@ tlsctx_renew(const struct conf_tls *ct, struct tlsctx *before)
 	struct tlsctx	*t = tlsctx_new(ct);
 
 	if (t == NULL && before != NULL) {
-		log_warnx("the certificate in use before stays");
+		log_warnx("the certificate in use stays");
 		t = tlsctx_ref(before);
 	}
 	return (t);

@@ -149,10 +149,11 @@ not_taken(void)
 	is_str(end(1), "", "a tab between parameters");
 	begin(1, "<a@x.example>", "h", UP);
 	rcpt(1, "<b@y.example>", "NOTIFY=\rNEVER");
-	is_str(end(1), "a recipient of it is no address", "CR in a parameter");
+	is_str(end(1), "a recipient is not a valid "
+	    "address", "CR in a parameter");
 	begin(1, "<a@x.example>", "h", UP);
 	rcpt(1, "", "");
-	is_str(end(1), "a recipient of it is no address", "no address");
+	is_str(end(1), "a recipient is not a valid address", "no address");
 	begin(1, "<a@x.example>", "h", UP);
 	for (i = 0; i < PASS_HANDOVER_RCPTS; i++)
 		rcpt(1, "<b@y.example>", "");

@@ -471,7 +471,7 @@ slow_data(void)
 	    "a slow one may stay while there are places");
 	crowded = 1;
 	wait_sweep();
-	is_str(hear(), "421 4.4.2 mx.example.org Your message comes too "
+	is_str(hear(), "421 4.4.2 mx.example.org Your message arrives too "
 	    "slowly\r\n", "but not while more than half are taken");
 	is_int(s->end, PE_SLOW, "slow-data");
 	is_int(pass.stat[PSTAT_SLOW], 1, "counted");

@@ -233,7 +233,7 @@ mta_fail_ahead(struct mta *m)
 		mta_fail(m, MTAF_CLOSED, "it ended the connection: 421 %.*s",
 		    (int)(len < 160 ? len : 160), text);
 	else
-		mta_fail(m, MTAF_NONSENSE, "it spoke out of turn");
+		mta_fail(m, MTAF_NONSENSE, "it sent an unexpected reply");
 }
 
 /* Before anything was asked, or behind a reply: 1 when it can be judged. */
@@ -285,7 +285,7 @@ io_input(struct mta *m, const uint8_t *data, size_t len)
 		mta_fail(m, MTAF_MEMORY, "out of memory");
 		return;
 	default:
-		mta_fail(m, MTAF_NONSENSE, "what it says is not SMTP");
+		mta_fail(m, MTAF_NONSENSE, "its reply is not valid SMTP");
 		return;
 	}
 	if (used < len)

@@ -271,8 +271,8 @@ mta_ask(struct mta *m)
 	mta_wait(m, PT_CONNECT);
 	if (calls == NULL || calls->ask_socket(m->ask, m->relay, m->index,
 	    &m->client.addr, 0) == -1)
-		mta_fail(m, MTAF_CLIENT, "no socket with the client's "
-		    "address: it could not be asked for");
+		mta_fail(m, MTAF_CLIENT, "no socket with the client's address: "
+		    "the request failed");
 }
 
 static void

@@ -157,8 +157,8 @@ step_ehlo(struct mta *m)
 		m->ehlo.keywords |= tls;
 		step_offers(m);
 	} else if (is_unknown(m) && is_proxied(m) && m->tls == NULL)
-		mta_fail(m, MTAF_CLIENT, "it does not take the header of the "
-		    "PROXY protocol: %s", reply_words(m));
+		mta_fail(m, MTAF_CLIENT, "it does not accept the PROXY "
+		    "protocol header: %s", reply_words(m));
 	else if (m->reply.code >= 500 && is_client(m) && (!is_unknown(m) ||
 	    m->relay->client == CLIENT_XCLIENT))
 		step_no_client(m);
@@ -200,8 +200,7 @@ offers_xclient(struct mta *m)
 	}
 	if (mta_xclient(&m->client, m->ehlo.xclient, line, sizeof(line),
 	    line2, sizeof(line2)) == -1) {
-		mta_fail(m, MTAF_CLIENT, "XCLIENT does not fit into its "
-		    "line");
+		mta_fail(m, MTAF_CLIENT, "the XCLIENT command is too long");
 		return (1);
 	}
 	free(m->xclient2);
@@ -361,8 +360,8 @@ mta_step(struct mta *m)
 	    m->reply.code < 400 && mta_has_ahead(m)) {
 		if (m->state == MS_CONNECT && is_proxied(m) &&
 		    m->ahead.code != 421)
-			mta_fail(m, MTAF_CLIENT, "it said more than its "
-			    "banner to the header of the PROXY protocol");
+			mta_fail(m, MTAF_CLIENT, "it sent more than its banner "
+			    "after the PROXY protocol header");
 		else
 			mta_fail_ahead(m);
 		return;

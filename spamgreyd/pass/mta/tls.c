@@ -44,7 +44,7 @@ tls_setup(struct mta *m, const char **why)
 	else if (tls_config_error(config) != NULL)
 		*why = tls_config_error(config);
 	else if (m->relay->ca == NULL)
-		*why = "no certificates of authorities to verify it with";
+		*why = "no CA certificates to verify it with";
 	(void)strlcpy(text, *why, sizeof(text));	/* (config's own) */
 	*why = text;
 	tls_config_free(config);
