@@ -32,7 +32,7 @@ refuse_conn(int fd, const char *enhanced, const char *text)
 	int	n;
 
 	n = snprintf(line, sizeof(line), "421 %s %.200s %s\r\n", enhanced,
-	    front.fc->conf->hostname, text);
+	    front.live->conf->hostname, text);
 	listener_refuse(fd, line, (size_t)n);
 }
 
@@ -41,21 +41,21 @@ static enum conn_kind
 front_host_kind(const struct addr *client, uint64_t *lists,
     unsigned int *reason)
 {
-	const struct front_conf	*fc = front.fc;
+	const struct front_conf	*live = front.live;
 	const struct host	*h;
 	int64_t			 now = clock_asof();
 
 	*reason = TRAP_NONE;
-	*lists = addrset_lookup_mask(fc->conf->set, client,
-	    fc->black | fc->white);
-	if (*lists & fc->white)
+	*lists = addrset_lookup_mask(live->conf->set, client,
+	    live->black | live->white);
+	if (*lists & live->white)
 		return (KIND_WHITELISTED);
 	h = hosts_get(front.hosts, client);
 	if (h != NULL && h->trapped > now) {
 		*reason = h->reason;
 		return (KIND_TRAPPED);
 	}
-	if (*lists & fc->black)
+	if (*lists & live->black)
 		return (KIND_BLACK);
 	if (h != NULL && h->white > now)
 		return (KIND_WHITE);
@@ -109,12 +109,12 @@ accept_count(struct conn *c)
 	if (c->kind == KIND_WHITELISTED)
 		return (0);
 	/* By its own configuration, as conn_free counts it out. */
-	if (count_in(c->fc->conf, &c->client, &stat, &limit) == 0) {
+	if (count_in(c->live->conf, &c->client, &stat, &limit) == 0) {
 		c->flags |= F_COUNTED;
 		return (0);
 	}
 	overlimit(stat, limit, &c->client);
-	reply(c, "421 4.7.0 %s %s\r\n", c->fc->conf->hostname,
+	reply(c, "421 4.7.0 %s %s\r\n", c->live->conf->hostname,
 	    over_text(stat));
 	return (-1);
 }
@@ -132,9 +132,9 @@ front_accept_conn(struct listener *l, int fd, const struct addr *client,
 	unsigned int	 reason;
 
 	front.stat[STAT_CONNECTIONS]++;
-	if (!l->lowmx && front.fc->lowmx)
+	if (!l->lowmx && front.live->lowmx)
 		tell_visit(client);
-	if (front.count >= front.fc->max) {
+	if (front.count >= front.live->max) {
 		overlimit(STAT_OVER_CONNECTIONS, "connections", client);
 		refuse_conn(fd, "4.3.2", "Too many connections, please try "
 		    "again later");
@@ -144,12 +144,12 @@ front_accept_conn(struct listener *l, int fd, const struct addr *client,
 	/* Who is whitelisted is never throttled, but has no claim to the
 	 * last place of all.  Who goes on to pass at once is counted there. */
 	if (kind != KIND_WHITELISTED && !handover_at_connect(kind) &&
-	    count_in(front.fc->conf, client, &stat, &limit) == -1) {
+	    count_in(front.live->conf, client, &stat, &limit) == -1) {
 		overlimit(stat, limit, client);
 		refuse_conn(fd, "4.7.0", over_text(stat));
 		return;
 	}
-	c = conn_new(l, fd, client, port, kind, lists & front.fc->black,
+	c = conn_new(l, fd, client, port, kind, lists & front.live->black,
 	    reason);
 	if (c == NULL)
 		return;
@@ -190,7 +190,7 @@ accept_init(struct child *c)
 void
 accept_configure(const struct config *conf)
 {
-	listeners_configure(&front.listeners, conf, front.fc->tls);
+	listeners_configure(&front.listeners, conf, front.live->tls);
 }
 
 static void

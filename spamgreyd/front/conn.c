@@ -38,7 +38,7 @@ conn_is_black(const struct conn *c)
 int
 conn_stutters(const struct conn *c)
 {
-	const struct config	*conf = c->fc->conf;
+	const struct config	*conf = c->live->conf;
 
 	if (conf->stutter_ms == 0 || c->io.tls != NULL || (c->flags & F_RUSH))
 		return (0);
@@ -47,7 +47,7 @@ conn_stutters(const struct conn *c)
 	if (c->kind != KIND_GREY)
 		return (0);
 	/* (a reload may have lowered the limit below what is held) */
-	if ((uint64_t)front.count * 10 > (uint64_t)front.fc->max * 9)
+	if ((uint64_t)front.count * 10 > (uint64_t)front.live->max * 9)
 		return (0);
 	return (clock_mono() - c->start < conf->stutter_grey * 1000);
 }
@@ -86,7 +86,7 @@ conns_insert(struct conn *c)
 static void
 stress_update(void)
 {
-	uint64_t	max = front.fc->max;
+	uint64_t	max = front.live->max;
 
 	if (!front.stress && (uint64_t)front.count * 10 > max * 9) {
 		front.stress = 1;
@@ -94,7 +94,7 @@ stress_update(void)
 		    "have %lld s for a command until fewer than 70 %% are in "
 		    "use",
 		    front.count, (unsigned long long)max,
-		    (long long)front.fc->conf->limit.idle_stress);
+		    (long long)front.live->conf->limit.idle_stress);
 	} else if (front.stress && (uint64_t)front.count * 10 < max * 7) {
 		front.stress = 0;
 		log_info("front: %u of %llu connections in use; normal "
@@ -123,8 +123,8 @@ conn_new(struct listener *l, int fd, const struct addr *client, uint16_t port,
 	c->id = (front.next_id++ << 24) | (uint64_t)fd;
 	c->client = *client;
 	c->port = port;
-	c->fc = front.fc;
-	c->fc->refs++;
+	c->live = front.live;
+	c->live->refs++;
 	c->io.cert = tlsctx_ref(l->tls);
 	c->listener = l->id;
 	c->kind = (uint8_t)kind;
@@ -144,7 +144,7 @@ conn_new(struct listener *l, int fd, const struct addr *client, uint16_t port,
 	if (conn_is_black(c))
 		front.black++;
 	stress_update();
-	if (c->fc->conf->log_spamd)
+	if (c->live->conf->log_spamd)
 		front_spamd_connected(c);
 	if (c->state == ST_HANDOVER)
 		return (c);		/* conn_settle hands it over */
@@ -172,16 +172,16 @@ conn_free(struct conn *c)
 
 	if (!front.silent) {
 		front_log_end(c);
-		if (c->fc->conf->log_spamd)
+		if (c->live->conf->log_spamd)
 			front_spamd_ended(c);
 	}
 	front.stat[front_stat_verdict(c)]++;
 	if (conn_is_black(c))
 		front.black--;
 	if (c->flags & F_COUNTED) {
-		addr_cut(&c->client, &c->fc->conf->grey.admit, &key);
+		addr_cut(&c->client, &c->live->conf->grey.admit, &key);
 		limit_dec(front.by_host, &key);
-		addr_cut(&c->client, &c->fc->conf->limit.network, &key);
+		addr_cut(&c->client, &c->live->conf->limit.network, &key);
 		limit_dec(front.by_net, &key);
 	}
 	wheel_del(c);
@@ -194,7 +194,7 @@ conn_free(struct conn *c)
 	free(c->helo);
 	free(c->log_from);
 	free(c->log_to);
-	front_conf_unref(c->fc);
+	front_conf_unref(c->live);
 	free(c);
 	front.count--;
 	stress_update();
@@ -270,7 +270,7 @@ conn_due(struct conn *c)
 static size_t
 input_room(const struct conn *c)
 {
-	size_t	max = c->fc->conf->limit.line + 2, len = buf_len(&c->io.in);
+	size_t	max = c->live->conf->limit.line + 2, len = buf_len(&c->io.in);
 
 	if ((c->flags & F_WHEEL) && max > FRONT_STUTTER_INPUT)
 		max = FRONT_STUTTER_INPUT;
@@ -406,7 +406,7 @@ conn_expel(struct conn *c, enum conn_end end, const char *enhanced,
 	/* A reply that is half out is ended first. */
 	if (c->state != ST_CLOSING)
 		reply(c, "421 %s %s %s\r\n", enhanced,
-		    c->fc->conf->hostname, text);
+		    c->live->conf->hostname, text);
 	conn_close(c, end);
 	conn_flush(c);
 }

@@ -20,22 +20,22 @@ struct front	front;
 
 /* "451 4.7.1 text" to its parts; the configuration has checked the form. */
 static int
-split_grey_reply(struct front_conf *fc)
+split_grey_reply(struct front_conf *live)
 {
-	const char	*s = fc->conf->grey_reply, *end;
+	const char	*s = live->conf->grey_reply, *end;
 
-	fc->grey_code = 451;
-	fc->grey_text = s;
+	live->grey_code = 451;
+	live->grey_text = s;
 	if (strlen(s) < 4 || s[3] != ' ')
 		return (0);
-	fc->grey_code = atoi(s);
+	live->grey_code = atoi(s);
 	s += 4;
-	fc->grey_text = s;
+	live->grey_text = s;
 	if ((end = strchr(s, ' ')) == NULL || s[0] != '4' || s[1] != '.')
 		return (0);
-	if ((fc->grey_enhanced = strndup(s, (size_t)(end - s))) == NULL)
+	if ((live->grey_enhanced = strndup(s, (size_t)(end - s))) == NULL)
 		return (-1);
-	fc->grey_text = end + 1;
+	live->grey_text = end + 1;
 	return (0);
 }
 
@@ -56,39 +56,39 @@ max_connections(const struct config *conf)
 static struct front_conf *
 front_conf_new(struct config *conf, struct front_conf *old)
 {
-	struct front_conf	*fc;
+	struct front_conf	*live;
 	struct conf_listen	*l;
 
-	if ((fc = calloc(1, sizeof(*fc))) == NULL)
+	if ((live = calloc(1, sizeof(*live))) == NULL)
 		return (NULL);
-	fc->refs = 1;
-	fc->conf = conf;
+	live->refs = 1;
+	live->conf = conf;
 	conf->refs++;
-	fc->black = config_mask(conf, LIST_BLACK);
-	fc->white = config_mask(conf, LIST_WHITE);
-	fc->max = max_connections(conf);
+	live->black = config_mask(conf, LIST_BLACK);
+	live->white = config_mask(conf, LIST_WHITE);
+	live->max = max_connections(conf);
 	TAILQ_FOREACH(l, &conf->listens, entry)
 		if (l->low_priority_mx)
-			fc->lowmx = 1;
-	if (split_grey_reply(fc) == -1) {
-		front_conf_unref(fc);
+			live->lowmx = 1;
+	if (split_grey_reply(live) == -1) {
+		front_conf_unref(live);
 		return (NULL);
 	}
 	if (conf->tls != NULL)
-		fc->tls = tlsctx_renew(conf->tls, old != NULL ? old->tls :
+		live->tls = tlsctx_renew(conf->tls, old != NULL ? old->tls :
 		    NULL);
-	return (fc);
+	return (live);
 }
 
 void
-front_conf_unref(struct front_conf *fc)
+front_conf_unref(struct front_conf *live)
 {
-	if (fc == NULL || --fc->refs > 0)
+	if (live == NULL || --live->refs > 0)
 		return;
-	tlsctx_unref(fc->tls);
-	free(fc->grey_enhanced);
-	config_free(fc->conf);
-	free(fc);
+	tlsctx_unref(live->tls);
+	free(live->grey_enhanced);
+	config_free(live->conf);
+	free(live);
 }
 
 static void
@@ -131,20 +131,20 @@ front_first(struct child *c)
 static void
 front_configure(struct child *c, struct config *old)
 {
-	struct front_conf	*fc;
+	struct front_conf	*live;
 
 	(void)old;
-	if (front.fc == NULL)
+	if (front.live == NULL)
 		front_first(c);
-	if ((fc = front_conf_new(c->conf, front.fc)) == NULL)
+	if ((live = front_conf_new(c->conf, front.live)) == NULL)
 		fatalx("front: out of memory");
-	if (c->conf->tls != NULL && fc->tls == NULL &&
+	if (c->conf->tls != NULL && live->tls == NULL &&
 	    !front.listeners.configured)
 		child_fatal(c, "tls certificate %s key %s cannot be used; "
 		    "see the line above, or take the tls line out",
 		    c->conf->tls->cert_file, c->conf->tls->key_file);
-	front_conf_unref(front.fc);
-	front.fc = fc;
+	front_conf_unref(front.live);
+	front.live = live;
 	accept_configure(c->conf);
 }
 
@@ -152,15 +152,15 @@ front_configure(struct child *c, struct config *old)
 static void
 front_lists(struct child *c)
 {
-	front.fc->black = config_mask(c->conf, LIST_BLACK);
-	front.fc->white = config_mask(c->conf, LIST_WHITE);
+	front.live->black = config_mask(c->conf, LIST_BLACK);
+	front.live->white = config_mask(c->conf, LIST_WHITE);
 }
 
 static void
 front_run(struct child *c)
 {
 	(void)c;
-	log_debug("front: %u connections at most", front.fc->max);
+	log_debug("front: %u connections at most", front.live->max);
 }
 
 static void

@@ -141,7 +141,7 @@ struct conn {
 	struct client_io	 io;
 	LIST_ENTRY(conn)	 slot;
 	uint64_t		 id;	/* 40 bits counted, 24 the descriptor */
-	struct front_conf	*fc;
+	struct front_conf	*live;
 	struct tx		*tx;
 	struct pump		*pump;	/* pump.c; NULL: none */
 	char			*helo;
@@ -188,7 +188,7 @@ struct front {
 	uint32_t		 handovers;	/* on their way to pass */
 	int			 handovers_wait; /* some have no place there */
 	struct mta_caps		 caps;		/* relays is not kept */
-	struct front_conf	*fc;		/* in force */
+	struct front_conf	*live;		/* in force */
 	struct hosts		*hosts;
 	struct limit		*by_host, *by_net;
 	struct limit		*tls_net;	/* under TLS, of unknown hosts */

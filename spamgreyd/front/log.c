@@ -113,7 +113,7 @@ put_lists(struct buf *b, const struct conn *c)
 
 	for (i = 0; i < ADDRSET_LISTS_MAX; i++) {
 		if (!(c->lists & UINT64_C(1) << i) ||
-		    (l = config_list(c->fc->conf, i)) == NULL)
+		    (l = config_list(c->live->conf, i)) == NULL)
 			continue;
 		(void)buf_printf(b, "%s%s", sep,
 		    log_encode_str(enc, sizeof(enc), l->name));
@@ -195,7 +195,7 @@ front_stats(uint64_t id)
 	unsigned int	i;
 
 	front_stat_put(id, "connections", front.count);
-	front_stat_put(id, "connections-limit", front.fc->max);
+	front_stat_put(id, "connections-limit", front.live->max);
 	front_stat_put(id, "connections-tarpitted", front.black);
 	front_stat_put(id, "connections-tls", front.tls);
 	front_stat_put(id, "hosts-known", hosts_count(front.hosts));

@@ -30,9 +30,9 @@
 
 /* Does the configuration have it, and is there somebody to take it? */
 static int
-can_hand_over(const struct front_conf *fc)
+can_hand_over(const struct front_conf *live)
 {
-	return (config_hands_over(fc->conf) && front.pass != NULL &&
+	return (config_hands_over(live->conf) && front.pass != NULL &&
 	    chan_queued(front.pass) < FRONT_PASS_HIGH);
 }
 
@@ -40,13 +40,13 @@ int
 handover_at_connect(enum conn_kind kind)
 {
 	return ((kind == KIND_WHITE || kind == KIND_WHITELISTED) &&
-	    can_hand_over(front.fc));
+	    can_hand_over(front.live));
 }
 
 int
 handover_possible(const struct conn *c)
 {
-	return (!(c->flags & F_NO_HANDOVER) && can_hand_over(c->fc) &&
+	return (!(c->flags & F_NO_HANDOVER) && can_hand_over(c->live) &&
 	    (c->tx == NULL || !c->tx->too_long));
 }
 
@@ -64,8 +64,8 @@ handover_begin(struct conn *c, enum handover_kind kind)
 enum handover_kind
 handover_kind(const struct conn *c)
 {
-	return (addrset_lookup_mask(front.fc->conf->set, &c->client,
-	    front.fc->white) != 0 ? HANDOVER_WHITELISTED : HANDOVER_WHITE);
+	return (addrset_lookup_mask(front.live->conf->set, &c->client,
+	    front.live->white) != 0 ? HANDOVER_WHITELISTED : HANDOVER_WHITE);
 }
 
 static int
@@ -204,7 +204,7 @@ handover_step(struct conn *c)
 	front.handovers++;
 	c->wait = front_now();
 	/* The table has lost it, or it would not have come here. */
-	if (c->tx == NULL && c->fc->conf->fw != FW_NONE)
+	if (c->tx == NULL && c->live->conf->fw != FW_NONE)
 		tell_white_seen(&c->client);
 }
 

@@ -36,7 +36,7 @@ reply_tmpl(struct conn *c, int code, const char *enhanced, const char *text,
 static void
 reply_contact(struct conn *c, int code, const char *enhanced)
 {
-	if (tmpl_contact(&c->io.out, code, enhanced, c->fc->conf->contact,
+	if (tmpl_contact(&c->io.out, code, enhanced, c->live->conf->contact,
 	    c->id, &c->client) == -1)
 		conn_die(c, END_MEMORY);
 }
@@ -44,7 +44,7 @@ reply_contact(struct conn *c, int code, const char *enhanced)
 void
 reply_5xx(struct conn *c, int code, const char *enhanced, const char *text)
 {
-	int	contact = c->fc->conf->contact != NULL;
+	int	contact = c->live->conf->contact != NULL;
 
 	reply_tmpl(c, code, enhanced, text, 0, !contact);
 	if (contact)
@@ -54,7 +54,8 @@ reply_5xx(struct conn *c, int code, const char *enhanced, const char *text)
 void
 reply_banner(struct conn *c)
 {
-	reply(c, "220 %s ESMTP; %s\r\n", c->fc->conf->hostname, simple_date());
+	reply(c, "220 %s ESMTP; %s\r\n", c->live->conf->hostname,
+	    simple_date());
 }
 
 /*
@@ -66,7 +67,7 @@ reply_banner(struct conn *c)
 static uint32_t
 offer(const struct conn *c, uint64_t *size)
 {
-	const struct config	*conf = c->fc->conf;
+	const struct config	*conf = c->live->conf;
 	uint32_t		 sized;
 
 	*size = conf->limit.message_size;
@@ -108,7 +109,7 @@ offer_line(struct conn *c, uint32_t *left, uint32_t bit, const char *word)
 void
 reply_ehlo(struct conn *c)
 {
-	const struct config	*conf = c->fc->conf;
+	const struct config	*conf = c->live->conf;
 	uint64_t		 size;
 	uint32_t		 left;
 	char			 word[32];
@@ -137,8 +138,8 @@ reply_ehlo(struct conn *c)
 void
 reply_grey(struct conn *c, int64_t left)
 {
-	reply_tmpl(c, c->fc->grey_code, c->fc->grey_enhanced,
-	    c->fc->grey_text, left, 1);
+	reply_tmpl(c, c->live->grey_code, c->live->grey_enhanced,
+	    c->live->grey_text, left, 1);
 }
 
 static const char *
@@ -155,7 +156,7 @@ list_message(const struct conf_list *l)
 void
 reply_refused(struct conn *c)
 {
-	const struct config	*conf = c->fc->conf;
+	const struct config	*conf = c->live->conf;
 	const struct conf_list	*lists[ADDRSET_LISTS_MAX], *l;
 	unsigned int		 i, n = 0;
 	int			 code, contact;

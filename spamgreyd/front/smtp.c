@@ -30,11 +30,11 @@ front_ready(const struct conn *c)
 void
 smtp_bad(struct conn *c, int code, const char *enhanced, const char *text)
 {
-	if (c->bad++ < c->fc->conf->limit.bad_commands) {
+	if (c->bad++ < c->live->conf->limit.bad_commands) {
 		reply_5xx(c, code, enhanced, text);
 		return;
 	}
-	reply(c, "421 4.7.0 %s Too many errors\r\n", c->fc->conf->hostname);
+	reply(c, "421 4.7.0 %s Too many errors\r\n", c->live->conf->hostname);
 	conn_close(c, END_BAD_COMMANDS);
 }
 
@@ -70,7 +70,7 @@ front_helo(struct conn *c, enum smtp_verb verb, const char *arg, size_t len)
 		c->flags |= F_ESMTP;
 		reply_ehlo(c);
 	} else
-		reply(c, "250 %s\r\n", c->fc->conf->hostname);
+		reply(c, "250 %s\r\n", c->live->conf->hostname);
 }
 
 static void
@@ -97,7 +97,7 @@ front_foreign(struct conn *c, enum host_event event)
 {
 	front_event(c, event);
 	reply(c, "421 4.7.0 %s This is an SMTP server, closing connection\r\n",
-	    c->fc->conf->hostname);
+	    c->live->conf->hostname);
 	conn_close(c, END_FOREIGN);
 }
 
@@ -135,7 +135,7 @@ front_command(struct conn *c, const uint8_t *line, size_t line_len)
 		reply(c, "250 2.0.0 Ok\r\n");
 		break;
 	case SMTP_QUIT:
-		reply(c, "221 2.0.0 %s Bye\r\n", c->fc->conf->hostname);
+		reply(c, "221 2.0.0 %s Bye\r\n", c->live->conf->hostname);
 		conn_close(c, END_QUIT);
 		break;
 	case SMTP_STARTTLS:
@@ -160,7 +160,7 @@ static void
 front_uninvited(struct conn *c)
 {
 	reply(c, "421 4.7.0 %s TLS is not offered here\r\n",
-	    c->fc->conf->hostname);
+	    c->live->conf->hostname);
 	conn_close(c, END_UNINVITED);
 }
 
@@ -205,7 +205,7 @@ front_begins_tls(const struct conn *c, const uint8_t *data, size_t len)
 static size_t
 front_lines(struct conn *c, const uint8_t *data, size_t len)
 {
-	size_t	max = c->fc->conf->limit.line, pos = 0, line_len, used;
+	size_t	max = c->live->conf->limit.line, pos = 0, line_len, used;
 	int	bare_lf;
 
 	while (pos < len && front_ready(c)) {

@@ -42,7 +42,7 @@ lists(const struct conn *c, char *tags, size_t size)
 		add_list(tags, size, GREYTRAP);
 	for (i = 0; c->lists >> i != 0; i++)
 		if ((c->lists & UINT64_C(1) << i) &&
-		    (l = config_list(c->fc->conf, i)) != NULL)
+		    (l = config_list(c->live->conf, i)) != NULL)
 			add_list(tags, size, l->name);
 	return (tags);
 }
@@ -111,7 +111,8 @@ void
 front_spamd_text(const struct conn *c, const uint8_t *line, size_t len)
 {
 	static const char *const names[] = { "From:", "To:", "Subject:" };
-	char			 a[ADDR_STRLEN], text[CLIENT_LOG_FIELD * 2] = "";
+	char			 a[ADDR_STRLEN];
+	char			 text[CLIENT_LOG_FIELD * 2] = "";
 	size_t			 i, n;
 
 	if (!log_is_verbose() || (len == 1 && line[0] == '.'))

@@ -17,7 +17,7 @@
 int
 front_tls_room(const struct conn *c)
 {
-	const struct conf_limit	*l = &c->fc->conf->limit;
+	const struct conf_limit	*l = &c->live->conf->limit;
 	struct addr		 net;
 
 	if (c->kind != KIND_GREY)
@@ -33,7 +33,7 @@ count_network(struct conn *c, int begins)
 {
 	struct addr	net;
 
-	addr_cut(&c->client, &c->fc->conf->limit.network, &net);
+	addr_cut(&c->client, &c->live->conf->limit.network, &net);
 	if (begins && c->kind == KIND_GREY) {
 		if (limit_inc(front.tls_net, &net) > 0)
 			c->flags |= F_TLS_COUNTED;

@@ -39,7 +39,7 @@ tx_free(struct conn *c)
 static int
 tx_keeps(const struct conn *c)
 {
-	return (config_hands_over(c->fc->conf) && !conn_is_black(c) &&
+	return (config_hands_over(c->live->conf) && !conn_is_black(c) &&
 	    !c->tx->too_long);
 }
 
@@ -187,7 +187,7 @@ parse_rcpt(struct conn *c, const char *arg, size_t len, char *path,
 static int
 check_rcpt(struct conn *c, const char *path, struct mailaddr *m)
 {
-	const struct config	*conf = c->fc->conf;
+	const struct config	*conf = c->live->conf;
 	const char		*error;
 
 	if ((error = mailaddr_check_rcpt(path,
@@ -209,7 +209,7 @@ keep_asked(struct conn *c, const char *path, const struct mailaddr *m)
 	tx->mailbox = strdup(m->path);
 	tx->to = strdup(path);
 	tx->to_us = m->is_literal &&
-	    conf_is_us(c->fc->conf, &m->literal, &c->dst);
+	    conf_is_us(c->live->conf, &m->literal, &c->dst);
 	return (tx->to == NULL || tx->mailbox == NULL ? -1 : 0);
 }
 
@@ -224,7 +224,7 @@ tx_rcpt(struct conn *c, const char *arg, size_t len)
 		smtp_bad_text(c, "503 5.5.1 Send MAIL first");
 		return;
 	}
-	if (tx->accepted + tx->tempfail >= c->fc->conf->limit.recipients) {
+	if (tx->accepted + tx->tempfail >= c->live->conf->limit.recipients) {
 		reply(c, "452 4.5.3 Too many recipients, send the rest in "
 		    "another transaction\r\n");
 		return;
@@ -239,7 +239,7 @@ tx_rcpt(struct conn *c, const char *arg, size_t len)
 		return;
 	front.stat[STAT_RCPT]++;
 	c->rcpts++;
-	if (c->fc->conf->log_spamd)
+	if (c->live->conf->log_spamd)
 		front_spamd_rcpt(c, path);
 	/* Its fate is sealed: nothing of it goes into the database. */
 	if (conn_is_black(c)) {
@@ -437,7 +437,7 @@ void
 tx_body_line(struct conn *c, const uint8_t *line, size_t len)
 {
 	c->body += (uint32_t)len + 2;
-	if (c->fc->conf->log_spamd)
+	if (c->live->conf->log_spamd)
 		front_spamd_text(c, line, len);
 	if ((len == 1 && line[0] == '.') || c->body > FRONT_BODY_MAX) {
 		tx_body_done(c);

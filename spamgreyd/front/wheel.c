@@ -50,7 +50,7 @@ slot_serve(struct slot *s)
 static void
 conn_timeout(struct conn *c, uint32_t now)
 {
-	const struct conf_limit	*l = &c->fc->conf->limit;
+	const struct conf_limit	*l = &c->live->conf->limit;
 	int64_t			 idle = now - c->last;
 	int64_t			 age = clock_mono() / 1000 - c->start / 1000;
 
@@ -169,7 +169,7 @@ wheel_start(void)
 void
 wheel_add(struct conn *c)
 {
-	int64_t	ticks = c->fc->conf->stutter_ms / TICK_MS;
+	int64_t	ticks = c->live->conf->stutter_ms / TICK_MS;
 
 	if (c->flags & F_WHEEL)
 		return;

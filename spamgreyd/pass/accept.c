@@ -52,9 +52,9 @@ refuse_session(int fd, uint64_t id, const struct addr *client, const char *text)
 	struct buf	out = { 0 };
 	char		line[256];
 
-	snprintf(line, sizeof(line), "%.128s %s", pass.pc->conf->hostname,
+	snprintf(line, sizeof(line), "%.128s %s", pass.live->conf->hostname,
 	    text);
-	(void)pass_refusal(&out, pass.pc->conf, id, client, 421, "4.3.2",
+	(void)pass_refusal(&out, pass.live->conf, id, client, 421, "4.3.2",
 	    line);
 	listener_refuse(fd, buf_len(&out) > 0 ? buf_ptr(&out) : NULL,
 	    buf_len(&out));
@@ -73,16 +73,16 @@ refuse_limit(int fd, const struct addr *client)
 int
 pass_crowded(void)
 {
-	return (pass.count > pass.pc->max / 2);
+	return (pass.count > pass.live->max / 2);
 }
 
 /* By that configuration, with which it is counted in and out. */
 static void
-session_keys(const struct pass_conf *pc, const struct addr *client,
+session_keys(const struct pass_conf *live, const struct addr *client,
     struct addr *host, struct addr *net)
 {
-	addr_cut(client, &pc->conf->grey.admit, host);
-	addr_cut(client, &pc->conf->limit.network, net);
+	addr_cut(client, &live->conf->grey.admit, host);
+	addr_cut(client, &live->conf->limit.network, net);
 }
 
 /*
@@ -93,17 +93,17 @@ session_keys(const struct pass_conf *pc, const struct addr *client,
 const char *
 pass_over_limit(const struct addr *client, enum handover_kind kind)
 {
-	const struct pass_conf	*pc = pass.pc;
+	const struct pass_conf	*live = pass.live;
 	const char		*limit = NULL;
 	struct addr		 host, net;
 
 	if (kind == HANDOVER_WHITELISTED || addr_is_loopback(client))
 		return (NULL);
-	session_keys(pc, client, &host, &net);
-	if (limit_get(pass.by_host, &host) >= pc->per_host) {
+	session_keys(live, client, &host, &net);
+	if (limit_get(pass.by_host, &host) >= live->per_host) {
 		pass.stat[PSTAT_LIMIT_HOST]++;
 		limit = "per-host";
-	} else if (limit_get(pass.by_net, &net) >= pc->per_network &&
+	} else if (limit_get(pass.by_net, &net) >= live->per_network &&
 	    (kind == HANDOVER_NOT_TO || pass_crowded())) {
 		pass.stat[PSTAT_LIMIT_NETWORK]++;
 		limit = "per-network";
@@ -120,7 +120,7 @@ pass_count(struct session *s)
 
 	if (s->ms.whitelisted || s->ms.loopback)
 		return;
-	session_keys(s->pc, &s->ms.client, &host, &net);
+	session_keys(s->live, &s->ms.client, &host, &net);
 	if (limit_inc(pass.by_host, &host) == 0)
 		return;			/* no memory: not counted out either */
 	if (limit_inc(pass.by_net, &net) == 0) {
@@ -137,7 +137,7 @@ pass_uncount(struct session *s)
 
 	if (!(s->flags & PF_COUNTED))
 		return;
-	session_keys(s->pc, &s->ms.client, &host, &net);
+	session_keys(s->live, &s->ms.client, &host, &net);
 	limit_dec(pass.by_host, &host);
 	limit_dec(pass.by_net, &net);
 	s->flags &= ~PF_COUNTED;
@@ -146,8 +146,8 @@ pass_uncount(struct session *s)
 static uint64_t
 lists_of(const struct addr *client)
 {
-	return (addrset_lookup_mask(pass.pc->conf->set, client,
-	    pass.pc->black | pass.pc->white));
+	return (addrset_lookup_mask(pass.live->conf->set, client,
+	    pass.live->black | pass.live->white));
 }
 
 /*
@@ -161,12 +161,12 @@ pass_host_kind(const struct addr *client)
 	uint64_t		 lists = lists_of(client);
 	int64_t			 now = clock_asof();
 
-	if (lists & pass.pc->white)
+	if (lists & pass.live->white)
 		return (HANDOVER_WHITELISTED);
 	if (addr_is_loopback(client))
 		return (HANDOVER_WHITE);
 	h = hosts_get(pass.hosts, client);
-	if ((h != NULL && h->trapped > now) || (lists & pass.pc->black))
+	if ((h != NULL && h->trapped > now) || (lists & pass.live->black))
 		return (-1);
 	return (h != NULL && h->white > now ? HANDOVER_WHITE : -1);
 }
@@ -176,7 +176,7 @@ pass_host_trapped(const struct addr *client)
 {
 	const struct host	*h;
 
-	if ((lists_of(client) & pass.pc->white) || addr_is_loopback(client))
+	if ((lists_of(client) & pass.live->white) || addr_is_loopback(client))
 		return (0);
 	h = hosts_get(pass.hosts, client);
 	return (h != NULL && h->trapped > clock_asof());
@@ -201,7 +201,7 @@ pass_accept_conn(struct listener *l, int fd, const struct addr *client,
 		return;
 	}
 	pass.stat[PSTAT_SESSIONS]++;
-	if (pass.count >= pass.pc->max) {
+	if (pass.count >= pass.live->max) {
 		refuse_limit(fd, client);
 		return;
 	}
@@ -248,7 +248,7 @@ pass_accept_init(struct child *c)
 void
 pass_accept_configure(const struct config *conf)
 {
-	listeners_configure(&pass.listeners, conf, pass.pc->tls);
+	listeners_configure(&pass.listeners, conf, pass.live->tls);
 }
 
 struct tlsctx *
@@ -256,7 +256,7 @@ pass_accept_cert(uint32_t id)
 {
 	struct listener	*l = listener_by_id(&pass.listeners, id);
 
-	return (l != NULL ? l->tls : pass.pc->tls);
+	return (l != NULL ? l->tls : pass.live->tls);
 }
 
 static void

@@ -39,7 +39,7 @@ body_begin(struct session *s)
 	s->tx->head.drop = "X-Spamgreyd";
 	s->tx->head.drops = run_drops(&s->ms);
 	s->tx->toobig = s->tx->lost = 0;
-	s->d.noticed = 0;
+	s->dialogue.noticed = 0;
 	s->read_ms = 0;
 	s->read_from = s->io.bytes_in;
 	s->state = PS_DATA;
@@ -69,7 +69,7 @@ body_store(struct session *s, const uint8_t *data, size_t len)
 
 	if (sp == NULL || len == 0)
 		return;
-	if (s->d.max != 0 && spool_size(sp) + len > s->d.max)
+	if (s->dialogue.max != 0 && spool_size(sp) + len > s->dialogue.max)
 		body_drop(s, 1, 0);
 	else if (spool_write(sp, data, len) == -1)
 		body_drop(s, 0, errno == 0 ? EIO : errno);
@@ -133,12 +133,12 @@ body_answered(struct session *s, const struct smtpreply *r)
 
 	if (r == NULL) {
 		relay_refuse(s);
-		body_end(s, 451, s->d.why);
+		body_end(s, 451, s->dialogue.why);
 		return;
 	}
 	pass_reply_mta(s, r);
 	if (r->code == 421)
-		s->d.closes = PE_MTA;
+		s->dialogue.closes = PE_MTA;
 	line = smtpreply_line(r, 0, &len);
 	snprintf(words, sizeof(words), "%d %.*s", r->code,
 	    line == NULL ? 0 : (int)(len < 480 ? len : 480),
@@ -154,14 +154,14 @@ body_answered(struct session *s, const struct smtpreply *r)
 static int
 body_head(struct session *s, int mark)
 {
-	buf_free(&s->d.head);
+	buf_free(&s->dialogue.head);
 	if (s->tx->relay->client == CLIENT_RECEIVED &&
-	    trace_received(s, &s->d.head) == -1)
+	    trace_received(s, &s->dialogue.head) == -1)
 		return (-1);
 	if (!mark)
 		return (0);
 	pass.stat[PSTAT_MARKED]++;
-	return (run_headers(&s->ms, &s->d.head));
+	return (run_headers(&s->ms, &s->dialogue.head));
 }
 
 /* Refused for what it is. */
@@ -176,7 +176,7 @@ body_points(struct session *s)
 {
 	char	text[256], why[200];
 
-	if (s->pc->conf->pass->reply_rules)
+	if (s->live->conf->pass->reply_rules)
 		run_rules(&s->ms, why, sizeof(why));
 	else
 		run_reasons(&s->ms, why, sizeof(why));
@@ -228,7 +228,8 @@ body_relay(struct session *s)
 {
 	int	over = run_over(&s->ms);
 
-	if (over == 2 && (s->tx->whose & RCPTS_OTHERS) && !s->ms.whitelisted)
+	if (over == 2 && (s->tx->rcpt_kinds & RCPTS_OTHERS) &&
+	    !s->ms.whitelisted)
 		body_points(s);
 	else if (s->io.flags & IO_EOF)
 		pass_die(s, PE_HANGUP);
@@ -262,10 +263,10 @@ body_fault(const struct session *s)
 	if (tx->lost)
 		return ("452 4.3.1 There is no room for the message; please "
 		    "try again later");
-	if (tx->head.received > s->pc->conf->pass->received)
+	if (tx->head.received > s->live->conf->pass->received)
 		return ("554 5.4.6 Mail loop detected: too many Received "
 		    "lines");
-	if (s->pc->conf->pass->reject_newlines &&
+	if (s->live->conf->pass->reject_newlines &&
 	    (tx->in.bare_lf || tx->in.bare_cr))
 		return ("550 5.5.2 The message has lines that do not end in "
 		    "CR LF");
@@ -276,20 +277,20 @@ static void
 body_ended(struct session *s)
 {
 	struct ptx	*tx = s->tx;
-	struct verdict	 v = s->d.notice;
+	struct verdict	 v = s->dialogue.notice;
 	const char	*fault;
 	uint8_t		 rest[MSGHEAD_ROOM(0)];
 
 	body_store(s, rest, msghead_finish(&tx->head, rest));
 	ptx_budget(s, DOING_DOT);
 	/* What was noticed in it is answered now, or not at all. */
-	s->d.notice = verdict_next();
+	s->dialogue.notice = verdict_next();
 	if ((fault = body_fault(s)) != NULL) {
 		if (tx->toobig)
 			pass.stat[PSTAT_TOO_BIG]++;
 		else if (tx->lost)
 			pass.stat[PSTAT_SPOOL_FULL]++;
-		else if (tx->head.received > s->pc->conf->pass->received)
+		else if (tx->head.received > s->live->conf->pass->received)
 			pass.stat[PSTAT_LOOP]++;
 		body_refuse_text(s, fault);
 		return;
@@ -302,7 +303,7 @@ body_ended(struct session *s)
 	if (s->ms.no_scan)
 		pass.stat[PSTAT_NO_SCAN]++;
 	/* Of this message alone, from here on. */
-	s->d.events = s->ms.events & BAD_EVENTS;
+	s->dialogue.events = s->ms.events & BAD_EVENTS;
 	s->ms.events &= ~BAD_EVENTS;
 	s->state = PS_STAGE;
 	name_stage(s, STAGE_EOM, body_staged);
@@ -325,8 +326,8 @@ body_input(struct session *s, const uint8_t *data, size_t len)
 		body_store(s, out, msghead_filter(&tx->head, text, textlen,
 		    out));
 	}
-	if (tx->in.bare_lf && !s->d.noticed) {
-		s->d.noticed = 1;
+	if (tx->in.bare_lf && !s->dialogue.noticed) {
+		s->dialogue.noticed = 1;
 		pass_noticed(s, EVENT_BARE_LF);
 	}
 	if (end)

@@ -333,7 +333,7 @@ caps_forget(char *relays)
 }
 
 void
-caps_configure(struct pass_conf *pc)
+caps_configure(struct pass_conf *live)
 {
 	const struct conf_relay		*r;
 	const struct conf_target	*t;
@@ -341,13 +341,13 @@ caps_configure(struct pass_conf *pc)
 	struct pass_conf		*old = conf;
 	char				*relays;
 
-	if ((relays = relays_text(pc->conf)) == NULL)
+	if ((relays = relays_text(live->conf)) == NULL)
 		fatalx("pass: out of memory");
 	TAILQ_INIT(&before);
 	TAILQ_CONCAT(&before, &asks, entry);
-	conf = pc;
+	conf = live;
 	conf->refs++;
-	TAILQ_FOREACH(r, &pc->conf->pass->relays, entry)
+	TAILQ_FOREACH(r, &live->conf->pass->relays, entry)
 		TAILQ_FOREACH(t, &r->targets, entry)
 			ask_add(r, t, &before);
 	asks_free(&before);
@@ -393,7 +393,7 @@ caps_kept(const struct mta_caps *kept)
 }
 
 uint32_t
-caps_offer(const struct pass_conf *pc, uint64_t *size, int *known)
+caps_offer(const struct pass_conf *live, uint64_t *size, int *known)
 {
 	/* Somebody is being sent away for want of it: ask, not a minute later
 	 * but now. */
@@ -401,7 +401,7 @@ caps_offer(const struct pass_conf *pc, uint64_t *size, int *known)
 	    now() - asked_last >= CAPS_SOON)
 		caps_ask();
 	*known = pass.caps.known;
-	*size = smaller(pass.caps.size, pc->conf->limit.message_size);
+	*size = smaller(pass.caps.size, live->conf->limit.message_size);
 	return (*known ? pass.caps.keywords : 0);
 }
 

@@ -269,7 +269,7 @@ session_is_over(const struct session *s)
 		return (0);
 	/* A message that nobody waits for would come twice: not without its
 	 * end, unless the MTA has that. */
-	if (s->d.doing == DOING_DOT)
+	if (s->dialogue.doing == DOING_DOT)
 		return (!relay_must_end(s));
 	/* What it asked before is answered. */
 	return (s->state != PS_GREET && s->state != PS_STAGE &&
@@ -387,11 +387,11 @@ session_timeout(struct session *s, int64_t now, int64_t ms)
 	case PS_COMMAND:
 	case PS_DATA:
 		if (s->state == PS_COMMAND && (now - s->ms.start) / 1000 >=
-		    s->pc->conf->pass->session) {
+		    s->live->conf->pass->session) {
 			pass.stat[PSTAT_TIMEOUT]++;
 			pass_expel(s, PE_SESSION, "4.4.2",
 			    "This connection has lasted too long");
-		} else if (idle >= s->pc->conf->limit.idle) {
+		} else if (idle >= s->live->conf->limit.idle) {
 			pass.stat[PSTAT_TIMEOUT]++;
 			/* It does not read either: no use to say so. */
 			if (buf_len(&s->io.out) > 0)

@@ -148,7 +148,7 @@ message_is(struct session *s, struct spool *made)
 static int
 edit_wanted(struct session *s, int mark, struct msgedit **edit)
 {
-	const char	*tag = s->pc->conf->pass->subject_tag;
+	const char	*tag = s->live->conf->pass->subject_tag;
 
 	errno = ENOMEM;
 	if (run_edits(&s->ms, edit) == -1)

@@ -43,11 +43,11 @@ no_room(void)
 
 	if (pass.stopping)
 		return ("it is ending");
-	if (pass.count >= pass.pc->max) {
+	if (pass.count >= pass.live->max) {
 		pass.stat[PSTAT_LIMIT]++;
 		return ("too many sessions");
 	}
-	(void)caps_offer(pass.pc, &size, &known);
+	(void)caps_offer(pass.live, &size, &known);
 	if (!known)
 		return ("the mail server is not reachable yet");
 	return (NULL);
@@ -58,7 +58,7 @@ static int
 rcpt_taken(const struct handed *hd, struct ptx *tx, const char *to,
     const char *params, struct mailaddr *m)
 {
-	return (rcpt_parse(pass.pc->conf, to, tx->smtputf8, m) == NULL &&
+	return (rcpt_parse(pass.live->conf, to, tx->smtputf8, m) == NULL &&
 	    param_rcpt(params, strlen(params), hd->h.offered,
 	    tx->smtputf8) == NULL);
 }

@@ -203,7 +203,7 @@ pass_stats(uint64_t id)
 	if (pass.store == NULL)
 		return;
 	pass_stat_put("sessions", pass.count, &id);
-	pass_stat_put("sessions-limit", pass.pc->max, &id);
+	pass_stat_put("sessions-limit", pass.live->max, &id);
 	pass_stat_put("hosts-known", (int64_t)hosts_count(pass.hosts), &id);
 	for (i = 0; i < PSTAT_MAX; i++)
 		pass_stat_put(stat_names[i], (int64_t)pass.stat[i], &id);

@@ -22,7 +22,7 @@ void
 ptx_end(struct session *s)
 {
 	if (s->tx != NULL)
-		s->d.over = 1;
+		s->dialogue.over = 1;
 	ptx_free(s);
 }
 
@@ -33,8 +33,8 @@ ptx_end(struct session *s)
 void
 ptx_answered(struct session *s)
 {
-	s->d.doing = DOING_NOTHING;
-	s->d.rcpt = NULL;
+	s->dialogue.doing = DOING_NOTHING;
+	s->dialogue.rcpt = NULL;
 	s->ms.rcpt = s->ms.rcpt_params = NULL;
 	s->ms.rcpt_is_role = s->ms.reply_code = 0;
 	s->last = clock_mono();
@@ -43,14 +43,14 @@ ptx_answered(struct session *s)
 		s->state = PS_COMMAND;
 	if (s->state != PS_COMMAND)
 		return;
-	if (s->d.closes != PE_NONE)
+	if (s->dialogue.closes != PE_NONE)
 		dialogue_closes(s);
 	else if (dialogue_trapped(s, 1))
 		pass_expel(s, PE_TRAPPED, "4.7.1",
 		    "Your address has been trapped");
-	else if (s->d.over && s->kind == HANDOVER_NOT_TO)
+	else if (s->dialogue.over && s->kind == HANDOVER_NOT_TO)
 		pass_expel(s, PE_NOT_TO, "4.3.2", "Please try again later");
-	s->d.over = 0;
+	s->dialogue.over = 0;
 }
 
 /* Longer than the client would wait: an answer, whatever is under way. */
@@ -59,7 +59,7 @@ budget_over(struct session *s)
 {
 	static const char	 text[] = "This took too long, please try "
 	    "again later";
-	int			 doing = s->d.doing;
+	int			 doing = s->dialogue.doing;
 
 	run_cancel(&s->ms);
 	name_cancel(s);
@@ -70,8 +70,8 @@ budget_over(struct session *s)
 	    doing == DOING_DATA ? "data" : "dot");
 	if (doing == DOING_RCPT) {
 		s->tx->ntempfail++;
-		if (!s->d.rcpt->accepted)
-			ptx_remove(s->tx, s->d.rcpt);
+		if (!s->dialogue.rcpt->accepted)
+			ptx_remove(s->tx, s->dialogue.rcpt);
 	} else {
 		if (doing == DOING_DOT) {
 			s->deferred++;
@@ -87,7 +87,7 @@ budget_over(struct session *s)
 void
 ptx_budget(struct session *s, enum doing doing)
 {
-	s->d.doing = (uint8_t)doing;
+	s->dialogue.doing = (uint8_t)doing;
 	pass_timer(s, doing == DOING_DOT ? PASS_BUDGET_DOT :
 	    doing == DOING_DATA ? PASS_BUDGET_DATA : PASS_BUDGET_RCPT,
 	    budget_over);
@@ -96,7 +96,7 @@ ptx_budget(struct session *s, enum doing doing)
 static int
 one_relay(const struct session *s)
 {
-	const struct conf_relays	*relays = &s->pc->conf->pass->relays;
+	const struct conf_relays	*relays = &s->live->conf->pass->relays;
 
 	return (TAILQ_NEXT(TAILQ_FIRST(relays), entry) == NULL);
 }
@@ -111,7 +111,7 @@ mail_answered(struct session *s, const struct smtpreply *r)
 	if (r == NULL || r->code >= 300)
 		ptx_end(s);
 	if (r != NULL && r->code == 421)
-		s->d.closes = PE_MTA;
+		s->dialogue.closes = PE_MTA;
 	ptx_answered(s);
 }
 
@@ -125,7 +125,7 @@ mail_staged(struct session *s, const struct verdict *v)
 		return;
 	}
 	if (one_relay(s)) {
-		s->tx->relay = TAILQ_FIRST(&s->pc->conf->pass->relays);
+		s->tx->relay = TAILQ_FIRST(&s->live->conf->pass->relays);
 		relay_mail(s, mail_answered);
 		return;
 	}
@@ -148,7 +148,7 @@ mail_parse(struct session *s, const char *arg, size_t len, char *path,
 		return ("503 5.5.1 Sender already specified");
 	if ((error = simple_mail(arg, len, path, size, params,
 	    params_len)) == NULL && (error = param_mail(*params, *params_len,
-	    s->offered, s->d.max, &pm)) == NULL)
+	    s->offered, s->dialogue.max, &pm)) == NULL)
 		error = mailaddr_check_sender(path);
 	return (error);
 }
@@ -197,12 +197,12 @@ static void
 rcpt_end(struct session *s, int code)
 {
 	struct ptx	*tx = s->tx;
-	struct rcpt	*r = s->d.rcpt;
+	struct rcpt	*r = s->dialogue.rcpt;
 
 	if (code >= 200 && code < 300) {
 		r->accepted = 1;
 		tx->naccepted++;
-		tx->whose |= r->role ? RCPTS_ROLES : RCPTS_OTHERS;
+		tx->rcpt_kinds |= r->role ? RCPTS_ROLES : RCPTS_OTHERS;
 		s->ms.accepted = tx->naccepted;
 	} else {
 		if (code < 500)
@@ -212,9 +212,9 @@ rcpt_end(struct session *s, int code)
 		pass.stat[PSTAT_RCPT_REFUSED]++;
 		ptx_remove(tx, r);
 	}
-	s->d.rcpt = NULL;
+	s->dialogue.rcpt = NULL;
 	if (code == 421)
-		s->d.closes = PE_MTA;
+		s->dialogue.closes = PE_MTA;
 	ptx_answered(s);
 }
 
@@ -229,7 +229,7 @@ rcpt_refuse(struct session *s, const char *text)
 static void
 rcpt_reply_staged(struct session *s, const struct verdict *v)
 {
-	struct smtpreply	*r = &s->d.said;
+	struct smtpreply	*r = &s->dialogue.mta_reply;
 	int			 code = s->ms.reply_code;
 
 	if (v->kind != VERDICT_NEXT) {
@@ -243,7 +243,7 @@ rcpt_reply_staged(struct session *s, const struct verdict *v)
 	if (r->text != NULL)
 		pass_reply_mta(s, r);
 	else
-		pass_refuse_text(s, rcpt_unknown(s, s->d.rcpt), 0);
+		pass_refuse_text(s, rcpt_unknown(s, s->dialogue.rcpt), 0);
 	rcpt_end(s, code);
 }
 
@@ -258,27 +258,27 @@ rcpt_reply_stage(struct session *s, int code)
 static void
 rcpt_answered(struct session *s, const struct smtpreply *r)
 {
-	struct smtpreply	*said = &s->d.said;
+	struct smtpreply	*kept = &s->dialogue.mta_reply;
 
 	if (r == NULL) {
 		relay_refuse(s);
 		rcpt_end(s, 451);
 		return;
 	}
-	free(said->text);
-	*said = *r;
-	if ((said->text = malloc(r->len + 1)) == NULL) {
+	free(kept->text);
+	*kept = *r;
+	if ((kept->text = malloc(r->len + 1)) == NULL) {
 		pass_die(s, PE_MEMORY);
 		return;
 	}
-	memcpy(said->text, r->text, r->len + 1);
+	memcpy(kept->text, r->text, r->len + 1);
 	rcpt_reply_stage(s, r->code);
 }
 
 static void
 rcpt_staged(struct session *s, const struct verdict *v)
 {
-	struct rcpt	*r = s->d.rcpt;
+	struct rcpt	*r = s->dialogue.rcpt;
 	const char	*error;
 
 	if (v->kind != VERDICT_NEXT) {
@@ -293,8 +293,8 @@ rcpt_staged(struct session *s, const struct verdict *v)
 		return;
 	}
 	if ((error = rcpt_unknown(s, r)) != NULL) {
-		free(s->d.said.text);
-		s->d.said.text = NULL;
+		free(s->dialogue.mta_reply.text);
+		s->dialogue.mta_reply.text = NULL;
 		rcpt_reply_stage(s, atoi(error));
 		return;
 	}
@@ -311,15 +311,15 @@ rcpt_fits(const struct session *s, const struct rcpt *r)
 	static const char	 other[] = "452 4.5.3 This recipient needs a "
 	    "separate transaction, please send it again";
 	const struct ptx	*tx = s->tx;
-	const struct conf_pass	*p = s->pc->conf->pass;
+	const struct conf_pass	*p = s->live->conf->pass;
 
 	if (tx->naccepted == 0)
 		return (NULL);
 	if (tx->relay != NULL && tx->relay != rcpt_relay(p, r))
 		return (other);
-	if (p->reject_at > 0 && chain_any(s->pc->chain) &&
-	    !s->ms.whitelisted && tx->whose != 0 &&
-	    tx->whose != (r->role ? RCPTS_ROLES : RCPTS_OTHERS))
+	if (p->reject_at > 0 && chain_any(s->live->chain) &&
+	    !s->ms.whitelisted && tx->rcpt_kinds != 0 &&
+	    tx->rcpt_kinds != (r->role ? RCPTS_ROLES : RCPTS_OTHERS))
 		return (other);
 	return (NULL);
 }
@@ -330,7 +330,7 @@ rcpt_begin(struct session *s, struct rcpt *r)
 	struct ptx	*tx = s->tx;
 	const char	*error;
 
-	s->d.rcpt = r;
+	s->dialogue.rcpt = r;
 	r->role = (uint8_t)rcpt_is_role(s, r);
 	s->ms.rcpt = r->to;
 	s->ms.rcpt_params = r->params;
@@ -353,7 +353,7 @@ rcpt_begin(struct session *s, struct rcpt *r)
 	}
 	/* With nobody accepted yet it may be another's than it was. */
 	if (tx->naccepted == 0)
-		tx->relay = rcpt_relay(s->pc->conf->pass, r);
+		tx->relay = rcpt_relay(s->live->conf->pass, r);
 	s->state = PS_STAGE;
 	run_stage(&s->ms, STAGE_RCPT, rcpt_staged);
 }
@@ -391,7 +391,7 @@ ptx_rcpt(struct session *s, const char *arg, size_t len)
 			pass_die(s, PE_MEMORY);
 			return;
 		}
-		error = rcpt_parse(s->pc->conf, path, s->tx->smtputf8, &m);
+		error = rcpt_parse(s->live->conf, path, s->tx->smtputf8, &m);
 	}
 	if (error != NULL) {
 		if (s->tx != NULL)
@@ -429,14 +429,14 @@ rcpt_replay(struct session *s, struct rcpt *r)
 	pass.stat[PSTAT_REPLAYED]++;
 	if (rcpt_check(s, r) != NULL || rcpt_unknown(s, r) != NULL ||
 	    (tx->relay != NULL && tx->relay !=
-	    rcpt_relay(s->pc->conf->pass, r))) {
+	    rcpt_relay(s->live->conf->pass, r))) {
 		tx->broken = 1;
 		return;
 	}
-	tx->relay = rcpt_relay(s->pc->conf->pass, r);
+	tx->relay = rcpt_relay(s->live->conf->pass, r);
 	r->accepted = r->replayed = 1;
 	tx->naccepted++;
-	tx->whose |= r->role ? RCPTS_ROLES : RCPTS_OTHERS;
+	tx->rcpt_kinds |= r->role ? RCPTS_ROLES : RCPTS_OTHERS;
 	s->ms.accepted = tx->naccepted;
 }
 

@@ -36,7 +36,7 @@ name_found(enum rdns_status status, const char *name, void *arg)
 void
 name_start(struct session *s)
 {
-	int64_t	budget = s->pc->conf->pass->client_name;
+	int64_t	budget = s->live->conf->pass->client_name;
 
 	s->ms.resolve = rdns_status_str(RDNS_FAIL);
 	if (budget == 0 || s->ms.loopback)
@@ -51,10 +51,10 @@ is_wanted(const struct session *s, enum stage stage)
 	const struct conf_relay	*r;
 
 	if (stage == STAGE_CONNECT)
-		return (chain_names(s->pc->chain));
+		return (chain_names(s->live->chain));
 	if (stage == STAGE_EOM)
 		return (1);
-	TAILQ_FOREACH(r, &s->pc->conf->pass->relays, entry)
+	TAILQ_FOREACH(r, &s->live->conf->pass->relays, entry)
 		if (r->client == CLIENT_XCLIENT)
 			return (stage == STAGE_MAIL);
 	return (0);

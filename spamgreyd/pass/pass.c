@@ -73,43 +73,43 @@ spool_files_max(const struct config *conf)
 static struct pass_conf *
 pass_conf_new(struct config *conf, struct pass_conf *old)
 {
-	struct pass_conf	*pc;
+	struct pass_conf	*live;
 
-	if ((pc = calloc(1, sizeof(*pc))) == NULL)
+	if ((live = calloc(1, sizeof(*live))) == NULL)
 		return (NULL);
-	pc->refs = 1;
-	pc->conf = conf;
+	live->refs = 1;
+	live->conf = conf;
 	conf->refs++;
-	pc->black = config_mask(conf, LIST_BLACK);
-	pc->white = config_mask(conf, LIST_WHITE);
-	pc->no_scan = config_mask_no_scan(conf);
-	pc->max = max_sessions(conf);
-	pc->per_host = conf->pass->per_host;
-	if (pc->per_host == 0)
-		pc->per_host = pc->max / 10 > PASS_PER_HOST ? pc->max / 10 :
-		    PASS_PER_HOST;
-	pc->per_network = conf->pass->per_network != 0 ?
-	    conf->pass->per_network : 4 * pc->per_host;
+	live->black = config_mask(conf, LIST_BLACK);
+	live->white = config_mask(conf, LIST_WHITE);
+	live->no_scan = config_mask_no_scan(conf);
+	live->max = max_sessions(conf);
+	live->per_host = conf->pass->per_host;
+	if (live->per_host == 0)
+		live->per_host = live->max / 10 > PASS_PER_HOST ?
+		    live->max / 10 : PASS_PER_HOST;
+	live->per_network = conf->pass->per_network != 0 ?
+	    conf->pass->per_network : 4 * live->per_host;
 	scan_set_budget(conf->pass == NULL ? 0 : conf->pass->scan * 1000);
-	if ((pc->chain = chain_new(conf)) == NULL) {
-		pass_conf_unref(pc);
+	if ((live->chain = chain_new(conf)) == NULL) {
+		pass_conf_unref(live);
 		return (NULL);
 	}
 	if (conf->tls != NULL)
-		pc->tls = tlsctx_renew(conf->tls, old != NULL ? old->tls :
+		live->tls = tlsctx_renew(conf->tls, old != NULL ? old->tls :
 		    NULL);
-	return (pc);
+	return (live);
 }
 
 void
-pass_conf_unref(struct pass_conf *pc)
+pass_conf_unref(struct pass_conf *live)
 {
-	if (pc == NULL || --pc->refs > 0)
+	if (live == NULL || --live->refs > 0)
 		return;
-	chain_free(pc->chain);
-	tlsctx_unref(pc->tls);
-	config_free(pc->conf);
-	free(pc);
+	chain_free(live->chain);
+	tlsctx_unref(live->tls);
+	config_free(live->conf);
+	free(live);
 }
 
 /* Which relay and target of the configuration in force, as the parent has
@@ -125,7 +125,7 @@ target_index(const struct conf_relay *relay, unsigned int target,
 	while (t != NULL && target-- > 0)
 		t = TAILQ_NEXT(t, entry);
 	*ri = 0;
-	TAILQ_FOREACH(r, &pass.pc->conf->pass->relays, entry) {
+	TAILQ_FOREACH(r, &pass.live->conf->pass->relays, entry) {
 		*ti = 0;
 		TAILQ_FOREACH(u, &r->targets, entry) {
 			if (t != NULL && r->client == CLIENT_TRANSPARENT &&
@@ -167,7 +167,7 @@ server_index(const char *module, const char *path, unsigned int *index)
 	const struct conf_option	*o;
 
 	*index = 0;
-	TAILQ_FOREACH(m, &pass.pc->conf->pass->modules, entry)
+	TAILQ_FOREACH(m, &pass.live->conf->pass->modules, entry)
 		if (strcmp(m->name, module) == 0)
 			break;
 	if (m == NULL)
@@ -294,36 +294,36 @@ pass_dns(const struct config *conf, int first)
 static void
 pass_configure(struct child *c, struct config *old)
 {
-	struct pass_conf	*pc;
-	int			 first = pass.pc == NULL;
+	struct pass_conf	*live;
+	int			 first = pass.live == NULL;
 
 	(void)old;
 	if (first)
 		pass_first(c);
 	if (c->conf->pass == NULL)
 		fatalx("pass: the configuration has no pass block");
-	if ((pc = pass_conf_new(c->conf, pass.pc)) == NULL)
+	if ((live = pass_conf_new(c->conf, pass.live)) == NULL)
 		fatalx("pass: the configuration cannot be used");
-	if (c->conf->tls != NULL && pc->tls == NULL && first)
+	if (c->conf->tls != NULL && live->tls == NULL && first)
 		child_fatal(c, "tls certificate %s key %s cannot be used; "
 		    "see the line above, or take the tls line out",
 		    c->conf->tls->cert_file, c->conf->tls->key_file);
-	pass_conf_unref(pass.pc);
-	pass.pc = pc;
+	pass_conf_unref(pass.live);
+	pass.live = live;
 	spool_limits((size_t)c->conf->pass->spool_message,
 	    (size_t)c->conf->pass->spool_memory);
 	spool_files(spool_files_max(c->conf));
 	spool_readers(config_scanners(c->conf) > 0);
 	pass_dns(c->conf, first);
 	pass_accept_configure(c->conf);
-	caps_configure(pc);
+	caps_configure(live);
 }
 
 static void
 pass_run(struct child *c)
 {
 	(void)c;
-	log_debug("pass: %u sessions at most", pass.pc->max);
+	log_debug("pass: %u sessions at most", pass.live->max);
 }
 
 static void
@@ -364,8 +364,8 @@ static const struct chan_rule pass_parent_rules[] = {
 static void
 pass_lists(struct child *c)
 {
-	pass.pc->black = config_mask(c->conf, LIST_BLACK);
-	pass.pc->white = config_mask(c->conf, LIST_WHITE);
+	pass.live->black = config_mask(c->conf, LIST_BLACK);
+	pass.live->white = config_mask(c->conf, LIST_WHITE);
 }
 
 const struct role_def role_pass = {

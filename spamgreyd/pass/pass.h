@@ -133,7 +133,7 @@ struct rcpt {
 struct ptx {
 	char		*from, *params;	/* with brackets; "" none */
 	int		 smtputf8;
-	int		 whose;		/* recipients so far: RCPTS_* */
+	int		 rcpt_kinds;	/* recipients so far: RCPTS_* */
 	TAILQ_HEAD(rcpts, rcpt) rcpts;
 	uint32_t	 naccepted, nrefused, ntempfail;
 	const struct conf_relay *relay;	/* of its first recipient; NULL: none yet */
@@ -171,7 +171,7 @@ struct dialogue {
 	struct rcpt	*asked;		/* the one that is told again */
 	void		(*answered)(struct session *, const struct smtpreply *);
 	const char	*why;		/* no answer: for a 451; static */
-	struct smtpreply said;		/* the MTA's to a RCPT, kept */
+	struct smtpreply mta_reply;	/* the MTA's to a RCPT, kept */
 	struct buf	 head;		/* before the message */
 	uint64_t	 max;		/* octets of a message; 0: no limit */
 	unsigned int	 events;	/* VIRUS, SPAM before this message */
@@ -182,7 +182,7 @@ struct session {
 	struct client_io	 io;
 	LIST_ENTRY(session)	 entry;
 	struct msession		 ms;	/* what modules see; ms.key finds it */
-	struct pass_conf	*pc;
+	struct pass_conf	*live;
 	int			 handed_tls; /* front does TLS and pumps */
 	uint8_t			 state;	/* enum pass_state */
 	uint8_t			 end;	/* enum pass_end */
@@ -205,7 +205,7 @@ struct session {
 	unsigned int		 bad;	/* commands */
 	struct ptx		*tx;	/* NULL: outside of one */
 	struct mta		*mta;	/* NULL: none; kept between transactions */
-	struct dialogue		 d;
+	struct dialogue		 dialogue;
 	struct edit_job		*edit;	/* its message in the making, or NULL */
 	struct verdict		 refuse; /* of CONNECT, HELO: MAIL gets it */
 	uint32_t		 delivered, refused, deferred;	/* messages */
@@ -228,7 +228,7 @@ struct pass {
 	struct child		*child;
 	struct event_base	*base;
 	struct chan		*store;		/* NULL: it is gone */
-	struct pass_conf	*pc;		/* in force */
+	struct pass_conf	*live;		/* in force */
 	struct hosts		*hosts;
 	struct mta_caps		 caps;		/* caps.relays is its own copy */
 	LIST_HEAD(, session)	 sessions;
@@ -384,7 +384,7 @@ void	 relay_mail(struct session *,
 	    void (*answered)(struct session *, const struct smtpreply *));
 void	 relay_rcpt(struct session *, struct rcpt *,
 	    void (*answered)(struct session *, const struct smtpreply *));
-/* s->d.head and the spool. */
+/* s->dialogue.head and the spool. */
 void	 relay_data(struct session *,
 	    void (*answered)(struct session *, const struct smtpreply *));
 void	 relay_noop(struct session *);

@@ -36,7 +36,7 @@ rcpt_parse(const struct config *conf, const char *path, int utf8,
 int
 rcpt_is_role(const struct session *s, const struct rcpt *r)
 {
-	const struct config	*conf = s->pc->conf;
+	const struct config	*conf = s->live->conf;
 	const char		*at = strrchr(r->box, '@');
 
 	if (mailaddr_is_role(r->box, conf->hostname))
@@ -72,7 +72,7 @@ rcpt_relay(const struct conf_pass *p, const struct rcpt *rcpt)
 const char *
 rcpt_check(const struct session *s, const struct rcpt *r)
 {
-	const struct config	*conf = s->pc->conf;
+	const struct config	*conf = s->live->conf;
 	int			 inside;
 
 	if (s->kind == HANDOVER_NOT_TO && !matches_rule(&conf->not_to, r->box))
@@ -92,6 +92,6 @@ rcpt_check(const struct session *s, const struct rcpt *r)
 const char *
 rcpt_unknown(const struct session *s, const struct rcpt *r)
 {
-	return (conf_recipient_known(s->pc->conf, r->box) ? NULL :
+	return (conf_recipient_known(s->live->conf, r->box) ? NULL :
 	    "550 5.1.1 No such recipient here");
 }

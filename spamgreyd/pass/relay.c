@@ -35,8 +35,8 @@ relay_forget(struct session *s)
 {
 	struct rcpt	*r;
 
-	s->d.ask = ASK_NONE;
-	s->d.dirty = 0;
+	s->dialogue.ask = ASK_NONE;
+	s->dialogue.dirty = 0;
 	if (s->tx == NULL)
 		return;
 	s->tx->mailed = 0;
@@ -61,7 +61,7 @@ relay_restart(struct session *s)
 
 	/* What it is asked now (a NOOP) has its answer first. */
 	if (s->tx->mailed)
-		s->d.dirty = 1;
+		s->dialogue.dirty = 1;
 	s->tx->mailed = 0;
 	TAILQ_FOREACH(r, &s->tx->rcpts, entry)
 		r->known = 0;
@@ -71,22 +71,22 @@ void
 relay_drop(struct session *s)
 {
 	relay_hang_up(s);
-	s->d.goal = GOAL_NONE;
+	s->dialogue.goal = GOAL_NONE;
 }
 
 /* The goal is over, reached or not. */
 static void
 relay_end(struct session *s, const struct smtpreply *r)
 {
-	s->d.goal = GOAL_NONE;
-	if (s->d.answered != NULL)
-		s->d.answered(s, r);
+	s->dialogue.goal = GOAL_NONE;
+	if (s->dialogue.answered != NULL)
+		s->dialogue.answered(s, r);
 }
 
 static void
 relay_fail(struct session *s, const char *why)
 {
-	s->d.why = why;
+	s->dialogue.why = why;
 	pass.stat[PSTAT_MTA_FAILED]++;
 	relay_end(s, NULL);
 }
@@ -132,7 +132,7 @@ failure_text(const struct mta_event *ev)
 static void
 relay_log(const struct session *s, const struct mta_event *ev)
 {
-	char		 a[ADDR_STRLEN], why[512], said[512];
+	char		 a[ADDR_STRLEN], why[512], reply[512];
 	const char	*words = "";
 	size_t		 len = 0;
 	uint16_t	 port = 0;
@@ -146,7 +146,7 @@ relay_log(const struct session *s, const struct mta_event *ev)
 	    ev->why), ev->after_dot ? " after-dot=yes" : "",
 	    words == NULL || len == 0 ? "" : " reply=",
 	    words == NULL || len == 0 ? "" :
-	    log_encode(said, sizeof(said), words, len));
+	    log_encode(reply, sizeof(reply), words, len));
 }
 
 /* The connection is gone; again, when it was not made for this goal. */
@@ -156,19 +156,20 @@ relay_dead(struct session *s, const struct mta_event *ev)
 	const char	*why = failure_text(ev);
 	int		 again;
 
-	again = !s->d.fresh && !ev->after_dot && ev->failure == MTAF_CLOSED;
-	if (s->d.goal > GOAL_CONNECT && !again)
+	again = !s->dialogue.fresh && !ev->after_dot &&
+	    ev->failure == MTAF_CLOSED;
+	if (s->dialogue.goal > GOAL_CONNECT && !again)
 		relay_log(s, ev);
 	else
 		log_debug("%016llx: the connection to the mail server ended: "
 		    "%s", (unsigned long long)s->ms.id,
 		    ev->why == NULL ? "" : ev->why);
 	/* What is configured does not fit: not in silence. */
-	if (ev->failure == MTAF_CLIENT && s->d.goal > GOAL_CONNECT)
-		s->d.closes = PE_MTA;
+	if (ev->failure == MTAF_CLIENT && s->dialogue.goal > GOAL_CONNECT)
+		s->dialogue.closes = PE_MTA;
 	relay_hang_up(s);
-	if (s->d.goal <= GOAL_CONNECT) {
-		s->d.goal = GOAL_NONE;
+	if (s->dialogue.goal <= GOAL_CONNECT) {
+		s->dialogue.goal = GOAL_NONE;
 		return;
 	}
 	if (again)
@@ -181,7 +182,7 @@ relay_dead(struct session *s, const struct mta_event *ev)
 static void
 relay_lost(struct session *s, struct rcpt *r, const struct smtpreply *reply)
 {
-	char		 to[CLIENT_LOG_FIELD * 2], said[512];
+	char		 to[CLIENT_LOG_FIELD * 2], text[512];
 	const char	*words;
 	size_t		 len = 0;
 
@@ -190,7 +191,7 @@ relay_lost(struct session *s, struct rcpt *r, const struct smtpreply *reply)
 	    "recipient-lost", "to=%s code=%d reply=%s",
 	    log_encode(to, sizeof(to), r->to, strnlen(r->to, CLIENT_LOG_FIELD)),
 	    reply->code,
-	    log_encode(said, sizeof(said), words == NULL ? "" : words, len));
+	    log_encode(text, sizeof(text), words == NULL ? "" : words, len));
 	r->accepted = 0;
 	s->tx->naccepted--;
 	if (!r->added)
@@ -201,11 +202,11 @@ static void
 relay_mailed(struct session *s, const struct smtpreply *r)
 {
 	s->tx->mailed = is_good(r);
-	if (s->d.goal == GOAL_MAIL)
+	if (s->dialogue.goal == GOAL_MAIL)
 		relay_end(s, r);
 	else if (is_good(r))
 		relay_next(s);
-	else if (s->d.goal == GOAL_RCPT)
+	else if (s->dialogue.goal == GOAL_RCPT)
 		/* Sent with the first recipient: its refusal is that one's. */
 		relay_end(s, r);
 	else
@@ -216,14 +217,14 @@ relay_mailed(struct session *s, const struct smtpreply *r)
 static void
 relay_reply(struct session *s, const struct smtpreply *r)
 {
-	enum ask	ask = s->d.ask;
+	enum ask	ask = s->dialogue.ask;
 	struct rcpt	*rcpt;
 
-	s->d.ask = ASK_NONE;
+	s->dialogue.ask = ASK_NONE;
 	/* A kept connection that had become too old for the MTA.  At a
 	 * recipient it means the client, and goes to it. */
 	if (r->code == 421 && (ask == ASK_NOOP || ask == ASK_RSET ||
-	    (ask == ASK_MAIL && !s->d.fresh))) {
+	    (ask == ASK_MAIL && !s->dialogue.fresh))) {
 		relay_hang_up(s);
 		relay_next(s);
 		return;
@@ -238,14 +239,14 @@ relay_reply(struct session *s, const struct smtpreply *r)
 	case ASK_RSET:
 		if (!is_good(r))
 			relay_hang_up(s);
-		s->d.dirty = 0;
+		s->dialogue.dirty = 0;
 		relay_next(s);
 		break;
 	case ASK_MAIL:
 		relay_mailed(s, r);
 		break;
 	case ASK_REPLAY:
-		rcpt = s->d.asked;
+		rcpt = s->dialogue.asked;
 		if (is_good(r))
 			rcpt->known = 1;
 		else
@@ -254,14 +255,14 @@ relay_reply(struct session *s, const struct smtpreply *r)
 		relay_next(s);
 		break;
 	case ASK_RCPT:
-		s->d.rcpt->known = is_good(r);
+		s->dialogue.rcpt->known = is_good(r);
 		relay_end(s, r);
 		break;
 	case ASK_DATA:
 		/* Refused before or after the message: it is not sure that
 		 * the MTA has forgotten the rest. */
 		relay_forget(s);
-		s->d.dirty = !is_good(r);
+		s->dialogue.dirty = !is_good(r);
 		relay_end(s, r);
 		break;
 	default:
@@ -277,7 +278,7 @@ relay_event(struct mta *m, const struct mta_event *ev, void *arg)
 
 	switch (ev->what) {
 	case MTA_READY:
-		s->d.ask = ASK_NONE;
+		s->dialogue.ask = ASK_NONE;
 		caps_seen(mta_relay(m), ev->ehlo);
 		relay_next(s);
 		break;
@@ -298,7 +299,7 @@ relay_open(struct session *s)
 	const struct conf_relay	*relay;
 
 	relay = s->tx != NULL && s->tx->relay != NULL ? s->tx->relay :
-	    TAILQ_FIRST(&s->pc->conf->pass->relays);
+	    TAILQ_FIRST(&s->live->conf->pass->relays);
 	memset(&c, 0, sizeof(c));
 	c.id = s->ms.id;
 	c.addr = s->ms.client;
@@ -307,16 +308,16 @@ relay_open(struct session *s)
 	c.dport = s->ms.dport;
 	c.helo = s->helo;
 	c.esmtp = s->ms.esmtp;
-	c.hostname = s->pc->conf->hostname;
+	c.hostname = s->live->conf->hostname;
 	c.name = s->ms.name;
 	c.name_later = s->ms.resolve != NULL &&
 	    strcmp(s->ms.resolve, "TEMP") == 0;
-	s->mta = mta_open(pass.base, s->pc->conf->pass, relay, &c, 0,
+	s->mta = mta_open(pass.base, s->live->conf->pass, relay, &c, 0,
 	    relay_event, s);
 	if (s->mta == NULL)
 		return (-1);
-	s->d.ask = ASK_CONNECT;
-	s->d.fresh = 1;
+	s->dialogue.ask = ASK_CONNECT;
+	s->dialogue.fresh = 1;
 	return (0);
 }
 
@@ -348,7 +349,7 @@ static void
 relay_asked(struct session *s, enum ask ask, int r)
 {
 	if (r == 0 || !mta_idle(s->mta))
-		s->d.ask = (uint8_t)ask;
+		s->dialogue.ask = (uint8_t)ask;
 	else
 		relay_fail(s, "Out of memory, please try again later");
 }
@@ -396,7 +397,8 @@ relay_body(struct session *s)
 		    "please try again later");
 		return;
 	}
-	relay_asked(s, ASK_DATA, mta_data(s->mta, &s->d.head, s->tx->spool));
+	relay_asked(s, ASK_DATA, mta_data(s->mta, &s->dialogue.head,
+	    s->tx->spool));
 }
 
 /* The next thing on the way to the goal. */
@@ -405,18 +407,18 @@ relay_next(struct session *s)
 {
 	struct ptx	*tx = s->tx;
 
-	if (s->d.goal == GOAL_NONE || s->d.ask != ASK_NONE)
+	if (s->dialogue.goal == GOAL_NONE || s->dialogue.ask != ASK_NONE)
 		return;
 	if (s->mta == NULL) {
 		if (relay_open(s) == -1)
 			relay_fail(s, "Out of memory, please try again later");
 		return;
 	}
-	if (s->d.goal == GOAL_CONNECT) {
-		s->d.goal = GOAL_NONE;
+	if (s->dialogue.goal == GOAL_CONNECT) {
+		s->dialogue.goal = GOAL_NONE;
 		return;
 	}
-	if (s->d.dirty) {
+	if (s->dialogue.dirty) {
 		relay_command(s, ASK_RSET, "RSET", "", "", PT_MAIL);
 		return;
 	}
@@ -425,14 +427,14 @@ relay_next(struct session *s)
 		    PT_MAIL);
 		return;
 	}
-	if ((s->d.asked = relay_unknown(tx)) != NULL) {
-		relay_command(s, ASK_REPLAY, "RCPT TO:", s->d.asked->to,
-		    s->d.asked->params, PT_RCPT);
+	if ((s->dialogue.asked = relay_unknown(tx)) != NULL) {
+		relay_command(s, ASK_REPLAY, "RCPT TO:", s->dialogue.asked->to,
+		    s->dialogue.asked->params, PT_RCPT);
 		return;
 	}
-	if (s->d.goal == GOAL_RCPT)
-		relay_command(s, ASK_RCPT, "RCPT TO:", s->d.rcpt->to,
-		    s->d.rcpt->params, PT_RCPT);
+	if (s->dialogue.goal == GOAL_RCPT)
+		relay_command(s, ASK_RCPT, "RCPT TO:", s->dialogue.rcpt->to,
+		    s->dialogue.rcpt->params, PT_RCPT);
 	else
 		relay_body(s);
 }
@@ -444,10 +446,10 @@ relay_begin(struct session *s, enum goal goal,
 	if (s->mta != NULL && s->tx != NULL &&
 	    mta_relay(s->mta) != s->tx->relay)
 		relay_drop(s);
-	s->d.goal = (uint8_t)goal;
-	s->d.answered = answered;
+	s->dialogue.goal = (uint8_t)goal;
+	s->dialogue.answered = answered;
 	/* One that is being made is made for this. */
-	s->d.fresh = s->mta == NULL || s->d.ask == ASK_CONNECT;
+	s->dialogue.fresh = s->mta == NULL || s->dialogue.ask == ASK_CONNECT;
 	if (goal != GOAL_CONNECT)
 		s->state = PS_MTA;
 	relay_next(s);
@@ -471,7 +473,7 @@ void
 relay_rcpt(struct session *s, struct rcpt *r,
     void (*answered)(struct session *, const struct smtpreply *))
 {
-	s->d.rcpt = r;
+	s->dialogue.rcpt = r;
 	relay_begin(s, GOAL_RCPT, answered);
 }
 
@@ -486,20 +488,22 @@ relay_data(struct session *s,
 void
 relay_noop(struct session *s)
 {
-	if (s->mta == NULL || s->d.ask != ASK_NONE || s->d.goal != GOAL_NONE)
+	if (s->mta == NULL || s->dialogue.ask != ASK_NONE ||
+	    s->dialogue.goal != GOAL_NONE)
 		return;
 	if (mta_command(s->mta, "NOOP", PT_MAIL) == 0)
-		s->d.ask = ASK_NOOP;
+		s->dialogue.ask = ASK_NOOP;
 }
 
 void
 relay_refuse(struct session *s)
 {
-	pass_refuse(s, 451, "4.3.0", s->d.why);
+	pass_refuse(s, 451, "4.3.0", s->dialogue.why);
 }
 
 int
 relay_must_end(const struct session *s)
 {
-	return (s->mta != NULL && s->d.ask == ASK_DATA && mta_dotted(s->mta));
+	return (s->mta != NULL && s->dialogue.ask == ASK_DATA &&
+	    mta_dotted(s->mta));
 }

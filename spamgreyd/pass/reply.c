@@ -48,8 +48,8 @@ void
 pass_refuse(struct session *s, int code, const char *enhanced,
     const char *text)
 {
-	if (pass_refusal(&s->io.out, s->pc->conf, s->ms.id, &s->ms.client, code,
-	    enhanced, text) == -1)
+	if (pass_refusal(&s->io.out, s->live->conf, s->ms.id, &s->ms.client,
+	    code, enhanced, text) == -1)
 		pass_die(s, PE_MEMORY);
 }
 

@@ -23,7 +23,7 @@ runner_teaser(struct session *s, const char *text)
 static int
 runner_only_roles(const struct session *s)
 {
-	return (s->tx != NULL && s->tx->whose == RCPTS_ROLES);
+	return (s->tx != NULL && s->tx->rcpt_kinds == RCPTS_ROLES);
 }
 
 static const char *

@@ -96,8 +96,8 @@ session_alloc(int fd)
 		return (NULL);
 	}
 	s->ms.key = s->ms.id = pass_next_key(fd);
-	s->pc = pass.pc;
-	s->pc->refs++;
+	s->live = pass.live;
+	s->live->refs++;
 	LIST_INSERT_HEAD(&pass.sessions, s, entry);
 	if (pass.count++ == 0)
 		pass_wake();
@@ -120,17 +120,17 @@ pass_session_new(int fd, const struct addr *client, uint16_t port,
 	s->ms.port = port;
 	s->ms.dst = *dst;
 	s->ms.dport = dport;
-	s->ms.hostname = s->pc->conf->hostname;
+	s->ms.hostname = s->live->conf->hostname;
 	s->ms.whitelisted = kind == HANDOVER_WHITELISTED;
 	s->ms.no_scan = s->ms.whitelisted && addrset_lookup_mask(
-	    s->pc->conf->set, client, s->pc->no_scan) != 0;
+	    s->live->conf->set, client, s->live->no_scan) != 0;
 	s->ms.loopback = addr_is_loopback(client);
 	s->ms.white = kind == HANDOVER_WHITE;
 	s->ms.start = s->last = clock_mono();
 	s->io.cert = tlsctx_ref(cert);
 	s->kind = (uint8_t)kind;
 	if ((h != NULL && take_over(s, h) == -1) || run_attach(&s->ms,
-	    s, s->pc->chain) == -1) {
+	    s, s->live->chain) == -1) {
 		log_warn("pass: session");
 		pass_die(s, PE_MEMORY);
 		pass_session_free(s);
@@ -146,7 +146,7 @@ pass_begin(struct session *s)
 {
 	pass_read(s);
 	/* A refusal of who talks early may have taken the banner's place. */
-	if (s->state == PS_GREET && s->d.closes == PE_NONE)
+	if (s->state == PS_GREET && s->dialogue.closes == PE_NONE)
 		pass_greet(s);
 }
 
@@ -162,7 +162,7 @@ pass_session_free(struct session *s)
 	run_detach(&s->ms);
 	ptx_free(s);
 	relay_drop(s);
-	buf_free(&s->d.head);
+	buf_free(&s->dialogue.head);
 	if (s->flags & PF_TIMER)
 		event_del(&s->timer);
 	if (event_initialized(&s->more))
@@ -176,7 +176,7 @@ pass_session_free(struct session *s)
 	free(s->log_from);
 	free(s->log_to);
 	pass_uncount(s);
-	pass_conf_unref(s->pc);
+	pass_conf_unref(s->live);
 	LIST_REMOVE(s, entry);
 	pass.count--;
 	free(s);

@@ -34,7 +34,7 @@ dialogue_trapped(const struct session *s, int own)
 void
 pass_bad(struct session *s, int code, const char *enhanced, const char *text)
 {
-	if (s->bad++ < s->pc->conf->limit.bad_commands)
+	if (s->bad++ < s->live->conf->limit.bad_commands)
 		pass_refuse(s, code, enhanced, text);
 	else
 		pass_expel(s, PE_BAD_COMMANDS, "4.7.0", "Too many errors");
@@ -69,8 +69,8 @@ pass_noticed(struct session *s, enum host_event event)
 	}
 	v = run_event(&s->ms, event);
 	s->ms.events |= 1u << event;
-	if (s->d.notice.kind == VERDICT_NEXT)
-		s->d.notice = v;
+	if (s->dialogue.notice.kind == VERDICT_NEXT)
+		s->dialogue.notice = v;
 }
 
 /* What was held back is said. */
@@ -85,10 +85,10 @@ void
 dialogue_refuse(struct session *s, const struct verdict *v)
 {
 	if (v->kind == VERDICT_CLOSE)
-		s->d.closes = PE_REFUSED;
+		s->dialogue.closes = PE_REFUSED;
 	if (v->kind == VERDICT_CLOSE && v->ms > 0) {
 		s->refuse = *v;
-		s->d.held = 1;
+		s->dialogue.held = 1;
 	} else
 		pass_refuse_verdict(s, v);
 }
@@ -96,8 +96,8 @@ dialogue_refuse(struct session *s, const struct verdict *v)
 void
 dialogue_closes(struct session *s)
 {
-	if (!s->d.held) {
-		pass_close(s, s->d.closes);
+	if (!s->dialogue.held) {
+		pass_close(s, s->dialogue.closes);
 		return;
 	}
 	if (s->state != PS_GREET)
@@ -125,10 +125,10 @@ greet_bannered(struct session *s, const struct verdict *v)
 {
 	if (session_refused(s, v))
 		return;
-	pass_reply(s, "220 %s ESMTP; %s\r\n", s->pc->conf->hostname,
+	pass_reply(s, "220 %s ESMTP; %s\r\n", s->live->conf->hostname,
 	    simple_date());
 	s->state = PS_COMMAND;
-	s->d.noticed = 0;
+	s->dialogue.noticed = 0;
 	s->last = clock_mono();
 }
 
@@ -165,12 +165,12 @@ dialogue_early(struct session *s, const uint8_t *data, size_t len)
 	case SMTP_TLS_NO:
 		break;
 	}
-	if (!s->d.noticed)
+	if (!s->dialogue.noticed)
 		pass_noticed(s, EVENT_EARLY_TALKER);
-	s->d.noticed = 1;
-	if (s->d.held || (v = s->d.notice).kind == VERDICT_NEXT)
+	s->dialogue.noticed = 1;
+	if (s->dialogue.held || (v = s->dialogue.notice).kind == VERDICT_NEXT)
 		return (0);
-	s->d.notice = verdict_next();
+	s->dialogue.notice = verdict_next();
 	run_cancel(&s->ms);
 	name_cancel(s);
 	v.kind = VERDICT_CLOSE;
@@ -186,7 +186,7 @@ pass_greet(struct session *s)
 	/* (of a hand-over: what front had read) */
 	if (buf_len(&s->io.in) > 0) {
 		(void)dialogue_early(s, buf_ptr(&s->io.in), buf_len(&s->io.in));
-		if (s->state != PS_GREET || s->d.closes != PE_NONE)
+		if (s->state != PS_GREET || s->dialogue.closes != PE_NONE)
 			return;
 	}
 	name_stage(s, STAGE_CONNECT, greet_connected);
@@ -198,7 +198,7 @@ dialogue_limits(struct session *s, uint32_t *caps)
 {
 	int	known;
 
-	*caps = caps_offer(s->pc, &s->d.max, &known);
+	*caps = caps_offer(s->live, &s->dialogue.max, &known);
 	return (known ? 0 : -1);
 }
 
@@ -216,10 +216,10 @@ pass_reply_ehlo(struct session *s)
 	    CAPS_DSN | CAPS_ENHANCED)) | CAPS_PIPELINING;
 	if (s->io.cert != NULL && s->io.tls == NULL && !s->handed_tls)
 		s->offered |= CAPS_STARTTLS;
-	pass_reply(s, "250-%s\r\n", s->pc->conf->hostname);
+	pass_reply(s, "250-%s\r\n", s->live->conf->hostname);
 	if (s->offered & CAPS_SIZE)
 		pass_reply(s, "250-SIZE %llu\r\n",
-		    (unsigned long long)s->d.max);
+		    (unsigned long long)s->dialogue.max);
 	if (s->offered & CAPS_8BITMIME)
 		pass_reply(s, "250-8BITMIME\r\n");
 	if (s->offered & CAPS_SMTPUTF8)
@@ -236,7 +236,7 @@ pass_reply_ehlo(struct session *s)
 static void
 helo_staged(struct session *s, const struct verdict *v)
 {
-	const struct conf_pass	*p = s->pc->conf->pass;
+	const struct conf_pass	*p = s->live->conf->pass;
 	uint32_t		 caps;
 
 	if (v->kind == VERDICT_CLOSE) {
@@ -248,7 +248,7 @@ helo_staged(struct session *s, const struct verdict *v)
 		pass_reply_ehlo(s);
 	else {
 		(void)dialogue_limits(s, &caps);
-		pass_reply(s, "250 %s\r\n", s->pc->conf->hostname);
+		pass_reply(s, "250 %s\r\n", s->live->conf->hostname);
 	}
 	ptx_answered(s);
 	if (s->state == PS_COMMAND && p->early &&
@@ -279,7 +279,7 @@ pass_helo(struct session *s, enum smtp_verb verb, const char *arg, size_t len)
 	/* The one that was told another name is of no use. */
 	if (s->mta != NULL && mta_relay(s->mta)->client != CLIENT_RECEIVED)
 		relay_drop(s);
-	s->d.doing = DOING_HELO;
+	s->dialogue.doing = DOING_HELO;
 	s->state = PS_STAGE;
 	run_stage(&s->ms, STAGE_HELO, helo_staged);
 }
@@ -302,7 +302,7 @@ pass_starttls(struct session *s, size_t len)
 	s->ms.helo = NULL;
 	s->ms.esmtp = 0;
 	s->offered = 0;
-	s->d.notice = verdict_next();
+	s->dialogue.notice = verdict_next();
 	s->state = PS_TLS_START;
 }
 
@@ -348,7 +348,7 @@ dialogue_command(struct session *s, enum smtp_verb verb, const char *arg,
 		pass_rset(s);
 		break;
 	case SMTP_QUIT:
-		pass_reply(s, "221 2.0.0 %s Bye\r\n", s->pc->conf->hostname);
+		pass_reply(s, "221 2.0.0 %s Bye\r\n", s->live->conf->hostname);
 		pass_close(s, PE_QUIT);
 		break;
 	case SMTP_STARTTLS:
@@ -365,13 +365,13 @@ dialogue_command(struct session *s, enum smtp_verb verb, const char *arg,
 static int
 dialogue_notice(struct session *s)
 {
-	struct verdict	v = s->d.notice;
+	struct verdict	v = s->dialogue.notice;
 
 	if (v.kind == VERDICT_NEXT)
 		return (0);
-	s->d.notice = verdict_next();
+	s->dialogue.notice = verdict_next();
 	dialogue_refuse(s, &v);
-	if (s->d.closes != PE_NONE)
+	if (s->dialogue.closes != PE_NONE)
 		dialogue_closes(s);
 	return (1);
 }
@@ -386,7 +386,7 @@ dialogue_whole_line(struct session *s, const uint8_t *line, size_t line_len,
 	enum smtp_verb	 verb;
 
 	verb = smtp_verb_parse(line, line_len, &arg, &len);
-	s->d.noticed = 0;
+	s->dialogue.noticed = 0;
 	if (verb != SMTP_QUIT && dialogue_trapped(s, 1)) {
 		pass_expel(s, PE_TRAPPED, "4.7.1",
 		    "Your address has been trapped");
@@ -398,7 +398,7 @@ dialogue_whole_line(struct session *s, const uint8_t *line, size_t line_len,
 	 * come. */
 	if (more && (!(s->offered & CAPS_PIPELINING) || verb == SMTP_EHLO ||
 	    verb == SMTP_HELO || verb == SMTP_DATA || verb == SMTP_STARTTLS)) {
-		s->d.noticed = 1;
+		s->dialogue.noticed = 1;
 		pass_noticed(s, EVENT_PIPELINING);
 	}
 	if (verb == SMTP_FOREIGN_HTTP)
@@ -407,7 +407,7 @@ dialogue_whole_line(struct session *s, const uint8_t *line, size_t line_len,
 		pass_noticed(s, EVENT_FOREIGN_COMMAND);
 	if (dialogue_notice(s))
 		return;
-	if (bare_lf && s->pc->conf->pass->reject_newlines) {
+	if (bare_lf && s->live->conf->pass->reject_newlines) {
 		pass_bad(s, 500, "5.5.2", "Lines end in CR LF");
 		return;
 	}
@@ -418,10 +418,10 @@ dialogue_whole_line(struct session *s, const uint8_t *line, size_t line_len,
 static size_t
 dialogue_line(struct session *s, const uint8_t *data, size_t len)
 {
-	size_t	max = s->pc->conf->limit.line, line_len, used;
+	size_t	max = s->live->conf->limit.line, line_len, used;
 	int	bare_lf;
 
-	if (!s->d.skip && smtp_tls_begins(data, len) == SMTP_TLS_YES) {
+	if (!s->dialogue.skip && smtp_tls_begins(data, len) == SMTP_TLS_YES) {
 		dialogue_uninvited(s);
 		return (len);
 	}
@@ -429,15 +429,15 @@ dialogue_line(struct session *s, const uint8_t *data, size_t len)
 	case SMTP_LINE_OK:
 		break;
 	case SMTP_LINE_TOOLONG:
-		s->d.skip = 1;
+		s->dialogue.skip = 1;
 		return (max);
 	default:
 		/* The rest of a line that is too long. */
-		return (s->d.skip ? len : 0);
+		return (s->dialogue.skip ? len : 0);
 	}
 	s->last = clock_mono();
-	if (s->d.skip) {
-		s->d.skip = 0;
+	if (s->dialogue.skip) {
+		s->dialogue.skip = 0;
 		pass_bad(s, 500, "5.5.2", "Line too long");
 	} else
 		dialogue_whole_line(s, data, line_len, bare_lf, used < len &&
@@ -449,12 +449,13 @@ dialogue_line(struct session *s, const uint8_t *data, size_t len)
 static void
 dialogue_impatient(struct session *s, const uint8_t *data, size_t len)
 {
-	if (s->d.doing == DOING_DOT || s->d.held || s->d.noticed ||
+	if (s->dialogue.doing == DOING_DOT || s->dialogue.held ||
+	    s->dialogue.noticed ||
 	    smtp_tls_begins(data, len) != SMTP_TLS_NO)
 		return;
-	if (!(s->offered & CAPS_PIPELINING) || s->d.doing == DOING_HELO ||
-	    s->d.doing == DOING_DATA) {
-		s->d.noticed = 1;
+	if (!(s->offered & CAPS_PIPELINING) ||
+	    s->dialogue.doing == DOING_HELO || s->dialogue.doing == DOING_DATA) {
+		s->dialogue.noticed = 1;
 		pass_noticed(s, EVENT_PIPELINING);
 	}
 }
@@ -493,7 +494,7 @@ resume_mailed(struct session *s, const struct verdict *v)
 	}
 	/* Its MAIL has been answered: the recipients get the refusal. */
 	s->tx->refuse = s->refuse.kind != VERDICT_NEXT ? s->refuse : *v;
-	ptx_resume(s, s->d.pending);
+	ptx_resume(s, s->dialogue.pending);
 }
 
 static void
@@ -530,7 +531,7 @@ pass_resume_handover(struct session *s, const struct handover *h,
 
 	s->tx = tx;
 	s->offered = h->offered;
-	s->d.pending = pending != 0;
+	s->dialogue.pending = pending != 0;
 	s->state = PS_STAGE;
 	(void)dialogue_limits(s, &caps);
 	if (len > 0 && buf_add(&s->io.in, input, len) == -1) {

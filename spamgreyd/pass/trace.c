@@ -46,8 +46,9 @@ trace_received(const struct session *s, struct buf *b)
 	trace_clean(helo, sizeof(helo), s->helo == NULL ? "unknown" : s->helo);
 	if (buf_printf(b, "Received: from %s (%s%s[%s%s])\r\n\tby %s with %s",
 	    helo, s->ms.name == NULL ? "" : s->ms.name,
-	    s->ms.name == NULL ? "" : " ", six ? "IPv6:" : "", addr_str(&s->ms.client, a),
-	    s->pc->conf->hostname, protocol(s)) == -1)
+	    s->ms.name == NULL ? "" : " ", six ? "IPv6:" : "",
+	    addr_str(&s->ms.client, a),
+	    s->live->conf->hostname, protocol(s)) == -1)
 		return (-1);
 	if (s->ms.tls_version != NULL) {
 		trace_clean(version, sizeof(version), s->ms.tls_version);

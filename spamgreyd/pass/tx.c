@@ -103,11 +103,11 @@ ptx_free(struct session *s)
 	edit_cancel(s);
 	/* The MTA has half of it still. */
 	if (s->tx->mailed && s->mta != NULL)
-		s->d.dirty = 1;
-	free(s->d.said.text);
-	memset(&s->d.said, 0, sizeof(s->d.said));
-	buf_free(&s->d.head);
-	s->d.rcpt = s->d.asked = NULL;
+		s->dialogue.dirty = 1;
+	free(s->dialogue.mta_reply.text);
+	memset(&s->dialogue.mta_reply, 0, sizeof(s->dialogue.mta_reply));
+	buf_free(&s->dialogue.head);
+	s->dialogue.rcpt = s->dialogue.asked = NULL;
 	ptx_destroy(s->tx);
 	s->tx = NULL;
 	run_message_over(&s->ms);
@@ -116,6 +116,6 @@ ptx_free(struct session *s)
 	s->ms.spool = NULL;
 	s->ms.rcpt_is_role = s->ms.reply_code = 0;
 	s->ms.accepted = 0;
-	s->ms.events |= s->d.events;
-	s->d.events = 0;
+	s->ms.events |= s->dialogue.events;
+	s->dialogue.events = 0;
 }

@@ -491,7 +491,7 @@ main(void)
 	pc.conf->pass = &cp;
 	cp.session = 3600;
 	pc.conf->limit.idle = 300;
-	pass.pc = &pc;
+	pass.live = &pc;
 	if ((pass.base = event_base_new()) == NULL)
 		return (1);
 	LIST_INIT(&pass.sessions);
