@@ -1,7 +1,7 @@
 /*
- * Front: listeners, what a host is when it connects, and the limits.  Whoever
- * is one too many gets a 421 with a text, also when the process is out of
- * descriptors: one is kept in reserve for that.
+ * Front: what a host is when it connects, and the limits. A client over a
+ * limit gets a 421 with a text, also when the process has no descriptor left
+ * but the one in reserve (smtpd/listener.c).
  */
 #include <sys/types.h>
 
@@ -25,6 +25,7 @@ overlimit(enum front_stat stat, const char *limit, const struct addr *client)
 	overlimit_log(&logged[stat], limit, client);
 }
 
+/* Sends 421 and closes; there is no connection yet that could linger. */
 static void
 refuse_conn(int fd, const char *enhanced, const char *text)
 {
@@ -36,7 +37,14 @@ refuse_conn(int fd, const char *enhanced, const char *text)
 	listener_refuse(fd, line, (size_t)n);
 }
 
-/* whitelisted > TRAPPED > blacklisted > WHITE > unknown */
+/*
+ * What a host is: whitelisted, then trapped, then blacklisted, then white,
+ * then unknown. *lists: the lists that have it; *reason: enum trap_reason of a
+ * trapped one.
+ *
+ * The states are store's, judged with its clock, so that all processes agree
+ * about when one ends.
+ */
 static enum conn_kind
 front_host_kind(const struct addr *client, uint64_t *lists,
     unsigned int *reason)
@@ -70,7 +78,11 @@ over_text(enum front_stat stat)
 	    "Too many connections from your network");
 }
 
-/* 0: the counts have it now (or need not); -1: one too many. */
+/*
+ * Counts a connection of that host and its network, by that configuration. 0:
+ * the counts have it now. -1: one too many (or no memory to count it), counted
+ * nowhere; *stat and *limit say which limit.
+ */
 static int
 count_in(const struct config *conf, const struct addr *client,
     enum front_stat *stat, const char **limit)
@@ -119,7 +131,11 @@ accept_count(struct conn *c)
 	return (-1);
 }
 
-/* One accepted descriptor (taken), with its addresses known. */
+/*
+ * A connection; takes fd. A host that goes on to pass at once is counted
+ * there, and a whitelisted one is never throttled, but even that has no claim
+ * to the last place of all.
+ */
 static void
 front_accept_conn(struct listener *l, int fd, const struct addr *client,
     uint16_t port)
@@ -141,8 +157,6 @@ front_accept_conn(struct listener *l, int fd, const struct addr *client,
 		return;
 	}
 	kind = front_host_kind(client, &lists, &reason);
-	/* Who is whitelisted is never throttled, but has no claim to the
-	 * last place of all.  Who goes on to pass at once is counted there. */
 	if (kind != KIND_WHITELISTED && !handover_at_connect(kind) &&
 	    count_in(front.live->conf, client, &stat, &limit) == -1) {
 		overlimit(stat, limit, client);
@@ -200,6 +214,10 @@ front_accept_begun(void)
 	    hosts_count(front.hosts));
 }
 
+/*
+ * Mail must not stop because store is slow to send the host states: without
+ * them every host is unknown, which delays mail and loses none.
+ */
 static void
 accept_waited(evutil_socket_t fd, short what, void *arg)
 {
@@ -214,7 +232,7 @@ accept_waited(evutil_socket_t fd, short what, void *arg)
 	accept_hosts_ready();
 }
 
-/* START: from here on hosts may come, once their states are known. */
+/* At START of the parent: accepts once the host states are known. */
 void
 accept_start(void)
 {

@@ -1,6 +1,7 @@
 /*
  * Front: the life of one connection: made, read, written, timed out by the
- * wheel, ended.  Knows octets and states; what they say is not its business.
+ * wheel, ended. It knows octets and states; what they mean is the business of
+ * smtp.c.
  */
 #include <sys/types.h>
 
@@ -31,9 +32,9 @@ conn_is_black(const struct conn *c)
 }
 
 /*
- * Does the reply go out an octet at a time?  For unknown hosts only at the
- * beginning, and not when places are rare: they must not be kept from real
- * senders by waiting ones.
+ * Does the reply go out an octet at a time? Trapped and blacklisted hosts get
+ * all of it so. Unknown hosts only at the beginning, and not when places are
+ * rare: waiting hosts must not keep real senders out.
  */
 int
 conn_stutters(const struct conn *c)
@@ -46,16 +47,21 @@ conn_stutters(const struct conn *c)
 		return (1);
 	if (c->kind != KIND_GREY)
 		return (0);
-	/* (a reload may have lowered the limit below what is held) */
-	if ((uint64_t)front.count * 10 > (uint64_t)front.live->max * 9)
+	/* (64 bits: a reload may have lowered max below the count) */
+	if ((uint64_t)front.count * 100 >
+	    (uint64_t)front.live->max * FRONT_STRESS_HIGH)
 		return (0);
 	return (clock_mono() - c->start < conf->stutter_grey * 1000);
 }
 
+/*
+ * The number of a connection that has ended finds nothing, even when its
+ * descriptor is in use again.
+ */
 struct conn *
 conn_by_id(uint64_t id)
 {
-	size_t		 fd = id & 0xffffff;
+	size_t		 fd = id & SESSION_FD_MASK;
 	struct conn	*c;
 
 	if (fd >= front.nconns || (c = front.conns[fd]) == NULL || c->id != id)
@@ -63,6 +69,10 @@ conn_by_id(uint64_t id)
 	return (c);
 }
 
+/*
+ * The array of connections by descriptor grows as descriptors do. -1: no
+ * memory.
+ */
 static int
 conns_insert(struct conn *c)
 {
@@ -83,19 +93,26 @@ conns_insert(struct conn *c)
 	return (0);
 }
 
+/*
+ * Two marks, so that a number of connections around one of them does not
+ * switch the timeouts to and fro. One log line for each change.
+ */
 static void
 stress_update(void)
 {
 	uint64_t	max = front.live->max;
 
-	if (!front.stress && (uint64_t)front.count * 10 > max * 9) {
+	if (!front.stress && (uint64_t)front.count * 100 > max *
+	    FRONT_STRESS_HIGH) {
 		front.stress = 1;
 		log_warnx("front: %u of %llu connections in use; unknown hosts "
-		    "have %lld s for a command until fewer than 70 %% are in "
+		    "have %lld s for a command until fewer than %d %% are in "
 		    "use",
 		    front.count, (unsigned long long)max,
-		    (long long)front.live->conf->limit.idle_stress);
-	} else if (front.stress && (uint64_t)front.count * 10 < max * 7) {
+		    (long long)front.live->conf->limit.idle_stress,
+		    FRONT_STRESS_LOW);
+	} else if (front.stress && (uint64_t)front.count * 100 < max *
+	    FRONT_STRESS_LOW) {
 		front.stress = 0;
 		log_info("front: %u of %llu connections in use; normal "
 		    "timeouts again", front.count, (unsigned long long)max);
@@ -120,7 +137,7 @@ conn_new(struct listener *l, int fd, const struct addr *client, uint16_t port,
 		free(c);
 		return (NULL);
 	}
-	c->id = (front.next_id++ << 24) | (uint64_t)fd;
+	c->id = (front.next_id++ << SESSION_FD_BITS) | (uint64_t)fd;
 	c->client = *client;
 	c->port = port;
 	c->live = front.live;
@@ -165,6 +182,7 @@ conn_set_kind(struct conn *c, enum conn_kind kind)
 		front.black++;
 }
 
+/* Logs the end of the connection, counts it out everywhere and frees it. */
 void
 conn_free(struct conn *c)
 {
@@ -200,6 +218,7 @@ conn_free(struct conn *c)
 	stress_update();
 }
 
+/* Ends the connection now; the first reason counts. conn_settle frees it. */
 void
 conn_die(struct conn *c, enum conn_end end)
 {
@@ -208,6 +227,7 @@ conn_die(struct conn *c, enum conn_end end)
 	c->state = ST_DEAD;
 }
 
+/* Ends the connection when all that is queued has been sent. */
 void
 conn_close(struct conn *c, enum conn_end end)
 {
@@ -235,6 +255,10 @@ conn_write(struct conn *c, size_t n)
 		c->flags |= F_BANNER;
 }
 
+/*
+ * Writes all that waits, or leaves it to the wheel where the connection
+ * stutters.
+ */
 static void
 conn_flush(struct conn *c)
 {
@@ -264,8 +288,9 @@ conn_due(struct conn *c)
 }
 
 /*
- * How much input is kept while it cannot be answered.  A line must fit; who
- * talks while we stutter is held for long and gets little.
+ * How many octets of input are still kept while it cannot be answered. A line
+ * must fit; a client that talks while we stutter is held for long and gets
+ * little.
  */
 static size_t
 input_room(const struct conn *c)
@@ -277,6 +302,10 @@ input_room(const struct conn *c)
 	return (len < max ? max - len : 0);
 }
 
+/*
+ * Reads what fits. Under TLS until there is no more, as what libtls has read
+ * ahead makes no descriptor ready.
+ */
 static void
 conn_read(struct conn *c)
 {
@@ -296,7 +325,10 @@ conn_read(struct conn *c)
 	} while (c->io.tls != NULL);
 }
 
-/* The last reply is out. */
+/*
+ * The last reply is sent: closes slowly, so that the client can read it. After
+ * QUIT, and where the client has closed already, there is nothing to wait for.
+ */
 static void
 conn_linger(struct conn *c)
 {
@@ -309,7 +341,10 @@ conn_linger(struct conn *c)
 	c->state = client_linger(&c->io) ? ST_DEAD : ST_LINGER;
 }
 
-/* What lies in the socket while it is handed over is pass' to read. */
+/*
+ * Is the socket to be read now? While a session is on its way to pass it is
+ * not: what comes is for pass to read.
+ */
 static int
 conn_wants_input(const struct conn *c)
 {
@@ -320,7 +355,10 @@ conn_wants_input(const struct conn *c)
 	    input_room(c) > 0));
 }
 
-/* Everything that is in the way of the next step is out. 1: look again. */
+/*
+ * All that was queued is sent: takes the next step of the state. 1: look
+ * again, there may be more to write or to do.
+ */
 static int
 conn_step(struct conn *c)
 {
@@ -351,7 +389,6 @@ conn_step(struct conn *c)
 	}
 }
 
-/* May free the connection; every callback's last call. */
 void
 conn_settle(struct conn *c)
 {
@@ -395,7 +432,8 @@ void
 conn_expel(struct conn *c, enum conn_end end, const char *enhanced,
     const char *text)
 {
-	/* Nor is a word put in where pass speaks, or may. */
+	/* Where pass speaks, or may speak, front adds nothing: two voices on
+	 * one connection lose mail. */
 	if (c->state == ST_LINGER || c->state == ST_HANDSHAKE ||
 	    c->state == ST_PUMP || c->state == ST_DEAD ||
 	    (c->flags & F_HANDED)) {

@@ -1,8 +1,7 @@
 /*
  * The front role: the tarpitting, greylisting SMTP dialogue with hosts that
- * are not known yet.  This file wires the role to the process; listeners are
- * in accept.c, a connection's life in conn.c, what is said in
- * smtp.c, tx.c and reply.c.
+ * are not known yet. This file wires the role to the process; front.h lists
+ * the others.
  *
  * Front opens nothing once it is unprivileged, decides nothing about hosts
  * (that is store's) and never waits for anything but its event loop.
@@ -18,7 +17,10 @@
 
 struct front	front;
 
-/* "451 4.7.1 text" to its parts; the configuration has checked the form. */
+/*
+ * "451 4.7.1 text" to its parts; the configuration has checked the form. -1:
+ * no memory.
+ */
 static int
 split_grey_reply(struct front_conf *live)
 {
@@ -39,6 +41,10 @@ split_grey_reply(struct front_conf *live)
 	return (0);
 }
 
+/*
+ * `limit connections', or as many as the descriptors allow when that is lower
+ * or not set. CONF_FD_RESERVE is for all that is no connection.
+ */
 static uint32_t
 max_connections(const struct config *conf)
 {
@@ -53,6 +59,10 @@ max_connections(const struct config *conf)
 	return (conf->limit.connections);
 }
 
+/*
+ * The derived parts of a configuration; old: the one before, whose certificate
+ * stays in use if the new one fails. NULL: no memory.
+ */
 static struct front_conf *
 front_conf_new(struct config *conf, struct front_conf *old)
 {
@@ -103,7 +113,10 @@ front_peer(struct child *c, enum role role, unsigned int instance, int fd)
 		fatalx("front: unexpected channel to another role");
 }
 
-/* While there still is privilege: what cannot be opened later. */
+/*
+ * At the first configuration, while there still is privilege: opens what
+ * cannot be opened later.
+ */
 static void
 front_first(struct child *c)
 {
@@ -148,7 +161,10 @@ front_configure(struct child *c, struct config *old)
 	accept_configure(c->conf);
 }
 
-/* Who is held already is held: its lists were looked up when it came. */
+/*
+ * Only the lists are others now. A host that is connected keeps what it was
+ * when it came.
+ */
 static void
 front_lists(struct child *c)
 {
@@ -170,6 +186,9 @@ front_start(struct child *c)
 	accept_start();
 }
 
+/*
+ * Every client is told 421 and is closed at once: the process is about to end.
+ */
 static void
 front_stop(struct child *c)
 {
@@ -178,7 +197,7 @@ front_stop(struct child *c)
 	uint32_t	 n = front.count;
 
 	(void)c;
-	/* As many lines would be lost in the queue anyway. */
+	/* So many lines would be lost in the queue to the parent. */
 	front.silent = n > FRONT_STOP_LINES;
 	accept_stop();
 	for (i = 0; i < front.nconns; i++) {

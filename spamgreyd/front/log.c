@@ -103,6 +103,7 @@ front_verdict_str(const struct conn *c)
 	}
 }
 
+/* " lists=a,b": the blacklists that have the host. */
 static void
 put_lists(struct buf *b, const struct conn *c)
 {
@@ -121,7 +122,7 @@ put_lists(struct buf *b, const struct conn *c)
 	}
 }
 
-/* The line that sums a connection up. */
+/* The line that sums up a connection. A client's text is encoded and cut. */
 void
 front_log_end(const struct conn *c)
 {
@@ -153,7 +154,11 @@ front_log_end(const struct conn *c)
 	    (const char *)buf_ptr(&b));
 }
 
-/* Noted once a session and kind; store reacts as the `on' lines say. */
+/*
+ * Noted once a session and kind; store reacts as the `on' lines say. A
+ * whitelisted host is never trapped, and a trapped or blacklisted one gets the
+ * whole tarpit already, so store hears of neither.
+ */
 void
 front_event(struct conn *c, enum host_event event)
 {
@@ -172,8 +177,6 @@ front_event(struct conn *c, enum host_event event)
 	front.stat[stats[event]]++;
 	log_event(c->id, host_event_str(event), "address=%s",
 	    addr_str(&c->client, a));
-	/* Who is whitelisted is never trapped, and who is trapped or
-	 * blacklisted already gets the whole tarpit. */
 	if (c->kind != KIND_WHITELISTED && !conn_is_black(c))
 		tell_event(c, event);
 }
@@ -189,6 +192,7 @@ front_stat_put(uint64_t id, const char *name, uint64_t value)
 		(void)chan_send(front.store, -1);
 }
 
+/* All counters to store, STAT_END at last. */
 void
 front_stats(uint64_t id)
 {

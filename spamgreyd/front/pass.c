@@ -1,16 +1,17 @@
 /*
- * Front: sessions go on in pass: descriptor, envelope, and what was read ahead
- * (design 3).  From the moment that all of it is queued to pass, front neither
- * reads nor writes the client's socket; its own descriptor stays open until
- * pass has taken the session (OK).  When pass refuses it, or is gone, the
- * session goes on here as it would without pass.
+ * Front's end of the channel to pass: sessions go on there, with their
+ * descriptor, envelope and what was read ahead. From the moment that all of it
+ * is queued, front neither reads nor writes the client's socket. Its own
+ * descriptor stays open until pass has taken the session (HANDOVER_OK). When
+ * pass refuses it, or has ended, the session goes on here as it would without
+ * pass.
  *
- * Silence is another matter: pass may have the socket and speak to the client
- * at any moment, and two voices on one connection lose mail.  So the client is
- * told 421, and the socket is shut down for both.
+ * No answer is another matter: pass may have the socket and speak to the
+ * client at any moment, and two voices on one connection lose mail. So the
+ * client is told 421, and the socket is shut down for both.
  *
- * Under TLS pass gets one end of a socketpair instead, and pump.c has
- * the other.
+ * Under TLS pass gets one end of a socketpair instead, and pump.c has the
+ * other.
  */
 #include <sys/types.h>
 #include <sys/socket.h>
@@ -28,7 +29,7 @@
 
 #define INPUT_CHUNK	8192		/* octets of input in one frame */
 
-/* Does the configuration have it, and is there somebody to take it? */
+/* Does the configuration allow it, and is there a pass to take it? */
 static int
 can_hand_over(const struct front_conf *live)
 {
@@ -50,8 +51,10 @@ handover_possible(const struct conn *c)
 	    (c->tx == NULL || !c->tx->too_long));
 }
 
-/* The rest is done when what was said before is out: conn_settle comes back
- * to handover_step. */
+/*
+ * The rest is done when what was said before is sent: conn_settle comes to
+ * handover_step then.
+ */
 void
 handover_begin(struct conn *c, enum handover_kind kind)
 {
@@ -60,7 +63,10 @@ handover_begin(struct conn *c, enum handover_kind kind)
 	c->wait = front_now();
 }
 
-/* Whitelisted or not: as it is now, not as it was when it connected. */
+/*
+ * Whitelisted or not: by the lists as they are now, not as they were when the
+ * host connected.
+ */
 enum handover_kind
 handover_kind(const struct conn *c)
 {
@@ -68,6 +74,7 @@ handover_kind(const struct conn *c)
 	    front.live->white) != 0 ? HANDOVER_WHITELISTED : HANDOVER_WHITE);
 }
 
+/* The session itself: HANDOVER_BEGIN. -1: it could not be queued. */
 static int
 send_begin(struct conn *c)
 {
@@ -117,7 +124,9 @@ send_rcpt(const struct conn *c, const char *to, const char *params)
 	return (chan_send(front.pass, -1));
 }
 
-/* Those that were answered 250, then the one that is not answered yet. */
+/*
+ * The recipients that were answered 250, then the one that has no answer yet.
+ */
 static int
 send_rcpts(const struct conn *c)
 {
@@ -135,6 +144,7 @@ send_rcpts(const struct conn *c)
 	return (send_rcpt(c, tx->to, tx->to_params));
 }
 
+/* What was read ahead, in pieces that fit into a frame. */
 static int
 send_input(const struct conn *c)
 {
@@ -151,8 +161,11 @@ send_input(const struct conn *c)
 	return (0);
 }
 
-/* A hand-over that stops in the middle is none: pass forgets it at the next
- * one's BEGIN. */
+/*
+ * All messages of one hand-over, the descriptor with the last. NULL, or why it
+ * is refused. One that stops in the middle is void: pass forgets it at the
+ * next BEGIN.
+ */
 static const char *
 send_session(struct conn *c)
 {
@@ -174,7 +187,7 @@ send_session(struct conn *c)
 	    "the queue to pass is full" : NULL);
 }
 
-/* It is not on its way any more. */
+/* The session is not under way to pass any more. */
 void
 handover_forget(struct conn *c)
 {
@@ -184,7 +197,10 @@ handover_forget(struct conn *c)
 	front.handovers--;
 }
 
-/* What was said before is out. */
+/*
+ * What was said before is sent: queues the session to pass, if fewer than
+ * FRONT_HANDOVERS are under way. Else handover_unpark comes back to it.
+ */
 void
 handover_step(struct conn *c)
 {
@@ -193,7 +209,7 @@ handover_step(struct conn *c)
 	if (c->flags & F_HANDED)
 		return;
 	if (front.handovers >= FRONT_HANDOVERS) {
-		front.handovers_wait = 1;	/* handover_unpark comes back */
+		front.handovers_wait = 1;
 		return;
 	}
 	if ((why = send_session(c)) != NULL) {
@@ -203,12 +219,14 @@ handover_step(struct conn *c)
 	c->flags |= F_HANDED;
 	front.handovers++;
 	c->wait = front_now();
-	/* The table has lost it, or it would not have come here. */
+	/* A white host at connect: the firewall's table has lost it. */
 	if (c->tx == NULL && c->live->conf->fw != FW_NONE)
 		tell_white_seen(&c->client);
 }
 
-/* Places again?  Seldom, for all connections are looked at. */
+/*
+ * Is there room again? Seldom looked at, as all connections are gone through.
+ */
 void
 handover_unpark(void)
 {
@@ -236,7 +254,10 @@ log_refused(struct conn *c, const char *why)
 	    addr_str(&c->client, a), log_encode_str(enc, sizeof(enc), why));
 }
 
-/* As without pass.  What was not said yet is said now. */
+/*
+ * The session goes on here as without pass. What pass would have said is said
+ * now.
+ */
 void
 handover_refused(struct conn *c, const char *why)
 {
@@ -249,12 +270,15 @@ handover_refused(struct conn *c, const char *why)
 	if (c->tx != NULL)
 		tx_not_handed(c);
 	else if (accept_count(c) == -1)
-		conn_close(c, END_REFUSED);	/* it says why */
+		conn_close(c, END_REFUSED);	/* a reply says why */
 	else
 		reply_banner(c);
 }
 
-/* Nobody knows whether pass has the session, if it is on its way. */
+/*
+ * Without HANDOVER_OK or NO it is not known whether pass has the session, if
+ * it was sent.
+ */
 void
 handover_late(struct conn *c)
 {
@@ -331,8 +355,10 @@ static const struct chan_rule pass_rules[] = {
 	{ 0, 0, NULL }
 };
 
-/* The parent ends the whole set then; until it does, all is as without pass.
- * Nobody else holds the sockets of those that wait any more. */
+/*
+ * The parent ends the whole set then; until it does, all is as without pass.
+ * No other process has the sockets of those that wait any more.
+ */
 static void
 pass_ended(struct chan *ch, enum chan_end end, void *arg)
 {

@@ -1,13 +1,14 @@
 /*
- * Front: a session that is under TLS here goes on in pass: octets are pumped
+ * Front: a session that is under TLS here goes on in pass. Octets are pumped
  * between the client and one end of a socketpair, whose other end pass has in
- * place of a client.  Each direction has one bounded buffer (the connection's
- * in and out); who does not read is not read for.  The end of one direction is
- * passed on, and when pass closes, the client has what is left, and the end.
+ * place of a client. Each direction has one bounded buffer (the connection's
+ * in and out); while that is full the other side is not read. The end of one
+ * direction is passed on, and when pass closes, the client gets what is left,
+ * and the end.
  *
- * Pass sees a client that is silent as it would see it itself.  Of one that does
- * not read it has no notion, as what it says is taken from it here: that one is
- * the wheel's (`limit idle').
+ * Pass sees a silent client as it would see it itself. It does not see a
+ * client that does not read, as what pass says is taken from it here; that
+ * client's time is the wheel's (`limit idle').
  */
 #include <sys/types.h>
 #include <sys/socket.h>
@@ -88,7 +89,7 @@ pump_wants(const struct conn *c)
 	    buf_len(&c->io.in) < PUMP_MAX);
 }
 
-/* 1: some octets came. */
+/* From the client; 1: some octets came. */
 static int
 read_client(struct conn *c)
 {
@@ -104,6 +105,10 @@ read_client(struct conn *c)
 	return (n > 0);
 }
 
+/*
+ * To pass. When pass takes no more, the rest is thrown away, and the client is
+ * heard no more.
+ */
 static int
 write_pass(struct conn *c)
 {
@@ -125,6 +130,7 @@ write_pass(struct conn *c)
 	return (n > 0);
 }
 
+/* From pass; 1: some octets came. */
 static int
 read_pass(struct conn *c)
 {
@@ -146,7 +152,7 @@ read_pass(struct conn *c)
 	return (n > 0);
 }
 
-/* What it waits for becomes what its event is added for. */
+/* What pass' side waits for becomes what its event is added for. */
 static void
 pump_watch(struct conn *c)
 {
@@ -173,8 +179,9 @@ pump_watch(struct conn *c)
 }
 
 /*
- * Moves what there is to move, in both directions; conn_flush writes to the
- * client.  1: there is something for it, or its end.
+ * Moves what there is to move in both directions, a bounded number of turns;
+ * conn_flush writes to the client. When pass has closed and all is sent, the
+ * connection closes.
  */
 int
 pump_run(struct conn *c)

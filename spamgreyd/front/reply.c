@@ -1,6 +1,6 @@
 /*
- * Front: what is said to a client.  Replies are queued here and written by
- * conn.c.  Every line ends in CRLF, and our own 5xx end in `contact'.
+ * Front: what is said to a client. Replies are queued here and written by
+ * conn.c. Every line ends in CRLF, and our own 5xx end in `contact'.
  */
 #include <sys/types.h>
 
@@ -59,10 +59,10 @@ reply_banner(struct conn *c)
 }
 
 /*
- * What may be offered, of what is said once and meant by pass too: without
- * pass what any server has; with it what the server behind has, once that is
- * known.  Until then SMTPUTF8 all the same: a sender that finds it missing
- * bounces the message.  *size: the largest message, 0 no limit.
+ * The extensions that EHLO may offer; *size: of SIZE, 0: no limit. What is
+ * said once is meant by pass too: without pass, what any server has; with it,
+ * what the mail server behind it has, once that is known. Until then SMTPUTF8
+ * all the same, as a sender that finds it missing bounces the message.
  */
 static uint32_t
 offer(const struct conn *c, uint64_t *size)
@@ -92,7 +92,7 @@ reply_size_max(const struct conn *c)
 	return (size);
 }
 
-/* The last line has a blank for its hyphen. */
+/* One extension; the last line of the reply has a blank for its hyphen. */
 static void
 offer_line(struct conn *c, uint32_t *left, uint32_t bit, const char *word)
 {
@@ -103,8 +103,8 @@ offer_line(struct conn *c, uint32_t *left, uint32_t bit, const char *word)
 }
 
 /*
- * Nothing is offered that the mail server behind might not have, nor what
- * would make a client send more before we have answered.
+ * Nothing is offered that the mail server behind might not have, and nothing
+ * that makes a client send more before it has our answer (PIPELINING).
  */
 void
 reply_ehlo(struct conn *c)
@@ -115,8 +115,8 @@ reply_ehlo(struct conn *c)
 	char			 word[32];
 
 	left = offer(c, &size);
-	/* Not to who only has our time to win, and not to unknown hosts
-	 * when many are under TLS: each takes the memory of a hundred. */
+	/* Not to hosts of the tarpit, and not to unknown hosts when many are
+	 * under TLS: each takes the memory of a hundred in clear. */
 	if (c->io.cert != NULL && c->io.tls == NULL && !conn_is_black(c) &&
 	    front_tls_room(c))
 		left |= CAPS_STARTTLS;
@@ -135,6 +135,7 @@ reply_ehlo(struct conn *c)
 	offer_line(c, &left, CAPS_ENHANCED, "ENHANCEDSTATUSCODES");
 }
 
+/* The text of `grey reply' with the seconds left. */
 void
 reply_grey(struct conn *c, int64_t left)
 {

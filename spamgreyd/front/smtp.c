@@ -1,7 +1,7 @@
 /*
  * Front: from octets to commands, and those commands that are no part of a
- * mail transaction.  A line is taken only when all that was asked before it
- * is answered, so whatever a client sends at once is answered in order.
+ * mail transaction. A line is taken only when all that was asked before it is
+ * answered, so that what a client sends at once is answered in order.
  */
 #include <sys/types.h>
 
@@ -26,7 +26,10 @@ front_ready(const struct conn *c)
 	    buf_len(&c->io.out) < FRONT_OUT_MAX && !conn_stutters(c));
 }
 
-/* A refusal that counts; one too many, and the client has had its chance. */
+/*
+ * A refusal that counts as a bad command. After `limit bad-commands' of them
+ * the session ends, as the client had its chance.
+ */
 void
 smtp_bad(struct conn *c, int code, const char *enhanced, const char *text)
 {
@@ -48,6 +51,7 @@ smtp_bad_text(struct conn *c, const char *text)
 	smtp_bad(c, code, enhanced, words);
 }
 
+/* HELO and EHLO start over: a transaction that was open is over. */
 static void
 front_helo(struct conn *c, enum smtp_verb verb, const char *arg, size_t len)
 {
@@ -73,6 +77,7 @@ front_helo(struct conn *c, enum smtp_verb verb, const char *arg, size_t len)
 		reply(c, "250 %s\r\n", c->live->conf->hostname);
 }
 
+/* STARTTLS; the handshake begins when the 220 is sent. */
 static void
 front_starttls(struct conn *c, size_t len)
 {
@@ -92,6 +97,10 @@ front_starttls(struct conn *c, size_t len)
 	c->state = ST_TLS_START;
 }
 
+/*
+ * HTTP and the like: the client is no mail program, and nothing that it sends
+ * is looked at further.
+ */
 static void
 front_foreign(struct conn *c, enum host_event event)
 {
@@ -101,6 +110,7 @@ front_foreign(struct conn *c, enum host_event event)
 	conn_close(c, END_FOREIGN);
 }
 
+/* One command line. */
 static void
 front_command(struct conn *c, const uint8_t *line, size_t line_len)
 {
@@ -153,7 +163,7 @@ front_command(struct conn *c, const uint8_t *line, size_t line_len)
 
 /*
  * A ClientHello in place of a command, after a refused STARTTLS or from a
- * client that begins with TLS: nothing that it sends can be understood.  It is
+ * client that begins with TLS: nothing that it sends can be understood. It is
  * no misbehaviour that an `on' line could mean.
  */
 static void
@@ -200,7 +210,9 @@ front_begins_tls(const struct conn *c, const uint8_t *data, size_t len)
 }
 
 /*
- * Takes what can be taken of the data; returns how much that was.
+ * Takes what can be taken of the data; returns how many octets that were. The
+ * rest is kept by the caller. After STARTTLS and after the last reply all of
+ * it is thrown away: nothing that came in clear may count once TLS is up.
  */
 static size_t
 front_lines(struct conn *c, const uint8_t *data, size_t len)
@@ -236,13 +248,16 @@ front_lines(struct conn *c, const uint8_t *data, size_t len)
 			break;
 		}
 	}
-	/* Nothing that came in clear may count once TLS is there. */
 	if (c->state == ST_TLS_START || c->state >= ST_CLOSING)
 		return (len);
 	return (pos);
 }
 
-/* Did it speak when it was not its turn? */
+/*
+ * Input that came before the banner was out, or while an answer was due: the
+ * client does not wait, as senders of spam do not. Real mail servers wait, as
+ * PIPELINING is not offered here.
+ */
 static void
 front_impatient(struct conn *c)
 {

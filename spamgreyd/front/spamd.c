@@ -15,7 +15,7 @@
 #define LISTS_SIZE	80	/* spamd's own; a longer list of tags is cut */
 #define GREYTRAP	"spamd-greytrap"	/* its list of trapped hosts */
 
-/* A tag more; a list that does not fit is only hinted at, once. */
+/* Adds a tag; a list that does not fit becomes " ...", once. */
 static void
 add_list(char *tags, size_t size, const char *name)
 {

@@ -1,6 +1,6 @@
 /*
- * Front: the channel to store.  Host states come in and are kept as a copy;
- * each RCPT goes out and its answer comes back, found by the session's
+ * Front: the channel to store. Host states come in and are kept as a copy.
+ * Each RCPT goes out and its answer comes back; it is found by the session's
  * number, so that an answer to a session that is gone finds nothing.
  */
 #include <sys/types.h>
@@ -18,7 +18,7 @@ rcpt_send_failed(struct conn *c)
 	tx_unstored(c, "the queue to the database is full");
 }
 
-/* Puts the RCPT on its way; -1: it could not be queued. */
+/* Queues the RCPT to store; -1: it could not be queued. */
 static int
 rcpt_send(struct conn *c)
 {
@@ -48,6 +48,10 @@ rcpt_send(struct conn *c)
 	return (0);
 }
 
+/*
+ * Above FRONT_STORE_HIGH the client is not read on until there is room, or
+ * until it has waited so long (FRONT_STORE_WAIT) that it gets a 451.
+ */
 void
 rcpt_ask(struct conn *c)
 {
@@ -56,10 +60,6 @@ rcpt_ask(struct conn *c)
 	c->state = ST_WAIT;
 	c->wait = front_now();
 	c->seq++;
-	/*
-	 * Above the mark the client is not read on until there is room, or
-	 * until it has waited long enough to be told the truth.
-	 */
 	if (front.store == NULL ||
 	    chan_queued(front.store) > FRONT_STORE_HIGH ||
 	    !TAILQ_EMPTY(&front.parked)) {
@@ -71,7 +71,10 @@ rcpt_ask(struct conn *c)
 		rcpt_send_failed(c);
 }
 
-/* Room again?  Then in the order in which they came. */
+/*
+ * Sends the RCPTs that wait, in the order in which they came, once the queue
+ * is down to FRONT_STORE_LOW.
+ */
 void
 rcpt_unpark(void)
 {
@@ -90,6 +93,7 @@ rcpt_unpark(void)
 	}
 }
 
+/* A connection came to a listener that is no low-priority MX. */
 void
 tell_visit(const struct addr *client)
 {
@@ -103,6 +107,10 @@ tell_visit(const struct addr *client)
 	(void)chan_send(front.store, -1);
 }
 
+/*
+ * A white host came although the firewall should have sent it to pass: store
+ * puts it back into the table.
+ */
 void
 tell_white_seen(const struct addr *client)
 {
@@ -116,7 +124,10 @@ tell_white_seen(const struct addr *client)
 	(void)chan_send(front.store, -1);
 }
 
-/* Store wants to know that there was one, not how many. */
+/*
+ * Store wants to know that a client was refused for a limit, not how many: at
+ * most once a second.
+ */
 void
 tell_overlimit(void)
 {
@@ -153,6 +164,10 @@ front_on_hosts_end(struct chan *ch, struct msg *m, void *arg)
 	accept_hosts_ready();
 }
 
+/*
+ * The sequence number tells an answer to this RCPT from a late one to an
+ * earlier RCPT of the session.
+ */
 static void
 front_on_answer(struct chan *ch, struct msg *m, void *arg)
 {
@@ -180,7 +195,7 @@ front_on_store_up(struct chan *ch, struct msg *m, void *arg)
 
 	(void)ch;
 	(void)arg;
-	/* Store answers meanwhile, with "not stored"; this is for the log. */
+	/* Store answers RCPTs with "not stored" then; this is for the log. */
 	if (up)
 		log_info("front: the database is up");
 	else
@@ -208,14 +223,14 @@ static const struct chan_rule store_rules[] = {
 };
 
 /*
- * The parent ends the whole set when store dies; until then clients wait,
- * and are told after a while that nothing was stored.
+ * The parent ends the whole set when store dies. Until then clients wait, and
+ * are told after a while that nothing was stored. A peer that sends malformed
+ * messages is not waited for.
  */
 static void
 front_store_ended(struct chan *ch, enum chan_end end, void *arg)
 {
 	(void)arg;
-	/* a peer that speaks nonsense is not waited for: the set starts anew */
 	if (end == CHAN_BROKEN)
 		fatalx("front: store sent a malformed message");
 	log_warnx("front: store is gone");

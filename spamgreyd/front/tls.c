@@ -1,7 +1,7 @@
 /*
- * Front: STARTTLS of a connection, through libtls, never blocking.  The
- * certificate's context is tlsctx.c's; a connection keeps the one it was
- * accepted with.
+ * Front: STARTTLS of a client, and which hosts may begin it. The handshake
+ * itself is smtpd/client_tls.c's. Sessions under TLS of unknown hosts have
+ * limits of their own, as each takes the memory of a hundred in clear.
  */
 #include <sys/types.h>
 
@@ -12,8 +12,10 @@
 
 #include "spamgreyd/front/front.h"
 
-/* Unknown hosts alone have a limit, all together and those of one network:
- * one that has a whole network must not take TLS away from the others. */
+/*
+ * Unknown hosts alone have a limit, all together and those of one network: a
+ * host that has a whole network must not take TLS away from the others.
+ */
 int
 front_tls_room(const struct conn *c)
 {
@@ -27,7 +29,10 @@ front_tls_room(const struct conn *c)
 	    limit_get(front.tls_net, &net) < conf_tls_per_network(l));
 }
 
-/* By its own configuration, which stays, so that each goes where it came. */
+/*
+ * Counts the session in or out, by its own configuration: a reload must not
+ * count it out elsewhere than in.
+ */
 static void
 count_network(struct conn *c, int begins)
 {

@@ -1,6 +1,6 @@
 /*
- * Front: the mail transaction: MAIL, RCPT, DATA, and the verdicts of store
- * between them.  A recipient is answered only after store's word came, so
+ * Front: the mail transaction: MAIL, RCPT, DATA, and the answers of store
+ * between them. A recipient is answered only after store has answered, so that
  * what a client was told is on disk.
  */
 #include <sys/types.h>
@@ -35,7 +35,10 @@ tx_free(struct conn *c)
 	c->tx = NULL;
 }
 
-/* Is the envelope to be kept?  Not of those who never leave the tarpit. */
+/*
+ * Is the envelope kept for a hand-over? Not of hosts that never leave the
+ * tarpit.
+ */
 static int
 tx_keeps(const struct conn *c)
 {
@@ -43,8 +46,11 @@ tx_keeps(const struct conn *c)
 	    !c->tx->too_long);
 }
 
-/* More than that is not kept: this session is not handed over.  Its host is
- * greylisted and passes at its next connection; `not to' does not let it in. */
+/*
+ * More recipients than are kept: this session is not handed over. Its host is
+ * greylisted and passes at its next connection; for a `not to' recipient alone
+ * it is not let in.
+ */
 static void
 tx_too_long(struct tx *tx)
 {
@@ -52,7 +58,10 @@ tx_too_long(struct tx *tx)
 	buf_free(&tx->rcpts);
 }
 
-/* Parameters as they stand, for the MTA; NULL: none.  -1: no memory. */
+/*
+ * Keeps parameters as they came, for the mail server; *dst NULL: none. -1: no
+ * memory.
+ */
 static int
 keep_params(struct conn *c, const char *params, size_t len, char **dst)
 {
@@ -63,7 +72,7 @@ keep_params(struct conn *c, const char *params, size_t len, char **dst)
 	return ((*dst = strndup(params, len)) == NULL ? -1 : 0);
 }
 
-/* The recipient was answered 250. */
+/* Keeps a recipient that was answered 250. */
 static void
 keep_rcpt(struct conn *c)
 {
@@ -90,6 +99,10 @@ refuse_text(struct conn *c, const char *text)
 	reply_5xx(c, code, enhanced, words);
 }
 
+/*
+ * MAIL. Mistakes in the command count as bad commands; an address that real
+ * mail may have is refused and counts for nothing.
+ */
 void
 tx_mail(struct conn *c, const char *arg, size_t len)
 {
@@ -154,8 +167,10 @@ rcpt_refused(struct conn *c, const char *text, int counts)
 		refuse_text(c, text);
 }
 
-/* 0: path has the recipient, and the transaction its parameters; -1:
- * answered. */
+/*
+ * The recipient's path to path, its parameters to the transaction. 0; -1: the
+ * client has its answer.
+ */
 static int
 parse_rcpt(struct conn *c, const char *arg, size_t len, char *path,
     size_t size)
@@ -182,7 +197,8 @@ parse_rcpt(struct conn *c, const char *arg, size_t len, char *path,
 
 /*
  * An address that may be a mistake of real mail is refused and counts for
- * nothing: it is no bad command, and nobody is trapped for it.  -1: answered.
+ * nothing: it is no bad command, and no host is trapped for it. -1: the client
+ * has its answer.
  */
 static int
 check_rcpt(struct conn *c, const char *path, struct mailaddr *m)
@@ -198,7 +214,10 @@ check_rcpt(struct conn *c, const char *path, struct mailaddr *m)
 	return (-1);
 }
 
-/* What store is asked; -1: no memory. */
+/*
+ * What store is asked, and what pass is told if the session goes there. -1: no
+ * memory.
+ */
 static int
 keep_asked(struct conn *c, const char *path, const struct mailaddr *m)
 {
@@ -213,6 +232,10 @@ keep_asked(struct conn *c, const char *path, const struct mailaddr *m)
 	return (tx->to == NULL || tx->mailbox == NULL ? -1 : 0);
 }
 
+/*
+ * RCPT. A trapped or blacklisted host is told 250 at once: nothing of it goes
+ * into the database, and it is refused after DATA.
+ */
 void
 tx_rcpt(struct conn *c, const char *arg, size_t len)
 {
@@ -241,7 +264,6 @@ tx_rcpt(struct conn *c, const char *arg, size_t len)
 	c->rcpts++;
 	if (c->live->conf->log_spamd)
 		front_spamd_rcpt(c, path);
-	/* Its fate is sealed: nothing of it goes into the database. */
 	if (conn_is_black(c)) {
 		tx->accepted++;
 		reply(c, "250 2.1.5 Ok\r\n");
@@ -254,7 +276,7 @@ tx_rcpt(struct conn *c, const char *arg, size_t len)
 	rcpt_ask(c);
 }
 
-/* Nothing is promised to who gets this. */
+/* Nothing is promised to a client that gets this 451. */
 void
 tx_unstored(struct conn *c, const char *why)
 {
@@ -273,6 +295,7 @@ tx_unstored(struct conn *c, const char *why)
 	    why);
 }
 
+/* The recipient is a spamtrap: from here on the host is in the tarpit. */
 static void
 rcpt_trapped(struct conn *c, unsigned int reason)
 {
@@ -293,7 +316,10 @@ rcpt_accepted(struct conn *c)
 	reply(c, "250 2.1.5 Ok\r\n");
 }
 
-/* The host is white now: pass answers this RCPT, with the MTA's own words. */
+/*
+ * The host is white now: pass answers this RCPT, with the mail server's own
+ * words.
+ */
 static void
 rcpt_white(struct conn *c)
 {
@@ -304,7 +330,10 @@ rcpt_white(struct conn *c)
 		rcpt_accepted(c);
 }
 
-/* Pass takes it, but for an unknown host it takes nothing else. */
+/*
+ * A `not to' recipient: pass takes it, but for an unknown host it takes
+ * nothing else. So it must be the first recipient that is accepted.
+ */
 static void
 rcpt_not_to(struct conn *c)
 {
@@ -330,7 +359,10 @@ tx_not_handed(struct conn *c)
 		rcpt_accepted(c);
 }
 
-/* Store's word on the RCPT that waits. */
+/*
+ * Store's answer. Grey, trapped and recipients without a hand-over are told
+ * 250 here; the 451 of greylisting comes at DATA.
+ */
 void
 tx_answer(struct conn *c, const struct rcpt_answer *ans)
 {
@@ -369,8 +401,8 @@ tx_answer(struct conn *c, const struct rcpt_answer *ans)
 }
 
 /*
- * Grey: the text with the time left.  Who has passed is not told a time: its
- * next connection goes another way.
+ * The 451 of greylisting, with the time left. A host that has just passed is
+ * not told a time: its next connection goes to pass.
  */
 static void
 data_deferred(struct conn *c)
@@ -385,6 +417,10 @@ data_deferred(struct conn *c)
 	tx_free(c);
 }
 
+/*
+ * DATA: 354 for hosts of the tarpit alone, so that they stay longer; 451 for
+ * all others.
+ */
 void
 tx_data(struct conn *c, const char *arg, size_t len)
 {
@@ -402,7 +438,8 @@ tx_data(struct conn *c, const char *arg, size_t len)
 		return;
 	}
 	if (tx->accepted == 0) {
-		/* One whom we could not serve must not take it for final. */
+		/* A client that could not be served must not take it for
+		 * final. */
 		if (tx->tempfail > 0)
 			reply(c, "451 4.3.0 No recipient could be accepted, "
 			    "please try again later\r\n");

@@ -1,8 +1,8 @@
 /*
- * Front: one timer for all connections.  Those that stutter sit in slots of
- * a wheel, one slot a tick, and get an octet when their slot comes by; the
- * timeouts are coarse, so each tick looks at a part of all connections and
- * is through in about a second.
+ * Front: one timer for all connections. Those that stutter sit in slots of a
+ * wheel, one slot a tick, and get an octet when their slot is served. The
+ * timeouts are coarse: each tick looks at a part of all connections, and all
+ * are looked at in about a second.
  */
 #include <sys/types.h>
 
@@ -12,17 +12,17 @@
 #include "lib/base/log.h"
 #include "spamgreyd/front/front.h"
 
-#define TICK_MS		20
+#define TICK_MS		20		/* one slot; a stutter is a multiple */
 #define SLOTS		1024		/* 20 s, more than any stutter */
 #define SCAN_MIN	64		/* connections looked at a wheel_tick */
-#define EXPIRY_CHECK	86400
+#define EXPIRY_CHECK	86400		/* s between looks at certificates */
 
 LIST_HEAD(slot, conn);
 
 static struct slot	 wheel[SLOTS];
 static struct event	*tick_ev;
 static int64_t		 served;		/* the last tick that was served */
-static size_t		 next_scan;
+static size_t		 next_scan;	/* where the next look for timeouts begins */
 static uint32_t		 certs_seen;
 
 static void
@@ -33,8 +33,10 @@ wheel_arm(void)
 	event_add(tick_ev, &tv);
 }
 
-/* None of them comes back into this slot: a stutter is at least one tick and
- * less than a turn. */
+/*
+ * Serves a slot. None of its connections comes back into it: a stutter is at
+ * least one tick and less than a turn.
+ */
 static void
 slot_serve(struct slot *s)
 {
@@ -47,6 +49,12 @@ slot_serve(struct slot *s)
 	}
 }
 
+/*
+ * What a state may last. LINGER, CLOSING, HANDSHAKE: fixed times. HANDOVER and
+ * WAIT: until pass or store should have answered. PUMP: only how long the
+ * client does not read, as pass sees its silence. All others: `limit session'
+ * of the whole, and `limit idle' without a line.
+ */
 static void
 conn_timeout(struct conn *c, uint32_t now)
 {
@@ -55,13 +63,11 @@ conn_timeout(struct conn *c, uint32_t now)
 	int64_t			 age = clock_mono() / 1000 - c->start / 1000;
 
 	if (c->state == ST_LINGER || c->state == ST_CLOSING) {
-		/* The last reply is not read, or nobody ends the connection. */
 		if (idle < (c->state == ST_LINGER ? CLIENT_LINGER :
 		    CLIENT_LAST_REPLY))
 			return;
 		conn_die(c, END_NONE);
 	} else if (c->state == ST_PUMP) {
-		/* Pass looks to the rest, and perhaps is gone already. */
 		if (buf_len(&c->io.out) == 0 || idle < l->idle)
 			return;
 		front.stat[STAT_TIMEOUT]++;
@@ -87,7 +93,7 @@ conn_timeout(struct conn *c, uint32_t now)
 	    conn_is_black(c)) ? l->idle_stress : l->idle)) {
 		front.stat[STAT_TIMEOUT]++;
 		conn_expel(c, END_IDLE, "4.4.2", "Timeout, closing");
-		/* It does not read either: no use to wait for that. */
+		/* The client does not read either: do not wait for that. */
 		if (buf_len(&c->io.out) > 0)
 			conn_die(c, END_IDLE);
 	} else
@@ -95,6 +101,7 @@ conn_timeout(struct conn *c, uint32_t now)
 	conn_settle(c);
 }
 
+/* The next part of all connections, as large as lets a second see them all. */
 static void
 timeouts_scan(void)
 {
@@ -123,6 +130,10 @@ certs_check(uint32_t now)
 	listeners_expiry(&front.listeners);
 }
 
+/*
+ * Serves all slots that are due (more than one when the loop was late), then
+ * the rest. It sleeps for a day while there is no connection.
+ */
 static void
 wheel_tick(evutil_socket_t fd, short what, void *arg)
 {
@@ -139,7 +150,6 @@ wheel_tick(evutil_socket_t fd, short what, void *arg)
 	handover_unpark();
 	timeouts_scan();
 	certs_check(front_now());
-	/* Nobody is here: sleep. */
 	if (front.count == 0 && certs_seen != 0) {
 		struct timeval day = { EXPIRY_CHECK, 0 };
 
@@ -166,6 +176,11 @@ wheel_start(void)
 	wheel_arm();
 }
 
+/*
+ * Puts the connection into the slot of its next octet. Ticks count from the
+ * last one served: counted from the clock, a late loop would find the slot
+ * behind it and serve it a whole turn later.
+ */
 void
 wheel_add(struct conn *c)
 {
@@ -177,8 +192,6 @@ wheel_add(struct conn *c)
 		ticks = 1;
 	if (ticks >= SLOTS)
 		ticks = SLOTS - 1;
-	/* Counted from the last served tick, or a late loop would find the
-	 * slot behind it and come by a whole turn later. */
 	ticks += clock_mono() / TICK_MS - served;
 	if (ticks >= SLOTS)
 		ticks = SLOTS - 1;

@@ -42,6 +42,10 @@ client_would_block(void)
 	return (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR);
 }
 
+/*
+ * What libtls has read ahead makes no descriptor ready: IO_MORE says that a
+ * read may bring more, until one brings nothing.
+ */
 ssize_t
 client_read(struct client_io *io, void *data, size_t len)
 {
@@ -90,6 +94,10 @@ client_write(struct client_io *io, size_t n, int *hangup)
 	return (w);
 }
 
+/*
+ * Input after the last reply is thrown away, as closing a socket with unread
+ * input resets the connection, and the client might lose the reply.
+ */
 int
 client_linger_read(struct client_io *io)
 {
@@ -114,6 +122,10 @@ client_linger(struct client_io *io)
 	return (client_linger_read(io));
 }
 
+/*
+ * The event is set again only when what it waits for changes: no system call
+ * for a connection that goes on waiting for input.
+ */
 int
 client_watch(struct client_io *io, struct event_base *base, int want_read,
     event_callback_fn fn, void *arg)

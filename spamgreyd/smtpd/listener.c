@@ -25,6 +25,7 @@
 				   backlog must not hold up the others */
 #define OVERLIMIT_LOG	60000	/* ms between two lines of one kind */
 
+/* 0 in logged means never, so a clock that stands at 0 is taken for 1. */
 void
 overlimit_log(struct overlimit *o, const char *limit,
     const struct addr *client)
@@ -41,6 +42,7 @@ overlimit_log(struct overlimit *o, const char *limit,
 	o->refused = 0;
 }
 
+/* The client is not served: no connection is made that could linger. */
 void
 listener_refuse(int fd, const void *text, size_t len)
 {
@@ -60,7 +62,11 @@ spare_open(struct listeners *ls)
 	ls->spare = fcntl(ls->nullfd, F_DUPFD_CLOEXEC, 0);
 }
 
-/* No descriptor is left but the one in reserve.  1: refused one, go on. */
+/*
+ * No descriptor is left but the one in reserve: gives that up for one
+ * connection, which is refused with a text. Without it the client would stay
+ * in the backlog until it timed out. 1: one was refused, go on.
+ */
 static int
 accept_reserve(struct listener *l)
 {
@@ -84,6 +90,7 @@ accept_reserve(struct listener *l)
 	return (fd != -1);
 }
 
+/* Listeners of the other role have no event. */
 static void
 listeners_watch(struct listeners *ls, int on)
 {
@@ -123,6 +130,7 @@ accept_pause(struct listeners *ls)
 	event_add(ls->pause_ev, &second);
 }
 
+/* Accepts what waits, up to ACCEPT_BATCH. */
 static void
 listener_ready(evutil_socket_t lfd, short what, void *arg)
 {
@@ -187,7 +195,10 @@ listener_socket(struct listener *l, struct conf_listen *cl)
 		fatalx("%s: out of memory", l->set->role->name);
 }
 
-/* own: with its socket; else one of the other role's. */
+/*
+ * own: with its socket, which the configuration gives up; else a listener of
+ * the other role, for its certificate alone. NULL: logged.
+ */
 static struct listener *
 listener_new(struct listeners *ls, struct conf_listen *cl, int own)
 {
@@ -221,6 +232,11 @@ listener_free(struct listener *l)
 	free(l);
 }
 
+/*
+ * The certificate for STARTTLS: none, the listener's own, or the global one.
+ * At the first configuration one that cannot be used ends the process; at a
+ * reload the one before stays, or STARTTLS is not offered.
+ */
 static void
 listener_tls(struct listener *l, const struct conf_listen *cl,
     struct tlsctx *global)
@@ -258,6 +274,10 @@ listener_match(struct listeners *ls, struct conf_listen *cl)
 	return (l != NULL ? l : listener_new(ls, cl, own));
 }
 
+/*
+ * Marks all, keeps those that the configuration has, frees the rest: a socket
+ * that stays is never closed, and its backlog is not lost.
+ */
 void
 listeners_configure(struct listeners *ls, const struct config *conf,
     struct tlsctx *global)
@@ -304,6 +324,7 @@ listeners_init(struct listeners *ls, const struct listener_role *role,
 		fatalx("%s: out of memory", role->name);
 }
 
+/* Both must have come: START of the parent, and the host states. */
 static int
 accept_begin(struct listeners *ls)
 {

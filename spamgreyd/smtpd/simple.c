@@ -19,6 +19,10 @@
 #include "lib/smtp/tmpl.h"
 #include "spamgreyd/smtpd/smtpd.h"
 
+/*
+ * VRFY never says whether a mailbox exists. HELP, EXPN and what is for trusted
+ * clients only are not implemented.
+ */
 const char *
 simple_reply(enum smtp_verb verb)
 {
@@ -43,6 +47,10 @@ simple_reply(enum smtp_verb verb)
 	}
 }
 
+/*
+ * Without the offer it is as unknown a command as any other that is not
+ * implemented.
+ */
 const char *
 simple_starttls(size_t arg_len, int secure, uint32_t offered)
 {
@@ -54,6 +62,7 @@ simple_starttls(size_t arg_len, int secure, uint32_t offered)
 	    "502 5.5.1 Command not implemented");
 }
 
+/* smtp_path_parse's results as refusals. */
 const char *
 simple_mail(const char *arg, size_t len, char *path, size_t size,
     const char **params, size_t *params_len)
@@ -71,6 +80,7 @@ simple_mail(const char *arg, size_t len, char *path, size_t size,
 	}
 }
 
+/* The same; only a sender may be empty. */
 const char *
 simple_rcpt(const char *arg, size_t len, char *path, size_t size,
     const char **params, size_t *params_len)
@@ -125,6 +135,7 @@ simple_vprintf(struct buf *out, const char *fmt, va_list ap)
 	return (buf_add(out, line, (size_t)n));
 }
 
+/* The text is made once a second at most, for banners come in thousands. */
 const char *
 simple_date(void)
 {
@@ -148,6 +159,10 @@ log_copy(const char *text)
 	return (strndup(text, CLIENT_LOG_FIELD));
 }
 
+/*
+ * The encoded text is cut so that three of them leave room on the line for
+ * what follows.
+ */
 void
 log_put_text(struct buf *b, const char *name, const char *text)
 {

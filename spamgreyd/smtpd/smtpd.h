@@ -118,6 +118,14 @@ struct overlimit {
 void	 overlimit_log(struct overlimit *, const char *limit,
 	    const struct addr *client);
 
+/*
+ * The number of a session, for the log and for messages, is a counter above the
+ * descriptor.  So it finds the session in an array, and never another one that
+ * has the same descriptor later.
+ */
+#define SESSION_FD_BITS		24
+#define SESSION_FD_MASK		0xffffff
+
 /* A CLIENT'S CONNECTION (client.c, client_tls.c) */
 
 #define CLIENT_LINGER		10	/* s for a client to take the last reply */

@@ -26,7 +26,7 @@ struct tlsctx {
 	int64_t		 notafter;
 };
 
-/* One direction of the rehearsal: what one end wrote and the other reads. */
+/* One end of the test handshake: the octets that it reads, and its own. */
 struct pipe {
 	struct buf	*from, *to;
 };
@@ -39,6 +39,10 @@ tlsctx_init(void)
 		fatalx("tls_init failed");
 }
 
+/*
+ * libtls' callbacks for the test handshake: one end reads what the other
+ * wrote.
+ */
 static ssize_t
 pipe_read(struct tls *t, void *data, size_t len, void *arg)
 {
@@ -63,6 +67,10 @@ pipe_write(struct tls *t, const void *data, size_t len, void *arg)
 	return (buf_add(p->to, data, len) == -1 ? -1 : (ssize_t)len);
 }
 
+/*
+ * The client of the test handshake, which takes any certificate. NULL: no
+ * memory.
+ */
 static struct tls *
 rehearsal_client(void)
 {
@@ -83,9 +91,9 @@ rehearsal_client(void)
 }
 
 /*
- * A handshake with ourselves, in memory: shows that certificate and key work
- * before a client finds out, and is the way in which libtls tells until when
- * a certificate is good.
+ * A handshake with ourselves, in memory. It shows that certificate and key
+ * work before a client finds out, and is the only way in which libtls tells
+ * when a certificate expires. -1: logged.
  */
 static int
 rehearse(struct tlsctx *t)
@@ -120,6 +128,7 @@ rehearse(struct tlsctx *t)
 	return (a == 0 && b == 0 ? 0 : -1);
 }
 
+/* The keys are wiped from libtls' configuration at the end. -1: logged. */
 static int
 tlsctx_setup(struct tlsctx *t, const struct conf_tls *ct)
 {
@@ -198,6 +207,10 @@ tlsctx_unref(struct tlsctx *t)
 	free(t);
 }
 
+/*
+ * Warns from CERT_WARN before the end; called at each configuration and once a
+ * day.
+ */
 void
 tlsctx_expiry(const struct tlsctx *t)
 {
