@@ -1,8 +1,8 @@
 /*
- * Pass: listeners, who may come, and the limit.  The firewall sends only hosts
- * that passed here, so whoever else comes has found a way round the gate and
- * gets a 421, as does who is one too many, also when the process is out of
- * descriptors: one is kept in reserve for that.
+ * Pass: who may come, and the limits. The firewall sends only hosts that
+ * passed here, so any other host has found a way round the gate and gets a
+ * 421. So does a host over a limit, also when the process has no descriptor
+ * left but the one in reserve (smtpd/listener.c).
  */
 #include <sys/types.h>
 
@@ -13,9 +13,13 @@
 #include "spamgreyd/os/os.h"
 #include "spamgreyd/pass/pass.h"
 
-#define LINES_MAX	100	/* about who is not white, a minute */
+#define LINES_MAX	100	/* log lines a minute about hosts that are not
+				   white */
 
-/* Each has its line; of a flood the rest is counted. */
+/*
+ * A line for each; of a flood the rest is counted, and the number is logged a
+ * minute later.
+ */
 static void
 not_white_log(uint64_t id, const struct addr *client)
 {
@@ -46,6 +50,10 @@ over_limit_log(const char *limit, const struct addr *client)
 	overlimit_log(&logged, limit, client);
 }
 
+/*
+ * Sends 421 and closes; there is no session yet. id stands in the reply and in
+ * the log.
+ */
 static void
 refuse_session(int fd, uint64_t id, const struct addr *client, const char *text)
 {
@@ -76,7 +84,10 @@ pass_crowded(void)
 	return (pass.count > pass.live->max / 2);
 }
 
-/* By that configuration, with which it is counted in and out. */
+/*
+ * The keys of the counts, by the configuration with which a session is counted
+ * in and out.
+ */
 static void
 session_keys(const struct pass_conf *live, const struct addr *client,
     struct addr *host, struct addr *net)
@@ -86,9 +97,9 @@ session_keys(const struct pass_conf *live, const struct addr *client,
 }
 
 /*
- * Nearly all that come here are white, and all hosts of a big provider may be
- * in one network; so its number holds for them only while places are short, and
- * always for a host that is here for a `not to' recipient alone.
+ * Nearly all hosts here are white, and all hosts of a big provider may be in
+ * one network. So the number of a network holds for them only while places are
+ * short, and always for a host that is here for a `not to' recipient alone.
  */
 const char *
 pass_over_limit(const struct addr *client, enum handover_kind kind)
@@ -151,8 +162,9 @@ lists_of(const struct addr *client)
 }
 
 /*
- * enum handover_kind, or -1, for who may not come.  whitelisted > TRAPPED >
- * blacklisted > WHITE > unknown; the machine itself may always.
+ * enum handover_kind, or -1 for a host that may not come. Whitelisted, then
+ * trapped, then blacklisted, then white, then unknown; the machine itself may
+ * always.
  */
 static int
 pass_host_kind(const struct addr *client)
@@ -182,7 +194,7 @@ pass_host_trapped(const struct addr *client)
 	return (h != NULL && h->trapped > clock_asof());
 }
 
-/* One accepted descriptor (taken), with its client known. */
+/* A connection; takes fd. */
 static void
 pass_accept_conn(struct listener *l, int fd, const struct addr *client,
     uint16_t port)
@@ -266,8 +278,8 @@ pass_accept_begun(void)
 	    hosts_count(pass.hosts));
 }
 
-/* START; and yet nobody is taken until the states of hosts are known: an
- * unknown host is refused here, not greylisted. */
+/* At START of the parent.  Without the host states no host is accepted: here an
+ * unknown host is refused, not greylisted. */
 void
 pass_accept_start(void)
 {

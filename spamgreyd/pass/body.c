@@ -1,7 +1,7 @@
 /*
- * Pass: the message.  It goes into the spool while it comes, is shown to the
- * modules when it is whole, and only then to the MTA, whose answer is the
- * client's: nothing here says 250 to a final dot.
+ * Pass: the message. It goes into the spool while it arrives, is shown to the
+ * modules when it is whole, and only then goes to the MTA, whose answer is the
+ * client's: nothing here answers 250 to a final dot.
  */
 #include <sys/types.h>
 
@@ -24,6 +24,7 @@ body_free(struct ptx *tx)
 	tx->spool = NULL;
 }
 
+/* While a client sends a long message, the MTA is kept from timing out. */
 static void
 body_noop(struct session *s)
 {
@@ -31,6 +32,7 @@ body_noop(struct session *s)
 	pass_timer(s, PASS_NOOP, body_noop);
 }
 
+/* The 354 is queued; all input is the message from here on. */
 void
 body_begin(struct session *s)
 {
@@ -46,7 +48,11 @@ body_begin(struct session *s)
 	pass_timer(s, PASS_NOOP, body_noop);
 }
 
-/* It is not wanted any more; what is to come is read and forgotten. */
+/*
+ * The message is not wanted any more (too big, or the spool failed with
+ * error): the rest is read and forgotten, as SMTP has no other way to answer
+ * than at the final dot.
+ */
 static void
 body_drop(struct session *s, int toobig, int error)
 {
@@ -62,6 +68,7 @@ body_drop(struct session *s, int toobig, int error)
 	body_free(s->tx);
 }
 
+/* Adds octets to the spool, unless the message was dropped. */
 static void
 body_store(struct session *s, const uint8_t *data, size_t len)
 {
@@ -75,7 +82,7 @@ body_store(struct session *s, const uint8_t *data, size_t len)
 		body_drop(s, 0, errno == 0 ? EIO : errno);
 }
 
-/* The message has its answer. */
+/* The message has its answer: counts and logs it, and ends the transaction. */
 static void
 body_end(struct session *s, int code, const char *words)
 {
@@ -100,7 +107,7 @@ body_end(struct session *s, int code, const char *words)
 	ptx_answered(s);
 }
 
-/* One of ours. */
+/* Refuses the message ourselves. */
 static void
 body_refuse(struct session *s, int code, const char *enhanced,
     const char *text)
@@ -112,6 +119,7 @@ body_refuse(struct session *s, int code, const char *enhanced,
 	body_end(s, code, words);
 }
 
+/* Refuses it with a module's words. */
 static void
 body_refuse_verdict(struct session *s, const struct verdict *v)
 {
@@ -123,7 +131,10 @@ body_refuse_verdict(struct session *s, const struct verdict *v)
 	body_end(s, v->code, words);
 }
 
-/* The MTA has spoken, or is gone. */
+/*
+ * The MTA's answer to the message, or NULL when there is none. A message that
+ * is marked counts neither as good nor as bad mail.
+ */
 static void
 body_answered(struct session *s, const struct smtpreply *r)
 {
@@ -144,13 +155,16 @@ body_answered(struct session *s, const struct smtpreply *r)
 	    line == NULL ? 0 : (int)(len < 480 ? len : 480),
 	    line == NULL ? "" : line);
 	pass.stat[PSTAT_BYTES] += r->code < 300 ? spool_size(s->tx->spool) : 0;
-	/* Marked, it is neither good nor bad. */
 	if (r->code < 300 && run_over(&s->ms) == 0)
 		pass_store_mail(s, 0);
 	body_end(s, r->code, words);
 }
 
-/* What goes before the message: our trace, the points' headers. */
+/*
+ * What goes before the message: our Received line, where the MTA does not know
+ * the client (else it writes its own), and the modules' header fields for a
+ * marked one. -1: no memory.
+ */
 static int
 body_head(struct session *s, int mark)
 {
@@ -164,13 +178,14 @@ body_head(struct session *s, int mark)
 	return (run_headers(&s->ms, &s->dialogue.head));
 }
 
-/* Refused for what it is. */
+/* The host sent a message that was refused for its content. */
 static void
 body_bad(struct session *s)
 {
 	pass_store_mail(s, 1);
 }
 
+/* Refused for its points; an event SPAM, unless a module has reported one. */
 static void
 body_points(struct session *s)
 {
@@ -202,11 +217,14 @@ body_refuse_text(struct session *s, const char *text)
 	body_refuse(s, code, enhanced, words);
 }
 
-/* It is as it is to be delivered. */
+/*
+ * The message is as it will be delivered, or error says why it cannot be. If
+ * the client has gone, it is not delivered: nobody hears the answer, so the
+ * client would send it again.
+ */
 static void
 body_edited(struct session *s, const char *error)
 {
-	/* Nobody is there to hear the answer: it would come twice. */
 	if (s->io.flags & IO_EOF) {
 		pass_die(s, PE_HANGUP);
 		return;
@@ -223,6 +241,11 @@ body_edited(struct session *s, const char *error)
 	relay_data(s, body_answered);
 }
 
+/*
+ * No module refused it: the sum of the points decides. A message whose
+ * recipients are postmaster or abuse alone, and one of a whitelisted host, is
+ * never refused for points.
+ */
 static void
 body_relay(struct session *s)
 {
@@ -237,7 +260,7 @@ body_relay(struct session *s)
 		edit_begin(s, over > 0, body_edited);
 }
 
-/* The modules have seen the whole of it. */
+/* The modules have seen the whole message. */
 static void
 body_staged(struct session *s, const struct verdict *v)
 {
@@ -252,7 +275,7 @@ body_staged(struct session *s, const struct verdict *v)
 	body_refuse_verdict(s, v);
 }
 
-/* Why it is not even looked at.  NULL: it is. */
+/* Why the message is refused before any module sees it; NULL: it is not. */
 static const char *
 body_fault(const struct session *s)
 {
@@ -273,6 +296,10 @@ body_fault(const struct session *s)
 	return (NULL);
 }
 
+/*
+ * The final dot has come. What modules noted in the message so far is answered
+ * now.
+ */
 static void
 body_ended(struct session *s)
 {
@@ -283,7 +310,6 @@ body_ended(struct session *s)
 
 	body_store(s, rest, msghead_finish(&tx->head, rest));
 	ptx_budget(s, DOING_DOT);
-	/* What was noticed in it is answered now, or not at all. */
 	s->dialogue.notice = verdict_next();
 	if ((fault = body_fault(s)) != NULL) {
 		if (tx->toobig)
@@ -302,13 +328,18 @@ body_ended(struct session *s)
 	s->ms.spool = tx->spool;
 	if (s->ms.no_scan)
 		pass.stat[PSTAT_NO_SCAN]++;
-	/* Of this message alone, from here on. */
+	/* VIRUS and SPAM are those of this message from here on. */
 	s->dialogue.events = s->ms.events & BAD_EVENTS;
 	s->ms.events &= ~BAD_EVENTS;
 	s->state = PS_STAGE;
 	name_stage(s, STAGE_EOM, body_staged);
 }
 
+/*
+ * Decodes in pieces of BODY_CHUNK, whose room for the decoded text and for
+ * what the header filter adds is static. Returns how many octets were used:
+ * all, or up to the final dot.
+ */
 size_t
 body_input(struct session *s, const uint8_t *data, size_t len)
 {

@@ -1,9 +1,9 @@
 /*
- * Pass: what the MTAs offer, so that a client is told no more than the one
- * who will get its mail can do, and no less either.  Each target is asked by
- * a connection of our own, hourly, and often until every relay has
- * answered; what all of them offer is kept on disk by store, and the fronts
- * say the same.  Nothing here keeps anything else from starting.
+ * Pass: what the MTAs offer, so that a client is told no more than the MTA of
+ * its mail can do, and no less. Each target is asked by a connection of our
+ * own, hourly, and often until every relay has answered. What all of them
+ * offer is kept on disk by store, and the fronts say the same. Nothing here
+ * keeps anything else from starting.
  */
 #include <sys/types.h>
 #include <sys/queue.h>
@@ -18,12 +18,12 @@
 #include "spamgreyd/pass/pass.h"
 
 #define CAPS_TICK	5		/* s: asked so often while nothing is
-					   known, for meanwhile nobody is served */
-#define CAPS_AGAIN	60		/* s: while it is known from before */
-#define CAPS_EVERY	3600		/* s: and else */
+					   known, as no client is served then */
+#define CAPS_AGAIN	60		/* s: while it is known from an earlier run */
+#define CAPS_EVERY	3600		/* s: once all have answered */
 #define CAPS_SOON	5		/* s: while a client waits for it */
-#define CAPS_DAY	86400		/* s: also how long a session counts that
-					   was offered less than we were */
+#define CAPS_DAY	86400		/* s: how long it counts that a session
+					   was offered less than our question */
 #define CAPS_TEXT	1500		/* octets of `relays' */
 
 /* What is the clients' affair; the rest is between us and the MTA, or never
@@ -71,8 +71,9 @@ smaller(uint64_t a, uint64_t b)
 }
 
 /*
- * The targets as text, in the order of the file: what was learned from others
- * says nothing about them.  Of many only the sum.
+ * The targets as text, in the order of the file: what was learned from other
+ * targets says nothing about these. Of many only a hash. The caller frees it;
+ * NULL: no memory.
  */
 static char *
 relays_text(const struct config *c)
@@ -126,7 +127,10 @@ keywords_text(uint32_t keywords, char dst[96])
 	return (dst);
 }
 
-/* It is so from now on; the others are told when that is news. */
+/*
+ * Sets what is offered from now on; store and the fronts are told when it is
+ * news.
+ */
 static void
 caps_publish(uint32_t keywords, uint64_t size)
 {
@@ -149,8 +153,10 @@ caps_publish(uint32_t keywords, uint64_t size)
 	pass_front_caps();
 }
 
-/* What all targets that have answered have in common; every relay must have
- * one. */
+/*
+ * What all targets that have answered have in common. Nothing changes before
+ * each relay has one that answered.
+ */
 static void
 caps_sum(void)
 {
@@ -182,8 +188,10 @@ caps_sum(void)
 	caps_publish(keywords, size);
 }
 
-/* Mail of clients in clear to an MTA that could do better: somebody forgot a
- * line.  Said at once, and daily. */
+/*
+ * Mail goes in clear to us although the MTA could do TLS: probably a line of
+ * the configuration is missing. Logged at once, and daily.
+ */
 static void
 caps_check_tls(void)
 {
@@ -212,6 +220,7 @@ caps_check_tls(void)
 	}
 }
 
+/* Logged once, until the target answers again. */
 static void
 ask_failed(struct ask *a, const char *why)
 {
@@ -225,6 +234,7 @@ ask_failed(struct ask *a, const char *why)
 	    log_encode_str(enc, sizeof(enc), why));
 }
 
+/* The answer of one target, or its failure; the connection is done. */
 static void
 ask_told(struct mta *m, const struct mta_event *ev, void *arg)
 {
@@ -248,6 +258,7 @@ ask_told(struct mta *m, const struct mta_event *ev, void *arg)
 	caps_check_tls();
 }
 
+/* Asks all targets that are not being asked. */
 static void
 caps_ask(void)
 {
@@ -291,6 +302,10 @@ asks_free(struct asks *list)
 	}
 }
 
+/*
+ * A target to ask; it keeps what the same target answered under the
+ * configuration before.
+ */
 static void
 ask_add(const struct conf_relay *r, const struct conf_target *t,
     const struct asks *before)
@@ -317,7 +332,7 @@ ask_add(const struct conf_relay *r, const struct conf_target *t,
 	TAILQ_INSERT_TAIL(&asks, a, entry);
 }
 
-/* Other relays: what is known is not of them. */
+/* The relays are others: nothing is known of them. Store tells the fronts. */
 static void
 caps_forget(char *relays)
 {
@@ -329,7 +344,7 @@ caps_forget(char *relays)
 	memset(&less, 0, sizeof(less));
 	learned = 0;
 	if (known)
-		pass_store_caps();	/* who tells the fronts */
+		pass_store_caps();
 }
 
 void
@@ -375,7 +390,10 @@ caps_start(void)
 	caps_ask();
 }
 
-/* Good until learned anew.  Of other relays: it is void for everybody. */
+/*
+ * What store had on disk is good until the MTAs have answered. If it is of
+ * other relays, store is told that it is void.
+ */
 void
 caps_kept(const struct mta_caps *kept)
 {
@@ -392,11 +410,13 @@ caps_kept(const struct mta_caps *kept)
 	pass_front_caps();
 }
 
+/*
+ * A client is being sent away because nothing is known: asks now, not at the
+ * next tick.
+ */
 uint32_t
 caps_offer(const struct pass_conf *live, uint64_t *size, int *known)
 {
-	/* Somebody is being sent away for want of it: ask, not a minute later
-	 * but now. */
 	if (!pass.caps.known && tick_ev != NULL &&
 	    now() - asked_last >= CAPS_SOON)
 		caps_ask();
@@ -406,9 +426,9 @@ caps_offer(const struct pass_conf *live, uint64_t *size, int *known)
 }
 
 /*
- * A session was offered less than is known: perhaps the MTA is another one
- * now, which asking will show, perhaps it speaks to that client so; then it
- * would be told more than holds again and again, so that counts for a day.
+ * A session was offered less than is known. Either the MTA is another one now,
+ * which asking will show, or it offers less to that client; then we would
+ * again and again promise more than holds, so it counts for a day.
  */
 void
 caps_seen(const struct conf_relay *relay, const struct smtp_ehlo *e)

@@ -1,8 +1,8 @@
 /*
- * Pass: the octets of a session: read, written, timed out, ended.  What they
- * say is not its business.  Few system calls: what there is to write goes out
- * at once, EV_WRITE is waited for only after EAGAIN, and one sweep a second
- * finds who is idle.
+ * Pass: the octets of a session: read, written, timed out, ended. What they
+ * mean is not this file's business. It makes few system calls: what there is
+ * to write goes out at once, EV_WRITE is waited for only after EAGAIN, and one
+ * sweep a second finds idle sessions.
  */
 #include <sys/types.h>
 
@@ -12,16 +12,17 @@
 #include "lib/base/log.h"
 #include "spamgreyd/pass/pass.h"
 
-#define TLS_READS	4		/* of one record each, before others
+#define TLS_READS	4		/* records read before other sessions
 					   have their turn */
-#define SWEEP_MAX	5000		/* ms that a sweep counts for at most */
-#define SETTLE_STEPS	1000		/* more is a fault: the session ends */
+#define SWEEP_MAX	5000		/* ms: a late sweep counts for no more */
+#define SETTLE_STEPS	1000		/* more is a bug: the session ends */
 
 static uint8_t		 read_buf[65536];	/* one for all: used at once */
 static struct event	*sweep_ev;
 
 static void	session_event(evutil_socket_t, short, void *);
 
+/* Ends the session now; the first reason counts. pass_settle frees it. */
 void
 pass_die(struct session *s, enum pass_end end)
 {
@@ -30,6 +31,10 @@ pass_die(struct session *s, enum pass_end end)
 	s->state = PS_DEAD;
 }
 
+/*
+ * Ends the session when all that is queued has been sent; nothing else goes
+ * on.
+ */
 void
 pass_close(struct session *s, enum pass_end end)
 {
@@ -79,6 +84,7 @@ timer_due(evutil_socket_t fd, short what, void *arg)
 	pass_settle(s);
 }
 
+/* One timer a session; the timeouts of an idle client are the sweep's. */
 void
 pass_timer(struct session *s, int64_t ms, void (*fn)(struct session *))
 {
@@ -104,6 +110,7 @@ pass_timer(struct session *s, int64_t ms, void (*fn)(struct session *))
 	}
 }
 
+/* Writes all that waits. The buffer's memory is kept for the next reply. */
 static void
 session_flush(struct session *s)
 {
@@ -124,7 +131,7 @@ session_flush(struct session *s)
 		s->io.flags |= IO_FULL;
 }
 
-/* How much more input is read; what is kept is bounded. */
+/* How many octets of input are still kept while they cannot be used. */
 static size_t
 session_room(const struct session *s)
 {
@@ -133,14 +140,14 @@ session_room(const struct session *s)
 	return (len < PASS_IN_MAX ? PASS_IN_MAX - len : 0);
 }
 
-/* Input is looked at in these states, if only to be kept. */
+/* Is input looked at in this state, if only to be kept? */
 static int
 is_open(const struct session *s)
 {
 	return (s->state < PS_TLS_START);
 }
 
-/* 1: something was used. */
+/* Uses input that was kept; 1: some was used. */
 static int
 session_use_kept(struct session *s)
 {
@@ -157,7 +164,10 @@ session_use_kept(struct session *s)
 	return (n > 0);
 }
 
-/* What has come goes to the dialogue straight from where it was read to. */
+/*
+ * Gives what was read to the dialogue straight from read_buf; what it does not
+ * use is kept.
+ */
 static void
 session_use(struct session *s, size_t len)
 {
@@ -176,6 +186,10 @@ session_use(struct session *s, size_t len)
 		pass_die(s, PE_MEMORY);
 }
 
+/*
+ * A client that breaks the connection after its final dot still gets its
+ * message delivered or refused: the MTA has the dot already.
+ */
 void
 pass_read(struct session *s)
 {
@@ -199,7 +213,7 @@ pass_read(struct session *s)
 	}
 }
 
-/* The last reply is out. */
+/* The last reply is sent: closes slowly, so that the client can read it. */
 static void
 session_linger(struct session *s)
 {
@@ -230,9 +244,9 @@ more_due(evutil_socket_t fd, short what, void *arg)
 }
 
 /*
- * What libtls has read ahead makes no descriptor ready.  It is looked at in
- * the next turn: a client that sends faster than we read must not keep the
- * others waiting.
+ * What libtls has read ahead makes no descriptor ready. It is looked at in the
+ * next turn of the loop: a client that sends faster than we read must not keep
+ * the others waiting.
  */
 static void
 session_more(struct session *s)
@@ -247,7 +261,7 @@ session_more(struct session *s)
 		pass_die(s, PE_MEMORY);
 }
 
-/* Everything that is in the way of the next step is out. 1: look again. */
+/* All that was queued is sent: the next step. 1: look again. */
 static int
 session_step(struct session *s)
 {
@@ -261,27 +275,31 @@ session_step(struct session *s)
 	return (0);
 }
 
-/* Nothing more will come: does it matter to anybody what we still do? */
+/*
+ * The client sends no more: is there nothing left to do for it? What it asked
+ * before is answered. A message whose end nobody waits for would come twice,
+ * so it ends with the client, unless the MTA has the dot.
+ */
 static int
 session_is_over(const struct session *s)
 {
 	if (!(s->io.flags & IO_EOF) || buf_len(&s->io.out) > 0)
 		return (0);
-	/* A message that nobody waits for would come twice: not without its
-	 * end, unless the MTA has that. */
 	if (s->dialogue.doing == DOING_DOT)
 		return (!relay_must_end(s));
-	/* What it asked before is answered. */
 	return (s->state != PS_GREET && s->state != PS_STAGE &&
 	    s->state != PS_MTA && !relay_must_end(s));
 }
 
+/*
+ * Called again from inside one of our own calls it returns at once: the outer
+ * call goes on with the session.
+ */
 void
 pass_settle(struct session *s)
 {
 	int	i = 0;
 
-	/* From inside one of our own calls: that one goes on with it. */
 	if (s->flags & PF_SETTLING)
 		return;
 	s->flags |= PF_SETTLING;
@@ -310,6 +328,7 @@ pass_settle(struct session *s)
 		pass_session_free(s);
 }
 
+/* At the end of the process: one write, whether the socket is ready or not. */
 void
 pass_last_words(struct session *s)
 {
@@ -337,6 +356,10 @@ session_event(evutil_socket_t fd, short what, void *arg)
 	pass_settle(s);
 }
 
+/*
+ * PASS_SLOW without PASS_SLOW_BYTES is slow; each time so many have come, the
+ * time starts again.
+ */
 int
 pass_slow(struct session *s, int64_t ms)
 {
@@ -350,10 +373,10 @@ pass_slow(struct session *s, int64_t ms)
 }
 
 /*
- * Does it hold a place that others need, by sending a message in drops?  Only
- * time in which we read counts: not while the client waits for us, and of a
- * sweep that comes late, because the loop or the machine stood still, no more
- * than SWEEP_MAX.
+ * Does it hold a place that others need, by sending a message slowly? Only
+ * time in which we read counts, not while the client waits for us. A sweep
+ * that comes late, because the loop or the machine stood still, counts for no
+ * more than SWEEP_MAX.
  */
 static int
 holds_place(struct session *s, int64_t ms)
@@ -364,7 +387,10 @@ holds_place(struct session *s, int64_t ms)
 	    pass_crowded());
 }
 
-/* In the other states something else has an end of its own. */
+/*
+ * Timeouts of states in which the client is waited for; in the others a budget
+ * or the MTA's timeouts run.
+ */
 static void
 session_timeout(struct session *s, int64_t now, int64_t ms)
 {
@@ -393,7 +419,7 @@ session_timeout(struct session *s, int64_t now, int64_t ms)
 			    "This connection has lasted too long");
 		} else if (idle >= s->live->conf->limit.idle) {
 			pass.stat[PSTAT_TIMEOUT]++;
-			/* It does not read either: no use to say so. */
+			/* The client does not read either: no reply. */
 			if (buf_len(&s->io.out) > 0)
 				pass_die(s, PE_IDLE);
 			pass_expel(s, PE_IDLE, "4.4.2", "Timeout, closing");
@@ -411,6 +437,7 @@ session_timeout(struct session *s, int64_t now, int64_t ms)
 	pass_settle(s);
 }
 
+/* Once a second while there are sessions. */
 static void
 session_sweep(evutil_socket_t fd, short what, void *arg)
 {
@@ -426,7 +453,6 @@ session_sweep(evutil_socket_t fd, short what, void *arg)
 		next = LIST_NEXT(s, entry);
 		session_timeout(s, now, ms);
 	}
-	/* Nobody is here: sleep. */
 	if (pass.count > 0)
 		pass_wake();
 }

@@ -1,11 +1,11 @@
 /*
- * Pass: what modules want changed of a message, done when all have spoken: the
- * message into a new spool, the envelope in the transaction, which the MTA is
- * told anew when it knows another.  Nothing is discarded: without a recipient
- * the message is refused.
+ * Pass: what modules want changed of a message, done when all have had their
+ * say: the message into a new spool, the envelope in the transaction, which
+ * the MTA is told again when it knows another. Nothing is discarded: without a
+ * recipient the message is refused.
  *
- * A large message is made anew in slices, one a turn of the loop, so that the
- * other sessions wait for none of it.
+ * A large message is rewritten in slices, one a turn of the loop, so that the
+ * other sessions need not wait.
  */
 #include <sys/types.h>
 
@@ -25,6 +25,7 @@ struct edit_job {
 	void		(*done)(struct session *, const char *error);
 };
 
+/* The accepted recipient that is a spelling of that path; NULL: none. */
 static struct rcpt *
 rcpt_find(const struct ptx *tx, const char *path)
 {
@@ -42,6 +43,11 @@ rcpt_find(const struct ptx *tx, const char *path)
 	return (NULL);
 }
 
+/*
+ * Adds a recipient. Whether it is ours is for the module to know: it is not
+ * checked as a client's is. A bad address or one too many is logged and
+ * ignored. -1: no memory.
+ */
 static int
 rcpt_more(struct session *s, const struct envelope *e)
 {
@@ -50,7 +56,6 @@ rcpt_more(struct session *s, const struct envelope *e)
 
 	if (rcpt_find(s->tx, e->path) != NULL)
 		return (0);
-	/* (what is somebody's here is for the module to know) */
 	if (mailaddr_check_rcpt(e->path, MAILADDR_ROUTES |
 	    (s->tx->smtputf8 ? MAILADDR_UTF8 : 0u), &m) != NULL) {
 		log_event(s->ms.id, "edit", "rcpt-add=ignored why=bad-address");
@@ -68,7 +73,7 @@ rcpt_more(struct session *s, const struct envelope *e)
 	return (0);
 }
 
-/* As often as the client has named it. */
+/* Removes a recipient, as often as the client has named it. */
 static void
 rcpt_less(struct session *s, const struct envelope *e)
 {
@@ -82,7 +87,10 @@ rcpt_less(struct session *s, const struct envelope *e)
 	}
 }
 
-/* What the client said of the message's octets stays true. */
+/*
+ * Another sender. What the client declared about the message's octets
+ * (8BITMIME, SMTPUTF8) stays true and stays declared. -1: no memory.
+ */
 static int
 from_change(struct session *s, const struct envelope *e)
 {
@@ -119,6 +127,7 @@ from_change(struct session *s, const struct envelope *e)
 	return (0);
 }
 
+/* All changes of the envelope, in the order of the modules. -1: no memory. */
 static int
 edit_envelope(struct session *s)
 {
@@ -136,6 +145,7 @@ edit_envelope(struct session *s)
 	return (0);
 }
 
+/* The message is that spool from now on. */
 static void
 message_is(struct session *s, struct spool *made)
 {
@@ -144,7 +154,10 @@ message_is(struct session *s, struct spool *made)
 	s->ms.spool = made;
 }
 
-/* What is wanted of the message.  *edit NULL: nothing.  -1: errno. */
+/*
+ * What is wanted of the message: the modules' changes, and the tag of the
+ * subject of a marked one. *edit NULL: nothing. -1 with errno.
+ */
 static int
 edit_wanted(struct session *s, int mark, struct msgedit **edit)
 {
@@ -176,6 +189,7 @@ edit_cancel(struct session *s)
 	free(job);
 }
 
+/* Logs the error; the reply for it. */
 static const char *
 edit_failed(const struct session *s, int error)
 {
@@ -188,8 +202,10 @@ edit_failed(const struct session *s, int error)
 	    "later");
 }
 
-/* The message is as it is to be delivered: now the envelope.  NULL, or what to
- * answer. */
+/*
+ * The message is as it will be delivered: now the envelope. NULL, or what to
+ * answer.
+ */
 static const char *
 edit_rest(struct session *s)
 {
@@ -204,7 +220,7 @@ edit_rest(struct session *s)
 	return (NULL);
 }
 
-/* out NULL: error says why. */
+/* The new message, or NULL and error. */
 static void
 edit_end(struct session *s, struct spool *out, int error)
 {
@@ -220,6 +236,7 @@ edit_end(struct session *s, struct spool *out, int error)
 	done(s, edit_rest(s));
 }
 
+/* From the loop, when slices were needed. */
 static void
 edit_made(struct spool *out, int error, void *arg)
 {

@@ -1,7 +1,7 @@
 /*
- * Pass: the channels to the fronts.  A session comes over one with its
- * descriptor, its envelope and what was read ahead, and goes on here; front
- * keeps its own descriptor until it hears HANDOVER_OK, so a refusal costs the
+ * Pass: the channels to the fronts. A session comes over one with its
+ * descriptor, its envelope and what was read ahead, and goes on here. Front
+ * keeps its own descriptor until it gets HANDOVER_OK, so a refusal costs the
  * client no more than a 451.
  */
 #include <sys/types.h>
@@ -24,6 +24,7 @@ struct peer {
 
 static struct peer	peers[CONF_FRONTS_MAX];
 
+/* Refuses a session; front goes on with it, and logs why. */
 static void
 answer_no(struct chan *ch, uint64_t id, const char *why)
 {
@@ -34,7 +35,7 @@ answer_no(struct chan *ch, uint64_t id, const char *why)
 	(void)chan_send(ch, -1);
 }
 
-/* NULL: it can be taken; else why not. */
+/* Why no session can be taken now; NULL: it can. */
 static const char *
 no_room(void)
 {
@@ -53,7 +54,10 @@ no_room(void)
 	return (NULL);
 }
 
-/* Would we have taken this path with these parameters? */
+/*
+ * Would pass have taken this path with these parameters? Front is not
+ * believed.
+ */
 static int
 rcpt_taken(const struct handed *hd, struct ptx *tx, const char *to,
     const char *params, struct mailaddr *m)
@@ -63,8 +67,10 @@ rcpt_taken(const struct handed *hd, struct ptx *tx, const char *to,
 	    tx->smtputf8) == NULL);
 }
 
-/* The transaction so far, or NULL where there is none; *why: it cannot be
- * had. */
+/*
+ * The transaction so far, or NULL when there is none (*why NULL) or it cannot
+ * be used (*why says why).
+ */
 static struct ptx *
 envelope(const struct handed *hd, const char **why)
 {
@@ -97,7 +103,10 @@ envelope(const struct handed *hd, const char **why)
 	return (tx);
 }
 
-/* The session goes on here; front hears so first. */
+/*
+ * Tells front OK and goes on with the session: after its banner, or from the
+ * beginning.
+ */
 static void
 go_on(struct chan *ch, struct session *s, const struct handed *hd,
     struct ptx *tx)
@@ -119,6 +128,7 @@ go_on(struct chan *ch, struct session *s, const struct handed *hd,
 	pass_settle(s);
 }
 
+/* All messages of a hand-over have come; takes fd. */
 static void
 take_session(struct peer *p, struct chan *ch, int fd)
 {
@@ -218,6 +228,7 @@ front_ended(struct chan *ch, enum chan_end end, void *arg)
 	chan_free(ch);
 }
 
+/* Tells one front what the mail server offers. */
 static void
 caps_tell(struct peer *p)
 {

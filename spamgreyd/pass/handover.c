@@ -1,8 +1,9 @@
 /*
  * Pass: a hand-over put together from its messages, HANDOVER_BEGIN to END.
- * Front is ours and yet not believed: what it sends is bounded and checked
- * here, and what cannot be taken is refused with a reason, so that the client
- * gets front's 451 in place of nothing.  Pure: no session, no descriptor.
+ * Front is our own process and yet is not trusted, as it parses what anybody
+ * sends. What it sends is bounded and checked here, and what cannot be used is
+ * refused with a reason, so that the client gets front's 451. No session and
+ * no descriptor is touched here.
  */
 #include <sys/types.h>
 
@@ -11,8 +12,10 @@
 
 #include "spamgreyd/pass/pass.h"
 
-/* It becomes part of a command to the MTA.  A tab is a blank, where there may
- * be blanks: no address has one. */
+/*
+ * Has it no control characters? It becomes part of a command to the MTA. A tab
+ * is a blank where blanks may be; an address has none.
+ */
 static int
 is_clean(const char *s, int tabs)
 {
@@ -23,6 +26,7 @@ is_clean(const char *s, int tabs)
 	return (1);
 }
 
+/* The first reason counts. */
 static void
 handed_refuse(struct handed *hd, const char *why)
 {
@@ -30,7 +34,7 @@ handed_refuse(struct handed *hd, const char *why)
 		hd->why = why;
 }
 
-/* h's texts lie in the frame, which goes away. */
+/* Copies the texts, which lie in the frame that goes away. */
 static void
 texts_keep(struct handed *hd)
 {

@@ -1,6 +1,6 @@
 /*
  * Pass: what is told of a session: a line for each message, one at its end,
- * and the counters.  All of a peer's text is encoded.
+ * and the counters. All text of a client or an MTA is encoded.
  */
 #include <sys/types.h>
 
@@ -81,6 +81,7 @@ put_count(const char *name, uint32_t n)
 		(void)buf_printf(&line, " %s=%u", name, n);
 }
 
+/* What the host was when it came, and how it came. */
 static void
 put_host(const struct session *s)
 {
@@ -98,6 +99,7 @@ put_host(const struct session *s)
 		(void)buf_addstr(&line, " no-scan");
 }
 
+/* Logs the line that was put together. */
 static void
 line_out(const struct session *s, const char *event)
 {
@@ -105,7 +107,7 @@ line_out(const struct session *s, const char *event)
 	    (const char *)buf_ptr(&line));
 }
 
-/* The line that sums a session up. */
+/* The line that sums up a session. */
 void
 pass_log_end(const struct session *s)
 {
@@ -137,7 +139,7 @@ pass_log_end(const struct session *s)
 	line_out(s, "end");
 }
 
-/* The first recipient that is part of the message. */
+/* The first recipient of the message; NULL: none. */
 static const char *
 first_rcpt(const struct ptx *tx)
 {
@@ -175,7 +177,7 @@ pass_log_message(const struct session *s, const char *outcome,
 	line_out(s, "message");
 }
 
-/* The modules' come with their whole name. */
+/* A counter with its whole name; arg: the question's id. */
 static void
 pass_stat_put_named(const char *name, int64_t value, void *arg)
 {
@@ -184,6 +186,7 @@ pass_stat_put_named(const char *name, int64_t value, void *arg)
 		(void)chan_send(pass.store, -1);
 }
 
+/* A counter of pass: "pass.NAME". */
 static void
 pass_stat_put(const char *name, int64_t value, void *arg)
 {

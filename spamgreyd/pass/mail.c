@@ -1,7 +1,7 @@
 /*
  * Pass: the mail transaction as the client sees it: MAIL, RCPT, DATA and the
- * answers to them.  The MTA's answers go on unchanged; what is ours to say is
- * said before it is asked.  How the MTA is brought to know all of it is
+ * answers to them. The MTA's answers go on unchanged; what pass itself refuses
+ * is refused before the MTA is asked. How the MTA gets to know all of it is
  * relay.c's part, the message body.c's.
  */
 #include <sys/types.h>
@@ -27,8 +27,9 @@ ptx_end(struct session *s)
 }
 
 /*
- * The client has its answer.  Whom that, or what led to it, has cost its good
- * name goes here; so does who was let in for one mailbox alone.
+ * The client has its answer, and the session goes back to commands. A host
+ * that was trapped for what it did here is disconnected; so is a host that was
+ * let in for one mailbox alone, after its transaction.
  */
 void
 ptx_answered(struct session *s)
@@ -53,7 +54,7 @@ ptx_answered(struct session *s)
 	s->dialogue.over = 0;
 }
 
-/* Longer than the client would wait: an answer, whatever is under way. */
+/* The client would not wait longer: a 451 now, whatever is under way. */
 static void
 budget_over(struct session *s)
 {
@@ -84,6 +85,10 @@ budget_over(struct session *s)
 	ptx_answered(s);
 }
 
+/*
+ * The times are a little below those of RFC 5321 4.5.3.2, after which a client
+ * may hang up.
+ */
 void
 ptx_budget(struct session *s, enum doing doing)
 {
@@ -93,6 +98,10 @@ ptx_budget(struct session *s, enum doing doing)
 	    budget_over);
 }
 
+/*
+ * Is there only one? Then the MTA of a transaction is known before its first
+ * recipient.
+ */
 static int
 one_relay(const struct session *s)
 {
@@ -101,6 +110,7 @@ one_relay(const struct session *s)
 	return (TAILQ_NEXT(TAILQ_FIRST(relays), entry) == NULL);
 }
 
+/* The MTA's answer to MAIL; NULL: none. */
 static void
 mail_answered(struct session *s, const struct smtpreply *r)
 {
@@ -115,6 +125,7 @@ mail_answered(struct session *s, const struct smtpreply *r)
 	ptx_answered(s);
 }
 
+/* The modules have seen MAIL. */
 static void
 mail_staged(struct session *s, const struct verdict *v)
 {
@@ -129,12 +140,12 @@ mail_staged(struct session *s, const struct verdict *v)
 		relay_mail(s, mail_answered);
 		return;
 	}
-	/* Which MTA it is for is known at the first recipient. */
+	/* Which MTA it is for is not known before the first recipient. */
 	pass_reply(s, "250 2.1.0 Ok\r\n");
 	ptx_answered(s);
 }
 
-/* NULL: path and params are there; else what is wrong. */
+/* NULL: path and params are there; else the refusal. */
 static const char *
 mail_parse(struct session *s, const char *arg, size_t len, char *path,
     size_t size, const char **params, size_t *params_len)
@@ -153,6 +164,7 @@ mail_parse(struct session *s, const char *arg, size_t len, char *path,
 	return (error);
 }
 
+/* MAIL. A refusal that a module gave at CONNECT or HELO is told here. */
 void
 ptx_mail(struct session *s, const char *arg, size_t len)
 {
@@ -192,7 +204,10 @@ ptx_mail(struct session *s, const char *arg, size_t len)
 	name_stage(s, STAGE_MAIL, mail_staged);
 }
 
-/* The recipient's answer is queued. */
+/*
+ * The recipient's answer, with that code, is queued: it stays in the
+ * transaction, or is removed.
+ */
 static void
 rcpt_end(struct session *s, int code)
 {
@@ -218,6 +233,7 @@ rcpt_end(struct session *s, int code)
 	ptx_answered(s);
 }
 
+/* Refuses the recipient ourselves; counts for nothing. */
 static void
 rcpt_refuse(struct session *s, const char *text)
 {
@@ -225,7 +241,11 @@ rcpt_refuse(struct session *s, const char *text)
 	rcpt_end(s, atoi(text));
 }
 
-/* The modules have seen the answer, the MTA's or that of `recipients'. */
+/*
+ * The modules have seen the answer, the MTA's or that of the file
+ * `recipients'. If they refuse a recipient that the MTA has accepted, the MTA
+ * must forget it: the connection is dropped and made again.
+ */
 static void
 rcpt_reply_staged(struct session *s, const struct verdict *v)
 {
@@ -233,7 +253,6 @@ rcpt_reply_staged(struct session *s, const struct verdict *v)
 	int			 code = s->ms.reply_code;
 
 	if (v->kind != VERDICT_NEXT) {
-		/* The MTA must not have one more than the client knows of. */
 		if (code < 300)
 			relay_drop(s);
 		dialogue_refuse(s, v);
@@ -247,6 +266,7 @@ rcpt_reply_staged(struct session *s, const struct verdict *v)
 	rcpt_end(s, code);
 }
 
+/* The answer has that code; the modules see it before the client. */
 static void
 rcpt_reply_stage(struct session *s, int code)
 {
@@ -255,6 +275,7 @@ rcpt_reply_stage(struct session *s, int code)
 	run_stage(&s->ms, STAGE_RCPT_REPLY, rcpt_reply_staged);
 }
 
+/* The MTA's answer is kept while the modules look at it. */
 static void
 rcpt_answered(struct session *s, const struct smtpreply *r)
 {
@@ -275,6 +296,10 @@ rcpt_answered(struct session *s, const struct smtpreply *r)
 	rcpt_reply_stage(s, r->code);
 }
 
+/*
+ * The modules have let the recipient pass; points may refuse it, or the file
+ * `recipients'.
+ */
 static void
 rcpt_staged(struct session *s, const struct verdict *v)
 {
@@ -302,8 +327,9 @@ rcpt_staged(struct session *s, const struct verdict *v)
 }
 
 /*
- * One message has one answer: who has another server, or may not be refused
- * for what the others may be, needs a transaction of his own.
+ * One message has one answer. So a recipient of another server needs a
+ * transaction of its own, and so does one that may not be refused for points
+ * when the others may be. NULL, or the refusal.
  */
 static const char *
 rcpt_fits(const struct session *s, const struct rcpt *r)
@@ -324,6 +350,10 @@ rcpt_fits(const struct session *s, const struct rcpt *r)
 	return (NULL);
 }
 
+/*
+ * A valid recipient: what pass says of it itself comes first, then the
+ * modules, then the MTA.
+ */
 static void
 rcpt_begin(struct session *s, struct rcpt *r)
 {
@@ -351,14 +381,14 @@ rcpt_begin(struct session *s, struct rcpt *r)
 		rcpt_refuse(s, error);
 		return;
 	}
-	/* With nobody accepted yet it may be another's than it was. */
+	/* The first accepted recipient decides about the relay. */
 	if (tx->naccepted == 0)
 		tx->relay = rcpt_relay(s->live->conf->pass, r);
 	s->state = PS_STAGE;
 	run_stage(&s->ms, STAGE_RCPT, rcpt_staged);
 }
 
-/* NULL: path and params are there; else what is wrong. */
+/* NULL: path and params are there; else the refusal. */
 static const char *
 rcpt_command(struct session *s, const char *arg, size_t len, char *path,
     size_t size, const char **params, size_t *params_len)
@@ -376,6 +406,10 @@ rcpt_command(struct session *s, const char *arg, size_t len, char *path,
 	    s->tx->smtputf8));
 }
 
+/*
+ * RCPT. Its octets are counted, also of refused ones, so that no client can
+ * fill the memory.
+ */
 void
 ptx_rcpt(struct session *s, const char *arg, size_t len)
 {
@@ -417,7 +451,10 @@ ptx_rcpt(struct session *s, const char *arg, size_t len)
 	rcpt_begin(s, r);
 }
 
-/* One that front has answered 250 to: would we have? */
+/*
+ * A recipient that front has answered 250: would pass have done so? If not,
+ * the client must not believe it accepted, and DATA gets a 451 (broken).
+ */
 static void
 rcpt_replay(struct session *s, struct rcpt *r)
 {
@@ -440,6 +477,7 @@ rcpt_replay(struct session *s, struct rcpt *r)
 	s->ms.accepted = tx->naccepted;
 }
 
+/* A session of front goes on in the middle of a transaction. */
 void
 ptx_resume(struct session *s, int pending)
 {
@@ -460,8 +498,10 @@ ptx_resume(struct session *s, int pending)
 	rcpt_begin(s, last);
 }
 
-/* NULL: there may be a message; else why not, and the transaction is over
- * where *ends says so. */
+/*
+ * NULL: there may be a message; else the refusal, and the transaction is over
+ * where *ends says so.
+ */
 static const char *
 data_check(const struct session *s, int *ends)
 {
@@ -477,7 +517,7 @@ data_check(const struct session *s, int *ends)
 	}
 	if (tx->naccepted > 0)
 		return (NULL);
-	/* One whom we could not serve must not take it for final. */
+	/* A client that could not be served must not take it for final. */
 	if (tx->ntempfail > 0)
 		return ("451 4.3.0 No recipient could be accepted, please try "
 		    "again later");
@@ -485,6 +525,10 @@ data_check(const struct session *s, int *ends)
 	    "503 5.5.1 Send RCPT first");
 }
 
+/*
+ * The modules have seen DATA. The MTA has not: it is asked when the message is
+ * whole.
+ */
 static void
 data_staged(struct session *s, const struct verdict *v)
 {

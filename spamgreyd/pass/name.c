@@ -1,9 +1,9 @@
 /*
- * Pass: the client's name.  It is asked for in the background when the client
- * connects, and nobody waits for it but a stage that tells it on: CONNECT for
- * modules that do, MAIL when the MTA is told by XCLIENT, and EOM, where
- * scanners and our trace want it; none of them longer than the budget, which
- * began at the connection.  Whose name is not there by then has none.
+ * Pass: the client's name. It is looked up in the background when the client
+ * connects. Only a stage that passes it on waits for it: CONNECT for modules
+ * that ask for it, MAIL when the MTA is told by XCLIENT, and EOM, where
+ * scanners and our Received line want it. None waits longer than the budget,
+ * which began at the connection; after that the client has no name.
  */
 #include <sys/types.h>
 
@@ -13,6 +13,7 @@
 #include "lib/dns/rdns.h"
 #include "spamgreyd/pass/pass.h"
 
+/* The answer, or the end of the budget. */
 static void
 name_found(enum rdns_status status, const char *name, void *arg)
 {
@@ -32,7 +33,7 @@ name_found(enum rdns_status status, const char *name, void *arg)
 	pass_settle(s);
 }
 
-/* The machine itself has none that anybody wants. */
+/* The machine itself is not looked up. */
 void
 name_start(struct session *s)
 {
@@ -45,6 +46,7 @@ name_start(struct session *s)
 	s->rdns = rdns_ask(&s->ms.client, budget * 1000, name_found, s);
 }
 
+/* Does this stage pass the name on? */
 static int
 is_wanted(const struct session *s, enum stage stage)
 {

@@ -26,8 +26,11 @@ struct pass	pass;
 
 static struct event	*expiry_ev;
 
-/* The parent has lowered the limit and said so, with the file's name; this
- * holds it within the limit that pass really has. */
+/*
+ * `sessions', held within what the descriptors allow. The parent has lowered
+ * the number and logged it, with the file's name; this holds it within the
+ * limit that the process really has.
+ */
 static uint32_t
 max_sessions(const struct config *conf)
 {
@@ -70,6 +73,10 @@ spool_files_max(const struct config *conf)
 	return (conf->pass->spool_files != 0 ? conf->pass->spool_files : half);
 }
 
+/*
+ * The derived parts of a configuration; old: the one before, whose certificate
+ * stays in use if the new one fails. NULL: logged.
+ */
 static struct pass_conf *
 pass_conf_new(struct config *conf, struct pass_conf *old)
 {
@@ -139,6 +146,10 @@ target_index(const struct conf_relay *relay, unsigned int target,
 	return (-1);
 }
 
+/*
+ * mta asks for a socket with the client's address, which only the parent can
+ * make.
+ */
 static int
 ask_socket(uint64_t id, const struct conf_relay *relay, unsigned int target,
     const struct addr *addr, uint16_t port)
@@ -183,6 +194,10 @@ server_index(const char *module, const char *path, unsigned int *index)
 	return (-1);
 }
 
+/*
+ * A module asks for a connection to a scanner's unix socket, which only the
+ * parent can reach.
+ */
 static int
 ask_scanner(uint64_t id, const char *module, const char *path)
 {
@@ -239,7 +254,10 @@ expiry_check(evutil_socket_t fd, short what, void *arg)
 	listeners_expiry(&pass.listeners);
 }
 
-/* While there still is privilege: what cannot be opened later. */
+/*
+ * At the first configuration, while there still is privilege: opens what
+ * cannot be opened later.
+ */
 static void
 pass_first(struct child *c)
 {
@@ -270,7 +288,7 @@ pass_first(struct child *c)
 		fatalx("pass: out of memory");
 }
 
-/* The parent has filled in the system's name servers if none are named. */
+/* The parent has filled in the system's name servers if the file names none. */
 static void
 pass_dns(const struct config *conf, int first)
 {
@@ -334,6 +352,7 @@ pass_start(struct child *c)
 	pass_accept_start();
 }
 
+/* Every client is told 421: the process is about to end. */
 static void
 pass_stop(struct child *c)
 {
@@ -341,7 +360,7 @@ pass_stop(struct child *c)
 	uint32_t	 n = pass.count;
 
 	(void)c;
-	/* As many lines would be lost in the queue anyway. */
+	/* So many lines would be lost in the queue to the parent. */
 	pass.silent = n > PASS_STOP_LINES;
 	pass.stopping = 1;
 	pass_accept_stop();

@@ -1,10 +1,10 @@
 /*
- * Pass: what a session wants of its MTA.  A goal is to have MAIL answered, one
- * RCPT, or the message; on the way to it whatever the MTA does not know yet is
- * told: a connection, RSET after an unfinished transaction, MAIL, the
- * recipients that the client believes accepted.  So a connection that died
- * between two commands is made anew without the client noticing, but never
- * one that has our final dot: the message may have been taken.
+ * Pass: what a session wants of its MTA. A goal is to have MAIL answered, or
+ * one RCPT, or the message. On the way to it the MTA is told whatever it does
+ * not know yet: a connection, RSET after an unfinished transaction, MAIL, the
+ * recipients that the client believes accepted. So a connection that died
+ * between two commands is made again without the client noticing. It is never
+ * made again once the MTA has our final dot: the message may have been taken.
  */
 #include <sys/types.h>
 
@@ -15,6 +15,7 @@
 #include "lib/smtp/param.h"
 #include "spamgreyd/pass/pass.h"
 
+/* What is wanted, and what was asked last on the way to it. */
 enum goal { GOAL_NONE, GOAL_CONNECT, GOAL_MAIL, GOAL_RCPT, GOAL_DATA };
 enum ask {
 	ASK_NONE, ASK_CONNECT, ASK_RSET, ASK_MAIL, ASK_REPLAY, ASK_RCPT,
@@ -29,7 +30,7 @@ is_good(const struct smtpreply *r)
 	return (r->code >= 200 && r->code < 300);
 }
 
-/* What an MTA knew that is there no more. */
+/* There is no such MTA any more: it knows nothing of the transaction. */
 static void
 relay_forget(struct session *s)
 {
@@ -44,7 +45,7 @@ relay_forget(struct session *s)
 		r->known = 0;
 }
 
-/* The connection goes, the goal stays. */
+/* Ends the connection; the goal stays. */
 static void
 relay_hang_up(struct session *s)
 {
@@ -74,7 +75,7 @@ relay_drop(struct session *s)
 	s->dialogue.goal = GOAL_NONE;
 }
 
-/* The goal is over, reached or not. */
+/* The goal is over, reached or not (r NULL). */
 static void
 relay_end(struct session *s, const struct smtpreply *r)
 {
@@ -91,7 +92,7 @@ relay_fail(struct session *s, const char *why)
 	relay_end(s, NULL);
 }
 
-/* What the client is told of a failure; the log has more. */
+/* What the client is told of a failure; the log says more. */
 static const char *
 failure_text(const struct mta_event *ev)
 {
@@ -129,6 +130,7 @@ failure_text(const struct mta_event *ev)
 	}
 }
 
+/* The failure with its target and the MTA's words. */
 static void
 relay_log(const struct session *s, const struct mta_event *ev)
 {
@@ -149,7 +151,12 @@ relay_log(const struct session *s, const struct mta_event *ev)
 	    log_encode(reply, sizeof(reply), words, len));
 }
 
-/* The connection is gone; again, when it was not made for this goal. */
+/*
+ * The connection has ended. It is made again when it was not made for this
+ * goal: the MTA may have closed it while it was idle. A failure to tell the
+ * MTA the client's address is a fault of the configuration and ends the
+ * session.
+ */
 static void
 relay_dead(struct session *s, const struct mta_event *ev)
 {
@@ -164,7 +171,6 @@ relay_dead(struct session *s, const struct mta_event *ev)
 		log_debug("%016llx: the connection to the mail server ended: "
 		    "%s", (unsigned long long)s->ms.id,
 		    ev->why == NULL ? "" : ev->why);
-	/* What is configured does not fit: not in silence. */
 	if (ev->failure == MTAF_CLIENT && s->dialogue.goal > GOAL_CONNECT)
 		s->dialogue.closes = PE_MTA;
 	relay_hang_up(s);
@@ -178,7 +184,10 @@ relay_dead(struct session *s, const struct mta_event *ev)
 		relay_fail(s, why);
 }
 
-/* One that the client believes accepted is not any more. */
+/*
+ * A recipient that the client believes accepted was refused when the MTA was
+ * told it again.
+ */
 static void
 relay_lost(struct session *s, struct rcpt *r, const struct smtpreply *reply)
 {
@@ -198,6 +207,10 @@ relay_lost(struct session *s, struct rcpt *r, const struct smtpreply *reply)
 		s->tx->broken = 1;
 }
 
+/*
+ * The answer to MAIL. On the way to a recipient a refusal is that recipient's
+ * answer.
+ */
 static void
 relay_mailed(struct session *s, const struct smtpreply *r)
 {
@@ -207,13 +220,13 @@ relay_mailed(struct session *s, const struct smtpreply *r)
 	else if (is_good(r))
 		relay_next(s);
 	else if (s->dialogue.goal == GOAL_RCPT)
-		/* Sent with the first recipient: its refusal is that one's. */
 		relay_end(s, r);
 	else
 		relay_fail(s, "The mail server no longer accepts the sender; "
 		    "please try again later");
 }
 
+/* The answer to what was asked last. */
 static void
 relay_reply(struct session *s, const struct smtpreply *r)
 {
@@ -271,6 +284,7 @@ relay_reply(struct session *s, const struct smtpreply *r)
 	}
 }
 
+/* From mta: ready, a reply, or the end. */
 static void
 relay_event(struct mta *m, const struct mta_event *ev, void *arg)
 {
@@ -292,6 +306,9 @@ relay_event(struct mta *m, const struct mta_event *ev, void *arg)
 	pass_settle(s);
 }
 
+/*
+ * Connects to the relay of the transaction, or to the only one. -1: no memory.
+ */
 static int
 relay_open(struct session *s)
 {
@@ -322,8 +339,9 @@ relay_open(struct session *s)
 }
 
 /*
- * What the client was offered and this MTA does not have: the mail would not
- * arrive as it was given.  What we offer is put right for the next session.
+ * Was the client offered what this MTA does not have? Then the mail would not
+ * arrive as it was given. caps_seen has put the offer right for the next
+ * session.
  */
 static int
 relay_lacks(struct session *s, const char *params, int rcpt)
@@ -344,7 +362,10 @@ relay_lacks(struct session *s, const char *params, int rcpt)
 	return (1);
 }
 
-/* A connection that takes nothing now has an end that is still to be told. */
+/*
+ * r: of the call of mta. If that took nothing because the connection has
+ * ended, the end is still to be told, as an event.
+ */
 static void
 relay_asked(struct session *s, enum ask ask, int r)
 {
@@ -354,7 +375,7 @@ relay_asked(struct session *s, enum ask ask, int r)
 		relay_fail(s, "Out of memory, please try again later");
 }
 
-/* "MAIL FROM:" path, parameters. */
+/* Sends one command, verb, path and parameters. */
 static void
 relay_command(struct session *s, enum ask ask, const char *verb,
     const char *path, const char *params, enum pass_timeout pt)
@@ -378,6 +399,7 @@ relay_command(struct session *s, enum ask ask, const char *verb,
 	relay_asked(s, ask, r);
 }
 
+/* The next accepted recipient that this MTA does not know; NULL: none. */
 static struct rcpt *
 relay_unknown(struct ptx *tx)
 {
@@ -401,7 +423,7 @@ relay_body(struct session *s)
 	    s->tx->spool));
 }
 
-/* The next thing on the way to the goal. */
+/* The next thing on the way to the goal, in the order of the protocol. */
 static void
 relay_next(struct session *s)
 {
@@ -439,6 +461,7 @@ relay_next(struct session *s)
 		relay_body(s);
 }
 
+/* A new goal; only GOAL_CONNECT lets the client go on. */
 static void
 relay_begin(struct session *s, enum goal goal,
     void (*answered)(struct session *, const struct smtpreply *))
@@ -484,7 +507,7 @@ relay_data(struct session *s,
 	relay_begin(s, GOAL_DATA, answered);
 }
 
-/* The client is slow; the MTA shall not think that nobody is there. */
+/* The client is slow: keeps the MTA from taking the connection for dead. */
 void
 relay_noop(struct session *s)
 {

@@ -26,6 +26,7 @@ runner_only_roles(const struct session *s)
 	return (s->tx != NULL && s->tx->rcpt_kinds == RCPTS_ROLES);
 }
 
+/* The accepted recipients in turn; *at is where it is. */
 static const char *
 runner_rcpt(const struct session *s, const void **at, const char **params)
 {

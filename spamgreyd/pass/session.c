@@ -1,6 +1,6 @@
 /*
- * Pass: a session made, found again and freed.  Nobody frees one but
- * pass_settle, which every callback ends in.
+ * Pass: a session made, found again and freed. Only pass_settle frees one,
+ * which every callback ends in.
  */
 #include <sys/types.h>
 
@@ -16,20 +16,22 @@ static struct session	**by_fd;
 static size_t		  nby_fd;	/* size of the array */
 static uint64_t		  next_key;
 
-/* 40 bits counted, 24 the descriptor. */
+/*
+ * The counter begins at a random number, so that a log has no session twice
+ * after a restart.
+ */
 uint64_t
 pass_next_key(int fd)
 {
-	/* Seeded, so that a log has no session twice after a restart. */
 	if (next_key == 0)
 		arc4random_buf(&next_key, sizeof(next_key));
-	return (next_key++ << 24 | ((uint64_t)fd & 0xffffff));
+	return (next_key++ << SESSION_FD_BITS | ((uint64_t)fd & SESSION_FD_MASK));
 }
 
 struct session *
 pass_session_by_key(uint64_t key)
 {
-	size_t		 fd = key & 0xffffff;
+	size_t		 fd = key & SESSION_FD_MASK;
 	struct session	*s;
 
 	if (fd >= nby_fd || (s = by_fd[fd]) == NULL || s->ms.key != key)
@@ -37,6 +39,9 @@ pass_session_by_key(uint64_t key)
 	return (s);
 }
 
+/*
+ * The array of sessions by descriptor grows as descriptors do. -1: no memory.
+ */
 static int
 by_fd_insert(struct session *s)
 {
@@ -57,7 +62,7 @@ by_fd_insert(struct session *s)
 	return (0);
 }
 
-/* What front knows of it already. */
+/* What front knows of the session already. -1: no memory. */
 static int
 take_over(struct session *s, const struct handover *h)
 {
@@ -83,6 +88,7 @@ take_over(struct session *s, const struct handover *h)
 	return (s->tls_version == NULL || s->tls_cipher == NULL ? -1 : 0);
 }
 
+/* A session in the lists, with nothing known of it. NULL: no memory. */
 static struct session *
 session_alloc(int fd)
 {
@@ -141,11 +147,11 @@ pass_session_new(int fd, const struct addr *client, uint16_t port,
 	return (s);
 }
 
+/* A refusal for talking early may have taken the banner's place. */
 void
 pass_begin(struct session *s)
 {
 	pass_read(s);
-	/* A refusal of who talks early may have taken the banner's place. */
 	if (s->state == PS_GREET && s->dialogue.closes == PE_NONE)
 		pass_greet(s);
 }

@@ -1,8 +1,8 @@
 /*
- * Pass: from octets to commands, and those commands that are no part of a
- * mail transaction; the greeting, and a session of front that goes on here.  A
- * line is taken only when all that was asked before it is answered, so that
- * what a client sends at once is answered in order.
+ * Pass: from octets to commands, and those commands that are no part of a mail
+ * transaction; the greeting, and a session of front that goes on here. A line
+ * is taken only when all that was asked before it is answered, so that what a
+ * client sends at once is answered in order.
  */
 #include <sys/types.h>
 
@@ -30,7 +30,10 @@ dialogue_trapped(const struct session *s, int own)
 	return (pass_host_trapped(&s->ms.client));
 }
 
-/* A refusal that counts; one too many, and the client has had its chance. */
+/*
+ * A refusal that counts as a bad command; after `limit bad-commands' of them
+ * the session ends.
+ */
 void
 pass_bad(struct session *s, int code, const char *enhanced, const char *text)
 {
@@ -53,8 +56,10 @@ pass_refuse_text(struct session *s, const char *text, int bad)
 		pass_refuse(s, code, enhanced, words);
 }
 
-/* Noted once a session and kind, and store reacts as the `on' lines say; the
- * modules hear of it each time, as they may refuse each such command. */
+/*
+ * Noted once a session and kind, and store reacts as the `on' lines say. The
+ * modules hear of it each time, as they may refuse each such command.
+ */
 void
 pass_noticed(struct session *s, enum host_event event)
 {
@@ -73,7 +78,7 @@ pass_noticed(struct session *s, enum host_event event)
 		s->dialogue.notice = v;
 }
 
-/* What was held back is said. */
+/* The time is over for which a module held its refusal back. */
 static void
 dialogue_held(struct session *s)
 {
@@ -105,7 +110,10 @@ dialogue_closes(struct session *s)
 	pass_timer(s, s->refuse.ms, dialogue_held);
 }
 
-/* A stage that is about the session: 1 when that is its end. */
+/*
+ * The outcome of a stage that is about the session: 1 when that is its end.
+ * Any other refusal is told at MAIL; the first one counts.
+ */
 static int
 session_refused(struct session *s, const struct verdict *v)
 {
@@ -114,12 +122,12 @@ session_refused(struct session *s, const struct verdict *v)
 		dialogue_closes(s);
 		return (1);
 	}
-	/* Any other refusal is for MAIL to say; the first one is. */
 	if (v->kind != VERDICT_NEXT && s->refuse.kind == VERDICT_NEXT)
 		s->refuse = *v;
 	return (0);
 }
 
+/* The modules have seen BANNER: the greeting. */
 static void
 greet_bannered(struct session *s, const struct verdict *v)
 {
@@ -141,7 +149,7 @@ greet_connected(struct session *s, const struct verdict *v)
 
 /*
  * A ClientHello in place of a command, after a refused STARTTLS or from a
- * client that begins with TLS: nothing that it sends can be understood.  It is
+ * client that begins with TLS: nothing that it sends can be understood. It is
  * no misbehaviour that a module or an `on' line could mean.
  */
 static void
@@ -150,7 +158,10 @@ dialogue_uninvited(struct session *s)
 	pass_expel(s, PE_UNINVITED, "4.7.0", "TLS is not offered here");
 }
 
-/* What came before the banner: a refusal for that takes its place. */
+/*
+ * What came before the banner: a refusal for that takes the banner's place.
+ * Returns how much was used.
+ */
 static size_t
 dialogue_early(struct session *s, const uint8_t *data, size_t len)
 {
@@ -192,7 +203,10 @@ pass_greet(struct session *s)
 	name_stage(s, STAGE_CONNECT, greet_connected);
 }
 
-/* How large a message may be, as far as is known. */
+/*
+ * How large a message may be, as far as is known. -1: nothing is known of the
+ * MTA.
+ */
 static int
 dialogue_limits(struct session *s, uint32_t *caps)
 {
@@ -233,6 +247,10 @@ pass_reply_ehlo(struct session *s)
 	pass_reply(s, "250 PIPELINING\r\n");
 }
 
+/*
+ * The modules have seen HELO or EHLO. A connection to the MTA is made early
+ * where that is configured and its address is known.
+ */
 static void
 helo_staged(struct session *s, const struct verdict *v)
 {
@@ -257,6 +275,10 @@ helo_staged(struct session *s, const struct verdict *v)
 		relay_early(s);
 }
 
+/*
+ * HELO and EHLO; a transaction that was open is over. An MTA that was told
+ * another name of the client is of no use any more.
+ */
 static void
 pass_helo(struct session *s, enum smtp_verb verb, const char *arg, size_t len)
 {
@@ -276,7 +298,6 @@ pass_helo(struct session *s, enum smtp_verb verb, const char *arg, size_t len)
 	s->ms.helo = helo;
 	s->ms.esmtp = verb == SMTP_EHLO;
 	s->offered = 0;
-	/* The one that was told another name is of no use. */
 	if (s->mta != NULL && mta_relay(s->mta)->client != CLIENT_RECEIVED)
 		relay_drop(s);
 	s->dialogue.doing = DOING_HELO;
@@ -284,6 +305,7 @@ pass_helo(struct session *s, enum smtp_verb verb, const char *arg, size_t len)
 	run_stage(&s->ms, STAGE_HELO, helo_staged);
 }
 
+/* STARTTLS; the handshake begins when the 220 is sent. */
 static void
 pass_starttls(struct session *s, size_t len)
 {
@@ -361,7 +383,10 @@ dialogue_command(struct session *s, enum smtp_verb verb, const char *arg,
 	}
 }
 
-/* What was noticed is answered in place of the command. 1: it was. */
+/*
+ * A refusal by a module for what it noticed is answered in place of the
+ * command. 1: it was.
+ */
 static int
 dialogue_notice(struct session *s)
 {
@@ -376,7 +401,11 @@ dialogue_notice(struct session *s)
 	return (1);
 }
 
-/* One whole line; more: others have come after it. */
+/*
+ * One whole line; more: others have come after it. A group of pipelined
+ * commands ends with EHLO, HELO, DATA or STARTTLS, whose answer may change
+ * what is to come (RFC 2920).
+ */
 static void
 dialogue_whole_line(struct session *s, const uint8_t *line, size_t line_len,
     int bare_lf, int more)
@@ -394,8 +423,6 @@ dialogue_whole_line(struct session *s, const uint8_t *line, size_t line_len,
 	}
 	if (bare_lf)
 		pass_noticed(s, EVENT_BARE_LF);
-	/* A group ends with one of these, whose answer may change what is to
-	 * come. */
 	if (more && (!(s->offered & CAPS_PIPELINING) || verb == SMTP_EHLO ||
 	    verb == SMTP_HELO || verb == SMTP_DATA || verb == SMTP_STARTTLS)) {
 		s->dialogue.noticed = 1;
@@ -414,7 +441,7 @@ dialogue_whole_line(struct session *s, const uint8_t *line, size_t line_len,
 	dialogue_command(s, verb, arg, len);
 }
 
-/* How much of it was used; 0: no whole line yet. */
+/* Returns how much was used; 0: there is no whole line yet. */
 static size_t
 dialogue_line(struct session *s, const uint8_t *data, size_t len)
 {
@@ -445,7 +472,7 @@ dialogue_line(struct session *s, const uint8_t *data, size_t len)
 	return (used);
 }
 
-/* Something came while its sender should wait for our answer. */
+/* Something came while the client should wait for our answer. */
 static void
 dialogue_impatient(struct session *s, const uint8_t *data, size_t len)
 {
@@ -485,6 +512,7 @@ pass_input(struct session *s, const uint8_t *data, size_t len)
 	return (pos);
 }
 
+/* MAIL was answered by front: a refusal is told to the recipients. */
 static void
 resume_mailed(struct session *s, const struct verdict *v)
 {
@@ -492,7 +520,6 @@ resume_mailed(struct session *s, const struct verdict *v)
 		(void)session_refused(s, v);
 		return;
 	}
-	/* Its MAIL has been answered: the recipients get the refusal. */
 	s->tx->refuse = s->refuse.kind != VERDICT_NEXT ? s->refuse : *v;
 	ptx_resume(s, s->dialogue.pending);
 }

@@ -1,6 +1,6 @@
 /*
- * Pass: the channel to store.  Host states come in and are kept as a copy, as
- * front does; what hosts did and how their mail ended goes out, and nothing is
+ * Pass: the channel to store. Host states come in and are kept as a copy, as
+ * front does. What hosts did and how their mail ended goes out, and nothing is
  * waited for.
  */
 #include <sys/types.h>
@@ -12,13 +12,15 @@
 #include "lib/base/log.h"
 #include "spamgreyd/pass/pass.h"
 
+/*
+ * A whitelisted host is never trapped or demoted, and to trap the machine
+ * itself helps nobody.
+ */
 void
 pass_store_event(const struct session *s, enum host_event event)
 {
 	struct event_msg	m;
 
-	/* Who is whitelisted is never trapped nor demoted, and to trap the
-	 * machine itself helps nobody. */
 	if (pass.store == NULL || s->ms.whitelisted || s->ms.loopback)
 		return;
 	memset(&m, 0, sizeof(m));
@@ -30,12 +32,15 @@ pass_store_event(const struct session *s, enum host_event event)
 		(void)chan_send(pass.store, -1);
 }
 
+/*
+ * A host that is here for a `not to' recipient alone earns nothing by good
+ * mail.
+ */
 void
 pass_store_mail(const struct session *s, int bad)
 {
 	struct mail_seen	m;
 
-	/* A host that is here for a `not to' recipient earns nothing by it. */
 	if (pass.store == NULL || s->ms.loopback ||
 	    (s->kind == HANDOVER_NOT_TO && bad == 0))
 		return;
@@ -47,6 +52,7 @@ pass_store_mail(const struct session *s, int bad)
 		(void)chan_send(pass.store, -1);
 }
 
+/* Store keeps it on disk for the next start. */
 void
 pass_store_caps(void)
 {

@@ -1,6 +1,6 @@
 /*
- * Pass: a mail transaction as data: made, added to, freed.  Says and asks
- * nothing.
+ * Pass: a mail transaction as data: made, added to, freed. No reply and no
+ * message is sent here.
  */
 #include <sys/types.h>
 
@@ -29,6 +29,7 @@ copy_params(const char *params, size_t len)
 	return (copy);
 }
 
+/* params: "" none. Copies both. NULL: no memory. */
 struct ptx *
 ptx_new(const char *from, const char *params)
 {
@@ -59,6 +60,7 @@ ptx_remove(struct ptx *tx, struct rcpt *r)
 	free(r);
 }
 
+/* Adds a recipient with a copy of its parameters. NULL: no memory. */
 struct rcpt *
 ptx_add(struct ptx *tx, const struct mailaddr *m, const char *params)
 {
@@ -80,6 +82,7 @@ ptx_add(struct ptx *tx, const struct mailaddr *m, const char *params)
 	return (r);
 }
 
+/* Frees a transaction that belongs to no session (any more), with its spool. */
 void
 ptx_destroy(struct ptx *tx)
 {
@@ -95,13 +98,17 @@ ptx_destroy(struct ptx *tx)
 	free(tx);
 }
 
+/*
+ * Ends the session's transaction, if there is one: what modules see of it,
+ * what is kept for it, and edits that are under way. If the MTA has half of
+ * it, RSET is due.
+ */
 void
 ptx_free(struct session *s)
 {
 	if (s->tx == NULL)
 		return;
 	edit_cancel(s);
-	/* The MTA has half of it still. */
 	if (s->tx->mailed && s->mta != NULL)
 		s->dialogue.dirty = 1;
 	free(s->dialogue.mta_reply.text);

@@ -1,8 +1,8 @@
 /*
- * Pass: a message on its way to the MTA.  It lies in the spool and is not
- * copied: where no line begins with a dot it goes out straight from memory,
- * head, message and end in one write; else, from a file, or under TLS,
- * through a window of a fixed size.  The MTA's pace is ours.
+ * A message on its way to the MTA. It lies in the spool and is not copied:
+ * where no line begins with a dot it goes out straight from memory, header,
+ * message and end in one write. Else, from a file, or under TLS, it goes
+ * through a window of a fixed size. The MTA's pace is ours.
  */
 #include <sys/types.h>
 #include <sys/uio.h>
@@ -17,6 +17,7 @@
 
 static uint8_t	raw[MTA_WINDOW / 2];	/* of a file, before it is encoded */
 
+/* The header that we add, dot stuffed. -1: no memory. */
 static int
 add_head(struct mta_body *b, const struct buf *head)
 {
@@ -60,7 +61,7 @@ has_dots(const uint8_t *mem, size_t len)
 	return (mem[0] == '.' || memmem(mem, len, "\n.", 2) != NULL);
 }
 
-/* 0: straight from memory it goes. */
+/* 0: it goes straight from memory. -1: it cannot. */
 static int
 direct_begin(struct mta_body *b)
 {
@@ -81,7 +82,10 @@ direct_begin(struct mta_body *b)
 	return (0);
 }
 
-/* As large as the message needs, and not larger than MTA_WINDOW. */
+/*
+ * As large as the message needs, and not larger than MTA_WINDOW. -1: no
+ * memory.
+ */
 static int
 window_begin(struct mta_body *b)
 {
@@ -108,7 +112,7 @@ mta_body_begin(struct mta *m)
 	mta_flush(m);
 }
 
-/* All of it is out; what the MTA says from here on is its answer. */
+/* All of it is written; what the MTA says from here on is its answer. */
 static void
 body_done(struct mta *m)
 {
@@ -121,7 +125,7 @@ body_done(struct mta *m)
 	mta_wait(m, PT_DOT);
 }
 
-/* What of head, message and end is not out yet; how many pieces. */
+/* What of header, message and end is not written yet; how many pieces. */
 static int
 direct_pieces(struct mta_body *b, struct iovec iov[3])
 {
@@ -168,7 +172,9 @@ direct_write(struct mta *m)
 	body_done(m);
 }
 
-/* The next octets of the message into the window; -1: the spool failed. */
+/*
+ * The next octets of the message into the window. -1: the spool failed, errno.
+ */
 static int
 window_take(struct mta_body *b)
 {
@@ -195,7 +201,7 @@ window_take(struct mta_body *b)
 	return (0);
 }
 
-/* Fills the empty window: head, message, and the end once that is all in. */
+/* Fills the empty window: header, message, and the end once that is all in. */
 static int
 window_fill(struct mta_body *b)
 {
@@ -223,6 +229,7 @@ window_fill(struct mta_body *b)
 	return (0);
 }
 
+/* At most MTA_TURN octets, then the other connections have their turn. */
 static void
 window_write(struct mta *m)
 {

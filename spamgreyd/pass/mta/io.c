@@ -1,7 +1,7 @@
 /*
- * Pass: octets to and from an MTA.  One write a command, one read a reply;
- * what comes is put together to replies, and what comes although nobody asked
- * for it is kept apart from them: it must never be taken for an answer.
+ * Octets to and from an MTA: one write a command, one read a reply. What comes
+ * is put together to replies. What comes although nobody asked for it is kept
+ * apart from them: it must never be taken for an answer.
  */
 #include <sys/types.h>
 #include <sys/socket.h>
@@ -20,7 +20,10 @@ static uint8_t	read_buf[MTA_READ];	/* a read is used at once */
 static void	io_readable(evutil_socket_t, short, void *);
 static void	io_writable(evutil_socket_t, short, void *);
 
-/* The end of a use of m; -1: its caller has freed it, and it is gone now. */
+/*
+ * The end of a use of m. -1: it was freed in between, and its memory is gone
+ * now.
+ */
 static int
 mta_release(struct mta *m)
 {
@@ -39,8 +42,11 @@ mta_tell(struct mta *m, const struct mta_event *ev)
 	return (mta_release(m));
 }
 
-/* There is no way to say "for myself" that every server takes (Postfix takes no
- * UNKNOWN, OpenSMTPD stops at a LOCAL): the connection's own ends, then. */
+/*
+ * For a probe: the connection's own ends. No way of the protocol to say "for
+ * myself" is accepted by every server (Postfix takes no UNKNOWN, OpenSMTPD
+ * stops at a LOCAL).
+ */
 static void
 own_ends(const struct mta *m, struct mta_client *c)
 {
@@ -55,7 +61,7 @@ own_ends(const struct mta *m, struct mta_client *c)
 		(void)addr_from_sa((struct sockaddr *)&ss, &c->addr, &c->port);
 }
 
-/* The header of the PROXY protocol is the first thing of all. */
+/* The header of the PROXY protocol is the first thing of all. -1: no memory. */
 static int
 proxy_header(struct mta *m)
 {
@@ -99,6 +105,7 @@ mta_io_begin(struct mta *m)
 	mta_flush(m);
 }
 
+/* Best effort; the answer is not waited for. */
 static void
 say_quit(struct mta *m)
 {
@@ -142,8 +149,9 @@ mta_want_write(struct mta *m, int on)
 }
 
 /*
- * When nothing can be written any more, what the MTA said before it went away
- * is still to be read: that, or the end, comes as an event of its own.
+ * How much was written; 0 also when nothing can be written any more. What the
+ * MTA said before it went away is still to be read then: that, or the end,
+ * comes as an event of its own.
  */
 size_t
 mta_write(struct mta *m, const struct iovec *iov, int n)
@@ -174,6 +182,7 @@ mta_write(struct mta *m, const struct iovec *iov, int n)
 	return (0);
 }
 
+/* Writes what is queued, then goes on with the message if there is one. */
 void
 mta_flush(struct mta *m)
 {
@@ -222,6 +231,9 @@ mta_has_ahead(const struct mta *m)
 	return (m->ahead.len > 0 || (m->flags & MF_AHEAD_BAD));
 }
 
+/*
+ * An unasked reply ends the connection; a 421 is the MTA's way to do the same.
+ */
 void
 mta_fail_ahead(struct mta *m)
 {
@@ -236,7 +248,10 @@ mta_fail_ahead(struct mta *m)
 		mta_fail(m, MTAF_NONSENSE, "it sent an unexpected reply");
 }
 
-/* Before anything was asked, or behind a reply: 1 when it can be judged. */
+/*
+ * Input before anything was asked, or behind a reply. 1: enough has come to
+ * judge it.
+ */
 static int
 ahead_input(struct mta *m, const uint8_t *data, size_t len)
 {
@@ -255,6 +270,7 @@ ahead_input(struct mta *m, const uint8_t *data, size_t len)
 	}
 }
 
+/* Does the MTA owe a reply? */
 static int
 asked(const struct mta *m)
 {
@@ -262,6 +278,7 @@ asked(const struct mta *m)
 	    m->state != MS_DEAD);
 }
 
+/* Input that belongs to the reply; at its end mta_step. */
 static void
 io_input(struct mta *m, const uint8_t *data, size_t len)
 {
@@ -293,6 +310,7 @@ io_input(struct mta *m, const uint8_t *data, size_t len)
 	mta_step(m);
 }
 
+/* The MTA has closed (n 0) or the connection broke. */
 static void
 io_closed(struct mta *m, ssize_t n)
 {
@@ -314,7 +332,7 @@ io_closed(struct mta *m, ssize_t n)
 
 /*
  * One read a turn; under TLS until there is no more, as what the library has
- * read ahead makes no descriptor ready.  m may be gone afterwards: -1.
+ * read ahead makes no descriptor ready. -1: m may be gone.
  */
 static int
 io_read(struct mta *m)

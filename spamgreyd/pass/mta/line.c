@@ -1,6 +1,6 @@
 /*
  * What tells an MTA about the client: the XCLIENT command (Postfix) and the
- * header of HAProxy's PROXY protocol, in text and in binary.  Pure functions;
+ * header of HAProxy's PROXY protocol, in text and in binary. Pure functions;
  * the client's own words are hostile and go out as xtext only.
  */
 #include <arpa/inet.h>
@@ -50,8 +50,9 @@ struct lines {
 };
 
 /*
- * Adds " NAME=value".  What does not fit into the first command begins the
- * second: attributes may come in several, and the order stays.
+ * Adds " NAME=value". What does not fit into the first command begins the
+ * second: attributes may come in several, and the order stays. -1: it fits
+ * into neither.
  */
 static int
 xclient_attribute(struct lines *l, const char *name, const char *value)
@@ -91,7 +92,10 @@ xclient_port(struct lines *l, const char *name, uint16_t port)
 	return (xclient_attribute(l, name, value));
 }
 
-/* Who said no HELO yet, or one that no server takes, has none. */
+/*
+ * A client that has not said HELO yet, or with a name that no server takes,
+ * has none.
+ */
 static int
 xclient_helo(struct lines *l, const char *helo)
 {

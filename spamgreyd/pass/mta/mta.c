@@ -1,6 +1,6 @@
 /*
- * Pass: the life of one connection to an MTA: targets tried in turn, the time
- * each step has, failures, the end.  What is said is in step.c.
+ * One connection to an MTA: targets tried in turn, the time that each step
+ * has, failures, the end. What is said is in step.c.
  */
 #include <sys/types.h>
 #include <sys/socket.h>
@@ -48,8 +48,9 @@ static const char *const step_names[] = {
 };
 
 /*
- * The timer is moved only when it would fire too late; when it fires too
- * early it is set again.  So the steps of a dialogue cost nothing.
+ * The time of the current step ends then (ms, 0: never). The timer is moved
+ * only when it would fire too late; when it fires too early it is set again.
+ * So the steps of a dialogue cost no system call and no work in libevent.
  */
 static void
 mta_until(struct mta *m, int64_t deadline)
@@ -78,6 +79,7 @@ mta_wait_none(struct mta *m)
 	mta_until(m, 0);
 }
 
+/* Is there a connection? Until now nobody has asked. */
 static int
 mta_connected(const struct mta *m)
 {
@@ -88,8 +90,8 @@ mta_connected(const struct mta *m)
 }
 
 /*
- * The time is up.  Whether a connection came to be nobody has asked before:
- * the banner tells that, or this.
+ * The time is up. Whether the connection was made at all is known only by the
+ * banner, or by asking here.
  */
 static void
 mta_late(struct mta *m)
@@ -120,6 +122,7 @@ mta_late(struct mta *m)
 	mta_fail(m, MTAF_TIMEOUT, "no %s in time", step_names[m->state]);
 }
 
+/* Too early: the deadline was moved since. */
 static void
 timer_fired(evutil_socket_t fd, short what, void *arg)
 {
@@ -136,7 +139,7 @@ timer_fired(evutil_socket_t fd, short what, void *arg)
 		mta_late(m);
 }
 
-/* What is for the log and for a client: printable ASCII on one line. */
+/* For the log and for a client: one line of printable ASCII. */
 static void
 mta_set_why(struct mta *m, const char *fmt, va_list ap)
 {
@@ -159,6 +162,7 @@ mta_log_failure(const struct mta *m, const char *then)
 	    log_encode_str(why, sizeof(why), m->why), then);
 }
 
+/* Is another target tried? Only before READY. */
 static int
 mta_another(const struct mta *m)
 {
@@ -169,7 +173,10 @@ mta_another(const struct mta *m)
 	    TAILQ_NEXT(m->target, entry) != NULL);
 }
 
-/* Encryption that need not be and fails is left out, with the same target. */
+/*
+ * TLS that is not required and fails is left out, with the same target. 1: so
+ * it is.
+ */
 static int
 mta_again_clear(struct mta *m)
 {
@@ -181,6 +188,10 @@ mta_again_clear(struct mta *m)
 	return (1);
 }
 
+/*
+ * Closes the socket; mta_after_failure does the rest from the loop, as no
+ * callback may be called from here.
+ */
 static void
 mta_vfail(struct mta *m, enum mta_failure failure, const char *fmt,
     va_list ap)
@@ -234,7 +245,7 @@ mta_fail_final(struct mta *m, enum mta_failure failure, const char *fmt, ...)
 	va_end(ap);
 }
 
-/* From the loop: after a failure. */
+/* From the loop, after a failure: the next target, or the end. */
 static void
 mta_after_failure(evutil_socket_t fd, short what, void *arg)
 {
@@ -256,7 +267,10 @@ mta_after_failure(evutil_socket_t fd, short what, void *arg)
 	(void)mta_tell(m, &ev);
 }
 
-/* The client's own address as the source: only the parent can give that. */
+/*
+ * The client's own address as the source: only the parent can make such a
+ * socket.
+ */
 static void
 mta_ask(struct mta *m)
 {
@@ -275,6 +289,7 @@ mta_ask(struct mta *m)
 		    "the request failed");
 }
 
+/* Begins with m->target. */
 static void
 mta_next(struct mta *m)
 {
@@ -296,7 +311,7 @@ mta_next(struct mta *m)
 		mta_connect(m, fd);
 }
 
-/* Takes fd.  Nothing waits for the connection itself: the banner shows it. */
+/* Takes fd. Nothing waits for the connection itself: the banner shows it. */
 static void
 mta_connect(struct mta *m, int fd)
 {
@@ -354,6 +369,7 @@ mta_init(const struct mta_calls *c)
 	calls = c;
 }
 
+/* The texts of the client are copied. -1: no memory. */
 static int
 mta_copy_client(struct mta *m, const struct mta_client *client)
 {

@@ -1,7 +1,7 @@
 /*
- * Pass: the dialogue with an MTA up to READY, and what a reply means in each
- * state.  What the configuration asks for (TLS, the client's address) is done
- * or the connection fails; it is never left out in silence.
+ * The dialogue with an MTA up to READY, and what a reply means in each state.
+ * What the configuration asks for (TLS, the client's address) is done, or the
+ * connection fails; it is never left out in silence.
  */
 #include <sys/types.h>
 
@@ -33,7 +33,7 @@ reply_words(const struct mta *m)
 	return (text);
 }
 
-/* It said no, or something that is no answer to that. */
+/* The MTA refused it, or its reply is no answer to that. */
 static void
 step_refused(struct mta *m, const char *what)
 {
@@ -57,8 +57,9 @@ step_ready(struct mta *m)
 	(void)mta_tell(m, &ev);
 }
 
-/* An answer to the header of the PROXY protocol is one of somebody who took it
- * for a command. */
+/*
+ * A reply to the PROXY header comes from a server that took it for a command.
+ */
 static int
 is_proxied(const struct mta *m)
 {
@@ -67,7 +68,7 @@ is_proxied(const struct mta *m)
 }
 
 /*
- * Does the MTA take what we say for the client's words?  From the beginning,
+ * Does the MTA take what we say for the client's words? From the beginning,
  * with the PROXY protocol and a transparent source; after XCLIENT; or never.
  */
 static int
@@ -114,6 +115,7 @@ say_hello(struct mta *m, enum mta_state state)
 	mta_say(m, state, PT_EHLO, line);
 }
 
+/* Is HELO not enough, as TLS or XCLIENT is required? */
 static int
 needs_esmtp(const struct mta *m)
 {
@@ -131,14 +133,14 @@ step_banner(struct mta *m)
 		step_refused(m, "the connection");
 }
 
-/* No such command, and not: not this argument. */
+/* No such command; 501 and 504 are about its argument. */
 static int
 is_unknown(const struct mta *m)
 {
 	return (m->reply.code == 500 || m->reply.code == 502);
 }
 
-/* A refusal of that client or its name: no other target shall take it. */
+/* A refusal of that client or its name: no other target is tried. */
 static void
 step_no_client(struct mta *m)
 {
@@ -146,6 +148,7 @@ step_no_client(struct mta *m)
 	    reply_words(m));
 }
 
+/* Under TLS STARTTLS is not offered again; that it was, is kept. */
 static void
 step_ehlo(struct mta *m)
 {
@@ -153,7 +156,6 @@ step_ehlo(struct mta *m)
 
 	if (m->reply.code == 250) {
 		smtp_ehlo_parse(&m->reply, &m->ehlo);
-		/* Under TLS it is not offered again; that it was, counts. */
 		m->ehlo.keywords |= tls;
 		step_offers(m);
 	} else if (is_unknown(m) && is_proxied(m) && m->tls == NULL)
@@ -168,7 +170,7 @@ step_ehlo(struct mta *m)
 		step_refused(m, "EHLO");
 }
 
-/* 1: something is under way, or failed. */
+/* 1: STARTTLS is under way, or failed. */
 static int
 offers_tls(struct mta *m)
 {
@@ -185,6 +187,7 @@ offers_tls(struct mta *m)
 	return (1);
 }
 
+/* 1: XCLIENT is under way, or failed. */
 static int
 offers_xclient(struct mta *m)
 {
@@ -235,6 +238,7 @@ step_helo(struct mta *m)
 	step_ready(m);
 }
 
+/* What came in clear behind the 220 is thrown away: it may be injected. */
 static void
 step_starttls(struct mta *m)
 {
@@ -259,6 +263,10 @@ mta_step_tls(struct mta *m)
 	say_hello(m, MS_EHLO);
 }
 
+/*
+ * The codes by which Postfix refuses the command mean our configuration;
+ * others mean the client.
+ */
 static void
 step_xclient(struct mta *m)
 {
@@ -281,7 +289,7 @@ step_xclient(struct mta *m)
 		step_no_client(m);
 }
 
-/* The whole answer to what was asked; -1: m is gone. */
+/* Tells the whole reply to what was asked. -1: m is gone. */
 static int
 step_tell(struct mta *m)
 {
@@ -314,7 +322,7 @@ step_data(struct mta *m)
 }
 
 /*
- * A reply before our dot is out, or that began before it, cannot be a yes.  A
+ * A reply before our dot is out, or that began before it, cannot be a yes. A
  * no is what the client is told; the connection is of no use any more.
  */
 static void
@@ -352,10 +360,13 @@ step_command(struct mta *m)
 		(void)step_tell(m);
 }
 
+/*
+ * A whole reply is there. An MTA that sends more than was asked is not
+ * believed the rest either.
+ */
 void
 mta_step(struct mta *m)
 {
-	/* Who says more than was asked is not believed the rest either. */
 	if (m->state < MS_READY && m->state != MS_STARTTLS &&
 	    m->reply.code < 400 && mta_has_ahead(m)) {
 		if (m->state == MS_CONNECT && is_proxied(m) &&

@@ -1,6 +1,6 @@
 /*
- * Pass: STARTTLS to an MTA through libtls, never blocking.  No file is opened:
- * the authorities' certificates came as bytes from the parent.
+ * STARTTLS to an MTA through libtls, never blocking. No file is opened: the CA
+ * certificates came as bytes from the parent.
  */
 #include <sys/types.h>
 
@@ -11,8 +11,10 @@
 
 #include "spamgreyd/pass/mta/mta_int.h"
 
-/* Without `verify' anybody's certificate will do: it keeps out who listens,
- * not who answers in the MTA's place. */
+/*
+ * Without `verify' any certificate will do: that keeps out a listener, not a
+ * server in the MTA's place. -1: it cannot be verified.
+ */
 static int
 config_verify(struct tls_config *config, const struct conf_relay *relay)
 {
@@ -24,6 +26,10 @@ config_verify(struct tls_config *config, const struct conf_relay *relay)
 	return (tls_config_set_ciphers(config, "compat"));
 }
 
+/*
+ * -1: *why says why, in a static buffer, as libtls' text goes with its
+ * configuration.
+ */
 static int
 tls_setup(struct mta *m, const char **why)
 {
@@ -88,6 +94,7 @@ mta_tls_handshake(struct mta *m)
 	}
 }
 
+/* libtls' results as those of recv(2) and send(2). */
 static ssize_t
 mta_tls_result(ssize_t n)
 {
@@ -100,8 +107,8 @@ mta_tls_result(ssize_t n)
 	return (n);
 }
 
-/* (A read that would write first: that is a handshake within the connection,
- * which libtls does not take part in.) */
+/* (A read that would write first would be a renegotiation, which libtls does
+ * not take part in.) */
 ssize_t
 mta_tls_read(struct mta *m, void *data, size_t len)
 {
