@@ -25,7 +25,8 @@ pass_next_key(int fd)
 {
 	if (next_key == 0)
 		arc4random_buf(&next_key, sizeof(next_key));
-	return (next_key++ << SESSION_FD_BITS | ((uint64_t)fd & SESSION_FD_MASK));
+	return (next_key++ << SESSION_FD_BITS |
+	    ((uint64_t)fd & SESSION_FD_MASK));
 }
 
 struct session *

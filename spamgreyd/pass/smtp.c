@@ -481,7 +481,8 @@ dialogue_impatient(struct session *s, const uint8_t *data, size_t len)
 	    smtp_tls_begins(data, len) != SMTP_TLS_NO)
 		return;
 	if (!(s->offered & CAPS_PIPELINING) ||
-	    s->dialogue.doing == DOING_HELO || s->dialogue.doing == DOING_DATA) {
+	    s->dialogue.doing == DOING_HELO ||
+	    s->dialogue.doing == DOING_DATA) {
 		s->dialogue.noticed = 1;
 		pass_noticed(s, EVENT_PIPELINING);
 	}
