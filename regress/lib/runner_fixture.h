@@ -388,7 +388,7 @@ fix_session(struct pass_conf *pc, const char *client)
 	if (i == FIX_SESSIONS || (s = calloc(1, sizeof(*s))) == NULL)
 		abort();
 	fix_sessions[i] = s;
-	s->live = pc;
+	s->pc = pc;
 	s->ms.key = ++fix_keys;
 	s->ms.id = 0xabc;
 	s->ms.hostname = "mx.example.org";
