@@ -468,6 +468,9 @@ struct config *config_parse_text(const char *file, const char *text,
 int	 conf_resolvers_system(struct config *, const char *file);
 int	 conf_resolver_add(struct conf_strings *, const struct addr *,
 	    uint16_t port);
+/* report.c: one line to report (NULL: standard error), made printable. */
+void	 conf_say(void (*report)(const char *line, void *), void *arg,
+	    const char *line);
 /*
  * How the words of a module's block become options (runner/conf.c): called for
  * each module of the file, and reports what is wrong.  NULL, as at the start:

@@ -1,6 +1,22 @@
 /*
- * Inside this folder only: a filter's settings, and one
- * session's conversation with it.
+ * Inside this folder only: a filter's settings, and one session's conversation
+ * with it.
+ *
+ * The module milter speaks to a mail filter (milter) as sendmail and Postfix
+ * do: each command of the client is told to the filter at its stage, and at EOM
+ * the message.  What the client said before the filter was connected is told
+ * again from the beginning; that is how a lost connection is repaired too.
+ *
+ * Several headers: proto.h (packets) and head.h (header fields) are pure and
+ * have tests and fuzzers of their own.
+ *
+ * Its files, in the order to read them:
+ *	proto.h, proto.c	packets of the protocol
+ *	head.h, head.c		a message's header, field by field
+ *	milter.c	the module: options, hooks
+ *	sess.c		a conversation: connection, steps, timeouts
+ *	send.c		what each step sends
+ *	answer.c	what an answer means: verdicts, changes
  */
 #ifndef MILTER_H
 #define MILTER_H

@@ -1,4 +1,7 @@
 /*
+ * Several headers: this one and httpreply.h are pure, with tests of their own;
+ * rspamd.c is the module, which asks and acts.
+ *
  * What rspamd's reply wants changed of a message and its envelope: its object
  * `milter', as its own milter does it, the subject and the signatures.  Knows
  * nothing of actions and scores, which are rspamd.c's.

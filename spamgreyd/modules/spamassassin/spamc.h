@@ -1,4 +1,7 @@
 /*
+ * Several headers: this one and spamc_users.h are pure, with tests of their
+ * own; spamassassin.c is the module, which asks and acts.
+ *
  * The protocol of SpamAssassin's spamd, as its client: SPAMC/1.5.  Pure: octets
  * in, a result out; knows neither connection nor session.
  */
