@@ -1,12 +1,12 @@
 #!/usr/bin/perl
 # torture
-# Messages a second with clamd behind pass, against clamd's own best: clamdscan
-# run straight on the same messages, as many at a time as clamd has threads.
-# In turns, so that only the ratio counts.  Sender, pass and sink take their part
-# of the same processors, about 0.6 ms a message: what is left to clamd depends
-# on how much it has to do.  So it has a data base of the test's own making, of
-# half a million signatures (some 5 ms for 10 KB of text; with 50,000, 0.9 ms,
-# the ratio is about 0.65), and keeps no cache of what it has seen.
+# Messages a second with clamd behind pass, compared with clamd's own best:
+# clamdscan on the same messages, as many at a time as clamd has threads.  They
+# run in turns, so that only the ratio counts.  Sender, pass and sink use the
+# same processors, about 0.6 ms for each message, so the ratio depends on how
+# much clamd has to do.  Therefore the test makes a database of half a million
+# signatures (about 5 ms for 10 KB of text; with 50,000, 0.9 ms, the ratio is
+# about 0.65), and clamd keeps no cache.
 use strict;
 use warnings;
 use FindBin;
@@ -30,8 +30,8 @@ my ($root, $why) = clam_root('clam', 'DisableCache true',
 plan(skip_all => "clamd: $why") if !$root;
 END { local $?; Clam::clam_end() if $ENV{SG_PRIVATE} }
 
-# Signatures that nothing has: fewer than there are in ClamAV's own data base,
-# and simpler ones.
+# Signatures that match nothing.  They are fewer and simpler than those of
+# ClamAV's own database.
 srand(1);
 open(my $sigs, '>', "$root/srv/sigs/many.ndb") or die "many.ndb: $!\n";
 for my $i (1 .. 500_000) {
@@ -46,7 +46,7 @@ my $socket = Clam::socket_path();
 my $port = pass_start($behind,
     pass => "module clamav {\n\tsocket \"$socket\"\n}");
 
-# A mail of words that nobody uses, n times for clamdscan, once for the sender.
+# A mail of unusual words, n times for clamdscan and once for the sender.
 my @words = map { join('', map { chr(97 + int(rand(26))) }
     1 .. 2 + int(rand(7))) } 1 .. 5000;
 
@@ -72,7 +72,7 @@ corpus
 	return ("/srv/mails-$size");
 }
 
-# Seconds that it took.
+# Returns the seconds that it took.
 sub
 source
 {

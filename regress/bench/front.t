@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 # torture
-# Front against smtp_limit, which answers the same dialogue from fixed
-# strings: both in the same run, in turns, so that only the ratio counts.
+# Compares front with smtp_limit, which answers the same dialogue from fixed
+# strings. Both run in turns, so that only the ratio counts.
 use strict;
 use warnings;
 use FindBin;
@@ -85,11 +85,11 @@ sub hold {
 	return ($ns, %r);
 }
 
-# What else runs on the machine only makes a round worse, never better.
+# Other programs on the machine make a round only worse, never better.
 sub best { my @s = sort { $b <=> $a } @_; return ($s[0]); }
 
 my $list = spit(tmp() . '/black', "127.128.0.0/9\n");
-# Trapped hosts stutter, grey ones do not: all of it in one process.
+# Trapped hosts get stuttered replies, grey hosts do not; all in one process.
 conf(<<"END");
 listen on 127.0.0.1 port $port
 firewall none
@@ -99,7 +99,7 @@ END
 start();
 my $front = role_pid('front');
 my (@rates, @most, $all_grey);
-# More rounds where something else has the processors.
+# More rounds if other programs use the processors.
 while (@rates < $rounds || (@rates < $rounds_max &&
     best(@rates) / best(@most) < ratio_want(0.7))) {
 	my %front = sessions($port);

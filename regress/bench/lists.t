@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 # torture
-# Address lists: how long a million networks take to be read, folded, kept and
-# compiled, what they take, and a look-up; and the same through the daemon.
+# Address lists: how long it takes to read, fold, save and compile a million
+# networks, their size, and the time of a look-up; and the same in the daemon.
 use strict;
 use warnings;
 use FindBin;
@@ -35,7 +35,7 @@ ratio_ok($load_ms / ($load || 1), 1, "$n loaded, by $load_ms ms");
 ratio_ok($lookup_ns / ($lookup || 1), 1, "a look-up, by $lookup_ns ns");
 cmp_ok($image, '<=', 32 * 1024 * 1024 * $n / 1_000_000, 'at most 32 MB a million');
 
-# Through the daemon, with the parent's hands and all processes.
+# In the daemon, with the parent and all processes.
 conf(<<"END");
 listen on 127.0.0.1 port 8025
 firewall none

@@ -1,12 +1,12 @@
 #!/usr/bin/perl
 # torture
-# Messages a second from Postfix's smtp-source to its smtp-sink, with in
-# between: nothing, HAProxy as a TCP proxy, Postfix's before-queue proxy
-# (smtpd_proxy_filter), and pass with no module.  All in the same run, in
-# turns, so that only the ratios count.  The sender and the sink take their part
-# of the same processors, and where that part is so large that HAProxy itself,
-# which only copies, is not far above 3 times Postfix, no proxy can show 3 times
-# in messages a second.  The processor time of a message shows it anywhere.
+# Messages a second from Postfix's smtp-source to its smtp-sink, with nothing
+# between them, with HAProxy as a TCP proxy, with Postfix's before-queue proxy
+# (smtpd_proxy_filter), and with pass without modules.  They run in turns, so
+# that only the ratios count.  Sender and sink use the same processors.  Where
+# their part is so large that HAProxy, which only copies, hardly reaches 3 times
+# Postfix' rate, no proxy can reach that; the processor time of a message shows
+# the difference everywhere.
 use strict;
 use warnings;
 use FindBin;
@@ -48,7 +48,7 @@ my $haproxy = background(tmp() . '/haproxy.out', 'chroot', $root, 'haproxy',
 listening('HAProxy', $to{HAProxy});
 $cpu{HAProxy} = sub { cpu_of($haproxy) };
 
-# --- Postfix; with no limit that one client would meet
+# --- Postfix, without limits that a single client would reach
 $to{Postfix} = postfix_start($root, mta_port(), '-o',
     "smtpd_proxy_filter=127.0.0.1:$behind", '-o',
     'smtpd_client_connection_count_limit=0', '-o',
@@ -63,7 +63,7 @@ $to{pass} = pass_start($behind);
 my $pass = role_pid('pass') // die "no pass\n";
 $cpu{pass} = sub { cpu_of($pass) };
 
-# Seconds of processor time of a process, all its threads.
+# Returns the processor time of a process with all threads, in seconds.
 sub
 cpu_of
 {
@@ -75,7 +75,7 @@ cpu_of
 	return ($ns / 1e9);
 }
 
-# Of a process, its children, and those that it had.
+# The same of a process and its children, running and ended.
 sub
 cpu_tree
 {
@@ -92,7 +92,7 @@ cpu_tree
 	return ($ticks / POSIX::sysconf(POSIX::_SC_CLK_TCK()));
 }
 
-# Messages a second; every one must have been taken.
+# Returns the messages a second; each must have been accepted.
 my %spent;
 
 sub

@@ -1,7 +1,7 @@
 /*
- * smtp_limit: what the machine gives at most: an SMTP server that keeps no
- * state, decides nothing and answers each command from a fixed string.  What
- * front does is measured as a ratio to this, in the same run.
+ * smtp_limit: the fastest possible server on this machine.  It keeps no state,
+ * decides nothing and answers each command with a fixed string.  front's speed
+ * is measured as a ratio to this one, in the same run.
  *	smtp_limit [-s]		prints "port N", serves until killed
  *	-s	write an octet a second to each connection, and nothing else
  */

@@ -1,6 +1,6 @@
 /*
- * smtp_load: SMTP clients out of 127.0.0.0/8, each source in a /24 of its
- * own, so that the limits per host and network are met as in the world.
+ * smtp_load: SMTP clients with addresses of 127.0.0.0/8, each in its own /24,
+ * so that the limits for hosts and networks work as with real clients.
  *	smtp_load [-b net] [-c concurrent] [-n sessions] [-s sources] [-t tag]
  *	    host port
  *		whole greylist sessions, each with a tuple of its own
@@ -137,7 +137,7 @@ verdict(const char *reply)
 		other++;
 }
 
-/* A whole reply is there: the next command, or the end. 1: ended. */
+/* Handles a whole reply: sends the next command, or ends.  1: ended. */
 static int
 advance(struct session *s, const char *last)
 {

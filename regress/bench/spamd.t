@@ -1,9 +1,9 @@
 #!/usr/bin/perl
 # torture
-# Messages a second with spamd behind pass, against spamd's own best: spamc run
-# straight on the same messages, as many at a time as spamd has children; then
-# with clamd too, against clamdscan beside spamc.  In turns, so that only the
-# ratio counts.
+# Messages a second with spamd behind pass, compared with spamd's own best:
+# spamc on the same messages, as many at a time as spamd has children; then with
+# clamd, too, compared with clamdscan beside spamc.  They run in turns, so that
+# only the ratio counts.
 use strict;
 use warnings;
 use FindBin;
@@ -45,7 +45,7 @@ my ($sink, $behind) = smtp_sink($mail, undef);
 my $module = "reject at no\nmodule spamassassin {\n\tserver 127.0.0.1\n}\n";
 my $port = pass_start($behind, pass => $module);
 
-# A mail of words that nobody uses, n times for spamc, once for the sender.
+# A mail of unusual words, n times for spamc and once for the sender.
 my @words = map { join('', map { chr(97 + int(rand(26))) }
     1 .. 2 + int(rand(7))) } 1 .. 5000;
 
@@ -76,7 +76,7 @@ corpus
 	return ("/srv/mails-$size");
 }
 
-# Seconds that it took.
+# Returns the seconds that it took.
 sub
 source
 {

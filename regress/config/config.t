@@ -4,10 +4,11 @@
 #	good/N.in	parses; -nv prints N.ok, and of that the same again;
 #			standard error is N.warn, or nothing
 #	bad/N.in	is refused with exactly N.err, all of it in one run
-# A first line "# flags: -D x=y" gives more arguments.  A file's messages name
-# it as good/N.in, for the program runs in a copy of this directory, whose files
-# are those of who runs the test.
-# UPDATE=1 writes what came out in place of comparing: read the difference.
+# A first line "# flags: -D x=y" gives more arguments.  The program runs in a
+# copy of this directory, so that its files belong to the user of the test and
+# messages name a file as good/N.in.
+# UPDATE=1 writes the output to the files instead of comparing: review the
+# difference.
 
 use strict;
 use warnings;
@@ -138,7 +139,7 @@ is($err, "$tmp/nonexistent: No such file or directory\n", 'and named');
 is($status, 1, 'a directory is refused');
 is($err, "$tmp: Is a directory\n", 'and named');
 
-# Nothing said: the system's own name.
+# Without hostname: the system's own name.
 spew("$tmp/empty", '');
 ($status, $out) = run('-nv', '-f', "$tmp/empty");
 is($status, 0, 'an empty file is a configuration');
@@ -163,7 +164,7 @@ is($err =~ s/.*warning:.*\n//r,
     "$tmp/16.conf:1: include \"$tmp/17.conf\": includes nested too deeply\n",
     'where it is too deep');
 
-# A pair of certificate and key; the key must not be everybody's.
+# A certificate and its key; other users must not be able to read the key.
 SKIP: {
 	skip('openssl(1) is not installed', 8) if system(
 	    "openssl req -x509 -newkey rsa:2048 -nodes -subj /CN=mx.example.org"
@@ -198,7 +199,8 @@ END
 	    'for each that uses it');
 }
 
-# The block sync, whose key must be there and nobody else's.
+# The block sync: its key must exist, and other users must not be able to read
+# it.
 spew("$tmp/sync.key", "secret\n");
 chmod(0600, "$tmp/sync.key");
 spew("$tmp/sync.conf", <<"END");
@@ -251,7 +253,7 @@ END
 	    'where our listener takes it');
 }
 
-# A certificate of the mail server is held against the system's CAs.
+# The certificate of the mail server is verified with the system's CAs.
 spew("$tmp/ca.conf", <<'END');
 hostname mx.example.org allowed domains { example.org }
 pass { relay to 192.0.2.25 starttls verify "mail.example.org" }
@@ -266,7 +268,7 @@ if (defined $bundle) {
 	is($err =~ s/.*warning:.*\n//r, "configuration OK\n", 'silently');
 }
 
-# Who can change the configuration can change what root does.
+# A user who can change the configuration can change what root does.
 mkdir("$tmp/etc") or die;
 spew("$tmp/etc/inc.conf", "front 2\n");
 spew("$tmp/etc/list", "192.0.2.1\n");
@@ -335,7 +337,7 @@ SKIP: {
 	chown(0, -1, "$tmp/etc");
 }
 
-# What editors of other systems write.
+# Files of editors of other systems.
 spew("$tmp/crlf", "\xef\xbb\xbfhostname \\\r\n\tmx.example.org\r\nfirewall pf\r\n");
 ($status, $out, $err) = run('-nv', '-f', "$tmp/crlf");
 is("$status$err", '0', 'a byte order mark and CR LF with a joined line');
@@ -357,7 +359,7 @@ spew("$tmp/sample", slurp("$top/spamgreyd/spamgreyd.conf.sample"));
 is($status, 0, 'the sample is accepted');
 unlike($err, qr/error|:\d+: (?!warning)/, 'with warnings at most');
 
-# And its pass block, when the # are taken away.
+# And its pass block, without the comment signs.
 my ($block) = slurp("$top/spamgreyd/spamgreyd.conf.sample") =~
     /^(#pass \{\n.*?^#\}\n)/ms;
 ok(defined $block, 'the sample has a pass block');

@@ -1,8 +1,8 @@
 #!/bin/sh
-# Start scripts, and what the manual says beside them.  FreeBSD's is run by a
-# small rc.subr of ours: the program's place, the options, and that a bad
-# configuration starts nothing and reloads nothing.  A reload is spamgreydb's
-# everywhere: whoever sends a signal is not told how it came out.
+# The start scripts, and what the manual says of them.  FreeBSD's script runs
+# with a small rc.subr of the test: the path of the program, the options, and
+# that a wrong configuration neither starts nor reloads anything.  All scripts
+# reload with spamgreydb, because a signal does not report the outcome.
 
 set -u
 tmp=$(mktemp -d)

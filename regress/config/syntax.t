@@ -1,7 +1,7 @@
 #!/bin/sh
-# make syntax: what it says is missing, and that it reads each file of the
-# system and none of another.  clang is a program of ours here; with
-# SYSROOT_OPENBSD or SYSROOT_FREEBSD set the real one reads them as well.
+# make syntax: it names what is missing, and reads each file of that system and
+# none of another one.  The test plays clang; with SYSROOT_OPENBSD or
+# SYSROOT_FREEBSD the real one reads the files, too.
 
 set -u
 tmp=$(mktemp -d)

@@ -1,10 +1,11 @@
 /*
- * What the shell tests of regress/db do with the database.
+ * What the tests of regress/db do with the database.
  *	dbtool fill DIR		writes entries in batches for ever; after each
- *				commit prints how many are promised
- *	dbtool check DIR N	are entries 0 … N-1 there, and is it sound?
- *	dbtool full DIR		DIR is on a small file system of its own: fills
- *				it, TAP
+ *				commit prints how many are on disk
+ *	dbtool check DIR N	checks the database, and that it has entries
+ *				0 … N-1
+ *	dbtool full DIR		DIR is on its own small file system: fills it,
+ *				TAP
  */
 /* LIBS: -ldb */
 #include <sys/resource.h>

@@ -1,6 +1,6 @@
 #!/bin/sh
-# The disk is full: nothing that was promised is lost, the same process goes
-# on when there is space.  A small tmpfs in a mount namespace of its own.
+# The disk is full: no committed entry is lost, and the same process goes on
+# when there is space.  Uses a small tmpfs in its own mount namespace.
 if ! unshare -m true 2>/dev/null; then
 	echo "1..1"
 	echo "ok 1 # SKIP needs a mount namespace (root)"

@@ -1,6 +1,6 @@
 #!/bin/sh
-# kill -9 at any moment loses nothing that a commit reported; the directory
-# may be moved while nothing runs.
+# kill -9 at any moment loses no committed entry.  The directory can be moved
+# while no process uses it.
 sh regress/build.sh regress/db/dbtool.c || exit 1
 d=$(mktemp -d) || exit 1
 trap 'rm -rf "$d"' EXIT

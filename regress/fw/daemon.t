@@ -1,6 +1,7 @@
 #!/usr/bin/perl
-# The whole daemon on the emulated /dev/pf: 100,000 white hosts in the table, a
-# thousand added and removed one by one, the table taken away behind its back.
+# The whole daemon with the emulated /dev/pf: 100,000 white hosts in the table,
+# a thousand added and removed one by one, and the table removed by another
+# program.
 use strict;
 use warnings;
 use lib 'regress/fw';
@@ -120,7 +121,7 @@ for my $way ("flush $table", 'flushall', "expire $table 0") {
 	ok(defined $took, "refilled after $way");
 	diag(sprintf '%s to full: %.2f s', $way, $took // 0);
 }
-# What the kernel really has, asked of it.
+# Asks the emulation what the table really has.
 sub out_of { my @out = `spamgreydb/spamgreydb -f $dir/conf @_ 2>&1`; return join '', @out }
 like(out_of('show 10.0.0.7'), qr/^firewall\s+in PF's table <$table>$/m,
     'show says that the table has a host');
@@ -152,7 +153,7 @@ ok(defined until_true(sub {
 ok(db('trap', '10.0.0.1'), 'trapped again');
 ok(defined until_true(sub { count() == $n + 1 }), 'and out');
 
-# fw dies, and the table goes before the next one looks.
+# fw dies, and the table is removed before the next one starts.
 sub child_pid {
 	my ($role) = @_;
 	for (glob '/proc/[0-9]*') {

@@ -1,10 +1,10 @@
 /*
- * The role fw alone, with a hand in place of parent and store: the role runs
- * in a process of its own as child.c would run it, and commands on standard
- * input are what the others would send.  With -d it is confined first, as
- * the daemon does it: empty root, another user, CAP_NET_ADMIN alone, sandbox.
+ * Runs the role fw alone; this program plays parent and store.  The role has
+ * its own process, as under child.c, and commands on standard input say what
+ * the others send. With -d it is confined first, as in the daemon: empty root,
+ * another user, only CAP_NET_ADMIN, sandbox.
  *
- * With -a it comes in place of one that died.
+ * With -a it replaces one that died.
  *
  *	fwdrive [-a] [-d] none|pf TABLE|nft TABLE [network …]
  *

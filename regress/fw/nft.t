@@ -1,6 +1,6 @@
 #!/usr/bin/perl
-# The role fw on real nftables, in network namespaces of its own, with the
-# sample as the ruleset: its sets' life, and real connections through it.
+# The role fw with real nftables, in its own network namespaces, with the sample
+# as the ruleset: changes of its sets, and real connections through it.
 use strict;
 use warnings;
 use lib 'regress/fw';
@@ -18,7 +18,7 @@ chomp $top;
 plan skip_all => 'nftables: not root' if $> != 0;
 plan skip_all => 'nftables: no nft(8)'
     if system('nft --version >/dev/null 2>&1') != 0;
-# The first line that a command says, or '' when it succeeds.
+# Returns the first line of a command's output, or '' when it succeeds.
 sub refused {
 	my $text = `@_ 2>&1`;
 	return $? == 0 ? '' : $text =~ /^(.+)$/m ? $1 : "status $?";
@@ -154,7 +154,7 @@ ok(defined until_true(sub { nets('spamd4') eq
     'another version of it') or diag(list_set('spamd4'));
 like(logged($dir), qr/table spamd: 1 networks added, 4 removed, 2 in the table/,
     'by its differences');
-# The whole table away, and the ruleset loaded again: each time at once.
+# The whole table is removed and the ruleset is loaded again, each time at once.
 open $f, '>', "$dir/lists" or die;
 print $f "include \"$top/$sample\"\n",
     map { "add set inet spamgrey spamd$_ { type ipv${_}_addr; flags interval; }\n" } 4, 6;
@@ -300,7 +300,7 @@ is(reached($v4, 25), 8025, 'and without it');
 nft('add', 'element', 'inet', 'spamgrey', 'bypass4', '{ 203.0.113.1 }');
 is(reached($v4, 25), 25, 'a host of the bypass set');
 
-# Straight to 8025: dropped, which the rule's counter tells.
+# A connection directly to 8025 is dropped, as the counter of the rule shows.
 sub dropped {
 	my $text = `@{[netns($gate)]} nft list chain inet spamgrey input`;
 	my ($n) = $text =~ /counter packets (\d+) bytes \d+ drop/;
@@ -324,7 +324,7 @@ for my $host ($v4, $v6) {
 	}
 }
 
-# Without a pass block the mail server itself is behind.
+# Without a pass block, connections go to the mail server itself.
 open my $in, '<', $sample or die;
 my $rules = do { local $/; <$in> };
 ok($rules =~ s/^\t\t(tcp dport 25 .* redirect to :8027\n)\t\t#(.* accept)$/\t\t#$1\t\t$2/m,

@@ -1,6 +1,6 @@
 #!/usr/bin/perl
-# The role fw on the emulated /dev/pf, in both systems' layouts: what a table
-# goes through in its life.
+# The role fw with the emulated /dev/pf, in the layouts of both systems: all
+# changes of a table.
 use strict;
 use warnings;
 use lib 'regress/fw';
@@ -114,7 +114,8 @@ sub life {
 	unlike(logged($dir), qr/failed|Invalid/, "$system: no failure in the log");
 }
 
-# The limit of all tables together.  On OpenBSD a call past it never comes back.
+# The limit of all tables together.  On OpenBSD a call over the limit never
+# returns.
 sub full {
 	my ($system) = @_;
 	my $dir = tmp();
@@ -165,7 +166,7 @@ sub full {
 	is(finish($d), 0, "$system: ends");
 }
 
-# Blacklists get what hosts leave, whoever was first.
+# Blacklists get the space that hosts leave, even if they were first.
 sub hosts_first {
 	my ($system) = @_;
 	my $dir = tmp();

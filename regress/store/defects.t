@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 # The defects that were found in spamd, and for each the tests that show that
-# it is not here.  A test that is named must be there; the cheap ones are run
-# and must pass, of the others (they run whole daemons) make check sees to that.
+# spamgreyd does not have it.  Each named test must exist.  The cheap ones are
+# run here and must pass; make check runs the others, which need whole daemons.
 use strict;
 use warnings;
 use Test::More;
@@ -85,7 +85,7 @@ slurp
 }
 
 my %out;
-# What a cheap test prints; undef: it is not one.
+# Returns the output of a cheap test; undef: it is not a cheap one.
 sub
 output
 {
@@ -105,7 +105,7 @@ output
 	return ($out{$file} = qx(($cmd) 2>/dev/null </dev/null));
 }
 
-# A name as it stands in a source, over lines and escapes.
+# Returns a name as a source has it, over several lines and with escapes.
 sub
 named
 {

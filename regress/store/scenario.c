@@ -1,7 +1,7 @@
 /*
- * The role store in one process with those around it (store_fixture.h): what
- * hosts are told, expiry, a full disk, broken fronts.  One scenario a run,
- * because the role is one a process; TAP.
+ * The role store in one process, with the test as the other roles
+ * (store_fixture.h): what hosts are told, expiry, a full disk, broken fronts.
+ * One scenario in each run, because a process has only one role; TAP.
  *	scenario NAME DIR		DIR is empty (full: a small file system)
  */
 /* LINK: spamgreyd/store */
@@ -94,8 +94,8 @@ scenario_life(void)
 	role_store.stop(&child);
 }
 
-/* The clock is store's to judge; fronts, pass and fw are told before they are
- * told of any host, and again when it is another one. */
+/* store judges the clock.  It tells fronts, pass and fw before it tells them of
+ * any host, and again when the clock changes. */
 static void
 scenario_clock(void)
 {
@@ -319,7 +319,8 @@ scenario_startfull2(void)
 	role_store.stop(&child);
 }
 
-/* What a broken front may send: the role ends with a line, not by a signal. */
+/* What a broken front can send: the role ends with a log line, not by a
+ * signal. */
 static void
 garbage_one(const void *data, size_t len, const char *name)
 {

@@ -1,6 +1,6 @@
 /*
- * The role store and pass: what hosts sent, and what the MTA offers.  As
- * scenario.c, with which it shares store_fixture.h.
+ * The role store and pass: what hosts sent, and what the mail server offers.
+ * Like scenario.c, with which it shares store_fixture.h.
  *	scenario_pass NAME DIR
  */
 /* LINK: spamgreyd/store */
@@ -142,7 +142,7 @@ policy(void)
 	return (((struct store *)child.data)->policy);
 }
 
-/* Messages are counted for good, later, and at the end at once. */
+/* Counts of messages are written to disk later, and at the end at once. */
 static void
 scenario_learn(void)
 {

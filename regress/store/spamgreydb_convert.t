@@ -1,7 +1,7 @@
 #!/usr/bin/perl
-# spamgreydb convert: spamd's files in, a spamgreyd.conf out that spamgreyd -n
-# takes; each flag of the four programs has its place in the output and in the
-# manual page.
+# spamgreydb convert: it makes a spamgreyd.conf of spamd's files that spamgreyd
+# -n accepts. Each flag of the four programs has its place in the output and in
+# the manual page.
 use strict;
 use warnings;
 use FindBin;

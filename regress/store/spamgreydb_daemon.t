@@ -1,7 +1,7 @@
 #!/usr/bin/perl
-# spamgreydb and a running daemon: the control socket, who may use it, what
-# strange clients can do to it (nothing), reload, restarts; and root without
-# a daemon, whose files stay _spamgreydb's.
+# spamgreydb and a running daemon: the control socket, who may use it, malformed
+# clients (which do no harm), reload, restarts; and root without a daemon, where
+# the files still belong to _spamgreydb.
 use strict;
 use warnings;
 use FindBin;

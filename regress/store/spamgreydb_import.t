@@ -1,7 +1,7 @@
 #!/usr/bin/perl
-# spamgreydb's import and export without a daemon: an export restores exactly,
-# bad lines are told and skipped, a kill at any moment and a closed pipe harm
-# nothing, and who has the lock is waited for.
+# spamgreydb's import and export without a daemon: an export restores
+# everything, malformed lines are reported and skipped, a kill at any moment and
+# a closed pipe do no harm, and the command waits for the lock.
 use strict;
 use warnings;
 use FindBin;

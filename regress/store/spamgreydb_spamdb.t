@@ -1,6 +1,6 @@
 #!/usr/bin/perl
-# spamgreydb as spamdb: options, output and exit status as they were measured
-# of OpenBSD's, with the differences that the manual names.
+# spamgreydb as spamdb: options, output and exit status as those of OpenBSD's
+# spamdb, with the differences that the manual names.
 use strict;
 use warnings;
 use FindBin;
