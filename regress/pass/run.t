@@ -4,10 +4,10 @@
 #
 #	! ORDER		an order to pass_driver (its head lists them)
 #	mta N		so many MTAs listen; $1, $2 … are their ports in orders
-#	start [TEXT]	the first MTA (if no relay was ordered) is relayed to;
-#			apply, and each MTA is asked what it offers: it answers
-#			with the keywords of TEXT ("," between them), or does
-#			not exist ("down")
+#	start [TEXT]	relay to the first MTA, if no order said otherwise; apply.
+#			pass asks each MTA what it offers: it answers with the
+#			keywords of TEXT ("," between them), or does not exist
+#			("down")
 #	connect [NAME] [from ADDRESS]	a client;  front: to front's port
 #	hi …		connect, and EHLO with its answers
 #	mail [TO …]	MAIL and RCPT, which pass and the MTA take (with "M hello"
@@ -17,25 +17,26 @@
 #			client, which has said EHLO and STARTTLS
 #	use NAME	an earlier client again
 #	C TEXT		the client sends a line;  R TEXT: as it is, with \r \n \t \xHH
-#	S REGEX		its next line, which ends in CRLF, matches wholly
-#	G TEXT		exactly these octets have arrived, no more
+#	S REGEX		the whole next line from pass, ending in CRLF, matches
+#	G TEXT		exactly these bytes have arrived, no more
 #	M accept [N]	the next connection to the (Nth) MTA
 #	M hello[N] [TEXT]	that, and its banner and EHLO
-#	M < REGEX	it gets a line;  M > TEXT: says one;  MR TEXT: as it is
+#	M < REGEX	it gets a line;  M > TEXT: sends one;  MR TEXT: as it is
 #	MS REGEX / TEXT	both
-#	M = TEXT	its next octets are exactly these
+#	M = TEXT	its next bytes are exactly these
 #	M body TEXT	DATA, 354, our trace line, and TEXT is the message
-#	M quiet		it has got nothing, and nobody has connected
-#	M eof		its client is gone, having said no more ("M quit": QUIT)
+#	M quiet		it has got nothing, and there is no new connection
+#	M eof		pass closed the connection and sent no more ("M quit": QUIT)
 #	M close, M reset, M use N	(the Nth connection of all)
 #	N* LINE		that line N times;  flood N TEXT: the text, without
 #			looking at answers
-#	L REGEX		a line of the log;  Q to store;  F to front;  V asked
-#			of the module;  noL, noQ, noF, noV: nothing like it so far
-#	eof		pass ends the connection, having said no more
-#	close, shut, reset	we end it, half of it, or rudely
-# $DATE stands for the clock's.  A watchdog of 30 s is for hanging, not for
-# slowness.
+#	L REGEX		a line of the log;  Q: a message to store;  F: to front;
+#			V: a call of the module;  noL, noQ, noF, noV: none matches
+#			so far
+#	eof		pass ends the connection and sends no more
+#	close, shut, reset	we close it, close our half, or reset it
+# $DATE is the date of the clock.  A watchdog of 30 s ends a test that hangs; it
+# does not measure speed.
 use strict;
 use warnings;
 use IPC::Open2;

@@ -8,15 +8,15 @@
 #	connect [NAME] [from ADDRESS] [to N]	to the Nth listener
 #	use NAME	an earlier connection again
 #	C TEXT		send a line;  R TEXT: as it is, with \r \n \t \xHH
-#	S REGEX		the next line, which ends in CRLF, matches wholly
-#	G TEXT		exactly these octets have arrived, no more
+#	S REGEX		the whole next line, ending in CRLF, matches
+#	G TEXT		exactly these bytes have arrived, no more
 #	N* LINE		that line N times
-#	L REGEX		a line of the log;  Q REGEX: something told to store,
-#	P REGEX		to pass;  noL, noQ, noP REGEX: nothing like it so far
-#	eof		the server ends the connection, having said no more;
-#			then we do
-#	close, shut	we end it; we end our half of it
-# A watchdog of 30 s is for hanging, not for slowness.
+#	L REGEX		a line of the log;  Q REGEX: a message to store,
+#	P REGEX		to pass;  noL, noQ, noP REGEX: none matches so far
+#	eof		the server ends the connection and sends no more; then we
+#			end it
+#	close, shut	we close it; we close our half of it
+# A watchdog of 30 s ends a test that hangs; it does not measure speed.
 use strict;
 use warnings;
 use IPC::Open2;
