@@ -1,8 +1,15 @@
 /*
- * Inside the pass role only: what its files share.
- * One process, one loop, one struct pass.  Modules do not see this file.
+ * The room pass: the SMTP proxy for hosts that passed, from the client to the
+ * mail server (MTA), with the modules between them.  One process runs it, with
+ * one event loop and one struct pass.  It decides nothing about hosts, which is
+ * store's part, and speaks to other roles by lib/proto alone.  It uses lib
+ * without policy, db and control, the rooms process, os, smtpd and runner, and
+ * its own mta, message and scan.  This header is for its files only; modules do
+ * not see it.
  *
- * A session is a client's connection.  Its files:
+ * A session is a client's connection.  The files in the order to read them:
+ *	pass.c		the role: configurations, the parent's sockets, start, stop
+ *	accept.c	who may come, and the limits
  *	conn.c		octets: the client's socket, its timers, its end
  *	session.c	a session made and freed, and found again
  *	name.c		the client's name in the DNS
@@ -15,6 +22,8 @@
  *	relay.c		what the MTA is asked, again when it must be
  *	body.c		the message: into the spool, through EOM, to the MTA
  *	edit.c		what modules change of it
+ *	trace.c		our Received line
+ *	log.c		lines of messages and sessions, counters
  *	runner.c	what the runner of the modules (runner.h) calls of it
  *	mta/		one connection to an MTA (knows no session)
  *	caps.c		what the MTA offers: learned, kept, told
@@ -24,15 +33,15 @@
  *
  * The life of a session.  Exactly one thing is waited for at a time: `state'.
  * Every callback ends in pass_settle(), which writes what there is to write,
- * goes on with input that was kept, and frees the session when it is dead;
- * nothing below it frees one.
+ * goes on with input that was kept, and frees the session when it is dead.
+ * Nothing below it frees one.
  *
  *	GREET --CONNECT, BANNER stages; 220--> COMMAND
  *	COMMAND --a stage of the modules--> STAGE --its outcome--> …
  *	COMMAND --something for the MTA--> MTA --its reply--> COMMAND
  *	COMMAND --DATA: 354--> DATA --the dot--> STAGE (EOM) --> MTA --> COMMAND
- *	COMMAND --STARTTLS--> TLS_START --220 is out--> HANDSHAKE --> COMMAND
- *	any --last reply queued--> CLOSING --it is out--> LINGER --> DEAD
+ *	COMMAND --STARTTLS--> TLS_START --220 is sent--> HANDSHAKE --> COMMAND
+ *	any --last reply queued--> CLOSING --it is sent--> LINGER --> DEAD
  */
 #ifndef PASS_H
 #define PASS_H
@@ -60,34 +69,41 @@
 #include "spamgreyd/smtpd/smtpd.h"
 #include "spamgreyd/pass/message/spool.h"
 
-#define PASS_OUT_MAX		16384	/* replies queued before more input */
-#define PASS_IN_MAX		65536	/* input kept while it cannot be used */
-#define PASS_BUDGET_RCPT	285000	/* ms in all for one MAIL or RCPT */
+#define PASS_OUT_MAX		16384	/* octets of replies queued: no more
+					   input is used */
+#define PASS_IN_MAX		65536	/* octets of input kept while it
+					   cannot be used */
+/* ms until the client gets an answer, whatever is under way: a little less than
+ * the times after which RFC 5321 4.5.3.2 lets it hang up. */
+#define PASS_BUDGET_RCPT	285000	/* MAIL, and each RCPT */
 #define PASS_BUDGET_DATA	110000
-#define PASS_BUDGET_DOT		585000
+#define PASS_BUDGET_DOT		585000	/* the end of the message */
 #define PASS_NOOP		60000	/* ms between NOOPs to a waiting MTA */
 #define PASS_HANDOVER_RCPTS	1000	/* recipients of a hand-over */
-#define PASS_PER_HOST		50	/* sessions, the least of auto */
+#define PASS_PER_HOST		50	/* sessions of a host: the least that
+					   is taken when none is set */
 #define PASS_SLOW		300000	/* ms in which DATA … */
 #define PASS_SLOW_BYTES		30000	/* … has so many octets, or is slow */
-#define PASS_STOP_LINES		1000	/* sessions with a line each at the end */
+#define PASS_STOP_LINES		1000	/* more sessions than this at the end
+					   have no line each in the log */
 #define PASS_PARAMS_MAX		ENVELOPE_PARAMS_MAX
-#define PASS_RCPTS_MAX		(1024 * 1024)	/* octets of recipients */
+#define PASS_RCPTS_MAX		(1024 * 1024)	/* octets of a transaction's RCPTs */
 
 enum pass_state {
 	PS_GREET, PS_COMMAND, PS_STAGE, PS_MTA, PS_DATA, PS_TLS_START,
 	PS_HANDSHAKE, PS_CLOSING, PS_LINGER, PS_DEAD
 };
 
-enum pass_end {				/* the summary's reason= */
+/* Why a session ended: reason= of its last line. */
+enum pass_end {
 	PE_NONE, PE_QUIT, PE_HANGUP, PE_ERROR, PE_IDLE, PE_SESSION,
 	PE_REFUSED, PE_BAD_COMMANDS, PE_FOREIGN, PE_TLS, PE_SHUTDOWN,
 	PE_MEMORY, PE_TRAPPED, PE_NOT_TO, PE_MTA, PE_SLOW,
 	PE_UNINVITED
 };
 
-/* Flags of a session; from 0x0100 on they are the dialogue's. */
-#define PF_SETTLING	0x0010
+/* Flags of a session. */
+#define PF_SETTLING	0x0010		/* pass_settle is at work on it */
 #define PF_TIMER	0x0020		/* the timer is set */
 #define PF_COUNTED	0x0040		/* in the counts of its host and network */
 
@@ -95,7 +111,8 @@ struct tls;
 struct edit_job;
 struct rdns_query;
 
-/* A configuration in use, with what is derived from it. */
+/* A configuration in use, with what is derived from it.  A session keeps the one
+ * that it began with, by a reference. */
 struct pass_conf {
 	unsigned int	 refs;
 	struct config	*conf;
@@ -119,10 +136,10 @@ struct rcpt {
 	uint8_t		 replayed;	/* front told it, the MTA has not yet */
 	uint8_t		 added;		/* a module's: no client waits for it */
 	uint8_t		 known;		/* to the MTA that s->mta talks to */
-	uint8_t		 role;
-	uint8_t		 routed;
-	uint8_t		 is_literal;
-	struct addr	 literal;
+	uint8_t		 role;		/* postmaster or abuse of ours */
+	uint8_t		 routed;	/* has a source route */
+	uint8_t		 is_literal;	/* at an address literal … */
+	struct addr	 literal;	/* … this one */
 };
 
 /* Whose recipients are, as bits. */
@@ -138,14 +155,14 @@ struct ptx {
 	uint32_t	 naccepted, nrefused, ntempfail;
 	const struct conf_relay *relay;	/* of its first recipient; NULL: none yet */
 	int		 mailed;	/* the MTA has taken MAIL */
-	int		 broken;	/* one whom the client believes accepted
-					   was refused: 451 at DATA */
+	int		 broken;	/* a recipient that the client believes
+					   accepted was refused: 451 at DATA */
 	size_t		 octets;	/* of the recipients */
 	/* the body */
 	struct spool	*spool;
 	struct smtpdata_in in;
 	struct msghead	 head;
-	int		 toobig, lost;	/* past SIZE; errno of the spool */
+	int		 toobig, lost;	/* past SIZE; errno of a failed spool */
 	struct verdict	 refuse;	/* NEXT: none; a module's at MAIL, DATA */
 };
 
@@ -162,13 +179,14 @@ struct dialogue {
 	uint8_t		 fresh;		/* the connection is of this goal */
 	uint8_t		 dirty;		/* the MTA needs RSET first */
 	uint8_t		 closes;	/* enum pass_end: after this answer */
-	uint8_t		 held;		/* which is held back (s->refuse) */
+	uint8_t		 held;		/* the refusal in s->refuse is held back */
 	uint8_t		 skip;		/* inside a line that is too long */
 	uint8_t		 over;		/* a transaction has ended */
 	uint8_t		 pending;	/* hand-over: its last RCPT waits */
-	uint8_t		 noticed;	/* what there is to notice now is */
+	uint8_t		 noticed;	/* an event was noticed since the last
+					   command; no second one is */
 	struct rcpt	*rcpt;		/* the client's, that has no answer */
-	struct rcpt	*asked;		/* the one that is told again */
+	struct rcpt	*asked;		/* the one that the MTA is told again */
 	void		(*answered)(struct session *, const struct smtpreply *);
 	const char	*why;		/* no answer: for a 451; static */
 	struct smtpreply mta_reply;	/* the MTA's to a RCPT, kept */
