@@ -12,6 +12,8 @@
  *	tlsctx.c	certificates, counted by reference
  *
  * Everything here runs in the event loop of its process and never blocks.
+ *
+ * Several headers: tlsctx.h is apart, as certificates need nothing of the rest.
  */
 #ifndef SMTPD_H
 #define SMTPD_H
