@@ -10,7 +10,6 @@
 #include <string.h>
 
 #include "lib/base/clock.h"
-#include "lib/db/entry.h"
 #include "lib/base/log.h"
 #include "lib/smtp/line.h"
 #include "lib/smtp/param.h"
