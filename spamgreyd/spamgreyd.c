@@ -1,6 +1,5 @@
-/*
- * The command line of spamgreyd(8).
- */
+/* The command line of spamgreyd(8): checking a configuration (-n), reading
+ * a capture (-r), running a child (-x), and otherwise the daemon. */
 #include <sys/types.h>
 
 #include <errno.h>
@@ -114,6 +113,8 @@ check(const char *file, const struct conf_define *defines, size_t ndefines,
 	return (0);
 }
 
+/* -x is for the daemon's own use: a child comes here with nothing but
+ * descriptor 3. */
 int
 main(int argc, char **argv, char **envp)
 {

@@ -18,13 +18,13 @@ check_room(const struct fw_driver *drv)
 	size_t		advice;
 
 	if (drv->room == NULL || drv->room(&room) != FW_OK ||
-	    fw_room_free(&room) > room.limit / 20)
+	    fw_room_free(&room) > room.limit / FW_RESERVE)
 		return;
-	advice = room.used + room.used / 2 + 10000;
+	advice = room.used + room.used / 2 + FW_ROOM_STEP;
 	fprintf(stderr, "warning: firewall %s: the tables hold %zu of %zu "
 	    "addresses, and spamgreyd keeps a twentieth for others: write `set "
 	    "limit table-entries %zu' into pf.conf and load it\n", drv->name,
-	    room.used, room.limit, advice - advice % 10000);
+	    room.used, room.limit, advice - advice % FW_ROOM_STEP);
 }
 
 /* open() of the driver changes nothing in the firewall, so that it can be

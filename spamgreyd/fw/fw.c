@@ -35,6 +35,11 @@ key_plen(const struct fw_role *r, uint8_t plen)
 	return (r->drv->nets != NULL ? 128 : plen);
 }
 
+/*
+ * Called by sync.c after each comparison that went well; it acts on the
+ * first.  front waits for MSG_FW_READY, so that a host that has passed is not
+ * greylisted after a restart.
+ */
 void
 fw_filled(struct fw_role *r)
 {
@@ -355,6 +360,7 @@ static const struct chan_rule store_rules[] = {
 	{ 0, 0, NULL }
 };
 
+/* Store is the only peer.  Its messages are read once there is a driver. */
 static void
 role_peer(struct child *c, enum role who, unsigned int instance, int fd)
 {
@@ -498,6 +504,7 @@ take_lists(struct fw_role *r, int first)
 	}
 }
 
+/* Only lists changed. */
 static void
 role_lists(struct child *c)
 {
@@ -521,6 +528,7 @@ role_configure(struct child *c, struct config *old)
 	take_lists(r, old == NULL);
 }
 
+/* Each second. */
 static void
 on_tick(evutil_socket_t fd, short what, void *arg)
 {

@@ -40,6 +40,13 @@ struct fw_host {
 	int64_t		until;		/* seconds since the epoch; HOST_FOREVER */
 };
 
+/*
+ * A twentieth (1 / FW_RESERVE) of the limit on addresses is kept free for
+ * tables of others.  Advice about the limit is a multiple of FW_ROOM_STEP.
+ */
+#define FW_RESERVE	20
+#define FW_ROOM_STEP	10000
+
 #define FW_REFUSED	1		/* by the kernel, and logged */
 #define FW_NO_ROOM	2		/* was not added, since the tables are full */
 

@@ -19,7 +19,8 @@ table_name(const struct fw_role *r, char *buf, size_t size)
 	return (buf);
 }
 
-/* Why the table is full and what to do, in the driver's terms. */
+/* Why the table is full and what to do: text in buf.  PF has a limit to
+ * raise; a set of nftables has its own `size'. */
 static void
 full_text(struct fw_role *r, char *buf, size_t size)
 {

@@ -58,6 +58,7 @@ none_count(void)
 	return (0);
 }
 
+/* There is no table, so that no host is in it. */
 static enum fw_result
 none_find(const struct addr *addr, int *there)
 {

@@ -10,7 +10,6 @@
 
 #define ROOM_SAY_MS	(60 * 60 * 1000)	/* between two lines in the log */
 #define ROOM_YIELD_MS	30000		/* between two times that lists give way */
-#define ROOM_STEP	10000		/* a number that people set is round */
 
 /* Addresses that the hosts' table has now, as the kernel counts them. */
 static size_t
@@ -31,15 +30,15 @@ others(const struct fw_role *r, const struct fw_room *room)
 }
 
 /* The limit that would fit everything: what is needed now, a quarter more,
- * rounded up to the next ROOM_STEP. */
+ * rounded up to the next FW_ROOM_STEP. */
 size_t
 fw_room_advice(const struct fw_role *r, const struct fw_room *room)
 {
 	size_t	need;
 
 	need = others(r, room) + r->want.n + fw_tables_count(r);
-	need += need / 4 + ROOM_STEP;
-	return (need - need % ROOM_STEP);
+	need += need / 4 + FW_ROOM_STEP;
+	return (need - need % FW_ROOM_STEP);
 }
 
 /*
@@ -58,7 +57,7 @@ fw_room_lists(const struct fw_role *r)
 	if (r->drv->room(&room) != FW_OK)
 		return (0);
 	/* A twentieth for others, as much again for hosts to come. */
-	taken = room.limit / 20 * 2 + others(r, &room) + r->want.n;
+	taken = room.limit / FW_RESERVE * 2 + others(r, &room) + r->want.n;
 	return (room.limit > taken ? room.limit - taken : 0);
 }
 
@@ -146,7 +145,7 @@ fw_room_start(struct fw_role *r)
 	    "networks of whitelists, %zu networks of blacklists, %zu of "
 	    "others", room.limit, r->want.n, fw_tables_count(r), more);
 	if (more + r->want.n + fw_tables_count(r) >
-	    room.limit - room.limit / 20 && !said_lately(r))
+	    room.limit - room.limit / FW_RESERVE && !said_lately(r))
 		log_warnx("%s: the tables are too small: write `set limit "
 		    "table-entries %zu' into pf.conf and load it; hosts that "
 		    "do not fit stay greylisted", r->drv->name,

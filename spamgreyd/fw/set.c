@@ -210,7 +210,7 @@ fw_net_last(const struct prefix *p, struct addr *last)
 size_t
 fw_room_free(const struct fw_room *room)
 {
-	size_t	ours = room->limit - room->limit / 20;
+	size_t	ours = room->limit - room->limit / FW_RESERVE;
 
 	return (ours > room->used ? ours - room->used : 0);
 }

@@ -27,20 +27,22 @@ struct ranges {
 	int		 failed;
 };
 
+/* A table that a list of the configuration names; by name, in r->tables. */
 struct fw_table {
 	struct fw_table	*next;
 	char		*name;
 	int		 kept;		/* the configuration still has it */
-	int		 due;		/* to be compared … */
-	int64_t		 not_before;	/* … but not yet; ms */
+	int		 due;		/* to be compared, … */
+	int64_t		 not_before;	/* … but not before; mono ms */
 	int		 refill;	/* a difference was refused: clear it and
 					   fill all of it */
 	int		 working;
-	int		 gone;		/* not there: looked for each second */
-	int64_t		 last, took;	/* the last comparison; ms */
-	long		 count;		/* after our last change; -1 unknown */
-	size_t		 wanted;	/* of the lists, all of them */
-	size_t		 share;		/* of these, as many as have room */
+	int		 gone;		/* does not exist: looked for each second */
+	int64_t		 last, took;	/* the last comparison: when (mono ms),
+					   and how long it took (ms) */
+	long		 count;		/* after our last change; -1: unknown */
+	size_t		 wanted;	/* networks that the lists have */
+	size_t		 share;		/* as many of these as there is room */
 	struct ranges	 del, add;
 };
 
@@ -425,8 +427,8 @@ fw_tables_take(struct fw_role *r, int first)
 		t = table_find(r, l->table);
 		if (!t->kept && t->count == -1 &&
 		    r->drv->tables->open(t->name) != FW_OK) {
-			/* As with the hosts' table: at a start somebody has to
-			 * make it, and later it is made or awaited. */
+			/* As with the hosts' table: at the daemon's start it
+			 * has to exist; later it is made, or awaited. */
 			if (first && !r->c->again)
 				child_fatal(r->c, "%s", fw_why());
 			log_warnx("%s", fw_why());

@@ -1,13 +1,18 @@
 /*
  * The part of PF's interface that we use, as the bytes that OpenBSD and
- * FreeBSD agreed on with their own programs, in place of <net/pfvar.h>: so
- * the driver compiles everywhere, and one binary interface can be tested on
- * a machine that has no PF.  The two systems differ in the size of an
- * address, the number of AF_INET6, the statistics of a table, the number of a
- * limit and the look-up of translations; which one the kernel speaks is found
- * by asking it (fw/pf/pf.c), not at compile time.  `make syntax' holds this
- * file against the systems' own header (regress/fw/pfabi_*.c).  Used by fw
- * (tables) and, on FreeBSD, by front and pass (origdst_pf.c).
+ * FreeBSD agreed on with their own programs, in place of <net/pfvar.h>. So
+ * the driver compiles everywhere, and both binary interfaces can be tested on
+ * a machine that has no PF.
+ *
+ * The two systems differ in the size of an address, the number of AF_INET6,
+ * the statistics of a table, the number of a limit, and the look-up of
+ * translations.  Which one the kernel speaks is found by asking it
+ * (fw/pf/pf.c), not at compile time.  `make syntax' compares this file with
+ * the systems' own header (regress/fw/pfabi_*.c).
+ *
+ * Used by fw for tables and, on FreeBSD, by front and pass (origdst_pf.c).
+ * There are no functions here.  A name is that of the system without its
+ * prefix.
  */
 #ifndef FW_PF_ABI_H
 #define FW_PF_ABI_H

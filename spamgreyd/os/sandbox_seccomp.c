@@ -193,7 +193,7 @@ rules_role(scmp_filter_ctx ctx, enum role role)
 		return (rules_inet(ctx) == -1 ? -1 :
 		    ADD(ctx, SCMP_ACT_ALLOW, pass));
 	case ROLE_TRACK:
-		return (0);	/* reading and telling is in `common' */
+		return (0);	/* `common' is all that it needs */
 	case ROLE_FW:
 		return (rules_netfilter(ctx) == -1 ? -1 :
 		    ADD(ctx, SCMP_ACT_ALLOW, fw));

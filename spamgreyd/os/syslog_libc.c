@@ -1,6 +1,4 @@
-/*
- * syslog(3) where it never blocks (OpenBSD: sendsyslog(2)).
- */
+/* syslog(3), where it never blocks: OpenBSD's uses sendsyslog(2). */
 #include <syslog.h>
 
 #include "lib/base/log.h"

@@ -1,5 +1,5 @@
 /*
- * A line to syslogd over its own socket, non-blocking: the syslog(3) of
+ * A line to syslogd through our own non-blocking socket: the syslog(3) of
  * these systems waits for as long as syslogd does not read.  The socket is
  * opened again after syslogd was restarted.
  */

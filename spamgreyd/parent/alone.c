@@ -184,7 +184,7 @@ alone_reload(struct parent *p)
 			if (pr->role == r)
 				break;
 		if (pr < p->procs + p->nprocs) {
-			/* the file may have cured what kept it from working */
+			/* The new configuration may let it work again. */
 			pr->again = 0;
 			pr->backoff = 0;
 			pr->why[0] = '\0';

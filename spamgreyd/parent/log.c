@@ -45,6 +45,7 @@ is_over(struct proc *pr)
 	return (pr->log_lines >= rates[pr->role]);
 }
 
+/* A line of a child goes to the log, or is dropped and counted. */
 void
 parent_log(struct proc *pr, int priority, const char *line)
 {
@@ -65,6 +66,7 @@ parent_log_settle(struct proc *pr)
 	(void)is_over(pr);
 }
 
+/* The process has died: what it lost is reported now. */
 void
 parent_log_end(struct proc *pr)
 {

@@ -94,8 +94,7 @@ msg_log(struct chan *ch, struct msg *m, void *arg)
 	const char	*line = msg_get_str(m);
 
 	(void)ch;
-	/* Which of spamd's lines there are with -v only, who sends them
-	 * knows. */
+	/* The sender has already decided which of spamd's lines need -v. */
 	if (msg_end(m) == 0 && (priority < LOG_DEBUG ||
 	    (priority & LOG_AS_SPAMD) || pr->parent->verbose))
 		parent_log(pr, priority, line);

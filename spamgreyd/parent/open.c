@@ -118,6 +118,7 @@ open_listener(struct conf_listen *l, const struct config *old,
 	return (0);
 }
 
+/* Can b's socket serve a? */
 static int
 listen_same(const struct conf_listen *a, const struct conf_listen *b)
 {
@@ -156,8 +157,9 @@ open_all(struct parent *p, struct conf_listens *all,
 }
 
 /*
- * Listeners that both configurations have keep their socket; new ones are
- * opened.  On failure the new ones are closed and old's are untouched.
+ * Listeners of both kinds: for mail, and for spamd-setup.  Those that both
+ * configurations have keep their socket.  0, or -1: reported; the caller
+ * frees conf, which closes the new ones, and old's are untouched.
  */
 int
 open_listeners(struct parent *p, struct config *conf, const struct config *old,

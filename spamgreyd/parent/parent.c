@@ -94,7 +94,7 @@ await_start(pid_t pid, int fd)
 		continue;
 	if (n == 1)
 		_exit(0);
-	/* It has said why. */
+	/* The daemon has printed the reason. */
 	while (waitpid(pid, &status, 0) == -1 && errno == EINTR)
 		continue;
 	_exit(1);
@@ -160,6 +160,7 @@ parent_end(struct parent *p, int status)
 		set_end(p);
 }
 
+/* The report callback before there is a command to tell. */
 static void
 report_log(const char *line, void *arg)
 {
@@ -195,6 +196,7 @@ parent_conf_read(struct parent *p, void (*report)(const char *, void *),
 	return (conf);
 }
 
+/* A signal to the daemon, delivered by libevent in the loop. */
 static void
 on_signal(evutil_socket_t sig, short what, void *arg)
 {
@@ -336,6 +338,8 @@ open_lists(struct parent *p)
 	return (lists_compile_now(p, p->conf, report_log, NULL));
 }
 
+/* Everything that can fail for a reason that an administrator has to mend
+ * happens before background(), so that the start fails visibly. */
 int
 parent_main(char *program, const char *file,
     const struct conf_define *defines, size_t ndefines, int foreground,
@@ -352,7 +356,7 @@ parent_main(char *program, const char *file,
 	p->verbose = verbose;
 	p->lock = p->control = p->detach = -1;
 	p->terminal = STDERR_FILENO;
-	signal(SIGPIPE, SIG_IGN);	/* write(2) says it, too */
+	signal(SIGPIPE, SIG_IGN);	/* write(2) returns EPIPE instead */
 	log_init("parent");
 	log_set_verbose(verbose);
 	log_set_sink(early_sink, p);

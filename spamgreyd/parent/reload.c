@@ -362,7 +362,7 @@ waits_drop(struct parent *p, unsigned int n)
 void
 parent_taken(struct proc *pr)
 {
-	/* Not more than there were. */
+	/* A child's message is not trusted: never more than there were. */
 	if (pr->taken < pr->parent->reloads)
 		pr->taken++;
 	parent_settle(pr->parent);
@@ -453,7 +453,7 @@ parent_reload_ready(struct parent *p)
 	config_free(p->before);
 	p->before = NULL;
 	outcome_settle(p, AWAITS_SET, CTL_OK, "configuration reloaded");
-	/* Those that came while no process ran. */
+	/* Reloads that came while no process ran. */
 	parent_settle(p);
 }
 

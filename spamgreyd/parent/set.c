@@ -22,8 +22,7 @@
 #include "spamgreyd/parent/conf/conf.h"
 #include "spamgreyd/parent/list/lists.h"
 
-#define SET_KILL_MS	700		/* a child that has not ended by then is killed;
-					   store needs some time for its database */
+#define SET_KILL_MS	700		/* a child that has not ended by then is killed */
 #define SET_LIVED_MS	10000		/* a set that lived longer restarts at once */
 #define SET_BACKOFF_MAX	30		/* seconds */
 
@@ -292,7 +291,8 @@ set_front_start(struct parent *p)
 	p->loaded = 1;
 }
 
-/* Ask all to end; who has not after SET_KILL_MS is killed. */
+/* Asks all processes to end; one that has not ended after SET_KILL_MS is
+ * killed.  What the children said last is still read. */
 void
 set_end(struct parent *p)
 {
@@ -371,7 +371,7 @@ proc_died(struct parent *p, struct proc *pr, int status)
 {
 	pr->pid = 0;
 	if (pr->chan != NULL) {
-		/* what it said last */
+		/* Its last messages. */
 		chan_drain(pr->chan);
 		parent_log_end(pr);
 		if (pr->chan != NULL)

@@ -188,7 +188,7 @@ open_sock(const struct conf_sync *s, const struct conf_sync_sock *k)
 	if ((fd = socket(ss.ss_family, SOCK_DGRAM | SOCK_CLOEXEC |
 	    SOCK_NONBLOCK, 0)) == -1)
 		return (-1);
-	/* Less than that is no reason to refuse. */
+	/* A smaller buffer is no reason to fail. */
 	(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &buf, sizeof(buf));
 	if ((shares(s, k) && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR,
 	    &on, sizeof(on)) == -1) ||

@@ -81,6 +81,8 @@ child_log(int priority, const char *line, void *arg)
 		chan_flush(child_self.parent);
 }
 
+/* Does not return: the process ends with _exit(2), since the role's state
+ * may be inconsistent. */
 void
 child_fatal(struct child *c, const char *fmt, ...)
 {
@@ -97,6 +99,7 @@ child_fatal(struct child *c, const char *fmt, ...)
 	_exit(1);
 }
 
+/* Written at once: the task begins before the loop turns. */
 void
 child_busy(struct child *c, int busy)
 {
@@ -228,6 +231,7 @@ child_conf(struct chan *ch, struct msg *m, void *arg)
 	}
 }
 
+/* All processes are ready. */
 static void
 child_start(struct chan *ch, struct msg *m, void *arg)
 {
@@ -239,6 +243,7 @@ child_start(struct chan *ch, struct msg *m, void *arg)
 		c->def->start(c);
 }
 
+/* spamgreydb log. */
 static void
 child_loglevel(struct chan *ch, struct msg *m, void *arg)
 {
@@ -247,6 +252,7 @@ child_loglevel(struct chan *ch, struct msg *m, void *arg)
 	log_set_verbose(msg_get_u8(m));
 }
 
+/* The heartbeat's answer shows that the event loop turns. */
 static void
 child_ping(struct chan *ch, struct msg *m, void *arg)
 {
@@ -255,6 +261,7 @@ child_ping(struct chan *ch, struct msg *m, void *arg)
 	(void)chan_send_empty(ch, MSG_PONG, 0);
 }
 
+/* The parent ends this process. */
 static void
 child_quit(struct chan *ch, struct msg *m, void *arg)
 {
@@ -340,6 +347,7 @@ child_signals(void)
 	signal(SIGPIPE, SIG_IGN);
 }
 
+/* Descriptor 3 is the parent's socket; everything else comes through it. */
 int
 child_main(enum role role)
 {

@@ -1,6 +1,7 @@
 /*
  * Is this packet the first one of a TCP connection, and between which hosts?
- * See logpkt.h.
+ * IPv4 options and IPv6 extension headers are skipped; a later fragment has
+ * no TCP header and does not count.
  */
 #include <string.h>
 

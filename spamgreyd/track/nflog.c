@@ -1,11 +1,11 @@
 /*
  * The header of Linux' NFLOG: family, version, group, then attributes of a
- * length and a type (the reading host's order; libpcap turns those of a file
- * round), each padded to four octets.
+ * length and a type, each padded to four bytes.  They are in the byte order
+ * of this machine; libpcap converts those of a file.
  *
- * It has neither a direction nor what became of the packet: an administrator
- * who writes `log group' before an `accept' tells us by that that it passed.
- * The direction follows from the hook; a forwarded packet has none.
+ * It contains neither a direction nor what became of the packet.  `log group'
+ * before an `accept' means that the packet passed.  The direction follows
+ * from the hook; a packet that is only forwarded has none.
  */
 #include <string.h>
 
@@ -14,7 +14,7 @@
 
 #define NFLOG_HDR	4
 #define NFLOG_TLV	4
-#define NFLOG_TLVS_MAX	64	/* the kernel sends fewer than 20 */
+#define NFLOG_TLVS_MAX	64	/* the kernel has about 20 types */
 
 /* nfnetlink_log.h */
 #define TLV_PACKET_HDR	1
@@ -84,6 +84,8 @@ attribute(unsigned int type, const uint8_t *value, size_t len,
 	}
 }
 
+/* A packet has few attributes, so that a limit on their number costs
+ * nothing and bounds the work for a malformed one. */
 int
 nflog_parse(const uint8_t *p, size_t len, struct logpkt *k)
 {

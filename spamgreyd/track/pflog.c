@@ -1,14 +1,14 @@
 /*
- * The header of pflog(4).  Its first octet is its length, which differs
- * between the systems, and the packet follows at the next multiple of four:
+ * The header of pflog(4). Its first byte is its length, which differs between
+ * the systems, and the packet follows at the next multiple of four:
  *
  *	OpenBSD				length 100, packet at 100
  *	FreeBSD 14 and later		length 69, packet at 72
  *	FreeBSD 13, DragonFly		length 61, packet at 64
  *
- * Of what follows the part that all of them share is looked at, up to the
- * direction.  AF_INET6 is 24 on OpenBSD, 28 on FreeBSD and DragonFly, and a
- * file may have come from another system than this one.
+ * Only the part that all of them share is read, up to the direction.
+ * AF_INET6 is 24 on OpenBSD, 28 on FreeBSD and DragonFly; a file may come
+ * from another system than this one, so that both are accepted.
  */
 #include <string.h>
 
@@ -27,6 +27,8 @@
 #define PF_AF_INET6_OPENBSD	24
 #define PF_AF_INET6_FREEBSD	28
 
+/* AF_INET is 2 everywhere.  The packet's own version must agree with the
+ * header's family. */
 int
 pflog_parse(const uint8_t *p, size_t len, struct logpkt *k)
 {

@@ -166,6 +166,7 @@ store_ended(struct chan *ch, enum chan_end how, void *arg)
 		fatalx("track: store sent a malformed message");
 }
 
+/* Store is the only peer.  Its messages are read once the role runs. */
 static void
 role_peer(struct child *c, enum role who, unsigned int instance, int fd)
 {

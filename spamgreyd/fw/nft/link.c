@@ -25,7 +25,7 @@
 
 #include "spamgreyd/fw/nft/nft.h"
 
-#define EVENTS_RCVBUF	(8 * 1024 * 1024)	/* a table of 100,000 hosts */
+#define EVENTS_RCVBUF	(8 * 1024 * 1024)	/* for the events of a big transaction */
 #define ANSWER_S	2	/* a kernel that lives answers at once */
 #define REQUEST_MAX	1024	/* two names of at most 255 bytes, and headers */
 #define NAME_ATTR	1	/* NFTA_TABLE_NAME, _SET_TABLE, _CHAIN_TABLE …:
@@ -37,7 +37,7 @@ static uint32_t	own_pid;	/* as the kernel calls us, see learn_pid */
 static int	touched;	/* the transaction being told is about us */
 static union {
 	struct nlmsghdr	h;	/* for its alignment */
-	uint8_t		b[65536];	/* the kernel sends at most half of it */
+	uint8_t		b[65536];	/* more than the kernel sends at once */
 } in;
 
 struct request {
@@ -90,8 +90,8 @@ nft_link_open(void)
 	    mnl_socket_setsockopt(events_nl, NETLINK_ADD_MEMBERSHIP, &group,
 	    sizeof(group)) == -1)
 		return (-1);
-	/* Filling a table is told to us too; ENOBUFS only costs a
-	 * comparison. */
+	/* Events come for our own changes too.  If the buffer is too small
+	 * ENOBUFS causes a comparison, so that this may fail. */
 	(void)setsockopt(mnl_socket_get_fd(events_nl), SOL_SOCKET,
 	    SO_RCVBUFFORCE, &size, sizeof(size));
 	learn_pid();
@@ -153,7 +153,7 @@ keep_attr(const struct nlattr *a, void *arg)
 {
 	struct attrs	*as = arg;
 
-	/* Of a newer kernel's attributes those that we know are enough. */
+	/* A newer kernel may send attributes that we do not know. */
 	if (mnl_attr_get_type(a) <= as->max)
 		as->at[mnl_attr_get_type(a)] = a;
 	return (MNL_CB_OK);

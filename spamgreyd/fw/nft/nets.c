@@ -63,6 +63,7 @@ edges_sort(struct nft_edges *es)
 		qsort(es->e, es->n, sizeof(es->e[0]), cmp_edge);
 }
 
+/* The kernel sends elements in no order. */
 int
 nft_edges_read(const struct nft_id *id, const char *set, size_t keylen,
     struct nft_edges *es)
@@ -130,6 +131,8 @@ edges_fold(struct nft_edges *es)
 	es->n = kept;
 }
 
+/* Compares edges, since the kernel may join networks or split them: only
+ * what is inside counts. */
 int
 nft_nets_same(const struct nft_id *id, const char *set, size_t keylen,
     const struct prefix *p, size_t n)

@@ -30,7 +30,7 @@
 #include "spamgreyd/fw/fw.h"
 #include "spamgreyd/fw/nft/nft.h"
 
-#define NFT_SLICE	4096	/* elements in a transaction: some ms */
+#define NFT_SLICE	4096	/* elements in a transaction */
 #define NFT_NAME_LEN	128	/* the kernel's limit is 255 */
 #define NFT_TIMEOUT_MIN	60	/* s: see timeout() */
 #define NFT_REFUSED_MAX	10	/* single elements a call; then something else

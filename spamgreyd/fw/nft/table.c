@@ -15,7 +15,7 @@
 #include "spamgreyd/fw/nft/nft.h"
 
 #define TABLE_SLICE	2048	/* networks in a transaction */
-#define TABLE_NAME_LEN	160	/* the configuration allows 128, and a digit */
+#define TABLE_NAME_LEN	160	/* see set_name() */
 
 /* The name of one of a table's two sets, in buf, which is also returned. */
 static const char *

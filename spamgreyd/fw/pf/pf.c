@@ -94,6 +94,7 @@ fw_pf_room(struct fw_room *room)
 	return (FW_OK);
 }
 
+/* A call that a signal interrupts is repeated. */
 int
 fw_pf_request(const char *table, unsigned long req, void *buf, size_t n,
     struct pf_abi_ioc *io)
@@ -222,6 +223,7 @@ pf_open(const struct config *conf, int fd)
 	return (FW_OK);
 }
 
+/* One call that returns no element; -1 also when the table is gone. */
 static long
 pf_count(void)
 {
@@ -360,8 +362,8 @@ change_all(unsigned long req, const char *what, struct fw_host *h, size_t n)
 static enum fw_result
 pf_add(struct fw_host *h, size_t n, int64_t now, int fresh)
 {
-	(void)now;	/* a table has no expiry of its own: the store tells */
-	(void)fresh;	/* what is there already is no error */
+	(void)now;	/* a table has no timeouts: store takes hosts back */
+	(void)fresh;	/* adding a host twice is no error */
 	return (change_all(PF_ABI_ADDADDRS, "add to", h, n));
 }
 

@@ -68,7 +68,7 @@ table_dump(const char *table, fw_net_seen fn, void *arg)
 
 	if ((error = fw_pf_request(table, PF_ABI_GETADDRS, NULL, 0, &io)) != 0)
 		return (table_failed(table, "read", error));
-	/* What others add between the two calls is there the next time. */
+	/* What others add between the two calls is read the next time. */
 	n = (size_t)io.size + 64;
 	if ((all = reallocarray(NULL, n, esize)) == NULL)
 		return (table_failed(table, "read", ENOMEM));
@@ -135,6 +135,7 @@ table_add(const char *table, const struct fw_net *net, size_t n)
 	return (table_change(table, PF_ABI_ADDADDRS, "add to", net, n));
 }
 
+/* Networks that are not in the table are ignored by PF. */
 static enum fw_result
 table_del(const char *table, const struct fw_net *net, size_t n)
 {
@@ -165,6 +166,7 @@ table_revive(const char *table)
 	return (FW_OK);
 }
 
+/* One call that returns no element. */
 static long
 table_count(const char *table)
 {

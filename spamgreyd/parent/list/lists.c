@@ -27,8 +27,7 @@
 #include "lib/proto/list.h"
 #include "spamgreyd/parent/list/lists.h"
 
-#define COMPILE_S	120		/* a run that takes longer hangs; a million
-					   networks take some seconds */
+#define COMPILE_S	120		/* a run that takes longer hangs */
 
 struct compile {
 	struct parent		*p;

@@ -19,13 +19,15 @@
 #define LOADS_MAX	16		/* in the queue; each may hold descriptors */
 
 enum load_what {
-	LOAD_ALL, LOAD_ONE,
+	LOAD_ALL,		/* files, commands and URLs of all lists */
+	LOAD_ONE,		/* of one list */
 	LOAD_FETCHED,		/* commands and URLs: the daemon has started */
-	LOAD_NEW,		/* of those what was never loaded */
-	LOAD_KEPT		/* nothing: only compile */
+	LOAD_NEW,		/* those of them that were never loaded */
+	LOAD_KEPT		/* nothing is loaded, only compiled */
 };
 
-/* One that was fetched for a load; by name, for a reload may come between. */
+/* A list that is fetched for a load.  By name and source, since a reload may
+ * replace the configuration before the load is complete. */
 struct got {
 	struct load	*load;
 	struct fetch	*fetch;		/* NULL: it has ended */
@@ -33,6 +35,7 @@ struct got {
 	int		 out;		/* -1: it failed */
 };
 
+/* A load in the queue. */
 struct load {
 	TAILQ_ENTRY(load)	 entry;
 	enum load_what		 what;
