@@ -12,7 +12,6 @@
 #include <time.h>
 
 #include "lib/base/clock.h"
-#include "lib/db/entry.h"
 #include "lib/base/log.h"
 #include "lib/smtp/mailaddr.h"
 #include "lib/proto/proto.h"
