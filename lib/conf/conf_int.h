@@ -1,13 +1,19 @@
 /*
- * Between the parts of the configuration parser only: lex.c makes
- * tokens of files, parse.y makes a struct config of tokens, value.c
- * turns their texts into numbers and strings, check.c judges the whole.
+ * Between the files of the parser only.  lex.c makes tokens of files, parse.y
+ * makes a struct config of tokens, set.c, value.c and others turn their texts
+ * into values, check.c checks the whole.
  *
- * Everything that a token points to lives in one arena until lex_end, so
- * that a syntax error, which throws tokens away unseen, leaks nothing.
+ * What is wrong is reported at once, by file and line, and counted; parsing goes
+ * on, so that one run finds all mistakes.  Without memory the process ends.
+ *
+ * Everything that a token points to is of one arena until lex_end().  So a
+ * syntax error, after which tokens are dropped unseen, leaks nothing; and what
+ * the configuration keeps must be a copy (conf_replace).
+ *
+ * The state of a run is static: one configuration is parsed at a time.
  */
-#ifndef CONF_PARSE_H
-#define CONF_PARSE_H
+#ifndef CONF_INT_H
+#define CONF_INT_H
 
 #include <sys/types.h>
 #include <sys/stat.h>
@@ -23,9 +29,9 @@
 #define CONF_INCLUDE_MAX	16	/* files open at once */
 #define CONF_ERRORS_MAX		200	/* reported in one run */
 #define CONF_FILE_MAX		(64 * 1024 * 1024)
-#define CONF_STRING_MAX		4096	/* octets of one string */
+#define CONF_STRING_MAX		4096	/* bytes of one string */
 #define CONF_LISTEN_MAX		64
-#define CONF_SOCKET_MAX		103	/* what every system takes */
+#define CONF_SOCKET_MAX		103	/* bytes of a path that every system takes */
 
 enum lex_kind {
 	LEX_EOF,
@@ -36,6 +42,8 @@ enum lex_kind {
 	LEX_BAD			/* already reported */
 };
 
+/* A word of a file, with its place.  After a macro the place is where that was
+ * used. */
 struct lex_token {
 	enum lex_kind	 kind;
 	const char	*text;		/* "{" for punctuation */
@@ -57,17 +65,18 @@ struct lex_items {
 /* lex.c */
 void	 lex_start(conf_report, void *arg);
 void	 lex_end(void);
-/* Text that is parsed as if it were that file. */
+/* A text, which is parsed as if it were that file. */
 void	 lex_push_text(const char *name, const char *text, size_t len);
-/* at: who includes it; NULL for the main file.  0, or -1 and reported. */
+/* at: the statement that includes it; NULL: the main file.  -1: reported. */
 int	 lex_push_file(const char *file, const struct lex_token *at);
 void	 lex_next(struct lex_token *);
-/* It comes again, before what was not read yet. */
+/* The token comes again, before what was not read yet. */
 void	 lex_unread(const struct lex_token *);
 /* Drops the rest of a statement at that depth: *t is then the newline, brace
  * or end of file that ends it. */
 void	 lex_rest(struct lex_token *t, unsigned int at_depth);
-const struct lex_token *lex_main(void);	/* the main file, no line of it */
+/* The main file, without a line: the place of what is missing. */
+const struct lex_token *lex_main(void);
 void	 lex_define(const char *name, const char *value);	/* -D */
 void	 lex_macro(const struct lex_token *name);	/* reads the value */
 void	 lex_items_add(struct lex_items *, const struct lex_token *);
@@ -76,15 +85,15 @@ void	 lex_items_add(struct lex_items *, const struct lex_token *);
 void	*lex_alloc(size_t);		/* from the arena; never NULL */
 char	*lex_strdup(const char *, size_t);
 void	 lex_free_all(void);
-/* A file for reading; -1 with errno, EINVAL when it is no regular file and
- * must be one, because it is included. */
+/* Opens a file.  -1 with errno: EINVAL when an included file is not a regular
+ * one. */
 int	 conf_file_open(const char *file, int included, struct stat *);
-/* All of it, to be freed; takes fd.  NULL with errno. */
+/* All of it, to be freed by the caller; closes fd.  NULL with errno. */
 char	*conf_file_read(int fd, size_t *len);
 
 /*
- * May this file tell the daemon what to do?  from: who includes
- * it, NULL for the main file.  -1: it was reported and must not be used.
+ * May this file tell the daemon what to do?  from: the statement that includes
+ * it; NULL: the main file.  -1: it must not be used, which was reported.
  */
 int	 conf_file_trust(const char *file, const struct lex_token *from,
 	    const struct stat *);
@@ -92,8 +101,8 @@ int	 conf_file_trust(const char *file, const struct lex_token *from,
 /* report.c */
 void	 conf_report_start(conf_report, void *arg);
 unsigned int conf_errors(void);
-/* The module's words to its options, if there are modules in this program;
- * what is wrong counts as an error. */
+/* Makes options of a module's words, where there are modules
+ * (conf_use_modules).  What is wrong counts as an error. */
 void	 conf_module_check(struct conf_module *);
 /* "file:line: text" through the report; errors are counted. */
 void	 conf_error(const struct lex_token *, const char *, ...)
@@ -101,12 +110,12 @@ void	 conf_error(const struct lex_token *, const char *, ...)
 void	 conf_warning(const struct lex_token *, const char *, ...)
 	    __attribute__((__format__(printf, 2, 3)));
 /*
- * Notes that the setting was given at tok: 0, or -1 when it had been given
- * before, which is reported with both places.
+ * Notes that a setting was given at this token.  Returns 0, or -1 when it had
+ * been given before, which is reported with both places.
  */
 int	 conf_once(const struct lex_token *, const char *, ...)
 	    __attribute__((__format__(printf, 2, 3)));
-/* Where the setting was given; NULL: not in the file. */
+/* Where a setting was given; NULL: the file does not have it. */
 const struct lex_token *conf_where(const char *, ...)
 	    __attribute__((__format__(printf, 1, 2)));
 void	 conf_where_clear(void);
@@ -116,8 +125,8 @@ void	 conf_forms_begin(void);
 void	 conf_line_begin(void);
 /* The block that the last token stands in; CB_BLOCKS: a list. */
 enum conf_block conf_line_block(void);
-void	 conf_line_token(const struct lex_token *);	/* each, as it is read */
-/* The token, which was given last, is wrong there. */
+void	 conf_line_token(const struct lex_token *);	/* to be told of each */
+/* Reports that the last token of conf_line_token is wrong there. */
 void	 conf_syntax(const struct lex_token *, int is_keyword);
 
 /*
@@ -141,7 +150,7 @@ enum conf_names conf_names_word(const struct lex_token *, int keyword,
 /* May the string be the value that was to come next? */
 int	 conf_names_string(void);
 
-/* value.c: report and return -1 when the text is not one. */
+/* value.c: what a token means.  -1: it means nothing such, which is reported. */
 int	 conf_value(const struct lex_token *, const char *what,
 	    enum value_kind, int64_t min, int64_t max, int64_t *);
 int	 conf_number(const struct lex_token *, const char *what, uint32_t min,
@@ -166,25 +175,26 @@ void	 conf_replace(char **, const char *);
 
 /* entries.c */
 enum conf_item_kind { ITEM_DOMAIN, ITEM_TRAP, ITEM_RCPT, ITEM_NAME };
-/* Each is checked; what is wrong is reported and left out. */
+/* Each entry is checked; a wrong one is reported and left out. */
 void	 conf_entries(struct conf_strings *, enum conf_item_kind,
 	    const struct lex_items *);
 void	 conf_entries_file(struct conf_strings *, enum conf_item_kind,
 	    const struct lex_token *);
-/* What a line holds without comment and blanks: 1, 0 nothing, -1 a NUL. */
+/* The entry of a line, without its comment and blanks.  1, 0: there is none, -1:
+ * it has a NUL byte. */
 int	 conf_line_item(char *line, ssize_t len, char **item);
 
-/* set.c: at is where the setting was named, for a second one. */
-/* value: text NULL where the setting has none. */
+/* set.c.  at: the name of the setting, which is its place.  value: NULL for a
+ * flag. */
 void	 conf_setting(struct config *, const struct conf_scalar *,
 	    const struct lex_token *at, const struct lex_token *value);
-/* A value within a statement: by its name in the table.  Not given twice: the
- * statement is looked at for that. */
+/* Sets a value within a statement, by its name in the table.  The caller sees to
+ * it that the statement is given once (conf_once). */
 void	 conf_own(struct config *, enum conf_block, const char *name,
 	    const struct lex_token *value);
 void	 conf_set_tls(const struct lex_token *cert, const struct lex_token *key,
 	    struct conf_tls **);
-/* port: text NULL when it is missing, which is an error. */
+/* port: its text is NULL when it is missing, which is an error. */
 struct conf_listen *conf_listen_new(struct config *,
 	    const struct lex_token *at, const struct lex_token *address,
 	    const struct lex_token *port);
@@ -237,13 +247,13 @@ void	 conf_check_learn(const struct config *);
 
 /* track.c */
 void	 conf_track_begin(struct config *, const struct lex_token *device,
-	    const struct lex_token *group);	/* group NULL: none given */
+	    const struct lex_token *group);	/* group NULL: not given */
 void	 conf_track_interface(struct conf_track *, const struct lex_token *at,
 	    const struct lex_token *name);
 void	 conf_track_mta(struct conf_track *, const struct lex_token *at,
 	    const struct lex_items *);
 
-/* sync.c: port, ttl: text NULL when it is not given. */
+/* sync.c.  The text of port and ttl is NULL when they are not given. */
 void	 conf_sync_begin(struct config *, const struct lex_token *at);
 void	 conf_sync_listen(struct conf_sync *, const struct lex_token *address,
 	    const struct lex_token *port);
@@ -255,7 +265,7 @@ void	 conf_check_sync(const struct config *);
 
 /* check.c */
 void	 conf_check(struct config *);
-/* Where it was given; if it was not, the main file has to do. */
+/* Where a setting was given, else the main file: a place for an error. */
 const struct lex_token *conf_place(const char *what);
 struct conf_listen *conf_listen_add(struct config *, const char *address,
 	    uint16_t port);
@@ -263,7 +273,7 @@ struct conf_listen *conf_listen_add(struct config *, const char *address,
 /* check_pass.c */
 void	 conf_check_pass(struct config *);
 
-/* parse.y */
+/* parse.y: reads the files that the lexer has.  Not 0: the parser gave up. */
 int	 conf_grammar(struct config *);
 
 #endif

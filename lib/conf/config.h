@@ -5,7 +5,7 @@
  * base, smtp and addrset; it knows no process and no role.  Its files, in the
  * order to read them:
  *
- *	config.h config.c	the structure, its life, questions to it
+ *	config.h config.c ask.c	the structure, its life, questions to it
  *	schema.h scalar.h scalar.c
  *				the settings that are one value
  *	strategy.h strategy.c	words for content and what becomes of it

@@ -1,11 +1,16 @@
 /*
- * The grammar of spamgreyd.conf(5).  Tokens come from lex.c, values are
- * judged by value.c and entries.c, the whole by check.c; here
- * is only what may follow what, and where it goes.
+ * The grammar of spamgreyd.conf(5).  Tokens come from lex.c, what they mean is
+ * up to set.c, value.c and others, and the whole is checked by check.c; here is
+ * what may follow what, and which function gets it.  A setting that is one value
+ * needs nothing here: add a line to schema.h.
  *
- * A wrong value is reported and left at its default; only what is not
- * grammar at all is a yacc error, after which the rest of the statement is
- * dropped.  So one run finds all errors.
+ * A wrong value is reported and left at its default.  Only what is not grammar
+ * at all is an error of yacc, after which the rest of the statement is dropped.
+ * So one run finds all errors.
+ *
+ * Some actions read or push files by themselves (include, a module's words).
+ * They rely on yacc not to have read a token ahead where only one reduction is
+ * possible, as both yacc and bison do.
  */
 %{
 #include <sys/types.h>
@@ -25,9 +30,9 @@ static struct conf_list		*list;		/* the statement being read */
 static struct conf_listen	*listener;
 static struct conf_reaction	*reaction;
 static struct conf_relay	*relay;
-static struct conf_targets	*targets;	/* where addresses go */
-static const char		*targets_of;	/* … and of what they are */
-static uint16_t			 port;		/* … that name no port */
+static struct conf_targets	*targets;	/* where addresses are added */
+static const char		*targets_of;	/* the statement that they are of */
+static uint16_t			 port;		/* of those without a port */
 static struct lex_token		 last;		/* the last token read */
 static int			 skip;		/* drop the statement's rest */
 
@@ -116,7 +121,10 @@ items	: /* empty */			{ $$.first = $$.last = NULL; }
 	| items error '\n'		{ $$ = $1; yyerrok; }
 	;
 
-/* Whatever the schema has, in the block that it is for. */
+/*
+ * A setting of the schema, in its block: the lexer knows the name and whether the
+ * word behind it can be its value.
+ */
 setting	: SETTING ARG		{ conf_setting(conf, $1.row, &$1.tok, &$2); }
 	| FLAG			{ conf_setting(conf, $1.row, &$1.tok, NULL); }
 	| BEGUN NEVER
@@ -677,7 +685,10 @@ struct keyword {
 	int		 token;
 };
 
-/* Sorted, for bsearch.  Each stands in spamgreyd.conf(5). */
+/*
+ * The words of statements, sorted for bsearch; each is in spamgreyd.conf(5).  The
+ * names of settings are in schema.h.
+ */
 static const struct keyword keywords[] = {
 	{ "after",		AFTER },
 	{ "allowed",		ALLOWED },
@@ -772,6 +783,7 @@ keyword_cmp(const void *name, const void *k)
 	return (strcmp(name, ((const struct keyword *)k)->name));
 }
 
+/* NULL: it is not a word of a statement. */
 static const struct keyword *
 keyword_find(const char *name)
 {
@@ -786,6 +798,8 @@ is_keyword(const char *word)
 	return (keyword_find(word) != NULL || conf_is_reserved(word));
 }
 
+/* The token of a bare word (last).  Names of settings come first, because some of
+ * their words are keywords of statements in other places. */
 static int
 word_token(void)
 {
@@ -835,21 +849,22 @@ yylex(void)
 	    last.kind == LEX_PUNCT ? *last.text : BAD);
 }
 
+/* yacc found a token that is not grammar.  Its own text says nothing useful. */
 void
 yyerror(const char *why)
 {
 	(void)why;
-	if (last.kind != LEX_BAD)	/* that is said already */
+	if (last.kind != LEX_BAD)	/* the lexer has reported that */
 		conf_syntax(&last, last.kind == LEX_WORD &&
 		    is_keyword(last.text));
-	/* A line or a block still ends where it ends. */
+	/* The token that ends a line or a block must not be dropped. */
 	if (last.kind == LEX_EOF || last.kind == LEX_NEWLINE ||
 	    (last.kind == LEX_PUNCT && *last.text == '}'))
 		return;
 	skip = 1;
 }
 
-/* Its action and the rest follow. */
+/* The beginning of `on EVENT'; its action and the options follow. */
 static void
 reaction_begin(const struct lex_token *at, enum host_event event)
 {
@@ -860,6 +875,8 @@ reaction_begin(const struct lex_token *at, enum host_event event)
 	reaction->set = 1;
 }
 
+/* name = value.  Reported when the name is a keyword: "hostname = x" is the usual
+ * mistake, and its value must not become a macro unseen. */
 static void
 macro_set(const struct lex_token *name)
 {
@@ -874,6 +891,7 @@ macro_set(const struct lex_token *name)
 	conf_line_begin();
 }
 
+/* Reads everything that the lexer was given into c. */
 int
 conf_grammar(struct config *c)
 {
