@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "lib/base/ascii.h"
+#include "lib/base/hosts.h"
 #include "lib/base/value.h"
 #include "spamgreydb/spamgreydb.h"
 

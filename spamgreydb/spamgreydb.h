@@ -28,8 +28,8 @@
 #include <stdio.h>
 
 #include "lib/ipc/ipc.h"
-#include "lib/proto/proto.h"
 #include "lib/conf/config.h"
+#include "lib/proto/control.h"
 
 enum command {
 	CMD_DUMP, CMD_GET,			/* spamdb without -a and -d */

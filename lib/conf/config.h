@@ -38,8 +38,8 @@
 
 #include "lib/base/addr.h"
 #include "lib/addrset/addrset.h"
+#include "lib/base/event.h"
 #include "lib/db/grey.h"
-#include "lib/proto/proto.h"
 #include "lib/sync/key.h"
 #include "lib/conf/strategy.h"
 

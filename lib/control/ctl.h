@@ -64,7 +64,7 @@ enum ctl_body {				/* what ctl_env.ask hands on */
 	CTL_BODY_NONE, CTL_BODY_U8, CTL_BODY_STR
 };
 struct ctl_type {
-	uint16_t	 type;		/* CTL_* of proto.h */
+	uint16_t	 type;		/* CTL_* of control.h */
 	const char	*name;		/* lower case, as the command's word */
 	enum ctl_sender	 sender;
 	enum ctl_body	 body;

@@ -11,7 +11,7 @@
  * Frames over a non-blocking SOCK_STREAM socket: typed, length-checked before
  * anything is allocated, at most IPC_MAX octets, at most one descriptor each.
  * Integers are in host order (same machine, same program).  This file knows
- * neither event loop nor meaning: chan.h adds the loop, proto.h the messages.
+ * neither event loop nor meaning: chan.h adds the loop, lib/proto the messages.
  */
 #ifndef IPC_H
 #define IPC_H

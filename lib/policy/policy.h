@@ -36,8 +36,11 @@
 
 #include "lib/db/db.h"
 #include "lib/base/hosts.h"
+#include "lib/proto/control.h"
+#include "lib/proto/front_store.h"
+#include "lib/proto/smtp_store.h"
+#include "lib/proto/track_store.h"
 #include "lib/sync/merge.h"
-#include "lib/proto/proto.h"
 #include "lib/conf/config.h"
 
 struct policy;

@@ -18,6 +18,7 @@
 #include "lib/conf/config.h"
 #include "lib/conf/scalar.h"
 #include "lib/ipc/chan.h"
+#include "lib/proto/parent.h"
 #include "spamgreyd/parent/conf/conf.h"
 
 static struct event_base	*base;

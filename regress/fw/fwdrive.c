@@ -39,7 +39,10 @@
 #include <unistd.h>
 
 #include "lib/base/clock.h"
+#include "lib/base/hosts.h"
 #include "lib/base/log.h"
+#include "lib/proto/any_store.h"
+#include "lib/proto/store_fw.h"
 #include "spamgreyd/fw/fw.h"
 #include "spamgreyd/process/process.h"
 

@@ -7,7 +7,6 @@
 
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
-#include "lib/proto/proto.h"
 #include "spamgreyd/pass/mta/mta_int.h"
 #include "regress/lib/mta_fixture.h"
 

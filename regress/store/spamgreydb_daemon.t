@@ -48,7 +48,7 @@ db_as
 sub frame { return (pack('LSSQ', 16 + length($_[2]), $_[0], 0, $_[1]) . $_[2]) }
 my %type = (HELLO => 128, LIST => 129, ADD => 131, SHOW => 133, EXPIRE => 134,
     IMPORT => 135, IMPORT_END => 136, STATS => 137, ENTRY => 140, END => 143);
-my ($version) = slurp("$Sys::top/lib/proto/proto.h") =~
+my ($version) = slurp("$Sys::top/lib/proto/control.h") =~
     /^#define PROTO_VERSION\s+(\d+)/m;
 sub hello { return (frame($type{HELLO}, 0, pack('L', $_[0] // $version))) }
 

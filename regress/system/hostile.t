@@ -28,7 +28,7 @@ use constant { CTL_HELLO => 128, CTL_GET => 130, CTL_ADD => 131, T_WHITE => 2 };
 sub frame { return (pack('LSSQ', 16 + length($_[1]), $_[0], 0, 7) . $_[1]) }
 sub str { return (pack('S/a*', "$_[0]\0")) }
 
-my ($version) = slurp("$Sys::top/lib/proto/proto.h") =~
+my ($version) = slurp("$Sys::top/lib/proto/control.h") =~
     /^#define PROTO_VERSION\s+(\d+)/m;
 
 sub

@@ -156,7 +156,7 @@ undef $Sys::pid;
 
 # What the command asks a daemon whose store ends.  The test plays the daemon.
 use constant { HELLO => 128, RELOAD => 138, CTL_END => 143, OUTCOME => 156 };
-my ($version) = slurp("$Sys::top/lib/proto/proto.h") =~
+my ($version) = slurp("$Sys::top/lib/proto/control.h") =~
     /^#define PROTO_VERSION\s+(\d+)/m;
 
 sub

@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "lib/base/clock.h"
+#include "lib/base/hosts.h"
 #include "lib/base/log.h"
 #include "spamgreyd/fw/fw_int.h"
 

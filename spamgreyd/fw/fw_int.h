@@ -5,6 +5,8 @@
 #ifndef FW_INT_H
 #define FW_INT_H
 
+#include "lib/proto/any_store.h"
+#include "lib/proto/store_fw.h"
 #include "spamgreyd/fw/fw.h"
 #include "spamgreyd/process/process.h"
 

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "lib/proto/control.h"
 #include "spamgreyd/fw/fw_int.h"
 
 /* The table's name for people, in buf, which is also returned. */

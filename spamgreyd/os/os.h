@@ -1,6 +1,7 @@
 /*
- * What each system does in its own way: one header, and of each group of files
- * below the one that lib/build/OS.mk names.  Every process may call it; it uses
+ * What each system does in its own way: of each group of files below the one
+ * that lib/build/OS.mk names.  Several headers: os.h for the calls, and
+ * pf_abi.h, which only fw/pf and regress/fw include, for PF's structures.  Every process may call it; it uses
  * lib alone and knows neither the other rooms nor what a role does, except for
  * what a role may do to the system (the sandbox).
  *

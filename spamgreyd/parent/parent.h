@@ -27,6 +27,7 @@
 #include <sys/types.h>
 
 #include "lib/base/addr.h"
+#include "lib/proto/control.h"
 #include "spamgreyd/os/os.h"
 #include "spamgreyd/process/process.h"
 

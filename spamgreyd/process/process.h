@@ -25,8 +25,8 @@
 #include <event2/event.h>
 
 #include "lib/ipc/chan.h"
-#include "lib/proto/proto.h"
 #include "lib/conf/config.h"
+#include "lib/proto/parent.h"
 #include "spamgreyd/os/os.h"
 
 enum role_root {

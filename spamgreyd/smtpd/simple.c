@@ -13,8 +13,8 @@
 
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
+#include "lib/smtp/caps.h"
 #include "lib/smtp/mailaddr.h"
-#include "lib/proto/proto.h"
 #include "lib/smtp/tmpl.h"
 #include "spamgreyd/smtpd/smtpd.h"
 

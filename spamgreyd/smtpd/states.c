@@ -6,7 +6,8 @@
 
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
-#include "lib/proto/proto.h"
+#include "lib/proto/any_store.h"
+#include "lib/proto/smtp_store.h"
 #include "spamgreyd/smtpd/smtpd.h"
 
 void

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "lib/base/log.h"
+#include "lib/proto/any_store.h"
 #include "spamgreyd/store/ctl.h"
 
 #define CLIENTS_MAX	32 /* more wait in the listening socket's backlog */

@@ -28,6 +28,12 @@
 #include <sys/queue.h>
 
 #include "lib/policy/policy.h"
+#include "lib/proto/any_store.h"
+#include "lib/proto/control.h"
+#include "lib/proto/front_store.h"
+#include "lib/proto/smtp_store.h"
+#include "lib/proto/store_fw.h"
+#include "lib/proto/track_store.h"
 #include "spamgreyd/process/process.h"
 
 #define STORE_BATCH	128		/* requests in a transaction */

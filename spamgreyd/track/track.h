@@ -12,7 +12,8 @@
  *			firewall logs, with a header of their own since fuzz
  *			targets link them alone
  *
- * Only track_replay() is called from outside, by spamgreyd.c.
+ * Several headers: logpkt.h stands alone for the fuzz targets.  Only
+ * track_replay() is called from outside, by spamgreyd.c.
  */
 #ifndef TRACK_H
 #define TRACK_H
@@ -21,8 +22,9 @@
 #include <stdio.h>
 
 #include "lib/base/addr.h"
+#include "lib/proto/any_store.h"
+#include "lib/proto/track_store.h"
 #include "spamgreyd/track/logpkt.h"
-#include "lib/proto/proto.h"
 #include "lib/conf/config.h"
 
 #define TRACK_PORT	25		/* SMTP */

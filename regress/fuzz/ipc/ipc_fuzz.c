@@ -10,7 +10,19 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "lib/proto/proto.h"
+#include "lib/base/addr.h"
+#include "lib/base/event.h"
+#include "lib/base/hosts.h"
+#include "lib/db/entry.h"
+#include "lib/ipc/ipc.h"
+#include "lib/proto/any_store.h"
+#include "lib/proto/control.h"
+#include "lib/proto/front_pass.h"
+#include "lib/proto/front_store.h"
+#include "lib/proto/smtp_store.h"
+#include "lib/proto/store_fw.h"
+#include "lib/smtp/caps.h"
+
 
 int	LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 

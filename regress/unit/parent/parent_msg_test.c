@@ -15,6 +15,7 @@
 
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
+#include "lib/proto/front_store.h"
 #include "spamgreyd/parent/list/lists.h"
 #include "regress/lib/tap.h"
 

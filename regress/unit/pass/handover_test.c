@@ -3,7 +3,6 @@
 #include <sys/types.h>
 #include <sys/socket.h>
 
-#include "lib/proto/proto.h"
 #include "spamgreyd/pass/pass.h"
 #include "regress/lib/tap.h"
 

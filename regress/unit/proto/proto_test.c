@@ -1,10 +1,22 @@
-/* Every message of proto.h: there and back, cut short, too long, out of range. */
+/* Every message of lib/proto: there and back, cut short, too long, out of range. */
 #include <sys/types.h>
 #include <sys/socket.h>
 
 #include <unistd.h>
 
-#include "lib/proto/proto.h"
+#include "lib/base/addr.h"
+#include "lib/base/event.h"
+#include "lib/base/hosts.h"
+#include "lib/db/entry.h"
+#include "lib/ipc/ipc.h"
+#include "lib/proto/any_store.h"
+#include "lib/proto/control.h"
+#include "lib/proto/front_pass.h"
+#include "lib/proto/front_store.h"
+#include "lib/proto/smtp_store.h"
+#include "lib/proto/store_fw.h"
+#include "lib/proto/track_store.h"
+#include "lib/smtp/caps.h"
 #include "regress/lib/tap.h"
 
 static struct ipc	a, b;

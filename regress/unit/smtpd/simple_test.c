@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "lib/base/clock.h"
-#include "lib/proto/proto.h"
+#include "lib/smtp/caps.h"
 #include "spamgreyd/smtpd/smtpd.h"
 #include "regress/lib/tap.h"
 

@@ -5,6 +5,7 @@
 /* LINK: spamgreydb */
 #include <unistd.h>
 
+#include "lib/base/hosts.h"
 #include "spamgreydb/spamgreydb.h"
 #include "regress/lib/tap.h"
 

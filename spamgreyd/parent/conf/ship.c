@@ -23,6 +23,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "lib/proto/parent.h"
 #include "spamgreyd/parent/conf/ship_int.h"
 
 #define PEM_TOTAL_MAX	(4 * 1024 * 1024)

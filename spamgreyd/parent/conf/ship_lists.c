@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "lib/proto/parent.h"
 #include "spamgreyd/parent/conf/ship_int.h"
 
 /* A list, and how loading it went; its entries are in the set. */

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/proto/parent.h"
 #include "spamgreyd/parent/conf/ship_int.h"
 
 /* A second pass block is malformed. */

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/proto/parent.h"
 #include "spamgreyd/parent/conf/ship_int.h"
 
 enum part { PART_BLOCK, PART_SOCK, PART_PEER };

@@ -14,7 +14,7 @@
 
 #include "lib/base/log.h"
 #include "lib/base/statedir.h"
-#include "spamgreyd/list/job.h"
+#include "lib/proto/list.h"
 #include "spamgreyd/parent/list/lists.h"
 
 int

@@ -15,6 +15,7 @@
 
 #include "lib/ipc/chan.h"
 #include "lib/base/log.h"
+#include "lib/proto/parent.h"
 #include "spamgreyd/parent/conf/conf.h"
 #include "lib/list/lists.h"
 #include "spamgreyd/runner/module.h"

@@ -1,0 +1,41 @@
+/*
+ * The layouts of the messages of any_store.h.
+ */
+#include <stddef.h>
+#include <string.h>
+
+#include "lib/proto/any_store.h"
+
+int
+proto_put_clock(struct ipc *ipc, int64_t asof)
+{
+	ipc_begin(ipc, MSG_CLOCK, 0);
+	ipc_put_i64(ipc, asof);
+	return (ipc->failed ? -1 : 0);
+}
+
+int
+proto_get_clock(struct msg *m, int64_t *asof)
+{
+	*asof = msg_get_i64(m);
+	if (*asof < 0)
+		m->err = 1;
+	return (msg_end(m));
+}
+
+int
+proto_put_stat(struct ipc *ipc, uint64_t id, const char *name, int64_t value)
+{
+	ipc_begin(ipc, MSG_STAT, id);
+	ipc_put_str(ipc, name);
+	ipc_put_i64(ipc, value);
+	return (ipc->failed ? -1 : 0);
+}
+
+int
+proto_get_stat(struct msg *m, const char **name, int64_t *value)
+{
+	*name = msg_get_str(m);
+	*value = msg_get_i64(m);
+	return (msg_end(m));
+}

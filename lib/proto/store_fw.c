@@ -1,0 +1,29 @@
+/*
+ * The layout of the messages of store_fw.h.
+ */
+#include <stddef.h>
+#include <string.h>
+
+#include "lib/proto/store_fw.h"
+
+int
+proto_put_fw(struct ipc *ipc, uint16_t type, uint64_t id,
+    const struct addr *a, uint8_t plen, int64_t until)
+{
+	ipc_begin(ipc, type, id);
+	ipc_put_addr(ipc, a);
+	ipc_put_u8(ipc, plen);
+	ipc_put_i64(ipc, until);
+	return (ipc->failed ? -1 : 0);
+}
+
+int
+proto_get_fw(struct msg *m, struct addr *a, uint8_t *plen, int64_t *until)
+{
+	msg_get_addr(m, a);
+	*plen = msg_get_u8(m);
+	*until = msg_get_i64(m);
+	if (*plen > 128 || *until < 0)
+		m->err = 1;
+	return (msg_end(m));
+}
