@@ -23,10 +23,14 @@ function broken(rule) {
 function check(file, header,	from, to) {
 	from = room(file)
 	to = room(header)
-	if (header ~ /(^|\/)\.\.?\//)
+	if (header ~ /(^|\/)\.\.?\//) {
 		broken("an include is written from the top of the tree")
-	else if ((getline line < header) < 0)
+		return
+	}
+	if ((getline line < header) < 0) {
 		broken("there is no such header below the top of the tree")
+		return
+	}
 	close(header)
 	if (file ~ /^lib\// && header !~ /^lib\//)
 		broken("lib includes nothing of spamgreyd or spamgreydb")

@@ -72,7 +72,7 @@ breaks spamgreyd/modules/throttle.c spamgreyd/modules/milter/milter.h \
     'a module includes only the contracts of runner and scan, its own folder and lib'
 breaks spamgreyd/modules/throttle.c spamgreyd/runner/runner.h \
     'a module includes only the contracts of runner and scan, its own folder and lib'
-breaks spamgreyd/modules/milter/sess.c lib/proto/PROTO \
+breaks spamgreyd/modules/milter/sess.c lib/proto/parent.h \
     'a module includes nothing of lib\/proto'
 for file in scan/conn.c mta/io.c message/spool.c; do
 	for header in pass/pass.h runner/runner.h runner/module.h; do
@@ -86,9 +86,9 @@ breaks spamgreyd/os/linux.c spamgreyd/process/process.h \
     'os includes neither process nor fw'
 breaks spamgreyd/os/pf_abi.h spamgreyd/fw/fw.h \
     'os includes neither process nor fw'
-breaks lib/ipc/chan.c lib/proto/PROTO \
+breaks lib/ipc/chan.c lib/proto/parent.h \
     'ipc and smtp do not include proto'
-breaks lib/smtp/param.c lib/proto/PROTO \
+breaks lib/smtp/param.c lib/proto/parent.h \
     'ipc and smtp do not include proto'
 breaks lib/base/log.c lib/ipc/ipc.h \
     'base includes no other room'
