@@ -105,7 +105,8 @@ test_text(void)
 	is_int((int)r.lines, 5, "of five");
 	is_int(text("1.2.3.4\nrubbish\n"), 1, "one bad line of two");
 	is_str(said, "test:2: warning: rubbish: is not an address, a network or "
-	    "a range, as 192.0.2.1, 192.0.2.0/24 or 192.0.2.1 - 192.0.2.9\n",
+	    "a range, for example 192.0.2.1, 192.0.2.0/24 or "
+	    "192.0.2.1 - 192.0.2.9\n",
 	    "is said by its place");
 	is_int(text("1.2.3.4\na b\tc\x01\nx\n"), -1, "two of three: no list");
 	is_str(r.why, "2 of 3 lines are not addresses: this is not an "
