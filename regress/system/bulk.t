@@ -168,8 +168,8 @@ on_ok('a', 'delete', 'repute', '198.51.100.9');
 # An entry that cannot be sent.
 import('a', tuple(9001) =~ s/mail\.[a-z]*/a\\x07b/r);
 ($status, $out, $err) = on('a', 'sync', '-e', $rsh, 'b');
-is($err, "spamgreydb: 1 entries here cannot be said to others (control " .
-    "characters in them); they stay here only\n", 'a control character');
+is($err, "spamgreydb: 1 entries here cannot be sent to others (they " .
+    "contain control characters)\n", 'a control character');
 is($status, 0, 'is no failure');
 on_ok('a', 'delete', 'grey', sprintf('10.0.%d.%d', 9001 >> 8, 9001 & 255));
 ($status, $out, $err) = on('a', 'sync', '-e', $rsh, 'b');
@@ -262,7 +262,7 @@ fails('a talkative shell', qr/b: the program that answers is not a spamgreydb: i
 fails('a closed end', qr/b: its spamgreydb ended with status 0/,
     '-e', script('e5', "exit 0\n"), 'b');
 machine('m', "greylist { match ip4 /32 ip6 /64 }\n");
-fails('another match', qr/m: its `match' \(ip4 \/32 ip6 \/64\) or `admit' \(ip4 \/32 ip6 \/64\) is not ours/,
+fails('another match', qr/m: its `match' \(ip4 \/32 ip6 \/64\) or `admit' \(ip4 \/32 ip6 \/64\) differs from ours;/,
     '-e', $rsh, 'm');
 machine('n', "nonsense\n");
 fails('a bad file there', qr/spamgreyd\.conf:5: .*\nspamgreydb: n: its spamgreydb ended with status 1 \(its own message is above/,
@@ -351,7 +351,7 @@ server('all ids at once', qr/asked for too much/, @greet, $start,
     frame(4, pack('CQ>', 0, 0)));
 server('ids without end', qr/malformed/, @greet, $start,
     frame(5, pack('Q>', 1) x 257));
-my $o = server('bad entries', qr/no request/, @greet, $start,
+my $o = server('bad entries', qr/is not a request/, @greet, $start,
     frame(6, $white->($now + 90000, 'x')), frame(6, $white->($now, "a\033b")),
     frame(99, ''));
 like($o, qr/a time in the future.*malformed/s, 'which it says');

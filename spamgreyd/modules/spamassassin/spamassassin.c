@@ -142,7 +142,7 @@ has_forged(const struct spool *message)
 				continue;
 			}
 			if (col == same && same < sizeof(PREFIX) - 1 &&
-			    ascii_same((const char *)chunk + i, PREFIX + same,
+			    ascii_same((const char *)chunk + i, &PREFIX[same],
 			    1) && ++same == sizeof(PREFIX) - 1)
 				return (1);
 			col++;
