@@ -1,5 +1,6 @@
 /*
- * The layouts of the messages of any_store.h.
+ * The layouts of the messages of any_store.h.  Which side calls what: put
+ * before the message is sent, get in the handler of the receiver.
  */
 #include <stddef.h>
 #include <string.h>
@@ -14,6 +15,9 @@ proto_put_clock(struct ipc *ipc, int64_t asof)
 	return (ipc->failed ? -1 : 0);
 }
 
+/*
+ * 0 is a value of its own (nothing expires); a time before 1970 is malformed.
+ */
 int
 proto_get_clock(struct msg *m, int64_t *asof)
 {
@@ -32,6 +36,7 @@ proto_put_stat(struct ipc *ipc, uint64_t id, const char *name, int64_t value)
 	return (ipc->failed ? -1 : 0);
 }
 
+/* The counter's number may be negative; its name is not checked here. */
 int
 proto_get_stat(struct msg *m, const char **name, int64_t *value)
 {

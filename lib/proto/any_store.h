@@ -5,6 +5,9 @@
  *	store -> front, pass, fw	CLOCK
  *	store -> any			STAT_ASK
  *	any -> store			STAT... STAT_END
+ *
+ * CLOCK has no answer.  The child answers each STAT_ASK with one STAT for each
+ * of its counters and then STAT_END, all with the id of the question.
  */
 #ifndef PROTO_ANY_STORE_H
 #define PROTO_ANY_STORE_H
@@ -14,16 +17,20 @@
 #include "lib/ipc/ipc.h"
 
 enum {
-	MSG_CLOCK = 80		/* store -> front, pass, fw: i64, see
-				   clock_judged */
+	MSG_CLOCK = 80		/* i64: seconds since 1970, or 0 when the clock
+				   cannot be trusted; see clock_judged */
 };
 
 enum {
-	MSG_STAT_ASK = 112,
-	MSG_STAT,		/* name str, value i64 */
-	MSG_STAT_END
+	MSG_STAT_ASK = 112,	/* id; no body */
+	MSG_STAT,		/* id; name str, value i64 */
+	MSG_STAT_END		/* id; no body: there are no more counters */
 };
 
+/*
+ * parent.h says what put and get return.  The name of a counter that get hands
+ * out belongs to the message.
+ */
 int	 proto_put_clock(struct ipc *, int64_t asof);
 int	 proto_get_clock(struct msg *, int64_t *asof);
 int	 proto_put_stat(struct ipc *, uint64_t id, const char *, int64_t);

@@ -1,5 +1,8 @@
 /*
- * The layouts of the messages of control.h.
+ * The layouts of the messages of control.h.  spamgreydb may be of another
+ * release or another user's program, so get checks every value: bits,
+ * enumerations, prefix lengths and times that are out of range make the message
+ * malformed.
  */
 #include <stddef.h>
 #include <string.h>
@@ -17,6 +20,7 @@ proto_put_list(struct ipc *ipc, uint64_t id, const struct ctl_list *l)
 	return (ipc->failed ? -1 : 0);
 }
 
+/* Bits of an address that lie behind the length of its prefix are cleared. */
 int
 proto_get_list(struct msg *m, struct ctl_list *l)
 {
@@ -32,6 +36,7 @@ proto_get_list(struct msg *m, struct ctl_list *l)
 	return (msg_end(m));
 }
 
+/* type: CTL_ADD or CTL_DELETE, which have the same layout. */
 int
 proto_put_edit(struct ipc *ipc, uint16_t type, uint64_t id,
     const struct ctl_edit *e)
@@ -45,6 +50,10 @@ proto_put_edit(struct ipc *ipc, uint16_t type, uint64_t id,
 	return (ipc->failed ? -1 : 0);
 }
 
+/*
+ * The type is 0 or a single bit, of a kind of entry that an administrator may
+ * edit: GREY, WHITE, TRAPPED, SPAMTRAP, or REPUTE, which can only be deleted.
+ */
 int
 proto_get_edit(struct msg *m, struct ctl_edit *e)
 {
@@ -60,6 +69,7 @@ proto_get_edit(struct msg *m, struct ctl_edit *e)
 	return (msg_end(m));
 }
 
+/* -1 also when there are more hops than CTL_HOPS_MAX. */
 int
 proto_put_learn(struct ipc *ipc, uint64_t id, const struct ctl_learn *l)
 {
@@ -77,6 +87,10 @@ proto_put_learn(struct ipc *ipc, uint64_t id, const struct ctl_learn *l)
 	return (ipc->failed ? -1 : 0);
 }
 
+/*
+ * The number of hops is not sent: they fill the rest of the message.  Hops past
+ * CTL_HOPS_MAX are left over, which makes the message malformed.
+ */
 int
 proto_get_learn(struct msg *m, struct ctl_learn *l)
 {
@@ -105,6 +119,7 @@ proto_put_repute(struct ipc *ipc, uint64_t id, const struct ctl_repute *r)
 	return (ipc->failed ? -1 : 0);
 }
 
+/* Like proto_get_list, it clears the bits behind the length of the prefix. */
 int
 proto_get_repute(struct msg *m, struct ctl_repute *r)
 {
@@ -119,6 +134,10 @@ proto_get_repute(struct msg *m, struct ctl_repute *r)
 	return (msg_end(m));
 }
 
+/*
+ * -1 also when the entry cannot be encoded, because one of its strings is too
+ * long.
+ */
 int
 proto_put_entry(struct ipc *ipc, uint64_t id, const struct entry *e)
 {
@@ -133,6 +152,10 @@ proto_put_entry(struct ipc *ipc, uint64_t id, const struct entry *e)
 	return (ipc->failed ? -1 : 0);
 }
 
+/*
+ * strbuf must have room for ENTRY_DATA_MAX + ENTRY_KEY_MAX bytes.  The strings
+ * of the entry lie in it, not in the message.
+ */
 int
 proto_get_entry(struct msg *m, struct entry *e, char *strbuf)
 {
@@ -159,6 +182,7 @@ proto_put_text(struct ipc *ipc, uint64_t id, uint8_t kind, const char *text)
 	return (ipc->failed ? -1 : 0);
 }
 
+/* The text may have been written by anybody; the caller makes it printable. */
 int
 proto_get_text(struct msg *m, uint8_t *kind, const char **text)
 {

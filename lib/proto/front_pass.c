@@ -1,5 +1,6 @@
 /*
- * The layout of the message of front_pass.h.
+ * The layout of the message of front_pass.h.  The other messages of a handover
+ * are strings and bytes, which front and pass put and take themselves.
  */
 #include <stddef.h>
 #include <string.h>
@@ -32,6 +33,7 @@ proto_put_handover(struct ipc *ipc, uint64_t session,
 	return (ipc->failed ? -1 : 0);
 }
 
+/* An unknown kind, flag, event or keyword of EHLO is malformed. */
 int
 proto_get_handover(struct msg *m, struct handover *h)
 {

@@ -7,6 +7,7 @@
 #include "lib/base/hosts.h"
 #include "lib/proto/front_store.h"
 
+/* The address of the MX is sent only with RCPT_F_LOWMX. */
 int
 proto_put_rcpt(struct ipc *ipc, uint64_t session, const struct rcpt_req *r)
 {
@@ -22,6 +23,7 @@ proto_put_rcpt(struct ipc *ipc, uint64_t session, const struct rcpt_req *r)
 	return (ipc->failed ? -1 : 0);
 }
 
+/* Without RCPT_F_LOWMX r->mx is not set. */
 int
 proto_get_rcpt(struct msg *m, struct rcpt_req *r)
 {
@@ -52,6 +54,7 @@ proto_put_rcpt_answer(struct ipc *ipc, uint64_t session,
 	return (ipc->failed ? -1 : 0);
 }
 
+/* An unknown verdict or trap reason is malformed. */
 int
 proto_get_rcpt_answer(struct msg *m, struct rcpt_answer *a)
 {

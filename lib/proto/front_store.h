@@ -1,8 +1,12 @@
 /*
- * Between front and store: a recipient and what greylisting says of it.
+ * Between front and store: a recipient, and what greylisting decides about it.
  *
  *	front -> store	RCPT VISIT WHITE_SEEN OVERLIMIT
  *	store -> front	RCPT_ANSWER
+ *
+ * Only RCPT is answered, with the same id and sequence number, and after what
+ * it changed is on disk.  The others only report something.  Events go the way
+ * of smtp_store.h.
  */
 #ifndef PROTO_FRONT_STORE_H
 #define PROTO_FRONT_STORE_H
@@ -13,17 +17,21 @@
 #include "lib/ipc/ipc.h"
 
 enum {
-	MSG_RCPT = 72,
-	MSG_RCPT_ANSWER,
-	MSG_VISIT,		/* addr: a connection came to the primary MX */
-	MSG_OVERLIMIT,		/* front refused somebody for a limit */
-	MSG_WHITE_SEEN		/* front -> store: addr: it is handed over at
-				   connect; put it back into the table */
+	MSG_RCPT = 72,		/* struct rcpt_req; the id is the session */
+	MSG_RCPT_ANSWER,	/* struct rcpt_answer */
+	MSG_VISIT,		/* addr: this host connected to the primary
+				   MX */
+	MSG_OVERLIMIT,		/* no body: front refused a connection because
+				   of a limit */
+	MSG_WHITE_SEEN		/* addr: this WHITE host came to front, so it
+				   is missing in the firewall's table: add it
+				   again */
 };
 
-/* front -> store: one RCPT.  id of the message: the session. */
+/* front -> store: one RCPT command.  The strings are the message's. */
 struct rcpt_req {
-	uint32_t	seq;		/* of the RCPT in its session; echoed */
+	uint32_t	seq;		/* of the RCPT in its session; the
+					   answer repeats it */
 	struct addr	client;
 	uint8_t		flags;		/* RCPT_F_* */
 	const char	*helo;
@@ -32,32 +40,38 @@ struct rcpt_req {
 	struct addr	mx;		/* with RCPT_F_LOWMX: which one */
 };
 #define RCPT_F_LOWMX	1		/* came to a low-priority-mx listener */
-#define RCPT_F_WHITE	2		/* front saw it WHITE or whitelisted: put it
-					   back into the table, make no tuple */
+#define RCPT_F_WHITE	2		/* for front the host is WHITE or
+					   whitelisted: add it to the firewall's
+					   table, make no tuple */
 #define RCPT_F_AGAIN	4		/* not the session's first RCPT */
-#define RCPT_F_TO_US	16		/* the recipient is at an address literal of
-					   ours */
+#define RCPT_F_TO_US	16		/* the recipient's domain is an address
+					   literal of this machine */
 
 enum rcpt_verdict {
-	RCPT_GREY = 1,			/* stored; left seconds to wait */
+	RCPT_GREY = 1,			/* stored; `left' seconds to wait */
 	RCPT_PASS,			/* the host is WHITE and in the table */
 	RCPT_WHITE,			/* was WHITE or whitelisted already */
-	RCPT_TRAPPED,			/* this recipient, or one before, trapped it */
-	RCPT_UNSTORED,			/* not stored: nothing may be promised; text says why */
-	RCPT_NOT_TO			/* `not to', when the configuration hands
-					   over; the host stays what it is */
+	RCPT_TRAPPED,			/* the host is trapped, by this or an
+					   earlier recipient */
+	RCPT_UNSTORED,			/* the database failed: the reply must
+					   not say that waiting helps */
+	RCPT_NOT_TO			/* a `not to' recipient, with a pass
+					   block: hand the session over; the
+					   host's state does not change */
 };
 
+/* store -> front: the decision.  The text is the message's. */
 struct rcpt_answer {
 	uint32_t	seq;
 	uint8_t		verdict;
 	uint8_t		reason;		/* TRAPPED: enum trap_reason */
 	int64_t		left;		/* seconds */
-	const char	*text;		/* UNSTORED: for the reply and the log */
+	const char	*text;		/* UNSTORED: why, for the reply and the
+					   log */
 };
 
-/* What a host did (event.h); the store counts and reacts as `on' lines say. */
 
+/* parent.h says what put and get return. */
 int	 proto_put_rcpt(struct ipc *, uint64_t session, const struct rcpt_req *);
 int	 proto_get_rcpt(struct msg *, struct rcpt_req *);
 int	 proto_put_rcpt_answer(struct ipc *, uint64_t session,

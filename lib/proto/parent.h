@@ -3,8 +3,9 @@
  *
  * The room has the messages between the processes of one daemon and on its
  * control socket.  Several headers: one for each pair of roles, so that a role
- * sees only what it says or hears.  All processes use the room; it uses base,
- * ipc, smtp/caps.h and, in control.c alone, db.  Read it in this order:
+ * sees only the messages that it sends or gets.  All processes use the room; it
+ * uses base, ipc, smtp/caps.h and, in control.c alone, db.  Read it in this
+ * order:
  *
  *	parent.h	parent and any child
  *	list.h		parent and `spamgreyd -x list'
@@ -16,13 +17,15 @@
  *	track_store.h	track and store: connections seen
  *	control.h	a client of the control socket and store
  *
- * A message without a structure has its layout beside its name.  The others
- * have a put and a get, side by side in the .c file of that header.  put begins
- * the frame and fills it; the caller's ipc_send or chan_send ends it, and is the
- * call that reports a failure (put returns -1 only to tell early).  get returns
- * 0, or -1 when the frame is not exactly that message: a value out of its range
- * counts as malformed, because the peers are of the same build and never send
- * one.  Strings that get hands out belong to the message and live as long.
+ * The numbers of messages are unique in all headers together, except in list.h,
+ * whose process has a channel of its own.  A message without a structure has
+ * its layout beside its name.  The others have a put and a get, side by side in
+ * the .c file of that header.  put begins the frame and fills it; the caller's
+ * ipc_send or chan_send ends it, and is the call that reports a failure (put
+ * returns -1 only to tell early).  get returns 0, or -1 when the frame is not
+ * exactly that message: a value out of its range counts as malformed, because
+ * the peers are of the same build and never send one.  Strings that get hands
+ * out belong to the message, and are valid until its handler returns.
  *
  *	parent -> any	HELLO PEER CONF_* START LOGLEVEL PING QUIT
  *			CTL_RESULT (store)
@@ -38,7 +41,8 @@ enum {
 				   privileged u8, again u8, verbose u8 */
 	MSG_READY,		/* build id (str) */
 	MSG_PEER,		/* role u8, instance u16; with a descriptor */
-	MSG_CONF_BEGIN,		/* layouts: parent/conf/ship.c */
+	MSG_CONF_BEGIN,		/* CONF_*: the order and the layouts are in
+				   parent/conf/ship.c */
 	MSG_CONF_GLOBAL,
 	MSG_CONF_GREY,
 	MSG_CONF_LIMIT,
@@ -50,16 +54,19 @@ enum {
 	MSG_CONF_PEM,		/* certificate or key bytes, in chunks */
 	MSG_CONF_FW,
 	MSG_CONF_COMMIT,
-	MSG_CONF_DONE,		/* child -> parent: a new one is in force */
+	MSG_CONF_DONE,		/* child -> parent: the new configuration, or
+				   the new lists, are in force */
 	MSG_START,		/* front may accept */
 	MSG_LOG,		/* priority u8, line str */
-	MSG_LOGLEVEL,		/* u8 */
-	MSG_FATAL,		/* line str: the child cannot go on, do not restart */
-	MSG_QUIT,
+	MSG_LOGLEVEL,		/* u8: 1: log verbosely */
+	MSG_FATAL,		/* line str: the child cannot go on, and a
+				   restart would not help */
+	MSG_QUIT,		/* the child ends in good order */
 	MSG_STATE_LOCK,		/* with a descriptor that holds the lock */
 	MSG_CTL_LISTEN,		/* the control socket, with its descriptor */
-	MSG_PF,			/* a descriptor of /dev/pf: fw (writable);
-				   FreeBSD: front and pass (read-only) */
+	MSG_PF,			/* with a descriptor of /dev/pf: for fw it is
+				   writable; on FreeBSD front and pass get one
+				   that is read-only */
 	MSG_FW_READY,		/* fw -> parent: the table is filled */
 	MSG_CONF_PASS,
 	MSG_CONF_RELAY,		/* relay, then its targets, a message each */
@@ -67,28 +74,33 @@ enum {
 	MSG_CONF_MODULE,	/* module, then its options, a message each */
 	MSG_CONF_OPTION,
 	MSG_SOCK_ASK,		/* pass -> parent: id; relay u16, target u16,
-				   addr, port u16: a socket bound to that
-				   (foreign) address, for that target */
+				   addr, port u16: asks for a socket that is
+				   bound to the client's address, to connect to
+				   that target */
 	MSG_SOCK,		/* id; errno u32; with a descriptor when 0 */
-	MSG_CONN_ASK,		/* pass -> parent: id; module str, server u16: a
-				   connection to the unix socket that this is in
-				   the configuration in force */
+	MSG_CONN_ASK,		/* pass -> parent: id; module str, server u16:
+				   asks for a connection to the unix socket that
+				   the configuration in force has at that
+				   place */
 	MSG_CONN,		/* id; errno u32; with a descriptor when 0 */
 	MSG_CONF_LEARN,
 	MSG_CONF_TRACK,
 	MSG_TRACK_OURS,		/* parent -> track: u32 number of the interface
 				   that `interface' names (0: none), then the
 				   machine's addresses */
-	MSG_LATER,		/* track -> parent: str: why it cannot work; it
-				   ends, and is started again in a while */
+	MSG_LATER,		/* track -> parent: str: why it cannot work now;
+				   it ends, and the parent starts it again
+				   later */
 	MSG_CONF_SYNC,		/* the block, then its sockets and peers, a
 				   message each */
 	MSG_CONF_LISTS,		/* the lists before it replace those in force;
 				   answered by CONF_DONE */
-	MSG_PING,		/* parent -> child: are you there? */
-	MSG_PONG,
-	MSG_BUSY		/* store -> parent: u8: it recovers the database
-				   and hears nothing; it has done so */
+	MSG_PING,		/* parent -> child: a child that does not answer
+				   hangs */
+	MSG_PONG,		/* the answer */
+	MSG_BUSY		/* store -> parent: u8: 1: it recovers the
+				   database and answers no PING; 0: it has
+				   finished */
 };
 
 #endif

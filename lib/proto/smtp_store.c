@@ -16,6 +16,7 @@ proto_put_event(struct ipc *ipc, uint64_t session, const struct event_msg *e)
 	return (ipc->failed ? -1 : 0);
 }
 
+/* An event or a flag that does not exist is malformed. */
 int
 proto_get_event(struct msg *m, struct event_msg *e)
 {
@@ -60,6 +61,10 @@ proto_put_caps(struct ipc *ipc, const struct mta_caps *c)
 	return (ipc->failed ? -1 : 0);
 }
 
+/*
+ * c->relays is borrowed from the message; a receiver that keeps the
+ * capabilities copies it.
+ */
 int
 proto_get_caps(struct msg *m, struct mta_caps *c)
 {
@@ -81,6 +86,7 @@ proto_put_hosts_begin(struct ipc *ipc, const struct addr_cut *cut)
 	return (ipc->failed ? -1 : 0);
 }
 
+/* Lengths of prefixes are those of each family: 32 and 128 bits at most. */
 int
 proto_get_hosts_begin(struct msg *m, struct addr_cut *cut)
 {
@@ -91,6 +97,10 @@ proto_get_hosts_begin(struct msg *m, struct addr_cut *cut)
 	return (msg_end(m));
 }
 
+/*
+ * Only what front and pass need to know of a host: until when it is WHITE, and
+ * until when and why it is trapped.
+ */
 int
 proto_put_host(struct ipc *ipc, const struct host *h)
 {
@@ -102,6 +112,7 @@ proto_put_host(struct ipc *ipc, const struct host *h)
 	return (ipc->failed ? -1 : 0);
 }
 
+/* The members of *h that are not sent are zero. */
 int
 proto_get_host(struct msg *m, struct host *h)
 {

@@ -1,11 +1,13 @@
 /*
- * The layout of the messages of store_fw.h.
+ * The layout of the messages of store_fw.h: FW_HOST, FW_DO and FW_LOOK have the
+ * same one, so that there is one put and one get for the three.
  */
 #include <stddef.h>
 #include <string.h>
 
 #include "lib/proto/store_fw.h"
 
+/* type: MSG_FW_HOST, MSG_FW_DO or MSG_FW_LOOK. */
 int
 proto_put_fw(struct ipc *ipc, uint16_t type, uint64_t id,
     const struct addr *a, uint8_t plen, int64_t until)
@@ -17,6 +19,7 @@ proto_put_fw(struct ipc *ipc, uint16_t type, uint64_t id,
 	return (ipc->failed ? -1 : 0);
 }
 
+/* until is in seconds since 1970; a negative one is malformed. */
 int
 proto_get_fw(struct msg *m, struct addr *a, uint8_t *plen, int64_t *until)
 {

@@ -6,6 +6,7 @@
 
 #include "lib/proto/track_store.h"
 
+/* n must not be more than TRACK_SEEN_MAX. */
 int
 proto_put_track(struct ipc *ipc, const struct track_seen *seen, size_t n)
 {
@@ -20,6 +21,10 @@ proto_put_track(struct ipc *ipc, const struct track_seen *seen, size_t n)
 	return (ipc->failed ? -1 : 0);
 }
 
+/*
+ * The number is not sent: the items fill the message.  Items past
+ * TRACK_SEEN_MAX are left over, which makes the message malformed.
+ */
 int
 proto_get_track(struct msg *m, struct track_seen *seen, size_t *n)
 {
