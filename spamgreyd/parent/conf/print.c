@@ -1,9 +1,12 @@
 /*
- * The configuration as text, defaults included: spamgreyd -nv.  What it prints
- * parses to the same configuration, and so prints the same again.
+ * The configuration as text, defaults included: spamgreyd -nv.  The text parses
+ * to the same configuration, and therefore prints in the same way again.
  *
  * lib/conf/schema.h has the order.  Settings that are one value are printed
- * from their rows; the functions here print the statements that are more.
+ * from their rows; the functions here print the statements of several values.
+ * All of them return 0, or -1 when there is no memory.  They do not stop at a
+ * failure but combine the results with `|', because printing on without memory
+ * does no harm.
  */
 #include <sys/types.h>
 #include <sys/queue.h>
@@ -13,7 +16,7 @@
 
 #include "spamgreyd/parent/conf/print_int.h"
 
-/* A number in the form in which the file has it. */
+/* Prints a number with its unit, in the form that the parser reads. */
 int
 put_value(struct buf *b, const char *before, enum value_kind kind, int64_t v)
 {
@@ -23,8 +26,8 @@ put_value(struct buf *b, const char *before, enum value_kind kind, int64_t v)
 }
 
 /*
- * A string in quotes.  A quote in it is escaped; other backslashes are the
- * templates' and stay.
+ * Prints a string in quotes.  A quote in it is escaped; other backslashes
+ * belong to the templates and stay as they are.
  */
 int
 put_string(struct buf *b, const char *before, const char *s)
@@ -40,7 +43,10 @@ put_string(struct buf *b, const char *before, const char *s)
 	return (r | buf_addstr(b, "\""));
 }
 
-/* "name { ... }", an entry a line, without the last line's end. */
+/*
+ * Prints "name { ... }", an entry a line, without a newline behind the brace,
+ * so that the statement can go on there.
+ */
 static int
 put_braces(struct buf *b, const char *name, const struct conf_strings *list,
     const char *indent)
@@ -64,6 +70,7 @@ put_strings(struct buf *b, const char *name, const struct conf_strings *list,
 	return (put_braces(b, name, list, indent) | buf_addstr(b, "\n"));
 }
 
+/* The same in one line, for parts of a statement. */
 int
 put_inline(struct buf *b, const char *before, const struct conf_strings *list)
 {
@@ -76,6 +83,10 @@ put_inline(struct buf *b, const char *before, const struct conf_strings *list)
 	return (r | buf_addstr(b, " }"));
 }
 
+/*
+ * The schema calls each put_NAME() from here on for the statement of that name,
+ * if its block exists.
+ */
 int
 put_restart(struct buf *b, const struct config *c)
 {
@@ -86,7 +97,7 @@ put_restart(struct buf *b, const struct config *c)
 	    buf_addstr(b, "\n"));
 }
 
-/* trap belongs to the statement, behind its closing brace. */
+/* `trap' belongs to the statement and follows its closing brace. */
 int
 put_domains(struct buf *b, const struct config *c)
 {
@@ -102,6 +113,7 @@ put_domains(struct buf *b, const struct config *c)
 	    buf_addstr(b, "\n"));
 }
 
+/* Only the names of the files are printed, never what is in them. */
 static int
 put_certificate(struct buf *b, const struct conf_tls *t)
 {
@@ -117,7 +129,10 @@ put_tls(struct buf *b, const struct config *c)
 	return (put_certificate(b, c->tls) | buf_addstr(b, "\n"));
 }
 
-/* Those of front, or those of pass. */
+/*
+ * pass: 1 for the listeners of the pass block, 0 for the others.  A list has
+ * both kinds, in the order of the file.
+ */
 int
 put_listeners(struct buf *b, const struct config *c, int pass,
     const char *indent)
@@ -147,6 +162,7 @@ put_listens(struct buf *b, const struct config *c)
 	return (put_listeners(b, c, 0, ""));
 }
 
+/* "firewall none" is printed too, like every default. */
 int
 put_firewall(struct buf *b, const struct config *c)
 {
@@ -189,7 +205,7 @@ put_spamtraps(struct buf *b, const struct config *c)
 	return (put_strings(b, "spamtrap", &c->spamtraps, ""));
 }
 
-/* One that spamd-setup brought is not in the file, and is not printed. */
+/* A list that spamd-setup brought is not in the file, and is not printed. */
 static int
 put_list(struct buf *b, const struct conf_list *l)
 {
@@ -241,7 +257,10 @@ put_setups(struct buf *b, const struct config *c)
 	return (r);
 }
 
-/* What is printed for a default reads as the same default. */
+/*
+ * Every event is printed, defaults included.  `after' and `bad' are left out
+ * where the parser would assume the same value.
+ */
 static int
 put_reaction(struct buf *b, unsigned int event, const struct conf_reaction *a)
 {
@@ -313,7 +332,10 @@ put_extend(struct buf *b, const struct config *c)
 	    buf_addstr(b, "\n"));
 }
 
-/* The device's kind decides the form. */
+/*
+ * BPF devices have names and nflog has a group number; which one is set decides
+ * the form.
+ */
 int
 put_track(struct buf *b, const struct config *c)
 {
@@ -337,7 +359,7 @@ put_track(struct buf *b, const struct config *c)
 	    t->outbound ? "yes" : "no"));
 }
 
-/* One that only sends was added by the parent, and is not printed. */
+/* A socket that only sends was added by the parent, and is not printed. */
 int
 put_socks(struct buf *b, const struct config *c)
 {
@@ -369,12 +391,16 @@ put_peers(struct buf *b, const struct config *c)
 	return (r);
 }
 
+/* The printer of each statement, by enum conf_part. */
 static int	(*const parts[PART_MAX])(struct buf *, const struct config *) = {
 #define STATEMENT(block, part, form)	[PART_##part] = put_##part,
 #include "lib/conf/schema.h"
 };
 
-/* What follows the name; of a flag nothing. */
+/*
+ * Prints what follows the name of a setting: nothing for a flag, a word where
+ * the value has one, otherwise the number or the string.
+ */
 static int
 put_scalar_value(struct buf *b, const struct conf_scalar *r, const void *base)
 {
@@ -392,7 +418,10 @@ put_scalar_value(struct buf *b, const struct conf_scalar *r, const void *base)
 	    (enum value_kind)conf_kind(r), v));
 }
 
-/* Is there something to print? A setting without a default may be nothing. */
+/*
+ * Says whether a setting is printed: one without a default is left out while it
+ * has no value.
+ */
 static int
 is_said(const struct conf_scalar *r, const void *base)
 {
@@ -402,7 +431,10 @@ is_said(const struct conf_scalar *r, const void *base)
 	    conf_get(r, base) != 0);
 }
 
-/* Do the two rows stand in one line? They follow each other in the table. */
+/*
+ * Says whether two rows share a line.  They are neighbours in the table, and
+ * the first words of their forms are equal; a ";" in the form forbids it.
+ */
 static int
 same_line(const struct conf_scalar *r, const struct conf_scalar *next)
 {
@@ -415,8 +447,9 @@ same_line(const struct conf_scalar *r, const struct conf_scalar *next)
 }
 
 /*
- * A setting of one value.  The first one of a line begins it with the head, the
- * last one ends it.
+ * Prints a setting of one value.  The first setting of a line prints the name
+ * with its head, the others only the rest of their names, and the last one ends
+ * the line.
  */
 static int
 put_scalar(struct buf *b, const struct conf_scalar *r, const void *base,
@@ -435,7 +468,10 @@ put_scalar(struct buf *b, const struct conf_scalar *r, const void *base,
 	return (same_line(r, r + 1) ? rc : rc | buf_addstr(b, "\n"));
 }
 
-/* The rows of a block in their order, and the blocks in it. */
+/*
+ * Prints the rows of a block in their order, and the blocks within it.  Rows
+ * that a statement prints itself (own) are skipped.
+ */
 static int
 put_block(struct buf *b, const struct config *c, enum conf_block block)
 {

@@ -1,6 +1,7 @@
 /*
- * The statements of the pass block, and resolvers, as text: what print.c
- * leaves to it.
+ * The statements of the pass block, and resolvers, as text: called by print.c
+ * through the table of statements.  All return 0, or -1 when there is no
+ * memory.
  */
 #include <sys/types.h>
 #include <sys/queue.h>
@@ -12,7 +13,10 @@
 #include "lib/conf/strategy.h"
 #include "spamgreyd/parent/conf/print_int.h"
 
-/* "192.0.2.1:53", "[2001:db8::1]:53" */
+/*
+ * The configuration has resolvers as "192.0.2.1:53" or "[2001:db8::1]:53"; the
+ * file has "address port number".
+ */
 static int
 put_resolver(struct buf *b, const char *text)
 {
@@ -23,6 +27,7 @@ put_resolver(struct buf *b, const char *text)
 	    (int)(colon - text) - 2 * bracket, text + bracket, colon + 1));
 }
 
+/* Resolvers have a block of their own outside of pass. */
 int
 put_resolvers(struct buf *b, const struct config *c)
 {
@@ -38,7 +43,7 @@ put_resolvers(struct buf *b, const struct config *c)
 	return (r | buf_addstr(b, "}\n"));
 }
 
-/* One target alone, or several in braces. */
+/* One target is printed alone, several in braces with commas between them. */
 static int
 put_targets(struct buf *b, const struct conf_relay *rel)
 {
@@ -56,7 +61,10 @@ put_targets(struct buf *b, const struct conf_relay *rel)
 	return (many ? r | buf_addstr(b, " }") : r);
 }
 
-/* Tables by enum relay_client and enum relay_tls. */
+/*
+ * The two tables are in the order of enum relay_client and enum relay_tls.  For
+ * `starttls verify' the name that the certificate must have follows.
+ */
 static int
 put_relay(struct buf *b, const struct conf_relay *rel)
 {
@@ -97,7 +105,10 @@ put_pass_listens(struct buf *b, const struct config *c)
 	return (put_listeners(b, c, 1, "\t"));
 }
 
-/* The head and every value of the pass block whose name begins with it. */
+/*
+ * Prints a head and every value of the pass block whose name begins with it,
+ * all in one line: "timeout connect 30s ...".
+ */
 static int
 put_steps(struct buf *b, const struct conf_pass *p, const char *head)
 {
@@ -134,7 +145,10 @@ put_timeouts(struct buf *b, const struct config *c)
 	return (put_steps(b, c->pass, "timeout"));
 }
 
-/* An empty list refuses everybody, and is not the same as none. */
+/*
+ * An empty list rejects every recipient; without a list all are accepted.  So
+ * an empty one is printed too.
+ */
 int
 put_recipients(struct buf *b, const struct config *c)
 {
@@ -145,7 +159,7 @@ put_recipients(struct buf *b, const struct config *c)
 	return (put_strings(b, "recipients", &c->pass->recipients, "\t"));
 }
 
-/* A word as it was: in quotes or bare. */
+/* Prints a word of a module's option in the way in which the file had it. */
 static int
 put_word(struct buf *b, const struct conf_word *w)
 {
@@ -167,7 +181,10 @@ put_option(struct buf *b, const struct conf_option *o)
 	return (r | buf_addstr(b, "\n"));
 }
 
-/* Words that no module's table has taken apart. */
+/*
+ * Prints the words of a module that no table of options has parsed, if any.  A
+ * bare newline ends an option.
+ */
 static int
 put_raw(struct buf *b, const struct conf_module *m)
 {
@@ -182,7 +199,10 @@ put_raw(struct buf *b, const struct conf_module *m)
 	return (m->nraw > 0 ? r | buf_addstr(b, "\n") : r);
 }
 
-/* "NAME.which" is printed as NAME "which". */
+/*
+ * A module with an instance is called "NAME.which" inside, and NAME "which" in
+ * the file.  -1 for on_error and in strategy[]: not set, and not printed.
+ */
 static int
 put_module(struct buf *b, const struct conf_module *m)
 {

@@ -7,13 +7,17 @@
  *	TRACK? SYNC* PEM* (the global certificate) { LISTEN PEM* }* pass?
  *	COMMIT
  *
- * Settings that are one value go by their rows (ci_put_block, ci_take_block).
- * Of other objects the functions that send and receive stand beside each
- * other.  Both ends are the same build (MSG_HELLO checks that), so the layouts
- * may change freely.  A child trusts the parent, but a malformed message must
- * not make it read past its end: every number is checked.  What pass, learn and
- * track are made of is in ship_pass.c, sync in ship_sync.c, the lists
- * in ship_lists.c.
+ * Settings that are one value are sent by their rows (ci_put_block,
+ * ci_take_block).  For other objects the function that sends stands beside the
+ * one that receives.  Both ends are the same build (MSG_HELLO checks that), so
+ * the layouts may change freely.  A child trusts the parent, but a malformed
+ * message must not make it read past its end: every number is checked.
+ * ship_pass.c has pass, learn and track, ship_sync.c has sync, ship_lists.c the
+ * lists.
+ *
+ * Senders return 0, or -1 when the queue is full.  Receivers return 0, or -1
+ * when the message is malformed or there is no memory; config_recv then frees
+ * all that was built, so that they need not clean up.
  */
 #include <sys/types.h>
 #include <sys/queue.h>
@@ -26,9 +30,9 @@
 #include "lib/proto/parent.h"
 #include "spamgreyd/parent/conf/ship_int.h"
 
-#define PEM_TOTAL_MAX	(4 * 1024 * 1024)
+#define PEM_TOTAL_MAX	(4 * 1024 * 1024)	/* bytes of one object */
 
-/* A string to *dst, in place of the old one. -1: no memory. */
+/* Copies a string of the message to *dst, whose old string is freed. */
 int
 ci_take_str(struct msg *m, char **dst)
 {
@@ -42,7 +46,7 @@ ci_take_str(struct msg *m, char **dst)
 	return (0);
 }
 
-/* A string that may be NULL. */
+/* Sends a string that may be NULL: first whether there is one. */
 void
 ci_put_opt(struct ipc *ipc, const char *s)
 {
@@ -51,21 +55,24 @@ ci_put_opt(struct ipc *ipc, const char *s)
 		ipc_put_str(ipc, s);
 }
 
-/* What ci_put_opt sent; *dst stays as it is when that was NULL. */
+/* Takes what ci_put_opt has sent.  *dst stays as it is when that was NULL. */
 int
 ci_take_opt(struct msg *m, char **dst)
 {
 	return (msg_get_u8(m) ? ci_take_str(m, dst) : 0);
 }
 
-/* A copy, since a channel closes what it has sent. */
+/*
+ * Returns a copy of a descriptor, or -1 with errno.  A channel closes what it
+ * has sent, and the parent keeps its own for the next reload.
+ */
 int
 ci_dup_fd(int fd)
 {
 	return (fcntl(fd, F_DUPFD_CLOEXEC, 0));
 }
 
-/* Only the names of a certificate; the bytes are sent as PEM. */
+/* Sends only the names of the files; their contents follow as PEM messages. */
 static void
 put_tls(struct ipc *ipc, const struct conf_tls *t)
 {
@@ -76,7 +83,7 @@ put_tls(struct ipc *ipc, const struct conf_tls *t)
 	}
 }
 
-/* A second certificate in one place is malformed. */
+/* A second certificate in the same place is malformed. */
 static int
 take_tls(struct msg *m, struct conf_tls **t)
 {
@@ -87,7 +94,7 @@ take_tls(struct msg *m, struct conf_tls **t)
 	return (ci_take_str(m, &(*t)->cert_file) | ci_take_str(m, &(*t)->key_file));
 }
 
-/* All settings of the block, in the order of the table. */
+/* Sends all settings of the block, in the order of the table. */
 void
 ci_put_block(struct ipc *ipc, const void *base, enum conf_block block)
 {
@@ -104,7 +111,7 @@ ci_put_block(struct ipc *ipc, const void *base, enum conf_block block)
 }
 
 /*
- * What ci_put_block sent.  A number that the file could not have had is
+ * Takes what ci_put_block has sent.  A number that the file could not have is
  * malformed.
  */
 int
@@ -129,7 +136,7 @@ ci_take_block(struct msg *m, void *base, enum conf_block block)
 	return (0);
 }
 
-/* Settings outside of blocks, and the global certificate's names. */
+/* Settings outside of blocks, and the names of the global certificate. */
 static int
 send_global(struct chan *ch, const struct config *c)
 {
@@ -149,7 +156,7 @@ recv_global(struct config *c, struct msg *m)
 	return (take_tls(m, &c->tls));
 }
 
-/* greylist and tarpit together: what a grey or trapped host is told. */
+/* greylist and tarpit together: how grey and trapped hosts are answered. */
 static int
 send_grey(struct chan *ch, const struct config *c)
 {
@@ -169,7 +176,7 @@ recv_grey(struct config *c, struct msg *m)
 	return (ci_take_block(m, c, CB_TARPIT));
 }
 
-/* A message that has nothing but the settings of a block. */
+/* Sends a message that has only the settings of a block. */
 int
 ci_send_block(struct chan *ch, uint16_t type, const void *base,
     enum conf_block block)
@@ -181,7 +188,10 @@ ci_send_block(struct chan *ch, uint16_t type, const void *base,
 	return (chan_send(ch, -1));
 }
 
-/* As many in a message as fit, for there may be thousands. */
+/*
+ * Sends a list of strings, as many in a message as fit, since there may be
+ * thousands.  An empty list needs no message.
+ */
 int
 ci_send_strings(struct chan *ch, enum string_kind kind,
     const struct conf_strings *list)
@@ -204,7 +214,7 @@ ci_send_strings(struct chan *ch, enum string_kind kind,
 	return (0);
 }
 
-/* One at the end of the list. */
+/* Appends a string of the message to the list. */
 int
 ci_take_string(struct msg *m, struct conf_strings *list)
 {
@@ -217,8 +227,8 @@ ci_take_string(struct msg *m, struct conf_strings *list)
 }
 
 /*
- * To the list of their kind.  Lists of a relay or module are those of the last
- * one.
+ * Appends the strings to the list of their kind.  Lists of a relay or a module
+ * belong to the last one that has come.
  */
 static int
 recv_strings(struct config *c, struct msg *m)
@@ -260,7 +270,7 @@ recv_strings(struct config *c, struct msg *m)
 	return (0);
 }
 
-/* What follows from an event; a default too. */
+/* Sends what follows from an event, also where it is the default. */
 static int
 send_reaction(struct chan *ch, unsigned int event,
     const struct conf_reaction *a)
@@ -278,7 +288,7 @@ send_reaction(struct chan *ch, unsigned int event,
 	return (chan_send(ch, -1));
 }
 
-/* An event or an action that there is not is malformed. */
+/* An unknown event or action is malformed. */
 static int
 recv_reaction(struct config *c, struct msg *m)
 {
@@ -299,8 +309,9 @@ recv_reaction(struct config *c, struct msg *m)
 }
 
 /*
- * With the descriptor (a copy) if the role accepts on it and the parent has
- * opened it.  The kept socket of a reload needs none.
+ * Sends a listener, with a copy of its descriptor when the role accepts on it
+ * and the parent has opened it.  A socket that the child keeps over a reload is
+ * not sent again (l->fd is -1).
  */
 static int
 send_listen(struct chan *ch, const struct conf_listen *l, int with_fd)
@@ -321,7 +332,10 @@ send_listen(struct chan *ch, const struct conf_listen *l, int with_fd)
 	return (chan_send(ch, fd));
 }
 
-/* See config_recv for a descriptor that comes twice. */
+/*
+ * The descriptor goes to the configuration, which closes it when it is freed;
+ * config_recv in conf.h says what the child does with one that it has already.
+ */
 static int
 recv_listen(struct config *c, struct msg *m)
 {
@@ -343,7 +357,7 @@ recv_listen(struct config *c, struct msg *m)
 	return (0);
 }
 
-/* PEM bytes, in messages of CONF_CHUNK. */
+/* Sends PEM bytes in messages of CONF_CHUNK bytes, which the receiver joins. */
 int
 ci_send_pem(struct chan *ch, enum pem_part part, const uint8_t *data, size_t len)
 {
@@ -372,14 +386,16 @@ send_pems(struct chan *ch, const struct conf_tls *t)
 	return (ci_send_pem(ch, PEM_KEY, t->key, t->key_len));
 }
 
-struct pem {			/* where its bytes go */
+/* Where the bytes of a PEM message go: two members of an object. */
+struct pem {
 	uint8_t	**data;
 	size_t	 *len;
 };
 
 /*
- * Where PEM bytes go: a certificate and its key to the last listener, or before
- * the first one to the global pair; CAs to the last relay. -1: nowhere.
+ * Finds where PEM bytes go: a certificate and its key to the last listener, or
+ * before the first listener to the global pair; CAs to the last relay.  -1:
+ * there is no such object.
  */
 static int
 pem_place(struct config *c, uint8_t part, struct pem *pem)
@@ -404,7 +420,10 @@ pem_place(struct config *c, uint8_t part, struct pem *pem)
 	return (0);
 }
 
-/* Appends bytes to what came before. */
+/*
+ * Appends bytes to those that came before.  realloc(3) could leave a copy of a
+ * key behind in memory, so the old buffer is erased and freed here.
+ */
 static int
 recv_pem(struct config *c, struct msg *m)
 {
@@ -422,7 +441,6 @@ recv_pem(struct config *c, struct msg *m)
 		return (-1);
 	if (*pem.data != NULL) {
 		memcpy(bigger, *pem.data, *pem.len);
-		/* No copy of a key stays behind, as realloc might leave one. */
 		explicit_bzero(*pem.data, *pem.len);
 		free(*pem.data);
 	}
@@ -433,8 +451,8 @@ recv_pem(struct config *c, struct msg *m)
 }
 
 /*
- * All of them to every child; a socket only to the role that accepts on it,
- * keys only to those that use TLS.
+ * Every child gets all listeners, but a socket only if its role accepts on it,
+ * and keys only if it uses TLS.
  */
 static int
 send_listens(struct chan *ch, const struct config *c, enum conf_send what)
@@ -482,7 +500,10 @@ config_send(struct chan *ch, const struct config *c, enum conf_send what)
 	return (chan_send_empty(ch, MSG_CONF_COMMIT, 0));
 }
 
-/* Any message between BEGIN and COMMIT, and COMMIT itself. */
+/*
+ * Handles any message between BEGIN and COMMIT, and COMMIT itself, which makes
+ * the index of the relays' domains.
+ */
 static int
 recv_part(struct config *c, struct msg *m)
 {
@@ -530,7 +551,7 @@ int
 config_recv(struct config **building, struct msg *m)
 {
 	if (m->type == MSG_CONF_BEGIN) {
-		/* One before that was never finished is forgotten. */
+		/* A configuration that was never finished is dropped. */
 		config_free(*building);
 		*building = config_new();
 	}

@@ -1,6 +1,8 @@
 /*
- * Between ship.c, ship_lists.c and ship_pass.c only: the pieces that
- * they share.
+ * For ship.c, ship_lists.c, ship_pass.c and ship_sync.c only: the pieces that
+ * they share.  ci_send functions return 0, or -1 when the queue is full;
+ * ci_take and ci_recv functions 0, or -1 when the message is malformed or there
+ * is no memory.
  */
 #ifndef CONF_IPC_H
 #define CONF_IPC_H
@@ -9,8 +11,10 @@
 #include "lib/conf/scalar.h"
 #include "spamgreyd/parent/conf/conf.h"
 
-#define CONF_CHUNK	8192		/* octets of one message, about */
+#define CONF_CHUNK	8192	/* bytes of one message, about; IPC_MAX is the
+				   limit */
 
+/* Which list of the configuration the strings of MSG_CONF_STRING go to. */
 enum string_kind {
 	STR_DOMAIN, STR_SPAMTRAP, STR_NOTTO, STR_RESOLVER,
 	STR_RECIPIENT,			/* of pass */
@@ -20,12 +24,12 @@ enum string_kind {
 	STR_MTA,			/* of track */
 	STR_MAX
 };
+/* What the bytes of MSG_CONF_PEM are. */
 enum pem_part { PEM_CERT, PEM_KEY, PEM_CA, PEM_PARTS };
 
 /* ship.c */
-/* The settings of a block (lib/conf/scalar.h): into the message that was begun,
- * in a message of their own, and out of it.  -1: queue, malformed, no
- * memory. */
+/* The settings of a block (lib/conf/scalar.h): put into the message that was
+ * begun, sent in a message of their own, and taken out of it. */
 void	 ci_put_block(struct ipc *, const void *base, enum conf_block);
 int	 ci_send_block(struct chan *, uint16_t type, const void *base,
 	    enum conf_block);
@@ -51,7 +55,7 @@ int	 ci_send_learn(struct chan *, const struct conf_learn *);
 int	 ci_send_track(struct chan *, const struct conf_track *);
 int	 ci_recv_track(struct config *, struct msg *);
 
-/* ship_sync.c; NULL: nothing is sent. */
+/* ship_sync.c; a NULL block sends nothing. */
 int	 ci_send_sync(struct chan *, const struct conf_sync *, enum conf_send);
 int	 ci_recv_sync(struct config *, struct msg *);
 

@@ -1,9 +1,9 @@
 /*
  * Address lists on their way to a child: with a whole configuration, or alone
  * when only they were loaded again.  In the second case they are put into the
- * configuration in force.  A session that holds it finds the new entries from
- * then on; what it found before stays valid, because no list changes its place
- * in the compiled set.
+ * configuration in force.  A session that holds this configuration finds the
+ * new entries from then on; what it found before stays valid, because no list
+ * changes its place in the compiled set.
  */
 #include <sys/types.h>
 #include <sys/queue.h>
@@ -15,7 +15,7 @@
 #include "lib/proto/parent.h"
 #include "spamgreyd/parent/conf/ship_int.h"
 
-/* A list, and how loading it went; its entries are in the set. */
+/* Sends a list and how loading it went; its networks are in the set. */
 static int
 send_list(struct chan *ch, const struct conf_list *l)
 {
@@ -41,7 +41,10 @@ send_list(struct chan *ch, const struct conf_list *l)
 	return (chan_send(ch, -1));
 }
 
-/* At the end of the lists. */
+/*
+ * Appends the list.  Its index is its bit in the compiled set, so it is
+ * limited.
+ */
 int
 ci_recv_list(struct config *c, struct msg *m)
 {
@@ -75,7 +78,7 @@ ci_recv_list(struct config *c, struct msg *m)
 	return (r);
 }
 
-/* The compiled lists, as a descriptor to map (read-only). */
+/* Sends the compiled lists, as a descriptor that the child maps read-only. */
 static int
 send_set(struct chan *ch, const struct config *c)
 {
@@ -89,7 +92,10 @@ send_set(struct chan *ch, const struct config *c)
 	return (chan_send(ch, fd));
 }
 
-/* A second set is malformed. */
+/*
+ * A second set in one configuration is malformed.  addrset_map checks the
+ * image.
+ */
 int
 ci_recv_set(struct config *c, struct msg *m)
 {
@@ -98,7 +104,7 @@ ci_recv_set(struct config *c, struct msg *m)
 	return ((c->set = addrset_map(c->set_fd)) == NULL ? -1 : 0);
 }
 
-/* The lists, then the set. */
+/* The lists first, then the set, so that the set's bits have their lists. */
 int
 ci_send_lists(struct chan *ch, const struct config *c)
 {
@@ -119,8 +125,8 @@ config_send_lists(struct chan *ch, const struct config *c)
 }
 
 /*
- * What loading says of a list that is there; or a new one, which spamd-setup
- * brought, behind all others.
+ * Takes the result of loading into the list of the same index.  A list that is
+ * not there yet was brought by spamd-setup, and goes behind all others.
  */
 static int
 update_list(struct config *c, struct msg *m)
@@ -148,8 +154,8 @@ update_list(struct config *c, struct msg *m)
 }
 
 /*
- * The new set in place of the old one.  Nobody holds a pointer into the old one
- * between messages.
+ * Puts the new set in place of the old one.  No pointer into the old one is
+ * kept between messages.
  */
 static int
 update_set(struct config *c, struct msg *m)

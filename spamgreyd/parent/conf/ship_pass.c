@@ -1,11 +1,14 @@
 /*
- * pass, learn and track on their way from the parent to a child (ship.c).
- * What sends and what receives an object stand beside each other.
+ * pass, learn and track on their way from the parent to a child (ship.c).  The
+ * function that sends an object stands beside the one that receives it.
  *
  *	PASS STRING* (recipients) { RELAY STRING* (domains) TARGET* PEM* }*
  *	{ MODULE STRING* (except) OPTION* }*
  *	LEARN STRING* (trusted, except)
  *	TRACK STRING* (mta)
+ *
+ * What follows an object belongs to it: a TARGET to the last RELAY, an OPTION
+ * to the last MODULE.
  */
 #include <sys/types.h>
 #include <sys/queue.h>
@@ -25,7 +28,7 @@ recv_pass(struct config *c, struct msg *m)
 	return (ci_take_block(m, c->pass, CB_PASS));
 }
 
-/* An address of the last relay. */
+/* An address of the relay that was sent before. */
 static int
 send_target(struct chan *ch, const struct conf_target *t)
 {
@@ -37,7 +40,7 @@ send_target(struct chan *ch, const struct conf_target *t)
 	return (chan_send(ch, -1));
 }
 
-/* A target before any relay is malformed. */
+/* r: the last relay; NULL, a target before any relay, is malformed. */
 static int
 recv_target(struct conf_relay *r, struct msg *m)
 {
@@ -51,7 +54,7 @@ recv_target(struct conf_relay *r, struct msg *m)
 	return (0);
 }
 
-/* A relay with what belongs to it; the CAs only to pass. */
+/* Sends a relay with its domains and targets, and to pass also its CAs. */
 static int
 send_relay(struct chan *ch, const struct conf_relay *r, enum conf_send what)
 {
@@ -75,7 +78,7 @@ send_relay(struct chan *ch, const struct conf_relay *r, enum conf_send what)
 	return (ci_send_pem(ch, PEM_CA, r->ca, r->ca_len));
 }
 
-/* At the end of the relays; what follows belongs to it. */
+/* Appends the relay. */
 static int
 recv_relay(struct conf_pass *p, struct msg *m)
 {
@@ -98,7 +101,10 @@ recv_relay(struct conf_pass *p, struct msg *m)
 	return (rc);
 }
 
-/* An option's words may need several messages: `first' begins one. */
+/*
+ * The words of an option may need several messages: `first' marks the one that
+ * begins the option and has its keyword.
+ */
 static int
 send_option(struct chan *ch, const struct conf_option *o)
 {
@@ -125,7 +131,7 @@ send_option(struct chan *ch, const struct conf_option *o)
 	return (0);
 }
 
-/* The first message of an option. */
+/* Makes an option from its first message.  The module owns it. */
 static struct conf_option *
 take_option(struct conf_module *mod, struct msg *m)
 {
@@ -139,7 +145,7 @@ take_option(struct conf_module *mod, struct msg *m)
 	return (o);
 }
 
-/* Words for a new option, or more for the last one. */
+/* Adds words to a new option, or to the last one. */
 static int
 recv_option(struct conf_module *mod, struct msg *m)
 {
@@ -160,7 +166,7 @@ recv_option(struct conf_module *mod, struct msg *m)
 	return (0);
 }
 
-/* A module with its options. -1 for "not given" is sent as 0. */
+/* Sends a module with its options.  -1, which means "not set", is sent as 0. */
 static int
 send_module(struct chan *ch, const struct conf_module *mod)
 {
@@ -184,7 +190,10 @@ send_module(struct chan *ch, const struct conf_module *mod)
 	return (0);
 }
 
-/* At the end of the modules; what follows belongs to it. */
+/*
+ * Appends the module.  Every enumeration comes one higher than it is, see
+ * send_module.
+ */
 static int
 recv_module(struct conf_pass *p, struct msg *m)
 {
@@ -233,7 +242,7 @@ ci_send_pass(struct chan *ch, const struct conf_pass *p, enum conf_send what)
 	return (0);
 }
 
-/* Everything of a pass block, whose first message is PASS. */
+/* Handles all messages of a pass block, of which PASS is the first. */
 int
 ci_recv_pass(struct config *c, struct msg *m)
 {
@@ -279,7 +288,7 @@ ci_pass_strings(struct config *c, enum string_kind kind)
 	}
 }
 
-/* The block, then its lists. */
+/* The block, then its two lists of strings. */
 int
 ci_send_learn(struct chan *ch, const struct conf_learn *l)
 {
@@ -288,7 +297,7 @@ ci_send_learn(struct chan *ch, const struct conf_learn *l)
 	    ci_send_strings(ch, STR_LEARN_EXCEPT, &l->except));
 }
 
-/* The statement, then the mail servers' addresses. */
+/* The statement, then the addresses of the mail servers. */
 int
 ci_send_track(struct chan *ch, const struct conf_track *t)
 {
@@ -296,7 +305,7 @@ ci_send_track(struct chan *ch, const struct conf_track *t)
 	    ci_send_strings(ch, STR_MTA, &t->mta));
 }
 
-/* A second one is malformed. */
+/* A second track statement is malformed. */
 int
 ci_recv_track(struct config *c, struct msg *m)
 {

@@ -1,7 +1,8 @@
 /*
  * The sync block on its way from the parent to store; no other child gets any
- * of it (ship.c).  First the block with its key, then its sockets with
- * their descriptors, then its peers, a message each.
+ * of it (ship.c), since it has the key.  First comes the block with its key,
+ * then its sockets with their descriptors, then its peers, a message each.  All
+ * are MSG_CONF_SYNC and begin with their part.
  */
 #include <sys/types.h>
 #include <sys/queue.h>
@@ -13,9 +14,12 @@
 #include "lib/proto/parent.h"
 #include "spamgreyd/parent/conf/ship_int.h"
 
+/* What a MSG_CONF_SYNC has: its first byte. */
 enum part { PART_BLOCK, PART_SOCK, PART_PEER };
 
-/* With a copy of the descriptor. */
+/*
+ * Sends a socket with a copy of its descriptor; the parent keeps the original.
+ */
 static int
 send_sock(struct chan *ch, const struct conf_sync_sock *k)
 {
@@ -35,7 +39,7 @@ send_sock(struct chan *ch, const struct conf_sync_sock *k)
 	return (chan_send(ch, fd));
 }
 
-/* At the end of the sockets. */
+/* Appends the socket, whose descriptor now belongs to the configuration. */
 static int
 recv_sock(struct conf_sync *s, struct msg *m)
 {
@@ -55,7 +59,7 @@ recv_sock(struct conf_sync *s, struct msg *m)
 	return (0);
 }
 
-/* A peer has no descriptor: datagrams go out by the sockets. */
+/* A peer has no descriptor: datagrams leave through the sockets. */
 static int
 send_peer(struct chan *ch, const struct conf_sync_peer *p)
 {
@@ -69,7 +73,7 @@ send_peer(struct chan *ch, const struct conf_sync_peer *p)
 	return (chan_send(ch, -1));
 }
 
-/* At the end of the peers. */
+/* Appends the peer. */
 static int
 recv_peer(struct conf_sync *s, struct msg *m)
 {
@@ -83,6 +87,7 @@ recv_peer(struct conf_sync *s, struct msg *m)
 	return (0);
 }
 
+/* An empty key (length 0) means that the block has no key of that version. */
 int
 ci_send_sync(struct chan *ch, const struct conf_sync *s, enum conf_send what)
 {
@@ -108,7 +113,7 @@ ci_send_sync(struct chan *ch, const struct conf_sync *s, enum conf_send what)
 	return (0);
 }
 
-/* The keys are of a fixed size, or there are none. */
+/* A key must have exactly its size, or be absent. */
 static int
 recv_block(struct config *c, struct msg *m)
 {
@@ -134,7 +139,7 @@ recv_block(struct config *c, struct msg *m)
 	return (0);
 }
 
-/* By the part that the message begins with. */
+/* The block must come first, its sockets and peers after it. */
 int
 ci_recv_sync(struct config *c, struct msg *m)
 {
