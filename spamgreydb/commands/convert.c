@@ -13,7 +13,11 @@
 #include "spamgreydb/convert/convert.h"
 #include "spamgreydb/spamgreydb.h"
 
-/* Reads the whole file as text, which the caller frees; NULL: reported. */
+/*
+ * Reads a whole file as text, which the caller frees.  NULL: reported.  The
+ * limit is on the buffer, which doubles, so a file of up to twice
+ * CONVERT_FILE_MAX bytes may be read.
+ */
 static char *
 slurp(const char *name, FILE *fp)
 {
@@ -45,7 +49,7 @@ slurp(const char *name, FILE *fp)
 	return (text);
 }
 
-/* Reads one file; "-" is standard input.  -1: reported. */
+/* Takes in one file; "-" is standard input, which stays open.  -1: reported. */
 static int
 convert_file(struct convert *cv, const char *name, FILE *in)
 {
@@ -78,6 +82,7 @@ is_spamds(const struct convert *cv)
 	for (i = 0; i < CONVERT_PROGRAMS; i++)
 		if (cv->flags[i].value != NULL)
 			return (1);
+	/* A list counts if it has a file; a colon alone may mean anything. */
 	for (i = 0; i < cv->nlists; i++)
 		if (cv->lists[i].file != NULL)
 			return (1);
@@ -85,8 +90,8 @@ is_spamds(const struct convert *cv)
 }
 
 /*
- * Prints the configuration; with -j as one object, with what was not
- * converted.
+ * Prints the configuration as text or, with -j, as one object that also has
+ * what was not converted.  0, or -1: output failed, which is reported.
  */
 static int
 print_configuration(const struct convert *cv, int json)
@@ -117,8 +122,9 @@ print_configuration(const struct convert *cv, int json)
 }
 
 /*
- * The status is 1 when anything could not be converted, so that a script
- * notices.
+ * Reads all files before it prints anything, since flags in one may belong to
+ * lists in another.  The status is 1 when anything could not be converted, so
+ * that a script notices; the configuration is printed all the same.
  */
 int
 cmd_convert(const struct args *args, FILE *in)

@@ -1,6 +1,6 @@
 /*
  * Commands about the database or the daemon as a whole: expire, stats, load,
- * log.
+ * log.  Each sends one request, which has the id 1.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,7 +10,7 @@
 
 #include "spamgreydb/spamgreydb.h"
 
-/* The exit status; the text of the answer is the reason of a failure. */
+/* Returns the exit status.  When the request failed its text is the reason. */
 static int
 status(const struct answer *a)
 {
@@ -20,7 +20,7 @@ status(const struct answer *a)
 	return (1);
 }
 
-/* Prints nothing but with -j. */
+/* Removes expired entries now.  Only with -j the number is printed. */
 int
 cmd_expire(struct conn *c, const struct args *args)
 {
@@ -37,7 +37,7 @@ cmd_expire(struct conn *c, const struct args *args)
 	return (status(&a));
 }
 
-/* In the order in which they come. */
+/* Prints a counter, in the order in which the daemon sends them. */
 static void
 stat_text(const char *name, const char *value, void *arg)
 {
@@ -45,7 +45,10 @@ stat_text(const char *name, const char *value, void *arg)
 	printf("%-32s %s\n", name, value);
 }
 
-/* A value that is not a number is a reason, and stays a text. */
+/*
+ * Adds a counter to the object.  A value that is not a number is the reason of
+ * a failure, and stays a string.
+ */
 static void
 stat_json(const char *name, const char *value, void *arg)
 {
@@ -57,7 +60,7 @@ stat_json(const char *name, const char *value, void *arg)
 	    json_integer(n) : json_string(value));
 }
 
-/* As columns, or as one object. */
+/* Prints the counters as columns or as one object. */
 int
 cmd_stats(struct conn *c, const struct args *args)
 {
@@ -83,8 +86,8 @@ cmd_stats(struct conn *c, const struct args *args)
 }
 
 /*
- * load and log.  What the parent reports about a list comes line by line
- * before the end, and is printed as it comes.
+ * load and log.  The parent's complaints about a list come line by line before
+ * the end, and are printed as they come.  load without a name means all lists.
  */
 int
 cmd_daemon(struct conn *c, const struct args *args)

@@ -10,7 +10,11 @@
 
 #define EXIT_NOT_A_TRAP	255		/* as spamdb, which ends at once */
 
-/* Sends one edit and waits.  -1: there was no answer, reported. */
+/*
+ * Sends one edit and waits for its answer.  0: the answer is in *a; -1: there
+ * was none, which is reported.  A key that does not fit into a message is
+ * answered here.
+ */
 static int
 edit(struct conn *c, uint16_t type, const struct ctl_edit *ed,
     struct answer *a)
@@ -26,7 +30,10 @@ edit(struct conn *c, uint16_t type, const struct ctl_edit *ed,
 	return (request_wait(c, a));
 }
 
-/* The status is the number of failures; all keys are tried. */
+/*
+ * spamdb -a and -d.  All keys are tried, and the exit status is the number of
+ * failures, as spamdb has it.  A spamtrap without @ ends the command at once.
+ */
 int
 cmd_spamdb(struct conn *c, const struct args *args)
 {
@@ -56,8 +63,8 @@ cmd_spamdb(struct conn *c, const struct args *args)
 }
 
 /*
- * Warns when there is no room in the firewall's table for a host that is
- * WHITE now.
+ * Warns when the firewall's table is full, so that a host that is WHITE now
+ * does not reach the mail server yet.  The unspecified address asks for that.
  */
 static void
 warn_full(struct conn *c)
@@ -73,7 +80,11 @@ warn_full(struct conn *c)
 		out_error("%s", a.text);
 }
 
-/* For the words: 0, or 1 when any of them failed. */
+/*
+ * The words add, delete and trap: the exit status is 0, or 1 when any key
+ * failed.  trap makes a trapped host of an address and a spamtrap of a mail
+ * address.
+ */
 int
 cmd_edit(struct conn *c, const struct args *args)
 {

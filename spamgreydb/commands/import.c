@@ -1,7 +1,7 @@
 /*
- * import: lines of spamdb or of an export are sent to whoever holds the
- * database, many to a frame.  The other end takes no further frame before the
- * last one is on disk, so a full socket is all the flow control that is
+ * import: lines of spamdb or of an export are sent to the process that holds
+ * the database, many to a frame.  That process takes no further frame before
+ * the last one is on disk, so a full socket is all the flow control that is
  * needed.
  */
 #include <errno.h>
@@ -20,7 +20,8 @@
 #define FRAME_LINES	400		/* a frame is a transaction or two */
 #define LINE_COST	3		/* bytes of a string beside its text */
 #define PROGRESS_MS	200		/* ms between lines of progress */
-#define REPORT_MAX	20		/* bad lines reported, as there */
+#define REPORT_MAX	20		/* bad lines reported; the other end has
+					   the same limit */
 
 /* An import under way. */
 struct import {
@@ -28,15 +29,15 @@ struct import {
 	struct answer	 answer;
 	int		 ended;		/* the other end has ended it */
 	size_t		 frame, lines;	/* bytes and lines in the frame */
-	uint32_t	 line;
+	uint32_t	 line;		/* number of the line, from 1 */
 	uint32_t	 bad;		/* found here */
 	uint32_t	 bad_there;	/* found by the other end */
 	uint32_t	 over;		/* left out, as they have expired */
 	int		 progress;	/* standard error is a terminal */
-	int64_t		 shown;
+	int64_t		 shown;		/* clock_mono of the last progress */
 };
 
-/* What the other end has counted. */
+/* Takes what the other end has counted: facts that come before the end. */
 static void
 import_fact(const char *name, const char *value, void *arg)
 {
@@ -48,7 +49,7 @@ import_fact(const char *name, const char *value, void *arg)
 		im->over = (uint32_t)strtoul(value, NULL, 10);
 }
 
-/* On a terminal only. */
+/* Shows the number of lines, on a terminal only. */
 static void
 show_progress(struct import *im)
 {
@@ -61,7 +62,10 @@ show_progress(struct import *im)
 	fflush(stderr);
 }
 
-/* Takes what has come back already, without waiting. */
+/*
+ * Takes the frames that have arrived, without waiting: the other end may refuse
+ * the import before all lines are sent.  0, or -1: reported.
+ */
 static int
 import_hear(struct import *im)
 {
@@ -76,7 +80,10 @@ import_hear(struct import *im)
 	return (0);
 }
 
-/* Sends the frame, if there is one, and takes what has come back. */
+/*
+ * Sends the frame, if it has lines, and takes what has arrived.  0, or -1:
+ * reported.
+ */
 static int
 frame_send(struct import *im)
 {
@@ -125,7 +132,10 @@ line_send(struct import *im, const char *line)
 	return (0);
 }
 
-/* Sends all lines; -1: reported. */
+/*
+ * Sends all lines of the file, without their ends: \n or \r\n.  A byte order
+ * mark before the first line is skipped.  0, or -1: reported.
+ */
 static int
 send_file(struct import *im, const char *name, FILE *fp)
 {
@@ -151,7 +161,10 @@ send_file(struct import *im, const char *name, FILE *fp)
 	return (r);
 }
 
-/* The exit status is 1 when any line was bad. */
+/*
+ * Prints the result.  Returns the exit status, which is 1 when any line was
+ * bad.
+ */
 static int
 report_import(struct import *im, const struct args *args)
 {
@@ -175,7 +188,10 @@ report_import(struct import *im, const struct args *args)
 	return (im->answer.status == CTL_OK && bad == 0 ? 0 : 1);
 }
 
-/* The file was opened by main, before root's rights were dropped. */
+/*
+ * The file was opened by main, before root's privileges were dropped.
+ * IMPORT_END asks for the answer, which comes when all lines are on disk.
+ */
 int
 cmd_import(struct conn *c, const struct args *args, FILE *fp)
 {

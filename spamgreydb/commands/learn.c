@@ -1,6 +1,6 @@
 /*
- * learn: reads the header of a message on standard input and sends the way
- * that the message came, as its Received lines tell, to whoever has the
+ * learn: reads the header of a message on standard input and sends the way that
+ * the message came, as its Received lines tell, to the process that has the
  * database and knows which relays can be believed.  list -r shows the counts.
  */
 #include <sys/types.h>
@@ -22,12 +22,14 @@
 #define HEADER_MAX	(256 * 1024)	/* bytes that are read */
 #define DAY		86400
 
+/* The header, from learn_read until cmd_learn. */
 static char	header[HEADER_MAX];
 static size_t	header_len;
 
 /*
- * The rest is read too, so that the program that writes it gets no closed
- * pipe.
+ * Reads the header before the daemon is asked, since the program that writes it
+ * may be slow.  The rest of the message is read too, so that this program does
+ * not get a closed pipe.  0, or -1: reported.
  */
 int
 learn_read(FILE *fp)
@@ -48,7 +50,7 @@ learn_read(FILE *fp)
 	return (0);
 }
 
-/* Says whether it is an address of this machine. */
+/* Says whether it is an address of this machine.  ifs may be NULL: no. */
 static int
 is_self(const struct ifaddrs *ifs, const struct addr *addr)
 {
@@ -63,8 +65,9 @@ is_self(const struct ifaddrs *ifs, const struct addr *addr)
 }
 
 /*
- * A name alone is believed only if it is ours, and only in a line that has
- * nothing more: in others it may be a HELO that hides the address.
+ * Returns the enum hop_kind of a Received line.  A name without an address is
+ * believed only if it is the name of this machine, and only in a line that is
+ * otherwise clear: in others it may be a HELO that hides the address.
  */
 static uint8_t
 hop_kind(const struct received *r, const struct ifaddrs *ifs,
@@ -83,7 +86,7 @@ hop_kind(const struct received *r, const struct ifaddrs *ifs,
 	    domain_same(r->from, "localhost")) ? HOP_SELF : HOP_UNCLEAR);
 }
 
-/* Takes the Received lines, the newest first. */
+/* Collects the hops of the header, the newest first, up to CTL_HOPS_MAX. */
 static void
 collect_hops(const char *hostname, struct ctl_learn *l)
 {
@@ -106,8 +109,8 @@ collect_hops(const char *hostname, struct ctl_learn *l)
 }
 
 /*
- * Facts are printed only with -n or -j: a filter that calls this wants no
- * output.
+ * Facts are printed only with -n or -j: a filter that calls this program
+ * expects no output.
  */
 static void
 learn_fact_text(const char *name, const char *value, void *arg)
@@ -116,7 +119,10 @@ learn_fact_text(const char *name, const char *value, void *arg)
 	printf("%-12s %s\n", name, value);
 }
 
-/* Relays that were passed over become an array. */
+/*
+ * Adds a fact to the object.  Relays that were passed over become an array,
+ * since there may be several.
+ */
 static void
 learn_fact_json(const char *name, const char *value, void *arg)
 {
@@ -135,7 +141,7 @@ learn_fact_json(const char *name, const char *value, void *arg)
 		    json_string(value));
 }
 
-/* Returns the exit status. */
+/* Sends the request and prints its answer.  Returns the exit status. */
 static int
 send_learn(struct conn *c, const struct args *args, const struct ctl_learn *l)
 {
@@ -165,7 +171,10 @@ send_learn(struct conn *c, const struct args *args, const struct ctl_learn *l)
 	return (1);
 }
 
-/* The header was read before the daemon was asked. */
+/*
+ * learn_read has read the header before the connection was opened.  The
+ * structure is static because it is large.
+ */
 int
 cmd_learn(struct conn *c, const struct args *args, const char *hostname)
 {
@@ -177,6 +186,7 @@ cmd_learn(struct conn *c, const struct args *args, const char *hostname)
 	return (send_learn(c, args, &l));
 }
 
+/* Prints an entry with its counts; *arg says whether as JSON. */
 static int
 print_repute(const struct entry *e, void *arg)
 {
@@ -185,7 +195,10 @@ print_repute(const struct entry *e, void *arg)
 	return (*json ? out_json_entry(e) : out_repute(e));
 }
 
-/* list -r.  The counts come as of now. */
+/*
+ * list -r.  The daemon sends the counts as they are now, not as they were when
+ * they were last written.
+ */
 int
 cmd_repute(struct conn *c, const struct args *args)
 {

@@ -8,16 +8,20 @@
 #include "lib/base/hosts.h"
 #include "spamgreydb/spamgreydb.h"
 
-/* What of the answer is printed, and how. */
+/* Which entries of the answer are printed, and how. */
 struct list {
 	int		(*print)(const struct entry *);
-	struct hosts	*trapped;	/* their WHITE is hidden; NULL: none */
-	uint8_t		 types;		/* to be printed; 0: all */
+	struct hosts	*trapped;	/* hosts whose WHITE entry is hidden;
+					   NULL: nothing is hidden */
+	uint8_t		 types;		/* CTL_T_* to be printed; 0: all */
 	const char	*mail;		/* only of this address; NULL: all */
-	int64_t		 now;
+	int64_t		 now;		/* seconds since 1970 */
 };
 
-/* Types that spamdb does not know have no bit. */
+/*
+ * Returns the CTL_T_* bit of a type; 0 for types that spamdb does not know,
+ * which are never asked for alone.
+ */
 static uint8_t
 type_bit(enum entry_type type)
 {
@@ -36,10 +40,10 @@ type_bit(enum entry_type type)
 }
 
 /*
- * Says whether an entry is hidden, since spamdb knows one row per host; -1:
- * no memory.  TRAPPED entries come before WHITE ones, in the order of their
- * keys, so the trapped hosts are known by then.  A trap that is over hides
- * nothing, and is not shown.
+ * Says whether an entry is hidden, since spamdb prints one line per host: 1, 0,
+ * or -1 without memory.  TRAPPED entries come before WHITE ones, in the order
+ * of their keys, so the trapped hosts are known by then.  A trap that has
+ * expired hides nothing, and is not printed.
  */
 static int
 hidden(struct list *l, const struct entry *e)
@@ -59,6 +63,7 @@ hidden(struct list *l, const struct entry *e)
 	return (0);
 }
 
+/* Called for each entry of the answer.  0, or -1: output failed. */
 static int
 print_entry(const struct entry *e, void *arg)
 {
@@ -83,8 +88,8 @@ print_entry(const struct entry *e, void *arg)
 }
 
 /*
- * Asks for all types that are needed to decide what is hidden, and prints
- * those that were asked for.
+ * Asks for all types that are needed to decide what is hidden, and prints only
+ * those that the user wants.
  */
 int
 cmd_list(struct conn *c, const struct args *args)
@@ -99,6 +104,7 @@ cmd_list(struct conn *c, const struct args *args)
 	memset(&req, 0, sizeof(req));
 	l.now = clock_wall();
 	l.types = req.types = args->type;
+	/* Only these have a mail address. */
 	if ((l.mail = args->mail) != NULL && args->type == 0)
 		req.types = CTL_T_GREY | CTL_T_SPAMTRAP | CTL_T_WHITE;
 	req.within = args->within;
@@ -132,6 +138,7 @@ cmd_list(struct conn *c, const struct args *args)
 	return (0);
 }
 
+/* Prints an entry of any type in the form that was asked for. */
 static int
 print_any(const struct entry *e, void *arg)
 {
@@ -141,8 +148,8 @@ print_any(const struct entry *e, void *arg)
 }
 
 /*
- * spamdb key…: prints those that are found; the others only count in the exit
- * status.
+ * spamdb with keys: prints the entries that are found.  The exit status is the
+ * number of the other keys, as with spamdb.
  */
 int
 cmd_get(struct conn *c, const struct args *args)
@@ -157,7 +164,7 @@ cmd_get(struct conn *c, const struct args *args)
 		memset(&a, 0, sizeof(a));
 		a.entry = print_any;
 		a.arg = &copy;
-		/* Not the key of any entry: probably a mistyped command. */
+		/* It cannot be a key, so it may be a misspelled command. */
 		if (addr_parse(args->keys[i], &addr) == -1 &&
 		    strchr(args->keys[i], '@') == NULL)
 			out_error("%s: neither a command nor an address; %s%s",

@@ -12,16 +12,19 @@
 #include "lib/smtp/mailaddr.h"
 #include "spamgreydb/spamgreydb.h"
 
-/* What was found. */
+/* What was found so far. */
 struct mail_show {
-	const char	*mail;
-	json_t		*entries;	/* NULL: text */
-	int64_t		 now;
+	const char	*mail;		/* the address, or @domain */
+	json_t		*entries;	/* an array; NULL: text is printed */
+	int64_t		 now;		/* seconds since 1970 */
 	uint32_t	 tuples, hosts;
 	int		 spamtrap;
 };
 
-/* Brings an address to one form: without brackets, in lower case. */
+/*
+ * Brings an address to one form: without brackets, in lower case.  What is not
+ * a valid address, for example <>, is only cut and lowered.
+ */
 static void
 fold_address(const char *from, char *dst, size_t size)
 {
@@ -36,7 +39,10 @@ fold_address(const char *from, char *dst, size_t size)
 	ascii_lower_str(dst);
 }
 
-/* mail may be @ and a domain. */
+/*
+ * Says whether a sender or recipient is the address that is looked for.  mail
+ * may be @ and a domain: then any address of it fits.
+ */
 static int
 is_this(const char *text, const char *mail)
 {
@@ -53,7 +59,7 @@ is_this(const char *text, const char *mail)
 
 /*
  * Sender and recipient count for tuples, and for hosts that became WHITE by
- * one.
+ * one, whose entry keeps them.
  */
 int
 mail_is(const struct entry *e, const char *mail)
@@ -66,7 +72,7 @@ mail_is(const struct entry *e, const char *mail)
 	return (0);
 }
 
-/* For each entry of the answer; what has expired counts for nothing. */
+/* Counts and prints one entry of the answer.  Expired entries are left out. */
 static int
 show_one(const struct entry *e, void *arg)
 {
@@ -83,7 +89,7 @@ show_one(const struct entry *e, void *arg)
 }
 
 /*
- * The daemon cannot look up by mail address, so all entries are read and
+ * The database has no index by mail address, so all entries are read and
  * compared here.
  */
 int

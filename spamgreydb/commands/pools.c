@@ -2,6 +2,10 @@
  * list --pools: senders whose mail keeps coming from new networks, each of
  * which has to wait again.  Their domains are candidates for `spf' and a
  * whitelist.
+ *
+ * A mail stands for a pair of sender and recipient.  A mail that was tried from
+ * NETWORKS_LEAST networks or more counts, and a domain with such mails is a
+ * pool.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -11,16 +15,18 @@
 #include "lib/base/siphash.h"
 #include "spamgreydb/spamgreydb.h"
 
-#define NETWORKS_LEAST	3	/* from so many networks a mail must come */
+#define NETWORKS_LEAST	3	/* networks of a mail, unless --networks says
+				   another number */
 
 /* A tuple: one attempt to deliver one mail from one network. */
 struct try {
-	char		*domain;
+	char		*domain;	/* of the sender; allocated */
 	uint64_t	 mail;		/* sender and recipient, normalised */
 	struct addr	 net;
-	int64_t		 first, last;
+	int64_t		 first, last;	/* seconds since 1970 */
 };
 
+/* All tuples, in a growing array. */
 struct pools {
 	struct try	*v;
 	size_t		 n, size;
@@ -34,7 +40,10 @@ struct pool {
 	int64_t		 first, last;
 };
 
-/* A hash of sender and recipient, which stands for the mail. */
+/*
+ * Returns a hash of sender and recipient, which stands for the mail.  The key
+ * is constant: the hash is compared only within this run.
+ */
 static uint64_t
 mail_of(const struct entry *e)
 {
@@ -50,7 +59,7 @@ mail_of(const struct entry *e)
 	return (siphash24(key, buf, n + strlen(buf + n)));
 }
 
-/* Collects the tuples.  -1: reported. */
+/* Keeps one tuple of the answer.  0, or -1: no memory, reported. */
 static int
 collect_try(const struct entry *e, void *arg)
 {
@@ -62,7 +71,7 @@ collect_try(const struct entry *e, void *arg)
 
 	if (e->type != ENTRY_GREY ||
 	    (domain = mailaddr_domain(e->from, &len)) == NULL || len == 0)
-		return (0);		/* a bounce has no sender's domain */
+		return (0);		/* a bounce has no domain */
 	if (p->n == p->size) {
 		size = p->size == 0 ? 1024 : p->size * 2;
 		if ((t = reallocarray(p->v, size, sizeof(*t))) == NULL)
@@ -79,7 +88,7 @@ collect_try(const struct entry *e, void *arg)
 	t->mail = mail_of(e);
 	t->net = e->net;
 	t->first = e->first;
-	/* Until it has passed, `pass' is the expiry. */
+	/* `pass' is the expiry while no retry has passed. */
 	t->last = e->pass < e->expire ? e->pass : e->first;
 	return (0);
 fail:
@@ -87,7 +96,10 @@ fail:
 	return (-1);
 }
 
-/* By domain, then mail, then network. */
+/*
+ * The order for qsort(3): by domain, then mail, then network, so that the tries
+ * of a domain and of a mail are neighbours.
+ */
 static int
 by_mail(const void *pa, const void *pb)
 {
@@ -101,6 +113,7 @@ by_mail(const void *pa, const void *pb)
 	return (addr_cmp(&a->net, &b->net));
 }
 
+/* Both are struct addr. */
 static int
 by_net(const void *a, const void *b)
 {
@@ -108,8 +121,9 @@ by_net(const void *a, const void *b)
 }
 
 /*
- * Sums up the tries of one domain, v[0] to v[n - 1]: only mails that came
- * from at least `least' networks count.  -1: reported.
+ * Sums up the tries of one domain, v[0] to v[n - 1].  Only mails that came from
+ * at least `least' networks count; a network of several mails counts once.  0,
+ * or -1: no memory, reported.
  */
 static int
 pool_of(const struct try *v, size_t n, size_t least, struct pool *pool)
@@ -147,7 +161,7 @@ pool_of(const struct try *v, size_t n, size_t least, struct pool *pool)
 	return (0);
 }
 
-/* The most networks first. */
+/* The order for qsort(3): the most networks first, then by name. */
 static int
 by_size(const void *pa, const void *pb)
 {
@@ -158,7 +172,7 @@ by_size(const void *pa, const void *pb)
 	return (strcmp(a->domain, b->domain));
 }
 
-/* Prints all pools, the largest first. */
+/* Finds the pools and prints them, the largest first.  0, or -1: reported. */
 static int
 print_pools(struct pools *p, const struct args *args)
 {
@@ -194,8 +208,8 @@ print_pools(struct pools *p, const struct args *args)
 }
 
 /*
- * All GREY entries are read and kept, since the domains are known at the end
- * only.
+ * All GREY entries are read and kept, since a domain is known as a pool only
+ * when all of its tuples are known.
  */
 int
 cmd_pools(struct conn *c, const struct args *args)

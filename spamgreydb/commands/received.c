@@ -1,19 +1,22 @@
 /*
  * Received lines as mail servers write them.  The address that counts is the
- * one that the writing server saw, not the one that its client spoke of; the
- * name behind "from" and what follows HELO, EHLO, helo= and ident= are the
- * client's words.
+ * one that the writing server saw, not one that its client named: the name
+ * behind "from" and what follows HELO, EHLO, helo= and ident= are the client's
+ * words.
  *
  *	Postfix, sendmail	from HELO (NAME [ADDR]) by …
  *	  with ident		from HELO (user@NAME [ADDR]) by …
- *	OpenSMTPD, ours		from HELO (NAME [ADDR]) by …, from HELO ([ADDR]) …
+ *	OpenSMTPD, ours		from HELO (NAME [ADDR]) by …
+ *				from HELO ([ADDR]) by …
  *	Courier			from HELO (NAME [::ffff:ADDR]) (AUTH: …) by …
  *	Exim			from NAME ([ADDR] helo=HELO) by …
  *				from [ADDR]:PORT (helo=HELO) by …
  *	qmail			from NAME (HELO HELO) (user@ADDR) by …
  *	Exchange		from HELO (ADDR) by … (ADDR) with …
- *	CommuniGate, Yahoo	from [ADDR] (HELO HELO) by …, from ADDR (EHLO …) by …
- *	within a host		by …, (qmail 1 invoked …), … with local, … with LMTP
+ *	CommuniGate, Yahoo	from [ADDR] (HELO HELO) by …
+ *				from ADDR (EHLO …) by …
+ *	within a host		by …, (qmail 1 invoked …)
+ *				… with local, … with LMTP
  */
 #include <string.h>
 
@@ -25,34 +28,44 @@
 
 enum token_kind { T_END, T_WORD, T_COMMENT };
 
+/* The text that is still to be read. */
 struct scan {
 	const char	*p, *end;
-	int		 bad;		/* a comment without end */
+	int		 bad;		/* a comment has no closing parenthesis */
 };
 
+/* A token; its text lies in the line. */
 struct token {
 	enum token_kind	 kind;
 	const char	*p;		/* a comment without its parentheses */
 	size_t		 len;
 };
 
-/* What the clause before "by" has said. */
+/* What was found before "by". */
 struct found {
 	struct addr	 addr;
-	unsigned int	 n;		/* addresses; 2: different ones */
+	unsigned int	 n;		/* addresses: 0, 1, or 2: several that
+					   differ */
 	int		 local;		/* [local] */
-	int		 helo;		/* a comment that tells the HELO apart */
-	unsigned int	 other;		/* comments of no use */
+	int		 helo;		/* a comment has the HELO, so the name
+					   behind "from" is not the HELO */
+	unsigned int	 other;		/* comments without an address */
 };
 
-/* What separates tokens; some servers leave control characters in a line. */
+/*
+ * Says whether it separates tokens.  Some servers leave control characters in a
+ * line.
+ */
 static int
 is_gap(char c)
 {
 	return ((unsigned char)c <= ' ' || c == 0x7f);
 }
 
-/* Moves to behind the parenthesis that closes; nested, with quoted pairs. */
+/*
+ * Takes a comment, up to the parenthesis that closes it.  Comments may be
+ * nested and have quoted pairs (RFC 5322 3.2.2).
+ */
 static void
 take_comment(struct scan *s, struct token *t)
 {
@@ -75,7 +88,10 @@ take_comment(struct scan *s, struct token *t)
 	t->kind = T_END;
 }
 
-/* T_END at the semicolon, behind which the date stands, and at the end. */
+/*
+ * T_END is at the semicolon, which the date follows, and at the end of the
+ * line.
+ */
 static void
 next_token(struct scan *s, struct token *t)
 {
@@ -84,7 +100,7 @@ next_token(struct scan *s, struct token *t)
 		s->p++;
 	t->p = s->p;
 	if (s->p == s->end || *s->p == ';')
-		return;			/* T_END: the date follows */
+		return;
 	if (*s->p == '(') {
 		take_comment(s, t);
 		return;
@@ -96,14 +112,13 @@ next_token(struct scan *s, struct token *t)
 	t->len = (size_t)(s->p - t->p);
 }
 
-/* Is the token that word? */
 static int
 is_word(const struct token *t, const char *word)
 {
 	return (t->kind == T_WORD && ascii_equal(t->p, t->len, word));
 }
 
-/* An address as text, with "IPv6:" before it or "%zone" behind it. */
+/* Reads an address, with "IPv6:" before it or "%zone" behind it.  0, or -1. */
 static int
 parse_addr(const char *p, size_t len, struct addr *addr)
 {
@@ -123,7 +138,7 @@ parse_addr(const char *p, size_t len, struct addr *addr)
 	return (addr_parse(text, addr));
 }
 
-/* Nothing, or ":PORT". */
+/* Says whether it is empty or ":PORT". */
 static int
 is_port(const char *p, size_t len)
 {
@@ -139,7 +154,10 @@ is_port(const char *p, size_t len)
 	return (1);
 }
 
-/* [ADDR] or ADDR, each with or without :PORT; bracketed: only the first. */
+/*
+ * Reads [ADDR] or ADDR, each with or without :PORT; with `bracketed' only
+ * [ADDR].  0, or -1.
+ */
 static int
 word_addr(const char *p, size_t len, int bracketed, struct addr *addr)
 {
@@ -164,7 +182,7 @@ word_addr(const char *p, size_t len, int bracketed, struct addr *addr)
 	return (parse_addr(p, (size_t)(q - p), addr));
 }
 
-/* A second, different address makes the line unclear. */
+/* A second address that differs makes the line unclear. */
 static void
 found_add(struct found *f, const struct addr *addr)
 {
@@ -175,7 +193,7 @@ found_add(struct found *f, const struct addr *addr)
 		f->n = 2;
 }
 
-/* The next word of a comment; commas separate words too. */
+/* Takes the next word of a comment; commas separate words too.  0: no more. */
 static int
 comment_word(const char **p, const char *end, const char **word, size_t *len)
 {
@@ -189,8 +207,10 @@ comment_word(const char **p, const char *end, const char **word, size_t *len)
 }
 
 /*
- * Comments about other things, some of them in the client's words: the subject
- * of its certificate, the name it logged in with.
+ * Says whether a comment that begins with this word is about other things.
+ * Some of them are the client's words, for example the subject of its
+ * certificate or the name that it logged in with, so an address in them does
+ * not count.
  */
 static int
 is_aside(const char *word, size_t len)
@@ -207,7 +227,10 @@ is_aside(const char *word, size_t len)
 	return (0);
 }
 
-/* helo=…, ident=…, port=…: the client's words, or of no use. */
+/*
+ * Says whether it is helo=..., ident=... or port=...: the client's words, or of
+ * no use here.
+ */
 static int
 is_assignment(const char *word, size_t len)
 {
@@ -216,7 +239,7 @@ is_assignment(const char *word, size_t len)
 	return (eq != NULL && eq > word && *word != '[');
 }
 
-/* Does the comment contain only the client's HELO? */
+/* Says whether the rest of the comment is the client's HELO. */
 static int
 is_helo(const char *word, size_t len)
 {
@@ -225,8 +248,9 @@ is_helo(const char *word, size_t len)
 }
 
 /*
- * The addresses of one comment.  Bracketed ones count before bare ones, and
- * "user@" may stand before either, from an ident server of the client's.
+ * Finds the address of one comment.  Bracketed addresses win over bare ones,
+ * and "user@" may stand before either, from an ident server of the client.  The
+ * same bare address twice counts once.
  */
 static void
 in_comment(const struct token *t, struct found *f)
@@ -273,7 +297,7 @@ in_comment(const struct token *t, struct found *f)
 		f->other++;
 }
 
-/* Copies a name for people to read, cut where it is too long. */
+/* Copies a name for people to read; a long one is cut. */
 static void
 take_name(char *dst, const struct token *t)
 {
@@ -286,8 +310,8 @@ take_name(char *dst, const struct token *t)
 }
 
 /*
- * The rest: by whom, and with what; 1: with something that stays within a
- * host.
+ * Reads what follows the "from" clause: by which host, and with which protocol.
+ * Returns 1 when the protocol is one that does not leave a host.
  */
 static int
 parse_rest(struct scan *s, struct token *t, struct received *r)
@@ -314,7 +338,7 @@ parse_rest(struct scan *s, struct token *t, struct received *r)
 }
 
 /*
- * An address in the place of a name counts only in the forms of those servers
+ * An address in the place of the name counts only in the forms of those servers
  * that write it there; elsewhere it is the client's HELO.
  */
 static void
@@ -329,8 +353,8 @@ in_name(const struct token *name, struct found *f)
 }
 
 /*
- * "from" clause first, then the rest; sendmail leaves the name out when a
- * client sent no HELO.
+ * The "from" clause comes first, then the rest.  A line without "from" was
+ * written within a host.
  */
 void
 received_parse(const char *value, size_t len, struct received *r)
@@ -355,7 +379,7 @@ received_parse(const char *value, size_t len, struct received *r)
 		return;
 	}
 	next_token(&s, &name);
-	if (name.kind != T_WORD) {	/* sendmail, of a client without HELO */
+	if (name.kind != T_WORD) {	/* sendmail: the client sent no HELO */
 		t = name;
 		name.len = 0;
 	} else {
@@ -377,7 +401,7 @@ received_parse(const char *value, size_t len, struct received *r)
 		r->kind = RECEIVED_LOCAL;
 }
 
-/* The octets of a line with its newline. */
+/* Returns the bytes of a line with its newline. */
 static size_t
 line_len(const char *p, const char *end)
 {
@@ -395,6 +419,7 @@ skip_folds(const char *p, const char *end)
 	return (p);
 }
 
+/* A mailbox has "From " or ">From " lines before the header. */
 const char *
 received_header(const char *p, const char *end)
 {
@@ -409,6 +434,10 @@ received_header(const char *p, const char *end)
 	return (p);
 }
 
+/*
+ * A line that is not a field ends the header.  The newline at the end of the
+ * value does not belong to it.
+ */
 int
 received_next(const char **pos, const char *end, const char **value,
     size_t *len)

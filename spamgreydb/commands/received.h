@@ -11,27 +11,29 @@
 
 #include "lib/base/addr.h"
 
-#define RECEIVED_LINE_MAX	4096	/* octets of a line that are looked at */
-#define RECEIVED_NAME_MAX	255
+#define RECEIVED_LINE_MAX	4096	/* bytes of a line that are looked at */
+#define RECEIVED_NAME_MAX	255	/* bytes of a host name */
 
 enum received_kind {
 	RECEIVED_ADDR,		/* from this address */
 	RECEIVED_LOCAL,		/* within a host: a pipe, LMTP, a command */
-	RECEIVED_UNCLEAR	/* from another host, but it is unclear which */
+	RECEIVED_UNCLEAR	/* from another host that is not known */
 };
 
+/* One Received line.  The names are for people, and are not checked. */
 struct received {
 	enum received_kind	 kind;
-	struct addr		 addr;
-	int			 odd;		/* UNCLEAR: there is something where
-						   an address stands, or a comment
-						   has no end */
-	char			 from[RECEIVED_NAME_MAX + 1];	/* "" none; as the
-						   client said it, or its name */
+	struct addr		 addr;		/* with RECEIVED_ADDR */
+	/* There is something that is not understood where an address stands,
+	 * or a comment that does not end: do not trust `from'. */
+	int			 odd;
+	/* the client's HELO or its name; "": the line has none */
+	char			 from[RECEIVED_NAME_MAX + 1];
 	char			 by[RECEIVED_NAME_MAX + 1];
 };
 
-/* Where the header of a message begins: behind the lines of a mailbox. */
+/* Returns where the header of a message begins: behind the lines of a
+ * mailbox. */
 const char *received_header(const char *message, const char *end);
 /*
  * The next Received line of a header: 1, and *pos moves behind it; 0: no more
@@ -39,7 +41,7 @@ const char *received_header(const char *message, const char *end);
  */
 int	 received_next(const char **pos, const char *end, const char **value,
 	    size_t *len);
-/* What is behind "Received:". */
+/* Parses the value of a Received field; all of *r is set. */
 void	 received_parse(const char *value, size_t len, struct received *);
 
 #endif

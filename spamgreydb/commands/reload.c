@@ -1,7 +1,7 @@
 /*
- * reload: waits for its outcome.  A configuration that needs new processes
- * ends the connection, because the process that would answer is one of them;
- * then the next process is asked, by the ticket that this reload was given.
+ * reload: waits for its outcome.  A configuration that needs new processes ends
+ * the connection, because the process that would answer is one of them.  Then
+ * the next process is asked, by the ticket that this reload was given.
  */
 #include <inttypes.h>
 #include <poll.h>
@@ -13,13 +13,13 @@
 #include "lib/base/clock.h"
 #include "spamgreydb/spamgreydb.h"
 
-/* ms: as long as a new start, and one back to the old configuration, may take,
- * and between two questions. */
-#define AGAIN_MS	45000
-#define AGAIN_STEP	200
+#define AGAIN_MS	45000	/* ms that a start with the new configuration
+				   and one back to the old may take */
+#define AGAIN_STEP	200	/* ms between two questions */
 
 /*
- * One request and its answer.  -1: there was none; see conn_lost, or it was
+ * Sends one request with the ticket and waits for its answer.  -1: there was
+ * none; either conn_lost says that the connection has ended, or it was
  * reported.
  */
 static int
@@ -32,6 +32,7 @@ ask_ticket(struct conn *c, uint16_t type, const char *ticket, struct answer *a)
 	return (request_wait(c, a));
 }
 
+/* Returns -1 for its caller. */
 static int
 report_late(void)
 {
@@ -40,7 +41,10 @@ report_late(void)
 	return (-1);
 }
 
-/* The connection has ended: asks until there is an outcome.  -1: reported. */
+/*
+ * The connection has ended: asks the next process until there is an outcome.
+ * -1: reported.
+ */
 static int
 wait_outcome(struct conn *c, const struct config *conf, const char *ticket,
     struct answer *a)
@@ -61,8 +65,8 @@ wait_outcome(struct conn *c, const struct config *conf, const char *ticket,
 				return (-1);
 			type = CTL_OUTCOME;
 		} else if (type == CTL_OUTCOME && a->status == CTL_NOTFOUND)
-			/* The process ended, for another reload, before it
-			 * read ours. */
+			/* The old process ended because of another reload,
+			 * before it read ours. */
 			type = CTL_RELOAD;
 		else if (a->status != CTL_PENDING)
 			return (0);
@@ -72,14 +76,14 @@ wait_outcome(struct conn *c, const struct config *conf, const char *ticket,
 }
 
 /*
- * What the parent reports about a bad configuration comes line by line before
- * the end, and is printed as it comes.
+ * The parent's complaints about the configuration come line by line before the
+ * end, and are printed as they come.
  */
 int
 cmd_reload(struct conn *c, const struct config *conf)
 {
 	struct answer	a;
-	char		ticket[CTL_TICKET_MAX];
+	char		ticket[CTL_TICKET_MAX];	/* 32 digits and a NUL */
 	uint64_t	n[2];
 
 	memset(&a, 0, sizeof(a));

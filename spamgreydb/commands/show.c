@@ -1,7 +1,10 @@
 /*
- * show: what an address is, why, until when, and what its next visit will
- * get.  The facts are found by policy/show.c, next to the rules that they
+ * show: what an address is, why, until when, and what happens at its next
+ * visit.  The facts are found by lib/policy/show.c, next to the rules that they
  * explain.
+ *
+ * A fact is a name and a value.  Names that begin with "#" (a number) or "=" (a
+ * word) are for programs and printed with -j only.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -12,17 +15,19 @@
 
 #define FACTS_MAX	192	/* more than policy_show tells */
 
-/* The facts, in the order in which they came. */
+/* The facts, in the order in which they came; strings are allocated. */
 struct shown {
 	struct {
 		char	*name, *value;
 	}		 fact[FACTS_MAX];
 	size_t		 n;
-	json_t		*json;		/* NULL: text */
-	json_t		*entries;
+	json_t		*json;		/* NULL: text is printed */
+	json_t		*entries;	/* with json: an array */
 };
 
-/* Facts past FACTS_MAX are left out. */
+/*
+ * Keeps a copy of a fact.  Without memory, and past FACTS_MAX, it is left out.
+ */
 static void
 keep_fact(const char *name, const char *value, void *arg)
 {
@@ -40,13 +45,17 @@ keep_fact(const char *name, const char *value, void *arg)
 	s->n++;
 }
 
+/* Says whether it is the name of the fact. */
 static int
 fact_is(const struct shown *s, size_t i, const char *name)
 {
 	return (strcmp(s->fact[i].name, name) == 0);
 }
 
-/* For JSON only. */
+/*
+ * Collects the entries for JSON; the text has facts about them.  A tuple
+ * belongs to a network, so it may be another host's: `own' tells.
+ */
 static int
 show_entry(const struct entry *e, void *arg)
 {
@@ -57,7 +66,6 @@ show_entry(const struct entry *e, void *arg)
 
 	if (s->entries == NULL || (o = out_entry_object(e)) == NULL)
 		return (0);
-	/* A tuple of the network may be another host's. */
 	for (i = 0; i < s->n; i++)
 		if (fact_is(s, i, "host") && prefix_parse(s->fact[i].value,
 		    &host) == 0)
@@ -68,7 +76,7 @@ show_entry(const struct entry *e, void *arg)
 	return (0);
 }
 
-/* Says whether a fact is for people; "#name" and "=name" are for programs. */
+/* Says whether a fact is for people. */
 static int
 is_words(const struct shown *s, size_t i)
 {
@@ -81,7 +89,10 @@ print_fact(const struct shown *s, size_t i)
 	printf("%-20s %s\n", s->fact[i].name, s->fact[i].value);
 }
 
-/* The state first, then the reasons, then what it means and what to do. */
+/*
+ * The state is printed first, then the reasons, then what it means and what to
+ * do.
+ */
 static void
 show_text(const struct shown *s)
 {
@@ -103,7 +114,10 @@ show_text(const struct shown *s)
 	}
 }
 
-/* A number; a time, as its name tells, is added as text too. */
+/*
+ * Adds a number.  The ending of its name tells a time, which is added as text
+ * too.
+ */
 static void
 json_number(json_t *o, const char *name, int64_t value)
 {
@@ -121,7 +135,7 @@ json_number(json_t *o, const char *name, int64_t value)
 }
 
 /*
- * The facts about the address itself; what belongs to an entry is in
+ * Adds a fact about the address itself; what belongs to an entry is in
  * `entries'.  An address may be on several lists, so these are arrays.
  */
 static void
@@ -153,6 +167,7 @@ fact_to_json(json_t *o, const char *name, const char *value)
 	}
 }
 
+/* The caller keeps its reference to the object. */
 static int
 show_json(struct shown *s)
 {
@@ -164,7 +179,10 @@ show_json(struct shown *s)
 	return (out_json(json_incref(s->json)));
 }
 
-/* What the firewall really has, which may differ from what it should have. */
+/*
+ * Asks for what the firewall's table really has, which may differ from what it
+ * should have.
+ */
 static void
 show_firewall(struct conn *c, const struct addr *addr, struct shown *s)
 {
@@ -187,7 +205,7 @@ show_firewall(struct conn *c, const struct addr *addr, struct shown *s)
 	    json_false() : json_null());
 }
 
-/* The facts, then the firewall's word, then all of it printed in order. */
+/* Collects the facts, asks the firewall, and prints all of it in order. */
 int
 cmd_show(struct conn *c, const struct args *args)
 {

@@ -15,7 +15,10 @@
 
 #define NOTE_MAX	(2 * SPF_DOMAIN_MAX + 256) /* two names, some words */
 
-/* Says whether it can stand in a question; the DNS knows the rest. */
+/*
+ * Says whether it can stand in a question.  Its syntax is not checked further,
+ * since the DNS answers that there is no such name.
+ */
 static int
 is_dns_name(const char *s)
 {
@@ -26,7 +29,10 @@ is_dns_name(const char *s)
 	    "0123456789-_.") == n);
 }
 
-/* The networks, with what could not be expanded as comments. */
+/*
+ * Prints the networks; what could not be expanded is a comment.  A note has
+ * text of the DNS, so that control characters are escaped.
+ */
 static int
 print_spf_text(const char *domain, const struct spf_result *r)
 {
@@ -45,6 +51,7 @@ print_spf_text(const char *domain, const struct spf_result *r)
 	return (0);
 }
 
+/* Without memory, out_json reports it. */
 static int
 print_spf_json(const char *domain, const struct spf_result *r)
 {
@@ -64,7 +71,7 @@ print_spf_json(const char *domain, const struct spf_result *r)
 	return (out_json(o));
 }
 
-/* One domain.  Returns 0, or 1: reported. */
+/* Prints the networks of one domain.  Returns 0, or 1: reported. */
 static int
 spf_domain(
     const struct spf_dns *dns, const struct args *args, const char *domain)
@@ -81,6 +88,7 @@ spf_domain(
 	}
 	domain = name;
 	if (spf_walk(dns, domain, &r) == -1) {
+		/* The error may begin with the domain already. */
 		if (strncmp(r.error, domain, strlen(domain)) == 0 &&
 		    r.error[strlen(domain)] == ':')
 			out_error("%s", r.error);
@@ -94,7 +102,10 @@ spf_domain(
 	return (status);
 }
 
-/* Domains of a file, one per line; # begins a comment. */
+/*
+ * Reads domains, one per line; # begins a comment.  Returns 0, or 1 when any of
+ * them failed.
+ */
 static int
 from_file(const struct spf_dns *dns, const struct args *args, FILE *fp)
 {
@@ -120,8 +131,8 @@ from_file(const struct spf_dns *dns, const struct args *args, FILE *fp)
 }
 
 /*
- * The status is 1 when any domain failed; the others are printed all the
- * same.
+ * The status is 1 when any domain failed; the others are printed all the same.
+ * "-" stands for domains on standard input.
  */
 int
 cmd_spf(const struct args *args, FILE *in)

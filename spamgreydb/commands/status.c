@@ -19,7 +19,7 @@
 #define STOP_MS		60000	/* ms that the daemon may take to end */
 #define STOP_STEP	100	/* ms between two looks */
 
-/* The counters of stats that tell how the daemon is. */
+/* The counters of stats that are shown. */
 static const char *const names[] = {
 	"entries grey", "entries white", "entries trapped",
 	"entries spamtrap", "database up", "database lost commits",
@@ -27,11 +27,12 @@ static const char *const names[] = {
 };
 #define NAMES	(sizeof(names) / sizeof(names[0]))
 
+/* Their values; "": the daemon has not sent it. */
 struct status {
 	char	value[NAMES][256];
 };
 
-/* Keeps those of the counters that are shown. */
+/* Keeps a counter if it is one of those that are shown. */
 static void
 status_fact(const char *name, const char *value, void *arg)
 {
@@ -43,7 +44,10 @@ status_fact(const char *name, const char *value, void *arg)
 			strlcpy(s->value[i], value, sizeof(s->value[i]));
 }
 
-/* A key is the name with _ for blanks. */
+/*
+ * The keys are the names of the counters, with _ for blanks.  0, or -1: output
+ * failed, which is reported.
+ */
 static int
 print_status_json(const struct status *s, int running)
 {
@@ -69,7 +73,10 @@ print_status_json(const struct status *s, int running)
 	return (out_json(o));
 }
 
-/* The exit status is 0 when a daemon is running. */
+/*
+ * The exit status is 0 when a daemon is running, so that scripts can ask.
+ * Without a daemon the counters are those of the database.
+ */
 int
 cmd_status(struct conn *c, const struct args *args)
 {
@@ -95,7 +102,10 @@ cmd_status(struct conn *c, const struct args *args)
 	return (!running);
 }
 
-/* Says whether somebody listens on the control socket. */
+/*
+ * Says whether a process listens on the control socket.  If that cannot be
+ * found out, it answers 1, and cmd_stop goes on waiting.
+ */
 static int
 socket_answers(const char *path)
 {
@@ -113,8 +123,8 @@ socket_answers(const char *path)
 }
 
 /*
- * Waits for the daemon's end: its parent process closes the control socket
- * last.
+ * Waits until the daemon has ended: its parent process closes the control
+ * socket last.
  */
 int
 cmd_stop(struct conn *c, const struct config *conf)

@@ -1,10 +1,10 @@
 /*
- * spamgreydb sync host …: the side of a bulk sync that drives.  The
- * connections to all hosts are opened first, as the user who called, since
- * root's rights are dropped when the database is opened here.  Then host by
- * host: compare, and exchange what differs in batches.  Each batch is on disk
- * on both sides before the next one, so what an interrupted run did need not
- * be done again.
+ * spamgreydb sync host ...: the side of a bulk sync that asks; sync/server.c is
+ * the other side.  The connections to all hosts are opened first, as the user
+ * who called, since root's privileges are dropped when the database is opened
+ * here.  Then each host in turn is compared, and what differs is exchanged in
+ * batches.  Each batch is on disk on both sides before the next one, so that
+ * work of an interrupted run need not be repeated.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -17,35 +17,36 @@
 #include "spamgreydb/sync/sync.h"
 
 #define PROGRESS_MS	200	/* ms between lines of progress */
-#define ROUNDS		2	/* the second for news of later hosts */
-#define SSH		"ssh"
-#define PROGRAM		"spamgreydb"
+#define ROUNDS		2	/* the second is for news of later hosts */
+#define SSH		"ssh"		/* -e */
+#define PROGRAM		"spamgreydb"	/* --program: on the other host */
 
 /* One of the hosts, and what was done with it. */
 struct sync_host {
 	struct sync_link	 link;
-	int			 failed;
+	int			 failed;	/* reported; it is left out */
 	/* ids found: only here, only there, different on both */
 	uint64_t		 ours, theirs, both;
 	uint64_t		 taken, given;	/* changes here and there */
 	uint64_t		 differ;	/* ids that still differ */
 	uint64_t		 at_taken;	/* run.taken when it was done */
-	struct bulk_done	 here, there;	/* what was refused */
+	struct bulk_done	 here, there;	/* refused by each side */
 };
 
 /* The whole run. */
 struct sync_run {
 	struct sync_local	 local;
 	const struct args	*args;
-	struct sync_host	*peer;		/* whose turn it is */
-	uint64_t		 taken;		/* from all hosts */
+	struct sync_host	*peer;		/* the host that is done now */
+	uint64_t		 taken;		/* changes from all hosts */
+	/* the batch: ids whose states are to be taken and given */
 	uint64_t		 get[BULK_ASK_MAX], put[BULK_ASK_MAX];
 	size_t			 nget, nput;
 	int			 progress; /* standard error is a terminal */
-	int64_t			 shown;
+	int64_t			 shown;	/* clock_mono of the last progress */
 };
 
-/* On a terminal only. */
+/* Shows one line of progress, on a terminal only; last: the final one. */
 static void
 sync_progress(struct sync_run *s, int last)
 {
@@ -64,8 +65,9 @@ sync_progress(struct sync_run *s, int last)
 }
 
 /*
- * Checks that both sides have one version, cut keys in the same way, and
- * agree about the time.  -1: reported.
+ * Exchanges HELLO: both sides must have one version, cut addresses in the same
+ * way, since the keys of entries depend on it, and have about the same time.
+ * 0, or -1: reported.
  */
 static int
 greet(struct sync_run *s, struct sync_host *p)
@@ -109,7 +111,10 @@ greet(struct sync_run *s, struct sync_host *p)
 	return (0);
 }
 
-/* Both sides index their database, at the same time. */
+/*
+ * Makes both sides index their database, at the same time and with a new seed:
+ * *theirs is the sum of all that the other side has.  0, or -1: reported.
+ */
 static int
 start_round(struct sync_run *s, struct sync_host *p, struct bulk_sum *theirs)
 {
@@ -132,7 +137,11 @@ start_round(struct sync_run *s, struct sync_host *p, struct bulk_sum *theirs)
 	return (0);
 }
 
-/* Merges here their states of the ids that are waiting. */
+/*
+ * Merges here the states that the other side has of the ids in get.  It may
+ * answer fewer than were asked, if they do not fit into one frame; the others
+ * are asked again.  0, or -1: reported.
+ */
 static int
 take_theirs(struct sync_run *s, struct sync_host *p)
 {
@@ -164,7 +173,10 @@ take_theirs(struct sync_run *s, struct sync_host *p)
 	return (0);
 }
 
-/* Merges there our states; what was just taken is in them already. */
+/*
+ * Merges there the states that we have of the ids in put.  Changes that were
+ * just taken are in them already.  0, or -1: reported.
+ */
 static int
 give_ours(struct sync_run *s, struct sync_host *p)
 {
@@ -194,7 +206,10 @@ give_ours(struct sync_run *s, struct sync_host *p)
 	return (0);
 }
 
-/* Takes first, so that what is given has everything that is known. */
+/*
+ * Takes first, so that what is given includes what was taken.  0, or -1:
+ * reported.
+ */
 static int
 exchange(struct sync_run *s)
 {
@@ -204,7 +219,10 @@ exchange(struct sync_run *s)
 	return (0);
 }
 
-/* An id that differs; a full batch is exchanged. */
+/*
+ * Called by sync_compare for an id that differs.  It is put into the batch, and
+ * a full batch is exchanged.  A dry run only counts.
+ */
 static int
 found(int ours, int theirs, uint64_t id, void *arg)
 {
@@ -228,7 +246,7 @@ found(int ours, int theirs, uint64_t id, void *arg)
 	return (0);
 }
 
-/* Counts in the second comparison, after the exchange. */
+/* Called in the second comparison, after the exchange: it only counts. */
 static int
 still_differs(int ours, int theirs, uint64_t id, void *arg)
 {
@@ -241,7 +259,10 @@ still_differs(int ours, int theirs, uint64_t id, void *arg)
 	return (0);
 }
 
-/* Compares, exchanges, and compares again. */
+/*
+ * Compares, exchanges, and compares again to see what still differs.  0, or -1:
+ * reported.
+ */
 static int
 sync_peer(struct sync_run *s, struct sync_host *p)
 {
@@ -268,6 +289,7 @@ sync_peer(struct sync_run *s, struct sync_host *p)
 	return (link_ask(&p->link, BULK_DONE, &f));
 }
 
+/* 0, or -1: output failed, which is reported. */
 static int
 report_json(const struct sync_run *s, const struct sync_host *p)
 {
@@ -293,7 +315,10 @@ report_json(const struct sync_run *s, const struct sync_host *p)
 	return (out_json(o));
 }
 
-/* Returns 0, or 1 when not everything is as it should be. */
+/*
+ * Prints what was done with one host.  Returns its part of the exit status: 0,
+ * or 1 when it failed or an entry was refused.
+ */
 static int
 report_host(const struct sync_run *s, const struct sync_host *p)
 {
@@ -327,7 +352,7 @@ report_host(const struct sync_run *s, const struct sync_host *p)
 	return (p->here.refused > 0 || p->there.refused > 0);
 }
 
-/* Opens the connections to all hosts.  Returns how many are open. */
+/* Opens the connections to all hosts.  Returns how many of them can be used. */
 static int
 open_peers(struct sync_run *s, struct sync_host *peers)
 {
@@ -347,7 +372,7 @@ open_peers(struct sync_run *s, struct sync_host *peers)
 
 /*
  * A host that was done before a later one had news for us lacks that news, so
- * those hosts get a second round.
+ * such hosts get a second round.
  */
 static void
 sync_all(struct sync_run *s, struct sync_host *peers)
@@ -363,12 +388,15 @@ sync_all(struct sync_run *s, struct sync_host *peers)
 				continue;
 			p->failed = sync_peer(s, p) == -1;
 			if (p->failed && s->local.conn == NULL)
-				return;		/* no database any more */
+				return;		/* the database was lost */
 		}
 	}
 }
 
-/* A host that cannot be reached does not keep the others from being synced. */
+/*
+ * A host that fails does not keep the others from being synced.  --server is
+ * the other side.
+ */
 int
 cmd_sync(const struct args *args, struct config *conf)
 {
