@@ -108,7 +108,7 @@ take_length(struct text *t, int flags, struct addr *lo, struct addr *hi,
 		return (LISTLINE_BAD);
 	}
 	if (len == 0 && !(flags & LISTLINE_ALL)) {
-		*error = "/0 means all addresses, which is not allowed in this list";
+		*error = "means all addresses, which is not allowed in this list";
 		return (LISTLINE_BAD);
 	}
 	len += ADDR_BITS - max;

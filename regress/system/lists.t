@@ -286,10 +286,10 @@ wait_log(qr/spamd-setup: 1 lists accepted/);
 like(log_since(), qr/list "old" of spamd-setup: address 10\.70\.0\.0\/0 /,
     'a bad address is said with its list');
 like(log_since(), qr/list "old" of spamd-setup: the count is 2/, 'a bad count');
-like(log_since(), qr/list "old" of spamd-setup: no address/, 'count 0');
+like(log_since(), qr/list "old" of spamd-setup: the list has no addresses;/, 'count 0');
 like(log_since(), qr/list "ours" of spamd-setup: the configuration has a list of that name/,
     "the configuration's own are out of its reach");
-like(log_since(), qr/line 6 of spamd-setup: no name/, 'a line without a name');
+like(log_since(), qr/line 6 of spamd-setup: the line must begin with the name of a list and ";"/, 'a line without a name');
 wait_for('tag; to clear', sub { state_of('2001:db8:6::1') eq 'unknown' });
 is(state_of('10.69.0.1'), 'blacklisted old', 'what was good stays');
 unlike(state_of('127.0.0.8'), qr/blacklisted/, 'and nothing else is listed');

@@ -97,7 +97,7 @@ pass_conf_new(struct config *conf, struct pass_conf *old)
 		    live->max / 10 : PASS_PER_HOST;
 	live->per_network = conf->pass->per_network != 0 ?
 	    conf->pass->per_network : 4 * live->per_host;
-	scan_set_budget(conf->pass == NULL ? 0 : conf->pass->scan * 1000);
+	scan_set_budget(conf->pass->scan * 1000);
 	if ((live->chain = chain_new(conf)) == NULL) {
 		pass_conf_unref(live);
 		return (NULL);
