@@ -1,8 +1,12 @@
 /*
- * attachment: names and types of a message's parts that are not wanted.  Looks
- * into MIME alone, not into archives.  Whatever name some reader of mail could
- * see counts; what is nested too deeply or has too many parts to be looked at
- * is unscannable.
+ * Module attachment: refuses or marks messages that have parts with unwanted
+ * file names or MIME types.  It looks into MIME only, not into archives.  A
+ * part can have several names, because mail readers differ in how they read a
+ * header; every name that some reader could show counts.  A message whose parts
+ * are nested too deeply, or that has too many parts, is unscannable.
+ *
+ * The scan runs in slices from the event loop (runner/mimescan.h), so the EOM
+ * hook always waits for on_done, and forget must stop the scan.
  */
 #include <sys/types.h>
 
@@ -17,8 +21,16 @@
 
 #define PATTERN_MAX	256
 #define RULES_MAX	1000
-#define FOUND_MAX	20		/* of one message: told, the rest counted */
-#define WAIT_MS		300000		/* the scan budget ends it */
+/*
+ * Finds of one message that are reported one by one; further ones are only
+ * counted.
+ */
+#define FOUND_MAX	20
+/*
+ * Milliseconds.  Only an upper bound: the runner's scan budget ends the wait
+ * earlier.
+ */
+#define WAIT_MS		300000
 
 enum { COUNT_PARTS, COUNT_NAMES, COUNT_TYPES, COUNT_PAST };
 static const char *const counters[] = {
@@ -35,6 +47,11 @@ struct conf {
 	size_t		 n;
 	struct mime_limits limits;
 };
+/*
+ * A session's scan. scan and met are NULL unless a scan is running. header is
+ * the position of the part seen last plus 1, so that 0 means that no part was
+ * seen.
+ */
 struct data {
 	struct mimescan	*scan;
 	uint64_t	 key;
@@ -42,7 +59,12 @@ struct data {
 	struct verdict	 verdict;
 	unsigned int	 found;
 	uint64_t	 header;	/* the latest that was seen */
-	uint64_t	*met;		/* by pattern: the last header it met */
+	/*
+	 * One entry for each pattern: the last part that it matched, as
+	 * position plus 1.  It keeps a part from being counted twice by one
+	 * pattern.
+	 */
+	uint64_t	*met;
 };
 
 extern const struct module mod_attachment;
@@ -60,8 +82,12 @@ static const struct module_option options[] = {
 	{ NULL, NULL, NULL, 0, 0, NULL, 0, 0, NULL }
 };
 
-/* '*' any octets, '?' one; letters of ASCII in any case.  Linear but for the
- * last '*', whatever the name is. */
+/*
+ * Matches a file name or type against a pattern that is in lower case: `*'
+ * stands for any bytes, `?' for one byte, and ASCII letters match in either
+ * case.  Only the last `*' is ever tried again, so the time is at most the
+ * product of the two lengths, whatever the sender writes.
+ */
 static int
 matches(const char *pattern, const char *name)
 {
@@ -134,8 +160,11 @@ attachment_clear(void *conf)
 	free(c->pattern);
 }
 
-/* The first rule that fits decides; it counts once for a part, in however many
- * ways that may be read. */
+/*
+ * Looks up one name or type of the part at `header'.  The first matching
+ * pattern decides.  It counts once for a part, even if the part has several
+ * names that match.
+ */
 static void
 look(struct msession *s, struct data *d, uint64_t header, int is_type,
     const char *text)
@@ -156,6 +185,11 @@ look(struct msession *s, struct data *d, uint64_t header, int is_type,
 		    &d->verdict);
 }
 
+/*
+ * Called for each part, and again for a part that can be read in a second way;
+ * the second reading has the same position in p->header and is not counted as
+ * another part.
+ */
 static void
 on_part(const struct mime_part *p, void *arg)
 {
@@ -181,6 +215,11 @@ data_clear(struct data *d)
 	d->met = NULL;
 }
 
+/*
+ * The scan has ended. past: the limit that the message exceeded, or NULL. why:
+ * the error that ended the scan, or NULL.  The kinds of verdicts are ordered by
+ * severity, so the more severe one of the finds and of the limit is returned.
+ */
 static void
 on_done(const char *past, const char *why, void *arg)
 {
@@ -204,6 +243,10 @@ on_done(const char *past, const char *why, void *arg)
 	module_resume(d->key, &mod_attachment, d->verdict);
 }
 
+/*
+ * Starts the scan.  Without patterns there is nothing to look for, and the
+ * message is not read at all.
+ */
 static struct verdict
 attachment_eom(struct msession *s, void *conf)
 {

@@ -1,9 +1,13 @@
 /*
- * Module bad_rcpt_throttle: who names recipients that the mail server refuses
- * is slowed down, and at last sent away, as sendmail's BadRcptThrottle and
- * BadRcptShutdown; but counted for the session and for the host, not for the
- * transaction, which a client can begin anew at will.  Each refused recipient
- * is an event `dictionary'.  Memory is two tables of fixed size.
+ * Module bad_rcpt_throttle: slows down clients that name many recipients that
+ * the mail server refuses, and finally disconnects them.  It corresponds to
+ * sendmail's BadRcptThrottle and BadRcptShutdown.  Recipients are counted for
+ * the session and for the host, not for the transaction, because a client can
+ * begin a new transaction at any time.  Each refused recipient also is an event
+ * `dictionary', to which the store process may react.
+ *
+ * RCPT only reads the counters and delays or disconnects; RCPT_REPLY, which has
+ * the mail server's reply, only counts.  Memory is two tables of fixed size.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +20,11 @@
 
 #define HOSTS		65536
 
+/*
+ * The settings.  Times are in milliseconds.  A share in percent is of all
+ * recipients that got a final answer, good and bad; it keeps a mailing list
+ * with many subscribers from being taken for a dictionary attack.
+ */
 struct bad_rcpt {
 	uint32_t		 after;
 	int64_t			 delay, at_most;
@@ -27,15 +36,18 @@ struct bad_rcpt {
 	struct nettab_cut	 fold;
 };
 
+/* Counters of one session, over all its transactions. */
 struct bad_rcpt_data {
 	uint32_t	good, bad;
-	int64_t		delayed;	/* ms, in all */
+	/* Milliseconds that this session was delayed so far. */
+	int64_t		delayed;
 	uint8_t		logged;
 };
 
 enum { COUNT_BAD, COUNT_SHUTDOWN };
 static const char *const counters[] = { "bad", "shutdown", NULL };
 
+/* Accepted and refused recipients by host, for all sessions of the process. */
 static struct rate	*goods, *bads;
 
 extern const struct module mod_bad_rcpt_throttle;
@@ -60,7 +72,10 @@ bad_rcpt_open(void)
 	return (0);
 }
 
-/* "50%" */
+/*
+ * Parses a share such as "50%" into *v.  Returns -1 and sets *error if it is
+ * not a number from 1 to 100 with a percent sign.
+ */
 static int
 percent(const char *text, uint32_t *v, const char **error)
 {
@@ -76,6 +91,10 @@ percent(const char *text, uint32_t *v, const char **error)
 	return (0);
 }
 
+/*
+ * One option.  The delay of a command stays far below the 5 minutes that
+ * clients wait for the reply to RCPT (RFC 5321, 4.5.3.2.3).
+ */
 static int
 bad_rcpt_option(void *conf, const char *keyword, const struct module_arg *a,
     size_t n, int off, const char **error)
@@ -122,7 +141,11 @@ bad_rcpt_check(void *conf, const char **error)
 	return (0);
 }
 
-/* So many bad ones, and that share of all? */
+/*
+ * Returns 1 if `bad' reaches the limit and is at least `share' percent of all
+ * recipients.  A limit of 0 never applies.  The products are 64 bits wide and
+ * cannot overflow.
+ */
 static int
 is_over(uint32_t bad, uint32_t good, uint32_t limit, uint32_t share)
 {
@@ -130,6 +153,11 @@ is_over(uint32_t bad, uint32_t good, uint32_t limit, uint32_t share)
 	    (uint64_t)bad * 100 >= ((uint64_t)bad + good) * share);
 }
 
+/*
+ * Before each RCPT: disconnects, delays, or lets the command pass.  The host's
+ * own counters disconnect only together: the host must exceed both the limit of
+ * a session and the limit of a host.
+ */
 static struct verdict
 bad_rcpt_rcpt(struct msession *s, void *conf)
 {
@@ -139,6 +167,7 @@ bad_rcpt_rcpt(struct msession *s, void *conf)
 	uint32_t		 bad = 0, good = 0;
 	int64_t			 ms, now = clock_mono();
 
+	/* Adding 0 only reads the counters; RCPT_REPLY adds. */
 	if (c->client != 0) {
 		addr_cut(&s->client, &c->fold.cut, &host);
 		bad = rate_add(bads, &host, sizeof(host), c->within, now, 0);
@@ -158,6 +187,10 @@ bad_rcpt_rcpt(struct msession *s, void *conf)
 		    "throttled bad=%u host-bad=%u host-good=%u", d->bad, bad,
 		    good);
 	d->logged = 1;
+	/*
+	 * All delays of a session together are at most `at-most', so that the
+	 * last delay may be shorter and later commands are not delayed at all.
+	 */
 	ms = c->at_most - d->delayed < c->delay ? c->at_most - d->delayed :
 	    c->delay;
 	if (ms <= 0)
@@ -166,6 +199,10 @@ bad_rcpt_rcpt(struct msession *s, void *conf)
 	return (verdict_delay(ms));
 }
 
+/*
+ * Counts the answer.  Tempfails (4xx) are not counted: they say nothing about
+ * whether the recipient exists.
+ */
 static struct verdict
 bad_rcpt_reply(struct msession *s, void *conf)
 {

@@ -1,10 +1,13 @@
 /*
- * Module conncontrol: how many connections a host may have open at once, as
- * sendmail's feature of that name with nodelay.  Acts when a connection comes,
- * and counts those that it refused for as long as they are there.  Hosts that
- * are not known have a limit for their network too, so that one /48 does not
- * count as 65,536 hosts.  Memory is one counter for each host and network that
- * has a connection.
+ * Module conncontrol: limits how many connections a host may have open at once,
+ * as sendmail's feature of that name with `nodelay'.  It acts when a connection
+ * comes, before the banner.  Connections that it refused are counted too until
+ * they are closed.  For hosts that are not known (module_no_network) there also
+ * is a limit for the whole network, so that one /48 does not count as 65,536
+ * hosts.
+ *
+ * Memory is one counter for each host and network that has a connection open,
+ * so it is bounded by the number of connections.
  */
 #include <string.h>
 
@@ -14,8 +17,17 @@
 #include "spamgreyd/runner/module.h"
 
 #define MAX_DEFAULT	50
-#define NETWORK_TIMES	4	/* a network's, if none is given */
+/*
+ * The limit of a network is this many times that of a host if no network-max is
+ * given.
+ */
+#define NETWORK_TIMES	4
 
+/*
+ * The settings. nets holds the limits given for networks (`max N for NETWORK').
+ * fold says how many bits of an address are a host, network how many are a
+ * network.
+ */
 struct conncontrol {
 	int64_t			 max;		/* 0: no limit */
 	int			 max_given;
@@ -27,6 +39,7 @@ struct conncontrol {
 	int			 tempfail;
 };
 
+/* What this connection was counted as: CLOSE takes back exactly that. */
 struct conncontrol_data {
 	struct addr	host, net;
 	uint8_t		counted, net_counted;
@@ -35,6 +48,10 @@ struct conncontrol_data {
 enum { COUNT_OVER, COUNT_OVER_NETWORK };
 static const char *const counters[] = { "over", "over-network", NULL };
 
+/*
+ * Open connections by host and by network.  They belong to the process, not to
+ * a configuration, so that a reload does not lose count.
+ */
 static struct limit	*hosts, *networks;
 
 extern const struct module mod_conncontrol;
@@ -88,6 +105,10 @@ conncontrol_option(void *conf, const char *keyword,
 	return (0);
 }
 
+/*
+ * Fills in the defaults: an IPv4 address or an IPv6 /64 is a host, a /24 or a
+ * /48 is a network.
+ */
 static int
 conncontrol_check(void *conf, const char **error)
 {
@@ -107,7 +128,11 @@ conncontrol_clear(void *conf)
 	nettab_free(&((struct conncontrol *)conf)->nets);
 }
 
-/* Whoever gave a network's hosts their own number meant that network too. */
+/*
+ * Returns the limit of the client's network, 0 for none.  A limit that the
+ * administrator gave for the hosts of a network (own) also determines the limit
+ * of that network.
+ */
 static int64_t
 network_max(const struct conncontrol *c, const struct nettab_entry *own)
 {
@@ -116,7 +141,10 @@ network_max(const struct conncontrol *c, const struct nettab_entry *own)
 	return (c->net_given ? c->net_max : c->max * NETWORK_TIMES);
 }
 
-/* Has its network too many?  It counts only where it is looked at. */
+/*
+ * Counts the connection for its network and returns 1 if the network has too
+ * many.  The network of a known host is neither counted nor limited.
+ */
 static int
 over_network(const struct conncontrol *c, struct msession *s,
     const struct nettab_entry *own)
@@ -144,7 +172,9 @@ conncontrol_connect(struct msession *s, void *conf)
 	net = nettab_find(&c->nets, &s->client);
 	max = net == NULL ? c->max : net->n;
 	addr_cut(&s->client, &c->fold.cut, &d->host);
-	/* All are counted: a reload may set a limit where there is none. */
+	/*
+	 * Every connection is counted, because a reload may set a limit later.
+	 */
 	d->counted = limit_inc(hosts, &d->host) != 0;
 	over_net = over_network(c, s, net);
 	if (max != 0 && limit_get(hosts, &d->host) > max)
@@ -159,6 +189,10 @@ conncontrol_connect(struct msession *s, void *conf)
 	return (verdict_close(0, 421, "4.3.2", "Too many open connections."));
 }
 
+/*
+ * The connection is closed.  A count that could not be made (no memory) is not
+ * taken back either.
+ */
 static struct verdict
 conncontrol_gone(struct msession *s, void *conf)
 {

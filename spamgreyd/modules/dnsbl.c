@@ -1,8 +1,13 @@
 /*
- * Lists in the DNS (RFC 5782): all zones are asked at once when the host
- * connects, and what they say adds points or takes some away.  A list never
- * refuses anybody on its own unless `reject at' says so, and one that does
- * not answer, or answers what no list entry looks like, adds nothing.
+ * Module dnsbl: lists in the DNS (RFC 5782).  All zones are asked at once when
+ * the host connects, so that the answers usually are there before they are
+ * needed.  Each answer adds points or takes some away.  A list does not refuse
+ * anybody on its own unless `reject at' says so.  A list that does not answer
+ * adds nothing, and an answer that cannot be a list entry is ignored.
+ *
+ * The questions run while the session goes on.  RCPT waits for the answers only
+ * if `reject at' is set; DATA always waits, so that all points are known when
+ * the message is judged.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,9 +19,14 @@
 #include "spamgreyd/runner/module.h"
 
 #define ZONES_MAX	24
-#define LABEL_MAX	63		/* octets of a name in the DNS */
+/* Bytes of a name that is shown in place of the zone: a label of the DNS. */
+#define LABEL_MAX	63
 #define CODES_MAX	32		/* of one zone */
-#define QUIET		3600000		/* ms between two lines about a zone */
+/*
+ * Milliseconds between two log lines about one zone, so that a list that was
+ * shut down does not fill the log.
+ */
+#define QUIET		3600000
 #define BUDGET_MIN	100
 
 enum { COUNT_ASKED, COUNT_LISTED, COUNT_FAILED, COUNT_STRANGE };
@@ -24,22 +34,33 @@ static const char *const counters[] = {
 	"asked", "listed", "failed", "strange", NULL
 };
 
-/* Which answers: each octet within its bounds; or, as a range, the whole. */
+/*
+ * Which answers a code stands for.  Without a range each of the four bytes must
+ * be within its own bounds (127.0.x.2).  With a range the address as a whole
+ * must be between lo and hi (127.0.0.2-127.0.0.7).
+ */
 struct code {
 	uint8_t		lo[4], hi[4];
 	int		range;
-	int32_t		points;		/* 1/1000 */
+	/* In thousandths. */
+	int32_t		points;
 	int		trusted;
+	/* As in the configuration, for the log and for headers. */
 	char		text[40];
 };
 
-/* What is asked may hold a customer's key: nothing but the question shows it
- * where the administrator has given the zone another name. */
+/*
+ * The name that is asked for may contain a customer's key.  If the
+ * administrator gave the zone another name, the key appears in the DNS question
+ * only.
+ */
 struct zone {
 	char		asked[DNS_NAME_MAX + 1];
-	char		name[DNS_NAME_MAX + 1];	/* for replies, log and header */
+	/* The name for replies, the log and header fields. */
+	char		name[DNS_NAME_MAX + 1];
 	struct code	codes[CODES_MAX];
 	unsigned int	ncodes;
+	/* The zone is dnswl.org, whose levels are known. */
 	int		dnswl;
 	int64_t		logged;		/* clock_mono of the last complaint */
 };
@@ -51,20 +72,32 @@ struct conf {
 	int32_t		 reject_at;	/* 0: never */
 };
 
+/* One question. It lies in the session's data, and forget cancels it. */
 struct ask {
 	struct dns_query *query;	/* NULL: answered, or never asked */
 	uint64_t	 key;
 	struct conf	*conf;
 	unsigned int	 zone;
-	uint32_t	 codes;		/* bits: which of the zone's matched */
+	/*
+	 * Bits of the codes that matched, so that several addresses in one
+	 * answer count a code only once.
+	 */
+	uint32_t	 codes;
 };
 
+/* A session's questions and what the answers were so far. */
 struct data {
 	struct ask	 asks[ZONES_MAX];
+	/* Questions that are not answered yet. */
 	unsigned int	 pending;
-	int32_t		 sum;		/* of all that is known */
-	int		 waiting;	/* for a verdict: 1 at DATA, 2 at RCPT */
-	char		 listed[64];	/* the zone with the most points */
+	/* Thousandths, of all answers so far. */
+	int32_t		 sum;
+	/*
+	 * The hook that waits for the answers: 1 is DATA, 2 is RCPT, 0 is none.
+	 */
+	int		 waiting;
+	/* The zone with the most points; the reply of `reject at' names it. */
+	char		 listed[64];
 	int32_t		 most;
 };
 
@@ -83,7 +116,10 @@ octet(const char **p, unsigned int *n)
 	return (digits == 0 || *n > 255 ? -1 : 0);
 }
 
-/* "127.0.x.2": x is any number; -1: not that. */
+/*
+ * Four numbers of an address, of which "x" stands for any (127.0.x.2).
+ * Advances *p behind them.  Returns -1 if it is not that.
+ */
 static int
 quad(const char **p, uint8_t lo[4], uint8_t hi[4])
 {
@@ -105,6 +141,11 @@ quad(const char **p, uint8_t lo[4], uint8_t hi[4])
 	return (0);
 }
 
+/*
+ * A code of a zone: an address in 127.0.0.0/8, where lists put their answers
+ * (RFC 5782, 2.1), or a range of such addresses.  Returns -1 if it is
+ * malformed.
+ */
 static int
 code_parse(const char *text, struct code *c)
 {
@@ -116,7 +157,7 @@ code_parse(const char *text, struct code *c)
 	strlcpy(c->text, text, sizeof(c->text));
 	if (*p == '-') {
 		p++;
-		/* both ends exact, and in their order */
+		/* A range has two exact ends, in ascending order. */
 		if (quad(&p, lo, hi) == -1 || memcmp(lo, hi, 4) != 0 ||
 		    memcmp(c->lo, c->hi, 4) != 0 || memcmp(c->lo, lo, 4) > 0)
 			return (-1);
@@ -126,13 +167,20 @@ code_parse(const char *text, struct code *c)
 	return (*p != '\0' || c->lo[0] != 127 || c->hi[0] != 127 ? -1 : 0);
 }
 
+/*
+ * A number of points, for example -2.5, into thousandths.  Returns -1 if
+ * invalid.
+ */
 static int
 points_parse(const char *text, int32_t *milli)
 {
 	char	*end;
 	double	 d;
 
-	/* no exponent, no infinity, no hexadecimal number */
+	/*
+	 * strtod() also accepts exponents, infinity and hexadecimal numbers:
+	 * refuse these.
+	 */
 	d = strtod(text, &end);
 	if (end == text || text[strspn(text, "-.0123456789")] != '\0' ||
 	    *end != '\0' || d < -1000 || d > 1000)
@@ -141,7 +189,10 @@ points_parse(const char *text, int32_t *milli)
 	return (0);
 }
 
-/* { CODE points N [trusted] … } */
+/*
+ * The codes of a zone: { CODE points N [trusted] ... }. Returns -1 and sets
+ * *error if one is invalid or if there are none.
+ */
 static int
 zone_codes(struct zone *z, const struct module_arg *args, size_t n,
     const char **error)
@@ -181,9 +232,11 @@ zone_codes(struct zone *z, const struct module_arg *args, size_t n,
 }
 
 /*
- * Does a label look like a customer's key?  Hexadecimal digits, or letters and
- * digits mixed, longer than what people call a list; the zones of the two big
- * lists that give keys need less of a sign.
+ * Returns 1 if a label looks like a customer's key: it is longer than what
+ * people call a list and has digits, or it is even longer and has no hyphens or
+ * underscores.  In the zones of the two large lists that give out keys (keyed)
+ * a shorter label is enough.  Encoded names (xn--) are not keys.  This only
+ * causes a warning, so a wrong guess does no harm.
  */
 static int
 is_key(const char *label, size_t len, int keyed)
@@ -208,8 +261,10 @@ has_suffix(const char *name, const char *suffix)
 	return (n >= s && strcasecmp(name + n - s, suffix) == 0);
 }
 
-/* NULL, or the warning that a zone without a name seems to hold a key, which
- * the warning itself does not show. */
+/*
+ * Returns NULL, or a warning that a zone without a name of its own seems to
+ * contain a key.  The text is static and does not show the key.
+ */
 static const char *
 key_warning(const char *zone)
 {
@@ -230,6 +285,9 @@ key_warning(const char *zone)
 	return (NULL);
 }
 
+/*
+ * Returns 1 if s has 1 to max letters, digits, hyphens, underscores and dots.
+ */
 static int
 is_name(const char *s, size_t max)
 {
@@ -240,7 +298,10 @@ is_name(const char *s, size_t max)
 	    "0123456789-_.") == len);
 }
 
-/* ZONE [as NAME] { … } */
+/*
+ * The option zone: ZONE [as NAME] { ... }. Returns 0, -1, or
+ * MODULE_OPTION_WARNED. conf_clear frees the zone also after a failure.
+ */
 static int
 zone_add(struct conf *conf, const struct module_arg *args, size_t n,
     const char **error)
@@ -253,7 +314,10 @@ zone_add(struct conf *conf, const struct module_arg *args, size_t n,
 		*error = "too many zones";
 		return (-1);
 	}
-	/* room for the nibbles of an IPv6 address before it */
+	/*
+	 * A question has the 32 nibbles of an IPv6 address, each with its dot,
+	 * in front of the zone: 64 bytes.
+	 */
 	if (!is_name(args[0].s, DNS_NAME_MAX - 64)) {
 		*error = "invalid zone name";
 		return (-1);
@@ -329,7 +393,12 @@ code_fits(const struct code *c, const uint8_t q[4])
 	return (1);
 }
 
-/* What a list says when it does not want to answer, or is none any more. */
+/*
+ * Returns 1 for an answer that is not an entry.  Lists answer 127.255.255.x or
+ * 127.0.0.255 when they refuse the question (over the quota, a public
+ * resolver).  An address outside of 127.0.0.0/8 usually means that the list was
+ * shut down.
+ */
 static int
 is_strange(const uint8_t q[4])
 {
@@ -354,6 +423,10 @@ complain(struct zone *z, const uint8_t q[4])
 	    "ignored", z->name, q[0], q[1], q[2], q[3]);
 }
 
+/*
+ * Code i of the question's zone matched: notes its points for the session,
+ * once.
+ */
 static void
 listed(struct msession *s, struct data *d, struct ask *a, unsigned int i)
 {
@@ -375,6 +448,7 @@ listed(struct msession *s, struct data *d, struct ask *a, unsigned int i)
 	    c->text);
 }
 
+/* The verdict of `reject at', which counts the lists' points only. */
 static struct verdict
 judge(const struct msession *s, const struct conf *conf, const struct data *d)
 {
@@ -386,6 +460,11 @@ judge(const struct msession *s, const struct conf *conf, const struct data *d)
 	    addr_str(&s->client, ip), d->listed));
 }
 
+/*
+ * A question was answered or failed; failures include timeouts.  The question's
+ * memory is the session's, so nothing is freed here.  When this was the last
+ * answer, the hook that waits is resumed.
+ */
 static void
 answered(const struct dns_answer *ans, void *arg)
 {
@@ -411,7 +490,11 @@ answered(const struct dns_answer *ans, void *arg)
 			complain(z, q);
 			continue;
 		}
-		/* Medium and high there, whatever they are worth here. */
+		/*
+		 * dnswl.org: the second byte is 0 and the last one is the level
+		 * of trust: 2 is medium, 3 is high.  Such hosts are vouched
+		 * for, whatever points the configuration gives them.
+		 */
 		if (z->dnswl && q[1] == 0 && (q[3] == 2 || q[3] == 3))
 			module_vouch(s);
 		for (i = 0; i < z->ncodes; i++)
@@ -427,7 +510,10 @@ answered(const struct dns_answer *ans, void *arg)
 
 /* --- stages */
 
-/* Addresses that no list has: private, link-local, loopback. */
+/*
+ * Returns 1 for an address that no list contains: private, link-local, unique
+ * local or loopback.  Asking would only tell the list about the local network.
+ */
 static int
 is_private(const struct addr *a)
 {
@@ -443,6 +529,10 @@ is_private(const struct addr *a)
 	    (q[0] == 169 && q[1] == 254));
 }
 
+/*
+ * Asks all zones.  A question that cannot be asked (the name is too long, or no
+ * memory) is left out, as if the list had not answered.
+ */
 static struct verdict
 on_connect(struct msession *s, void *arg)
 {
@@ -471,8 +561,11 @@ on_connect(struct msession *s, void *arg)
 	return (verdict_next());
 }
 
-/* Until all have answered, but never past the budget, which began when the
- * host connected; the questions themselves end by then. */
+/*
+ * Waits until all zones have answered.  The questions end by themselves when
+ * the budget, which began when the host connected, is over; the extra second
+ * only leaves the resolver's timer time to run.
+ */
 static struct verdict
 wait_or(const struct msession *s, const struct conf *conf, struct data *d,
     int at_rcpt)
@@ -483,6 +576,7 @@ wait_or(const struct msession *s, const struct conf *conf, struct data *d,
 	return (verdict_wait(conf->budget + 1000));
 }
 
+/* Only `reject at' needs the answers here. */
 static struct verdict
 on_rcpt(struct msession *s, void *arg)
 {

@@ -1,8 +1,12 @@
 /*
- * greet_pause: waits before the banner.  Who talks in that time does not
- * listen, and is no mail server.  A host that has waited once is not made to
- * wait again for a day: the pause finds out what a host is, and that does not
- * change from one connection to the next.
+ * Module greet_pause: waits before the banner.  A mail server waits for the
+ * banner, so a client that sends data during the pause is not one.  A host that
+ * waited once does not have to wait again for a day: the pause finds out what
+ * kind of program a host runs, and that does not change from one connection to
+ * the next.
+ *
+ * BANNER starts the pause, EVENT (early talker) notices data during the pause,
+ * and HELO remembers hosts that waited until the end.
  */
 #include <sys/types.h>
 #include <sys/queue.h>
@@ -16,16 +20,22 @@
 #include "lib/base/log.h"
 #include "spamgreyd/runner/module.h"
 
-#define REMEMBERED_MAX	65536		/* hosts: past it the oldest goes */
-#define TEASER_MAX	200		/* octets */
+/* Hosts. When there are more, the host that waited longest ago is forgotten. */
+#define REMEMBERED_MAX	65536
+/*
+ * Bytes.  With our name in front the line stays below the 512 bytes of a reply
+ * (RFC 5321, 4.5.3.1.5).
+ */
+#define TEASER_MAX	200
 
 enum talk { TALK_REJECT, TALK_POINTS, TALK_LOG };
 
-/* "wait TIME for NETWORK" */
+/* The option `wait TIME for NETWORK'. */
 struct special {
 	struct prefix	 network;
 	int64_t		 ms;
 };
+/* The settings; special and teaser are allocated and freed by greet_clear. */
 struct conf {
 	int64_t		 wait;		/* ms */
 	int		 has_wait;
@@ -34,22 +44,30 @@ struct conf {
 	char		*teaser;
 	enum talk	 talk;
 	int32_t		 points;
-	int64_t		 remember;	/* ms; 0: no */
+	/* Milliseconds; 0: hosts are not remembered. */
+	int64_t		 remember;
 };
 
+/* The pause of one session. */
 struct data {
-	int64_t		 began;		/* clock_mono of the pause */
+	/* clock_mono when the pause began; 0 if there was no pause. */
+	int64_t		 began;
 	int64_t		 wait;		/* ms; 0: there was none */
+	/* It was noticed; later events of this session do not count again. */
 	int		 talked;
 };
 
-/* A host that waited; the one that waited longest ago first. */
+/*
+ * A host that waited. by_time has the host that waited longest ago first.  It
+ * owns the structures; the map only points to them.
+ */
 struct waiter {
 	struct addr		 key;
 	TAILQ_ENTRY(waiter)	 entry;
 	int64_t			 until;	/* clock_mono */
 };
-struct slot {			/* in the map */
+/* A slot of the map; host is NULL in a free slot. */
+struct slot {
 	struct addr	 key;
 	struct waiter	*host;
 };
@@ -75,6 +93,7 @@ static const struct module_option options[] = {
 
 extern const struct module mod_greet_pause;
 
+/* Tells addrmap which slots are in use. */
 static int
 slot_occupied(const void *slot)
 {
@@ -87,7 +106,10 @@ greet_open(void)
 	return (addrmap_init(&hosts, sizeof(struct slot), slot_occupied));
 }
 
-/* A host is a /64 where an interface picks its address anew each day. */
+/*
+ * Hosts are remembered by address, IPv6 hosts by /64, because many hosts change
+ * the lower half of their address every day.
+ */
 static void
 host_key(const struct addr *client, struct addr *key)
 {
@@ -96,6 +118,7 @@ host_key(const struct addr *client, struct addr *key)
 	addr_cut(client, &cut, key);
 }
 
+/* Removes the host from the map and from the list, and frees it. */
 static void
 host_forget(struct waiter *h)
 {
@@ -107,6 +130,10 @@ host_forget(struct waiter *h)
 	free(h);
 }
 
+/*
+ * Returns the entry of a host that need not wait, or NULL.  An entry that has
+ * expired but was not swept yet does not count.
+ */
 static struct waiter *
 host_find(const struct addr *client)
 {
@@ -121,6 +148,11 @@ host_find(const struct addr *client)
 	    slot->host);
 }
 
+/*
+ * Remembers that a host waited.  A new entry replaces an old one, so that the
+ * list stays in the order of time.  Without memory the host is not remembered
+ * and waits again.
+ */
 static void
 host_remember(const struct addr *client, int64_t ms)
 {
@@ -147,6 +179,11 @@ host_remember(const struct addr *client, int64_t ms)
 	TAILQ_INSERT_TAIL(&by_time, h, entry);
 }
 
+/*
+ * Each second: forgets hosts whose time is over.  After a reload with a shorter
+ * time an entry may stand behind one that lasts longer and then is forgotten
+ * late; host_find looks at the time itself.
+ */
 static void
 greet_tick(void)
 {
@@ -157,6 +194,7 @@ greet_tick(void)
 		host_forget(h);
 }
 
+/* The option wait, for all hosts or for a network. */
 static int
 option_wait(struct conf *c, const struct module_arg *a, size_t n,
     const char **error)
@@ -181,6 +219,10 @@ option_wait(struct conf *c, const struct module_arg *a, size_t n,
 	return (0);
 }
 
+/*
+ * The option teaser.  Printable ASCII only, because the text becomes a line of
+ * the banner.
+ */
 static int
 option_teaser(struct conf *c, const char *text, const char **error)
 {
@@ -229,7 +271,9 @@ greet_option(void *conf, const char *keyword, const struct module_arg *a,
 	return (0);
 }
 
-/* A wait for networks alone leaves the others theirs. */
+/*
+ * Waits that are given for networks only leave the default for all other hosts.
+ */
 static int
 greet_check(void *conf, const char **error)
 {
@@ -250,6 +294,7 @@ greet_clear(void *conf)
 	free(c->teaser);
 }
 
+/* Milliseconds for this client: the longest matching network decides. */
 static int64_t
 wait_for(const struct conf *c, const struct addr *client)
 {
@@ -264,12 +309,17 @@ wait_for(const struct conf *c, const struct addr *client)
 	return (best == NULL ? c->wait : best->ms);
 }
 
+/* Returns 1 if the host has waited already and is still remembered. */
 static int
 host_known(const struct conf *c, const struct addr *client)
 {
 	return (c->remember > 0 && host_find(client) != NULL);
 }
 
+/*
+ * The pause itself.  A session that front handed over in mid-session has its
+ * banner already.
+ */
 static struct verdict
 greet_banner(struct msession *s, void *conf)
 {
@@ -287,7 +337,10 @@ greet_banner(struct msession *s, void *conf)
 	module_count(&mod_greet_pause, COUNT_WAITED);
 	d->began = clock_mono();
 	d->wait = ms;
-	/* Each line of a banner begins with our name (RFC 5321 4.2). */
+	/*
+	 * Each line of a banner begins with our name (RFC 5321, 4.2).  A name
+	 * has at most 255 bytes, so line has room for name, blank and text.
+	 */
 	if (c->teaser != NULL) {
 		snprintf(line, sizeof(line), "%.255s %s", s->hostname,
 		    c->teaser);
@@ -296,7 +349,10 @@ greet_banner(struct msession *s, void *conf)
 	return (verdict_delay(ms));
 }
 
-/* It has heard the banner, and only then spoke. */
+/*
+ * HELO came after the banner: the host has waited and is remembered, but only
+ * if the whole pause has passed.
+ */
 static struct verdict
 greet_helo(struct msession *s, void *conf)
 {
@@ -310,6 +366,7 @@ greet_helo(struct msession *s, void *conf)
 	return (verdict_next());
 }
 
+/* Data came before the banner; acts once a session. */
 static struct verdict
 greet_event(struct msession *s, void *conf)
 {
@@ -319,7 +376,10 @@ greet_event(struct msession *s, void *conf)
 
 	if (s->event != EVENT_EARLY_TALKER || d->talked)
 		return (verdict_next());
-	/* Who talks with the handshake does so before the pause has begun. */
+	/*
+	 * Data may arrive together with the TCP handshake, before the pause
+	 * begins.  It counts only if there would have been a pause.
+	 */
 	if (d->began != 0)
 		after = clock_mono() - d->began;
 	else if (s->handed || wait_for(c, &s->client) == 0 ||

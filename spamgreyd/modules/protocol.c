@@ -1,8 +1,9 @@
 /*
- * protocol: what a client does that a mail server does not: commands sent
- * before the reply that they need, commands of other protocols, lines that end
- * in a bare LF, a HELO that says it is us, or no name at all.  Each is told of
- * and nothing more unless the configuration says so: some real hosts do it.
+ * Module protocol: notices what a client does that a mail server does not do:
+ * it sends commands before the reply that they need, commands of other
+ * protocols, or lines that end in a bare LF; or it gives our own name or
+ * address, or an unbracketed address, in HELO.  By default each of these is
+ * logged and nothing more, because some legitimate hosts do it too.
  */
 #include <sys/types.h>
 
@@ -15,16 +16,20 @@
 
 #define NAME_MAX_OCTETS	255
 
+/* The kinds of abuse, in the order of names[]. */
 enum abuse {
 	ABUSE_PIPELINING, ABUSE_FOREIGN, ABUSE_BARE_LF, ABUSE_OWN_NAME,
 	ABUSE_OWN_ADDRESS, ABUSE_BARE_IP, ABUSE_MAX
 };
+/* ACTION_NONE is `KEYWORD no': it is not even counted. */
 enum action { ACTION_LOG, ACTION_POINTS, ACTION_REJECT, ACTION_NONE };
 
+/* What the configuration says about one kind. points are in thousandths. */
 struct rule {
 	enum action	 action;
 	int32_t		 points;
 };
+/* The settings; the names are allocated and freed by protocol_clear. */
 struct conf {
 	struct rule	 rule[ABUSE_MAX];
 	char		**names;	/* ours, besides the host name */
@@ -57,6 +62,10 @@ static const struct module_option options[] = {
 
 extern const struct module mod_protocol;
 
+/*
+ * Takes the names of own-names.  Returns -1 and sets *error if one is empty or
+ * too long.
+ */
 static int
 option_names(struct conf *c, const struct module_arg *a, size_t n,
     const char **error)
@@ -76,6 +85,10 @@ option_names(struct conf *c, const struct module_arg *a, size_t n,
 	return (0);
 }
 
+/*
+ * One option.  Each kind of abuse has a keyword of its own; the remaining
+ * keyword is own-names.  Points are given exactly when the action is `points'.
+ */
 static int
 protocol_option(void *conf, const char *keyword, const struct module_arg *a,
     size_t n, int off, const char **error)
@@ -114,6 +127,10 @@ protocol_clear(void *conf)
 	free(c->names);
 }
 
+/*
+ * The reply for one kind of abuse.  Only foreign commands close the session at
+ * once.
+ */
 static struct verdict
 refusal(enum abuse what)
 {
@@ -138,7 +155,11 @@ refusal(enum abuse what)
 	}
 }
 
-/* Points and lines once a session and kind, a refusal each time. */
+/*
+ * The client did something.  Points, log lines and counters come once for each
+ * kind and session; a refusal comes each time, because each such command is
+ * refused.
+ */
 static struct verdict
 noticed(struct msession *s, const struct conf *c, enum abuse what)
 {
@@ -164,6 +185,10 @@ noticed(struct msession *s, const struct conf *c, enum abuse what)
 	return (verdict_next());
 }
 
+/*
+ * Returns 1 if HELO gives the name of this server or one of own-names.  A final
+ * dot, which makes a name absolute in the DNS, does not matter.
+ */
 static int
 is_own_name(const struct msession *s, const struct conf *c)
 {
@@ -179,7 +204,11 @@ is_own_name(const struct msession *s, const struct conf *c)
 	return (0);
 }
 
-/* "192.0.2.1", "[192.0.2.1]", "[IPv6:2001:db8::1]": 2 with brackets, 1, 0. */
+/*
+ * Parses an address in HELO: "192.0.2.1", "[192.0.2.1]", "[IPv6:2001:db8::1]".
+ * Returns 2 for an address in brackets, 1 for one without, 0 if it is not an
+ * address.
+ */
 static int
 helo_address(const char *helo, struct addr *a)
 {
@@ -211,7 +240,10 @@ protocol_helo(struct msession *s, void *conf)
 	struct addr		 a;
 	int			 literal;
 
-	/* Our own machine may call itself what it is. */
+	/*
+	 * Connections from this machine may use its name: either the loopback
+	 * interface, or the client has the address that it connected to.
+	 */
 	if (s->helo == NULL || s->loopback ||
 	    addr_cmp(&s->client, &s->dst) == 0)
 		return (v);
@@ -219,6 +251,10 @@ protocol_helo(struct msession *s, void *conf)
 		return (noticed(s, c, ABUSE_OWN_NAME));
 	if ((literal = helo_address(s->helo, &a)) == 0)
 		return (v);
+	/*
+	 * A refusal for our own address takes precedence; a bare address is
+	 * only looked at if that was not refused.
+	 */
 	if (addr_cmp(&a, &s->dst) == 0)
 		v = noticed(s, c, ABUSE_OWN_ADDRESS);
 	if (v.kind == VERDICT_NEXT && literal == 1)
@@ -226,6 +262,10 @@ protocol_helo(struct msession *s, void *conf)
 	return (v);
 }
 
+/*
+ * The events that the dialogue reports.  HTTP commands are foreign commands
+ * too, but are events of their own for the store process.
+ */
 static struct verdict
 protocol_event(struct msession *s, void *conf)
 {

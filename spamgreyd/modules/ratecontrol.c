@@ -1,10 +1,13 @@
 /*
- * Module ratecontrol: how many connections a host may make in a time, as
- * sendmail's feature of that name with nodelay.  Acts when a connection comes;
- * those that it refused count too, so a host has to pause.  Hosts that are not
- * known have a limit for their network too, so that one /48 does not count as
- * 65,536 hosts.  Memory is tables of fixed size, in which the busiest are not
- * forgotten (lib/base/rate.h).
+ * Module ratecontrol: limits how many connections a host may make in a time, as
+ * sendmail's feature of that name with `nodelay'.  It acts when a connection
+ * comes, before the banner.  Connections that it refused count too, so a host
+ * must pause before it is accepted again.  For hosts that are not known
+ * (module_no_network) there also is a limit for the whole network, so that one
+ * /48 does not count as 65,536 hosts.
+ *
+ * Memory is two tables of fixed size in which the busiest entries are kept
+ * (lib/base/rate.h).
  */
 #include <string.h>
 
@@ -14,12 +17,22 @@
 #include "lib/base/rate.h"
 #include "spamgreyd/runner/module.h"
 
+/* Entries of the two tables. */
 #define HOSTS		65536
 #define NETWORKS	16384
-#define NETWORK_TIMES	4	/* a network's, if none is given */
+/*
+ * The limit of a network is this many times that of a host if no network-max is
+ * given.
+ */
+#define NETWORK_TIMES	4
+/* By default 300 connections in 60,000 milliseconds. */
 #define MAX_DEFAULT	300
 #define PER_DEFAULT	60000
 
+/*
+ * The settings; times are in milliseconds. nets holds the limits given for
+ * networks (`max N per T for NETWORK').
+ */
 struct ratecontrol {
 	int64_t			 max, per;	/* max 0: no limit */
 	int			 max_given;
@@ -28,11 +41,16 @@ struct ratecontrol {
 	int64_t			 net_max;	/* 0: no limit */
 	int			 net_given;
 	struct nettab_cut	 network;
+	/* How long the 421 is held back. */
 	int64_t			 hold;
 	int			 tempfail;
 };
 
-/* One window each, for networks may have theirs. */
+/*
+ * The key of a counter.  The time is part of it, because networks may have
+ * times of their own.  The structure is cleared before use, because its padding
+ * is hashed too.
+ */
 struct ratecontrol_key {
 	struct addr	host;		/* or network */
 	int64_t		per;
@@ -41,6 +59,7 @@ struct ratecontrol_key {
 enum { COUNT_OVER, COUNT_OVER_NETWORK };
 static const char *const counters[] = { "over", "over-network", NULL };
 
+/* They belong to the process, so that a reload does not lose count. */
 static struct rate	*hosts, *networks;
 
 extern const struct module mod_ratecontrol;
@@ -109,6 +128,10 @@ ratecontrol_option(void *conf, const char *keyword,
 	return (0);
 }
 
+/*
+ * Fills in the defaults: an IPv4 address or an IPv6 /64 is a host, a /24 or a
+ * /48 is a network.
+ */
 static int
 ratecontrol_check(void *conf, const char **error)
 {
@@ -130,8 +153,11 @@ ratecontrol_clear(void *conf)
 	nettab_free(&((struct ratecontrol *)conf)->nets);
 }
 
-/* Has its network made too many?  Whoever gave a network's hosts their own
- * number meant that network too. */
+/*
+ * Counts the connection for its network and returns 1 if the network has made
+ * too many.  A limit that the administrator gave for the hosts of a network
+ * (own) also determines the limit of that network.
+ */
 static int
 over_network(const struct ratecontrol *c, const struct msession *s,
     const struct nettab_entry *own)
@@ -152,6 +178,10 @@ over_network(const struct ratecontrol *c, const struct msession *s,
 	    1) > max);
 }
 
+/*
+ * Counts the connection for its host and its network; the network is counted
+ * even if the host itself is over its limit.
+ */
 static struct verdict
 ratecontrol_connect(struct msession *s, void *conf)
 {
@@ -177,7 +207,10 @@ ratecontrol_connect(struct msession *s, void *conf)
 	if (c->tempfail)
 		return (verdict_tempfail(452, "4.3.2",
 		    "Connection rate limit exceeded."));
-	/* Said at once, it would make some clients connect again at once. */
+	/*
+	 * The reply is held back, because some clients connect again as soon as
+	 * they get it.
+	 */
 	return (verdict_close(c->hold, 421, "4.3.2",
 	    "Connection rate limit exceeded."));
 }

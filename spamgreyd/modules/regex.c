@@ -1,8 +1,13 @@
 /*
- * regex: expressions for the fields of the header and the lines of the text of
- * a message, decoded.  POSIX extended, without back references and with
- * bounded repetition, so that the time for a line is bounded whatever is in
- * it; lines, expressions and the octets that are looked at are bounded too.
+ * Module regex: matches regular expressions against header fields and the lines
+ * of the text of a message, after decoding.  The expressions are POSIX extended
+ * ones without back references and with bounded repetition, so that the time
+ * for a line is bounded whatever it contains.  Lines, expressions and the bytes
+ * that are looked at are bounded too.
+ *
+ * A long line is looked at in pieces of LINE_LOOKED bytes.  Each piece begins
+ * with the last LINE_KEPT bytes of the piece before, so that a match of up to
+ * that length is found wherever the line is cut.
  */
 #include <sys/types.h>
 
@@ -19,51 +24,81 @@
 #include "spamgreyd/runner/mimescan.h"
 #include "spamgreyd/runner/module.h"
 
-#define EXPR_MAX	512		/* octets of an expression */
-#define EXPRS_MAX	100		/* of a module */
-#define REPEAT_MAX	1000		/* product of all {n,m} of one */
-#define LINE_LOOKED	1000		/* octets of a line at a time … */
-#define LINE_KEPT	200		/* … of which these come again */
-#define LINE_LEAST	40		/* … as which a shorter one counts */
-#define WIDE_AT_ONCE	256		/* octets that are turned into UTF-8 */
+/* Bytes of an expression. */
+#define EXPR_MAX	512
+/* Expressions of a configuration. */
+#define EXPRS_MAX	100
+/* The product of all {n,m} of one expression. */
+#define REPEAT_MAX	1000
+/* Bytes of a line that are matched at a time. */
+#define LINE_LOOKED	1000
+/* Bytes at the end of a piece that are matched again with the next piece. */
+#define LINE_KEPT	200
+/*
+ * A line costs at least this much of max-size, because each call of the matcher
+ * costs time even for a short line.
+ */
+#define LINE_LEAST	40
+/* Bytes of a wide character set that are converted to UTF-8 in one call. */
+#define WIDE_AT_ONCE	256
+/* Bytes of a field's name, with its NUL. */
 #define NAME_LEN	128
-#define WAIT_MS		300000		/* the scan budget ends it */
+/*
+ * Milliseconds.  Only an upper bound: the runner's scan budget ends the wait
+ * earlier.
+ */
+#define WAIT_MS		300000
 
 enum { COUNT_HEADERS, COUNT_LINES, COUNT_CUT, COUNT_PAST };
 static const char *const counters[] = {
 	"header", "body", "cut", "past-limits", NULL
 };
 
+/* One expression. met() needs its text for the log and the header. */
 struct expr {
 	struct rule	 rule;
-	char		*field;		/* NULL: of the body */
+	/* The field's name; NULL: the expression is for lines of the text. */
+	char		*field;
 	char		*text;
 	regex_t		 re;
 };
+/* The settings, freed by regex_clear. */
 struct conf {
 	struct expr	*expr;
 	size_t		 n;
-	unsigned int	 nbody;		/* how many are of the body */
+	/* Expressions for the text; without any, text is not looked at. */
+	unsigned int	 nbody;
 	uint64_t	 max;
 };
-/* The line that a reading of the message is at. */
+/*
+ * The line that one reading of the message is at.  A message that can be read
+ * in several ways has a line for each reading.
+ */
 struct line {
 	uint8_t		 text[LINE_LOOKED];
 	size_t		 n;
 	int		 wide;		/* it is UTF-8 already */
+	/* Keeps a character that is not complete at the end of a chunk. */
 	struct mimecset	 cset;
 };
+/* A session's scan. scan and line are NULL unless a scan is running. */
 struct data {
 	struct mimescan	*scan;
-	struct line	*line;			/* by reading */
+	/* One for each reading (MIME_READINGS). */
+	struct line	*line;
 	uint64_t	 key;
 	struct conf	*conf;
 	struct verdict	 verdict;
-	uint8_t		 met[EXPRS_MAX];	/* once a message is enough */
-	uint64_t	 left;			/* octets still to be looked at */
+	/* Expressions that matched; each counts once for a message. */
+	uint8_t		 met[EXPRS_MAX];
+	/* Bytes that may still be looked at. */
+	uint64_t	 left;
+	/* There was more text than max-size. */
 	int		 cut;
-	int		 several;		/* readings there were */
-	int		 empty;			/* an empty line was */
+	/* The message can be read in several ways. */
+	int		 several;
+	/* An empty line was matched already. */
+	int		 empty;
 };
 
 extern const struct module mod_regex;
@@ -79,8 +114,9 @@ static const struct module_option options[] = {
 };
 
 /*
- * What a matcher may need more than time in proportion to the line for, or
- * memory without a bound: back references, and repetitions of repetitions.
+ * Refuses what can make a matcher need more than linear time, or unbounded
+ * memory: back references, and repetitions of repetitions.  Returns NULL if the
+ * expression is safe, otherwise what is wrong with it (static).
  */
 static const char *
 unsafe(const char *re)
@@ -99,8 +135,12 @@ unsafe(const char *re)
 				    "because their run time has no limit");
 			if (p[1] != '\0')
 				p++;
+		/*
+		 * Some implementations read {,m} as {0,m}. strtol() returns 0
+		 * for the missing number.
+		 */
 		} else if (*p == '{' && (isdigit((unsigned char)p[1]) ||
-		    p[1] == ',')) {	/* ({,m} is {0,m} to some) */
+		    p[1] == ',')) {
 			n = m = strtol(p + 1, &end, 10);
 			if (*end == ',' && isdigit((unsigned char)end[1]))
 				m = strtol(end + 1, &end, 10);
@@ -115,6 +155,11 @@ unsafe(const char *re)
 	return (NULL);
 }
 
+/*
+ * Adds an expression; field is NULL for the text.  Returns -1 and sets *error.
+ * An entry that failed is not counted in c->n, so it is not freed; regcomp()
+ * frees its own memory when it fails.
+ */
 static int
 expr_add(struct conf *c, const char *field, const char *text,
     const struct module_arg *a, size_t n, const char **error)
@@ -193,6 +238,7 @@ regex_clear(void *conf)
 	free(c->expr);
 }
 
+/* Expression i matched. The session may be gone; then only the note is kept. */
 static void
 met(struct data *d, size_t i)
 {
@@ -210,7 +256,10 @@ met(struct data *d, size_t i)
 	mimescan_met(s, &mod_regex, &e->rule, what, &d->verdict);
 }
 
-/* A value is looked at as a line is: so much of it at a time. */
+/*
+ * Matches a field's value, in overlapping pieces like a line, until one
+ * matches.
+ */
 static void
 value_try(struct data *d, size_t i, const char *value, size_t len)
 {
@@ -238,6 +287,7 @@ line_cost(struct data *d, size_t len)
 	d->left -= len < d->left ? len : d->left;
 }
 
+/* There is more text than max-size allows; counted once a message. */
 static void
 cut(struct data *d)
 {
@@ -246,6 +296,10 @@ cut(struct data *d)
 	d->cut = 1;
 }
 
+/*
+ * A field of a header, of the message or of a part.  Its value is decoded.
+ * However many expressions are tried, the field is paid for once.
+ */
 static void
 on_field(const char *name, const char *value, void *arg)
 {
@@ -271,7 +325,10 @@ on_field(const char *name, const char *value, void *arg)
 	}
 }
 
-/* What is held of a line is looked at. */
+/*
+ * Matches what was collected of a line.  Line ends are removed and the text is
+ * converted to UTF-8 first; wide character sets were converted when they came.
+ */
 static void
 line_try(struct data *d, const struct mime_part *p, const struct line *l)
 {
@@ -281,7 +338,10 @@ line_try(struct data *d, const struct mime_part *p, const struct line *l)
 	while (len > 0 && (l->text[len - 1] == '\n' ||
 	    l->text[len - 1] == '\r'))
 		len--;
-	/* What fits an empty line fits the first one. */
+	/*
+	 * An expression that matches an empty line has matched the first one
+	 * already.
+	 */
 	if (len == 0 && d->empty)
 		return;
 	d->empty |= len == 0;
@@ -294,7 +354,10 @@ line_try(struct data *d, const struct mime_part *p, const struct line *l)
 			met(d, i);
 }
 
-/* Text, cut into lines and pieces of long ones. */
+/*
+ * Takes a chunk of text and splits it into lines, and long lines into pieces.
+ * Stops when max-size is used up.
+ */
 static void
 text_take(struct data *d, const struct mime_part *p, struct line *l,
     const uint8_t *s, size_t len)
@@ -327,6 +390,7 @@ text_take(struct data *d, const struct mime_part *p, struct line *l,
 		cut(d);
 }
 
+/* A part begins: its line is empty, its character set known. */
 static void
 on_part(const struct mime_part *p, void *arg)
 {
@@ -339,6 +403,10 @@ on_part(const struct mime_part *p, void *arg)
 	mimecset_init(&l->cset, p->charset, strlen(p->charset), 0);
 }
 
+/*
+ * Decoded bytes of a part.  Only text parts are looked at.  In wide character
+ * sets (for example UTF-16) a line end can only be seen after conversion.
+ */
 static void
 on_data(const struct mime_part *p, const uint8_t *s, size_t len, void *arg)
 {
@@ -351,7 +419,6 @@ on_data(const struct mime_part *p, const uint8_t *s, size_t len, void *arg)
 		return;
 	if (!l->wide)
 		text_take(d, p, l, s, len);
-	/* (where a line ends can be seen in UTF-8 only) */
 	for (; l->wide && len > 0; s += n, len -= n) {
 		n = len < WIDE_AT_ONCE ? len : WIDE_AT_ONCE;
 		text_take(d, p, l, (const uint8_t *)text,
@@ -378,6 +445,10 @@ data_clear(struct data *d)
 	d->line = NULL;
 }
 
+/*
+ * The scan has ended. past: the limit that the message exceeded, or NULL. why:
+ * the error that ended the scan, or NULL.
+ */
 static void
 on_done(const char *past, const char *why, void *arg)
 {
@@ -388,7 +459,11 @@ on_done(const char *past, const char *why, void *arg)
 	data_clear(d);
 	if (s == NULL)
 		return;
-	/* (a text that is read in several ways had less of it for each) */
+	/*
+	 * If a message can be read in several ways, each reading had only a
+	 * part of max-size.  A sender could hide text in that way, so it is
+	 * unscannable.
+	 */
 	if (past == NULL && d->cut && d->several)
 		past = "too much text with more than one possible reading";
 	if (why == NULL && past != NULL) {
@@ -420,7 +495,10 @@ regex_eom(struct msession *s, void *conf)
 	d->left = d->conf->max;
 	if ((d->line = calloc(MIME_READINGS, sizeof(*d->line))) == NULL)
 		return (verdict_error("out of memory"));
-	/* Encoded, text has at most three octets for each. */
+	/*
+	 * Encoded text has at most three bytes for each byte; four times
+	 * max-size leaves room for the headers.
+	 */
 	d->scan = mimescan_start(s->spool, 4 * d->conf->max, &limits, &calls,
 	    on_done, d);
 	if (d->scan != NULL)

@@ -1,20 +1,23 @@
 /*
- * Module throttle: too much mail in a time is put off, as vthrottle did, but
- * with token buckets, so that a burst is no offence.  Keys are the client, the
- * sender and its domain, and for what is addressed to us the recipient's
- * domain, and for bounces the recipient.
+ * Module throttle: defers mail when there is too much of it in a time, as
+ * vthrottle did, but with token buckets, so that a burst is allowed.  The keys
+ * are the client, the sender, the sender's domain, the recipient's domain for
+ * mail to us, and the recipient for bounces.
  *
- * Anybody can write any sender and any recipient, so neither alone is a key that
- * a command counts for.  A sender counts with the client's network, and so puts
- * off nobody elsewhere.  A recipient has to count wherever the mail comes from,
- * and so only what was delivered counts: t->pending has it until the message has
- * its answer.
+ * Anybody can write any sender and any recipient, so neither is a key on its
+ * own that a command may count for.  A sender counts together with the client's
+ * network, so that a forged sender cannot defer mail from elsewhere.  A
+ * recipient must count wherever the mail comes from; therefore only delivered
+ * messages count, and the transaction keeps its counts in `pending' until the
+ * message has its reply.
  *
- * What MAIL finds is answered at each RCPT, for only there one sees that mail
- * to postmaster is meant, which is never put off.  A transaction that is put off
- * takes no tokens, or a client that tries again would never get any.
- * With `learn' nothing is put off: what each key would need is logged hourly.
- * Memory is two tables of fixed size and the busiest keys of the hour.
+ * What is found at MAIL is answered at each RCPT, because mail to postmaster is
+ * never deferred and only RCPT shows who it is for.  A deferred transaction
+ * takes no tokens; otherwise a client that tries again would never get any.
+ *
+ * With `learn' nothing is deferred; the module logs every hour what limit each
+ * key would have needed.  Memory is two tables of fixed size and the busiest
+ * keys of the hour.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,32 +31,58 @@
 #include "lib/base/siphash.h"
 #include "spamgreyd/runner/module.h"
 
+/* Entries of the table of buckets and of the table of rates. */
 #define KEYS		65536
-#define CLIENT_DEFAULT	300		/* per minute */
+/* Messages a minute. */
+#define CLIENT_DEFAULT	300
 #define LEARN_KEYS	32		/* of each kind, the busiest */
+/* Bytes of a key in the log; longer keys are cut. */
 #define LEARN_TEXT	192
+/* Milliseconds between two reports. */
 #define LEARN_EVERY	3600000
-#define PENDING		16	/* keys of a transaction; more count at once */
-#define LEARN_PER	60000		/* for a kind that has no limit */
+/* Keys of one transaction that wait for delivery; more are counted at once. */
+#define PENDING		16
+/*
+ * Milliseconds: the time in which kinds without a limit are counted for learn.
+ */
+#define LEARN_PER	60000
 
+/*
+ * The kinds of keys, in the order in which they are checked; is_later says
+ * which count at delivery only.
+ */
 enum kind { CLIENT, SENDER, SENDER_DOMAIN, RCPT_DOMAIN, BOUNCE, KINDS };
 static const char *const names[KINDS] = {
 	"client", "sender", "sender-domain", "recipient-domain", "bounce"
 };
 
+/* The settings; times are in milliseconds. */
 struct throttle {
 	struct { uint32_t n; int64_t per; } limit[KINDS];	/* n 0: none */
-	int			 client_given;	/* but for a network */
-	struct nettab		 nets;		/* client N per T for NETWORK */
+	/*
+	 * A limit for all clients was given, so that the default does not
+	 * apply.
+	 */
+	int			 client_given;
+	/* The option `client N per T for NETWORK'. */
+	struct nettab		 nets;
 	struct nettab_cut	 fold, network;
-	int			 recipients;	/* are counted, not messages */
+	/* Client and sender are counted by recipients, not by messages. */
+	int			 recipients;
 	int64_t			 delay;
 	int			 reply;
 	int			 learn;
 };
-#define SENDERS_KINDS	3		/* the first ones; of <> only one */
+/*
+ * The first kinds of the enum are those that MAIL counts; for bounces only
+ * CLIENT, because an empty sender is everybody's.
+ */
+#define SENDERS_KINDS	3
 
-/* What the transaction's recipients count, once it is delivered. */
+/*
+ * What the recipients of a transaction add to one bucket when the message is
+ * delivered.  The key is a hash, which bounds the memory of a session.
+ */
 struct pending {
 	uint64_t	key;		/* hash */
 	uint32_t	n;		/* recipients */
@@ -61,14 +90,24 @@ struct pending {
 	int64_t		per;
 };
 
+/* A session's state. */
 struct throttle_data {
-	uint8_t		 over;		/* kind + 1, since MAIL; 0: none */
+	/* The kind that was over its limit at MAIL, plus 1; 0: none was. */
+	uint8_t		 over;
 	uint8_t		 npending;
-	uint32_t	 messages;	/* relayed when the transaction began */
+	/*
+	 * s->messages when the transaction began: if it is larger at the end,
+	 * the message was delivered.
+	 */
+	uint32_t	 messages;
 	struct pending	 pending[PENDING];
 };
 
-/* One bucket: kind and text of the key. */
+/*
+ * One bucket with its limit: n tokens in `per' milliseconds.  The text begins
+ * with a letter for the kind and then has the address, so that kinds cannot
+ * meet in one bucket; for senders " from " and the network follow.
+ */
 struct key {
 	enum kind	 kind;
 	uint32_t	 n;
@@ -77,19 +116,25 @@ struct key {
 	char		 text[1 + MAILADDR_MAX + 6 + ADDR_STRLEN];
 };
 
+/* One key that `learn' has seen: the most that was in any window of time. */
 struct learned {
 	char		 text[LEARN_TEXT];
 	uint32_t	 peak;		/* 0: free */
 	int64_t		 per;
 };
 
-/* After the kinds: */
+/* The counters of the kinds come first, in the order of enum kind. */
 enum { COUNT_OVER, COUNT_LEARNED = COUNT_OVER + KINDS };
 static const char *const counters[] = {
 	"over-client", "over-sender", "over-sender-domain",
 	"over-recipient-domain", "over-bounce", "learned", NULL
 };
 
+/*
+ * Buckets and rates belong to the process, so that a reload does not empty
+ * them. hashkey is random: a client cannot choose addresses whose hashes
+ * collide.
+ */
 static struct tokens	*buckets;
 static uint8_t		 hashkey[16];
 static struct rate	*rates;			/* learn */
@@ -171,6 +216,7 @@ throttle_option(void *conf, const char *keyword, const struct module_arg *a,
 	return (0);
 }
 
+/* Fills in the defaults of what was not given. */
 static int
 throttle_check(void *conf, const char **error)
 {
@@ -192,7 +238,10 @@ throttle_clear(void *conf)
 	nettab_free(&((struct throttle *)conf)->nets);
 }
 
-/* A blank ends the address: no domain has one. */
+/*
+ * Appends the client's network to a sender's key.  A domain has no blank, so "
+ * from " cannot be part of the address.
+ */
 static void
 add_network(char *dst, const struct throttle *c, const struct msession *s)
 {
@@ -203,7 +252,11 @@ add_network(char *dst, const struct throttle *c, const struct msession *s)
 	addr_str(&net, dst + 6);
 }
 
-/* Fills in a key of that kind; 0: there is no limit, or nothing to count. */
+/*
+ * Makes the key of that kind for the current command.  Returns 0 if the kind
+ * has no limit, or if there is nothing to count (no sender, an address without
+ * a domain).  With `learn' kinds without a limit are counted too.
+ */
 static int
 key_make(struct key *k, const struct throttle *c, enum kind kind,
     const struct msession *s)
@@ -249,7 +302,10 @@ key_make(struct key *k, const struct throttle *c, enum kind kind,
 	return (k->n != 0 || c->learn);
 }
 
-/* The busiest of each kind are kept, by the most that was in any window. */
+/*
+ * Notes the rate of a key.  The table of a kind keeps the keys with the highest
+ * rates: a new key replaces the one with the lowest rate if its own is higher.
+ */
 static void
 learn(const struct key *k)
 {
@@ -275,7 +331,7 @@ learn(const struct key *k)
 	place->per = k->per;
 }
 
-/* Does this kind count when the message is delivered? */
+/* Returns 1 if this kind counts when the message is delivered. */
 static int
 is_later(enum kind kind)
 {
@@ -288,8 +344,10 @@ key_hash(const struct key *k)
 	return (siphash24(hashkey, k->text, k->len));
 }
 
-/* The transaction's place for that key, a new one if there is room; NULL: it
- * counts at once. */
+/*
+ * Returns the transaction's entry for a key, and makes one if there is room.
+ * NULL: there is no room, and the caller counts at once.
+ */
 static struct pending *
 pending_find(struct throttle_data *d, const struct key *k)
 {
@@ -309,7 +367,10 @@ pending_find(struct throttle_data *d, const struct key *k)
 	return (p);
 }
 
-/* The last transaction is over: what it delivered counts now. */
+/*
+ * The last transaction is over.  If its message was delivered, its recipients
+ * take their tokens now.  A bucket never holds more than `limit'.
+ */
 static void
 pending_end(struct throttle_data *d, const struct msession *s)
 {
@@ -326,7 +387,10 @@ pending_end(struct throttle_data *d, const struct msession *s)
 	d->npending = 0;
 }
 
-/* Is there room for one more?  What the transaction has already is seen. */
+/*
+ * Returns 1 if the bucket has no token for one more.  For kinds that count at
+ * delivery the transaction's own pending recipients are added.
+ */
 static int
 key_waits(struct throttle_data *d, const struct key *k, int64_t now)
 {
@@ -344,6 +408,7 @@ key_waits(struct throttle_data *d, const struct key *k, int64_t now)
 	    k->per, now, n + 1) > 0);
 }
 
+/* Takes a token now, or notes it for delivery. */
 static void
 key_take(struct throttle_data *d, const struct key *k, int64_t now)
 {
@@ -364,8 +429,9 @@ key_take(struct throttle_data *d, const struct key *k, int64_t now)
 }
 
 /*
- * One more of all these kinds: 0, and it is counted; else the first kind that
- * is over, + 1, and nothing is.  look: only asks.
+ * Counts one more of all these kinds.  Returns 0 if all had room; otherwise the
+ * first kind that is over its limit, plus 1, and then nothing was counted.
+ * look: only checks and counts nothing.
  */
 static unsigned int
 count(struct msession *s, const struct throttle *c, const enum kind *kinds,
@@ -396,6 +462,11 @@ is_bounce(const struct msession *s)
 	return (s->from == NULL || strcmp(s->from, "<>") == 0);
 }
 
+/*
+ * MAIL: counts the message, or with `count recipients' only checks whether a
+ * message has room now.  The client is told at RCPT (d->over); here it is only
+ * delayed.
+ */
 static struct verdict
 throttle_mail(struct msession *s, void *conf)
 {
@@ -412,6 +483,10 @@ throttle_mail(struct msession *s, void *conf)
 	return (over == 0 ? verdict_next() : verdict_delay(c->delay));
 }
 
+/*
+ * RCPT: answers what MAIL found, then counts the recipient.  The runner ignores
+ * the refusal if the mail is for postmaster and abuse only (spares_roles).
+ */
 static struct verdict
 throttle_rcpt(struct msession *s, void *conf)
 {
@@ -441,6 +516,7 @@ throttle_rcpt(struct msession *s, void *conf)
 	    "try again later", whose[over - 1]));
 }
 
+/* CLOSE: the last transaction of the session counts too. */
 static struct verdict
 throttle_gone(struct msession *s, void *conf)
 {
@@ -470,6 +546,7 @@ learn_log(void)
 	memset(learned, 0, sizeof(learned));
 }
 
+/* The first tick after the start begins the first hour. */
 static void
 throttle_tick(void)
 {

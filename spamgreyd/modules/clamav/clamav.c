@@ -1,9 +1,11 @@
 /*
- * ClamAV's clamd: a message with a virus is refused by that virus' name.  Over
- * a unix socket clamd gets the message as a descriptor, over TCP as a stream.
- * Whatever is not plainly its "OK" or a name is no clean message: what clamd
- * cannot look into (too large, encrypted, too deep) is unscannable, as no
- * retry would cure that; all else is an error of the module.
+ * Module clamav: asks ClamAV's clamd about each message and refuses one with a
+ * virus, naming the virus.  Over a unix socket clamd gets the message as a
+ * descriptor (FILDES), over TCP as a stream (INSTREAM).
+ *
+ * A message is clean only if clamd plainly says "OK".  What clamd cannot look
+ * into (too large, encrypted, nested too deeply) is unscannable, because no
+ * retry would change that.  Everything else is an error of the module.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -12,10 +14,14 @@
 #include "spamgreyd/runner/module.h"
 #include "spamgreyd/pass/scan/scan.h"
 
+/* The port in clamd's own sample configuration. */
 #define CLAMD_PORT	3310
-#define REPLY_MAX	4096		/* octets */
+/* Bytes of a reply of clamd. */
+#define REPLY_MAX	4096
+/* Bytes of a virus' name, or of an error, that are kept. */
 #define NAME_MAX_LEN	128
-#define LATE		2000		/* ms that scan may be late itself */
+/* Milliseconds that the module waits longer than scan may take. */
+#define LATE		2000
 
 enum { COUNT_SCANNED, COUNT_CLEAN, COUNT_VIRUS, COUNT_UNSCANNABLE,
     COUNT_ERROR };
@@ -23,6 +29,9 @@ static const char *const counters[] = {
 	"scanned", "clean", "virus", "unscannable", "failed", NULL
 };
 
+/*
+ * The settings. max is the size in bytes of the largest message that is sent.
+ */
 struct conf {
 	struct scan_conf *scan;
 	uint64_t	 max;
@@ -35,6 +44,10 @@ struct data {
 	struct conf	*conf;
 };
 
+/*
+ * What a reply means.  SAID_NONSENSE, the zero value, is everything that is not
+ * understood; it counts as an error.
+ */
 enum said { SAID_NONSENSE, SAID_OK, SAID_FOUND, SAID_LIMIT, SAID_ERROR };
 struct reply {
 	enum said	 said;
@@ -59,7 +72,10 @@ ends(const char *s, size_t len, const char *with)
 	return (len >= n && memcmp(s + len - n, with, n) == 0);
 }
 
-/* "stream: " or "fd[N]: "; NULL: neither. */
+/*
+ * Returns what follows "stream: " or "fd[N]: ", or NULL if s begins with
+ * neither.
+ */
 static const char *
 after_prefix(const char *s)
 {
@@ -73,7 +89,10 @@ after_prefix(const char *s)
 	return (n > 0 && begins(s + 3 + n, "]: ") ? s + 6 + n : NULL);
 }
 
-/* Behind a name may stand "(md5:size)". */
+/*
+ * The length of the virus' name. clamd may append "(md5:size)" to it, which is
+ * left out.
+ */
 static size_t
 name_len(const char *s, size_t len)
 {
@@ -101,7 +120,10 @@ text_take(struct reply *r, const char *s, size_t len)
 	r->text[len] = '\0';
 }
 
-/* A limit of clamd's: the next try would meet it too. */
+/*
+ * Returns 1 if an error is about one of clamd's limits: a retry would meet it
+ * again.
+ */
 static int
 is_limit(const char *s)
 {
@@ -115,7 +137,10 @@ is_limit(const char *s)
 	return (0);
 }
 
-/* One whole reply without its NUL, terminated by one. */
+/*
+ * Parses one reply. s is the whole reply without the NUL that ended it on the
+ * wire, and is itself terminated by a NUL.
+ */
 static void
 reply_parse(const char *s, struct reply *r)
 {
@@ -136,6 +161,11 @@ reply_parse(const char *s, struct reply *r)
 		text_take(r, s, strlen(s));
 }
 
+/*
+ * clamd found something.  The names that begin with "Heuristics." are not
+ * viruses but what clamd could not look into; whether an encrypted file is a
+ * virus is a setting.
+ */
 static struct verdict
 virus(struct msession *s, const struct conf *conf, const char *name)
 {
@@ -170,6 +200,11 @@ judge(struct msession *s, const struct conf *conf, const struct reply *r)
 
 /* --- one message */
 
+/*
+ * scan asks for the question to this server; each try comes here again.  The
+ * commands begin with "z", so that a NUL ends command and reply.  Returns -1 if
+ * there is no memory or the session is gone.
+ */
 static int
 make(struct scan_request *r, unsigned int server, void *arg)
 {
@@ -186,9 +221,15 @@ make(struct scan_request *r, unsigned int server, void *arg)
 	r->how = SCAN_FD_MESSAGE;
 	if (buf_add(&r->head, "zFILDES", 8) == -1)
 		return (-1);
+	/*
+	 * The descriptor is sent beside the first byte of the tail, here a NUL.
+	 */
 	return (buf_add(&r->tail, "", 1));
 }
 
+/*
+ * scan asks whether the reply is whole: 1 yes, 0 not yet, -1 it is malformed.
+ */
 static int
 more(const uint8_t *p, size_t len, int eof, void *arg, const char **why)
 {
@@ -198,7 +239,10 @@ more(const uint8_t *p, size_t len, int eof, void *arg, const char **why)
 
 	(void)eof;
 	if (nul != NULL && nul == p + len - 1 && len <= REPLY_MAX) {
-		/* (that a stream is too long may be said at any time) */
+		/*
+		 * clamd may report at any time that the stream is too long.
+		 * "OK" before it has the whole message cannot be true.
+		 */
 		reply_parse((const char *)p, &r);
 		*why = "it said OK before it had the whole message";
 		return (r.said == SAID_OK && !scan_sent(d->scan) ? -1 : 1);
@@ -210,6 +254,10 @@ more(const uint8_t *p, size_t len, int eof, void *arg, const char **why)
 	return (-1);
 }
 
+/*
+ * scan has the reply, or an error in `why'; then whole is NULL. whole is
+ * terminated by a NUL and is scan's.
+ */
 static void
 answered(const uint8_t *whole, size_t len, const char *why, void *arg)
 {

@@ -1,7 +1,7 @@
 /*
- * What a filter says, and what becomes of it: verdicts of the session, of a
- * recipient, of the message, and changes of the message.  Nothing is ever
- * discarded: who wants that is taken to refuse.
+ * What a filter's answers mean: verdicts for the session, for a recipient or
+ * for the message, and changes of the message.  Mail is never discarded: a
+ * filter that asks for that causes a refusal, so that the sender is told.
  */
 #include <sys/types.h>
 
@@ -11,11 +11,14 @@
 #include "lib/base/log.h"
 #include "spamgreyd/modules/milter/milter.h"
 
+/* Characters of a filter's reason in a reply. */
 #define REASON_MAX	120
-#define BODY_MORE	(16 * 1024 * 1024)	/* octets of a new body, and twice
-						   the message: no more */
+/*
+ * Bytes that a new body may have in addition to twice the size of the message.
+ */
+#define BODY_MORE	(16 * 1024 * 1024)
 
-/* Hostile text for a reply: printable, and of bounded length. */
+/* Copies the filter's text for a reply: printable ASCII of bounded length. */
 static const char *
 clean(const char *text, char dst[REASON_MAX + 1])
 {
@@ -27,6 +30,7 @@ clean(const char *text, char dst[REASON_MAX + 1])
 	return (dst);
 }
 
+/* The refusal for a message that the filter wants to quarantine. */
 static struct verdict
 held(const struct milter *m, const char *reason)
 {
@@ -40,6 +44,10 @@ held(const struct milter *m, const char *reason)
 	    text));
 }
 
+/*
+ * The filter gave a reply of its own.  Its code is from 400 to 599 (proto.c);
+ * 421 ends the session.
+ */
 static struct verdict
 reply_of(const struct mp_answer *a)
 {
@@ -57,6 +65,7 @@ reply_of(const struct mp_answer *a)
 	    "5.7.1", "%s", text));
 }
 
+/* The verdict for an answer that refuses. */
 static struct verdict
 verdict_of(const struct milter *m, const struct mp_answer *a)
 {
@@ -78,7 +87,10 @@ verdict_of(const struct milter *m, const struct mp_answer *a)
 	}
 }
 
-/* A change that the filter wants; 0, or -1 and why not. */
+/*
+ * Notes one change of the message or the envelope.  Returns 0, or -1 if it is
+ * invalid, there are too many, or there is no memory.
+ */
 static int
 change(const struct milter *m, struct msession *s, const struct mp_answer *a)
 {
@@ -91,8 +103,10 @@ change(const struct milter *m, struct msession *s, const struct mp_answer *a)
 	case MP_ADDHEADER:
 		return (msgedit_add(e, a->name, a->value));
 	case MP_INSHEADER:
-		/* Of both 0 and 1 the place is below our trace line, which
-		 * is the first field of a message as MTAs count them. */
+		/*
+		 * The places 0 and 1 both mean: below our own trace line, which
+		 * is the first field of the message as mail servers count them.
+		 */
 		return (msgedit_insert(e, a->index, a->name, a->value));
 	case MP_CHGHEADER:
 		return (msgedit_change(e, a->index == 0 ? 1 : a->index,
@@ -110,6 +124,10 @@ change(const struct milter *m, struct msession *s, const struct mp_answer *a)
 	}
 }
 
+/*
+ * A change.  It must be one that was negotiated, and only comes after the end
+ * of the message.  The sizes of all pieces of a new body are added up.
+ */
 static void
 changes(struct milter *m, struct msession *s, const struct mp_answer *a)
 {
@@ -136,7 +154,7 @@ changes(struct milter *m, struct msession *s, const struct mp_answer *a)
 		    "(invalid, too many, or out of memory)");
 }
 
-/* The filter has spoken its last word on the message. */
+/* The filter has given its final answer to the message. */
 static void
 end_message(struct milter *m, struct verdict v)
 {
@@ -147,6 +165,10 @@ end_message(struct milter *m, struct verdict v)
 	milter_finish(m, v);
 }
 
+/*
+ * The filter accepts without seeing the rest: at CONNECT and HELO the whole
+ * session, later the transaction.
+ */
 static void
 accepted(struct milter *m)
 {
@@ -158,8 +180,11 @@ accepted(struct milter *m)
 		end_message(m, verdict_next());
 }
 
-/* A recipient whom a filter before this one wants: that one does not get it,
- * as if the mail server had refused it; nobody was told otherwise. */
+/*
+ * The filter refuses a recipient that a filter before it has added.  The
+ * recipient is removed, as if the mail server had refused it.  The client did
+ * not name it, so it need not be told.
+ */
 static void
 not_added(struct milter *m, struct msession *s)
 {
@@ -170,6 +195,11 @@ not_added(struct milter *m, struct msession *s)
 		milter_advance(m, s);
 }
 
+/*
+ * The filter refuses.  What it refused determines how long that holds: the
+ * session at CONNECT and HELO (m->refusal), one recipient at RCPT, otherwise
+ * the transaction (m->fate).
+ */
 static void
 refused(struct milter *m, struct msession *s, const struct mp_answer *a)
 {
@@ -193,6 +223,11 @@ refused(struct milter *m, struct msession *s, const struct mp_answer *a)
 	milter_finish(m, v);
 }
 
+/*
+ * The answer that ends a step.  Continue sends the next step; after the end of
+ * the message it is the final answer, which may be a quarantine that was asked
+ * for before.
+ */
 static void
 ended(struct milter *m, struct msession *s, const struct mp_answer *a)
 {
@@ -230,6 +265,7 @@ ended(struct milter *m, struct msession *s, const struct mp_answer *a)
 		milter_advance(m, s);
 }
 
+/* The answer to our offer of options: the conversation begins with CONNECT. */
 static void
 negotiated(struct milter *m, struct msession *s, const struct mp_packet *p)
 {
@@ -246,6 +282,10 @@ negotiated(struct milter *m, struct msession *s, const struct mp_packet *p)
 	milter_advance(m, s);
 }
 
+/*
+ * One packet.  Progress only starts the timer again; it may come while the
+ * filter looks at a message.
+ */
 static void
 one_packet(struct milter *m, struct msession *s, const struct mp_packet *p)
 {
@@ -272,6 +312,11 @@ one_packet(struct milter *m, struct msession *s, const struct mp_packet *p)
 		ended(m, s, &a);
 }
 
+/*
+ * An answer may close the connection; then all input belonged to the old one.
+ * The session itself cannot end here, because module_resume continues it from
+ * the event loop.
+ */
 size_t
 milter_packets(struct milter *m, const uint8_t *data, size_t len)
 {

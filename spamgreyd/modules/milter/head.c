@@ -1,5 +1,7 @@
 /*
- * A message's header, field by field: see head.h.
+ * Reads a message's header field by field: see head.h.  The spool is read
+ * through a window of MILTER_WINDOW bytes, so that the length of a field does
+ * not matter.
  */
 #include <sys/types.h>
 
@@ -21,7 +23,10 @@ milter_head_begin(struct milter_head *h, const struct spool *spool)
 	h->from = h->to = 0;
 }
 
-/* The octet n after `at', which stays where it is. */
+/*
+ * Returns the byte n after `at' without taking it, or NONE or BROKEN. n must be
+ * below MILTER_WINDOW; beyond the window it returns NONE.
+ */
 static int
 peek(struct milter_head *h, size_t n)
 {
@@ -47,7 +52,10 @@ skip(struct milter_head *h, size_t n)
 	h->at += n;
 }
 
-/* The octets up to the colon of a field that begins here; 0: it is none. */
+/*
+ * Returns the length up to the colon of the field that begins here, 0 if there
+ * is no field (the header has ended), -1 with errno.
+ */
 static ssize_t
 name_length(struct milter_head *h)
 {
@@ -68,8 +76,9 @@ name_length(struct milter_head *h)
 }
 
 /*
- * Up to len octets of the value, its CRs not; what is beyond them stays.  1:
- * the value is over, 0: it is not, -1: errno.
+ * Takes up to len bytes of the value, without the CR of line ends. dst NULL:
+ * they are thrown away.  Returns 1 if the value has ended, 0 if not, -1 with
+ * errno.
  */
 static int
 take_value(struct milter_head *h, uint8_t *dst, size_t len, size_t *taken)
@@ -90,7 +99,10 @@ take_value(struct milter_head *h, uint8_t *dst, size_t len, size_t *taken)
 			if (next != ' ' && next != '\t')
 				return (1);
 		}
-		/* (NUL cannot come from a client; a string would end there) */
+		/*
+		 * NUL cannot come from a client, but if it did, a string would
+		 * end there.
+		 */
 		if (dst != NULL)
 			dst[*taken] = c == '\0' ? '?' : (uint8_t)c;
 		(*taken)++;
@@ -98,8 +110,10 @@ take_value(struct milter_head *h, uint8_t *dst, size_t len, size_t *taken)
 	return (0);
 }
 
-/* A field that does not fit, so that the next one is found; in turns, as it
- * may be as long as the message. */
+/*
+ * Skips a field that does not fit, so that the next one is found.  It does so
+ * in several calls, because a field may be as long as the message.
+ */
 static ssize_t
 pass_over(struct milter_head *h)
 {
@@ -147,7 +161,7 @@ milter_head_next(struct milter_head *h, uint8_t *dst, size_t room, int space)
 	dst[i++] = '\0';
 	if (!space && peek(h, 0) == ' ')
 		skip(h, 1);
-	/* (a value that fills all of it has no room for its NUL) */
+	/* A value that fills the room completely has no place for its NUL. */
 	if ((r = take_value(h, dst + i, room - i, &len)) == -1)
 		return (-1);
 	if (r == 0)

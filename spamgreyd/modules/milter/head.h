@@ -1,7 +1,8 @@
 /*
  * The header of a message in a spool, field by field, as a filter is shown it.
- * Pure but for the spool.  What a field is, lib/hdrline says, here and for the
- * changes: the numbers by which a filter changes fields are those.
+ * The only thing it reads is the spool.  What a field is, is decided by
+ * lib/mime/hdrline, both here and where changes are made, so that the numbers
+ * by which a filter names fields are the same.
  */
 #ifndef MILTER_HEAD_H
 #define MILTER_HEAD_H
@@ -14,26 +15,31 @@
 #include "spamgreyd/runner/module.h"
 
 #define MILTER_WINDOW		8192
-#define MILTER_PASSED		(64 * 1024)	/* octets of a field that one call
-						   passes over */
+/* Bytes of a field that one call of milter_head_next skips at most. */
+#define MILTER_PASSED		(64 * 1024)
 
 struct milter_head {
 	const struct spool	*spool;
-	uint64_t		 at;	/* what is not read of it yet */
+	/* The position in the spool of the first byte that was not taken. */
+	uint64_t		 at;
 	int			 over;
-	int			 field;	/* one was there */
-	int			 passing;	/* over one that does not fit */
+	/* A field was seen. */
+	int			 field;
+	/* A field that does not fit is being skipped. */
+	int			 passing;
 	uint8_t			 window[MILTER_WINDOW];
-	size_t			 from, to;	/* of the window, at `at' */
+	/* What the window holds; from corresponds to `at'. */
+	size_t			 from, to;
 };
 
 void	 milter_head_begin(struct milter_head *, const struct spool *);
 /*
- * The next field as "name NUL value NUL" in dst: its length, 0 there is none
- * more (milter_head_body is where the body begins), -1 errno of the spool, -2
- * it does not fit and was passed over, -3 it does not fit and has no end yet:
- * call again.  Folds are "\n" and the blank; space: the value begins with the
- * blank that stood there.
+ * Writes the next field into dst as "name NUL value NUL" and returns its
+ * length.  Returns 0 if there are no more fields (the body begins at
+ * milter_head_body), -1 with errno if the spool cannot be read, -2 if the field
+ * does not fit and was skipped, and -3 if it does not fit and skipping it is
+ * not finished: call again.  A fold in a value is "\n" and the blank. space:
+ * the value keeps the blank that follows the colon.
  */
 ssize_t	 milter_head_next(struct milter_head *, uint8_t *dst, size_t room,
 	    int space);

@@ -1,7 +1,7 @@
 /*
- * The module milter: a client of filters that mail servers know as milters.
- * One connection for each session; what the filter decides and changes, the
- * runner does.  Here are its options and its hooks; the conversation is in
+ * Module milter: a client for mail filters (milters).  There is one connection
+ * for each session.  The runner carries out what the filter decides and
+ * changes.  This file has the options and the hooks; the conversation is in
  * sess.c, send.c and answer.c.
  */
 #include <sys/types.h>
@@ -11,6 +11,7 @@
 
 #include "spamgreyd/modules/milter/milter.h"
 
+/* A session's data: the conversation, NULL before the first hook. */
 struct milter_data {
 	struct milter	*m;
 };
@@ -35,6 +36,10 @@ static const char *const counters[] = {
 	[MC_RECONNECTED] = "reconnected", NULL
 };
 
+/*
+ * Called before any option, with this instance of the module (module NAME
+ * "name").
+ */
 static void
 self(void *conf, const struct module *me)
 {
@@ -43,6 +48,7 @@ self(void *conf, const struct module *me)
 	c->me = me;
 }
 
+/* One option; those about servers and retries are scan's. */
 static int
 option(void *conf, const char *keyword, const struct module_arg *args,
     size_t nargs, int off, const char **error)
@@ -84,6 +90,10 @@ conf_clear(void *conf)
 	c->scan = NULL;
 }
 
+/*
+ * The hook of each stage: makes the conversation if there is none and asks the
+ * filter up to the step `goal'.
+ */
 static struct verdict
 ask(struct msession *s, void *conf, enum milter_step goal)
 {
@@ -131,6 +141,7 @@ on_eom(struct msession *s, void *conf)
 	return (ask(s, conf, STEP_END));
 }
 
+/* The session has ended. The filter gets a QUIT. */
 static struct verdict
 on_close(struct msession *s, void *conf)
 {
@@ -142,6 +153,10 @@ on_close(struct msession *s, void *conf)
 	return (verdict_next());
 }
 
+/*
+ * The runner no longer waits for the answer, for example because of its time
+ * budget.
+ */
 static void
 forget(struct msession *s, void *conf)
 {

@@ -3,14 +3,15 @@
  * with it.
  *
  * The module milter speaks to a mail filter (milter) as sendmail and Postfix
- * do: each command of the client is told to the filter at its stage, and at EOM
- * the message.  What the client said before the filter was connected is told
- * again from the beginning; that is how a lost connection is repaired too.
+ * do.  Each command of the client is sent to the filter at its stage, and at
+ * EOM the message.  When the filter is connected later, or again after the
+ * connection was lost, it first gets what the client said before, from the
+ * beginning of the session.
  *
  * Several headers: proto.h (packets) and head.h (header fields) are pure and
  * have tests and fuzzers of their own.
  *
- * Its files, in the order to read them:
+ * The files, in the order to read them:
  *	proto.h, proto.c	packets of the protocol
  *	head.h, head.c		a message's header, field by field
  *	milter.c	the module: options, hooks
@@ -42,7 +43,10 @@ struct milter_conf {
 	int			 hold_tempfail;		/* quarantine tempfail */
 };
 
-/* What is sent, in this order; a reconnection begins at the first. */
+/*
+ * The steps, in the order in which they are sent.  A new connection begins at
+ * the first.
+ */
 enum milter_step {
 	STEP_CONNECT, STEP_HELO, STEP_MAIL, STEP_RCPT, STEP_DATA, STEP_HEADERS,
 	STEP_EOH, STEP_BODY, STEP_END, STEP_DONE
@@ -54,8 +58,16 @@ enum milter_state {
 	MILTER_FAILED,		/* for this transaction */
 	MILTER_OVER		/* it has accepted the whole session */
 };
+/*
+ * What the conversation waits for: nothing, an answer of the filter, room in
+ * the socket's queue, or the next turn of the event loop.
+ */
 enum milter_wait { WAIT_NOTHING, WAIT_ANSWER, WAIT_ROOM, WAIT_TURN };
 
+/*
+ * The conversation of one session.  It belongs to the session's module data and
+ * lives from the first hook to CLOSE; its connection may come and go.
+ */
 struct milter {
 	const struct milter_conf *conf;
 	uint64_t	 key;
@@ -86,11 +98,21 @@ struct milter {
 	const struct spool *message;	/* at the end: as filters before it have
 					   left it */
 	struct milter_head head;
-	uint64_t	 body;		/* octets of it that are sent */
-	uint64_t	 new_body;	/* … of another one that came */
-	struct module_envelope env;	/* … and its envelope */
-	int		 again;		/* which is being told again */
-	size_t		 rcpt;		/* how many recipients of it were */
+	/* Bytes of the message's body that were sent. */
+	uint64_t	 body;
+	/* Bytes of a new body that the filter has sent. */
+	uint64_t	 new_body;
+	/*
+	 * The envelope of the message, as filters before this one have left it.
+	 */
+	struct module_envelope env;
+	/*
+	 * The envelope differs from what this filter was told, and is sent
+	 * again.
+	 */
+	int		 again;
+	/* How many recipients of that envelope were sent. */
+	size_t		 rcpt;
 };
 
 /* sess.c */
@@ -99,19 +121,32 @@ void	 milter_free(struct milter *);		/* Q */
 struct verdict milter_ask(struct milter *, struct msession *,
 	    enum milter_step goal);
 void	 milter_forget(struct milter *);
-/* The verdict of what was asked. */
+/*
+ * Gives the verdict of the hook that waits: as its return value if it still
+ * runs, by module_resume otherwise.
+ */
 void	 milter_finish(struct milter *, struct verdict);
-/* The conversation cannot go on. */
+/*
+ * The conversation cannot go on: the connection is closed and the hook gets an
+ * error.
+ */
 void	 milter_fail(struct milter *, const char *why);
-/* From the step that is next to the goal, as far as it goes now. */
+/* Sends the steps from the next one to the goal, as far as is possible now. */
 void	 milter_advance(struct milter *, struct msession *);
+/* Starts the timer of the current wait. */
 void	 milter_timer(struct milter *, int64_t ms);
 
-/* send.c: 1 it is to be answered, 0 it is not (or not sent), 2 first
- * there must be room, -1 it failed (milter_fail was called) or is decided. */
+/*
+ * send.c.  Sends one step.  Returns 1 if the filter will answer it, 0 if it
+ * will not, or if nothing had to be sent, 2 if the queue has no room now, and
+ * -1 if it failed (milter_fail was called) or the message is decided.
+ */
 int	 milter_send(struct milter *, struct msession *, enum milter_step);
 
-/* answer.c: octets used. */
+/*
+ * answer.c.  Takes the whole packets from the input and acts on them.  Returns
+ * how many bytes were used.
+ */
 size_t	 milter_packets(struct milter *, const uint8_t *, size_t);
 
 #endif

@@ -1,6 +1,7 @@
 /*
- * The milter protocol as octets: see proto.h.  A packet is a length of
- * four octets, a command, and its data; strings in it end in NUL.
+ * The milter protocol as bytes: see proto.h.  A packet is a length of four
+ * bytes (big-endian; it counts the command and the data), one byte for the
+ * command, and the data.  Strings in it end with a NUL.
  */
 #include <sys/types.h>
 #include <sys/socket.h>
@@ -12,9 +13,12 @@
 #include "lib/base/be.h"
 #include "spamgreyd/modules/milter/proto.h"
 
-#define HEAD		5		/* length and command */
+/* Bytes of a packet's length and command. */
+#define HEAD		5
+/* Bytes of the options: version, actions and steps, four bytes each. */
 #define OPTIONS_LEN	12
-#define MACROS_MAX	4096		/* octets of a list that is wanted */
+/* Bytes of one list of macros that the filter wants. */
+#define MACROS_MAX	4096
 
 /* --- to the filter */
 
@@ -49,6 +53,7 @@ mp_offer(struct buf *b)
 	return (mp_put(b, 'O', data, sizeof(data)));
 }
 
+/* CONNECT: the client's name, its family ('4' or '6'), port and address. */
 int
 mp_connect(struct buf *b, const char *name, const struct addr *client,
     uint16_t port)
@@ -82,7 +87,10 @@ mp_strings(struct buf *b, uint8_t cmd, const char *const *strings, size_t n)
 	return (0);
 }
 
-/* Without the braces that some write and some do not. */
+/*
+ * Removes the braces around a macro's name, which some filters write and some
+ * do not.  Returns the length that is left.
+ */
 static size_t
 bare(const char **name, size_t len)
 {
@@ -93,7 +101,10 @@ bare(const char **name, size_t len)
 	return (len);
 }
 
-/* Is the name one of the list's, which has blanks or commas between? */
+/*
+ * Returns 1 if the list, whose names are separated by blanks or commas,
+ * contains the name.  NULL is a filter without a list: it wants all.
+ */
 static int
 wants(const char *list, const char *name)
 {
@@ -156,7 +167,10 @@ mp_take(const uint8_t *data, size_t len, struct mp_packet *p)
 	return ((ssize_t)n + 4);
 }
 
-/* The string at *at; NULL: there is none with its NUL. */
+/*
+ * Returns the string at *at and moves *at behind its NUL; NULL if there is
+ * none.
+ */
 static const char *
 take_string(const struct mp_packet *p, size_t *at)
 {
@@ -170,7 +184,10 @@ take_string(const struct mp_packet *p, size_t *at)
 	return (s);
 }
 
-/* Lists of macros behind the three numbers. */
+/*
+ * Reads the lists of macros that follow the three numbers: a place and a string
+ * for each.  A second list for a place replaces the first.
+ */
 static int
 take_lists(const struct mp_packet *p, struct mp_options *o, const char **why)
 {
@@ -196,6 +213,10 @@ take_lists(const struct mp_packet *p, struct mp_options *o, const char **why)
 	return (0);
 }
 
+/*
+ * The filter must choose from what was offered.  A version before 6 knows fewer
+ * actions and steps; bits that it does not know are ignored.
+ */
 int
 mp_negotiated(const struct mp_packet *p, struct mp_options *o,
     const char **why)
@@ -217,7 +238,6 @@ mp_negotiated(const struct mp_packet *p, struct mp_options *o,
 	if ((o->steps & ~MP_STEPS) != 0)
 		return (-1);
 	if (o->version < 6) {
-		/* (what stands behind the numbers is not said) */
 		o->actions &= MP_ACTIONS_V2;
 		o->steps &= o->version == 2 ? MP_STEPS_V2 : o->version == 3 ?
 		    MP_STEPS_V3 : MP_STEPS_V4;
@@ -240,7 +260,10 @@ mp_options_clear(struct mp_options *o)
 	memset(o, 0, sizeof(*o));
 }
 
-/* "5.7.1": its length, 0 if it is none of that class. */
+/*
+ * Returns the length of an enhanced code such as "5.7.1" of that class, 0 if
+ * there is none.
+ */
 static size_t
 enhanced_len(const char *s, char class)
 {
@@ -259,6 +282,10 @@ enhanced_len(const char *s, char class)
 	return (s[n] == ' ' || s[n] == '\0' ? n : 0);
 }
 
+/*
+ * Appends a line to the text of a reply, after a blank.  "%%" is a "%" for
+ * filters, which use printf.
+ */
 static void
 add_text(struct mp_answer *a, const char *s, size_t len)
 {
@@ -274,7 +301,10 @@ add_text(struct mp_answer *a, const char *s, size_t len)
 	a->text[n] = '\0';
 }
 
-/* "550 5.7.1 text", or several such lines of one code: one text of them. */
+/*
+ * Parses a reply, "550 5.7.1 text".  Several lines must have the same code;
+ * their texts become one line.  Returns -1 if it is malformed.
+ */
 static int
 take_reply(const char *s, struct mp_answer *a)
 {
@@ -306,7 +336,7 @@ take_reply(const char *s, struct mp_answer *a)
 	}
 }
 
-/* A header's change, with or without its place. */
+/* A change of the header, with or without an index in front. */
 static int
 take_header(const struct mp_packet *p, struct mp_answer *a, int placed)
 {
@@ -324,6 +354,10 @@ take_header(const struct mp_packet *p, struct mp_answer *a, int placed)
 	return (at == p->len ? 0 : -1);
 }
 
+/*
+ * An address; params: parameters of MAIL or RCPT may follow.  Nothing may
+ * follow after these.
+ */
 static int
 take_path(const struct mp_packet *p, struct mp_answer *a, int params)
 {
@@ -337,6 +371,7 @@ take_path(const struct mp_packet *p, struct mp_answer *a, int params)
 	return (at == p->len ? 0 : -1);
 }
 
+/* The answers of filters, with the action that must have been negotiated. */
 static const struct {
 	char		 cmd;
 	enum mp_kind	 kind;
@@ -386,7 +421,10 @@ take_data(const struct mp_packet *p, struct mp_answer *a)
 		a->reason = take_string(p, &at);
 		return (a->reason == NULL ? -1 : 0);
 	default:
-		/* Verdicts have no data, and what some append is nothing. */
+		/*
+		 * Verdicts have no data.  Some filters append some; it is
+		 * ignored.
+		 */
 		return (0);
 	}
 }

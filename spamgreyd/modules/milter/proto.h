@@ -1,8 +1,10 @@
 /*
- * The milter protocol (versions 2 to 6) as octets, from the mail server's
- * side.  Pure: builds packets, takes packets apart, and knows of no
- * connection, no session and no time.  What comes is checked in full before
- * anything of it is handed on.
+ * The milter protocol (versions 2 to 6) as bytes, from the mail server's side.
+ * The functions build packets and take packets apart; they know no connection,
+ * no session and no time.  A packet from the filter is checked in full before
+ * any of it is handed on.
+ *
+ * The numbers are those of sendmail's libmilter (mfapi.h and mfdef.h).
  */
 #ifndef MILTER_PROTO_H
 #define MILTER_PROTO_H
@@ -17,11 +19,14 @@
 
 #define MP_VERSION	6
 #define MP_VERSION_MIN	2
-#define MP_VERSION_DATA	4		/* the first that knows DATA */
-#define MP_DATA_MAX	65535		/* octets behind a command, sent */
-#define MP_IN_MAX	(512 * 1024)	/* … received */
+/* The first version that has a DATA command. */
+#define MP_VERSION_DATA	4
+/* Bytes of data in a packet that is sent, without its command. */
+#define MP_DATA_MAX	65535
+/* Bytes of data in a packet that is received. */
+#define MP_IN_MAX	(512 * 1024)
 
-/* Actions: what a filter may want to do. */
+/* Actions: what a filter may ask for. */
 #define MP_ADDHDRS	0x001U
 #define MP_CHGBODY	0x002U
 #define MP_ADDRCPT	0x004U
@@ -33,7 +38,10 @@
 #define MP_SETSYMLIST	0x100U
 #define MP_ACTIONS	0x1ffU
 
-/* Steps it does not want, steps it does not answer, and manners. */
+/*
+ * Protocol steps: commands that the filter does not want (NO), commands that it
+ * does not answer (NR), and other habits.
+ */
 #define MP_NOCONNECT	0x000001U
 #define MP_NOHELO	0x000002U
 #define MP_NOMAIL	0x000004U
@@ -54,14 +62,21 @@
 #define MP_NR_EOH	0x040000U
 #define MP_NR_BODY	0x080000U
 #define MP_HDR_LEADSPC	0x100000U
-/* All but refused recipients (0x800), of which filters hear nothing here. */
+/*
+ * All steps except 0x800, with which a filter asks to be told of refused
+ * recipients; they are never told here.
+ */
 #define MP_STEPS	0x1ff7ffU
-/* What versions before 6 know: none of answers that are not given. */
+/*
+ * What versions before 6 know.  None of them can leave commands without an
+ * answer.
+ */
 #define MP_ACTIONS_V2	0x03fU
 #define MP_STEPS_V2	0x00007fU
 #define MP_STEPS_V3	(MP_STEPS_V2 | MP_NOUNKNOWN)
 #define MP_STEPS_V4	(MP_STEPS_V3 | MP_NODATA)
 
+/* For which command a list of wanted macros is, as in the negotiation. */
 enum mp_place {
 	MP_AT_CONNECT, MP_AT_HELO, MP_AT_MAIL, MP_AT_RCPT, MP_AT_DATA,
 	MP_AT_EOM, MP_AT_EOH, MP_PLACES
@@ -83,22 +98,33 @@ struct mp_macro {
 	const char	*value;		/* NULL: there is none */
 };
 
-/* --- to the filter: appended; 0, or -1 without memory or if too long */
+/*
+ * To the filter: these append one packet to the buffer.  They return 0, or -1
+ * if there is no memory or the packet would be too long.
+ */
 int	 mp_put(struct buf *, uint8_t cmd, const void *, size_t);
 int	 mp_offer(struct buf *);
 int	 mp_connect(struct buf *, const char *name, const struct addr *,
 	    uint16_t port);
 /* Each string with its NUL. */
 int	 mp_strings(struct buf *, uint8_t cmd, const char *const *, size_t n);
-/* The macros of a command, those that are in wanted; none: nothing. */
+/*
+ * The macros for a command, as far as they are in the list `wanted' (NULL:
+ * all).  Without any no packet is added.
+ */
 int	 mp_macros(struct buf *, uint8_t cmd, const struct mp_macro *, size_t n,
 	    const char *wanted);
 
 /* --- from the filter */
-/* The octets of the first packet in data, 0 it is not whole yet, -1 there is
- * none of that length. */
+/*
+ * Takes the first packet from data.  Returns its length in bytes, 0 if it is
+ * not complete, -1 if its length is invalid.  *p points into data.
+ */
 ssize_t	 mp_take(const uint8_t *data, size_t len, struct mp_packet *);
-/* Its answer to the offer; -1 and *why. */
+/*
+ * The filter's answer to the offer.  Returns -1 and sets *why (static) if it is
+ * invalid.  The macros in *o are freed by mp_options_clear.
+ */
 int	 mp_negotiated(const struct mp_packet *, struct mp_options *,
 	    const char **why);
 void	 mp_options_clear(struct mp_options *);
@@ -124,10 +150,13 @@ struct mp_answer {
 	const char	*reason;	/* HOLD */
 	int		 code;		/* REPLYCODE: 400 to 599 */
 	char		 enhanced[10];
-	char		 text[256];	/* one line; may have any octets but
-					   NUL, CR, LF */
+	/* One line; it may contain any byte except NUL, CR and LF. */
+	char		 text[256];
 };
-/* What points anywhere points into the packet; -1 and *why. */
+/*
+ * Parses an answer.  All pointers in *a point into the packet.  Returns -1 and
+ * sets *why (static) if it is malformed.
+ */
 int	 mp_answer(const struct mp_packet *, struct mp_answer *,
 	    const char **why);
 

@@ -1,6 +1,6 @@
 /*
- * What a filter is told: each step of the session as a packet, with the macros
- * that belong to it.  Decides nothing.
+ * What is sent to a filter: each step of the session as a packet, with the
+ * macros that belong to it.  Nothing is decided here.
  */
 #include <sys/types.h>
 
@@ -11,10 +11,21 @@
 #include "lib/dns/dns.h"
 #include "spamgreyd/modules/milter/milter.h"
 
-#define QUEUE_FULL	(128 * 1024)	/* octets on their way to the filter */
-#define ARGS_MAX	64		/* parameters of MAIL, RCPT */
+/*
+ * Bytes that may be queued for the filter.  The rest of the message waits, so
+ * that a slow filter does not cost memory.
+ */
+#define QUEUE_FULL	(128 * 1024)
+/* Parameters of MAIL or RCPT. */
+#define ARGS_MAX	64
+/* Bytes of all these parameters. */
 #define ARGS_OCTETS	4096
 
+/*
+ * The steps: the command, the bits by which a filter says that it does not want
+ * it or does not answer it, the place of its list of macros, and the macros for
+ * a filter that gave no list.
+ */
 static const struct {
 	uint8_t		 cmd;
 	uint32_t	 no, silent;
@@ -37,17 +48,23 @@ static const struct {
 	[STEP_END] = { 'E', 0, 0, MP_AT_EOM, "i nrcpts" }
 };
 
-/* One packet at a time, and one event loop. */
+/*
+ * One packet; all sessions share it, because a packet is copied to the queue at
+ * once.
+ */
 static uint8_t	packet[MP_DATA_MAX];
 
-/* The texts that macros have. */
+/* The texts of macros that are not in the session as strings. */
 struct values {
 	char	client[ADDR_STRLEN], address[ADDR_STRLEN + 2];
 	char	dst[ADDR_STRLEN], port[8], dport[8], id[40], nrcpts[12];
 	char	mail[512], rcpt[512], trace[DNS_NAME_MAX + ADDR_STRLEN + 8];
 };
 
-/* An address without its brackets; its domain's place, "" without one. */
+/*
+ * Copies an address without its brackets.  Returns its domain (within text), or
+ * "" if it has none.
+ */
 static const char *
 address(const char *path, char text[512])
 {
@@ -66,8 +83,10 @@ address(const char *path, char text[512])
 	return (at == NULL ? "" : at + 1);
 }
 
-/* Sender and recipient: the client's, or what filters before have made of
- * them. */
+/*
+ * Sender and recipients are those of the client, or what filters before this
+ * one have made of them (m->again).
+ */
 static const char *
 sender(const struct milter *m, const struct msession *s, const char **params)
 {
@@ -87,6 +106,10 @@ recipient(const struct milter *m, const struct msession *s,
 	return (s->rcpt);
 }
 
+/*
+ * Appends the macros for a step.  Macros of the transaction are left out when
+ * there is none.
+ */
 static int
 put_macros(const struct milter *m, const struct msession *s,
     enum milter_step step, struct buf *b)
@@ -120,7 +143,10 @@ put_macros(const struct milter *m, const struct msession *s,
 		{ "{nrcpts}", step >= STEP_DATA ? v.nrcpts : NULL }
 	};
 
-	/* libmilter before version 6 hangs up on macros of other commands. */
+	/*
+	 * libmilter before version 6 closes the connection on macros for other
+	 * commands.
+	 */
 	if (m->options.version < 6 && step > STEP_RCPT)
 		return (0);
 	addr_str(&s->client, v.client);
@@ -182,6 +208,7 @@ put_step(const struct milter *m, const struct msession *s,
 	}
 }
 
+/* Hands the packet to the connection and frees the buffer. */
 static int
 queue(struct milter *m, struct buf *b)
 {
@@ -194,7 +221,10 @@ queue(struct milter *m, struct buf *b)
 	return (r);
 }
 
-/* All but headers and body. */
+/*
+ * All steps except header fields and body.  A step that the filter does not
+ * want still sends its macros, because they hold for later steps too.
+ */
 static int
 send_command(struct milter *m, struct msession *s, enum milter_step step,
     int wanted)
@@ -202,8 +232,6 @@ send_command(struct milter *m, struct msession *s, enum milter_step step,
 	struct buf	b;
 
 	memset(&b, 0, sizeof(b));
-	/* Macros are told of steps too that it does not want, as they hold
-	 * for the later ones. */
 	if (put_macros(m, s, step, &b) == -1 ||
 	    (wanted && put_step(m, s, step, &b) == -1)) {
 		buf_free(&b);
@@ -213,7 +241,10 @@ send_command(struct milter *m, struct msession *s, enum milter_step step,
 	return (queue(m, &b));
 }
 
-/* It stands in the spool's header and in no packet. */
+/*
+ * A header field does not fit into a packet of the protocol.  The message
+ * cannot be checked in full, so it is unscannable.
+ */
 static int
 too_long(struct milter *m, struct msession *s)
 {
@@ -234,7 +265,11 @@ spool_fails(struct milter *m)
 	return (-1);
 }
 
-/* One field, or the end of them: the next step. */
+/*
+ * Sends one header field.  After the last one it moves to the next step and
+ * remembers where the body begins.  A field that the filter does not want is
+ * read all the same.
+ */
 static int
 send_header(struct milter *m, struct msession *s, int wanted)
 {
@@ -265,6 +300,7 @@ send_header(struct milter *m, struct msession *s, int wanted)
 	return (queue(m, &b) == -1 ? -1 : 1);
 }
 
+/* Sends the next piece of the body, or moves to the next step at its end. */
 static int
 send_body(struct milter *m)
 {
@@ -287,6 +323,10 @@ send_body(struct milter *m)
 	return (queue(m, &b) == -1 ? -1 : 1);
 }
 
+/*
+ * HELO is left out when there was none.  The MAIL step of an envelope that is
+ * sent again is followed by as many RCPT steps as it has recipients.
+ */
 int
 milter_send(struct milter *m, struct msession *s, enum milter_step step)
 {

@@ -1,9 +1,9 @@
 /*
- * One session's conversation with a filter: its connection, what is to be told
- * next, how long to wait for an answer, and what is left of it when the
- * connection is lost.  A connection lasts for the session; when it is lost
- * outside of a message, the next message makes it anew and tells again who the
- * client is.  What packets look like is proto.c's matter.
+ * One session's conversation with a filter: its connection, the step that comes
+ * next, how long to wait for an answer, and what holds after the connection is
+ * lost.  A connection lasts as long as the session.  If it is lost outside of a
+ * message, the next message connects again and first sends who the client is.
+ * The bytes of packets are proto.c's.
  */
 #include <sys/types.h>
 
@@ -15,12 +15,19 @@
 #include "lib/base/log.h"
 #include "spamgreyd/modules/milter/milter.h"
 
-#define ROOM		(64 * 1024)	/* less is queued: more may be sent */
-#define AGAIN		60000		/* ms until a filter that was never
-					   there is tried again */
-#define SLICE_MS	3		/* of work, then others have their turn */
-#define HOOK_MAX	300000		/* ms that any command may take */
+/* Bytes: when less than that is queued, sending continues. */
+#define ROOM		(64 * 1024)
+/*
+ * Milliseconds until a filter that could not be reached is tried again within a
+ * session.
+ */
+#define AGAIN		60000
+/* Milliseconds of work, after which other sessions get their turn. */
+#define SLICE_MS	3
+/* Milliseconds that a hook waits at most, whatever the settings are. */
+#define HOOK_MAX	300000
 
+/* The farewell: QUIT, or ABORT and QUIT within a message. */
 static const uint8_t	quit[] = { 0, 0, 0, 1, 'Q' };
 static const uint8_t	abort_quit[] = { 0, 0, 0, 1, 'A', 0, 0, 0, 1, 'Q' };
 
@@ -37,7 +44,10 @@ milter_timer(struct milter *m, int64_t ms)
 		log_warnx("milter: cannot set a timer");
 }
 
-/* The connection is gone, and what was agreed on it. */
+/*
+ * Closes the connection at once and forgets what was negotiated on it.  The
+ * next connection begins at CONNECT.
+ */
 static void
 drop(struct milter *m, enum milter_state state)
 {
@@ -51,7 +61,7 @@ drop(struct milter *m, enum milter_state state)
 	m->in_message = m->helo_said = 0;
 }
 
-/* In order, with its farewell. */
+/* Closes the connection in order, with the farewell that the protocol wants. */
 static void
 hang_up(struct milter *m, enum milter_state state)
 {
@@ -65,7 +75,7 @@ hang_up(struct milter *m, enum milter_state state)
 	drop(m, state);
 }
 
-/* Nothing is asked any more. */
+/* No hook waits any more; the envelope of the message is freed. */
 static void
 at_rest(struct milter *m)
 {
@@ -92,7 +102,10 @@ milter_finish(struct milter *m, struct verdict v)
 		module_resume(m->key, m->conf->me, v);
 }
 
-/* What a transaction as a whole was answered needs no second error. */
+/*
+ * The verdict for a hook after a failure.  A transaction gets one error only,
+ * because on-error was applied to it already.
+ */
 static struct verdict
 failure(struct milter *m, enum milter_step goal)
 {
@@ -102,6 +115,10 @@ failure(struct milter *m, enum milter_step goal)
 	return (verdict_error("%s", m->why));
 }
 
+/*
+ * The whole conversation fails.  The filter is not tried again within this
+ * transaction (new_message).
+ */
 void
 milter_fail(struct milter *m, const char *why)
 {
@@ -115,6 +132,7 @@ milter_fail(struct milter *m, const char *why)
 		milter_finish(m, failure(m, goal));
 }
 
+/* A timeout, or the turn of a conversation that had worked for SLICE_MS. */
 static void
 on_timer(evutil_socket_t fd, short what, void *arg)
 {
@@ -135,6 +153,7 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 	    "timeout: no answer");
 }
 
+/* The queue has room again. */
 static void
 on_room(struct scan_conn *c, void *arg)
 {
@@ -149,7 +168,11 @@ on_room(struct scan_conn *c, void *arg)
 	milter_advance(m, s);
 }
 
-/* Lost: a message that is under way has failed, else nobody minds. */
+/*
+ * The connection was lost.  While connecting, the next server is tried.  A
+ * message that is under way fails; otherwise nothing happens until the next
+ * message.
+ */
 static void
 lost(struct milter *m, const char *why)
 {
@@ -169,6 +192,10 @@ lost(struct milter *m, const char *why)
 	}
 }
 
+/*
+ * Input, or (len 0) the end of the connection.  Returns the bytes that were
+ * used.
+ */
 static size_t
 on_input(struct scan_conn *c, const uint8_t *data, size_t len, const char *why,
     void *arg)
@@ -180,6 +207,7 @@ on_input(struct scan_conn *c, const uint8_t *data, size_t len, const char *why,
 	return (0);
 }
 
+/* Connected: offers our options, and waits for the filter's. */
 static void
 on_ready(struct scan_conn *c, void *arg)
 {
@@ -208,6 +236,10 @@ connect_next(struct milter *m)
 		milter_fail(m, "out of memory");
 }
 
+/*
+ * The main loop: sends step after step until the goal is reached, an answer or
+ * room must be waited for, or the slice of time is over.
+ */
 void
 milter_advance(struct milter *m, struct msession *s)
 {
@@ -220,7 +252,10 @@ milter_advance(struct milter *m, struct msession *s)
 			milter_finish(m, verdict_next());
 			return;
 		}
-		/* A header has as many fields as its sender likes. */
+		/*
+		 * A header has as many fields as the sender likes, so the time
+		 * is bounded.
+		 */
 		if (clock_mono() - start >= SLICE_MS) {
 			m->wait = WAIT_TURN;
 			milter_timer(m, 0);
@@ -251,7 +286,7 @@ milter_advance(struct milter *m, struct msession *s)
 	}
 }
 
-/* The last message came to no end. */
+/* The last message did not reach its end: the filter is told to forget it. */
 static void
 abort_message(struct milter *m)
 {
@@ -263,7 +298,11 @@ abort_message(struct milter *m)
 	m->in_message = 0;
 }
 
-/* A new message: nothing of the last one holds. */
+/*
+ * A new message: decisions about the last one no longer hold.  A filter that
+ * failed is tried again at once if it once answered in this session, otherwise
+ * after AGAIN.
+ */
 static void
 new_message(struct milter *m)
 {
@@ -275,7 +314,10 @@ new_message(struct milter *m)
 		m->state = MILTER_NONE;
 }
 
-/* What the filter has said of the session or the message already. */
+/*
+ * Returns 1 if the verdict is known without asking: the filter accepted the
+ * session, refused it, decided the message, or has failed for it.
+ */
 static int
 known(struct milter *m, enum milter_step goal, struct verdict *v)
 {
@@ -283,7 +325,7 @@ known(struct milter *m, enum milter_step goal, struct verdict *v)
 	if (m->state == MILTER_OVER)
 		return (1);
 	if (goal <= STEP_MAIL && m->refusal.kind != VERDICT_NEXT) {
-		/* (another HELO may be a better one) */
+		/* Another HELO may be accepted. */
 		if (goal == STEP_HELO && m->refused_at == STEP_HELO)
 			m->refusal = verdict_next();
 		else {
@@ -301,7 +343,7 @@ known(struct milter *m, enum milter_step goal, struct verdict *v)
 		    "from its beginning");
 	}
 	if (m->state == MILTER_FAILED) {
-		/* (CONNECT had that error already) */
+		/* CONNECT reported that error already. */
 		if (goal != STEP_HELO)
 			*v = failure(m, goal);
 		return (1);
@@ -310,9 +352,9 @@ known(struct milter *m, enum milter_step goal, struct verdict *v)
 }
 
 /*
- * The message as filters before this one have left it.  If that goes for
- * sender or recipients too, all that this one has heard of the transaction is
- * taken back, and told again as it is now.
+ * The message begins, as filters before this one have left it.  If they changed
+ * the sender or the recipients, the filter is told to forget the transaction
+ * and gets it again as it is now.
  */
 static void
 message_begin(struct milter *m, struct msession *s)
@@ -332,11 +374,18 @@ message_begin(struct milter *m, struct msession *s)
 	m->again = 1;
 	m->rcpt = 0;
 	m->step = STEP_MAIL;
-	/* (a message for nobody is refused when all have spoken) */
+	/*
+	 * A message without recipients is refused by the caller after all
+	 * modules.
+	 */
 	if (m->env.nrcpts == 0)
 		milter_finish(m, verdict_next());
 }
 
+/*
+ * The hook of a stage asks up to step `goal'.  If an answer comes while this
+ * function runs (m->in_hook), it is returned; otherwise the verdict is WAIT.
+ */
 struct verdict
 milter_ask(struct milter *m, struct msession *s, enum milter_step goal)
 {
@@ -369,8 +418,8 @@ milter_ask(struct milter *m, struct msession *s, enum milter_step goal)
 }
 
 /*
- * What the filter still does for us nobody wants to know: the two sides would
- * not be at the same place any more.
+ * The runner no longer wants the answer.  The connection must be closed: the
+ * filter would answer later, and the two sides would not be at the same step.
  */
 void
 milter_forget(struct milter *m)
@@ -385,6 +434,7 @@ milter_forget(struct milter *m)
 	drop(m, MILTER_FAILED);
 }
 
+/* Returns NULL if there is no memory. Does not connect yet. */
 struct milter *
 milter_new(const struct milter_conf *conf, uint64_t key)
 {

@@ -1,6 +1,8 @@
 /*
- * HTTP/1.x replies: see httpreply.h.  Everything that two readers could take in
- * two ways (two lengths, a length and chunks, folded lines) is refused.
+ * HTTP/1.x replies: see httpreply.h.  Everything that two readers could read in
+ * two ways (two lengths, a length and chunks, folded lines) is refused.  The
+ * whole reply is parsed again from its beginning each time more of it has come,
+ * which is simple and cheap enough for replies of this size.
  */
 #include <sys/types.h>
 
@@ -9,6 +11,7 @@
 #include "lib/base/ascii.h"
 #include "spamgreyd/modules/rspamd/httpreply.h"
 
+/* Bytes of a line, lines of a head, bytes of a line with a chunk's size. */
 #define LINE_LEN	8192
 #define LINES		100
 #define CHUNK_LINE	256
@@ -18,7 +21,10 @@ struct head {
 	size_t	 length;
 };
 
-/* One line, without its end: 1, 0 not yet, -1 none. */
+/*
+ * Takes one line without its end.  Returns 1, 0 if it is not complete, -1 if it
+ * is too long or contains a NUL.
+ */
 static int
 line_take(const uint8_t *p, size_t len, size_t *at, size_t max,
     const uint8_t **line, size_t *n)
@@ -43,7 +49,10 @@ is(const uint8_t *p, size_t n, const char *word)
 	return (ascii_equal((const char *)p, n, word));
 }
 
-/* "HTTP/1.1 200 OK" */
+/*
+ * Parses "HTTP/1.1 200 OK".  Only final replies are accepted: an interim one
+ * (1xx) is an error.
+ */
 static int
 status_line(const uint8_t *p, size_t n, int *status)
 {
@@ -60,6 +69,10 @@ status_line(const uint8_t *p, size_t n, int *status)
 	return ((n == 12 || p[12] == ' ') && *status >= 200 ? 0 : -1);
 }
 
+/*
+ * Returns NULL, or what is wrong with a Content-Length.  Two equal ones are
+ * accepted.
+ */
 static const char *
 length(const uint8_t *p, size_t n, struct head *h)
 {
@@ -78,6 +91,10 @@ length(const uint8_t *p, size_t n, struct head *h)
 	return (NULL);
 }
 
+/*
+ * Parses one header field; most are ignored.  Returns NULL, or what is wrong
+ * with it: folded lines, encodings other than chunked, compressed bodies.
+ */
 static const char *
 field(const uint8_t *p, size_t n, struct head *h)
 {
@@ -104,6 +121,10 @@ field(const uint8_t *p, size_t n, struct head *h)
 	return (NULL);
 }
 
+/*
+ * Parses the status line and all fields.  Returns 1 with *at behind the empty
+ * line, 0 if it is not complete, -1 and *why.
+ */
 static int
 head_parse(const uint8_t *p, size_t len, size_t *at, struct head *h,
     const char **why)
@@ -133,7 +154,10 @@ head_parse(const uint8_t *p, size_t len, size_t *at, struct head *h,
 	return (-1);
 }
 
-/* "1a3f;extension" -1: no number. */
+/*
+ * Parses the size of a chunk, "1a3f;extension".  Seven hexadecimal digits are
+ * more than HTTP_BODY_MAX needs.  Returns -1 if it is not a number.
+ */
 static int
 chunk_size(const uint8_t *p, size_t n, size_t *size)
 {
@@ -148,7 +172,10 @@ chunk_size(const uint8_t *p, size_t n, size_t *size)
 	return (i > 0 && (i == n || p[i] == ';' || p[i] == ' ') ? 0 : -1);
 }
 
-/* The lines behind the last chunk. */
+/*
+ * Reads the fields that may follow the last chunk up to the empty line, which
+ * must be the end of the reply.  Returns 1, 0 or -1 as line_take does.
+ */
 static int
 trailer(const uint8_t *p, size_t len, size_t at)
 {
@@ -166,6 +193,11 @@ trailer(const uint8_t *p, size_t len, size_t at)
 	return (-1);
 }
 
+/*
+ * Reads the chunks and adds them to body unless it is NULL.  Returns 1 if all
+ * are there, 0 if more is needed, -1 if they are malformed or there is no
+ * memory.
+ */
 static int
 chunks(const uint8_t *p, size_t len, size_t at, struct buf *body)
 {
@@ -192,6 +224,9 @@ chunks(const uint8_t *p, size_t len, size_t at, struct buf *body)
 	}
 }
 
+/*
+ * Without a length and without chunks the body ends with the connection (eof).
+ */
 int
 http_parse(const uint8_t *p, size_t len, int eof, int *status,
     struct buf *body, const char **why)

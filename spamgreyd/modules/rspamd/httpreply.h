@@ -1,6 +1,8 @@
 /*
- * An HTTP reply to one question on a connection of its own, as far as scanners
- * give it: Content-Length, chunks, or all until the end.  Pure and bounded.
+ * A reply to one HTTP question that has a connection of its own.  Of HTTP it
+ * knows what scanners use: Content-Length, chunks, or a body that ends with the
+ * connection.  The functions are pure, and the memory is bounded by
+ * HTTP_BODY_MAX.
  */
 #ifndef HTTPREPLY_H
 #define HTTPREPLY_H
@@ -13,9 +15,10 @@
 #define HTTP_BODY_MAX	(512 * 1024)
 
 /*
- * What came so far, eof: all of it.  1: whole, with its status and, unless body
- * is NULL, the body added to that; 0: more is needed; -1: it is none, *why
- * (static).
+ * Parses the len bytes that have come so far; eof: there will be no more.
+ * Returns 1 if the reply is complete, 0 if more is needed, and -1 with *why
+ * (static) if it is malformed or there is no memory.  Of a complete reply
+ * *status is set, and the body is added to the buffer unless body is NULL.
  */
 int	 http_parse(const uint8_t *, size_t len, int eof, int *status,
 	    struct buf *body, const char **why);

@@ -1,8 +1,8 @@
 /*
- * What rspamd's reply wants changed: see reply.h.  What is said there is
- * an administrator's wish, but its text may be a client's: names, values,
- * addresses and how many there are is checked by those who keep the changes.
- * What is not known or cannot be done is an error, never passed over.
+ * What rspamd's reply asks to change: see reply.h.  What is asked for is the
+ * administrator's wish, but its text may be a client's.  Names, values,
+ * addresses and their number are therefore checked where the changes are kept.
+ * A wish that is unknown or cannot be done is an error; it is not ignored.
  */
 #include <sys/types.h>
 
@@ -14,11 +14,14 @@
 
 #include "spamgreyd/modules/rspamd/reply.h"
 
-#define CHANGES_MAX	500		/* of one reply */
-#define WORD_MAX	60		/* octets of its text, quoted */
+/* Changes of one reply. */
+#define CHANGES_MAX	500
+/* Bytes of the reply's text that are quoted in an error. */
+#define WORD_MAX	60
 
 extern const struct module mod_rspamd;
 
+/* One reply that is being read. */
 struct wish {
 	struct msession	*s;
 	struct msgedit	*e;
@@ -31,6 +34,7 @@ struct wish {
 static int wrong(struct wish *, const char *, ...)
     __attribute__((__format__(printf, 2, 3)));
 
+/* Notes what is wrong and returns -1. */
 static int
 wrong(struct wish *w, const char *fmt, ...)
 {
@@ -42,7 +46,10 @@ wrong(struct wish *w, const char *fmt, ...)
 	return (-1);
 }
 
-/* One change is made, or is not: r as msgedit and module_rcpt_add say it. */
+/*
+ * Counts one change. r is what msgedit or module_rcpt_add returned.  Returns -1
+ * if that failed or there were too many.
+ */
 static int
 made(struct wish *w, int r, const char *what, const char *name)
 {
@@ -55,7 +62,10 @@ made(struct wish *w, int r, const char *what, const char *name)
 	return (0);
 }
 
-/* A whole number, whichever way it is written. */
+/*
+ * A number without a fraction, whether it is written as an integer or not.
+ * Returns -1 if it is not one that fits an int.
+ */
 static int
 whole(const json_t *v, int *n)
 {
@@ -71,7 +81,10 @@ whole(const json_t *v, int *n)
 	return (0);
 }
 
-/* Each value under a name: one, or several in an array. */
+/*
+ * Calls `one' for each value under a name: for one value, or for each of an
+ * array.
+ */
 static int
 each(struct wish *w, const char *name, json_t *v,
     int (*one)(struct wish *, const char *, const json_t *))
@@ -87,6 +100,10 @@ each(struct wish *w, const char *name, json_t *v,
 	return (0);
 }
 
+/*
+ * Calls `one' for each value of an object.  An empty array counts as an empty
+ * object, because Lua cannot tell its empty tables apart.
+ */
 static int
 each_name(struct wish *w, const char *what, json_t *o,
     int (*one)(struct wish *, const char *, const json_t *))
@@ -105,7 +122,10 @@ each_name(struct wish *w, const char *what, json_t *o,
 
 /* --- header fields */
 
-/* 0: all of that name; from 1 on from the top, below 0 from the end. */
+/*
+ * remove_headers: 0 removes all fields of that name, n the n-th from the top,
+ * -n the n-th from the end.
+ */
 static int
 remove_one(struct wish *w, const char *name, const json_t *v)
 {
@@ -121,7 +141,10 @@ remove_one(struct wish *w, const char *name, const json_t *v)
 	return (made(w, r, "remove_headers", name));
 }
 
-/* All of that name go: those of the client look as if they were ours. */
+/*
+ * Removes all fields of that name before one is added, so that a client cannot
+ * forge it.
+ */
 static int
 remove_all(struct wish *w, const char *name)
 {
@@ -129,7 +152,7 @@ remove_all(struct wish *w, const char *name)
 	    name));
 }
 
-/* Does it say itself which of that name go? */
+/* Returns 1 if the reply itself says which fields of that name are removed. */
 static int
 removes(const struct wish *w, const char *name)
 {
@@ -142,8 +165,10 @@ removes(const struct wish *w, const char *name)
 	return (0);
 }
 
-/* "value", or { "value": …, "order": … }: a place from the top, below 0 from
- * the end, of which -1 is. */
+/*
+ * add_headers: "value", or { "value": ..., "order": ... }. A negative order
+ * counts from the end; -1 is the end itself.
+ */
 static int
 add_one(struct wish *w, const char *name, const json_t *v)
 {
@@ -173,7 +198,7 @@ add_one(struct wish *w, const char *name, const json_t *v)
 	return (made(w, r, "add_headers", name));
 }
 
-/* In place of all that there are. */
+/* Sets a field in place of all others of that name. */
 static int
 set_one(struct wish *w, const char *name, const json_t *v)
 {
@@ -199,6 +224,9 @@ do_add(struct wish *w, json_t *v)
 	return (each_name(w, "add_headers", v, add_one));
 }
 
+/*
+ * The fields that spam gets; they are only added with the action "add header".
+ */
 static int
 do_spam_header(struct wish *w, json_t *v)
 {
@@ -259,8 +287,10 @@ do_from(struct wish *w, json_t *v)
 
 /* --- what becomes of the message */
 
-/* How it is to be rejected (discard, quarantine): nothing vanishes here, or is
- * held, and so that makes no difference. */
+/*
+ * How the message is to be rejected (discard, quarantine).  Mail is neither
+ * discarded nor held here, so that makes no difference.
+ */
 static int
 do_reject(struct wish *w, json_t *v)
 {
@@ -274,6 +304,10 @@ rspamd_no_action(const json_t *reply)
 	    "no_action")));
 }
 
+/*
+ * The action is only reported, in a field of its own; fields of that name from
+ * the client are removed.
+ */
 static int
 do_no_action(struct wish *w, json_t *v)
 {
@@ -289,7 +323,10 @@ do_no_action(struct wish *w, json_t *v)
 
 /* --- all of it */
 
-/* In the order in which rspamd's own milter does it. */
+/*
+ * The members of `milter', in the order in which rspamd's own milter handles
+ * them.
+ */
 static const struct {
 	const char	*name;
 	int		(*fn)(struct wish *, json_t *);
@@ -305,6 +342,10 @@ static const struct {
 	{ NULL, NULL }
 };
 
+/*
+ * Checks all names before anything is done.  An unknown one may be a change
+ * that the administrator relies on.
+ */
 static int
 all_known(struct wish *w, json_t *milter)
 {
@@ -323,6 +364,7 @@ all_known(struct wish *w, json_t *milter)
 	return (0);
 }
 
+/* The object `milter'. Lua may send an empty table as an array. */
 static int
 milter(struct wish *w, json_t *o)
 {
@@ -354,7 +396,10 @@ sign(struct wish *w, const char *what, const json_t *v)
 	    text));
 }
 
-/* Above all fields, the first of them uppermost. */
+/*
+ * The signatures, each inserted at the top; from the last to the first, so that
+ * the first ends up on top.
+ */
 static int
 signatures(struct wish *w, json_t *v)
 {
@@ -370,6 +415,10 @@ signatures(struct wish *w, json_t *v)
 	return (0);
 }
 
+/*
+ * The subject is only replaced with the action "rewrite subject", and the first
+ * field of that name is the one that readers show.
+ */
 int
 rspamd_changes(struct msession *s, const json_t *reply, const char *action,
     char why[RSPAMD_WHY])

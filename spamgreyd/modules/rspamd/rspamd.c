@@ -1,8 +1,8 @@
 /*
- * rspamd: told by HTTP who sends a message to whom, it answers with an action,
- * a score and changes of the message (reply.c), which are done.
- * Nothing that a client says becomes a field of the question but by its place,
- * and nothing is ever discarded.
+ * Module rspamd: sends each message with its envelope to rspamd by HTTP.  The
+ * reply has an action, a score and changes of the message (reply.c); all of
+ * them are carried out.  Text from the client cannot add fields to the question
+ * (fact), and mail is never discarded.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,12 +17,16 @@
 #include "spamgreyd/modules/rspamd/reply.h"
 #include "spamgreyd/pass/scan/scan.h"
 
+/* rspamd's normal worker. */
 #define RSPAMD_PORT	11333
-#define LATE		2000		/* ms that scan may be late itself */
+/* Milliseconds that the module waits longer than scan may take. */
+#define LATE		2000
+/* Recipients, bytes of a field's value, and bytes of the symbols in the log. */
 #define RCPTS_MAX	1000
 #define VALUE_MAX	1024
 #define SYMBOLS_MAX	1024
-#define SCORE_MAX	1000000.0	/* thousandths */
+/* In thousandths; larger scores are cut. */
+#define SCORE_MAX	1000000.0
 
 enum { COUNT_SCANNED, COUNT_REJECT, COUNT_SOFT, COUNT_MARK, COUNT_TOO_LARGE,
     COUNT_ERROR };
@@ -31,6 +35,9 @@ static const char *const counters[] = {
 	NULL
 };
 
+/*
+ * The settings. max is the size in bytes of the largest message that is sent.
+ */
 struct conf {
 	struct scan_conf *scan;
 	uint64_t	 max;
@@ -47,7 +54,10 @@ const struct module mod_rspamd;
 
 /* --- the question */
 
-/* "Name: value", in which nothing ends the line. */
+/*
+ * Adds a field "Name: value" to the question.  Control characters are replaced,
+ * so that a value cannot end its line and add another field.
+ */
 static int
 fact(struct buf *b, const char *name, const char *value)
 {
@@ -63,6 +73,7 @@ fact(struct buf *b, const char *name, const char *value)
 	return (buf_printf(b, "%s: %s\r\n", name, clean));
 }
 
+/* The envelope and the client, as rspamd's HTTP interface names them. */
 static int
 facts(struct buf *b, const struct msession *s)
 {
@@ -86,6 +97,10 @@ facts(struct buf *b, const struct msession *s)
 	return (0);
 }
 
+/*
+ * scan asks for the question to this server; each try comes here again.
+ * Returns -1 if there is no memory or the session is gone.
+ */
 static int
 make(struct scan_request *r, unsigned int server, void *arg)
 {
@@ -105,6 +120,9 @@ make(struct scan_request *r, unsigned int server, void *arg)
 	return (buf_add(&r->head, "\r\n", 2));
 }
 
+/*
+ * scan asks whether the reply is whole: 1 yes, 0 not yet, -1 it is malformed.
+ */
 static int
 more(const uint8_t *p, size_t len, int eof, void *arg, const char **why)
 {
@@ -124,7 +142,10 @@ string(const json_t *o, const char *name)
 	return (s == NULL ? "" : s);
 }
 
-/* Thousandths; 0: it is no number. */
+/*
+ * Reads a number as thousandths.  Returns 0 if it is not a number, 1 if it is.
+ * NaN becomes the lowest score.
+ */
 static int
 number(const json_t *o, const char *name, int32_t *milli)
 {
@@ -142,6 +163,7 @@ number(const json_t *o, const char *name, int32_t *milli)
 	return (1);
 }
 
+/* Joins the names of the symbols with commas, as many as fit. */
 static void
 symbols(json_t *o, char dst[SYMBOLS_MAX + 1])
 {
@@ -168,6 +190,10 @@ failed(const char *why)
 	return (verdict_error("%s", why));
 }
 
+/*
+ * Carries out the action.  "greylist" needs nothing, because the host has been
+ * greylisted already.
+ */
 static struct verdict
 act(struct msession *s, const json_t *o, const char *action, int32_t score)
 {
@@ -182,8 +208,10 @@ act(struct msession *s, const json_t *o, const char *action, int32_t score)
 		return (verdict_tempfail(451, "4.7.1", "%s", *text == '\0' ?
 		    "Please try again later" : text));
 	}
-	/* What it would discard or keep back is refused: the sender hears of
-	 * it. */
+	/*
+	 * What rspamd would discard or quarantine is refused, so that the
+	 * sender is told.
+	 */
 	if (strcmp(action, "reject") == 0 || strcmp(action, "discard") == 0 ||
 	    strcmp(action, "quarantine") == 0) {
 		module_count(&mod_rspamd, COUNT_REJECT);
@@ -201,6 +229,7 @@ act(struct msession *s, const json_t *o, const char *action, int32_t score)
 	return (failed("its action is unknown"));
 }
 
+/* A valid reply: logs it, notes the score, then acts and makes the changes. */
 static struct verdict
 judge(struct msession *s, const struct conf *conf, json_t *o)
 {
@@ -212,8 +241,10 @@ judge(struct msession *s, const struct conf *conf, json_t *o)
 	int		 skipped = json_is_true(json_object_get(o,
 			    "is_skipped"));
 
-	/* What it has not looked through may have an action all the same
-	 * (GTUBE). */
+	/*
+	 * A message that rspamd skipped may still have an action (for example
+	 * GTUBE, the test message).
+	 */
 	if (skipped && *action == '\0')
 		return (verdict_next());
 	if (*action == '\0' || strlen(action) > 40 ||
@@ -228,13 +259,14 @@ judge(struct msession *s, const struct conf *conf, json_t *o)
 		module_score(s, &mod_rspamd, score, names);
 	if (!rspamd_no_action(o))
 		v = act(s, o, action, score);
-	/* (what is refused is changed for nobody) */
+	/* The changes of a message that is refused are not needed. */
 	if (v.kind == VERDICT_NEXT &&
 	    rspamd_changes(s, o, action, why) == -1)
 		return (failed(why));
 	return (v);
 }
 
+/* Reads the whole HTTP reply. Only status 200 with a JSON object is one. */
 static struct verdict
 reply(struct msession *s, const struct conf *conf, const uint8_t *p,
     size_t len)
@@ -263,6 +295,7 @@ reply(struct msession *s, const struct conf *conf, const uint8_t *p,
 	return (v);
 }
 
+/* scan has the reply, or an error in `why'; then whole is NULL. */
 static void
 answered(const uint8_t *whole, size_t len, const char *why, void *arg)
 {
@@ -305,7 +338,10 @@ forget(struct msession *s, void *arg)
 	d->scan = NULL;
 }
 
-/* jansson takes its seed from a file, which is out of reach later. */
+/*
+ * jansson reads the seed of its hash tables from a device file.  After the
+ * process has dropped its privileges it could not open it.
+ */
 static int
 open_seed(void)
 {
@@ -349,7 +385,10 @@ conf_clear(void *arg)
 	scan_conf_free(((struct conf *)arg)->scan);
 }
 
-/* What rspamd writes into a message, and who reads that looks for. */
+/*
+ * rspamd's own fields.  Readers trust them, so those of incoming messages are
+ * removed.
+ */
 static const char *const drops[] = { "X-Spam", "X-Rspamd", NULL };
 
 static const struct module_option options[] = {

@@ -1,10 +1,12 @@
 /*
- * SpamAssassin's spamd: its score adds to the points of a message.  spamd sees
- * the message with a trace line in front as our MTA would write it, and it may
- * be told whose it is, so that a user's own rules and Bayes count.  A message
- * has one score: with several users, each of whom spamd is asked for, the
- * lowest counts against `reject at', so that nobody loses a message that they
- * would have taken, and the highest against `mark at'.
+ * Module spamassassin: asks SpamAssassin's spamd for the score of each message,
+ * which adds to its points. spamd gets the message with a trace line in front,
+ * as our mail server would write it.  It can be told which user the message is
+ * for, so that the user's own rules and Bayes count.
+ *
+ * A message has one score.  If spamd is asked for several users, the lowest
+ * score counts against `reject at', so that no recipient loses a message that
+ * would be accepted for them alone; the highest counts against `mark at'.
  */
 #include <sys/types.h>
 
@@ -18,13 +20,21 @@
 #include "spamgreyd/pass/scan/scan.h"
 #include "spamgreyd/runner/module.h"
 
+/* spamd's port. */
 #define SPAMD_PORT	783
-#define LATE		2000		/* ms that scan may be late itself */
+/* Milliseconds that the module waits longer than scan may take. */
+#define LATE		2000
+/*
+ * Bytes of a field's value, and of a piece of the header that is read at once.
+ */
 #define FIELD_MAX	8192
 #define HEAD_CHUNK	4096
-#define CHECKS_MAX	4		/* under way at once for one message */
+/* Questions that are under way at once for one message. */
+#define CHECKS_MAX	4
+/* The header field with the scores of all users (WHOSE_EACH). */
 #define USERS_FIELD	"X-Spamgreyd-Users"
-#define PREFIX		"X-Spam-"	/* of spamd's fields */
+/* How spamd's own fields begin. */
+#define PREFIX		"X-Spam-"
 
 enum { COUNT_SCANNED, COUNT_FLAGGED, COUNT_TOO_LARGE, COUNT_ONE_USER,
     COUNT_ERROR };
@@ -32,36 +42,57 @@ static const char *const counters[] = {
 	"scanned", "flagged", "too-large", "one-user", "failed", NULL
 };
 
-/* Whose message it is: a name of the configuration; that of the recipients,
- * who must all be the same user; that of the first one; of each. */
+/*
+ * Which user the message is for: a name in the configuration; the recipients'
+ * user, who must be the same for all; the first recipient's; each recipient's.
+ */
 enum whose { WHOSE_FIXED, WHOSE_ONE, WHOSE_FIRST, WHOSE_EACH };
 
+/*
+ * The settings. max is the size in bytes of the largest message that is sent.
+ */
 struct conf {
 	struct scan_conf *scan;
 	uint64_t	 max;
 	enum spamc_verb	 verb;
 	enum whose	 whose;
-	int		 local;		/* a user is the local part alone */
-	char		*fixed;		/* NULL: spamd's own */
-	int		 class;		/* what it flags is the class spam … */
-	int		 alone;		/* … and the score gives no points */
+	/* A user is the local part of the address only. */
+	int		 local;
+	/* The name for WHOSE_FIXED; NULL: spamd's own user. */
+	char		*fixed;
+	/* What spamd flags as spam is of the class spam. */
+	int		 class;
+	/* In addition the score does not count as points. */
+	int		 alone;
 };
 
 struct data;
-struct check {				/* one question to spamd */
+/*
+ * One question to spamd, about one user.  It lies in the session's data; forget
+ * cancels it.
+ */
+struct check {
 	struct data	*d;
 	struct scan	*scan;		/* NULL: not under way */
 	size_t		 user;		/* its place in d->users */
 	char		 why[256];
 };
+/*
+ * A session's data; the users and the questions are those of the current
+ * message.
+ */
 struct data {
 	uint64_t	 key;
 	struct conf	*conf;
 	struct spamc_users users;	/* of this message */
-	struct spamc_users taken;	/* WHOSE_EACH: of the recipients that
-					   the MTA took so far */
+	/*
+	 * WHOSE_EACH: users of the recipients that the mail server has accepted
+	 * so far.
+	 */
+	struct spamc_users taken;
 	struct check	 check[CHECKS_MAX];
 	size_t		 next;		/* the user to ask for next */
+	/* Answers that have come. */
 	size_t		 answers;
 };
 
@@ -69,6 +100,11 @@ const struct module mod_spamassassin;
 
 /* --- one message */
 
+/*
+ * scan asks for the question to this server; each try comes here again.  The
+ * sending side is shut down after the message, as spamd expects.  Returns -1 if
+ * there is no memory or the session is gone.
+ */
 static int
 make(struct scan_request *r, unsigned int server, void *arg)
 {
@@ -94,6 +130,9 @@ make(struct scan_request *r, unsigned int server, void *arg)
 	    buf_len(&r->before) + spool_size(s->spool)));
 }
 
+/*
+ * scan asks whether the answer is whole: 1 yes, 0 not yet, -1 it is malformed.
+ */
 static int
 more(const uint8_t *p, size_t len, int eof, void *arg, const char **why)
 {
@@ -108,7 +147,10 @@ more(const uint8_t *p, size_t len, int eof, void *arg, const char **why)
 	return (got);
 }
 
-/* HEADERS: spamd's fields; what pretends to be one is gone (on_eom). */
+/*
+ * HEADERS: inserts spamd's fields.  Forged ones were removed in on_eom.
+ * Returns -1 if that fails.
+ */
 static int
 fields(struct msession *s, const struct spamc_reply *r)
 {
@@ -124,7 +166,10 @@ fields(struct msession *s, const struct spamc_reply *r)
 	return (0);
 }
 
-/* A field of that prefix; what comes after the header is not looked at. */
+/*
+ * Returns 1 if the message's own header has a field that begins like spamd's.
+ * Only the header is read, because only there a reader looks.
+ */
 static int
 has_forged(const struct spool *message)
 {
@@ -153,9 +198,11 @@ has_forged(const struct spool *message)
 }
 
 /*
- * Fields that came with the message and pretend to be spamd's.  Who is to find
- * spamd's own is to find no others, also where spamd was not asked or could
- * not; else they go where a mark would contradict them.
+ * Removes fields that came with the message and pretend to be spamd's.  With
+ * HEADERS they are always removed, also when spamd could not be asked, because
+ * readers rely on spamd's fields.  Otherwise they are removed from marked
+ * messages only, where they would contradict the mark.  Returns -1 if there is
+ * no memory.
  */
 static int
 forged(struct msession *s, const struct conf *conf)
@@ -169,7 +216,10 @@ forged(struct msession *s, const struct conf *conf)
 	    conf->verb != SPAMC_HEADERS));
 }
 
-/* The header field and a line of the log for each user.  -1: no memory. */
+/*
+ * Adds the header field and a log line for each user.  Returns -1 if there is
+ * no memory.
+ */
 static int
 tell_users(struct msession *s, const struct spamc_users *u)
 {
@@ -194,7 +244,7 @@ tell_users(struct msession *s, const struct spamc_users *u)
 	return (r);
 }
 
-/* All answers are there. */
+/* All answers are there: the verdict of the message. */
 static struct verdict
 judge(struct msession *s, struct data *d)
 {
@@ -233,7 +283,10 @@ stop(struct data *d)
 
 static void	answered(const uint8_t *, size_t, const char *, void *);
 
-/* Asks for more users, as many as may be asked for at once.  -1: no memory. */
+/*
+ * Asks for more users, up to CHECKS_MAX at once.  Returns -1 if there is no
+ * memory.
+ */
 static int
 ask(struct data *d, uint64_t session)
 {
@@ -254,7 +307,10 @@ ask(struct data *d, uint64_t session)
 	return (0);
 }
 
-/* One answer: what the message's verdict is, or that others are waited for. */
+/*
+ * Takes one answer.  Returns the verdict of the message, or WAIT if other
+ * answers are missing; the time of that WAIT is not used.
+ */
 static struct verdict
 one_answer(struct msession *s, struct check *c, const uint8_t *whole,
     size_t len, const char *why)
@@ -269,7 +325,7 @@ one_answer(struct msession *s, struct check *c, const uint8_t *whole,
 		return (verdict_error("%s", c->why));
 	if (spamc_users_answer(&d->users, c->user, &r, d->conf->verb) == -1)
 		return (verdict_error("out of memory"));
-	/* Its fields are the first user's where there are several. */
+	/* With several users the fields are those of the first one. */
 	if (d->conf->verb == SPAMC_HEADERS && c->user == 0 &&
 	    fields(s, &r) == -1)
 		return (verdict_error("its header fields are too large"));
@@ -279,6 +335,10 @@ one_answer(struct msession *s, struct check *c, const uint8_t *whole,
 	    verdict_wait(0));
 }
 
+/*
+ * scan has the answer, or an error in `why'; then whole is NULL.  An error ends
+ * all other questions too.
+ */
 static void
 answered(const uint8_t *whole, size_t len, const char *why, void *arg)
 {
@@ -308,7 +368,10 @@ user_add(const struct conf *conf, struct spamc_users *u, const char *rcpt)
 	return (spamc_users_add(u, user));
 }
 
-/* Whose message it is.  -1: no memory. */
+/*
+ * Fills in the users of the message.  Without any recipient spamd's own user is
+ * taken.  Returns -1 if there is no memory.
+ */
 static int
 users_of(const struct msession *s, const struct conf *conf,
     struct spamc_users *u)
@@ -328,6 +391,10 @@ users_of(const struct msession *s, const struct conf *conf,
 	return (u->n > 0 ? 0 : spamc_users_add(u, ""));
 }
 
+/*
+ * Forged fields are removed before anything else, so that this also happens to
+ * messages that are not sent to spamd.
+ */
 static struct verdict
 on_eom(struct msession *s, void *arg)
 {
@@ -352,7 +419,7 @@ on_eom(struct msession *s, void *arg)
 	return (verdict_wait(scan_time(conf->scan) + LATE));
 }
 
-/* A new transaction has no recipients. */
+/* A new transaction has no recipients yet. */
 static struct verdict
 on_mail(struct msession *s, void *arg)
 {
@@ -363,7 +430,10 @@ on_mail(struct msession *s, void *arg)
 	return (verdict_next());
 }
 
-/* Is there room for the recipient's user?  The list stays as it is. */
+/*
+ * Returns 1 if the recipient's user can be added.  Nothing is added: the mail
+ * server may still refuse the recipient.
+ */
 static int
 has_room(const struct msession *s, const struct conf *conf, struct data *d)
 {
@@ -387,9 +457,10 @@ has_room(const struct msession *s, const struct conf *conf, struct data *d)
 }
 
 /*
- * With WHOSE_ONE the first recipient that was taken says whose the message is,
- * with WHOSE_EACH there is room for SPAMC_USERS_MAX users.  The others get
- * their turn.
+ * Defers recipients that cannot be in the same message.  With WHOSE_ONE all
+ * must be the user of the first accepted recipient; with WHOSE_EACH there can
+ * be SPAMC_USERS_MAX users.  The client sends to the others in another
+ * transaction.
  */
 static struct verdict
 on_rcpt(struct msession *s, void *arg)
@@ -406,6 +477,7 @@ on_rcpt(struct msession *s, void *arg)
 	    "again later"));
 }
 
+/* The mail server has accepted the recipient: its user counts. */
 static struct verdict
 on_rcpt_reply(struct msession *s, void *arg)
 {
@@ -431,6 +503,10 @@ forget(struct msession *s, void *arg)
 
 /* --- the options */
 
+/*
+ * The option user.  After `first' and `each' the word local-part may follow,
+ * after `fixed' a user's name.
+ */
 static int
 option_user(struct conf *conf, const struct module_arg *args, size_t n,
     const char **error)

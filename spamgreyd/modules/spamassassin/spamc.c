@@ -1,8 +1,9 @@
 /*
- * SpamAssassin's protocol, the client's side.  spamd's answers differ by
- * version and verb: the number in the first line says nothing, CHECK has no
- * Content-length, fields come in any order, and an error may be the first line
- * alone.  All of it is checked before any of it is believed.
+ * SpamAssassin's protocol, the client's side. spamd's answers differ by version
+ * and verb: the version in the first line means nothing, the answer to CHECK
+ * has no Content-length, fields come in any order, and an error may be the
+ * first line alone.  Everything is checked before any of it is used.  The
+ * answer is parsed again from its beginning each time more of it has come.
  */
 #include <sys/types.h>
 
@@ -14,16 +15,20 @@
 #include "lib/smtp/mailaddr.h"
 #include "spamgreyd/modules/spamassassin/spamc.h"
 
-#define LINE_LEN	1024		/* octets of a line of the head */
+/* Bytes of a line of the head. */
+#define LINE_LEN	1024
+/* Lines of the head, and bytes of the body. */
 #define LINES		64
 #define BODY_MAX	(512 * 1024)
-#define SCORE_MAX	1000000		/* thousandths */
+/* In thousandths; larger scores are cut. */
+#define SCORE_MAX	1000000
 
 struct head {
 	int		 code, spam, has_length;
 	uint64_t	 length;
 };
 
+/* The verbs in the order of enum spamc_verb. */
 int
 spamc_head(struct buf *b, enum spamc_verb verb, const char *user,
     uint64_t len)
@@ -31,7 +36,7 @@ spamc_head(struct buf *b, enum spamc_verb verb, const char *user,
 	static const char *const	verbs[] = { "CHECK", "SYMBOLS",
 		"HEADERS" };
 
-	/* (spamd knows these names in this spelling alone) */
+	/* spamd knows these names in this spelling only. */
 	if (buf_printf(b, "%s SPAMC/1.5\r\nContent-length: %llu\r\n",
 	    verbs[verb], (unsigned long long)len) == -1)
 		return (-1);
@@ -41,6 +46,15 @@ spamc_head(struct buf *b, enum spamc_verb verb, const char *user,
 	return (buf_add(b, "\r\n", 2));
 }
 
+/*
+ * Only lower case letters, digits and a few marks are allowed; mailaddr_rcpt
+ * has folded the case.  A leading dot or hyphen could be taken for a hidden
+ * file or an option.
+ */
+/*
+ * Only lower case letters, digits and a few marks are allowed.  A leading dot
+ * or hyphen could be taken for a hidden file or an option.
+ */
 void
 spamc_user(const char *path, int local, char dst[SPAMC_USER_MAX + 1])
 {
@@ -77,7 +91,10 @@ blanks(const char *s)
 	return (s + strspn(s, " \t"));
 }
 
-/* A decimal as thousandths; NULL: it is none. */
+/*
+ * Reads a decimal as thousandths; digits after the third decimal are ignored.
+ * Returns what follows it, or NULL if it is not a number.
+ */
 static const char *
 decimal(const char *s, int32_t *milli)
 {
@@ -105,7 +122,7 @@ decimal(const char *s, int32_t *milli)
 	return (s);
 }
 
-/* "True ; 15.2 / 5.0" */
+/* The value of the field Spam: "True ; 15.2 / 5.0". */
 static int
 spam_value(const char *s, struct spamc_reply *r)
 {
@@ -126,7 +143,7 @@ spam_value(const char *s, struct spamc_reply *r)
 	return (*blanks(s) == '\0' ? 0 : -1);
 }
 
-/* "SPAMD/1.1 0 EX_OK"; -1: it is none. */
+/* The first line: "SPAMD/1.1 0 EX_OK". Returns -1 if it is not that. */
 static int
 first_line(const char *s, int *code)
 {
@@ -145,6 +162,10 @@ first_line(const char *s, int *code)
 	return (i > 0 && i < 4 && (s[i] == '\0' || s[i] == ' ') ? 0 : -1);
 }
 
+/*
+ * Returns NULL, or what is wrong with a Content-length.  Two equal ones are
+ * accepted.
+ */
 static const char *
 length_value(const char *s, struct head *h)
 {
@@ -164,6 +185,10 @@ length_value(const char *s, struct head *h)
 	return (NULL);
 }
 
+/*
+ * One field of the head; unknown ones are ignored.  Returns NULL or what is
+ * wrong.
+ */
 static const char *
 field(const char *line, struct head *h, struct spamc_reply *r)
 {
@@ -184,7 +209,10 @@ field(const char *line, struct head *h, struct spamc_reply *r)
 	return (NULL);
 }
 
-/* One line, without its end: 1, 0 none yet, -1 none. */
+/*
+ * Takes one line without its end.  Returns 1, 0 if it is not complete, -1 if it
+ * is too long or contains a NUL.
+ */
 static int
 line_take(const uint8_t *p, size_t len, size_t *at, char line[LINE_LEN])
 {
@@ -204,7 +232,10 @@ line_take(const uint8_t *p, size_t len, size_t *at, char line[LINE_LEN])
 	return (strlen(line) == n ? 1 : -1);
 }
 
-/* The head: 1 and *at behind it, 0, -1. */
+/*
+ * Parses the head.  Returns 1 with *at behind the empty line, 0 if it is not
+ * complete, -1.
+ */
 static int
 head_parse(const uint8_t *p, size_t len, size_t *at, struct head *h,
     struct spamc_reply *r, char *why, size_t size)
@@ -266,7 +297,10 @@ spamc_parse(const uint8_t *p, size_t len, int eof, enum spamc_verb verb,
 
 /* --- what it found */
 
-/* What is no name of a rule goes: blanks, folds, anything hostile. */
+/*
+ * Copies the names of rules and leaves out everything else: blanks, folds,
+ * hostile text.
+ */
 static void
 names(const char *s, size_t len, char dst[SPAMC_SYMBOLS_MAX + 1])
 {
@@ -284,6 +318,10 @@ names(const char *s, size_t len, char dst[SPAMC_SYMBOLS_MAX + 1])
 	dst[n] = '\0';
 }
 
+/*
+ * The verb SYMBOLS has the names as its body, HEADERS in the field
+ * X-Spam-Status, and CHECK does not tell them.
+ */
 void
 spamc_symbols(const struct spamc_reply *r, enum spamc_verb verb,
     char dst[SPAMC_SYMBOLS_MAX + 1])
@@ -300,8 +338,10 @@ spamc_symbols(const struct spamc_reply *r, enum spamc_verb verb,
 		if (strcasecmp(name, "X-Spam-Status") != 0 ||
 		    (s = strstr(value, "tests=")) == NULL)
 			continue;
-		/* "tests=A,B,\n\tC autolearn=no": to a blank that follows no
-		 * comma. */
+		/*
+		 * "tests=A,B,\n\tC autolearn=no": the list ends at a blank that
+		 * follows no comma.
+		 */
 		for (s += 6, n = 0; s[n] != '\0'; n++)
 			if (strchr(" \t\n", s[n]) != NULL && n > 0 &&
 			    strchr(", \t\n", s[n - 1]) == NULL)
@@ -313,7 +353,7 @@ spamc_symbols(const struct spamc_reply *r, enum spamc_verb verb,
 	}
 }
 
-/* The end of a field that begins at `at', folds and all. */
+/* Returns where the field that begins at `at' ends, including its folds. */
 static size_t
 field_end(const struct spamc_reply *r, size_t at)
 {
@@ -328,6 +368,7 @@ field_end(const struct spamc_reply *r, size_t at)
 	return (r->body_len);
 }
 
+/* Skips other fields and those whose names do not fit. */
 int
 spamc_field(const struct spamc_reply *r, size_t *at, char *name,
     size_t nsize, char *value, size_t vsize)

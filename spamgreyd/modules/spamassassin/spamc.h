@@ -2,8 +2,9 @@
  * Several headers: this one and spamc_users.h are pure, with tests of their
  * own; spamassassin.c is the module, which asks and acts.
  *
- * The protocol of SpamAssassin's spamd, as its client: SPAMC/1.5.  Pure: octets
- * in, a result out; knows neither connection nor session.
+ * The protocol of SpamAssassin's spamd, version SPAMC/1.5, from the client's
+ * side.  The functions turn bytes into results; they know no connection and no
+ * session.
  */
 #ifndef SPAMC_H
 #define SPAMC_H
@@ -13,6 +14,7 @@
 
 #include "lib/base/buf.h"
 
+/* Bytes of a user's name, and of the names of all rules that hit. */
 #define SPAMC_USER_MAX	320
 #define SPAMC_SYMBOLS_MAX 4096
 
@@ -26,28 +28,33 @@ struct spamc_reply {
 	size_t		 body_len;
 };
 
-/* The head of a question; user NULL or "": none is named.  -1: no memory. */
+/*
+ * Appends the head of a question about a message of len bytes. user NULL or "":
+ * spamd's own user.  Returns -1 if there is no memory.
+ */
 int	 spamc_head(struct buf *, enum spamc_verb, const char *user,
 	    uint64_t len);
 /*
- * The user that a recipient's path stands for, whole or its local part.  What
- * may not be in a name (it may become part of a path or of a query there) makes
- * it "", nobody's.
+ * The user that a recipient's path stands for: the whole address, or its local
+ * part.  An address with characters that are risky in a file name or a query,
+ * which spamd may make of it, becomes "": spamd's own user.
  */
 void	 spamc_user(const char *path, int local,
 	    char dst[SPAMC_USER_MAX + 1]);
 /*
- * An answer so far, eof: all of it.  1 it is whole; 0 more is needed; -1 it is
- * none, or an error of spamd's: why says so.
+ * Parses the len bytes that have come so far; eof: there will be no more.
+ * Returns 1 if the answer is complete, 0 if more is needed, and -1 with `why'
+ * if it is malformed or an error of spamd's. r->body points into the bytes.
  */
 int	 spamc_parse(const uint8_t *, size_t len, int eof, enum spamc_verb,
 	    struct spamc_reply *, char *why, size_t size);
-/* The names of the rules that hit, "A,B,C"; "" when none are told. */
+/* The names of the rules that hit, "A,B,C"; "" if the answer has none. */
 void	 spamc_symbols(const struct spamc_reply *, enum spamc_verb,
 	    char dst[SPAMC_SYMBOLS_MAX + 1]);
 /*
- * HEADERS: the next field "X-Spam-…" of the answer, its value with folds as
- * "\n" and what follows.  *at is 0 at first.  0: no more.
+ * HEADERS: the next field "X-Spam-..." of the answer.  A fold in its value is
+ * "\n" and what follows.  *at must be 0 at first.  Returns 0 if there are no
+ * more.
  */
 int	 spamc_field(const struct spamc_reply *, size_t *at, char *name,
 	    size_t nsize, char *value, size_t vsize);

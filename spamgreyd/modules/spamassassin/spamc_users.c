@@ -1,6 +1,6 @@
 /*
- * The users of one message; see spamc_users.h.  A message has few of them
- * (SPAMC_USERS_MAX), so a list is searched from its beginning.
+ * The users of one message; see spamc_users.h.  There are at most
+ * SPAMC_USERS_MAX, so the list is searched from its beginning.
  */
 #include <sys/types.h>
 
@@ -39,6 +39,7 @@ spamc_users_clear(struct spamc_users *u)
 	memset(u, 0, sizeof(*u));
 }
 
+/* A second answer for the same user replaces the first. */
 int
 spamc_users_answer(struct spamc_users *u, size_t i,
     const struct spamc_reply *r, enum spamc_verb verb)
@@ -55,6 +56,10 @@ spamc_users_answer(struct spamc_users *u, size_t i,
 	return (0);
 }
 
+/*
+ * The user with the highest (sign 1) or lowest (sign -1) score; the first one
+ * if several have it.
+ */
 static const struct spamc_user *
 extreme(const struct spamc_users *u, int sign)
 {
@@ -89,6 +94,7 @@ spamc_users_flagged(const struct spamc_users *u)
 	return (n);
 }
 
+/* A name of "" is shown as "-". */
 int
 spamc_users_field(const struct spamc_users *u, struct buf *b)
 {

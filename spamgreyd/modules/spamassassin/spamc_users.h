@@ -1,6 +1,6 @@
 /*
  * The users whose rules spamd applies to one message, and what it found for
- * each.  Pure: knows neither connection nor session.
+ * each.  Pure: it knows no connection and no session.
  */
 #ifndef SPAMC_USERS_H
 #define SPAMC_USERS_H
@@ -11,35 +11,51 @@
 #include "lib/base/buf.h"
 #include "spamgreyd/modules/spamassassin/spamc.h"
 
-#define SPAMC_USERS_MAX	20		/* of one message */
+/* Users of one message. */
+#define SPAMC_USERS_MAX	20
 
 struct spamc_user {
-	char		 name[SPAMC_USER_MAX + 1];	/* "": nobody's */
+	/* "" is spamd's own user. */
+	char		 name[SPAMC_USER_MAX + 1];
 	int		 flagged;	/* above this user's own threshold */
 	int32_t		 score;		/* thousandths */
 	int32_t		 required;
 	char		*symbols;	/* NULL before the answer */
 };
 
+/*
+ * A list of users in the order in which they were added.  A zeroed one is
+ * empty.
+ */
 struct spamc_users {
 	struct spamc_user *list;
 	size_t		 n;
 };
 
-/* 1: the user is in the list now, or was; 0: the list is full; -1: no memory. */
+/*
+ * Adds a user.  Returns 1 if the user is in the list now or was before, 0 if
+ * the list is full, -1 if there is no memory.
+ */
 int	 spamc_users_add(struct spamc_users *, const char *name);
+/* Frees all; the list is empty then and may be used again. */
 void	 spamc_users_clear(struct spamc_users *);
-/* Keeps the answer for user i; -1: no memory. */
+/* Keeps a copy of the answer for user i. Returns -1 if there is no memory. */
 int	 spamc_users_answer(struct spamc_users *, size_t i,
 	    const struct spamc_reply *, enum spamc_verb);
-/* Of answers that are all there: the user with the lowest and with the highest
- * score, the first of several.  The list is not empty. */
+/*
+ * The users with the lowest and the highest score, the first of several.  All
+ * answers must be there, and the list must not be empty.  The pointer is valid
+ * until the list changes.
+ */
 const struct spamc_user *spamc_users_lowest(const struct spamc_users *);
 const struct spamc_user *spamc_users_highest(const struct spamc_users *);
 /* How many users' own thresholds the message is above. */
 size_t	 spamc_users_flagged(const struct spamc_users *);
-/* The value of a header field, "ann score=1.5 required=5; bob …", folded with
- * "\n\t" between users and ended by a NUL; -1: no memory. */
+/*
+ * Appends the value of a header field, "ann score=1.5 required=5 ham; bob ...",
+ * folded with "\n\t" between users and terminated by a NUL.  Returns -1 if
+ * there is no memory.
+ */
 int	 spamc_users_field(const struct spamc_users *, struct buf *);
 
 #endif
