@@ -1,6 +1,6 @@
 /*
- * Pass: what modules call: verdicts, and what the runner does for them.  Knows
- * no module by name.
+ * What modules call: the makers of verdicts, and what the runner does for
+ * modules (module.h).  No module is known by its name here.
  */
 #include <sys/types.h>
 
@@ -14,6 +14,7 @@
 #include "lib/base/rate.h"
 #include "spamgreyd/runner/runner_int.h"
 
+/* Bytes of a log line, hosts that are remembered, milliseconds of a day. */
 #define API_LINE	1024
 #define VOUCHED_HOSTS	4096
 #define VOUCHED_MS	86400000
@@ -29,6 +30,7 @@ stage_str(enum stage stage)
 	return (stage < STAGE_MAX ? names[stage] : "unknown");
 }
 
+/* A zeroed verdict is VERDICT_NEXT. */
 struct verdict
 verdict_next(void)
 {
@@ -38,6 +40,7 @@ verdict_next(void)
 	return (v);
 }
 
+/* A wait of 0 or less would be late at once. */
 struct verdict
 verdict_wait(int64_t ms)
 {
@@ -48,6 +51,7 @@ verdict_wait(int64_t ms)
 	return (v);
 }
 
+/* A delay of 0 is no delay; a longer one is cut to what clients wait for. */
 struct verdict
 verdict_delay(int64_t ms)
 {
@@ -60,7 +64,10 @@ verdict_delay(int64_t ms)
 	return (v);
 }
 
-/* A refusal; its text is what may stand in a reply, whatever was in it. */
+/*
+ * Makes a refusal.  Its text may contain hostile text, so everything except
+ * printable ASCII is replaced: a line end would end the reply.
+ */
 static struct verdict __attribute__((__format__(printf, 4, 0)))
 refusal(enum verdict_kind kind, int code, const char *enhanced,
     const char *fmt, va_list ap)
@@ -78,6 +85,10 @@ refusal(enum verdict_kind kind, int code, const char *enhanced,
 	return (v);
 }
 
+/*
+ * The makers of refusals replace a code of the wrong class: it is a mistake of
+ * the module, and the client must get a reply that means what the verdict says.
+ */
 struct verdict
 verdict_tempfail(int code, const char *enhanced, const char *fmt, ...)
 {
@@ -110,6 +121,7 @@ verdict_reject(int code, const char *enhanced, const char *fmt, ...)
 	return (v);
 }
 
+/* Only 421 and 554 can end a session. */
 struct verdict
 verdict_close(int64_t ms, int code, const char *enhanced, const char *fmt, ...)
 {
@@ -127,7 +139,7 @@ verdict_close(int64_t ms, int code, const char *enhanced, const char *fmt, ...)
 	return (v);
 }
 
-/* Its text may be longer than a reply's: it is cut. */
+/* The text is for the log. It is cut to the size of a reply's text. */
 struct verdict
 verdict_error(const char *fmt, ...)
 {
@@ -141,6 +153,7 @@ verdict_error(const char *fmt, ...)
 	return (v);
 }
 
+/* *link, unless NULL, is set to the module's link in the chain. */
 struct module_one *
 module_find(struct msession *s, const struct module *mod,
     const struct chain_link **link)
@@ -177,7 +190,7 @@ add_points(struct points *p, int32_t milli, const char *fmt, va_list ap)
 	points_add(p, milli, why);
 }
 
-/* Points that are only logged. */
+/* Points of a module that is log-only. */
 static void __attribute__((__format__(printf, 4, 0)))
 log_points(struct msession *s, const struct module *mod, int32_t milli,
     const char *fmt, va_list ap)
@@ -190,7 +203,10 @@ log_points(struct msession *s, const struct module *mod, int32_t milli,
 	    (double)milli / 1000, log_encode_str(enc, sizeof(enc), why));
 }
 
-/* Is what happens now of the message, or of the whole session? */
+/*
+ * Returns 1 if what happens now belongs to the message, 0 if it belongs to the
+ * whole session.  Events belong to the session whenever they come.
+ */
 static int
 of_message(const struct msession *s)
 {
@@ -201,6 +217,10 @@ of_message(const struct msession *s)
 	    s->mods->run.stage <= STAGE_EOM));
 }
 
+/*
+ * Adds points to the message or the session, or logs them if the module is
+ * log-only. 0 points are ignored.
+ */
 static void __attribute__((__format__(printf, 5, 0)))
 give_points(struct msession *s, const struct module *mod, int message,
     int32_t milli, const char *fmt, va_list ap)
@@ -240,6 +260,10 @@ module_session_points(struct msession *s, const struct module *mod,
 	va_end(ap);
 }
 
+/*
+ * EVENT_VIRUS and EVENT_SPAM are reported once a message, other events each
+ * time.
+ */
 void
 module_event(struct msession *s, const struct module *mod,
     enum host_event event)
@@ -268,6 +292,10 @@ module_count(const struct module *mod, unsigned int i)
 	chain_count_own(mod, i);
 }
 
+/*
+ * The line is cut at API_LINE bytes.  The module must have encoded hostile text
+ * in it.
+ */
 void
 module_log(struct msession *s, const struct module *mod, const char *fmt, ...)
 {
@@ -280,6 +308,7 @@ module_log(struct msession *s, const struct module *mod, const char *fmt, ...)
 	log_event(s->id, mod->name, "%s", line);
 }
 
+/* A module that is log-only must not change what the client sees. */
 void
 module_teaser(struct msession *s, const char *text)
 {
@@ -294,10 +323,14 @@ module_teaser(struct msession *s, const char *text)
 	runner->teaser(s->mods->owner, text);
 }
 
-/* Hosts that module_vouch was called for, since what the DNS says comes too
- * late for what acts when a connection begins. */
+/*
+ * Hosts for which module_vouch was called.  The answer of a list in the DNS
+ * comes after CONNECT, too late for modules that act there; on the next
+ * connection they know it.
+ */
 static struct rate	*vouched;
 
+/* A host is what the greylist takes for one (grey admit). */
 static void
 host_of(const struct msession *s, struct addr *host)
 {
@@ -305,6 +338,7 @@ host_of(const struct msession *s, struct addr *host)
 }
 
 void
+/* Without memory the host is only vouched for in this session. */
 module_vouch(struct msession *s)
 {
 	struct addr	 host;
@@ -330,12 +364,16 @@ run_was_vouched(const struct msession *s)
 	    clock_mono(), 0) > 0);
 }
 
+/*
+ * For hosts that are known it does not matter what others in their network do.
+ */
 int
 module_no_network(const struct msession *s)
 {
 	return (s->whitelisted || s->loopback || s->white || s->vouched);
 }
 
+/* A session that has no modules attached counts as gone. */
 struct msession *
 module_session(uint64_t key)
 {
@@ -345,8 +383,9 @@ module_session(uint64_t key)
 }
 
 /*
- * Only noted here, and the session goes on from the event loop: whoever calls
- * this, from wherever, finds all sessions as they were when it returns.
+ * Only notes the verdict; the session continues from the event loop.  So a
+ * module may call this from anywhere, and no session has changed when it
+ * returns.  A second answer is ignored.
  */
 void
 module_resume(uint64_t key, const struct module *mod, struct verdict v)

@@ -1,6 +1,6 @@
 /*
- * Pass: the modules of a configuration with their settings, in the order of
- * the file, and the counters of all modules, which outlive it.
+ * The modules of a configuration with their settings, in the order of the file,
+ * and the counters of all modules, which outlive a configuration.
  */
 #include <sys/types.h>
 #include <sys/queue.h>
@@ -14,15 +14,23 @@
 #include "spamgreyd/runner/conf.h"
 #include "spamgreyd/runner/runner_int.h"
 
+/*
+ * Rounds the size of a module's data up, so that the data that follows it in
+ * the same piece of memory is aligned for any type.
+ */
 #define DATA_ALIGN(n)	(((n) + _Alignof(max_align_t) - 1) & \
 			    ~(_Alignof(max_align_t) - 1))
 
+/* As the counters are named in the statistics; other programs read them. */
 static const char *const stat_names[MSTAT_MAX] = {
 	"calls", "put-off", "refused", "closed", "delayed", "points", "found",
 	"errors", "log-only", "spared"
 };
 
-/* As module_at, made when it is first counted. */
+/*
+ * The counters, in the order of module_at.  They are allocated when the first
+ * one is counted, and are never freed.
+ */
 static struct counters {
 	int		configured;
 	uint64_t	stat[MSTAT_MAX];
@@ -32,6 +40,10 @@ static size_t		 ncounters;
 static struct event	 ticker;
 static int		 ticking;
 
+/*
+ * Returns the counters of a module.  A module that is not in the table gets the
+ * extra entry at the end, which is never reported.
+ */
 static struct counters *
 counters_of(const struct module *mod)
 {
@@ -48,7 +60,7 @@ counters_of(const struct module *mod)
 	for (i = 0; i < ncounters; i++)
 		if (module_at(i) == mod)
 			break;
-	return (&counters[i]);		/* the last is nobody's */
+	return (&counters[i]);
 }
 
 void
@@ -90,7 +102,10 @@ run_stats(void (*fn)(const char *name, int64_t value, void *), void *arg)
 	}
 }
 
-/* `except': networks as they are, names as bits of the compiled lists. */
+/*
+ * Compiles `except': networks stay as they are, names of lists become bits of
+ * the compiled set of lists.  Returns -1 if that failed, which was logged.
+ */
 static int
 except_compile(struct chain_link *link, const struct conf_module *m,
     const struct config *conf)
@@ -123,7 +138,7 @@ except_compile(struct chain_link *link, const struct conf_module *m,
 	return (0);
 }
 
-/* Is this module not for that client? */
+/* Returns 1 if the client is in `except'. */
 static int
 excepts(const struct chain_link *link, const struct config *conf,
     const struct addr *client)
@@ -137,7 +152,7 @@ excepts(const struct chain_link *link, const struct config *conf,
 	    client, link->except_lists) != 0);
 }
 
-/* (The parent has told the warnings, with their lines.) */
+/* Logs a failure. The parent has logged the warnings, with their lines. */
 static void
 apply_failed(const char *where, const char *keyword, const char *error,
     int warning, void *arg)
@@ -151,6 +166,12 @@ apply_failed(const char *where, const char *keyword, const char *error,
 	    keyword != NULL ? keyword : "", keyword != NULL ? ": " : "", error);
 }
 
+/*
+ * Fills one link of the chain: defaults of the module and of the pass block,
+ * then the module's settings. conf gets one byte more than conf_size, because
+ * calloc() of 0 bytes may return NULL.  Returns -1 if something failed, which
+ * was logged.
+ */
 static int
 link_fill(struct chain_link *link, struct conf_module *m,
     const struct config *conf)
@@ -175,6 +196,7 @@ link_fill(struct chain_link *link, struct conf_module *m,
 	return (except_compile(link, m, conf));
 }
 
+/* Each second: calls the tick of every module that was ever configured. */
 static void
 chain_tick(int fd, short what, void *arg)
 {
@@ -189,7 +211,10 @@ chain_tick(int fd, short what, void *arg)
 			modules[i]->tick();
 }
 
-/* Modules that sweep tables are told each second; a process has one timer. */
+/*
+ * Starts the timer for chain_tick.  A process has one, however many
+ * configurations follow each other.
+ */
 static int
 ticker_start(void)
 {
@@ -206,6 +231,10 @@ ticker_start(void)
 	return (0);
 }
 
+/*
+ * After a reload the new chain exists beside the old ones, which stay until
+ * their last session has ended.
+ */
 struct module_chain *
 chain_new(const struct config *conf)
 {
@@ -284,8 +313,11 @@ chain_names(const struct module_chain *chain)
 	return (0);
 }
 
-/* All that there are: a reload may bring in any of them, and then it is too
- * late to open anything. */
+/*
+ * Opens all modules of the program, not only the configured ones: a reload may
+ * configure any of them, and then the process has no privilege left to open
+ * anything.
+ */
 int
 chain_open(void)
 {
@@ -299,7 +331,10 @@ chain_open(void)
 	return (0);
 }
 
-/* A session's part: its modules and their data in one piece of memory. */
+/*
+ * Attaches the modules to a session.  Their state and their data are one piece
+ * of memory: the state, one entry for each module, then each module's data.
+ */
 int
 run_attach(struct msession *s, struct session *owner,
     const struct module_chain *chain)

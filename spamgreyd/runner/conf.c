@@ -1,8 +1,11 @@
 /*
- * A module's block of the configuration: its words to options by the module's
- * own table, and the options to the module's settings.  Those that every
- * module has are read here.  In the parent, and again in pass, which gets the
- * options as they stand in the file.
+ * A module's block of the configuration: its words become options by the
+ * module's own table, and the options become the module's settings.  The
+ * options that every module has (except, log-only, on-error, strategy) are read
+ * here.  This runs in the parent, and again in pass, which gets the options as
+ * they stand in the file.
+ *
+ * Without memory the process ends (fatal): a configuration is never half read.
  */
 #include <sys/types.h>
 #include <sys/queue.h>
@@ -17,6 +20,7 @@
 #include "lib/base/near.h"
 #include "spamgreyd/runner/conf.h"
 
+/* Bytes of "file:line", and of a whole message. */
 #define WHERE_MAX	1200
 #define LINE_MAX_OUT	4096
 
@@ -26,12 +30,16 @@ struct splitter {
 	const struct module	*mod;
 	size_t			 at;		/* the next word */
 	unsigned int		 errors;
-	unsigned int		 log_only, on_error;	/* lines, 0: not given */
+	/* Lines where these options were given first; 0: not given. */
+	unsigned int		 log_only, on_error;
 	unsigned int		 strategy[CLASS_MAX];
 	void	(*report)(const char *, void *);
 	void	*arg;
 };
 
+/*
+ * Reports one line: its place, "warning" or nothing, the module, and the text.
+ */
 static void __attribute__((__format__(printf, 4, 0)))
 tell(struct splitter *s, const char *where, const char *kind, const char *fmt,
     va_list ap)
@@ -45,6 +53,7 @@ tell(struct splitter *s, const char *where, const char *kind, const char *fmt,
 	conf_say(s->report, s->arg, line);
 }
 
+/* Reports a mistake; the configuration is refused. */
 static void __attribute__((__format__(printf, 3, 4)))
 complain(struct splitter *s, const char *where, const char *fmt, ...)
 {
@@ -57,6 +66,7 @@ complain(struct splitter *s, const char *where, const char *fmt, ...)
 }
 
 static void __attribute__((__format__(printf, 3, 4)))
+/* Reports a warning; the configuration is used all the same. */
 warn(struct splitter *s, const char *where, const char *fmt, ...)
 {
 	va_list	ap;
@@ -66,7 +76,7 @@ warn(struct splitter *s, const char *where, const char *fmt, ...)
 	va_end(ap);
 }
 
-/* "file:line" of a raw word; the block's own file. */
+/* Makes "file:line" of raw word i. All words are from the block's own file. */
 static const char *
 where_of(const struct splitter *s, size_t i, char text[WHERE_MAX])
 {
@@ -89,6 +99,9 @@ is_mark(const struct conf_word *w, const char *text)
 	return (!w->quoted && strcmp(w->text, text) == 0);
 }
 
+/*
+ * "NAME.name" is a module that may stand several times; only NAME is compared.
+ */
 const struct module *
 conf_module_find(const char *name)
 {
@@ -101,6 +114,7 @@ conf_module_find(const char *name)
 	return (NULL);
 }
 
+/* Returns NULL if the module has no such option. */
 static const struct module_option *
 option_find(const struct module *mod, const char *keyword)
 {
@@ -112,7 +126,10 @@ option_find(const struct module *mod, const char *keyword)
 	return (NULL);
 }
 
-/* Words from i to the end of the line; a brace holds lines together. */
+/*
+ * Counts the words from i to the end of the statement: the end of the line, but
+ * braces may contain several lines.
+ */
 static size_t
 line_words(const struct conf_module *m, size_t i)
 {
@@ -130,7 +147,10 @@ line_words(const struct conf_module *m, size_t i)
 	return (i - from);
 }
 
-/* Keeps in *best which of the names is nearest to what was typed. */
+/*
+ * Keeps in *best the name that is nearest to what was typed, and its distance
+ * in *least.
+ */
 static void
 nearest(const char *typed, const char *name, const char **best, int *least)
 {
@@ -150,7 +170,10 @@ names_add(struct buf *b, const char *before, const char *name,
 		fatal("configuration");
 }
 
-/* "did you mean a?  Valid options are a, b and c". */
+/*
+ * Appends "did you mean "a"?  Valid options are a, b and c", or only the second
+ * part if no option is near.  The 40 bytes at the end include the NUL.
+ */
 static void
 option_names(const struct module *mod, const char *typed, struct buf *b)
 {
@@ -187,6 +210,9 @@ copy(const char *text)
 	return (p);
 }
 
+/*
+ * A new option with copies of all texts; line ends within braces are left out.
+ */
 static struct conf_option *
 option_new(const char *where, const char *keyword,
     const struct conf_word *words, size_t nwords)
@@ -208,7 +234,10 @@ option_new(const char *where, const char *keyword,
 	return (o);
 }
 
-/* One member of `except'. */
+/*
+ * Adds one member of `except', which must be a network or look like a list's
+ * name.
+ */
 static void
 except_add(struct splitter *s, const char *where, const struct conf_word *w)
 {
@@ -235,7 +264,10 @@ except_add(struct splitter *s, const char *where, const struct conf_word *w)
 	TAILQ_INSERT_TAIL(&s->m->except, str, entry);
 }
 
-/* except WORD | except { WORD … }: words used of n, -1 reported. */
+/*
+ * Reads "except WORD" or "except { WORD ... }".  Returns how many of the n
+ * words were used, or -1 if a mistake was reported.
+ */
 static int
 take_except(struct splitter *s, const char *where,
     const struct conf_word *words, size_t n)
@@ -261,6 +293,10 @@ take_except(struct splitter *s, const char *where,
 	return ((int)i + 1);
 }
 
+/*
+ * Reports an option that is given a second time, and returns -1.  *seen is the
+ * line of the first one.
+ */
 static int
 once(struct splitter *s, unsigned int *seen, const char *where,
     const char *keyword)
@@ -278,6 +314,7 @@ once(struct splitter *s, unsigned int *seen, const char *where,
 	return (0);
 }
 
+/* Returns as take_except. */
 static int
 take_on_error(struct splitter *s, const char *where,
     const struct conf_word *words, size_t n)
@@ -294,7 +331,7 @@ take_on_error(struct splitter *s, const char *where,
 	return (-1);
 }
 
-/* strategy { CLASS reject|tempfail|mark } …, without the braces. */
+/* Reads "strategy CLASS reject|tempfail|mark ...". Returns as take_except. */
 static int
 take_strategy(struct splitter *s, const char *where,
     const struct conf_word *words, size_t n)
@@ -326,7 +363,10 @@ take_strategy(struct splitter *s, const char *where,
 	return ((int)i);
 }
 
-/* An option of the module's own. */
+/*
+ * Reads an option of the module's own.  It is only checked for its form and
+ * kept as words; try_options gives it to the module.  Returns as take_except.
+ */
 static int
 take_option(struct splitter *s, const char *where,
     const struct conf_word *words, size_t n)
@@ -365,7 +405,7 @@ take_option(struct splitter *s, const char *where,
 	return (used);
 }
 
-/* The statement at s->at. */
+/* Reads the statement at s->at. */
 static void
 split_one(struct splitter *s)
 {
@@ -377,7 +417,7 @@ split_one(struct splitter *s)
 
 	where_of(s, s->at, where);
 	if (w->quoted) {
-		/* (what is quoted may be a secret) */
+		/* A string may be a secret, so it is not shown. */
 		complain(s, where, "unexpected string; an option is expected");
 		used = -1;
 	} else if (is_mark(w, "{") || is_mark(w, "}") ||
@@ -398,11 +438,15 @@ split_one(struct splitter *s)
 		used = 0;
 	} else
 		used = take_option(s, where, rest, n);
-	/* What is wrong takes its line with it: one mistake, one message. */
+	/*
+	 * After a mistake the rest of its line is skipped, so that one mistake
+	 * causes one message.
+	 */
 	s->at += 1 + (used == -1 ? n : (size_t)used);
 }
 
 
+/* What conf_module_apply finds. Without a place it is about the whole block. */
 static void
 apply_failed(const char *where, const char *keyword, const char *error,
     int warning, void *arg)
@@ -419,6 +463,7 @@ apply_failed(const char *where, const char *keyword, const char *error,
 		complain(s, where, "%s: %s", keyword, error);
 }
 
+/* Frees the words, which nobody needs after they were split. */
 static void
 raw_free(struct conf_module *m)
 {
@@ -433,6 +478,7 @@ raw_free(struct conf_module *m)
 	m->nraw = 0;
 }
 
+/* Reports an unknown module and suggests the nearest name. */
 static void
 no_module(struct splitter *s)
 {
@@ -457,6 +503,9 @@ no_module(struct splitter *s)
 	buf_free(&b);
 }
 
+/*
+ * A word needs at least one character, so the array has room for all of them.
+ */
 struct conf_word *
 conf_module_words(const char *def, size_t *n)
 {
@@ -481,8 +530,10 @@ conf_module_words(const char *def, size_t *n)
 	return (words);
 }
 
-/* Gives one option's words to the module, and what it says of them to failed.
- * The number of failures. */
+/*
+ * Gives one option to the module and reports what is wrong with it.  Returns
+ * the number of failures, 0 or 1; a warning is not a failure.
+ */
 static unsigned int
 apply(const struct module *mod, const struct module_option *opt,
     const struct conf_option *o, void *conf, conf_module_failed failed,
@@ -510,6 +561,7 @@ apply(const struct module *mod, const struct module_option *opt,
 	return (rc == -1);
 }
 
+/* The same with the option's default. */
 static unsigned int
 apply_default(const struct module *mod, const struct module_option *opt,
     void *conf, conf_module_failed failed, void *arg)
@@ -527,7 +579,10 @@ apply_default(const struct module *mod, const struct module_option *opt,
 	return (failures);
 }
 
-/* All options; how much failed. */
+/*
+ * First the defaults of options that were not given, then all options.  Returns
+ * the number of failures.
+ */
 static unsigned int
 apply_options(const struct module *mod, const struct conf_module *m,
     void *conf, conf_module_failed failed, void *arg)
@@ -556,6 +611,7 @@ apply_options(const struct module *mod, const struct conf_module *m,
 	return (failures);
 }
 
+/* The module's check runs only if all options could be read. */
 unsigned int
 conf_module_apply(const struct module *mod, const struct conf_module *m,
     void *conf, conf_module_failed failed, void *arg)
@@ -572,8 +628,11 @@ conf_module_apply(const struct module *mod, const struct conf_module *m,
 	return (failures);
 }
 
-/* Do the settings make sense to the module itself?  Those that could be read
- * are tried even when others could not. */
+/*
+ * Lets the module itself check its options, with settings that are freed again.
+ * If some options could not be read, the others are tried all the same, but not
+ * the module's check of all together.
+ */
 static void
 try_options(struct splitter *s)
 {
@@ -592,6 +651,10 @@ try_options(struct splitter *s)
 	free(conf);
 }
 
+/*
+ * A block that has a name, "KIND.name", is only allowed for kinds that may
+ * stand several times.
+ */
 int
 conf_module_split_all(struct conf_module *m,
     void (*report)(const char *line, void *), void *arg)

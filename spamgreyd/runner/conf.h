@@ -1,8 +1,9 @@
 /*
- * The modules' blocks of the configuration: from words of the file to options,
- * to arguments, to the settings of a module.  The parent does it to check the
- * file, pass does it again with the options that the parent sends.  Whoever
- * includes this links the table of the modules; spamgreydb does not.
+ * The modules' blocks of the configuration: the words of the file become
+ * options, the options arguments, the arguments a module's settings.  The
+ * parent does this to check the file; pass does it again with the options that
+ * the parent sends.  A program that uses this file links all modules;
+ * spamgreydb does not.
  */
 #ifndef CONF_MODULE_H
 #define CONF_MODULE_H
@@ -13,17 +14,20 @@
 #include "spamgreyd/runner/module.h"
 
 /*
- * conf_args.c, pure: reads the words that follow an option's
- * keyword by its form (option.h).  args has room for nwords of them; their
- * texts are the words'.  *off: "no" was there.  Returns how many words were
- * used, or -1 and *error says why not, static until the next call.
+ * conf_args.c, pure: reads the words that follow an option's keyword by its
+ * form (option.h). args must have room for nwords entries; their texts are
+ * those of the words.  *off is set if the word was "no".  Returns how many
+ * words were used, or -1 with *error saying what is wrong, which is static
+ * until the next call.
  */
 int	 conf_module_args(const struct module_option *,
 	    const struct conf_word *, size_t nwords, struct module_arg *args,
 	    size_t *nargs, int *off, const char **error);
 
-/* The text of a default to words: blanks separate them, quotes hold them
- * together.  The array and its texts are the caller's to free. */
+/*
+ * Splits the text of a default into words: blanks separate them, quotes keep
+ * them together.  The caller frees the array and the texts.
+ */
 struct conf_word *conf_module_words(const char *def, size_t *n);
 
 /*
@@ -33,8 +37,10 @@ struct conf_word *conf_module_words(const char *def, size_t *n);
  */
 int	 conf_module_split_all(struct conf_module *,
 	    void (*report)(const char *line, void *), void *arg);
-/* conf_full.c: the same; then the defaults are added as if the file had
- * them, so that -nv prints them. */
+/*
+ * conf_full.c: the same, and then adds the defaults as if the file had them, so
+ * that -nv prints them.
+ */
 int	 conf_module_split_full(struct conf_module *,
 	    void (*report)(const char *line, void *), void *arg);
 

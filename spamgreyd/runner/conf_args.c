@@ -1,7 +1,12 @@
 /*
- * The form language of module.h: the words behind an option's keyword to
- * arguments.  Pure: knows no file, no module and no configuration, reports
- * nothing, and keeps nothing but the text of the last error.
+ * The language of forms (lib/conf/option.h): turns the words behind an option's
+ * keyword into arguments.  Pure: it knows no file, no module and no
+ * configuration, it reports nothing, and keeps nothing except the text of the
+ * last error.
+ *
+ * A form is a row of elements: a word that must stand there, %X for a value, or
+ * [ elements ] that may be left out as a whole.  Whether they are left out is
+ * decided by the first of them.
  */
 #include <sys/types.h>
 
@@ -14,19 +19,23 @@
 #include "lib/base/value.h"
 #include "spamgreyd/runner/conf.h"
 
+/* Bytes of one element of a form. */
 #define FORM_WORD_MAX	32
 
+/* The words and how many of them are used; the arguments made so far. */
 struct reader {
 	const struct module_option *opt;
 	const struct conf_word	*words;
 	size_t			 nwords, used;
 	struct module_arg	*args;
 	size_t			 nargs;
-	char			 bounded;	/* what min and max are for */
+	/* The kind of value that the option's min and max are for; 0: none. */
+	char			 bounded;
 };
 
 static char	why[256];
 
+/* Notes what is wrong and returns -1. */
 static int __attribute__((__format__(printf, 1, 2)))
 wrong(const char *fmt, ...)
 {
@@ -44,7 +53,9 @@ is_punct(const struct conf_word *w, const char *text)
 	return (!w->quoted && strcmp(w->text, text) == 0);
 }
 
-/* A word that can be a value: no brace, no end of a line. */
+/*
+ * Returns 1 if the word can be a value: it is not a brace, `=' or a line end.
+ */
 static int
 is_value(const struct conf_word *w)
 {
@@ -52,7 +63,7 @@ is_value(const struct conf_word *w)
 	    strcmp(w->text, "}") != 0 && strcmp(w->text, "=") != 0 && strcmp(w->text, "\n") != 0));
 }
 
-/* Is text one of "a|b|c"? */
+/* Returns 1 if text is one of "a|b|c". */
 static int
 one_of(const char *words, const char *text)
 {
@@ -66,8 +77,10 @@ one_of(const char *words, const char *text)
 	return (0);
 }
 
-/* A number by %form to *a, within the bounds of the option if they are for that
- * kind.  0, or -1 and why. */
+/*
+ * Converts a number of the kind %form.  The bounds of the option hold for one
+ * kind only; others have those of the kind itself.  Returns 0, or -1 with why.
+ */
 static int
 convert_number(const struct reader *r, char form, const struct conf_word *w,
     struct module_arg *a)
@@ -99,7 +112,7 @@ convert_number(const struct reader *r, char form, const struct conf_word *w,
 	return (wrong("%s", text));
 }
 
-/* One word by %form to *a: 0, or -1 and why. */
+/* Converts one word by %form. Returns 0, or -1 with why. */
 static int
 convert(const struct reader *r, char form, const struct conf_word *w,
     struct module_arg *a)
@@ -133,7 +146,7 @@ convert(const struct reader *r, char form, const struct conf_word *w,
 	}
 }
 
-/* The next word, by %form, to the next argument. */
+/* Takes the next word as the next argument. */
 static int
 take(struct reader *r, char form)
 {
@@ -173,7 +186,10 @@ take_word(struct reader *r, const char *text)
 	return (0);
 }
 
-/* "{ any words }" */
+/*
+ * Takes "{ any words }".  Each word becomes an argument with `braced' set; the
+ * module gives them a meaning.
+ */
 static int
 take_braces(struct reader *r)
 {
@@ -201,7 +217,7 @@ take_braces(struct reader *r)
 	return (wrong("\"}\" is missing"));
 }
 
-/* One element of the form. */
+/* Takes one element of the form; %r is "NUMBER per TIME". */
 static int
 take_element(struct reader *r, const char *form)
 {
@@ -219,7 +235,7 @@ take_element(struct reader *r, const char *form)
 	return (0);
 }
 
-/* Would the element take the next word? */
+/* Returns 1 if the element would accept the next word. */
 static int
 fits(const struct reader *r, const char *form)
 {
@@ -233,16 +249,18 @@ fits(const struct reader *r, const char *form)
 		return (is_punct(w, form));
 	if (form[1] == '*')
 		return (is_punct(w, "{"));
-	/* A bare word is the next option's keyword sooner than a string. */
+	/*
+	 * A bare word is rather the keyword of the next option than a string.
+	 */
 	if (form[1] == 's')
 		return (w->quoted);
-	/* (a value beyond its bounds is one, and take() says so) */
+	/* A value outside its bounds still is one; take() reports it. */
 	anything.bounded = 0;
 	return (is_value(w) && convert(&anything, form[1] == 'r' ? 'n' :
 	    form[1], w, &a) == 0);
 }
 
-/* The next element of the form to e; 0: there is none. */
+/* Copies the next element of the form to e. Returns 0 if there is none. */
 static int
 next_element(const char **form, char e[FORM_WORD_MAX])
 {
@@ -258,6 +276,10 @@ next_element(const char **form, char e[FORM_WORD_MAX])
 	return (1);
 }
 
+/*
+ * Takes all elements. first is set at the first element of a group, which
+ * decides whether the group is skipped.
+ */
 static int
 take_form(struct reader *r, const char *form)
 {
@@ -280,6 +302,10 @@ take_form(struct reader *r, const char *form)
 	return (0);
 }
 
+/*
+ * The bounds of the option are for the first number, time, size or points of
+ * its form; of a rate they are for its number.
+ */
 int
 conf_module_args(const struct module_option *opt,
     const struct conf_word *words, size_t nwords, struct module_arg *args,

@@ -1,6 +1,6 @@
 /*
- * A module's block with its defaults in it: what holds is printed by -nv,
- * said or not, and sent to pass.
+ * A module's block with its defaults filled in: -nv prints what is in effect,
+ * whether the file has it or not, and the same is sent to pass.
  */
 #include <sys/types.h>
 #include <sys/queue.h>
@@ -11,6 +11,7 @@
 #include "lib/base/log.h"
 #include "spamgreyd/runner/conf.h"
 
+/* Adds an option with its default. It has no line of its own (where NULL). */
 static void
 add_default(struct conf_module *m, const struct module_option *opt)
 {
@@ -29,6 +30,10 @@ add_default(struct conf_module *m, const struct module_option *opt)
 	free(words);
 }
 
+/*
+ * An option that may stand several times gets its default only if the file has
+ * none of it.  An empty default means that there is nothing to add.
+ */
 int
 conf_module_split_full(struct conf_module *m,
     void (*report)(const char *line, void *), void *arg)

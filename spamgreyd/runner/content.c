@@ -1,7 +1,8 @@
 /*
- * Pass: what modules say of a message itself: the class of what they found, a
- * score of their own, and what they want changed.  Only noted here, for each
- * module by itself; the role makes the changes when all have spoken (run_edits).
+ * What modules say about the message itself: the class of what they found, a
+ * score of their own, and the changes that they want.  It is only noted here,
+ * for each module separately.  The role makes the changes when all modules have
+ * answered (run_edits).
  */
 #include <sys/types.h>
 
@@ -16,11 +17,15 @@
 #include "lib/smtp/line.h"
 #include "spamgreyd/runner/runner_int.h"
 
-#define REPLY_NAME_MAX	120		/* octets of a name in a reply */
-#define ENVELOPE_MAX	1000		/* changes of one module */
+/* Bytes of a name in a reply. */
+#define REPLY_NAME_MAX	120
+/* Changes of the envelope by one module. */
+#define ENVELOPE_MAX	1000
 #define LOG_PATH_MAX	256		/* bytes of a path in the log */
 
-/* Store hears of a kind of bad content once for each message. */
+/*
+ * Reports an event of bad content to the store process, once for each message.
+ */
 void
 content_event(struct msession *s, enum host_event event)
 {
@@ -30,6 +35,10 @@ content_event(struct msession *s, enum host_event event)
 	runner->event(s->mods->owner, event);
 }
 
+/*
+ * The refusal for a class of content, with the name of what was found if there
+ * is one.
+ */
 static struct verdict
 refusal(enum content_class class, enum conf_strategy strategy,
     const char *name)
@@ -81,7 +90,10 @@ module_found_as(struct msession *s, const struct module *mod,
 	    log_encode_str(enc, sizeof(enc), cut), strategy_str(strategy));
 	if (link->log_only)
 		return (verdict_next());
-	/* Also of what is to be refused: somebody may be spared that. */
+	/*
+	 * It is noted even if the message will be refused, because the refusal
+	 * may be spared (postmaster and abuse); then the message is marked.
+	 */
 	one->classes |= 1U << class;
 	points_add(&one->found[class], 0, cut);
 	if (class == CLASS_VIRUS)
@@ -90,14 +102,17 @@ module_found_as(struct msession *s, const struct module *mod,
 		content_event(s, EVENT_SPAM);
 	if (strategy == STRATEGY_MARK)
 		return (verdict_next());
-	/* Who sends spam is not to learn how to write it. */
+	/*
+	 * A sender of spam must not learn from the reply how to avoid the
+	 * rules.
+	 */
 	return (refusal(class, strategy, mod->finds_rules &&
 	    !s->mods->chain->conf->pass->reply_rules ? "" : cut));
 }
 
 /*
- * As many of the symbols as have room, whole ones, with a blank after each
- * comma, so that a header of them can be folded.
+ * Copies as many whole symbols as fit, and "..." if some do not.  After each
+ * comma there is a blank, where a header field can be folded.
  */
 static void
 symbols_cut(char dst[MODULE_TEXT_MAX - 1], const char *src)
@@ -159,6 +174,7 @@ module_score_some(struct msession *s, const struct module *mod,
 	one->mark = mark ? 1 : 0;
 }
 
+/* The list of changes is made when it is first asked for. */
 struct msgedit *
 module_edit(struct msession *s, const struct module *mod)
 {
@@ -171,7 +187,11 @@ module_edit(struct msession *s, const struct module *mod)
 	return (one->edit);
 }
 
-/* As in MAIL and RCPT, with brackets; -1: it is none. */
+/*
+ * Makes a path with brackets, as in MAIL and RCPT.  The path is checked like
+ * one from a client.  Returns -1 if it is not an address; "<>" only is one for
+ * a sender.
+ */
 static int
 path_make(const char *path, int sender, char dst[ENTRY_STR_MAX + 1])
 {
@@ -192,6 +212,7 @@ path_make(const char *path, int sender, char dst[ENTRY_STR_MAX + 1])
 	return (!sender && strcmp(dst, "<>") == 0 ? -1 : 0);
 }
 
+/* Returns 1 if the parameters are printable ASCII and well-formed. */
 static int
 params_ok(const char *params)
 {
@@ -209,6 +230,11 @@ params_ok(const char *params)
 	return (r == 0);
 }
 
+/*
+ * Notes one change of the envelope for the module; copies its texts.  A module
+ * that is log-only gets 0 too, and only the log shows it.  Returns -1 if the
+ * change is invalid, there are too many, or there is no memory.
+ */
 static int
 envelope_change(struct msession *s, const struct module *mod,
     enum envelope_kind kind, const char *path, const char *params)
@@ -283,8 +309,10 @@ module_rcpt(const struct msession *s, unsigned int n)
 	return (path);
 }
 
-/* The module has failed: what it wanted counts no more, but what is forged
- * stays so. */
+/*
+ * The module has failed: its changes are dropped.  Only the removal of forged
+ * fields stays, because it does not depend on the scan.
+ */
 void
 content_failed(struct module_one *one)
 {
@@ -301,6 +329,7 @@ content_failed(struct module_one *one)
 	one->nenvelope = 0;
 }
 
+/* A new message begins: nothing of the last one holds. */
 void
 content_new_message(struct module_one *one)
 {
@@ -323,6 +352,12 @@ moved(const char *name, int from_end, const void *arg)
 	return (turn_moved(arg, name, from_end));
 }
 
+/*
+ * Joins the changes of all modules except those in turn, whose changes are in
+ * the message already.  A change of the n-th field is skipped if a module in
+ * turn has moved that field.  First each list learns whether the message is
+ * marked, because some removals depend on that.
+ */
 int
 run_edits(const struct msession *s, struct msgedit **edit)
 {
@@ -335,7 +370,6 @@ run_edits(const struct msession *s, struct msgedit **edit)
 		one = &s->mods->one[i];
 		if (one->edit != NULL)
 			msgedit_marked(one->edit, run_over(s) > 0);
-		/* (what those in turn want is done already) */
 		if (one->edit == NULL || msgedit_empty(one->edit) ||
 		    s->mods->chain->link[i].mod->in_turn)
 			continue;

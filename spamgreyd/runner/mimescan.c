@@ -1,6 +1,6 @@
 /*
- * Pass: a message through lib/mime in slices, and the rules that modules who
- * do that have in common.  Knows no module by name.
+ * A message fed through lib/mime in slices, and the rules that modules with
+ * such scans have in common.  No module is known by its name here.
  */
 #include <sys/types.h>
 
@@ -15,12 +15,19 @@
 #include "spamgreyd/runner/mimescan.h"
 #include "spamgreyd/runner/module.h"
 
+/* Bytes that are read from the spool at once. */
 #define CHUNK		4096
-#define SLICE		(256 * 1024)	/* octets at most */
+/* Bytes of a slice at most. */
+#define SLICE		(256 * 1024)
+/* Milliseconds of a slice, after which other sessions get their turn. */
 #define SLICE_MS	3
-#define PIECE		256		/* octets between looks at the clock: a
-					   message may make each of them costly */
+/*
+ * Bytes between two looks at the clock.  A message may be made such that every
+ * byte is expensive, so this is small.
+ */
+#define PIECE		256
 
+/* One scan. It owns mime and itself; the spool is the session's. */
 struct mimescan {
 	struct event		 ev;
 	const struct spool	*spool;
@@ -42,6 +49,10 @@ mimescan_stop(struct mimescan *m)
 	free(m);
 }
 
+/*
+ * The scan is over.  Everything is freed before done is called, so that done
+ * may start another one. past is static.
+ */
 static void
 finish(struct mimescan *m, const char *why)
 {
@@ -53,6 +64,9 @@ finish(struct mimescan *m, const char *why)
 	done(past, why, arg);
 }
 
+/*
+ * Continues from the event loop: with a timer of 0, behind what is due already.
+ */
 static void
 again(struct mimescan *m)
 {
@@ -62,7 +76,7 @@ again(struct mimescan *m)
 		log_warnx("modules: cannot set a timer");
 }
 
-/* 1 there is more, 0 there is not, -1 errno. */
+/* Fills the chunk if it is used up. Returns 1, 0 at the end, -1 with errno. */
 static int
 chunk_fill(struct mimescan *m)
 {
@@ -80,6 +94,7 @@ chunk_fill(struct mimescan *m)
 	return (n > 0);
 }
 
+/* One slice of work. */
 static void
 slice(int fd, short what, void *arg)
 {
@@ -135,6 +150,10 @@ mimescan_start(const struct spool *spool, uint64_t max,
 	return (m);
 }
 
+/*
+ * An option without an action uses the configured strategy for unwanted
+ * content.  The words are in the order of enum rule_action.
+ */
 int
 mimescan_rule(struct rule *r, const struct module_arg *a, size_t n,
     const char **error)
@@ -157,6 +176,10 @@ mimescan_rule(struct rule *r, const struct module_arg *a, size_t n,
 	return (0);
 }
 
+/*
+ * Points do not change the verdict.  The kinds of verdicts are in the order of
+ * their severity, so the more severe one stays.
+ */
 void
 mimescan_met(struct msession *s, const struct module *mod,
     const struct rule *r, const char *what, struct verdict *v)

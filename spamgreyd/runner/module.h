@@ -106,12 +106,14 @@ struct msession {
 	struct addr	 dst;		/* where the client connected to */
 	uint16_t	 dport;
 	const char	*hostname;	/* ours */
-	const char	*name;		/* the client's by reverse DNS, when that
-					   name has the client's address; NULL:
-					   unknown, or not known yet.  Known for
-					   sure from EOM on, and at CONNECT with
-					   module.asks_name */
-	const char	*ptr;		/* the same, whatever address it has */
+	/*
+	 * The client's name by reverse DNS, if that name has the client's
+	 * address.  NULL: it has none, or it is not known yet.  It is known
+	 * from EOM on, and at CONNECT with module.asks_name.
+	 */
+	const char	*name;
+	/* The name by reverse DNS whatever address it has. */
+	const char	*ptr;
 	const char	*resolve;	/* "OK" "FAIL" "FORGED" "TEMP" */
 	int		 whitelisted;	/* by a list of the configuration */
 	int		 no_scan;	/* by a list with `no scan': no module
@@ -132,13 +134,17 @@ struct msession {
 	const char	*rcpt;		/* RCPT, RCPT_REPLY: this recipient */
 	const char	*rcpt_params;	/* its parameters; "": none */
 	int		 rcpt_is_role;	/* it is our postmaster or abuse */
-	int		 reply_code;	/* RCPT_REPLY: the MTA's, or ours for a
-					   recipient that is not in `recipients' */
+	/*
+	 * RCPT_REPLY: the MTA's code, or ours if the recipient is not in
+	 * `recipients'.
+	 */
+	int		 reply_code;
 	uint32_t	 accepted;	/* recipients that the MTA accepted */
 	uint32_t	 messages;	/* relayed in this session so far */
 	const struct spool *spool;	/* EOM: the message as it came */
 	enum host_event	 event;		/* EVENT: which */
-	unsigned int	 events;	/* all so far, bits 1 << enum host_event */
+	/* All events so far, as bits 1 << enum host_event. */
+	unsigned int	 events;
 	struct module_state *mods;	/* the runner's own */
 };
 
@@ -150,8 +156,8 @@ struct verdict {
 	enum verdict_kind kind;
 	int		 code;		/* of the reply */
 	char		 enhanced[10];	/* "4.3.2" */
-	int64_t		 ms;		/* WAIT, DELAY: how long; CLOSE: how long
-					   the reply is held back */
+	/* WAIT, DELAY: the time; CLOSE: how long the reply is held back. */
+	int64_t		 ms;
 	char		 text[256];	/* one line, printable ASCII */
 };
 /* Texts of refusals become one line of printable ASCII, at most 255 bytes.  A
@@ -177,31 +183,38 @@ struct verdict	verdict_error(const char *, ...)
 #define MODULE_OPTION_WARNED	1
 
 struct module {
-	const char	*name;		/* as in the configuration and the log */
+	/* The name in the configuration and in the log. */
+	const char	*name;
 	const struct module_option *options;	/* option.h; NULL: none */
 	size_t		 conf_size;	/* of its settings, zeroed */
-	size_t		 data_size;	/* of its data in each session, zeroed */
+	/* The size of its data in each session, zeroed. */
+	size_t		 data_size;
 	enum module_error on_error;	/* the default of `on-error' */
 	int		 many;		/* may be given several times, each with
 					   a name: module NAME "name" */
 	int		 in_turn;	/* at EOM it runs after those before it
 					   that are in_turn too, and sees what
 					   they change */
-	int		 asks_name;	/* CONNECT waits for the client's name */
+	/* CONNECT waits until the client's name is known. */
+	int		 asks_name;
 	int		 spares_roles;	/* its refusals do not count for mail to
 					   postmaster and abuse alone */
 	int		 spares_whitelisted; /* not run for whitelisted hosts */
 	const char	*says;		/* what its points are for, in a refusal
 					   that does not name rules; NULL: the
 					   module's name */
-	int		 finds_rules;	/* the names that it gives to module_found
-					   are names of rules, which a refusal
-					   shows only with `reply rules yes' */
+	/*
+	 * The names that it gives to module_found are names of rules.  A
+	 * refusal shows them only with `reply rules yes'.
+	 */
+	int		 finds_rules;
 	const char *const *counters;	/* its own, ends with NULL; or NULL */
-	const char *const *drops;	/* prefixes of the names of header fields
-					   that only this module may write: such
-					   fields of an incoming message are
-					   removed.  Ends with NULL; or NULL */
+	/*
+	 * Prefixes of header fields that only this module may write.  Such
+	 * fields of an incoming message are removed.  The array ends with NULL;
+	 * may be NULL.
+	 */
+	const char *const *drops;
 
 	/*
 	 * With `many' only, before any option: tells the settings which module
@@ -210,10 +223,10 @@ struct module {
 	 */
 	void	 (*self)(void *conf, const struct module *me);
 	/*
-	 * One option of the configuration; each default comes the same way.
-	 * nargs 0 and off 1: "KEYWORD no".  Returns 0; or -1, and *error (static
-	 * text) says what is wrong; or MODULE_OPTION_WARNED, and *error is a
-	 * warning.  The args are valid during the call only.
+	 * One option of the configuration; each default comes in the same way.
+	 * nargs 0 and off 1 is "KEYWORD no".  Returns 0; or -1 with *error
+	 * (static) saying what is wrong; or MODULE_OPTION_WARNED, and *error is
+	 * a warning.  The args are valid during the call only.
 	 */
 	int	 (*option)(void *conf, const char *keyword,
 		    const struct module_arg *, size_t nargs, int off,
@@ -288,9 +301,9 @@ void	 module_score(struct msession *, const struct module *, int32_t milli,
 	    const char *symbols);
 /*
  * The score of the same message for the recipient for whom it is highest.  It
- * counts for `mark at' in place of module_score's, and not for `reject at',
- * because a refusal would take the message from the other recipients.  mark: the
- * message is marked whatever its points are.
+ * counts for `mark at' in place of module_score's.  It does not count for
+ * `reject at', because a refusal would take the message from the other
+ * recipients. mark: the message is marked whatever its points are.
  */
 void	 module_score_some(struct msession *, const struct module *,
 	    int32_t milli, int mark);

@@ -1,7 +1,8 @@
 /*
- * Modules that may stand several times in a configuration: of each name one
- * copy of the module, for as long as the process lives, as its counters do.
- * To the runner such a copy is a module like any other.
+ * Modules that may stand several times in a configuration.  For each name there
+ * is one copy of the struct module.  It stays as long as the process lives,
+ * because its counters do and sessions point to it.  To the runner such a copy
+ * is a module like any other.
  */
 #include <sys/types.h>
 
@@ -25,6 +26,10 @@ module_at(size_t i)
 	return (i - n < nnamed ? named[i - n] : NULL);
 }
 
+/*
+ * Returns the module of that name.  "KIND.name" is a copy of the module KIND,
+ * made when the name is first used; only kinds with `many' can have copies.
+ */
 const struct module *
 module_named(const char *name)
 {

@@ -1,6 +1,7 @@
 /*
- * Pass: points: each module's part, for the session and for its message; their
- * sum against `mark at' and `reject at', and how both are told.
+ * Points: each module's share, for the session and for the message; the sum of
+ * all against `mark at' and `reject at'; and how both are shown in headers,
+ * replies and the log.
  */
 #include <sys/types.h>
 
@@ -12,10 +13,14 @@
 #include "lib/base/log.h"
 #include "spamgreyd/runner/runner_int.h"
 
+/* A header line is folded at this column. */
 #define HEADER_COLUMN	76
-#define HEADER_WORD	500		/* octets that are not parted */
+/* Bytes of a word that are kept together; a longer one is split. */
+#define HEADER_WORD	500
+/* Bytes of a number as text. */
 #define NUMBER_LEN	24
-#define REASONS_TOLD	3		/* in a refusal */
+/* Reasons that a refusal shows. */
+#define REASONS_TOLD	3
 
 void
 points_clear(struct points *p)
@@ -25,6 +30,10 @@ points_clear(struct points *p)
 	p->milli = 0;
 }
 
+/*
+ * The sum is kept within +-MODULE_POINTS_MAX, so that the sum of all modules
+ * fits 32 bits. why is copied.
+ */
 void
 points_add(struct points *p, int32_t milli, const char *why)
 {
@@ -37,7 +46,10 @@ points_add(struct points *p, int32_t milli, const char *why)
 	if (sum < -MODULE_POINTS_MAX)
 		sum = -MODULE_POINTS_MAX;
 	p->milli = (int32_t)sum;
-	/* The number counts; of the reasons there are as many as have room. */
+	/*
+	 * The number always counts.  Reasons are kept as long as there is room
+	 * for them.
+	 */
 	if (*why == '\0' || have + strlen(why) + 2 > MODULE_TEXT_MAX ||
 	    (text = malloc(MODULE_TEXT_MAX + 1)) == NULL)
 		return;
@@ -47,7 +59,7 @@ points_add(struct points *p, int32_t milli, const char *why)
 	p->why = text;
 }
 
-/* Thousandths as one writes them: 4.5. */
+/* Thousandths as a number without trailing zeros: 4.5. */
 static const char *
 number(int64_t milli, char text[NUMBER_LEN])
 {
@@ -64,7 +76,9 @@ number(int64_t milli, char text[NUMBER_LEN])
 }
 
 /*
- * Reasons as they may stand in a header's parentheses: no control character, no parenthesis, no quote, no backslash but ours.
+ * Encodes reasons for the parentheses of a header field: no control character,
+ * parenthesis, quote or backslash stays, except the backslashes of the
+ * encoding.  What does not fit is cut.
  */
 void
 points_encode(char *dst, size_t size, const char *src)
@@ -84,14 +98,14 @@ points_encode(char *dst, size_t size, const char *src)
 	dst[n] = '\0';
 }
 
-/* What one module says: its points or a class, and why. */
+/* What one module says, as it is shown: points or a class, and the reasons. */
 struct part {
 	const char	*name;
 	char		 value[NUMBER_LEN];
 	char		 why[MODULE_TEXT_MAX * 2 + 32];
 };
 
-/* The points of module i; 0: it has no part. */
+/* The points of module i. Returns 0 if it gave none. */
 static int
 part_points(const struct msession *s, size_t i, struct part *p)
 {
@@ -120,10 +134,14 @@ run_points(const struct msession *s)
 	for (i = 0; i < s->mods->n; i++)
 		sum += (int64_t)s->mods->one[i].session.milli +
 		    s->mods->one[i].message.milli;
-	return ((int32_t)sum);		/* 32 modules of 2 * 10^6 at most */
+	/* At most 32 modules with twice 10^6 each. */
+	return ((int32_t)sum);
 }
 
-/* A scanner's own score: what others have to say for the host is no help. */
+/*
+ * Returns 1 if one scanner's score alone reaches the limit.  Negative points of
+ * other modules do not help against that.
+ */
 static int
 alone_over(const struct msession *s, int32_t limit)
 {
@@ -145,7 +163,10 @@ run_over(const struct msession *s)
 	if (s->mods == NULL)
 		return (0);
 	p = s->mods->chain->conf->pass;
-	/* To postmaster and abuse alone nothing is refused for its points. */
+	/*
+	 * A message to postmaster and abuse only is not refused because of
+	 * points.
+	 */
 	if (p->reject_at > 0 && (sum >= p->reject_at ||
 	    alone_over(s, p->reject_at)))
 		return (runner->only_roles(s->mods->owner) ? 1 : 2);
@@ -158,7 +179,10 @@ run_over(const struct msession *s)
 	return (p->mark_at > 0 && some >= p->mark_at);
 }
 
-/* Text at words' ends to lines of a header field; *column is where it is. */
+/*
+ * Adds text to a header field and folds it between words; *column is the
+ * current column.  Returns -1 if there is no memory.
+ */
 static int
 fold(struct buf *b, const char *text, size_t *column)
 {
@@ -186,7 +210,7 @@ fold(struct buf *b, const char *text, size_t *column)
 	return (0);
 }
 
-/* A class that module i has found; 0: it has not. */
+/* A class that module i found. Returns 0 if it did not find that class. */
 static int
 part_class(const struct msession *s, size_t i, enum content_class class,
     struct part *p)
@@ -201,7 +225,10 @@ part_class(const struct msession *s, size_t i, enum content_class class,
 	return (1);
 }
 
-/* Part n of module i: its points, then the classes; 0: there is none. */
+/*
+ * Part n of module i: 0 is its points, the others are the classes.  Returns 0
+ * if there is no such part.
+ */
 static int
 part_of(const struct msession *s, size_t i, unsigned int n, struct part *p)
 {
@@ -221,8 +248,9 @@ part_text(const struct part *p, char *text, size_t size)
 }
 
 /*
- * X-Spamgreyd: score=4.5 mark=4 reject=10; dnsbl=4 (reasons);
- *	protocol=0.5 (reasons)
+ * Adds the header field of a marked message:
+ *	X-Spamgreyd: score=4.5 mark=4 reject=10; dnsbl=4 (reasons);
+ *		protocol=0.5 (reasons)
  */
 int
 run_headers(const struct msession *s, struct buf *b)
@@ -299,12 +327,13 @@ run_log(const struct msession *s, struct buf *b)
 		}
 }
 
-/* Points of all modules that say the same. */
+/* The points of all modules that have the same text in module.says. */
 struct reason {
 	const char	*says;
 	int64_t		 milli;
 };
 
+/* Fills in r and returns how many entries it has. */
 static size_t
 reasons(const struct msession *s, struct reason r[MODULES_MAX])
 {
@@ -336,7 +365,10 @@ run_reasons(const struct msession *s, char *dst, size_t size)
 	size_t		 n = reasons(s, r), i, used;
 	unsigned int	 told;
 
-	/* (a scanner's own score may have been enough) */
+	/*
+	 * A scanner's own score may have been enough, although the sum is
+	 * lower.
+	 */
 	for (i = 0; s->mods != NULL && i < s->mods->n; i++)
 		if (s->mods->one[i].score.milli > sum)
 			sum = s->mods->one[i].score.milli;
@@ -359,6 +391,7 @@ run_reasons(const struct msession *s, char *dst, size_t size)
 		(void)snprintf(dst + used, size - used, ")");
 }
 
+/* A new transaction. What belongs to the session stays, also `unsure' of 2. */
 void
 run_new_message(struct msession *s)
 {

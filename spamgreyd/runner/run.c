@@ -1,8 +1,12 @@
 /*
- * Pass: the stages of a session's modules.  Asks each in its order, waits for
- * those that want to, and makes one outcome of all.  What `log-only', `except',
- * on-error and the sparing of postmaster mean is decided here, once for all
- * modules.  Writes to no socket; frees no session.
+ * The stages of a session's modules.  Asks each module in the order of the
+ * configuration, waits for those that need time, and makes one outcome of all
+ * verdicts.  What `log-only', `except', `on-error' and sparing postmaster mean
+ * is decided here, once for all modules.  Writes to no socket and frees no
+ * session.
+ *
+ * An answer or a timer only wakes the run (run_wakes).  All progress is made
+ * there or in run_stage, so that no module is called from inside another one.
  */
 #include <sys/types.h>
 
@@ -13,6 +17,7 @@
 #include "lib/base/log.h"
 #include "spamgreyd/runner/runner_int.h"
 
+/* Bytes of a text that is encoded for the log. */
 #define TEXT_ENC	1100
 
 const struct runner_ops	*runner;
@@ -25,13 +30,17 @@ runner_init(struct event_base *base, const struct runner_ops *ops)
 	runner = ops;
 }
 
+/* The refusals are the last kinds of enum verdict_kind. */
 static int
 is_refusal(const struct verdict *v)
 {
 	return (v->kind >= VERDICT_TEMPFAIL);
 }
 
-/* Are all that the answer would be for postmaster or abuse? */
+/*
+ * Returns 1 if all recipients that a refusal at this stage would affect are
+ * postmaster or abuse.
+ */
 static int
 to_roles(const struct msession *s, enum stage stage)
 {
@@ -53,8 +62,8 @@ log_verdict(const struct msession *s, const struct chain_link *link,
 }
 
 /*
- * What a module's verdict (none of them WAIT) comes to, by what was
- * configured; counted and logged.
+ * Decides what a verdict comes to under the configuration (log-only, spared
+ * roles); counts and logs it.  The verdict is not WAIT and not ERROR.
  */
 static struct verdict
 judge(struct msession *s, const struct chain_link *link, enum stage stage,
@@ -94,7 +103,10 @@ judge(struct msession *s, const struct chain_link *link, enum stage stage,
 	return (*v);
 }
 
-/* The module did not answer, or not as it may. */
+/*
+ * The module did not answer in time, or reported an error: `on-error' decides.
+ * `unsure' makes the message (1) or all messages of the session (2) marked.
+ */
 static struct verdict
 module_failed(struct msession *s, size_t i, enum stage stage, const char *why)
 {
@@ -106,7 +118,9 @@ module_failed(struct msession *s, size_t i, enum stage stage, const char *why)
 	log_event(s->id, link->mod->name, "%serror=%s stage=%s on-error=%s",
 	    link->log_only ? "log-only " : "", log_encode_str(enc, sizeof(enc),
 	    why), stage_str(stage), onerror_str(link->on_error));
-	/* Half of what it wanted is not what it wanted. */
+	/*
+	 * Only some of the changes may have been noted: none of them is made.
+	 */
 	content_failed(&s->mods->one[i]);
 	if (link->log_only || link->on_error == ONERR_ACCEPT)
 		return (verdict_next());
@@ -120,7 +134,7 @@ module_failed(struct msession *s, size_t i, enum stage stage, const char *why)
 	return (judge(s, link, stage, &v));
 }
 
-/* A verdict that is not WAIT, as it counts. */
+/* The final outcome of a verdict that is not WAIT. */
 static struct verdict
 settle(struct msession *s, size_t i, enum stage stage, const struct verdict *v)
 {
@@ -129,7 +143,10 @@ settle(struct msession *s, size_t i, enum stage stage, const struct verdict *v)
 	return (judge(s, &s->mods->chain->link[i], stage, v));
 }
 
-/* Has module i anything to do with this session? */
+/*
+ * Returns 1 if module i is asked about this session at all: the client is not
+ * excepted, and is not whitelisted where that matters to the module.
+ */
 static int
 is_for(const struct msession *s, size_t i)
 {
@@ -140,6 +157,10 @@ is_for(const struct msession *s, size_t i)
 	    !(s->no_scan && mod->hook[STAGE_EOM] != NULL));
 }
 
+/*
+ * Collects the prefixes of header fields that the session's modules reserve for
+ * themselves.  Modules that only log reserve none.
+ */
 void
 run_drops_init(struct msession *s)
 {
@@ -171,7 +192,7 @@ concerns(const struct msession *s, size_t i, enum stage stage)
 	    is_for(s, i));
 }
 
-/* The runner wants no answer of it any more. */
+/* The runner no longer wants the module's answer. */
 static void
 forget(struct msession *s, size_t i)
 {
@@ -193,7 +214,10 @@ forget_waiting(struct msession *s)
 			forget(s, i);
 }
 
-/* Asks one module; what it says inside a hook already counts at its WAIT. */
+/*
+ * Calls a module's hook.  If the module called module_resume from its own hook,
+ * that answer replaces a WAIT.
+ */
 static struct verdict
 ask(struct msession *s, size_t i, enum stage stage)
 {
@@ -213,7 +237,10 @@ ask(struct msession *s, size_t i, enum stage stage)
 	return (v);
 }
 
-/* When the next thing is due: the timer to that. */
+/*
+ * Starts the timer for the earliest deadline of the modules that wait.  Without
+ * one, the making of a message is under way and wakes the run.
+ */
 static void
 arm(struct msession *s)
 {
@@ -224,7 +251,7 @@ arm(struct msession *s)
 	for (i = 0; i < s->mods->n; i++)
 		if (s->mods->one[i].waits && s->mods->one[i].deadline < due)
 			due = s->mods->one[i].deadline;
-	if (due == INT64_MAX)		/* (the making of a message wakes) */
+	if (due == INT64_MAX)
 		return;
 	left = due - clock_mono();
 	if (left < 0)
@@ -235,7 +262,10 @@ arm(struct msession *s)
 		log_warnx("modules: cannot set a timer");
 }
 
-/* Over: the session is told, and may do anything then. */
+/*
+ * The stage is over. done may begin another stage or end the session, so
+ * nothing of s may be used after it.
+ */
 static void
 finish(struct msession *s, const struct verdict *v)
 {
@@ -251,6 +281,10 @@ finish(struct msession *s, const struct verdict *v)
 	done(s->mods->owner, &outcome);
 }
 
+/*
+ * Waits for module i until the time in *v has passed, but at EOM not beyond the
+ * budget of the message.
+ */
 static void
 wait_for(struct msession *s, size_t i, const struct verdict *v)
 {
@@ -262,7 +296,10 @@ wait_for(struct msession *s, size_t i, const struct verdict *v)
 	one->deadline = clock_mono() + v->ms;
 	if (run->budget != 0 && one->deadline > run->budget)
 		one->deadline = run->budget;
-	/* A delay is an answer that is known already. */
+	/*
+	 * A delay is an answer that is known already and becomes valid later
+	 * (2).
+	 */
 	if (v->kind == VERDICT_DELAY) {
 		one->answer = verdict_next();
 		one->answered = 2;
@@ -270,8 +307,8 @@ wait_for(struct msession *s, size_t i, const struct verdict *v)
 }
 
 /*
- * Has module i, which was waited for, come to an end?  1: *v is its verdict,
- * judged; 0: not yet.
+ * Returns 1 if the wait for module i is over: *v is its verdict, judged.  It
+ * has answered (1), its delay is over (2), or it is late.  Returns 0 if not.
  */
 static int
 came(struct msession *s, size_t i, int64_t now, struct verdict *v)
@@ -295,7 +332,10 @@ came(struct msession *s, size_t i, int64_t now, struct verdict *v)
 	return (0);
 }
 
-/* One after the other, from run->next on. */
+/*
+ * All stages except EOM: asks one module after the other, from run->next on,
+ * until one refuses or must be waited for.
+ */
 static void
 advance(struct msession *s)
 {
@@ -337,7 +377,7 @@ advance(struct msession *s)
 	finish(s, &v);
 }
 
-/* EOM: module i has spoken, or it is to be waited for. */
+/* EOM: module i has answered or must be waited for. */
 static void
 eom_said(struct msession *s, size_t i, const struct verdict *v)
 {
@@ -364,8 +404,11 @@ eom_ask(struct msession *s, size_t i)
 	eom_said(s, i, &v);
 }
 
-/* Of those that come in turn the next, until one is to be waited for.  What
- * the first has left of the budget is all that the others have. */
+/*
+ * EOM: asks the next modules in turn, until one of them must be waited for or
+ * its changes are being made.  They share one budget: what the first one uses
+ * is not there for the others.
+ */
 static void
 eom_turn(struct msession *s)
 {
@@ -387,7 +430,10 @@ eom_turn(struct msession *s)
 	}
 }
 
-/* The first refusal is the end of it, else the last answer. */
+/*
+ * EOM: takes the answers that have come.  The first refusal ends the stage;
+ * otherwise it ends when nobody is waited for.
+ */
 static void
 gather(struct msession *s)
 {
@@ -412,7 +458,10 @@ gather(struct msession *s)
 		arm(s);
 }
 
-/* All at once, but one of those in turn. */
+/*
+ * EOM begins: asks all modules side by side, except those in turn, of which one
+ * is asked at a time.  The configured time is in seconds.
+ */
 static void
 begin_all(struct msession *s)
 {
@@ -429,8 +478,9 @@ begin_all(struct msession *s)
 }
 
 /*
- * A timer of the session, or an answer.  The end of a stage may be the end of
- * the session, which only its key tells.
+ * The timer of the session has fired, or an answer has come.  The end of a
+ * stage may end the session and free it, so only its key may be used
+ * afterwards.
  */
 static void
 run_wakes(int fd, short what, void *arg)
@@ -497,6 +547,10 @@ run_cancel(struct msession *s)
 	s->mods->under_way = 0;
 }
 
+/*
+ * The EVENT hooks.  A module whose hook is running now is not called again from
+ * inside it.
+ */
 struct verdict
 run_event(struct msession *s, enum host_event event)
 {
@@ -532,6 +586,10 @@ run_vouched(const struct msession *s)
 	return (s->mods != NULL && s->mods->vouched);
 }
 
+/*
+ * Ends the modules' part of a session.  CLOSE is called before forget, so that
+ * a module still has its data.
+ */
 void
 run_detach(struct msession *s)
 {

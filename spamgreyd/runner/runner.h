@@ -1,11 +1,12 @@
 /*
  * The runner: asks the modules of a configuration at each stage of a session
- * and makes one outcome of their verdicts.  For the role that has the sessions
- * (pass); modules see module.h and nothing of this file.
+ * and makes one outcome of their verdicts.  It is called by pass, the role that
+ * has the sessions; modules see module.h and nothing of this file.
  *
- * It runs in the process and event loop of pass, knows nothing of pass and
- * calls it by the functions in struct runner_ops only, which pass hands over
- * once (runner_init).  Uses conf, message (spool, msgedit) and lib/base.
+ * It runs in the process and event loop of pass.  It includes nothing of pass
+ * and calls it only through the functions in struct runner_ops, which pass
+ * hands over once (runner_init).  It uses conf, message (spool, msgedit) and
+ * lib/base.
  *
  * Its files, in the order to read them:
  *	module.h	the contract: what a module is and what it may call
@@ -18,6 +19,7 @@
  *	content.c	what modules say about a message
  *	turn.c		modules that see each other's changes
  *	points.c	sums, limits, header fields, log fields
+ *	mimescan.h, mimescan.c	a message as MIME, for modules
  *	conf.h		blocks of the configuration to modules' settings:
  *	conf.c, conf_full.c, conf_args.c
  *

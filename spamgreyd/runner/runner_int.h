@@ -1,9 +1,9 @@
 /*
- * Between the files of the runner only: run.c (stages), chain.c
- * (the modules of a configuration, their counters), named.c (those that
- * stand several times), points.c (sums, headers), api.c (what
- * modules call), content.c (what they say of a message), turn.c
- * (what those that come in turn make of it for each other).
+ * What the files of the runner share: run.c (stages), chain.c (the modules of a
+ * configuration and their counters), named.c (modules that stand several
+ * times), points.c (sums and header fields), api.c (what modules call),
+ * content.c (what they say about a message) and turn.c (modules that see each
+ * other's changes).
  */
 #ifndef MODULE_INT_H
 #define MODULE_INT_H
@@ -16,12 +16,20 @@
 
 #include "spamgreyd/runner/runner.h"
 
-#define MODULE_NAMED_MAX	64	/* copies by name, in a process' life */
+/* Named copies of modules that a process can have during its life. */
+#define MODULE_NAMED_MAX	64
 #define MODULE_COUNTERS_MAX	32	/* of a module's own */
-#define MODULE_POINTS_MAX	1000000	/* thousandths, either way */
-#define MODULE_TEXT_MAX		480	/* octets of all reasons of a module */
-#define MODULE_DROPS_MAX 8		/* of all modules, in a session */
-#define MODULE_DELAY_MAX	300000	/* ms: RFC 5321's for the first 220 */
+/* In thousandths, positive or negative. */
+#define MODULE_POINTS_MAX	1000000
+/* Bytes of all reasons of one module. */
+#define MODULE_TEXT_MAX		480
+/* Prefixes of header fields of all modules, in one session. */
+#define MODULE_DROPS_MAX 8
+/*
+ * Milliseconds: the time that RFC 5321 (4.5.3.2.1) gives a client for the first
+ * 220.
+ */
+#define MODULE_DELAY_MAX	300000
 
 enum module_stat {
 	MSTAT_CALLS, MSTAT_TEMPFAIL, MSTAT_REJECT, MSTAT_CLOSE, MSTAT_DELAY,
@@ -29,7 +37,10 @@ enum module_stat {
 	MSTAT_MAX
 };
 
-/* A module of a configuration. */
+/*
+ * A module of a configuration with its settings, and what the runner does for
+ * it.
+ */
 struct chain_link {
 	const struct module	*mod;
 	void			*conf;
@@ -47,49 +58,81 @@ struct module_chain {
 	size_t			 data_size;	/* of all modules, in a session */
 };
 
-/* A module's part of a score. */
+/*
+ * A module's share of the points, with the reasons for it; why is NULL without
+ * any.
+ */
 struct points {
 	int32_t		 milli;
 	char		*why;		/* reasons, NULL: none */
 };
-/* A module in a session. */
+/*
+ * A module in a session.  All of it is the runner's, except what data points
+ * to.
+ */
 struct module_one {
 	void		*data;
 	struct points	 session, message;
-	struct points	 score;		/* of message, by module_score: alone
-					   held against `reject at' */
-	int32_t		 some;		/* … and how much more it is worth to
-					   some recipient; thousandths */
-	uint8_t		 mark;		/* marked for some recipient */
-	struct points	 found[CLASS_MAX];	/* names; in classes: bits */
+	/*
+	 * Points of `message' that module_score gave.  They are also compared
+	 * with `reject at' on their own.
+	 */
+	struct points	 score;
+	/*
+	 * How much more the score is worth for one of the recipients;
+	 * thousandths.
+	 */
+	int32_t		 some;
+	/* The message is marked for one of the recipients. */
+	uint8_t		 mark;
+	/* What was found, by class; `classes' has the bits of these classes. */
+	struct points	 found[CLASS_MAX];
 	unsigned int	 classes;
 	struct msgedit	*edit;
 	struct envelope	*envelope;
 	size_t		 nenvelope;
 	uint8_t		 excepted;
 	uint8_t		 in_hook;
-	uint8_t		 waits;		/* the runner wants its answer … */
-	uint8_t		 answered;	/* … which is here: `answer' */
-	uint8_t		 unsure;	/* on-error mark: a message, 2 session */
+	/* The runner waits for the module's answer. */
+	uint8_t		 waits;
+	/*
+	 * 1: the answer is here; 2: it is here and counts after the deadline.
+	 */
+	uint8_t		 answered;
+	/*
+	 * After an error with `on-error mark': 1 for the message, 2 for the
+	 * session.
+	 */
+	uint8_t		 unsure;
 	int64_t		 deadline;	/* clock_mono */
 	struct verdict	 answer;
 };
+/* The stage that is under way. */
 struct run {
 	enum stage	 stage;
-	size_t		 next;		/* the module to ask, at EOM in turn */
-	int64_t		 budget;	/* EOM: clock_mono, 0 none */
-	struct verdict	 refusal;	/* EOM: the first; NEXT none */
+	/* The module that is asked next; at EOM of those in turn. */
+	size_t		 next;
+	/* EOM: clock_mono when the time of all modules is over; otherwise 0. */
+	int64_t		 budget;
+	/* EOM: the first refusal; NEXT if there is none yet. */
+	struct verdict	 refusal;
 	void		(*done)(struct session *, const struct verdict *);
 };
+/* The runner's part of a session; struct msession points to it. */
 struct module_state {
 	struct session	*owner;		/* the role's, for runner_ops */
 	const struct module_chain *chain;
 	struct event	 ev;
 	struct run	 run;
-	int		 under_way;	/* a stage is: `run' */
-	struct spool	*message;	/* as those in turn have left it; NULL:
-					   as it came */
-	struct msgslice	*making;	/* … of the next one, if there is one */
+	/* A stage is under way, and `run' describes it. */
+	int		 under_way;
+	/*
+	 * The message with the changes of the modules in turn; NULL: as it
+	 * came.
+	 */
+	struct spool	*message;
+	/* The job that makes the next one, or NULL. */
+	struct msgslice	*making;
 	const char	*drops[MODULE_DROPS_MAX + 1];	/* ends with NULL */
 	int		 in_event;
 	int		 vouched;
@@ -129,18 +172,24 @@ void	 content_failed(struct module_one *);	/* wants no changes now */
 void	 content_new_message(struct module_one *);
 
 /* turn.c */
-/* Module i, which is in_turn, has spoken: the message anew, for the next; the
- * run is woken when it is there.  The run's refusal: there is no room for it. */
+/*
+ * Module i, which is in_turn, has answered: makes the message with its changes
+ * for the next one.  If that takes time, the run is woken at its end.  If it
+ * fails, run.refusal is set.
+ */
 void	 turn_done(struct msession *, size_t i);
-/* Is it one's turn, and not over? */
+/* Returns 1 if it is the turn of a module that has not finished. */
 int	 turn_busy(const struct msession *);
 void	 turn_stop(struct msession *);	/* nothing is made any more */
 void	 turn_clear(struct msession *);
-/* Have those in turn moved fields of that name, seen from the top or the end? */
+/*
+ * Returns 1 if the modules in turn have moved fields of that name, counted from
+ * the top or from the end.
+ */
 int	 turn_moved(const struct msession *, const char *name, int from_end);
 
 /* points.c */
-/* As it may stand in parentheses in a header, in the log and in a reply. */
+/* Encodes text for a header's parentheses, the log and a reply. */
 void	 points_encode(char *dst, size_t, const char *);
 void	 points_add(struct points *, int32_t milli, const char *why);
 void	 points_clear(struct points *);

@@ -1,8 +1,11 @@
 /*
- * Pass: modules that change a message by places in it come one after the other
- * at EOM (module.in_turn).  Here is what the next of them sees: the message
- * and its envelope as those before it want them.  Nothing of it counts before
- * all have spoken: the role takes it then (run_message).
+ * Modules that change a message by positions in it run one after the other at
+ * EOM (module.in_turn).  This file makes what the next of them sees: the
+ * message and its envelope with the changes of the modules before it.  The role
+ * takes the result only when all modules have answered (run_message).
+ *
+ * s->mods->message is the message so far, NULL while it is unchanged;
+ * s->mods->making is the job that makes the next one.
  */
 #include <sys/types.h>
 
@@ -14,6 +17,7 @@
 #include "lib/smtp/mailaddr.h"
 #include "spamgreyd/runner/runner_int.h"
 
+/* Stops making a message. The message so far stays. */
 void
 turn_stop(struct msession *s)
 {
@@ -31,6 +35,7 @@ turn_clear(struct msession *s)
 	s->mods->message = NULL;
 }
 
+/* Returns 1 if a module in turn is waited for or its changes are being made. */
 int
 turn_busy(const struct msession *s)
 {
@@ -42,7 +47,7 @@ turn_busy(const struct msession *s)
 	return (s->mods->making != NULL);
 }
 
-/* Does what that module wants count for others? */
+/* Returns 1 if the changes of module i count for others. */
 static int
 counts(const struct msession *s, size_t i)
 {
@@ -50,13 +55,17 @@ counts(const struct msession *s, size_t i)
 	    !s->mods->chain->link[i].log_only);
 }
 
+/*
+ * The message with the last module's changes is made, or it could not be: then
+ * the message is deferred with 452, because usually the disk is full.
+ */
 static void
 made(struct msession *s, struct spool *out, int error)
 {
 	char	enc[128];
 
 	if (out == NULL) {
-		/* (the last one whose turn it was) */
+		/* The module whose turn it was last. */
 		log_event(s->id,
 		    s->mods->chain->link[s->mods->run.next - 1].mod->name,
 		    "error=%s reply=452 hint=state-directory-full",
@@ -69,6 +78,7 @@ made(struct msession *s, struct spool *out, int error)
 	s->mods->message = out;
 }
 
+/* Called from the event loop; wakes the run. */
 static void
 made_later(struct spool *out, int error, void *arg)
 {
@@ -79,6 +89,10 @@ made_later(struct spool *out, int error, void *arg)
 	event_active(&s->mods->ev, EV_TIMEOUT, 0);
 }
 
+/*
+ * Module i has answered: makes the message with its changes.  A small message
+ * is made at once, a large one in slices from the event loop.
+ */
 void
 turn_done(struct msession *s, size_t i)
 {
@@ -108,6 +122,7 @@ turn_moved(const struct msession *s, const char *name, int from_end)
 	return (0);
 }
 
+/* The caller gets the message and must free it. */
 struct spool *
 run_message(struct msession *s)
 {
@@ -136,6 +151,7 @@ module_message(struct msession *s)
 
 /* --- the envelope */
 
+/* Adds a recipient unless it is there already. */
 static void
 rcpt_put(struct module_envelope *e, const char *path, const char *params,
     int added)
@@ -153,6 +169,7 @@ rcpt_put(struct module_envelope *e, const char *path, const char *params,
 	e->rcpts[e->nrcpts++].added = added;
 }
 
+/* Removes a recipient, in all its spellings. */
 static void
 rcpt_take(struct module_envelope *e, const char *path)
 {
@@ -165,6 +182,7 @@ rcpt_take(struct module_envelope *e, const char *path)
 	e->nrcpts = n;
 }
 
+/* Applies one change to the envelope. */
 static void
 change(struct module_envelope *e, const struct envelope *c)
 {
@@ -184,7 +202,10 @@ change(struct module_envelope *e, const struct envelope *c)
 	}
 }
 
-/* All that ever were, so that there is room for them. */
+/*
+ * The most recipients that there can be: all of the client's and one for each
+ * change.  At least one is allocated.
+ */
 static size_t
 rcpts_most(const struct msession *s, size_t before)
 {
@@ -199,7 +220,11 @@ rcpts_most(const struct msession *s, size_t before)
 	return (n);
 }
 
-/* (the client's own may be there twice: as often as the client said so) */
+/*
+ * The client's own recipients may contain one twice: as often as the client
+ * named it.  The texts are those of the session and of the modules; only the
+ * array is the caller's.
+ */
 int
 module_envelope(struct msession *s, const struct module *mod,
     struct module_envelope *e)
