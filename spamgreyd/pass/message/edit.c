@@ -1,6 +1,6 @@
 /*
- * The list of changes to a message.  Pure: what is asked for is checked,
- * bounded, and made such that it can stand in a header; nothing is sent or
+ * The list of changes to a message.  Pure: what modules ask for is checked,
+ * bounded, and made such that it can stand in a header.  Nothing is sent or
  * logged.
  */
 #include <sys/types.h>
@@ -12,8 +12,10 @@
 
 #include "spamgreyd/pass/message/edit_int.h"
 
+/* Bytes of the body that are converted at once. */
 #define COPY_CHUNK	8192
 
+/* A zeroed list is an empty one. */
 struct msgedit *
 msgedit_new(void)
 {
@@ -44,7 +46,7 @@ msgedit_empty(const struct msgedit *e)
 	return (e->n == 0 && e->body == NULL && e->tag == NULL);
 }
 
-/* Is the rest of that line nothing but blanks? */
+/* Returns 1 if the rest of that line is only blanks. */
 static int
 is_blank(const char *s)
 {
@@ -53,8 +55,10 @@ is_blank(const char *s)
 }
 
 /*
- * A fold stays one, but not before a line of blanks, which some take for the
- * header's end.
+ * Makes a value as it stands behind the colon, with a blank in front if it has
+ * none.  A fold stays a fold, except in front of a line of blanks, which some
+ * readers take for the end of the header.  Returns memory of the caller, NULL
+ * if there is none.  The result is at most twice as long plus a blank.
  */
 static char *
 value_make(const char *value)
@@ -85,6 +89,7 @@ value_make(const char *value)
 	return (dst);
 }
 
+/* A name is printable ASCII without blanks and colons. */
 static int
 name_ok(const char *name)
 {
@@ -97,7 +102,10 @@ name_ok(const char *name)
 	return (i > 0);
 }
 
-/* value is as it is to stand there. */
+/*
+ * Adds a change to the list; value is as it will stand in the header.  Returns
+ * -1 with errno.  The 3 bytes are the colon and CRLF.
+ */
 static int
 edit_put(struct msgedit *e, enum edit_kind kind, unsigned int index,
     int from_end, const char *name, const char *value)
@@ -134,6 +142,7 @@ edit_put(struct msgedit *e, enum edit_kind kind, unsigned int index,
 	return (0);
 }
 
+/* Checks name and value and adds the change. */
 static int
 edit_make(struct msgedit *e, enum edit_kind kind, unsigned int index,
     int from_end, const char *name, const char *value)
@@ -183,6 +192,7 @@ msgedit_change(struct msgedit *e, unsigned int index, const char *name,
 	return (edit_make(e, EDIT_CHANGE, index, 0, name, value));
 }
 
+/* 0 has no meaning from the end and counts as 1. */
 int
 msgedit_change_last(struct msgedit *e, unsigned int n, const char *name,
     const char *value)
@@ -190,13 +200,14 @@ msgedit_change_last(struct msgedit *e, unsigned int n, const char *name,
 	return (edit_make(e, EDIT_CHANGE, n == 0 ? 1 : n, 1, name, value));
 }
 
+/* The index of an EDIT_DROP is its if_marked. */
 int
 msgedit_drop(struct msgedit *e, const char *prefix, int if_marked)
 {
 	return (edit_make(e, EDIT_DROP, if_marked != 0, 0, prefix, NULL));
 }
 
-/* Those of which keep says so stay. */
+/* Keeps the changes for which keep returns 1. */
 static void
 edit_sift(struct msgedit *e, int (*keep)(const struct edit *))
 {
@@ -225,6 +236,7 @@ is_for_all(const struct edit *one)
 	return (one->kind != EDIT_DROP || one->index == 0);
 }
 
+/* A removal that is only for marked messages becomes one for all, or goes. */
 void
 msgedit_marked(struct msgedit *e, int marked)
 {
@@ -237,6 +249,7 @@ msgedit_marked(struct msgedit *e, int marked)
 			e->edit[i].index = 0;
 }
 
+/* After an error of its module only the removal of forged fields remains. */
 void
 msgedit_only_drops(struct msgedit *e)
 {
@@ -250,7 +263,11 @@ msgedit_only_drops(struct msgedit *e)
 	e->tag = NULL;
 }
 
-/* As lib/smtp/data.h has it for what comes from clients: CRLF, nothing else. */
+/*
+ * Converts line ends to CRLF, as lib/smtp/data.h does for what clients send: a
+ * bare LF becomes CRLF, and a bare CR becomes a blank.  A body that was taken
+ * from another list cannot be continued.
+ */
 int
 msgedit_body(struct msgedit *e, const void *data, size_t len)
 {
@@ -270,7 +287,7 @@ msgedit_body(struct msgedit *e, const void *data, size_t len)
 				return (-1);
 			n = 0;
 		}
-		/* Whether a CR is one of CRLF, the next octet says. */
+		/* Only the next byte says whether a CR is part of a CRLF. */
 		if (e->body_last == '\r' && s[i] != '\n')
 			out[n++] = ' ';
 		if (s[i] == '\n') {
@@ -289,6 +306,7 @@ msgedit_body(struct msgedit *e, const void *data, size_t len)
 	return (n > 0 ? spool_write(e->body, out, n) : 0);
 }
 
+/* A later tag replaces an earlier one. */
 int
 msgedit_subject(struct msgedit *e, const char *tag)
 {
@@ -305,6 +323,11 @@ msgedit_subject(struct msgedit *e, const char *tag)
 	return (0);
 }
 
+/*
+ * Counted from the top, only a removal or an insertion moves later fields;
+ * counted from the end, any change of that name may, because it may add a field
+ * at the end.
+ */
 int
 msgedit_moves(const struct msgedit *e, const char *name, int from_end)
 {
@@ -323,6 +346,10 @@ msgedit_moves(const struct msgedit *e, const char *name, int from_end)
 	return (0);
 }
 
+/*
+ * Changes of fields that were moved are counted, not made.  The body is lent,
+ * not copied, because it may be large.
+ */
 int
 msgedit_join(struct msgedit *e, const struct msgedit *from,
     int (*moved)(const char *, int, const void *), const void *arg,

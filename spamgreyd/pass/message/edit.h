@@ -1,27 +1,28 @@
 /*
- * Changes to a message that modules (milters, rspamd) ask for at EOM: kept as
- * a list for each module, joined when all have spoken, and made in one pass
- * over the spool into a new one.
+ * Changes to a message that modules (milters, rspamd) ask for at EOM.  They are
+ * kept as a list for each module, joined when all modules have answered, and
+ * made in one pass over the spool into a new one.
  *
- * The modules that this is for run side by side, and so none sees what another
- * wants.  What each means is the message as it came: the n-th field of a name,
- * or of all, is counted there, from the top beginning with 1 or from the end,
- * and no change of anybody moves or hides a field from another.  The lists are
- * joined in the order of the configuration, whoever answered first, and then:
+ * Modules that run side by side do not see each other's changes.  What each of
+ * them means is the message as it came: the n-th field of a name, or of all, is
+ * counted there, from the top (beginning with 1) or from the end, and no change
+ * moves or hides a field for another change.  The lists are joined in the order
+ * of the configuration, whichever module answered first.  Then:
  *
- *	a field is changed or removed by several: the last one's word counts;
- *	    one that speaks of all of that name (index 0) speaks of each
- *	a removal is of fields that came: never of what another adds, before
- *	    or after it, so that to remove all of a name and to add one leaves
- *	    that one, whoever wants which
- *	several add: all of it stands there, in their order; inserted at the
- *	    same place, the last one's stands above
- *	several change a field that there is not: the last one's is added, once
- *	a new body: the last one's
- *	the subject's tag comes after all of that
+ *	a field is changed or removed by several: the last change counts; a
+ *	    change of all fields of a name (index 0) is a change of each
+ *	a removal is for fields that came, never for one that another change
+ *	    adds before or after it; to remove all fields of a name and to
+ *	    add one leaves that one, whoever asks for which
+ *	several add fields: all are added, in their order; of several that are
+ *	    inserted at the same place the last one is on top
+ *	several change a field that does not exist: the last change's field is
+ *	    added, once
+ *	a new body: the last one
+ *	the tag of the subject comes after all of that
  *
- * Modules that come in turn (milters; module.h) have each the message as the
- * one before it has left it; that is then what came, for those side by side.
+ * Modules that run in turn (milters; module.h) each get the message as the one
+ * before has left it.  For those side by side that is the message that came.
  */
 #ifndef MSGEDIT_H
 #define MSGEDIT_H
@@ -31,8 +32,10 @@
 
 #include "spamgreyd/pass/message/spool.h"
 
-#define MSGEDIT_MAX	1000		/* changes of one message */
-#define MSGEDIT_OCTETS	(256 * 1024)	/* of all header text */
+/* Changes of one message. */
+#define MSGEDIT_MAX	1000
+/* Bytes of all header text. */
+#define MSGEDIT_OCTETS	(256 * 1024)
 
 struct msgedit;
 
@@ -40,61 +43,80 @@ struct msgedit *msgedit_new(void);
 void	 msgedit_free(struct msgedit *);
 int	 msgedit_empty(const struct msgedit *);
 /*
- * name: a field name (RFC 5322 ftext); value: without CRLF at its end; folds
- * are "\n\t" or "\r\n " as milters give them and come out as CRLF; anything
- * else that is no header text becomes '?'.  -1: not a name, too much, or no
- * memory.
+ * The functions below note one change. name is a field name (RFC 5322 ftext);
+ * value has no line end at its end.  A fold in it is "\n\t" or "\r\n ", as
+ * milters give them, and becomes CRLF; what cannot stand in a header becomes
+ * '?'.  Both are copied.  They return -1 if the name is invalid, there are too
+ * many changes, or there is no memory.
  */
 int	 msgedit_add(struct msgedit *, const char *name, const char *value);
-/* index 0 or 1: before the first field, n: before the n-th of the message as it
- * came, more than there are: at the end; of two at one place the second stands
- * above (as with smfi_insheader, our own Received line not counted). */
+/*
+ * index 0 or 1: before the first field; n: before the n-th field of the message
+ * as it came; more than there are: at the end.  Of two at one place the second
+ * is on top (as with smfi_insheader; our own Received line is not counted).
+ */
 int	 msgedit_insert(struct msgedit *, unsigned int index, const char *name,
 	    const char *value);
-/* From the end: 1 is at the end, n above the last n - 1 fields of the message
- * as it came, more than there are: at the top. */
+/*
+ * From the end: 1 is at the end, n is above the last n - 1 fields of the
+ * message as it came, more than there are is at the top.
+ */
 int	 msgedit_insert_last(struct msgedit *, unsigned int n, const char *name,
 	    const char *value);
-/* value NULL: the field goes.  index 0: all of that name; more than there are:
- * added at the end.  Of several changes of one field the last one counts. */
+/*
+ * value NULL removes the field. index 0 means all fields of that name; for more
+ * than there are, the field is added at the end.  Of several changes of one
+ * field the last one counts.
+ */
 int	 msgedit_change(struct msgedit *, unsigned int index, const char *name,
 	    const char *value);
-/* The n-th from the end, 1 is the last one of that name. */
+/* The n-th field from the end; 1 is the last one of that name. */
 int	 msgedit_change_last(struct msgedit *, unsigned int n, const char *name,
 	    const char *value);
 /*
- * Every field as it came whose name begins so goes, whatever its number, but
- * what is changed by name.  if_marked: only of a message that is to be marked,
- * as msgedit_marked says.
+ * Removes every field that came and whose name begins with prefix, unless it is
+ * changed by its name. if_marked: only if the message is marked, as
+ * msgedit_marked says.
  */
 int	 msgedit_drop(struct msgedit *, const char *prefix, int if_marked);
 void	 msgedit_marked(struct msgedit *, int marked);
-void	 msgedit_only_drops(struct msgedit *);	/* the rest is forgotten */
-/* The first call begins a new body, later ones go on with it. */
+/* Forgets all changes except msgedit_drop's. */
+void	 msgedit_only_drops(struct msgedit *);
+/*
+ * The first call begins a new body, later calls continue it.  Line ends become
+ * CRLF.
+ */
 int	 msgedit_body(struct msgedit *, const void *, size_t);
-/* The subject gets that in front, if it has not already. */
+/* Puts the tag in front of the subject, unless the subject has it already. */
 int	 msgedit_subject(struct msgedit *, const char *tag);
 
 /*
- * All of the second's after all of the first's, without the changes of one
- * field by its number (from_end: counted from there) for which moved (NULL:
- * none) says that the number is that of another field by now; *passed: how
- * many.  A body stays the second's, who must outlive the first.  -1: too much,
- * no memory.
+ * Appends all changes of the second list to the first.  Left out are changes of
+ * a field by its number (from_end: counted from the end) for which moved (NULL:
+ * none) says that the number now is another field's; *passed is how many.  A
+ * body stays the second's, which must outlive the first.  Returns -1 if there
+ * are too many changes or no memory.
  */
 int	 msgedit_join(struct msgedit *, const struct msgedit *,
 	    int (*moved)(const char *name, int from_end, const void *arg),
 	    const void *arg, unsigned int *passed);
-/* Is the n-th field of that name, from the top or the end, another one after
- * it? */
+/*
+ * Returns 1 if after these changes the n-th field of that name, from the top or
+ * from the end, may be another one.
+ */
 int	 msgedit_moves(const struct msgedit *, const char *name, int from_end);
 
-/* The message with all of it done, a new spool.  NULL with errno. */
+/*
+ * Makes the message with all changes, as a new spool of the caller.  NULL with
+ * errno.
+ */
 struct spool *msgedit_apply(const struct msgedit *, const struct spool *);
 /*
- * The same in slices, between which a loop does other things.  Both the changes
- * and the message stay until it is over.  step: some octets of it more; 1 it is
- * done, 0 not yet, -1 errno.  take: the new spool, once, when it is done.
+ * The same in steps, between which an event loop does other things.  Both the
+ * changes and the message must stay until it is over. msgapply_step reads at
+ * least that many bytes more and returns 1 if all is done, 0 if not yet, -1
+ * with errno. msgapply_take gives the caller the new spool, once, when all is
+ * done.
  */
 struct msgapply;
 struct msgapply *msgapply_new(const struct msgedit *, const struct spool *);
@@ -103,9 +125,10 @@ struct spool *msgapply_take(struct msgapply *);
 void	 msgapply_free(struct msgapply *);	/* NULL is fine */
 
 /*
- * edit_slice.c: the same from the event loop.  1: done at once, *out is it;
- * 0: done will be called, once, with the new spool, or NULL and why not; -1
- * errno.  *job: for cancel, until then.
+ * edit_slice.c: the same from the event loop.  Returns 1 if it is done already
+ * and *out is the new spool; 0 if done will be called, once, with the new spool
+ * or with NULL and an errno; -1 with errno.  The spool is the caller's.  *job
+ * is for msgslice_cancel until then.
  */
 struct event_base;
 struct msgslice;

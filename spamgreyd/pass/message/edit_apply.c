@@ -1,7 +1,12 @@
 /*
- * A message with its changes made, in one pass from one spool to another; in
- * two when fields are counted from the end.  Pure.  What a line of the header
- * is, lib/hdrline says.
+ * Makes a message with its changes in one pass from one spool to another, or in
+ * two passes if fields are counted from the end: the first one counts them
+ * (COUNTING).  What a line of the header is, is decided by lib/mime/hdrline.
+ * Pure.
+ *
+ * A field that begins is held until its colon is seen; then it is known what
+ * becomes of it.  Its text is copied or dropped as it comes, except that of the
+ * subject, which is collected when it gets a tag.
  */
 #include <sys/types.h>
 
@@ -16,19 +21,36 @@
 #include "lib/mime/word.h"
 #include "spamgreyd/pass/message/edit_int.h"
 
+/* Bytes that are read at once, and bytes that are written at once. */
 #define IN_CHUNK	8192
 #define OUT_CHUNK	16384
-#define SUBJECT_MAX	16384		/* looked at for a tag; else just tagged */
-#define LINE_FULL	900		/* a first line that gets no tag before it */
+/*
+ * Bytes of a subject in which the tag is looked for; a longer one just gets it.
+ */
+#define SUBJECT_MAX	16384
+/*
+ * If the first line of a subject is longer than this, the tag gets a line of
+ * its own: a line should have at most 998 bytes (RFC 5322, 2.1.1).
+ */
+#define LINE_FULL	900
 
+/*
+ * Where in the message the next byte is: at the beginning of a line, in a
+ * field, or in the body.
+ */
 enum where { AT_LINE, IN_FIELD, IN_BODY };
+/* What becomes of the field whose text comes. */
 enum todo { TODO_KEEP, TODO_DROP, TODO_SUBJECT };
 enum phase { COUNTING, MAKING, NEW_BODY, DONE };
 
-/* Changes of the fields of one name, sorted; and how many there were. */
+/*
+ * The changes of the fields of one name, and how many fields of that name there
+ * were so far.
+ */
 struct named {
 	const char	*name;
-	size_t		 first, n;	/* in msgapply.changes */
+	/* The range of its changes in msgapply.changes. */
+	size_t		 first, n;
 	unsigned int	 seen;
 };
 struct msgapply {
@@ -36,31 +58,45 @@ struct msgapply {
 	const struct spool	*in;
 	struct spool		*out;
 	enum phase		 phase;
-	uint64_t		 at;		/* what is read of in or the body */
-	struct edit		*edit;		/* e's, indices from the top */
+	/* The position up to which the message, or the new body, was read. */
+	uint64_t		 at;
+	/* A copy of e's changes, with all indices counted from the top. */
+	struct edit		*edit;
+	/* errno of the first failure; nothing is written after it. */
 	int			 error;
 	uint8_t			 chunk[OUT_CHUNK];
 	size_t			 fill;
-	uint8_t			 last;		/* octet that went out */
+	/* The last byte that was written. */
+	uint8_t			 last;
 	enum where		 where;
 	enum todo		 todo;
 	struct hdrline		 line;
-	uint8_t			 held[HDRLINE_MAX];	/* of a line, undecided */
+	/* The beginning of a line of which it is not known yet what it is. */
+	uint8_t			 held[HDRLINE_MAX];
 	size_t			 nheld;
 	unsigned int		 fields;
-	const struct edit	**inserts;	/* by place, newer ones first */
+	/* By position; of one position the newer change first. */
+	const struct edit	**inserts;
 	size_t			 ninserts, inserted;
-	const struct edit	**changes;	/* by name, index, age */
+	/* By name, index and age. */
+	const struct edit	**changes;
 	size_t			 nchanges;
 	struct named		*names;
 	size_t			 nnames;
-	const struct edit	**drops;	/* of all that begin so */
+	/* Removals by the beginning of the name. */
+	const struct edit	**drops;
 	size_t			 ndrops;
-	uint8_t			*wanted;	/* by edit: goes to the end */
-	struct buf		 subject;	/* the field, from its name on */
+	/* By the number of the change: its field is added at the end. */
+	uint8_t			*wanted;
+	/* The subject from its name on, while it is collected. */
+	struct buf		 subject;
+	/* The tag is in the new header. */
 	int			 tagged;
 };
 
+/*
+ * Writes what is collected.  A failure is only noted; msgapply_step reports it.
+ */
 static void
 flush(struct msgapply *a)
 {
@@ -99,8 +135,9 @@ put_str(struct msgapply *a, const char *text)
 }
 
 /*
- * "Subject: tag text".  field is the whole of it without its last CRLF, `at'
- * where its value begins.
+ * Writes a subject with its tag, or as it is if its decoded text has the tag
+ * already. field is the whole field without its last CRLF; its value begins at
+ * `at'.
  */
 static void
 put_subject(struct msgapply *a, const char *field, size_t len, size_t at)
@@ -138,6 +175,7 @@ put_subject(struct msgapply *a, const char *field, size_t len, size_t at)
 	free(text);
 }
 
+/* Writes a new field. A new subject gets the tag, too. */
 static void
 put_edit(struct msgapply *a, const struct edit *e)
 {
@@ -160,7 +198,7 @@ put_edit(struct msgapply *a, const struct edit *e)
 	put_str(a, "\r\n");
 }
 
-/* The subject that was kept until its end was known. */
+/* The collected subject is complete. */
 static void
 subject_end(struct msgapply *a)
 {
@@ -177,7 +215,10 @@ subject_end(struct msgapply *a)
 	buf_drain(&a->subject, buf_len(&a->subject));
 }
 
-/* Too long to be looked at, or no memory: tagged where it begins. */
+/*
+ * The subject is too long to be looked at: it gets the tag where it begins, and
+ * its text is copied from now on.
+ */
 static void
 subject_give_up(struct msgapply *a)
 {
@@ -197,7 +238,7 @@ subject_give_up(struct msgapply *a)
 	buf_drain(&a->subject, len);
 }
 
-/* Everything whose place is before field number n. */
+/* Writes all fields that are inserted before field number n. */
 static void
 put_inserts(struct msgapply *a, unsigned int n)
 {
@@ -207,8 +248,9 @@ put_inserts(struct msgapply *a, unsigned int n)
 }
 
 /*
- * The end of the header: what has its place after all fields, in the order in
- * which it was asked for.
+ * The header has ended: writes all fields that belong after all others, in the
+ * order in which they were asked for.  Among them are changes of fields that do
+ * not exist; of several for one number only the last one counts.
  */
 static void
 header_end(struct msgapply *a)
@@ -240,8 +282,10 @@ header_end(struct msgapply *a)
 		put_subject(a, "Subject:", 8, 8);
 }
 
-/* The header is over; what is held of the next line belongs to the body.  An
- * empty line is put before one that is none. */
+/*
+ * The header is over, and what is held of the next line belongs to the body.
+ * If the header ended without an empty line, one is written.
+ */
 static void
 body_begin(struct msgapply *a, int empty)
 {
@@ -264,7 +308,7 @@ name_cmp(const void *key, const void *member)
 	return (strcasecmp(key, ((const struct named *)member)->name));
 }
 
-/* The youngest change for that number of the name. */
+/* Returns the newest change for that number of the name, or NULL. */
 static const struct edit *
 change_of(const struct msgapply *a, const struct named *n, unsigned int index)
 {
@@ -281,7 +325,10 @@ change_of(const struct msgapply *a, const struct named *n, unsigned int index)
 	    a->changes[lo - 1] : NULL);
 }
 
-/* The changes of the field whose name and colon are held; is it the subject? */
+/*
+ * Returns the changes of the field whose name and colon are held, NULL if there
+ * are none.  *subject: it is the subject.
+ */
 static struct named *
 field_named(struct msgapply *a, int *subject)
 {
@@ -301,7 +348,10 @@ field_named(struct msgapply *a, int *subject)
 	    sizeof(*a->names), name_cmp));
 }
 
-/* What becomes of a field that is not dropped or changed. */
+/*
+ * A field that is neither removed nor changed: it is copied, or collected if it
+ * is the subject and gets a tag.
+ */
 static void
 field_keep(struct msgapply *a, int subject)
 {
@@ -315,7 +365,7 @@ field_keep(struct msgapply *a, int subject)
 		a->error = ENOMEM;
 }
 
-/* Does it go for how its name begins? */
+/* Returns 1 if the field is removed because of how its name begins. */
 static int
 is_dropped(const struct msgapply *a)
 {
@@ -330,7 +380,11 @@ is_dropped(const struct msgapply *a)
 	return (0);
 }
 
-/* A field begins, its name and colon are held: what becomes of it? */
+/*
+ * A field begins; its name and colon are held.  Decides what becomes of it.  Of
+ * a change for its number and one for all of its name the newer one counts:
+ * they are in one array, so the pointers tell the age.
+ */
 static void
 field_begin(struct msgapply *a)
 {
@@ -360,7 +414,10 @@ field_begin(struct msgapply *a)
 	a->where = IN_FIELD;
 }
 
-/* Octets of a field's text, to the end of its line at most. */
+/*
+ * Takes bytes of a field's text, at most to the end of the line.  Returns how
+ * many.
+ */
 static size_t
 field_text(struct msgapply *a, const uint8_t *s, size_t len)
 {
@@ -381,7 +438,10 @@ field_text(struct msgapply *a, const uint8_t *s, size_t len)
 	return (len);
 }
 
-/* One octet of which it is not known yet what it belongs to. */
+/*
+ * Takes one byte at the beginning of a line, until it is known what the line
+ * is.
+ */
 static void
 header_octet(struct msgapply *a, uint8_t c)
 {
@@ -410,6 +470,7 @@ header_octet(struct msgapply *a, uint8_t c)
 	}
 }
 
+/* Takes bytes of the message, whatever they belong to. */
 static void
 apply_octets(struct msgapply *a, const uint8_t *s, size_t len)
 {
@@ -429,7 +490,7 @@ apply_octets(struct msgapply *a, const uint8_t *s, size_t len)
 	}
 }
 
-/* The message ended inside its header. */
+/* The message has ended. If that was within the header, the header ends now. */
 static void
 apply_end(struct msgapply *a)
 {
@@ -448,10 +509,11 @@ insert_cmp(const void *x, const void *y)
 
 	if (a->index != b->index)
 		return (a->index < b->index ? -1 : 1);
-	/* As if each were put there before the next is. */
+	/* A later one is put above an earlier one at the same place. */
 	return (a > b ? -1 : a < b);
 }
 
+/* By name and number; the newest change of a number comes last. */
 static int
 change_cmp(const void *x, const void *y)
 {
@@ -473,6 +535,7 @@ apply_sort(struct msgapply *a)
 	qsort(a->changes, a->nchanges, sizeof(*a->changes), change_cmp);
 }
 
+/* Everything is allocated once, for the number of changes. */
 static int
 apply_alloc(struct msgapply *a)
 {
@@ -489,6 +552,11 @@ apply_alloc(struct msgapply *a)
 	    a->drops == NULL || a->names == NULL || a->wanted == NULL || a->out == NULL ? -1 : 0);
 }
 
+/*
+ * Sorts the changes into those by position, by name, and by prefix, and
+ * collects the names.  Removals that are for marked messages only have index 1
+ * and are left out.
+ */
 static void
 apply_prepare(struct msgapply *a)
 {
@@ -521,8 +589,11 @@ apply_prepare(struct msgapply *a)
 	}
 }
 
-/* All fields are counted: what is meant from the end is known from the top,
- * and the message is read again. */
+/*
+ * All fields are counted: indices from the end become indices from the top, and
+ * the message is read again from its beginning.  A field that does not exist
+ * gets UINT_MAX.
+ */
 static void
 counted(struct msgapply *a)
 {
@@ -557,7 +628,7 @@ counted(struct msgapply *a)
 	a->phase = MAKING;
 }
 
-/* There is nothing more to read in this phase. */
+/* The current phase has read all that it needs. */
 static void
 phase_end(struct msgapply *a)
 {
@@ -580,6 +651,7 @@ phase_end(struct msgapply *a)
 	a->phase = DONE;
 }
 
+/* Returns NULL with errno. e and in stay the caller's and must not change. */
 struct msgapply *
 msgapply_new(const struct msgedit *e, const struct spool *in)
 {
@@ -599,6 +671,7 @@ msgapply_new(const struct msgedit *e, const struct spool *in)
 	return (a);
 }
 
+/* Reads in chunks, so it may read up to a chunk more than asked for. */
 int
 msgapply_step(struct msgapply *a, size_t octets)
 {
@@ -619,7 +692,10 @@ msgapply_step(struct msgapply *a, size_t octets)
 			put(a, chunk, (size_t)n);
 		else
 			apply_octets(a, chunk, (size_t)n);
-		/* (of a body that is not wanted no more is read) */
+		/*
+		 * The body is not read when counting, and not if there is a new
+		 * body.
+		 */
 		if (n == 0 || (a->where == IN_BODY && (a->phase == COUNTING ||
 		    (a->phase == MAKING && a->e->body != NULL))))
 			phase_end(a);
@@ -656,6 +732,7 @@ msgapply_free(struct msgapply *a)
 	free(a);
 }
 
+/* All at once, for messages whose size does not matter. */
 struct spool *
 msgedit_apply(const struct msgedit *e, const struct spool *in)
 {

@@ -1,6 +1,6 @@
 /*
- * A message with its changes made from the event loop: one slice a turn, so
- * that no other session waits for a large one.  Knows neither sessions nor
+ * Makes a message with its changes from the event loop, one slice each turn, so
+ * that no other session waits for a large message.  Knows no sessions and no
  * modules.
  */
 #include <sys/types.h>
@@ -14,10 +14,16 @@
 #include "lib/base/clock.h"
 #include "spamgreyd/pass/message/edit.h"
 
-#define SLICE		(256 * 1024)	/* octets at most */
+/* Bytes of a slice at most. */
+#define SLICE		(256 * 1024)
+/* Milliseconds of a slice. */
 #define SLICE_MS	3
-#define PIECE		8192		/* octets between looks at the clock */
+/* Bytes between two looks at the clock. */
+#define PIECE		8192
 
+/*
+ * A message that is being made.  It ends with the call of done or with cancel.
+ */
 struct msgslice {
 	struct event	 ev;
 	struct msgapply	*apply;
@@ -27,7 +33,10 @@ struct msgslice {
 
 static void	slice_due(evutil_socket_t, short, void *);
 
-/* A timer: what is made active would be before the others. */
+/*
+ * Continues with a timer of 0, which fires behind what is due already.  An
+ * event that is made active would come before the others.
+ */
 static int
 slice_next(struct msgslice *job)
 {
@@ -39,7 +48,7 @@ slice_next(struct msgslice *job)
 	return (-1);
 }
 
-/* One turn's work; as msgapply_step. */
+/* The work of one turn; returns as msgapply_step. */
 static int
 slice(struct msgapply *apply)
 {
@@ -53,6 +62,10 @@ slice(struct msgapply *apply)
 	return (r);
 }
 
+/*
+ * One turn.  The job is freed before done is called, so that done may begin
+ * another.
+ */
 static void
 slice_due(evutil_socket_t fd, short what, void *arg)
 {
@@ -73,6 +86,7 @@ slice_due(evutil_socket_t fd, short what, void *arg)
 	done(out, error, done_arg);
 }
 
+/* The first slice is done at once, which is all that most messages need. */
 int
 msgslice_begin(struct msgslice **jobp, struct event_base *base,
     const struct msgedit *e, const struct spool *in, struct spool **out,

@@ -1,13 +1,14 @@
 /*
- * The messages under way; see spool.h.  Memory grows by doubling, up to what
- * one message may have and all of them together; then what there is goes to a
- * file, which has no name any more when the first octet is written, so that
- * nothing is left over whatever ends the process.  Belongs to role pass; knows
- * neither sessions nor events.
+ * The messages on their way; see spool.h.  The memory of a message grows by
+ * doubling, up to the limits for one message and for all.  Then its bytes move
+ * to a file, which has lost its name before the first byte is written, so that
+ * nothing is left behind however the process ends.  Runs in pass; knows no
+ * sessions and no events.
  *
- * The file is read and written by place, never by its offset.  A descriptor that
- * is given away can only read and has a place of its own; so it was opened by
- * name, before the file lost it, or it is one of a copy.
+ * The file is read and written by position (pread, pwrite), never by its
+ * offset.  A descriptor that is given away must be read-only and have an offset
+ * of its own.  Therefore it is opened by name before the file loses its name,
+ * or it is that of a copy.
  */
 #include <sys/types.h>
 
@@ -20,17 +21,29 @@
 #include "lib/base/unnamed.h"
 #include "spamgreyd/pass/message/spool.h"
 
+/* Bytes of the first allocation. */
 #define SPOOL_MIN	4096
 
+/*
+ * A message.  At most one of mem and fd has its bytes, except while they move
+ * to the file. ro is allocated, because spool_fd gets a const spool and takes
+ * the descriptor out of it.
+ */
 struct spool {
 	uint64_t	 size;
-	uint8_t		*mem;		/* all of it, or NULL */
-	size_t		 room;		/* of mem */
-	int		 fd;		/* all of it, or -1 */
-	int		*ro;		/* the same, to be given away; or -1 */
-	int		 lost;		/* errno: the message is gone */
+	/* All bytes, or NULL. */
+	uint8_t		*mem;
+	/* The bytes that are allocated for mem. */
+	size_t		 room;
+	/* The file with all bytes, or -1. */
+	int		 fd;
+	/* The same file, read-only, to be given away; -1: none is ready. */
+	int		*ro;
+	/* The errno with which the message was lost; 0: it was not. */
+	int		 lost;
 };
 
+/* The limits, and what all messages use together, in bytes. */
 static size_t	max_message = 128 * 1024, max_total = 256 * 1024 * 1024;
 static uint64_t	max_files = UINT64_MAX;
 static uint64_t	in_memory, in_files;
@@ -106,7 +119,10 @@ spool_free(struct spool *s)
 	messages--;
 }
 
-/* Half a message is of no use to anybody: what it takes is given back. */
+/*
+ * The message is lost.  Half a message is useless, so its memory and its file
+ * are freed at once.  Returns -1 with errno.
+ */
 static int
 lose(struct spool *s, int error)
 {
@@ -118,7 +134,10 @@ lose(struct spool *s, int error)
 	return (-1);
 }
 
-/* Room for so many octets in all; -1: it belongs into a file. */
+/*
+ * Makes room for `need' bytes in memory.  Returns -1 if they belong into a
+ * file, because of a limit or because there is no memory.
+ */
 static int
 mem_grow(struct spool *s, size_t need)
 {
@@ -143,6 +162,7 @@ mem_grow(struct spool *s, size_t need)
 	return (0);
 }
 
+/* Writes all bytes at that position. Returns -1 with errno. */
 static int
 file_write(int fd, uint64_t at, const uint8_t *p, size_t len)
 {
@@ -157,7 +177,10 @@ file_write(int fd, uint64_t at, const uint8_t *p, size_t len)
 	return (0);
 }
 
-/* A new file without a name; ro, if not NULL: it once more, to read only. */
+/*
+ * A new file without a name.  *ro, unless ro is NULL, is a read-only
+ * descriptor.
+ */
 static int
 file_new(int *ro)
 {
@@ -166,14 +189,20 @@ file_new(int *ro)
 	return (unnamed_open(name, ro));
 }
 
-/* The database lies on the same disk, and must not be left without room. */
+/*
+ * Returns 1 if the files may grow by that many bytes.  The database is on the
+ * same disk and must not be left without room.
+ */
 static int
 file_room(uint64_t more)
 {
 	return (in_files <= max_files && more <= max_files - in_files);
 }
 
-/* A file with what is in memory; -1 errno, and all is as it was. */
+/*
+ * Opens a file and copies the bytes in memory to it.  Returns -1 with errno,
+ * and then nothing has changed.
+ */
 static int
 file_open(struct spool *s)
 {
@@ -194,6 +223,7 @@ file_open(struct spool *s)
 	return (-1);
 }
 
+/* A failure loses the whole message, see lose(). */
 int
 spool_write(struct spool *s, const void *data, size_t len)
 {
@@ -249,7 +279,8 @@ spool_read(const struct spool *s, uint64_t at, void *dst, size_t len)
 	while ((n = pread(s->fd, dst, len, (off_t)at)) == -1 &&
 	    errno == EINTR)
 		;
-	if (n == 0) {			/* somebody has cut the file short */
+	/* Somebody has truncated the file. */
+	if (n == 0) {
 		errno = EIO;
 		return (-1);
 	}
@@ -267,7 +298,7 @@ spool_mem(const struct spool *s, size_t *len)
 	return (s->mem == NULL ? none : s->mem);
 }
 
-/* All of it to another file. */
+/* Copies the whole message to another file. */
 static int
 copy(const struct spool *s, int fd)
 {
@@ -284,6 +315,10 @@ copy(const struct spool *s, int fd)
 	return (0);
 }
 
+/*
+ * A copy is made on the disk even of a message in memory, because only a file
+ * can be given away as a descriptor.
+ */
 int
 spool_fd(const struct spool *s)
 {

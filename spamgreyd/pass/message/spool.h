@@ -1,9 +1,9 @@
 /*
- * A message on its way: in memory up to a size, beyond that (or when all
- * messages together are above theirs) in one unlinked file of the process'
- * working directory, which is STATE/spool.  Written once from front to back,
- * then read by whoever wants, any number of times.  CRLF line ends, no dot
- * stuffing.
+ * A message on its way through pass.  It is in memory up to a size; beyond
+ * that, or when all messages together exceed theirs, it is in one unlinked file
+ * in the process' working directory, which is STATE/spool.  It is written once
+ * from front to back and then read any number of times.  Lines end in CRLF, and
+ * dots are not stuffed.
  */
 #ifndef SPOOL_H
 #define SPOOL_H
@@ -15,30 +15,46 @@
 
 struct spool;
 
-/* message: octets of one in memory; total: of all of them. */
+/*
+ * The limits for all spools from now on. message: bytes of one message in
+ * memory; total: bytes of all messages in memory.
+ */
 void	 spool_limits(size_t message, size_t total);
-/* Octets in files, of all of them; beyond that the disk counts as full. */
+/*
+ * Bytes of all messages in files together; beyond that the disk counts as full.
+ */
 void	 spool_files(uint64_t);
 struct spool *spool_new(void);			/* NULL: no memory */
 void	 spool_free(struct spool *);		/* NULL is fine */
-/* 0, or -1 with errno (ENOSPC, ENOMEM, EIO, EDQUOT): the message is lost, and
- * every later write fails too. */
+/*
+ * Returns 0, or -1 with errno (ENOSPC, ENOMEM, EIO, EDQUOT): then the message
+ * is lost, and all later writes and reads fail with that errno too.
+ */
 int	 spool_write(struct spool *, const void *, size_t);
 uint64_t spool_size(const struct spool *);
-/* Up to len octets from that place: how many, 0 at the end, -1 errno. */
+/*
+ * Copies up to len bytes from that position.  Returns how many, 0 at the end,
+ * -1 with errno.
+ */
 ssize_t	 spool_read(const struct spool *, uint64_t at, void *, size_t len);
-/* All of it, when it is in memory; else NULL. */
+/*
+ * Returns the whole message if it is in memory, otherwise NULL.  The pointer is
+ * valid until the next write.
+ */
 const uint8_t *spool_mem(const struct spool *, size_t *len);
 /*
- * A descriptor of the whole message, for somebody else: it stands at the
- * beginning, its place is nobody else's, and nothing can be written with it.
- * The caller's to close.  -1 errno.
+ * Returns a descriptor of the whole message that can be given to another
+ * process: it is read-only, stands at the beginning, and its position is shared
+ * with nobody.  The caller closes it.  Returns -1 with errno.
  */
 int	 spool_fd(const struct spool *);
-/* Messages in a file keep a descriptor ready for the first spool_fd (1); else,
- * and for the next ones, it is a copy. */
+/*
+ * 1: from now on a message in a file keeps a read-only descriptor ready for the
+ * first spool_fd.  Without it, and for further calls, spool_fd makes a copy of
+ * the message.
+ */
 void	 spool_readers(int);
-/* Octets held in memory and in files now, of all. */
+/* Bytes that all messages hold in memory and in files, and their number. */
 void	 spool_stats(uint64_t *memory, uint64_t *files, uint32_t *messages);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * The servers of a scanner as a module's block names them.  Knows options and
- * nothing of connections.
+ * The servers of a scanner, as a module's block of the configuration names
+ * them.  Knows options, and no connections.
  */
 #include <sys/types.h>
 #include <sys/un.h>
@@ -11,6 +11,7 @@
 
 #include "spamgreyd/pass/scan/scan_int.h"
 
+/* In milliseconds; each new scan_conf takes it over. */
 static int64_t	budget;		/* ms, of scan_set_budget */
 
 void
@@ -19,6 +20,11 @@ scan_set_budget(int64_t ms)
 	budget = ms;
 }
 
+/*
+ * The values here are those of SCAN_OPTIONS, for a module that leaves some of
+ * the options out of its table.  A question gets nine tenths of the budget of a
+ * message, see scan.h.
+ */
 struct scan_conf *
 scan_conf_new(const char *module, uint16_t port)
 {
@@ -38,6 +44,7 @@ scan_conf_new(const char *module, uint16_t port)
 	return (c);
 }
 
+/* The counters of the module stay; only their pointer to c is cleared. */
 void
 scan_conf_free(struct scan_conf *c)
 {
@@ -52,6 +59,9 @@ scan_conf_free(struct scan_conf *c)
 	free(c);
 }
 
+/*
+ * Returns room for one more server, which counts only after c->n is increased.
+ */
 static struct scan_server *
 server_new(struct scan_conf *c, const char **error)
 {
@@ -62,6 +72,9 @@ server_new(struct scan_conf *c, const char **error)
 	return (&c->server[c->n]);
 }
 
+/*
+ * The length is checked here, because a longer path would fail only with mail.
+ */
 static int
 add_socket(struct scan_conf *c, const char *path, const char **error)
 {
@@ -86,6 +99,9 @@ add_socket(struct scan_conf *c, const char *path, const char **error)
 	return (0);
 }
 
+/*
+ * An IPv4 address is kept as a mapped IPv6 one, so a single host has 128 bits.
+ */
 static int
 add_server(struct scan_conf *c, const struct module_arg *args, size_t n,
     const char **error)
@@ -104,6 +120,7 @@ add_server(struct scan_conf *c, const struct module_arg *args, size_t n,
 	return (0);
 }
 
+/* tries counts servers that are asked, the first one included. */
 int
 scan_option(struct scan_conf *c, const char *keyword,
     const struct module_arg *args, size_t nargs, const char **error)
@@ -139,6 +156,7 @@ scan_is_unix(const struct scan_conf *c, unsigned int server)
 	return (server < c->n && c->server[server].path != NULL);
 }
 
+/* The budget of the message may be shorter than the configured timeout. */
 int64_t
 scan_time(const struct scan_conf *c)
 {

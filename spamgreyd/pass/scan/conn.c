@@ -1,7 +1,11 @@
 /*
- * A longer conversation with a scanner: a connection that stays, octets in
- * both directions, nothing more.  What the octets mean, and how long to wait
- * for them, is its user's matter; only the connection itself has a time here.
+ * A longer conversation with a scanner: a connection that stays, with bytes in
+ * both directions.  What the bytes mean and how long to wait for them is the
+ * user's part; only making the connection has a time limit here.
+ *
+ * Callbacks may close the connection.  Therefore each call of one is counted in
+ * `busy', and the memory is freed only when the last of them has returned
+ * (used).
  */
 #include <sys/types.h>
 #include <sys/socket.h>
@@ -14,25 +18,39 @@
 
 #include "spamgreyd/pass/scan/scan_int.h"
 
+/* Bytes of one read, bytes that are written in a turn, bytes of the queue. */
 #define READ_ONCE	16384
 #define WRITE_TURN	(4 * SCAN_WINDOW)
 #define QUEUE_MAX	(4 * 1024 * 1024)
 
+/*
+ * A connection.  It owns its buffers and its descriptor; the user owns the
+ * pointer until scan_close.
+ */
 struct scan_conn {
 	struct scan_sock sock;
 	struct event	 rd, wr;
-	int		 talking;	/* rd, wr are there */
+	/* The events rd and wr are assigned. */
+	int		 talking;
 	int		 writing;	/* wr is added */
-	int		 wdead;		/* nothing can be written any more */
-	int		 ended;		/* its user was told */
-	int		 busy;		/* in a callback */
-	int		 gone;		/* closed meanwhile */
+	/*
+	 * Writing failed for good.  What the scanner said before can still be
+	 * read.
+	 */
+	int		 wdead;
+	/* The user was told that the connection is gone. */
+	int		 ended;
+	/* Callbacks that are running. */
+	int		 busy;
+	/* It was closed while a callback was running. */
+	int		 gone;
 	struct buf	 in, out;
 	void		(*ready)(struct scan_conn *, void *);
 	size_t		(*input)(struct scan_conn *, const uint8_t *, size_t,
 			    const char *, void *);
 	void		*arg;
-	size_t		 less;		/* scan_on_room */
+	/* room is called when fewer bytes than this are queued. */
+	size_t		 less;
 	void		(*room)(struct scan_conn *, void *);
 	char		 why[SCAN_WHY + SCAN_NAME + 8];
 };
@@ -45,7 +63,10 @@ conn_free(struct scan_conn *c)
 	free(c);
 }
 
-/* The end of a use: -1 when c is gone. */
+/*
+ * A callback has returned.  Returns -1 if c was closed meanwhile; then it is
+ * freed.
+ */
 static int
 used(struct scan_conn *c)
 {
@@ -72,7 +93,10 @@ scan_close(struct scan_conn *c)
 		conn_free(c);
 }
 
-/* c may be gone afterwards. */
+/*
+ * Tells the user, once, that the connection is gone.  The user usually closes
+ * it, so c may be freed afterwards.
+ */
 static void
 ended(struct scan_conn *c, const char *why)
 {
@@ -93,6 +117,7 @@ ended(struct scan_conn *c, const char *why)
 	(void)used(c);
 }
 
+/* Switches the event for writing on or off. */
 static void
 want_write(struct scan_conn *c, int on)
 {
@@ -102,9 +127,14 @@ want_write(struct scan_conn *c, int on)
 	if (!on)
 		event_del(&c->wr);
 	else if (event_add(&c->wr, NULL) == -1)
-		c->writing = 0;		/* its user's time ends it */
+		/* The user's own timeout ends it. */
+		c->writing = 0;
 }
 
+/*
+ * Writes what is queued, at most WRITE_TURN bytes, so that other connections
+ * have their turn.  Then tells a user who waits for room.
+ */
 static void
 on_writable(evutil_socket_t fd, short what, void *arg)
 {
@@ -122,7 +152,10 @@ on_writable(evutil_socket_t fd, short what, void *arg)
 		buf_drain(&c->out, (size_t)n);
 		turn += (size_t)n;
 	}
-	/* What it said before it went away is still to be read. */
+	/*
+	 * A write error is not reported here: what the scanner said before it
+	 * closed is still to be read, and the end comes from reading.
+	 */
 	if (n == -1 && errno != EAGAIN && errno != EWOULDBLOCK &&
 	    errno != EINTR) {
 		c->wdead = 1;
@@ -137,6 +170,10 @@ on_writable(evutil_socket_t fd, short what, void *arg)
 	(void)used(c);
 }
 
+/*
+ * Reads once and gives all input that was not used yet to the user.  Input that
+ * the user leaves is limited to SCAN_ANSWER_MAX bytes.
+ */
 static void
 on_readable(evutil_socket_t fd, short what, void *arg)
 {
@@ -170,6 +207,7 @@ on_readable(evutil_socket_t fd, short what, void *arg)
 		ended(c, "its answer is too long");
 }
 
+/* The connection was made, or failed. The user may have queued data already. */
 static void
 connected(struct scan_sock *k, const char *why, void *arg)
 {
@@ -217,7 +255,8 @@ int
 scan_write(struct scan_conn *c, const void *data, size_t len)
 {
 	if (c->ended || c->wdead)
-		return (0);		/* the end comes, or was told */
+		/* The end of the connection will be reported, or was. */
+		return (0);
 	if (len > QUEUE_MAX - buf_len(&c->out) ||
 	    buf_add(&c->out, data, len) == -1)
 		return (-1);
@@ -225,6 +264,10 @@ scan_write(struct scan_conn *c, const void *data, size_t len)
 	return (0);
 }
 
+/*
+ * The last words are sent only if nothing is queued before them; whether the
+ * socket takes all of them does not matter.
+ */
 void
 scan_last_words(struct scan_conn *c, const void *data, size_t len)
 {
@@ -246,5 +289,6 @@ scan_on_room(struct scan_conn *c, size_t less,
 	c->less = less;
 	c->room = fn;
 	if (fn != NULL)
-		want_write(c, 1);	/* from the loop, also when it is now */
+		/* Called from the event loop, even if there is room now. */
+		want_write(c, 1);
 }

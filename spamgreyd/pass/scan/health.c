@@ -1,8 +1,9 @@
 /*
- * How the scanners of each module do, over all configurations: counters, and
- * the lines about one that has only failed for a long time.  A module whose
- * servers fail is looked after even when there is no mail: each minute one
- * connection is tried, so that nothing is said about one that is back.
+ * How the scanners of each module are doing, over all configurations: counters,
+ * and error lines about a scanner that has only failed for a long time.  When a
+ * scanner fails and there is no mail, a connection to it is tried once a
+ * minute.  So the state is known without mail, and no line is written about a
+ * scanner that is back.
  */
 #include <sys/types.h>
 
@@ -13,23 +14,38 @@
 #include "lib/base/log.h"
 #include "spamgreyd/pass/scan/scan_int.h"
 
+/* In milliseconds. */
 #define MINUTE	60000
 
+/*
+ * One entry for each module; an empty name ends the list. since is 0 while the
+ * scanner works.
+ */
 static struct health {
 	char		 module[32];
-	struct scan_conf *conf;		/* the newest that was used, or NULL */
+	/* The settings that were used last; NULL: they were freed. */
+	struct scan_conf *conf;
 	uint64_t	 asked, failed;
-	uint64_t	 row;		/* failures without a success */
-	int64_t		 since;		/* clock_mono of the first of them, 0 */
-	int64_t		 last;		/* … of the last */
-	int64_t		 line, probed;	/* … of the last line, connection */
+	/* Failures since the last success. */
+	uint64_t	 row;
+	/* clock_mono of the first of these failures; 0: there is none. */
+	int64_t		 since;
+	/* clock_mono of the last failure. */
+	int64_t		 last;
+	/* clock_mono of the last error line and of the last probe. */
+	int64_t		 line, probed;
 	struct scan_conn *probe;
-	unsigned int	 server;	/* to be tried next */
+	/* The server that the next probe tries. */
+	unsigned int	 server;
 	char		 why[SCAN_WHY];
 }			healths[SCAN_MODULES_MAX];
 static struct event	ticker;
 static int		ticking;
 
+/*
+ * Returns the entry of a module, and makes one if it is new.  If the table is
+ * full, modules share the last entry.
+ */
 static struct health *
 health_of(const char *module)
 {
@@ -48,6 +64,7 @@ health_of(const char *module)
 	return (&healths[SCAN_MODULES_MAX - 1]);
 }
 
+/* The clock without 0, which means "never" here. */
 static int64_t
 now_mono(void)
 {
@@ -65,6 +82,7 @@ ticker_fires(evutil_socket_t fd, short what, void *arg)
 	scan_tick();
 }
 
+/* The timer starts with the first question. */
 void
 health_begin(struct scan_conf *conf)
 {
@@ -80,6 +98,7 @@ health_begin(struct scan_conf *conf)
 		ticking = 1;
 }
 
+/* A scanner that was reported as failing is reported as working again. */
 void
 health_good(const struct scan_conf *conf)
 {
@@ -92,6 +111,7 @@ health_good(const struct scan_conf *conf)
 	h->row = 0;
 }
 
+/* Notes a failure, of a question or of a probe. */
 static void
 failed(struct health *h, const char *why)
 {
@@ -101,6 +121,7 @@ failed(struct health *h, const char *why)
 	snprintf(h->why, sizeof(h->why), "%s", why);
 }
 
+/* A question has failed; probes are not counted here. */
 void
 health_bad(const struct scan_conf *conf, const char *why)
 {
@@ -121,6 +142,10 @@ scan_outcome(struct scan_conf *conf, const char *why)
 		health_bad(conf, why);
 }
 
+/*
+ * The settings are freed after a reload.  A probe that uses them must end
+ * first.
+ */
 void
 health_forget(const struct scan_conf *conf)
 {
@@ -134,7 +159,11 @@ health_forget(const struct scan_conf *conf)
 		}
 }
 
-/* That it takes a connection is no answer yet, but no failure either. */
+/*
+ * The scanner accepts connections.  That alone is not a success, but not a
+ * failure either; the time of the last failure stays as it is, so the error
+ * lines end.
+ */
 static void
 probe_ready(struct scan_conn *c, void *arg)
 {
@@ -144,6 +173,7 @@ probe_ready(struct scan_conn *c, void *arg)
 	scan_close(c);
 }
 
+/* The probe failed, or the scanner sent something, which is fine. */
 static size_t
 probe_input(struct scan_conn *c, const uint8_t *data, size_t len,
     const char *why, void *arg)
@@ -160,6 +190,11 @@ probe_input(struct scan_conn *c, const uint8_t *data, size_t len,
 	return (len);
 }
 
+/*
+ * Once a second for each module that fails: starts a probe if nothing was tried
+ * for a minute, and writes an error line each minute after SCAN_DOWN_LOG
+ * seconds.
+ */
 static void
 health_tick(struct health *h, int64_t now)
 {

@@ -1,9 +1,9 @@
 /*
- * What a scanner is shown in front of a message, and nobody else: a filter
- * before the MTA has no trace line of it yet, and rules that look for the last
- * relay would look at the one before.  In the form of Postfix's line, which
- * all scanners read.  What the client said is anybody's text: of it only what
- * may stand there is taken.
+ * The header fields that are put in front of a message for a scanner only.  A
+ * filter in front of the mail server sees no trace line of it yet, and rules
+ * that look for the last relay would look at the one before it.  The fields
+ * have the form of Postfix's, which all scanners can read.  Text from the
+ * client is replaced where it has characters that do not belong there.
  */
 #include <sys/types.h>
 
@@ -15,9 +15,11 @@
 #include "lib/base/clock.h"
 #include "spamgreyd/pass/scan/scan.h"
 
+/* Bytes of HELO and of the sender that are shown. */
 #define HELO_MAX	255
 #define FROM_MAX	512
 
+/* Copies letters, digits and the characters in `also'; others become '?'. */
 static void
 clean(char *dst, size_t size, const char *src, const char *also)
 {
@@ -30,6 +32,10 @@ clean(char *dst, size_t size, const char *src, const char *also)
 	dst[i] = '\0';
 }
 
+/*
+ * The time is written as UTC.  Without a sender the Return-Path is "<>", as for
+ * bounces.
+ */
 int
 scan_received(const struct scan_sender *s, struct buf *b)
 {

@@ -1,8 +1,15 @@
 /*
- * One question to a scanner: which server, how often, how long; the request
- * out, the answer in, at the same time.  Knows no protocol and no session but
- * by its number.  A question is told its outcome once, from the event loop,
- * and may be cancelled at any time, from inside its own callbacks too.
+ * One question to a scanner: which server, how often, how long; sending the
+ * request and reading the answer at the same time.  Knows no protocol, and of
+ * the session only its number.
+ *
+ * A question reports its outcome once, from the event loop.  It may be
+ * cancelled at any time, also from its own callbacks.  Therefore each call of
+ * one is counted in `busy', and the memory is freed only when the last of them
+ * has returned (used).
+ *
+ * The time: scan_time is for all tries together; the time that is left is
+ * divided among the tries that may follow (next_try).
  */
 #include <sys/types.h>
 #include <sys/socket.h>
@@ -17,17 +24,22 @@
 #include "lib/base/log.h"
 #include "spamgreyd/pass/scan/scan_int.h"
 
+/* Bytes of one read, and bytes that are written in a turn. */
 #define READ_ONCE	16384
 #define WRITE_TURN	(4 * SCAN_WINDOW)
 /*
- * Is an answer whole?  A module reads it from its beginning to tell, so a long
- * one is not looked at again before it has grown by an eighth, or after a
- * moment when no more comes: the work is in proportion to its length, however
- * small the pieces are.
+ * When to ask the module whether the answer is complete.  The module parses it
+ * from its beginning, so a long answer is only looked at again when it has
+ * grown by an eighth, or when nothing has come for a moment.  The work is then
+ * in proportion to the length, however small the pieces are that the scanner
+ * sends.
  */
-#define LOOK_FREE	4096		/* octets: looked at with each read */
-#define LOOK_AGAIN	20		/* ms */
+/* Bytes up to which the module is asked after each read. */
+#define LOOK_FREE	4096
+/* Milliseconds without more input after which the module is asked. */
+#define LOOK_AGAIN	20
 
+/* One question. It owns its request, its answer and its connection. */
 struct scan {
 	struct scan_conf	*conf;
 	uint64_t		 session;
@@ -38,28 +50,42 @@ struct scan {
 	void			*arg;
 	struct scan_sock	 sock;
 	struct event		 rd, wr, timer, later;
-	int			 talking;	/* rd, wr are there */
+	/* The events rd and wr are assigned. */
+	int			 talking;
 	int			 writing;	/* wr is added */
-	int			 pausing;	/* before the next try */
-	int			 busy;		/* in a callback, or in a use */
-	int			 gone;		/* cancelled meanwhile */
+	/* Waiting before the next try; timer ends the wait. */
+	int			 pausing;
+	/* Callbacks that are running. */
+	int			 busy;
+	/* It was cancelled or has ended while a callback was running. */
+	int			 gone;
 	struct scan_request	 req;
-	uint64_t		 at;		/* octets of it that are out */
-	int			 fd;		/* of the message, until it is sent */
+	/* Bytes of the request that were sent on this connection. */
+	uint64_t		 at;
+	/* The descriptor of the message until it is sent, or -1. */
+	int			 fd;
 	struct buf		 in;
-	size_t			 looked;	/* octets of it at the last look */
-	int64_t			 deadline;	/* clock_mono, of it all */
-	unsigned int		 tries;		/* that are left */
-	unsigned int		 tried;		/* servers, bits */
+	/* Bytes of the answer when the module was last asked. */
+	size_t			 looked;
+	/* clock_mono when all tries must be over. */
+	int64_t			 deadline;
+	/* Tries that are left. */
+	unsigned int		 tries;
+	/* Bits of the servers that were tried. */
+	unsigned int		 tried;
 	unsigned int		 server;
 	char			 why[SCAN_WHY + SCAN_NAME + 8];
 };
 
-static uint8_t	window[SCAN_WINDOW];	/* what is not taken is made again */
+/*
+ * What a socket did not accept is prepared again, so one window is enough for
+ * all.
+ */
+static uint8_t	window[SCAN_WINDOW];
 
 static void	next_try(struct scan *);
 
-/* The connection and what was to be sent there; not the answer. */
+/* Closes the connection and frees the request. The answer stays. */
 static void
 hang_up(struct scan *s)
 {
@@ -76,6 +102,7 @@ hang_up(struct scan *s)
 	request_clear(&s->req);
 }
 
+/* Frees s now, or when the last callback returns. */
 static void
 scan_free(struct scan *s)
 {
@@ -101,7 +128,10 @@ scan_sent(const struct scan *s)
 	return (s->at >= request_len(&s->req));
 }
 
-/* The end of a use: -1 when s is gone. */
+/*
+ * A callback has returned.  Returns -1 if s was cancelled meanwhile; then it is
+ * freed.
+ */
 static int
 used(struct scan *s)
 {
@@ -114,6 +144,7 @@ used(struct scan *s)
 	return (gone ? -1 : 0);
 }
 
+/* Reports the outcome and frees s. whole NULL: failed, s->why says how. */
 static void
 finish(struct scan *s, const uint8_t *whole, size_t len)
 {
@@ -122,12 +153,13 @@ finish(struct scan *s, const uint8_t *whole, size_t len)
 	hang_up(s);
 	event_del(&s->timer);
 	s->busy++;
-	s->gone = 1;			/* (so that cancelling it is nothing) */
+	/* From now on scan_cancel does nothing. */
+	s->gone = 1;
 	done(whole, len, whole == NULL ? s->why : NULL, s->arg);
 	(void)used(s);
 }
 
-/* Nothing that another server could do better. */
+/* A failure of ours: another server could not do better. */
 static void
 fail_here(struct scan *s, const char *why)
 {
@@ -135,6 +167,10 @@ fail_here(struct scan *s, const char *why)
 	finish(s, NULL, 0);
 }
 
+/*
+ * Another try is possible if there is time for it and no byte of an answer has
+ * come.
+ */
 static int
 may_try(const struct scan *s)
 {
@@ -142,7 +178,10 @@ may_try(const struct scan *s)
 	    clock_mono() + SCAN_AGAIN < s->deadline);
 }
 
-/* This server does not answer, or not as it should. */
+/*
+ * This server does not answer, or not correctly: it is tried last for a while,
+ * and the next one is asked.  A single server is asked again after a pause.
+ */
 static void
 fail(struct scan *s, const char *why)
 {
@@ -169,6 +208,10 @@ fail(struct scan *s, const char *why)
 
 /* --- out */
 
+/*
+ * Sends the next bytes of the request.  Returns how many, 0 at the end, -1 with
+ * errno of the socket, -2 with errno of the spool.
+ */
 static int
 send_window(struct scan *s)
 {
@@ -182,7 +225,11 @@ send_window(struct scan *s)
 	return (w > 0 ? (int)w : 1);
 }
 
-/* The descriptor goes once, between head and the rest of tail. */
+/*
+ * Sends the descriptor of the message with the first byte of tail, once;
+ * returns as send_window.  A failed send keeps the descriptor for the next
+ * attempt.
+ */
 static int
 send_message_fd(struct scan *s)
 {
@@ -196,6 +243,7 @@ send_message_fd(struct scan *s)
 	return (1);
 }
 
+/* Switches the event for writing on or off. */
 static void
 want_write(struct scan *s, int on)
 {
@@ -209,8 +257,9 @@ want_write(struct scan *s, int on)
 }
 
 /*
- * As much as it takes, up to a turn's share.  When it takes nothing any more
- * for good, what it said before is still to be read: the end comes from there.
+ * Sends as much as the socket accepts, at most WRITE_TURN bytes.  If nothing
+ * can be sent any more, the answer that the scanner gave before is still to be
+ * read, so the failure is reported by the reading side.
  */
 static void
 on_writable(evutil_socket_t fd, short what, void *arg)
@@ -246,7 +295,11 @@ on_writable(evutil_socket_t fd, short what, void *arg)
 
 /* --- in */
 
-/* Is the answer whole?  s may be gone afterwards. */
+/*
+ * Asks the module whether the answer is complete, and acts on it. s may be
+ * freed afterwards.  `end' describes a connection that closed without an
+ * answer.
+ */
 static void
 consider(struct scan *s, int eof, const char *end)
 {
@@ -281,7 +334,7 @@ on_later(evutil_socket_t fd, short what, void *arg)
 	consider(arg, 0, "");
 }
 
-/* Has it grown too little to be looked at now? */
+/* Returns 1 if the answer has grown too little since the last look. */
 static int
 too_early(const struct scan *s)
 {
@@ -291,6 +344,10 @@ too_early(const struct scan *s)
 	    len - s->looked < s->looked / 8);
 }
 
+/*
+ * Reads once.  While a long answer comes in small pieces, a timer looks at it
+ * later.
+ */
 static void
 on_readable(evutil_socket_t fd, short what, void *arg)
 {
@@ -322,6 +379,10 @@ on_readable(evutil_socket_t fd, short what, void *arg)
 
 /* --- tries */
 
+/*
+ * The connection to the server is made, or failed.  The request is made for
+ * each try again, because servers may need different forms.
+ */
 static void
 connected(struct scan_sock *k, const char *why, void *arg)
 {
@@ -353,8 +414,11 @@ connected(struct scan_sock *k, const char *why, void *arg)
 	on_writable(k->fd, EV_WRITE, s);
 }
 
-/* The first in their order that was not asked yet and did not fail lately;
- * else the first that was not asked; else all may be asked again. */
+/*
+ * Chooses a server: the first in their order that was not tried and did not
+ * fail lately, or else the first that was not tried.  When all were tried, all
+ * may be tried again.
+ */
 static unsigned int
 choose(struct scan *s)
 {
@@ -375,7 +439,10 @@ choose(struct scan *s)
 	return (other);
 }
 
-/* A silent server gets its share of the time, so that another one has some. */
+/*
+ * Begins a try.  The time that is left is divided by the servers that could
+ * still be tried, so that a silent server leaves time for the others.
+ */
 static void
 next_try(struct scan *s)
 {
@@ -395,6 +462,7 @@ next_try(struct scan *s)
 	sock_open(&s->sock, s->conf, s->server, connect, connected, s);
 }
 
+/* The pause is over, or the time of this try. */
 static void
 on_timer(evutil_socket_t fd, short what, void *arg)
 {
@@ -410,6 +478,9 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 		    "timeout: its answer is incomplete" : "timeout: no answer");
 }
 
+/*
+ * Does not call back before it returns: sock_open reports from the event loop.
+ */
 struct scan *
 scan_start(struct scan_conf *conf, uint64_t session,
     int (*make)(struct scan_request *, unsigned int, void *), scan_more more,

@@ -1,6 +1,6 @@
 /*
- * Inside this room only: a module's servers, a connection on its way to one of
- * them, and what is remembered of how they do.
+ * Inside this room only: a module's servers, a connection that is being made to
+ * one of them, and what is remembered about how they behave.
  */
 #ifndef SCAN_INT_H
 #define SCAN_INT_H
@@ -14,18 +14,26 @@
 #include "lib/base/addr.h"
 #include "spamgreyd/pass/scan/scan.h"
 
-#define SCAN_WINDOW	65536	/* octets of a message on their way at once */
-#define SCAN_AVOID	30000	/* ms that a server which failed comes last */
-#define SCAN_AGAIN	200	/* ms before the same server is tried again */
-#define SCAN_WHY	200	/* octets of a failure in words */
+/* Bytes of a message that are prepared for sending at once. */
+#define SCAN_WINDOW	65536
+/* Milliseconds for which a server that failed is tried last. */
+#define SCAN_AVOID	30000
+/* Milliseconds before the same server is tried again. */
+#define SCAN_AGAIN	200
+/* Bytes of the description of a failure, and of a server. */
+#define SCAN_WHY	200
 #define SCAN_NAME	160	/* … of a server */
-#define SCAN_MODULES_MAX 32	/* names of modules that health is kept for */
+/* Modules for which health is kept, by name. */
+#define SCAN_MODULES_MAX 32
 
 struct scan_server {
 	char		*path;		/* NULL: addr and port */
 	struct addr	 addr;
 	uint16_t	 port;
-	int64_t		 avoid;		/* clock_mono; 0: nothing against it */
+	/*
+	 * clock_mono until which the server is tried last; 0: now already over.
+	 */
+	int64_t		 avoid;
 };
 
 struct scan_conf {
@@ -34,17 +42,31 @@ struct scan_conf {
 	struct scan_server server[SCAN_SERVERS_MAX];
 	unsigned int	 n;
 	int64_t		 connect, timeout;	/* ms */
-	int64_t		 most;		/* … that timeout comes to; 0: any */
+	/* The most that timeout comes to (scan_set_budget); 0: no limit. */
+	int64_t		 most;
 	unsigned int	 tries;
 };
 
+/*
+ * The state of a connection that is being made: none, asked for at the parent,
+ * connecting by TCP, waiting because the server's backlog is full, failed,
+ * made.
+ */
 enum sock_state {
 	SOCK_NONE, SOCK_ASKED, SOCK_CONNECTING, SOCK_BUSY, SOCK_FAILED,
 	SOCK_MADE
 };
 struct scan_sock;
-/* why NULL: k->fd is connected.  From the loop, once. */
+/*
+ * Called once, from the event loop. why NULL: k->fd is connected and stays k's;
+ * otherwise why says what failed.
+ */
 typedef void (*sock_made)(struct scan_sock *k, const char *why, void *arg);
+/*
+ * One connection that is being made, and its descriptor afterwards.  It lies in
+ * the struct of its user, who calls sock_init and sock_open, and sock_close in
+ * any state.
+ */
 struct scan_sock {
 	LIST_ENTRY(scan_sock) entry;	/* ASKED */
 	const struct scan_conf *conf;
@@ -60,6 +82,7 @@ struct scan_sock {
 };
 
 /* conf.c */
+/* The name of a server for messages: its path, or its address and port. */
 const char *scan_name(const struct scan_conf *, unsigned int server,
 	    char [SCAN_NAME]);
 
@@ -71,21 +94,30 @@ void	 sock_open(struct scan_sock *, const struct scan_conf *,
 void	 sock_close(struct scan_sock *);	/* whatever its state */
 void	 scan_timer(struct event *, int64_t ms);
 
-/* send.c: the request as one row of octets */
+/* send.c: the request as one sequence of bytes. */
 uint64_t request_len(const struct scan_request *);
-/* Those from that place on, at most room of them: how many, 0 at the end, -1
- * errno of the spool.  With SCAN_FD_MESSAGE they end before tail once. */
+/*
+ * Copies at most room bytes of the request from position `at' on.  Returns how
+ * many, 0 at the end, -1 with errno if the spool cannot be read.  With
+ * SCAN_FD_MESSAGE one call ends before tail, whose first byte goes with the
+ * descriptor.
+ */
 ssize_t	 request_fill(const struct scan_request *, uint64_t at, uint8_t *dst,
 	    size_t room);
-/* The first octet of tail, and fd beside it.  -1: errno of the socket. */
+/*
+ * Sends the first byte of tail and the descriptor with it.  Returns -1 with the
+ * errno of the socket.
+ */
 int	 request_send_fd(const struct scan_request *, int sock, int fd);
 void	 request_clear(struct scan_request *);
 
 /* health.c */
-void	 health_begin(struct scan_conf *);	/* it is asked something */
+/* A question to the scanner begins. */
+void	 health_begin(struct scan_conf *);
 void	 health_good(const struct scan_conf *);
 void	 health_bad(const struct scan_conf *, const char *why);
-void	 health_forget(const struct scan_conf *);	/* it is being freed */
+/* The settings are freed: nothing may point to them any more. */
+void	 health_forget(const struct scan_conf *);
 /* Each second, by a timer of health.c: error lines about scanners that are
  * down. */
 void	 scan_tick(void);

@@ -1,7 +1,8 @@
 /*
- * A request as one row of octets, of which any part can be had: so what a slow
- * scanner has not taken is nowhere but in the spool.  Pure but for the spool
- * and the one call that gives a descriptor away.
+ * A request as one sequence of bytes, of which any part can be made again.  So
+ * the bytes that a slow scanner has not accepted need no memory; they are in
+ * the spool.  Except for the spool, and for the one call that sends a
+ * descriptor, this is pure.
  */
 #include <sys/types.h>
 #include <sys/socket.h>
@@ -12,7 +13,9 @@
 
 #include "spamgreyd/pass/scan/scan_int.h"
 
-#define PREFIX	4			/* octets of a chunk's length */
+/* Bytes of the length in front of a chunk. */
+#define PREFIX	4
+/* Bytes of a chunk's data; all chunks but the last one are of this size. */
 #define CHUNK	(SCAN_WINDOW - PREFIX)
 
 static uint64_t
@@ -22,7 +25,10 @@ message_len(const struct scan_request *r)
 	    (r->spool == NULL ? 0 : spool_size(r->spool)));
 }
 
-/* Of the message as it is sent. */
+/*
+ * The length of the message as it is sent: with a length in front of each
+ * chunk, and a length of 0 at the end.
+ */
 static uint64_t
 body_len(const struct scan_request *r)
 {
@@ -44,6 +50,7 @@ request_len(const struct scan_request *r)
 	return (buf_len(&r->head) + body_len(r) + buf_len(&r->tail));
 }
 
+/* Copies bytes of a buffer from position `at' on. */
 static size_t
 take(const struct buf *b, uint64_t at, uint8_t *dst, size_t room)
 {
@@ -56,7 +63,10 @@ take(const struct buf *b, uint64_t at, uint8_t *dst, size_t room)
 	return (n);
 }
 
-/* Octets of the message itself, all that were asked for or -1. */
+/*
+ * Copies len bytes of the message, `before' included.  Returns -1 with errno if
+ * the spool has fewer or cannot be read.
+ */
 static int
 message_take(const struct scan_request *r, uint64_t at, uint8_t *dst,
     size_t len)
@@ -83,7 +93,7 @@ message_take(const struct scan_request *r, uint64_t at, uint8_t *dst,
 	return (0);
 }
 
-/* The octets of a chunk's length from the i-th on. */
+/* Copies the bytes of a chunk's length from byte i on. */
 static size_t
 length_take(uint32_t len, size_t i, uint8_t *dst, size_t room)
 {
@@ -94,6 +104,10 @@ length_take(uint32_t len, size_t i, uint8_t *dst, size_t room)
 	return (n);
 }
 
+/*
+ * Copies bytes of the chunked message.  All positions can be calculated,
+ * because the chunks are of one size.
+ */
 static ssize_t
 chunks_take(const struct scan_request *r, uint64_t at, uint8_t *dst,
     size_t room)
@@ -108,7 +122,10 @@ chunks_take(const struct scan_request *r, uint64_t at, uint8_t *dst,
 			    room - n);
 			continue;
 		}
-		/* in which chunk, and where in it */
+		/*
+		 * The chunk's position in the message, and the position within
+		 * the chunk.
+		 */
 		from = at / (CHUNK + PREFIX) * CHUNK;
 		inside = (size_t)(at % (CHUNK + PREFIX));
 		len = m - from < CHUNK ? (uint32_t)(m - from) : CHUNK;
@@ -125,6 +142,7 @@ chunks_take(const struct scan_request *r, uint64_t at, uint8_t *dst,
 	return ((ssize_t)n);
 }
 
+/* Copies bytes of the message in the form that `how' says. */
 static ssize_t
 body_take(const struct scan_request *r, uint64_t at, uint8_t *dst,
     size_t room)
@@ -140,6 +158,11 @@ body_take(const struct scan_request *r, uint64_t at, uint8_t *dst,
 	return ((ssize_t)room);
 }
 
+/*
+ * head, body and tail follow each other; a call may copy parts of all three.
+ * With SCAN_FD_MESSAGE it stops after head, because the next byte goes with the
+ * descriptor.
+ */
 ssize_t
 request_fill(const struct scan_request *r, uint64_t at, uint8_t *dst,
     size_t room)
@@ -165,6 +188,7 @@ request_fill(const struct scan_request *r, uint64_t at, uint8_t *dst,
 	return ((ssize_t)n);
 }
 
+/* The union aligns the control message; see cmsg(3). */
 int
 request_send_fd(const struct scan_request *r, int sock, int fd)
 {

@@ -1,7 +1,11 @@
 /*
- * A connection to a scanner on its way: by TCP from here, to a unix socket by
- * the parent, as pass has no file system to find it in.  Whatever comes of it
- * is said from the event loop.
+ * Making a connection to a scanner: by TCP from here, to a unix socket through
+ * the parent, because pass is confined and has no file system to find the
+ * socket in.  The result is always reported from the event loop, never from
+ * inside sock_open.
+ *
+ * The timer has two tasks: it is the time limit, and it is activated at once to
+ * report a result (sock_ready, sock_fail).
  */
 #include <sys/types.h>
 #include <sys/socket.h>
@@ -16,11 +20,16 @@
 #include "lib/base/clock.h"
 #include "spamgreyd/pass/scan/scan_int.h"
 
-#define BUSY_AGAIN	100	/* ms until a full backlog is tried again */
+/* Milliseconds until a server with a full backlog is tried again. */
+#define BUSY_AGAIN	100
 
 struct event_base	*scan_base;
+/* Asks the parent, see scan_init. */
 static int		(*ask_parent)(uint64_t, const char *, const char *);
 
+/*
+ * Connections that were asked for at the parent, by id; ids are never reused.
+ */
 static LIST_HEAD(, scan_sock)	asked = LIST_HEAD_INITIALIZER(asked);
 static uint64_t			last_id;
 
@@ -35,6 +44,7 @@ scan_init(struct event_base *base, int (*ask)(uint64_t, const char *,
 static void	sock_try(struct scan_sock *);
 static void	sock_timer(evutil_socket_t, short, void *);
 
+/* A timer that cannot be set fires at once, so that nothing waits for ever. */
 void
 scan_timer(struct event *ev, int64_t ms)
 {
@@ -55,6 +65,7 @@ sock_init(struct scan_sock *k)
 	k->fd = -1;
 }
 
+/* Leaves a state, with what belongs to it, and enters the next one. */
 static void
 sock_state(struct scan_sock *k, enum sock_state state)
 {
@@ -65,7 +76,7 @@ sock_state(struct scan_sock *k, enum sock_state state)
 	k->state = state;
 }
 
-/* Told by the timer, at once. */
+/* Reports the failure from the event loop. */
 static void
 sock_fail(struct scan_sock *k, const char *why)
 {
@@ -81,6 +92,7 @@ sock_ready(struct scan_sock *k)
 	event_active(&k->timer, EV_TIMEOUT, 1);
 }
 
+/* The TCP connection was made or refused. */
 static void
 sock_connected(evutil_socket_t fd, short what, void *arg)
 {
@@ -97,6 +109,7 @@ sock_connected(evutil_socket_t fd, short what, void *arg)
 		sock_ready(k);
 }
 
+/* Begins a TCP connection. */
 static void
 sock_tcp(struct scan_sock *k)
 {
@@ -127,6 +140,7 @@ sock_tcp(struct scan_sock *k)
 		sock_fail(k, "cannot add an event for the connection");
 }
 
+/* Begins an attempt, the first one or another one after SOCK_BUSY. */
 static void
 sock_try(struct scan_sock *k)
 {
@@ -145,6 +159,10 @@ sock_try(struct scan_sock *k)
 		    "parent");
 }
 
+/*
+ * The parent's answer.  If nobody waits for it any more, the descriptor is
+ * closed.
+ */
 void
 scan_socket(uint64_t id, uint32_t error, int fd)
 {
@@ -158,7 +176,7 @@ scan_socket(uint64_t id, uint32_t error, int fd)
 			close(fd);
 		if (k == NULL)
 			return;
-		/* Its backlog is full: as with TCP there may be room soon. */
+		/* Its backlog is full. As with TCP, there may be room soon. */
 		if (error == EAGAIN) {
 			sock_state(k, SOCK_BUSY);
 			scan_timer(&k->timer, BUSY_AGAIN);
@@ -173,6 +191,10 @@ scan_socket(uint64_t id, uint32_t error, int fd)
 	sock_ready(k);
 }
 
+/*
+ * Reports a result, tries a busy server again, or ends the attempt for lack of
+ * time.
+ */
 static void
 sock_timer(evutil_socket_t fd, short what, void *arg)
 {
@@ -199,6 +221,7 @@ sock_timer(evutil_socket_t fd, short what, void *arg)
 	k->made(k, k->why, k->arg);
 }
 
+/* ms: the time limit for making the connection. */
 void
 sock_open(struct scan_sock *k, const struct scan_conf *conf,
     unsigned int server, int64_t ms, sock_made made, void *arg)
