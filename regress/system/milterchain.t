@@ -284,7 +284,7 @@ like($text, qr/\n\nother body\n\z/, '… and the other body');
 
 spit("$dir/edit.wants", "delrcpt|<you\@example.org>\n");
 heard($_) for qw(edit look);
-like(mail($mail), qr/^550 5\.7\.1 .*no recipient is left/,
+like(mail($mail), qr/^550 5\.7\.1 .*a filter removed all recipients/,
     'nobody left: refused');
 unlike(heard('look'), qr/^end/m, '… and the next does not look');
 spit("$dir/edit.wants", '');

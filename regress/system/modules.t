@@ -124,7 +124,7 @@ log_mark();
 $s = smtp(from => $hosts[7], to => $us, port => $passport);
 print $s "EHLO x.example.com\r\n";
 $s->flush();
-like(Sys::reply($s) . Sys::reply($s), qr/554 5\.5\.1 Protocol error: you spoke/,
+like(Sys::reply($s) . Sys::reply($s), qr/554 5\.5\.1 Protocol error: data received/,
     'who talks in the pause is refused');
 is(Sys::reply($s), '', '… and closed');
 ok(wait_log(qr/pass early-talker address=\Q$hosts[7]\E/), '… and it is logged');
