@@ -39,7 +39,7 @@ db_user(void)
 	struct passwd	*pw;
 
 	if ((pw = getpwnam(CONF_DBUSER)) == NULL)
-		out_error("there is no user %s; `make install' makes it",
+		out_error("user %s is missing; `make install' creates it",
 		    CONF_DBUSER);
 	return (pw);
 }
