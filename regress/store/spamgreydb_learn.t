@@ -204,5 +204,5 @@ is(counted($own, $victim), '198.51.100.66', 'a list that is trusted');
 conf("learn { trusted \"friends\" }\n");
 ($status, $out, $err) = learn($m, '-s');
 is($status, 1, 'a list that is not there');
-like($err, qr/learn trusted: "friends" is neither/, '… is said');
+like($err, qr/learn trusted: "friends" is not an address, /, '… is said');
 done_testing();
