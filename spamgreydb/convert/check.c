@@ -1,6 +1,6 @@
 /*
- * What was read, compared with what spamgreyd.conf(5) can hold.  The rest is
- * taken out and becomes a problem, so that what is printed is a valid file.
+ * Compares what was read with what spamgreyd.conf(5) can hold.  Anything else
+ * is removed and becomes a problem, so that the output is a valid file.
  */
 #include <sys/types.h>
 
@@ -12,22 +12,22 @@
 #include "lib/smtp/mailaddr.h"
 #include "spamgreydb/convert/convert.h"
 
-/* The limits of spamgreyd.conf(5); those of names are RFC 1035's and RFC
- * 5321's. */
+/* The limits of spamgreyd.conf(5), in bytes; those of names are RFC 1035's and
+ * RFC 5321's. */
 #define LABEL_MAX	63
-#define NAME_MAX_	253
-#define LOCAL_MAX	64
+#define NAME_MAX_	253		/* NAME_MAX is the system's */
+#define LOCAL_MAX	64		/* before the @ */
 #define LIST_NAME_MAX	63
 #define IFNAME_MAX	15
 #define FILE_LONG	1023
-#define MESSAGE_LONG	1500
-#define TTL_MAX		255
+#define MESSAGE_LONG	1500		/* see check_list */
+#define TTL_MAX		255		/* hops of a multicast datagram */
 #define LETTERS		"abcdefghijklmnopqrstuvwxyz" \
 			"ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 
 /*
- * Frees a string that spamgreyd.conf cannot hold; the keyword is then left
- * out.
+ * Frees a string that spamgreyd.conf cannot hold; convert_print then leaves its
+ * keyword out.
  */
 static void
 drop_string(char **s)
@@ -36,7 +36,10 @@ drop_string(char **s)
 	*s = NULL;
 }
 
-/* As the configuration checks a domain: labels of letters, digits, - and _. */
+/*
+ * The same check as the configuration makes: labels of letters, digits, - and
+ * _.
+ */
 static int
 is_domain(const char *s)
 {
@@ -53,7 +56,7 @@ is_domain(const char *s)
 	}
 }
 
-/* As the configuration checks an interface. */
+/* The same check as the configuration makes. */
 static int
 is_ifname(const char *s)
 {
@@ -63,6 +66,7 @@ is_ifname(const char *s)
 	    len);
 }
 
+/* Says whether it is an IPv4 or IPv6 address. */
 static int
 is_addr(const char *s)
 {
@@ -71,7 +75,10 @@ is_addr(const char *s)
 	return (addr_parse(s, &a) == 0);
 }
 
-/* A name without a dot that ends in a number, perhaps with :ttl. */
+/*
+ * An interface is a name without a dot that begins with a letter and has a
+ * digit or :ttl in it.
+ */
 int
 convert_is_interface(const char *s)
 {
@@ -79,7 +86,7 @@ convert_is_interface(const char *s)
 	    strcspn(s, "0123456789:") < strlen(s));
 }
 
-/* Says whether interface and TTL are valid. */
+/* Says whether interface and TTL of a multicast group are valid. */
 static int
 group_good(const char *s)
 {
@@ -101,14 +108,17 @@ group_good(const char *s)
 	    (end == NULL || *end == '\0'));
 }
 
-/* An address, or an interface with a TTL. */
+/* Says whether it is an address or a multicast group. */
 static int
 target_good(const char *s)
 {
 	return (convert_is_interface(s) ? group_good(s) : is_addr(s));
 }
 
-/* What spamd's flags say, compared with what the configuration accepts. */
+/*
+ * Checks what the flags of spamd have set.  The times of -G must be in order,
+ * or no tuple could ever pass: pass is in minutes, grey and white in hours.
+ */
 static void
 check_spamd(struct convert *cv)
 {
@@ -140,7 +150,10 @@ check_spamd(struct convert *cv)
 	}
 }
 
-/* Interfaces of spamlogd. */
+/*
+ * Checks the interfaces of spamlogd.  nflog is not an interface: in
+ * spamgreyd.conf this word names another kind of device.
+ */
 static void
 check_track(struct convert *cv)
 {
@@ -159,7 +172,10 @@ check_track(struct convert *cv)
 	}
 }
 
-/* Names of peers would have to be looked up, which this program does not do. */
+/*
+ * Names of peers would have to be looked up, which this program does not do, so
+ * they become problems.
+ */
 static void
 check_sync(struct convert *cv)
 {
@@ -183,7 +199,7 @@ check_sync(struct convert *cv)
 	cv->ntargets = n;
 }
 
-/* A list that cannot be used loses its file. */
+/* Removes the file of a list that cannot be used, which leaves the list out. */
 static void
 check_list(struct convert *cv, struct convert_list *l)
 {
@@ -195,7 +211,7 @@ check_list(struct convert *cv, struct convert_list *l)
 		    "defined at all?)", l->name);
 		return;
 	}
-	/* Half of what a message may have, since quoting may double it. */
+	/* Half of what the configuration allows: quoting may double it. */
 	if (l->message != NULL && strlen(l->message) > MESSAGE_LONG) {
 		convert_problem(cv, f, 0, "list %s: its message is cut at %d "
 		    "characters", l->name, MESSAGE_LONG);
@@ -218,8 +234,8 @@ check_list(struct convert *cv, struct convert_list *l)
 }
 
 /*
- * Lists that spamd-setup would not have loaded are only a comment in the
- * output.
+ * Checks the lists that `all' names, in its order.  spamd-setup would not load
+ * the others; they only become a comment in the output.
  */
 static void
 check_lists(struct convert *cv)
@@ -241,7 +257,10 @@ check_lists(struct convert *cv)
 	}
 }
 
-/* Takes off the dot at the end, which means nothing here. */
+/*
+ * Says whether it is a domain, also with @ or a dot before it, or a mail
+ * address.  A dot at the end means nothing here and is removed.
+ */
 static int
 domain_good(char *s)
 {
@@ -257,7 +276,7 @@ domain_good(char *s)
 	return (is_domain(*s == '@' || *s == '.' ? s + 1 : s));
 }
 
-/* Takes out what is neither a domain nor an address. */
+/* Removes what is neither a domain nor an address. */
 static void
 check_allowed_domains(struct convert *cv)
 {
@@ -275,7 +294,7 @@ check_allowed_domains(struct convert *cv)
 	cv->ndomains = n;
 }
 
-/* Flags first: what they say may be wrong too. */
+/* Parses the flags first, since what they set must be checked too. */
 void
 convert_finish(struct convert *cv)
 {

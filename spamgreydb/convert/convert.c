@@ -1,6 +1,6 @@
 /*
- * Prints what was taken in as a spamgreyd.conf(5) that does the same as
- * spamd, with a comment wherever spamgreyd can do better.
+ * Prints what was read as a spamgreyd.conf(5) that does the same as spamd, with
+ * a comment wherever spamgreyd can do better.
  */
 #include <sys/types.h>
 
@@ -10,10 +10,10 @@
 #include "lib/base/addr.h"
 #include "spamgreydb/convert/convert.h"
 
-#define SPAMD_PORT	8025
-#define LOWMX_PORT	8035
+#define SPAMD_PORT	8025	/* /etc/services: spamd */
+#define LOWMX_PORT	8035	/* chosen here, for -M */
 /* Columns of a message: past the first it is broken at the next blank, and at
- * the second in any case.  A reply line of SMTP has 512 bytes. */
+ * the second in any case.  A reply line of SMTP has at most 512 bytes. */
 #define LINE_LONG	400
 #define LINE_MAX_	440
 
@@ -22,7 +22,10 @@
 #define SPAMD_GREY	4	/* hours */
 #define SPAMD_WHITE	864	/* hours */
 
-/* A string of the configuration; a control character becomes a blank. */
+/*
+ * Prints a string of the configuration.  A control character becomes a blank,
+ * since the file could not have it.
+ */
 static void
 put_quoted(FILE *out, const char *s)
 {
@@ -35,7 +38,7 @@ put_quoted(FILE *out, const char *s)
 	putc('"', out);
 }
 
-/* A text in a comment stays on its line. */
+/* Prints a text that must stay on the line of its comment. */
 static void
 put_comment(FILE *out, const char *s)
 {
@@ -45,8 +48,9 @@ put_comment(FILE *out, const char *s)
 }
 
 /*
- * A message in ASCII.  A percent sign of its own is doubled, and lines that
- * are too long are broken at a blank.
+ * Prints a message in ASCII.  %A, the client's address, and %% stay; any other
+ * percent sign is doubled.  Lines that are too long are broken at a blank.  A
+ * backslash would escape what follows it and becomes a slash.
  */
 static void
 put_message(FILE *out, const char *s)
@@ -84,7 +88,7 @@ put_message(FILE *out, const char *s)
 	putc('"', out);
 }
 
-/* What was not converted, and flags that have no keyword. */
+/* Prints what was not converted, and flags that have no keyword. */
 static void
 print_head(const struct convert *cv, FILE *out)
 {
@@ -119,8 +123,8 @@ print_head(const struct convert *cv, FILE *out)
 }
 
 /*
- * Addresses, ports and TLS.  The ports are spamd's, so that pf.conf need not
- * change.
+ * Prints addresses, ports and TLS.  The ports are spamd's, so that pf.conf need
+ * not change.
  */
 static void
 print_listen(const struct convert *cv, FILE *out)
@@ -160,8 +164,9 @@ print_listen(const struct convert *cv, FILE *out)
 }
 
 /*
- * spamd compared the end of an address, and an entry without @ matched more
- * than its author meant.
+ * spamd compared the end of an address, so an entry without @ matched more than
+ * its author meant.  Such an entry becomes the domain and, with a dot before
+ * it, its subdomains.
  */
 static void
 print_domains(const struct convert *cv, FILE *out)
@@ -193,7 +198,10 @@ print_domains(const struct convert *cv, FILE *out)
 	fputs("} trap after 1 in 1h\t# at once, as spamd\n\n", out);
 }
 
-/* Times, tarpit and limits, with better values as comments. */
+/*
+ * Prints times, tarpit and limits, with better values as comments.  A time of 0
+ * minutes is printed as one second, the shortest that the configuration has.
+ */
 static void
 print_greylist(const struct convert *cv, FILE *out)
 {
@@ -240,8 +248,9 @@ print_greylist(const struct convert *cv, FILE *out)
 }
 
 /*
- * The white lists behind a black list, up to the next black one, are taken
- * out of it.
+ * Prints which white lists are taken out of a black list: those behind it in
+ * `all', up to the next black list, as spamd-setup does.  at is the place of
+ * the black list.
  */
 static void
 print_except(const struct convert *cv, FILE *out, size_t at)
@@ -263,7 +272,7 @@ print_except(const struct convert *cv, FILE *out, size_t at)
 		fputs(" }", out);
 }
 
-/* One list; at is its place in the order. */
+/* Prints one list; at is its place in the order of `all'. */
 static void
 print_list(const struct convert *cv, FILE *out, size_t at)
 {
@@ -271,7 +280,7 @@ print_list(const struct convert *cv, FILE *out, size_t at)
 	const struct convert_list	*l = &cv->lists[cv->order[at]];
 
 	if (l->file == NULL)
-		return;		/* convert_finish took it out */
+		return;		/* convert_finish removed it */
 	if (l->method == CV_COMMAND)
 		fputs("# spamd-setup ran this as root; here the user nobody "
 		      "runs it.\n",
@@ -293,14 +302,16 @@ print_list(const struct convert *cv, FILE *out, size_t at)
 	putc('\n', out);
 }
 
-/* White lists first, since a list must stand before another one names it. */
+/*
+ * White lists are printed first, since a list must stand before the list that
+ * names it.
+ */
 static void
 print_lists(const struct convert *cv, FILE *out)
 {
 	size_t	i;
 	int	white = 0, first = 1;
 
-	/* A white list must stand before it is named. */
 	for (i = 0; i < cv->norder; i++)
 		if (cv->lists[cv->order[i]].white)
 			white = 1;
@@ -333,7 +344,7 @@ print_lists(const struct convert *cv, FILE *out)
 		putc('\n', out);
 }
 
-/* spamlogd(8) as the tracker. */
+/* spamlogd(8) becomes the tracker. */
 static void
 print_track(const struct convert *cv, FILE *out)
 {
@@ -350,7 +361,7 @@ print_track(const struct convert *cv, FILE *out)
 	fputs("\n\n", out);
 }
 
-/* A multicast group: interface, perhaps with a TTL. */
+/* Prints a multicast group: an interface, perhaps with :ttl. */
 static void
 print_group(FILE *out, const char *s)
 {
@@ -362,7 +373,10 @@ print_group(FILE *out, const char *s)
 	fputs(" spamd\n", out);
 }
 
-/* spamd's synchronisation. */
+/*
+ * Prints spamd's synchronisation.  The group of -y is printed only if -Y names
+ * no group, since spamd used one.
+ */
 static void
 print_sync(const struct convert *cv, FILE *out)
 {
@@ -394,7 +408,7 @@ print_sync(const struct convert *cv, FILE *out)
 	fputs("}\n", out);
 }
 
-/* In the order of the sample file. */
+/* The order is that of the sample file. */
 void
 convert_print(const struct convert *cv, FILE *out)
 {

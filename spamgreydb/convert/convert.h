@@ -3,9 +3,9 @@
  * belongs to spamgreydb, reads nothing but the files that are named, and asks
  * the system for nothing else.
  *
- * Read in this order: read.c (the files), flags.c (command
- * lines in rc.conf.local), check.c (takes out what spamgreyd.conf
- * cannot hold), convert.c (prints).
+ * Read in this order: read.c (the files), flags.c (command lines in
+ * rc.conf.local), check.c (removes what spamgreyd.conf cannot hold), convert.c
+ * (prints).
  *
  * convert_init, then convert_text for each file, then convert_finish, then
  * convert_print, then convert_free.  All strings belong to struct convert.
@@ -20,8 +20,10 @@
 #define CONVERT_LISTS_MAX	128		/* spamd's own limit */
 #define CONVERT_LISTS_PRINT	64		/* of spamgreyd.conf */
 #define CONVERT_TARGETS_MAX	64		/* -Y */
-#define CONVERT_PROGRAMS	3	/* with flags in rc.conf.local */
+#define CONVERT_PROGRAMS	3	/* spamd, spamlogd, spamd-setup: their
+					   flags are in rc.conf.local */
 
+/* Where a list comes from. */
 enum convert_method { CV_FILE, CV_URL, CV_COMMAND };
 
 /* A list of spamd.conf(5). */
@@ -30,15 +32,15 @@ struct convert_list {
 	int			 white;
 	enum convert_method	 method;
 	char			*file;		/* path, URL or command */
-	char			*message;	/* as spamd sends it: %A, and a
-						   newline between lines; or NULL */
+	char			*message;	/* as spamd sends it: %A, and \n
+						   between lines; or NULL */
 	int			 used;		/* `all' names it */
 };
 
-/* The value of a variable, as it was set last. */
+/* The flags of a program: the value that its variable was set to last. */
 struct convert_flags {
-	char	*value;		/* NULL: none */
-	char	*file;
+	char	*value;		/* NULL: not set, or the program is off */
+	char	*file;		/* where it was set, for problems */
 	int	 line;
 };
 
@@ -75,9 +77,9 @@ struct convert {
 	/* spamd.conf(5), in the order of `all' */
 	struct convert_list lists[CONVERT_LISTS_MAX];
 	size_t		 nlists;
-	size_t		 order[CONVERT_LISTS_MAX];
+	size_t		 order[CONVERT_LISTS_MAX];	/* places in lists */
 	size_t		 norder;
-	int		 has_all;
+	int		 has_all;	/* there is a record `all' */
 	/* spamd.alloweddomains */
 	char		**domains;
 	size_t		 ndomains;
@@ -99,7 +101,8 @@ int	 convert_printable(const char *);	/* 1: ASCII, no controls */
  * cannot be taken in becomes a problem.
  */
 void	 convert_text(struct convert *, const char *name, char *text);
-/* Takes in the arguments of one program, split as by a shell. */
+/* Takes in the command line of one program, which is split like a shell does.
+ * name and line are of the file that has it. */
 void	 convert_spamd(struct convert *, const char *name, int line,
 	    const char *flags);
 void	 convert_spamlogd(struct convert *, const char *name, int line,
@@ -107,7 +110,7 @@ void	 convert_spamlogd(struct convert *, const char *name, int line,
 void	 convert_setup(struct convert *, const char *name, int line,
 	    const char *flags);
 /*
- * Call it once, when all files are read: takes in the flags, and takes out what
+ * Call it once, when all files are read: takes in the flags, and removes what
  * spamgreyd.conf cannot hold, which becomes a problem.
  */
 void	 convert_finish(struct convert *);

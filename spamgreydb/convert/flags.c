@@ -1,6 +1,7 @@
 /*
  * The command lines of spamd(8), spamlogd(8) and spamd-setup(8), as
- * rc.conf.local has them.
+ * rc.conf.local has them.  A wrong option becomes a problem, and the others
+ * still count.
  */
 #include <ctype.h>
 #include <errno.h>
@@ -9,23 +10,26 @@
 
 #include "spamgreydb/convert/convert.h"
 
-#define WORDS_MAX	128
-/* What spamgreyd.conf allows: connections, and ten years. */
+#define WORDS_MAX	128		/* of one command line */
+/* What spamgreyd.conf allows: connections, and ten years in hours. */
 #define CONNECTIONS_MAX	1000000
 #define HOURS_MAX	87600
 /* What spamd and spamlogd allow. */
 #define STUTTER_MAX	10		/* -s, seconds */
 #define STUTTER_FOR_MAX	90		/* -S, seconds */
-#define TRACK_HOURS_MAX	2160		/* -W */
+#define TRACK_HOURS_MAX	2160		/* -W, hours */
 
-/* A command line in words, which lie in buf. */
+/* A command line as words, which lie in buf. */
 struct flag_words {
 	char	*v[WORDS_MAX];
 	int	 n;
 	char	*buf;
 };
 
-/* Splits as sh does: blanks, quotes, backslashes.  -1: too many words. */
+/*
+ * Splits a command line as sh does: blanks, quotes, backslashes.  -1: too many
+ * words, or no memory.  The caller frees w->buf in any case.
+ */
 static int
 split_words(const char *s, struct flag_words *w)
 {
@@ -68,11 +72,15 @@ struct flags {
 	int		 line;
 	const char	*program;
 	struct flag_words	 words;
-	int		 at;		/* the word … */
-	char		*rest;		/* … and what is left of it */
+	int		 at;		/* the next word */
+	char		*rest;		/* letters left of the word before it;
+					   NULL: none */
 };
 
-/* Returns the next option letter; 0 at the end. */
+/*
+ * Returns the next option letter; 0 at the end.  An operand ends the options
+ * and is a problem, since none of the programs has one.
+ */
 static int
 next_option(struct flags *f)
 {
@@ -93,7 +101,10 @@ next_option(struct flags *f)
 	return ((unsigned char)*f->rest++);
 }
 
-/* Returns the argument of an option; NULL: there is none, which is reported. */
+/*
+ * Returns the argument of an option: the rest of its word, or the next word.
+ * NULL: there is none that can be used, which becomes a problem.
+ */
 static char *
 argument(struct flags *f, int option)
 {
@@ -116,7 +127,7 @@ argument(struct flags *f, int option)
 	return (a);
 }
 
-/* An option with a text; the last one counts. */
+/* An option with a text; the last one counts, as for spamd. */
 static void
 set_text(struct flags *f, int option, char **to)
 {
@@ -128,7 +139,9 @@ set_text(struct flags *f, int option, char **to)
 	*to = strdup(a);
 }
 
-/* A number within its bounds; -1: reported. */
+/*
+ * Reads a number within its limits; -1: there is none, which becomes a problem.
+ */
 static long
 parse_number(struct flags *f, const char *what, const char *s, long min,
     long max)
@@ -146,7 +159,7 @@ parse_number(struct flags *f, const char *what, const char *s, long min,
 	return (v);
 }
 
-/* An option with a number; a wrong one leaves the value as it was. */
+/* An option with a number; a wrong one leaves *to as it is. */
 static void
 set_number(struct flags *f, int option, long min, long max, long *to)
 {
@@ -184,7 +197,10 @@ times(struct flags *f)
 	f->cv->white = v[2];
 }
 
-/* -Y; spamlogd usually has the same ones as spamd. */
+/*
+ * -Y; spamlogd usually has the same peers as spamd, so that they are taken
+ * once.
+ */
 static void
 target(struct flags *f)
 {
@@ -204,7 +220,10 @@ target(struct flags *f)
 		cv->ntargets++;
 }
 
-/* The letters behind it may be its argument, so they are skipped. */
+/*
+ * The letters behind an unknown option may be its argument, so they are
+ * skipped.
+ */
 static void
 unknown(struct flags *f, int option)
 {
@@ -213,7 +232,10 @@ unknown(struct flags *f, int option)
 	f->rest = NULL;
 }
 
-/* An option with an argument.  Returns 1 when it was one of these. */
+/*
+ * Handles an option of spamd that has an argument: 1; 0: it is not one of
+ * these.
+ */
 static int
 spamd_value(struct flags *f, int option)
 {
@@ -291,7 +313,7 @@ spamd_option(struct flags *f, int option)
 	case 'd':
 		cv->foreground = 1;
 		break;
-	case 'g':		/* before 4.1: greylisting, since the default */
+	case 'g':		/* greylisting, the default since OpenBSD 4.1 */
 		break;
 	case 'v':
 		cv->verbose = 1;
@@ -302,7 +324,9 @@ spamd_option(struct flags *f, int option)
 	}
 }
 
-/* All options of spamlogd(8). */
+/*
+ * All options of spamlogd(8).  -D, which is for debugging, has no keyword here.
+ */
 static void
 spamlogd_option(struct flags *f, int option)
 {
@@ -332,7 +356,10 @@ spamlogd_option(struct flags *f, int option)
 	}
 }
 
-/* All options of spamd-setup(8); only -b matters here. */
+/*
+ * All options of spamd-setup(8).  Only -b sets anything here: the others say
+ * how spamd-setup itself runs.
+ */
 static void
 setup_option(struct flags *f, int option)
 {
@@ -350,7 +377,7 @@ setup_option(struct flags *f, int option)
 	}
 }
 
-/* Gives all options of a command line to fn. */
+/* Gives each option of a command line to fn. */
 static void
 all(struct convert *cv, const char *name, int line, const char *program,
     const char *flags, void (*fn)(struct flags *, int))

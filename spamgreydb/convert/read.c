@@ -1,7 +1,8 @@
 /*
  * Reads the files of spamd: lines of rc.conf.local, spamd.conf(5) in the form
- * of getcap(3), and spamd.alloweddomains.  The kind of a file is seen from
- * what is in it.
+ * of getcap(3), and spamd.alloweddomains.  The kind of a file is recognised by
+ * its lines, not by its name.  Everything that is kept is a copy, owned by
+ * struct convert.
  */
 #include <ctype.h>
 #include <stdarg.h>
@@ -16,7 +17,7 @@
 #define MESSAGE_FILE	4096	/* bytes of a message's file, with a NUL */
 #define QUOTED_MAX	60	/* characters quoted in a problem */
 
-/* -1 is what was not given. */
+/* -1 stands for a number that was not given; 450 is spamd's default reply. */
 void
 convert_init(struct convert *cv)
 {
@@ -61,7 +62,7 @@ convert_free(struct convert *cv)
 	free(cv->pflog);
 }
 
-/* Adds an item, which it takes.  Without memory the item is lost. */
+/* Appends an item, which it takes.  Without memory the item is lost. */
 static void
 push(char ***list, size_t *n, char *item)
 {
@@ -76,7 +77,7 @@ push(char ***list, size_t *n, char *item)
 	*list = p;
 }
 
-/* Without memory the problem is lost, and nothing else. */
+/* Without memory the problem is lost, and the conversion goes on. */
 void
 convert_problem(struct convert *cv, const char *file, int line,
     const char *fmt, ...)
@@ -97,7 +98,7 @@ convert_problem(struct convert *cv, const char *file, int line,
 		push(&cv->problems, &cv->nproblems, all);
 }
 
-/* What may stand in spamgreyd.conf as it is. */
+/* Says whether it may stand in spamgreyd.conf as it is. */
 int
 convert_printable(const char *s)
 {
@@ -110,8 +111,8 @@ convert_printable(const char *s)
 /* --- rc.conf.local */
 
 /*
- * The value of an assignment of the shell, in place, without quotes and
- * comment.
+ * Returns the value of an assignment of the shell, made in place: without
+ * quotes, and without a comment or a command behind it.
  */
 static char *
 rc_value(char *s)
@@ -144,14 +145,17 @@ static const struct {
 	size_t		 program;
 } variables[] = {
 	{ "spamd_flags", SPAMD },
-	{ "obspamd_flags", SPAMD },	/* of FreeBSD's port, and below */
+	{ "obspamd_flags", SPAMD },	/* obs...: FreeBSD's port of spamd */
 	{ "spamlogd_flags", SPAMLOGD },
 	{ "obspamlogd_flags", SPAMLOGD },
 	{ "spamd_setup_flags", SPAMD_SETUP },
 	{ "obspamd_setup_flags", SPAMD_SETUP }
 };
 
-/* Returns the length of the name of the variable that is set; 0: none is. */
+/*
+ * Returns the length of the name of the variable that the line sets; 0: it sets
+ * none.
+ */
 static size_t
 rc_name(const char *text)
 {
@@ -161,7 +165,10 @@ rc_name(const char *text)
 	return (text[n] == '=' ? n : 0);
 }
 
-/* The last value counts; NO turns the program off. */
+/*
+ * Keeps the flags of a program.  The value that is set last counts; NO turns
+ * the program off.
+ */
 static void
 rc_flags(struct convert *cv, const char *file, int line, size_t program,
     const char *value)
@@ -180,7 +187,10 @@ rc_flags(struct convert *cv, const char *file, int line, size_t program,
 	f->line = line;
 }
 
-/* Returns 1 when it was name=value, of ours or of another program. */
+/*
+ * Takes a line of rc.conf.local.  1: it sets a variable, which may be of
+ * another program; 0: it is something else.
+ */
 static int
 rc_line(struct convert *cv, const char *file, int line, char *text)
 {
@@ -203,7 +213,7 @@ rc_line(struct convert *cv, const char *file, int line, char *text)
 
 /* --- spamd.conf: name:\ newline :capability:capability=value:\ … */
 
-/* Up to three digits; moves *s behind them. */
+/* Reads up to three digits and moves *s behind them. */
 static int
 octal(char **s)
 {
@@ -214,7 +224,10 @@ octal(char **s)
 	return (v);
 }
 
-/* Decodes a string as getcap(3) does; the caller frees it. */
+/*
+ * Decodes the escapes of a string as getcap(3) does.  The caller frees it;
+ * NULL: no memory.
+ */
 static char *
 cap_string(const char *from, size_t len)
 {
@@ -246,7 +259,10 @@ cap_string(const char *from, size_t len)
 	return (copy);
 }
 
-/* Returns the end of a capability: the next colon that is not in quotes. */
+/*
+ * Returns the end of a capability: the next colon that is not in quotes, or the
+ * NUL.
+ */
 static char *
 cap_end(char *s)
 {
@@ -263,7 +279,7 @@ cap_end(char *s)
 	return (s);
 }
 
-/* NULL: not named yet. */
+/* NULL: no record and no `all' has named it yet. */
 static struct convert_list *
 list_find(struct convert *cv, const char *name)
 {
@@ -275,7 +291,10 @@ list_find(struct convert *cv, const char *name)
 	return (NULL);
 }
 
-/* `all': the order of the lists, words between colons or blanks. */
+/*
+ * `all' has the order of the lists, as words between colons or blanks.  It may
+ * name lists that are defined further below.
+ */
 static void
 record_all(struct convert *cv, const char *file, int line, char *caps)
 {
@@ -305,7 +324,10 @@ record_all(struct convert *cv, const char *file, int line, char *caps)
 	}
 }
 
-/* A message in quotes, or the name of its file. */
+/*
+ * Takes a message in quotes, or reads the file that it names.  The file is cut
+ * at MESSAGE_FILE - 1 bytes.
+ */
 static void
 cap_message(struct convert *cv, const char *file, int line, struct
     convert_list *l, const char *value, size_t len)
@@ -339,7 +361,7 @@ cap_message(struct convert *cv, const char *file, int line, struct
 	free(path);
 }
 
-/* One capability of a list. */
+/* Takes one capability of a list.  *method is set to a static string. */
 static void
 cap(struct convert *cv, const char *file, int line, struct convert_list *l,
     const char *s, size_t len, const char **method)
@@ -373,7 +395,10 @@ cap(struct convert *cv, const char *file, int line, struct convert_list *l,
 		    l->name, (int)(len > QUOTED_MAX ? QUOTED_MAX : len), s);
 }
 
-/* Makes the URL, when the method is one. */
+/*
+ * Sets the method, and makes the URL of host and path, which spamd.conf has
+ * without "http://".
+ */
 static void
 list_source(struct convert_list *l, const char *method)
 {
@@ -392,7 +417,9 @@ list_source(struct convert_list *l, const char *method)
 	}
 }
 
-/* A list, with its capabilities. */
+/*
+ * Takes a list with its capabilities.  The first definition of a name counts.
+ */
 static void
 record_list(struct convert *cv, const char *file, int line, const char *name,
     char *caps)
@@ -428,7 +455,7 @@ record_list(struct convert *cv, const char *file, int line, const char *name,
 	list_source(l, method);
 }
 
-/* A whole record: its name, and what is behind the first colon. */
+/* Takes a whole record: its name, and what is behind the first colon. */
 static void
 record(struct convert *cv, const char *file, int line, char *text)
 {
@@ -445,7 +472,10 @@ record(struct convert *cv, const char *file, int line, char *text)
 
 /* --- spamd.alloweddomains */
 
-/* An international name as its A-labels; what cannot be converted stays. */
+/*
+ * Converts an international name to its A-labels; a name that cannot be
+ * converted stays as it is, and add_domain refuses it.
+ */
 static void
 to_ascii(char *text, char *dst, size_t size)
 {
@@ -461,6 +491,7 @@ to_ascii(char *text, char *dst, size_t size)
 		strlcpy(dst, text, size);
 }
 
+/* Keeps a line of spamd.alloweddomains, if it can stand in spamgreyd.conf. */
 static void
 add_domain(struct convert *cv, const char *file, int line, char *from)
 {
@@ -476,7 +507,10 @@ add_domain(struct convert *cv, const char *file, int line, char *from)
 	push(&cv->domains, &cv->ndomains, strdup(text));
 }
 
-/* Joins the lines that end in a backslash; *next is what is behind them. */
+/*
+ * Joins lines that end in a backslash, in place.  *next is what follows them,
+ * *lines their number.
+ */
 static char *
 logical(char *text, char **next, int *lines)
 {
@@ -503,14 +537,14 @@ logical(char *text, char **next, int *lines)
 }
 
 /*
- * The kinds of files.  A file in which a variable is set is the shell's, and
- * what else is in it does not concern us; one with a colon has records of
- * getcap(3); any other has domains.  When two were put together, it is the
- * shell's, with records.
+ * The kinds of files.  A file that sets a variable is the shell's, and lines in
+ * it that are not understood are ignored; one with a colon has records of
+ * getcap(3); any other has domains.  When somebody joined an rc.conf.local and
+ * a spamd.conf, it counts as the shell's, and records in it are read too.
  */
 enum kind { KIND_RC, KIND_CAP, KIND_DOMAINS };
 
-/* The first variable that is set decides. */
+/* The first line that sets a variable decides. */
 static enum kind
 file_kind(const char *text)
 {
@@ -530,7 +564,7 @@ file_kind(const char *text)
 	return (kind);
 }
 
-/* Says whether a line of a shell's file is a record after all. */
+/* Says whether a line of a shell's file is a record of getcap(3) after all. */
 static int
 is_record(const char *line)
 {

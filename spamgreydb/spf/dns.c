@@ -1,6 +1,6 @@
 /*
- * The DNS for walk.c: one question after the other, through c-ares.  The
- * command has nothing else to do while it waits.
+ * The DNS for walk.c: one question after the other, through c-ares.  Waiting
+ * blocks the program, which has nothing else to do.
  */
 #include <sys/types.h>
 #include <sys/select.h>
@@ -14,18 +14,18 @@
 #include "spamgreydb/spamgreydb.h"
 #include "spamgreydb/spf/spf.h"
 
-#define TRY_MS		2000	/* for one server, before the next is asked */
+#define TRY_MS		2000	/* ms for one server, then the next is asked */
 #define TRIES		2	/* the second one waits twice as long */
 
 /* The answer to a question, once it is done. */
 struct reply {
 	int		 done;
-	int		 status;
-	unsigned char	*msg;
-	int		 len;
+	int		 status;		/* of c-ares */
+	unsigned char	*msg;			/* allocated; NULL: no answer */
+	int		 len;			/* bytes of msg */
 };
 
-/* For c-ares. */
+/* Called by c-ares.  The message belongs to c-ares, so it is copied. */
 static void
 on_dns_answer(void *arg, int status, int timeouts, unsigned char *msg, int len)
 {
@@ -40,7 +40,11 @@ on_dns_answer(void *arg, int status, int timeouts, unsigned char *msg, int len)
 	}
 }
 
-/* Asks one question; fn gets each record that answers it. */
+/*
+ * Asks one question and waits; fn gets each record that answers it.  The answer
+ * is read by lib/dns, which follows aliases within it.  A name that cannot
+ * stand in a question has no answer.
+ */
 static enum spf_found
 ask_dns(ares_channel channel, const char *name, enum dns_type type,
     dns_rr_fn fn, void *arg)
@@ -84,8 +88,9 @@ struct txt {
 };
 
 /*
- * A TXT record may come in several strings, which are one text (RFC 7208
- * 3.3).
+ * A TXT record may have several strings, which are one text (RFC 7208 3.3).
+ * The first SPF record is kept, all of them are counted.  A record that is too
+ * long is not kept and not counted.
  */
 static int
 take_txt(const struct dns_rr *rr, void *arg)
@@ -100,7 +105,7 @@ take_txt(const struct dns_rr *rr, void *arg)
 	return (1);
 }
 
-/* For struct spf_dns; the two below too. */
+/* The functions of struct spf_dns begin here; arg is the channel. */
 static enum spf_found
 dns_txt(void *arg, const char *name, char *record, size_t size, size_t *n)
 {
@@ -122,7 +127,7 @@ struct addrs {
 	size_t		 max, *n;
 };
 
-/* Counts all, but keeps no more than there is room for. */
+/* Counts all addresses, but keeps no more than there is room for. */
 static int
 take_dns_addr(const struct dns_rr *rr, void *arg)
 {
@@ -137,6 +142,7 @@ take_dns_addr(const struct dns_rr *rr, void *arg)
 	return (1);
 }
 
+/* v4: asks for A, otherwise for AAAA. */
 static enum spf_found
 dns_addrs(void *arg, const char *name, int v4, struct addr *a, size_t max,
     size_t *n)
@@ -153,7 +159,10 @@ struct mxs {
 	size_t		 max, *n;
 };
 
-/* An MX of "." says that there is none (RFC 7505). */
+/*
+ * An MX of "." says that the domain gets no mail (RFC 7505), so it is not
+ * counted.
+ */
 static int
 take_mx(const struct dns_rr *rr, void *arg)
 {
@@ -171,6 +180,7 @@ take_mx(const struct dns_rr *rr, void *arg)
 	return (1);
 }
 
+/* Only such an MX is the same as none. */
 static enum spf_found
 dns_mx(void *arg, const char *name, struct spf_name *names, size_t max,
     size_t *n)
@@ -183,7 +193,10 @@ dns_mx(void *arg, const char *name, struct spf_name *names, size_t max,
 	return (rc == SPF_FOUND && *n == 0 ? SPF_VOID : rc);
 }
 
-/* NULL: reported. */
+/*
+ * Opens c-ares for the given server, or for those of the system.  NULL:
+ * reported.
+ */
 static ares_channel
 channel_new(const char *server)
 {
@@ -216,7 +229,7 @@ channel_new(const char *server)
 	return (NULL);
 }
 
-/* The search list of the system is not used: names are absolute. */
+/* The search list of the system is not used, since the names are complete. */
 struct spf_dns *
 spf_dns_new(const char *server)
 {

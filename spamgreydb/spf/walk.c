@@ -1,7 +1,10 @@
 /*
  * Follows a domain's SPF record, its includes and redirects, to the networks
- * that it allows.  Term by term: the first term that matches an address
- * decides, so what an earlier term refused is not allowed by a later one.
+ * that it allows.  SPF decides by the first term that matches an address, so
+ * what an earlier term refused is not allowed by a later one.
+ *
+ * Functions return 0, or -1 after walk_fail: then the whole result cannot be
+ * used.
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -13,7 +16,7 @@
 #include "lib/addrset/addrset.h"
 #include "spamgreydb/spf/spf.h"
 
-/* A growing array; its size is the next power of two. */
+/* A growing array; its size is the next power of two.  Freed by its owner. */
 struct nets {
 	struct prefix	*v;
 	size_t		 n;
@@ -27,17 +30,14 @@ struct walk {
 	unsigned int		 voids;
 };
 
-/*
- * One record: the addresses that some term has decided, and those that are
- * allowed.
- */
+/* One record while its terms are followed. */
 struct spf_record {
 	struct walk		*walk;
 	const char		*domain;
-	struct addrset_build	*seen;
-	struct nets		 allowed;
+	struct addrset_build	*seen;		/* addresses of earlier terms */
+	struct nets		 allowed;	/* those that are allowed */
 	int			 all;		/* it ends in `all' */
-	int			 all_pass;
+	int			 all_pass;	/* as +all: every address */
 };
 
 static int follow_record(struct walk *, const char *, struct nets *, int *);
@@ -45,7 +45,7 @@ static int follow_record(struct walk *, const char *, struct nets *, int *);
 static int	 walk_fail(struct walk *, const char *, const char *, ...)
 		    __attribute__((__format__(printf, 3, 4)));
 
-/* Sets the error; returns -1. */
+/* Sets the error, which begins with the domain.  Returns -1 for its caller. */
 static int
 walk_fail(struct walk *w, const char *domain, const char *fmt, ...)
 {
@@ -66,7 +66,10 @@ no_memory(struct walk *w)
 	return (walk_fail(w, "spf", "out of memory"));
 }
 
-/* Notes a term that cannot be expanded here. */
+/*
+ * Notes a term that depends on the client or the message, so that it has no
+ * networks.
+ */
 static int
 add_note(struct spf_record *r, const char *what, const char *value)
 {
@@ -85,7 +88,9 @@ add_note(struct spf_record *r, const char *what, const char *value)
 	return (0);
 }
 
-/* For addrset_each too. */
+/*
+ * Appends a network.  It is also the callback of addrset_each.  -1: no memory.
+ */
 static int
 spf_nets_add(const struct prefix *p, void *arg)
 {
@@ -102,7 +107,10 @@ spf_nets_add(const struct prefix *p, void *arg)
 	return (0);
 }
 
-/* Adds each network of a set that is being made, sorted and merged. */
+/*
+ * Appends each network of a set that is being made, sorted and merged.  A set
+ * can be read only after it was written, so that a temporary file is used.
+ */
 static int
 build_each(struct addrset_build *b, struct nets *to)
 {
@@ -121,8 +129,8 @@ build_each(struct addrset_build *b, struct nets *to)
 }
 
 /*
- * These networks match a term: it decides about those that no earlier term
- * has decided about.
+ * These networks match a term.  It decides about those addresses that no
+ * earlier term has matched; pass: it allows them.
  */
 static int
 decide(struct spf_record *r, const struct nets *nets, int pass)
@@ -150,7 +158,7 @@ end:
 	return (rc == 0 ? 0 : no_memory(r->walk));
 }
 
-/* Checks what became of a question. */
+/* Checks what became of a question, and counts one without an answer. */
 static int
 count_void(struct spf_record *r, const char *name, enum spf_found found)
 {
@@ -175,7 +183,11 @@ may_ask(struct spf_record *r)
 	return (0);
 }
 
-/* Adds the addresses of a name, each cut to the term's length. */
+/*
+ * Adds the addresses of a name, IPv4 and IPv6, each cut to the length that the
+ * term gives.  *best: SPF_NOBODY if one of the two questions got no answer from
+ * any server, else whether there are addresses.
+ */
 static int
 name_nets(struct spf_record *r, const char *name, const struct addr_cut *cut,
     struct nets *to, enum spf_found *best)
@@ -211,7 +223,7 @@ name_nets(struct spf_record *r, const char *name, const struct addr_cut *cut,
 	return (0);
 }
 
-/* The addresses of a name. */
+/* The term a: the addresses of a name. */
 static int
 term_a(struct spf_record *r, const char *name, const struct spf_term *t,
     struct nets *to)
@@ -223,7 +235,10 @@ term_a(struct spf_record *r, const char *name, const struct spf_term *t,
 	return (count_void(r, name, found));
 }
 
-/* The addresses of the mail exchangers of a name. */
+/*
+ * The term mx: the addresses of the mail exchangers of a name.  An exchanger
+ * without an address is left out.
+ */
 static int
 term_mx(struct spf_record *r, const char *name, const struct spf_term *t,
     struct nets *to)
@@ -259,7 +274,10 @@ end:
 	return (rc);
 }
 
-/* The networks of a term; for an include, those of the domain that it names. */
+/*
+ * Adds the networks of a term; for an include those of the domain that it
+ * names.
+ */
 static int
 term_nets(struct spf_record *r, const struct spf_term *t, struct nets *to)
 {
@@ -285,7 +303,10 @@ term_nets(struct spf_record *r, const struct spf_term *t, struct nets *to)
 	}
 }
 
-/* Returns 1 when the record ends here. */
+/*
+ * Follows one term.  Returns 1 when the record ends here, 0, or -1.  A redirect
+ * is only kept, for record_walk.
+ */
 static int
 term(struct spf_record *r, const struct spf_term *t, char *redirect)
 {
@@ -314,7 +335,7 @@ term(struct spf_record *r, const struct spf_term *t, char *redirect)
 	return (rc);
 }
 
-/* The terms in order, then the redirect. */
+/* Follows the terms in order, then the redirect. */
 static int
 record_walk(struct spf_record *r, const char *text)
 {
@@ -348,7 +369,10 @@ record_walk(struct spf_record *r, const char *text)
 	return (rc);
 }
 
-/* Adds the networks that a domain allows; *all: every address, by +all. */
+/*
+ * Adds to *to the networks that a domain allows; *all: it allows every address.
+ * It calls itself for includes and redirects, whose number may_ask limits.
+ */
 static int
 follow_record(struct walk *w, const char *domain, struct nets *to, int *all)
 {
@@ -448,7 +472,7 @@ spf_walk(const struct spf_dns *dns, const char *domain,
 	return (rc);
 }
 
-/* It can be used again afterwards. */
+/* The result can be used again afterwards. */
 void
 spf_result_free(struct spf_result *r)
 {

@@ -1,11 +1,11 @@
 /*
- * The frames of a bulk sync, written and read; see bulk.h.  Pure functions;
- * nothing here knows a descriptor or an entry.
+ * The frames of a bulk sync, written and read; see bulk.h.  Pure functions that
+ * know neither descriptor nor entry.
  *
  * A writer fills one struct bulk_put: bulk_begin, then the items, then
  * bulk_finish, which tells whether everything fitted.  A reader gets one frame
- * from bulk_next; the bulk_get functions take items from the front of its
- * body, and the caller refuses a frame of which something is left over.
+ * from bulk_next.  The bulk_get functions then take items from the front of its
+ * body; the caller refuses a frame if something is left over.
  */
 #include <string.h>
 
@@ -13,12 +13,15 @@
 #include "lib/base/be.h"
 #include "spamgreydb/sync/bulk.h"
 
-#define LENGTH		4		/* octets of a frame's length */
+#define LENGTH		4		/* bytes of a frame's length */
 #define RANGE_LEN	9		/* depth and prefix */
-#define TIME_BITS	40		/* what an entry holds */
+#define TIME_BITS	40		/* of a time in an entry */
 #define DIGIT_BITS	4		/* of a hexadecimal digit of an id */
 
-/* An integer of n octets; latches when it does not fit. */
+/*
+ * Appends an integer of n bytes, big-endian.  If it does not fit, the frame is
+ * bad from then on, and bulk_finish reports it.
+ */
 static void
 frame_put(struct bulk_put *w, uint64_t v, unsigned int n)
 {
@@ -30,7 +33,7 @@ frame_put(struct bulk_put *w, uint64_t v, unsigned int n)
 	w->len += n;
 }
 
-/* The length is written by bulk_finish, when it is known. */
+/* bulk_finish writes the length, when it is known. */
 void
 bulk_begin(struct bulk_put *w, enum bulk_type type)
 {
@@ -45,7 +48,7 @@ bulk_u16(struct bulk_put *w, uint16_t v)
 	frame_put(w, v, 2);
 }
 
-/* Octets as they are; latches when they do not fit. */
+/* Appends bytes as they are, with the same check as frame_put. */
 void
 bulk_bytes(struct bulk_put *w, const void *src, size_t len)
 {
@@ -57,7 +60,10 @@ bulk_bytes(struct bulk_put *w, const void *src, size_t len)
 	w->len += len;
 }
 
-/* What is behind the version belongs to our version alone. */
+/*
+ * Every version has the magic and the version number first; the rest is our
+ * version's.
+ */
 void
 bulk_hello(struct bulk_put *w, const struct bulk_hello *h)
 {
@@ -72,6 +78,7 @@ bulk_hello(struct bulk_put *w, const struct bulk_hello *h)
 	frame_put(w, h->helo, 1);
 }
 
+/* asof: the time for which both sides index, in seconds since 1970. */
 void
 bulk_start(struct bulk_put *w, const uint8_t seed[BULK_SEED], int64_t asof)
 {
@@ -107,7 +114,7 @@ bulk_item(struct bulk_put *w, const struct bulk_item *it)
 	frame_put(w, it->sum, 8);
 }
 
-/* The text is cut to what the frame has room for. */
+/* A text without a NUL ends with its array. */
 void
 bulk_done(struct bulk_put *w, const struct bulk_done *d)
 {
@@ -120,7 +127,7 @@ bulk_done(struct bulk_put *w, const struct bulk_done *d)
 	bulk_bytes(w, d->why, len);
 }
 
-/* The length counts what follows it: the type and the body. */
+/* The length counts what follows it: type and body. */
 int
 bulk_finish(struct bulk_put *w)
 {
@@ -130,7 +137,7 @@ bulk_finish(struct bulk_put *w)
 	return (0);
 }
 
-/* An integer of n octets; -1: there are fewer. */
+/* Takes an integer of n bytes; -1: there are fewer left. */
 static int
 frame_get(struct bulk_get *f, unsigned int n, uint64_t *v)
 {
@@ -143,7 +150,7 @@ frame_get(struct bulk_get *f, unsigned int n, uint64_t *v)
 	return (0);
 }
 
-/* An integer that fits into the smaller type by its width. */
+/* The functions for a type are safe: n bytes cannot hold more. */
 static int
 frame_u8(struct bulk_get *f, uint8_t *v)
 {
@@ -166,7 +173,9 @@ frame_u32(struct bulk_get *f, uint32_t *v)
 	return (0);
 }
 
-/* A time before 1970, or later than an entry can hold, is refused. */
+/*
+ * Takes a time; -1 also if it is before 1970, or later than an entry can hold.
+ */
 static int
 frame_time(struct bulk_get *f, int64_t *v)
 {
@@ -178,7 +187,7 @@ frame_time(struct bulk_get *f, int64_t *v)
 	return (0);
 }
 
-/* Is it a type that this version knows? */
+/* Says whether this version knows the type. */
 static int
 is_frame_type(unsigned int type)
 {
@@ -186,7 +195,10 @@ is_frame_type(unsigned int type)
 	    (type >= BULK_SUMS && type <= BULK_ERROR));
 }
 
-/* The length is checked before the body is waited for. */
+/*
+ * The length is checked before the body is waited for, so that a peer cannot
+ * make us wait for a frame that would be refused.  f points into p.
+ */
 int
 bulk_next(const uint8_t *p, size_t len, struct bulk_get *f, size_t *used)
 {
@@ -220,7 +232,10 @@ bulk_get_u16(struct bulk_get *f, uint16_t *v)
 	return (0);
 }
 
-/* Of another version only the version is read: the rest may mean anything. */
+/*
+ * Of another version only the number is read, since the rest may mean anything;
+ * the caller compares it.
+ */
 int
 bulk_get_hello(struct bulk_get *f, struct bulk_hello *h)
 {
@@ -255,7 +270,7 @@ bulk_get_start(struct bulk_get *f, uint8_t seed[BULK_SEED], int64_t *asof)
 	return (frame_time(f, asof) == -1 || f->left != 0 ? -1 : 0);
 }
 
-/* The bits behind the depth must be zero, so that a range has one form. */
+/* The bits behind the depth must be zero, so that a range has only one form. */
 int
 bulk_get_range(struct bulk_get *f, struct bulk_range *r)
 {
@@ -274,7 +289,7 @@ bulk_get_id(struct bulk_get *f, uint64_t *id)
 	return (frame_get(f, 8, id));
 }
 
-/* No entries have no sum. */
+/* Without entries the sum must be 0. */
 int
 bulk_get_sum(struct bulk_get *f, struct bulk_sum *s)
 {
@@ -290,7 +305,7 @@ bulk_get_item(struct bulk_get *f, struct bulk_item *it)
 	    frame_get(f, 8, &it->sum) == -1 ? -1 : 0);
 }
 
-/* It is printed on a terminal, so other octets become '?'. */
+/* The text is printed on a terminal, so that other bytes become '?'. */
 void
 bulk_get_text(const struct bulk_get *f, char *dst, size_t size)
 {
@@ -302,7 +317,7 @@ bulk_get_text(const struct bulk_get *f, char *dst, size_t size)
 	dst[n] = '\0';
 }
 
-/* The text is the whole rest of the body. */
+/* The text must be all that is left of the body. */
 int
 bulk_get_done(struct bulk_get *f, struct bulk_done *d)
 {
@@ -318,8 +333,8 @@ bulk_get_done(struct bulk_get *f, struct bulk_done *d)
 }
 
 /*
- * The bits of an id that a range leaves open.  A shift by 64 is undefined in
- * C.
+ * Returns the bits of an id that a range leaves open.  In C a shift by all 64
+ * bits is undefined, so that the two ends are handled apart.
  */
 static uint64_t
 free_bits(const struct bulk_range *r)
@@ -329,21 +344,21 @@ free_bits(const struct bulk_range *r)
 	    (DIGIT_BITS * r->depth));
 }
 
-/* All open bits 0. */
+/* The open bits are 0. */
 uint64_t
 bulk_first(const struct bulk_range *r)
 {
 	return (r->prefix & ~free_bits(r));
 }
 
-/* All open bits 1. */
+/* The open bits are 1. */
 uint64_t
 bulk_last(const struct bulk_range *r)
 {
 	return (r->prefix | free_bits(r));
 }
 
-/* The digit behind those of the range. */
+/* The part has one more digit than the range, which is i. */
 struct bulk_range
 bulk_part(const struct bulk_range *r, unsigned int i)
 {
