@@ -1,5 +1,11 @@
-/* The command line of spamgreyd(8): checking a configuration (-n), reading
- * a capture (-r), running a child (-x), and otherwise the daemon. */
+/*
+ * The command line of spamgreyd(8): checking a configuration (-n), reading a
+ * capture (-r), running as a child (-x), and otherwise the daemon.
+ *
+ * The parent executes this program again for each child, with -x and the name
+ * of the role, so that a child has its own address space.  The socket to the
+ * parent is then descriptor 3, and everything else that it needs comes over it.
+ */
 #include <sys/types.h>
 
 #include <errno.h>
@@ -21,6 +27,9 @@
 
 #define DEFINES_MAX	64		/* -D */
 
+/*
+ * Ends the program with that exit status: 0 for -h, 2 for a wrong command line.
+ */
 static void __attribute__((__noreturn__))
 usage(FILE *to, int status)
 {
@@ -30,7 +39,7 @@ usage(FILE *to, int status)
 	exit(status);
 }
 
-/* The configuration's complaints go to standard error. */
+/* Prints a complaint about the configuration to standard error. */
 static void
 report(const char *line, void *arg)
 {
@@ -38,8 +47,10 @@ report(const char *line, void *arg)
 	fprintf(stderr, "%s\n", line);
 }
 
-/* Our own file for execv(2): argv[0] if it has a slash, otherwise by PATH.
- * The caller owns it.  NULL with errno. */
+/*
+ * Finds the file of this program for execv(2): argv[0] if it has a slash,
+ * otherwise by PATH.  The caller owns the string.  NULL with errno.
+ */
 static char *
 find_program(const char *argv0)
 {
@@ -59,7 +70,7 @@ find_program(const char *argv0)
 	return (NULL);
 }
 
-/* -D name=value.  text is changed, and must live as long as d. */
+/* Parses -D name=value.  text is changed, and must live as long as d. */
 static void
 define(struct conf_define *d, char *text)
 {
@@ -75,7 +86,10 @@ define(struct conf_define *d, char *text)
 	d->value = eq + 1;
 }
 
-/* -x NAME: this process is a child of the daemon. */
+/*
+ * -x NAME: this process is a child of the daemon.  The process that reads lists
+ * is not among the roles: it lives for one job.  Returns the exit status.
+ */
 static int
 child(const char *name)
 {
@@ -89,7 +103,11 @@ child(const char *name)
 	usage(stderr, 2);
 }
 
-/* -n: says what is wrong, or with -v how the configuration was understood. */
+/*
+ * -n: reports what is wrong, or with -v prints how the configuration was
+ * understood.  Certificates, keys and lists are read too.  Returns the exit
+ * status.
+ */
 static int
 check(const char *file, const struct conf_define *defines, size_t ndefines,
     int verbose)
@@ -113,8 +131,10 @@ check(const char *file, const struct conf_define *defines, size_t ndefines,
 	return (0);
 }
 
-/* -x is for the daemon's own use: a child comes here with nothing but
- * descriptor 3. */
+/*
+ * -x ends the parsing of options: a child gets nothing else on its command
+ * line.
+ */
 int
 main(int argc, char **argv, char **envp)
 {
@@ -125,7 +145,7 @@ main(int argc, char **argv, char **envp)
 	int				 ch, foreground = 0, only = 0;
 	int				 verbose = 0;
 
-	log_std();
+	log_std();		/* to standard error until there is a daemon */
 	conf_use_modules(conf_module_split_full);
 	os_init(argc, argv, envp);
 	if (argc > 1 && (strcmp(argv[1], "-h") == 0 ||
@@ -164,13 +184,13 @@ main(int argc, char **argv, char **envp)
 		return (check(file, defines, ndefines, verbose));
 	if (capture != NULL)
 		return (track_replay(file, defines, ndefines, capture));
-	/* For fork + exec: absolute, since the daemon changes to /. */
+	/* Absolute, since the children are executed after a change to /. */
 	if ((program = find_program(argv[0])) == NULL) {
 		fprintf(stderr, "spamgreyd: %s: cannot find its own program "
 		    "file: %s\n", argv[0], strerror(errno));
 		return (1);
 	}
-	/* A relative -f must survive daemon(3)'s change to /. */
+	/* Absolute too: daemon(3) changes to /, and a reload opens it again. */
 	if ((absolute = realpath(file, NULL)) == NULL) {
 		fprintf(stderr, "spamgreyd: configuration file %s: %s\n",
 		    file, strerror(errno));

@@ -1,9 +1,11 @@
 /*
- * `spamgreyd -x list'; see job.h.  The parent describes one job, message
- * by message.  Each list is read when the next one begins, so that few
- * descriptors are open at a time.  The process can reach nothing but the
- * descriptors that it was given.  job_setup.c takes what spamd-setup
- * sends.
+ * `spamgreyd -x list'; see job.h.  The parent describes one job, message by
+ * message (lib/proto/list.h).  Each list is read when the next one begins, so
+ * that few descriptors are open at a time.  The process can reach nothing but
+ * the descriptors that it was given.  job_setup.c takes what spamd-setup sends.
+ *
+ * The handlers of messages (on_...) return 0, or -1 when the message is
+ * malformed or comes out of order, which ends the job.
  */
 #include <sys/types.h>
 
@@ -20,10 +22,12 @@
 #include "spamgreyd/list/job_int.h"
 #include "spamgreyd/os/os.h"
 
+/* The only job of the process. */
 static struct job	job;
 
 /*
- * Writes all that is queued; blocking is fine here, since nothing else waits.
+ * Writes all that is queued.  It may block, since the process does nothing
+ * else.
  */
 void
 job_flush(void)
@@ -46,7 +50,7 @@ job_send(void)
 	job_flush();
 }
 
-/* A warning for the log; the job goes on. */
+/* Sends a warning for the log; the job goes on. */
 void
 job_say(const char *line, void *arg)
 {
@@ -56,7 +60,7 @@ job_say(const char *line, void *arg)
 	job_send();
 }
 
-/* Nothing needs to be freed: the process ends. */
+/* Nothing is freed, since the process ends. */
 void
 job_end(const char *fmt, ...)
 {
@@ -76,7 +80,7 @@ job_end(const char *fmt, ...)
 	_exit(0);
 }
 
-/* The descriptor of a list is closed when the list is read. */
+/* Closes a descriptor of a list that has been read. */
 static void
 close_fd(int *fd)
 {
@@ -85,7 +89,10 @@ close_fd(int *fd)
 	*fd = -1;
 }
 
-/* Reads the list as it last was.  Returns -1 when there is none. */
+/*
+ * Takes the version of the list that was kept the last time.  -1: there is
+ * none, and the set is empty.
+ */
 static int
 use_kept(struct job_list *l)
 {
@@ -103,9 +110,9 @@ use_kept(struct job_list *l)
 }
 
 /*
- * Says whether an empty list must not replace one that was not: that is a
- * failed download far more often than a list that ended.  The administrator
- * may empty a file of their own, if a comment line stays in it.
+ * Says whether an empty list would replace one that was not empty.  That is a
+ * failed download far more often than a list that ended, so it is refused.  An
+ * administrator may empty a file of their own, if a comment line stays in it.
  */
 static int
 is_emptied(struct job_list *l, const struct list_report *r)
@@ -121,7 +128,7 @@ is_emptied(struct job_list *l, const struct list_report *r)
 	return (had);
 }
 
-/* Reads the new list and keeps it.  -1: l->why. */
+/* Reads the new list and writes the version to be kept.  0, or -1: l->why. */
 static int
 read_raw(struct job_list *l, int64_t now)
 {
@@ -151,7 +158,7 @@ read_raw(struct job_list *l, int64_t now)
 	return (0);
 }
 
-/* Reads the list that was described last; all its descriptors have come. */
+/* Reads the list that was described last, whose descriptors have all come. */
 static void
 finish_list(void)
 {
@@ -174,7 +181,7 @@ finish_list(void)
 	close_fd(&l->out);
 }
 
-/* A list begins.  -1: the message is malformed, here and below. */
+/* A list begins, so that the one before it is complete. */
 static int
 on_list(struct msg *m)
 {
@@ -199,7 +206,10 @@ on_list(struct msg *m)
 	return (msg_end(m));
 }
 
-/* A descriptor, of the list that was described last or of the job. */
+/*
+ * A descriptor, of the list that was described last or of the whole job.  None
+ * may come twice.
+ */
 static int
 on_fd(struct msg *m)
 {
@@ -225,7 +235,10 @@ on_fd(struct msg *m)
 	return (msg_end(m));
 }
 
-/* A name that a list of spamd-setup must not have. */
+/*
+ * A name that a list of spamd-setup cannot have, because the configuration uses
+ * it.
+ */
 static int
 on_name(struct msg *m)
 {
@@ -248,8 +261,8 @@ job_name_taken(const char *name)
 }
 
 /*
- * Adds the lists of spamd-setup behind those of the configuration.  Returns
- * the number of sets.
+ * Appends the sets of spamd-setup's lists behind those of the configuration.
+ * Those that cannot be used are removed from *all.  Returns the number of sets.
  */
 static size_t
 add_setups(struct list_setups *all, struct addrset_build **sets, size_t n)
@@ -278,7 +291,7 @@ add_setups(struct list_setups *all, struct addrset_build **sets, size_t n)
 	return (n);
 }
 
-/* What became of one list of the configuration. */
+/* Tells the parent what became of one list of the configuration. */
 static void
 send_done(size_t i, const struct job_list *l)
 {
@@ -290,7 +303,9 @@ send_done(size_t i, const struct job_list *l)
 	job_send();
 }
 
-/* All is described: compiles the lists and reports what became of each. */
+/*
+ * Everything is described: compiles the lists, and reports what became of each.
+ */
 static int
 on_image(struct msg *m)
 {
@@ -343,7 +358,7 @@ job_taken(unsigned int lists)
 	job_send();
 }
 
-/* Returns -1 when the message is malformed, or comes out of order. */
+/* Calls the handler of a message. */
 static int
 dispatch(struct msg *m)
 {
@@ -368,8 +383,8 @@ dispatch(struct msg *m)
 }
 
 /*
- * Reads messages until one of them ends the job.  The parent's end ends us
- * too.
+ * Reads messages until one of them ends the job.  The end of the parent, which
+ * closes the socket, ends this process too.
  */
 int
 list_job_run(int fd)
@@ -394,7 +409,10 @@ list_job_run(int fd)
 	}
 }
 
-/* The process begins here, with the socket to the parent on LIST_JOB_FD. */
+/*
+ * The process begins here, with the socket to the parent on LIST_JOB_FD.  The
+ * sandbox is entered before anything is read.
+ */
 int
 list_job_main(void)
 {

@@ -1,6 +1,6 @@
 /*
- * What spamd-setup(8) sends to port 8026: all of a connection is read, then
- * line by line merged into the lists that were there before.  A line with an
+ * What spamd-setup(8) sends to port 8026.  All of a connection is read; then
+ * each line is merged into the lists that were there before.  A line with an
  * error changes nothing of the list that it names, and is reported.
  */
 #include <sys/types.h>
@@ -21,8 +21,8 @@
 #define SETUP_MAX	(64 * 1024 * 1024)	/* bytes of a connection */
 
 /*
- * Reads until the other end closes.  The parent ends us when all of it takes
- * too long; here only a pause that is too long does.
+ * Reads until the other end closes.  Only a pause that is too long ends the job
+ * here; the parent kills the process when the whole connection takes too long.
  */
 static void
 read_connection(int conn, struct buf *b)
@@ -48,7 +48,7 @@ read_connection(int conn, struct buf *b)
 	}
 }
 
-/* For listcfg_parse. */
+/* The callback of listcfg_parse. */
 static int
 add_prefix(const struct prefix *p, void *arg)
 {
@@ -67,7 +67,7 @@ find_setup(struct list_setups *all, const char *name)
 	return (NULL);
 }
 
-/* Replaces the list of that name, or adds one behind all others.  Takes set. */
+/* Replaces the list of that name, or appends a new one.  Takes set. */
 static void
 replace(struct list_setups *all, const struct listcfg *c,
     struct addrset_build *set, int64_t now)
@@ -85,10 +85,7 @@ replace(struct list_setups *all, const struct listcfg *c,
 	s->loaded = now;
 }
 
-/*
- * By the name of the list, if the line got so far, else by the number of the
- * line.
- */
+/* Names the list, if the line could be read so far, and otherwise the line. */
 static void
 report_refused(const struct listcfg *c, unsigned int number, const char *why)
 {
@@ -103,7 +100,7 @@ report_refused(const struct listcfg *c, unsigned int number, const char *why)
 	job_say(line, NULL);
 }
 
-/* There may be ADDRSET_LISTS_MAX of them. */
+/* The limit is ADDRSET_LISTS_MAX. */
 static size_t
 count_setups(const struct list_setups *all)
 {
@@ -115,7 +112,7 @@ count_setups(const struct list_setups *all)
 	return (n);
 }
 
-/* Merges one line.  Returns 1 when a list was replaced or emptied. */
+/* Merges one line.  Returns 1 when a list was replaced or emptied, else 0. */
 static int
 take_setup_line(struct list_setups *all, const char *line, size_t len,
     unsigned int number, int64_t now)
@@ -137,6 +134,7 @@ take_setup_line(struct list_setups *all, const char *line, size_t len,
 		report_refused(&c, number, "there are too many lists");
 	else if (r == LISTCFG_LIST ||
 	    (r == LISTCFG_CLEAR && find_setup(all, c.tag) != NULL)) {
+		/* A list that is emptied keeps its message. */
 		if (r == LISTCFG_CLEAR)
 			strlcpy(c.message, find_setup(all, c.tag)->message,
 			    sizeof(c.message));
@@ -148,8 +146,8 @@ take_setup_line(struct list_setups *all, const char *line, size_t len,
 }
 
 /*
- * Writes all lists again if one has changed.  The file that was there before
- * may be damaged, and counts for nothing then.
+ * Writes all lists again if one has changed.  If the file that was there before
+ * is damaged, only the new lists are written.
  */
 void
 job_take_setup(int conn, int64_t now, int before, int out)

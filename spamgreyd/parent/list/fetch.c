@@ -1,8 +1,8 @@
 /*
- * Commands of lists, and the system's program for URLs.  They run as nobody,
- * in a session of their own, with nothing but an unlinked file to print to,
- * which the kernel keeps from growing too large.  When one has ended, or its
- * time is over, everything that it left running is killed.
+ * Commands of lists, and the system's program for URLs.  They run as nobody, in
+ * a session of their own, with nothing but two unlinked files to print to,
+ * whose size the kernel limits.  When one has ended, or its time is over,
+ * everything that it left running is killed.
  */
 #include <sys/types.h>
 #include <sys/queue.h>
@@ -25,26 +25,32 @@
 #include "spamgreyd/parent/list/lists.h"
 
 #define FETCH_USER	"nobody"
-#define WORDS_MAX	32		/* of a command */
+#define WORDS_MAX	32	/* of a command */
 #define FETCH_NOT_SET_UP 126	/* exit status: nothing was executed */
+/* The directories of the systems and of packages; the parent's own PATH does
+ * not count. */
 #define FETCH_PATH	"/bin:/usr/bin:/sbin:/usr/sbin:/usr/local/bin:/usr/local/sbin"
 
+/* A running program.  It is freed after done() was called. */
 struct fetch {
 	TAILQ_ENTRY(fetch)	 entry;
-	pid_t			 pid;
+	pid_t			 pid;		/* also of its session */
 	int			 out, err;	/* files with what it printed */
-	int			 is_late;
+	int			 is_late;	/* it was killed for its time */
 	struct event		*late;
-	int64_t			 timeout;
+	int64_t			 timeout;	/* seconds */
 	void			(*done)(struct fetch *, int, const char *,
 				    void *);
 	void			*arg;
 };
 
+/* All that run now. */
 static TAILQ_HEAD(, fetch) fetches = TAILQ_HEAD_INITIALIZER(fetches);
 
-/* A file without a name, for reading here and writing there.  -1 with
- * errno. */
+/*
+ * Opens a file without a name, which the program writes and the parent reads.
+ * -1 with errno.
+ */
 static int
 scratch_file(const char *statedir)
 {
@@ -56,7 +62,7 @@ scratch_file(const char *statedir)
 	return (rw);
 }
 
-/* Closes what it printed, unless done() has taken it. */
+/* Closes the files with its output, unless done() has taken one. */
 static void
 fetch_free(struct fetch *f)
 {
@@ -72,7 +78,7 @@ fetch_free(struct fetch *f)
 
 /* -- in the child -- */
 
-/* In the child: a limit that it cannot raise again. */
+/* In the child: sets a limit that it cannot raise again. */
 static void
 set_limit(int what, rlim_t n)
 {
@@ -82,7 +88,10 @@ set_limit(int what, rlim_t n)
 		_exit(FETCH_NOT_SET_UP);
 }
 
-/* In the child: lists must not be fetched with anybody's rights. */
+/*
+ * In the child: a list is never fetched with the privileges of root.  A daemon
+ * that was not started as root keeps its user.
+ */
 static void
 become_nobody(void)
 {
@@ -99,8 +108,11 @@ become_nobody(void)
 	}
 }
 
-/* In the child: executes with an environment of its own, to which only the
- * proxies are added.  Returns if the program cannot be executed. */
+/*
+ * In the child: executes a program with an environment of its own, to which
+ * only the proxies of the parent's are added.  Returns if the program cannot be
+ * executed, with errno.
+ */
 static void
 exec_program(char *const argv[])
 {
@@ -121,12 +133,15 @@ exec_program(char *const argv[])
 	execve(argv[0], argv, env);
 }
 
-/* In the child: the programs of the system are tried in turn. */
+/*
+ * In the child: tries the programs of the system in turn, until one is
+ * installed.
+ */
 static void __attribute__((__noreturn__))
 exec_url(char *url)
 {
 	const char *const	*words;
-	union {
+	union {				/* execve(2) wants char * */
 		const char	*from;
 		char		*to;
 	} word;
@@ -147,7 +162,10 @@ exec_url(char *url)
 	_exit(127);
 }
 
-/* In the child: words are separated by blanks; there is no shell. */
+/*
+ * In the child: words are separated by blanks.  There is no shell, so that
+ * nothing in a command has another meaning.
+ */
 static void __attribute__((__noreturn__))
 exec_command(char *text)
 {
@@ -167,9 +185,9 @@ exec_command(char *text)
 }
 
 /*
- * In the child: it becomes the leader of a session, so that all it starts can
- * be killed with it.  Standard output and error are the two files; nothing
- * else is open.
+ * In the child: it becomes the leader of a session, so that all processes that
+ * it starts can be killed with it.  Standard output and error are the two
+ * files; input is /dev/null, and nothing else is open.
  */
 static void __attribute__((__noreturn__))
 fetch_child(const struct fetch *f, const struct conf_list *l)
@@ -191,7 +209,7 @@ fetch_child(const struct fetch *f, const struct conf_list *l)
 	    dup2(f->out, STDOUT_FILENO) == -1 ||
 	    dup2(null, STDIN_FILENO) == -1)
 		_exit(FETCH_NOT_SET_UP);
-	closefrom(STDERR_FILENO + 1);
+	closefrom(STDERR_FILENO + 1);		/* the daemon's sockets */
 	umask(022);
 	set_limit(RLIMIT_CORE, 0);
 	set_limit(RLIMIT_FSIZE, LIST_RAW_MAX);
@@ -205,7 +223,10 @@ fetch_child(const struct fetch *f, const struct conf_list *l)
 
 /* -- in the parent -- */
 
-/* The time of the configuration is over.  fetch_reaped() follows. */
+/*
+ * The timeout of the list is over.  fetch_reaped() follows when the program has
+ * ended.
+ */
 static void
 fetch_late(evutil_socket_t fd, short what, void *arg)
 {
@@ -215,10 +236,13 @@ fetch_late(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	f->is_late = 1;
 	kill(-f->pid, SIGKILL);
-	kill(f->pid, SIGKILL);
+	kill(f->pid, SIGKILL);		/* it may not have its session yet */
 }
 
-/* done is called once, from the loop.  NULL: *why says why. */
+/*
+ * done is called once, from the loop, and never before this returns.  NULL:
+ * *why says why.
+ */
 struct fetch *
 fetch_start(struct parent *p, const struct conf_list *l,
     void (*done)(struct fetch *, int, const char *, void *), void *arg,
@@ -249,7 +273,10 @@ fetch_start(struct parent *p, const struct conf_list *l,
 	return (f);
 }
 
-/* The first line that it printed on standard error, for the log; "": none. */
+/*
+ * Copies the first line that the program printed on standard error, for the
+ * log; "": it printed none.
+ */
 static void
 first_line(int fd, char *line, size_t size)
 {
@@ -262,7 +289,10 @@ first_line(int fd, char *line, size_t size)
 	lists_printable(line, size, raw);
 }
 
-/* Why the output cannot be used; "": it can. */
+/*
+ * Says why the output cannot be used; why is "": it can.  Output of
+ * LIST_RAW_MAX bytes has reached the kernel's limit.
+ */
 static void
 fetch_verdict(const struct fetch *f, int status, char *why, size_t size)
 {
@@ -284,7 +314,10 @@ fetch_verdict(const struct fetch *f, int status, char *why, size_t size)
 		    line[0] == '\0' ? "" : ": ", line);
 }
 
-/* A child of the parent has ended; it need not be one of these. */
+/*
+ * A child of the parent has ended; it need not be one of these.  The output
+ * goes to done(), which closes it.
+ */
 void
 fetch_reaped(pid_t pid, int status)
 {
@@ -297,7 +330,7 @@ fetch_reaped(pid_t pid, int status)
 			break;
 	if (f == NULL)
 		return;
-	kill(-pid, SIGKILL);		/* what it left behind */
+	kill(-pid, SIGKILL);		/* processes that it left behind */
 	fetch_verdict(f, status, why, sizeof(why));
 	if (why[0] == '\0') {
 		out = f->out;
@@ -307,7 +340,7 @@ fetch_reaped(pid_t pid, int status)
 	fetch_free(f);
 }
 
-/* The daemon ends. */
+/* The daemon ends; done() is not called any more. */
 void
 fetch_end_all(void)
 {

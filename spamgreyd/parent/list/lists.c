@@ -1,9 +1,12 @@
 /*
- * One run of `spamgreyd -x list': the parent opens what the process should
- * read and write, and takes the image and the figures that come back.  Files
- * of lists are renamed here, once the process has said that they are complete
- * and on disk.  The parent never looks at their contents, since anybody may
- * have written them.
+ * One run of `spamgreyd -x list': the parent opens what the process reads and
+ * writes, and takes the image and the figures that come back.  Files of lists
+ * are renamed here, once the process has said that they are complete and on
+ * disk.  The parent never looks at their contents, since anybody may have
+ * written them.
+ *
+ * A run: compile_start, compile_begin sends everything, the process answers
+ * (rules), its end of the channel is closed, compile_ended calls done().
  */
 #include <sys/types.h>
 #include <sys/socket.h>
@@ -27,21 +30,23 @@
 #include "lib/proto/list.h"
 #include "spamgreyd/parent/list/lists.h"
 
-#define COMPILE_S	120		/* a run that takes longer hangs */
+#define COMPILE_S	120		/* s; a run that takes longer hangs */
 
+/* A run.  It is freed before done() is called. */
 struct compile {
 	struct parent		*p;
-	struct config		*conf;
+	struct config		*conf;		/* a reference */
 	struct chan		*ch;
 	pid_t			 pid;
-	struct event		*late;
+	struct event		*late;		/* COMPILE_S are over */
 	int			 dir;		/* STATE/lists, or -1 */
-	int			 image;		/* read-only; -1 once conf has it */
-	uint64_t		 tried, out;	/* bits of lists: to be loaded; with
-						   a new file */
-	size_t			 n;		/* lists of the file */
-	size_t			 setups;	/* so many came back */
-	int			 ended;
+	int			 image;		/* -1 once conf has it */
+	/* bits of lists: those to be loaded, and those whose new version is
+	 * being written to STATE/lists */
+	uint64_t		 tried, out;
+	size_t			 n;		/* lists of the configuration */
+	size_t			 setups;	/* spamd-setup's so far */
+	int			 ended;		/* LJ_END has come */
 	struct lists_outcome	 oc;
 	void			(*say)(const char *, void *);
 	void			(*done)(struct parent *,
@@ -51,13 +56,14 @@ struct compile {
 
 static struct compile	*running;		/* one at a time; NULL: none */
 
-/* 1: a run is under way. */
+/* Says whether a run is under way. */
 int
 lists_compiling(void)
 {
 	return (running != NULL);
 }
 
+/* A run that wants nothing: it compiles only what is kept. */
 void
 lists_want_init(struct lists_want *w)
 {
@@ -68,7 +74,7 @@ lists_want_init(struct lists_want *w)
 		w->raw[i] = -1;
 }
 
-/* Closes what was fetched. */
+/* Closes the descriptors of what was fetched. */
 void
 lists_want_close(struct lists_want *w)
 {
@@ -79,7 +85,7 @@ lists_want_close(struct lists_want *w)
 			close(w->raw[i]);
 }
 
-/* LJ_LIST: what the process has to know about a list. */
+/* LJ_LIST: tells the process about a list. */
 static int
 send_list(struct compile *c, const struct conf_list *l)
 {
@@ -95,8 +101,11 @@ send_list(struct compile *c, const struct conf_list *l)
 	return (chan_send(c->ch, -1));
 }
 
-/* What the list should become.  1: *raw is its new content; 0: there is
- * nothing new; -1: the run cannot begin, which is reported. */
+/*
+ * Finds the new content of a list.  1: *raw is it, and the caller's; 0: there
+ * is nothing new; -1: the run cannot begin, which is reported.  A file that
+ * cannot be opened is an error only if no version of the list is kept.
+ */
 static int
 open_raw(struct compile *c, const struct lists_want *w, struct conf_list *l,
     int kept, int *raw)
@@ -129,8 +138,10 @@ open_raw(struct compile *c, const struct lists_want *w, struct conf_list *l,
 	return (0);
 }
 
-/* Sends a list and its descriptors: what came, what was kept, and where to
- * write the new one.  0, or -1: reported. */
+/*
+ * Sends a list and its descriptors: what came, what was kept, and where to
+ * write the new version.  0, or -1: reported.
+ */
 static int
 compile_begin_list(struct compile *c, const struct lists_want *w,
     struct conf_list *l)
@@ -162,8 +173,10 @@ compile_begin_list(struct compile *c, const struct lists_want *w,
 	return (r == -1 ? -1 : 0);
 }
 
-/* Sends all lists, the names that spamd-setup cannot use, and the file for
- * the image, which starts the run.  0, or -1: reported. */
+/*
+ * Sends all lists, the names that spamd-setup cannot use, and the file for the
+ * image, which starts the work.  0, or -1: reported.
+ */
 static int
 compile_begin(struct compile *c, const struct lists_want *w)
 {
@@ -175,7 +188,7 @@ compile_begin(struct compile *c, const struct lists_want *w)
 			continue;
 		c->n++;
 		if (compile_begin_list(c, w, l) == -1)
-			r = -1;		/* the others' errors in one run */
+			r = -1;		/* report errors of the others too */
 		ipc_begin(chan_ipc(c->ch), LJ_NAME, 0);
 		ipc_put_str(chan_ipc(c->ch), l->name);
 		if (chan_send(c->ch, -1) == -1)
@@ -199,7 +212,7 @@ compile_begin(struct compile *c, const struct lists_want *w)
 	return (r);
 }
 
-/* NULL: no such list. */
+/* NULL: there is no list with this index. */
 static struct conf_list *
 list_at(struct config *conf, uint64_t index)
 {
@@ -211,7 +224,7 @@ list_at(struct config *conf, uint64_t index)
 	return (NULL);
 }
 
-/* A time as "2026-11-23 17:00 UTC". */
+/* Formats a time as "2026-11-23 17:00 UTC". */
 static void
 date_of(int64_t t, char *buf, size_t size)
 {
@@ -223,7 +236,7 @@ date_of(int64_t t, char *buf, size_t size)
 		strlcpy(buf, "an unknown time", size);
 }
 
-/* A list could not be loaded: what remains in force? */
+/* A list could not be loaded: reports why, and what remains in force. */
 static void
 say_failed(struct compile *c, const struct conf_list *l, const char *why)
 {
@@ -241,7 +254,7 @@ say_failed(struct compile *c, const struct conf_list *l, const char *why)
 	c->say(line, c->arg);
 }
 
-/* A complaint about the content of a list. */
+/* A complaint of the process about the content of a list. */
 static void
 on_say(struct chan *ch, struct msg *m, void *arg)
 {
@@ -254,8 +267,10 @@ on_say(struct chan *ch, struct msg *m, void *arg)
 		c->say(lists_printable(text, sizeof(text), line), c->arg);
 }
 
-/* The result of one list.  Its new file is kept if it is complete; what was
- * in force before stays otherwise. */
+/*
+ * The result of one list.  Its new file is kept if it is complete; otherwise it
+ * is removed, and the list that was in force stays.
+ */
 static void
 on_done(struct chan *ch, struct msg *m, void *arg)
 {
@@ -289,8 +304,9 @@ on_done(struct chan *ch, struct msg *m, void *arg)
 }
 
 /*
- * The process has read what anybody sent, so that its answer is checked: its
- * names become names of files, and too many lists would end the children.
+ * Checks what the process sends about a list of spamd-setup, since the process
+ * has read what anybody sent: the name becomes the name of a file, the message
+ * a template, and too many lists would end the children.
  */
 static int
 setup_fits(const struct compile *c, const char *name, const char *message)
@@ -304,9 +320,10 @@ setup_fits(const struct compile *c, const char *name, const char *message)
 }
 
 /*
- * One list that spamd-setup brought.  Lists keep their places while the
- * daemon runs, since entries of the database name them; if the place has
- * another name now, that list and those behind it go, and oc.moved says so.
+ * One list that spamd-setup brought.  Lists keep their places while the daemon
+ * runs, since entries of the database name them.  If the place has a list of
+ * another name now, that list and those behind it are removed, and oc.moved
+ * says so.
  */
 static void
 on_setup_list(struct chan *ch, struct msg *m, void *arg)
@@ -342,7 +359,7 @@ on_setup_list(struct chan *ch, struct msg *m, void *arg)
 	c->setups++;
 }
 
-/* The run's result, before the process ends. */
+/* The result of the run; the process ends next. */
 static void
 on_end(struct chan *ch, struct msg *m, void *arg)
 {
@@ -358,6 +375,7 @@ on_end(struct chan *ch, struct msg *m, void *arg)
 	lists_printable(c->oc.why, sizeof(c->oc.why), why);
 }
 
+/* The messages of the process (lib/proto/list.h). */
 static const struct chan_rule rules[] = {
 	{ LJ_SAY, 0, on_say },
 	{ LJ_DONE, 0, on_done },
@@ -366,7 +384,7 @@ static const struct chan_rule rules[] = {
 	{ 0, 0, NULL }
 };
 
-/* Ends a run; files that were not completed are removed. */
+/* Ends a run.  Files that were not completed are removed. */
 static void
 compile_free(struct compile *c)
 {
@@ -388,8 +406,10 @@ compile_free(struct compile *c)
 	running = NULL;
 }
 
-/* The process has ended, well or not.  A good image is put into the
- * configuration: the children map it from conf->set_fd. */
+/*
+ * The process has ended, well or not.  A good image is put into the
+ * configuration; the children map it from conf->set_fd.
+ */
 static void
 compile_ended(struct chan *ch, enum chan_end how, void *arg)
 {
@@ -423,7 +443,7 @@ compile_ended(struct chan *ch, enum chan_end how, void *arg)
 	done(p, &oc, done_arg);
 }
 
-/* The process hangs; its end follows. */
+/* The process hangs and is killed; compile_ended() follows. */
 static void
 compile_late(evutil_socket_t fd, short what, void *arg)
 {
@@ -437,8 +457,10 @@ compile_late(evutil_socket_t fd, short what, void *arg)
 	kill(c->pid, SIGKILL);
 }
 
-/* Begins a run on that event base.  Takes c, also on failure.  0, or -1:
- * reported. */
+/*
+ * Begins a run on that event base.  It takes c, also on failure.  0, or -1:
+ * reported.
+ */
 static int
 compile_start(struct parent *p, struct event_base *base, struct config *conf,
     const struct lists_want *w, struct compile *c)
@@ -462,6 +484,7 @@ compile_start(struct parent *p, struct event_base *base, struct config *conf,
 	return (0);
 }
 
+/* The configuration stays alive until done() has been called. */
 int
 lists_compile(struct parent *p, struct config *conf, struct lists_want *w,
     void (*say)(const char *, void *), void (*done)(struct parent *,
@@ -477,6 +500,7 @@ lists_compile(struct parent *p, struct config *conf, struct lists_want *w,
 	return (compile_start(p, p->base, conf, w, c));
 }
 
+/* A run that somebody waits for, in lists_compile_now(). */
 struct now {
 	void			(*say)(const char *, void *);
 	void			*arg;
@@ -484,6 +508,7 @@ struct now {
 	int			 done;
 };
 
+/* Passes a complaint on to the caller's function. */
 static void
 now_say(const char *line, void *arg)
 {
@@ -492,7 +517,7 @@ now_say(const char *line, void *arg)
 	n->say(line, n->arg);
 }
 
-/* The same as done() of a run in the background. */
+/* Called like done() of a run in the background. */
 static void
 now_done(struct parent *p, const struct lists_outcome *oc, void *arg)
 {
@@ -503,8 +528,10 @@ now_done(struct parent *p, const struct lists_outcome *oc, void *arg)
 	n->done = 1;
 }
 
-/* Runs an event loop of its own until the lists are compiled.  0; -1 also
- * when a list's file is missing that was never loaded. */
+/*
+ * Runs an event loop of its own until the lists are compiled.  0, or -1: the
+ * run failed, or the file of a list is missing that was never loaded.
+ */
 int
 lists_compile_now(struct parent *p, struct config *conf,
     void (*say)(const char *, void *), void *arg)
@@ -518,7 +545,7 @@ lists_compile_now(struct parent *p, struct config *conf,
 
 	lists_want_init(&w);
 	w.files = w.lenient = 1;
-	/* A base of its own: daemon(3) comes after. */
+	/* Not the parent's base, which is made after daemon(3) has forked. */
 	if ((base = event_base_new()) == NULL ||
 	    (c = calloc(1, sizeof(*c))) == NULL)
 		fatalx("cannot create the event loop");

@@ -9,7 +9,7 @@
  *	proc.c		what all uses of that process need
  *	../setup.c	spamd-setup(8) brings lists
  *
- * The files of parent include this header.
+ * The other files of parent include this header to start loads.
  */
 #ifndef PARENT_LISTS_H
 #define PARENT_LISTS_H
@@ -24,10 +24,10 @@
 struct lists_want {
 	int		 files;		/* read the files of lists */
 	const char	*only;		/* of this list only; NULL: of all */
-	int		 lenient;	/* a missing file whose list was kept is
-					   reported, but is no error */
+	int		 lenient;	/* a missing file is reported, but it
+					   is no error if the list was kept */
 	int		 raw[ADDRSET_LISTS_MAX];	/* fetched; -1: not */
-	uint64_t	 failed;	/* bits of lists that could not be fetched */
+	uint64_t	 failed;	/* bits of lists whose fetch failed */
 };
 void	 lists_want_init(struct lists_want *);
 void	 lists_want_close(struct lists_want *);
@@ -37,8 +37,9 @@ struct lists_outcome {
 	int		 good;		/* there is an image; otherwise why */
 	char		 why[LIST_WHY_MAX];
 	unsigned int	 failed;	/* lists that could not be loaded */
-	unsigned int	 lost;		/* of these, files that never were */
-	int		 moved;		/* lists of spamd-setup changed places */
+	unsigned int	 lost;		/* of these, files of lists that were
+					   never loaded */
+	int		 moved;		/* spamd-setup's lists changed places */
 };
 /*
  * Compiles conf's lists.  Afterwards conf has the image (set_fd), the lists'
@@ -93,7 +94,7 @@ void	 fetch_end_all(void);			/* kills all */
 void	 load_request(struct parent *, const char *name, int asked,
 	    uint64_t id);
 void	 load_started(struct parent *);		/* the daemon is ready */
-void	 load_reloaded(struct parent *);	/* a new configuration is in force */
+void	 load_reloaded(struct parent *);	/* after a reload */
 void	 load_compile(struct parent *);		/* kept lists have changed */
 void	 load_next(struct parent *);		/* a run has ended */
 

@@ -1,8 +1,8 @@
 /*
- * Loading lists while the daemon runs: fetch what is to be fetched, all at
- * once, then one run that compiles, then the processes get the new image.
- * Requests come one after the other.  A reload of the configuration, which
- * may not wait for somebody's web server, goes between fetching and
+ * Loading lists while the daemon runs.  A load fetches all its lists at once,
+ * then one run compiles them, then the processes get the new image.  Loads wait
+ * in a queue and are done one after the other.  A reload of the configuration
+ * must not wait for somebody's web server, so it goes between fetching and
  * compiling.
  */
 #include <sys/types.h>
@@ -16,34 +16,35 @@
 #include "lib/base/log.h"
 #include "spamgreyd/parent/list/lists.h"
 
-#define LOADS_MAX	16		/* in the queue; each may hold descriptors */
+#define LOADS_MAX	16		/* in the queue: each has open files */
 
 enum load_what {
 	LOAD_ALL,		/* files, commands and URLs of all lists */
-	LOAD_ONE,		/* of one list */
+	LOAD_ONE,		/* the same of one list */
 	LOAD_FETCHED,		/* commands and URLs: the daemon has started */
 	LOAD_NEW,		/* those of them that were never loaded */
 	LOAD_KEPT		/* nothing is loaded, only compiled */
 };
 
-/* A list that is fetched for a load.  By name and source, since a reload may
- * replace the configuration before the load is complete. */
+/* A list that is fetched for a load.  It keeps name and source, and no pointer
+ * to the list, since a reload may replace the configuration before the load is
+ * complete. */
 struct got {
 	struct load	*load;
 	struct fetch	*fetch;		/* NULL: it has ended */
-	char		*name, *text;
-	int		 out;		/* -1: it failed */
+	char		*name, *text;	/* of the list; text: conf_list.file */
+	int		 out;		/* its output; -1: it failed */
 };
 
 /* A load in the queue. */
 struct load {
 	TAILQ_ENTRY(load)	 entry;
 	enum load_what		 what;
-	char			 name[64];
-	int			 asked;
-	uint64_t		 id;
-	int			 begun;
-	unsigned int		 fetching;
+	char			 name[64];	/* LOAD_ONE */
+	int			 asked;		/* a command waits */
+	uint64_t		 id;		/* of its CTL_ASK */
+	int			 begun;		/* programs were started */
+	unsigned int		 fetching;	/* and so many still run */
 	struct got		 got[ADDRSET_LISTS_MAX];
 	size_t			 ngot;
 	struct parent		*parent;
@@ -53,7 +54,9 @@ struct load {
 static TAILQ_HEAD(load_queue, load) loads = TAILQ_HEAD_INITIALIZER(loads);
 static unsigned int	nloads;
 
-/* To the command that asked, if one did. */
+/*
+ * Sends a line to the command that asked, if there is one; more: others follow.
+ */
 static void
 load_tell(const struct load *l, unsigned int status, int more, const char *text)
 {
@@ -61,7 +64,7 @@ load_tell(const struct load *l, unsigned int status, int more, const char *text)
 		parent_tell(l->parent, l->id, status, more, text);
 }
 
-/* A complaint: for the log and the command. */
+/* Reports a complaint to the log and to the command. */
 static void
 load_say(const char *line, void *arg)
 {
@@ -71,7 +74,7 @@ load_say(const char *line, void *arg)
 	load_tell(l, CTL_OK, 1, line);
 }
 
-/* Removes the load from the queue. */
+/* Removes the load from the queue and frees it. */
 static void
 load_free(struct load *l)
 {
@@ -89,14 +92,14 @@ load_free(struct load *l)
 	free(l);
 }
 
-/* Does a list come from a command or a URL? */
+/* Says whether a list comes from a command or a URL. */
 static int
 is_fetched(const struct conf_list *l)
 {
 	return (l->source == SRC_COMMAND || l->source == SRC_URL);
 }
 
-/* Should this load fetch that list? */
+/* Says whether this load fetches that list. */
 static int
 load_wants(const struct load *ld, const struct conf_list *l)
 {
@@ -124,8 +127,10 @@ fetch_failed(struct load *ld, const struct conf_list *l, const char *why)
 	load_say(line, ld);
 }
 
-/* A callback of fetch_start(). The last one makes the compilation possible.
- * out is ours from now on. */
+/*
+ * The callback of fetch_start().  When the last program has ended, the load can
+ * be compiled.  out belongs to the load from now on.
+ */
 static void
 load_fetched(struct fetch *f, int out, const char *why, void *arg)
 {
@@ -173,8 +178,7 @@ load_begin(struct load *ld)
 
 /*
  * Reports the result, and gives the new image to the processes.  If the
- * configuration was replaced during the run, its lists no longer belong to
- * it.
+ * configuration was replaced during the run, the lists no longer belong to it.
  */
 static void
 load_finish(struct load *ld, const struct lists_outcome *oc)
@@ -196,7 +200,7 @@ load_finish(struct load *ld, const struct lists_outcome *oc)
 	}
 }
 
-/* A callback of lists_compile(). */
+/* The callback of lists_compile(). */
 static void
 load_compiled(struct parent *p, const struct lists_outcome *oc, void *arg)
 {
@@ -207,7 +211,10 @@ load_compiled(struct parent *p, const struct lists_outcome *oc, void *arg)
 	load_next(p);
 }
 
-/* What was fetched, as far as the configuration still has those lists. */
+/*
+ * Collects what was fetched, for those lists that the configuration still has
+ * with the same source.  *w gets copies of the descriptors.
+ */
 static void
 load_collect(const struct load *ld, struct lists_want *w)
 {
@@ -231,7 +238,7 @@ load_collect(const struct load *ld, struct lists_want *w)
 		}
 }
 
-/* Everything is fetched: compiles the lists. */
+/* All programs have ended: compiles the lists.  conf is held until the end. */
 static void
 load_run(struct load *ld)
 {
@@ -252,8 +259,10 @@ load_run(struct load *ld)
 	lists_want_close(&w);
 }
 
-/* No run is under way: a reload that waits is first, then the first load of
- * the queue, if it has fetched everything. */
+/*
+ * Begins what is next when no run is under way: first a reload that waits, then
+ * the first load of the queue, if its programs have ended.
+ */
 void
 load_next(struct parent *p)
 {
@@ -295,7 +304,7 @@ load_enqueue(struct parent *p, enum load_what what, const char *name, int asked,
 	load_next(p);
 }
 
-/* spamgreydb load. */
+/* A command `spamgreydb load'; an unknown name is answered at once. */
 void
 load_request(struct parent *p, const char *name, int asked, uint64_t id)
 {
@@ -316,7 +325,10 @@ load_request(struct parent *p, const char *name, int asked, uint64_t id)
 		    "that list is loaded by spamd-setup");
 }
 
-/* Is there a list to be fetched?  only_new: one that was never loaded. */
+/*
+ * Says whether there is a list to be fetched; only_new: one that was never
+ * loaded.
+ */
 static int
 lists_to_fetch(const struct parent *p, int only_new)
 {
@@ -328,6 +340,9 @@ lists_to_fetch(const struct parent *p, int only_new)
 	return (0);
 }
 
+/*
+ * Files were loaded before the daemon started, so only the others are fetched.
+ */
 void
 load_started(struct parent *p)
 {
@@ -335,6 +350,9 @@ load_started(struct parent *p)
 		load_enqueue(p, LOAD_FETCHED, "", 0, 0);
 }
 
+/*
+ * Lists that the old configuration had are kept on disk, and need no fetching.
+ */
 void
 load_reloaded(struct parent *p)
 {
@@ -342,6 +360,7 @@ load_reloaded(struct parent *p)
 		load_enqueue(p, LOAD_NEW, "", 0, 0);
 }
 
+/* spamd-setup has brought lists, which only have to be compiled. */
 void
 load_compile(struct parent *p)
 {

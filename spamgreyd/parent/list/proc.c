@@ -1,7 +1,8 @@
 /*
  * What every use of `spamgreyd -x list' needs: the process, descriptors to give
  * it, and the files in STATE/lists that it writes.  A list is written to
- * "NAME~" and renamed by the parent when it is complete.
+ * "NAME~" and renamed by the parent when it is complete, so that a crash leaves
+ * the old one.
  */
 #include <sys/types.h>
 
@@ -17,6 +18,7 @@
 #include "lib/proto/list.h"
 #include "spamgreyd/parent/list/lists.h"
 
+/* The directory must be safe: the parent may be root and opens files in it. */
 int
 lists_dir_make(const struct parent *p)
 {
@@ -30,13 +32,14 @@ lists_dir_make(const struct parent *p)
 	return (fd);
 }
 
-/* The name of a list while it is written. */
+/* The name of a list while it is being written.  No list can end in ~. */
 static void
 out_name(char *dst, size_t size, const char *name)
 {
 	snprintf(dst, size, "%.128s~", name);
 }
 
+/* A file that a crash has left is removed first. */
 int
 lists_out_open(int dir, const char *name)
 {
@@ -60,6 +63,7 @@ lists_keep(int dir, const char *name, int good)
 		log_warn("%s/%s: cannot keep the list", LIST_DIR, name);
 }
 
+/* The process is told nothing yet; its end calls ended(). */
 struct chan *
 lists_process(const struct parent *p, struct event_base *base, pid_t *pid,
     const struct chan_rule *rules, void *arg,
@@ -77,6 +81,7 @@ lists_process(const struct parent *p, struct event_base *base, pid_t *pid,
 	return (ch);
 }
 
+/* The caller keeps fd; the channel closes the copy. */
 int
 lists_send_fd(struct chan *ch, uint16_t type, uint64_t id, int fd)
 {
@@ -88,8 +93,10 @@ lists_send_fd(struct chan *ch, uint16_t type, uint64_t id, int fd)
 	return (chan_send(ch, copy));
 }
 
-/* A process that reads anything encoded this text, so that it is checked
- * here again. */
+/*
+ * A process that may have been taken over wrote this text, so that it is
+ * checked here again.
+ */
 const char *
 lists_printable(char *dst, size_t size, const char *src)
 {
