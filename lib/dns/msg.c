@@ -1,7 +1,7 @@
 /*
- * DNS messages as pure functions, bounded in what they look at: names follow a
- * bounded number of pointers, which lead backwards only, and no more answers
- * are read than a server sends that is not attacking.
+ * DNS messages as pure functions, limited in what they look at: a name follows
+ * a limited number of pointers, which lead backwards only, and only as many
+ * records are read as an honest server sends.
  */
 #include <sys/types.h>
 
@@ -12,6 +12,7 @@
 #include "lib/base/be.h"
 #include "lib/dns/msg.h"
 
+/* Sizes are in bytes; the formats are those of RFC 1035 4.1. */
 #define HEADER		12
 #define RR_FIXED	10	/* type, class, TTL, length */
 #define LABEL_MAX	63
@@ -24,13 +25,14 @@
 #define RCODE_NXDOMAIN	3
 #define RCODE_REFUSED	5
 #define TTL_MAX		86400	/* s; a day is long enough */
-#define FLAGS_MASK	0xf8	/* QR and opcode, of the third octet */
-#define FLAGS_ANSWER	0x80	/* … of an answer to a query */
-#define RCODE_MASK	0x0f	/* of the fourth octet */
-#define POINTER_BITS	0xc0	/* a length octet that begins a pointer */
-#define POINTER_OFFSET	0x3fff
+#define FLAGS_MASK	0xf8	/* QR and opcode, of the third byte */
+#define FLAGS_ANSWER	0x80	/* the same bits of an answer to a query */
+#define RCODE_MASK	0x0f	/* of the fourth byte */
+#define POINTER_BITS	0xc0	/* a length byte that begins a pointer */
+#define POINTER_OFFSET	0x3fff	/* the other bits: from the message's start */
 #define SOA_MIN		20	/* the five numbers that end a SOA */
 
+/* A record; rd points into the message. */
 struct rr {
 	size_t		 owner;		/* where its name begins */
 	unsigned int	 type, class;
@@ -38,7 +40,7 @@ struct rr {
 	struct dns_rr	 rd;
 };
 
-/* The answer section, and how far along the chain we are. */
+/* The answer section, and the name that the chain of aliases has come to. */
 struct chain {
 	const uint8_t	*msg;
 	size_t		 len;
@@ -48,7 +50,7 @@ struct chain {
 	uint32_t	 ttl;		/* the least of what was used */
 };
 
-/* Moves *at past the name there: 0, or -1. A pointer ends a name. */
+/* Moves *at behind the name that is there: 0, or -1.  A pointer ends a name. */
 static int
 name_skip(const uint8_t *msg, size_t len, size_t *at)
 {
@@ -70,7 +72,9 @@ name_skip(const uint8_t *msg, size_t len, size_t *at)
 	return (-1);
 }
 
-/* One label more, in lower case; room for the root's zero always remains. */
+/*
+ * Appends a label in lower case.  Room for the zero of the root always remains.
+ */
 static int
 name_add(struct dns_name *n, const uint8_t *label, unsigned int len)
 {
@@ -85,8 +89,8 @@ name_add(struct dns_name *n, const uint8_t *label, unsigned int len)
 }
 
 /*
- * The name at `at' without compression.  A pointer must lead to before the
- * name it is in, so that names cannot form a loop.
+ * Reads the name at `at', without compression.  A pointer must lead to before
+ * the name that it is in, so that names cannot form a loop.  0, or -1.
  */
 static int
 name_read(const uint8_t *msg, size_t len, size_t at, struct dns_name *n)
@@ -116,7 +120,7 @@ name_read(const uint8_t *msg, size_t len, size_t at, struct dns_name *n)
 	return (0);
 }
 
-/* Both are in lower case. */
+/* Both names are in lower case, so that their bytes can be compared. */
 static int
 name_equal(const struct dns_name *a, const struct dns_name *b)
 {
@@ -124,8 +128,8 @@ name_equal(const struct dns_name *a, const struct dns_name *b)
 }
 
 /*
- * The octets of name before above, when name is above or a name below it; -1:
- * it is neither.
+ * If name is `above' or below it, returns the bytes of name in front of
+ * `above'; otherwise -1.
  */
 static int
 name_below(const struct dns_name *name, const struct dns_name *above)
@@ -158,6 +162,7 @@ dns_name_from(struct dns_name *n, const char *text)
 	return (0);
 }
 
+/* Five bytes must be free for one more: four of \DDD, and the NUL. */
 void
 dns_name_text(const struct dns_name *n, char *dst, size_t size)
 {
@@ -180,7 +185,10 @@ dns_name_text(const struct dns_name *n, char *dst, size_t size)
 	dst[used] = '\0';
 }
 
-/* The record at *at, whose data lies inside the message; *at moves past it. */
+/*
+ * Reads the record at *at, and moves *at behind it.  0, or -1: it is malformed,
+ * or its data ends outside of the message.
+ */
 static int
 next_rr(const uint8_t *msg, size_t len, size_t *at, struct rr *rr)
 {
@@ -206,7 +214,7 @@ next_rr(const uint8_t *msg, size_t len, size_t *at, struct rr *rr)
 	return (0);
 }
 
-/* The name that is all of the record's data behind `skip' octets. */
+/* Reads the name that is all of the record's data behind `skip' bytes. */
 static int
 rr_name(const struct dns_rr *rr, size_t skip, struct dns_name *n)
 {
@@ -218,21 +226,21 @@ rr_name(const struct dns_rr *rr, size_t skip, struct dns_name *n)
 	return (name_read(rr->msg, rr->msglen, at, n));
 }
 
-/* The name is all of the data. */
+/* All of the data is the name. */
 int
 dns_rr_ptr(const struct dns_rr *rr, struct dns_name *n)
 {
 	return (rr_name(rr, 0, n));
 }
 
-/* The name stands behind a preference of two octets. */
+/* The name stands behind a preference of two bytes, which is not used. */
 int
 dns_rr_mx(const struct dns_rr *rr, struct dns_name *n)
 {
 	return (rr_name(rr, 2, n));
 }
 
-/* The length tells A from AAAA, and must agree with the type. */
+/* The length must agree with the type, since A and AAAA differ by it. */
 int
 dns_rr_addr(const struct dns_rr *rr, enum dns_type type, struct addr *to)
 {
@@ -245,7 +253,9 @@ dns_rr_addr(const struct dns_rr *rr, enum dns_type type, struct addr *to)
 	return (0);
 }
 
-/* A TXT record is a row of strings, each with its length before it. */
+/*
+ * A TXT record is a row of strings, each with a byte for its length before it.
+ */
 int
 dns_rr_txt(const struct dns_rr *rr, char *dst, size_t size, size_t *len)
 {
@@ -270,6 +280,7 @@ dns_rr_txt(const struct dns_rr *rr, char *dst, size_t size, size_t *len)
 	return (rr->len == 0 ? -1 : 0);
 }
 
+/* why is static text. */
 static struct dns_result
 failed(const char *why)
 {
@@ -278,7 +289,10 @@ failed(const char *why)
 	return (r);
 }
 
-/* Is it an answer to exactly that question? NULL, or what is wrong. */
+/*
+ * Checks that the message is an answer to exactly that question, and finds its
+ * answers.  NULL, or what is wrong.
+ */
 static const char *
 question(struct chain *w, const char *name, enum dns_type type)
 {
@@ -308,7 +322,10 @@ question(struct chain *w, const char *name, enum dns_type type)
 	return (w->n > ANSWERS_MAX ? "too many records" : NULL);
 }
 
-/* Are all answers well formed? *at is then the octet behind them. */
+/*
+ * Checks that all answers are well formed; *at is then the byte behind them,
+ * where the authority section begins.
+ */
 static int
 answers_ok(const struct chain *w, size_t *at)
 {
@@ -323,8 +340,8 @@ answers_ok(const struct chain *w, size_t *at)
 }
 
 /*
- * Calls fn for the records that the name has of that type; returns how many it
- * took.
+ * Calls fn for the records of that type that the name has.  Returns how many fn
+ * has taken.
  */
 static unsigned int
 take_records(struct chain *w, enum dns_type type, dns_rr_fn fn, void *arg)
@@ -347,7 +364,10 @@ take_records(struct chain *w, enum dns_type type, dns_rr_fn fn, void *arg)
 	return (found);
 }
 
-/* What a DNAME record of `above' makes of the name (RFC 6672 2.2). */
+/*
+ * Applies a DNAME record of `above' to the name (RFC 6672 2.2): its end is
+ * replaced by target.  -1: the name is not below it, or becomes too long.
+ */
 static int
 rename_below(struct dns_name *name, const struct dns_name *above,
     const struct dns_name *target)
@@ -362,8 +382,8 @@ rename_below(struct dns_name *name, const struct dns_name *above,
 }
 
 /*
- * One alias further: by a CNAME of the name itself, or else by a DNAME of a
- * name above it.  1, or 0: there is none.
+ * Follows one alias: a CNAME of the name itself, or a DNAME of a name above it.
+ * 1, or 0: there is no such record.
  */
 static int
 follow(struct chain *w, unsigned int type)
@@ -391,8 +411,9 @@ follow(struct chain *w, unsigned int type)
 }
 
 /*
- * How long a negative answer is good (RFC 2308 5), by the SOA of the zone that
- * the name is in; 0: the answer does not say.
+ * Returns how long a negative answer may be kept (RFC 2308 5), in seconds, by
+ * the SOA of the zone that the name is in; 0: the answer does not say.  at:
+ * where the authority section begins.
  */
 static uint32_t
 negative_ttl(const struct chain *w, size_t at)
@@ -416,8 +437,8 @@ negative_ttl(const struct chain *w, size_t at)
 }
 
 /*
- * Looks for records of the name, and for the next alias when there are none.
- * The TTL is the least of all records that led there.
+ * Looks for records of the name, and follows the next alias while there are
+ * none.  The TTL is the smallest of all records that were used.
  */
 struct dns_result
 dns_walk(const uint8_t *msg, size_t len, const char *name, enum dns_type type,

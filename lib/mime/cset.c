@@ -1,14 +1,16 @@
 /*
- * Character sets to UTF-8, see cset.h.  Each octet is taken by itself;
- * what a set needs to remember stands in struct mimecset:
+ * Character sets to UTF-8, see cset.h.  Each byte is handled by itself; struct
+ * mimecset has what a set needs to remember:
  *
- *	held, nheld	octets of a character that is not complete (UTF-8, UTF-16,
- *			UTF-32), or of an escape (ISO 2022, HZ)
+ *	held, nheld	bytes of a character that is not complete (UTF-8,
+ *			UTF-16, UTF-32), or of an escape (ISO 2022, HZ)
  *	high		the first half of a pair of UTF-16
  *	bits, nbits	base64 that is not a unit yet (UTF-7)
- *	shifted		octets mean something other than ASCII from here on
+ *	shifted		from here on bytes mean something other than ASCII
  *
- * A malformed character becomes '?', and the next octet begins another one.
+ * A malformed character becomes '?', and the next byte begins another one.  The
+ * functions for one byte write to dst, which always has room, and return how
+ * many bytes they wrote.
  */
 #include <sys/types.h>
 
@@ -19,17 +21,19 @@
 #include "lib/mime/cset.h"
 #include "lib/mime/word.h"
 
+/* How a set is decoded.  From K_UTF16 to K_HZ bytes of ASCII can mean something
+ * else; see mimecset_is_wide. */
 enum kind {
 	K_ASCII, K_UTF8, K_LATIN1, K_LATIN9, K_CP1252, K_UTF16, K_UTF32, K_UTF7,
 	K_EBCDIC, K_ISO2022, K_HZ, K_UNKNOWN
 };
-/* Which octet of a unit comes first; ORDER_NONE: the name does not say. */
+/* Which byte of a unit comes first; ORDER_NONE: the name does not say. */
 enum order { ORDER_NONE, ORDER_BIG, ORDER_LITTLE };
 
 /*
- * The first row that fits counts, so longer names stand before their beginnings;
- * prefix: any name that begins like that.  Names are those of IANA and those
- * that mailers made up.
+ * The first row that fits counts, so a longer name stands before one that it
+ * begins with.  prefix: any name that begins like this.  The names are those
+ * of IANA and those that mailers use without being registered.
  */
 static const struct {
 	const char	*name;
@@ -71,7 +75,7 @@ static const struct {
 	{ "iso_2022", 1, K_ISO2022, 0 }, { "csiso2022", 1, K_ISO2022, 0 },
 	{ "x-cp5022", 1, K_ISO2022, 0 }, { "cp5022", 1, K_ISO2022, 0 },
 	{ "hz", 1, K_HZ, 0 },
-	/* Those that contain ASCII. */
+	/* Sets in which the bytes of ASCII mean ASCII. */
 	{ "us-ascii", 1, K_ASCII, 0 }, { "ascii", 1, K_ASCII, 0 },
 	{ "ansi_x3", 1, K_ASCII, 0 }, { "iso-8859", 1, K_ASCII, 0 },
 	{ "iso8859", 1, K_ASCII, 0 }, { "iso_8859", 1, K_ASCII, 0 },
@@ -93,7 +97,8 @@ static const struct {
 };
 
 /*
- * IBM's numbers: those of the PC contain ASCII, those of the mainframe do not.
+ * Returns the kind of a code page by its IBM number, the first one in the name:
+ * those of the PC contain ASCII, those of the mainframe are EBCDIC.
  */
 static enum kind
 code_page(const char *name, size_t len)
@@ -119,7 +124,8 @@ code_page(const char *name, size_t len)
 }
 
 /*
- * The kind of the set with that name, and its octet order if the name says it.
+ * Returns the kind of the set with that name; *order is its byte order, if the
+ * name says it.  Without a name it is ASCII (RFC 2045 5.2).
  */
 static enum kind
 charset_kind(const char *name, size_t len, enum order *order)
@@ -151,7 +157,7 @@ mimecset_known(const char *name, size_t len)
 	return (charset_kind(name, len, &order) != K_UNKNOWN);
 }
 
-/* The kinds from K_UTF16 to K_HZ stand together for this. */
+/* The kinds from K_UTF16 to K_HZ are neighbours for this test. */
 int
 mimecset_is_wide(const char *name, size_t len)
 {
@@ -161,7 +167,7 @@ mimecset_is_wide(const char *name, size_t len)
 	return (kind >= K_UTF16 && kind <= K_HZ);
 }
 
-/* UTF-16 and UTF-32 without an order in the name. */
+/* Only UTF-16 and UTF-32 have byte orders. */
 int
 mimecset_has_orders(const char *name, size_t len)
 {
@@ -171,7 +177,7 @@ mimecset_has_orders(const char *name, size_t len)
 	return ((kind == K_UTF16 || kind == K_UTF32) && order == ORDER_NONE);
 }
 
-/* An order in the name wins over the one that the caller guesses. */
+/* An order in the name wins over the one that the caller assumes. */
 void
 mimecset_init(struct mimecset *c, const char *name, size_t len, int little)
 {
@@ -182,7 +188,7 @@ mimecset_init(struct mimecset *c, const char *name, size_t len, int little)
 	c->little = order == ORDER_LITTLE || (order == ORDER_NONE && little);
 }
 
-/* Writes a character as UTF-8; returns its octets. */
+/* Writes a character as UTF-8: up to four bytes. */
 static size_t
 put_rune(char *dst, uint32_t c)
 {
@@ -208,7 +214,7 @@ put_rune(char *dst, uint32_t c)
 	return (4);
 }
 
-/* What windows-1252 has where ISO 8859-1 has control characters. */
+/* windows-1252 from 0x80 to 0x9f, where ISO 8859-1 has control characters. */
 static const uint16_t cp1252[32] = {
 	0x20ac, '?', 0x201a, 0x0192, 0x201e, 0x2026, 0x2020, 0x2021,
 	0x02c6, 0x2030, 0x0160, 0x2039, 0x0152, '?', 0x017d, '?',
@@ -216,7 +222,10 @@ static const uint16_t cp1252[32] = {
 	0x02dc, 0x2122, 0x0161, 0x203a, 0x0153, '?', 0x017e, 0x0178
 };
 
-/* The sets of one octet for each character. */
+/*
+ * The sets with one byte for each character.  latin-9 differs from latin-1 in a
+ * few characters, of which only the euro sign is converted.
+ */
 static size_t
 one_octet(const struct mimecset *c, uint8_t o, char *dst)
 {
@@ -234,7 +243,10 @@ one_octet(const struct mimecset *c, uint8_t o, char *dst)
 
 /* --- UTF-8 */
 
-/* An octet that belongs to no character becomes one '?'. */
+/*
+ * A byte that belongs to no character becomes one '?'; those behind it are
+ * looked at again.
+ */
 static size_t
 utf8_octet(struct mimecset *c, uint8_t o, char *dst)
 {
@@ -258,7 +270,10 @@ utf8_octet(struct mimecset *c, uint8_t o, char *dst)
 
 /* --- UTF-16 and UTF-32 */
 
-/* A unit of UTF-16; half of a pair waits in c->high for the other half. */
+/*
+ * Takes a unit of UTF-16.  The first half of a pair waits in c->high for the
+ * second; a half without the other becomes '?'.
+ */
 static size_t
 unit(struct mimecset *c, uint32_t u, char *dst)
 {
@@ -280,7 +295,7 @@ unit(struct mimecset *c, uint32_t u, char *dst)
 	return (n);
 }
 
-/* The first unit may be a mark that tells the octet order. */
+/* The first unit may be a byte order mark, which is not written. */
 static size_t
 wide_octet(struct mimecset *c, uint8_t o, char *dst)
 {
@@ -295,7 +310,7 @@ wide_octet(struct mimecset *c, uint8_t o, char *dst)
 		u = u << 8 | c->held[c->little ? size - 1 - i : i];
 	if (!c->begun) {
 		c->begun = 1;
-		if (u == mark)		/* the other order, it says */
+		if (u == mark)		/* it is in the other order */
 			c->little = !c->little;
 		if (u == mark || u == 0xfeff)
 			return (0);
@@ -309,8 +324,9 @@ wide_octet(struct mimecset *c, uint8_t o, char *dst)
 /* --- UTF-7 */
 
 /*
- * Base64 between '+' and the first octet that is not a letter of it; "+-" is
- * '+'.
+ * UTF-7 (RFC 2152): base64 of UTF-16 stands between '+' and the first byte that
+ * is not a letter of base64; a '-' there is dropped, and "+-" is '+'.  shifted:
+ * 1 behind '+', 2 behind base64.
  */
 static size_t
 utf7_octet(struct mimecset *c, uint8_t o, char *dst)
@@ -343,9 +359,12 @@ utf7_octet(struct mimecset *c, uint8_t o, char *dst)
 	return (n);
 }
 
-/* --- EBCDIC: what all code pages have at the same place */
+/* --- EBCDIC */
 
-/* What all code pages of EBCDIC have at the same place. */
+/*
+ * Knows the characters that all code pages of EBCDIC have at the same place:
+ * letters, digits and some others, in pairs of byte and character.
+ */
 static size_t
 ebcdic_octet(uint8_t o, char *dst)
 {
@@ -375,7 +394,10 @@ ebcdic_octet(uint8_t o, char *dst)
 
 /* --- ISO 2022 and HZ */
 
-/* Escapes disappear; a character that is not ASCII becomes '?'. */
+/*
+ * Escapes disappear; a character that is not ASCII becomes '?' for each byte.
+ * nheld: 1 behind ESC, 2 behind the next byte, which held[0] keeps.
+ */
 static size_t
 iso2022_octet(struct mimecset *c, uint8_t o, char *dst)
 {
@@ -387,7 +409,8 @@ iso2022_octet(struct mimecset *c, uint8_t o, char *dst)
 		if (o < 0x20 || o > 0x7e)
 			c->nheld = 0;
 		else {
-			/* ESC, intermediates, and one that ends it. */
+			/* ESC, bytes from 0x20 to 0x2f, and one that ends it:
+			 * "$" is a set of two bytes, "(I" katakana. */
 			if (c->nheld == 1)
 				c->held[0] = o;
 			c->nheld = 2;
@@ -403,7 +426,7 @@ iso2022_octet(struct mimecset *c, uint8_t o, char *dst)
 		c->nheld = 1;
 		return (0);
 	}
-	if (o == 0x0e || o == 0x0f) {		/* SO, SI */
+	if (o == 0x0e || o == 0x0f) {		/* SO shifts, SI ends it */
 		c->shifted = o == 0x0e;
 		return (0);
 	}
@@ -412,7 +435,10 @@ iso2022_octet(struct mimecset *c, uint8_t o, char *dst)
 	return (put_rune(dst, o >= 0x80 || (c->shifted && o > ' ') ? '?' : o));
 }
 
-/* HZ: ~{ and ~} shift, ~~ is ~, and ~ before a line's end is nothing. */
+/*
+ * HZ (RFC 1843): ~{ and ~} shift, ~~ is ~, and ~ before the end of a line means
+ * nothing.  The end of a line ends a shift, here and in ISO 2022.
+ */
 static size_t
 hz_octet(struct mimecset *c, uint8_t o, char *dst)
 {
@@ -438,7 +464,7 @@ hz_octet(struct mimecset *c, uint8_t o, char *dst)
 	return (put_rune(dst, o >= 0x80 || (c->shifted && o > ' ') ? '?' : o));
 }
 
-/* What is left of a character that was not completed. */
+/* Writes what is left of a character that was not completed. */
 static size_t
 charset_finish(struct mimecset *c, char *dst)
 {
@@ -456,7 +482,10 @@ charset_finish(struct mimecset *c, char *dst)
 	return (n);
 }
 
-/* Each octet makes at most four of UTF-8, and a held one a '?' before it. */
+/*
+ * Each byte makes at most four bytes of UTF-8, and a held one a '?' before
+ * them.
+ */
 size_t
 mimecset_feed(struct mimecset *c, const uint8_t *s, size_t len, char *dst)
 {

@@ -1,4 +1,7 @@
-/* The parameters of MAIL and RCPT; see param.h. */
+/*
+ * The parameters of MAIL and RCPT; see param.h.  Functions that check return
+ * NULL, or the reply, which is static text.
+ */
 #include <sys/types.h>
 
 #include <string.h>
@@ -13,14 +16,20 @@
 #define BAD	"501 5.5.4 Invalid parameter value"
 #define SYNTAX	"501 5.5.4 Invalid parameters"
 
-/* A parameter without a value is not the word. */
+/*
+ * Compares the value of a parameter without regard to case.  0 also without a
+ * value.
+ */
 static int
 value_is(const struct smtp_param *p, const char *word)
 {
 	return (p->value != NULL && ascii_equal(p->value, p->value_len, word));
 }
 
-/* RFC 3461: hexadecimal digits of xtext are upper case. */
+/*
+ * Returns the value of a hexadecimal digit, which xtext has in upper case only
+ * (RFC 3461 4); -1: it is not one.
+ */
 static int
 hex(char c)
 {
@@ -28,8 +37,9 @@ hex(char c)
 }
 
 /*
- * RFC 3461 4: printable ASCII without "+" and "=", and "+XX" for any other
- * octet; a control character would reach the mail server decoded.
+ * Says whether it is xtext (RFC 3461 4): printable ASCII without "+" and "=",
+ * and "+XX" for any other byte.  The mail server would see an encoded control
+ * character decoded, so that it is refused.
  */
 static int
 is_xtext(const char *s, size_t len)
@@ -52,7 +62,10 @@ is_xtext(const char *s, size_t len)
 	return (len > 0);
 }
 
-/* The keyword of EHLO that offers the parameter, as CAPS_*; 0: unknown. */
+/*
+ * Returns the keyword of EHLO that offers the parameter, as CAPS_*; 0: unknown.
+ * rcpt: 1 for parameters of RCPT.
+ */
 static uint32_t
 keyword(const struct smtp_param *p, int rcpt)
 {
@@ -75,7 +88,9 @@ keyword(const struct smtp_param *p, int rcpt)
 	return (0);
 }
 
-/* For the choice of a mail server: what the recipients of a session need. */
+/*
+ * For the choice of a mail server: a session needs one that offers all of it.
+ */
 uint32_t
 param_caps(const char *pos, size_t left, int rcpt)
 {
@@ -88,8 +103,8 @@ param_caps(const char *pos, size_t left, int rcpt)
 }
 
 /*
- * RFC 1870: at most 20 digits.  More than a uint64_t holds counts as its
- * maximum.
+ * SIZE has at most 20 digits (RFC 1870 3).  A number that does not fit into a
+ * uint64_t counts as the largest one.
  */
 static const char *
 check_size(const struct smtp_param *p, uint64_t max, struct param_mail *out)
@@ -110,7 +125,7 @@ check_size(const struct smtp_param *p, uint64_t max, struct param_mail *out)
 	    "552 5.3.4 Message exceeds the maximum size" : NULL);
 }
 
-/* One parameter of MAIL: NULL, or the reply. */
+/* Checks one parameter of MAIL and keeps what is needed of it. */
 static const char *
 mail_one(const struct smtp_param *p, uint32_t offered, uint64_t max,
     struct param_mail *out)
@@ -135,7 +150,7 @@ mail_one(const struct smtp_param *p, uint32_t offered, uint64_t max,
 	if (ascii_equal(p->name, p->name_len, "RET"))
 		return (value_is(p, "FULL") || value_is(p, "HDRS") ?
 		    NULL : BAD);
-	/* ENVID */
+	/* ENVID: RFC 3461 4.4 allows 100 bytes. */
 	return (p->value != NULL && p->value_len <= 100 &&
 	    is_xtext(p->value, p->value_len) ? NULL : BAD);
 }
@@ -156,7 +171,10 @@ param_mail(const char *pos, size_t left, uint32_t offered, uint64_t max,
 	return (r == 0 ? NULL : SYNTAX);
 }
 
-/* NEVER alone, or some of the other three, once or more. */
+/*
+ * NOTIFY is NEVER alone, or SUCCESS, FAILURE and DELAY in any number and order
+ * (RFC 3461 4.1).
+ */
 static const char *
 check_notify(const struct smtp_param *p)
 {
@@ -182,9 +200,10 @@ check_notify(const struct smtp_param *p)
 }
 
 /*
- * "rfc822;address".  Some clients write = and + unencoded.  A control
- * character in hexadecimal would end up in a notification.  With SMTPUTF8
- * there may be octets outside of ASCII (RFC 6533).
+ * ORCPT is "type;address" with at most 500 bytes (RFC 3461 4.2).  Some clients
+ * write = and + unencoded, which is accepted.  An encoded control character
+ * would end up in a notification.  With SMTPUTF8 the address may have
+ * characters outside of ASCII (RFC 6533).
  */
 static const char *
 check_orcpt(const struct smtp_param *p, int utf8)
@@ -216,7 +235,7 @@ check_orcpt(const struct smtp_param *p, int utf8)
 	return (NULL);
 }
 
-/* Like param_mail, parameter by parameter. */
+/* Like param_mail: the first parameter that is refused decides. */
 const char *
 param_rcpt(const char *pos, size_t left, uint32_t offered, int utf8)
 {

@@ -1,10 +1,13 @@
 /*
- * States as octets, and back; see mergeio.h.  No socket, no clock.
+ * States as bytes, and back; see mergeio.h.  No socket, no clock.
  *
  * The reader refuses whatever the writer would never write: flags that do not
- * go together, an IPv4 address in its long form, a time of 0 where the flag
- * says that there is one.  So a state has exactly one form, and two machines
- * can compare hashes of octets instead of states.
+ * go together, an IPv4 address in its long form, a time of 0 where a flag says
+ * that there is one.  So a state has exactly one form, and two machines can
+ * compare hashes of bytes instead of states.
+ *
+ * Writer and reader note an error in `bad' and go on; it is checked once, at
+ * the end.
  */
 #include <string.h>
 
@@ -12,16 +15,16 @@
 #include "lib/base/hosts.h"
 #include "lib/sync/mergeio.h"
 
-/* The flags octet; a bit that is not among them is malformed. */
-#define F_IP6	1
-#define F_TIMES	2
-#define F_GEN	4
-#define F_GONE	8
+/* The byte of flags; any other bit is malformed. */
+#define F_IP6	1		/* the address has 16 bytes */
+#define F_TIMES	2		/* the entry exists: its times and counts */
+#define F_GEN	4		/* gen is there; else 0 */
+#define F_GONE	8		/* it was deleted at some time */
 #define F_ALL	15
 
 #define HEAD	3		/* kind and length */
 
-/* Control characters could forge lines in a log or an export. */
+/* Control characters could forge lines in a log or in an export. */
 int
 merge_clean(const char *s)
 {
@@ -33,7 +36,7 @@ merge_clean(const char *s)
 	return (1);
 }
 
-/* A string without control characters, at most max octets. */
+/* Writes a string of at most max bytes, which must be clean. */
 static void
 state_put_str(struct be_writer *w, const char *s, size_t max)
 {
@@ -42,7 +45,7 @@ state_put_str(struct be_writer *w, const char *s, size_t max)
 	be_write_str(w, s, max);
 }
 
-/* The texts that this kind of entry has, in the order of mergeio.h. */
+/* Writes the strings that this type of entry has, in the order of mergeio.h. */
 static void
 put_strings(struct be_writer *w, const struct entry *e)
 {
@@ -64,7 +67,10 @@ put_strings(struct be_writer *w, const struct entry *e)
 	state_put_str(w, e->comment, ENTRY_STR_MAX);
 }
 
-/* The head is written last, when the length is known. */
+/*
+ * The head is written last, when the length is known.  A state without times is
+ * one of which only the deletion is known.
+ */
 size_t
 merge_put(uint8_t *dst, size_t size, const struct merge_state *s)
 {
@@ -109,7 +115,10 @@ merge_put(uint8_t *dst, size_t size, const struct merge_state *s)
 	return (len);
 }
 
-/* The buffer for all strings is as large as the octets, so each one fits. */
+/*
+ * Reads a string.  The buffer for all strings is as large as the input, so that
+ * each one fits.
+ */
 static const char *
 state_str(struct be_reader *r, size_t max)
 {
@@ -121,7 +130,7 @@ state_str(struct be_reader *r, size_t max)
 	return ("");
 }
 
-/* One address has one form: IPv4 must be sent as four octets. */
+/* An address has one form only: IPv4 must be sent as four bytes. */
 static void
 state_addr(struct be_reader *r, int ip6, struct addr *addr)
 {
@@ -137,7 +146,9 @@ state_addr(struct be_reader *r, int ip6, struct addr *addr)
 		r->bad = 1;
 }
 
-/* Why a host is WHITE is not sent; here the reason is that a peer said so. */
+/*
+ * The reason why a host is WHITE is not sent; here it is that a peer said so.
+ */
 static void
 get_strings(struct be_reader *r, struct entry *e)
 {
@@ -165,7 +176,7 @@ get_strings(struct be_reader *r, struct entry *e)
 }
 
 /*
- * What follows the head.  Combinations that merge_put never writes are
+ * Reads what follows the head.  Combinations that merge_put never writes are
  * malformed.
  */
 static void
