@@ -1,6 +1,6 @@
 /*
- * Between store and any child that it has a channel to: the time as of which
- * store judges, and the counters of spamgreydb stats.
+ * Between store and any child that it has a channel to: the time that expiries
+ * are compared with, and the counters of spamgreydb stats.
  *
  *	store -> front, pass, fw	CLOCK
  *	store -> any			STAT_ASK

@@ -9,6 +9,9 @@
 #include "lib/proto/front_pass.h"
 #include "lib/smtp/caps.h"
 
+/*
+ * The recipients, the input and the descriptor follow in messages of their own.
+ */
 int
 proto_put_handover(struct ipc *ipc, uint64_t session,
     const struct handover *h)

@@ -54,7 +54,7 @@ struct handover {
 	const char	*tls_version, *tls_cipher;	/* "": no TLS */
 };
 #define HANDOVER_BANNER	1		/* the banner was sent */
-#define HANDOVER_ESMTP	2		/* it said EHLO */
+#define HANDOVER_ESMTP	2		/* it sent EHLO, not HELO */
 #define HANDOVER_PENDING 4		/* no answer to the last RCPT yet */
 #define HANDOVER_NO_TLS	8		/* its listener offers no STARTTLS */
 

@@ -41,6 +41,7 @@ proto_get_rcpt(struct msg *m, struct rcpt_req *r)
 	return (msg_end(m));
 }
 
+/* The text is sent with every verdict; it is "" where it means nothing. */
 int
 proto_put_rcpt_answer(struct ipc *ipc, uint64_t session,
     const struct rcpt_answer *a)

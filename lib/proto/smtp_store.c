@@ -39,6 +39,7 @@ proto_put_mail_seen(struct ipc *ipc, uint64_t session,
 	return (ipc->failed ? -1 : 0);
 }
 
+/* Both members are 0 or 1. */
 int
 proto_get_mail_seen(struct msg *m, struct mail_seen *s)
 {
@@ -50,6 +51,7 @@ proto_get_mail_seen(struct msg *m, struct mail_seen *s)
 	return (msg_end(m));
 }
 
+/* The id is 0: capabilities belong to no session. */
 int
 proto_put_caps(struct ipc *ipc, const struct mta_caps *c)
 {

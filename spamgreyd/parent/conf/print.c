@@ -189,6 +189,10 @@ put_not_to(struct buf *b, const struct config *c)
 	return (put_strings(b, "not to", &c->not_to, "\t"));
 }
 
+/*
+ * Two numbers in one statement: ms between two bytes, and for how many seconds
+ * a grey host is slowed down.
+ */
 int
 put_stutter(struct buf *b, const struct config *c)
 {

@@ -221,8 +221,8 @@ recv_module(struct conf_pass *p, struct msg *m)
 }
 
 /*
- * Recipients and CAs go to pass only; the other roles need to know that there
- * is a pass block, and its numbers.
+ * Recipients and CAs are sent to pass only.  The other roles need to know that
+ * there is a pass block, and its numbers.
  */
 int
 ci_send_pass(struct chan *ch, const struct conf_pass *p, enum conf_send what)
@@ -266,6 +266,10 @@ ci_recv_pass(struct config *c, struct msg *m)
 	}
 }
 
+/*
+ * Returns the list of pass that strings of this kind belong to; NULL: there is
+ * no such block, relay or module yet.
+ */
 struct conf_strings *
 ci_pass_strings(struct config *c, enum string_kind kind)
 {

@@ -39,7 +39,10 @@ send_sock(struct chan *ch, const struct conf_sync_sock *k)
 	return (chan_send(ch, fd));
 }
 
-/* Appends the socket, whose descriptor now belongs to the configuration. */
+/*
+ * Appends the socket, whose descriptor now belongs to the configuration.  An
+ * unknown kind is malformed.
+ */
 static int
 recv_sock(struct conf_sync *s, struct msg *m)
 {
@@ -87,7 +90,10 @@ recv_peer(struct conf_sync *s, struct msg *m)
 	return (0);
 }
 
-/* An empty key (length 0) means that the block has no key of that version. */
+/*
+ * Sends the block, then its sockets and peers.  An empty key (length 0) means
+ * that the block has no key of that version.
+ */
 int
 ci_send_sync(struct chan *ch, const struct conf_sync *s, enum conf_send what)
 {
