@@ -1,8 +1,8 @@
 /*
- * A message on its way to the MTA. It lies in the spool and is not copied:
- * where no line begins with a dot it goes out straight from memory, header,
- * message and end in one write. Else, from a file, or under TLS, it goes
- * through a window of a fixed size. The MTA's pace is ours.
+ * A message on its way to the MTA.  It is in the spool and is not copied: if no
+ * line begins with a dot, it is sent from memory, with header, message and end
+ * in one write.  Otherwise, or from a file, or under TLS, it goes through a
+ * window of fixed size.  No more is read than the MTA accepts.
  */
 #include <sys/types.h>
 #include <sys/uio.h>
@@ -13,11 +13,19 @@
 
 #include "spamgreyd/pass/mta/mta_int.h"
 
+/* Bytes of room in the window for which it is worth reading from the spool. */
 #define WINDOW_LEAST	(MTA_WINDOW / 8)
 
-static uint8_t	raw[MTA_WINDOW / 2];	/* of a file, before it is encoded */
+/*
+ * Bytes of a file before they are encoded; shared, because they are used at
+ * once.
+ */
+static uint8_t	raw[MTA_WINDOW / 2];
 
-/* The header that we add, dot stuffed. -1: no memory. */
+/*
+ * Encodes the header that we add.  In the worst case each byte gets a dot.
+ * Returns -1 if there is no memory.
+ */
 static int
 add_head(struct mta_body *b, const struct buf *head)
 {
@@ -55,13 +63,14 @@ mta_body_free(struct mta *m)
 	memset(&m->body, 0, sizeof(m->body));
 }
 
+/* Only a line that begins with a dot must be changed for SMTP. */
 static int
 has_dots(const uint8_t *mem, size_t len)
 {
 	return (mem[0] == '.' || memmem(mem, len, "\n.", 2) != NULL);
 }
 
-/* 0: it goes straight from memory. -1: it cannot. */
+/* Returns 0 if the message can be sent straight from memory, -1 if not. */
 static int
 direct_begin(struct mta_body *b)
 {
@@ -74,7 +83,10 @@ direct_begin(struct mta_body *b)
 		return (-1);
 	b->mem = mem;
 	b->len = len;
-	/* How the last line ended is all that the end depends on. */
+	/*
+	 * The end only depends on how the last line ends, so its last two bytes
+	 * are encoded again for it.
+	 */
 	tail = len < 2 ? len : 2;
 	memset(&b->enc, 0, sizeof(b->enc));
 	(void)smtpdata_encode(&b->enc, mem + len - tail, tail, scrap);
@@ -83,8 +95,8 @@ direct_begin(struct mta_body *b)
 }
 
 /*
- * As large as the message needs, and not larger than MTA_WINDOW. -1: no
- * memory.
+ * Allocates the window: as large as the message needs, but at most MTA_WINDOW.
+ * Returns -1 if there is no memory.
  */
 static int
 window_begin(struct mta_body *b)
@@ -96,6 +108,10 @@ window_begin(struct mta_body *b)
 	return ((b->window = malloc(b->size)) == NULL ? -1 : 0);
 }
 
+/*
+ * DATA was answered with 354.  A reply that comes from now on is too early
+ * until the dot is out.
+ */
 void
 mta_body_begin(struct mta *m)
 {
@@ -112,7 +128,7 @@ mta_body_begin(struct mta *m)
 	mta_flush(m);
 }
 
-/* All of it is written; what the MTA says from here on is its answer. */
+/* Everything is written. What the MTA says from now on is its reply. */
 static void
 body_done(struct mta *m)
 {
@@ -125,7 +141,10 @@ body_done(struct mta *m)
 	mta_wait(m, PT_DOT);
 }
 
-/* What of header, message and end is not written yet; how many pieces. */
+/*
+ * The parts of header, message and end that are not written yet.  Returns how
+ * many.
+ */
 static int
 direct_pieces(struct mta_body *b, struct iovec iov[3])
 {
@@ -145,7 +164,7 @@ direct_pieces(struct mta_body *b, struct iovec iov[3])
 			skip -= piece[i].len;
 			continue;
 		}
-		/* (an iovec has no const, and sendmsg(2) only reads) */
+		/* An iovec has no const; sendmsg(2) only reads. */
 		iov[n].iov_base = (void *)(uintptr_t)(piece[i].p + skip);
 		iov[n++].iov_len = piece[i].len - skip;
 		skip = 0;
@@ -153,6 +172,7 @@ direct_pieces(struct mta_body *b, struct iovec iov[3])
 	return (n);
 }
 
+/* Sends straight from memory until the socket accepts nothing more. */
 static void
 direct_write(struct mta *m)
 {
@@ -173,7 +193,9 @@ direct_write(struct mta *m)
 }
 
 /*
- * The next octets of the message into the window. -1: the spool failed, errno.
+ * Encodes the next bytes of the message into the window.  Room is counted
+ * double, because encoding may double them, and 5 bytes are kept for the end.
+ * Returns -1 with errno if the spool fails.
  */
 static int
 window_take(struct mta_body *b)
@@ -191,7 +213,8 @@ window_take(struct mta_body *b)
 		    room < sizeof(raw) ? room : sizeof(raw));
 		if (n <= 0) {
 			if (n == 0)
-				errno = EIO;	/* shorter than it was */
+				/* The spool is shorter than it was. */
+				errno = EIO;
 			return (-1);
 		}
 		mem = raw;
@@ -201,7 +224,10 @@ window_take(struct mta_body *b)
 	return (0);
 }
 
-/* Fills the empty window: header, message, and the end once that is all in. */
+/*
+ * Fills the empty window with header and message, and with the end when all of
+ * the message is in.  Returns -1 with errno if the spool fails.
+ */
 static int
 window_fill(struct mta_body *b)
 {
@@ -216,8 +242,10 @@ window_fill(struct mta_body *b)
 		buf_drain(&b->head, n);
 		b->to = n;
 	}
-	/* A remainder of some octets is not worth a read of its own; where the
-	 * window is not full size, it holds all of it at once. */
+	/*
+	 * A few bytes of room are not worth a read of their own.  A window
+	 * below full size holds the whole message at once.
+	 */
 	while (b->at < all && b->size - b->to >=
 	    (b->size < MTA_WINDOW ? 5 + 2 : WINDOW_LEAST))
 		if (window_take(b) == -1)
@@ -229,7 +257,7 @@ window_fill(struct mta_body *b)
 	return (0);
 }
 
-/* At most MTA_TURN octets, then the other connections have their turn. */
+/* Writes at most MTA_TURN bytes; then other connections have their turn. */
 static void
 window_write(struct mta *m)
 {

@@ -1,7 +1,7 @@
 /*
- * Octets to and from an MTA: one write a command, one read a reply. What comes
- * is put together to replies. What comes although nobody asked for it is kept
- * apart from them: it must never be taken for an answer.
+ * Bytes to and from an MTA: a command is one write, a reply usually one read.
+ * Input is put together to replies.  What comes without having been asked for
+ * is kept apart (m->ahead), because it must never be taken for an answer.
  */
 #include <sys/types.h>
 #include <sys/socket.h>
@@ -15,14 +15,15 @@
 #include "lib/base/log.h"
 #include "spamgreyd/pass/mta/mta_int.h"
 
-static uint8_t	read_buf[MTA_READ];	/* a read is used at once */
+/* A read is used at once, so all connections share one buffer. */
+static uint8_t	read_buf[MTA_READ];
 
 static void	io_readable(evutil_socket_t, short, void *);
 static void	io_writable(evutil_socket_t, short, void *);
 
 /*
- * The end of a use of m. -1: it was freed in between, and its memory is gone
- * now.
+ * A use of m has ended.  Returns -1 if m was freed in between; then its memory
+ * is freed now.
  */
 static int
 mta_release(struct mta *m)
@@ -43,9 +44,9 @@ mta_tell(struct mta *m, const struct mta_event *ev)
 }
 
 /*
- * For a probe: the connection's own ends. No way of the protocol to say "for
- * myself" is accepted by every server (Postfix takes no UNKNOWN, OpenSMTPD
- * stops at a LOCAL).
+ * For a probe: the addresses of the connection itself.  PROXY's ways to say
+ * "for myself" are not accepted by all servers (Postfix refuses UNKNOWN,
+ * OpenSMTPD stops at LOCAL).
  */
 static void
 own_ends(const struct mta *m, struct mta_client *c)
@@ -61,7 +62,10 @@ own_ends(const struct mta *m, struct mta_client *c)
 		(void)addr_from_sa((struct sockaddr *)&ss, &c->addr, &c->port);
 }
 
-/* The header of the PROXY protocol is the first thing of all. -1: no memory. */
+/*
+ * Queues the header of the PROXY protocol, which must come before everything
+ * else.  Returns -1 if there is no memory.
+ */
 static int
 proxy_header(struct mta *m)
 {
@@ -105,7 +109,7 @@ mta_io_begin(struct mta *m)
 	mta_flush(m);
 }
 
-/* Best effort; the answer is not waited for. */
+/* Says QUIT if that is possible at once; its reply is not awaited. */
 static void
 say_quit(struct mta *m)
 {
@@ -117,6 +121,7 @@ say_quit(struct mta *m)
 		(void)send(m->fd, "QUIT\r\n", 6, MSG_NOSIGNAL);
 }
 
+/* Input that was not asked for belongs to the connection and goes with it. */
 void
 mta_io_end(struct mta *m, int quit)
 {
@@ -149,9 +154,9 @@ mta_want_write(struct mta *m, int on)
 }
 
 /*
- * How much was written; 0 also when nothing can be written any more. What the
- * MTA said before it went away is still to be read then: that, or the end,
- * comes as an event of its own.
+ * Writes and returns how much. 0 also means that nothing can be written any
+ * more (MF_WDEAD).  Then what the MTA said before it closed is still to be
+ * read; that, or the end, comes as an event of its own.
  */
 size_t
 mta_write(struct mta *m, const struct iovec *iov, int n)
@@ -175,14 +180,16 @@ mta_write(struct mta *m, const struct iovec *iov, int n)
 	}
 	if (w >= 0)
 		return ((size_t)w);
-	/* (ENOTCONN: still connecting, where the system says it so) */
+	/* ENOTCONN: on some systems the socket is still connecting. */
 	if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR &&
 	    (errno != ENOTCONN || m->state != MS_CONNECT))
 		m->flags |= MF_WDEAD;
 	return (0);
 }
 
-/* Writes what is queued, then goes on with the message if there is one. */
+/*
+ * Writes what is queued, and then continues with the message if there is one.
+ */
 void
 mta_flush(struct mta *m)
 {
@@ -206,6 +213,10 @@ mta_flush(struct mta *m)
 		mta_want_write(m, 0);
 }
 
+/*
+ * A command is only sent when nothing came that was not asked for: it could be
+ * taken for the command's reply.
+ */
 void
 mta_say(struct mta *m, enum mta_state state, enum pass_timeout pt,
     const char *line)
@@ -232,7 +243,8 @@ mta_has_ahead(const struct mta *m)
 }
 
 /*
- * An unasked reply ends the connection; a 421 is the MTA's way to do the same.
+ * Ends the connection because of a reply that was not asked for. 421 is the
+ * MTA's regular way to close a connection.
  */
 void
 mta_fail_ahead(struct mta *m)
@@ -249,8 +261,8 @@ mta_fail_ahead(struct mta *m)
 }
 
 /*
- * Input before anything was asked, or behind a reply. 1: enough has come to
- * judge it.
+ * Takes input that was not asked for: behind a reply, or while no command is
+ * under way.  Returns 1 if enough has come to judge it.
  */
 static int
 ahead_input(struct mta *m, const uint8_t *data, size_t len)
@@ -270,7 +282,7 @@ ahead_input(struct mta *m, const uint8_t *data, size_t len)
 	}
 }
 
-/* Does the MTA owe a reply? */
+/* Returns 1 if the MTA owes a reply. */
 static int
 asked(const struct mta *m)
 {
@@ -278,7 +290,7 @@ asked(const struct mta *m)
 	    m->state != MS_DEAD);
 }
 
-/* Input that belongs to the reply; at its end mta_step. */
+/* Takes input that belongs to the reply; a complete reply goes to mta_step. */
 static void
 io_input(struct mta *m, const uint8_t *data, size_t len)
 {
@@ -310,7 +322,7 @@ io_input(struct mta *m, const uint8_t *data, size_t len)
 	mta_step(m);
 }
 
-/* The MTA has closed (n 0) or the connection broke. */
+/* The MTA has closed the connection (n is 0), or it broke (-1, errno). */
 static void
 io_closed(struct mta *m, ssize_t n)
 {
@@ -331,8 +343,9 @@ io_closed(struct mta *m, ssize_t n)
 }
 
 /*
- * One read a turn; under TLS until there is no more, as what the library has
- * read ahead makes no descriptor ready. -1: m may be gone.
+ * Reads once in a turn.  Under TLS it reads until there is no more, because
+ * input that the library holds already makes no descriptor ready.  Returns -1
+ * if m may be gone.
  */
 static int
 io_read(struct mta *m)
@@ -369,7 +382,8 @@ io_readable(evutil_socket_t fd, short what, void *arg)
 	if (m->state == MS_HANDSHAKE)
 		mta_tls_handshake(m);
 	else if (io_read(m) == 0 && m->tls != NULL && buf_len(&m->out) > 0)
-		mta_flush(m);	/* what TLS could not write before a read */
+		/* TLS may have had to read before it could write. */
+		mta_flush(m);
 }
 
 static void

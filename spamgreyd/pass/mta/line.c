@@ -1,7 +1,7 @@
 /*
- * What tells an MTA about the client: the XCLIENT command (Postfix) and the
- * header of HAProxy's PROXY protocol, in text and in binary. Pure functions;
- * the client's own words are hostile and go out as xtext only.
+ * What tells an MTA about the client: the XCLIENT command (Postfix), and the
+ * header of HAProxy's PROXY protocol, version 1 (text) and 2 (binary).  Pure.
+ * The client's own words are hostile and are only sent as xtext.
  */
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -12,12 +12,15 @@
 #include "lib/base/be.h"
 #include "spamgreyd/pass/mta/mta.h"
 
-#define XCLIENT_LINE	510		/* 512 with its CRLF (RFC 5321) */
-#define XCLIENT_HELO_MAX 255		/* Postfix takes no longer one */
+/* 512 bytes with CRLF (RFC 5321, 4.5.3.1.4). */
+#define XCLIENT_LINE	510
+/* Postfix accepts no longer name. */
+#define XCLIENT_HELO_MAX 255
 
+/* The first bytes of version 2; they cannot be the beginning of SMTP. */
 static const uint8_t	signature[12] = "\r\n\r\n\0\r\nQUIT\n";
 
-/* src as xtext (RFC 3461 4): 0, or -1: no room. */
+/* Encodes src as xtext (RFC 3461, 4). Returns -1 if there is no room. */
 static int
 xtext(const char *src, char *dst, size_t size)
 {
@@ -42,7 +45,7 @@ xtext(const char *src, char *dst, size_t size)
 	return (0);
 }
 
-/* One or two commands that are being put together. */
+/* The one or two commands that are being made; i is the current one. */
 struct lines {
 	char	*dst[2];
 	size_t	 size[2];
@@ -50,9 +53,9 @@ struct lines {
 };
 
 /*
- * Adds " NAME=value". What does not fit into the first command begins the
- * second: attributes may come in several, and the order stays. -1: it fits
- * into neither.
+ * Adds " NAME=value".  What does not fit into the first command begins the
+ * second one: XCLIENT may be said several times.  The order stays.  Returns -1
+ * if it fits into neither.
  */
 static int
 xclient_attribute(struct lines *l, const char *name, const char *value)
@@ -73,6 +76,7 @@ xclient_attribute(struct lines *l, const char *name, const char *value)
 	return (-1);
 }
 
+/* An address; IPv6 ones have a prefix in XCLIENT. */
 static int
 xclient_addr(struct lines *l, const char *name, const struct addr *a)
 {
@@ -93,8 +97,8 @@ xclient_port(struct lines *l, const char *name, uint16_t port)
 }
 
 /*
- * A client that has not said HELO yet, or with a name that no server takes,
- * has none.
+ * The client's HELO.  If the client has not said HELO yet, or if its name is
+ * too long for servers, the value is [UNAVAILABLE].
  */
 static int
 xclient_helo(struct lines *l, const char *helo)
@@ -107,15 +111,18 @@ xclient_helo(struct lines *l, const char *helo)
 		return (xclient_attribute(l, "HELO", "[UNAVAILABLE]"));
 	if (xclient_attribute(l, "HELO", value) == 0 && l->i == 0)
 		return (0);
-	/* Nothing but escapes: it would leave no room for what counts. */
+	/*
+	 * The name consists of escapes and would leave no room for the other
+	 * attributes.
+	 */
 	l->dst[1][0] = '\0';
 	l->i = 0;
 	return (xclient_attribute(l, "HELO", "[UNAVAILABLE]"));
 }
 
 /*
- * ADDR comes last and NAME before it: with them the right to say XCLIENT may
- * go.
+ * ADDR comes last and NAME before it, because with the new client the right to
+ * say XCLIENT may be lost.
  */
 int
 mta_xclient(const struct mta_client *c, unsigned int attributes, char *dst,
@@ -146,13 +153,14 @@ mta_xclient(const struct mta_client *c, unsigned int attributes, char *dst,
 	return (bad == 0 ? 0 : -1);
 }
 
-/* In a header of IPv6 an IPv4 address is a mapped one. */
+/* In a header for IPv6, an IPv4 address is written as a mapped one. */
 static void
 addr6_str(const struct addr *a, char dst[INET6_ADDRSTRLEN])
 {
 	(void)inet_ntop(AF_INET6, a->b, dst, INET6_ADDRSTRLEN);
 }
 
+/* c NULL: the connection has no client to tell of. */
 size_t
 mta_proxy1(const struct mta_client *c, char *dst, size_t size)
 {
@@ -174,6 +182,10 @@ mta_proxy1(const struct mta_client *c, char *dst, size_t size)
 	return (n > 0 && (size_t)n < size ? (size_t)n : 0);
 }
 
+/*
+ * Signature, version and command, family and protocol, the length of what
+ * follows, and the addresses and ports in network order.
+ */
 size_t
 mta_proxy2(const struct mta_client *c, uint8_t *dst, size_t size)
 {

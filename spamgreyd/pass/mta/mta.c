@@ -1,6 +1,6 @@
 /*
- * One connection to an MTA: targets tried in turn, the time that each step
- * has, failures, the end. What is said is in step.c.
+ * One connection to an MTA: targets tried in turn, the time that each step may
+ * take, failures, and the end.  What is said is in step.c.
  */
 #include <sys/types.h>
 #include <sys/socket.h>
@@ -25,11 +25,17 @@ static void	mta_set_why(struct mta *, const char *, va_list)
 static void	mta_connect(struct mta *, int);
 static void	mta_next(struct mta *);
 
+/* What the process gave to mta_init. */
 static const struct mta_calls	*calls;
 
+/*
+ * Connections that wait for a socket from the parent, by id; ids are never
+ * reused.
+ */
 static LIST_HEAD(, mta)	asking = LIST_HEAD_INITIALIZER(asking);
 static uint64_t		last_ask;
 
+/* As the log has them. */
 static const char *const failure_names[] = {
 	[MTAF_NONE] = "none", [MTAF_CONNECT] = "connect",
 	[MTAF_TIMEOUT] = "timeout", [MTAF_CLOSED] = "closed",
@@ -38,6 +44,7 @@ static const char *const failure_names[] = {
 	[MTAF_SPOOL] = "spool", [MTAF_MEMORY] = "memory"
 };
 
+/* What was awaited when the time was up. */
 static const char *const step_names[] = {
 	[MS_CONNECT] = "banner", [MS_EHLO] = "reply to EHLO",
 	[MS_HELO] = "reply to HELO", [MS_STARTTLS] = "reply to STARTTLS",
@@ -48,9 +55,10 @@ static const char *const step_names[] = {
 };
 
 /*
- * The time of the current step ends then (ms, 0: never). The timer is moved
- * only when it would fire too late; when it fires too early it is set again.
- * So the steps of a dialogue cost no system call and no work in libevent.
+ * Sets when the time of the current step ends (clock_mono; 0: never).  The
+ * timer is only set if it would fire too late.  If it fires too early, it is
+ * set again then.  So the steps of a dialogue cost no system call and no work
+ * in libevent.
  */
 static void
 mta_until(struct mta *m, int64_t deadline)
@@ -67,6 +75,7 @@ mta_until(struct mta *m, int64_t deadline)
 	m->fires = evtimer_add(&m->timer, &tv) == 0 ? deadline : 0;
 }
 
+/* The timeouts of the configuration are in seconds. */
 void
 mta_wait(struct mta *m, enum pass_timeout pt)
 {
@@ -79,7 +88,10 @@ mta_wait_none(struct mta *m)
 	mta_until(m, 0);
 }
 
-/* Is there a connection? Until now nobody has asked. */
+/*
+ * Returns 1 if the connection is made.  Nothing waits for that event, so it is
+ * asked for when it matters.
+ */
 static int
 mta_connected(const struct mta *m)
 {
@@ -90,8 +102,8 @@ mta_connected(const struct mta *m)
 }
 
 /*
- * The time is up. Whether the connection was made at all is known only by the
- * banner, or by asking here.
+ * The time of the current step is over.  For MS_CONNECT two times apply: that
+ * for the connection, and when it is made, that for the banner.
  */
 static void
 mta_late(struct mta *m)
@@ -122,7 +134,7 @@ mta_late(struct mta *m)
 	mta_fail(m, MTAF_TIMEOUT, "no %s in time", step_names[m->state]);
 }
 
-/* Too early: the deadline was moved since. */
+/* The deadline may have moved since the timer was set. */
 static void
 timer_fired(evutil_socket_t fd, short what, void *arg)
 {
@@ -139,7 +151,7 @@ timer_fired(evutil_socket_t fd, short what, void *arg)
 		mta_late(m);
 }
 
-/* For the log and for a client: one line of printable ASCII. */
+/* Sets why, for the log and for a client: one line of printable ASCII. */
 static void
 mta_set_why(struct mta *m, const char *fmt, va_list ap)
 {
@@ -162,7 +174,10 @@ mta_log_failure(const struct mta *m, const char *then)
 	    log_encode_str(why, sizeof(why), m->why), then);
 }
 
-/* Is another target tried? Only before READY. */
+/*
+ * Returns 1 if another target is tried.  After READY the client's commands have
+ * gone to this target, so none is tried.
+ */
 static int
 mta_another(const struct mta *m)
 {
@@ -174,8 +189,8 @@ mta_another(const struct mta *m)
 }
 
 /*
- * TLS that is not required and fails is left out, with the same target. 1: so
- * it is.
+ * TLS that is tried but not required, and fails, is left out: the same target
+ * is tried again without it.  Returns 1 if so.
  */
 static int
 mta_again_clear(struct mta *m)
@@ -189,8 +204,9 @@ mta_again_clear(struct mta *m)
 }
 
 /*
- * Closes the socket; mta_after_failure does the rest from the loop, as no
- * callback may be called from here.
+ * A failure: closes the socket and decides what follows. mta_after_failure does
+ * it from the event loop, because no callback may be called from here.  A
+ * second failure before that is ignored.
  */
 static void
 mta_vfail(struct mta *m, enum mta_failure failure, const char *fmt,
@@ -245,7 +261,10 @@ mta_fail_final(struct mta *m, enum mta_failure failure, const char *fmt, ...)
 	va_end(ap);
 }
 
-/* From the loop, after a failure: the next target, or the end. */
+/*
+ * From the event loop, after a failure: tries the next target, or reports the
+ * end.
+ */
 static void
 mta_after_failure(evutil_socket_t fd, short what, void *arg)
 {
@@ -268,8 +287,8 @@ mta_after_failure(evutil_socket_t fd, short what, void *arg)
 }
 
 /*
- * The client's own address as the source: only the parent can make such a
- * socket.
+ * Asks the parent for a socket with the client's own address as its source;
+ * only the parent has the privilege to make one.
  */
 static void
 mta_ask(struct mta *m)
@@ -289,7 +308,7 @@ mta_ask(struct mta *m)
 		    "the request failed");
 }
 
-/* Begins with m->target. */
+/* Begins with m->target. What was learned from the last target is forgotten. */
 static void
 mta_next(struct mta *m)
 {
@@ -311,7 +330,10 @@ mta_next(struct mta *m)
 		mta_connect(m, fd);
 }
 
-/* Takes fd. Nothing waits for the connection itself: the banner shows it. */
+/*
+ * Connects fd, which is m's from now on.  That it is connected is seen by the
+ * banner.
+ */
 static void
 mta_connect(struct mta *m, int fd)
 {
@@ -337,6 +359,7 @@ mta_connect(struct mta *m, int fd)
 	mta_io_begin(m);
 }
 
+/* If the mta that asked is gone, nobody has the id and the socket is closed. */
 void
 mta_socket(uint64_t id, uint32_t error, int fd)
 {
@@ -369,7 +392,10 @@ mta_init(const struct mta_calls *c)
 	calls = c;
 }
 
-/* The texts of the client are copied. -1: no memory. */
+/*
+ * Copies the client; its texts become our own.  Returns -1 if there is no
+ * memory, and the caller frees what was copied.
+ */
 static int
 mta_copy_client(struct mta *m, const struct mta_client *client)
 {
@@ -384,6 +410,10 @@ mta_copy_client(struct mta *m, const struct mta_client *client)
 	return (m->hostname == NULL ? -1 : 0);
 }
 
+/*
+ * A failure, even of the first step, is reported from the event loop, so cb is
+ * not called before this returns.
+ */
 struct mta *
 mta_open(struct event_base *base, const struct conf_pass *conf,
     const struct conf_relay *relay, const struct mta_client *client,
@@ -414,6 +444,10 @@ mta_open(struct event_base *base, const struct conf_pass *conf,
 	return (m);
 }
 
+/*
+ * If a callback of m is running, the memory stays until it has returned
+ * (mta_release).
+ */
 void
 mta_free(struct mta *m)
 {
@@ -474,6 +508,7 @@ mta_is_tls(const struct mta *m)
 	return (m->tls != NULL && m->state != MS_HANDSHAKE);
 }
 
+/* Control characters would let a client add commands of its own. */
 int
 mta_command(struct mta *m, const char *line, enum pass_timeout pt)
 {

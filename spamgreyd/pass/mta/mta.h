@@ -1,9 +1,10 @@
 /*
- * One connection to the MTA, as a careful SMTP client: connect to the targets
- * of a relay in turn, banner, EHLO, STARTTLS, the client's address, and then
- * what the caller wants, one command at a time.  Knows nothing of sessions or
- * modules; all replies and failures come by callback, from the loop, never
- * from inside the call that asked.
+ * One connection to the mail server (MTA), as a careful SMTP client: it
+ * connects to the targets of a relay in turn, reads the banner, says EHLO and
+ * STARTTLS, tells the client's address, and then does what the caller wants,
+ * one command at a time.  It knows nothing of sessions and modules.  All
+ * replies and failures come by callback from the event loop, never from inside
+ * the call that asked.
  */
 #ifndef PASS_MTA_H
 #define PASS_MTA_H
@@ -19,7 +20,10 @@
 struct event_base;
 struct mta;
 
-/* Whom we speak for; texts are copied. */
+/*
+ * The client for which the connection is made. mta_open copies the texts,
+ * except name, which is used during mta_open only.
+ */
 struct mta_client {
 	uint64_t	 id;		/* for the log */
 	struct addr	 addr, dst;
@@ -27,22 +31,32 @@ struct mta_client {
 	const char	*helo;		/* NULL: none */
 	int		 esmtp;
 	const char	*hostname;	/* ours, for EHLO */
-	const char	*name;		/* NULL: none; during mta_open */
-	int		 name_later;	/* it could not be found out now */
+	/*
+	 * The client's name by reverse DNS; NULL: none.  Valid during mta_open.
+	 */
+	const char	*name;
+	/* The name could not be found out because of a temporary failure. */
+	int		 name_later;
 };
 
 enum mta_what {
 	MTA_READY,		/* greeted; ehlo is filled */
 	MTA_REPLY,		/* to the command; reply is the whole of it */
-	MTA_DEAD		/* the connection is gone, or never came to be:
-				   why says so; free it.  Any command that was
-				   under way has no other answer. */
+	/*
+	 * The connection is gone, or was never made; why says so.  The caller
+	 * must free the mta.  A command that was under way gets no other
+	 * answer.
+	 */
+	MTA_DEAD
 };
 
 enum mta_failure {
 	MTAF_NONE, MTAF_CONNECT, MTAF_TIMEOUT, MTAF_CLOSED, MTAF_NONSENSE,
-	MTAF_TLS, MTAF_CLIENT,	/* it does not take the client's address as
-				   the configuration says */
+	/*
+	 * The MTA does not accept the client's address as the configuration
+	 * wants it.
+	 */
+	MTAF_TLS, MTAF_CLIENT,
 	MTAF_REFUSED,		/* its banner or EHLO said 4xx, 5xx: reply */
 	MTAF_SPOOL, MTAF_MEMORY
 };
@@ -50,71 +64,96 @@ enum mta_failure {
 struct mta_event {
 	enum mta_what		 what;
 	enum mta_failure	 failure;
-	const char		*why;		/* DEAD: for the log and a 451; one
-						   line of printable ASCII, of the
-						   target nothing but its words */
+	/*
+	 * DEAD: for the log and for a 451 reply, one line of printable ASCII.
+	 * Of the target it only has the words that the target sent.
+	 */
+	const char		*why;
 	const struct smtpreply	*reply;		/* REPLY, and DEAD if REFUSED */
-	const struct smtp_ehlo	*ehlo;		/* READY; STARTTLS stays in it when
-						   it was offered before TLS */
-	int			 after_dot;	/* DEAD: the final dot was sent: the
-						   message may have been taken */
+	/* READY; has STARTTLS if it was offered before TLS. */
+	const struct smtp_ehlo	*ehlo;
+	/*
+	 * DEAD: the final dot was sent, so the message may have been accepted.
+	 */
+	int			 after_dot;
 };
 
 typedef void (*mta_cb)(struct mta *, const struct mta_event *, void *arg);
 
 /*
- * Begins to connect; conf (its hold on relay) must live as long.  NULL: no
- * memory.  probe: an EHLO of our own to learn what is offered, no client
- * (PROXY with our own ends, no XCLIENT).  The failure of the last target, when
- * all failed, comes as DEAD.
+ * Begins to connect. conf (through its hold on relay) must live as long as the
+ * mta. probe: says an EHLO of our own to learn what is offered, and no client
+ * (PROXY with our own addresses, no XCLIENT).  If all targets fail, the failure
+ * of the last one comes as DEAD.  Returns NULL if there is no memory.
  */
 struct mta *mta_open(struct event_base *, const struct conf_pass *,
 	    const struct conf_relay *, const struct mta_client *, int probe,
 	    mta_cb, void *arg);
-/* Any time; nothing is called any more.  Says QUIT if the connection is idle. */
+/*
+ * May be called at any time; no callback comes afterwards.  Says QUIT if no
+ * command is under way.
+ */
 void	 mta_free(struct mta *);
 
 const struct smtp_ehlo *mta_ehlo(const struct mta *);
 const struct conf_relay *mta_relay(const struct mta *);
 const struct addr *mta_target(const struct mta *, uint16_t *port);
-int	 mta_idle(const struct mta *);		/* READY, and nothing under way */
+/* READY, and nothing is under way. */
+int	 mta_idle(const struct mta *);
 int	 mta_is_tls(const struct mta *);
 
 /*
- * A reply is 2xx, 4xx or 5xx (3xx is NONSENSE, but 354 to DATA).  What comes
- * unasked is never taken for one: the connection ends.
+ * A reply to a command is 2xx, 4xx or 5xx; 3xx is MTAF_NONSENSE, except 354 to
+ * DATA.  A reply that nobody asked for is never taken for an answer: it ends
+ * the connection.
  *
- * One command without CRLF (it holds no control characters; -1 if it does, or
- * no memory).  pt: which timeout.  Its reply comes as MTA_REPLY.
+ * mta_command sends one line, without CRLF.  Its reply comes as MTA_REPLY,
+ * within the timeout pt.  Returns -1 if the line has control characters or
+ * another command is under way.
  */
 int	 mta_command(struct mta *, const char *line, enum pass_timeout pt);
 /*
- * DATA, its 354, then head (CRLF lines, may be empty) and the spool, dot
- * stuffed, and the end.  The reply is that to the final dot, or to DATA when
- * it was no 354.  spool must live until then; head is copied.  A refusal in
- * the middle of the message is the reply too, and DEAD follows it.
+ * Sends DATA and, after 354, head (lines with CRLF; may be empty) and the spool
+ * with dots stuffed, and the final dot.  The reply that comes is the one to the
+ * final dot, or to DATA if that was not 354.  The spool must stay until then;
+ * head is copied.  A refusal in the middle of the message is reported as the
+ * reply, and DEAD follows it.  Returns -1 if there is no memory or another
+ * command is under way.
  */
 int	 mta_data(struct mta *, const struct buf *head, const struct spool *);
-/* A DATA is under way and its final dot is given to the system: the message
- * may be taken.  mta_free before that ends it without the dot. */
+/*
+ * Returns 1 if the final dot was given to the system and the reply has not
+ * come: the message may be accepted. mta_free before that ends the message
+ * without the dot, so that the MTA discards it.
+ */
 int	 mta_dotted(const struct mta *);
 
-/* The parent's answer to MSG_SOCK_ASK; takes fd (-1: error). */
+/*
+ * The parent's answer to MSG_SOCK_ASK.  Takes fd over; -1: there is none and
+ * error says why.
+ */
 void	 mta_socket(uint64_t id, uint32_t error, int fd);
 /*
- * What mta calls of its process.  ask_socket asks the parent for a socket that
- * is bound to that (the client's) address, for that target of the relay; the
- * answer comes as mta_socket with the id.  -1: it could not be asked.
+ * What mta calls of its process. ask_socket asks the parent for a socket that
+ * is bound to the given address, the client's, for that target of the relay.
+ * The answer comes as mta_socket with the id.  Returns -1 if it could not be
+ * asked.
  */
 struct mta_calls {
 	int	(*ask_socket)(uint64_t id, const struct conf_relay *,
 		    unsigned int target, const struct addr *, uint16_t port);
 };
-/* Once, before mta_open; the table stays the caller's.  Without it no socket
- * with a client's address can be asked for. */
+/*
+ * Called once, before mta_open.  The table stays the caller's.  Without it,
+ * sockets with a client's address cannot be had.
+ */
 void	 mta_init(const struct mta_calls *);
 
-/* line.c, pure: 0, or -1: it does not fit.  dst gets no CRLF. */
+/*
+ * line.c, pure. mta_xclient writes one command or two, without CRLF, and
+ * returns -1 if they do not fit.  The others return the length of the header, 0
+ * if it does not fit.
+ */
 int	 mta_xclient(const struct mta_client *, unsigned int attributes,
 	    char *dst, size_t size, char *dst2, size_t size2);
 size_t	 mta_proxy1(const struct mta_client *, char *dst, size_t size);

@@ -1,14 +1,14 @@
 /*
- * Inside of this room only: one connection to an MTA.
+ * Inside this room only: one connection to an MTA.
  *
  *	mta.c		its life: targets in turn, time, failure, its end
- *	io.c		octets in and out, the callbacks
+ *	io.c		bytes in and out, the callbacks
  *	step.c		the dialogue up to READY, and what a reply means
  *	body.c		the message
  *	tls.c		STARTTLS
  *	line.c		XCLIENT and PROXY, pure
  *
- * The states in their order; what stands in brackets may be left out:
+ * The states in their order; those in brackets may be left out:
  *
  *	NEXT [SOCKET] CONNECT EHLO [HELO] [STARTTLS HANDSHAKE EHLO]
  *	[XCLIENT EHLO] READY
@@ -16,11 +16,12 @@
  *	READY --DATA--> DATA --354--> BODY --dot is out--> DOT --reply--> READY
  *	any --failure--> NEXT (before READY, another target), or DEAD
  *
- * A failure is never told from where it is found: mta_fail closes the socket
- * and the event `after_failure' does the rest from the loop.  So a function here may
- * call mta_fail and return, and its caller still has a struct mta.  Only
- * mta_tell calls the caller's function, which may free it: whoever calls
- * mta_tell looks at what it returns and touches nothing when that is -1.
+ * A failure is not reported from the place where it is found: mta_fail closes
+ * the socket, and the event `after_failure' does the rest from the loop.  So a
+ * function may call mta_fail and return, and its caller still has a struct mta.
+ * Only mta_tell calls the caller's function, which may free the mta: a function
+ * that calls mta_tell must look at its result and must not touch the mta if
+ * that is -1.
  */
 #ifndef PASS_MTA_INT_H
 #define PASS_MTA_INT_H
@@ -35,9 +36,12 @@
 #include "lib/smtp/data.h"
 #include "spamgreyd/pass/mta/mta.h"
 
-#define MTA_READ	16384		/* octets a read */
-#define MTA_WINDOW	65536		/* of a message that must be encoded */
-#define MTA_TURN	(8 * MTA_WINDOW) /* octets written a turn of the loop */
+/* Bytes of one read. */
+#define MTA_READ	16384
+/* Bytes of the window for a message that must be encoded. */
+#define MTA_WINDOW	65536
+/* Bytes that are written in one turn of the event loop. */
+#define MTA_TURN	(8 * MTA_WINDOW)
 #define MTA_WHY		256
 
 enum mta_state {
@@ -63,21 +67,24 @@ enum mta_state {
 
 struct tls;
 
-/* The message on its way out. */
+/* The message that is being sent. */
 struct mta_body {
 	const struct spool	*spool;
 	struct smtpdata_out	 enc;
-	struct buf		 head;	/* encoded */
-	/* either straight from the spool's memory … */
+	/* Dot stuffed already. */
+	struct buf		 head;
+	/* Either the message is sent from the spool's memory ... */
 	const uint8_t		*mem;
-	size_t			 len, sent;	/* sent: of head, mem and end */
+	/* sent counts the bytes of head, mem and end together. */
+	size_t			 len, sent;
 	uint8_t			 end[5];
 	size_t			 endlen;
-	/* … or through a window */
+	/* ... or through a window: */
 	uint8_t			*window;
 	size_t			 size, from, to;
 	uint64_t		 at;	/* in the spool */
-	int			 ended;	/* the dot is in the window */
+	/* The final dot is in the window. */
+	int			 ended;
 };
 
 struct mta {
@@ -87,23 +94,38 @@ struct mta {
 	const struct conf_pass	*conf;
 	const struct conf_relay	*relay;
 	const struct conf_target *target;
-	unsigned int		 index;		/* of target */
-	unsigned int		 tries;		/* targets tried */
-	struct mta_client	 client;	/* its texts are our own */
+	/* The number of the target in the relay. */
+	unsigned int		 index;
+	/* Targets that were tried. */
+	unsigned int		 tries;
+	/* Its texts are the two below. */
+	struct mta_client	 client;
 	char			*helo, *hostname;
 	mta_cb			 cb;
 	void			*arg;
-	unsigned int		 uses;		/* on the stack: who frees it
-						   meanwhile leaves the memory */
+	/*
+	 * Callbacks that are running.  If the mta is freed in one of them, its
+	 * memory stays until the last one has returned.
+	 */
+	unsigned int		 uses;
 	int			 fd;		/* -1: none */
 	struct tls		*tls;
 	enum mta_state		 state;
 	unsigned int		 flags;
-	uint64_t		 ask;		/* its number in MS_SOCKET */
-	int64_t			 began;		/* ms, of the connection */
-	int64_t			 deadline;	/* ms, 0: none */
-	int64_t			 fires;		/* ms, when timer does; 0 */
+	/* The id of the request for a socket, in MS_SOCKET. */
+	uint64_t		 ask;
+	/* clock_mono when the connection to this target began. */
+	int64_t			 began;
+	/* clock_mono when the time of the current step is over; 0: no limit. */
+	int64_t			 deadline;
+	/* clock_mono when the timer fires; 0: it is not set. */
+	int64_t			 fires;
+	/* Commands that were not written yet. */
 	struct buf		 out;
+	/*
+	 * The reply that is awaited, and what came without having been asked
+	 * for.
+	 */
 	struct smtpreply	 reply, ahead;
 	struct smtp_ehlo	 ehlo;
 	char			*xclient2;	/* a second XCLIENT, or NULL */
@@ -123,18 +145,26 @@ void	 mta_wait(struct mta *, enum pass_timeout);	/* from now */
 void	 mta_wait_none(struct mta *);
 
 /* io.c */
-/* The connection is on its way: PROXY header, then wait for the banner. */
+/*
+ * The socket is connecting: queues the PROXY header, if any, and waits for the
+ * banner.
+ */
 void	 mta_io_begin(struct mta *);
-void	 mta_io_end(struct mta *, int quit);	/* closes the socket */
+/* Closes the socket; quit: says QUIT before. */
+void	 mta_io_end(struct mta *, int quit);
 /* Queues a line and its CRLF, writes it, and waits for its reply. */
 void	 mta_say(struct mta *, enum mta_state, enum pass_timeout,
 	    const char *line);
 void	 mta_flush(struct mta *);
-/* How much was written; 0: the socket is full, or dead (MF_WDEAD). */
+/*
+ * Returns how much was written; 0: the socket accepts nothing now, or never
+ * again (MF_WDEAD).
+ */
 size_t	 mta_write(struct mta *, const struct iovec *, int n);
 void	 mta_want_write(struct mta *, int on);
-int	 mta_tell(struct mta *, const struct mta_event *);	/* -1: freed */
-/* Something came that was not asked for. */
+/* Calls the caller's function. -1: the mta was freed. */
+int	 mta_tell(struct mta *, const struct mta_event *);
+/* Returns 1 if something came that was not asked for. */
 int	 mta_has_ahead(const struct mta *);
 void	 mta_fail_ahead(struct mta *);
 
@@ -152,7 +182,7 @@ void	 mta_body_free(struct mta *);
 /* tls.c */
 void	 mta_tls_begin(struct mta *);
 void	 mta_tls_handshake(struct mta *);
-/* As read(2), write(2); errno EAGAIN. */
+/* As read(2) and write(2); errno is EAGAIN if TLS must wait. */
 ssize_t	 mta_tls_read(struct mta *, void *, size_t);
 ssize_t	 mta_tls_write(struct mta *, const void *, size_t);
 void	 mta_tls_end(struct mta *);

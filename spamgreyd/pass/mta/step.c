@@ -1,7 +1,7 @@
 /*
  * The dialogue with an MTA up to READY, and what a reply means in each state.
  * What the configuration asks for (TLS, the client's address) is done, or the
- * connection fails; it is never left out in silence.
+ * connection fails; it is never silently left out.
  */
 #include <sys/types.h>
 
@@ -18,7 +18,10 @@
 
 static void	step_offers(struct mta *);
 
-/* The reply's code and first line, for `why'; good until the next call. */
+/*
+ * The reply's code and first line, for `why'.  The text is static and valid
+ * until the next call.
+ */
 static const char *
 reply_words(const struct mta *m)
 {
@@ -33,7 +36,7 @@ reply_words(const struct mta *m)
 	return (text);
 }
 
-/* The MTA refused it, or its reply is no answer to that. */
+/* The MTA refused `what', or its reply is not an answer to it. */
 static void
 step_refused(struct mta *m, const char *what)
 {
@@ -58,7 +61,8 @@ step_ready(struct mta *m)
 }
 
 /*
- * A reply to the PROXY header comes from a server that took it for a command.
+ * Returns 1 if we sent a PROXY header.  A server that does not expect it takes
+ * it for a command and answers it.
  */
 static int
 is_proxied(const struct mta *m)
@@ -68,8 +72,9 @@ is_proxied(const struct mta *m)
 }
 
 /*
- * Does the MTA take what we say for the client's words? From the beginning,
- * with the PROXY protocol and a transparent source; after XCLIENT; or never.
+ * Returns 1 if the MTA takes what we say for the client's words: always with
+ * the PROXY protocol and a transparent source, after XCLIENT, and otherwise
+ * never.
  */
 static int
 is_client(const struct mta *m)
@@ -82,10 +87,10 @@ is_client(const struct mta *m)
 }
 
 /*
- * The name that an MTA writes into its Received line beside the address that
- * it sees: ours with our address, the client's with the client's, also in the
- * EHLO that follows STARTTLS and XCLIENT.  A client whose name is missing, or
- * no word, is called by its address.
+ * The name for HELO and EHLO.  The MTA writes it into its Received line next to
+ * the address that it sees, so our name goes with our address and the client's
+ * with the client's, also in the EHLO after STARTTLS and XCLIENT.  A client
+ * whose name is missing or is not a word gets its address in brackets.
  */
 static const char *
 greeting_name(const struct mta *m, char literal[LITERAL_SIZE])
@@ -115,7 +120,7 @@ say_hello(struct mta *m, enum mta_state state)
 	mta_say(m, state, PT_EHLO, line);
 }
 
-/* Is HELO not enough, as TLS or XCLIENT is required? */
+/* Returns 1 if HELO is not enough, because TLS or XCLIENT is required. */
 static int
 needs_esmtp(const struct mta *m)
 {
@@ -133,14 +138,17 @@ step_banner(struct mta *m)
 		step_refused(m, "the connection");
 }
 
-/* No such command; 501 and 504 are about its argument. */
+/* The command is unknown; 501 and 504 are about its argument. */
 static int
 is_unknown(const struct mta *m)
 {
 	return (m->reply.code == 500 || m->reply.code == 502);
 }
 
-/* A refusal of that client or its name: no other target is tried. */
+/*
+ * The MTA refuses this client or its name.  Other targets would too, so none is
+ * tried.
+ */
 static void
 step_no_client(struct mta *m)
 {
@@ -148,7 +156,11 @@ step_no_client(struct mta *m)
 	    reply_words(m));
 }
 
-/* Under TLS STARTTLS is not offered again; that it was, is kept. */
+/*
+ * STARTTLS is not offered again under TLS; that it was offered is kept. 5xx
+ * means: an unknown PROXY header, a refused client, or a server without EHLO,
+ * which gets HELO.
+ */
 static void
 step_ehlo(struct mta *m)
 {
@@ -170,7 +182,7 @@ step_ehlo(struct mta *m)
 		step_refused(m, "EHLO");
 }
 
-/* 1: STARTTLS is under way, or failed. */
+/* Returns 1 if STARTTLS was said, or failed. */
 static int
 offers_tls(struct mta *m)
 {
@@ -187,7 +199,10 @@ offers_tls(struct mta *m)
 	return (1);
 }
 
-/* 1: XCLIENT is under way, or failed. */
+/*
+ * Returns 1 if XCLIENT was said, or failed.  What does not fit into one command
+ * goes into a second one, said after the first.
+ */
 static int
 offers_xclient(struct mta *m)
 {
@@ -238,12 +253,14 @@ step_helo(struct mta *m)
 	step_ready(m);
 }
 
-/* What came in clear behind the 220 is thrown away: it may be injected. */
+/*
+ * What came in clear behind the 220 is thrown away: somebody on the network may
+ * have put it there.
+ */
 static void
 step_starttls(struct mta *m)
 {
 	if (m->reply.code == 220) {
-		/* What came behind it in clear is as if never sent. */
 		smtpreply_reuse(&m->ahead);
 		m->flags &= ~(unsigned int)MF_AHEAD_BAD;
 		mta_tls_begin(m);
@@ -264,8 +281,8 @@ mta_step_tls(struct mta *m)
 }
 
 /*
- * The codes by which Postfix refuses the command mean our configuration;
- * others mean the client.
+ * The codes with which Postfix refuses the command itself mean an error in our
+ * configuration.  Other codes mean the client.
  */
 static void
 step_xclient(struct mta *m)
@@ -289,7 +306,10 @@ step_xclient(struct mta *m)
 		step_no_client(m);
 }
 
-/* Tells the whole reply to what was asked. -1: m is gone. */
+/*
+ * Gives the reply to the caller.  Returns -1 if m is gone.  If more came than
+ * this reply, the connection ends afterwards.
+ */
 static int
 step_tell(struct mta *m)
 {
@@ -322,8 +342,8 @@ step_data(struct mta *m)
 }
 
 /*
- * A reply before our dot is out, or that began before it, cannot be a yes. A
- * no is what the client is told; the connection is of no use any more.
+ * A reply that came or began before our final dot cannot accept the message.  A
+ * refusal is given to the client; the connection cannot be used any more.
  */
 static void
 step_early(struct mta *m)
@@ -333,7 +353,7 @@ step_early(struct mta *m)
 		    "the message", m->reply.code);
 		return;
 	}
-	/* It would take what is written now for more of the message. */
+	/* The MTA would take further commands for a part of the message. */
 	m->flags |= MF_WDEAD;
 	if (step_tell(m) == 0)
 		mta_fail(m, MTAF_CLOSED, "it answered before the end of the "
@@ -361,8 +381,8 @@ step_command(struct mta *m)
 }
 
 /*
- * A whole reply is there. An MTA that sends more than was asked is not
- * believed the rest either.
+ * A reply is complete.  Before READY, an MTA that sent more than was asked for
+ * is not trusted any further, whatever the reply says.
  */
 void
 mta_step(struct mta *m)

@@ -1,6 +1,6 @@
 /*
- * STARTTLS to an MTA through libtls, never blocking. No file is opened: the CA
- * certificates came as bytes from the parent.
+ * STARTTLS to an MTA with libtls, without blocking.  No file is opened: the
+ * parent has sent the CA certificates as bytes.
  */
 #include <sys/types.h>
 
@@ -12,8 +12,9 @@
 #include "spamgreyd/pass/mta/mta_int.h"
 
 /*
- * Without `verify' any certificate will do: that keeps out a listener, not a
- * server in the MTA's place. -1: it cannot be verified.
+ * Without `verify' any certificate is accepted: that protects from
+ * eavesdropping, not from a server that takes the MTA's place.  Returns -1 if
+ * verification is wanted but cannot be done.
  */
 static int
 config_verify(struct tls_config *config, const struct conf_relay *relay)
@@ -27,8 +28,8 @@ config_verify(struct tls_config *config, const struct conf_relay *relay)
 }
 
 /*
- * -1: *why says why, in a static buffer, as libtls' text goes with its
- * configuration.
+ * Makes the TLS context.  Returns -1 and sets *why, which is in a static
+ * buffer, because libtls' text is freed with its configuration.
  */
 static int
 tls_setup(struct mta *m, const char **why)
@@ -51,7 +52,7 @@ tls_setup(struct mta *m, const char **why)
 		*why = tls_config_error(config);
 	else if (m->relay->ca == NULL)
 		*why = "no CA certificates to verify it with";
-	(void)strlcpy(text, *why, sizeof(text));	/* (config's own) */
+	(void)strlcpy(text, *why, sizeof(text));
 	*why = text;
 	tls_config_free(config);
 	return (r);
@@ -71,6 +72,10 @@ mta_tls_begin(struct mta *m)
 	mta_tls_handshake(m);
 }
 
+/*
+ * Continues the handshake; called again when the socket is ready for what TLS
+ * wants.
+ */
 void
 mta_tls_handshake(struct mta *m)
 {
@@ -94,7 +99,7 @@ mta_tls_handshake(struct mta *m)
 	}
 }
 
-/* libtls' results as those of recv(2) and send(2). */
+/* Turns libtls' results into those of recv(2) and send(2). */
 static ssize_t
 mta_tls_result(ssize_t n)
 {
@@ -107,8 +112,10 @@ mta_tls_result(ssize_t n)
 	return (n);
 }
 
-/* (A read that would write first would be a renegotiation, which libtls does
- * not take part in.) */
+/*
+ * A read that must write first would be a renegotiation, which libtls does not
+ * do.
+ */
 ssize_t
 mta_tls_read(struct mta *m, void *data, size_t len)
 {
@@ -121,6 +128,7 @@ mta_tls_write(struct mta *m, const void *data, size_t len)
 	return (mta_tls_result(tls_write(m->tls, data, len)));
 }
 
+/* tls_close may fail or would block; the connection is closed all the same. */
 void
 mta_tls_end(struct mta *m)
 {
