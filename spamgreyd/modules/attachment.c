@@ -48,7 +48,7 @@ struct conf {
 	struct mime_limits limits;
 };
 /*
- * A session's scan. scan and met are NULL unless a scan is running. header is
+ * A session's scan.  scan and met are NULL unless a scan is running.  header is
  * the position of the part seen last plus 1, so that 0 means that no part was
  * seen.
  */

@@ -72,7 +72,7 @@ struct conf {
 	int32_t		 reject_at;	/* 0: never */
 };
 
-/* One question. It lies in the session's data, and forget cancels it. */
+/* One question.  It lies in the session's data, and forget cancels it. */
 struct ask {
 	struct dns_query *query;	/* NULL: answered, or never asked */
 	uint64_t	 key;
@@ -300,7 +300,7 @@ is_name(const char *s, size_t max)
 
 /*
  * The option zone: ZONE [as NAME] { ... }. Returns 0, -1, or
- * MODULE_OPTION_WARNED. conf_clear frees the zone also after a failure.
+ * MODULE_OPTION_WARNED.  conf_clear frees the zone also after a failure.
  */
 static int
 zone_add(struct conf *conf, const struct module_arg *args, size_t n,

@@ -58,7 +58,7 @@ struct data {
 };
 
 /*
- * A host that waited. by_time has the host that waited longest ago first.  It
+ * A host that waited.  by_time has the host that waited longest ago first.  It
  * owns the structures; the map only points to them.
  */
 struct waiter {

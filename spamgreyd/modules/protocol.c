@@ -24,7 +24,7 @@ enum abuse {
 /* ACTION_NONE is `KEYWORD no': it is not even counted. */
 enum action { ACTION_LOG, ACTION_POINTS, ACTION_REJECT, ACTION_NONE };
 
-/* What the configuration says about one kind. points are in thousandths. */
+/* What the configuration says about one kind.  points are in thousandths. */
 struct rule {
 	enum action	 action;
 	int32_t		 points;

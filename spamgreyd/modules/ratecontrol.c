@@ -30,7 +30,7 @@
 #define PER_DEFAULT	60000
 
 /*
- * The settings; times are in milliseconds. nets holds the limits given for
+ * The settings; times are in milliseconds.  nets holds the limits given for
  * networks (`max N per T for NETWORK').
  */
 struct ratecontrol {

@@ -54,7 +54,7 @@ static const char *const counters[] = {
 	"header", "body", "cut", "past-limits", NULL
 };
 
-/* One expression. met() needs its text for the log and the header. */
+/* One expression.  met() needs its text for the log and the header. */
 struct expr {
 	struct rule	 rule;
 	/* The field's name; NULL: the expression is for lines of the text. */
@@ -81,7 +81,7 @@ struct line {
 	/* Keeps a character that is not complete at the end of a chunk. */
 	struct mimecset	 cset;
 };
-/* A session's scan. scan and line are NULL unless a scan is running. */
+/* A session's scan.  scan and line are NULL unless a scan is running. */
 struct data {
 	struct mimescan	*scan;
 	/* One for each reading (MIME_READINGS). */

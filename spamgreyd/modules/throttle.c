@@ -132,7 +132,7 @@ static const char *const counters[] = {
 
 /*
  * Buckets and rates belong to the process, so that a reload does not empty
- * them. hashkey is random: a client cannot choose addresses whose hashes
+ * them.  hashkey is random: a client cannot choose addresses whose hashes
  * collide.
  */
 static struct tokens	*buckets;

@@ -139,7 +139,7 @@ verdict_close(int64_t ms, int code, const char *enhanced, const char *fmt, ...)
 	return (v);
 }
 
-/* The text is for the log. It is cut to the size of a reply's text. */
+/* The text is for the log.  It is cut to the size of a reply's text. */
 struct verdict
 verdict_error(const char *fmt, ...)
 {

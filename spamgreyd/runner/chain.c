@@ -152,7 +152,7 @@ excepts(const struct chain_link *link, const struct config *conf,
 	    client, link->except_lists) != 0);
 }
 
-/* Logs a failure. The parent has logged the warnings, with their lines. */
+/* Logs a failure.  The parent has logged the warnings, with their lines. */
 static void
 apply_failed(const char *where, const char *keyword, const char *error,
     int warning, void *arg)
@@ -168,7 +168,7 @@ apply_failed(const char *where, const char *keyword, const char *error,
 
 /*
  * Fills one link of the chain: defaults of the module and of the pass block,
- * then the module's settings. conf gets one byte more than conf_size, because
+ * then the module's settings.  conf gets one byte more than conf_size, because
  * calloc() of 0 bytes may return NULL.  Returns -1 if something failed, which
  * was logged.
  */

@@ -76,7 +76,7 @@ warn(struct splitter *s, const char *where, const char *fmt, ...)
 	va_end(ap);
 }
 
-/* Makes "file:line" of raw word i. All words are from the block's own file. */
+/* Makes "file:line" of raw word i.  All words are from the block's own file. */
 static const char *
 where_of(const struct splitter *s, size_t i, char text[WHERE_MAX])
 {
@@ -331,7 +331,7 @@ take_on_error(struct splitter *s, const char *where,
 	return (-1);
 }
 
-/* Reads "strategy CLASS reject|tempfail|mark ...". Returns as take_except. */
+/* Reads "strategy CLASS reject|tempfail|mark ...".  Returns as take_except. */
 static int
 take_strategy(struct splitter *s, const char *where,
     const struct conf_word *words, size_t n)

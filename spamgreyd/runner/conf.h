@@ -15,7 +15,7 @@
 
 /*
  * conf_args.c, pure: reads the words that follow an option's keyword by its
- * form (option.h). args must have room for nwords entries; their texts are
+ * form (option.h).  args must have room for nwords entries; their texts are
  * those of the words.  *off is set if the word was "no".  Returns how many
  * words were used, or -1 with *error saying what is wrong, which is static
  * until the next call.

@@ -112,7 +112,7 @@ convert_number(const struct reader *r, char form, const struct conf_word *w,
 	return (wrong("%s", text));
 }
 
-/* Converts one word by %form. Returns 0, or -1 with why. */
+/* Converts one word by %form.  Returns 0, or -1 with why. */
 static int
 convert(const struct reader *r, char form, const struct conf_word *w,
     struct module_arg *a)
@@ -260,7 +260,7 @@ fits(const struct reader *r, const char *form)
 	    form[1], w, &a) == 0);
 }
 
-/* Copies the next element of the form to e. Returns 0 if there is none. */
+/* Copies the next element of the form to e.  Returns 0 if there is none. */
 static int
 next_element(const char **form, char e[FORM_WORD_MAX])
 {
@@ -277,7 +277,7 @@ next_element(const char **form, char e[FORM_WORD_MAX])
 }
 
 /*
- * Takes all elements. first is set at the first element of a group, which
+ * Takes all elements.  first is set at the first element of a group, which
  * decides whether the group is skipped.
  */
 static int

@@ -11,7 +11,7 @@
 #include "lib/base/log.h"
 #include "spamgreyd/runner/conf.h"
 
-/* Adds an option with its default. It has no line of its own (where NULL). */
+/* Adds an option with its default.  It has no line of its own (where NULL). */
 static void
 add_default(struct conf_module *m, const struct module_option *opt)
 {

@@ -27,7 +27,7 @@
  */
 #define PIECE		256
 
-/* One scan. It owns mime and itself; the spool is the session's. */
+/* One scan.  It owns mime and itself; the spool is the session's. */
 struct mimescan {
 	struct event		 ev;
 	const struct spool	*spool;
@@ -51,7 +51,7 @@ mimescan_stop(struct mimescan *m)
 
 /*
  * The scan is over.  Everything is freed before done is called, so that done
- * may start another one. past is static.
+ * may start another one.  past is static.
  */
 static void
 finish(struct mimescan *m, const char *why)
@@ -76,7 +76,7 @@ again(struct mimescan *m)
 		log_warnx("modules: cannot set a timer");
 }
 
-/* Fills the chunk if it is used up. Returns 1, 0 at the end, -1 with errno. */
+/* Fills the chunk if it is used up.  Returns 1, 0 at the end, -1 with errno. */
 static int
 chunk_fill(struct mimescan *m)
 {

@@ -12,17 +12,17 @@
 struct mimescan;
 
 /*
- * Starts a scan of the message, or of its first max bytes (0: all). done is
+ * Starts a scan of the message, or of its first max bytes (0: all).  done is
  * called once, from the event loop, and the scan is freed by then. past is what
  * mime_past says, NULL if no limit was exceeded; why is NULL, or why the
- * message could not be read. arg is also what the calls get.  Returns NULL if
+ * message could not be read.  arg is also what the calls get.  Returns NULL if
  * there is no memory; done is not called then.
  */
 struct mimescan *mimescan_start(const struct spool *, uint64_t max,
 	    const struct mime_limits *, const struct mime_calls *,
 	    void (*done)(const char *past, const char *why, void *arg),
 	    void *arg);
-/* Ends the scan without a call of done. NULL is fine. */
+/* Ends the scan without a call of done.  NULL is fine. */
 void	 mimescan_stop(struct mimescan *);
 
 /*

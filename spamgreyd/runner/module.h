@@ -303,7 +303,7 @@ void	 module_score(struct msession *, const struct module *, int32_t milli,
  * The score of the same message for the recipient for whom it is highest.  It
  * counts for `mark at' in place of module_score's.  It does not count for
  * `reject at', because a refusal would take the message from the other
- * recipients. mark: the message is marked whatever its points are.
+ * recipients.  mark: the message is marked whatever its points are.
  */
 void	 module_score_some(struct msession *, const struct module *,
 	    int32_t milli, int mark);

@@ -32,7 +32,7 @@ points_clear(struct points *p)
 
 /*
  * The sum is kept within +-MODULE_POINTS_MAX, so that the sum of all modules
- * fits 32 bits. why is copied.
+ * fits 32 bits.  why is copied.
  */
 void
 points_add(struct points *p, int32_t milli, const char *why)
@@ -105,7 +105,7 @@ struct part {
 	char		 why[MODULE_TEXT_MAX * 2 + 32];
 };
 
-/* The points of module i. Returns 0 if it gave none. */
+/* The points of module i.  Returns 0 if it gave none. */
 static int
 part_points(const struct msession *s, size_t i, struct part *p)
 {
@@ -210,7 +210,7 @@ fold(struct buf *b, const char *text, size_t *column)
 	return (0);
 }
 
-/* A class that module i found. Returns 0 if it did not find that class. */
+/* A class that module i found.  Returns 0 if it did not find that class. */
 static int
 part_class(const struct msession *s, size_t i, enum content_class class,
     struct part *p)
@@ -391,7 +391,7 @@ run_reasons(const struct msession *s, char *dst, size_t size)
 		(void)snprintf(dst + used, size - used, ")");
 }
 
-/* A new transaction. What belongs to the session stays, also `unsure' of 2. */
+/* A new transaction.  What belongs to the session stays, also `unsure' of 2. */
 void
 run_new_message(struct msession *s)
 {

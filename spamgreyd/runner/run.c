@@ -263,7 +263,7 @@ arm(struct msession *s)
 }
 
 /*
- * The stage is over. done may begin another stage or end the session, so
+ * The stage is over.  done may begin another stage or end the session, so
  * nothing of s may be used after it.
  */
 static void

@@ -46,19 +46,27 @@ struct session;			/* the role's; the runner only hands it back */
 struct runner_ops {
 	/* The session with that key; NULL: it is gone. */
 	struct msession	*(*find)(uint64_t key);
-	/* Called last when the runner was woken by the event loop and the
-	 * session is still there: writes replies, goes on, may free it. */
+	/*
+	 * Called last when the runner was woken by the event loop and the
+	 * session still exists: writes replies, continues, and may free the
+	 * session.
+	 */
 	void	 (*settle)(struct session *);
 	/* Queues one line of a banner, "220-text". */
 	void	 (*teaser)(struct session *, const char *text);
 	/* The host did this: for store's counters and reactions. */
 	void	 (*event)(const struct session *, enum host_event);
-	/* Are all recipients of the transaction postmaster or abuse?  0 outside
-	 * of one. */
+	/*
+	 * Returns 1 if all recipients of the transaction are postmaster or
+	 * abuse, and 0 outside of a transaction.
+	 */
 	int	 (*only_roles)(const struct session *);
-	/* The accepted recipients in their order: *at is NULL at first and the
-	 * role's from then on.  The path, *params "" for none; both are valid
-	 * as long as the transaction.  NULL: no more. */
+	/*
+	 * Returns the accepted recipients in their order, one with each call;
+	 * NULL: no more.  *at must be NULL at first and is the role's from then
+	 * on.  Path and *params ("" without any) are valid as long as the
+	 * transaction.
+	 */
 	const char *(*rcpt)(const struct session *, const void **at,
 	    const char **params);
 };
@@ -66,22 +74,28 @@ struct runner_ops {
 void	 runner_init(struct event_base *, const struct runner_ops *);
 
 /*
- * The modules of a configuration with their settings.  Keeps conf, which must
- * stay as long.  NULL: it was logged why not.
+ * Makes the modules of a configuration with their settings.  The chain points
+ * to conf, which must stay as long.  Returns NULL if that failed, which was
+ * logged.
  */
 struct module_chain *chain_new(const struct config *conf);
 void	 chain_free(struct module_chain *);	/* NULL is fine */
 int	 chain_any(const struct module_chain *);	/* is there one? */
 /* Does one want the client's name at CONNECT (module.asks_name)? */
 int	 chain_names(const struct module_chain *);
-/* The open() of all modules of the program: once, while there is privilege.
- * -1: one failed, which was logged. */
+/*
+ * Calls the open() of all modules of the program, once, before the process
+ * drops its privileges.  Returns -1 if one failed, which was logged.
+ */
 int	 chain_open(void);
 
-/* A session begins: its modules' data.  -1: no memory. */
+/* A session begins: attaches its modules. Returns -1 if there is no memory. */
 int	 run_attach(struct msession *, struct session *,
 	    const struct module_chain *);
-/* It ends: CLOSE and forget are called, all is freed.  Fine without attach. */
+/*
+ * The session ends: CLOSE and forget are called, and everything is freed.  Does
+ * nothing if the session was never attached.
+ */
 void	 run_detach(struct msession *);
 
 /*
@@ -100,30 +114,45 @@ void	 run_new_message(struct msession *);
 
 /* The sum of all points, in thousandths. */
 int32_t	 run_points(const struct msession *);
-/* The sum against `reject at' and `mark at': 0 fine, 1 mark, 2 reject; never 2
- * when all recipients are postmaster or abuse. */
+/*
+ * Compares the sum with `reject at' and `mark at'.  Returns 0 if it is below
+ * both, 1 to mark the message, 2 to reject it; never 2 if all recipients are
+ * postmaster or abuse.
+ */
 int	 run_over(const struct msession *);
-/* "X-Spamgreyd: …" header fields for a marked message, CRLF lines.  -1: no
- * memory. */
+/*
+ * Appends the header field "X-Spamgreyd: ..." of a marked message, in lines
+ * with CRLF.  Returns -1 if there is no memory.
+ */
 int	 run_headers(const struct msession *, struct buf *);
-/* " points=4.5 dnsbl=4 dnsbl-why=zen…" for the log line; nothing when no module
- * gave points. */
+/*
+ * Appends " points=4.5 dnsbl=4 dnsbl-why=zen..." for the log line, and nothing
+ * if no module gave points.
+ */
 void	 run_log(const struct msession *, struct buf *);
-/* The same for a reply, "points=4.5 dnsbl=4 (zen…)". */
+/* The same for a reply: "points=4.5 dnsbl=4 (zen...)". */
 void	 run_rules(const struct msession *, char *dst, size_t size);
 /* "12 points, limit 10 (content 8, address on a blocklist 4)": the strongest
  * three reasons, without the name of any rule. */
 void	 run_reasons(const struct msession *, char *dst, size_t size);
-/* How the names of header fields begin that are not passed on; NULL ends.
- * Valid as long as the session is attached. */
+/*
+ * Prefixes of the header fields that are not passed on.  The array ends with
+ * NULL and is valid as long as the session is attached.
+ */
 const char *const *run_drops(const struct msession *);
 
-/* EOM is over: the message as the modules that come in turn have left it, the
- * caller's from now on; NULL: as it came. */
+/*
+ * After EOM: the message with the changes of the modules in turn.  It is the
+ * caller's from now on.  NULL: the message is as it came.
+ */
 struct spool *run_message(struct msession *);
-void	 run_message_over(struct msession *);	/* nobody wants it any more */
-/* What the other modules want changed of that, in their order.  *edit NULL:
- * nothing; else the caller's to free.  -1: no memory, or too much. */
+/* The message of the modules in turn is not needed any more. */
+void	 run_message_over(struct msession *);
+/*
+ * After EOM: the changes that the other modules want, joined in their order.
+ * *edit is NULL if there are none, and otherwise the caller's to free.  Returns
+ * -1 if there is no memory or there are too many changes.
+ */
 int	 run_edits(const struct msession *, struct msgedit **edit);
 
 /* A change of the envelope that a module wants. */
@@ -135,7 +164,10 @@ struct envelope {
 /* The n-th of all, from 0, until run_new_message; NULL: no more. */
 const struct envelope *run_envelope(const struct msession *, size_t n);
 
-/* Does a list of good repute vouch for the host, by what this session saw? */
+/*
+ * Returns 1 if this session has seen a list of good reputation vouch for the
+ * host.
+ */
 int	 run_vouched(const struct msession *);
 
 /* Counters "module.NAME.WHAT" of all modules that were ever configured. */

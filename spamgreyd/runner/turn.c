@@ -17,7 +17,7 @@
 #include "lib/smtp/mailaddr.h"
 #include "spamgreyd/runner/runner_int.h"
 
-/* Stops making a message. The message so far stays. */
+/* Stops making a message.  The message so far stays. */
 void
 turn_stop(struct msession *s)
 {

@@ -30,7 +30,7 @@ static const char *const counters[] = {
 };
 
 /*
- * The settings. max is the size in bytes of the largest message that is sent.
+ * The settings.  max is the size in bytes of the largest message that is sent.
  */
 struct conf {
 	struct scan_conf *scan;
@@ -90,7 +90,7 @@ after_prefix(const char *s)
 }
 
 /*
- * The length of the virus' name. clamd may append "(md5:size)" to it, which is
+ * The length of the virus' name.  clamd may append "(md5:size)" to it, which is
  * left out.
  */
 static size_t
@@ -138,7 +138,7 @@ is_limit(const char *s)
 }
 
 /*
- * Parses one reply. s is the whole reply without the NUL that ended it on the
+ * Parses one reply.  s is the whole reply without the NUL that ended it on the
  * wire, and is itself terminated by a NUL.
  */
 static void
@@ -255,7 +255,7 @@ more(const uint8_t *p, size_t len, int eof, void *arg, const char **why)
 }
 
 /*
- * scan has the reply, or an error in `why'; then whole is NULL. whole is
+ * scan has the reply, or an error in `why'; then whole is NULL.  whole is
  * terminated by a NUL and is scan's.
  */
 static void

@@ -76,7 +76,7 @@ name_length(struct milter_head *h)
 }
 
 /*
- * Takes up to len bytes of the value, without the CR of line ends. dst NULL:
+ * Takes up to len bytes of the value, without the CR of line ends.  dst NULL:
  * they are thrown away.  Returns 1 if the value has ended, 0 if not, -1 with
  * errno.
  */

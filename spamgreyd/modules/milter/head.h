@@ -38,7 +38,7 @@ void	 milter_head_begin(struct milter_head *, const struct spool *);
  * length.  Returns 0 if there are no more fields (the body begins at
  * milter_head_body), -1 with errno if the spool cannot be read, -2 if the field
  * does not fit and was skipped, and -3 if it does not fit and skipping it is
- * not finished: call again.  A fold in a value is "\n" and the blank. space:
+ * not finished: call again.  A fold in a value is "\n" and the blank.  space:
  * the value keeps the blank that follows the colon.
  */
 ssize_t	 milter_head_next(struct milter_head *, uint8_t *dst, size_t room,

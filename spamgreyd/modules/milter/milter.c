@@ -141,7 +141,7 @@ on_eom(struct msession *s, void *conf)
 	return (ask(s, conf, STEP_END));
 }
 
-/* The session has ended. The filter gets a QUIT. */
+/* The session has ended.  The filter gets a QUIT. */
 static struct verdict
 on_close(struct msession *s, void *conf)
 {

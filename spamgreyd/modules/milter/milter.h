@@ -40,7 +40,8 @@ struct milter_conf {
 	const struct module	*me;
 	struct scan_conf	*scan;
 	int64_t			 command, message;	/* ms */
-	int			 hold_tempfail;		/* quarantine tempfail */
+	/* The setting `quarantine tempfail'. */
+	int			 hold_tempfail;
 };
 
 /*
@@ -76,27 +77,38 @@ struct milter {
 	struct event	 timer;
 	enum milter_state state;
 	enum milter_wait wait;
-	enum milter_step step;		/* the next */
-	enum milter_step asked;		/* which WAIT_ANSWER is for */
-	enum milter_step goal;		/* the hook's; STEP_DONE: none */
+	/* The step that is sent next. */
+	enum milter_step step;
+	/* The step that WAIT_ANSWER is for. */
+	enum milter_step asked;
+	/* The step up to which the hook asks; STEP_DONE: no hook waits. */
+	enum milter_step goal;
 	int		 in_hook, answered;
 	struct verdict	 answer;
 	struct mp_options options;
 	int		 helo_said;
-	int		 in_message;	/* the filter is, from M to E */
-	int		 decided;	/* nothing more of this message … */
-	struct verdict	 fate;		/* … and that is why: NEXT accepted */
-	struct verdict	 refusal;	/* of the session, at C or H */
+	/* The filter is in a message: MAIL was sent, and its end was not. */
+	int		 in_message;
+	/* The filter has decided the message; nothing more of it is sent. */
+	int		 decided;
+	/* That decision; NEXT: it accepted the message. */
+	struct verdict	 fate;
+	/* The refusal of the session at CONNECT or HELO, in refused_at. */
+	struct verdict	 refusal;
 	enum milter_step refused_at;
-	struct verdict	 hold;		/* quarantine; NEXT: no */
-	int		 told;		/* an error, of this transaction */
+	/* The refusal for a quarantine; NEXT: none was asked for. */
+	struct verdict	 hold;
+	/* An error was reported for this transaction. */
+	int		 told;
+	/* The filter has answered in this session. */
 	int		 ready_once;
 	int64_t		 failed_at;	/* clock_mono */
-	int64_t		 since;		/* … of the last question */
+	/* clock_mono of the last question. */
+	int64_t		 since;
 	char		 why[256];
 	unsigned int	 messages;
-	const struct spool *message;	/* at the end: as filters before it have
-					   left it */
+	/* At EOM: the message as the filters before this one have left it. */
+	const struct spool *message;
 	struct milter_head head;
 	/* Bytes of the message's body that were sent. */
 	uint64_t	 body;

@@ -22,6 +22,10 @@
 
 /* --- to the filter */
 
+/*
+ * The length on the wire counts the command too.  Returns -1 if the data would
+ * be too long for filters, or if there is no memory.
+ */
 static int
 put_head(struct buf *b, uint8_t cmd, size_t len)
 {

@@ -434,7 +434,7 @@ milter_forget(struct milter *m)
 	drop(m, MILTER_FAILED);
 }
 
-/* Returns NULL if there is no memory. Does not connect yet. */
+/* Returns NULL if there is no memory.  Does not connect yet. */
 struct milter *
 milter_new(const struct milter_conf *conf, uint64_t key)
 {

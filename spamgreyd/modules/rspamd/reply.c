@@ -364,7 +364,7 @@ all_known(struct wish *w, json_t *milter)
 	return (0);
 }
 
-/* The object `milter'. Lua may send an empty table as an array. */
+/* The object `milter'.  Lua may send an empty table as an array. */
 static int
 milter(struct wish *w, json_t *o)
 {

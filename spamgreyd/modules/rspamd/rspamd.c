@@ -36,7 +36,7 @@ static const char *const counters[] = {
 };
 
 /*
- * The settings. max is the size in bytes of the largest message that is sent.
+ * The settings.  max is the size in bytes of the largest message that is sent.
  */
 struct conf {
 	struct scan_conf *scan;
@@ -266,7 +266,7 @@ judge(struct msession *s, const struct conf *conf, json_t *o)
 	return (v);
 }
 
-/* Reads the whole HTTP reply. Only status 200 with a JSON object is one. */
+/* Reads the whole HTTP reply.  Only status 200 with a JSON object is one. */
 static struct verdict
 reply(struct msession *s, const struct conf *conf, const uint8_t *p,
     size_t len)

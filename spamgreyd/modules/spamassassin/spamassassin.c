@@ -1,6 +1,6 @@
 /*
  * Module spamassassin: asks SpamAssassin's spamd for the score of each message,
- * which adds to its points. spamd gets the message with a trace line in front,
+ * which adds to its points.  spamd gets the message with a trace line in front,
  * as our mail server would write it.  It can be told which user the message is
  * for, so that the user's own rules and Bayes count.
  *
@@ -49,7 +49,7 @@ static const char *const counters[] = {
 enum whose { WHOSE_FIXED, WHOSE_ONE, WHOSE_FIRST, WHOSE_EACH };
 
 /*
- * The settings. max is the size in bytes of the largest message that is sent.
+ * The settings.  max is the size in bytes of the largest message that is sent.
  */
 struct conf {
 	struct scan_conf *scan;

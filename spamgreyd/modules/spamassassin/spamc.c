@@ -143,7 +143,7 @@ spam_value(const char *s, struct spamc_reply *r)
 	return (*blanks(s) == '\0' ? 0 : -1);
 }
 
-/* The first line: "SPAMD/1.1 0 EX_OK". Returns -1 if it is not that. */
+/* The first line: "SPAMD/1.1 0 EX_OK".  Returns -1 if it is not that. */
 static int
 first_line(const char *s, int *code)
 {

@@ -44,7 +44,7 @@ void	 spamc_user(const char *path, int local,
 /*
  * Parses the len bytes that have come so far; eof: there will be no more.
  * Returns 1 if the answer is complete, 0 if more is needed, and -1 with `why'
- * if it is malformed or an error of spamd's. r->body points into the bytes.
+ * if it is malformed or an error of spamd's.  r->body points into the bytes.
  */
 int	 spamc_parse(const uint8_t *, size_t len, int eof, enum spamc_verb,
 	    struct spamc_reply *, char *why, size_t size);

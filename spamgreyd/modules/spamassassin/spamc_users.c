@@ -23,12 +23,14 @@ spamc_users_add(struct spamc_users *u, const char *name)
 	if ((list = reallocarray(u->list, u->n + 1, sizeof(*list))) == NULL)
 		return (-1);
 	u->list = list;
+	/* The answer is zeroed: without symbols it counts as missing. */
 	memset(&list[u->n], 0, sizeof(list[u->n]));
 	strlcpy(list[u->n++].name, name, sizeof(list->name));
 	return (1);
 }
 
 void
+/* symbols is NULL without an answer, which free() accepts. */
 spamc_users_clear(struct spamc_users *u)
 {
 	size_t	i;

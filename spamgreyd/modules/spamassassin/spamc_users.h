@@ -39,7 +39,7 @@ struct spamc_users {
 int	 spamc_users_add(struct spamc_users *, const char *name);
 /* Frees all; the list is empty then and may be used again. */
 void	 spamc_users_clear(struct spamc_users *);
-/* Keeps a copy of the answer for user i. Returns -1 if there is no memory. */
+/* Keeps a copy of the answer for user i.  Returns -1 if there is no memory. */
 int	 spamc_users_answer(struct spamc_users *, size_t i,
 	    const struct spamc_reply *, enum spamc_verb);
 /*

@@ -43,7 +43,7 @@ struct msgedit *msgedit_new(void);
 void	 msgedit_free(struct msgedit *);
 int	 msgedit_empty(const struct msgedit *);
 /*
- * The functions below note one change. name is a field name (RFC 5322 ftext);
+ * The functions below note one change.  name is a field name (RFC 5322 ftext);
  * value has no line end at its end.  A fold in it is "\n\t" or "\r\n ", as
  * milters give them, and becomes CRLF; what cannot stand in a header becomes
  * '?'.  Both are copied.  They return -1 if the name is invalid, there are too
@@ -75,7 +75,7 @@ int	 msgedit_change_last(struct msgedit *, unsigned int n, const char *name,
 	    const char *value);
 /*
  * Removes every field that came and whose name begins with prefix, unless it is
- * changed by its name. if_marked: only if the message is marked, as
+ * changed by its name.  if_marked: only if the message is marked, as
  * msgedit_marked says.
  */
 int	 msgedit_drop(struct msgedit *, const char *prefix, int if_marked);
@@ -113,9 +113,9 @@ int	 msgedit_moves(const struct msgedit *, const char *name, int from_end);
 struct spool *msgedit_apply(const struct msgedit *, const struct spool *);
 /*
  * The same in steps, between which an event loop does other things.  Both the
- * changes and the message must stay until it is over. msgapply_step reads at
+ * changes and the message must stay until it is over.  msgapply_step reads at
  * least that many bytes more and returns 1 if all is done, 0 if not yet, -1
- * with errno. msgapply_take gives the caller the new spool, once, when all is
+ * with errno.  msgapply_take gives the caller the new spool, once, when all is
  * done.
  */
 struct msgapply;

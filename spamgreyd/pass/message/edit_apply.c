@@ -136,7 +136,7 @@ put_str(struct msgapply *a, const char *text)
 
 /*
  * Writes a subject with its tag, or as it is if its decoded text has the tag
- * already. field is the whole field without its last CRLF; its value begins at
+ * already.  field is the whole field without its last CRLF; its value begins at
  * `at'.
  */
 static void
@@ -175,7 +175,7 @@ put_subject(struct msgapply *a, const char *field, size_t len, size_t at)
 	free(text);
 }
 
-/* Writes a new field. A new subject gets the tag, too. */
+/* Writes a new field.  A new subject gets the tag, too. */
 static void
 put_edit(struct msgapply *a, const struct edit *e)
 {
@@ -651,7 +651,7 @@ phase_end(struct msgapply *a)
 	a->phase = DONE;
 }
 
-/* Returns NULL with errno. e and in stay the caller's and must not change. */
+/* Returns NULL with errno.  e and in stay the caller's and must not change. */
 struct msgapply *
 msgapply_new(const struct msgedit *e, const struct spool *in)
 {

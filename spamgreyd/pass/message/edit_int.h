@@ -11,7 +11,7 @@
 #define MSGEDIT_NAME_MAX	128
 
 enum edit_kind { EDIT_ADD, EDIT_INSERT, EDIT_CHANGE, EDIT_DROP };
-/* One change. name and value are its own memory. */
+/* One change.  name and value are its own memory. */
 struct edit {
 	enum edit_kind	 kind;
 	/*

@@ -26,7 +26,7 @@
 
 /*
  * A message.  At most one of mem and fd has its bytes, except while they move
- * to the file. ro is allocated, because spool_fd gets a const spool and takes
+ * to the file.  ro is allocated, because spool_fd gets a const spool and takes
  * the descriptor out of it.
  */
 struct spool {
@@ -162,7 +162,7 @@ mem_grow(struct spool *s, size_t need)
 	return (0);
 }
 
-/* Writes all bytes at that position. Returns -1 with errno. */
+/* Writes all bytes at that position.  Returns -1 with errno. */
 static int
 file_write(int fd, uint64_t at, const uint8_t *p, size_t len)
 {

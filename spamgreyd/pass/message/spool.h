@@ -16,7 +16,7 @@
 struct spool;
 
 /*
- * The limits for all spools from now on. message: bytes of one message in
+ * The limits for all spools from now on.  message: bytes of one message in
  * memory; total: bytes of all messages in memory.
  */
 void	 spool_limits(size_t message, size_t total);

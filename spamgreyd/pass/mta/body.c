@@ -128,7 +128,7 @@ mta_body_begin(struct mta *m)
 	mta_flush(m);
 }
 
-/* Everything is written. What the MTA says from now on is its reply. */
+/* Everything is written.  What the MTA says from now on is its reply. */
 static void
 body_done(struct mta *m)
 {

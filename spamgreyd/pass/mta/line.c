@@ -20,7 +20,7 @@
 /* The first bytes of version 2; they cannot be the beginning of SMTP. */
 static const uint8_t	signature[12] = "\r\n\r\n\0\r\nQUIT\n";
 
-/* Encodes src as xtext (RFC 3461, 4). Returns -1 if there is no room. */
+/* Encodes src as xtext (RFC 3461, 4).  Returns -1 if there is no room. */
 static int
 xtext(const char *src, char *dst, size_t size)
 {

@@ -21,7 +21,7 @@ struct event_base;
 struct mta;
 
 /*
- * The client for which the connection is made. mta_open copies the texts,
+ * The client for which the connection is made.  mta_open copies the texts,
  * except name, which is used during mta_open only.
  */
 struct mta_client {
@@ -81,8 +81,8 @@ struct mta_event {
 typedef void (*mta_cb)(struct mta *, const struct mta_event *, void *arg);
 
 /*
- * Begins to connect. conf (through its hold on relay) must live as long as the
- * mta. probe: says an EHLO of our own to learn what is offered, and no client
+ * Begins to connect.  conf (through its hold on relay) must live as long as the
+ * mta.  probe: says an EHLO of our own to learn what is offered, and no client
  * (PROXY with our own addresses, no XCLIENT).  If all targets fail, the failure
  * of the last one comes as DEAD.  Returns NULL if there is no memory.
  */
@@ -123,7 +123,7 @@ int	 mta_command(struct mta *, const char *line, enum pass_timeout pt);
 int	 mta_data(struct mta *, const struct buf *head, const struct spool *);
 /*
  * Returns 1 if the final dot was given to the system and the reply has not
- * come: the message may be accepted. mta_free before that ends the message
+ * come: the message may be accepted.  mta_free before that ends the message
  * without the dot, so that the MTA discards it.
  */
 int	 mta_dotted(const struct mta *);
@@ -134,7 +134,7 @@ int	 mta_dotted(const struct mta *);
  */
 void	 mta_socket(uint64_t id, uint32_t error, int fd);
 /*
- * What mta calls of its process. ask_socket asks the parent for a socket that
+ * What mta calls of its process.  ask_socket asks the parent for a socket that
  * is bound to the given address, the client's, for that target of the relay.
  * The answer comes as mta_socket with the id.  Returns -1 if it could not be
  * asked.
@@ -150,7 +150,7 @@ struct mta_calls {
 void	 mta_init(const struct mta_calls *);
 
 /*
- * line.c, pure. mta_xclient writes one command or two, without CRLF, and
+ * line.c, pure.  mta_xclient writes one command or two, without CRLF, and
  * returns -1 if they do not fit.  The others return the length of the header, 0
  * if it does not fit.
  */

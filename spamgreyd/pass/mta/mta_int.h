@@ -52,18 +52,27 @@ enum mta_state {
 };
 
 #define MF_PROBE	0x001
-#define MF_CLEAR	0x002	/* STARTTLS was tried with this target and
-				   failed, and need not be */
-#define MF_XCLIENT	0x004	/* the MTA has the client's address */
-#define MF_XCLIENT2	0x008	/* the second command is out */
-#define MF_STALE	0x010	/* reply is the last one's: to be emptied */
-#define MF_EARLY	0x020	/* its reply began before our dot was out */
+/* STARTTLS failed with this target and is not required. */
+#define MF_CLEAR	0x002
+/* The MTA has accepted the client's address. */
+#define MF_XCLIENT	0x004
+/* The second XCLIENT command was sent. */
+#define MF_XCLIENT2	0x008
+/*
+ * The reply is that of the last command and is emptied before the next input.
+ */
+#define MF_STALE	0x010
+/* The MTA's reply began before our final dot was sent. */
+#define MF_EARLY	0x020
 #define MF_WDEAD	0x040	/* nothing can be written any more */
 #define MF_WATCHED	0x080	/* io_read is added */
 #define MF_WRITING	0x100	/* io_write is added */
-#define MF_AHEAD_BAD	0x200	/* what came unasked is no reply at all */
-#define MF_FREED	0x800	/* nothing of it is left but its memory */
-#define MF_FINAL	0x400	/* no other target is to be tried */
+/* What came without having been asked for is not a valid reply. */
+#define MF_AHEAD_BAD	0x200
+/* It was freed; only its memory is left. */
+#define MF_FREED	0x800
+/* No other target is tried. */
+#define MF_FINAL	0x400
 
 struct tls;
 

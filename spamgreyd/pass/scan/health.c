@@ -18,7 +18,7 @@
 #define MINUTE	60000
 
 /*
- * One entry for each module; an empty name ends the list. since is 0 while the
+ * One entry for each module; an empty name ends the list.  since is 0 while the
  * scanner works.
  */
 static struct health {

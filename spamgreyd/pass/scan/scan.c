@@ -39,7 +39,7 @@
 /* Milliseconds without more input after which the module is asked. */
 #define LOOK_AGAIN	20
 
-/* One question. It owns its request, its answer and its connection. */
+/* One question.  It owns its request, its answer and its connection. */
 struct scan {
 	struct scan_conf	*conf;
 	uint64_t		 session;
@@ -85,7 +85,7 @@ static uint8_t	window[SCAN_WINDOW];
 
 static void	next_try(struct scan *);
 
-/* Closes the connection and frees the request. The answer stays. */
+/* Closes the connection and frees the request.  The answer stays. */
 static void
 hang_up(struct scan *s)
 {
@@ -144,7 +144,7 @@ used(struct scan *s)
 	return (gone ? -1 : 0);
 }
 
-/* Reports the outcome and frees s. whole NULL: failed, s->why says how. */
+/* Reports the outcome and frees s.  whole NULL: failed, s->why says how. */
 static void
 finish(struct scan *s, const uint8_t *whole, size_t len)
 {
@@ -296,7 +296,7 @@ on_writable(evutil_socket_t fd, short what, void *arg)
 /* --- in */
 
 /*
- * Asks the module whether the answer is complete, and acts on it. s may be
+ * Asks the module whether the answer is complete, and acts on it.  s may be
  * freed afterwards.  `end' describes a connection that closed without an
  * answer.
  */

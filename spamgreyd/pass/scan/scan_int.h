@@ -22,7 +22,7 @@
 #define SCAN_AGAIN	200
 /* Bytes of the description of a failure, and of a server. */
 #define SCAN_WHY	200
-#define SCAN_NAME	160	/* … of a server */
+#define SCAN_NAME	160
 /* Modules for which health is kept, by name. */
 #define SCAN_MODULES_MAX 32
 
@@ -31,7 +31,8 @@ struct scan_server {
 	struct addr	 addr;
 	uint16_t	 port;
 	/*
-	 * clock_mono until which the server is tried last; 0: now already over.
+	 * clock_mono until which the server is tried last; 0: it has not failed
+	 * since its last answer.
 	 */
 	int64_t		 avoid;
 };
@@ -58,14 +59,14 @@ enum sock_state {
 };
 struct scan_sock;
 /*
- * Called once, from the event loop. why NULL: k->fd is connected and stays k's;
- * otherwise why says what failed.
+ * Called once, from the event loop.  If why is NULL, k->fd is connected and
+ * stays k's; otherwise why says what failed.
  */
 typedef void (*sock_made)(struct scan_sock *k, const char *why, void *arg);
 /*
  * One connection that is being made, and its descriptor afterwards.  It lies in
- * the struct of its user, who calls sock_init and sock_open, and sock_close in
- * any state.
+ * the struct of its user.  The user calls sock_init and sock_open, and may call
+ * sock_close in any state.
  */
 struct scan_sock {
 	LIST_ENTRY(scan_sock) entry;	/* ASKED */

@@ -176,7 +176,7 @@ scan_socket(uint64_t id, uint32_t error, int fd)
 			close(fd);
 		if (k == NULL)
 			return;
-		/* Its backlog is full. As with TCP, there may be room soon. */
+		/* Its backlog is full.  As with TCP, there may be room soon. */
 		if (error == EAGAIN) {
 			sock_state(k, SOCK_BUSY);
 			scan_timer(&k->timer, BUSY_AGAIN);
