@@ -75,7 +75,7 @@ struct throttle {
 };
 /*
  * The first kinds of the enum are those that MAIL counts; for bounces only
- * CLIENT, because an empty sender is everybody's.
+ * CLIENT, because all bounces have the same empty sender.
  */
 #define SENDERS_KINDS	3
 
@@ -239,8 +239,8 @@ throttle_clear(void *conf)
 }
 
 /*
- * Appends the client's network to a sender's key.  A domain has no blank, so "
- * from " cannot be part of the address.
+ * Appends the client's network to a sender's key.  An address has no blank, so
+ * the blank in front of the network ends it.
  */
 static void
 add_network(char *dst, const struct throttle *c, const struct msession *s)

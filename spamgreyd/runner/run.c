@@ -6,7 +6,7 @@
  * session.
  *
  * An answer or a timer only wakes the run (run_wakes).  All progress is made
- * there or in run_stage, so that no module is called from inside another one.
+ * there or in run_stage, so that the answer of one module never calls another.
  */
 #include <sys/types.h>
 
@@ -432,7 +432,7 @@ eom_turn(struct msession *s)
 
 /*
  * EOM: takes the answers that have come.  The first refusal ends the stage;
- * otherwise it ends when nobody is waited for.
+ * otherwise it ends when no module is waited for.
  */
 static void
 gather(struct msession *s)

@@ -331,8 +331,8 @@ mta_next(struct mta *m)
 }
 
 /*
- * Connects fd, which is m's from now on.  That it is connected is seen by the
- * banner.
+ * Connects fd, which is m's from now on.  The banner shows that the connection
+ * is made.
  */
 static void
 mta_connect(struct mta *m, int fd)
@@ -359,7 +359,7 @@ mta_connect(struct mta *m, int fd)
 	mta_io_begin(m);
 }
 
-/* If the mta that asked is gone, nobody has the id and the socket is closed. */
+/* If the mta that asked is gone, no mta has the id and the socket is closed. */
 void
 mta_socket(uint64_t id, uint32_t error, int fd)
 {

@@ -64,7 +64,7 @@ conn_free(struct scan_conn *c)
 }
 
 /*
- * A callback has returned.  Returns -1 if c was closed meanwhile; then it is
+ * A callback has returned.  Returns -1 if c was closed in between; then it is
  * freed.
  */
 static int

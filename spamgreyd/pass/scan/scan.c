@@ -129,8 +129,8 @@ scan_sent(const struct scan *s)
 }
 
 /*
- * A callback has returned.  Returns -1 if s was cancelled meanwhile; then it is
- * freed.
+ * A callback has returned.  Returns -1 if s was cancelled in between; then it
+ * is freed.
  */
 static int
 used(struct scan *s)
