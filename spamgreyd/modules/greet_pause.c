@@ -85,7 +85,7 @@ static const struct module_option options[] = {
 	{ "teaser", "%s", NULL, 0, 0, "", 0, 0,
 	    "text of a first line of the banner, said before the wait" },
 	{ "on-talk", "%w [ %p ]", "reject|points|log", 0, 100000, "reject",
-	    0, 0, "what becomes of who talks before the banner" },
+	    0, 0, "what is done with a client that talks before the banner" },
 	{ "remember", "%t", NULL, 1000, INT64_C(31) * 86400000, "24h", 0, 1,
 	    "for how long a host that waited need not wait again" },
 	{ NULL, NULL, NULL, 0, 0, NULL, 0, 0, NULL }

@@ -109,7 +109,7 @@ static const struct module_option options[] = {
 	{ "body", "%s [ %w ] [ %p ]", MIMESCAN_ACTIONS, -100000, 100000, "",
 	    1, 0, "an expression for a line of the text" },
 	{ "max-size", "%z", NULL, 1024, 64 * 1024 * 1024, "1M", 0, 0,
-	    "octets of text that are looked at" },
+	    "bytes of text that are searched" },
 	{ NULL, NULL, NULL, 0, 0, NULL, 0, 0, NULL }
 };
 
