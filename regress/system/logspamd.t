@@ -69,7 +69,7 @@ new entry 127.1.0.2 from <me@example.com> to <you@example.org>, helo sender.exam
 END
 is((db('log', 'verbose'))[0], 0, 'verbose');
 wait_for('a retry that passes', sub { smtp_code(port => $port,
-    from => '127.1.0.2') =~ /known now/ });
+    from => '127.1.0.2') =~ /accepted now/ });
 wait_log(qr/^spamd: whitelisting 127\.1\.0\.2 in \Q${\tmp()}\E\/state$/m);
 pass('whitelisting');
 like(log_since(), qr/^spamd: updated entry 127\.1\.0\.2 from <me\@example\.com> to <you\@example\.org>, helo sender\.example\.com\nspamd: whitelisting 127\.1\.0\.2 in /m,
