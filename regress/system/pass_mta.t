@@ -123,7 +123,7 @@ END
 	wait_for('pass to know the MTA', sub {
 		@r = from_out(from => $from, to => $to // '203.0.113.25',
 		    helo => 'client.example.com', rcpt => ['user@example.org']);
-		return ($unknown || $r[-1] !~ /^421 4\.3\.2 .*reached yet/);
+		return ($unknown || $r[-1] !~ /^421 4\.3\.2 .*reachable yet/);
 	});
 	return ($r[-1]);
 }
