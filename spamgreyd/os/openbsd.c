@@ -8,6 +8,7 @@
 #include <net/bpf.h>
 
 #include <errno.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "spamgreyd/os/os.h"
