@@ -101,7 +101,7 @@ main(int argc, char *argv[])
 {
 	const struct conf_scalar	*r;
 	struct config			*c, *copy;
-	char				*before;
+	char				*before, *after = NULL;
 
 	log_init("oneline");
 	if (argc < 2 || (c = config_parse(argv[1], NULL, 0, report,
@@ -114,7 +114,14 @@ main(int argc, char *argv[])
 	if ((base = event_base_new()) == NULL)
 		fatal("event_base_new");
 	copy = ship(c);
-	printf("shipped: %s\n", copy == NULL ? "refused" :
-	    strcmp(text(copy), before) == 0 ? "the same" : "another");
+	if (copy != NULL)
+		after = text(copy);
+	printf("shipped: %s\n", after == NULL ? "refused" :
+	    strcmp(after, before) == 0 ? "the same" : "another");
+	config_free(building);
+	config_free(c);
+	event_base_free(base);
+	free(before);
+	free(after);
 	return (0);
 }

@@ -296,10 +296,11 @@ struct link_dump {
 	void		*arg;
 };
 
-/* One element of a set.  Without a key it is ignored. */
-static void
-read_elem(const struct nlattr *elem, const struct link_dump *d)
+/* A callback of libmnl: one element of a set.  Without a key it is ignored. */
+static int
+read_elem(const struct nlattr *elem, void *arg)
 {
+	const struct link_dump	*d = arg;
 	struct attrs		 as = attrs_in(elem, NFTA_SET_ELEM_MAX);
 	struct attrs		 data = attrs_in(as.at[NFTA_SET_ELEM_KEY],
 				    NFTA_DATA_MAX);
@@ -309,11 +310,12 @@ read_elem(const struct nlattr *elem, const struct link_dump *d)
 	int64_t			 left = -1;
 
 	if (key == NULL)
-		return;
+		return (MNL_CB_OK);
 	if (expires != NULL && mnl_attr_validate(expires, MNL_TYPE_U64) == 0)
 		left = (int64_t)be64toh(mnl_attr_get_u64(expires));
 	d->fn(mnl_attr_get_payload(key), mnl_attr_get_payload_len(key),
 	    (flags & NFT_SET_ELEM_INTERVAL_END) != 0, left, d->arg);
+	return (MNL_CB_OK);
 }
 
 /* A callback of answers(): a message holds as many elements as fit. */
@@ -322,12 +324,9 @@ read_elems(const struct nlmsghdr *h, void *arg)
 {
 	struct attrs		 as = attrs_of(h, NFTA_SET_ELEM_LIST_MAX);
 	const struct nlattr	*list = as.at[NFTA_SET_ELEM_LIST_ELEMENTS];
-	struct nlattr		*elem;
 
-	if (list == NULL || mnl_attr_validate(list, MNL_TYPE_NESTED) == -1)
-		return;
-	mnl_attr_for_each_nested(elem, list)
-		read_elem(elem, arg);
+	if (list != NULL && mnl_attr_validate(list, MNL_TYPE_NESTED) == 0)
+		(void)mnl_attr_parse_nested(list, read_elem, arg);
 }
 
 int
