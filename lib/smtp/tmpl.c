@@ -56,7 +56,7 @@ tmpl_check(const char *text, const char *allowed)
 		else
 			len += *s == 'A' ? ADDR_STRLEN - 1 : TMPL_SECONDS_MAX;
 		if (len + 2 > SMTP_REPLY_LINE_MAX)
-			return ("has a line that is longer than 512 octets "
+			return ("has a line that is longer than 512 bytes "
 			    "when it is sent; break it with \\n");
 	}
 	return (NULL);

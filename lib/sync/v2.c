@@ -167,7 +167,7 @@ walk_items(const uint8_t *p, const uint8_t *end,
 			return ("length of an item");
 		if (be_get16(p) == SYNC2_END) {
 			if (len != END_LEN || p + len != end)
-				return ("octets after the end");
+				return ("bytes after the end");
 			return (NULL);
 		}
 		if ((why = parse_item(p, len, &it)) != NULL)

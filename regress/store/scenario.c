@@ -8,14 +8,10 @@
 /* LIBS: -ldb -lcrypto */
 #include "regress/lib/store_fixture.h"
 
+/* A promotion, told in its order: table, fronts, answer. */
 static void
-scenario_life(void)
+life_promotion(void)
 {
-	struct policy	*p;
-	int64_t		 commits;
-	char		 from[64];
-	int		 i;
-
 	begin(new_config());
 	until("W end");
 	until("F1 end");
@@ -47,8 +43,12 @@ scenario_life(void)
 	ok(has("F0 answer 2/1 pass"), "fw's word: answered");
 	ok(before("F0 host 192.0.2.1 white", "F0 answer 2/1 pass"),
 	    "in this order");
+}
 
-	/* White and yet at front: put back before its first answer. */
+/* White and yet at front: put back before its first answer. */
+static void
+life_white_at_front(void)
+{
 	fresh_log();
 	send_rcpt(1, 4, "192.0.2.1", A, B, RCPT_F_WHITE);
 	until("W do 192.0.2.1/128 in");
@@ -61,8 +61,12 @@ scenario_life(void)
 	send_rcpt(1, 4, "192.0.2.1", A, B, RCPT_F_WHITE | RCPT_F_AGAIN);
 	until_answers(1);
 	ok(!has("W "), "only once a session");
+}
 
-	/* A dumb fw holds up a promotion for a second, no more. */
+/* A dumb fw holds up a promotion for a second, no more. */
+static void
+life_late_fw(void)
+{
 	fresh_log();
 	rcpt(5, "192.0.2.7");
 	until("W do 192.0.2.7/128 in");
@@ -76,9 +80,17 @@ scenario_life(void)
 	settle();
 	is_int(answers, 1, "its late word answers nothing twice");
 	fw_answers = 1;
+}
 
-	/* Many at once: one commit for each 128. */
-	p = the_policy();
+/* Many at once: one commit for each 128. */
+static void
+life_many(void)
+{
+	struct policy	*p = the_policy();
+	int64_t		 commits;
+	char		 from[64];
+	int		 i;
+
 	commits = stat_of(p, "database commits");
 	fresh_log();
 	for (i = 0; i < 300; i++) {
@@ -91,6 +103,15 @@ scenario_life(void)
 	is_int(stat_of(p, "database commits") - commits, 3,
 	    "in three transactions");
 	is_int(stat_of(p, "firewall late"), 1, "counted");
+}
+
+static void
+scenario_life(void)
+{
+	life_promotion();
+	life_white_at_front();
+	life_late_fw();
+	life_many();
 	role_store.stop(&child);
 }
 

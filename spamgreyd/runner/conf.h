@@ -44,6 +44,10 @@ int	 conf_module_split_all(struct conf_module *,
 int	 conf_module_split_full(struct conf_module *,
 	    void (*report)(const char *line, void *), void *arg);
 
+/* The module's option of that keyword; NULL: it has none. */
+const struct module_option *conf_module_option(const struct module *,
+	    const char *keyword);
+
 /* The module of that name, or of "NAME.name", one of many; NULL: none. */
 const struct module *conf_module_find(const char *name);
 
@@ -57,6 +61,10 @@ typedef void (*conf_module_failed)(const char *where, const char *keyword,
  * each warning is told to failed.  Returns the number of failures.
  */
 unsigned int conf_module_apply(const struct module *,
+	    const struct conf_module *, void *conf, conf_module_failed,
+	    void *arg);
+/* The same without the module's check of all together. */
+unsigned int conf_module_options(const struct module *,
 	    const struct conf_module *, void *conf, conf_module_failed,
 	    void *arg);
 

@@ -21,7 +21,7 @@
  *	points.c	sums, limits, header fields, log fields
  *	mimescan.h, mimescan.c	a message as MIME, for modules
  *	conf.h		blocks of the configuration to modules' settings:
- *	conf.c, conf_full.c, conf_args.c
+ *	conf.c, conf_full.c, conf_args.c, conf_apply.c
  *
  * The handle of a session is its struct msession, which the role embeds in its
  * own struct session and fills in; `mods' in it is the runner's.  Between

@@ -32,83 +32,85 @@ filter(struct msghead *h, const char *const *drops, const char *in, size_t len,
 	return (n + msghead_finish(h, out + n));
 }
 
+/* What test_head() feeds, whole and in pieces of every size. */
+static const struct {
+	const char	*name, *in, *out;
+	uint32_t	 dropped, received;
+} heads[] = {
+	{ "nothing", "", "", 0, 0 },
+	{ "no field of ours", "From: a\r\n b\r\n\r\nx\r\n",
+	    "From: a\r\n b\r\n\r\nx\r\n", 0, 0 },
+	{ "one of ours",
+	    "A: 1\r\nX-Spamgreyd: 5\r\nB: 2\r\n\r\nx\r\n",
+	    "A: 1\r\nB: 2\r\n\r\nx\r\n", 1, 0 },
+	{ "with continuation lines, any case, any suffix",
+	    "x-SPAMGREYD-Score: 5\r\n more\r\n\tand\r\nB: 2\r\n c\r\n"
+	    "X-Spamgreyd-Points: 1\r\nX-Spamgreyd: z\r\n y\r\n\r\n",
+	    "B: 2\r\n c\r\n\r\n", 3, 0 },
+	{ "others that begin alike", "X-Spamgrey: 1\r\nX: 2\r\n\r\n",
+	    "X-Spamgrey: 1\r\nX: 2\r\n\r\n", 0, 0 },
+	{ "ours in the body", "A: 1\r\n\r\nX-Spamgreyd: 5\r\n",
+	    "A: 1\r\n\r\nX-Spamgreyd: 5\r\n", 0, 0 },
+	{ "a body alone", "\r\nX-Spamgreyd: 5\r\nReceived: x\r\n",
+	    "\r\nX-Spamgreyd: 5\r\nReceived: x\r\n", 0, 0 },
+	{ "a first line that would go on with our own",
+	    "\tX: 1\r\nX-Spamgreyd: 5\r\n\r\n",
+	    "\r\n\tX: 1\r\nX-Spamgreyd: 5\r\n\r\n", 0, 0 },
+	{ "a blank alone", " ", "\r\n ", 0, 0 },
+	{ "a blank line that is folded is no end",
+	    "A: 1\r\n \r\nX-Spamgreyd: 5\r\n \r\nB: 2\r\n\r\n",
+	    "A: 1\r\n \r\nB: 2\r\n\r\n", 1, 0 },
+	{ "Received", "Received: a\r\n b\r\nRECEIVED: c\r\n"
+	    "received \t: d\r\nReceived-SPF: e\r\nReceiver: f\r\n"
+	    "Received\r\nX-Received: g\r\n\r\nReceived: h\r\n",
+	    "Received: a\r\n b\r\nRECEIVED: c\r\n"
+	    "received \t: d\r\nReceived-SPF: e\r\nReceiver: f\r\n"
+	    "\r\nReceived\r\nX-Received: g\r\n\r\nReceived: h\r\n", 0, 3 },
+	{ "cut in what may be ours", "A: 1\r\nX-Spam",
+	    "A: 1\r\n\r\nX-Spam", 0, 0 },
+	{ "cut in what is", "A: 1\r\nX-Spamgreyd: 5", "A: 1\r\n", 1, 0 },
+	{ "blanks without end", "Received" BLANKS BLANKS ": x\r\n\r\n",
+	    "Received" BLANKS BLANKS ": x\r\n\r\n", 0, 1 },
+	{ "a line that is no field",
+	    "A: 1\r\nwhat is this\r\nX-Spamgreyd: 5\r\n\r\nb\r\n",
+	    "A: 1\r\n\r\nwhat is this\r\nX-Spamgreyd: 5\r\n\r\n"
+	    "b\r\n", 0, 0 },
+	{ "text at once", "hello\r\nA: 1\r\n", "hello\r\nA: 1\r\n", 0, 0 },
+	{ "a mailbox's first line",
+	    "From a@b Mon Jan  1\r\nX-Spamgreyd: 5\r\nA: 1\r\n\r\nb\r\n",
+	    "X-Mailbox-Line: From a@b Mon Jan  1\r\nA: 1\r\n\r\nb\r\n",
+	    1, 0 },
+	{ "several, marked",
+	    ">From a\r\nFrom b\r\n>>>From \r\nReceived: c\r\n\r\n",
+	    "X-Mailbox-Line: >From a\r\nX-Mailbox-Line: From b\r\n"
+	    "X-Mailbox-Line: >>>From \r\nReceived: c\r\n\r\n", 0, 1 },
+	{ "one alone", "From a", "X-Mailbox-Line: From a", 0, 0 },
+	{ "a blank after one", "From a\r\n b: c\r\n",
+	    "X-Mailbox-Line: From a\r\n\r\n b: c\r\n", 0, 0 },
+	{ "a field of that name", "From : a@b\r\nFROM x\r\n",
+	    "From : a@b\r\n\r\nFROM x\r\n", 0, 0 },
+	{ "one behind a field", "A: 1\r\nFrom a\r\nB: 2\r\n",
+	    "A: 1\r\n\r\nFrom a\r\nB: 2\r\n", 0, 0 }
+};
+
 static void
 test_head(void)
 {
-	static const struct {
-		const char	*name, *in, *out;
-		uint32_t	 dropped, received;
-	} c[] = {
-		{ "nothing", "", "", 0, 0 },
-		{ "no field of ours", "From: a\r\n b\r\n\r\nx\r\n",
-		    "From: a\r\n b\r\n\r\nx\r\n", 0, 0 },
-		{ "one of ours",
-		    "A: 1\r\nX-Spamgreyd: 5\r\nB: 2\r\n\r\nx\r\n",
-		    "A: 1\r\nB: 2\r\n\r\nx\r\n", 1, 0 },
-		{ "with continuation lines, any case, any suffix",
-		    "x-SPAMGREYD-Score: 5\r\n more\r\n\tand\r\nB: 2\r\n c\r\n"
-		    "X-Spamgreyd-Points: 1\r\nX-Spamgreyd: z\r\n y\r\n\r\n",
-		    "B: 2\r\n c\r\n\r\n", 3, 0 },
-		{ "others that begin alike", "X-Spamgrey: 1\r\nX: 2\r\n\r\n",
-		    "X-Spamgrey: 1\r\nX: 2\r\n\r\n", 0, 0 },
-		{ "ours in the body", "A: 1\r\n\r\nX-Spamgreyd: 5\r\n",
-		    "A: 1\r\n\r\nX-Spamgreyd: 5\r\n", 0, 0 },
-		{ "a body alone", "\r\nX-Spamgreyd: 5\r\nReceived: x\r\n",
-		    "\r\nX-Spamgreyd: 5\r\nReceived: x\r\n", 0, 0 },
-		{ "a first line that would go on with our own",
-		    "\tX: 1\r\nX-Spamgreyd: 5\r\n\r\n",
-		    "\r\n\tX: 1\r\nX-Spamgreyd: 5\r\n\r\n", 0, 0 },
-		{ "a blank alone", " ", "\r\n ", 0, 0 },
-		{ "a blank line that is folded is no end",
-		    "A: 1\r\n \r\nX-Spamgreyd: 5\r\n \r\nB: 2\r\n\r\n",
-		    "A: 1\r\n \r\nB: 2\r\n\r\n", 1, 0 },
-		{ "Received", "Received: a\r\n b\r\nRECEIVED: c\r\n"
-		    "received \t: d\r\nReceived-SPF: e\r\nReceiver: f\r\n"
-		    "Received\r\nX-Received: g\r\n\r\nReceived: h\r\n",
-		    "Received: a\r\n b\r\nRECEIVED: c\r\n"
-		    "received \t: d\r\nReceived-SPF: e\r\nReceiver: f\r\n"
-		    "\r\nReceived\r\nX-Received: g\r\n\r\nReceived: h\r\n", 0, 3 },
-		{ "cut in what may be ours", "A: 1\r\nX-Spam",
-		    "A: 1\r\n\r\nX-Spam", 0, 0 },
-		{ "cut in what is", "A: 1\r\nX-Spamgreyd: 5", "A: 1\r\n", 1, 0 },
-		{ "blanks without end", "Received" BLANKS BLANKS ": x\r\n\r\n",
-		    "Received" BLANKS BLANKS ": x\r\n\r\n", 0, 1 },
-		{ "a line that is no field",
-		    "A: 1\r\nwhat is this\r\nX-Spamgreyd: 5\r\n\r\nb\r\n",
-		    "A: 1\r\n\r\nwhat is this\r\nX-Spamgreyd: 5\r\n\r\n"
-		    "b\r\n", 0, 0 },
-		{ "text at once", "hello\r\nA: 1\r\n", "hello\r\nA: 1\r\n", 0, 0 },
-		{ "a mailbox's first line",
-		    "From a@b Mon Jan  1\r\nX-Spamgreyd: 5\r\nA: 1\r\n\r\nb\r\n",
-		    "X-Mailbox-Line: From a@b Mon Jan  1\r\nA: 1\r\n\r\nb\r\n",
-		    1, 0 },
-		{ "several, marked",
-		    ">From a\r\nFrom b\r\n>>>From \r\nReceived: c\r\n\r\n",
-		    "X-Mailbox-Line: >From a\r\nX-Mailbox-Line: From b\r\n"
-		    "X-Mailbox-Line: >>>From \r\nReceived: c\r\n\r\n", 0, 1 },
-		{ "one alone", "From a", "X-Mailbox-Line: From a", 0, 0 },
-		{ "a blank after one", "From a\r\n b: c\r\n",
-		    "X-Mailbox-Line: From a\r\n\r\n b: c\r\n", 0, 0 },
-		{ "a field of that name", "From : a@b\r\nFROM x\r\n",
-		    "From : a@b\r\n\r\nFROM x\r\n", 0, 0 },
-		{ "one behind a field", "A: 1\r\nFrom a\r\nB: 2\r\n",
-		    "A: 1\r\n\r\nFrom a\r\nB: 2\r\n", 0, 0 }
-	};
 	struct msghead	h;
 	uint8_t		out[SIZE];
 	size_t		i, piece, n, len;
 	int		good;
 
-	for (i = 0; i < sizeof(c) / sizeof(c[0]); i++) {
-		len = strlen(c[i].in);
+	for (i = 0; i < sizeof(heads) / sizeof(heads[0]); i++) {
+		len = strlen(heads[i].in);
 		for (good = 1, piece = 1; piece <= len + 1; piece++) {
-			n = filter(&h, NULL, c[i].in, len, piece, out);
-			good &= n == strlen(c[i].out) &&
-			    memcmp(out, c[i].out, n) == 0 &&
-			    h.dropped == c[i].dropped &&
-			    h.received == c[i].received;
+			n = filter(&h, NULL, heads[i].in, len, piece, out);
+			good &= n == strlen(heads[i].out) &&
+			    memcmp(out, heads[i].out, n) == 0 &&
+			    h.dropped == heads[i].dropped &&
+			    h.received == heads[i].received;
 		}
-		ok(good, c[i].name);
+		ok(good, heads[i].name);
 	}
 }
 

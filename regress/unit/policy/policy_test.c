@@ -332,18 +332,10 @@ test_greylisting(void)
 	finish();
 }
 
+/* Traps of the configuration: spamtraps, and domains that are not ours. */
 static void
-test_trap(void)
+trap_of_the_file(void)
 {
-	struct addr	a = ip("192.0.2.1");
-
-	begin_with(config_new());
-	add_string(&conf->spamtraps, "john.doe@example.org");
-	add_string(&conf->domains, "example.org");
-	add_string(&conf->domains, ".example.org");
-	add_string(&conf->not_to, "support@example.org");
-	conf->outside_after = 1;
-	start();
 	is_int(rcpt("192.0.2.1", A, "<john.doe@EXAMPLE.org>"), RCPT_TRAPPED,
 	    "spamtrap of the file");
 	is_int(ans.reason, TRAP_SPAMTRAP, "reason");
@@ -366,13 +358,18 @@ test_trap(void)
 	is_int(rcpt("192.0.2.3", A, "<postmaster@example.com>"), RCPT_TRAPPED,
 	    "postmaster@ elsewhere does");
 
+}
+
+/* A spamtrap of the database, however its address is written. */
+static void
+trap_of_the_database(void)
+{
 	is_int(policy_begin(p), DB_OK, "begin");
 	commit(policy_spamtrap(p, "<Trap@Example.ORG>", 1, ""),
 	    "spamtrap of the database");
 	is_int(rcpt("192.0.2.4", A, "<trap@example.org>"), RCPT_TRAPPED,
 	    "traps");
 
-	/* However it is spelt. */
 	is_int(rcpt("192.0.2.6", A, "<trap@example.org.>"), RCPT_TRAPPED,
 	    "a final dot");
 	is_int(rcpt("192.0.2.7", A, "<\"trap\"@example.org>"), RCPT_TRAPPED,
@@ -391,8 +388,12 @@ test_trap(void)
 	    "but not at another one");
 	is_int(rcpt("192.0.2.13", A, "<x@evil.test(.example.org>"), RCPT_GREY,
 	    "what is no address is not compared with rules");
+}
 
-	/* TRAPPED stands over WHITE, and ends. */
+/* TRAPPED stands over WHITE, and ends. */
+static void
+trap_over_white(void)
+{
 	is_int(rcpt("192.0.2.5", A, "<support@example.org>"), RCPT_PASS,
 	    "`not to' recipients pass at once");
 	is_int(stat_of("entries grey"), 9, "without a tuple");
@@ -416,6 +417,13 @@ test_trap(void)
 	is_int(ntold > 0, 1, "hosts are told of");
 	is_int(stat_of("entries trapped"), 0, "no TRAPPED is left");
 	ok(host_of("192.0.2.5").white != 0, "WHITE survived");
+}
+
+/* A trap by hand ends by hand. */
+static void
+trap_by_hand(void)
+{
+	struct addr	a = ip("192.0.2.1");
 
 	is_int(policy_begin(p), DB_OK, "begin");
 	commit(policy_trap(p, &a, HOST_FOREVER, TRAP_MANUAL, "Joe said so"),
@@ -430,6 +438,22 @@ test_trap(void)
 	is_int(policy_begin(p), DB_OK, "begin");
 	is_int(policy_delete_trapped(p, &a), DB_NONE, "not there any more");
 	policy_abort(p);
+}
+
+static void
+test_trap(void)
+{
+	begin_with(config_new());
+	add_string(&conf->spamtraps, "john.doe@example.org");
+	add_string(&conf->domains, "example.org");
+	add_string(&conf->domains, ".example.org");
+	add_string(&conf->not_to, "support@example.org");
+	conf->outside_after = 1;
+	start();
+	trap_of_the_file();
+	trap_of_the_database();
+	trap_over_white();
+	trap_by_hand();
 	finish();
 }
 

@@ -203,7 +203,7 @@ test_items(void)
 	sealed(no_end, sizeof(no_end), "no end", "no END");
 	sealed(unknown, sizeof(unknown), "unknown type", "a type there is not");
 	sealed(zero, sizeof(zero), "length of an item", "an item of length 0");
-	sealed(behind, sizeof(behind), "octets after the end", "more");
+	sealed(behind, sizeof(behind), "bytes after the end", "more");
 	g[20] = 'x';
 	sealed(g, sizeof(g), "a string", "no NUL where it ought to be");
 	g[20] = 0;

@@ -16,227 +16,14 @@
 #include <string.h>
 #include <strings.h>
 
-#include "lib/base/buf.h"
-#include "lib/mime/hdrline.h"
-#include "lib/mime/word.h"
-#include "spamgreyd/pass/message/edit_int.h"
+#include "spamgreyd/pass/message/edit_apply_int.h"
 
-/* Bytes that are read at once, and bytes that are written at once. */
+/* Bytes that are read at once. */
 #define IN_CHUNK	8192
-#define OUT_CHUNK	16384
 /*
  * Bytes of a subject in which the tag is looked for; a longer one just gets it.
  */
 #define SUBJECT_MAX	16384
-/*
- * If the first line of a subject is longer than this, the tag gets a line of
- * its own: a line should have at most 998 bytes (RFC 5322, 2.1.1).
- */
-#define LINE_FULL	900
-
-/*
- * Where in the message the next byte is: at the beginning of a line, in a
- * field, or in the body.
- */
-enum where { AT_LINE, IN_FIELD, IN_BODY };
-/* What becomes of the field whose text comes. */
-enum todo { TODO_KEEP, TODO_DROP, TODO_SUBJECT };
-enum phase { COUNTING, MAKING, NEW_BODY, DONE };
-
-/*
- * The changes of the fields of one name, and how many fields of that name there
- * were so far.
- */
-struct named {
-	const char	*name;
-	/* The range of its changes in msgapply.changes. */
-	size_t		 first, n;
-	unsigned int	 seen;
-};
-struct msgapply {
-	const struct msgedit	*e;
-	const struct spool	*in;
-	struct spool		*out;
-	enum phase		 phase;
-	/* The position up to which the message, or the new body, was read. */
-	uint64_t		 at;
-	/* A copy of e's changes, with all indices counted from the top. */
-	struct edit		*edit;
-	/* errno of the first failure; nothing is written after it. */
-	int			 error;
-	uint8_t			 chunk[OUT_CHUNK];
-	size_t			 fill;
-	/* The last byte that was written. */
-	uint8_t			 last;
-	enum where		 where;
-	enum todo		 todo;
-	struct hdrline		 line;
-	/* The beginning of a line of which it is not known yet what it is. */
-	uint8_t			 held[HDRLINE_MAX];
-	size_t			 nheld;
-	unsigned int		 fields;
-	/* By position; of one position the newer change first. */
-	const struct edit	**inserts;
-	size_t			 ninserts, inserted;
-	/* By name, index and age. */
-	const struct edit	**changes;
-	size_t			 nchanges;
-	struct named		*names;
-	size_t			 nnames;
-	/* Removals by the beginning of the name. */
-	const struct edit	**drops;
-	size_t			 ndrops;
-	/* By the number of the change: its field is added at the end. */
-	uint8_t			*wanted;
-	/* The subject from its name on, while it is collected. */
-	struct buf		 subject;
-	/* The tag is in the new header. */
-	int			 tagged;
-};
-
-/*
- * Writes what is collected.  A failure is only noted; msgapply_step reports it.
- */
-static void
-flush(struct msgapply *a)
-{
-	if (a->fill > 0 && a->error == 0 &&
-	    spool_write(a->out, a->chunk, a->fill) == -1)
-		a->error = errno == 0 ? EIO : errno;
-	a->fill = 0;
-}
-
-static void
-put(struct msgapply *a, const void *data, size_t len)
-{
-	const uint8_t	*s = data;
-	size_t		 n;
-
-	if (len == 0)
-		return;
-	a->last = s[len - 1];
-	while (len > 0) {
-		n = sizeof(a->chunk) - a->fill;
-		if (n > len)
-			n = len;
-		memcpy(a->chunk + a->fill, s, n);
-		a->fill += n;
-		s += n;
-		len -= n;
-		if (a->fill == sizeof(a->chunk))
-			flush(a);
-	}
-}
-
-static void
-put_str(struct msgapply *a, const char *text)
-{
-	put(a, text, strlen(text));
-}
-
-/*
- * Writes a subject with its tag, or as it is if its decoded text has the tag
- * already.  field is the whole field without its last CRLF; its value begins at
- * `at'.
- */
-static void
-put_subject(struct msgapply *a, const char *field, size_t len, size_t at)
-{
-	char		*text = NULL;
-	const char	*value = field + at, *eol;
-	size_t		 taglen, vlen = len - at, size = 3 * vlen + 1, skip;
-	const char	*tag = a->e->tag + strspn(a->e->tag, " ");
-
-	for (taglen = strlen(tag); taglen > 0 && tag[taglen - 1] == ' ';)
-		taglen--;
-	if (!a->tagged && (text = malloc(size)) == NULL)
-		a->error = ENOMEM;
-	if (text != NULL)
-		(void)mimeword_text(text, size, value, vlen);
-	if (a->tagged || (text != NULL &&
-	    memmem(text, strlen(text), tag, taglen) != NULL))
-		put(a, field, len);
-	else {
-		for (skip = 0; skip < vlen && (value[skip] == ' ' ||
-		    value[skip] == '\t'); skip++)
-			;
-		eol = memchr(value, '\r', vlen);
-		put(a, field, at);
-		put_str(a, " ");
-		put(a, tag, taglen);
-		if ((eol == NULL ? vlen : (size_t)(eol - value)) > LINE_FULL)
-			put_str(a, "\r\n ");
-		else if (skip < vlen && value[skip] != '\r')
-			put_str(a, " ");
-		put(a, value + skip, vlen - skip);
-	}
-	put_str(a, "\r\n");
-	a->tagged = 1;
-	free(text);
-}
-
-/* Writes a new field.  A new subject gets the tag, too. */
-static void
-put_edit(struct msgapply *a, const struct edit *e)
-{
-	struct buf	b;
-
-	if (a->e->tag != NULL && !a->tagged &&
-	    strcasecmp(e->name, "Subject") == 0) {
-		memset(&b, 0, sizeof(b));
-		if (buf_printf(&b, "%s:%s", e->name, e->value) == -1)
-			a->error = ENOMEM;
-		else
-			put_subject(a, (const char *)buf_ptr(&b), buf_len(&b),
-			    strlen(e->name) + 1);
-		buf_free(&b);
-		return;
-	}
-	put_str(a, e->name);
-	put_str(a, ":");
-	put_str(a, e->value);
-	put_str(a, "\r\n");
-}
-
-/* The collected subject is complete. */
-static void
-subject_end(struct msgapply *a)
-{
-	const char	*field, *colon;
-	size_t		 len = buf_len(&a->subject);
-
-	if (len == 0)
-		return;
-	field = (const char *)buf_ptr(&a->subject);
-	while (len > 0 && (field[len - 1] == '\r' || field[len - 1] == '\n'))
-		len--;
-	colon = memchr(field, ':', len);
-	put_subject(a, field, len, (size_t)(colon - field) + 1);
-	buf_drain(&a->subject, buf_len(&a->subject));
-}
-
-/*
- * The subject is too long to be looked at: it gets the tag where it begins, and
- * its text is copied from now on.
- */
-static void
-subject_give_up(struct msgapply *a)
-{
-	const char	*field = (const char *)buf_ptr(&a->subject);
-	size_t		 len = buf_len(&a->subject), at;
-
-	at = (size_t)((const char *)memchr(field, ':', len) - field) + 1;
-	put(a, field, at);
-	put_str(a, " ");
-	put_str(a, a->e->tag + strspn(a->e->tag, " "));
-	put_str(a, "\r\n ");
-	while (at < len && (field[at] == ' ' || field[at] == '\t'))
-		at++;
-	put(a, field + at, len - at);
-	a->tagged = 1;
-	a->todo = TODO_KEEP;
-	buf_drain(&a->subject, len);
-}
 
 /* Writes all fields that are inserted before field number n. */
 static void
@@ -244,7 +31,7 @@ put_inserts(struct msgapply *a, unsigned int n)
 {
 	for (; a->inserted < a->ninserts &&
 	    a->inserts[a->inserted]->index <= n; a->inserted++)
-		put_edit(a, a->inserts[a->inserted]);
+		msgapply_put_edit(a, a->inserts[a->inserted]);
 }
 
 /*
@@ -259,7 +46,7 @@ header_end(struct msgapply *a)
 	const struct edit	*one;
 	size_t			 i, k;
 
-	subject_end(a);
+	msgapply_subject_end(a);
 	if (a->fields == 0)
 		put_inserts(a, 1);
 	for (; a->inserted < a->ninserts; a->inserted++)
@@ -277,9 +64,9 @@ header_end(struct msgapply *a)
 	for (i = 0; i < e->n; i++)
 		if ((a->wanted[i] || a->edit[i].kind == EDIT_ADD) &&
 		    a->edit[i].value != NULL)
-			put_edit(a, &a->edit[i]);
+			msgapply_put_edit(a, &a->edit[i]);
 	if (e->tag != NULL && !a->tagged)
-		put_subject(a, "Subject:", 8, 8);
+		msgapply_put_subject(a, "Subject:", 8, 8);
 }
 
 /*
@@ -295,34 +82,11 @@ body_begin(struct msgapply *a, int empty)
 		if (a->e->body == NULL) {
 			if (!empty && a->nheld > 0 && a->last == '\n' &&
 			    !msgedit_empty(a->e))
-				put_str(a, "\r\n");
-			put(a, a->held, a->nheld);
+				msgapply_put_str(a, "\r\n");
+			msgapply_put(a, a->held, a->nheld);
 		}
 	}
 	a->nheld = 0;
-}
-
-static int
-name_cmp(const void *key, const void *member)
-{
-	return (strcasecmp(key, ((const struct named *)member)->name));
-}
-
-/* Returns the newest change for that number of the name, or NULL. */
-static const struct edit *
-change_of(const struct msgapply *a, const struct named *n, unsigned int index)
-{
-	size_t	lo = n->first, hi = n->first + n->n, mid;
-
-	while (lo < hi) {
-		mid = lo + (hi - lo) / 2;
-		if (a->changes[mid]->index <= index)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return (lo > n->first && a->changes[lo - 1]->index == index ?
-	    a->changes[lo - 1] : NULL);
 }
 
 /*
@@ -344,8 +108,7 @@ field_named(struct msgapply *a, int *subject)
 	memcpy(name, a->held, len);
 	name[len] = '\0';
 	*subject = strcasecmp(name, "Subject") == 0;
-	return (a->nnames == 0 ? NULL : bsearch(name, a->names, a->nnames,
-	    sizeof(*a->names), name_cmp));
+	return (msgapply_named(a, name));
 }
 
 /*
@@ -357,7 +120,7 @@ field_keep(struct msgapply *a, int subject)
 {
 	if (a->e->tag == NULL || a->tagged || !subject) {
 		a->todo = TODO_KEEP;
-		put(a, a->held, a->nheld);
+		msgapply_put(a, a->held, a->nheld);
 		return;
 	}
 	a->todo = TODO_SUBJECT;
@@ -400,13 +163,13 @@ field_begin(struct msgapply *a)
 	if (a->phase != COUNTING) {
 		put_inserts(a, a->fields);
 		if (n != NULL) {
-			one = change_of(a, n, n->seen);
-			all = change_of(a, n, 0);
+			one = msgapply_change_of(a, n, n->seen);
+			all = msgapply_change_of(a, n, 0);
 			if (one == NULL || (all != NULL && all > one))
 				one = all;
 		}
 		if (one != NULL && one->value != NULL)
-			put_edit(a, one);
+			msgapply_put_edit(a, one);
 		else if (one == NULL && !is_dropped(a))
 			field_keep(a, subject);
 	}
@@ -432,9 +195,9 @@ field_text(struct msgapply *a, const uint8_t *s, size_t len)
 		if (buf_add(&a->subject, s, len) == -1)
 			a->error = ENOMEM;
 		else if (buf_len(&a->subject) > SUBJECT_MAX)
-			subject_give_up(a);
+			msgapply_subject_give_up(a);
 	} else if (a->todo == TODO_KEEP)
-		put(a, s, len);
+		msgapply_put(a, s, len);
 	return (len);
 }
 
@@ -460,12 +223,12 @@ header_octet(struct msgapply *a, uint8_t c)
 		return;
 	case HDRLINE_MORE:
 		if (begins)
-			subject_end(a);
+			msgapply_subject_end(a);
 		return;
 	case HDRLINE_EMPTY:
 	case HDRLINE_BODY:
 		if (begins)
-			subject_end(a);
+			msgapply_subject_end(a);
 		body_begin(a, kind == HDRLINE_EMPTY);
 	}
 }
@@ -480,7 +243,7 @@ apply_octets(struct msgapply *a, const uint8_t *s, size_t len)
 		n = len;
 		if (a->where == IN_BODY) {
 			if (a->phase == MAKING && a->e->body == NULL)
-				put(a, s, len);
+				msgapply_put(a, s, len);
 		} else if (a->where == IN_FIELD)
 			n = field_text(a, s, len);
 		else {
@@ -497,135 +260,8 @@ apply_end(struct msgapply *a)
 	if (a->where == IN_BODY)
 		return;
 	if (a->where == IN_FIELD && a->todo == TODO_KEEP && a->last != '\n')
-		put_str(a, "\r\n");
+		msgapply_put_str(a, "\r\n");
 	body_begin(a, 0);
-}
-
-static int
-insert_cmp(const void *x, const void *y)
-{
-	const struct edit	*a = *(const struct edit *const *)x;
-	const struct edit	*b = *(const struct edit *const *)y;
-
-	if (a->index != b->index)
-		return (a->index < b->index ? -1 : 1);
-	/* A later one is put above an earlier one at the same place. */
-	return (a > b ? -1 : a < b);
-}
-
-/* By name and number; the newest change of a number comes last. */
-static int
-change_cmp(const void *x, const void *y)
-{
-	const struct edit	*a = *(const struct edit *const *)x;
-	const struct edit	*b = *(const struct edit *const *)y;
-	int			 r = strcasecmp(a->name, b->name);
-
-	if (r != 0)
-		return (r);
-	if (a->index != b->index)
-		return (a->index < b->index ? -1 : 1);
-	return (a < b ? -1 : a > b);
-}
-
-static void
-apply_sort(struct msgapply *a)
-{
-	qsort(a->inserts, a->ninserts, sizeof(*a->inserts), insert_cmp);
-	qsort(a->changes, a->nchanges, sizeof(*a->changes), change_cmp);
-}
-
-/* Everything is allocated once, for the number of changes. */
-static int
-apply_alloc(struct msgapply *a)
-{
-	size_t	n = a->e->n + 1;
-
-	a->edit = calloc(n, sizeof(*a->edit));
-	a->inserts = calloc(n, sizeof(*a->inserts));
-	a->changes = calloc(n, sizeof(*a->changes));
-	a->drops = calloc(n, sizeof(*a->drops));
-	a->names = calloc(n, sizeof(*a->names));
-	a->wanted = calloc(n, 1);
-	a->out = spool_new();
-	return (a->edit == NULL || a->inserts == NULL || a->changes == NULL ||
-	    a->drops == NULL || a->names == NULL || a->wanted == NULL || a->out == NULL ? -1 : 0);
-}
-
-/*
- * Sorts the changes into those by position, by name, and by prefix, and
- * collects the names.  Removals that are for marked messages only have index 1
- * and are left out.
- */
-static void
-apply_prepare(struct msgapply *a)
-{
-	struct edit	*one;
-	struct named	*n;
-	size_t		 i;
-
-	a->phase = MAKING;
-	for (i = 0; i < a->e->n; i++) {
-		one = &a->edit[i];
-		*one = a->e->edit[i];
-		if (one->kind == EDIT_INSERT)
-			a->inserts[a->ninserts++] = one;
-		else if (one->kind == EDIT_CHANGE)
-			a->changes[a->nchanges++] = one;
-		else if (one->kind == EDIT_DROP && one->index == 0)
-			a->drops[a->ndrops++] = one;
-		if (one->from_end)
-			a->phase = COUNTING;
-	}
-	apply_sort(a);
-	for (i = 0; i < a->nchanges; i++) {
-		n = a->nnames == 0 ? NULL : &a->names[a->nnames - 1];
-		if (n == NULL || strcasecmp(n->name, a->changes[i]->name) != 0) {
-			n = &a->names[a->nnames++];
-			n->name = a->changes[i]->name;
-			n->first = i;
-		}
-		n->n++;
-	}
-}
-
-/*
- * All fields are counted: indices from the end become indices from the top, and
- * the message is read again from its beginning.  A field that does not exist
- * gets UINT_MAX.
- */
-static void
-counted(struct msgapply *a)
-{
-	struct named	*n;
-	struct edit	*one;
-	unsigned int	 there;
-	size_t		 i;
-
-	for (i = 0; i < a->e->n; i++) {
-		one = &a->edit[i];
-		if (!one->from_end)
-			continue;
-		if (one->kind == EDIT_CHANGE) {
-			n = bsearch(one->name, a->names, a->nnames,
-			    sizeof(*a->names), name_cmp);
-			there = n == NULL ? 0 : n->seen;
-			one->index = one->index > there ? UINT_MAX :
-			    there - one->index + 1;
-		} else if (one->index > 0)
-			one->index = one->index > a->fields ? 1 :
-			    a->fields - one->index + 2;
-		else
-			one->index = UINT_MAX;
-	}
-	apply_sort(a);
-	for (i = 0; i < a->nnames; i++)
-		a->names[i].seen = 0;
-	a->fields = 0;
-	a->where = AT_LINE;
-	hdrline_begin(&a->line, 0);
-	a->at = 0;
-	a->phase = MAKING;
 }
 
 /* The current phase has read all that it needs. */
@@ -634,20 +270,20 @@ phase_end(struct msgapply *a)
 {
 	if (a->phase == COUNTING) {
 		a->nheld = 0;
-		counted(a);
+		msgapply_counted(a);
 		return;
 	}
 	if (a->phase == MAKING) {
 		apply_end(a);
 		if (a->e->body != NULL) {
-			put_str(a, "\r\n");
+			msgapply_put_str(a, "\r\n");
 			a->phase = NEW_BODY;
 			a->at = 0;
 			return;
 		}
 	} else if (a->at > 0 && a->last != '\n')
-		put_str(a, "\r\n");
-	flush(a);
+		msgapply_put_str(a, "\r\n");
+	msgapply_flush(a);
 	a->phase = DONE;
 }
 
@@ -661,13 +297,13 @@ msgapply_new(const struct msgedit *e, const struct spool *in)
 		return (NULL);
 	a->e = e;
 	a->in = in;
-	if (apply_alloc(a) == -1) {
+	if (msgapply_alloc(a) == -1) {
 		msgapply_free(a);
 		errno = ENOMEM;
 		return (NULL);
 	}
 	hdrline_begin(&a->line, 0);
-	apply_prepare(a);
+	msgapply_prepare(a);
 	return (a);
 }
 
@@ -689,7 +325,7 @@ msgapply_step(struct msgapply *a, size_t octets)
 		a->at += (uint64_t)n;
 		done += (size_t)n;
 		if (a->phase == NEW_BODY)
-			put(a, chunk, (size_t)n);
+			msgapply_put(a, chunk, (size_t)n);
 		else
 			apply_octets(a, chunk, (size_t)n);
 		/*

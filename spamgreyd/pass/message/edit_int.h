@@ -1,5 +1,5 @@
 /*
- * What edit.c (the list of changes) and edit_apply.c (a message with the
+ * What edit.c (the list of changes) and edit_*.c (a message with the
  * changes made) share.
  */
 #ifndef MSGEDIT_INT_H
