@@ -7,7 +7,8 @@
  *	smtp_load hold [-b net] -n connections [-s sources] -d seconds host port
  *		opens so many and keeps them, reading what comes, for that
  *		time or up to SIGTERM
- * -b: sources are 127.net.0.1 and on, default 64.
+ * -b: sources are 127.net.0.1 and on, default 64; or net is the first parts of
+ *	another network, as in 198.18.
  * Prints name=value lines.  A session is counted by what DATA was answered.
  */
 #include <sys/types.h>
@@ -42,13 +43,25 @@ struct session {
 
 static struct sockaddr_in to;
 static unsigned int	  sources = 200;
-static uint32_t		  net = 64;
+static uint32_t		  base = 0x7f400001;	/* source 0 */
 static const char	 *tag = "l";
 static uint64_t		  begun, ended, wanted = 10000;
 static uint64_t		  grey, unstored, over, other, failed, octets;
 static int64_t		 *latency;
 static int		  ep;
 static volatile sig_atomic_t over_now;	/* hold: SIGTERM came */
+
+/* The first source of -b. */
+static uint32_t
+network(const char *arg)
+{
+	unsigned int	a = 127, b = 0, c = 0;
+
+	if (strchr(arg, '.') == NULL ? sscanf(arg, "%u", &b) != 1 :
+	    sscanf(arg, "%u.%u.%u", &a, &b, &c) < 2)
+		errx(2, "%s: not a network", arg);
+	return ((a & 0xff) << 24 | (b & 0xff) << 16 | (c & 0xff) << 8 | 1);
+}
 
 static void
 on_term(int sig)
@@ -66,7 +79,7 @@ now_us(void)
 	return ((int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000);
 }
 
-/* From source i: 127.net.0.1 and on, in steps of a /24. */
+/* From source i, in steps of a /24. */
 static int
 dial(uint64_t i)
 {
@@ -74,8 +87,7 @@ dial(uint64_t i)
 	int			fd, on = 1;
 
 	i %= sources;
-	from.sin_addr.s_addr = htonl(0x7f000001 + (net << 16) +
-	    ((uint32_t)i << 8));
+	from.sin_addr.s_addr = htonl(base + ((uint32_t)i << 8));
 	fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd == -1)
 		err(1, "socket");
@@ -310,7 +322,7 @@ main(int argc, char *argv[])
 	while ((ch = getopt(argc, argv, "b:c:d:n:s:t:")) != -1)
 		switch (ch) {
 		case 'b':
-			net = (uint32_t)atoi(optarg) & 0xff;
+			base = network(optarg);
 			break;
 		case 'c':
 			concurrent = (unsigned int)atoi(optarg);
