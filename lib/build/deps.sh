@@ -39,7 +39,7 @@ debian_packages() {
 	    zlib1g-dev
 	[ "$what" = build ] && return
 	have curl || have wget || echo curl
-	echo perl swaks libnet-ssleay-perl openssl nftables iproute2 mandoc groff
+	echo perl swaks libnet-ssleay-perl openssl nftables iproute2 mandoc groff strace
 	[ "$what" = check ] && return
 	echo bmake bison byacc gcc clang cppcheck shellcheck valgrind
 }

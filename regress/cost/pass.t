@@ -1,0 +1,62 @@
+#!/usr/bin/perl
+# What a delivered message costs the daemon: a white host connects to front,
+# which hands the session to pass, which relays it to a mail server.  Cost.pm
+# has the counts; front.t is the same for sessions that stay at front.
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::Bin/../lib", "$FindBin::Bin/../system";
+use Cost;
+use Mta;
+use Sys;
+use Test::More;
+
+private();
+
+my $port = 8025;
+my ($sink, $behind) = sink_start(tmp() . '/mail', '-e', '8BITMIME');
+
+conf(<<"END");
+allowed domains { "example.org" }
+listen on 127.0.0.1 port $port
+firewall none
+pass {
+	listen on 127.0.0.1 port 8027
+	relay to 127.0.0.1 port $behind
+}
+END
+cost_start();
+db_ok('-a', '127.0.0.1');
+
+# Messages of so many bytes, a session for each, one after the other.
+sub
+deliver
+{
+	my ($n, $size) = @_;
+	my $file = spit(tmp() . '/message', "Subject: cost\r\n\r\n" .
+	    ('x' x 70 . "\r\n") x ($size / 72));
+	my @bad = grep { !/^250 / } map {
+		(dialogue(port => $port, file => $file))[-1] } 1 .. $n;
+
+	is("@bad", '', "$n messages of $size bytes were delivered");
+}
+
+for ([4096, 100, {
+	front => { calls => 15.5, sends => 3, allocations => 1.5 },
+	pass => { calls => 53.7, sends => 3, allocations => 33.5,
+	    copied => 13500, out => 4500 },
+	store => { calls => 0.5, syncs => 0.1 },
+	parent => { calls => 15.5 },
+    }], [102400, 50, {
+	pass => { calls => 58.5, allocations => 38, copied => 320_000,
+	    out => 103_000 },
+    }]) {
+	my ($size, $n, $ceilings) = @$_;
+
+	deliver(20, $size);
+	cost_begin();
+	deliver($n, $size);
+	cost_ok(cost_end(), $n, $ceilings, "delivered, $size bytes");
+}
+is((stop())[0], 0, 'SIGTERM');
+done_testing();
