@@ -179,7 +179,7 @@ take_item(struct listcfg *c, const struct field *f, int ip4,
     int (*tell)(const struct prefix *, void *), void *arg)
 {
 	struct prefix	 p;
-	struct addr	 last, end;
+	struct addr	 last, begin, end;
 	const char	*slash, *why = "is not a network";
 	char		 text[SHOWN_MAX];
 	size_t		 bits;
@@ -194,10 +194,13 @@ take_item(struct listcfg *c, const struct field *f, int ip4,
 		    listline_parse(f->s, f->len, 0, &p.addr, &last, &why) ==
 		    LISTLINE_RANGE && addr_is4(&p.addr) == ip4) {
 			p.len = (uint8_t)(bits + (ip4 ? ADDR4_SKIP : 0));
-			end = p.addr;
+			begin = end = p.addr;
+			addr_mask(&begin, p.len);
 			addr_fill(&end, p.len);
-			/* Not a range with a length behind it. */
-			if (addr_cmp(&end, &last) == 0)
+			/* Not a range, or an address and a note, with a length
+			 * behind it. */
+			if (addr_cmp(&begin, &p.addr) == 0 &&
+			    addr_cmp(&end, &last) == 0)
 				return (tell(&p, arg) == -1 ? bad(c,
 				    "no memory") : LISTCFG_LIST);
 		}

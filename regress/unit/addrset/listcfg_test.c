@@ -89,6 +89,7 @@ main(void)
 	refused("t;\"m\";inet;1;::1/128", "is not a network");
 	refused("t;\"m\";inet6;1;192.0.2.1/32", "is not a network");
 	refused("t;\"m\";inet;1;192.0.2.1-192.0.2.9/32", "is not a network");
+	refused("t;\"m\";inet;1;192.0.2.1,/31", "is not a network");
 	refused("t;\"m\";atm;1;192.0.2.0/24", "inet, inet6");
 	refused("t;\"m\";inet;-1;192.0.2.0/24", "no count");
 	refused("t;\"m\";inet;0", "the list has no addresses");
