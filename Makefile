@@ -4,6 +4,9 @@
 #			root also make the users _spamgreyd and _spamgreydb
 #	make check	install what the tests need, and run all tests
 #	make torture	run the long tests of kills and load in full
+#	make fuzz TIME=60	search for inputs that crash, with clang's
+#			libFuzzer, 60 seconds for each parser and role; a night
+#			is TIME=900 (regress/fuzz/README.md)
 #	make install	install; set DESTDIR, PREFIX, SYSCONFDIR, MANDIR
 #	make install-compat	the same, with spamdb as a name for spamgreydb
 #	make syntax SYSROOT=DIR TARGET=x86_64-unknown-openbsd7.8
@@ -44,7 +47,7 @@ RULES !=	sh lib/build/rules.sh out/${OS}.mk ${OS_SRC}
 include out/${OS}.mk
 
 .SUFFIXES:
-.PHONY: all run check torture deps install install-compat syntax syntax-files \
+.PHONY: all run check torture fuzz deps install install-compat syntax syntax-files \
     clean
 
 out/libspamgrey.a: ${LIB_OBJ}
@@ -84,6 +87,11 @@ torture:
 	@sh lib/build/deps.sh check
 	@${MAKE} all
 	TORTURE=full sh regress/run.sh torture
+
+fuzz:
+	@sh lib/build/deps.sh fuzz
+	@TIME='${TIME}' JOBS='${JOBS}' FUZZ='${FUZZ}' KEEP='${KEEP}' \
+	    sh regress/fuzz/run.sh
 
 install: all
 	sh lib/build/install.sh '${DESTDIR}' '${SBINDIR}' '${MANDIR}' '${SYSCONFDIR}'

@@ -1,8 +1,9 @@
 #!/bin/sh
-# deps.sh build|check|ci: installs missing packages.  It prints nothing when
+# deps.sh build|check|fuzz|ci: installs missing packages.  It prints nothing when
 # none are missing.
 #	build	what `make' needs
 #	check	also what `make check' needs
+#	fuzz	what `make' and `make fuzz' need
 #	ci	also what .ci/run needs
 # Packages that only tests use may stay missing.  Those tests are then skipped
 # and say why.
@@ -10,8 +11,8 @@
 set -u
 what=${1:-build}
 case $what in
-build|check|ci) ;;
-*)	echo "usage: deps.sh build|check|ci" >&2; exit 2 ;;
+build|check|fuzz|ci) ;;
+*)	echo "usage: deps.sh build|check|fuzz|ci" >&2; exit 2 ;;
 esac
 
 have() { command -v "$1" >/dev/null 2>&1; }
@@ -37,7 +38,10 @@ debian_packages() {
 	echo libc6-dev libdb5.3-dev libevent-dev libtls-dev libssl-dev \
 	    libc-ares-dev libidn2-dev libpcap-dev libnftables-dev libmnl-dev libseccomp-dev libjansson-dev libbsd-dev \
 	    zlib1g-dev
-	[ "$what" = build ] && return
+	case $what in
+	build)	return ;;
+	fuzz)	echo clang libclang-rt-dev; return ;;
+	esac
 	have curl || have wget || echo curl
 	echo perl swaks libnet-ssleay-perl openssl nftables iproute2 mandoc groff strace
 	[ "$what" = check ] && return
@@ -83,7 +87,9 @@ debian() {
 
 freebsd() {
 	pkgs="db5 libevent jansson libretls c-ares libidn2"
-	[ "$what" = build ] || pkgs="$pkgs perl5 swaks"
+	case $what in
+	check|ci)	pkgs="$pkgs perl5 swaks" ;;
+	esac
 	missing=
 	for pkg in $pkgs; do
 		pkg info -e "$pkg" || missing="$missing $pkg"
@@ -96,7 +102,9 @@ freebsd() {
 
 openbsd() {
 	pkgs="db libevent jansson libcares libidn2"
-	[ "$what" = build ] || pkgs="$pkgs swaks"
+	case $what in
+	check|ci)	pkgs="$pkgs swaks" ;;
+	esac
 	missing=
 	for pkg in $pkgs; do
 		pkg_info -q -e "$pkg-*" >/dev/null || missing="$missing $pkg"
