@@ -36,7 +36,7 @@ one() {
 	: >"$tree/$name.begin"
 	# shellcheck disable=SC2086
 	"$tree/$name" -max_total_time="$time" -print_final_stats=1 \
-	    -rss_limit_mb=2048 -timeout=20 -verbosity=1 \
+	    -rss_limit_mb=2048 -timeout=60 -report_slow_units=60 \
 	    -artifact_prefix="$crashes/" $options ${FUZZ_FLAGS:-} "$tree/corpus/$name" \
 	    "regress/fuzz/corpus/$name" >"$log" 2>&1 </dev/null || rc=$?
 	n=$(find "$crashes" -type f -newer "$tree/$name.begin" | wc -l)

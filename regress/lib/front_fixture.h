@@ -30,6 +30,9 @@ struct fixture {
 	struct chan	*store;		/* store's end */
 	/* Called with each message to store, in words; may be NULL. */
 	void		(*heard)(const char *line);
+	/* Takes each RCPT to store in place of the answers by name; may be
+	 * NULL. */
+	void		(*asked)(uint64_t id, const struct rcpt_req *);
 	uint64_t	 held_id;
 	uint32_t	 held_seq;
 	int		 holding;
@@ -138,6 +141,10 @@ fixture_on_rcpt(struct chan *ch, struct msg *m, void *arg)
 	    r.flags & RCPT_F_WHITE ? " white" : "",
 	    r.flags & RCPT_F_AGAIN ? " again" : "",
 	    r.flags & RCPT_F_TO_US ? " to-us" : "");
+	if (fixture.asked != NULL) {
+		fixture.asked(m->id, &r);
+		return;
+	}
 	if (fixture_is(r.to, "held")) {
 		fixture.held_id = m->id;
 		fixture.held_seq = r.seq;

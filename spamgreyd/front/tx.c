@@ -281,6 +281,7 @@ void
 tx_unstored(struct conn *c, const char *why)
 {
 	struct tx	*tx = c->tx;
+	char		 text[200], *p;
 
 	c->state = ST_COMMAND;
 	if (tx->is_parked) {
@@ -291,8 +292,12 @@ tx_unstored(struct conn *c, const char *why)
 	c->flags |= F_UNSTORED;
 	c->last = front_now();
 	log_debug("unstored: %s", why);
-	reply(c, "451 4.3.0 Not stored: %.200s; please try again later\r\n",
-	    why);
+	/* A message of the database's library: it must stay one reply. */
+	strlcpy(text, why, sizeof(text));
+	for (p = text; *p != '\0'; p++)
+		if (*p < ' ' || *p > '~')
+			*p = '?';
+	reply(c, "451 4.3.0 Not stored: %s; please try again later\r\n", text);
 }
 
 /* The recipient is a spamtrap: from here on the host is in the tarpit. */
