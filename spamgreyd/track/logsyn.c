@@ -99,6 +99,9 @@ ip6(const uint8_t *p, size_t len, struct logsyn *s)
 		return (-1);
 	memcpy(s->src.b, p + 8, 16);
 	memcpy(s->dst.b, p + 24, 16);
+	/* No host sends these, so that nobody can speak for an IPv4 host. */
+	if (addr_is4(&s->src) || addr_is4(&s->dst))
+		return (0);
 	type = p[6];
 	for (i = 0; is_ext(type); i++) {
 		if (i == IP6_EXT_MAX ||

@@ -16,6 +16,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	int		r = logsyn_parse(data, size, &s);
 
 	if (r < -1 || r > 1 || (r == 1 && (size < 34 ||
+	    addr_is4(&s.src) != (data[0] >> 4 == 4) ||
 	    addr_is4(&s.src) != addr_is4(&s.dst))))
 		abort();
 	/* Less of it is no SYN where more is none but whole. */

@@ -220,6 +220,13 @@ test_syn(void)
 	is_int(logsyn_parse(buf, n, &s), 1, "IPv6: a SYN");
 	is_str(addr_str(&s.src, ip), "2001:db8::1", "from");
 	is_str(addr_str(&s.dst, ip), "2001:db8::25", "to");
+	memset(buf + 8, 0, 10);
+	memset(buf + 18, 0xff, 2);
+	is_int(logsyn_parse(buf, n, &s), 0, "an IPv4 host as its source");
+	n = ext6(NULL, 0, 2);
+	memset(buf + 24, 0, 10);
+	memset(buf + 34, 0xff, 2);
+	is_int(logsyn_parse(buf, n, &s), 0, "an IPv4 host as its destination");
 	/* ext[4], AH: its length counts otherwise, and 0 is 8 octets. */
 	n = ext6(ext, sizeof(ext), 2);
 	is_int(logsyn_parse(buf, n, &s), 1, "behind extension headers");
