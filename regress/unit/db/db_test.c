@@ -1,18 +1,20 @@
 /*
- * The database: walks in slices, probing, META, and entries that are malformed
- * or newer than this program.
+ * The database: walks in slices, probing, META, what a commit and a failed
+ * checkpoint mean, and entries that are malformed or newer than this program.
  */
 /* LIBS: -ldb */
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+#include <errno.h>
 #include <ftw.h>
+#include <sched.h>
 #include <signal.h>
 #include <unistd.h>
 
 #include <db.h>
 
-#include "lib/db/db.h"
+#include "lib/db/db_int.h"
 #include "lib/base/log.h"
 #include "regress/lib/tap.h"
 
@@ -216,6 +218,70 @@ test_txn(void)
 	is_int(db_meta_get(db, "x", value, 7, &len), DB_BAD, "too small");
 }
 
+/* How often libdb has waited for the disk to have its log. */
+static uintmax_t
+log_syncs(void)
+{
+	DB_LOG_STAT	*st;
+	uintmax_t	 n;
+
+	if (db->h.env->log_stat(db->h.env, &st, 0) != 0)
+		abort();
+	n = st->st_scount;
+	free(st);
+	return (n);
+}
+
+/* kill -9 keeps what only a power cut loses, so the waits are counted. */
+static void
+test_durable(void)
+{
+	struct entry	e = make(ENTRY_WHITE, "198.51.100.78", 100);
+	uintmax_t	before = log_syncs();
+	int		i;
+
+	for (i = 1; i <= 10; i++) {
+		e.expire = 100 + i;
+		put(&e);
+		if (log_syncs() - before != (uintmax_t)i)
+			break;
+	}
+	is_int(i, 11, "each commit waits until the log is on the disk");
+	db_begin(db);
+	db_del(db, &e);
+	db_commit(db);
+}
+
+static int
+no_checkpoint(DB_ENV *env, uint32_t kbytes, uint32_t minutes, uint32_t flags)
+{
+	(void)env;
+	(void)kbytes;
+	(void)minutes;
+	(void)flags;
+	return (EIO);
+}
+
+static void
+test_checkpoint_fails(void)
+{
+	struct entry	e = make(ENTRY_WHITE, "198.51.100.79", 100);
+
+	put(&e);
+	db->h.env->txn_checkpoint = no_checkpoint;
+	db_rest(db);
+	while (atomic_load(&db->thread_rc) == 0)
+		sched_yield();
+	is_int(db_begin(db), DB_DOWN, "after a failed checkpoint it is down");
+	is_int(db_is_up(db), 0, "for all");
+	ok(strstr(last, "(checkpoint: ") != NULL, "and the log says why");
+	is_int(db_reopen(db), 0, "it can be opened again");
+	is_int(db_get(db, &e, &e), DB_OK, "with what was committed");
+	is_int(db_begin(db), DB_OK, "and is written to");
+	db_del(db, &e);
+	is_int(db_commit(db), DB_OK, "again");
+}
+
 /* Behind its back, with libdb alone. */
 static void
 put_raw(const void *key, size_t klen, const void *data, size_t dlen)
@@ -324,6 +390,8 @@ main(void)
 	test_walk();
 	test_probe();
 	test_txn();
+	test_durable();
+	test_checkpoint_fails();
 	is_int(reopen(), 0, "opened again");
 	test_leave(10, "left with little to write");
 	test_leave(40000, "left with much to write");

@@ -532,12 +532,71 @@ test_lists(void)
 	commit(policy_white(p, ipp("203.0.113.1"), 0, ""),
 	    "WHITE by hand, but blacklisted");
 	ok(told.white != 0 && told_table == 0, "not in the table");
+	is_int(rcpt("203.0.113.1", A, "<c@example.net>"), RCPT_GREY,
+	    "and greylisted, though it is WHITE");
 	is_int(policy_begin(p), DB_OK, "begin");
 	commit(policy_trap(p, ipp("198.51.100.1"), 0,
 	    TRAP_MANUAL, ""), "TRAPPED by hand, but whitelisted");
 	is_int(told_table, HOST_FOREVER, "in the table");
 	is_int(rcpt("198.51.100.1", A, B), RCPT_WHITE,
 	    "whitelisted stands above TRAPPED");
+	finish();
+}
+
+/* A RCPT of a host that says hello by that name. */
+static int
+rcpt_helo(const char *helo)
+{
+	struct rcpt_req	req = { .helo = helo, .from = A, .to = B };
+
+	req.client = ip("192.0.2.1");
+	if (policy_begin(p) != DB_OK)
+		return (-1);
+	if (policy_rcpt(p, &req, &ans, NULL) != DB_OK) {
+		policy_abort(p);
+		return (-1);
+	}
+	return (policy_commit(p) == DB_OK ? ans.verdict : -1);
+}
+
+static void
+test_match_helo(void)
+{
+	struct entry	one, two;
+	struct tuple	t;
+
+	begin_with(config_new());
+	start();
+	is_int(rcpt_helo("one.example"), RCPT_GREY, "a HELO");
+	is_int(rcpt_helo("two.example"), RCPT_GREY, "another HELO");
+	is_int(stat_of("entries grey"), 1, "is the same tuple");
+	finish();
+	begin_with(config_new());
+	conf->grey.match_helo = 1;
+	start();
+	is_int(rcpt_helo("one.example"), RCPT_GREY, "match helo: a HELO");
+	is_int(rcpt_helo("one.example"), RCPT_GREY, "the same HELO");
+	is_int(stat_of("entries grey"), 1, "is the same tuple");
+	is_int(rcpt_helo("two.example"), RCPT_GREY, "another HELO");
+	is_int(stat_of("entries grey"), 2, "is another tuple");
+	clock_fake_advance(conf->grey.pass);
+	is_int(rcpt_helo("three.example"), RCPT_GREY,
+	    "a retry with a third HELO begins again");
+	is_int(rcpt_helo("one.example"), RCPT_PASS,
+	    "one with the first HELO passes");
+	entry_init(&one, ENTRY_GREY);
+	one.addr = ip("192.0.2.1");
+	one.helo = "one.example";
+	one.from = A;
+	one.to = B;
+	two = one;
+	two.helo = "two.example";
+	tuple_key(p, &two, &t);
+	tuple_key(p, &one, &t);
+	ok(one.hash != two.hash, "the HELO is in the hash");
+	ok(tuple_same(&one, &one, &t), "the same tuple");
+	ok(!tuple_same(&one, &two, &t),
+	    "tuples with one hash are told apart by their HELO");
 	finish();
 }
 
@@ -1169,6 +1228,7 @@ main(void)
 	test_trap_over_white();
 	test_demote();
 	test_lists();
+	test_match_helo();
 	test_limits();
 	test_lowmx();
 	test_events();

@@ -219,6 +219,8 @@ test_window(void)
 	is_int(sync3_window(&w, &h), 0, "the first, still known");
 	h.counter = 4;
 	is_int(sync3_window(&w, &h), 0, "too old");
+	h.counter = 1;
+	is_int(sync3_window(&w, &h), 0, "too old, and its bit is free");
 	h.counter = 6;
 	is_int(sync3_window(&w, &h), 1, "just not");
 	for (i = 2000; i < 6000; i += 3) {
@@ -238,6 +240,10 @@ test_window(void)
 	h.counter = 1;
 	is_int(sync3_window(&w, &h), 1, "the sender started anew");
 	is_int(sync3_window(&w, &h), 0, "a replay of that");
+	h.epoch = 10;
+	h.counter = 2;
+	is_int(sync3_window(&w, &h), 0,
+	    "an epoch before, with a counter that is new in this one");
 }
 
 int
