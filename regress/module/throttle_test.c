@@ -134,6 +134,22 @@ senders(void)
 	fix_conf_free(pc);
 }
 
+/* A sender without a domain and the domain of others: one text, two kinds. */
+static void
+kinds(void)
+{
+	struct pass_conf	*pc = fix_conf("throttle { client no "
+				    "sender 5 per 1h sender-domain 2 per 1h }");
+	struct session		*s = fix_session(pc, "192.0.2.9");
+
+	is_int(taken(s, "<a@kind.example>", "<u@example.org>", 4), 2,
+	    "a domain has two");
+	is_int(taken(s, "<kind.example>", "<u@example.org>", 9), 5,
+	    "a sender with the domain's name has its own five");
+	fix_session_free(s);
+	fix_conf_free(pc);
+}
+
 static void
 recipients(void)
 {
@@ -275,6 +291,7 @@ main(void)
 	client();
 	networks();
 	senders();
+	kinds();
 	recipients();
 	learning();
 	log_only();

@@ -25,7 +25,7 @@ $SIG{PIPE} = 'IGNORE';
 $SIG{ALRM} = sub { die "hangs\n" };
 alarm 120;
 
-sub ok {
+sub ok($$;$) {	# a match that fails is one argument too
 	my ($good, $name, $had) = @_;
 	printf "%sok %d - %s\n", $good ? '' : 'not ', ++$n, $name;
 	return if $good;

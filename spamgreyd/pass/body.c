@@ -254,8 +254,6 @@ body_relay(struct session *s)
 	if (over == 2 && (s->tx->rcpt_kinds & RCPTS_OTHERS) &&
 	    !s->ms.whitelisted)
 		body_points(s);
-	else if (s->io.flags & IO_EOF)
-		pass_die(s, PE_HANGUP);
 	else
 		edit_begin(s, over > 0, body_edited);
 }
