@@ -135,6 +135,12 @@ hold(struct msghead *h, uint8_t c, uint8_t *out)
 	return (n);
 }
 
+int
+msghead_over(const struct msghead *h)
+{
+	return (h->state == IN_BODY);
+}
+
 /* From the empty line on octets are copied as they come. */
 size_t
 msghead_filter(struct msghead *h, const uint8_t *in, size_t len, uint8_t *out)

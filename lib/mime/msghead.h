@@ -34,6 +34,8 @@ struct msghead {
  * gets a name of sixteen. */
 #define MSGHEAD_ROOM(len)	(4 * (len) + HDRLINE_MAX + 32)
 
+/* Returns 1 when the header is over: the filter changes nothing any more. */
+int	 msghead_over(const struct msghead *);
 /* out has MSGHEAD_ROOM(len).  Returns the octets in out. */
 size_t	 msghead_filter(struct msghead *, const uint8_t *in, size_t len,
 	    uint8_t *out);

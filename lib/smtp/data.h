@@ -18,6 +18,7 @@
 struct smtpdata_in {
 	uint8_t		state;		/* zeroed: at the beginning */
 	uint8_t		bare_lf, bare_cr, nul;	/* were seen */
+	uint8_t		dots;		/* a line may begin with a dot */
 	uint32_t	lines;
 };
 /*

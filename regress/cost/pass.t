@@ -43,12 +43,12 @@ deliver
 
 for ([4096, 100, {
 	front => { calls => 15.5, sends => 3, allocations => 1.5 },
-	pass => { calls => 53.7, sends => 3, allocations => 33.5,
-	    copied => 13500, out => 4500 },
+	pass => { calls => 53.7, sends => 3, allocations => 34.5,
+	    copied => 7500, out => 4500 },
 	store => { calls => 0.5, syncs => 0.1 },
 	parent => { calls => 15.5 },
     }], [102400, 50, {
-	pass => { calls => 58.5, allocations => 38, copied => 320_000,
+	pass => { calls => 58.5, allocations => 38, copied => 107_000,
 	    out => 103_000 },
     }]) {
 	my ($size, $n, $ceilings) = @$_;

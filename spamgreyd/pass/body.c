@@ -14,7 +14,11 @@
 #include "lib/base/log.h"
 #include "spamgreyd/pass/pass.h"
 
+/* Octets that are decoded at once, in the header and behind it. */
+#define HEAD_CHUNK	1024
 #define BODY_CHUNK	8192
+/* The most that smtpdata_decode makes of them. */
+#define DECODED(n)	(2 * (n) + 4)
 #define BAD_EVENTS	(1u << EVENT_VIRUS | 1u << EVENT_SPAM)
 
 void
@@ -68,17 +72,26 @@ body_drop(struct session *s, int toobig, int error)
 	body_free(s->tx);
 }
 
+/* Returns 1, and drops the message, if it would exceed the maximum. */
+static int
+body_too_big(struct session *s, size_t len)
+{
+	if (s->dialogue.max == 0 ||
+	    spool_size(s->tx->spool) + len <= s->dialogue.max)
+		return (0);
+	body_drop(s, 1, 0);
+	return (1);
+}
+
 /* Adds octets to the spool, unless the message was dropped. */
 static void
 body_store(struct session *s, const uint8_t *data, size_t len)
 {
 	struct spool	*sp = s->tx->spool;
 
-	if (sp == NULL || len == 0)
+	if (sp == NULL || len == 0 || body_too_big(s, len))
 		return;
-	if (s->dialogue.max != 0 && spool_size(sp) + len > s->dialogue.max)
-		body_drop(s, 1, 0);
-	else if (spool_write(sp, data, len) == -1)
+	if (spool_write(sp, data, len) == -1)
 		body_drop(s, 0, errno == 0 ? EIO : errno);
 }
 
@@ -307,6 +320,8 @@ body_ended(struct session *s)
 	uint8_t		 rest[MSGHEAD_ROOM(0)];
 
 	body_store(s, rest, msghead_finish(&tx->head, rest));
+	if (tx->spool != NULL && !tx->in.dots)
+		spool_no_dots(tx->spool);
 	ptx_budget(s, DOING_DOT);
 	s->dialogue.notice = verdict_next();
 	if ((fault = body_fault(s)) != NULL) {
@@ -334,28 +349,60 @@ body_ended(struct session *s)
 }
 
 /*
- * Decodes in pieces of BODY_CHUNK, whose room for the decoded text and for
- * what the header filter adds is static. Returns how many octets were used:
- * all, or up to the final dot.
+ * Decodes a piece of the header, and filters it.  Returns how much of the piece
+ * was used.
  */
+static size_t
+head_piece(struct session *s, const uint8_t *data, size_t len, int *end)
+{
+	static uint8_t	 text[DECODED(HEAD_CHUNK)];
+	static uint8_t	 out[MSGHEAD_ROOM(DECODED(HEAD_CHUNK))];
+	struct ptx	*tx = s->tx;
+	size_t		 used, n;
+
+	used = smtpdata_decode(&tx->in, data, len < HEAD_CHUNK ? len :
+	    HEAD_CHUNK, text, &n, end);
+	body_store(s, out, msghead_filter(&tx->head, text, n, out));
+	return (used);
+}
+
+/*
+ * Decodes a piece behind the header straight into the spool's memory, or, when
+ * that has no room, first into memory of our own.
+ */
+static size_t
+body_piece(struct session *s, const uint8_t *data, size_t len, int *end)
+{
+	static uint8_t	 text[DECODED(BODY_CHUNK)];
+	struct spool	*sp = s->tx->spool;
+	uint8_t		*room = NULL;
+	size_t		 used, n, all = len;
+
+	if (len > BODY_CHUNK)
+		len = BODY_CHUNK;
+	if (sp != NULL)
+		room = spool_room(sp, DECODED(len), all + 4);
+	used = smtpdata_decode(&s->tx->in, data, len,
+	    room != NULL ? room : text, &n, end);
+	if (room == NULL)
+		body_store(s, text, n);
+	else if (!body_too_big(s, n))
+		spool_wrote(sp, n);
+	return (used);
+}
+
+/* Returns how many octets were used: all, or up to the final dot. */
 size_t
 body_input(struct session *s, const uint8_t *data, size_t len)
 {
-	static uint8_t	 text[2 * BODY_CHUNK + 4];
-	static uint8_t	 out[MSGHEAD_ROOM(2 * BODY_CHUNK + 4)];
-	struct ptx	*tx = s->tx;
-	size_t		 pos = 0, n, textlen;
+	size_t		 pos = 0;
 	int		 end = 0;
 
 	s->last = clock_mono();
-	while (pos < len && !end) {
-		n = len - pos < BODY_CHUNK ? len - pos : BODY_CHUNK;
-		pos += smtpdata_decode(&tx->in, data + pos, n, text, &textlen,
-		    &end);
-		body_store(s, out, msghead_filter(&tx->head, text, textlen,
-		    out));
-	}
-	if (tx->in.bare_lf && !s->dialogue.noticed) {
+	while (pos < len && !end)
+		pos += (msghead_over(&s->tx->head) ? body_piece : head_piece)
+		    (s, data + pos, len - pos, &end);
+	if (s->tx->in.bare_lf && !s->dialogue.noticed) {
 		s->dialogue.noticed = 1;
 		pass_noticed(s, EVENT_BARE_LF);
 	}

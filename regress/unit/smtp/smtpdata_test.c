@@ -61,9 +61,20 @@ static const struct decode_case	decodes[] = {
 	    B("a \0\r\n.\r\nRSET\r\n"), 0, 1, 1, 1 },
 	{ "no end: CRLF blank . CRLF", B("a\r\n .\r\nRSET\r\n"),
 	    B("a\r\n .\r\nRSET\r\n"), 0, 0, 0, 0 },
+	{ "ordinary lines before and after others",
+	    B("a\r\n\r\nb\r\n..c\r\nd\r\ne\nf\r\n\r\r\ng\r\n.\r\n"),
+	    B("a\r\n\r\nb\r\n.c\r\nd\r\ne\r\nf\r\n \r\ng\r\n"),
+	    30, 1, 1, 0 },
 	{ "the end after all that", B("a\n.\n.\r\nb\r\n.\r\nx"),
 	    B("a\r\n.\r\n.\r\nb\r\n"), 13, 1, 0, 0 }
 };
+
+/* Does a line of it begin with a dot? */
+static int
+has_dots(const uint8_t *p, size_t len)
+{
+	return ((len > 0 && *p == '.') || memmem(p, len, "\n.", 2) != NULL);
+}
 
 /* All of it in pieces of that size. */
 static size_t
@@ -101,7 +112,9 @@ test_decode(void)
 			    end == (c->used != 0) &&
 			    used == (end ? c->used : c->len) &&
 			    s.bare_lf == c->lf && s.bare_cr == c->cr &&
-			    s.nul == c->nul;
+			    s.nul == c->nul &&
+			    (s.dots || !has_dots(out, n)) &&
+			    (c->lf || s.dots == has_dots(out, n));
 		}
 		ok(good, c->name);
 	}
@@ -171,7 +184,7 @@ test_round_trip(void)
 		    &end);
 		good += !early && end && used == n && outlen == m.len &&
 		    memcmp(back, m.data, m.len) == 0 && !s.bare_cr &&
-		    !s.bare_lf;
+		    !s.bare_lf && s.dots == has_dots(back, outlen);
 		free(m.data);
 		free(wire);
 		free(back);

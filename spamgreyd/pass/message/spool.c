@@ -39,6 +39,8 @@ struct spool {
 	int		 fd;
 	/* The same file, read-only, to be given away; -1: none is ready. */
 	int		*ro;
+	/* 1: no line begins with a dot. */
+	int		 plain;
 	/* The errno with which the message was lost; 0: it was not. */
 	int		 lost;
 };
@@ -233,6 +235,7 @@ spool_write(struct spool *s, const void *data, size_t len)
 	}
 	if (len == 0)
 		return (0);
+	s->plain = 0;
 	if (s->fd == -1) {
 		if (len <= max_message && s->size <= max_message &&
 		    mem_grow(s, (size_t)s->size + len) == 0) {
@@ -251,6 +254,40 @@ spool_write(struct spool *s, const void *data, size_t len)
 	s->size += len;
 	in_files += len;
 	return (0);
+}
+
+uint8_t *
+spool_room(struct spool *s, size_t len, size_t likely)
+{
+	size_t	most = likely > len ? likely : len;
+
+	if (s->lost != 0 || s->fd != -1 || len > max_message ||
+	    s->size > max_message)
+		return (NULL);
+	if ((most > max_message ||
+	    mem_grow(s, (size_t)s->size + most) == -1) &&
+	    mem_grow(s, (size_t)s->size + len) == -1)
+		return (NULL);
+	return (s->mem + s->size);
+}
+
+void
+spool_wrote(struct spool *s, size_t len)
+{
+	s->plain = 0;
+	s->size += len;
+}
+
+void
+spool_no_dots(struct spool *s)
+{
+	s->plain = 1;
+}
+
+int
+spool_plain(const struct spool *s)
+{
+	return (s->plain);
 }
 
 uint64_t

@@ -31,6 +31,20 @@ void	 spool_free(struct spool *);		/* NULL is fine */
  * is lost, and all later writes and reads fail with that errno too.
  */
 int	 spool_write(struct spool *, const void *, size_t);
+/*
+ * For a writer that makes the next bytes in place, without a copy: returns room
+ * for len bytes behind the message, or NULL when it is not in memory; then
+ * spool_write has to be used.  likely: how many bytes will soon be written.
+ * spool_wrote says how many were made, at most len.
+ */
+uint8_t	*spool_room(struct spool *, size_t len, size_t likely);
+void	 spool_wrote(struct spool *, size_t);
+/*
+ * The writer knows that no line of the message begins with a dot.  spool_plain
+ * returns 1 when it has been said, until the next write.
+ */
+void	 spool_no_dots(struct spool *);
+int	 spool_plain(const struct spool *);
 uint64_t spool_size(const struct spool *);
 /*
  * Copies up to len bytes from that position.  Returns how many, 0 at the end,

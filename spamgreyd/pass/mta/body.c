@@ -79,7 +79,8 @@ direct_begin(struct mta_body *b)
 	size_t		 len, tail;
 
 	mem = spool_mem(b->spool, &len);
-	if (mem == NULL || len == 0 || has_dots(mem, len))
+	if (mem == NULL || len == 0 ||
+	    (!spool_plain(b->spool) && has_dots(mem, len)))
 		return (-1);
 	b->mem = mem;
 	b->len = len;

@@ -127,6 +127,37 @@ test_memory(void)
 	spool_free(NULL);
 }
 
+/* What is made in place. */
+static void
+test_room(void)
+{
+	struct spool	*s = spool_new();
+	uint8_t		*p = spool_room(s, 3000, 20000);
+	size_t		 i;
+
+	ok(p != NULL && memory() >= 20000, "room for what will come");
+	for (i = 0; i < 2500; i++)
+		p[i] = octet(i);
+	spool_wrote(s, 2500);
+	ok(spool_size(s) == 2500 && right(s, 4096), "what was made counts");
+	ok(fill(s, 1000, 100) == 0 && right(s, 4096), "a write goes behind it");
+	ok(spool_room(s, 1000, 1 << 20) != NULL && memory() <= 128 * 1024,
+	    "likely is no promise");
+	ok(spool_room(s, 128 * 1024 - 3500, 0) != NULL &&
+	    spool_room(s, 128 * 1024 - 3499, 0) == NULL, "up to the limit");
+	spool_no_dots(s);
+	is_int(spool_plain(s), 1, "no dots");
+	fill(s, 1, 1);
+	is_int(spool_plain(s), 0, "until the next write");
+	spool_no_dots(s);
+	spool_wrote(s, 0);
+	is_int(spool_plain(s), 0, "also one in place");
+	fill(s, 128 * 1024, 4096);
+	ok(spool_room(s, 1, 1) == NULL, "a file has no room in memory");
+	spool_free(s);
+	is_int(memory() + files(), 0, "all is freed");
+}
+
 static void
 test_file(void)
 {
@@ -368,6 +399,7 @@ main(int argc, char *argv[])
 	    chdir(dir) == -1)
 		return (1);
 	test_memory();
+	test_room();
 	test_file();
 	test_fd();
 	test_total();
