@@ -168,8 +168,8 @@ advance(struct session *s, const char *last)
 		break;
 	case EHLO:
 		n = snprintf(line, sizeof(line),
-		    "MAIL FROM:<sender.%s@host-%llx.example>\r\n", tag,
-		    (unsigned long long)s->number);
+		    "MAIL FROM:<sender@host-%llx.%s.example>\r\n",
+		    (unsigned long long)s->number, tag);
 		break;
 	case MAIL:
 		n = snprintf(line, sizeof(line),
