@@ -4,6 +4,8 @@
 #			root also make the users _spamgreyd and _spamgreydb
 #	make check	install what the tests need, and run all tests
 #	make torture	run the long tests of kills and load in full
+#	make soak	run a whole gateway for TIME seconds (3600) and watch
+#			memory, descriptors and disk (regress/soak)
 #	make fuzz TIME=60	search for inputs that crash, with clang's
 #			libFuzzer, 60 seconds for each parser and role; a night
 #			is TIME=900 (regress/fuzz/README.md)
@@ -92,6 +94,11 @@ fuzz:
 	@sh lib/build/deps.sh fuzz
 	@TIME='${TIME}' JOBS='${JOBS}' FUZZ='${FUZZ}' KEEP='${KEEP}' \
 	    sh regress/fuzz/run.sh
+
+soak:
+	@sh lib/build/deps.sh check
+	@${MAKE} all
+	@perl regress/soak/soak.pl
 
 install: all
 	sh lib/build/install.sh '${DESTDIR}' '${SBINDIR}' '${MANDIR}' '${SYSCONFDIR}'
