@@ -5,6 +5,7 @@
 /* LINK: spamgreyd/os/sandbox_seccomp.c */
 /* LIBS: -lseccomp */
 #include <sys/types.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -12,6 +13,7 @@
 #include <sys/wait.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/netlink.h>
 #include <pthread.h>
 #include <signal.h>
@@ -184,6 +186,105 @@ process3(void)
 	return (pid == -1 ? -1 : 0);
 }
 
+/* A socket that the process was given: a listener, as its parent keeps it. */
+static int	given;
+
+static int
+signal_owner(void)
+{
+	return (fcntl(given, F_SETOWN, other));
+}
+
+static int
+end_given(void)
+{
+	return (shutdown(given, SHUT_RD));
+}
+
+static int
+end_writing(void)
+{
+	return (shutdown(given, SHUT_WR));
+}
+
+static int
+filter_given(void)
+{
+	int	one = 1;
+
+	return (setsockopt(given, SOL_SOCKET, SO_LOCK_FILTER, &one,
+	    sizeof(one)));
+}
+
+static int
+connect_by_sendto(void)
+{
+	return (sendto(given, "x", 1, MSG_FASTOPEN, NULL, 0) == -1 &&
+	    errno == ENOSYS ? -1 : 0);
+}
+
+static int
+connect_by_sendmsg(void)
+{
+	struct msghdr	mh = { .msg_iovlen = 0 };
+
+	return (sendmsg(given, &mh, MSG_FASTOPEN) == -1 && errno == ENOSYS ?
+	    -1 : 0);
+}
+
+static int
+pair_dgram(void)
+{
+	int	fd[2];
+
+	return (socketpair(AF_UNIX, SOCK_DGRAM, 0, fd));
+}
+
+static int
+socket_mptcp(void)
+{
+	return (socket(AF_INET, SOCK_STREAM, 262) == -1 ? -1 : 0);
+}
+
+static int
+device(void)
+{
+	return (ioctl(given, SIOCSIFFLAGS, NULL) == -1 && errno == ENOSYS ?
+	    -1 : 0);
+}
+
+static void
+test_given(void)
+{
+	static int	(*const never[])(void) = {
+		signal_owner, end_given, filter_given, connect_by_sendto,
+		connect_by_sendmsg, pair_dgram, socket_mptcp, device
+	};
+	static const char *const names[] = {
+		"a socket's signals go to no other process",
+		"a listening socket is not ended", "and gets no filter",
+		"sendto does not connect", "sendmsg does not connect",
+		"no pair of datagrams, which go to any address",
+		"TCP is the only protocol of streams", "no ioctl"
+	};
+	size_t		i;
+	enum role	r;
+	int		could, ends = 1;
+
+	if ((given = socket(AF_INET, SOCK_STREAM, 0)) == -1 ||
+	    listen(given, 1) == -1)
+		abort();
+	for (i = 0; i < sizeof(never) / sizeof(never[0]); i++) {
+		could = 0;
+		for (r = ROLE_FRONT; r < ROLE_MAX; r++)
+			could |= can(r, never[i]) != 0;
+		ok(!could, names[i]);
+	}
+	for (r = ROLE_FRONT; r < ROLE_MAX; r++)
+		ends &= can(r, end_writing) == 1;
+	ok(ends, "connections are ended for writing");
+}
+
 static void
 test_self(void)
 {
@@ -236,5 +337,6 @@ main(void)
 	other = getpid();
 	test_self();
 	test_roles();
+	test_given();
 	return (done());
 }
