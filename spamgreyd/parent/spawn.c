@@ -44,6 +44,8 @@ exec_self(char *program, const char *what, int fd)
 			_exit(SPAWN_FAILED);
 	} else if (dup2(fd, SPAWN_FD) == -1)
 		_exit(SPAWN_FAILED);
+	/* What the daemon was started with, which has no FD_CLOEXEC. */
+	closefrom(SPAWN_FD + 1);
 	execv(program, argv);
 	_exit(SPAWN_FAILED);
 }

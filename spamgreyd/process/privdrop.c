@@ -4,6 +4,7 @@
  */
 #include <sys/types.h>
 
+#include <fcntl.h>
 #include <grp.h>
 #include <pwd.h>
 #include <stdio.h>
@@ -83,8 +84,9 @@ needs_net_admin(const struct child *c)
 	return (c->privileged && c->role == ROLE_FW && c->conf->fw == FW_NFT);
 }
 
-int
-privdrop(const struct child *c)
+/* To the user and the root directory.  0, or -1: logged. */
+static int
+drop(const struct child *c)
 {
 	const struct passwd	*pw;
 	char			 title[64];
@@ -114,4 +116,29 @@ privdrop(const struct child *c)
 		return (-1);
 	}
 	return (os_drop_end(c->def->name, net_admin));
+}
+
+/*
+ * With -d, descriptors 0 to 2 are the administrator's terminal or a log, which
+ * would take lines without the parent's limits.  From here on the process logs
+ * to the parent only.
+ */
+int
+privdrop(const struct child *c)
+{
+	int	null, i, r;
+
+	if ((null = open("/dev/null", O_RDWR | O_CLOEXEC)) == -1) {
+		log_warn("%s: cannot open /dev/null", c->def->name);
+		return (-1);
+	}
+	r = drop(c);
+	for (i = 0; i < 3 && r == 0; i++)
+		if (dup2(null, i) == -1) {
+			log_warn("%s: cannot leave the terminal",
+			    c->def->name);
+			r = -1;
+		}
+	close(null);
+	return (r);
 }

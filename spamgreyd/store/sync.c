@@ -299,7 +299,7 @@ on_read(evutil_socket_t fd, short what, void *arg)
 	t.sy = arg;
 	for (i = 0; i < SYNC_TURN; i++) {
 		sslen = sizeof(ss);
-		if ((n = recvfrom(fd, data, sizeof(data), 0,
+		if ((n = recvfrom(fd, data, sizeof(data), MSG_DONTWAIT,
 		    (struct sockaddr *)&ss, &sslen)) == -1) {
 			/* An ICMP error for something sent earlier. */
 			if (errno == ECONNREFUSED || errno == EHOSTUNREACH ||
