@@ -195,6 +195,8 @@ greeting(void)
 	is_int(s.hellos, 1, "with ours");
 	is_int(s.status, CTL_VERSION, "and the reason");
 	connect_again();
+	is_int(hello(PROTO_VERSION - 1), -1, "an older one too");
+	connect_again();
 	is_int(hello(PROTO_VERSION), 0, "our own is greeted");
 	is_int(hello(PROTO_VERSION), -1, "once");
 	connect_again();
@@ -247,6 +249,7 @@ imports(void)
 	is_int(empty(CTL_STATS, 2), -1, "another request meanwhile");
 	while (ctl_work(ctl) == 1)
 		continue;
+	is_int(empty(CTL_STATS, 2), -1, "nor between two frames");
 	s = hear();
 	is_int(s.texts, 1, "the bad line is told");
 	is_str(s.text, "line 6003: not a line of spamdb (GREY, WHITE, "
@@ -279,6 +282,7 @@ lists(void)
 	memset(&l, 0, sizeof(l));
 	(void)proto_put_list(&in, 9, &l);
 	is_int(request(), 0, "a list");
+	is_int(empty(CTL_STATS, 10), -1, "no other request before its end");
 	is_int(policy_begin(policy), DB_OK, "somebody's transaction");
 	is_int(ctl_work(ctl), 1, "is waited for");
 	is_int(ipc_queued(&out), 0, "and nothing done meanwhile");
@@ -297,6 +301,17 @@ lists(void)
 	is_int(s.ends, 1, "one end");
 	is_int(s.count, 6000, "with their number");
 	is_int(s.id, 9, "and the request's");
+	/* Its key is the network; the address that it shows is 10.0.0.1. */
+	l.within.len = 128;
+	(void)addr_parse("10.0.0.77", &l.within.addr);
+	(void)proto_put_list(&in, 9, &l);
+	is_int(request(), 0, "the list of an address");
+	while (ctl_work(ctl) == 1)
+		continue;
+	is_int(hear().entries, 0, "without its neighbour's tuple");
+	l.within.len = 129;
+	(void)proto_put_list(&in, 9, &l);
+	is_int(request(), -1, "a network that cannot be");
 }
 
 static int

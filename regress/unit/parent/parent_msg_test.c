@@ -336,6 +336,20 @@ test_table(void)
 	}
 }
 
+/* A process of another build is not taken for one of ours. */
+static void
+test_build(void)
+{
+	begin(ROLE_FRONT, PROC_STARTING);
+	ipc_begin(chan_ipc(child), MSG_READY, 0);
+	ipc_put_str(chan_ipc(child), "another");
+	(void)chan_send(child, -1);
+	turn();
+	is_int(daemon_ends, 1, "a child of another build ends the daemon");
+	ok(pr->phase == PROC_STARTING && strstr(lines, "another build") != NULL,
+	    "and is never ready");
+}
+
 static void
 test_refused(void)
 {
@@ -521,6 +535,7 @@ main(void)
 	if ((par.base = event_base_new()) == NULL)
 		return (1);
 	test_table();
+	test_build();
 	test_refused();
 	test_fatal();
 	test_log();

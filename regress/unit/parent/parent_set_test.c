@@ -7,16 +7,25 @@
 
 const char			 buildid[] = "test";
 static const struct role_def	 def = { .name = "role" };
+/* front names store, and nobody names front. */
+static const struct role_def	 def_front = { .name = "front",
+				    .peers = 1U << ROLE_STORE };
+static const struct role_def	 def_store = { .name = "store",
+				    .peers = 1U << ROLE_PASS };
+static const struct role_def	 def_pass = { .name = "pass",
+				    .peers = 1U << ROLE_STORE };
 const struct role_def *const	 roles[ROLE_MAX] = {
-	[ROLE_PARENT] = &def, [ROLE_FRONT] = &def, [ROLE_STORE] = &def,
-	[ROLE_FW] = &def, [ROLE_PASS] = &def, [ROLE_TRACK] = &def
+	[ROLE_PARENT] = &def, [ROLE_FRONT] = &def_front,
+	[ROLE_STORE] = &def_store, [ROLE_FW] = &def, [ROLE_PASS] = &def_pass,
+	[ROLE_TRACK] = &def
 };
-const int			 origdst_pf = 0;
+const int			 origdst_pf = 1;
 const struct chan_rule		 parent_rules[] = { { 0, 0, NULL } };
 
 static struct config	 conf;
 static struct parent	 par;
 static unsigned int	 ends;
+static int		 pf_flags;
 
 /* The rest of the parent. */
 void
@@ -83,7 +92,7 @@ int
 open_pf(const struct parent *p, int flags)
 {
 	(void)p;
-	(void)flags;
+	pf_flags = flags;
 	return (-1);
 }
 int
@@ -215,6 +224,88 @@ test_restart(void)
 	ok(!death(0), "restart no");
 }
 
+/* A process with a channel that leads nowhere. */
+static void
+process(struct proc *pr, enum role role)
+{
+	int	fd[2];
+
+	memset(pr, 0, sizeof(*pr));
+	pr->parent = &par;
+	pr->role = role;
+	if (socketpair(AF_UNIX, SOCK_STREAM, 0, fd) == -1 ||
+	    (pr->chan = chan_new(par.base, fd[0], "role", parent_rules, pr,
+	    proc_ended)) == NULL)
+		abort();
+	close(fd[1]);
+}
+
+/* 1: the parent connects the two. */
+static int
+wired(enum role a, enum role b)
+{
+	struct proc	pa, pb;
+	int		both;
+
+	process(&pa, a);
+	process(&pb, b);
+	is_int(proc_wire(&pa, &pb), 0, "two processes");
+	both = (ipc_queued(chan_ipc(pa.chan)) > 0) +
+	    (ipc_queued(chan_ipc(pb.chan)) > 0);
+	chan_free(pa.chan);
+	chan_free(pb.chan);
+	return (both);
+}
+
+static void
+test_wire(void)
+{
+	is_int(wired(ROLE_STORE, ROLE_PASS), 2, "that name each other");
+	is_int(wired(ROLE_FRONT, ROLE_STORE), 0, "of which only one does");
+	is_int(wired(ROLE_STORE, ROLE_FRONT), 0, "the other way round");
+}
+
+static void
+test_pf(void)
+{
+	struct proc	pr;
+
+	conf.fw = FW_PF;
+	process(&pr, ROLE_FRONT);
+	pf_flags = -1;
+	(void)proc_equip(&par, &pr);
+	is_int(pf_flags, O_RDONLY, "front may read /dev/pf");
+	chan_free(pr.chan);
+	process(&pr, ROLE_FW);
+	(void)proc_equip(&par, &pr);
+	is_int(pf_flags, O_RDWR, "fw may write it");
+	chan_free(pr.chan);
+}
+
+/* A child that sent a malformed message is killed.  This one ends by itself
+ * when nobody does that. */
+static void
+test_malformed(void)
+{
+	struct proc	pr;
+	char		c;
+	int		end[2], status = 0;
+
+	process(&pr, ROLE_FRONT);
+	if (pipe(end) == -1 || (pr.pid = fork()) == -1)
+		abort();
+	if (pr.pid == 0) {
+		close(end[1]);
+		_exit(read(end[0], &c, 1) == 0 ? 0 : 1);
+	}
+	close(end[0]);
+	proc_ended(pr.chan, CHAN_BROKEN, &pr);
+	close(end[1]);
+	ok(waitpid(pr.pid, &status, 0) == pr.pid && WIFSIGNALED(status) &&
+	    WTERMSIG(status) == SIGKILL && pr.chan == NULL,
+	    "a child that sent a malformed message is killed");
+}
+
 int
 main(void)
 {
@@ -228,6 +319,9 @@ main(void)
 		return (1);
 	test_pause();
 	test_restart();
+	test_wire();
+	test_pf();
+	test_malformed();
 	event_free(par.ev_set);
 	event_free(par.ev_start);
 	event_base_free(par.base);

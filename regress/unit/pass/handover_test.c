@@ -151,6 +151,10 @@ not_taken(void)
 	is_str(end(1), "a recipient is not a valid "
 	    "address", "CR in a parameter");
 	begin(1, "<a@x.example>", "h", UP);
+	rcpt(1, "<b\t@y.example>", "");
+	is_str(end(1), "a recipient is not a valid address",
+	    "a tab in an address");
+	begin(1, "<a@x.example>", "h", UP);
 	rcpt(1, "", "");
 	is_str(end(1), "a recipient is not a valid address", "no address");
 	begin(1, "<a@x.example>", "h", UP);

@@ -342,6 +342,7 @@ test_spamd(void)
 	is_int(host(a, "192.0.2.4"), '-', "a peer's not to promotes nobody");
 	DO(a, policy_peer_host(a->p, ENTRY_TRAPPED, &ip, T0 - 1));
 	is_int(host(a, "192.0.2.3"), '-', "an expiry that is past is dropped");
+	is_int(a->p->entries[ENTRY_TRAPPED], 1, "and not stored");
 	DO(a, policy_peer_host(a->p, ENTRY_TRAPPED, &ip, T0 + 9000));
 	DO(a, policy_peer_host(a->p, ENTRY_WHITE, &ip, T0 + 5000));
 	is_int(host(a, "192.0.2.3"), 'B', "WHITE ends no trap");
@@ -354,6 +355,87 @@ test_spamd(void)
 	is_int(db_get(a->db, &key, &e), DB_OK, "again");
 	ok(e.expire == T0 + 7000 && e.passed == 2, "the latest expiry");
 	is_str(a->said, "", "nothing of it is said again");
+	end();
+}
+
+/* What is added again right after its deletion lives on all machines. */
+static void
+test_again(void)
+{
+	struct node	*a = &node[0], *b = &node[1];
+	struct addr	 ip = addr_of("192.0.2.1");
+	size_t		 i;
+
+	begin();
+	DO(a, policy_trap(a->p, &ip, T0 + 9000, TRAP_MANUAL, ""));
+	DO(a, policy_delete_trapped(a->p, &ip));
+	DO(a, policy_trap(a->p, &ip, T0 + 9000, TRAP_MANUAL, ""));
+	is_int(host(a, "192.0.2.1"), 'T', "trapped, let go, trapped");
+	for (i = 0; i < nmail; i++)
+		take(b, &mail[i]);
+	is_int(host(b, "192.0.2.1"), 'T', "there too, within a second");
+	end();
+}
+
+/* A deletion outlives what it deleted: a peer may have that for longer. */
+static void
+test_tombstone(void)
+{
+	struct node	*a = &node[0], *b = &node[1];
+	struct addr	 ip = addr_of("192.0.2.1");
+	size_t		 n;
+	int		 more;
+
+	begin();
+	DO(a, policy_trap(a->p, &ip, T0 + 100, TRAP_MANUAL, ""));
+	DO(b, policy_trap(b->p, &ip, T0 + 9000, TRAP_MANUAL, ""));
+	clock_fake_advance(1);
+	DO(a, policy_delete_trapped(a->p, &ip));
+	clock_fake_advance(200);
+	(void)policy_expire(a->p, 100, &more, &n);
+	is_int(take(a, &mail[1]), 1, "a peer's trap from before the deletion");
+	is_int(host(a, "192.0.2.1"), '-', "does not come back");
+	end();
+}
+
+/* A peer that knows the tuple from before a demotion begins it again. */
+static void
+test_demoted(void)
+{
+	struct node	*a = &node[0], *b = &node[1];
+	struct addr	 ip = addr_of("192.0.2.1");
+
+	begin();
+	rcpt(a, "192.0.2.1", "<a@b>", "<c@d>");
+	take(b, &mail[nmail - 1]);
+	clock_fake_advance(a->conf->grey.pass);
+	is_int(rcpt(a, "192.0.2.1", "<a@b>", "<c@d>"), RCPT_PASS, "WHITE");
+	DO(a, policy_demote(a->p, &ip));
+	is_int(rcpt(a, "192.0.2.1", "<a@b>", "<c@d>"), RCPT_GREY, "demoted");
+	is_int(take(b, &mail[nmail - 1]), 1, "of that a peer hears no more "
+	    "than the new tuple");
+	is_int(rcpt(b, "192.0.2.1", "<a@b>", "<c@d>"), RCPT_GREY,
+	    "which waits there too");
+	end();
+}
+
+/* A peer's spamtrap traps, however the peer writes it. */
+static void
+test_spamtrap(void)
+{
+	struct node		*a = &node[0];
+	struct merge_state	 s;
+	struct entry		 e;
+	int			 news;
+
+	begin();
+	entry_init(&e, ENTRY_SPAMTRAP);
+	e.rcpt = "Joe@Example.ORG";
+	e.first = e.pass = e.last = clock_wall();
+	merge_from(&s, &e, NULL);
+	DO(a, policy_merge(a->p, &s, &news));
+	is_int(rcpt(a, "192.0.2.1", "<a@b>", "<joe@example.org>"),
+	    RCPT_TRAPPED, "a spamtrap of a peer in capitals");
 	end();
 }
 
@@ -525,6 +607,10 @@ main(void)
 	test_said();
 	test_import();
 	test_spamd();
+	test_again();
+	test_tombstone();
+	test_demoted();
+	test_spamtrap();
 	test_lives();
 	return (done());
 }

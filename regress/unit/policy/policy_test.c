@@ -2,7 +2,10 @@
  * The store's policy, with a real database and a clock that the test moves.
  */
 /* LIBS: -ldb */
+#include <sys/resource.h>
+
 #include <ftw.h>
+#include <signal.h>
 #include <unistd.h>
 
 #include "lib/base/clock.h"
@@ -352,7 +355,7 @@ trap_of_the_file(void)
 	is_int(rcpt("192.0.2.3", A, "<postmaster>"), RCPT_GREY,
 	    "<postmaster> never traps");
 	is_int(rcpt("192.0.2.3", A, "<Abuse@Example.org>"), RCPT_GREY,
-	    "abuse@ allowed domain");
+	    "abuse@ allowed domain, even if somebody made it a spamtrap");
 	is_int(rcpt("192.0.2.3", A, "<postmaster@mx.example.org>"), RCPT_GREY,
 	    "postmaster@ hostname");
 	is_int(rcpt("192.0.2.3", A, "<postmaster@example.com>"), RCPT_TRAPPED,
@@ -364,9 +367,15 @@ trap_of_the_file(void)
 static void
 trap_of_the_database(void)
 {
+	int64_t	outside;
+
 	is_int(policy_begin(p), DB_OK, "begin");
 	commit(policy_spamtrap(p, "<Trap@Example.ORG>", 1, ""),
 	    "spamtrap of the database");
+	is_int(policy_begin(p), DB_OK, "begin");
+	is_int(policy_spamtrap(p, "<Trap>", 1, ""), DB_BAD,
+	    "one without a domain is refused");
+	policy_abort(p);
 	is_int(rcpt("192.0.2.4", A, "<trap@example.org>"), RCPT_TRAPPED,
 	    "traps");
 
@@ -378,8 +387,10 @@ trap_of_the_database(void)
 	    RCPT_TRAPPED, "a source route");
 	is_int(rcpt("192.0.2.9", A, "<\"john.doe\"@example.org.>"),
 	    RCPT_TRAPPED, "those of the file too");
+	outside = stat_of("outside");
 	is_int(rcpt("192.0.2.10", A, "<example.org>"), RCPT_GREY,
 	    "a local part without a domain is one of ours");
+	is_int(stat_of("outside"), outside, "and not counted as outside");
 	is_int(rcpt("192.0.2.11", A, "<postmaster@[192.0.2.25]>"), RCPT_GREY,
 	    "so is postmaster at an address literal");
 	is_int(rcpt_flags("192.0.2.11", A, "<joe@[IPv6:2001:db8::25]>",
@@ -394,6 +405,8 @@ trap_of_the_database(void)
 static void
 trap_over_white(void)
 {
+	struct entry	key, e;
+
 	is_int(rcpt("192.0.2.5", A, "<support@example.org>"), RCPT_PASS,
 	    "`not to' recipients pass at once");
 	is_int(stat_of("entries grey"), 9, "without a tuple");
@@ -407,6 +420,14 @@ trap_over_white(void)
 	clock_fake_advance(1);
 	is_int(rcpt("192.0.2.5", A, "<b@example.org>"), RCPT_WHITE,
 	    "past: WHITE again, before any expiry run");
+	is_int(policy_begin(p), DB_OK, "begin");
+	commit(policy_trap(p, ipp("192.0.2.2"), 0, TRAP_MANUAL, ""),
+	    "a host that was trapped is trapped again");
+	host_entry_key(ENTRY_TRAPPED, ipp("192.0.2.2"), &key);
+	is_int(db_get(db, &key, &e), DB_OK, "there");
+	ok(e.block == 1 && e.first == clock_wall(), "and counts as new");
+	is_int(policy_begin(p), DB_OK, "begin");
+	commit(policy_delete_trapped(p, ipp("192.0.2.2")), "and let go");
 	ntold = 0;
 	(void)addr_parse("192.0.2.5", &watched);
 	watched_table = -1;
@@ -445,6 +466,7 @@ test_trap(void)
 {
 	begin_with(config_new());
 	add_string(&conf->spamtraps, "john.doe@example.org");
+	add_string(&conf->spamtraps, "abuse@example.org");
 	add_string(&conf->domains, "example.org");
 	add_string(&conf->domains, ".example.org");
 	add_string(&conf->not_to, "support@example.org");
@@ -475,6 +497,9 @@ test_trap_over_white(void)
 	is_int(expire(), 1, "TRAPPED ends");
 	ok(told.trapped == 0 && told_table == T0 + 36 * DAY,
 	    "in the table again");
+	pass_by(36 * DAY - 100);
+	is_int(expire(), 1, "WHITE ends");
+	ok(told.white == 0 && told_table == 0, "and is told, too");
 	finish();
 }
 
@@ -491,6 +516,8 @@ test_demote(void)
 	is_int(policy_begin(p), DB_OK, "begin");
 	commit(policy_delete_white(p, &a), "deleted by hand");
 	ok(told.white == 0 && told_table == 0, "told");
+	tick();
+	expire();
 	is_int(rcpt("192.0.2.1", A, B), RCPT_GREY,
 	    "the matured tuple does not undo it");
 	is_int(ans.left, 180, "it begins anew");
@@ -520,6 +547,7 @@ test_lists(void)
 	begin_with(config_new());
 	make_lists("198.51.100.0/24", "203.0.113.0/24");
 	add_string(&conf->spamtraps, "trap@example.org");
+	add_string(&conf->not_to, "support@example.org");
 	start();
 	is_int(rcpt("198.51.100.1", A, "<trap@example.org>"), RCPT_WHITE,
 	    "whitelisted: never trapped");
@@ -527,6 +555,8 @@ test_lists(void)
 	is_int(rcpt("203.0.113.1", A, B), RCPT_GREY, "blacklisted since");
 	clock_fake_advance(200);
 	is_int(rcpt("203.0.113.1", A, B), RCPT_GREY, "is not promoted");
+	is_int(rcpt("203.0.113.1", A, "<support@example.org>"), RCPT_GREY,
+	    "nor let through to a `not to' recipient");
 	is_int(stat_of("entries white"), 0, "no WHITE");
 	is_int(policy_begin(p), DB_OK, "begin");
 	commit(policy_white(p, ipp("203.0.113.1"), 0, ""),
@@ -597,6 +627,100 @@ test_match_helo(void)
 	ok(tuple_same(&one, &one, &t), "the same tuple");
 	ok(!tuple_same(&one, &two, &t),
 	    "tuples with one hash are told apart by their HELO");
+	finish();
+}
+
+/* A host on both lists is whitelisted, for the tracker too. */
+static void
+test_both_lists(void)
+{
+	struct track_seen	 seen = { 1, ip("203.0.113.7"), 1 };
+	enum tracked		 did;
+
+	begin_with(config_new());
+	make_lists("203.0.113.7/32", "203.0.113.0/24");
+	start();
+	is_int(policy_begin(p), DB_OK, "begin");
+	commit(policy_track(p, &seen, &did), "our mail to a host on both");
+	is_int(did, TRACKED_WHITE, "makes it WHITE");
+	seen.host = ip("203.0.113.8");
+	is_int(policy_begin(p), DB_OK, "begin");
+	commit(policy_track(p, &seen, &did), "to one that is blacklisted");
+	is_int(did, TRACKED_LISTED, "does not");
+	finish();
+}
+
+/* With a hand-over a `not to' recipient does not make its host WHITE. */
+static void
+test_not_to(void)
+{
+	begin_with(config_new());
+	add_string(&conf->not_to, "support@example.org");
+	if ((conf->pass = conf_pass_new()) == NULL)
+		abort();
+	conf->handover = 1;
+	start();
+	is_int(rcpt("192.0.2.1", A, "<support@example.org>"), RCPT_NOT_TO,
+	    "pass takes a `not to' recipient");
+	is_int(ntold, 0, "its host stays what it is");
+	is_int(rcpt("192.0.2.1", A, B), RCPT_GREY, "and is greylisted");
+	finish();
+}
+
+/* Another tuple that has the hash of this one, as nobody can make it. */
+static void
+collide(const char *client, const char *from, const char *to,
+    const char *other_from, const char *other_to)
+{
+	static struct tuple	 t;
+	struct entry		 e;
+
+	entry_init(&e, ENTRY_GREY);
+	e.addr = ip(client);
+	e.helo = "mail.example.com";
+	e.from = from;
+	e.to = to;
+	tuple_key(p, &e, &t);
+	e.from = other_from;
+	e.to = other_to;
+	e.first = T0 - DAY;
+	e.pass = e.expire = T0 + DAY;
+	is_int(policy_begin(p), DB_OK, "begin");
+	commit(policy_store(p, &e, 0, &e.addr), "a tuple of the same hash");
+}
+
+static void
+test_collision(void)
+{
+	fresh();
+	collide("192.0.2.1", A, B, "<x@example.com>", B);
+	is_int(rcpt("192.0.2.1", A, B), RCPT_GREY, "another sender's tuple");
+	collide("192.0.3.1", A, B, A, "<x@example.net>");
+	is_int(rcpt("192.0.3.1", A, B), RCPT_GREY, "another recipient's");
+	is_int(stat_of("entries grey"), 4, "each has its own");
+	finish();
+}
+
+/* A commit that fails leaves no trace in counters, and nobody is told. */
+static void
+test_commit_fails(void)
+{
+	struct rlimit	old, none = { 0, 0 };
+
+	fresh();
+	is_int(rcpt("192.0.2.1", A, B), RCPT_GREY, "one tuple");
+	getrlimit(RLIMIT_FSIZE, &old);
+	none.rlim_max = old.rlim_max;
+	signal(SIGXFSZ, SIG_IGN);
+	ntold = 0;
+	is_int(policy_begin(p), DB_OK, "begin");
+	is_int(policy_white(p, ipp("192.0.2.2"), 0, ""), DB_OK, "another host");
+	is_int(stat_of("entries white"), 1, "is counted");
+	setrlimit(RLIMIT_FSIZE, &none);
+	is_int(policy_commit(p), DB_DOWN, "the log cannot be written");
+	setrlimit(RLIMIT_FSIZE, &old);
+	is_int(stat_of("entries white"), 0, "and is not counted any more");
+	is_int(ntold, 0, "nobody is told");
 	finish();
 }
 
@@ -771,6 +895,7 @@ test_events(void)
 {
 	struct conf_reaction	*r;
 	unsigned int		 i;
+	int			 all = 0;
 
 	begin_with(config_new());
 	make_lists("198.51.100.0/24", "203.0.113.0/24");
@@ -786,6 +911,11 @@ test_events(void)
 	event("192.0.2.1", EVENT_HTTP_COMMAND);
 	ok(ntold == 1 && told.trapped == T0 + HOUR &&
 	    told.reason == TRAP_FOREIGN, "http-command traps at once");
+	is_int(policy_begin(p), DB_OK, "begin");
+	commit(policy_trap(p, ipp("192.0.2.4"), HOST_FOREVER, TRAP_MANUAL, ""),
+	    "trapped by hand, for ever");
+	event("192.0.2.4", EVENT_HTTP_COMMAND);
+	is_int(told.trapped, HOST_FOREVER, "an event does not shorten that");
 	event("192.0.2.2", EVENT_EARLY_TALKER);
 	clock_fake_advance(1800);
 	event("192.0.2.2", EVENT_EARLY_TALKER);
@@ -796,9 +926,13 @@ test_events(void)
 	clock_fake_advance(1799);
 	event("192.0.2.2", EVENT_EARLY_TALKER);
 	ok(ntold == 1 && told.reason == TRAP_EARLY, "three within an hour");
-	for (i = 0; i < 5; i++)
+	event("192.0.2.2", EVENT_EARLY_TALKER);
+	is_int(ntold, 0, "after a reaction three more are needed");
+	for (i = 0; i < 5; i++) {
 		event("198.51.100.1", EVENT_EARLY_TALKER);
-	is_int(ntold, 0, "whitelisted hosts are not trapped");
+		all += ntold;
+	}
+	is_int(all, 0, "whitelisted hosts are not trapped");
 	is_int(policy_begin(p), DB_OK, "begin");
 	commit(policy_white(p, ipp("192.0.2.9"), 0, ""),
 	    "a WHITE host");
@@ -1229,6 +1363,10 @@ main(void)
 	test_demote();
 	test_lists();
 	test_match_helo();
+	test_both_lists();
+	test_not_to();
+	test_collision();
+	test_commit_fails();
 	test_limits();
 	test_lowmx();
 	test_events();

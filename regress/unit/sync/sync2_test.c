@@ -179,6 +179,19 @@ sealed(const uint8_t *body, size_t len, const char *want, const char *name)
 	is_int(items, want == NULL ? 2 : 0, "items taken");
 }
 
+/* A sender of 1025 octets with its NUL, in an item of 1056. */
+static void
+long_string(void)
+{
+	uint8_t	g[1056 + 4] = { 0, 1, 0x04, 0x20, 0, 0, 0, 1, 192, 0, 2, 1,
+		    0x04, 0x01, 0, 3, 0, 2 };
+
+	memset(g + 18, 'x', 1024);
+	memcpy(g + 18 + 1025, "<>\0h", 5);
+	g[1056 + 3] = 4;
+	sealed(g, sizeof(g), "a string", "one longer than an entry keeps");
+}
+
 static void
 test_items(void)
 {
@@ -194,6 +207,10 @@ test_items(void)
 	};
 	static const uint8_t zero[] = { 0, 2, 0, 0, 0, 0, 0, 4 };
 	static const uint8_t behind[] = { 0, 0, 0, 4, 0, 0, 0, 4 };
+	/* Sixteen octets are said, and twelve are there. */
+	static const uint8_t cut[] = {
+		0, 2, 0, 16, 0, 0, 0, 1, 0, 0, 0, 9
+	};
 	uint8_t	g[36] = {
 		0, 1, 0, 32, 0, 0, 0, 1, 192, 0, 2, 1, 0, 3, 0, 3, 0, 2,
 		'<', '>', 0, '<', '>', 0, 'h', 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4
@@ -204,6 +221,8 @@ test_items(void)
 	sealed(unknown, sizeof(unknown), "unknown type", "a type there is not");
 	sealed(zero, sizeof(zero), "length of an item", "an item of length 0");
 	sealed(behind, sizeof(behind), "bytes after the end", "more");
+	sealed(cut, sizeof(cut), "length of an item", "an item past the end");
+	long_string();
 	g[20] = 'x';
 	sealed(g, sizeof(g), "a string", "no NUL where it ought to be");
 	g[20] = 0;
