@@ -1,15 +1,21 @@
 /*
  * smtp_load: SMTP clients with addresses of 127.0.0.0/8, each in its own /24,
  * so that the limits for hosts and networks work as with real clients.
- *	smtp_load [-b net] [-c concurrent] [-n sessions] [-s sources] [-t tag]
- *	    host port
- *		whole greylist sessions, each with a tuple of its own
- *	smtp_load hold [-b net] -n connections [-s sources] -d seconds host port
+ *	smtp_load [-m] [-b net] [-c concurrent] [-d seconds | -n sessions]
+ *	    [-g reply] [-s sources] [-t tag] host port
+ *		whole greylist sessions, each with a tuple of its own; -d: as
+ *		many as begin in that time
+ *	smtp_load hold [-b net] [-c silent] -n connections [-s sources]
+ *	    -d seconds host port
  *		opens so many and keeps them, reading what comes, for that
- *		time or up to SIGTERM
+ *		time or up to SIGTERM; on SIGUSR1 prints how many octets came;
+ *		-c: opens none while this many have got nothing yet
  * -b: sources are 127.net.0.1 and on, default 64; or net is the first parts of
  *	another network, as in 198.18.
- * Prints name=value lines.  A session is counted by what DATA was answered.
+ * -g: how the reply begins that greylists, to RCPT, to DATA or to the message;
+ *	default "451 4.7.1".
+ * -m: sends a short message where DATA is accepted.
+ * Prints name=value lines.  A session is counted by the reply that ended it.
  */
 #include <sys/types.h>
 #include <sys/epoll.h>
@@ -20,6 +26,7 @@
 
 #include <err.h>
 #include <errno.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -30,7 +37,10 @@
 
 #define EVENTS	256
 
-enum step { BANNER, EHLO, MAIL, RCPT, DATA, QUIT };	/* waiting for its reply */
+#define SOURCES_MAX	(200 * 0x3fff)
+
+/* waiting for its reply */
+enum step { BANNER, EHLO, MAIL, RCPT, DATA, MESSAGE, QUIT };
 
 struct session {
 	int		 fd;		/* -1: free */
@@ -44,12 +54,15 @@ struct session {
 static struct sockaddr_in to;
 static unsigned int	  sources = 200;
 static uint32_t		  base = 0x7f400001;	/* source 0 */
-static const char	 *tag = "l";
-static uint64_t		  begun, ended, wanted = 10000;
+static const char	 *tag = "l", *greylists = "451 4.7.1";
+static int		  with_message;
+static uint64_t		  begun, ended, active, wanted = 10000;
+static int64_t		  last_begin;		/* us; 0: no end */
 static uint64_t		  grey, unstored, over, other, failed, octets;
 static int64_t		 *latency;
+static size_t		  latency_size;
 static int		  ep;
-static volatile sig_atomic_t over_now;	/* hold: SIGTERM came */
+static volatile sig_atomic_t over_now, tell_now;  /* hold: a signal came */
 
 /* The first source of -b. */
 static uint32_t
@@ -70,6 +83,13 @@ on_term(int sig)
 	over_now = 1;
 }
 
+static void
+on_usr1(int sig)
+{
+	(void)sig;
+	tell_now = 1;
+}
+
 static int64_t
 now_us(void)
 {
@@ -79,7 +99,8 @@ now_us(void)
 	return ((int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000);
 }
 
-/* From source i, in steps of a /24. */
+/* From source i, in steps of a /24; after 0x3fff of them from the next address
+ * of each. */
 static int
 dial(uint64_t i)
 {
@@ -87,7 +108,8 @@ dial(uint64_t i)
 	int			fd, on = 1;
 
 	i %= sources;
-	from.sin_addr.s_addr = htonl(base + ((uint32_t)i << 8));
+	from.sin_addr.s_addr = htonl(base +
+	    ((uint32_t)(i % 0x3fff) << 8) + (uint32_t)(i / 0x3fff));
 	fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd == -1)
 		err(1, "socket");
@@ -110,15 +132,17 @@ begin(struct session *s)
 
 	s->fd = -1;
 	while (begun < wanted) {
-		s->number = begun++;
 		s->began = now_us();
+		if (last_begin != 0 && s->began > last_begin)
+			return;
+		s->number = begun++;
 		s->step = BANNER;
 		s->len = 0;
 		if ((s->fd = dial(s->number)) == -1) {
 			failed++;
-			ended++;
 			continue;
 		}
+		active++;
 		memset(&ev, 0, sizeof(ev));
 		ev.events = EPOLLIN;
 		ev.data.ptr = s;
@@ -131,7 +155,14 @@ begin(struct session *s)
 static void
 end(struct session *s)
 {
+	if (ended == latency_size) {
+		latency_size = latency_size == 0 ? 4096 : 2 * latency_size;
+		latency = realloc(latency, latency_size * sizeof(*latency));
+		if (latency == NULL)
+			err(1, NULL);
+	}
 	latency[ended++] = now_us() - s->began;
+	active--;
 	close(s->fd);
 	begin(s);
 }
@@ -139,7 +170,7 @@ end(struct session *s)
 static void
 verdict(const char *reply)
 {
-	if (strncmp(reply, "451 4.7.1", 9) == 0)
+	if (strncmp(reply, greylists, strlen(greylists)) == 0)
 		grey++;
 	else if (strncmp(reply, "451 4.3.0", 9) == 0)
 		unstored++;
@@ -149,41 +180,52 @@ verdict(const char *reply)
 		other++;
 }
 
+/* Writes what follows an accepted command to line.  Returns its length. */
+static int
+next_command(const struct session *s, char *line, size_t size)
+{
+	unsigned long long	number = s->number;
+
+	switch (s->step) {
+	case BANNER:
+		return (snprintf(line, size, "EHLO client.test\r\n"));
+	case EHLO:
+		return (snprintf(line, size,
+		    "MAIL FROM:<sender@host-%llx.%s.example>\r\n", number, tag));
+	case MAIL:
+		return (snprintf(line, size,
+		    "RCPT TO:<someone@example.org>\r\n"));
+	case RCPT:
+		return (snprintf(line, size, "DATA\r\n"));
+	case DATA:
+		return (snprintf(line, size, "From: <s@host-%llx.example>\r\n"
+		    "To: <someone@example.org>\r\nSubject: %s %llx\r\n\r\n"
+		    "Message %llx\r\n.\r\n", number, tag, number, number));
+	default:
+		return (snprintf(line, size, "QUIT\r\n"));
+	}
+}
+
 /* Handles a whole reply: sends the next command, or ends.  1: ended. */
 static int
 advance(struct session *s, const char *last)
 {
-	static const char	want[] = { '2', '2', '2', '2', '4', '2' };
-	char			line[256];
+	static const char	want[] = { '2', '2', '2', '2', '3', '4' };
+	char			line[512];
 	int			n;
 
-	if (s->step == DATA || last[0] != want[s->step]) {
+	if (s->step == QUIT)
+		return (1);
+	/* A deferred session ends with QUIT. */
+	if (s->step >= RCPT && last[0] == '4') {
 		verdict(last);
-		if (last[0] != want[s->step])
-			return (1);
-	}
-	switch (s->step) {
-	case BANNER:
-		n = snprintf(line, sizeof(line), "EHLO client.test\r\n");
-		break;
-	case EHLO:
-		n = snprintf(line, sizeof(line),
-		    "MAIL FROM:<sender@host-%llx.%s.example>\r\n",
-		    (unsigned long long)s->number, tag);
-		break;
-	case MAIL:
-		n = snprintf(line, sizeof(line),
-		    "RCPT TO:<someone@example.org>\r\n");
-		break;
-	case RCPT:
-		n = snprintf(line, sizeof(line), "DATA\r\n");
-		break;
-	case DATA:
-		n = snprintf(line, sizeof(line), "QUIT\r\n");
-		break;
-	default:
+		s->step = MESSAGE;
+	} else if (last[0] != want[s->step] ||
+	    (s->step == DATA && !with_message)) {
+		verdict(last);
 		return (1);
 	}
+	n = next_command(s, line, sizeof(line));
 	s->step++;
 	if (send(s->fd, line, (size_t)n, MSG_NOSIGNAL) != n) {
 		failed++;
@@ -229,7 +271,7 @@ by_value(const void *a, const void *b)
 }
 
 static void
-load(unsigned int concurrent)
+load(unsigned int concurrent, double seconds)
 {
 	struct epoll_event	 evs[EVENTS];
 	struct session		*s;
@@ -237,19 +279,24 @@ load(unsigned int concurrent)
 	unsigned int		 i;
 	int			 n;
 
-	if ((s = calloc(concurrent, sizeof(*s))) == NULL ||
-	    (latency = calloc(wanted + 1, sizeof(*latency))) == NULL)
+	if ((s = calloc(concurrent, sizeof(*s))) == NULL)
 		err(1, NULL);
+	if (seconds > 0) {
+		last_begin = start + (int64_t)(seconds * 1e6);
+		wanted = UINT64_MAX;
+	}
 	for (i = 0; i < concurrent; i++)
 		begin(&s[i]);
-	while (ended < wanted) {
+	while (active > 0) {
 		if ((n = epoll_wait(ep, evs, EVENTS, 60000)) == 0)
 			errx(1, "nothing for 60 s, %llu of %llu ended",
 			    (unsigned long long)ended,
-			    (unsigned long long)wanted);
+			    (unsigned long long)begun);
 		while (n-- > 0)
 			readable(evs[n].data.ptr);
 	}
+	if (ended == 0)
+		errx(1, "no session, %llu failed", (unsigned long long)failed);
 	took = now_us() - start;
 	qsort(latency, ended, sizeof(*latency), by_value);
 	printf("sessions=%llu\nseconds=%.3f\nrate=%.0f\np50_us=%lld\n"
@@ -262,20 +309,25 @@ load(unsigned int concurrent)
 	    (unsigned long long)failed);
 }
 
-/* Opens them a few at a time, so that no backlog overflows. */
+/* Opens them a few at a time, so that no backlog overflows; none while this many
+ * have got nothing yet. */
 static void
-hold(double seconds)
+hold(double seconds, uint64_t most)
 {
 	struct epoll_event	 evs[EVENTS], ev;
 	char			 buf[4096];
 	int64_t			 until = 0;
-	uint64_t		 open = 0;
+	uint64_t		 open = 0, silent = 0;
+	uint8_t			*quiet;		/* by descriptor */
 	ssize_t			 got;
 	int			 fd, i, n;
 
 	signal(SIGTERM, on_term);
+	signal(SIGUSR1, on_usr1);
+	if ((quiet = calloc(1, (size_t)getdtablesize())) == NULL)
+		err(1, NULL);
 	while (!over_now && (until == 0 || now_us() < until)) {
-		for (i = 0; i < 100 && begun < wanted; i++) {
+		for (i = 0; i < 100 && begun < wanted && silent < most; i++) {
 			memset(&ev, 0, sizeof(ev));
 			ev.events = EPOLLIN;
 			if ((fd = dial(begun++)) == -1) {
@@ -284,6 +336,8 @@ hold(double seconds)
 			}
 			ev.data.fd = fd;
 			epoll_ctl(ep, EPOLL_CTL_ADD, fd, &ev);
+			quiet[fd] = 1;
+			silent++;
 			open++;
 		}
 		if (begun == wanted && until == 0) {
@@ -291,12 +345,21 @@ hold(double seconds)
 			fflush(stdout);
 			until = now_us() + (int64_t)(seconds * 1e6);
 		}
+		if (tell_now) {
+			tell_now = 0;
+			printf("octets=%llu\n", (unsigned long long)octets);
+			fflush(stdout);
+		}
 		n = epoll_wait(ep, evs, EVENTS, begun < wanted ? 1 : 100);
 		while (n-- > 0) {
 			got = recv(evs[n].data.fd, buf, sizeof(buf), 0);
+			if (got == -1 && errno == EAGAIN)
+				continue;
+			silent -= (uint64_t)quiet[evs[n].data.fd];
+			quiet[evs[n].data.fd] = 0;
 			if (got > 0)
 				octets += (uint64_t)got;
-			else if (got == 0 || errno != EAGAIN) {
+			else {
 				close(evs[n].data.fd);
 				open--;
 				over++;
@@ -312,14 +375,14 @@ int
 main(int argc, char *argv[])
 {
 	struct rlimit	rl;
-	unsigned int	concurrent = 200;
-	double		seconds = 10;
+	unsigned int	concurrent = 0;
+	double		seconds = 0;
 	int		ch, holding;
 
 	holding = argc > 1 && strcmp(argv[1], "hold") == 0;
 	argc -= holding;
 	argv += holding;
-	while ((ch = getopt(argc, argv, "b:c:d:n:s:t:")) != -1)
+	while ((ch = getopt(argc, argv, "b:c:d:g:mn:s:t:")) != -1)
 		switch (ch) {
 		case 'b':
 			base = network(optarg);
@@ -329,6 +392,12 @@ main(int argc, char *argv[])
 			break;
 		case 'd':
 			seconds = atof(optarg);
+			break;
+		case 'g':
+			greylists = optarg;
+			break;
+		case 'm':
+			with_message = 1;
 			break;
 		case 'n':
 			wanted = strtoull(optarg, NULL, 10);
@@ -342,9 +411,10 @@ main(int argc, char *argv[])
 		default:
 			return (2);
 		}
-	if (argc - optind != 2 || sources == 0 || sources > 0x3fff)
-		errx(2, "usage: smtp_load [hold] [-b net] [-c concurrent] "
-		    "[-d seconds] [-n count] [-s sources] [-t tag] host port");
+	if (argc - optind != 2 || sources == 0 || sources > SOURCES_MAX)
+		errx(2, "usage: smtp_load [hold] [-m] [-b net] [-c concurrent] "
+		    "[-d seconds] [-g reply] [-n count] [-s sources] [-t tag] "
+		    "host port");
 	to.sin_family = AF_INET;
 	to.sin_port = htons((uint16_t)atoi(argv[optind + 1]));
 	if (inet_pton(AF_INET, argv[optind], &to.sin_addr) != 1)
@@ -355,9 +425,11 @@ main(int argc, char *argv[])
 	}
 	if ((ep = epoll_create1(EPOLL_CLOEXEC)) == -1)
 		err(1, "epoll");
+	if (concurrent == 0)
+		concurrent = holding ? UINT_MAX : 200;
 	if (holding)
-		hold(seconds);
+		hold(seconds, concurrent);
 	else
-		load(concurrent);
+		load(concurrent, seconds);
 	return (0);
 }
