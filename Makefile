@@ -9,6 +9,9 @@
 #	make fuzz TIME=60	search for inputs that crash, with clang's
 #			libFuzzer, 60 seconds for each parser and role; a night
 #			is TIME=900 (regress/fuzz/README.md)
+#	make bench	measure beside other mail servers, as root, in about 15
+#			minutes; SHORT=yes only sees that all runs, PARTS="front
+#			pass" runs some (regress/bench/README.md)
 #	make install	install; set DESTDIR, PREFIX, SYSCONFDIR, MANDIR
 #	make install-compat	the same, with spamdb as a name for spamgreydb
 #	make syntax SYSROOT=DIR TARGET=x86_64-unknown-openbsd7.8
@@ -49,8 +52,8 @@ RULES !=	sh lib/build/rules.sh out/${OS}.mk ${OS_SRC}
 include out/${OS}.mk
 
 .SUFFIXES:
-.PHONY: all run check torture fuzz deps install install-compat syntax syntax-files \
-    clean
+.PHONY: all run check torture fuzz soak bench deps install install-compat syntax \
+    syntax-files clean
 
 out/libspamgrey.a: ${LIB_OBJ}
 	@rm -f $@
@@ -99,6 +102,11 @@ soak:
 	@sh lib/build/deps.sh check
 	@${MAKE} all
 	@perl regress/soak/soak.pl
+
+bench:
+	@sh lib/build/deps.sh bench
+	@${MAKE} all
+	@SHORT='${SHORT}' perl regress/bench/run.pl ${PARTS}
 
 install: all
 	sh lib/build/install.sh '${DESTDIR}' '${SBINDIR}' '${MANDIR}' '${SYSCONFDIR}'

@@ -1,9 +1,10 @@
 #!/bin/sh
-# deps.sh build|check|fuzz|ci: installs missing packages.  It prints nothing when
+# deps.sh build|check|fuzz|bench|ci: installs missing packages.  It prints nothing when
 # none are missing.
 #	build	what `make' needs
 #	check	also what `make check' needs
 #	fuzz	what `make' and `make fuzz' need
+#	bench	what `make' and `make bench' need
 #	ci	also what .ci/run needs
 # Packages that only tests use may stay missing.  Those tests are then skipped
 # and say why.
@@ -11,8 +12,8 @@
 set -u
 what=${1:-build}
 case $what in
-build|check|fuzz|ci) ;;
-*)	echo "usage: deps.sh build|check|fuzz|ci" >&2; exit 2 ;;
+build|check|fuzz|bench|ci) ;;
+*)	echo "usage: deps.sh build|check|fuzz|bench|ci" >&2; exit 2 ;;
 esac
 
 have() { command -v "$1" >/dev/null 2>&1; }
@@ -41,6 +42,7 @@ debian_packages() {
 	case $what in
 	build)	return ;;
 	fuzz)	echo clang libclang-rt-dev; return ;;
+	bench)	echo perl nftables iproute2; return ;;
 	esac
 	have curl || have wget || echo curl
 	echo perl swaks libnet-ssleay-perl openssl nftables iproute2 mandoc groff strace

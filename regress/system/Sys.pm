@@ -15,8 +15,8 @@ use Time::HiRes qw(clock_gettime sleep CLOCK_MONOTONIC);
 
 our @EXPORT = qw(private conf start start_fails stop kill9 alive roles set_pid
     role_pid wait_for wait_log plain log_text log_mark log_since now db db_ok program
-    smtp smtp_code dialogue slurp spit run rss counter full torture_or ratio_want
-    ratio_ok root tmp free_port
+    smtp smtp_code dialogue slurp spit run rss counter full torture_or
+    root tmp free_port
     wait_role_change);
 
 our $top = getcwd();
@@ -40,22 +40,6 @@ sub full { return (($ENV{TORTURE} // '') eq 'full') }
 # Returns the first number in make torture, and the second, smaller one in make
 # check.
 sub torture_or { return (full() ? $_[0] : $_[1]) }
-
-# Returns the ratio that a bench must reach: the whole target in make torture.
-# In make check, where other programs may use the processors, it is 60 % of that
-# and only finds large losses.
-sub ratio_want { return (full() ? $_[0] : 0.6 * $_[0]) }
-
-sub
-ratio_ok
-{
-	my ($ratio, $target, $name) = @_;
-	my $want = ratio_want($target);
-
-	diag(sprintf('%s: %.2f, target %.2f, here at least %.2f', $name,
-	    $ratio, $target, $want));
-	return (cmp_ok($ratio, '>=', $want, $name));
-}
 
 sub now { return (clock_gettime(CLOCK_MONOTONIC)) }
 
