@@ -184,6 +184,18 @@ make_db(int dfd, const char *dir, uid_t uid, gid_t gid)
 	return (rc);
 }
 
+/* A power cut must not take the new directory away with all that is in it. */
+static void
+sync_above(int fd)
+{
+	int	above;
+
+	if ((above = openat(fd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC)) == -1)
+		return;		/* not ours to read; the system will sync it */
+	(void)fsync(above);
+	close(above);
+}
+
 /*
  * O_NOFOLLOW only for a directory that this call has made: the administrator
  * may have made the configured path a link.
@@ -210,6 +222,8 @@ statedir_make(const char *dir, uid_t uid, gid_t gid)
 		    dir);
 		return (-1);
 	}
+	if (made)
+		sync_above(fd);
 	if (own_state(fd, dir, made, uid, gid) == 0)
 		rc = make_db(fd, dir, uid, gid);
 	close(fd);

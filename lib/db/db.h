@@ -10,6 +10,7 @@
  *	db		transactions, single entries
  *	walk		walks, expiry
  *	open		open, recovery, checkpoints, close
+ *	files		syncs of directories, and after failed ones
  *	mark		was anything lost since the last run?
  *	grey		greylisting as a function of entry, time and settings
  *

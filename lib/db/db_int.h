@@ -1,5 +1,5 @@
 /*
- * What the files of the database (db.c, open.c, walk.c, mark.c)
+ * What the files of the database (db.c, open.c, files.c, walk.c, mark.c)
  * share; nobody else includes this.
  */
 #ifndef DB_INT_H
@@ -78,6 +78,12 @@ struct db {
 /* open.c.  What a libdb return code means; marks the database as down. */
 enum db_result	 db_fail(struct db *, int rc, const char *what);
 void		 db_poke(struct db *);
+/* files.c.  Have libdb sync directories too. */
+void		 db_files_init(void);
+int		 db_sync_dir(const char *path);
+/* After a sync that failed: writes all files again, so that the next one is
+ * true. */
+int		 db_files_repair(const char *home);
 /* mark.c.  After each open: what is missing. */
 enum db_result	 db_mark_check(struct db *);
 /* Counts the transaction that is about to be committed … */

@@ -335,6 +335,14 @@ build(struct db *db, const char **what)
 	db->msg[0] = '\0';
 	pthread_mutex_unlock(&db->mtx);
 	atomic_store(&db->cause, 0);
+	*what = "syncing its directory";
+	db_files_init();
+	/* A process before this one may have died between the two. */
+	if (db_sync_dir(db->dir) == -1 || db_sync_dir(home) == -1 ||
+	    db_files_repair(home) == -1) {
+		rc = errno;
+		goto fail;
+	}
 	*what = "opening it with recovery";
 	if ((rc = open_env(db, home)) != 0)
 		goto fail;
