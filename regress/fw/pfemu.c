@@ -4,6 +4,7 @@
  * answers PF's requests on any descriptor of that file, however it came: over
  * exec, a socket or a chroot.  Build: cc -shared -fPIC pfemu.c -ldl.
  */
+/* SHARED */
 #include <dlfcn.h>
 #include <stdarg.h>
 #include <stdio.h>
