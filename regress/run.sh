@@ -8,6 +8,8 @@
 #				that system tests made (system/root.sh: about
 #				300 MB).  Without it a run of all tests removes
 #				them at its end.
+#	JOBS, LIMIT_FACTOR, TEST_VERBOSE, TICK, VALGRIND
+#				see lib/harness.pl
 # A unit test is a file NAME_test.c at any depth below regress/AREA, a fuzz
 # target is NAME_fuzz.c, and any other test is an executable NAME.t.  torture
 # runs only tests that have a line "# torture".
@@ -61,21 +63,35 @@ tests() {
 	done
 }
 
+# Prints the programs that tests in the same directory build and start.
+helpers() {
+	for file; do
+		case $file in
+		*.t)	dirname "$file" ;;
+		esac
+	done | sort -u | while read -r dir; do
+		grep -qs 'build\.sh' "$dir"/*.t "$dir"/*.pm "$dir"/*.sh || continue
+		grep -lE '^(main\(|/\* SHARED \*/)' "$dir"/*.c 2>/dev/null |
+		    grep -v -e '_test\.c$' -e '_fuzz\.c$' -e '^regress/fuzz/'
+	done
+}
+
 files=$(tests)
-# A test that cannot be built counts as failed; it is not left out.
-# shellcheck disable=SC2086
-all=$(printf '%s\n' $files | grep -c '\.c$')
-count=0
-for file in $files; do
-	case $file in
-	*.c)	[ $((count % 20)) = 0 ] &&
-		    echo "building the tests: $count of $all"
-		count=$((count + 1))
-		rm -f "regress/obj/$(basename "$file" .c).failed"
-		sh regress/build.sh "$file" ||
-		    : >"regress/obj/$(basename "$file" .c).failed" ;;
-	esac
-done
+# A test that cannot be built counts as failed; it is not left out.  A program
+# that cannot be built is missed by the test that starts it.
+echo "building the tests"
+MAKEJOBS=${MAKEJOBS:-$(getconf _NPROCESSORS_ONLN 2>/dev/null ||
+    getconf NPROCESSORS_ONLN)}
+export MAKEJOBS
+# shellcheck disable=SC2046,SC2086
+set -- $(printf '%s\n' $files | grep '\.c$') $(helpers $files)
+[ $# = 0 ] || sh regress/build.sh "$@"
+REGRESS_BUILT=yes
+export REGRESS_BUILT
+if [ "$mode" = torture ]; then
+	LIMIT_FACTOR=${LIMIT_FACTOR:-10}
+	export LIMIT_FACTOR
+fi
 
 # A daemon that root starts needs its users.  When the machine does not have
 # them, they are made in a mount namespace, only for the tests.  Where a mount

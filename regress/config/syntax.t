@@ -1,4 +1,6 @@
 #!/bin/sh
+# limit 900
+# long
 # make syntax: it names what is missing, and reads each file of that system and
 # none of another one.  The test plays clang; with SYSROOT_OPENBSD or
 # SYSROOT_FREEBSD the real one reads the files, too.

@@ -1,4 +1,6 @@
 #!/usr/bin/perl
+# limit 900
+# long
 # The role fw with real nftables, in its own network namespaces, with the sample
 # as the ruleset: changes of its sets, and real connections through it.
 use strict;

@@ -1,4 +1,6 @@
 #!/usr/bin/perl
+# limit 900
+# long
 # The defects that were found in spamd, and for each the tests that show that
 # spamgreyd does not have it.  Each named test must exist.  The cheap ones are
 # run here and must pass; make check runs the others, which need whole daemons.

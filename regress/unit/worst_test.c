@@ -1,4 +1,5 @@
 /* LINK: spamgreyd/pass/message spamgreyd/modules/milter spamgreyd/modules/spamassassin spamgreyd/modules/rspamd spamgreydb/commands */
+/* no valgrind */
 /*
  * Text that is made to cost much work, so large that quadratic work shows:
  * eight times the bytes cost at most 24 times as much.  MIME counts its own

@@ -3,6 +3,7 @@
  * most twice the work, and never more than the bound for each byte; a message
  * over the bound is reported.  The test counts steps, not time.
  */
+/* no valgrind */
 #include <stdint.h>
 
 #include "lib/mime/mime.h"

@@ -2,6 +2,7 @@
  * What a process in Linux's sandbox cannot do to other processes, and still can
  * do to itself.  Each attempt runs in its own process.
  */
+/* no valgrind */
 /* LINK: spamgreyd/os/sandbox_seccomp.c */
 /* LIBS: -lseccomp */
 #include <sys/types.h>
