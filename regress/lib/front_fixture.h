@@ -256,7 +256,8 @@ fixture_init(void)
 	fixture.child.role = ROLE_FRONT;
 	fixture.child.pf = -1;
 	fixture.child.def = &role_front;
-	fixture.child.base = event_base_new();
+	if (fixture.child.base == NULL)
+		fixture.child.base = event_base_new();
 	if (fixture.child.base == NULL ||
 	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sv) == -1)
 		abort();

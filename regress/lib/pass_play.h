@@ -368,7 +368,9 @@ fixture_init(void)
 	fixture.child.role = ROLE_PASS;
 	fixture.child.pf = -1;
 	fixture.child.def = &role_pass;
-	if ((fixture.child.base = event_base_new()) == NULL)
+	if (fixture.child.base == NULL)
+		fixture.child.base = event_base_new();
+	if (fixture.child.base == NULL)
 		abort();
 	fixture.store = fixture_peer(ROLE_STORE, "store", store_rules);
 	fixture.front = fixture_peer(ROLE_FRONT, "front", front_rules);

@@ -38,6 +38,7 @@
 #include <fcntl.h>
 #include <signal.h>
 
+#include "regress/lib/barrier.h"
 #include "regress/lib/pass_play.h"
 
 struct setting {
@@ -573,20 +574,16 @@ order(char *line)
 }
 
 static void
-confirm(evutil_socket_t fd, short what, void *arg)
+confirm(void)
 {
-	(void)fd;
-	(void)what;
-	(void)arg;
 	printf("ok\n");
 	fflush(stdout);
 }
 
-/* "ok" some turns of the loop later: frames are through. */
+/* "ok" when frames are through. */
 static void
 orders(evutil_socket_t fd, short what, void *arg)
 {
-	struct timeval	 tv = { 0, 20000 };
 	ssize_t		 n;
 	char		*nl;
 
@@ -602,8 +599,7 @@ orders(evutil_socket_t fd, short what, void *arg)
 		order(pending);
 		npending -= (size_t)(nl - pending);
 		memmove(pending, nl, npending + 1);
-		event_base_once(fixture.child.base, -1, EV_TIMEOUT, confirm,
-		    NULL, &tv);
+		barrier();
 	}
 }
 
@@ -630,6 +626,9 @@ main(void)
 		die(spool_dir);
 	atexit(spool_gone);
 	fixture.heard = say;
+	if ((fixture.child.base = event_base_new()) == NULL)
+		die("event_base_new");
+	barrier_init(fixture.child.base, confirm);
 	fixture_init();
 	next = new_config();
 	front_fd = listen_any(&port);

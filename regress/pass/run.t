@@ -40,7 +40,7 @@
 use strict;
 use warnings;
 use IPC::Open2;
-use Socket qw(:DEFAULT);
+use Socket qw(:DEFAULT IPPROTO_TCP TCP_NODELAY);
 use IO::Select;
 use Errno qw(EAGAIN EINTR);
 use File::Basename;
@@ -201,6 +201,7 @@ sub dial {
 	}
 	connect($s, pack_sockaddr_in($to, inet_aton('127.0.0.1'))) or
 	    die "connect: $!\n";
+	setsockopt($s, IPPROTO_TCP, TCP_NODELAY, 1);
 	$cur = $name;
 	$conn{$name} = { sock => $s, buf => '', eof => 0 };
 }
@@ -245,6 +246,7 @@ sub m_accept {
 	IO::Select->new($l->{sock})->can_read(30) or
 	    die "nobody has connected to the MTA in 30 s\n";
 	accept(my $s, $l->{sock}) or die "accept: $!\n";
+	setsockopt($s, IPPROTO_TCP, TCP_NODELAY, 1);
 	$m = { sock => $s, buf => '', eof => 0 };
 	push @mconn, $m;
 }

@@ -20,7 +20,7 @@
 use strict;
 use warnings;
 use IPC::Open2;
-use Socket qw(:DEFAULT inet_pton inet_ntop pack_sockaddr_in6);
+use Socket qw(:DEFAULT IPPROTO_TCP TCP_NODELAY inet_pton inet_ntop pack_sockaddr_in6);
 use IO::Select;
 use Errno qw(EAGAIN EINTR);
 use File::Basename;
@@ -146,6 +146,7 @@ sub dial {
 		bind($s, $addr->($from, 0)) or die "bind $from: $!\n";
 	}
 	connect($s, $addr->($dst, $port)) or die "connect: $!\n";
+	setsockopt($s, IPPROTO_TCP, TCP_NODELAY, 1);
 	$cur = $name;
 	$conn{$name} = { sock => $s, buf => '', eof => 0 };
 }
