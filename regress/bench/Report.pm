@@ -87,9 +87,13 @@ output_of
 	return ($text);
 }
 
+# Returns the load average of the last minute: what else runs.
+sub load { return ((split(/ /, slurp('/proc/loadavg')))[0]) }
+
 sub
 machine
 {
+	my ($load) = @_;
 	my $cpu = output_of('sed -n "s/^model name.*: //p" /proc/cpuinfo | ' .
 	    'head -n 1');
 	my $mem = output_of('sed -n "s/^MemTotal: *\\([0-9]*\\) kB/\\1/p" ' .
@@ -102,7 +106,7 @@ machine
 	    ['kernel', output_of('uname -sr')],
 	    ['file system of the databases', output_of('stat -f -c %T "' .
 		($ENV{TMPDIR} // '/tmp') . '"')],
-	    ['load before', $ENV{BENCH_LOAD} // '']);
+	    ['load average before', $load]);
 }
 
 sub
@@ -155,7 +159,7 @@ plots
 sub
 results
 {
-	my ($records, $took) = @_;
+	my ($records, $took, $load) = @_;
 	my @targets = map {
 		my ($bound, $side, $what, $unit) =
 		    @{$Bench::targets{$_->{name}}};
@@ -169,7 +173,7 @@ results
 	    die "$dir/RESULTS.md: $!\n";
 	print $f "# Results of `make bench`\n\n" .
 	    "Written by `make bench`; README.md says how to read it.\n\n" .
-	    markdown(['machine', ''], machine()) .
+	    markdown(['machine', ''], machine($load)) .
 	    markdown(['program', 'version'], versions($records)) .
 	    "## Targets\n\nA ratio is the median of the ratios of its " .
 	    "rounds.\n\n" .

@@ -18,18 +18,20 @@ my $clients = 50;
 my $load = bench_program('smtp_load');
 my $tag = 0;
 
-# Returns the sessions a second; each must have been greylisted.
+# Returns the sessions a second; each must have been greylisted.  Each round has
+# its sources, if there are so many.
 sub
 sessions
 {
-	my ($name, $latency, $port, @args) = @_;
+	my ($round, $latency, $port, @args) = @_;
 	my ($status, $out, $err) = run($load, '-c', $clients, '-d', $seconds,
-	    '-t', 'r' . $tag++, @args, '127.0.0.1', $port);
+	    '-t', 'r' . $tag++, '-f', $round * 100_000, @args, '127.0.0.1',
+	    $port);
 	my %r = ($out =~ /^(\w+)=(\S+)$/mg);
 
-	die "$name: $err" if $status != 0;
-	die "$name: not every session was greylisted: " .
-	    $out =~ s/\n/ /gr . "\n" if $r{grey} != $r{sessions};
+	die $err if $status != 0;
+	die 'not every session was greylisted: ' . $out =~ s/\n/ /gr . "\n"
+	    if $r{grey} != $r{sessions};
 	push(@$latency, [@r{qw(p50_us p99_us)}]);
 	return ($r{rate});
 }
@@ -43,14 +45,27 @@ END
 start();
 my ($limit, $port) = limit_start();
 my @servers = (['spamgreyd', 8025], ['limit server', $port], peers_start());
-my %latency;
+my (%latency, %out);
+
+# A peer that fails is left out from then on.
 my %rates = interleave($rounds, map {
 	my ($name, @rest) = @$_;
-	[$name, sub { sessions($name, $latency{$name} //= [], @rest) }]
+	[$name, sub {
+		my ($round) = @_;
+		return (undef) if $out{$name};
+		my $rate = eval { sessions($round,
+		    $latency{$name} //= [], @rest) };
+		return ($rate) if defined $rate;
+		die "$name: $@" if $name =~ /^(?:spamgreyd|limit server)$/;
+		chomp(my $why = $@);
+		peer_skipped($name, $why);
+		$out{$name} = 1;
+		return (undef);
+	}]
 } @servers);
 
 my @rows;
-for (map { $_->[0] } @servers) {
+for (grep { !$out{$_} } map { $_->[0] } @servers) {
 	my @rate = @{$rates{$_}};
 	my @l = @{$latency{$_}}[1 .. $rounds];
 	my @ratio = ratios(\@rate, $rates{'limit server'});

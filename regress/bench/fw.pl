@@ -1,5 +1,6 @@
 #!/usr/bin/perl
-# The role fw with nftables: the time to set 100,000 addresses.
+# The role fw with nftables: the time to set 100,000 addresses, and that of one
+# beside them.
 use strict;
 use warnings;
 use FindBin;
@@ -10,7 +11,7 @@ use Sys;
 
 private();
 
-my @took;
+my (@took, @longest);
 my $dir = tmp();
 
 FwDrive::build();
@@ -28,6 +29,11 @@ for my $round (0 .. (short() ? 1 : 5)) {
 	my ($ms) = FwDrive::ready($fw) =~ /^ready (\d+) ms/ or
 	    die 'fw: ' . slurp("$dir/log");
 	push(@took, $ms / 1000) if $round > 0;
+	my $each = FwDrive::ask($fw, 'each add 1000 200000');
+	my ($longest) = $each =~ /^done 1000 longest (\d+) ms/ or
+	    die "fw: $each\n";
+	push(@longest, $longest) if $round > 0;
 	FwDrive::finish($fw);
 }
+measured('fw.promotion', @longest);
 measured('fw.set', @took);

@@ -1,5 +1,5 @@
 #!/usr/bin/perl
-# Connections that are held: memory by their number; front's processor time of
+# Connections that are held: how many; memory by their number; front's processor time of
 # a stuttered byte beside that of the limit server, which writes the same; and
 # sessions a second beside them.
 use strict;
@@ -15,11 +15,11 @@ use Time::HiRes qw(sleep);
 
 private();
 
-my $rounds = short() ? 2 : 4;
-my $window = short() ? 2 : 5;
+my $rounds = short() ? 1 : 3;
+my $window = short() ? 1 : 4;
 my $held = short() ? 3000 : 15000;
 my @steps = short() ? (1000, 3000) : (1000, 5000, 10000, 15000, 19000);
-my @peer_steps = short() ? (200, 500) : (500, 1000, 2000, 4000);
+my @peer_steps = short() ? (200, 500) : (1000, 2000, 4000);
 my $load = bench_program('smtp_load');
 my ($holds, $tag) = (0, 0);
 
@@ -92,10 +92,12 @@ memory
 sub
 front_start
 {
+	my ($fronts) = @_;
 	my $list = spit(tmp() . '/black', "127.128.0.0/9\n");
 
 	conf(<<"END");
 listen on 127.0.0.1 port 8025
+front $fronts
 firewall none
 tarpit { stutter 1s for 0s }
 limit { per-host 50 per-network 200 }
@@ -105,13 +107,32 @@ END
 	smtp_code(port => 8025, from => '127.0.0.1');
 }
 
-# --- memory
+# Returns the processes of role front.
+sub
+fronts
+{
+	return (grep { slurp("/proc/$_/cmdline") =~ /^spamgreyd: front / }
+	    split(' ', slurp("/proc/$Sys::pid/task/$Sys::pid/children")));
+}
 
-front_start();
+# --- how many in two processes, and memory
+
+front_start(2);
+my $many = 2 * $steps[-1];
+my @four = map { [hold(8025, $many / 4, $_)] } 0 .. 3;
+wait_for("all $many to be accepted", sub {
+	my @open = map { glob("/proc/$_/fd/*") } fronts();
+	return (@open >= $many);
+}, 300);
+release(@$_, $many / 4) for @four;
+measured('hold.two', $many) if !short();
+stop();
+front_start(1);
 my $each = memory('spamgreyd', 8025, sub {
 	my %r = roles();
 	return ($r{front}, $Sys::pid, grep { $_ != $r{front} } values(%r));
 }, \@steps);
+measured('hold.one', $steps[-1]) if !short();
 measured('hold.memory', $each);
 my ($limit, $port) = limit_start('-s');
 memory('limit server', $port, sub { $limit }, \@steps);

@@ -18,7 +18,7 @@ use Sys;
 
 private();
 
-my $rounds = short() ? 1 : 3;
+my $rounds = short() ? 1 : 2;
 my ($mail, $no) = mail_root();
 die "Postfix: $no\n" if !$mail;
 my ($sink, $behind) = smtp_sink($mail, undef);

@@ -2,7 +2,7 @@
  * smtp_load: SMTP clients with addresses of 127.0.0.0/8, each in its own /24,
  * so that the limits for hosts and networks work as with real clients.
  *	smtp_load [-m] [-b net] [-c concurrent] [-d seconds | -n sessions]
- *	    [-g reply] [-s sources] [-t tag] host port
+ *	    [-f first] [-g reply] [-s sources] [-t tag] host port
  *		whole greylist sessions, each with a tuple of its own; -d: as
  *		many as begin in that time
  *	smtp_load hold [-b net] [-c silent] -n connections [-s sources]
@@ -12,6 +12,7 @@
  *		-c: opens none while this many have got nothing yet
  * -b: sources are 127.net.0.1 and on, default 64; or net is the first parts of
  *	another network, as in 198.18.
+ * -f: the number of the first source.
  * -g: how the reply begins that greylists, to RCPT, to DATA or to the message;
  *	default "451 4.7.1".
  * -m: sends a short message where DATA is accepted.
@@ -53,6 +54,7 @@ struct session {
 
 static struct sockaddr_in to;
 static unsigned int	  sources = 200;
+static uint64_t		  first;		/* source of session 0 */
 static uint32_t		  base = 0x7f400001;	/* source 0 */
 static const char	 *tag = "l", *greylists = "451 4.7.1";
 static int		  with_message;
@@ -107,7 +109,7 @@ dial(uint64_t i)
 	struct sockaddr_in	from = { .sin_family = AF_INET };
 	int			fd, on = 1;
 
-	i %= sources;
+	i = (first + i) % sources;
 	from.sin_addr.s_addr = htonl(base +
 	    ((uint32_t)(i % 0x3fff) << 8) + (uint32_t)(i / 0x3fff));
 	fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -382,7 +384,7 @@ main(int argc, char *argv[])
 	holding = argc > 1 && strcmp(argv[1], "hold") == 0;
 	argc -= holding;
 	argv += holding;
-	while ((ch = getopt(argc, argv, "b:c:d:g:mn:s:t:")) != -1)
+	while ((ch = getopt(argc, argv, "b:c:d:f:g:mn:s:t:")) != -1)
 		switch (ch) {
 		case 'b':
 			base = network(optarg);
@@ -392,6 +394,9 @@ main(int argc, char *argv[])
 			break;
 		case 'd':
 			seconds = atof(optarg);
+			break;
+		case 'f':
+			first = strtoull(optarg, NULL, 10);
 			break;
 		case 'g':
 			greylists = optarg;
@@ -413,8 +418,8 @@ main(int argc, char *argv[])
 		}
 	if (argc - optind != 2 || sources == 0 || sources > SOURCES_MAX)
 		errx(2, "usage: smtp_load [hold] [-m] [-b net] [-c concurrent] "
-		    "[-d seconds] [-g reply] [-n count] [-s sources] [-t tag] "
-		    "host port");
+		    "[-d seconds] [-f first] [-g reply] [-n count] "
+		    "[-s sources] [-t tag] host port");
 	to.sin_family = AF_INET;
 	to.sin_port = htons((uint16_t)atoi(argv[optind + 1]));
 	if (inet_pton(AF_INET, argv[optind], &to.sin_addr) != 1)

@@ -115,7 +115,7 @@ is_deeply([Report::missed(\@records)], ['front: greylisted sessions a ' .
     'second, durable, 50 clients, of the limit server\'s: 0.84, at least ' .
     '0.85'], 'what missed its target');
 spit("$Report::dir/soak.md", "![Soak: memory](soak-memory.svg)\n");
-Report::results(\@records, { front => 3 });
+Report::results(\@records, { front => 3 }, Report::load());
 my $results = slurp("$Report::dir/RESULTS.md");
 for ('| 0.84 | 0.80 to 0.90 | 3 | **no** |', '| 1.40 | 1.40 to 1.60 | 3 | yes |',
     "### Some & more\n\n| a | b |\n| --- | --- |\n| 1 | 2 |\n",
