@@ -148,8 +148,12 @@ worker
 		push(@children, $pid);
 		return;
 	}
-	setns('out');
-	$fn->();
+	# It must not come to the END blocks, which end the daemon.
+	eval {
+		setns('out');
+		$fn->();
+	};
+	note("a worker ended: $@");
 	POSIX::_exit(1);
 }
 
@@ -192,8 +196,19 @@ greylisted
 		append('grey', "grey $r{grey}\nother " .
 		    ($r{sessions} - $r{grey}) . "\n");
 		$next++;
-		$next > now() ? sleep($next - now()) : ($next = now());
+		wait_until($next) or $next = now();
 	}
+}
+
+# Returns 0 if that time is over already.
+sub
+wait_until
+{
+	my $left = $_[0] - now();
+
+	return (0) if $left <= 0;
+	sleep($left);
+	return (1);
 }
 
 sub
@@ -237,7 +252,7 @@ delivers
 		}
 		my ($code) = $reply =~ /^(\d{3}(?: \d\.\d+\.\d+)?)/;
 		append('delivered', "$kind " . ($code // 'closed') . "\n");
-		sleep($next - now()) if $next > now();
+		wait_until($next);
 	}
 }
 
@@ -387,8 +402,7 @@ for my $k (0 .. 3) {		# partners, which are not scanned
 $t0 = now();
 my $minute = 0;
 for (my $k = 0; $k * $every <= $time; $k++) {
-	my $wait = $t0 + $k * $every - now();
-	sleep($wait) if $wait > 0;
+	wait_until($t0 + $k * $every);
 	alive() or die "the daemon ended\n" . Sys::log_tail();
 	sample(now() - $t0);
 	recover();
