@@ -247,11 +247,15 @@ chan_frames(struct chan *c)
  * `through', full batches follow each other at once; without it the loop gets
  * its turn between them, so that the answers to the first leave before the
  * second.
+ *
+ * A read that emptied the socket is the last one: what comes later, an end of
+ * file too, makes the socket readable again.  A channel that cannot be written
+ * reads on, as for that one the empty socket is the end.
  */
 static void
 chan_run(struct chan *c, unsigned int reads, int through)
 {
-	int	r;
+	int	r, emptied = 0;
 
 	for (;;) {
 		while (chan_frames(c)) {
@@ -262,10 +266,13 @@ chan_run(struct chan *c, unsigned int reads, int through)
 				return;
 			}
 		}
-		if (c->dead || c->over || c->paused || reads-- == 0)
+		if (c->dead || c->over || c->paused ||
+		    (emptied && !c->nowrite) || reads-- == 0)
 			break;
-		if ((r = ipc_read(&c->ipc)) == 1)
+		if ((r = ipc_read(&c->ipc)) == 1) {
+			emptied = c->ipc.emptied;
 			continue;
+		}
 		if (r == 0)
 			chan_over(c, CHAN_EOF);
 		else if (errno == EAGAIN) {

@@ -368,7 +368,11 @@ ipc_control(struct ipc *ipc, struct msghdr *mh)
 	}
 }
 
-/* MSG_CMSG_CLOEXEC, so that no descriptor is inherited between two calls. */
+/*
+ * MSG_CMSG_CLOEXEC, so that no descriptor is inherited between two calls.  A
+ * read that had room to spare has emptied the socket, unless it ended at a
+ * descriptor.
+ */
 int
 ipc_read(struct ipc *ipc)
 {
@@ -396,6 +400,8 @@ ipc_read(struct ipc *ipc)
 	ipc_control(ipc, &mh);
 	if (n == 0)
 		return (0);
+	ipc->emptied = (size_t)n < iov.iov_len && mh.msg_controllen == 0 &&
+	    !(mh.msg_flags & MSG_CTRUNC);
 	buf_grew(&ipc->in, (size_t)n);
 	return (1);
 }

@@ -49,6 +49,8 @@ struct ipc {
 	int		 fdok;		/* this peer may send descriptors (ipc_init
 					   says no: set it afterwards) */
 	int		 truncated;	/* MSG_CTRUNC was seen: a descriptor was lost */
+	int		 emptied;	/* the last read left nothing that a loop
+					   would not report as readable again */
 };
 
 /* A received frame. Data is borrowed from the channel until the next call. */

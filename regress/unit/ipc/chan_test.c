@@ -2,6 +2,7 @@
 #include <sys/types.h>
 #include <sys/socket.h>
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <unistd.h>
@@ -28,6 +29,20 @@ struct side {
 
 static struct event_base	*base;
 static char			 logged[LOG_LINE_MAX];
+
+static int			 reads;		/* system calls */
+
+/* In place of the C library's. */
+ssize_t
+recvmsg(int fd, struct msghdr *mh, int flags)
+{
+	static ssize_t	(*real)(int, struct msghdr *, int);
+
+	if (real == NULL)
+		*(void **)&real = dlsym(RTLD_NEXT, "recvmsg");
+	reads++;
+	return (real(fd, mh, flags));
+}
 
 static void
 sink(int priority, const char *line, void *arg)
@@ -460,6 +475,76 @@ test_drain(void)
 	unpair(&a, &b);
 }
 
+/* A read that empties the socket is not repeated, and nothing is lost by it. */
+static void
+test_short(void)
+{
+	struct ipc_hdr	hdr = { sizeof(hdr), T_FLOOD, 0, 0 };
+	struct side	a, b;
+	int		sv[2], p[2];
+
+	pair(&a, &b, sv);
+	chan_send_empty(a.c, T_FLOOD, 0);
+	reads = 0;
+	spin();
+	is_int(b.got[T_FLOOD], 1, "a frame is read");
+	is_int(reads, 1, "... by one system call");
+	is_int(write(sv[0], &hdr, 5), 5, "a part of a frame");
+	spin();
+	is_int(write(sv[0], (char *)&hdr + 5, sizeof(hdr) - 5),
+	    sizeof(hdr) - 5, "... and its rest, later");
+	spin();
+	is_int(b.got[T_FLOOD], 2, "... are a frame");
+
+	/* Everything that is there is drained, beyond a descriptor too. */
+	if (pipe(p) == -1)
+		fatal("pipe");
+	chan_send_empty(a.c, T_FLOOD, 0);
+	ipc_begin(chan_ipc(a.c), T_FD, 0);
+	chan_send(a.c, p[0]);
+	chan_flush(a.c);
+	chan_send_empty(a.c, T_FLOOD, 0);
+	chan_flush(a.c);
+	chan_drain(b.c);
+	is_int(b.got[T_FLOOD], 4, "frames around a descriptor are drained");
+	is_int(b.got[T_FD], 1, "... and its own");
+	close(b.fd);
+	close(p[1]);
+
+	chan_send_empty(a.c, T_FLOOD, 0);
+	chan_flush(a.c);
+	shutdown(sv[0], SHUT_WR);
+	spin();
+	is_int(b.got[T_FLOOD], 5, "a frame before the peer's half-close");
+	is_int(b.ended, 1, "... and then its end");
+	is_int(b.how, CHAN_EOF, "... of file");
+	unpair(&a, &b);
+
+	pair(&a, &b, sv);
+	chan_send_empty(a.c, T_FLOOD, 0);
+	chan_flush(a.c);
+	reads = 0;
+	chan_drain(b.c);
+	is_int(reads, 1, "one system call again");
+	chan_free(a.c);
+	a.c = NULL;
+	spin();
+	is_int(b.ended, 1, "the end of file after it is told");
+	unpair(&a, &b);
+
+	/* A peer that only reads no more makes nothing readable by that. */
+	pair(&a, &b, sv);
+	chan_send_empty(a.c, T_FLOOD, 0);
+	chan_flush(a.c);
+	shutdown(sv[0], SHUT_RD);
+	chan_send_empty(b.c, T_FLOOD, 0);
+	chan_flush(b.c);
+	spin();
+	is_int(b.got[T_FLOOD], 1, "a frame of a peer that reads no more");
+	is_int(b.ended, 1, "... and its end");
+	unpair(&a, &b);
+}
+
 int
 main(void)
 {
@@ -476,6 +561,7 @@ main(void)
 	test_free();
 	test_eof();
 	test_drain();
+	test_short();
 	event_base_free(base);
 	return (done());
 }
