@@ -86,22 +86,46 @@ log_out(int priority, char *line)
 		return;		/* there is nowhere left to say so */
 }
 
+/* Made once a second: a busy daemon logs thousands of lines in one. */
+const char *
+log_stamp(int64_t now)
+{
+	static char	str[32];
+	static int64_t	made = -1;	/* the second that str is of */
+	time_t		t = (time_t)now;
+	struct tm	tm;
+
+	if (now != made) {
+		made = now;
+		if (localtime_r(&t, &tm) == NULL ||
+		    strftime(str, sizeof(str), "%b %e %T", &tm) == 0)
+			str[0] = '\0';
+	}
+	return (str);
+}
+
+size_t
+log_stamped(char *dst, size_t size, const char *program, long pid,
+    const char *line)
+{
+	int	n;
+
+	n = snprintf(dst, size, "%s %s[%ld]: %s\n", log_stamp(time(NULL)),
+	    program, pid, line);
+	if (n < 0)
+		return (0);
+	return ((size_t)n < size ? (size_t)n : size - 1);
+}
+
 /* One write, so that lines of several processes do not mix. */
 void
 log_stderr(const char *program, const char *text)
 {
-	char		 line[LOG_LINE_MAX + 80];
-	char		 stamp[32] = "";
-	time_t		 now = time(NULL);
-	struct tm	 tm;
-	int		 n;
+	char	line[LOG_LINE_MAX + 80];
+	size_t	n = log_stamped(line, sizeof(line), program, (long)getpid(),
+	    text);
 
-	if (localtime_r(&now, &tm) != NULL)
-		(void)strftime(stamp, sizeof(stamp), "%b %e %T ", &tm);
-	n = snprintf(line, sizeof(line), "%s%s[%ld]: %s\n", stamp, program,
-	    (long)getpid(), text);
-	if (write(STDERR_FILENO, line, (size_t)n < sizeof(line) ? (size_t)n :
-	    sizeof(line) - 1) == -1)
+	if (write(STDERR_FILENO, line, n) == -1)
 		return;		/* there is nowhere left to say so */
 }
 

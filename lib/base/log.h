@@ -31,6 +31,12 @@ void	 log_set_sink(log_sink, void *arg);
 /* For a sink: writes the line to stderr as syslogd would, with the local time,
  * the program's name and our process id. */
 void	 log_stderr(const char *program, const char *line);
+/* The same with its newline, under that process id and not written: its length,
+ * at most size. */
+size_t	 log_stamped(char *dst, size_t size, const char *program, long pid,
+	    const char *line);
+/* "Nov 30 20:21:48", local time; static memory. */
+const char *log_stamp(int64_t now);
 void	 log_set_verbose(int);	/* 0: no LOG_DEBUG lines are even made */
 
 void	 log_warn(const char *, ...)	/* LOG_ERR, with strerror(errno) */

@@ -8,7 +8,8 @@
  *
  * Sending activates one event at the tail of libevent's active queue.  It runs
  * after the callbacks that are already due in this turn of the loop, and what
- * all of them queued leaves in one write.
+ * all of them queued leaves in one write.  The same event, as a timer, writes
+ * what was sent by chan_send_later.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -33,7 +34,7 @@ struct chan {
 	unsigned int		 pending;	/* frames since on_batch */
 	struct event		*ev_read;
 	struct event		*ev_write;	/* after EAGAIN */
-	struct event		*ev_flush;	/* the end of this turn */
+	struct event		*ev_flush;	/* the end of this turn, or later */
 	struct event		*ev_more;	/* go on in the next turn */
 	int			 flushing;	/* ev_flush is active */
 	int			 writing;	/* ev_write is added */
@@ -398,6 +399,22 @@ chan_send(struct chan *c, int fd)
 		c->flushing = 1;
 		event_active(c->ev_flush, EV_WRITE, 0);
 	}
+	return (0);
+}
+
+/* What was queued at once already, or is being written, takes it along. */
+int
+chan_send_later(struct chan *c)
+{
+	static const struct timeval	later = { 0, CHAN_LATER * 1000 };
+
+	if (chan_queued(c) >= CHAN_LATER_MAX || c->nowrite || c->dead)
+		return (chan_send(c, -1));
+	if (ipc_send(&c->ipc, -1) == -1)
+		return (-1);
+	if (!c->flushing && !c->writing && !event_pending(c->ev_flush,
+	    EV_TIMEOUT, NULL))
+		(void)event_add(c->ev_flush, &later);
 	return (0);
 }
 

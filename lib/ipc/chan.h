@@ -13,6 +13,9 @@
 
 #include "lib/ipc/ipc.h"
 
+#define CHAN_LATER	10	/* ms */
+#define CHAN_LATER_MAX	16384
+
 struct chan;
 
 struct chan_rule {
@@ -50,6 +53,9 @@ void	 chan_set_batch(struct chan *, unsigned int);
 struct ipc *chan_ipc(struct chan *);
 int	 chan_send(struct chan *, int fd);
 int	 chan_send_empty(struct chan *, uint16_t type, uint64_t id);
+/* For what may wait: it leaves with the next message that does not, when
+ * CHAN_LATER_MAX octets are queued, or after CHAN_LATER ms. */
+int	 chan_send_later(struct chan *);
 /* Octets that wait to be written. */
 size_t	 chan_queued(const struct chan *);
 /* Handles now what has already arrived (front: before it accepts). */

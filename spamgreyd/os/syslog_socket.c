@@ -13,7 +13,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <syslog.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "lib/base/clock.h"
@@ -47,15 +46,12 @@ syslog_open(void)
 int
 syslog_line(const char *ident, int priority, const char *line)
 {
-	char		text[LOG_LINE_MAX + 128], stamp[32];
-	struct tm	tm;
-	time_t		now = (time_t)clock_wall();
-	int		len, try;
+	char	text[LOG_LINE_MAX + 128];
+	int	len, try;
 
-	localtime_r(&now, &tm);
-	strftime(stamp, sizeof(stamp), "%b %e %H:%M:%S", &tm);
 	len = snprintf(text, sizeof(text), "<%d>%s %s[%d]: %s",
-	    LOG_DAEMON | priority, stamp, ident, (int)getpid(), line);
+	    LOG_DAEMON | priority, log_stamp(clock_wall()), ident,
+	    (int)getpid(), line);
 	if (len < 0 || (size_t)len >= sizeof(text))
 		len = sizeof(text) - 1;
 	for (try = 0; try < 2; try++) {

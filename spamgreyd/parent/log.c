@@ -55,7 +55,9 @@ parent_log(struct proc *pr, int priority, const char *line)
 		return;
 	}
 	pr->log_lines++;
+	pr->parent->hold = 1;
 	log_line(priority, line);
+	pr->parent->hold = 0;
 }
 
 /* Called at each tick, so that the end of a flood is reported although no

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
@@ -34,6 +35,43 @@ remember(struct parent *p, int priority, const char *line)
 		strlcpy(p->last_warning, line, sizeof(p->last_warning));
 }
 
+/* Writes the lines that were held. */
+static void
+held_write(evutil_socket_t fd, short what, void *arg)
+{
+	struct parent	*p = arg;
+	ssize_t		 n;
+
+	(void)fd;
+	(void)what;
+	if (buf_len(&p->held) == 0)
+		return;
+	n = write(STDERR_FILENO, buf_ptr(&p->held), buf_len(&p->held));
+	(void)n;		/* there is nowhere left to say that it failed */
+	buf_drain_keep(&p->held, buf_len(&p->held));
+}
+
+/*
+ * Standard error.  The lines that children sent in one turn of the loop leave in
+ * writes that a pipe takes whole; a line of the parent's own takes along what
+ * came before it.
+ */
+static void
+parent_stderr(struct parent *p, const char *program, const char *line)
+{
+	char	text[LOG_LINE_MAX + 80];
+	size_t	n = log_stamped(text, sizeof(text), program, p->pid, line);
+
+	if (buf_len(&p->held) + n > PIPE_BUF)
+		held_write(-1, 0, p);
+	if (buf_add(&p->held, text, n) == -1)
+		log_stderr(program, line);
+	if (p->hold)
+		event_active(p->ev_log, EV_WRITE, 0);
+	else
+		held_write(-1, 0, p);
+}
+
 /*
  * The parent's log sink: standard error with -d, otherwise syslog.  A line
  * that syslogd does not accept is counted and reported later, since the
@@ -49,7 +87,7 @@ parent_sink(int priority, const char *line, void *arg)
 
 	remember(p, priority, line);
 	if (p->foreground) {
-		log_stderr(as_spamd ? spamd : own, line);
+		parent_stderr(p, as_spamd ? spamd : own, line);
 		return;
 	}
 	if (syslog_line(as_spamd ? spamd : own, priority & LOG_PRIMASK,
@@ -306,6 +344,7 @@ parent_loop(struct parent *p)
 	size_t			i;
 
 	if ((p->base = event_base_new()) == NULL ||
+	    (p->ev_log = event_new(p->base, -1, 0, held_write, p)) == NULL ||
 	    (p->ev_set = evtimer_new(p->base, on_set, p)) == NULL ||
 	    (p->ev_start = evtimer_new(p->base, on_start, p)) == NULL ||
 	    (p->ev_reload = evtimer_new(p->base, parent_reload_late, p)) ==
@@ -371,6 +410,7 @@ parent_main(char *program, const char *file,
 		log_set_sink(parent_sink, p);
 	else
 		background(p);
+	p->pid = (long)getpid();
 	statedir_owner(p->lock);
 	return (parent_loop(p));
 }

@@ -27,6 +27,7 @@
 #include <sys/types.h>
 
 #include "lib/base/addr.h"
+#include "lib/base/buf.h"
 #include "lib/proto/control.h"
 #include "spamgreyd/os/os.h"
 #include "spamgreyd/process/process.h"
@@ -116,6 +117,11 @@ struct parent {
 	const struct conf_define *defines;
 	size_t			 ndefines;
 	int			 foreground;
+	long			 pid;		/* its own */
+	struct event		*ev_log;	/* writes `held' */
+	struct buf		 held;		/* lines of children for standard
+						   error, of this turn */
+	int			 hold;		/* this line is a child's */
 	int			 verbose;
 	int			 privileged;	/* started as root */
 	uid_t			 uid, db_uid;	/* of most children; of store */

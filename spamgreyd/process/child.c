@@ -43,7 +43,8 @@ child_exit(struct child *c, int status)
 	exit(status);
 }
 
-/* One MSG_LOG. */
+/* One MSG_LOG.  The lines of sessions wait for each other, so that a busy
+ * process does not wake the parent for each of them. */
 static void
 child_log_send(int priority, const char *line)
 {
@@ -52,7 +53,10 @@ child_log_send(int priority, const char *line)
 	ipc_begin(ipc, MSG_LOG, 0);
 	ipc_put_u8(ipc, (uint8_t)priority);
 	ipc_put_str(ipc, line);
-	(void)chan_send(child_self.parent, -1);
+	if ((priority & LOG_PRIMASK) >= LOG_INFO)
+		(void)chan_send_later(child_self.parent);
+	else
+		(void)chan_send(child_self.parent, -1);
 }
 
 /*
