@@ -274,6 +274,16 @@ listener_match(struct listeners *ls, struct conf_listen *cl)
 	return (l != NULL ? l : listener_new(ls, cl, own));
 }
 
+/* 0.0.0.0 or ::, which stands for all addresses of the machine. */
+static int
+any_address(const struct addr *a)
+{
+	static const uint8_t	zero[sizeof(a->b)];
+	size_t			at = addr_is4(a) ? ADDR4_AT : 0;
+
+	return (memcmp(a->b + at, zero, sizeof(zero) - at) == 0);
+}
+
 /*
  * Marks all, keeps those that the configuration has, frees the rest: a socket
  * that stays is never closed, and its backlog is not lost.
@@ -294,6 +304,8 @@ listeners_configure(struct listeners *ls, const struct config *conf,
 		l->lowmx = cl->low_priority_mx;
 		l->addr = cl->addr;
 		l->port = cl->port;
+		l->direct = conf->fw == FW_NONE;
+		l->any = any_address(&cl->addr);
 		listener_tls(l, cl, global);
 	}
 	for (l = TAILQ_FIRST(&ls->list); l != NULL; l = next) {
@@ -367,13 +379,16 @@ listener_dst(const struct listener *l, int fd, const struct addr *client,
 
 	*dst = l->addr;
 	*dport = l->port;
+	if (l->direct && !l->any)
+		return;
 	if (getsockname(fd, (struct sockaddr *)&ss, &len) == -1 ||
 	    addr_from_sa((struct sockaddr *)&ss, &local, &lport) == -1)
 		return;
 	*dst = local;
 	*dport = lport;
-	(void)origdst(fd, l->set->child->pf, client, port, &local, lport, dst,
-	    dport);
+	if (!l->direct)
+		(void)origdst(fd, l->set->child->pf, client, port, &local,
+		    lport, dst, dport);
 }
 
 void

@@ -50,6 +50,8 @@ struct listener {
 	struct addr		 addr;	/* as configured */
 	uint16_t		 port;
 	int			 lowmx;	/* low-priority-mx */
+	int			 direct; /* no firewall redirects to it … */
+	int			 any;	/* … and it is bound to all addresses */
 	struct tlsctx		*tls;	/* for STARTTLS; NULL: not offered */
 	int			 keep;	/* while a reload is matched */
 };
@@ -101,8 +103,9 @@ int	 listeners_hosts_ready(struct listeners *);
 void	 listeners_stop(struct listeners *);	/* accepts no more */
 /* NULL: there is none with that id. */
 struct listener *listener_by_id(struct listeners *, uint32_t id);
-/* Where the client wanted to go, when the firewall sent it here: the listener's
- * own address, the socket's, or the one that the firewall tells. */
+/* Where the client wanted to go: what the firewall tells when that sent it here,
+ * else the socket's address.  With `firewall none' the kernel is asked only for
+ * the address of a listener that is bound to all of them. */
 void	 listener_dst(const struct listener *, int fd,
 	    const struct addr *client, uint16_t port, struct addr *dst,
 	    uint16_t *dport);
