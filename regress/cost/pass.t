@@ -42,13 +42,13 @@ deliver
 }
 
 for ([4096, 100, {
-	front => { calls => 15.5, sends => 3, allocations => 1.5 },
-	pass => { calls => 53.7, sends => 3, allocations => 34.5,
+	front => { calls => 12.5, sends => 3.1, allocations => 1.5 },
+	pass => { calls => 52.5, sends => 3.1, allocations => 34.5,
 	    copied => 7500, out => 4500 },
 	store => { calls => 0.5, syncs => 0.1 },
-	parent => { calls => 15.5 },
+	parent => { calls => 9.5 },
     }], [102400, 50, {
-	pass => { calls => 58.5, allocations => 38, copied => 107_000,
+	pass => { calls => 58.5, allocations => 35, copied => 107_000,
 	    out => 103_000 },
     }]) {
 	my ($size, $n, $ceilings) = @$_;

@@ -181,7 +181,7 @@ cost_end
 
 # Prints what each of so many sessions cost, and tests the ceilings: role =>
 # { count => the most that a session may cost }.  A count "call.NAME" is that
-# system call's.
+# system call's; "other" are all calls that have no ceiling by name.
 sub
 cost_ok
 {
@@ -200,6 +200,9 @@ cost_ok
 		$n->{"call.$_"} = $calls->{$_} for keys %$calls;
 	}
 	for my $role (sort keys %$ceilings) {
+		$cost->{$role}{other} = $cost->{$role}{calls};
+		$cost->{$role}{other} -= $cost->{$role}{$_} // 0
+		    for grep { /^call\./ } keys %{$ceilings->{$role}};
 		for my $count (sort keys %{$ceilings->{$role}}) {
 			my $is = ($cost->{$role}{$count} // 0) / $sessions;
 
