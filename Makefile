@@ -6,6 +6,9 @@
 #	make torture	run the long tests of kills and load in full
 #	make soak	run a whole gateway for TIME seconds (3600) and watch
 #			memory, descriptors and disk (regress/soak)
+#	make mutants	change the program in small ways, one at a time, and see
+#			that the tests fail; SAMPLE=10 tries ten of them
+#			(regress/mutate/run.pl has the other settings)
 #	make fuzz TIME=60	search for inputs that crash, with clang's
 #			libFuzzer, 60 seconds for each parser and role; a night
 #			is TIME=900 (regress/fuzz/README.md)
@@ -52,8 +55,8 @@ RULES !=	sh lib/build/rules.sh out/${OS}.mk ${OS_SRC}
 include out/${OS}.mk
 
 .SUFFIXES:
-.PHONY: all run check torture fuzz soak bench deps install install-compat syntax \
-    syntax-files clean
+.PHONY: all run check torture mutants fuzz soak bench deps install \
+    install-compat syntax syntax-files clean
 
 out/libspamgrey.a: ${LIB_OBJ}
 	@rm -f $@
@@ -92,6 +95,11 @@ torture:
 	@sh lib/build/deps.sh check
 	@${MAKE} all
 	TORTURE=full sh regress/run.sh torture
+
+mutants:
+	@sh lib/build/deps.sh check
+	@${MAKE} all
+	@perl regress/mutate/run.pl
 
 fuzz:
 	@sh lib/build/deps.sh fuzz
