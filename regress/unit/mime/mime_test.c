@@ -129,6 +129,13 @@ structure(void)
 	    "field Content-Type=multipart/digest; boundary=d\n"
 	    "part 0 multipart/digest\nend 0\npart 1 message/rfc822\nend 1\n"
 	    "part 2 text/plain\nm\r\nend 2\n", "a digest");
+	gives(MULTI("mixed", "x") "--x\r\n\r\none\r\n--xtra\r\n"
+	    "Content-Type: text/x\r\n\r\ntwo\r\n--x--\r\n",
+	    "field Content-Type=multipart/mixed; boundary=x\n"
+	    "part 0 multipart/mixed\nend 0\npart 1 text/plain\none\r\n"
+	    "part 1 text/plain\nend 1\n--xtra\r\nContent-Type: text/x\r\n"
+	    "\r\npart 1 text/x\ntwo\r\ntwo\r\nend 1\nend 1\n",
+	    "a line that only begins with a boundary: read both ways");
 	gives("Content-Type: multipart/mixed\r\n\r\n--x\r\n",
 	    "field Content-Type=multipart/mixed\npart 0 multipart/mixed\n"
 	    "--x\r\nend 0\n", "parts without a boundary");
