@@ -14,7 +14,8 @@
 #			where the MTA has no connection); "mail rset …": after
 #			RSET to the MTA
 #	certificate	of a minute ago, for STARTTLS;  tls [NAME]: openssl's
-#			client, which has said EHLO and STARTTLS
+#			client, which has said EHLO and STARTTLS;  upgrade:
+#			TLS on the current connection
 #	use NAME	an earlier client again
 #	C TEXT		the client sends a line;  R TEXT: as it is, with \r \n \t \xHH
 #	S REGEX		the whole next line from pass, ending in CRLF, matches
@@ -214,20 +215,43 @@ sub certificate {
 	order("cert $tmp/cert $tmp/key");
 }
 
-sub tls {
-	$cur = shift // 'main';
+sub s_client {	# openssl's client is the current connection
 	socketpair(my $s, my $t, AF_UNIX, SOCK_STREAM, PF_UNSPEC) or
 	    die "socketpair: $!\n";
 	my $p = fork // die "fork: $!\n";
 	if ($p == 0) {
 		open(STDIN, '<&', $t) && open(STDOUT, '>&', $t) &&
 		    open(STDERR, '>', "$tmp/log") or exit 1;
-		exec 'openssl', 's_client', '-connect', "127.0.0.1:$port",
-		    '-starttls', 'smtp', '-quiet';
+		exec 'openssl', 's_client', '-quiet', '-connect', @_;
 		exit 1;
 	}
 	push @clients, $p;
 	$conn{$cur} = { sock => $s, buf => '', eof => 0 };
+}
+
+sub tls {
+	$cur = shift // 'main';
+	s_client("127.0.0.1:$port", '-starttls', 'smtp');
+}
+
+sub upgrade {	# through a relay: openssl makes its connections itself
+	my $clear = $conn{$cur}{sock};
+	socket(my $l, AF_INET, SOCK_STREAM, 0) or die "socket: $!\n";
+	bind($l, pack_sockaddr_in(0, INADDR_LOOPBACK)) && listen($l, 1) or
+	    die "relay: $!\n";
+	my $p = fork // die "fork: $!\n";
+	if ($p == 0) {
+		accept(my $c, $l) or exec 'false';
+		my $sel = IO::Select->new($c, $clear);
+		for (;;) {
+			for my $s ($sel->can_read) {
+				sysread($s, my $data, 65536) or exec 'true';
+				syswrite($s == $c ? $clear : $c, $data);
+			}
+		}
+	}
+	push @clients, $p;
+	s_client('127.0.0.1:' . (unpack_sockaddr_in(getsockname($l)))[0]);
 }
 
 sub mtas {
@@ -391,6 +415,8 @@ sub step {
 		certificate();
 	} elsif ($line =~ /^tls ?(.*)/) {
 		tls(split ' ', $1);
+	} elsif ($line eq 'upgrade') {
+		upgrade();
 	} elsif ($line =~ /^hi ?(.*)/) {
 		hi(split ' ', $1);
 	} elsif ($line =~ /^mail ?(.*)/) {

@@ -174,6 +174,11 @@ sub run {
 	    'input before the handshake is discarded', $said);
 	order('advance 0');
 
+	$said = smuggle($p, 'MAIL FROM:<a@c.test>', 'RCPT TO:<late@mx.test>');
+	ok($said =~ /503 5\.5\.1/ && $said !~ /250 2\.1\.0/,
+	    'so is what waited for an answer before it', $said);
+	order('advance 0');
+
 	# limit tls, for unknown hosts
 	$said = order(@base, 'set tls 1', $good, 'listen 127.0.0.1',
 	    'listen 127.0.0.1 notls', 'apply');
@@ -222,10 +227,10 @@ sub run {
 	ok(driver_end() == 0, 'front ends well');
 }
 
-# A relay: in clear with front, STARTTLS and a MAIL in one segment, then the
-# octets of a TLS client.
+# A relay: in clear with front, STARTTLS and a MAIL in one segment (with the last
+# of the commands before it), then the octets of a TLS client.
 sub smuggle {
-	my $port = shift;
+	my ($port, @before) = @_;
 	my $l = IO::Socket::INET->new(Listen => 1,
 	    LocalAddr => '127.0.0.1') or die "listen: $!\n";
 	my $relay = fork // die "fork: $!\n";
@@ -233,9 +238,15 @@ sub smuggle {
 		my $s = IO::Socket::INET->new(PeerAddr => '127.0.0.1',
 		    PeerPort => $port) or exit 1;
 		my $banner = <$s>;
-		talk($s, $s, 'EHLO c.test');
-		syswrite $s, "STARTTLS\r\nEHLO x\r\nMAIL FROM:<e\@x.test>\r\n";
-		sysread $s, my $reply, 4096;
+		my $last = pop @before;
+		talk($s, $s, 'EHLO c.test', @before);
+		$last = defined $last ? "$last\r\n" : '';
+		syswrite $s, $last .
+		    "STARTTLS\r\nEHLO x\r\nMAIL FROM:<e\@x.test>\r\n";
+		my $reply = '';
+		until ($reply =~ /^220 /m) {
+			sysread $s, $reply, 4096, length $reply or exit 1;
+		}
 		my $c = $l->accept or exit 1;
 		my $sel = IO::Select->new($s, $c);
 		for (;;) {

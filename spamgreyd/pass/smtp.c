@@ -317,8 +317,12 @@ pass_starttls(struct session *s, size_t len)
 		return;
 	}
 	pass_reply(s, "220 2.0.0 Ready to start TLS\r\n");
-	/* Nothing that was said in clear counts any more (RFC 3207). */
+	/*
+	 * Nothing that was said in clear counts any more (RFC 3207), and an
+	 * MTA that was told so is not used.
+	 */
 	ptx_free(s);
+	relay_drop(s);
 	free(s->helo);
 	s->helo = NULL;
 	s->ms.helo = NULL;

@@ -41,33 +41,17 @@ names_keep(struct session *s)
 	return (s->tls_version == NULL || s->tls_cipher == NULL ? -1 : 0);
 }
 
-/*
- * A fresh start: who the client said it was counts no more, and an MTA that
- * was told so is not used.
- */
-static void
-start_anew(struct session *s)
-{
-	ptx_free(s);
-	relay_drop(s);
-	free(s->helo);
-	s->helo = NULL;
-	s->ms.helo = NULL;
-	s->ms.esmtp = 0;
-	s->offered = 0;
-	s->state = PS_COMMAND;
-	s->last = clock_mono();
-}
-
 void
 pass_tls_handshake(struct session *s)
 {
 	switch (client_handshake(&s->io, s->ms.id)) {
 	case 1:
-		if (names_keep(s) == -1)
+		if (names_keep(s) == -1) {
 			pass_die(s, PE_MEMORY);
-		else
-			start_anew(s);
+			break;
+		}
+		s->state = PS_COMMAND;
+		s->last = clock_mono();
 		break;
 	case -1:
 		pass.stat[PSTAT_TLS_FAILED]++;
