@@ -102,6 +102,10 @@ ask($d, 'del 192.0.2.9');
 like(ask($d, 'add 192.0.2.8'), qr/^done/, 'a host for ever');
 ok(list_set('white4') =~ qr/192\.0\.2\.8[,\s]/, 'has no timeout');
 is(stat_of($d, 'firewall-table'), 100002, 'the table is counted');
+like(ask($d, 'add 192.0.2.6 -5'), qr/^done/, 'a host that has just ended');
+ok(list_set('white4') =~ qr/192\.0\.2\.6 timeout (1m|59s)/,
+    'has a moment more, until store takes it back');
+ask($d, 'del 192.0.2.6');
 ask($d, 'del 192.0.2.7');
 ask($d, 'del 192.0.2.8');
 
