@@ -13,6 +13,7 @@
 #	N* LINE		that line N times
 #	L REGEX		a line of the log;  Q REGEX: a message to store,
 #	P REGEX		to pass;  noL, noQ, noP REGEX: none matches so far
+#	K REGEX		what `! kept' printed of a connection
 #	eof		the server ends the connection and sends no more; then we
 #			end it
 #	close, shut	we close it; we close our half of it
@@ -200,8 +201,9 @@ sub step {
 		1 while fill(0) > 0;
 		die "got: $c->{buf}\n  want: $want\n" if $c->{buf} ne $want;
 		$c->{buf} = '';
-	} elsif ($line =~ /^(no)?([LPQ]) (.*)/) {
-		my $word = { L => 'log', P => 'pass', Q => 'store' }->{$2};
+	} elsif ($line =~ /^(no)?([KLPQ]) (.*)/) {
+		my $word = { K => 'kept', L => 'log', P => 'pass',
+		    Q => 'store' }->{$2};
 		order('advance 0') if $1;
 		my $r = heard($word, $3, !$1);
 		die "unwanted \"$word\" line like: $3\n" if $1 && $r;
