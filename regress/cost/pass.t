@@ -42,13 +42,18 @@ deliver
 }
 
 for ([4096, 100, {
-	front => { calls => 12.5, sends => 3.1, allocations => 1.5 },
-	pass => { calls => 52.5, sends => 3.1, allocations => 34.5,
-	    copied => 7500, out => 4500 },
+	front => { 'call.accept4' => 2.1, 'call.epoll_wait' => 2.2,
+	    'call.recvmsg' => 2.1, 'call.sendmsg' => 3.1, 'call.close' => 2.1,
+	    other => 1.1, allocations => 1.5 },
+	# The two messages of a hand-over come at once or one by one.
+	pass => { 'call.recvfrom' => 13.1, 'call.sendto' => 11.1,
+	    'call.epoll_wait' => 14.1, 'call.epoll_ctl' => 4.1,
+	    'call.recvmsg' => 4.1, 'call.sendmsg' => 4.1, 'call.close' => 2.1,
+	    other => 3.1, allocations => 34.5, copied => 7500, out => 4500 },
 	store => { calls => 0.5, syncs => 0.1 },
-	parent => { calls => 9.5 },
+	parent => { 'call.write' => 3.1, calls => 9.5 },
     }], [102400, 50, {
-	pass => { calls => 58.5, allocations => 35, copied => 107_000,
+	pass => { 'call.sendto' => 11.1, calls => 62.5, allocations => 35, copied => 107_000,
 	    out => 103_000 },
     }]) {
 	my ($size, $n, $ceilings) = @$_;
