@@ -434,6 +434,33 @@ fold_words(char *s)
 }
 
 /*
+ * Folds the domain of a sender without dots and brackets at its end.  A label
+ * with a bracket has no form in ASCII and another label may fold to nothing, so
+ * one may uncover the other.
+ */
+static int
+sender_domain(const char *domain, char *dst, size_t size)
+{
+	char	again[MAILADDR_MAX + 1];
+	size_t	n, end;
+
+	for (;;) {
+		for (n = strlen(domain); n > 0; n -= end)
+			if ((end = domain[n - 1] == '>' ? 1 :
+			    domain_final_dot(domain, n)) == 0)
+				break;
+		if (domain_fold(domain, n, dst, size) == -1)
+			return (-1);
+		n = strlen(dst);
+		if (n == 0 || (dst[n - 1] != '.' && dst[n - 1] != '>'))
+			return (0);
+		if (strlcpy(again, dst, sizeof(again)) >= sizeof(again))
+			return (-1);
+		domain = again;
+	}
+}
+
+/*
  * Each undoing may uncover what another one undoes, so they run until none
  * changes anything.
  */
@@ -442,7 +469,6 @@ mailaddr_normalise_sender(const char *path, char *dst, size_t dstsize)
 {
 	char	 work[MAILADDR_MAX + 1], folded[MAILADDR_MAX + 1];
 	char	*local = work, *domain;
-	size_t	 n;
 	int	 len;
 
 	if (copy_inside(path, work, sizeof(work)) == -1)
@@ -457,14 +483,9 @@ mailaddr_normalise_sender(const char *path, char *dst, size_t dstsize)
 	if (local[0] != '"')
 		fold_words(local);
 	folded[0] = '\0';
-	if (domain != NULL) {
-		if (domain_fold(domain, strlen(domain), folded,
-		    sizeof(folded)) == -1)
-			return (-1);
-		for (n = strlen(folded); n > 0 && (folded[n - 1] == '.' ||
-		    folded[n - 1] == '>'); n--)
-			folded[n - 1] = '\0';
-	}
+	if (domain != NULL && sender_domain(domain, folded,
+	    sizeof(folded)) == -1)
+		return (-1);
 	len = snprintf(dst, dstsize, "%s%s%s", local,
 	    domain == NULL ? "" : "@", folded);
 	return (len < 0 || (size_t)len >= dstsize ? -1 : 0);

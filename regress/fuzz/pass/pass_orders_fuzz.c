@@ -203,8 +203,8 @@ reload(uint8_t how)
 static void
 setup(void)
 {
-	struct conf_tls	*tls;
-	int		 i;
+	static struct conf_tls	*tls;
+	int			 i;
 
 	signal(SIGPIPE, SIG_IGN);
 	log_init("pass");

@@ -47,6 +47,9 @@ test_plain(void)
 	norm("<+@a.b>", "+@a.b");
 	norm("<@a.b>", "@a.b");
 	norm("<x@>", "x@");
+	/* A soft hyphen folds to nothing, but not beside a bracket. */
+	norm("<x@\xc2\xad" "2x>.>", "x@2x");
+	norm("<x@2x>.\xc2\xad>", "x@2x");
 	norm("<\xc3\xa4\xc3\xb6@\xc3\xa4.example>",
 	    "\xc3\xa4\xc3\xb6@xn--4ca.example");
 }
