@@ -3,7 +3,8 @@
  * and with mutations of it, which are always the same, so that a target is an
  * ordinary test.  TAP: one "ok" when nothing crashed.
  *	TARGET_fuzz [directory]		default regress/fuzz/corpus/TARGET
- *	FUZZ_ROUNDS=n			mutations of each file, default 1500
+ *	FUZZ_ROUNDS=n			mutations of each file, default 1500, or
+ *					what a slow target has in fuzz_rounds
  * A crash prints the input in hexadecimal, for the corpus.
  */
 #include <sys/types.h>
@@ -21,6 +22,7 @@
 #define FILES_MAX	512
 
 int	LLVMFuzzerTestOneInput(const uint8_t *, size_t);
+extern unsigned int	fuzz_rounds __attribute__((__weak__));
 
 struct input {
 	uint8_t	*data;
@@ -176,11 +178,14 @@ main(int argc, char *argv[])
 	static uint8_t	 buf[INPUT_MAX];
 	char		 name[256], dir[512], *s;
 	const char	*rounds = getenv("FUZZ_ROUNDS");
-	unsigned long	 max = rounds == NULL ? 1500 : strtoul(rounds, NULL, 10);
-	unsigned long	 inputs = 0, k;
+	unsigned long	 max = 1500, inputs = 0, k;
 	size_t		 i, len;
 	uint32_t	 m;
 
+	if (rounds != NULL)
+		max = strtoul(rounds, NULL, 10);
+	else if (&fuzz_rounds != NULL)
+		max = fuzz_rounds;
 	s = strrchr(argv[0], '/');
 	snprintf(name, sizeof(name), "%s", s == NULL ? argv[0] : s + 1);
 	if ((s = strstr(name, "_fuzz")) != NULL)

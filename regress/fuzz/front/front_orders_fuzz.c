@@ -35,6 +35,7 @@ enum {
 };
 #define ORDER_AT_ONCE	0x80	/* the next order before the loop turns */
 
+unsigned int		 fuzz_rounds = 150;	/* see replay.c */
 static struct listener	 listener;
 static struct player	 players[CLIENTS];
 static int64_t		 offset;	/* s, of the loop's clock */

@@ -35,6 +35,7 @@ enum {
 enum { SAY_DEFAULT, SAY_2XX, SAY_MANY, SAY_4XX, SAY_5XX, SAY_421, SAY_354,
 	SAY_JUNK, SAY_NOTHING, SAY_CLOSE, SAY_MAX };
 
+unsigned int		 fuzz_rounds = 40;	/* see replay.c */
 static struct player	 players[CLIENTS];
 static uint8_t		 queue[QUEUE_MAX];	/* the MTA's next answers */
 static size_t		 nqueue;
