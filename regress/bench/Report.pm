@@ -20,9 +20,11 @@ my @does = (
 	'strings, decides and stores nothing'],
     ['postscreen', 'its test of pipelining, which ends with 450 at RCPT; ' .
 	'stores the address of the client, not the tuple, in a Berkeley DB ' .
-	'file without sync; each session comes from another address'],
+	'file, and syncs it to the disk for each; each session comes from ' .
+	'another address'],
     ['postgrey', 'policy service behind Postfix\' smtpd; stores the tuple in ' .
-	'Berkeley DB, in transactions that it does not sync to the disk'],
+	'Berkeley DB, in a transaction for each, synced to the disk before ' .
+	'the reply'],
     ['OpenSMTPD', 'has no greylist: a builtin filter defers each recipient; ' .
 	'stores nothing; looks up the name of the client in a file; 5 ' .
 	'clients at a time, because its listen queue has 5 places'],
