@@ -70,6 +70,22 @@ missed
 	} grep { !reached($_) } of_kind('target', $records));
 }
 
+# Returns the exit status and the last lines, from the records and the names of
+# the parts that failed.
+sub
+ending
+{
+	my ($records, @failed) = @_;
+	my @missed = missed($records);
+	my $all = of_kind('target', $records);
+
+	return (@failed || (@missed && !short()) ? 1 : 0,
+	    (map { "below the target: $_" } @missed),
+	    (map { "failed: $_" } @failed),
+	    $all - @missed . ' targets reached, ' . @missed . ' missed, ' .
+	    @failed . ' parts failed');
+}
+
 sub
 markdown
 {

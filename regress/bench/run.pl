@@ -49,13 +49,9 @@ if (open(my $f, '<', "$dir/records")) {
 }
 my $whole = "@parts" eq "@all" && !@failed && !short();
 Report::results(\@records, \%took, $load) if $whole;
-my @missed = Report::missed(\@records);
 say_progress($whole ? 'regress/bench/RESULTS.md is written' :
     'RESULTS.md is not written: ' . (short() ? 'SHORT=yes' :
     @failed ? 'a part failed' : 'not all parts ran'));
-say_progress("below the target: $_") for @missed;
-say_progress("failed: $_") for @failed;
-say_progress(scalar(grep { $_->{kind} eq 'target' } @records) -
-    scalar(@missed) . ' targets reached, ' . scalar(@missed) .
-    ' missed, ' . scalar(@failed) . ' parts failed');
-exit(@failed || (@missed && !short()) ? 1 : 0);
+my ($status, @lines) = Report::ending(\@records, @failed);
+say_progress($_) for @lines;
+exit($status);

@@ -115,6 +115,13 @@ is_deeply([Report::missed(\@records)], ['front: greylisted sessions a ' .
     'second, durable, 50 clients, of the limit server\'s: 0.84, at least ' .
     '0.85'], 'what missed its target');
 spit("$Report::dir/soak.md", "![Soak: memory](soak-memory.svg)\n");
+my ($status, @last) = Report::ending(\@records);
+is("$status $last[-1]", '1 1 targets reached, 1 missed, 0 parts failed',
+    'which is a failure');
+like($last[0], qr/^below the target: front: greylisted/, 'and is named');
+is((Report::ending([grep { ($_->{name} // '') ne 'front.limit' } @records]))[0],
+    0, 'no other is');
+is((Report::ending([], 'front'))[0], 1, 'a part that fails is');
 Report::results(\@records, { front => 3 }, Report::load());
 my $results = slurp("$Report::dir/RESULTS.md");
 for ('| 0.84 | 0.80 to 0.90 | 3 | **no** |', '| 1.40 | 1.40 to 1.60 | 3 | yes |',
