@@ -75,6 +75,11 @@ test_fields(void)
 	is_int(msg_get_u8(&m), 0, "past it is 0");
 	is_int(msg_end(&m), -1, "and an error that stays");
 	is_int(ipc_next(&b, &m), 0, "no other frame");
+	ipc_begin(&a, 9, 0);
+	ipc_put_u8(&a, 0xab);
+	ok(ipc_send(&a, -1) == 0 && ipc_flush(&a) == 1 &&
+	    ipc_read(&b) == 1 && ipc_next(&b, &m) == 1, "a frame of one octet");
+	is_int(msg_get_u16(&m), 0, "of which no two are read");
 	ok(ipc_read(&b) == -1 && errno == EAGAIN, "nothing to read");
 	ipc_clear(&a);
 	is_int(ipc_read(&b), 0, "end of file");

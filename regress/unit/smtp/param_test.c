@@ -17,6 +17,7 @@ static const struct {
 	{ 0, ALL, "SIZE=100", 0 }, { 0, ALL, "size=1000", 0 },
 	{ 0, ALL, "SIZE=1001", 552 },
 	{ 0, ALL, "SIZE=99999999999999999999", 552 },
+	{ 0, ALL, "SIZE=18446744073709551617", 552 },
 	{ 0, ALL, "SIZE=999999999999999999999", 501 },
 	{ 0, ALL, "SIZE=1x", 501 }, { 0, ALL, "SIZE", 501 },
 	{ 0, ALL, "SIZE=", 501 }, { 0, ALL & ~CAPS_SIZE, "SIZE=1", 555 },

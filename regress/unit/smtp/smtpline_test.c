@@ -167,6 +167,10 @@ test_path(void)
 		{ "FROM:<a@b>SIZE=1", "FROM:", -3, NULL, NULL },
 		{ "FROM:<a@b>>", "FROM:", -3, NULL, NULL },
 		{ "FROM:<<a@b>>", "FROM:", -3, NULL, NULL },
+		{ "FROM:<a<b@c>", "FROM:", -3, NULL, NULL },
+		{ "FROM:<a\001@b>", "FROM:", -3, NULL, NULL },
+		{ "FROM:<\"a\177\"@b>", "FROM:", -3, NULL, NULL },
+		{ "FROM:a\\", "FROM:", -3, NULL, NULL },
 		{ "FROM:<a b@c>", "FROM:", -3, NULL, NULL },
 		{ "FROM:<\"a@b>", "FROM:", -3, NULL, NULL },
 		{ "FROM:<a\\", "FROM:", -3, NULL, NULL },
@@ -236,5 +240,6 @@ main(void)
 	params("-X", "!");
 	params("A B;C", "A|!");
 	params("A=1 <x>", "A=1|!");
+	params("A=1\0012", "!");
 	return (done());
 }
