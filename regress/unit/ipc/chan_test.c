@@ -545,6 +545,30 @@ test_short(void)
 	unpair(&a, &b);
 }
 
+/* What may wait leaves by itself, and before what is sent after it. */
+static void
+test_later(void)
+{
+	struct side	a, b;
+	int		sv[2];
+
+	pair(&a, &b, sv);
+	ipc_begin(chan_ipc(a.c), T_FLOOD, 1);
+	is_int(chan_send_later(a.c), 0, "a message that may wait");
+	while (b.got[T_FLOOD] == 0)
+		event_base_loop(base, EVLOOP_ONCE);
+	is_int(b.last_id, 1, "... leaves by itself");
+	ipc_begin(chan_ipc(a.c), T_FLOOD, 2);
+	chan_send_later(a.c);
+	chan_send_empty(a.c, T_FLOOD, 3);
+	reads = 0;
+	spin();
+	is_int(b.got[T_FLOOD], 3, "another leaves with the next message");
+	is_int(b.last_id, 3, "... and before it");
+	is_int(reads, 1, "... in the same write");
+	unpair(&a, &b);
+}
+
 int
 main(void)
 {
@@ -562,6 +586,7 @@ main(void)
 	test_eof();
 	test_drain();
 	test_short();
+	test_later();
 	event_base_free(base);
 	return (done());
 }
