@@ -12,7 +12,7 @@
 #	TEST_VERBOSE=1	shows every test
 #	TICK=N		a file that takes long is named every N seconds
 #			(default 30), with its last test
-#	VALGRIND=yes	runs compiled tests with valgrind
+#	VALGRIND=yes	runs compiled tests with valgrind, and no others
 # Lines in the head of a file ("# limit 900" or "/* limit 900 */") say how:
 #	limit N		it may take N seconds (default 300)
 #	alone		at the end, with no other file beside it
@@ -37,9 +37,9 @@ my @valgrind = qw(valgrind --quiet --error-exitcode=99 --leak-check=full
 for my $file (@ARGV) {
 	my ($name, @args) = ($file);
 	my %says = head($file);
+	next if $ENV{VALGRIND} && ($file !~ /\.c$/ || $says{'no valgrind'});
 	if ($file =~ m{([^/]+)\.c$}) {
 		$name = "regress/obj/$1";
-		next if $ENV{VALGRIND} && $says{'no valgrind'};
 		if (!-x $name) {
 			push @bad, [$file, "cannot be built"];
 			next;
@@ -52,8 +52,7 @@ for my $file (@ARGV) {
 	}
 	$limit{$file} = ($says{limit} // 300) * ($ENV{LIMIT_FACTOR} || 1);
 	$command{$file} = [$^X, "$lib/bounded.pl", $limit{$file},
-	    place(%says), $ENV{VALGRIND} && $file =~ /\.c$/ ? @valgrind : (),
-	    "./$name", @args];
+	    place(%says), $ENV{VALGRIND} ? @valgrind : (), "./$name", @args];
 	push @{$says{alone} ? \@alone : $says{long} ? \@first : \@then}, $file;
 }
 

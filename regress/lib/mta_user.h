@@ -171,9 +171,10 @@ play(void)
 	while (user.mta != NULL && !user.dead &&
 	    (*user.todo == NULL || strcmp(*user.todo, "idle") != 0 ||
 	    !mta_idle(user.mta))) {
-		event_base_loop(base, EVLOOP_ONCE);
 		if (server[0].hung || server[1].hung)
 			time_passes();
+		else
+			event_base_loop(base, EVLOOP_ONCE);
 	}
 	turns(20);
 }
