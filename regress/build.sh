@@ -23,7 +23,7 @@ built() {
 
 [ -z "${REGRESS_BUILT:-}" ] || ! built "$@" || exit 0
 mkdir -p regress/obj
-mk=regress/obj/build.$$.mk
+mk=$(mktemp regress/obj/build.XXXXXX)
 trap 'rm -f "$mk"' EXIT
 case $(uname -s) in
 Linux)	oslibs="-lbsd -ldl" ;;
@@ -51,15 +51,13 @@ function finish(    name, main, i, n, part, line, d) {
 	}
 	sub(/-ldb/, libdb, libs)
 	print out ":" main " " src link (shared ? "" : " out/libspamgrey.a")
-	if (shared)
-		print "\t@${TEST_CC} -shared -fPIC -o $@.$$$$ " src libs \
-		    " -ldl -lpthread && mv -f $@.$$$$ $@"
-	else
-		print "\t@${TEST_CC} -MMD -MP -MF " name ".d -MT " name \
-		    " -o $@.$$$$" main " " src " -Wl,--start-group" link \
-		    " out/libspamgrey.a -Wl,--end-group ${OS_LDFLAGS}" \
-		    " ${LDFLAGS}" libs " -levent_core -lidn2 -lpthread " \
-		    oslibs " && mv -f $@.$$$$ $@"
+	print "\t@new=`mktemp $@.XXXXXX` && ${TEST_CC} -o $$new" (shared ? \
+	    " -shared -fPIC " src libs " -ldl -lpthread" : \
+	    " -MMD -MP -MF " name ".d -MT " name main " " src \
+	    " -Wl,--start-group" link " out/libspamgrey.a -Wl,--end-group" \
+	    " ${OS_LDFLAGS} ${LDFLAGS}" libs \
+	    " -levent_core -lidn2 -lpthread " oslibs) " &&" \
+	    " chmod 755 $$new && mv -f $$new $@ || { rm -f $$new; exit 1; }"
 	d = name ".d"
 	if ((getline line < d) > 0)
 		print "include " d
@@ -91,6 +89,6 @@ unset MAKEFLAGS MFLAGS MAKELEVEL
 make="${MAKE:-make} -s -k -f $mk V=0"
 $make -j"${MAKEJOBS:-1}" tests && exit 0
 # What make would still build could not be built.
-$make -n tests | sed -n 's/.* && mv -f \(regress\/obj\/[^ ]*\)\.[^. ]* .*/\1/p' |
+$make -n tests | sed -n 's/.* && mv -f $new \(regress\/obj\/[^ ]*\) .*/\1/p' |
     xargs rm -f
 exit 1

@@ -8,9 +8,10 @@
 set -e
 dir=spamgreyd/modules
 tab=out/modules_tab.c
-new=$tab.$$
-trap 'rm -f "$new"' EXIT
 mkdir -p out
+new=$(mktemp "$tab.XXXXXX")
+trap 'rm -f "$new"' EXIT
+chmod 644 "$new"
 
 # An editor's copy or a backup has a name that C cannot have.
 names=$(for file in $dir/*.c $dir/*/*.c; do

@@ -10,9 +10,11 @@
 # understand can say that.  (A folder named "obj" would be BSD make's own.)
 set -e
 file=$1
-new=$file.$$
 shift
 mkdir -p out
+# (A process's number is not enough: each test has numbers of its own.)
+new=$(mktemp "$file.XXXXXX")
+chmod 644 "$new"
 trap 'rm -f "$new"' EXIT
 
 {
