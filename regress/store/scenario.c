@@ -321,7 +321,7 @@ scenario_startfull2(void)
 	begin(new_config());
 	until("F0 end");
 	until("F0 up 0 disk full");
-	ok(1, "starts with a full disk, and says so");
+	ok(has("F0 up 0 disk full"), "starts with a full disk, and says so");
 	ok(!has("W begin"), "the table is left as it is");
 	rcpt(1, "192.0.2.1");
 	until_answers(1);
