@@ -1,4 +1,5 @@
 #!/usr/bin/perl
+# long
 # The whole daemon with the emulated /dev/pf: 100,000 white hosts in the table,
 # a thousand added and removed one by one, and the table removed by another
 # program.

@@ -1,4 +1,5 @@
 #!/usr/bin/perl
+# long
 # The role fw with the emulated /dev/pf, in the layouts of both systems: all
 # changes of a table.
 use strict;

@@ -1,4 +1,6 @@
 #!/usr/bin/perl
+# limit 900
+# long
 # Bulk sync of databases without a daemon.  In place of ssh, a program runs the
 # command in the other directory.  Tests what is exchanged and printed,
 # interruption and continuation, broken and hostile peers, and how many bytes a

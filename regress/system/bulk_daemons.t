@@ -1,4 +1,6 @@
 #!/usr/bin/perl
+# limit 900
+# long
 # Bulk sync of three running daemons, whose live sync loses a tenth of its
 # datagrams.  Each has tuples, promotions, traps and deletions at random.  After
 # a bulk sync during mail and another one at rest, all three export the same

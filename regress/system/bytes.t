@@ -1,4 +1,6 @@
 #!/usr/bin/perl
+# limit 900
+# long
 # torture
 # Messages of all sizes and with unusual bytes through pass.  A recording sink
 # and smtp-sink -d get each message as it was sent, except for the trace fields

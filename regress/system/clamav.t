@@ -1,4 +1,6 @@
 #!/usr/bin/perl
+# limit 900
+# long
 # The whole daemon with a real clamd.  A virus in any packing is refused with
 # its name before the mail server has the whole message.  Content that clamd
 # cannot examine is marked.  The host that sent it loses its place.

@@ -1,4 +1,6 @@
 #!/usr/bin/perl
+# limit 900
+# long
 # torture
 # Kills, stops, slows down and restarts a real clamd while mail is delivered
 # (ScanFault.pm), with each value of `on-error'.

@@ -1,4 +1,6 @@
 #!/usr/bin/perl
+# limit 900
+# long
 # Classes and strategies, as in smtp-vilter but without its discard.  For each
 # class of content and each strategy: the reply to the client, what the mail
 # server gets, and what the recipient gets.  A real clamd finds the virus and

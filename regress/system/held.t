@@ -1,4 +1,5 @@
 #!/usr/bin/perl
+# alone
 # torture
 # How much memory a blacklisted host takes while one front stutters to many of
 # them.  make torture: 19,000 hosts, at most 1 KiB each.

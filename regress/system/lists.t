@@ -1,4 +1,6 @@
 #!/usr/bin/perl
+# limit 900
+# long
 # Address lists in a running daemon: files, commands and URLs, their failures,
 # loading them, and lists of spamd-setup.
 use strict;

@@ -1,4 +1,6 @@
 #!/usr/bin/perl
+# limit 900
+# long
 # torture
 # A large database: GREY entries are imported through the running daemon during
 # mail, then list, show, expire and restarts.  make torture has a million

@@ -1,4 +1,6 @@
 #!/usr/bin/perl
+# limit 900
+# long
 # The whole daemon with real milters: opendkim, which verifies a signature with
 # a key from a file and adds a header field, and clamav-milter with a real
 # clamd. Both at once, over TCP and unix sockets; stopped, killed and started

@@ -1,4 +1,6 @@
 #!/usr/bin/perl
+# limit 900
+# long
 # How real mail servers learn the client's address, and TLS to them: Postfix
 # with XCLIENT and both versions of PROXY, OpenSMTPD with PROXY v2, the client's
 # own source address (transparent), STARTTLS with a right and a wrong

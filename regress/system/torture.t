@@ -1,4 +1,6 @@
 #!/usr/bin/perl
+# limit 900
+# long
 # torture
 # Kills each process and all of them with SIGKILL, under a load of greylist
 # sessions from 200 networks.  Each tuple that was answered with the greylist
