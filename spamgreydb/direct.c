@@ -77,6 +77,7 @@ open_database(struct direct *d, struct config *conf)
 
 	memset(&opts, 0, sizeof(opts));
 	opts.cache = conf->cache;
+	opts.strict = conf->strict;
 	if (db_open(&d->db, conf->statedir, &opts) == -1)
 		return (-1);
 	if ((d->policy = policy_new(d->db, &sink, NULL)) == NULL) {

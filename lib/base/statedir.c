@@ -60,7 +60,8 @@ only_ours(int fd)
 	while (ours && (de = readdir(d)) != NULL) {
 		for (i = 0; i < n && strcmp(de->d_name, names[i]) != 0; i++)
 			continue;
-		ours = i < n;
+		/* db.damaged.DATE and the like */
+		ours = i < n || strncmp(de->d_name, "db.", 3) == 0;
 	}
 	closedir(d);
 	return (ours);

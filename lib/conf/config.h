@@ -351,6 +351,7 @@ struct config {
 	char		*file;
 	uint32_t	 restart_max;		/* 0: restart no */
 	int64_t		 restart_within;
+	int		 strict;		/* no start with a damaged database */
 	struct conf_tls	*tls;			/* NULL: none */
 	struct conf_strings domains;		/* allowed domains */
 	uint32_t	 outside_after;		/* trap after so many recipients of

@@ -67,7 +67,7 @@ static void	 macro_set(const struct lex_token *);
 %token	<tok> MULTICAST NFTABLES NO NONE NOT OF ON OUTBOUND PASS PEER PER PF
 %token	<tok> PIPELINING PORT PROXY_PROTOCOL RECIPIENTS REJECT RELAY REPLY
 %token	<tok> RESOLVER RESTART SCAN SET SPAM SPAMD SPAMD_SETUP SPAMTRAP
-%token	<tok> STARTTLS STRATEGY STUTTER SYNC TABLE TARPIT TIMEOUT TLS TO
+%token	<tok> STARTTLS STRATEGY STRICT STUTTER SYNC TABLE TARPIT TIMEOUT TLS TO
 %token	<tok> TRACK TRANSPARENT TRUSTED TRY TTL URL VERIFY VIRUS WHITELIST
 %token	<tok> XCLIENT YES
 %token	<tok> WORD STRING MACRO BAD
@@ -121,6 +121,10 @@ items	: /* empty */			{ $$.first = $$.last = NULL; }
 	| items error '\n'		{ $$ = $1; yyerrok; }
 	;
 
+strict	: /* empty */
+	| STRICT			{ conf->strict = 1; }
+	;
+
 /*
  * A setting of the schema, in its block: the lexer knows the name and whether the
  * word behind it can be its value.
@@ -133,15 +137,19 @@ setting	: SETTING ARG		{ conf_setting(conf, $1.row, &$1.tok, &$2); }
 statement
 	: setting
 	| ACT_LOG_ NEVER
-	| RESTART value PER value {
+	| RESTART value PER value strict {
 		if (ONCE($1, "restart")) {
 			conf_own(conf, CB_TOP, "restart", &$2);
 			conf_own(conf, CB_TOP, "restart per", &$4);
 		}
 	}
-	| RESTART NO {
+	| RESTART NO strict {
 		if (ONCE($1, "restart"))
 			conf->restart_max = 0;
+	}
+	| RESTART STRICT {
+		if (ONCE($1, "restart"))
+			conf->strict = 1;
 	}
 	| TLS CERTIFICATE value KEY value {
 		if (ONCE($1, "tls certificate"))
@@ -756,6 +764,7 @@ static const struct keyword keywords[] = {
 	{ "spamtrap",		SPAMTRAP },
 	{ "starttls",		STARTTLS },
 	{ "strategy",		STRATEGY },
+	{ "strict",		STRICT },
 	{ "stutter",		STUTTER },
 	{ "sync",		SYNC },
 	{ "table",		TABLE },

@@ -80,9 +80,11 @@ OWN(TOP, TEXT, file, "file", "", 0, 0)			/* the main one */
 TOP(HOSTNAME, hostname, "hostname NAME", "localhost", 0, 0)
 TOP(PATH, statedir, "state directory DIRECTORY", CONF_STATEDIR, 0, 0)
 TOP(PATH, socket, "control socket FILE", CONF_SOCKET, 0, 0)
-STATEMENT(TOP, restart, "restart NUMBER per TIME\nrestart no")
+STATEMENT(TOP, restart, "restart NUMBER per TIME [strict]\n"
+    "restart no [strict]\nrestart strict")
 OWN(TOP, NUMBER, restart_max, "restart NUMBER|no", "5", 1, 1000)
 OWN(TOP, SECONDS, restart_within, "restart per TIME", "1m", 1, 86400)
+OWN(TOP, FLAG, strict, "restart strict", "", 0, 1)
 /* Processes that accept connections. */
 TOP(NUMBER, fronts, "front NUMBER", "1", 1, CONF_FRONTS_MAX)
 TOP(SIZE, cache, "database cache SIZE", "64M", 1 << 20, INT64_C(1) << 40)

@@ -10,6 +10,8 @@
  *	db		transactions, single entries
  *	walk		walks, expiry
  *	open		open, recovery, checkpoints, close
+ *	damage		a new database of a damaged one
+ *	salvage		what can be read of a damaged file
  *	files		syncs of directories, and after failed ones
  *	mark		was anything lost since the last run?
  *	grey		greylisting as a function of entry, time and settings
@@ -40,6 +42,7 @@ struct db_opts {
 	/* A full disk or an I/O error does not make db_open fail: the database
 	 * is then down, and db_reopen tries again. */
 	int		may_be_down;
+	int		strict;		/* do not open a damaged one */
 };
 
 enum db_result {
@@ -77,13 +80,17 @@ int	 db_in_txn(const struct db *);
 /* How many entries there are, as the caller counts them: what an open that has
  * lost some is compared with. */
 void	 db_counted(struct db *, uint64_t entries);
-/* What was committed, and did not come back at an open: the log is damaged. */
+/* What was committed, and did not come back at an open. */
 struct db_lost {
+	unsigned int	times;		/* since db_open */
+	int		made_again;	/* of the pages that could be read; else
+					   only the log's end is missing */
+	char		aside[40];	/* in the state directory: what was damaged */
 	uint64_t	commits;	/* transactions */
 	uint64_t	entries;	/* that there were at the last of them … */
 	int64_t		time;		/* … and when it was (clock_wall) */
 };
-/* 1: something is missing; 0: nothing since this process opened it. */
+/* 1: it was damaged; 0: not since this process opened it. */
 int	 db_lost(const struct db *, struct db_lost *);
 /*
  * Call each minute: a checkpoint, in the thread, though less was logged than

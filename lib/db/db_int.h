@@ -1,6 +1,6 @@
 /*
- * What the files of the database (db.c, open.c, files.c, walk.c, mark.c)
- * share; nobody else includes this.
+ * What the files of the database (db.c, open.c, damage.c, files.c, walk.c,
+ * mark.c) share; nobody else includes this.
  */
 #ifndef DB_INT_H
 #define DB_INT_H
@@ -15,6 +15,7 @@
 #include "lib/db/db.h"
 
 #define DB_SUBDIR	"db"
+#define DB_NEW		"db.new"	/* damage.c */
 #define DB_FILE_MAIN	"grey.db"
 #define DB_FILE_INDEX	"expire.db"
 #define DB_EXPIRE_LEN	BE_TIME_LEN	/* the index' key */
@@ -38,6 +39,8 @@ struct db {
 	struct db_handles h;
 	char		*dir;
 	char		*name;		/* for messages */
+	const char	*sub;		/* DB_SUBDIR or DB_NEW */
+	int		 strict;
 	uint64_t	 cache;
 	int		 up;
 	char		 why[128];	/* it is down, in words for clients */
@@ -50,7 +53,7 @@ struct db {
 	uint64_t	 serial;	/* commits so far, in all its life */
 	uint64_t	 entries;	/* as its user counts them */
 	int		 mark_fd;	/* -1: none */
-	struct db_lost	 lost;		/* commits 0: nothing */
+	struct db_lost	 lost;
 	struct db_stats	 stats;
 
 	/* Shared with the checkpoint thread; it logs nothing and touches
@@ -63,6 +66,8 @@ struct db {
 	int		 busy;		/* a checkpoint is being written */
 	int		 quit;
 	char		 msg[256];	/* libdb's first words since up */
+	char		 torn_msg[256];	/* … about a damaged page */
+	atomic_int	 torn;		/* it found one */
 	atomic_int	 cause;		/* errno behind a panic, 0 unknown */
 	atomic_int	 thread_rc;	/* a checkpoint failed with this */
 	atomic_ullong	 checkpoints;
@@ -84,11 +89,32 @@ int		 db_sync_dir(const char *path);
 /* After a sync that failed: writes all files again, so that the next one is
  * true. */
 int		 db_files_repair(const char *home);
+/* damage.c */
+int		 db_is_damage(struct db *, int rc);
+void		 db_finish_new(const char *dir);
+void		 db_logs_keep(const struct db *);
+void		 db_logs_drop(const struct db *);
+void		 db_logs_back(const struct db *, const char *dir);
+void		 db_logs_aside(struct db *);
+/* Makes the database again; it is open then.  A code of libdb or an errno. */
+int		 db_make_again(struct db *, int (*build)(struct db *,
+		    const char **), void (*tear_down)(struct db *),
+		    const char **what);
+/* salvage.c.  Calls fn with the key and the data of each record in a file that
+ * can be read; ends when it fails.  0 or -1. */
+int		 db_salvage(const char *path, int (*fn)(const void *, size_t,
+		    const void *, size_t, void *), void *arg);
+/* 1: the file has a damaged page, *number.  0: none is known. */
+int		 db_pages_check(const char *path, uint32_t *number);
 /* mark.c.  After each open: what is missing. */
 enum db_result	 db_mark_check(struct db *);
 /* Counts the transaction that is about to be committed … */
 enum db_result	 db_mark_count(struct db *);
 void		 db_mark_done(struct db *);	/* … and was */
+/* Of a damaged database: what its mark says, … */
+void		 db_mark_last(struct db *);
+/* … and of the new one: goes on from there. */
+void		 db_mark_salvaged(struct db *);
 /* db.c */
 enum db_result	 db_decode(struct db *, const DBT *key, const DBT *data,
 		    struct entry *);

@@ -48,7 +48,7 @@ static void
 unwatched(const struct db *db)
 {
 	log_warn("cannot write %s/%s/%s; damage to the database log will not "
-	    "be detected", db->name, DB_SUBDIR, MARK_FILE);
+	    "be detected", db->name, db->sub, MARK_FILE);
 }
 
 /* Writes the mark in place: one write shorter than a sector. */
@@ -104,12 +104,53 @@ mark_open(struct db *db)
 
 	if (db->mark_fd != -1)
 		return;
-	snprintf(path, sizeof(path), "%s/%s/%s", db->dir, DB_SUBDIR,
+	snprintf(path, sizeof(path), "%s/%s/%s", db->dir, db->sub,
 	    MARK_FILE);
 	db->mark_fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC,
 	    0600);
 	if (db->mark_fd == -1)
 		unwatched(db);
+}
+
+/* The count in the database. */
+static enum db_result
+serial_read(struct db *db)
+{
+	uint8_t		 b[8];
+	enum db_result	 rc;
+	size_t		 len;
+
+	db->serial = 0;
+	rc = db_meta_get(db, META_COMMITS, b, sizeof(b), &len);
+	if (rc == DB_OK && len == sizeof(b))
+		db->serial = be_get64(b);
+	return (rc == DB_NONE ? DB_OK : rc);
+}
+
+void
+db_mark_last(struct db *db)
+{
+	unsigned int	times = db->lost.times;
+
+	mark_open(db);
+	if (db->mark_fd == -1 || mark_read(db->mark_fd, &db->lost) == -1)
+		memset(&db->lost, 0, sizeof(db->lost));
+	db->lost.times = times;
+	if (db->mark_fd != -1)
+		close(db->mark_fd);
+	db->mark_fd = -1;
+}
+
+void
+db_mark_salvaged(struct db *db)
+{
+	uint64_t	last = db->lost.commits;
+
+	if (serial_read(db) != DB_OK)
+		return;		/* it is down: the caller sees that next */
+	db->lost.commits = last > db->serial ? last - db->serial : 0;
+	if (db->serial < last)
+		db->serial = last;
 }
 
 /*
@@ -119,21 +160,18 @@ mark_open(struct db *db)
 enum db_result
 db_mark_check(struct db *db)
 {
-	struct db_lost	 m;
-	uint8_t		 b[8];
+	struct db_lost	 m = db->lost;
 	enum db_result	 rc;
-	size_t		 len;
 
-	db->serial = 0;
-	rc = db_meta_get(db, META_COMMITS, b, sizeof(b), &len);
-	if (rc == DB_OK && len == sizeof(b))
-		db->serial = be_get64(b);
-	else if (rc != DB_OK && rc != DB_NONE)
+	if ((rc = serial_read(db)) != DB_OK)
 		return (rc);
 	mark_open(db);
 	if (db->mark_fd == -1 || mark_read(db->mark_fd, &m) == -1 ||
 	    m.commits <= db->serial)
 		return (DB_OK);
+	m.times++;
+	m.made_again = 0;
+	m.aside[0] = '\0';
 	db->lost = m;
 	db->lost.commits = m.commits - db->serial;
 	/* The next one is counted from there, or it would be missed again. */
@@ -168,5 +206,5 @@ int
 db_lost(const struct db *db, struct db_lost *lost)
 {
 	*lost = db->lost;
-	return (db->lost.commits > 0);
+	return (db->lost.times > 0);
 }

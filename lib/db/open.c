@@ -81,6 +81,9 @@ note_error(const DB_ENV *env, const char *prefix, const char *msg)
 	pthread_mutex_lock(&db->mtx);
 	if (db->msg[0] == '\0')
 		strlcpy(db->msg, msg, sizeof(db->msg));
+	if (strstr(msg, "checksum error") != NULL &&
+	    !atomic_exchange(&db->torn, 1))
+		strlcpy(db->torn_msg, msg, sizeof(db->torn_msg));
 	pthread_mutex_unlock(&db->mtx);
 }
 
@@ -130,6 +133,12 @@ db_fail(struct db *db, int rc, const char *what)
 		return (DB_DOWN);
 	db->up = 0;
 	set_why(db, rc);
+	/* A panic may be of the disk; these are of what stands in the file. */
+	if (rc == DB_PAGE_NOTFOUND || rc == DB_VERIFY_BAD ||
+	    rc == DB_SECONDARY_BAD || rc == EINVAL) {
+		strlcpy(db->torn_msg, db_strerror(rc), sizeof(db->torn_msg));
+		atomic_store(&db->torn, 1);
+	}
 	pthread_mutex_lock(&db->mtx);
 	strlcpy(msg, db->msg, sizeof(msg));
 	pthread_mutex_unlock(&db->mtx);
@@ -330,7 +339,7 @@ build(struct db *db, const char **what)
 	char			 home[PATH_MAX];
 	int			 rc;
 
-	snprintf(home, sizeof(home), "%s/%s", db->dir, DB_SUBDIR);
+	snprintf(home, sizeof(home), "%s/%s", db->dir, db->sub);
 	pthread_mutex_lock(&db->mtx);
 	db->msg[0] = '\0';
 	pthread_mutex_unlock(&db->mtx);
@@ -347,10 +356,12 @@ build(struct db *db, const char **what)
 	if ((rc = open_env(db, home)) != 0)
 		goto fail;
 	*what = "opening " DB_FILE_MAIN;
-	if ((rc = open_file(db, &h->entries, DB_FILE_MAIN, 0)) != 0)
+	if ((rc = open_file(db, &h->entries, DB_FILE_MAIN,
+	    DB_CHKSUM)) != 0)
 		goto fail;
 	*what = "opening " DB_FILE_INDEX;
-	if ((rc = open_file(db, &h->index, DB_FILE_INDEX, DB_DUPSORT)) != 0 ||
+	if ((rc = open_file(db, &h->index, DB_FILE_INDEX,
+	    DB_DUPSORT | DB_CHKSUM)) != 0 ||
 	    (rc = h->entries->associate(h->entries, NULL, h->index, index_key,
 	    DB_CREATE)) != 0)
 		goto fail;
@@ -365,6 +376,50 @@ build(struct db *db, const char **what)
 	set_why(db, rc);
 	tear_down(db);
 	return (rc);
+}
+
+/* With `strict' a damaged database stays as it is.  DB_DOWN. */
+static enum db_result
+refuse(struct db *db, const char *what, const char *msg)
+{
+	if (db->up)
+		tear_down(db);
+	db_logs_back(db, DB_SUBDIR);
+	if (strcmp(db->logged, "damaged") != 0)
+		log_warnx("the database in %s/%s is damaged: %s: %s; `restart "
+		    "strict' does not let it be opened: remove `strict' to go "
+		    "on with what can be read, or move %s/%s away and enter a "
+		    "backup with \"spamgreydb import\"", db->name, DB_SUBDIR,
+		    what, msg, db->name, DB_SUBDIR);
+	strlcpy(db->why, "damaged", sizeof(db->why));
+	strlcpy(db->logged, db->why, sizeof(db->logged));
+	return (DB_DOWN);
+}
+
+/* Is a part of the log missing?  The log as it was is kept then. */
+static enum db_result
+check_mark(struct db *db)
+{
+	unsigned int	 before = db->lost.times;
+	enum db_result	 rc;
+	DB_LOG_STAT	*st;
+	char		 file[32] = "log.*";
+
+	if ((rc = db_mark_check(db)) != DB_OK)
+		return (rc);
+	if (db->lost.times == before) {
+		db_logs_drop(db);
+		return (DB_OK);
+	}
+	if (!db->strict) {
+		db_logs_aside(db);
+		return (DB_OK);
+	}
+	if (db->h.env->log_stat(db->h.env, &st, 0) == 0) {
+		snprintf(file, sizeof(file), "log.%010u", st->st_cur_file);
+		free(st);
+	}
+	return (refuse(db, file, "commits at its end are missing"));
 }
 
 /*
@@ -387,8 +442,7 @@ read_facts(struct db *db)
 		    sizeof(db->hash_key), &len);
 	if (rc == DB_OK && len != sizeof(db->hash_key))
 		rc = DB_BAD;
-	if ((rc == DB_OK || rc == DB_NONE) && (mark = db_mark_check(db)) !=
-	    DB_OK)
+	if ((rc == DB_OK || rc == DB_NONE) && (mark = check_mark(db)) != DB_OK)
 		rc = mark;
 	if (rc == DB_NONE) {
 		format = ENTRY_VERSION;
@@ -431,6 +485,7 @@ make_home(const char *dir)
 {
 	char	home[PATH_MAX];
 
+	db_finish_new(dir);
 	if (snprintf(home, sizeof(home), "%s/%s", dir, DB_SUBDIR) >=
 	    (int)sizeof(home)) {
 		log_warnx("state directory %s: name too long", dir);
@@ -459,6 +514,8 @@ new_db(const char *dir, const struct db_opts *opts)
 	db->cache = opts != NULL && opts->cache != 0 ? opts->cache :
 	    CACHE_DEFAULT;
 	db->mark_fd = -1;
+	db->sub = DB_SUBDIR;
+	db->strict = opts != NULL && opts->strict;
 	db->match4 = db->match6 = db->admit4 = db->admit6 =
 	    ADDR_BITS;
 	pthread_mutex_init(&db->mtx, NULL);
@@ -469,6 +526,70 @@ new_db(const char *dir, const struct db_opts *opts)
 		return (NULL);
 	}
 	return (db);
+}
+
+/* After a recovery: is each page of the files whole?  Else torn_msg says which
+ * is not. */
+static int
+all_whole(struct db *db)
+{
+	static const char	*const files[] = { DB_FILE_MAIN, DB_FILE_INDEX };
+	char			 path[PATH_MAX];
+	uint32_t		 page;
+	size_t			 i;
+
+	for (i = 0; i < 2 && !atomic_load(&db->torn); i++) {
+		snprintf(path, sizeof(path), "%s/%s/%s", db->dir, DB_SUBDIR,
+		    files[i]);
+		if (!db_pages_check(path, &page))
+			continue;
+		snprintf(db->torn_msg, sizeof(db->torn_msg), "%s: page %u",
+		    files[i], page);
+		atomic_store(&db->torn, 1);
+	}
+	return (!atomic_load(&db->torn));
+}
+
+/* Opens it, or what can be made of it.  Returns a code of libdb. */
+static int
+open_or_make(struct db *db, const char **what)
+{
+	char	msg[sizeof(db->msg)];
+	int	rc;
+
+	db_logs_keep(db);
+	if ((rc = build(db, what)) == 0 && all_whole(db))
+		return (0);
+	if (!db_is_damage(db, rc))
+		return (rc);
+	/* The recovery was good, and wrote all pages but the damaged one. */
+	if (rc == 0) {
+		tear_down(db);
+		*what = "after its recovery";
+	}
+	strlcpy(msg, atomic_load(&db->torn) ? db->torn_msg : db->msg[0] != '\0' ? db->msg :
+	    db_strerror(rc), sizeof(msg));
+	if (db->strict) {
+		refuse(db, *what, msg);
+		return (DB_VERIFY_BAD);
+	}
+	log_warnx("database in %s/%s is damaged: %s: %s; making it again of "
+	    "what can be read", db->name, DB_SUBDIR, *what, msg);
+	if ((rc = db_make_again(db, build, tear_down, what)) != 0)
+		set_why(db, rc);
+	return (rc);
+}
+
+/* The facts may be on the damaged page.  -1: logged. */
+static int
+facts(struct db *db, const char **what)
+{
+	if (read_facts(db) == 0)
+		return (0);
+	if (db->up || db->strict || !atomic_load(&db->torn))
+		return (-1);
+	tear_down(db);
+	return (open_or_make(db, what) == 0 ? read_facts(db) : -1);
 }
 
 int
@@ -485,7 +606,7 @@ db_open(struct db **dbp, const char *dir, const struct db_opts *opts)
 		log_warn("database in %s", dir);
 		return (-1);
 	}
-	if ((rc = build(db, &what)) != 0) {
+	if ((rc = open_or_make(db, &what)) != 0) {
 		if (opts != NULL && opts->may_be_down && is_passing(db, rc)) {
 			strlcpy(db->logged, db->why, sizeof(db->logged));
 			log_warnx("database in %s/%s is down: %s (%s); nothing "
@@ -500,7 +621,7 @@ db_open(struct db **dbp, const char *dir, const struct db_opts *opts)
 		db_close(db);
 		return (-1);
 	}
-	if (read_facts(db) == -1) {
+	if (facts(db, &what) == -1) {
 		db_close(db);
 		return (-1);
 	}
@@ -521,8 +642,8 @@ db_reopen(struct db *db)
 	tear_down(db);
 	if (!space_left(db)) {
 		strlcpy(db->why, "disk full", sizeof(db->why));
-	} else if (build(db, &what) == 0) {
-		if (read_facts(db) == -1) {
+	} else if (open_or_make(db, &what) == 0) {
+		if (facts(db, &what) == -1) {
 			tear_down(db);
 			return (-1);
 		}

@@ -94,28 +94,31 @@ count_entries(struct policy *p)
 	return (rc);
 }
 
-/* Logs what a damaged log of the database has cost, once. */
+/* Logs what damage has cost, once. */
 static void
-log_lost_commits(struct policy *p)
+log_lost(struct policy *p)
 {
 	struct db_lost	lost;
 	struct tm	tm;
 	time_t		when;
 	char		text[32] = "?";
 
-	if (!db_lost(p->db, &lost) || p->lost_said == lost.commits)
+	if (!db_lost(p->db, &lost) || p->lost_said == lost.times)
 		return;
-	p->lost_said = lost.commits;
+	p->lost_said = lost.times;
 	when = (time_t)lost.time;
 	if (localtime_r(&when, &tm) != NULL)
 		(void)strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S", &tm);
-	log_warnx("the database's log is damaged: the last %llu commits, up to "
-	    "%s, are missing; there were %llu entries then, and %llu are here; "
-	    "check the disk, then enter a backup with \"spamgreydb import\" or "
-	    "run \"spamgreydb sync\" with a peer",
+	log_warnx("%s: the last %llu commits, up to %s, are missing; there "
+	    "were %llu entries then, and %llu are here; what was damaged is "
+	    "in %s/%s; check the disk, then enter a backup with "
+	    "\"spamgreydb import\" or run \"spamgreydb sync\" with a peer",
+	    lost.made_again ? "the database was damaged and made again of what "
+	    "could be read" : "the database's log is damaged",
 	    (unsigned long long)lost.commits, text,
 	    (unsigned long long)lost.entries,
-	    (unsigned long long)policy_entries(p));
+	    (unsigned long long)policy_entries(p), p->conf->statedir,
+	    lost.aside[0] == '\0' ? "db" : lost.aside);
 }
 
 /* The cuts of a configuration, as "cuts" keeps them. */
@@ -403,7 +406,7 @@ load_database(struct policy *p, int count)
 	}
 	if (count && (rc = count_entries(p)) != DB_OK)
 		return (rc);
-	log_lost_commits(p);
+	log_lost(p);
 	if ((rc = check_cuts(p)) != DB_OK ||
 	    (rc = check_visits(p)) != DB_OK)
 		return (rc);
@@ -450,6 +453,9 @@ policy_configure(struct policy *p, const struct config *conf)
 	db_set_cuts(p->db, &conf->grey.match, &conf->grey.admit);
 	/* The new configuration is in use from here on, even if this fails. */
 	rc = load_database(p, count);
+	/* It may be damaged, and can be made again. */
+	if (rc == DB_DOWN && !p->started && db_reopen(p->db) == 0)
+		rc = load_database(p, 1);
 	if (rc == DB_OK) {
 		p->started = 1;
 		p->pending = 0;

@@ -105,7 +105,7 @@ struct policy {
 
 	struct limit		*net_grey, *host_grey;
 	int64_t			 entries[256];	/* by type */
-	uint64_t		 lost_said; /* lost commits already logged */
+	unsigned int		 lost_said; /* damage that was logged: db_lost */
 	struct events		*events;
 	struct events		*outside;	/* domains outside of ours */
 	struct mails		*mails;

@@ -437,6 +437,7 @@ role_run(struct child *c)
 	opts.cache = c->conf->cache;
 	opts.name = c->conf->statedir;
 	opts.may_be_down = 1;
+	opts.strict = c->conf->strict;
 	/* The working directory is the state directory, chrooted or not. */
 	if (db_open(&st->db, ".", &opts) == -1)
 		child_fatal(c, "store: the database in %s cannot be opened",

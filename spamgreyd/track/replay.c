@@ -91,7 +91,8 @@ become_dbuser(const char *dir)
 static int
 database_open(struct replay *r)
 {
-	struct db_opts	opts = { .cache = r->conf->cache };
+	struct db_opts	opts = { .cache = r->conf->cache,
+			    .strict = r->conf->strict };
 	const char	*dir = r->conf->statedir;
 	pid_t		pid = 0;
 

@@ -90,11 +90,13 @@ put_inline(struct buf *b, const char *before, const struct conf_strings *list)
 int
 put_restart(struct buf *b, const struct config *c)
 {
+	const char	*end = c->strict ? " strict\n" : "\n";
+
 	if (c->restart_max == 0)
-		return (buf_addstr(b, "restart no\n"));
+		return (buf_printf(b, "restart no%s", end));
 	return (buf_printf(b, "restart %u", c->restart_max) |
 	    put_value(b, " per ", VALUE_SECONDS, c->restart_within) |
-	    buf_addstr(b, "\n"));
+	    buf_addstr(b, end));
 }
 
 /* `trap' belongs to the statement and follows its closing brace. */

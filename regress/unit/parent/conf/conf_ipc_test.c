@@ -223,7 +223,7 @@ full(void)
 	write_pem("key", "PRIVATE KEY");
 	return (parse(
 	    "hostname mx.example.org  contact \"ask us\"\n"
-	    "restart no  front 3  database cache 16M\n"
+	    "restart no strict  front 3  database cache 16M\n"
 	    "allowed domains { example.org .example.org } trap after 4 in 5h\n"
 	    "spamtrap { a@example.org b@example.org }\n"
 	    "tls certificate \"%s/cert\" key \"%s/key\"\n"
