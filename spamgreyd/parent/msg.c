@@ -17,6 +17,7 @@
 
 #define FILL_S		10	/* front waits for the firewall's table */
 #define SOCKET_SAY_MS	60000	/* between two lines about sockets */
+#define SOCKET_QUEUE	16384	/* octets of answers with sockets: about 800 */
 
 /* A child is ready.  The last one of the set makes the set run. */
 static void
@@ -244,6 +245,15 @@ socket_failed(const struct addr *client, int error)
 	    "; add a target of the same family (IPv4 or IPv6)" : "");
 }
 
+/* Sockets for a pass that does not take them stay open here: past a limit it
+ * gets no more.  1 with errno: that is reached. */
+static int
+is_full(const struct chan *ch)
+{
+	errno = EAGAIN;
+	return (chan_queued(ch) > SOCKET_QUEUE);
+}
+
 /* pass asks for a socket with its client's address as the source, which
  * only root can bind. */
 static void
@@ -253,14 +263,14 @@ msg_sock_ask(struct chan *ch, struct msg *m, void *arg)
 	struct addr	 client;
 	unsigned int	 relay = msg_get_u16(m), target = msg_get_u16(m);
 	uint16_t	 port;
-	int		 fd, error = 0;
+	int		 fd = -1, error = 0;
 
 	msg_get_addr(m, &client);
 	port = msg_get_u16(m);
 	if (msg_end(m) == -1)
 		return;
-	if ((fd = open_transparent(pr->parent, relay, target, &client,
-	    port)) == -1) {
+	if (is_full(ch) || (fd = open_transparent(pr->parent, relay, target,
+	    &client, port)) == -1) {
 		error = errno;
 		socket_failed(&client, error);
 	}
@@ -277,11 +287,12 @@ msg_conn_ask(struct chan *ch, struct msg *m, void *arg)
 	struct proc	*pr = arg;
 	const char	*module = msg_get_str(m);
 	unsigned int	 server = msg_get_u16(m);
-	int		 fd, error = 0;
+	int		 fd = -1, error = 0;
 
 	if (msg_end(m) == -1)
 		return;
-	if ((fd = open_scanner(pr->parent, module, server)) == -1)
+	if (is_full(ch) ||
+	    (fd = open_scanner(pr->parent, module, server)) == -1)
 		error = errno;
 	ipc_begin(chan_ipc(ch), MSG_CONN, m->id);
 	ipc_put_u32(chan_ipc(ch), (uint32_t)error);

@@ -379,6 +379,67 @@ test_refused(void)
 	ok(broken && later == 1, "why it ends is said once, too");
 }
 
+/* pass asks for so many sockets in one turn, and takes none. */
+static unsigned int
+given(uint16_t type, unsigned int n)
+{
+	begin(ROLE_PASS, PROC_READY);
+	while (n-- > 0)
+		say(type);
+	chan_pause(child);
+	turn();
+	return (sockets);
+}
+
+static void
+test_sockets(void)
+{
+	static const uint16_t	types[] = { MSG_SOCK_ASK, MSG_CONN_ASK };
+	size_t			i;
+	unsigned int		some;
+
+	for (i = 0; i < 2; i++) {
+		is_int(given(types[i], 500), 500, "sockets for a busy pass");
+		some = given(types[i], 30000);
+		ok(some >= 500 && some < 5000,
+		    "one that takes none gets no more");
+	}
+}
+
+/* What no table has, of any role in any phase, with or without a body. */
+static void
+test_unknown(void)
+{
+	static const uint16_t	known[] = {
+		MSG_READY, MSG_CONF_DONE, MSG_LOG, MSG_FATAL, MSG_FW_READY,
+		CTL_ASK, MSG_SOCK_ASK, MSG_CONN_ASK, MSG_PONG, MSG_BUSY,
+		MSG_LATER
+	};
+	unsigned int	type, r, taken_any = 0, did = 0;
+	size_t		i;
+
+	for (type = 0; type < 700; type++) {
+		for (i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+			if (known[i] == type)
+				break;
+		if (i < sizeof(known) / sizeof(known[0]))
+			continue;
+		for (r = ROLE_FRONT; r < ROLE_MAX; r++) {
+			begin((enum role)r, (enum proc_phase)(type % 3));
+			ipc_begin(chan_ipc(child), (uint16_t)type, 0);
+			if (type % 2)
+				ipc_put_str(chan_ipc(child), "x");
+			(void)chan_send(child, -1);
+			turn();
+			taken_any += !broken;
+			did += daemon_ends + asked + sockets + later + taken +
+			    started;
+		}
+	}
+	is_int(taken_any, 0, "any other type ends the channel of any role");
+	is_int(did, 0, "and does nothing");
+}
+
 /* A process that can be killed. */
 static pid_t
 sleeper(void)
@@ -537,6 +598,8 @@ main(void)
 	test_table();
 	test_build();
 	test_refused();
+	test_sockets();
+	test_unknown();
 	test_fatal();
 	test_log();
 	test_beat();
