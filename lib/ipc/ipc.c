@@ -23,6 +23,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "lib/base/ascii.h"
 #include "lib/ipc/ipc.h"
 
 #define IPC_READ	65536		/* room offered to one read */
@@ -546,6 +547,20 @@ msg_get_str(struct msg *m)
 		return ("");
 	}
 	return ((const char *)p);
+}
+
+const char *
+msg_get_text(struct msg *m)
+{
+	const char	*s = msg_get_str(m);
+	size_t		 i;
+
+	for (i = 0; s[i] != '\0'; i++)
+		if (ascii_is_control(s[i])) {
+			m->err = 1;
+			return ("");
+		}
+	return (s);
 }
 
 size_t

@@ -108,6 +108,9 @@ int64_t	 msg_get_i64(struct msg *);
 void	 msg_get_addr(struct msg *, struct addr *);
 /* Borrowed; NUL-terminated inside the frame; no NUL within. */
 const char *msg_get_str(struct msg *);
+/* The same, for text that goes to a terminal: one with a control character is
+ * malformed. */
+const char *msg_get_text(struct msg *);
 const uint8_t *msg_get_data(struct msg *, size_t *len);
 /* Octets that no msg_get_* has taken yet; 0 after an error. */
 size_t	 msg_left(const struct msg *);

@@ -36,11 +36,11 @@ proto_put_stat(struct ipc *ipc, uint64_t id, const char *name, int64_t value)
 	return (ipc->failed ? -1 : 0);
 }
 
-/* The counter's number may be negative; its name is not checked here. */
+/* The counter's number may be negative.  Its name is printed by spamgreydb. */
 int
 proto_get_stat(struct msg *m, const char **name, int64_t *value)
 {
-	*name = msg_get_str(m);
+	*name = msg_get_text(m);
 	*value = msg_get_i64(m);
 	return (msg_end(m));
 }

@@ -470,7 +470,9 @@ stat_add(struct client *cl, const char *name, int64_t value)
 
 	for (i = 0; i < cl->nstats; i++) {
 		if (strcmp(cl->stats[i].name, name) == 0) {
-			cl->stats[i].value += value;
+			/* A number may be anything; unsigned, it wraps. */
+			cl->stats[i].value = (int64_t)((uint64_t)
+			    cl->stats[i].value + (uint64_t)value);
 			return;
 		}
 	}

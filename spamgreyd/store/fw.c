@@ -230,7 +230,7 @@ static void
 on_looked(struct chan *ch, struct msg *m, void *arg)
 {
 	uint8_t		 status = msg_get_u8(m);
-	const char	*text = msg_get_str(m);
+	const char	*text = msg_get_text(m);
 
 	(void)ch;
 	(void)arg;

@@ -377,6 +377,10 @@ test_fw(void)
 	m.pos = 0;
 	ok(proto_get_stat(&m, &name, &v) == 0 && v == -3 &&
 	    strcmp(name, "commits") == 0, "stat");
+	proto_put_stat(&a, 6, "\033[2J", 1);
+	m = through();
+	is_int(proto_get_stat(&m, &name, &v), -1,
+	    "stat: no control characters in its name");
 }
 
 static void
