@@ -1,4 +1,5 @@
 #!/usr/bin/perl
+# limit 900
 # What make check prints: the sum counts and names whole skipped files, each line
 # comes at once through a pipe, and a test that takes long is named meanwhile.
 # What it ends: a file that hangs, and all processes that a file left behind.
