@@ -197,6 +197,13 @@ void	 fw_set_drop(struct fw_set *, const struct addr *, uint8_t plen);
  * between. */
 struct fw_want *fw_set_next(const struct fw_set *, size_t *i);
 
+/*
+ * How long the kernel is to keep a host, in seconds.  The time may be over
+ * already: store takes hosts back each minute only, or its clock is not
+ * credible.  Then the host gets a moment more, because it is store that
+ * decides.
+ */
+int64_t	 fw_time_left(int64_t until, int64_t now);
 /* The last address of a network. */
 void	 fw_net_last(const struct prefix *, struct addr *);
 /* Sorts and removes those inside another one.  Returns how many remain. */

@@ -2,7 +2,7 @@
  * The set that should be in the firewall's table: a hash table with open
  * addressing, keyed by address and prefix length.  Used by the role fw; it
  * knows neither messages nor the kernel.  Also here: what all drivers need to
- * compute with networks.
+ * compute with networks and times.
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -11,6 +11,8 @@
 
 #include "lib/base/siphash.h"
 #include "spamgreyd/fw/fw.h"
+
+#define TIME_MIN	60	/* s: see fw_time_left() */
 
 static char	why[512];		/* of the last open() that failed */
 
@@ -187,6 +189,12 @@ within(const struct prefix *outer, const struct prefix *p)
 		return (0);
 	addr_mask(&a, outer->len);
 	return (addr_cmp(&a, &outer->addr) == 0);
+}
+
+int64_t
+fw_time_left(int64_t until, int64_t now)
+{
+	return (until - now > TIME_MIN ? until - now : TIME_MIN);
 }
 
 void

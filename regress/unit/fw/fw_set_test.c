@@ -1,5 +1,6 @@
 /*
- * The wanted set of the firewall, and the folding of networks.
+ * The wanted set of the firewall, the folding of networks, and how long a host
+ * has left.
  */
 /* LINK: spamgreyd/fw */
 #include "regress/lib/tap.h"
@@ -100,5 +101,8 @@ main(void)
 {
 	test_set();
 	test_fold();
+	is_int(fw_time_left(1061, 1000), 61, "a host has the time it has");
+	is_int(fw_time_left(1020, 1000), 60, "one about to end a moment more");
+	is_int(fw_time_left(900, 1000), 60, "one that has ended too");
 	return (done());
 }

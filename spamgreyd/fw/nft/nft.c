@@ -32,7 +32,6 @@
 
 #define NFT_SLICE	4096	/* elements in a transaction */
 #define NFT_NAME_LEN	128	/* the kernel's limit is 255 */
-#define NFT_TIMEOUT_MIN	60	/* s: see timeout() */
 #define NFT_REFUSED_MAX	10	/* single elements a call; then something else
 				   is wrong */
 #define NFT_FULL_SAY_MS	(10 * 60 * 1000)	/* between two lines */
@@ -241,19 +240,6 @@ missing(void)
 	return (0);
 }
 
-/*
- * How long the kernel keeps a host, in seconds.  The time may be over
- * already: store takes hosts back each minute only, or its clock is not
- * credible.  Then the host gets a moment more, because it is store that
- * decides.
- */
-static int64_t
-timeout(const struct fw_host *h, int64_t now)
-{
-	return (h->until - now > NFT_TIMEOUT_MIN ? h->until - now :
-	    NFT_TIMEOUT_MIN);
-}
-
 /* nft takes no number of more than eight digits, so that days are written
  * apart. */
 static void
@@ -288,7 +274,7 @@ command(const char *verb, int set, enum job job, const struct fw_host *h,
 		/* now 0: the clock is not credible.  Without a timeout the
 		 * host stays until store takes it back. */
 		if (times && now != 0 && h[i].until != HOST_FOREVER)
-			time_print(timeout(&h[i], now));
+			time_print(fw_time_left(h[i].until, now));
 		sep = ", ";
 	}
 	if (*sep != '\0')
