@@ -172,7 +172,7 @@ test_front(void)
 	ok(strcmp(req2.helo, req.helo) == 0 && strcmp(req2.from, "<>") == 0 &&
 	    strcmp(req2.to, req.to) == 0, "its strings");
 
-	ans = (struct rcpt_answer){ 7, RCPT_TRAPPED, TRAP_DOMAIN, 180, "why", 0 };
+	ans = (struct rcpt_answer){ 7, RCPT_TRAPPED, TRAP_DOMAIN, 180, "why" };
 	proto_put_rcpt_answer(&a, 9, &ans);
 	m = through();
 	strict(&m, "answer");
