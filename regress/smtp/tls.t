@@ -225,6 +225,28 @@ sub run {
 	ok(log_of("$tmp/client.log") =~ /CN ?= ?soon\.test/,
 	    'the certificate of before stays', log_of("$tmp/client.log"));
 	ok(driver_end() == 0, 'front ends well');
+	impatient($good);
+}
+
+# Does not wait for the end of the answer to STARTTLS, which goes out a byte at
+# a time.
+sub impatient {
+	driver('set stutter-ms 1000', 'set stutter-grey 100000', $_[0],
+	    'listen 127.0.0.1', 'apply', 'hosts-end');
+	my $s = IO::Socket::INET->new(PeerAddr => '127.0.0.1',
+	    PeerPort => $ports[0]) or die "connect: $!\n";
+	my $bytes = sub { join('', map { order('advance 1') } 1 .. shift) };
+	$bytes->(100);
+	syswrite $s, "EHLO c.test\r\n";
+	$bytes->(250);
+	syswrite $s, "STARTTLS\r\n";
+	$bytes->(2);
+	syswrite $s, "\x16\x03\x01\x00\x05hello";
+	my $said = $bytes->(1);
+	ok($said =~ /EVENT pipelining/, 'a handshake before the answer to ' .
+	    'STARTTLS is pipelining', $said);
+	ok($bytes->(60) !~ / end /, 'and is discarded');
+	driver_end();
 }
 
 # A relay: in clear with front, STARTTLS and a MAIL in one segment (with the last
