@@ -23,7 +23,9 @@
  *	resume next|reject|tempfail|close …
  *	hand begin KIND FLAGS OFFERED HELO FROM PARAMS	("-": none; flag 6: its
  *				address is IPv6's)
- *	hand rcpt TO PARAMS, hand input TEXT, hand end
+ *	hand rcpt TO PARAMS, hand input TEXT, hand end, hand lost: the end
+ *				without the descriptor
+ *	kept			logs how much input each session keeps
  *	spool-breaks
  */
 /* LINK: spamgreyd/pass spamgreyd/pass/mta spamgreyd/runner spamgreyd/pass/message spamgreyd/parent/conf spamgreyd/pass/scan spamgreyd/smtpd spamgreyd/os/origdst_none.c */
@@ -447,8 +449,19 @@ order_hand(char *arg)
 		ipc_begin(ipc, MSG_HANDOVER_INPUT, 77);
 		ipc_put_data(ipc, arg, strlen(arg));
 		(void)chan_send(fixture.front, -1);
-	} else
+	} else if (strcmp(what, "lost") == 0)
+		(void)chan_send_empty(fixture.front, MSG_HANDOVER_END, 77);
+	else
 		hand_end(ipc);
+}
+
+static void
+order_kept(void)
+{
+	struct session	*s;
+
+	LIST_FOREACH(s, &pass.sessions, entry)
+		log_info("kept in=%zu", buf_len(&s->io.in));
 }
 
 static void
@@ -563,6 +576,8 @@ order(char *line)
 		order_resume(arg);
 	else if (strcmp(word, "hand") == 0)
 		order_hand(arg);
+	else if (strcmp(word, "kept") == 0)
+		order_kept();
 	else if (strcmp(word, "spool-breaks") == 0)
 		spool_breaks();
 	else if (strcmp(word, "stop") == 0) {
