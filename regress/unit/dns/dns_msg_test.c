@@ -285,6 +285,36 @@ test_aliases(void)
 	    "a DNAME that leads below itself");
 }
 
+/* RFC 2181 8, and a bound. */
+static void
+test_ttl(void)
+{
+	static const uint8_t	soa[22] = { [18] = 0x7f };
+	struct dns_answer	a;
+	size_t			at;
+
+	begin("host.test", DNS_A);
+	at = len + 11 + 4;
+	a_record("host.test", 2);
+	msg[at] = 0x7f;
+	dns_parse(msg, len, "host.test", DNS_A, &a);
+	is_int(a.ttl, 86400, "no TTL is more than a day");
+	begin("host.test", DNS_A);
+	at = len + 6 + 4;
+	record("test", SOA, 1, 300, soa, sizeof(soa));
+	msg[at] = 0x7f;
+	msg[7] = 0;
+	msg[9] = 1;
+	dns_parse(msg, len, "host.test", DNS_A, &a);
+	is_int(a.ttl, 86400, "nor that of a negative answer");
+	begin("host.test", DNS_A);
+	at = len + 11 + 4;
+	a_record("host.test", 2);
+	msg[at] = 0x80;
+	dns_parse(msg, len, "host.test", DNS_A, &a);
+	is_int(a.ttl, 0, "one with the top bit set is zero");
+}
+
 static void
 test_nothing(void)
 {
@@ -340,8 +370,21 @@ test_hostile(void)
 	msg[cut + 1] = 12;
 	is_str(parsed("host.test", DNS_A), "found 127.0.0.2",
 	    "one that points at the question");
+	msg[cut] = 0x80;
+	is_str(parsed("host.test", DNS_A), "malformed answer",
+	    "a length byte that is none");
+	msg[cut] = 0xc0;
 	msg[cut + 1] = (uint8_t)(cut + 2);
 	is_str(parsed("host.test", DNS_A), "nothing", "one that points ahead");
+	begin("host.test", DNS_A);
+	cut = len;
+	a_record("x", 2);
+	msg[cut] = 0xc0;		/* ahead, to a name in the next record */
+	len--;
+	msg[cut + 1] = (uint8_t)(len + 11);
+	memmove(msg + cut + 2, msg + cut + 3, len - cut - 2);
+	record("", 99, 1, 300, "\4host\4test", 11);
+	is_str(parsed("host.test", DNS_A), "nothing", "no name is read ahead");
 	begin("host.test", DNS_TXT);
 	record("host.test", DNS_TXT, 1, 300, "\3abc\2d", 6);
 	is_str(parsed("host.test", DNS_TXT), "nothing",
@@ -379,6 +422,7 @@ main(void)
 	test_owner();
 	test_question();
 	test_aliases();
+	test_ttl();
 	test_nothing();
 	test_hostile();
 	return (done());

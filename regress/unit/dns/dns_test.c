@@ -148,6 +148,29 @@ test_cache(void)
 	is_int(served, before + 1, "… and no longer");
 	is_int(ask("text.test", DNS_TXT, 5000), DNS_FOUND, "TXT");
 	is_str(got.text, "lists", "its strings in one");
+	before = served;
+	ask("text.test", DNS_A, 5000);
+	is_int(served, before + 1, "another type is another question");
+}
+
+/* One answer more than the cache holds: the one that was used longest ago has
+ * to go. */
+static void
+test_cache_max(void)
+{
+	char		name[40];
+	unsigned int	i, bad = 0, before;
+
+	for (i = 0; i <= 20000; i++) {
+		snprintf(name, sizeof(name), "found.n%u.test", i);
+		bad += ask(name, DNS_A, 5000) != DNS_FOUND;
+	}
+	is_int(bad, 0, "20,001 names");
+	before = served;
+	ask("found.n20000.test", DNS_A, 5000);
+	is_int(served, before, "the last one is known");
+	ask("found.n0.test", DNS_A, 5000);
+	is_int(served, before + 1, "the first one is not");
 }
 
 static void
@@ -272,6 +295,7 @@ main(void)
 	is_int(dns_servers(servers), 0, "other servers");
 	ask("found.test", DNS_A, 5000);
 	is_int(served, 1, "… are asked");
+	test_cache_max();
 	dns_free();
 	event_free(ev);
 	event_base_free(base);

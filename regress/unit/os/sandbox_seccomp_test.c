@@ -26,7 +26,12 @@
 
 static pid_t	other;
 
-/* 1: fn could do it in that role's sandbox; 0: ENOSYS; -1: something else. */
+#define KILLED	2
+
+/*
+ * 1: fn could do it in that role's sandbox; 0: ENOSYS; KILLED: the process was
+ * killed for it; -1: something else.
+ */
 static int
 can(enum role role, int (*fn)(void))
 {
@@ -41,7 +46,11 @@ can(enum role role, int (*fn)(void))
 		r = fn();
 		_exit(r == 0 ? 1 : errno == ENOSYS ? 0 : 2);
 	}
-	if (waitpid(pid, &status, 0) != pid || !WIFEXITED(status))
+	if (waitpid(pid, &status, 0) != pid)
+		abort();
+	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS)
+		return (KILLED);
+	if (!WIFEXITED(status))
 		return (-1);
 	return (WEXITSTATUS(status) < 2 ? WEXITSTATUS(status) : -1);
 }
@@ -315,6 +324,68 @@ test_self(void)
 	ok(!forks, "no role makes processes");
 }
 
+static int
+run_program(void)
+{
+	return ((int)syscall(SYS_execve, "/nonexistent", NULL, NULL));
+}
+
+static int
+trace_other(void)
+{
+	return ((int)syscall(SYS_ptrace, 16, other, NULL, NULL));
+}
+
+static int
+become_root(void)
+{
+	return ((int)syscall(SYS_setresuid, 0, 0, 0));
+}
+
+static int
+new_spaces(void)
+{
+	return ((int)syscall(SYS_unshare, 0));
+}
+
+static int
+connect_given(void)
+{
+	struct sockaddr	sa = { .sa_family = AF_UNSPEC };
+
+	return (connect(given, &sa, sizeof(sa)));
+}
+
+/* Whoever tries these has taken over the process. */
+static void
+test_deadly(void)
+{
+	static int	(*const deadly[])(void) = {
+		run_program, trace_other, become_root, new_spaces
+	};
+	size_t		i;
+	enum role	r;
+	int		all = 1;
+
+	for (i = 0; i < sizeof(deadly) / sizeof(deadly[0]); i++)
+		for (r = ROLE_FRONT; r < ROLE_MAX; r++)
+			all &= can(r, deadly[i]) == KILLED;
+	ok(all, "an intruder's calls kill the process");
+}
+
+static void
+test_connect(void)
+{
+	enum role	r;
+	int		others = 0;
+
+	for (r = ROLE_FRONT; r < ROLE_MAX; r++)
+		if (r != ROLE_PASS)
+			others |= can(r, connect_given) != 0;
+	ok(!others, "no role but pass connects a socket");
+	is_int(can(ROLE_PASS, connect_given), 1, "pass does");
+}
+
 static void
 test_roles(void)
 {
@@ -339,5 +410,7 @@ main(void)
 	test_self();
 	test_roles();
 	test_given();
+	test_connect();
+	test_deadly();
 	return (done());
 }
