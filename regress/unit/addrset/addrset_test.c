@@ -295,6 +295,9 @@ test_hostile(void)
 	BAD(bad.head.n = 65, "too many lists");
 	BAD(bad.head.n = UINT64_MAX, "very many lists");
 	BAD(bad.head.n = 64, "lists past the end");
+	bad = good;
+	bad.head.size = sizeof(bad.head);
+	hostile(&bad, sizeof(bad.head), "a head without its list");
 	BAD(bad.list.off4 = sizeof(bad) + 8, "array past the end");
 	BAD(bad.list.off4 = UINT64_MAX - 7, "offset that wraps");
 	BAD(bad.list.off4++, "offset out of line");

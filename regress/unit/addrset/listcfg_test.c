@@ -52,7 +52,12 @@ full(const struct prefix *p, void *arg)
 int
 main(void)
 {
+	static struct {
+		struct listcfg	c;
+		char		guard[4096];
+	} guarded;
 	char	line[8192];
+	size_t	i;
 
 	/* What a real one sent (measured). */
 	good("black1;\"Your address %A is on\\nlist \\\"one\\\" here\";inet;8;"
@@ -102,6 +107,8 @@ main(void)
 	refused("t;\"m\";inet;99999999999999999999;1.2.3.4/32", "no count");
 	refused("t;\"m\";inet;1;192.0.2.1/32;inet;1;192.0.2.2/32", "twice");
 	refused("t;\"m\";1;192.0.2.1/32;inet6;1;::1/128", "twice");
+	refused("t;\"m\";inet;;1.2.3.4/32", "no count");
+	refused("t;\"m\";inet;100000001;1.2.3.4/32", "no count");
 	refused("t;message;inet;1;192.0.2.1/32", "not in quotes");
 	refused("t;\"message;inet;1;192.0.2.1/32", "not in quotes");
 	refused("t;\"message\"inet;1;192.0.2.1/32", "not in quotes");
@@ -110,6 +117,11 @@ main(void)
 	refused("a b;\"m\";inet;1;192.0.2.1/32", "begin with the name");
 	is_str(c.tag, "", "a tag that is none is not told");
 	refused("../../etc/passwd;\"m\";inet;1;192.0.2.1/32", "begin with the name");
+
+	snprintf(line, sizeof(line), "%063d;\"m\";inet;1;192.0.2.1/32", 7);
+	good(line, "192.0.2.1");
+	snprintf(line, sizeof(line), "%064d;\"m\";inet;1;192.0.2.1/32", 7);
+	refused(line, "begin with the name");
 
 	good("t;\"50% of %% %A %x \\\\ \\n\\n\";inet;1;192.0.2.1/32",
 	    "192.0.2.1");
@@ -124,6 +136,12 @@ main(void)
 	good(line, "192.0.2.1");
 	ok(tmpl_check(c.message, "A") == NULL && strlen(c.message) > 400,
 	    "a message too long for a reply line is cut");
+	memset(guarded.guard, 'x', sizeof(guarded.guard));
+	is_int(listcfg_parse(line, strlen(line), &guarded.c, add, NULL),
+	    LISTCFG_LIST, "again");
+	for (i = 0; i < sizeof(guarded.guard) && guarded.guard[i] == 'x'; i++)
+		continue;
+	is_int((int)i, (int)sizeof(guarded.guard), "and nothing is overwritten");
 	is_int(listcfg_parse("t;\"m\";inet;1;1.2.3.4/32", 23, &c, full, NULL),
 	    LISTCFG_BAD, "no memory is said");
 	return (done());

@@ -189,6 +189,8 @@ static void
 test_mark(void)
 {
 	struct db_lost	lost;
+	struct stat	before, after;
+	char		other[64];
 	int		fd;
 
 	fill();
@@ -204,12 +206,17 @@ test_mark(void)
 	write_batch(BATCHES);
 	db_close(db);
 	ok(access(mark_path(), R_OK) == 0, "which is made again");
-	unlink(mark_path());
-	if (symlink("/etc/passwd", mark_path()) == -1)
+	snprintf(other, sizeof(other), "%s/other", dir);
+	if (rename(mark_path(), other) == -1 ||
+	    symlink(other, mark_path()) == -1 || stat(other, &before) == -1)
 		abort();
-	ok(open_db() == 0 && !db_lost(db, &lost),
-	    "a symbolic link is not followed");
+	ok(open_db() == 0 && !db_lost(db, &lost), "a symbolic link");
+	write_batch(BATCHES + 1);
 	db_close(db);
+	ok(stat(other, &after) == 0 &&
+	    before.st_mtim.tv_sec == after.st_mtim.tv_sec &&
+	    before.st_mtim.tv_nsec == after.st_mtim.tv_nsec,
+	    "is not followed");
 }
 
 int

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <ftw.h>
+#include <glob.h>
 #include <sched.h>
 #include <signal.h>
 #include <unistd.h>
@@ -118,7 +119,8 @@ walk(const char *types, const char *within, size_t max, unsigned int *slices)
 static void
 test_walk(void)
 {
-	static const struct addr_cut	match = { 24, 64 }, admit = { 32, 64 };
+	static const struct addr_cut	match = { 24, 64 }, admit = { 32, 64 },
+					wide = { 16, 64 };
 	static const char *const	all =
 	    "Sa@example.org T192.0.2.9 W192.0.2.1 W198.51.100.1 "
 	    "g192.0.2.1 g192.0.3.1 g2001:db8::1 ";
@@ -158,6 +160,10 @@ test_walk(void)
 	is_str(walk(NULL, "2001:db8::ffff", 3, NULL), "g2001:db8::1 ",
 	    "IPv6");
 	is_str(walk("W", "10.0.0.0/8", 3, NULL), "", "nothing there");
+	db_set_cuts(db, &wide, &admit);
+	is_str(walk("g", "192.0.3.0/24", 3, NULL), "g192.0.3.1 ",
+	    "a network, when keys are cut shorter than they were");
+	db_set_cuts(db, &match, &admit);
 }
 
 static int
@@ -218,6 +224,33 @@ test_txn(void)
 	is_int(db_meta_get(db, "x", value, 7, &len), DB_BAD, "too small");
 }
 
+static void
+test_expire(void)
+{
+	struct entry	e = make(ENTRY_WHITE, "198.51.100.76", 60), found;
+	size_t		n;
+
+	put(&e);
+	db_begin(db);
+	is_int(db_expire(db, 59, 256, NULL, NULL, &n), DB_OK, "expire");
+	is_int(n, 0, "nothing before its second");
+	is_int(db_expire(db, 60, 256, NULL, NULL, &n), DB_OK, "again");
+	is_int(n, 1, "at its second");
+	is_int(db_get(db, &e, &found), DB_NONE, "it is gone");
+	db_commit(db);
+}
+
+static int
+mode_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+	(void)type;
+	(void)ftw;
+	if ((st->st_mode & 077) == 0)
+		return (0);
+	printf("# %s: %o\n", path, st->st_mode);
+	return (1);
+}
+
 /* How often libdb has waited for the disk to have its log. */
 static uintmax_t
 log_syncs(void)
@@ -250,6 +283,37 @@ test_durable(void)
 	db_begin(db);
 	db_del(db, &e);
 	db_commit(db);
+}
+
+static size_t
+log_files(void)
+{
+	char	pattern[64];
+	glob_t	g;
+	size_t	n;
+
+	snprintf(pattern, sizeof(pattern), "%s/db/log.*", dir);
+	n = glob(pattern, 0, NULL, &g) == 0 ? g.gl_pathc : 0;
+	globfree(&g);
+	return (n);
+}
+
+/* A checkpoint removes the log that no recovery needs. */
+static void
+test_archive(void)
+{
+	struct db_stats	st;
+	uint64_t	before;
+
+	ok(log_files() > 2, "there are several log files");
+	db_stats(db, &st);
+	before = st.checkpoints;
+	db_rest(db);
+	do {
+		sched_yield();
+		db_stats(db, &st);
+	} while (st.checkpoints == before && atomic_load(&db->thread_rc) == 0);
+	ok(log_files() <= 2, "at rest the old ones are removed");
 }
 
 static int
@@ -383,18 +447,28 @@ test_leave(unsigned int count, const char *name)
 int
 main(void)
 {
+	uint8_t	key[16];
+
+	umask(0);
 	log_set_sink(keep, NULL);
 	if (mkdtemp(dir) == NULL)
 		return (1);
 	is_int(reopen(), 0, "made");
+	memcpy(key, db_hash_key(db), sizeof(key));
 	test_walk();
 	test_probe();
 	test_txn();
+	test_expire();
 	test_durable();
+	is_int(nftw(dir, mode_one, 8, FTW_PHYS), 0,
+	    "no other user may read anything");
 	test_checkpoint_fails();
 	is_int(reopen(), 0, "opened again");
+	ok(memcmp(key, db_hash_key(db), sizeof(key)) == 0,
+	    "with the same key of its hashes");
 	test_leave(10, "left with little to write");
 	test_leave(40000, "left with much to write");
+	test_archive();
 	test_foreign();
 	nftw(dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);
 	return (done());

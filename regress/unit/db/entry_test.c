@@ -111,6 +111,7 @@ static void
 test_types(void)
 {
 	struct entry	e, d;
+	char		big[MAILADDR_KEY_MAX + 1];
 
 	entry_init(&e, ENTRY_TRAPPED);
 	addr_parse("2001:db8::7", &e.addr);
@@ -131,6 +132,8 @@ test_types(void)
 	is_int(entry_encode(&e, &key, &data), 0, "WHITE");
 	is_int(decode(&d), 0, "decode");
 	is_str(d.comment, "", "no comment");
+	key.b[key.len++] = 0;
+	is_int(decode(&d), -1, "an octet more in its key");
 
 	entry_init(&e, ENTRY_SPAMTRAP);
 	e.rcpt = "joe@example.org";
@@ -140,6 +143,16 @@ test_types(void)
 	is_str(d.rcpt, "joe@example.org", "address");
 	e.rcpt = "";
 	is_int(entry_encode(&e, &key, &data), -1, "no address");
+	memset(big, 'x', sizeof(big));
+	big[MAILADDR_KEY_MAX - 1] = '\0';
+	e.rcpt = big;
+	is_int(entry_encode(&e, &key, &data), 0, "the longest address");
+	is_int(decode(&d), 0, "decode");
+	key.b[key.len++] = 'x';
+	is_int(decode(&d), -1, "a longer one is malformed");
+	big[MAILADDR_KEY_MAX - 1] = 'x';
+	big[MAILADDR_KEY_MAX] = '\0';
+	is_int(entry_encode(&e, &key, &data), -1, "and is not written");
 	entry_init(&e, ENTRY_META);
 	e.rcpt = "x";
 	is_int(entry_encode(&e, &key, &data), -1, "META has its own way");
