@@ -279,6 +279,13 @@ main(void)
 		is_int(owner_of(""), 0, "and it stays whose it was");
 	}
 	touch("/file");
+	if (root) {
+		snprintf(dir, sizeof(dir), "%s/strangers", base);
+		ok(mkdir(dir, 0700) == 0 && chown(dir, uid + 1, uid) == 0 &&
+		    statedir_make(dir, uid, uid) == -1,
+		    "nor an empty directory of a third user");
+		is_int(owner_of(""), uid + 1, "which stays that user's");
+	}
 	snprintf(dir, sizeof(dir), "%s/var/file", base);
 	is_int(statedir_make(dir, uid, uid), -1, "a file is no directory");
 	snprintf(cmd, sizeof(cmd), "rm -rf %s", base);
