@@ -1,7 +1,8 @@
 #!/usr/bin/perl
 # bounded.pl SECONDS PROGRAM ARGUMENT ...: runs a test file in a process group of
 # its own.  Nothing that it started is left when it ends, when its time is over
-# (exit status 124), or when this program is interrupted or loses its parent.
+# (exit status 124; SIGALRM says that it is), or when this program is interrupted
+# or loses its parent.
 # At the end it prints the time and the processor time as a TAP comment.
 # Processes that left the group are found by a word in their environment.  The
 # harness also gives the file a process namespace where it may; then the kernel
@@ -20,11 +21,12 @@ my $stop = 0;
 pipe(my $in, my $out) or die "pipe: $!\n";
 $SIG{CHLD} = sub { syswrite($out, "x") };
 $SIG{$_} = sub { $stop = 1; syswrite($out, "x") } for qw(INT TERM HUP);
+$SIG{ALRM} = sub { $limit = 0; syswrite($out, "x") };
 defined(my $pid = fork()) or die "fork: $!\n";
 if ($pid == 0) {
 	setpgid(0, 0);
 	$SIG{CHLD} = 'DEFAULT';
-	$SIG{$_} = 'DEFAULT' for qw(INT TERM HUP);
+	$SIG{$_} = 'DEFAULT' for qw(INT TERM HUP ALRM);
 	$ENV{REGRESS_FILE} = "$1" if $mark =~ /=(.*)/;
 	open(STDIN, '<', '/dev/null');
 	exec(@command) or POSIX::_exit(127);
