@@ -38,7 +38,7 @@ test_wrong(void)
 
 	for (i = 0; i < sizeof(options) / sizeof(options[0]); i++)
 		verdict(STAGE_CONNECT, options[i], BROKEN);
-	verdict(STAGE_MAIL, "M:!raw\\x00\\x00\\x00\\x08y550", BROKEN);
+	verdict(STAGE_MAIL, "M:!raw\\x00\\x00\\x00\\x04y550", BROKEN);
 }
 
 static void
