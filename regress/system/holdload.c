@@ -1,7 +1,8 @@
 /*
  * holdload: opens a number of connections and keeps them until a signal ends
- * it. It reads and drops all input.  Prints a line when all are open, and one
- * at the end: how many were still open, and how many bytes came.
+ * it. It reads and drops all input.  Prints a line when all are open, one when
+ * so many bytes for each have come, and one at the end: how many were still
+ * open.
  */
 #include <sys/types.h>
 #include <sys/epoll.h>
@@ -62,14 +63,16 @@ main(int argc, char **argv)
 	struct epoll_event	 ev, evs[512];
 	struct rlimit		 rl;
 	char			 data[4096];
-	uint64_t		 octets = 0;
+	uint64_t		 octets = 0, want;
 	unsigned int		 i, n, base, open;
 	ssize_t			 len;
 	int			 ep, fd, k;
 
-	if (argc != 4)
-		errx(2, "usage: holdload connections first-network port");
+	if (argc != 5)
+		errx(2, "usage: holdload connections first-network port "
+		    "bytes");
 	n = open = (unsigned int)atoi(argv[1]);
+	want = (uint64_t)atoi(argv[4]) * n;
 	base = (unsigned int)atoi(argv[2]);
 	if (getrlimit(RLIMIT_NOFILE, &rl) == 0) {
 		rl.rlim_cur = rl.rlim_max;
@@ -94,14 +97,19 @@ main(int argc, char **argv)
 		for (; k > 0; k--) {
 			fd = evs[k - 1].data.fd;
 			len = read(fd, data, sizeof(data));
-			if (len > 0)
+			if (len > 0) {
+				if (octets < want &&
+				    octets + (uint64_t)len >= want) {
+					printf("stuttered %" PRIu64 "\n", want);
+					fflush(stdout);
+				}
 				octets += (uint64_t)len;
-			else if (len == 0 || errno != EINTR) {
+			} else if (len == 0 || errno != EINTR) {
 				close(fd);
 				open--;
 			}
 		}
 	}
-	printf("held %u octets %" PRIu64 "\n", open, octets);
+	printf("held %u\n", open);
 	return (0);
 }
