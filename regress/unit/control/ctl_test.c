@@ -203,6 +203,7 @@ greeting(void)
 	(void)hello(PROTO_VERSION);
 	s = hear();
 	is_int(empty(MSG_RCPT, 1), -1, "a message of front is no command");
+	is_int(empty(CTL_END, 1), -1, "nor is an answer of ours");
 }
 
 /* n lines of one frame, the first with this number in it. */

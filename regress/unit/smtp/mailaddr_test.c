@@ -115,6 +115,11 @@ test_streams(void)
 	same("<root@host1.example.org>", "<root@host2.example.org>", 0,
 	    "numbers in the domain count");
 	norm("<bounce-20240102@news.example>", "bounce-#@news.example");
+	norm("<abc1def2@x.example>", "#@x.example");
+	norm("<abc1def@x.example>", "abc#def@x.example");
+	norm("<gh1ij2kl3mn4opqr@x.example>", "#@x.example");
+	norm("<gh1ij2kl3mn4opq@x.example>", "gh#ij#kl#mn#opq@x.example");
+	norm("<gh1ijklmnopqrst2@x.example>", "gh#ijklmnopqrst#@x.example");
 }
 
 static void
