@@ -142,14 +142,18 @@ test_early(void)
 static void
 test_large(void)
 {
-	static char	big[2000];
+	static char	 big[2000];
 	struct spool	*small = spool;
+	const char	*text;
 
 	spool = spool_new();
 	if (spool_write(spool, big, sizeof(big)) == -1)
 		exit(1);
 	is_str(scanned("max-size 1K", &sock, NULL), "", "larger: marked");
 	is_int(sock.conns, 0, "and not sent");
+	text = scanned("max-size 1K \n strategy unscannable tempfail", &sock,
+	    NULL);
+	ok(strncmp(text, "451 4.7.1 ", 10) == 0, "unscannable: refused");
 	spool_free(spool);
 	spool = small;
 }

@@ -96,11 +96,42 @@ test_fold(void)
 	is_int(fw_nets_fold(NULL, 0), 0, "none stays none");
 }
 
+static int
+covers(const char *net, const char *host)
+{
+	struct prefix	p, h;
+
+	if (prefix_parse(net, &p) == -1 || prefix_parse(host, &h) == -1)
+		printf("Bail out! %s %s\n", net, host);
+	return (fw_covers(&p.addr, p.len, &h.addr));
+}
+
+static void
+test_covers(void)
+{
+	is_int(covers("192.0.2.0/24", "192.0.2.255"), 1, "its last address");
+	is_int(covers("192.0.2.0/24", "192.0.3.0"), 0, "not the next one");
+	is_int(covers("::/0", "2001:db8::1"), 1, "::/0 has all of IPv6");
+	is_int(covers("::/0", "192.0.2.1"), 0, "and no address of IPv4");
+}
+
+static void
+test_room(void)
+{
+	struct fw_room	room = { 1000, 940 };
+
+	is_int((long long)fw_room_free(&room), 10, "a twentieth is left free");
+	room.used = 951;
+	is_int((long long)fw_room_free(&room), 0, "whatever is there already");
+}
+
 int
 main(void)
 {
 	test_set();
 	test_fold();
+	test_covers();
+	test_room();
 	is_int(fw_time_left(1061, 1000), 61, "a host has the time it has");
 	is_int(fw_time_left(1020, 1000), 60, "one about to end a moment more");
 	is_int(fw_time_left(900, 1000), 60, "one that has ended too");
