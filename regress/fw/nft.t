@@ -1,8 +1,13 @@
 #!/usr/bin/perl
 # limit 900
 # long
+# torture
 # The role fw with real nftables, in its own network namespaces, with the sample
-# as the ruleset: changes of its sets, and real connections through it.
+# as the ruleset: changes of its sets, and real connections through it.  There are
+# 20,000 hosts; make torture has 100,000, which nft(8) takes long to list.
+# The harness runs it in a process namespace, as in a container: there the
+# kernel's events have other process ids than getpid(2) returns, and fw must
+# still recognise its own changes.
 use strict;
 use warnings;
 use lib 'regress/fw';
@@ -14,6 +19,7 @@ use Time::HiRes qw(sleep);
 my ($gate, $world) = map { "fwt-$_-$$" } 'gate', 'world';
 my $sample = 'spamgreyd/nftables.conf.sample';
 my $dir = tmp();
+my $n = ($ENV{TORTURE} // '') eq 'full' ? 100_000 : 20_000;
 my $top = `pwd`;
 chomp $top;
 
@@ -35,6 +41,11 @@ $SIG{INT} = $SIG{TERM} = sub { exit 1 };
 sub gate { return system(netns($gate), @_) }
 sub nft { return gate('nft', @_) == 0 }
 sub list_set { return scalar `@{[netns($gate)]} nft list set inet spamgrey $_[0] 2>&1` }
+# What nft says of one host; to list a whole set takes long.
+sub host {
+	my ($set, $addr) = @_;
+	return scalar `@{[netns($gate)]} nft get element inet spamgrey $set '{ $addr }' 2>&1`;
+}
 sub elements {
 	my ($e) = list_set($_[0]) =~ /elements = \{(.*?)\}/s;
 	return defined $e ? 1 + ($e =~ tr/,//) : 0;
@@ -71,39 +82,39 @@ ok(nft('add', 'element', 'inet', 'spamgrey', 'net6', '{ 2001:db8:aa::/48 }'),
 $d = start($dir, netns => $gate, args => ['nft', 'spamgrey',
     '198.51.100.0/24', '198.51.101.0/24', '198.51.100.7', '2001:db8:ffff::/48',
     '10.0.0.0/16', '128.0.0.0/1', '192.0.2.1']);
-say_to($d, 'set 100000');
-like(my $took = ready($d), qr/^ready \d+ ms/, '100,000 set');
+say_to($d, "set $n");
+like(my $took = ready($d), qr/^ready \d+ ms/, "$n set");
 diag($took);
-is(elements('white4'), 90000, 'IPv4 hosts, the stranger gone');
-is(elements('white6'), 10000, 'IPv6 hosts');
+is(elements('white4'), $n * 9 / 10, 'IPv4 hosts, the stranger gone');
+is(elements('white6'), $n / 10, 'IPv6 hosts');
 is(nets('net4'), '10.0.0.0/16,128.0.0.0/1', 'networks, none twice')
     or diag(list_set('net4'));
 is(nets('net6'), '2001:db8:ffff::/48', 'IPv6 networks');
-ok(list_set('white6') =~ qr/2001:db8:0:9:: timeout (36d|35d23h59m5\ds)/, 'an IPv6 host is its masked address, with its time');
+ok(host('white6', '2001:db8:0:9::') =~ qr/2001:db8:0:9:: timeout (36d|35d23h59m5\ds)/, 'an IPv6 host is its masked address, with its time');
 
 like(my $each = ask($d, 'each add 1000 200000'), qr/^done 1000 /,
     '1,000 added one by one');
 diag("added: $each");
-is(hosts(), 101000, 'all in');
+is(hosts(), $n + 1000, 'all in');
 like($each = ask($d, 'each del 1000 200000'), qr/^done 1000 /,
     '1,000 removed one by one');
 diag("removed: $each");
-is(hosts(), 100000, 'all out');
+is(hosts(), $n, 'all out');
 like(ask($d, 'burst add 5000 200000'), qr/^done 5000 /, '5,000 at once');
 like(ask($d, 'burst del 5000 200000'), qr/^done 5000 /, 'and away');
 like(ask($d, 'del 192.0.2.200'), qr/^done/, 'one that is not there');
 like(ask($d, 'add 192.0.2.7 600'), qr/^done/, 'a host for ten minutes');
-ok(list_set('white4') =~ qr/192\.0\.2\.7 timeout (10m|9m59s)/, 'has ten minutes');
+ok(host('white4', '192.0.2.7') =~ qr/192\.0\.2\.7 timeout (10m|9m59s)/, 'has ten minutes');
 like(ask($d, 'add 192.0.2.7 7200'), qr/^done/, 'and is renewed');
-ok(list_set('white4') =~ qr/192\.0\.2\.7 timeout (2h|1h59m59s)/, 'to two hours');
+ok(host('white4', '192.0.2.7') =~ qr/192\.0\.2\.7 timeout (2h|1h59m59s)/, 'to two hours');
 like(ask($d, 'add 192.0.2.9 400000000'), qr/^done/, 'a host for 12 years');
-ok(list_set('white4') =~ qr/192\.0\.2\.9 timeout 46(30|29)d/, 'has its time');
+ok(host('white4', '192.0.2.9') =~ qr/192\.0\.2\.9 timeout 46(30|29)d/, 'has its time');
 ask($d, 'del 192.0.2.9');
 like(ask($d, 'add 192.0.2.8'), qr/^done/, 'a host for ever');
-ok(list_set('white4') =~ qr/192\.0\.2\.8[,\s]/, 'has no timeout');
-is(stat_of($d, 'firewall-table'), 100002, 'the table is counted');
+ok(host('white4', '192.0.2.8') =~ qr/192\.0\.2\.8[,\s]/, 'has no timeout');
+is(stat_of($d, 'firewall-table'), $n + 2, 'the table is counted');
 like(ask($d, 'add 192.0.2.6 -5'), qr/^done/, 'a host that has just ended');
-ok(list_set('white4') =~ qr/192\.0\.2\.6 timeout (1m|59s)/,
+ok(host('white4', '192.0.2.6') =~ qr/192\.0\.2\.6 timeout (1m|59s)/,
     'has a moment more, until store takes it back');
 ask($d, 'del 192.0.2.6');
 ask($d, 'del 192.0.2.7');
@@ -114,9 +125,9 @@ print $f "flush ruleset\ninclude \"$top/$sample\"\n";
 close $f;
 ok(nft('-f', "$dir/reload"), 'the ruleset is flushed and loaded again');
 ok(defined($took = until_true(sub {
-    logged($dir) =~ /changed by others: 100000 added/ })), 'refilled');
+    logged($dir) =~ /changed by others: $n added/ })), 'refilled');
 diag("flush ruleset to full: $took s");
-is(hosts(), 100000, 'all of them');
+is(hosts(), $n, 'all of them');
 ok(defined until_true(sub { nets('net4') =~ /^10\.0\.0\.0/ }), 'networks too');
 
 ok(nft('-f', "$dir/reload"), 'and once more');
@@ -124,13 +135,13 @@ like($each = ask($d, 'each add 100 300000'), qr/^done 100 /,
     'promotions while they are refilled');
 diag("while refilled: $each");
 like(ask($d, 'each del 100 300000'), qr/^done 100 /, 'and out again');
-ok(defined until_true(sub { stat_of($d, 'firewall-table') == 100000 }),
+ok(defined until_true(sub { stat_of($d, 'firewall-table') == $n }),
     'and full again');
 nft('delete', 'element', 'inet', 'spamgrey', 'white4', '{ 10.0.0.1 }');
-ok(defined until_true(sub { list_set('white4') =~ / 10\.0\.0\.1 / }),
+ok(defined until_true(sub { host('white4', '10.0.0.1') =~ / 10\.0\.0\.1 / }),
     'one deleted behind our back is back');
 nft('add', 'element', 'inet', 'spamgrey', 'white4', '{ 203.0.113.9 timeout 1h }');
-ok(defined until_true(sub { list_set('white4') !~ / 203\.0\.113\.9 / }),
+ok(defined until_true(sub { host('white4', '203.0.113.9') =~ /No such file/ }),
     'one added behind our back is gone');
 nft('flush', 'set', 'inet', 'spamgrey', 'net4');
 ok(defined until_true(sub { nets('net4') =~ /^10\.0\.0\.0/ }),
