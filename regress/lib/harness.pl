@@ -21,6 +21,7 @@
 #	no valgrind	not with VALGRIND=yes
 use strict;
 use warnings;
+use Fcntl;
 use IO::Select;
 use TAP::Formatter::File;
 use TAP::Harness;
@@ -31,6 +32,11 @@ my (%command, %limit, %skipped_whole, %last, %tests, @first, @then, @alone,
     @bad, @skipped);
 my ($lib) = $0 =~ m{^(.*)/};
 my @places = places();
+# While TAP::Harness reads standard error of one file, it looks at no other.  So
+# files write to the harness's own.
+open(my $stderr, '>&', \*STDERR) or die "standard error: $!\n";
+fcntl($stderr, F_SETFD, 0) or die "standard error: $!\n";
+$ENV{REGRESS_STDERR} = fileno($stderr);
 my @valgrind = qw(valgrind --quiet --error-exitcode=99 --leak-check=full
     --errors-for-leak-kinds=definite --suppressions=regress/valgrind.supp);
 
@@ -121,6 +127,9 @@ watch
 	my $file = ref $job eq 'ARRAY' ? $job->[0] : $job->description;
 
 	print $ticker "file $file\n";
+	# Of lines that it reads together TAP::Harness would look at the first
+	# one only, until more come.
+	$parser->_iterator->{chunk_size} = 1;
 	$parser->callback(test => sub {
 		my $t = shift;
 		my $what = $t->description;

@@ -23,7 +23,7 @@ script
 	chmod(0755, "$dir/$name");
 }
 
-my $pid;
+my ($pid, $jobs);
 
 # The harness over these files, a line of progress a second: a pipe to read.
 sub
@@ -35,8 +35,9 @@ harness
 	return ($out) if $pid;
 	chdir($dir) or die;
 	$ENV{TICK} = 1;
-	delete @ENV{grep { /^(HARNESS|TEST|PERL5LIB|VALGRIND|LIMIT|JOBS)/ }
+	delete @ENV{grep { /^(HARNESS|TEST|PERL5LIB|VALGRIND|LIMIT|JOBS|REGRESS_STDERR)/ }
 	    keys %ENV};
+	$ENV{JOBS} = $jobs if $jobs;
 	exec($^X, "$top/regress/lib/harness.pl", @files);
 	die "exec: $!\n";
 }
@@ -66,9 +67,8 @@ is($lines[-1], "0 passed, 1 failed, 0 skipped\n", 'and counts');
 
 # A test that ends when it is told to: what was printed until then.
 mkfifo("$dir/end", 0600) or die;
-# TAP::Harness may take lines that come together one by one, as more come.
-script('long.t', "echo 'ok 1 - begun'\n" .
-    "read word <end\necho 'ok 2 - ended'\necho '1..2'\n");
+script('long.t', "printf '1..2\\nok 1 - begun\\n'\n" .
+    "read word <end\necho 'ok 2 - ended'\n");
 $out = harness('good.t', 'long.t');
 my $text = '';
 while ($text !~ /^long\.t: \d+ s, test 1 was the last \(1 of 2 files done\)$/m) {
@@ -92,6 +92,19 @@ script('two.t', "read word <one\necho x >two\necho '1..1'\necho ok 1\n");
 $out = harness('one.t', 'two.t');
 @lines = <$out>;
 ok(close($out), 'files run beside each other');
+# The last one begins when the middle one has ended.
+script('stderr.t', "# limit 60\necho 'ok 1'\necho '# x' >&2\nread word <two\n" .
+    "echo '1..1'\n");
+script('then.t', "echo x >two\necho '1..1'\necho ok 1\n");
+$jobs = 2;
+open(my $errors, '>&', \*STDERR) or die;
+open(STDERR, '>', "$dir/stderr") or die;
+$out = harness('stderr.t', 'good.t', 'then.t');
+open(STDERR, '>&', $errors) or die;
+$jobs = 0;
+@lines = <$out>;
+ok(close($out), 'one that writes to standard error stops no other');
+ok(-s "$dir/stderr", 'and what it wrote is there');
 script("alone$_.t", "# alone\nmkdir lock && echo '1..1' && echo ok 1\n" .
     "rmdir lock\n") for 1 .. 4;
 $out = harness(map { "alone$_.t" } 1 .. 4);
