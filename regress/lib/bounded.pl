@@ -4,7 +4,6 @@
 # (exit status 124; SIGALRM says that it is), or when this program is interrupted
 # or loses its parent.
 # At the end it prints the time and the processor time as a TAP comment.
-# Its standard error is the descriptor that REGRESS_STDERR names, if it is set.
 # Processes that left the group are found by a word in their environment.  The
 # harness also gives the file a process namespace where it may; then the kernel
 # ends them.
@@ -30,10 +29,6 @@ if ($pid == 0) {
 	$SIG{$_} = 'DEFAULT' for qw(INT TERM HUP ALRM);
 	$ENV{REGRESS_FILE} = "$1" if $mark =~ /=(.*)/;
 	open(STDIN, '<', '/dev/null');
-	if (defined(my $stderr = delete $ENV{REGRESS_STDERR})) {
-		open(STDERR, '>&', $stderr);
-		POSIX::close($stderr);
-	}
 	exec(@command) or POSIX::_exit(127);
 }
 setpgid($pid, $pid);

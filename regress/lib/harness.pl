@@ -21,22 +21,16 @@
 #	no valgrind	not with VALGRIND=yes
 use strict;
 use warnings;
-use Fcntl;
+use File::Temp qw(tempdir);
 use IO::Select;
-use TAP::Formatter::File;
-use TAP::Harness;
-use TAP::Parser::Aggregator;
+use POSIX ();
+use TAP::Parser;
 
 $| = 1;		# print each line at once, also to a pipe
-my (%command, %limit, %skipped_whole, %last, %tests, @first, @then, @alone,
-    @bad, @skipped);
+my (%command, %limit, %skipped_whole, %tests, @first, @then, @alone, @bad,
+    @skipped);
 my ($lib) = $0 =~ m{^(.*)/};
 my @places = places();
-# While TAP::Harness reads standard error of one file, it looks at no other.  So
-# files write to the harness's own.
-open(my $stderr, '>&', \*STDERR) or die "standard error: $!\n";
-fcntl($stderr, F_SETFD, 0) or die "standard error: $!\n";
-$ENV{REGRESS_STDERR} = fileno($stderr);
 my @valgrind = qw(valgrind --quiet --error-exitcode=99 --leak-check=full
     --errors-for-leak-kinds=definite --suppressions=regress/valgrind.supp);
 
@@ -63,36 +57,11 @@ for my $file (@ARGV) {
 }
 
 my @run = (@first, @then, @alone);
+my $dir = tempdir(CLEANUP => 1);
 my $ticker = ticker(scalar @run, $ENV{TICK} // 30);
-my $sum = TAP::Parser::Aggregator->new;
-my $formatter = Lines->new({ verbosity => $ENV{TEST_VERBOSE} ? 1 : 0 });
-$sum->start;
+my ($passed, $failed) = (0, scalar @bad);
 run($ENV{JOBS} || 3 * processors(), @first, @then);
 run(1, @alone);
-$sum->stop;
-
-my ($passed, $failed) = (0, scalar @bad);
-for my $file ($sum->descriptions) {
-	my ($p) = $sum->parsers($file);
-	my %skip = map { $_ => 1 } $p->skipped;
-	my @why;
-	$passed += grep { !$skip{$_} } $p->passed;
-	$failed += $p->failed;
-	push @why, "failed " . join(" ", $p->failed) if $p->failed;
-	if ($p->exit == 124) {
-		push @why, "hung: no end after $limit{$file} s; " .
-		    ($last{$file} // 'no test') . " was the last";
-	} elsif ($p->exit > 128) {
-		push @why, "died of signal " . ($p->exit - 128);
-	} elsif ($p->exit) {
-		push @why, "ended with status " . $p->exit;
-	}
-	push @why, $p->parse_errors if $p->parse_errors;
-	push @why, "has no test" if !$p->tests_run && !$skipped_whole{$file};
-	next unless @why;
-	$failed++ unless $p->failed;
-	push @bad, [$file, join("; ", @why)];
-}
 close($ticker);
 wait();
 $failed += faults();
@@ -102,59 +71,117 @@ print "failed: $_->[0]: $_->[1]\n" for @bad;
 printf "%d passed, %d failed, %d skipped\n", $passed, $failed, scalar @skipped;
 exit($failed || !$passed ? 1 : 0);
 
-# Runs files, so many at a time.
+# Runs files, so many at a time.  The output of each goes to a file of its own,
+# so that one that is silent, or fills a pipe, keeps no other waiting.
 sub
 run
 {
 	my ($jobs, @files) = @_;
+	my %running;
 
-	return unless @files;
-	my $harness = TAP::Harness->new({
-		jobs => $jobs,
-		formatter => $formatter,
-		exec => sub { return $command{$_[1]} },
-	});
-	$harness->callback(made_parser => \&watch);
-	$harness->callback(after_test => sub { print $ticker "end $_[0][0]\n" });
-	$harness->aggregate_tests($sum, @files);
+	while (@files || %running) {
+		while (@files && keys(%running) < $jobs) {
+			my $file = shift(@files);
+			$running{start($file)} = $file;
+		}
+		my $pid = waitpid(-1, 0);
+		my $file = delete($running{$pid}) // next;
+		ended($file, $?);
+	}
 }
 
-# Notes what a file says.
+# The file with the output of a test file; what: out or err.
+sub output { return ("$dir/" . ($_[0] =~ tr,/,_,r) . ".$_[1]") }
+
 sub
-watch
+start
 {
-	my ($parser, $job) = @_;
-	my $file = ref $job eq 'ARRAY' ? $job->[0] : $job->description;
+	my ($file) = @_;
 
 	print $ticker "file $file\n";
-	# Of lines that it reads together TAP::Harness would look at the first
-	# one only, until more come.
-	$parser->_iterator->{chunk_size} = 1;
-	$parser->callback(test => sub {
-		my $t = shift;
-		my $what = $t->description;
-		$what =~ s/^- //;
-		$last{$file} = "test " . $t->number;
-		print $ticker "$last{$file} $file\n";
-		$last{$file} .= " ($what)" if $what ne '';
-		push @{$tests{$file}},
-		    [$what, $t->has_skip ? 'skipped' : $t->is_ok];
-		return unless $t->has_skip;
-		push @skipped, [$file, $what eq '' ? "test " . $t->number : $what,
-		    $t->explanation];
-	});
-	$parser->callback(comment => sub {
-		$Line::took{$file} = [$1, $2] if shift->as_string =~
-		    /^# took ([\d.]+) s, ([\d.]+) s of the processor$/;
-	});
-	$parser->callback(plan => sub {
-		my $plan = shift;
-		# A "1..0" without a reason is not a skip: the file has no
-		# tests.
-		return unless $plan->has_skip && $plan->explanation;
-		$skipped_whole{$file} = 1;
-		push @skipped, [$file, "all", $plan->explanation];
-	});
+	defined(my $pid = fork()) or die "fork: $!\n";
+	return ($pid) if $pid != 0;
+	open(STDOUT, '>', output($file, 'out')) &&
+	    open(STDERR, '>', output($file, 'err')) or POSIX::_exit(126);
+	exec(@{$command{$file}}) or POSIX::_exit(127);
+}
+
+# Counts the tests of a file that has ended, and prints its line, what it wrote
+# to standard error, and with TEST_VERBOSE=1 all of its tests.
+sub
+ended
+{
+	my ($file, $status) = @_;
+	# (it wants at least one line)
+	my $p = TAP::Parser->new({ tap => slurp(output($file, 'out')) ||
+	    "\n" });
+	my ($last, $took, $nskipped) = ('no test', '', 0);
+	my @why;
+
+	while (my $r = $p->next) {
+		if ($r->is_test) {
+			($last, my $skip) = test($file, $r);
+			$nskipped += $skip;
+		} elsif ($r->is_plan && $r->has_skip && $r->explanation) {
+			# A "1..0" without a reason is not a skip: the file has
+			# no tests.
+			$skipped_whole{$file} = 1;
+			push @skipped, [$file, "all", $r->explanation];
+		} elsif ($r->as_string =~
+		    /^# took ([\d.]+) s, ([\d.]+) s of the processor$/) {
+			$took = sprintf(' %7.1f s %6.1f s CPU', $1, $2);
+		}
+		print $r->as_string, "\n" if $ENV{TEST_VERBOSE};
+	}
+	$passed += $p->passed - $nskipped;
+	$failed += $p->failed;
+	push @why, "failed " . join(" ", $p->failed) if $p->failed;
+	push @why, how_ended($status, $limit{$file}, $last);
+	push @why, $p->parse_errors if $p->parse_errors;
+	push @why, "has no test" if !$p->tests_run && !$skipped_whole{$file};
+	$failed++ if @why && !$p->failed;
+	push @bad, [$file, join("; ", @why)] if @why;
+	print $file, ' ', '.' x (50 - length($file)), @why ? ' FAILED' :
+	    $skipped_whole{$file} ? ' skipped' : ' ok', $took, "\n",
+	    slurp(output($file, 'err'));
+	print $ticker "end $file\n";
+	unlink(output($file, 'out'), output($file, 'err'));
+}
+
+# Notes a test.  Returns its number and name, and whether it was skipped.
+sub
+test
+{
+	my ($file, $t) = @_;
+	my $what = $t->description =~ s/^- //r;
+	my $skip = $t->has_skip ? 1 : 0;
+
+	push @{$tests{$file}}, [$what, $skip ? 'skipped' : $t->is_ok];
+	push @skipped, [$file, $what eq '' ? "test " . $t->number : $what,
+	    $t->explanation] if $skip;
+	return ("test " . $t->number . ($what ne '' ? " ($what)" : ''), $skip);
+}
+
+# Returns why the end of a file is a failure, or nothing.
+sub
+how_ended
+{
+	my ($status, $seconds, $last) = @_;
+	my $exit = $status & 127 ? 128 + ($status & 127) : $status >> 8;
+
+	return () if $exit == 0;
+	return ("hung: no end after $seconds s; $last was the last")
+	    if $exit == 124;
+	return ("died of signal " . ($exit - 128)) if $exit > 128;
+	return ("ended with status $exit");
+}
+
+sub
+slurp
+{
+	open(my $f, '<', $_[0]) or return ('');
+	local $/;
+	return (<$f> // '');
 }
 
 # Returns what the head of a file says of how to run it.
@@ -215,7 +242,7 @@ sub
 ticker
 {
 	my ($files, $every) = @_;
-	my ($done, $buf, %begin, %seen) = (0, '');
+	my ($done, $buf, %begin) = (0, '');
 
 	pipe(my $in, my $out) or die "pipe: $!\n";
 	defined(my $pid = fork()) or die "fork: $!\n";
@@ -236,12 +263,9 @@ ticker
 				my ($what, $rest) = split(/ /, $1, 2);
 				if ($what eq 'file') {
 					$begin{$rest} = time();
-				} elsif ($what eq 'end') {
+				} else {
 					delete $begin{$rest};
 					$done++;
-				} else {
-					my ($n, $file) = split(/ /, $rest, 2);
-					$seen{$file} = $n;
 				}
 			}
 			next;
@@ -249,7 +273,9 @@ ticker
 		for my $file (sort keys %begin) {
 			my $age = time() - $begin{$file};
 			next if $age < $every;
-			print "$file: ", $age, " s, test ", $seen{$file} // 0,
+			my ($n) = slurp(output($file, 'out')) =~
+			    /.*^(?:not )?ok (\d+)/ms;
+			print "$file: ", $age, " s, test ", $n // 0,
 			    " was the last ($done of $files files done)\n";
 		}
 		$next = time() + $every;
@@ -306,22 +332,4 @@ fault_state
 	return ('FAILED') if grep { !$_->[1] } @found;
 	return ('skipped') if grep { $_->[1] eq 'skipped' } @found;
 	return ('passed');
-}
-
-# The formatter prints a line for each file when it ends, with the time that
-# bounded.pl told.
-package Lines;
-our @ISA;
-BEGIN { @ISA = 'TAP::Formatter::File' }
-sub open_test { return (bless(shift->SUPER::open_test(@_), 'Line')) }
-
-package Line;
-our (@ISA, %took);
-BEGIN { @ISA = 'TAP::Formatter::File::Session' }
-sub
-time_report
-{
-	my $took = $took{$_[0]->name} or return ('');
-
-	return (sprintf(' %7.1f s %6.1f s CPU', @$took));
 }
