@@ -127,7 +127,8 @@ test_text(void)
 	    "text behind an address may be long");
 	is_int(count(with("1.2.3.4\0\n5.6.7.8\n6.6.6.6\n", 26)), 2,
 	    "a NUL byte is a bad line");
-	is_int(text("0.0.0.0/0\n1.2.3.4\n"), 1, "/0 of others is refused");
+	is_int(text("0.0.0.0/0\n1.2.3.4\n"), 1, "/0 of others");
+	is_int((int)r.bad, 1, "is refused");
 }
 
 static void
