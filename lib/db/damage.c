@@ -54,6 +54,26 @@ db_is_damage(struct db *db, int rc)
 	return (rc != 0);
 }
 
+int
+db_all_whole(struct db *db)
+{
+	static const char	*const files[] = { DB_FILE_MAIN, DB_FILE_INDEX };
+	char			 path[PATH_MAX];
+	uint32_t		 page;
+	size_t			 i;
+
+	for (i = 0; i < 2 && !atomic_load(&db->torn); i++) {
+		snprintf(path, sizeof(path), "%s/%s/%s", db->dir, DB_SUBDIR,
+		    files[i]);
+		if (!db_pages_check(path, &page))
+			continue;
+		snprintf(db->torn_msg, sizeof(db->torn_msg), "%s: page %u",
+		    files[i], page);
+		atomic_store(&db->torn, 1);
+	}
+	return (!atomic_load(&db->torn));
+}
+
 static void
 path_of(const struct db *db, char *dst, const char *dir, const char *file)
 {

@@ -1,6 +1,6 @@
 /*
- * What the files of the database (db.c, open.c, damage.c, files.c, walk.c,
- * mark.c) share; nobody else includes this.
+ * What the files of the database (db.c, open.c, checkpoint.c, memory.c,
+ * damage.c, files.c, walk.c, mark.c) share; nobody else includes this.
  */
 #ifndef DB_INT_H
 #define DB_INT_H
@@ -82,7 +82,12 @@ struct db {
 
 /* open.c.  What a libdb return code means; marks the database as down. */
 enum db_result	 db_fail(struct db *, int rc, const char *what);
+/* checkpoint.c */
+int		 db_thread_start(struct db *);	/* 0, or an errno */
+void		 db_thread_stop(struct db *);	/* waits for a checkpoint */
 void		 db_poke(struct db *);
+/* memory.c.  1: libdb gets its memory, or the process ends. */
+void		 db_memory_must(int);
 /* files.c.  Have libdb sync directories too. */
 void		 db_files_init(void);
 int		 db_sync_dir(const char *path);
@@ -91,6 +96,9 @@ int		 db_sync_dir(const char *path);
 int		 db_files_repair(const char *home);
 /* damage.c */
 int		 db_is_damage(struct db *, int rc);
+/* After a recovery: is each page of the files whole?  Else torn_msg says which
+ * is not. */
+int		 db_all_whole(struct db *);
 void		 db_finish_new(const char *dir);
 void		 db_logs_keep(const struct db *);
 void		 db_logs_drop(const struct db *);

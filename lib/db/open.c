@@ -1,7 +1,7 @@
 /*
- * The life of the database environment: open with recovery, the checkpoint
- * thread, going down, tearing down and building again.  Only the process that
- * holds the state directory's lock may call these functions.
+ * The life of the database environment: open with recovery, going down,
+ * tearing down and building again.  Only the process that holds the state
+ * directory's lock may call these functions.
  *
  * A failed write of the log panics the environment for good, so there is no
  * half way: at the first error that is not "not found" the database counts as
@@ -22,7 +22,6 @@
 
 #include <errno.h>
 #include <limits.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,10 +34,7 @@
 #define PAGE_SIZE_DB	4096	/* the file system's block: no torn pages */
 #define LOG_FILE	(4 * 1024 * 1024)
 #define LOG_BUFFER	(2 * 1024 * 1024)
-#define CHECKPOINT_MB	16
-#define REST_MB		1	/* db_rest */
 #define LEAVE_MB	2	/* db_leave: a checkpoint of so little is quick */
-#define POKE_BYTES	(1024 * 1024)
 /* Below this much free space a recovery only fails again. */
 #define SPACE_NEEDED	(512 * 1024)
 
@@ -149,134 +145,13 @@ db_fail(struct db *db, int rc, const char *what)
 	return (DB_DOWN);
 }
 
-/*
- * Writes a checkpoint when enough was logged since the last one, and removes
- * old log files.  A checkpoint that was written under load keeps all the log
- * from its beginning, which libdb's count, made at its end, does not show; at
- * rest that has to go too, hence ckp_file.  Returns a code of libdb.
- */
-static int
-checkpoint(struct db *db, uint32_t enough)
-{
-	DB_ENV		*env = db->h.env;
-	DB_LOG_STAT	*st;
-	uint32_t	 mb, file;
-	int		 rc;
-
-	if ((rc = env->log_stat(env, &st, 0)) != 0)
-		return (rc);
-	mb = st->st_wc_mbytes;
-	file = st->st_cur_file;
-	free(st);
-	if (mb < enough && (enough != REST_MB || file == db->ckp_file))
-		return (0);
-	db->ckp_file = file;
-	if ((rc = env->txn_checkpoint(env, 0, 0, 0)) != 0 ||
-	    (rc = env->log_archive(env, NULL, DB_ARCH_REMOVE)) != 0)
-		return (rc);
-	atomic_fetch_add(&db->checkpoints, 1);
-	return (0);
-}
-
-/*
- * A checkpoint writes all dirty pages, 0.1 to 0.3 s of disk: in the main
- * thread every client would wait for it.
- */
-static void *
-checkpointer(void *arg)
-{
-	struct db	*db = arg;
-	uint32_t	 enough;
-	int		 rc;
-
-	pthread_mutex_lock(&db->mtx);
-	while (!db->quit) {
-		if (db->want == 0) {
-			pthread_cond_wait(&db->cond, &db->mtx);
-			continue;
-		}
-		enough = db->want;
-		db->want = 0;
-		db->busy = 1;
-		pthread_mutex_unlock(&db->mtx);
-		if ((rc = checkpoint(db, enough)) != 0)
-			atomic_store(&db->thread_rc, rc);
-		pthread_mutex_lock(&db->mtx);
-		db->busy = 0;
-		if (rc != 0)
-			break;	/* the next db_begin finds thread_rc */
-	}
-	pthread_mutex_unlock(&db->mtx);
-	return (NULL);
-}
-
-/* Signals are the event loop's, so the thread blocks all of them. */
-static int
-start_thread(struct db *db)
-{
-	sigset_t	all, old;
-	int		rc;
-
-	db->want = 0;
-	db->busy = db->quit = 0;
-	atomic_store(&db->thread_rc, 0);
-	sigfillset(&all);
-	pthread_sigmask(SIG_BLOCK, &all, &old);
-	rc = pthread_create(&db->h.thread, NULL, checkpointer, db);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	db->h.has_thread = rc == 0;
-	return (rc);
-}
-
-/* Waits for a checkpoint that is being written. */
-static void
-stop_thread(struct db *db)
-{
-	if (!db->h.has_thread)
-		return;
-	pthread_mutex_lock(&db->mtx);
-	db->quit = 1;
-	pthread_cond_signal(&db->cond);
-	pthread_mutex_unlock(&db->mtx);
-	pthread_join(db->h.thread, NULL);
-	db->h.has_thread = 0;
-}
-
-/* Makes the thread check whether so many megabytes were logged. */
-static void
-wake(struct db *db, uint32_t enough)
-{
-	pthread_mutex_lock(&db->mtx);
-	if (db->want == 0 || enough < db->want)
-		db->want = enough;
-	pthread_cond_signal(&db->cond);
-	pthread_mutex_unlock(&db->mtx);
-}
-
-/* Wakes the thread after so much log; the thread then checks for itself. */
-void
-db_poke(struct db *db)
-{
-	if (db->unsynced < POKE_BYTES)
-		return;
-	db->unsynced = 0;
-	wake(db, CHECKPOINT_MB);
-}
-
-void
-db_rest(struct db *db)
-{
-	if (db->up)
-		wake(db, REST_MB);
-}
-
 /* Errors are of no use here: a panicked environment reports nothing else. */
 static void
 tear_down(struct db *db)
 {
 	struct db_handles	*h = &db->h;
 
-	stop_thread(db);
+	db_thread_stop(db);
 	if (h->txn != NULL)
 		h->txn->abort(h->txn);
 	if (h->index != NULL)
@@ -346,6 +221,7 @@ build(struct db *db, const char **what)
 	atomic_store(&db->cause, 0);
 	*what = "syncing its directory";
 	db_files_init();
+	db_memory_must(1);
 	/* A process before this one may have died between the two. */
 	if (db_sync_dir(db->dir) == -1 || db_sync_dir(home) == -1 ||
 	    db_files_repair(home) == -1) {
@@ -366,13 +242,15 @@ build(struct db *db, const char **what)
 	    DB_CREATE)) != 0)
 		goto fail;
 	*what = "starting the checkpoint thread";
-	if ((rc = start_thread(db)) != 0)
+	if ((rc = db_thread_start(db)) != 0)
 		goto fail;
+	db_memory_must(0);
 	db->up = 1;
 	db->why[0] = '\0';
 	db->unsynced = 0;
 	return (0);
  fail:
+	db_memory_must(0);
 	set_why(db, rc);
 	tear_down(db);
 	return (rc);
@@ -528,28 +406,6 @@ new_db(const char *dir, const struct db_opts *opts)
 	return (db);
 }
 
-/* After a recovery: is each page of the files whole?  Else torn_msg says which
- * is not. */
-static int
-all_whole(struct db *db)
-{
-	static const char	*const files[] = { DB_FILE_MAIN, DB_FILE_INDEX };
-	char			 path[PATH_MAX];
-	uint32_t		 page;
-	size_t			 i;
-
-	for (i = 0; i < 2 && !atomic_load(&db->torn); i++) {
-		snprintf(path, sizeof(path), "%s/%s/%s", db->dir, DB_SUBDIR,
-		    files[i]);
-		if (!db_pages_check(path, &page))
-			continue;
-		snprintf(db->torn_msg, sizeof(db->torn_msg), "%s: page %u",
-		    files[i], page);
-		atomic_store(&db->torn, 1);
-	}
-	return (!atomic_load(&db->torn));
-}
-
 /* Opens it, or what can be made of it.  Returns a code of libdb. */
 static int
 open_or_make(struct db *db, const char **what)
@@ -558,7 +414,7 @@ open_or_make(struct db *db, const char **what)
 	int	rc;
 
 	db_logs_keep(db);
-	if ((rc = build(db, what)) == 0 && all_whole(db))
+	if ((rc = build(db, what)) == 0 && db_all_whole(db))
 		return (0);
 	if (!db_is_damage(db, rc))
 		return (rc);
@@ -567,7 +423,8 @@ open_or_make(struct db *db, const char **what)
 		tear_down(db);
 		*what = "after its recovery";
 	}
-	strlcpy(msg, atomic_load(&db->torn) ? db->torn_msg : db->msg[0] != '\0' ? db->msg :
+	strlcpy(msg, atomic_load(&db->torn) ? db->torn_msg :
+	    db->msg[0] != '\0' ? db->msg :
 	    db_strerror(rc), sizeof(msg));
 	if (db->strict) {
 		refuse(db, *what, msg);
@@ -669,7 +526,7 @@ db_close(struct db *db)
 	if (db == NULL)
 		return;
 	if (db->up) {
-		stop_thread(db);
+		db_thread_stop(db);
 		db_abort(db);
 		env = db->h.env;
 		if (env->txn_checkpoint(env, 0, 0, DB_FORCE) == 0)
