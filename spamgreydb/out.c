@@ -22,7 +22,18 @@
 #define OUT_BUFFER	(256 * 1024)	/* bytes */
 
 static int	out_errno;	/* why standard output failed; 0: fine */
+static int	json_short;	/* jansson had no memory: members are missing */
 static int64_t	out_pass;	/* seconds that a tuple waits; 0 unknown */
+
+static void *
+json_memory(size_t n)
+{
+	void	*p = malloc(n);
+
+	if (p == NULL)
+		json_short = 1;
+	return (p);
+}
 
 /* The buffer makes a list of a million lines fast. */
 void
@@ -30,6 +41,7 @@ out_init(void)
 {
 	static char	buf[OUT_BUFFER];
 
+	json_set_alloc_funcs(json_memory, free);
 	(void)setvbuf(stdout, buf, _IOFBF, sizeof(buf));
 }
 
@@ -271,13 +283,13 @@ out_json(json_t *o)
 {
 	int	r;
 
-	if (o == NULL) {
+	r = o == NULL || out_errno != 0 ? -1 : json_dump_callback(o, out_dump,
+	    NULL, JSON_COMPACT);
+	json_decref(o);
+	if (o == NULL || json_short) {
 		out_error("no memory");
 		return (-1);
 	}
-	r = out_errno != 0 ? -1 : json_dump_callback(o, out_dump, NULL,
-	    JSON_COMPACT);
-	json_decref(o);
 	return (r == 0 ? out_dump("\n", 1, NULL) : -1);
 }
 
