@@ -89,7 +89,8 @@ ctl_text(struct ctl *c, uint64_t id, uint8_t kind, const char *text)
 void
 ctl_end_db(struct ctl *c, uint64_t id, enum db_result rc)
 {
-	char	text[512];
+	char		 text[512];
+	const char	*why;
 
 	switch (rc) {
 	case DB_OK:
@@ -99,9 +100,11 @@ ctl_end_db(struct ctl *c, uint64_t id, enum db_result rc)
 		ctl_end(c, id, CTL_NOTFOUND, 0, "no such entry");
 		break;
 	case DB_DOWN:
+		/* Without memory for the change it is not down. */
+		why = db_why(c->env.db);
 		snprintf(text, sizeof(text), "the database cannot be used now "
 		    "(%s); it is opened again as soon as possible",
-		    db_why(c->env.db));
+		    *why != '\0' ? why : "no memory");
 		ctl_end(c, id, CTL_FAILED, c->count, text);
 		break;
 	case DB_NEWER:

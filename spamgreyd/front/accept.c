@@ -112,6 +112,17 @@ count_in(const struct config *conf, const struct addr *client,
 	return (0);
 }
 
+void
+accept_uncount(const struct config *conf, const struct addr *client)
+{
+	struct addr	host, net;
+
+	addr_cut(client, &conf->grey.admit, &host);
+	addr_cut(client, &conf->limit.network, &net);
+	limit_dec(front.by_host, &host);
+	limit_dec(front.by_net, &net);
+}
+
 int
 accept_count(struct conn *c)
 {
@@ -146,6 +157,7 @@ front_accept_conn(struct listener *l, int fd, const struct addr *client,
 	const char	*limit;
 	uint64_t	 lists;
 	unsigned int	 reason;
+	int		 counted;
 
 	front.stat[STAT_CONNECTIONS]++;
 	if (!l->lowmx && front.live->lowmx)
@@ -157,7 +169,8 @@ front_accept_conn(struct listener *l, int fd, const struct addr *client,
 		return;
 	}
 	kind = front_host_kind(client, &lists, &reason);
-	if (kind != KIND_WHITELISTED && !handover_at_connect(kind) &&
+	counted = kind != KIND_WHITELISTED && !handover_at_connect(kind);
+	if (counted &&
 	    count_in(front.live->conf, client, &stat, &limit) == -1) {
 		overlimit(stat, limit, client);
 		refuse_conn(fd, "4.7.0", over_text(stat));
@@ -165,9 +178,10 @@ front_accept_conn(struct listener *l, int fd, const struct addr *client,
 	}
 	c = conn_new(l, fd, client, port, kind, lists & front.live->black,
 	    reason);
-	if (c == NULL)
-		return;
-	conn_settle(c);
+	if (c != NULL)
+		conn_settle(c);
+	else if (counted)
+		accept_uncount(front.live->conf, client);
 }
 
 /* No other descriptor is left. */

@@ -123,16 +123,14 @@ struct conn *
 conn_new(struct listener *l, int fd, const struct addr *client, uint16_t port,
     enum conn_kind kind, uint64_t lists, unsigned int reason)
 {
-	struct conn	*c;
+	struct client_io	 none = { .fd = fd };
+	struct conn		*c;
 
-	if ((c = calloc(1, sizeof(*c))) == NULL) {
+	if ((c = calloc(1, sizeof(*c))) != NULL)
+		c->io.fd = fd;
+	if (c == NULL || conns_insert(c) == -1) {
 		log_warn("front: connection");
-		close(fd);
-		return (NULL);
-	}
-	c->io.fd = fd;
-	if (conns_insert(c) == -1) {
-		log_warn("front: connection");
+		client_no_memory(&none);
 		close(fd);
 		free(c);
 		return (NULL);
@@ -186,8 +184,6 @@ conn_set_kind(struct conn *c, enum conn_kind kind)
 void
 conn_free(struct conn *c)
 {
-	struct addr	key;
-
 	if (!front.silent) {
 		front_log_end(c);
 		if (c->live->conf->log_spamd)
@@ -196,12 +192,8 @@ conn_free(struct conn *c)
 	front.stat[front_stat_verdict(c)]++;
 	if (conn_is_black(c))
 		front.black--;
-	if (c->flags & F_COUNTED) {
-		addr_cut(&c->client, &c->live->conf->grey.admit, &key);
-		limit_dec(front.by_host, &key);
-		addr_cut(&c->client, &c->live->conf->limit.network, &key);
-		limit_dec(front.by_net, &key);
-	}
+	if (c->flags & F_COUNTED)
+		accept_uncount(c->live->conf, &c->client);
 	wheel_del(c);
 	handover_forget(c);
 	pump_free(c);
@@ -224,6 +216,8 @@ conn_die(struct conn *c, enum conn_end end)
 {
 	if (c->end == END_NONE)
 		c->end = (uint8_t)end;
+	if (end == END_MEMORY && c->state < ST_TLS_START)
+		client_no_memory(&c->io);
 	c->state = ST_DEAD;
 }
 

@@ -265,6 +265,7 @@ void	 accept_hosts_ready(void);	/* store has sent all host states */
 /* Counts a connection that pass refused, as it stays here.  -1: over a limit,
  * and the refusal is queued. */
 int	 accept_count(struct conn *);
+void	 accept_uncount(const struct config *, const struct addr *);
 
 /* conn.c */
 /* Takes fd.  The banner is queued, or the hand-over begun; conn_settle is next.

@@ -390,7 +390,9 @@ proc_died(struct parent *p, struct proc *pr, int status)
 	else
 		log_warnx("%s died: exit status %d%s", pr->name,
 		    WEXITSTATUS(status), WEXITSTATUS(status) == SPAWN_FAILED ?
-		    " (the program could not be started)" : "");
+		    " (the program could not be started)" :
+		    WEXITSTATUS(status) == CHILD_NO_MEMORY ?
+		    " (it had no memory, not even to say so)" : "");
 	if (!p->ever_ready) {
 		log_warnx("start failed");
 		parent_end(p, 1);

@@ -28,6 +28,8 @@ pass_die(struct session *s, enum pass_end end)
 {
 	if (s->end == PE_NONE)
 		s->end = (uint8_t)end;
+	if (end == PE_MEMORY && s->state < PS_TLS_START)
+		client_no_memory(&s->io);
 	s->state = PS_DEAD;
 }
 

@@ -116,10 +116,14 @@ pass_session_new(int fd, const struct addr *client, uint16_t port,
     const struct addr *dst, uint16_t dport, struct tlsctx *cert,
     enum handover_kind kind, const struct handover *h)
 {
-	struct session	*s;
+	struct client_io	 none = { .fd = fd };
+	struct session		*s;
 
 	if ((s = session_alloc(fd)) == NULL) {
 		log_warn("pass: session");
+		/* Front tells a client that it has handed over. */
+		if (h == NULL)
+			client_no_memory(&none);
 		close(fd);
 		return (NULL);
 	}
@@ -139,7 +143,7 @@ pass_session_new(int fd, const struct addr *client, uint16_t port,
 	if ((h != NULL && take_over(s, h) == -1) || run_attach(&s->ms,
 	    s, s->live->chain) == -1) {
 		log_warn("pass: session");
-		pass_die(s, PE_MEMORY);
+		pass_die(s, h != NULL ? PE_ERROR : PE_MEMORY);
 		pass_session_free(s);
 		return (NULL);
 	}

@@ -45,7 +45,7 @@ child_exit(struct child *c, int status)
 
 /* One MSG_LOG.  The lines of sessions wait for each other, so that a busy
  * process does not wake the parent for each of them. */
-static void
+static int
 child_log_send(int priority, const char *line)
 {
 	struct ipc	*ipc = chan_ipc(child_self.parent);
@@ -54,9 +54,8 @@ child_log_send(int priority, const char *line)
 	ipc_put_u8(ipc, (uint8_t)priority);
 	ipc_put_str(ipc, line);
 	if ((priority & LOG_PRIMASK) >= LOG_INFO)
-		(void)chan_send_later(child_self.parent);
-	else
-		(void)chan_send(child_self.parent, -1);
+		return (chan_send_later(child_self.parent));
+	return (chan_send(child_self.parent, -1));
 }
 
 /*
@@ -78,9 +77,14 @@ child_log(int priority, const char *line, void *arg)
 		snprintf(note, sizeof(note), "%s: %lu log lines dropped",
 		    child_self.def->name, dropped);
 		dropped = 0;
-		child_log_send(LOG_WARNING, note);
+		(void)child_log_send(LOG_WARNING, note);
 	}
-	child_log_send(priority, line);
+	if (child_log_send(priority, line) == -1) {
+		dropped++;
+		/* Without memory the status is the last word. */
+		if (priority <= LOG_CRIT)
+			_exit(CHILD_NO_MEMORY);
+	}
 	if (priority <= LOG_CRIT)
 		chan_flush(child_self.parent);
 }

@@ -29,6 +29,8 @@
 #include "lib/proto/parent.h"
 #include "spamgreyd/os/os.h"
 
+#define CHILD_NO_MEMORY	126	/* exit status: without memory for a message */
+
 enum role_root {
 	ROOT_EMPTY,		/* chroot /var/empty */
 	ROOT_STATE,		/* chroot into the state directory */

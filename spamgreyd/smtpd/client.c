@@ -94,6 +94,20 @@ client_write(struct client_io *io, size_t n, int *hangup)
 	return (w);
 }
 
+void
+client_no_memory(struct client_io *io)
+{
+	static const char	text[] = "421 4.3.0 Out of memory, please try "
+				    "again later\r\n";
+	ssize_t			n;
+
+	if (io->tls != NULL || buf_len(&io->out) > 0)
+		return;
+	n = send(io->fd, text, sizeof(text) - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+	if (n > 0)
+		io->bytes_out += (uint64_t)n;
+}
+
 /*
  * Input after the last reply is thrown away, as closing a socket with unread
  * input resets the connection, and the client might lose the reply.

@@ -173,6 +173,11 @@ ssize_t	 client_read(struct client_io *, void *, size_t);
  */
 ssize_t	 client_write(struct client_io *, size_t n, int *hangup);
 /*
+ * The last words of a session without memory, which need none.  They are left
+ * out where they could stand in the middle of another reply.
+ */
+void	 client_no_memory(struct client_io *);
+/*
  * The last reply is out: lets the client have it before the socket goes, as
  * unread input would turn the end into a reset.  client_linger_read is called
  * then when the socket is readable.  1: it is over, close the socket.
