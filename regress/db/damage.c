@@ -3,9 +3,12 @@
  * has everything or says what is missing, keeps the damaged files and goes on;
  * it never crashes, and with `strict' it does not start and changes nothing.
  *	damage fill DIR N		a database that a kill has ended
- *	damage run FROM WORK N EVERY	copies FROM to WORK and damages it there,
+ *	damage logs DIR N		the same, all of it in its log files only
+ *	damage run FROM WORK N EVERY [earlier]
+ *					copies FROM to WORK and damages it there,
  *					at each EVERYth block of 4 KiB; N steps
- *					were acknowledged
+ *					were acknowledged; earlier: only log
+ *					files before the last one
  */
 /* LIBS: -ldb */
 #include <sys/mman.h>
@@ -242,8 +245,39 @@ try_file(const char *name, int every)
 	}
 }
 
+/* N steps without a checkpoint. */
 static int
-run(int every)
+fill_logs(const char *dir, unsigned long n)
+{
+	unsigned long	b;
+
+	load_open(dir);
+	for (b = 0; b < n; b++)
+		if (load_step(b) == -1)
+			return (2);
+	return (0);		/* as if it was killed */
+}
+
+/* All log files but the last one. */
+static int
+run_earlier(int every)
+{
+	char	pattern[PATH_MAX];
+	glob_t	g;
+	size_t	i;
+
+	snprintf(pattern, sizeof(pattern), "%s/db/log.*", from);
+	if (glob(pattern, 0, NULL, &g) != 0)
+		errx(1, "%s", pattern);
+	ok(g.gl_pathc > 2, "there are several log files");
+	for (i = 0; i + 1 < g.gl_pathc; i++)
+		try_file(strrchr(g.gl_pathv[i], '/') + 1, every);
+	globfree(&g);
+	return (done());
+}
+
+static int
+run(int every, int earlier)
 {
 	struct dirent	*de;
 	char		 path[PATH_MAX];
@@ -255,6 +289,10 @@ run(int every)
 	if (lines == MAP_FAILED || (d = opendir(path)) == NULL)
 		err(1, "%s", path);
 	log_set_sink(log_out, NULL);
+	if (earlier) {
+		closedir(d);
+		return (run_earlier(every));
+	}
 	while ((de = readdir(d)) != NULL)
 		if (strchr(de->d_name, '.') != NULL && de->d_name[0] != '.')
 			try_file(de->d_name, every);
@@ -267,10 +305,13 @@ main(int argc, char **argv)
 {
 	if (argc == 4 && strcmp(argv[1], "fill") == 0)
 		return (load_run(argv[2], strtoul(argv[3], NULL, 10)));
-	if (argc != 6 || strcmp(argv[1], "run") != 0)
-		errx(2, "usage: damage fill DIR N | run FROM WORK N EVERY");
+	if (argc == 4 && strcmp(argv[1], "logs") == 0)
+		return (fill_logs(argv[2], strtoul(argv[3], NULL, 10)));
+	if ((argc != 6 && argc != 7) || strcmp(argv[1], "run") != 0)
+		errx(2, "usage: damage fill|logs DIR N | run FROM WORK N EVERY "
+		    "[earlier]");
 	from = argv[2];
 	work = argv[3];
 	steps = strtoul(argv[4], NULL, 10);
-	return (run(atoi(argv[5])));
+	return (run(atoi(argv[5]), argc == 7));
 }

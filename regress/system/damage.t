@@ -1,6 +1,7 @@
 #!/usr/bin/perl
-# The log of the database is damaged in its middle: the daemon starts with the
-# rest, logs what is missing, and goes on.
+# The log of the database is damaged in its middle: with `restart strict' the
+# daemon does not start and changes nothing; without it, it starts with the rest,
+# logs what is missing, and goes on.
 use strict;
 use warnings;
 use FindBin;
@@ -39,6 +40,22 @@ seek($f, length($text) / 2, 0);
 print $f 'spoilt' x 10;
 close($f);
 
+
+# Strict
+my $base = "listen on 127.0.0.1 port 8025\nfirewall none\n";
+my $damaged = slurp($logs[-1]);
+conf($base . "restart strict\n");
+log_mark();
+start(nowait => 1);
+wait_for('the daemon to end', sub { !alive() });
+isnt($?, 0, 'strict: it does not start');
+undef $Sys::pid;
+like(log_since(), qr{the database in \S+/state/db is damaged: log\.\d+: .*restart strict}s,
+    '… and names the file and the setting');
+is(slurp($logs[-1]), $damaged, '… which is as it was');
+is(join(' ', glob("$state/db.damaged.*")), '', '… and nothing is put aside');
+
+conf($base);
 log_mark();
 start();
 wait_log(qr/log is damaged: the last \d+ commits/);
@@ -46,6 +63,8 @@ like(log_since(), qr/there were 2\d{4} entries then, and (\d+) are here;/,
     'the log says how many entries are missing');
 my ($here) = log_since() =~ /then, and (\d+) are here;/;
 cmp_ok($here, '<', $entries, 'some are');
+is(scalar(my @aside = glob("$state/db.damaged.*/log.*")) > 0, 1,
+    'the damaged log is kept');
 cmp_ok(counter('database lost commits'), '>', 0, 'and so does stats');
 like((dialogue(port => 8025))[-1], qr{^451 4\.7\.1}, 'the daemon works with the rest');
 power_cut();
