@@ -21,12 +21,13 @@ struct shown {
 		char	*name, *value;
 	}		 fact[FACTS_MAX];
 	size_t		 n;
+	int		 missing;	/* there was no memory for one */
 	json_t		*json;		/* NULL: text is printed */
 	json_t		*entries;	/* with json: an array */
 };
 
 /*
- * Keeps a copy of a fact.  Without memory, and past FACTS_MAX, it is left out.
+ * Keeps a copy of a fact.  Past FACTS_MAX it is left out.
  */
 static void
 keep_fact(const char *name, const char *value, void *arg)
@@ -40,6 +41,7 @@ keep_fact(const char *name, const char *value, void *arg)
 	if (s->fact[s->n].name == NULL || s->fact[s->n].value == NULL) {
 		free(s->fact[s->n].name);
 		free(s->fact[s->n].value);
+		s->missing = 1;
 		return;
 	}
 	s->n++;
@@ -219,6 +221,7 @@ cmd_show(struct conn *c, const struct args *args)
 	if (args->json) {
 		s.json = json_object();
 		s.entries = json_array();
+		s.missing = s.json == NULL || s.entries == NULL;
 	}
 	a.fact = keep_fact;
 	a.entry = show_entry;
@@ -231,9 +234,12 @@ cmd_show(struct conn *c, const struct args *args)
 			out_error("%s: %s", args->keys[0], a.text);
 		else {
 			show_firewall(c, &addr, &s);
-			if (s.json == NULL)
+			if (s.missing)
+				out_error("no memory");
+			else if (s.json == NULL)
 				show_text(&s);
-			status = s.json != NULL && show_json(&s) == -1;
+			status = s.missing ||
+			    (s.json != NULL && show_json(&s) == -1);
 		}
 	}
 	while (s.n > 0) {
