@@ -862,7 +862,8 @@ yylex(void)
 void
 yyerror(const char *why)
 {
-	(void)why;
+	if (strncmp(why, "syntax", 6) != 0)	/* its stack */
+		fatalx("configuration: no memory");
 	if (last.kind != LEX_BAD)	/* the lexer has reported that */
 		conf_syntax(&last, last.kind == LEX_WORD &&
 		    is_keyword(last.text));
