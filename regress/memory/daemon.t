@@ -87,7 +87,7 @@ for my $role (@roles) {
 
 	like("@replies", qr/451 4\.7\.1.*250 /s, "$role: sessions work");
 	for my $times (1, 20) {
-		for my $at (nomem_sample($calls, torture_or($calls, 12))) {
+		for my $at (nomem_sample($calls, torture_or($calls, 8))) {
 			log_mark();
 			nomem_plan($role, (nomem_state($role))[0] + $at, $times);
 			@replies = sessions();
