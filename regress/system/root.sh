@@ -72,17 +72,12 @@ make() {
 command -v apt-get >/dev/null || fail "no apt-get to install $name with"
 mkdir -p "$cache" "$dir" "$dir.up" "$dir.work" ||
     fail "cannot make $cache"
-# Only one process makes it at a time.  The key names the system on which it was
-# made; one made on another system is removed.
-exec 8>"$cache/lock"
+# Only one process makes it at a time; others may make other ones meanwhile.  The
+# key names the system on which it was made; on another system it is made again.
+exec 8>"$cache/$name.lock"
 flock 8
 mkdir -p "$cache"
 key=$(cksum < /var/lib/dpkg/status)
-for old in "$cache"/*.key; do
-	if [ -f "$old" ] && [ "$(cat "$old")" != "$key" ]; then
-		rm -f "$old" "${old%.key}.tgz"
-	fi
-done
 if [ "$(cat "$cache/$name.key" 2>/dev/null)" != "$key" ] ||
     [ ! -f "$cache/$name.tgz" ]; then
 	make "$@"
