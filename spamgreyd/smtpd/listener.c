@@ -74,7 +74,7 @@ accept_reserve(struct listener *l)
 	struct sockaddr_storage	 ss;
 	socklen_t		 len = sizeof(ss);
 	struct addr		 client;
-	int			 fd;
+	int			 fd, saved;
 
 	if (ls->spare == -1)
 		return (0);
@@ -86,7 +86,9 @@ accept_reserve(struct listener *l)
 		(void)addr_from_sa((struct sockaddr *)&ss, &client, NULL);
 		ls->role->no_descriptor(fd, &client);
 	}
+	saved = errno;
 	spare_open(ls);
+	errno = saved;
 	return (fd != -1);
 }
 
@@ -155,6 +157,9 @@ listener_ready(evutil_socket_t lfd, short what, void *arg)
 			if ((errno == EMFILE || errno == ENFILE) &&
 			    accept_reserve(l))
 				continue;
+			/* EMFILE comes before the look at the queue. */
+			if (errno == EAGAIN || errno == EWOULDBLOCK)
+				return;
 			accept_pause(l->set);
 			return;
 		}
