@@ -1,5 +1,6 @@
 #!/usr/bin/perl
 # torture
+# limit 900
 # Kills and restarts the mail server behind pass while mail is delivered: each
 # message that was answered with 250 is in its spool.  The sender retries what
 # was deferred or lost, as a mail server does, so duplicates are allowed, but no
