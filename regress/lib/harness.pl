@@ -21,8 +21,8 @@
 #	no valgrind	not with VALGRIND=yes
 use strict;
 use warnings;
-use File::Temp qw(tempdir);
 use IO::Select;
+use List::Util qw(max);
 use POSIX ();
 use TAP::Parser;
 
@@ -57,13 +57,11 @@ for my $file (@ARGV) {
 }
 
 my @run = (@first, @then, @alone);
-my $dir = tempdir(CLEANUP => 1);
-my $ticker = ticker(scalar @run, $ENV{TICK} // 30);
+my $every = $ENV{TICK} // 30;
+my $done = 0;
 my ($passed, $failed) = (0, scalar @bad);
 run($ENV{JOBS} || 3 * processors(), @first, @then);
 run(1, @alone);
-close($ticker);
-wait();
 $failed += faults();
 print "skipped: $_->[0]: $_->[1]: ", $_->[2] || "no reason given", "\n"
     for @skipped;
@@ -71,39 +69,71 @@ print "failed: $_->[0]: $_->[1]\n" for @bad;
 printf "%d passed, %d failed, %d skipped\n", $passed, $failed, scalar @skipped;
 exit($failed || !$passed ? 1 : 0);
 
-# Runs files, so many at a time.  The output of each goes to a file of its own,
-# so that one that is silent, or fills a pipe, keeps no other waiting.
+# Runs files, so many at a time.  What they write is only kept here, so that one
+# that is silent, or in the middle of a line, keeps no other waiting.
 sub
 run
 {
 	my ($jobs, @files) = @_;
-	my %running;
+	my $select = IO::Select->new;
+	my (%running, %of);	# by file; which file a pipe belongs to
+	my $next = time() + $every;
 
 	while (@files || %running) {
 		while (@files && keys(%running) < $jobs) {
 			my $file = shift(@files);
-			$running{start($file)} = $file;
+			my $r = $running{$file} = start($file);
+			$of{$_} = $file for @{$r->{pipes}};
+			$select->add(@{$r->{pipes}});
 		}
-		my $pid = waitpid(-1, 0);
-		my $file = delete($running{$pid}) // next;
-		ended($file, $?);
+		for my $pipe ($select->can_read(max(0, $next - time()))) {
+			my $file = $of{$pipe};
+			my $r = $running{$file};
+			my $which = $pipe == $r->{pipes}[0] ? 'out' : 'err';
+			next if sysread($pipe, $r->{$which}, 65536,
+			    length($r->{$which}));
+			$select->remove($pipe);
+			delete($of{$pipe});
+			next if --$r->{open};
+			waitpid($r->{pid}, 0);
+			delete($running{$file});
+			ended($file, $?, $r);
+		}
+		next if time() < $next;
+		$next = time() + $every;
+		tick($running{$_}, $_) for sort keys(%running);
 	}
 }
 
-# The file with the output of a test file; what: out or err.
-sub output { return ("$dir/" . ($_[0] =~ tr,/,_,r) . ".$_[1]") }
+# Says of a file that takes long how far it is.
+sub
+tick
+{
+	my ($r, $file) = @_;
+	my $age = time() - $r->{begin};
+	my ($n) = $r->{out} =~ /.*^(?:not )?ok (\d+)/ms;
 
+	print "$file: $age s, test ", $n // 0,
+	    " was the last ($done of ${\scalar @run} files done)\n"
+	    if $age >= $every;
+}
+
+# Starts a file: its process, the pipes from it, and what came from them.
 sub
 start
 {
 	my ($file) = @_;
 
-	print $ticker "file $file\n";
+	pipe(my $out, my $to) && pipe(my $err, my $error) or
+	    die "pipe: $!\n";
 	defined(my $pid = fork()) or die "fork: $!\n";
-	return ($pid) if $pid != 0;
-	open(STDOUT, '>', output($file, 'out')) &&
-	    open(STDERR, '>', output($file, 'err')) or POSIX::_exit(126);
-	exec(@{$command{$file}}) or POSIX::_exit(127);
+	if ($pid == 0) {
+		open(STDOUT, '>&', $to) && open(STDERR, '>&', $error) or
+		    POSIX::_exit(126);
+		exec(@{$command{$file}}) or POSIX::_exit(127);
+	}
+	return ({ pid => $pid, pipes => [$out, $err], open => 2, out => '',
+	    err => '', begin => time() });
 }
 
 # Counts the tests of a file that has ended, and prints its line, what it wrote
@@ -111,27 +141,26 @@ start
 sub
 ended
 {
-	my ($file, $status) = @_;
+	my ($file, $status, $r) = @_;
 	# (it wants at least one line)
-	my $p = TAP::Parser->new({ tap => slurp(output($file, 'out')) ||
-	    "\n" });
+	my $p = TAP::Parser->new({ tap => $r->{out} || "\n" });
 	my ($last, $took, $nskipped) = ('no test', '', 0);
 	my @why;
 
-	while (my $r = $p->next) {
-		if ($r->is_test) {
-			($last, my $skip) = test($file, $r);
+	while (my $l = $p->next) {
+		if ($l->is_test) {
+			($last, my $skip) = test($file, $l);
 			$nskipped += $skip;
-		} elsif ($r->is_plan && $r->has_skip && $r->explanation) {
+		} elsif ($l->is_plan && $l->has_skip && $l->explanation) {
 			# A "1..0" without a reason is not a skip: the file has
 			# no tests.
 			$skipped_whole{$file} = 1;
-			push @skipped, [$file, "all", $r->explanation];
-		} elsif ($r->as_string =~
+			push @skipped, [$file, "all", $l->explanation];
+		} elsif ($l->as_string =~
 		    /^# took ([\d.]+) s, ([\d.]+) s of the processor$/) {
 			$took = sprintf(' %7.1f s %6.1f s CPU', $1, $2);
 		}
-		print $r->as_string, "\n" if $ENV{TEST_VERBOSE};
+		print $l->as_string, "\n" if $ENV{TEST_VERBOSE};
 	}
 	$passed += $p->passed - $nskipped;
 	$failed += $p->failed;
@@ -143,9 +172,8 @@ ended
 	push @bad, [$file, join("; ", @why)] if @why;
 	print $file, ' ', '.' x (50 - length($file)), @why ? ' FAILED' :
 	    $skipped_whole{$file} ? ' skipped' : ' ok', $took, "\n",
-	    slurp(output($file, 'err'));
-	print $ticker "end $file\n";
-	unlink(output($file, 'out'), output($file, 'err'));
+	    $r->{err};
+	$done++;
 }
 
 # Notes a test.  Returns its number and name, and whether it was skipped.
@@ -174,14 +202,6 @@ how_ended
 	    if $exit == 124;
 	return ("died of signal " . ($exit - 128)) if $exit > 128;
 	return ("ended with status $exit");
-}
-
-sub
-slurp
-{
-	open(my $f, '<', $_[0]) or return ('');
-	local $/;
-	return (<$f> // '');
 }
 
 # Returns what the head of a file says of how to run it.
@@ -232,54 +252,6 @@ processors
 	    getconf NPROCESSORS_ONLN 2>/dev/null` =~ /^(\d+)/;
 
 	return ($n || 1);
-}
-
-# Starts a process that prints every so many seconds which files have been
-# running for longer than that, and which test was the last of each.  Returns
-# the pipe on which the caller reports files and tests.  The process ends when
-# the pipe is closed.
-sub
-ticker
-{
-	my ($files, $every) = @_;
-	my ($done, $buf, %begin) = (0, '');
-
-	pipe(my $in, my $out) or die "pipe: $!\n";
-	defined(my $pid = fork()) or die "fork: $!\n";
-	if ($pid) {
-		close($in);
-		$out->autoflush(1);
-		return ($out);
-	}
-	close($out);
-	local $SIG{INT} = 'IGNORE';
-	my $wait = IO::Select->new($in);
-	my $next = time() + $every;
-	while (1) {
-		my $left = $next - time();
-		if ($left > 0 && $wait->can_read($left)) {
-			sysread($in, $buf, 4096, length($buf)) or exit(0);
-			while ($buf =~ s/^(.*)\n//) {
-				my ($what, $rest) = split(/ /, $1, 2);
-				if ($what eq 'file') {
-					$begin{$rest} = time();
-				} else {
-					delete $begin{$rest};
-					$done++;
-				}
-			}
-			next;
-		}
-		for my $file (sort keys %begin) {
-			my $age = time() - $begin{$file};
-			next if $age < $every;
-			my ($n) = slurp(output($file, 'out')) =~
-			    /.*^(?:not )?ok (\d+)/ms;
-			print "$file: ", $age, " s, test ", $n // 0,
-			    " was the last ($done of $files files done)\n";
-		}
-		$next = time() + $every;
-	}
 }
 
 # Prints the table of faults: for each row of regress/faults whose file ran, whether the tests

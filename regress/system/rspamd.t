@@ -58,7 +58,7 @@ map_of('SG_FROM', 'from', 'me@example.com', 'score = 0.01;');
 map_of('SG_RCPT', 'rcpt', 'you@example.org', 'score = 0.01;');
 for my $f (['multimap.conf', $maps],
     ['options.inc', "dns { nameserver = [\"127.0.0.1:$dnsport\"]; }\n" .
-    "enable_test_patterns = true;\n"],
+    "enable_test_patterns = true;\ndisable_hyperscan = true;\n"],
     ['worker-normal.inc', "bind_socket = \"127.0.0.1:$rport\"; count = 2;\n"],
     ['worker-proxy.inc', "enabled = false;\n"],
     ['worker-controller.inc', "bind_socket = \"127.0.0.1:11334\";\n"],
