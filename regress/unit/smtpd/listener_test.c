@@ -70,12 +70,13 @@ static uint16_t
 visit(enum conf_fw fw, const char *bound)
 {
 	struct listeners	 ls;
-	struct config		*conf = config_new();
+	struct config		*conf = config_new(), *none = config_new();
 	struct conf_listen	*cl;
 	struct addr		 a;
 	struct sockaddr_storage	 ss;
 	struct sockaddr_in	*sin = (struct sockaddr_in *)&ss;
 	socklen_t		 len;
+	uint16_t		 port;
 	int			 s, on = 1;
 
 	asked = accepted = 0;
@@ -105,7 +106,13 @@ visit(enum conf_fw fw, const char *bound)
 	listeners_stop(&ls);
 	is_int(accepted, 1, "a client is accepted");
 	close(s);
-	return (cl->port);
+	port = cl->port;
+	/* Without a configuration of theirs, they are freed. */
+	listeners_configure(&ls, none, NULL);
+	event_free(ls.pause_ev);
+	config_free(none);
+	config_free(conf);
+	return (port);
 }
 
 static void

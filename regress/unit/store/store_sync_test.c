@@ -281,6 +281,8 @@ main(void)
 	test_peer();
 	test_refused();
 	test_spamd();
+	policy_free(st.policy);
+	db_close(st.db);
 	nftw(dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);
 	return (done());
 }
