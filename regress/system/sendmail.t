@@ -246,8 +246,8 @@ rcpt_from
 sub
 nine_at_once
 {
-	my @c = map { client() } 1 .. 9;
 	my $t = now();
+	my @c = map { client() } 1 .. 9;
 	my @said = map { $_->banner() } @c;
 
 	return (row(@said) . (now() - $t >= 1.9 ? ', over 2s' : ''));
