@@ -143,14 +143,10 @@ any_addr(void)
 	return (a);
 }
 
-/* Fills a message of that type as its sender's program would, with values of its
- * own choice.  *fd: a descriptor that goes with it. */
-static void
-put(struct ipc *ipc, uint16_t type, int *fd)
+/* Fills a message of a type that lib/proto writes.  0: it is none of them. */
+static int
+put_proto(struct ipc *ipc, uint16_t type, uint64_t id)
 {
-	static const char	*asked[] = { "clamav", "milter", "", "\033[2J" };
-	static const uint16_t	 asks[] = { CTL_RELOAD, CTL_OUTCOME, CTL_LOG,
-				    CTL_LOAD, CTL_LIST };
 	static const char	*names[] = { "x", "front.sessions", "store.x" };
 	struct addr		 a = any_addr();
 	struct rcpt_req		 req = { .seq = 1, .client = a, .helo = "h",
@@ -169,47 +165,62 @@ put(struct ipc *ipc, uint16_t type, int *fd)
 	struct handover		 h = { .client = a, .dst = a, .helo = "h",
 				    .from = "<a@b.example>", .from_params = "",
 				    .tls_version = "", .tls_cipher = "" };
-	uint64_t		 id = any(50);
 
-	*fd = -1;
 	switch (type) {
 	case MSG_RCPT:
 		(void)proto_put_rcpt(ipc, id, &req);
-		return;
+		return (1);
 	case MSG_RCPT_ANSWER:
 		(void)proto_put_rcpt_answer(ipc, id, &ans);
-		return;
+		return (1);
 	case MSG_EVENT:
 		(void)proto_put_event(ipc, id, &ev);
-		return;
+		return (1);
 	case MSG_MAIL_SEEN:
 		(void)proto_put_mail_seen(ipc, id, &seen);
-		return;
+		return (1);
 	case MSG_HOST:
 		(void)proto_put_host(ipc, &host);
-		return;
+		return (1);
 	case MSG_HOSTS_BEGIN:
 		(void)proto_put_hosts_begin(ipc, &cut);
-		return;
+		return (1);
 	case MSG_CAPS:
 		(void)proto_put_caps(ipc, &caps);
-		return;
+		return (1);
 	case MSG_CLOCK:
 		(void)proto_put_clock(ipc, (int64_t)any(2000000000));
-		return;
+		return (1);
 	case MSG_TRACK:
 		(void)proto_put_track(ipc, &track, 1);
-		return;
+		return (1);
 	case MSG_STAT:
 		(void)proto_put_stat(ipc, id, names[any(3)], INT64_MAX);
-		return;
+		return (1);
 	case MSG_HANDOVER_BEGIN:
 		(void)proto_put_handover(ipc, id, &h);
-		return;
+		return (1);
 	case MSG_FW_LOOK:
 		(void)proto_put_fw(ipc, type, id, &a, 128, 0);
-		return;
+		return (1);
 	}
+	return (0);
+}
+
+/* Fills a message of that type as its sender's program would, with values of its
+ * own choice.  *fd: a descriptor that goes with it. */
+static void
+put(struct ipc *ipc, uint16_t type, int *fd)
+{
+	static const char	*asked[] = { "clamav", "milter", "", "\033[2J" };
+	static const uint16_t	 asks[] = { CTL_RELOAD, CTL_OUTCOME, CTL_LOG,
+				    CTL_LOAD, CTL_LIST };
+	struct addr		 a = any_addr();
+	uint64_t		 id = any(50);
+
+	*fd = -1;
+	if (put_proto(ipc, type, id))
+		return;
 	ipc_begin(ipc, type, id);
 	switch (type) {
 	case MSG_LOG:

@@ -49,16 +49,9 @@ full(const struct prefix *p, void *arg)
 	return (-1);
 }
 
-int
-main(void)
+static void
+test_good(void)
 {
-	static struct {
-		struct listcfg	c;
-		char		guard[4096];
-	} guarded;
-	char	line[8192];
-	size_t	i;
-
 	/* What a real one sent (measured). */
 	good("black1;\"Your address %A is on\\nlist \\\"one\\\" here\";inet;8;"
 	    "10.0.0.1/32;10.0.0.2/32;192.0.2.64/26;192.0.2.128/25;"
@@ -85,6 +78,12 @@ main(void)
 	is_str(c.tag, "t", "its tag");
 	is_int(parse(""), LISTCFG_NONE, "an empty line");
 	is_int(parse("x"), LISTCFG_NONE, "a line of one character");
+}
+
+static void
+test_refused(void)
+{
+	char	line[128];
 
 	refused("t;\"m\";inet;1;192.0.2.0/0", "/0");
 	refused("t;\"m\";inet;1;192.0.2.0/33", "is not a network");
@@ -122,6 +121,17 @@ main(void)
 	good(line, "192.0.2.1");
 	snprintf(line, sizeof(line), "%064d;\"m\";inet;1;192.0.2.1/32", 7);
 	refused(line, "begin with the name");
+}
+
+static void
+test_message(void)
+{
+	static struct {
+		struct listcfg	c;
+		char		guard[4096];
+	} guarded;
+	char	line[8192];
+	size_t	i;
 
 	good("t;\"50% of %% %A %x \\\\ \\n\\n\";inet;1;192.0.2.1/32",
 	    "192.0.2.1");
@@ -144,5 +154,13 @@ main(void)
 	is_int((int)i, (int)sizeof(guarded.guard), "and nothing is overwritten");
 	is_int(listcfg_parse("t;\"m\";inet;1;1.2.3.4/32", 23, &c, full, NULL),
 	    LISTCFG_BAD, "no memory is said");
+}
+
+int
+main(void)
+{
+	test_good();
+	test_refused();
+	test_message();
 	return (done());
 }
