@@ -63,7 +63,8 @@ tests() {
 	done
 }
 
-# Prints the programs that tests in the same directory build and start.
+# Prints the programs that tests in the same directory build and start: sources
+# with a main(), or with a line LINK and the main() of a room.
 helpers() {
 	for file; do
 		case $file in
@@ -71,7 +72,7 @@ helpers() {
 		esac
 	done | sort -u | while read -r dir; do
 		grep -qs 'build\.sh' "$dir"/*.t "$dir"/*.pm "$dir"/*.sh || continue
-		grep -lE '^(main\(|/\* SHARED \*/)' "$dir"/*.c 2>/dev/null |
+		grep -lE '^(main\(|/\* SHARED \*/|/\* LINK:)' "$dir"/*.c 2>/dev/null |
 		    grep -v -e '_test\.c$' -e '_fuzz\.c$' -e '^regress/fuzz/'
 	done
 }

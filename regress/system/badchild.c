@@ -8,9 +8,10 @@
  *			Without that file each child is as it should be.
  *	$BAD_DONE	a file that gets a line when all has been sent, and when
  *			a child begins
- * In the parent, pauses of a second and more are a hundredth as long, and a
- * tick of the heartbeat waits until each process that runs has answered, so that
- * a slow machine changes nothing.
+ * In the parent, pauses of a second and more are a hundredth as long, those of
+ * processes that are started again alone too, and a tick of the heartbeat waits
+ * until each process that runs has answered, so that a slow machine changes
+ * nothing.
  */
 /* LINK: spamgreyd spamgreyd/process spamgreyd/os spamgreyd/parent spamgreyd/parent/conf spamgreyd/parent/list spamgreyd/list spamgreyd/smtpd spamgreyd/front spamgreyd/store spamgreyd/fw spamgreyd/fw/pf spamgreyd/fw/nft spamgreyd/track spamgreyd/pass spamgreyd/pass/mta spamgreyd/pass/message spamgreyd/pass/scan spamgreyd/runner spamgreyd/modules spamgreyd/modules/clamav spamgreyd/modules/milter spamgreyd/modules/rspamd spamgreyd/modules/spamassassin modules_tab.c buildid.c */
 /* LIBS: -ldb -ltls -lcrypto -lcares -lpcap -lnftables -lmnl -ljansson -lseccomp -lz */
@@ -24,6 +25,11 @@ static int	real_sandbox(enum role, const struct config *);
 #define parent_beat	real_beat
 #include "spamgreyd/parent/beat.c"
 #undef parent_beat
+#include "lib/base/clock.h"
+static int64_t	fast_mono(void);
+#define clock_mono	fast_mono
+#include "spamgreyd/parent/alone.c"
+#undef clock_mono
 
 #include <dlfcn.h>
 #include <poll.h>
@@ -72,6 +78,12 @@ bad_begin(int argc, char **argv)
 }
 
 /* -- the parent -- */
+
+static int64_t
+fast_mono(void)
+{
+	return (clock_mono() * 100);
+}
 
 int
 event_add(struct event *ev, const struct timeval *tv)

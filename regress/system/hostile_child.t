@@ -75,15 +75,17 @@ sub
 play
 {
 	my ($role, $how) = @_;
-	my $was = wait_for($role, sub { role_pid($role) });
 
 	unlink($done);
+	# First, as an intruder ends too early to be seen.
 	unlink($plan) if !defined $how;
 	# At once: another child may begin at any time.
 	rename(spit("$plan.new", "$role $how\n"), $plan) if defined $how;
+	my $was = wait_for($role, sub { role_pid($role) });
 	log_mark();
 	kill('KILL', $was);
-	wait_for("the next $role", sub { (role_pid($role) // $was) != $was });
+	wait_for("the next $role",
+	    sub { !alive() || (role_pid($role) // $was) != $was });
 }
 
 sub
