@@ -191,7 +191,7 @@ is(fate('you@anything.example'), 'grey', 'no allowed domain: no test');
 is(fate('new@example.org'), 'grey', 'no trap');
 
 # --- the low-priority MX.  In the first hour after the start, and until visits
-# are known for `grey' time, no host is trapped for it; policy_test has the
+# are known for `grey' time, no host is trapped for it; policy_trap_test has the
 # rest.
 $ip = host();
 is(fate('you@example.org', from => $ip, port => 8035), 'grey',
