@@ -1,6 +1,6 @@
 /*
  * For fuzz targets that play whole sessions: an input that is read as orders,
- * the client's side of a connection, in clear or under TLS, and what each reply
+ * four clients, in clear or under TLS, the orders to them, and what each reply
  * of a server must be.
  */
 #ifndef FUZZ_SESSION_H
@@ -17,6 +17,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <event2/event.h>
 #include <openssl/ec.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
@@ -26,6 +27,18 @@
 #include "lib/conf/config.h"
 
 #define FUZZ_LINE_MAX	512		/* of a reply, RFC 5321 4.5.3.1.5 */
+#define PLAYERS		4
+#define ORDER_AT_ONCE	0x80	/* the next order before the loop turns */
+
+/* The orders with which those of each role begin. */
+enum {
+	ORDER_OPEN, ORDER_LINE, ORDER_LINE2, ORDER_DATA, ORDER_EOF, ORDER_CLOSE,
+	ORDER_ROLE
+};
+
+/* Lines that player_say knows; of those of a role, one ends the session or is
+ * a whole message. */
+enum { LINE_DATA = 6, LINE_STARTTLS = 8, LINE_MESSAGE = 13, LINE_DOT = 14 };
 
 /* The rest of the input. */
 struct feed {
@@ -49,6 +62,8 @@ struct player {
 };
 
 static unsigned long	 fuzz_sessions;	/* of all inputs */
+static struct player	 players[PLAYERS];
+static unsigned int	 said_data;	/* DATA, or what may be one */
 
 static inline uint8_t
 feed_byte(struct feed *f)
@@ -211,6 +226,120 @@ player_close(struct player *p)
 		close(p->fd);
 	memset(p, 0, sizeof(*p));
 	p->fd = -1;
+}
+
+/* The other end of a new connection from 192.0.2.1 to .4; a is its address. */
+static int
+player_open(struct player *p, struct addr *a)
+{
+	int	sv[2];
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, sv) == -1 ||
+	    addr_parse("192.0.2.1", a) == -1)
+		abort();
+	a->b[15] = (uint8_t)(1 + (p - players));
+	p->fd = sv[1];
+	fuzz_sessions++;
+	return (sv[0]);
+}
+
+/* own: the lines that are the role's. */
+static void
+player_say(struct player *p, unsigned int which, const char *const own[4])
+{
+	const char *const	lines[] = {
+		"EHLO x\r\n", "HELO x\r\n", "MAIL FROM:<a@b.example>\r\n",
+		"MAIL FROM:<> SIZE=9 BODY=8BITMIME\r\n",
+		"RCPT TO:<u@example.org>\r\n", own[0], "DATA\r\n",
+		"RSET\r\n", "STARTTLS\r\n", "QUIT\r\n", "NOOP\r\n", own[1],
+		"BDAT 1\r\n", own[2], ".\r\n", own[3]
+	};
+
+	which %= sizeof(lines) / sizeof(lines[0]);
+	if (p->fd == -1 || p->over)
+		return;
+	said_data += which == LINE_DATA;
+	/* What it says ahead may be a command or not. */
+	if (which == LINE_STARTTLS || p->finals < p->commands + 1 ||
+	    (which == LINE_MESSAGE && !p->body))
+		p->loose = 1;
+	/* A line of a message has no reply, its dot has one. */
+	if (!p->body || which == LINE_DOT)
+		p->commands++;
+	player_write(p, lines[which], strlen(lines[which]));
+}
+
+/* An order to a client.  Returns 0 if it is another's, or to open. */
+static int
+player_order(struct player *p, unsigned int what, uint8_t arg, struct feed *f,
+    const char *const own[4])
+{
+	const uint8_t	*data;
+	size_t		 len;
+
+	switch (what) {
+	case ORDER_LINE:
+	case ORDER_LINE2:
+		player_say(p, arg, own);
+		return (1);
+	case ORDER_DATA:
+		data = feed_data(f, &len);
+		p->loose = 1;
+		said_data += (unsigned int)len / 5;
+		player_write(p, data, len);
+		return (1);
+	case ORDER_EOF:
+		if (p->fd != -1)
+			(void)shutdown(p->fd, SHUT_WR);
+		p->loose = 1;
+		return (1);
+	case ORDER_CLOSE:
+		player_close(p);
+		return (1);
+	}
+	return (0);
+}
+
+/* The seconds of an order to let time pass. */
+static int64_t
+order_seconds(uint8_t how)
+{
+	static const int64_t	seconds[] = { 1, 2, 11, 31, 61, 301, 601, 3601 };
+
+	return (seconds[how & 7]);
+}
+
+/* Counts a reply.  body stays 1 while a message is expected. */
+static void
+player_replied(struct player *p)
+{
+	if (p->finals > p->commands + 2 && !p->loose)
+		abort();
+	p->body = p->last_code == 354;
+	if (p->last_code == 221 || p->last_code == 421)
+		p->loose = 1;		/* the rest has no replies */
+}
+
+static void
+players_turn(struct event_base *base, unsigned int turns,
+    void (*reply)(struct player *))
+{
+	unsigned int	i;
+
+	while (turns-- > 0) {
+		event_base_loop(base, EVLOOP_NONBLOCK);
+		for (i = 0; i < PLAYERS; i++)
+			player_read(&players[i], reply);
+	}
+}
+
+/* Everything is answered: a client that only sent commands has all replies. */
+static void
+player_check(const struct player *p)
+{
+	if (p->fd != -1 && !p->loose && !p->over && !p->last_words &&
+	    !p->body && p->finals != p->commands + 1)
+		abort();
 }
 
 static uint8_t *

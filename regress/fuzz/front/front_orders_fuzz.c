@@ -21,23 +21,24 @@
 #include "regress/lib/pass_fixture.h"
 #include "regress/lib/fuzz_session.h"
 
-#define CLIENTS		4
 #define ASKED_MAX	64
 #define RELOADS_MAX	4
 
 int	LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 
 enum {
-	ORDER_OPEN, ORDER_LINE, ORDER_LINE2, ORDER_DATA, ORDER_EOF, ORDER_CLOSE,
-	ORDER_ANSWER, ORDER_PASS, ORDER_TIME, ORDER_RELOAD, ORDER_HOST,
+	ORDER_ANSWER = ORDER_ROLE, ORDER_PASS, ORDER_TIME, ORDER_RELOAD, ORDER_HOST,
 	ORDER_CAPS, ORDER_TLS, ORDER_DEAF, ORDER_PASS_DIES, ORDER_STAT,
 	ORDER_MAX
 };
-#define ORDER_AT_ONCE	0x80	/* the next order before the loop turns */
+
+static const char *const own_lines[] = {
+	"RCPT TO:<v@example.org>\r\n", "VRFY u\r\n", "GET / HTTP/1.1\r\n",
+	"Subject: x\r\n"
+};
 
 unsigned int		 fuzz_rounds = 150;	/* see replay.c */
 static struct listener	 listener;
-static struct player	 players[CLIENTS];
 static int64_t		 offset;	/* s, of the loop's clock */
 static int		 stutters, reloaded, told;
 /* RCPTs that store has not answered. */
@@ -61,13 +62,9 @@ clock_gettime(clockid_t id, struct timespec *ts)
 static void
 reply_seen(struct player *p)
 {
-	if (p->finals > p->commands + 2 && !p->loose)
-		abort();
 	if (p->body && p->last_code < 400)
 		abort();		/* a message was accepted */
-	p->body = p->last_code == 354;
-	if (p->last_code == 221 || p->last_code == 421)
-		p->loose = 1;		/* the rest has no replies */
+	player_replied(p);
 	if (p->len == 10 && memcmp(p->line, "421 pass", 8) == 0)
 		p->last_words = 1;
 }
@@ -75,13 +72,7 @@ reply_seen(struct player *p)
 static void
 turn(void)
 {
-	unsigned int	i, n;
-
-	for (n = 0; n < 4; n++) {
-		event_base_loop(fixture.child.base, EVLOOP_NONBLOCK);
-		for (i = 0; i < CLIENTS; i++)
-			player_read(&players[i], reply_seen);
-	}
+	players_turn(fixture.child.base, 4, reply_seen);
 }
 
 /* Store plays. */
@@ -130,7 +121,7 @@ host(uint8_t how)
 	if (addr_parse("192.0.2.1", &a) == -1)
 		abort();
 	told = 1;
-	a.b[15] = 1 + how % CLIENTS;
+	a.b[15] = 1 + how % PLAYERS;
 	fixture_host(&a, how & 4 ? until : 0, how & 8 ? until : 0,
 	    how & 8 ? TRAP_MANUAL : 0);
 }
@@ -219,7 +210,7 @@ setup(void)
 	played_init(&fixture.child);
 	played.taken = taken;
 	played.why = "no \r\n room";
-	for (i = 0; i < CLIENTS; i++)
+	for (i = 0; i < PLAYERS; i++)
 		players[i].fd = -1;
 	reload(0);
 	fixture_hosts_end();
@@ -231,92 +222,33 @@ open_client(struct player *p, uint8_t how)
 {
 	struct addr	 a;
 	struct conn	*c;
-	int		 sv[2];
+	int		 fd;
 
 	if (p->fd != -1)
 		return;
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, sv) == -1 ||
-	    addr_parse("192.0.2.1", &a) == -1)
-		abort();
-	a.b[15] = (uint8_t)(1 + (p - players));
-	p->fd = sv[1];
+	fd = player_open(p, &a);
 	/* (a PASS host is one since a RCPT of its session) */
-	c = conn_new(&listener, sv[0], &a, 1025, how % 5 == KIND_PASS ?
+	c = conn_new(&listener, fd, &a, 1025, how % 5 == KIND_PASS ?
 	    KIND_WHITELISTED : (enum conn_kind)(how % 5), 0, TRAP_MANUAL);
 	if (c == NULL)
 		abort();
 	c->flags &= ~F_COUNTED;		/* did not go through the limits */
 	conn_settle(c);
-	fuzz_sessions++;
 }
 
 static void
-say_line(struct player *p, uint8_t which)
+pass_time(int64_t seconds)
 {
-	static const char *const	lines[] = {
-		"EHLO x\r\n", "HELO x\r\n", "MAIL FROM:<a@b.example>\r\n",
-		"MAIL FROM:<> SIZE=9 BODY=8BITMIME\r\n",
-		"RCPT TO:<u@example.org>\r\n", "RCPT TO:<v@example.org>\r\n",
-		"DATA\r\n", "RSET\r\n", "STARTTLS\r\n", "QUIT\r\n", "NOOP\r\n",
-		"VRFY u\r\n", "BDAT 1\r\n", "GET / HTTP/1.1\r\n", ".\r\n",
-		"Subject: x\r\n"
-	};
-	const char	*line = lines[which % 16];
-
-	if (p->fd == -1 || p->over)
-		return;
-	if (which % 16 == 8 || which % 16 == 13)
-		p->loose = 1;		/* TLS, or disconnected */
-	if (!p->body)
-		p->commands++;
-	if (which % 16 == 6)
-		p->loose = 1;		/* lines of a body have no replies */
-	player_write(p, line, strlen(line));
+	offset += seconds;
+	clock_fake_advance(seconds);
 }
 
 static void
-say_data(struct feed *f, struct player *p)
+role_order(unsigned int kind, struct player *p, uint8_t arg, struct feed *f)
 {
-	size_t		 len;
-	const uint8_t	*data = feed_data(f, &len);
-
-	p->loose = 1;
-	player_write(p, data, len);
-}
-
-static void
-pass_time(uint8_t how)
-{
-	static const int64_t	seconds[] = { 1, 2, 11, 31, 61, 301, 3601, 1 };
-
-	offset += seconds[how & 7];
-	clock_fake_advance(seconds[how & 7]);
-}
-
-static void
-order(struct feed *f)
-{
-	uint8_t		 what = feed_byte(f), arg = feed_byte(f);
-	struct player	*p = &players[arg >> 6];
-
-	switch ((what & ~ORDER_AT_ONCE) % ORDER_MAX) {
+	switch (kind) {
 	case ORDER_OPEN:
 		open_client(p, arg);
-		break;
-	case ORDER_LINE:
-	case ORDER_LINE2:
-		say_line(p, arg);
-		break;
-	case ORDER_DATA:
-		say_data(f, p);
-		break;
-	case ORDER_EOF:
-		if (p->fd != -1)
-			(void)shutdown(p->fd, SHUT_WR);
-		p->loose = 1;
-		break;
-	case ORDER_CLOSE:
-		player_close(p);
 		break;
 	case ORDER_ANSWER:
 		answer(arg & 7, feed_byte(f));
@@ -325,7 +257,7 @@ order(struct feed *f)
 		pass_order(arg);
 		break;
 	case ORDER_TIME:
-		pass_time(arg);
+		pass_time(order_seconds(arg));
 		break;
 	case ORDER_RELOAD:
 		reload(arg);
@@ -349,18 +281,20 @@ order(struct feed *f)
 		(void)chan_send_empty(fixture.store, MSG_STAT_ASK, 1);
 		break;
 	}
-	if (!(what & ORDER_AT_ONCE))
-		turn();
 }
 
-/* Everything is answered: a client that only sent commands has all replies. */
 static void
-check_player(struct player *p)
+order(struct feed *f)
 {
-	if (p->fd == -1 || p->loose || p->over || p->last_words || stutters)
-		return;
-	if (p->finals != p->commands + 1)
-		abort();
+	uint8_t		 what = feed_byte(f), arg = feed_byte(f);
+	unsigned int	 kind;
+	struct player	*p = &players[arg >> 6];
+
+	kind = (what & ~ORDER_AT_ONCE) % ORDER_MAX;
+	if (!player_order(p, kind, arg, f, own_lines))
+		role_order(kind, p, arg, f);
+	if (!(what & ORDER_AT_ONCE))
+		turn();
 }
 
 static void
@@ -368,7 +302,7 @@ finish(void)
 {
 	int	i;
 
-	for (i = 0; i < CLIENTS; i++)
+	for (i = 0; i < PLAYERS; i++)
 		players[i].deaf = 0;
 	played.mode = PASS_OK;
 	played_refuse(sizeof(played.silent) / sizeof(played.silent[0]));
@@ -376,15 +310,16 @@ finish(void)
 		answer(0, 0);
 		turn();
 	}
-	for (i = 0; i < CLIENTS; i++) {
-		check_player(&players[i]);
+	for (i = 0; i < PLAYERS; i++) {
+		if (!stutters)
+			player_check(&players[i]);
 		player_close(&players[i]);
 	}
 	/* Whatever waits has come to its time. */
 	for (i = 0; front.count > 0; i++) {
 		if (i == 100)
 			abort();
-		pass_time(i < 50 ? 1 : 6);
+		pass_time(i < 50 ? 2 : 3601);
 		turn();
 		nasked = 0;
 	}
@@ -406,7 +341,7 @@ restore(void)
 		reloaded = 0;
 		reload(0);
 	}
-	for (i = 0; told && i < CLIENTS; i++)
+	for (i = 0; told && i < PLAYERS; i++)
 		host((uint8_t)i);
 	turn();
 	nasked = 0;

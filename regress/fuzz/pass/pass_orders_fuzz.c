@@ -17,29 +17,30 @@
 #include "regress/lib/fuzz_mta.h"
 #include "regress/lib/fuzz_session.h"
 
-#define CLIENTS		4
 #define QUEUE_MAX	16
 #define RELOADS_MAX	4
 
 int	LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 
 enum {
-	ORDER_OPEN, ORDER_LINE, ORDER_LINE2, ORDER_DATA, ORDER_EOF, ORDER_CLOSE,
-	ORDER_HAND, ORDER_MTA_NEXT, ORDER_MTA_SAYS, ORDER_MTA_ANSWERS,
+	ORDER_HAND = ORDER_ROLE, ORDER_MTA_NEXT, ORDER_MTA_SAYS, ORDER_MTA_ANSWERS,
 	ORDER_TIME, ORDER_RELOAD, ORDER_MODULE, ORDER_WANT, ORDER_RESUME,
 	ORDER_HOST, ORDER_TLS, ORDER_DEAF, ORDER_CAPS, ORDER_MAX
 };
-#define ORDER_AT_ONCE	0x80	/* the next order before the loop turns */
 
 /* What the MTA answers. */
 enum { SAY_DEFAULT, SAY_2XX, SAY_MANY, SAY_4XX, SAY_5XX, SAY_421, SAY_354,
 	SAY_JUNK, SAY_NOTHING, SAY_CLOSE, SAY_MAX };
 
+static const char *const own_lines[] = {
+	"RCPT TO:<s@example.org>\r\n", "RCPT TO:<abuse@example.org>\r\n",
+	"Subject: x\r\nFrom: a@b\r\n\r\nx\r\n", "RCPT TO:<v@elsewhere.example>\r\n"
+};
+
 unsigned int		 fuzz_rounds = 40;	/* see replay.c */
-static struct player	 players[CLIENTS];
 static uint8_t		 queue[QUEUE_MAX];	/* the MTA's next answers */
 static size_t		 nqueue;
-static unsigned int	 taken, promised, asked, sent;	/* messages */
+static unsigned int	 taken, promised, sent;	/* messages */
 static int		 reloaded, told;
 static uint16_t		 port;
 static struct tlsctx	*cert;
@@ -113,7 +114,7 @@ peer_line(struct peer *p, const char *s)
 	what = mta_next();
 	if (p->data) {
 		p->data = 0;
-		if (++sent > asked)
+		if (++sent > said_data)
 			abort();	/* a message twice, or of nobody */
 		taken += what <= SAY_MANY;
 		return (mta_says(p, what == SAY_354 ? SAY_NOTHING : what,
@@ -141,25 +142,15 @@ peer_line(struct peer *p, const char *s)
 static void
 reply_seen(struct player *p)
 {
-	if (p->finals > p->commands + 2 && !p->loose)
-		abort();
 	if (p->body && p->last_code < 300 && ++promised > taken)
 		abort();		/* nobody has that message */
-	p->body = p->last_code == 354;
-	if (p->last_code == 221 || p->last_code == 421)
-		p->loose = 1;		/* the rest has no replies */
+	player_replied(p);
 }
 
 static void
 turn(void)
 {
-	unsigned int	i, n;
-
-	for (n = 0; n < 8; n++) {
-		event_base_loop(fixture.child.base, EVLOOP_NONBLOCK);
-		for (i = 0; i < CLIENTS; i++)
-			player_read(&players[i], reply_seen);
-	}
+	players_turn(fixture.child.base, 8, reply_seen);
 }
 
 static void
@@ -212,7 +203,7 @@ setup(void)
 	log_set_sink(fuzz_log, NULL);
 	fixture_init();
 	port = mta_listen();
-	for (i = 0; i < CLIENTS; i++)
+	for (i = 0; i < PLAYERS; i++)
 		players[i].fd = -1;
 	reload(0);
 	(void)chan_send_empty(fixture.store, MSG_HOSTS_END, 0);
@@ -222,20 +213,6 @@ setup(void)
 	if (!pass.caps.known || (cert = tlsctx_new(tls)) == NULL)
 		abort();
 	atexit(fuzz_count);
-}
-
-static int
-pair(struct player *p, struct addr *a)
-{
-	int	sv[2];
-
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, sv) == -1 ||
-	    addr_parse("192.0.2.1", a) == -1)
-		abort();
-	a->b[15] = (uint8_t)(1 + (p - players));
-	p->fd = sv[1];
-	fuzz_sessions++;
-	return (sv[0]);
 }
 
 /* As it comes from a listener. */
@@ -248,7 +225,7 @@ open_client(struct player *p, uint8_t how)
 
 	if (p->fd != -1)
 		return;
-	fd = pair(p, &a);
+	fd = player_open(p, &a);
 	s = pass_session_new(fd, &a, 25, &a, 25, how & 1 ? cert : NULL,
 	    (enum handover_kind)(how >> 1 & 1), NULL);
 	if (s == NULL)
@@ -276,7 +253,7 @@ hand_client(struct player *p, uint8_t how, uint8_t more)
 	if (p->fd != -1)
 		return;
 	memset(&h, 0, sizeof(h));
-	fd = pair(p, &h.client);
+	fd = player_open(p, &h.client);
 	p->loose = 1;			/* some replies are front's */
 	h.dst = h.client;
 	h.kind = how & 3 ? (how & 3) - 1 : 0;
@@ -307,44 +284,6 @@ hand_client(struct player *p, uint8_t how, uint8_t more)
 		close(fd);
 	ipc_begin(chan_ipc(fixture.front), MSG_HANDOVER_END, next_id);
 	(void)chan_send(fixture.front, more & 128 ? -1 : fd);
-}
-
-static void
-say_line(struct player *p, uint8_t which)
-{
-	static const char *const	lines[] = {
-		"EHLO x\r\n", "HELO x\r\n", "MAIL FROM:<a@b.example>\r\n",
-		"MAIL FROM:<> SIZE=9 BODY=8BITMIME\r\n",
-		"RCPT TO:<u@example.org>\r\n", "RCPT TO:<s@example.org>\r\n",
-		"DATA\r\n", "RSET\r\n", "STARTTLS\r\n", "QUIT\r\n", "NOOP\r\n",
-		"RCPT TO:<abuse@example.org>\r\n", "BDAT 1\r\n",
-		"Subject: x\r\nFrom: a@b\r\n\r\nx\r\n", ".\r\n",
-		"RCPT TO:<v@elsewhere.example>\r\n"
-	};
-	const char	*line = lines[which %= 16];
-
-	if (p->fd == -1 || p->over)
-		return;
-	asked += which == 6;
-	/* What it says ahead may be a command or not. */
-	if (which == 8 || p->finals < p->commands + 1 ||
-	    (which == 13 && !p->body))
-		p->loose = 1;
-	/* A line of a message has no reply, its dot has one. */
-	if (!p->body || which == 14)
-		p->commands++;
-	player_write(p, line, strlen(line));
-}
-
-static void
-say_data(struct feed *f, struct player *p)
-{
-	size_t		 len;
-	const uint8_t	*data = feed_data(f, &len);
-
-	p->loose = 1;
-	asked += (unsigned int)len / 5;		/* (any of them may be a DATA) */
-	player_write(p, data, len);
 }
 
 static struct verdict
@@ -417,7 +356,7 @@ host(uint8_t how)
 	if (addr_parse("192.0.2.1", &a) == -1)
 		abort();
 	told = 1;
-	a.b[15] = 1 + how % CLIENTS;
+	a.b[15] = 1 + how % PLAYERS;
 	fixture_host(&a, how & 4 ? clock_wall() + 60 : 0,
 	    how & 8 ? clock_wall() + 60 : 0, how & 8 ? TRAP_MANUAL : 0);
 }
@@ -431,14 +370,6 @@ caps(uint8_t how)
 	c.keywords = how & CAPS_ALL;
 	if (proto_put_caps(chan_ipc(fixture.store), &c) == 0)
 		(void)chan_send(fixture.store, -1);
-}
-
-static void
-pass_time(uint8_t how)
-{
-	static const int64_t	seconds[] = { 1, 2, 11, 61, 301, 601, 3601, 1 };
-
-	fixture_advance(seconds[how & 7]);
 }
 
 static void
@@ -468,29 +399,11 @@ mta_answers(uint8_t what)
 }
 
 static void
-order(struct feed *f)
+role_order(unsigned int kind, struct player *p, uint8_t arg, struct feed *f)
 {
-	uint8_t		 what = feed_byte(f), arg = feed_byte(f);
-	struct player	*p = &players[arg >> 6];
-
-	switch ((what & ~ORDER_AT_ONCE) % ORDER_MAX) {
+	switch (kind) {
 	case ORDER_OPEN:
 		open_client(p, arg);
-		break;
-	case ORDER_LINE:
-	case ORDER_LINE2:
-		say_line(p, arg);
-		break;
-	case ORDER_DATA:
-		say_data(f, p);
-		break;
-	case ORDER_EOF:
-		if (p->fd != -1)
-			(void)shutdown(p->fd, SHUT_WR);
-		p->loose = 1;
-		break;
-	case ORDER_CLOSE:
-		player_close(p);
 		break;
 	case ORDER_HAND:
 		hand_client(p, arg, feed_byte(f));
@@ -506,7 +419,7 @@ order(struct feed *f)
 		mta_answers(arg);
 		break;
 	case ORDER_TIME:
-		pass_time(arg);
+		fixture_advance(order_seconds(arg));
 		break;
 	case ORDER_RELOAD:
 		reload(arg);
@@ -533,17 +446,20 @@ order(struct feed *f)
 		caps(arg);
 		break;
 	}
-	if (!(what & ORDER_AT_ONCE))
-		turn();
 }
 
-/* Everything is answered: a client that only sent commands has all replies. */
 static void
-check_player(struct player *p)
+order(struct feed *f)
 {
-	if (p->fd != -1 && !p->loose && !p->over && !p->body &&
-	    p->finals != p->commands + 1)
-		abort();
+	uint8_t		 what = feed_byte(f), arg = feed_byte(f);
+	unsigned int	 kind;
+	struct player	*p = &players[arg >> 6];
+
+	kind = (what & ~ORDER_AT_ONCE) % ORDER_MAX;
+	if (!player_order(p, kind, arg, f, own_lines))
+		role_order(kind, p, arg, f);
+	if (!(what & ORDER_AT_ONCE))
+		turn();
 }
 
 static void
@@ -568,7 +484,7 @@ finish(void)
 
 	quiet_module();
 	nqueue = 0;
-	for (i = 0; i < CLIENTS; i++)
+	for (i = 0; i < PLAYERS; i++)
 		players[i].deaf = 0;
 	/* Whatever waits has come to its time. */
 	for (i = 0; i < 10; i++) {
@@ -576,8 +492,8 @@ finish(void)
 		fixture_advance(i < 5 ? 2 : 130);
 	}
 	turn();
-	for (i = 0; i < CLIENTS; i++) {
-		check_player(&players[i]);
+	for (i = 0; i < PLAYERS; i++) {
+		player_check(&players[i]);
 		player_close(&players[i]);
 	}
 	for (i = 0; pass.count > 0 || npeers > 0; i++) {
@@ -601,12 +517,12 @@ restore(void)
 		reload(0);
 		reloaded = 0;
 	}
-	for (i = 0; told && i < CLIENTS; i++)
+	for (i = 0; told && i < PLAYERS; i++)
 		host((uint8_t)i);
 	caps(CAPS_SIZE | CAPS_8BITMIME | CAPS_DSN | CAPS_SMTPUTF8);
 	turn();
 	fixture.waits = 0;
-	taken = promised = asked = sent = 0;
+	taken = promised = said_data = sent = 0;
 	told = 0;
 }
 
