@@ -36,12 +36,7 @@ sessions
 	return ($r{rate});
 }
 
-conf(<<"END");
-listen on 127.0.0.1 port 8025
-firewall none
-allowed domains { "example.org" }
-tarpit { stutter no }
-END
+conf($Sys::gate);
 start();
 my ($limit, $port) = limit_start();
 my @servers = (['spamgreyd', 8025], ['limit server', $port], peers_start());

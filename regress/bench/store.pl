@@ -7,6 +7,7 @@ use warnings;
 use FindBin;
 use lib $FindBin::Bin, "$FindBin::Bin/../system";
 use Bench;
+use Many;
 use Mta;
 use POSIX ();
 use Sys;
@@ -23,42 +24,16 @@ my $beside = program('killload');
 my $tag = 0;
 my ($ids, $stored) = (0, 0);	# used, and in the database
 
-conf(<<"END");
-listen on 127.0.0.1 port $port
-firewall none
-allowed domains { "example.org" }
-tarpit { stutter no }
-greylist { pass 1h }
-limit { grey-per-network 1000000 grey-per-host 1000000 }
-END
+conf($Sys::gate_of_many);
 
-# Returns the network of the n-th four tuples; in random order, and none twice.
+# Returns a file with so many tuples that the database has not seen.
 sub
-network
-{
-	my ($n) = @_;
-
-	return (join('.', unpack('C3',
-	    pack('N', 0x10000000 + (($n * 40503 & 0x3ffff) << 8)))));
-}
-
-# Each network has four tuples, with 75 bytes of strings each.  100 tuples
-# expire in the same second.
-sub
-entries
+new_entries
 {
 	my ($count, $expire) = @_;
-	my $file = tmp() . '/entries';
+	my $file = entries($ids, $count, $expire);
 
-	open(my $f, '>', $file) or die "$file: $!\n";
-	for my $i (1 .. $count) {
-		my $id = ++$ids;
-		printf $f "GREY|%s.1|mail%07d.example.com|" .
-		    "<someone.at.home\@example.com>|<u%08d\@example.org>|" .
-		    "%d|%d|%d|1|0\n", network($id >> 2), $id, $id, time(),
-		    time() + 3600, $expire // time() + 86400 + int($i / 100);
-	}
-	close($f) or die "$file: $!\n";
+	$ids += $count;
 	return ($file);
 }
 
@@ -99,7 +74,7 @@ expire
 	while ($found < $expiring) {
 		my $at = time() + ($expiring > 1000 ? 6 : 3);
 
-		timed('import', entries($expiring, $at));
+		timed('import', new_entries($expiring, $at));
 		sleep(0.1) while time() <= $at;
 		$took = now();
 		my ($status, $out) = db('-j', 'expire');
@@ -123,7 +98,7 @@ start();
 my ($import, @rows, @expire) = (0);
 for my $size (@sizes) {
 	my $last = $size == $sizes[-1];
-	my $file = entries($size - $stored);
+	my $file = new_entries($size - $stored);
 	my ($mail, $out) = (undef, tmp() . '/beside');
 
 	$mail = background($out, $beside, '-r', 100, '-s', 100, '-x',

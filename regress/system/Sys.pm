@@ -23,6 +23,19 @@ our $top = getcwd();
 our $daemon = "$top/spamgreyd/spamgreyd";
 our $command = "$top/spamgreydb/spamgreydb";
 our ($pid, $log, $conf, $log_pos);
+# For conf(): a gate alone, without firewall and pass; and one with room for many
+# clients and tuples.
+our $gate = <<'END';
+listen on 127.0.0.1 port 8025
+firewall none
+allowed domains { "example.org" }
+tarpit { stutter no }
+END
+our $gate_of_many = $gate . <<'END';
+greylist { pass 1h }
+limit { per-host 1000 per-network 1000
+	grey-per-network 1000000 grey-per-host 1000000 }
+END
 my %programs;
 
 # Runs the whole test again in private.sh.

@@ -48,12 +48,7 @@ cmp_ok($r{grey}, '>', 0, 'sessions for a time');
 is($r{grey}, $r{sessions}, 'all greylisted');
 limit_stop($limit);
 
-conf(<<'END');
-listen on 127.0.0.1 port 8025
-firewall none
-allowed domains { "example.org" }
-tarpit { stutter no }
-END
+conf($Sys::gate);
 start();
 %r = sessions(8025, '-n', 20);
 is($r{grey}, 20, 'front greylists each session');

@@ -15,14 +15,7 @@ my $disk = "$ENV{SG_MNT}/disk";
 mkdir($disk);
 system('mount', '-t', 'tmpfs', '-o', 'size=64m,mode=755', 'tmpfs', $disk) == 0
     or die;
-conf(<<"END", state => "$disk/state");
-listen on 127.0.0.1 port $port
-firewall none
-allowed domains { "example.org" }
-tarpit { stutter no }
-greylist { pass 1h }
-limit { grey-per-network 1000000 grey-per-host 1000000 }
-END
+conf($Sys::gate_of_many, state => "$disk/state");
 my $tuples = tmp() . '/tuples';
 my $prefix = 'a';
 

@@ -13,13 +13,7 @@ use Test::More;
 private();
 
 my $port = 8025;
-conf(<<"END");
-listen on 127.0.0.1 port $port
-firewall none
-allowed domains { "example.org" }
-tarpit { stutter no }
-greylist { pass 1h }
-END
+conf($Sys::gate . "greylist { pass 1h }\n");
 
 # Finds the descriptor of a process for another one with ss(8), which prints
 # each socket's inode, its peer's inode and the processes that have it open.

@@ -9,9 +9,9 @@ use strict;
 use warnings;
 use FindBin;
 use lib $FindBin::Bin;
+use Many;
 use Sys;
 use Test::More;
-use List::Util qw(shuffle);
 use Time::HiRes qw(sleep);
 
 private();
@@ -19,45 +19,9 @@ private();
 my $port = 8025;
 my $n = torture_or(1000000, 50000);
 my $old = 10000;
-conf(<<"END");
-listen on 127.0.0.1 port $port
-firewall none
-allowed domains { "example.org" }
-tarpit { stutter no }
-greylist { pass 1h }
-limit { grey-per-network 1000000 grey-per-host 1000000 }
-END
+conf($Sys::gate_of_many);
 
-# Returns the network of the n-th four tuples; in random order, and none twice.
-sub
-network
-{
-	my ($n) = @_;
-
-	return (join('.', unpack('C3',
-	    pack('N', 0x10000000 + (($n * 40503 & 0x3ffff) << 8)))));
-}
-
-# Each network has four tuples, with 75 bytes of strings each.  100 tuples
-# expire in the same second.
-sub
-entries
-{
-	my ($file, $count, $first, $expire, $spread) = @_;
-
-	open(my $f, '>', $file) or die;
-	for my $i (1 .. $count) {
-		my $id = $first + $i;
-		printf $f "GREY|%s.1|mail%07d.example.com|" .
-		    "<someone.at.home\@example.com>|<u%08d\@example.org>|" .
-		    "%d|%d|%d|1|0\n", network($id >> 2), $id, $id, time(),
-		    time() + 3600, $expire + ($spread ? int($i / 100) : 0);
-	}
-	close($f);
-	return ($file);
-}
-
-my $file = entries(tmp() . '/entries', $n, 0, time() + 86400, 1);
+my $file = entries(0, $n);
 start();
 
 my $load_out = tmp() . '/load.out';
@@ -89,8 +53,7 @@ is(scalar(() = $out =~ /^GREY/mg), $there, "list of a network: $there");
 
 # Some entries that will have expired.
 my $expire = time() + torture_or(20, 8);
-($status, $out, $err) = db('import', entries(tmp() . '/old', $old, $n,
-    $expire, 0));
+($status, $out, $err) = db('import', entries($n, $old, $expire));
 is($status, 0, 'import of those that expire') or diag($out . $err);
 wait_for('the time', sub { time() > $expire });
 ($status, $out, $err) = db('expire');

@@ -25,15 +25,7 @@ system('sh', 'regress/build.sh', 'regress/db/powercut.c') == 0 &&
     'regress/db/record.c -ldl') == 0 or die "cannot build\n";
 mkdir($disk) or die "$disk: $!\n";
 diag("SEED=$seed");
-conf(<<"END");
-listen on 127.0.0.1 port $port
-firewall none
-allowed domains { "example.org" }
-tarpit { stutter no }
-greylist { pass 1h }
-limit { per-host 1000 per-network 1000
-	grey-per-network 1000000 grey-per-host 1000000 }
-END
+conf($Sys::gate_of_many);
 start(wrap => ['env', "LD_PRELOAD=$so", "RECORD=$journal"]);
 my $n = torture_or(12000, 1500);
 my ($status, $out, $err) = run(program('killload'), '-n', $n, '-r',

@@ -24,16 +24,7 @@ my $rounds = torture_or(20, 2);
 my $between = torture_or(15, 11);
 my $rate = $ENV{TORTURE_RATE} // 1000;
 
-conf(<<"END");
-listen on 127.0.0.1 port $port
-firewall none
-allowed domains { "example.org" }
-tarpit { stutter no }
-restart 100 per 1m
-greylist { pass 1h }
-limit { per-host 1000 per-network 1000
-	grey-per-network 1000000 grey-per-host 1000000 }
-END
+conf($Sys::gate_of_many . "restart 100 per 1m\n");
 start();
 
 my $tuples = tmp() . '/tuples';

@@ -1,0 +1,42 @@
+# Files with many tuples for spamgreydb import.
+package Many;
+
+use strict;
+use warnings;
+use Exporter qw(import);
+use Sys;
+
+our @EXPORT = qw(network entries);
+
+# Returns the network of the n-th four tuples; in random order, and none twice.
+sub
+network
+{
+	my ($n) = @_;
+
+	return (join('.', unpack('C3',
+	    pack('N', 0x10000000 + (($n * 40503 & 0x3ffff) << 8)))));
+}
+
+# Makes a file with tuples first + 1 to first + count.  Each network has four
+# tuples, with 75 bytes of strings each.  They expire at a time, or if there is
+# none, beginning in a day, 100 in the same second.
+sub
+entries
+{
+	my ($first, $count, $expire) = @_;
+	my $file = tmp() . '/entries';
+
+	open(my $f, '>', $file) or die "$file: $!\n";
+	for my $i (1 .. $count) {
+		my $id = $first + $i;
+		printf $f "GREY|%s.1|mail%07d.example.com|" .
+		    "<someone.at.home\@example.com>|<u%08d\@example.org>|" .
+		    "%d|%d|%d|1|0\n", network($id >> 2), $id, $id, time(),
+		    time() + 3600, $expire // time() + 86400 + int($i / 100);
+	}
+	close($f) or die "$file: $!\n";
+	return ($file);
+}
+
+1;
