@@ -284,7 +284,8 @@ addrset_lookup(const struct addrset *s, const struct addr *a)
 
 /*
  * The range as prefixes no shorter than min, each as large as it can be: a
- * prefix is shortened as long as it begins at lo and does not end past hi.
+ * prefix is shortened as long as it begins at lo and does not end past hi.  A
+ * part of an IPv6 range that would be an IPv4 prefix is left out.
  */
 static int
 range_each(struct addr lo, const struct addr *hi, unsigned int min,
@@ -307,7 +308,8 @@ range_each(struct addr lo, const struct addr *hi, unsigned int min,
 		p.addr = last = lo;
 		p.len = (uint8_t)len;
 		addr_fill(&last, len);
-		if ((r = fn(&p, arg)) != 0)
+		if ((min == ADDR4_SKIP || len < ADDR4_SKIP || !addr_is4(&lo)) &&
+		    (r = fn(&p, arg)) != 0)
 			return (r);
 		if (addr_cmp(&last, hi) >= 0)
 			return (0);

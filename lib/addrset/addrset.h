@@ -37,7 +37,8 @@ struct addrset_build *addrset_build_new(void);
 void	 addrset_build_free(struct addrset_build *);
 /* -1 with errno ENOMEM.  Overlaps and duplicates are fine. */
 int	 addrset_build_add(struct addrset_build *, const struct prefix *);
-/* From lo to hi, of one family; lo is not past hi. */
+/* From lo to hi; IPv4 only if both are; lo is not past hi.  IPv6 never means
+ * IPv4 hosts, not even with the IPv4-mapped block in it. */
 int	 addrset_build_range(struct addrset_build *, const struct addr *lo,
 	    const struct addr *hi);
 /*

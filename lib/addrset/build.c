@@ -66,13 +66,19 @@ add4(struct addrset_build *b, uint32_t lo, uint32_t hi)
 	return (0);
 }
 
-/* The same for IPv6. */
+/*
+ * The same for IPv6.  What is left when networks are taken away from one that
+ * holds the IPv4-mapped block may be a part of that block alone.  It is no
+ * IPv4, and no host has such an address.
+ */
 static int
 add6(struct addrset_build *b, const struct addr *lo, const struct addr *hi)
 {
 	struct range6	*p;
 	size_t		 n;
 
+	if (addr_is4(lo) && addr_is4(hi))
+		return (0);
 	if (b->n6 == b->size6) {
 		n = b->size6 == 0 ? 16 : b->size6 * 2;
 		if ((p = reallocarray(b->r6, n, sizeof(*p))) == NULL)

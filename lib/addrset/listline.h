@@ -13,7 +13,9 @@
 
 enum listline {
 	LISTLINE_NONE,		/* blank, or a comment */
-	LISTLINE_RANGE,		/* from *lo to *hi, of one family */
+	LISTLINE_RANGE,		/* from *lo to *hi, IPv4 if lo is; an IPv6
+				   network such as ::/80 may end in the
+				   IPv4-mapped block */
 	LISTLINE_BAD		/* *error says why */
 };
 
