@@ -33,6 +33,7 @@
 #define DNS_NEGATIVE	60	/* s, of a negative answer without SOA */
 #define DNS_CHANNELS	32
 #define DNS_BAD		10	/* s that a failure is kept */
+#define DNS_SWEEP	4	/* buckets that each new answer looks through */
 
 struct channel {
 	ares_channel		 ares;
@@ -53,13 +54,22 @@ struct dns_query {
 	char			 name[DNS_NAME_MAX + 1];
 };
 
+/*
+ * An answer without the room that it does not use, which is a kilobyte for
+ * most.  Behind the structure are the addresses, then the text, then the name
+ * that was asked for.
+ */
 struct cached {
 	TAILQ_ENTRY(cached)	 lru;
 	LIST_ENTRY(cached)	 hash;
 	int64_t			 until;		/* clock_mono */
+	const char		*why;
+	const char		*text, *name;
+	uint32_t		 ttl;
+	unsigned int		 naddrs;
 	enum dns_type		 type;
-	struct dns_answer	 answer;
-	char			 name[];
+	enum dns_status		 status;
+	struct addr		 addrs[];
 };
 
 static struct {
@@ -72,6 +82,7 @@ static struct {
 	TAILQ_HEAD(, cached)		 lru;	/* the oldest use first */
 	LIST_HEAD(, cached)		 bucket[DNS_BUCKETS];
 	uint64_t			 entries;
+	size_t				 hand;	/* the bucket to sweep next */
 	uint8_t				 key[16];
 	int				 up;
 	char				*servers;
@@ -109,7 +120,7 @@ forget(struct cached *c)
  * The answer, moved to the end of the list of use; NULL: none, or it is too
  * old.
  */
-static const struct dns_answer *
+static const struct cached *
 cache_get(const char *name, enum dns_type type)
 {
 	struct cached	*c;
@@ -125,7 +136,69 @@ cache_get(const char *name, enum dns_type type)
 	}
 	TAILQ_REMOVE(&dns.lru, c, lru);
 	TAILQ_INSERT_TAIL(&dns.lru, c, lru);
-	return (&c->answer);
+	return (c);
+}
+
+/* What was kept, as an answer of its own.  NULL: no memory. */
+static struct dns_answer *
+cached_answer(const struct cached *c)
+{
+	struct dns_answer	*a;
+
+	if ((a = calloc(1, sizeof(*a))) == NULL)
+		return (NULL);
+	a->status = c->status;
+	a->ttl = c->ttl;
+	a->naddrs = c->naddrs;
+	a->why = c->why;
+	memcpy(a->addrs, c->addrs, c->naddrs * sizeof(c->addrs[0]));
+	memcpy(a->text, c->text, strlen(c->text) + 1);
+	return (a);
+}
+
+/*
+ * Each new answer makes the rest of the way around the table shorter, so one
+ * that nobody asks for again does not stay until the cache is full.
+ */
+static void
+sweep(void)
+{
+	struct cached	*c, *next;
+	int64_t		 now = clock_mono();
+	unsigned int	 i;
+
+	for (i = 0; i < DNS_SWEEP; i++) {
+		for (c = LIST_FIRST(&dns.bucket[dns.hand]); c != NULL;
+		    c = next) {
+			next = LIST_NEXT(c, hash);
+			if (now >= c->until)
+				forget(c);
+		}
+		dns.hand = (dns.hand + 1) % DNS_BUCKETS;
+	}
+}
+
+/* Copies an answer into a piece of memory of its size.  NULL: no memory. */
+static struct cached *
+cached_new(const char *name, enum dns_type type, const struct dns_answer *a)
+{
+	struct cached	*c;
+	size_t		 addrs = a->naddrs * sizeof(a->addrs[0]);
+	size_t		 text = strlen(a->text) + 1, len = strlen(name) + 1;
+	char		*p;
+
+	if ((c = malloc(sizeof(*c) + addrs + text + len)) == NULL)
+		return (NULL);
+	c->type = type;
+	c->status = a->status;
+	c->ttl = a->ttl;
+	c->naddrs = a->naddrs;
+	c->why = a->why;
+	memcpy(c->addrs, a->addrs, addrs);
+	p = (char *)c->addrs + addrs;
+	c->text = memcpy(p, a->text, text);
+	c->name = memcpy(p + text, name, len);
+	return (c);
 }
 
 /*
@@ -137,23 +210,20 @@ static void
 cache_put(const char *name, enum dns_type type, const struct dns_answer *a)
 {
 	struct cached	*c;
-	size_t		 len = strlen(name) + 1;
 	int64_t		 ttl = a->ttl;
 
 	if (a->status == DNS_FAILED)
 		ttl = DNS_BAD;
 	else if (a->status == DNS_NOTHING && ttl == 0)
 		ttl = DNS_NEGATIVE;
+	sweep();
 	if (ttl == 0 || cache_get(name, type) != NULL)
 		return;
 	if (dns.entries >= DNS_CACHE_MAX)
 		forget(TAILQ_FIRST(&dns.lru));
-	if ((c = malloc(sizeof(*c) + len)) == NULL)
+	if ((c = cached_new(name, type, a)) == NULL)
 		return;
-	c->answer = *a;
-	c->type = type;
 	c->until = clock_mono() + ttl * 1000;
-	memcpy(c->name, name, len);
 	TAILQ_INSERT_TAIL(&dns.lru, c, lru);
 	LIST_INSERT_HEAD(&dns.bucket[bucket(name, type)], c, hash);
 	dns.entries++;
@@ -470,7 +540,7 @@ channel_pick(void)
 struct dns_query *
 dns_ask(const char *name, enum dns_type type, int64_t ms, dns_cb cb, void *arg)
 {
-	const struct dns_answer	*known;
+	const struct cached	*known;
 	struct dns_query	*q;
 	struct dns_name		 check;
 	struct channel		*c;
@@ -487,8 +557,7 @@ dns_ask(const char *name, enum dns_type type, int64_t ms, dns_cb cb, void *arg)
 	q->arg = arg;
 	LIST_INSERT_HEAD(&dns.queries, q, entry);
 	if ((known = cache_get(q->name, type)) != NULL) {
-		if ((q->ready = malloc(sizeof(*known))) != NULL)
-			*q->ready = *known;
+		q->ready = cached_answer(known);
 		ms = 0;
 	}
 	if ((known != NULL && q->ready == NULL) || query_arm(q, ms) == -1) {
