@@ -25,7 +25,6 @@
 struct table {
 	uint64_t	*tags;		/* 0: a free place */
 	size_t		 sets;		/* a power of two */
-	uint64_t	 evicted;
 	uint8_t		 hashkey[16];
 };
 
@@ -113,12 +112,6 @@ rate_free(struct rate *r)
 	free(r);
 }
 
-uint64_t
-rate_evicted(const struct rate *r)
-{
-	return (r->table.evicted);
-}
-
 /*
  * What is in the window that ends now; the oldest part in proportion,
  * rounded up: nothing is forgotten before its time.
@@ -173,8 +166,6 @@ rate_place(struct rate *r, size_t set, int64_t now)
 			least_sum = sum;
 		}
 	}
-	if (least_sum > 0)
-		r->table.evicted++;
 	return (least);
 }
 
@@ -248,12 +239,6 @@ tokens_free(struct tokens *t)
 	free(t);
 }
 
-uint64_t
-tokens_evicted(const struct tokens *t)
-{
-	return (t->table.evicted);
-}
-
 /*
  * The ms until n tokens are there; *full: when the bucket is full after they
  * are taken.  A bucket that was larger before is cut to its new size.
@@ -317,7 +302,6 @@ tokens_take(struct tokens *t, const void *key, size_t len, uint32_t rate,
 		for (i = set + 1; i < set + WAYS; i++)
 			if (t->full[i] < t->full[place])
 				place = (ssize_t)i;
-		t->table.evicted += t->full[place] > now * NS;
 	}
 	t->table.tags[place] = tag;
 	t->full[place] = full;

@@ -30,8 +30,6 @@ void	 rate_free(struct rate *);		/* NULL is fine */
  */
 uint32_t rate_add(struct rate *, const void *key, size_t len, int64_t window,
 	    int64_t now, uint32_t n);
-/* Keys with events in their window that had to go. */
-uint64_t rate_evicted(const struct rate *);
 
 struct tokens;
 
@@ -47,7 +45,5 @@ int64_t	 tokens_take(struct tokens *, const void *key, size_t len,
 /* The same answer, and nothing is taken in any case. */
 int64_t	 tokens_wait(const struct tokens *, const void *key, size_t len,
 	    uint32_t rate, int64_t per, int64_t now, uint32_t n);
-/* Buckets that were not full and had to go. */
-uint64_t tokens_evicted(const struct tokens *);
 
 #endif

@@ -127,21 +127,6 @@ smtp_verb_parse(const uint8_t *line, size_t len, const char **arg,
 	return (is_http(s, word, len) ? SMTP_FOREIGN_HTTP : SMTP_UNKNOWN);
 }
 
-const char *
-smtp_verb_str(enum smtp_verb verb)
-{
-	size_t	i;
-
-	if (verb == SMTP_FOREIGN_HTTP)
-		return ("http");
-	if (verb == SMTP_FOREIGN)
-		return ("foreign");
-	for (i = 0; verbs[i].name != NULL; i++)
-		if (verbs[i].verb == verb)
-			return (verbs[i].name);
-	return ("unknown");
-}
-
 /*
  * The length of the path at s: "<…>" with both brackets, or a bare word; 0:
  * none.

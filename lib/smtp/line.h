@@ -58,8 +58,6 @@ enum smtp_verb {
  */
 enum smtp_verb smtp_verb_parse(const uint8_t *line, size_t len,
 	    const char **arg, size_t *arg_len);
-/* "MAIL", "http", "foreign" …; "unknown". */
-const char *smtp_verb_str(enum smtp_verb);
 
 /*
  * The argument of MAIL ("FROM:") or RCPT ("TO:"): after the keyword and

@@ -180,41 +180,6 @@ smtpreply_line(const struct smtpreply *r, unsigned int n, size_t *len)
 	return (p);
 }
 
-/* How many digits p begins with, at most max. */
-static size_t
-digit_span(const char *p, size_t len, size_t max)
-{
-	size_t	n;
-
-	for (n = 0; n < len && n < max && ascii_is_digit(p[n]); n++)
-		;
-	return (n);
-}
-
-/*
- * RFC 3463: the class agrees with the code, then one to three digits, twice.
- */
-void
-smtpreply_enhanced(const struct smtpreply *r, char dst[10])
-{
-	const char	*p;
-	size_t		 len, a, b;
-
-	dst[0] = '\0';
-	if ((p = smtpreply_line(r, 0, &len)) == NULL || len < 5 ||
-	    p[0] != (char)('0' + r->code / 100) || p[0] == '3' || p[1] != '.')
-		return;
-	if ((a = digit_span(p + 2, len - 2, 3)) == 0 || 2 + a >= len ||
-	    p[2 + a] != '.')
-		return;
-	a += 3;
-	if ((b = digit_span(p + a, len - a, 3)) == 0 ||
-	    (a + b < len && p[a + b] != ' '))
-		return;
-	memcpy(dst, p, a + b);
-	dst[a + b] = '\0';
-}
-
 /* Moves *p to the next word; returns its length, 0 at the end. */
 static size_t
 word_next(const char **p, const char *end)

@@ -36,8 +36,6 @@ void	 smtpreply_reuse(struct smtpreply *);	/* empty again, memory kept */
 /* Line n without code and separator: its text, *len long; NULL: no such. */
 const char *smtpreply_line(const struct smtpreply *, unsigned int n,
 	    size_t *len);
-/* "5.1.1" of the first line, or "" (RFC 2034). */
-void	 smtpreply_enhanced(const struct smtpreply *, char dst[10]);
 
 /*
  * The keywords of an EHLO reply.  Bits of `keywords' as in caps.h (CAPS_*);

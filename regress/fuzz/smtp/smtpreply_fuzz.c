@@ -14,7 +14,6 @@ look_at(const struct smtpreply *r)
 {
 	struct smtp_ehlo	e;
 	const char		*p;
-	char			 enhanced[10];
 	unsigned int		 i;
 	size_t			 n, k;
 
@@ -30,9 +29,6 @@ look_at(const struct smtpreply *r)
 				abort();
 	}
 	if (i != r->lines)
-		abort();
-	smtpreply_enhanced(r, enhanced);
-	if (strlen(enhanced) >= sizeof(enhanced))
 		abort();
 	smtp_ehlo_parse(r, &e);
 }

@@ -46,7 +46,6 @@ test_window(void)
 	is_int(rate_add(r, "tiny", 4, 1, now, 1), 1, "a tiny window");
 	is_int(rate_add(r, "tiny", 4, 1, now + 20, 1), 1, "is over soon");
 	is_int(rate_add(r, "zero", 4, MIN, 0, 1), 1, "at time nought");
-	is_int(rate_evicted(r), 0, "nobody had to go");
 	rate_free(r);
 	rate_free(NULL);
 }
@@ -78,7 +77,6 @@ test_flood(void)
 		}
 	}
 	ok(least >= 60, "in a flood the busy ones are counted");
-	ok(rate_evicted(r) > 100000, "the others had to go");
 	rate_free(r);
 }
 
@@ -93,7 +91,6 @@ test_old(void)
 		rate_add(r, &i, sizeof(i), MIN, 1000, 100);
 	for (i = 100; i < 108; i++)
 		rate_add(r, &i, sizeof(i), MIN, 1000 + 3 * MIN, 1);
-	is_int(rate_evicted(r), 0, "what is out of its window goes unseen");
 	i = 3;
 	is_int(rate_add(r, &i, sizeof(i), MIN, 1000 + 3 * MIN, 0), 0, "gone");
 	i = 107;
@@ -136,7 +133,6 @@ test_tokens(void)
 	    "now a second's");
 	is_int(tokens_take(t, "f", 1, UINT32_MAX, 1, now, 1), 0,
 	    "as many as there are numbers");
-	is_int(tokens_evicted(t), 0, "nobody had to go");
 	tokens_free(t);
 	tokens_free(NULL);
 }
@@ -179,7 +175,6 @@ test_tokens_flood(void)
 			    1) == 0;
 	}
 	ok(taken >= 190 && taken <= 200, "in a flood the busy one is held");
-	ok(tokens_evicted(t) > 100000, "the others had to go");
 	tokens_free(t);
 }
 

@@ -125,9 +125,6 @@ test_verb(void)
 	}
 	is_int(smtp_verb_parse((const uint8_t *)"NO\0P", 4, &arg, &n),
 	    SMTP_UNKNOWN, "NUL inside");
-	is_str(smtp_verb_str(SMTP_STARTTLS), "STARTTLS", "name of a verb");
-	is_str(smtp_verb_str(SMTP_UNKNOWN), "unknown", "of none");
-	is_str(smtp_verb_str(SMTP_FOREIGN), "foreign", "of a foreign one");
 }
 
 static void

@@ -502,12 +502,6 @@ mta_dotted(const struct mta *m)
 	return (m->state == MS_DOT);
 }
 
-int
-mta_is_tls(const struct mta *m)
-{
-	return (m->tls != NULL && m->state != MS_HANDSHAKE);
-}
-
 /* Control characters would let a client add commands of its own. */
 int
 mta_command(struct mta *m, const char *line, enum pass_timeout pt)

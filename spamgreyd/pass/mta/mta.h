@@ -100,7 +100,6 @@ const struct conf_relay *mta_relay(const struct mta *);
 const struct addr *mta_target(const struct mta *, uint16_t *port);
 /* READY, and nothing is under way. */
 int	 mta_idle(const struct mta *);
-int	 mta_is_tls(const struct mta *);
 
 /*
  * A reply to a command is 2xx, 4xx or 5xx; 3xx is MTAF_NONSENSE, except 354 to

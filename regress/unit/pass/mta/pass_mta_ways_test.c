@@ -492,7 +492,6 @@ test_commands(void)
 	open_mta(idle_todo, 0);
 	is_int(mta_command(user.mta, "NOOP", PT_MAIL), -1, "not ready yet");
 	is_int(mta_data(user.mta, NULL, NULL), -1, "nor for data");
-	is_int(mta_is_tls(user.mta), 0, "no TLS");
 	play();
 	is_int(mta_idle(user.mta), 1, "idle");
 	is_int(mta_command(user.mta, "NOOP\r\nRSET", PT_MAIL), -1, "CRLF");
