@@ -41,6 +41,36 @@ deliver
 	is("@bad", '', "$n messages of $size bytes were delivered");
 }
 
+# So many sessions at a time, whose messages all end when the last one has come.
+sub
+deliver_together
+{
+	my ($n, $size) = @_;
+	my @bad;
+	my @sessions = map {
+		my $s = smtp(port => 8027);
+
+		for my $line ('', "EHLO sender.example.com\r\n",
+		    "MAIL FROM:<me\@example.com>\r\n",
+		    "RCPT TO:<you\@example.org>\r\n", "DATA\r\n") {
+			print $s $line;
+			$s->flush();
+			push(@bad, $_) for grep { !/^[23]/ } Sys::reply($s);
+		}
+		print $s "Subject: cost\r\n\r\n" .
+		    ('x' x 70 . "\r\n") x ($size / 72);
+		$s->flush();
+		$s;
+	} 1 .. $n;
+
+	for my $s (@sessions) {
+		print $s ".\r\n";
+		$s->flush();
+		push(@bad, $_) for grep { !/^250/ } Sys::reply($s);
+	}
+	is("@bad", '', "$n messages of $size bytes at a time");
+}
+
 for ([4096, 100, {
 	front => { 'call.accept4' => 2.1, 'call.epoll_wait' => 2.2,
 	    'call.recvmsg' => 2.1, 'call.sendmsg' => 3.1, 'call.close' => 2.1,
@@ -63,5 +93,11 @@ for ([4096, 100, {
 	deliver($n, $size);
 	cost_ok(cost_end(), $n, $ceilings, "delivered, $size bytes");
 }
+# The memory of one message is used for the next.
+deliver_together(20, 102400) for 1 .. 2;
+cost_begin();
+deliver_together(20, 102400);
+cost_ok(cost_end(), 20, { pass => { faults => 1 } },
+    'delivered at a time, 102400 bytes');
 is((stop())[0], 0, 'SIGTERM');
 done_testing();

@@ -20,6 +20,7 @@
 #			that came later
 #	syncs		fsync and fdatasync
 #	allocations, allocated	calls of malloc and its kind, and bytes
+#	faults		pages that the kernel had to give, or to map
 #	copies, copied	calls of memcpy and memmove, and bytes; those that the
 #			compiler makes in place are not seen
 package Cost;
@@ -85,6 +86,7 @@ library
 	my %n;
 
 	@n{@library} = unpack('Q4', slurp("$counts/$pid"));
+	($n{faults}) = slurp("/proc/$pid/stat") =~ /\) \S(?: \S+){6} (\d+)/;
 	return (\%n);
 }
 
@@ -171,7 +173,7 @@ cost_end
 		waitpid($strace{$role}, 0);
 		my %n = (call => {}, map { $_ => 0 } qw(calls read written
 		    sends receives in out syncs));
-		$n{$_} = $now->{$_} - $before{$role}{$_} for @library;
+		$n{$_} = $now->{$_} - $before{$role}{$_} for keys %$now;
 		count_line(\%n, $known{$role}, $_)
 		    for split(/\n/, slurp(tmp() . "/trace.$role"));
 		$cost{$role} = \%n;

@@ -37,6 +37,12 @@ os_follow_parent(void)
 	(void)procctl(P_PID, 0, PROC_PDEATHSIG_CTL, &sig);
 }
 
+/* malloc keeps freed memory for some seconds by itself. */
+void
+os_keep_memory(void)
+{
+}
+
 /* This system has no capabilities to keep. */
 int
 os_drop_begin(const char *name, int net_admin)

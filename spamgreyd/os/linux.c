@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,6 +19,11 @@
 
 #include "lib/base/log.h"
 #include "spamgreyd/os/os.h"
+
+/* os_keep_memory: the bytes that stay free at the end of the heap, and the
+ * largest block that comes from there. */
+#define KEEP_MEMORY	(8 * 1024 * 1024)
+#define KEEP_BLOCK	(1024 * 1024)
 
 /* Where the kernel takes a process' arguments from, as ps(1) shows them. */
 static struct {
@@ -67,6 +73,14 @@ os_follow_parent(void)
 	/* The parent may have died before the line above. */
 	if (getppid() == 1)
 		log_debug("started by init");
+}
+
+/* Each is set, because setting one stops malloc from adapting the other. */
+void
+os_keep_memory(void)
+{
+	mallopt(M_MMAP_THRESHOLD, KEEP_BLOCK);
+	mallopt(M_TRIM_THRESHOLD, KEEP_MEMORY);
 }
 
 /* Makes these the permitted and effective capabilities, and removes all

@@ -33,6 +33,12 @@ os_follow_parent(void)
 	/* The end of the parent's socket is how a child learns of it. */
 }
 
+/* malloc keeps some freed pages by itself. */
+void
+os_keep_memory(void)
+{
+}
+
 /* This system has no capabilities to keep. */
 int
 os_drop_begin(const char *name, int net_admin)

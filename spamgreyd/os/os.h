@@ -55,6 +55,9 @@ int	 os_drop_begin(const char *name, int net_admin);
 int	 os_drop_end(const char *name, int net_admin);
 /* Has the kernel kill this process when its parent dies, where it can. */
 void	 os_follow_parent(void);
+/* From now on memory that is freed stays with the process, where malloc would
+ * return it to the kernel soon and get it again page by page. */
+void	 os_keep_memory(void);
 /* 1: the process waits for a disk, or this system does not tell; 0: it does
  * not. */
 int	 os_waits_for_disk(pid_t);

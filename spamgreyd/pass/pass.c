@@ -391,6 +391,7 @@ const struct role_def role_pass = {
 	.name = "pass",
 	.user = CONF_USER,
 	.root = ROOT_SPOOL,
+	.keep_memory = 1,
 	.peers = 1 << ROLE_FRONT | 1 << ROLE_STORE,
 	.parent_rules = pass_parent_rules,
 	.peer = pass_peer,

@@ -367,6 +367,8 @@ child_main(enum role role)
 	log_set_sink(child_stderr, NULL);
 	child_signals();
 	os_follow_parent();
+	if (c->def->keep_memory)
+		os_keep_memory();
 	child_rules(c->def);
 	if ((c->base = event_base_new()) == NULL)
 		fatalx("%s: no event loop", c->def->name);

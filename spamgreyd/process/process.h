@@ -61,6 +61,9 @@ struct role_def {
 	 * started again alone, and its READY is not awaited (parent/alone.c).
 	 */
 	int		 alone;
+	/* 1: it needs much memory again and again, for a moment (a message):
+	 * os_keep_memory(). */
+	int		 keep_memory;
 	unsigned int	 peers;			/* bits 1 << ROLE_*: a socketpair with each */
 	/*
 	 * Messages of the parent that only this role takes (store:
