@@ -281,6 +281,27 @@ test_two(void)
 	fix_conf_free(pc);
 }
 
+/* A refusal of HELO stands until another HELO. */
+static void
+test_refused(void)
+{
+	const char	*rules[] = { "H:r", NULL };
+
+	begin("", rules);
+	is_str(stage(STAGE_CONNECT), "", "CONNECT");
+	is_str(stage(STAGE_HELO), "550 5.7.1 Command rejected",
+	    "a HELO that is refused");
+	(void)told();
+	is_str(stage(STAGE_MAIL), "550 5.7.1 Command rejected",
+	    "a message after it is refused");
+	is_str(told(), "", "and the filter is not asked");
+	s->ms.helo = "other.example";
+	is_str(stage(STAGE_HELO), "", "another HELO");
+	ok(strstr(told(), "Hother.example/") != NULL, "is asked about");
+	is_str(stage(STAGE_MAIL), "", "and its message is taken");
+	end();
+}
+
 int
 main(void)
 {
@@ -289,6 +310,7 @@ main(void)
 	test_name();
 	test_options();
 	test_verdicts();
+	test_refused();
 	test_reach();
 	test_conf();
 	test_two();

@@ -139,6 +139,40 @@ hostile(void)
 	fix_conf_free(pc);
 }
 
+/* Where text can be hidden from the expressions, the message is unscannable. */
+static void
+hidden(void)
+{
+	struct pass_conf	*pc = fix_conf("regex { max-size 4K body "
+				    "\"needle\" mark }");
+	struct session		*s = fix_session(pc, "192.0.2.1");
+	int64_t			 past = mod_stat("module.regex.past-limits");
+	static char		 msg[20000];
+	size_t			 n = 0, at;
+	int			 i;
+
+	for (i = 0; i < 30; i++)
+		n += (size_t)snprintf(msg + n, sizeof(msg) - n,
+		    "Content-Type: message/rfc822\r\n\r\n");
+	snprintf(msg + n, sizeof(msg) - n, "\r\nneedle\r\n");
+	is_str(scan_message(s, msg), "| points=0 regex=unscannable "
+	    "regex-why=nested\\x20too\\x20deeply", "nested too deeply");
+	n = (size_t)snprintf(msg, sizeof(msg), "Content-Transfer-Encoding: "
+	    "7bit\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n");
+	for (at = n; at < sizeof(msg); at++)
+		msg[at] = at % 50 == 0 ? '\n' : 'x';
+	msg[2000] = '\0';
+	is_str(scan_message(s, msg), "|", "two readings within max-size");
+	msg[2000] = 'x';
+	msg[sizeof(msg) - 1] = '\0';
+	is_str(scan_message(s, msg), "| points=0 regex=unscannable regex-why="
+	    "too\\x20much\\x20text\\x20with\\x20more\\x20than\\x20one"
+	    "\\x20possible\\x20reading", "and beyond");
+	is_int(mod_stat("module.regex.past-limits"), past + 2, "counted");
+	fix_session_free(s);
+	fix_conf_free(pc);
+}
+
 int
 main(void)
 {
@@ -147,6 +181,7 @@ main(void)
 	rules();
 	bounds();
 	many_fields();
+	hidden();
 	hostile();
 	mod_bad("regex", "body \"(a)\\1\" mark", "body: back references are "
 	    "not allowed, because their run time has no limit");

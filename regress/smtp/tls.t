@@ -226,6 +226,7 @@ sub run {
 	    'the certificate of before stays', log_of("$tmp/client.log"));
 	ok(driver_end() == 0, 'front ends well');
 	impatient($good);
+	late($good);
 }
 
 # Does not wait for the end of the answer to STARTTLS, which goes out a byte at
@@ -246,6 +247,22 @@ sub impatient {
 	ok($said =~ /EVENT pipelining/, 'a handshake before the answer to ' .
 	    'STARTTLS is pipelining', $said);
 	ok($bytes->(60) !~ / end /, 'and is discarded');
+	driver_end();
+}
+
+# Never begins the handshake.
+sub late {
+	driver('set idle 3600', $_[0], 'listen 127.0.0.1', 'apply', 'hosts-end');
+	my $s = IO::Socket::INET->new(PeerAddr => '127.0.0.1',
+	    PeerPort => $ports[0]) or die "connect: $!\n";
+	my $banner = <$s>;
+	my $said = talk($s, $s, 'EHLO c.test', 'STARTTLS');
+	ok($said =~ /^220 2\.0\.0 /m, 'a handshake is expected', $said);
+	$said = join('', map { order('advance 1') } 1 .. 59);
+	ok($said !~ / end /, 'it has 60 s', $said);
+	$said = join('', map { order('advance 1') } 1 .. 2);
+	ok($said =~ / end .* reason=tls /, 'and no more, whatever idle says',
+	    $said);
 	driver_end();
 }
 
