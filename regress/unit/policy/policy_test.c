@@ -152,10 +152,10 @@ test_match_helo(void)
 	finish();
 }
 
-/* Another tuple that has the hash of this one, as nobody can make it. */
+/* Another tuple in a slot of this one, as nobody can make it. */
 static void
 collide(const char *client, const char *from, const char *to,
-    const char *other_from, const char *other_to)
+    const char *other_from, const char *other_to, unsigned int slot)
 {
 	static struct tuple	 t;
 	struct entry		 e;
@@ -166,6 +166,7 @@ collide(const char *client, const char *from, const char *to,
 	e.from = from;
 	e.to = to;
 	tuple_key(p, &e, &t);
+	e.hash += slot;
 	e.from = other_from;
 	e.to = other_to;
 	e.first = T0 - DAY;
@@ -177,12 +178,19 @@ collide(const char *client, const char *from, const char *to,
 static void
 test_collision(void)
 {
+	unsigned int	i;
+
 	fresh();
-	collide("192.0.2.1", A, B, "<x@example.com>", B);
+	collide("192.0.2.1", A, B, "<x@example.com>", B, 0);
 	is_int(rcpt("192.0.2.1", A, B), RCPT_GREY, "another sender's tuple");
-	collide("192.0.3.1", A, B, A, "<x@example.net>");
+	collide("192.0.3.1", A, B, A, "<x@example.net>", 0);
 	is_int(rcpt("192.0.3.1", A, B), RCPT_GREY, "another recipient's");
 	is_int(stat_of("entries grey"), 4, "each has its own");
+	for (i = 0; i < 8; i++)
+		collide("192.0.4.1", A, B, "<x@example.com>", B, i);
+	is_int(rcpt("192.0.4.1", A, B), RCPT_UNSTORED, "no slot is free");
+	is_int(rcpt("192.0.4.1", "<y@example.com>", B), RCPT_GREY,
+	    "but for another tuple");
 	finish();
 }
 
