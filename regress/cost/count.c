@@ -8,7 +8,9 @@
 #include <sys/types.h>
 #include <sys/mman.h>
 
+#include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -21,12 +23,15 @@ struct counts {
 	uint64_t	allocated;	/* bytes that they were asked for */
 	uint64_t	copies;		/* memcpy, memmove */
 	uint64_t	copied;		/* bytes of them */
+	int64_t		held;		/* bytes that are not freed */
 };
 
 /* What glibc calls the functions that are replaced here. */
 void	*__libc_malloc(size_t);
 void	*__libc_calloc(size_t, size_t);
 void	*__libc_realloc(void *, size_t);
+void	*__libc_memalign(size_t, size_t);
+void	 __libc_free(void *);
 void	*__memcpy_chk(void *, const void *, size_t, size_t);	/* fortified */
 void	*__memmove_chk(void *, const void *, size_t, size_t);
 
@@ -64,25 +69,60 @@ count(uint64_t *calls, uint64_t *bytes, size_t n)
 	__atomic_fetch_add(bytes, n, __ATOMIC_RELAXED);
 }
 
+/* A block that comes, or goes (sign -1); its size is what malloc gave it. */
+static void *
+hold(void *p, int64_t sign)
+{
+	if (p != NULL)
+		__atomic_fetch_add(&counts->held,
+		    sign * (int64_t)malloc_usable_size(p), __ATOMIC_RELAXED);
+	return (p);
+}
+
 void *
 malloc(size_t n)
 {
 	count(&counts->allocations, &counts->allocated, n);
-	return (__libc_malloc(n));
+	return (hold(__libc_malloc(n), 1));
 }
 
 void *
 calloc(size_t n, size_t size)
 {
 	count(&counts->allocations, &counts->allocated, n * size);
-	return (__libc_calloc(n, size));
+	return (hold(__libc_calloc(n, size), 1));
 }
 
 void *
 realloc(void *p, size_t n)
 {
+	int64_t	 was = p == NULL ? 0 : (int64_t)malloc_usable_size(p);
+	void	*new;
+
 	count(&counts->allocations, &counts->allocated, n);
-	return (__libc_realloc(p, n));
+	new = __libc_realloc(p, n);
+	if (new != NULL || n == 0)
+		__atomic_fetch_sub(&counts->held, was, __ATOMIC_RELAXED);
+	return (hold(new, 1));
+}
+
+void *
+aligned_alloc(size_t align, size_t n)
+{
+	count(&counts->allocations, &counts->allocated, n);
+	return (hold(__libc_memalign(align, n), 1));
+}
+
+int
+posix_memalign(void **p, size_t align, size_t n)
+{
+	return ((*p = aligned_alloc(align, n)) == NULL ? ENOMEM : 0);
+}
+
+void
+free(void *p)
+{
+	__libc_free(hold(p, -1));
 }
 
 void *

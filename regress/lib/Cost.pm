@@ -23,6 +23,10 @@
 #	faults		pages that the kernel had to give, or to map
 #	copies, copied	calls of memcpy and memmove, and bytes; those that the
 #			compiler makes in place are not seen
+#
+#	my $before = cost_held();	{ role => bytes that it has not freed }
+#	... a number of sessions ...
+#	cost_held_ok($before, { pass => 20_000 }, 'name');	it grew by no more
 package Cost;
 
 use strict;
@@ -34,9 +38,10 @@ use POSIX ();
 use Sys;
 use Test::More;
 
-our @EXPORT = qw(cost_start cost_begin cost_end cost_ok cost_program);
+our @EXPORT = qw(cost_start cost_begin cost_end cost_ok cost_held cost_held_ok
+    cost_program);
 
-my @library = qw(allocations allocated copies copied);
+my @library = qw(allocations allocated copies copied held);
 my %reads = map { $_ => 1 } qw(read readv pread64 recvfrom recvmsg);
 my %writes = map { $_ => 1 } qw(write writev pwrite64 pwritev sendto sendmsg
     sendfile splice);
@@ -85,9 +90,40 @@ library
 	my ($pid) = @_;
 	my %n;
 
-	@n{@library} = unpack('Q4', slurp("$counts/$pid"));
+	@n{@library} = unpack('Q4q', slurp("$counts/$pid"));
 	($n{faults}) = slurp("/proc/$pid/stat") =~ /\) \S(?: \S+){6} (\d+)/;
 	return (\%n);
+}
+
+# role => bytes that the process has not freed.
+sub
+cost_held
+{
+	my %pid = processes();
+
+	wait_for('all to be done', sub {
+		return (asleep(values %pid) && asleep(values %pid)) });
+	return ({ map { ($_ => library($pid{$_})->{held}) } keys %pid });
+}
+
+# Tests that no process holds more than before: by role so many bytes more, and
+# 24 KB those that are not named, for buffers that had to grow.  What still ends
+# now is waited for.
+sub
+cost_held_ok
+{
+	my ($before, $most, $what) = @_;
+	my $end = now() + 15;
+	my ($now, @over);
+
+	do {
+		$now = cost_held();
+		@over = grep { $now->{$_} - $before->{$_} >
+		    ($most->{$_} // 24576) } sort keys %$now;
+	} while (@over && now() < $end);
+	diag("$what, bytes more: " . join(', ', map {
+	    "$_ " . ($now->{$_} - $before->{$_}) } sort keys %$now));
+	is("@over", '', "$what: no process holds much more");
 }
 
 # number => what it is, of all descriptors but those of TCP.
