@@ -38,21 +38,12 @@ sessions
 	like($out, qr/^grey=$n$/m, "$n sessions were greylisted");
 }
 
-# Waits until front has closed all connections.  The numbers of their descriptors
-# come again, and must not be taken for those of front's own.
-sub
-all_closed
-{
-	wait_for('front to close all connections', sub {
-		return (slurp('/proc/net/tcp') !~ /^\s*\d+:\ [0-9A-F]{8}:
-		    ${\sprintf('%04X', $port)}\ \S+\ (?!0A)(?:\S+\s+){6}[1-9]/mx);
-	});
-}
-
 # Buffers grow before anything is counted.
 sessions(100, 'first');
 my $n = 300;
-all_closed();
+# The numbers of closed descriptors come again, and must not be taken for those
+# of front's own.
+all_closed($port);
 cost_begin();
 sessions($n, 'counted');
 cost_ok(cost_end(), $n, {
@@ -123,7 +114,7 @@ cost_ok(cost_end(), $clients, {
 # Hosts in the tarpit: what each of their bytes costs.  Their connections are
 # counted too, a few calls for at least 30 bytes.
 my $held = 50;
-all_closed();
+all_closed($port);
 cost_begin();
 @clients = map {
 	smtp(port => $port, from => '127.128.' . ($_ + 1) . '.1') or

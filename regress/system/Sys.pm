@@ -15,7 +15,7 @@ use Time::HiRes qw(clock_gettime sleep CLOCK_MONOTONIC);
 
 our @EXPORT = qw(private conf start start_fails stop kill9 alive roles set_pid
     role_pid wait_for wait_log plain log_text log_mark log_since now db db_ok program
-    smtp smtp_code dialogue slurp spit run rss counter full torture_or
+    smtp smtp_code dialogue all_closed slurp spit run rss counter full torture_or
     root tmp free_port
     wait_role_change);
 
@@ -272,6 +272,18 @@ counter
 	wait_for("stats to have $name",
 	    sub { ($n) = db_ok('stats') =~ /^\Q$name\E\s+(\d+)$/m });
 	return ($n);
+}
+
+# Waits until the daemon has closed all connections to that port.
+sub
+all_closed
+{
+	my ($port) = @_;
+
+	wait_for('all connections to be closed', sub {
+		return (slurp('/proc/net/tcp') !~ /^\s*\d+:\ [0-9A-F]{8}:
+		    ${\sprintf('%04X', $port)}\ \S+\ (?!0A)(?:\S+\s+){6}[1-9]/mx);
+	});
 }
 
 # Returns the resident memory of a process in kilobytes.
