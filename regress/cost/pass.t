@@ -71,6 +71,15 @@ deliver_together
 	is("@bad", '', "$n messages of $size bytes at a time");
 }
 
+# The memory of one message is used for the next.  What many sessions need for
+# long is allocated first, or it may lie above the messages and keep the heap.
+deliver_together(40, 1024);
+deliver_together(20, 102400) for 1 .. 2;
+cost_begin();
+deliver_together(20, 102400);
+cost_ok(cost_end(), 20, { pass => { faults => 1 } },
+    'delivered at a time, 102400 bytes');
+
 for ([4096, 100, {
 	front => { 'call.accept4' => 2.1, 'call.epoll_wait' => 2.2,
 	    'call.recvmsg' => 2.1, 'call.sendmsg' => 3.1, 'call.close' => 2.1,
@@ -79,11 +88,11 @@ for ([4096, 100, {
 	pass => { 'call.recvfrom' => 13.1, 'call.sendto' => 11.1,
 	    'call.epoll_wait' => 14.1, 'call.epoll_ctl' => 4.1,
 	    'call.recvmsg' => 4.1, 'call.sendmsg' => 4.1, 'call.close' => 2.1,
-	    other => 3.1, allocations => 34.5, copied => 7500, out => 4500 },
+	    other => 3.1, allocations => 34.5, copied => 7250, out => 4500 },
 	store => { calls => 0.5, syncs => 0.1 },
 	parent => { 'call.write' => 3.1, calls => 9.5 },
     }], [102400, 50, {
-	pass => { 'call.sendto' => 11.1, calls => 62.5, allocations => 35, copied => 107_000,
+	pass => { 'call.sendto' => 11.1, calls => 60.5, allocations => 35, copied => 106_000,
 	    out => 103_000 },
     }]) {
 	my ($size, $n, $ceilings) = @$_;
@@ -93,11 +102,5 @@ for ([4096, 100, {
 	deliver($n, $size);
 	cost_ok(cost_end(), $n, $ceilings, "delivered, $size bytes");
 }
-# The memory of one message is used for the next.
-deliver_together(20, 102400) for 1 .. 2;
-cost_begin();
-deliver_together(20, 102400);
-cost_ok(cost_end(), 20, { pass => { faults => 1 } },
-    'delivered at a time, 102400 bytes');
 is((stop())[0], 0, 'SIGTERM');
 done_testing();
