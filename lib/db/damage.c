@@ -54,28 +54,8 @@ db_is_damage(struct db *db, int rc)
 	return (rc != 0);
 }
 
-int
-db_all_whole(struct db *db)
-{
-	static const char	*const files[] = { DB_FILE_MAIN, DB_FILE_INDEX };
-	char			 path[PATH_MAX];
-	uint32_t		 page;
-	size_t			 i;
-
-	for (i = 0; i < 2 && !atomic_load(&db->torn); i++) {
-		snprintf(path, sizeof(path), "%s/%s/%s", db->dir, DB_SUBDIR,
-		    files[i]);
-		if (!db_pages_check(path, &page))
-			continue;
-		snprintf(db->torn_msg, sizeof(db->torn_msg), "%s: page %u",
-		    files[i], page);
-		atomic_store(&db->torn, 1);
-	}
-	return (!atomic_load(&db->torn));
-}
-
-static void
-path_of(const struct db *db, char *dst, const char *dir, const char *file)
+void
+db_path(const struct db *db, char *dst, const char *dir, const char *file)
 {
 	snprintf(dst, PATH_MAX, "%s/%s%s%s", db->dir, dir,
 	    file[0] == '\0' ? "" : "/", file);
@@ -87,10 +67,8 @@ is_log(const char *name)
 	return (strncmp(name, "log.", 4) == 0);
 }
 
-/* Calls fn for each file of STATE/dir that is a log file, or for all.  0, or
- * -1 with errno as soon as fn fails. */
-static int
-each_file(const struct db *db, const char *dir, int logs,
+int
+db_each_file(const struct db *db, const char *dir, int logs,
     int (*fn)(const char *path, const char *name, void *), void *arg)
 {
 	struct dirent	*de;
@@ -98,13 +76,13 @@ each_file(const struct db *db, const char *dir, int logs,
 	DIR		*d;
 	int		 rc = 0, saved;
 
-	path_of(db, path, dir, "");
+	db_path(db, path, dir, "");
 	if ((d = opendir(path)) == NULL)
 		return (-1);
 	while (rc == 0 && (de = readdir(d)) != NULL) {
 		if (de->d_name[0] == '.' || (logs && !is_log(de->d_name)))
 			continue;
-		path_of(db, path, dir, de->d_name);
+		db_path(db, path, dir, de->d_name);
 		rc = fn(path, de->d_name, arg);
 	}
 	saved = errno;
@@ -127,8 +105,8 @@ remove_dir(const struct db *db, const char *dir)
 {
 	char	path[PATH_MAX];
 
-	(void)each_file(db, dir, 0, remove_file, NULL);
-	path_of(db, path, dir, "");
+	(void)db_each_file(db, dir, 0, remove_file, NULL);
+	db_path(db, path, dir, "");
 	(void)unlinkat(AT_FDCWD, path, AT_REMOVEDIR);
 }
 
@@ -186,10 +164,10 @@ db_logs_keep(const struct db *db)
 	char		to[PATH_MAX], part[PATH_MAX];
 	uint64_t	size = 0;
 
-	path_of(db, to, LOGS, "");
-	path_of(db, part, LOGS "~", "");
+	db_path(db, to, LOGS, "");
+	db_path(db, part, LOGS "~", "");
 	if (access(to, F_OK) == 0 || statvfs(db->dir, &sv) == -1 ||
-	    each_file(db, DB_SUBDIR, 1, add_size, &size) == -1 ||
+	    db_each_file(db, DB_SUBDIR, 1, add_size, &size) == -1 ||
 	    size > (uint64_t)sv.f_bavail * sv.f_frsize / 4)
 		return;
 	remove_dir(db, LOGS "~");
@@ -197,7 +175,7 @@ db_logs_keep(const struct db *db)
 	if ((c.block = malloc(COPY_BLOCK)) == NULL)
 		return;
 	if (mkdir(part, 0700) == -1 ||
-	    each_file(db, DB_SUBDIR, 1, copy_file, &c) == -1 ||
+	    db_each_file(db, DB_SUBDIR, 1, copy_file, &c) == -1 ||
 	    rename(part, to) == -1)
 		remove_dir(db, LOGS "~");
 	free(c.block);
@@ -226,12 +204,12 @@ db_logs_back(const struct db *db, const char *dir)
 {
 	char	path[PATH_MAX];
 
-	path_of(db, path, LOGS, "");
+	db_path(db, path, LOGS, "");
 	if (access(path, F_OK) == -1)
 		return;
-	(void)each_file(db, dir, 1, remove_file, NULL);
-	path_of(db, path, dir, "");
-	if (each_file(db, LOGS, 0, move_file, path) == 0)
+	(void)db_each_file(db, dir, 1, remove_file, NULL);
+	db_path(db, path, dir, "");
+	if (db_each_file(db, LOGS, 0, move_file, path) == 0)
 		remove_dir(db, LOGS);
 	(void)db_sync_dir(path);
 }
@@ -279,8 +257,8 @@ set_aside(struct db *db, const char *dir)
 	if (gmtime_r(&now, &tm) == NULL || strftime(db->lost.aside,
 	    sizeof(db->lost.aside), DAMAGED "%Y%m%d-%H%M%S", &tm) == 0)
 		strlcpy(db->lost.aside, DAMAGED "0", sizeof(db->lost.aside));
-	path_of(db, from, dir, "");
-	path_of(db, to, db->lost.aside, "");
+	db_path(db, from, dir, "");
+	db_path(db, to, db->lost.aside, "");
 	remove_dir(db, db->lost.aside);	/* of this second */
 	if (rename(from, to) == -1) {
 		db->lost.aside[0] = '\0';
@@ -374,7 +352,7 @@ fill(struct db *db, struct made *m)
 
 	memset(m, 0, sizeof(*m));
 	m->db = db;
-	path_of(db, path, DB_SUBDIR, DB_FILE_MAIN);
+	db_path(db, path, DB_SUBDIR, DB_FILE_MAIN);
 	if (db_salvage(path, put_salvaged, m) == -1 || put_facts(m) == -1)
 		return (-1);
 	db_mark_salvaged(db);
@@ -399,8 +377,8 @@ db_make_again(struct db *db, int (*build)(struct db *, const char **),
 	*what = "making it again";
 	db_mark_last(db);
 	remove_dir(db, DB_NEW);
-	path_of(db, fresh, DB_NEW, "");
-	path_of(db, home, DB_SUBDIR, "");
+	db_path(db, fresh, DB_NEW, "");
+	db_path(db, home, DB_SUBDIR, "");
 	if (mkdir(fresh, 0700) == -1)
 		return (errno);
 	db->sub = DB_NEW;

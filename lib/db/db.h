@@ -10,8 +10,10 @@
  *	db		transactions, single entries
  *	walk		walks, expiry
  *	open		open, recovery, checkpoints, close
+ *	verify		is it whole? a new index; the mark of a clean end
+ *	check		is each page of a file whole?
  *	damage		a new database of a damaged one
- *	salvage		what can be read of a damaged file
+ *	salvage		what can be read of a damaged file; pages.h: how it lies
  *	files		syncs of directories, and after failed ones
  *	mark		was anything lost since the last run?
  *	grey		greylisting as a function of entry, time and settings
@@ -70,6 +72,8 @@ int	 db_is_up(const struct db *);
 const char *db_why(const struct db *);	/* why it is down, in words */
 /* One try: 0 up again, -1 still down (message logged when it changes). */
 int	 db_reopen(struct db *);
+/* 1: what it holds since then is what it held when it went down. */
+int	 db_is_same(const struct db *);
 /* The siphash key of this database's tuples. */
 const uint8_t *db_hash_key(const struct db *);
 

@@ -1,6 +1,7 @@
 /*
  * What the files of the database (db.c, open.c, checkpoint.c, memory.c,
- * damage.c, files.c, walk.c, mark.c) share; nobody else includes this.
+ * verify.c, check.c, damage.c, salvage.c, files.c, walk.c, mark.c) share; nobody
+ * else includes this.
  */
 #ifndef DB_INT_H
 #define DB_INT_H
@@ -18,6 +19,7 @@
 #define DB_NEW		"db.new"	/* damage.c */
 #define DB_FILE_MAIN	"grey.db"
 #define DB_FILE_INDEX	"expire.db"
+#define DB_FILE_MARK	"mark"
 #define DB_EXPIRE_LEN	BE_TIME_LEN	/* the index' key */
 #define DB_BULK		(256 * 1024)	/* of a walk: some 1,500 entries */
 #define DB_PROBES	8		/* slots tried for a tuple */
@@ -53,6 +55,12 @@ struct db {
 	uint64_t	 serial;	/* commits so far, in all its life */
 	uint64_t	 entries;	/* as its user counts them */
 	int		 mark_fd;	/* -1: none */
+	uint64_t	 last_serial;	/* when it went down */
+	int		 opened;	/* it was up once */
+	int		 verified;	/* every page was whole, at an open */
+	int		 index_made;	/* the index was made again … */
+	char		 index_why[300]; /* … because of this */
+	uint64_t	 index_entries;
 	struct db_lost	 lost;
 	struct db_stats	 stats;
 
@@ -96,9 +104,14 @@ int		 db_sync_dir(const char *path);
 int		 db_files_repair(const char *home);
 /* damage.c */
 int		 db_is_damage(struct db *, int rc);
-/* After a recovery: is each page of the files whole?  Else torn_msg says which
- * is not. */
-int		 db_all_whole(struct db *);
+/* STATE/dir/file, or STATE/dir when file is "". */
+void		 db_path(const struct db *, char *dst, const char *dir,
+		    const char *file);
+/* Calls fn for each file of STATE/dir that is a log file, or for all.  0, or
+ * -1 with errno as soon as fn fails. */
+int		 db_each_file(const struct db *, const char *dir, int logs,
+		    int (*fn)(const char *path, const char *name, void *),
+		    void *);
 void		 db_finish_new(const char *dir);
 void		 db_logs_keep(const struct db *);
 void		 db_logs_drop(const struct db *);
@@ -112,8 +125,26 @@ int		 db_make_again(struct db *, int (*build)(struct db *,
  * can be read; ends when it fails.  0 or -1. */
 int		 db_salvage(const char *path, int (*fn)(const void *, size_t,
 		    const void *, size_t, void *), void *arg);
-/* 1: the file has a damaged page, *number.  0: none is known. */
-int		 db_pages_check(const char *path, uint32_t *number);
+/* check.c.  0: all pages are whole; 1: page is not; -1: it cannot be read.
+ * entries: those with an expiry, or of the index. */
+struct db_check {
+	uint32_t	 page;
+	uint64_t	 entries;
+};
+int		 db_pages_check(const char *path, int index,
+		    struct db_check *);
+/* verify.c.  After a recovery; torn_msg or index_why says what is damaged. */
+enum db_state { DB_WHOLE, DB_UNREAD, DB_INDEX_DAMAGED, DB_DAMAGED };
+enum db_state	 db_verify(struct db *);
+/* The mark of a clean end: removes it; 0 or an errno.  Writes it. */
+int		 db_clean_take(const struct db *, int *clean);
+void		 db_clean_put(const struct db *);
+/* The index: is it missing?  Moves it out of the database, or back; 0 or -1.
+ * Removes what was moved.  Logs that it was made again. */
+int		 db_index_missing(const struct db *);
+int		 db_index_move(const struct db *, int aside);
+void		 db_index_drop(const struct db *);
+void		 db_index_say(const struct db *);
 /* mark.c.  After each open: what is missing. */
 enum db_result	 db_mark_check(struct db *);
 /* Counts the transaction that is about to be committed … */

@@ -26,7 +26,6 @@
 #include "lib/db/db_int.h"
 
 #define META_COMMITS	"commits"
-#define MARK_FILE	"mark"
 /* Of one length, so that a mark overwrites the one before wholly, and shorter
  * than any sector. */
 #define MARK_TEXT	"commits %020" PRIu64 " entries %020" PRIu64 \
@@ -48,7 +47,7 @@ static void
 unwatched(const struct db *db)
 {
 	log_warn("cannot write %s/%s/%s; damage to the database log will not "
-	    "be detected", db->name, db->sub, MARK_FILE);
+	    "be detected", db->name, db->sub, DB_FILE_MARK);
 }
 
 /* Writes the mark in place: one write shorter than a sector. */
@@ -105,7 +104,7 @@ mark_open(struct db *db)
 	if (db->mark_fd != -1)
 		return;
 	snprintf(path, sizeof(path), "%s/%s/%s", db->dir, db->sub,
-	    MARK_FILE);
+	    DB_FILE_MARK);
 	db->mark_fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC,
 	    0600);
 	if (db->mark_fd == -1)

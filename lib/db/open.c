@@ -128,6 +128,8 @@ db_fail(struct db *db, int rc, const char *what)
 	if (!db->up)
 		return (DB_DOWN);
 	db->up = 0;
+	db->verified = 0;
+	db->last_serial = db->serial;
 	set_why(db, rc);
 	/* A panic may be of the disk; these are of what stands in the file. */
 	if (rc == DB_PAGE_NOTFOUND || rc == DB_VERIFY_BAD ||
@@ -145,23 +147,31 @@ db_fail(struct db *db, int rc, const char *what)
 	return (DB_DOWN);
 }
 
-/* Errors are of no use here: a panicked environment reports nothing else. */
-static void
-tear_down(struct db *db)
+/* Of a panicked environment errors are of no use.  0: all was closed well. */
+static int
+close_all(struct db *db)
 {
 	struct db_handles	*h = &db->h;
+	int			 rc = 0;
 
 	db_thread_stop(db);
 	if (h->txn != NULL)
-		h->txn->abort(h->txn);
+		rc |= h->txn->abort(h->txn);
 	if (h->index != NULL)
-		h->index->close(h->index, db->up ? 0 : DB_NOSYNC);
+		rc |= h->index->close(h->index, db->up ? 0 : DB_NOSYNC);
 	if (h->entries != NULL)
-		h->entries->close(h->entries, db->up ? 0 : DB_NOSYNC);
+		rc |= h->entries->close(h->entries, db->up ? 0 : DB_NOSYNC);
 	if (h->env != NULL)
-		h->env->close(h->env, 0);
+		rc |= h->env->close(h->env, 0);
 	memset(h, 0, sizeof(*h));
 	db->up = 0;
+	return (rc);
+}
+
+static void
+tear_down(struct db *db)
+{
+	(void)close_all(db);
 }
 
 /* Each open of a file is a transaction of its own: half of one is undone. */
@@ -406,23 +416,109 @@ new_db(const char *dir, const struct db_opts *opts)
 	return (db);
 }
 
-/* Opens it, or what can be made of it.  Returns a code of libdb. */
+/* The entries are whole: the index goes, and libdb makes it again of them. */
 static int
-open_or_make(struct db *db, const char **what)
+index_again(struct db *db, const char **what)
 {
-	char	msg[sizeof(db->msg)];
 	int	rc;
 
-	db_logs_keep(db);
-	if ((rc = build(db, what)) == 0 && db_all_whole(db))
+	if (db->up)
+		tear_down(db);
+	*what = "moving " DB_FILE_INDEX;
+	if (db_index_move(db, 1) == -1)
+		return (errno);
+	atomic_store(&db->torn, 0);
+	if ((rc = build(db, what)) != 0 && db_is_damage(db, rc))
+		(void)db_index_move(db, 0);
+	if (rc != 0)
+		return (rc);
+	db->index_made = 1;
+	return (0);
+}
+
+/*
+ * A recovery reads both files, and fails when either is damaged.  It does not
+ * need the index: so when it fails, it is tried without.
+ */
+static int
+open_any(struct db *db, const char **what)
+{
+	char	msg[sizeof(db->msg)];
+	int	missing = db_index_missing(db), rc;
+
+	if ((rc = build(db, what)) != 0) {
+		if (missing || !db_is_damage(db, rc))
+			return (rc);
+		strlcpy(msg, db->msg[0] != '\0' ? db->msg : db_strerror(rc),
+		    sizeof(msg));
+		if ((rc = index_again(db, what)) != 0)
+			return (rc);
+		snprintf(db->index_why, sizeof(db->index_why),
+		    "the recovery failed with it (%s)", msg);
+	} else if (missing)
+		strlcpy(db->index_why, "it was missing",
+		    sizeof(db->index_why));
+	else
+		return (0);
+	/* What libdb has made is read as pages next. */
+	rc = db->h.env->txn_checkpoint(db->h.env, 0, 0, DB_FORCE);
+	if (rc == 0)
+		db_index_drop(db);
+	return (rc);
+}
+
+/* After a recovery, which has written all pages.  Returns a code of libdb. */
+static int
+verify(struct db *db, const char **what)
+{
+	enum db_state	state = db_verify(db);
+	int		rc = 0;
+
+	*what = "after its recovery";
+	if (state == DB_INDEX_DAMAGED && (rc = index_again(db, what)) == 0) {
+		db_index_drop(db);
+		state = DB_WHOLE;
+	}
+	if (state == DB_DAMAGED)
+		rc = DB_VERIFY_BAD;
+	if (rc == 0 && db->index_why[0] != '\0')
+		db_index_say(db);
+	db->index_why[0] = '\0';
+	db->verified = state == DB_WHOLE;
+	return (rc);
+}
+
+/*
+ * Opens it, or what can be made of it.  Returns a code of libdb.
+ *
+ * After an error of a database that was open here, nobody else can have changed
+ * its files, and what is missing is seen by the count of commits: the pages are
+ * not read again unless libdb has found a damaged one.  They are at the next
+ * start, as no end is clean after that.
+ */
+static int
+open_or_make(struct db *db, const char **what, int again)
+{
+	char	msg[sizeof(db->msg)];
+	int	rc, clean;
+
+	*what = "removing the mark of its clean end";
+	if ((rc = db_clean_take(db, &clean)) != 0) {
+		set_why(db, rc);
+		return (rc);
+	}
+	db->verified = clean;
+	clean |= again && !atomic_load(&db->torn);
+	if (!clean)
+		db_logs_keep(db);
+	if ((rc = open_any(db, what)) == 0 && ((clean &&
+	    db->index_why[0] == '\0') || (rc = verify(db, what)) == 0))
 		return (0);
 	if (!db_is_damage(db, rc))
 		return (rc);
 	/* The recovery was good, and wrote all pages but the damaged one. */
-	if (rc == 0) {
+	if (db->up)
 		tear_down(db);
-		*what = "after its recovery";
-	}
 	strlcpy(msg, atomic_load(&db->torn) ? db->torn_msg :
 	    db->msg[0] != '\0' ? db->msg :
 	    db_strerror(rc), sizeof(msg));
@@ -446,7 +542,7 @@ facts(struct db *db, const char **what)
 	if (db->up || db->strict || !atomic_load(&db->torn))
 		return (-1);
 	tear_down(db);
-	return (open_or_make(db, what) == 0 ? read_facts(db) : -1);
+	return (open_or_make(db, what, 1) == 0 ? read_facts(db) : -1);
 }
 
 int
@@ -463,7 +559,7 @@ db_open(struct db **dbp, const char *dir, const struct db_opts *opts)
 		log_warn("database in %s", dir);
 		return (-1);
 	}
-	if ((rc = open_or_make(db, &what)) != 0) {
+	if ((rc = open_or_make(db, &what, 0)) != 0) {
 		if (opts != NULL && opts->may_be_down && is_passing(db, rc)) {
 			strlcpy(db->logged, db->why, sizeof(db->logged));
 			log_warnx("database in %s/%s is down: %s (%s); nothing "
@@ -482,6 +578,7 @@ db_open(struct db **dbp, const char *dir, const struct db_opts *opts)
 		db_close(db);
 		return (-1);
 	}
+	db->opened = 1;
 	*dbp = db;
 	return (0);
 }
@@ -499,11 +596,12 @@ db_reopen(struct db *db)
 	tear_down(db);
 	if (!space_left(db)) {
 		strlcpy(db->why, "disk full", sizeof(db->why));
-	} else if (open_or_make(db, &what) == 0) {
+	} else if (open_or_make(db, &what, db->opened) == 0) {
 		if (facts(db, &what) == -1) {
 			tear_down(db);
 			return (-1);
 		}
+		db->opened = 1;
 		db->stats.reopens++;
 		db->logged[0] = '\0';
 		log_info("database in %s/%s is up again", db->name, DB_SUBDIR);
@@ -522,6 +620,7 @@ void
 db_close(struct db *db)
 {
 	DB_ENV	*env;
+	int	 clean = 0;
 
 	if (db == NULL)
 		return;
@@ -529,10 +628,13 @@ db_close(struct db *db)
 		db_thread_stop(db);
 		db_abort(db);
 		env = db->h.env;
-		if (env->txn_checkpoint(env, 0, 0, DB_FORCE) == 0)
-			env->log_archive(env, NULL, DB_ARCH_REMOVE);
+		clean = env->txn_checkpoint(env, 0, 0, DB_FORCE) == 0 &&
+		    env->log_archive(env, NULL, DB_ARCH_REMOVE) == 0 &&
+		    db->up && db->verified && !atomic_load(&db->torn) &&
+		    atomic_load(&db->thread_rc) == 0;
 	}
-	tear_down(db);
+	if (close_all(db) == 0 && clean)
+		db_clean_put(db);
 	pthread_cond_destroy(&db->cond);
 	pthread_mutex_destroy(&db->mtx);
 	if (db->mark_fd != -1)
@@ -567,6 +669,14 @@ db_leave(struct db *db)
 	free(st);
 	if (mb < LEAVE_MB)
 		db_close(db);
+}
+
+/* The count of the last commit tells, because all that is written is counted. */
+int
+db_is_same(const struct db *db)
+{
+	return (db->opened && db->stats.reopens > 0 && !db->lost.made_again &&
+	    db->serial == db->last_serial);
 }
 
 int

@@ -314,6 +314,7 @@ db_expire(struct db *db, int64_t now, size_t max,
 		if (err != 0 && err != DB_NOTFOUND)
 			return (db_fail(db, err, "expire"));
 		db->stats.dels++;
+		db->dirty = 1;
 		db->unsynced += 2 * db->expired[i].len + DB_LOG_DEL;
 	}
 	return (DB_OK);

@@ -482,8 +482,10 @@ policy_reopen(struct policy *p)
 {
 	if (db_reopen(p->db) == -1)
 		return (-1);
-	/* The recovery may have brought back a batch that was not counted. */
-	if (load_database(p, 1) != DB_OK)
+	/* The recovery may have brought back a batch that was not counted.  A
+	 * count of a million takes half a second, so only then. */
+	if (load_database(p, !p->started || p->pending ||
+	    !db_is_same(p->db)) != DB_OK)
 		return (-1);
 	p->pending = 0;
 	p->started = 1;
