@@ -4,11 +4,13 @@
  * it never crashes, and with `strict' it does not start and changes nothing.
  *	damage fill DIR N		a database that a kill has ended
  *	damage logs DIR N		the same, all of it in its log files only
- *	damage run FROM WORK N EVERY [earlier]
+ *	damage run FROM WORK N EVERY OTHER
+ *	damage earlier FROM WORK N EVERY
  *					copies FROM to WORK and damages it there,
  *					at each EVERYth block of 4 KiB; N steps
- *					were acknowledged; earlier: only log
- *					files before the last one
+ *					were acknowledged; OTHER: the index of
+ *					another database; earlier: only log files
+ *					before the last one
  */
 /* LIBS: -ldb */
 #include <sys/mman.h>
@@ -29,19 +31,19 @@
 #define BLOCK	4096
 #define LIMIT_S	60		/* a loop, not a slow machine */
 
-enum kind { FLIP, ZERO, CUT, MISSING, KINDS };
+enum kind { FLIP, ZERO, CUT, MISSING, OTHER, KINDS };
 static const char *const kind_name[] = { "bytes changed", "block zeroed",
-	"cut off", "missing" };
+	"cut off", "missing", "another one" };
 
 struct outcome {
 	unsigned long	wrong, there;
-	int		opened, said, kept, again, strict, loud;
+	int		opened, said, kept, again, strict, loud, index;
 };
 struct row {
 	unsigned long	images, whole, said, silent, refused, crashed, strict;
 };
 
-static const char	*from, *work;
+static const char	*from, *work, *other;
 static unsigned long	 steps;
 static int		*lines;		/* that were logged, in shared memory */
 
@@ -55,12 +57,12 @@ log_out(int priority, const char *line, void *arg)
 }
 
 static void
-copy_all(void)
+copy(const char *what, const char *to)
 {
-	char	cmd[2 * PATH_MAX];
+	char	cmd[3 * PATH_MAX];
 
-	snprintf(cmd, sizeof(cmd), "rm -rf '%s' && cp -R '%s' '%s'", work, from,
-	    work);
+	snprintf(cmd, sizeof(cmd), "rm -rf '%s' && cp -R '%s' '%s'", to, what,
+	    to);
 	if (system(cmd) != 0)
 		errx(1, "%s", cmd);
 }
@@ -74,9 +76,11 @@ spoil(const char *name, enum kind kind, off_t at)
 	int			fd, i;
 
 	snprintf(path, sizeof(path), "%s/db/%s", work, name);
-	if (kind == MISSING) {
+	if (kind == MISSING || kind == OTHER) {
 		if (unlink(path) == -1)
 			err(1, "%s", path);
+		if (kind == OTHER)
+			copy(other, path);
 		return;
 	}
 	if ((fd = open(path, O_RDWR)) == -1)
@@ -118,6 +122,26 @@ open_with(int strict)
 	return (db_open(&db, work, &opts));
 }
 
+/* Does the index know each entry?  They are all deleted by it, and are back
+ * after that. */
+static int
+index_is_complete(void)
+{
+	unsigned long	n = load_count(), found = 0;
+	size_t		one;
+	int		rc;
+
+	if (db_begin(db) != DB_OK)
+		return (0);
+	do {
+		rc = db_expire(db, INT64_MAX, 1024, NULL, NULL, &one);
+		found += one;
+	} while (rc == DB_OK && one > 0);
+	rc |= load_count() != 0;
+	db_abort(db);
+	return (rc == DB_OK && found == n && load_count() == n);
+}
+
 /* The next start, as store does it: a walk, and one more try when it finds the
  * damage. */
 static void
@@ -138,6 +162,7 @@ start(struct outcome *o)
 		n = steps;
 		o->wrong = load_check(&n, &o->there);
 	}
+	o->index = index_is_complete();
 	o->said = db_lost(db, &lost);
 	o->kept = is_kept();
 	o->again = load_step(n + BACK + 1) == 0;
@@ -188,15 +213,15 @@ try_one(struct row *row, const char *name, enum kind kind, off_t at)
 	    MAP_ANONYMOUS, -1, 0);
 	if (o == MAP_FAILED)
 		err(1, NULL);
-	copy_all();
+	copy(from, work);
 	spoil(name, kind, at);
-	/* strict first: it must leave everything as it is. */
+	/* strict first: it must leave the entries as they are. */
 	status = in_child(start_strict, o);
 	status |= in_child(start, o);
 	row->images++;
 	if (status != 0)
 		bad = (int)++row->crashed;
-	else if (!o->opened || !o->again)
+	else if (!o->opened || !o->again || !o->index)
 		bad = (int)++row->refused;
 	else if (o->wrong == 0)
 		row->whole++;
@@ -206,11 +231,15 @@ try_one(struct row *row, const char *name, enum kind kind, off_t at)
 		bad = (int)++row->silent;
 	if (o->said && (!o->strict || !o->loud))
 		bad = (int)++row->strict;
+	/* The index is made again of the entries, and then nothing is lost. */
+	if (strcmp(name, "expire.db") == 0 && (o->said || o->strict ||
+	    (kind >= MISSING && !o->loud)))
+		bad = (int)++row->silent;
 	if (bad)
 		printf("# %s, %s at %lld: status %d opened %d wrong %lu said %d "
-		    "kept %d again %d strict %d\n", name, kind_name[kind],
-		    (long long)at, status, o->opened, o->wrong, o->said,
-		    o->kept, o->again, o->strict);
+		    "kept %d again %d strict %d loud %d index %d\n", name,
+		    kind_name[kind], (long long)at, status, o->opened, o->wrong,
+		    o->said, o->kept, o->again, o->strict, o->loud, o->index);
 	munmap(o, sizeof(*o));
 }
 
@@ -228,10 +257,12 @@ try_file(const char *name, int every)
 	if (stat(path, &st) == -1)
 		err(1, "%s", path);
 	for (kind = FLIP; kind < KINDS; kind++) {
+		if (kind == OTHER && strcmp(name, "expire.db") != 0)
+			break;
 		memset(&row, 0, sizeof(row));
 		for (at = 0; at + BLOCK <= st.st_size; at += every * BLOCK) {
 			try_one(&row, name, kind, at);
-			if (kind == MISSING)
+			if (kind >= MISSING)
 				break;
 		}
 		printf("# %-14s | %-13s | places %lu | all there %lu | said and "
@@ -304,14 +335,16 @@ int
 main(int argc, char **argv)
 {
 	if (argc == 4 && strcmp(argv[1], "fill") == 0)
-		return (load_run(argv[2], strtoul(argv[3], NULL, 10)));
+		return (load_run(argv[2], strtoul(argv[3], NULL, 10), 90));
 	if (argc == 4 && strcmp(argv[1], "logs") == 0)
 		return (fill_logs(argv[2], strtoul(argv[3], NULL, 10)));
-	if ((argc != 6 && argc != 7) || strcmp(argv[1], "run") != 0)
+	if (argc < 6 || (strcmp(argv[1], "run") == 0 ? argc != 7 :
+	    argc != 6 || strcmp(argv[1], "earlier") != 0))
 		errx(2, "usage: damage fill|logs DIR N | run FROM WORK N EVERY "
-		    "[earlier]");
+		    "OTHER | earlier FROM WORK N EVERY");
 	from = argv[2];
 	work = argv[3];
 	steps = strtoul(argv[4], NULL, 10);
-	return (run(atoi(argv[5]), argc == 7));
+	other = argv[6];
+	return (run(atoi(argv[5]), argc == 6));
 }

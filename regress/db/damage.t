@@ -11,12 +11,15 @@ trap 'rm -rf "$d"' EXIT
 every=${EVERY:-97}
 [ "${TORTURE:-}" = full ] && every=1
 earlier=$((every == 1 ? 16 : 4 * every))
-mkdir "$d/base" "$d/logs"
+mkdir "$d/base" "$d/logs" "$d/other"
 regress/obj/damage fill "$d/base" 130 >/dev/null || exit 1
 regress/obj/damage logs "$d/logs" 150 || exit 1
+# Closed after its last step, so that its index has only what it has.
+regress/obj/damage fill "$d/other" 90 >/dev/null || exit 1
 {
-	regress/obj/damage run "$d/base" "$d/work" 130 "$every" || : > "$d/bad"
-	regress/obj/damage run "$d/logs" "$d/work" 150 "$earlier" earlier ||
+	regress/obj/damage run "$d/base" "$d/work" 130 "$every" \
+	    "$d/other/db/expire.db" || : > "$d/bad"
+	regress/obj/damage earlier "$d/logs" "$d/work" 150 "$earlier" ||
 	    : > "$d/bad"
 } 2>"$d/err" | awk '
 	# One plan for both.

@@ -1,7 +1,9 @@
 /*
  * A power cut at any moment.
- *	powercut load DIR N	N steps of the load (power_load.h) on a new
- *				database; run it with record.so
+ *	powercut load DIR N CLOSE
+ *				N steps of the load (power_load.h) on a new
+ *				database, closed every CLOSE steps; run it with
+ *				record.so
  *	powercut check NAME JOURNAL DIR MAX SEED [TUPLES]
  *				makes disk images from the journal, at most MAX,
  *				and has the database opened on each
@@ -30,6 +32,7 @@
 #include <db.h>
 
 #include "lib/base/log.h"
+#include "lib/db/db_int.h"
 #include "regress/lib/power_load.h"
 #include "regress/lib/record.h"
 
@@ -81,7 +84,7 @@ struct image {
 };
 
 static struct {
-	unsigned long	writes, syncs, images, checked, lost, hand, broken;
+	unsigned long	writes, syncs, images, checked, lost, hand, broken, clean;
 } sum;
 
 /* splitmix64 */
@@ -510,8 +513,40 @@ check_tuples(uint64_t when, unsigned long *all)
 
 struct result {
 	unsigned long	checked, lost;
-	int		hand, broken;
+	int		hand, broken, clean;
 };
+
+/* 1: the files are marked as those of a clean end, and not read at the next
+ * start; so each page must be whole, and the index complete, as they are.
+ * -1: they are not. */
+static int
+check_clean(void)
+{
+	char		path[PATH_MAX], text[64];
+	struct db	d = { .dir = (char *)(uintptr_t)work };
+	struct db_check	c[2];
+	ssize_t		n;
+	int		fd, clean;
+
+	snprintf(path, sizeof(path), "%s/db/clean", work);
+	if ((fd = open(path, O_RDONLY)) == -1)
+		return (0);
+	n = read(fd, text, sizeof(text));
+	close(fd);
+	if (db_clean_take(&d, &clean) != 0)
+		err(1, "%s", path);
+	if (!clean)
+		return (0);
+	if ((fd = open(path, O_WRONLY | O_CREAT, 0600)) == -1 ||
+	    write(fd, text, (size_t)n) != n)
+		err(1, "%s", path);
+	close(fd);
+	db_path(&d, path, DB_SUBDIR, DB_FILE_MAIN);
+	fd = db_pages_check(path, 0, &c[0]);
+	db_path(&d, path, DB_SUBDIR, DB_FILE_INDEX);
+	fd |= db_pages_check(path, 1, &c[1]);
+	return (fd == 0 && c[0].entries == c[1].entries ? 1 : -1);
+}
 
 /* The next start, and work after it. */
 static void
@@ -521,13 +556,15 @@ start(struct result *r, uint64_t when)
 	unsigned long	n = acked, all;
 
 	r->hand = 1;
+	r->clean = check_clean();
+	r->broken = r->clean == -1;
 	load_open(work);
 	r->hand = 0;
 	if (tuples != NULL)
 		r->lost = check_tuples(when, &r->checked);
 	else {
 		r->lost = load_check(&n, &r->checked);
-		r->broken = load_step(n) == -1;
+		r->broken |= load_step(n) == -1;
 	}
 	/* Nothing is missing, so nothing may be said to be. */
 	r->broken |= r->lost == 0 && db_lost(db, &lost);
@@ -567,6 +604,7 @@ try_image(const struct image *im, uint64_t when)
 	sum.lost += r->lost;
 	sum.hand += (unsigned long)r->hand;
 	sum.broken += (unsigned long)r->broken;
+	sum.clean += r->clean == 1;
 	if (r->lost != 0 || r->hand || r->broken)
 		printf("# record %zu, %s %zu, seed %llu: lost %lu%s%s "
 		    "(status %d)\n", im->at, mode_name[im->mode], im->which,
@@ -717,9 +755,9 @@ check(const char *name, const char *journal, size_t max)
 	}
 	clear_dir(work);
 	printf("# %s | writes %lu | sync points %lu | images %lu | tuples "
-	    "checked %lu | lost %lu | needed a hand %lu | broken %lu\n", name,
+	    "checked %lu | lost %lu | needed a hand %lu | broken %lu | clean %lu\n", name,
 	    sum.writes, sum.syncs, sum.images, sum.checked, sum.lost, sum.hand,
-	    sum.broken);
+	    sum.broken, sum.clean);
 	return (sum.images == 0 || sum.checked == 0 || sum.lost != 0 ||
 	    sum.hand != 0 || sum.broken != 0);
 }
@@ -729,10 +767,11 @@ main(int argc, char **argv)
 {
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	log_set_sink(log_out, NULL);
-	if (argc == 4 && strcmp(argv[1], "load") == 0)
-		return (load_run(argv[2], strtoul(argv[3], NULL, 10)));
+	if (argc == 5 && strcmp(argv[1], "load") == 0)
+		return (load_run(argv[2], strtoul(argv[3], NULL, 10),
+		    strtoul(argv[4], NULL, 10)));
 	if (argc < 7 || strcmp(argv[1], "check") != 0)
-		errx(2, "usage: powercut load DIR N | check NAME JOURNAL DIR "
+		errx(2, "usage: powercut load DIR N CLOSE | check NAME JOURNAL DIR "
 		    "MAX SEED [TUPLES]");
 	work = argv[4];
 	seed = strtoull(argv[6], NULL, 10);

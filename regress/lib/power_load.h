@@ -100,12 +100,12 @@ load_checkpoint(void)
 }
 
 /*
- * Steps 0 to n - 1: every 25 steps a checkpoint is allowed, every 90 the
- * database is closed and opened again.  A database that is down is opened
+ * Steps 0 to n - 1: every 25 steps a checkpoint is allowed, every `close' steps
+ * the database is closed and opened again.  A database that is down is opened
  * again, as the daemon does.
  */
 static inline int
-load_run(const char *dir, unsigned long n)
+load_run(const char *dir, unsigned long n, unsigned long close)
 {
 	unsigned long	b;
 	char		line[32];
@@ -121,7 +121,7 @@ load_run(const char *dir, unsigned long n)
 			return (2);
 		if (b % 25 == 24)
 			load_checkpoint();
-		if (b % 90 == 89) {
+		if (b % close == close - 1) {
 			db_close(db);
 			load_open(dir);
 		}

@@ -1,7 +1,8 @@
 #!/usr/bin/perl
 # The log of the database is damaged in its middle: with `restart strict' the
 # daemon does not start and changes nothing; without it, it starts with the rest,
-# logs what is missing, and goes on.
+# logs what is missing, and goes on.  An index that is missing or damaged is made
+# again, with `strict' too, and nothing is lost.
 use strict;
 use warnings;
 use FindBin;
@@ -70,5 +71,26 @@ like((dialogue(port => 8025))[-1], qr{^451 4\.7\.1}, 'the daemon works with the 
 power_cut();
 start();
 unlike(log_since(), qr/log is damaged.*log is damaged/s, 'it is said once');
+
+# The index alone
+my $all = (db('list', 'white'))[1];
+for my $how ('missing', 'damaged') {
+	power_cut();
+	unlink("$state/db/expire.db") or die "expire.db: $!\n"
+	    if $how eq 'missing';
+	if ($how eq 'damaged') {
+		open($f, '+<:raw', "$state/db/expire.db") or
+		    die "expire.db: $!\n";
+		seek($f, 8192, 0);
+		print $f "\0" x 4096;
+		close($f);
+	}
+	conf($base . "restart strict\n");
+	log_mark();
+	start();
+	wait_log(qr{/state/db/expire\.db: [^;]*$how; it was made again from grey\.db, and its \d+ entries are complete});
+	is((db('list', 'white'))[1], $all, "index $how: all entries are there");
+	unlike(log_since(), qr/are missing/, '… and none is said to be missing');
+}
 stop();
 done_testing();

@@ -1,18 +1,20 @@
 /*
  * A damaged log is noticed by commits that are missing after recovery.  A child
  * fills the database and is killed; then its log or its mark is damaged.
+ * After a clean end the files are not read again.
  */
 /* LIBS: -ldb */
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+#include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
 #include <glob.h>
 #include <signal.h>
 #include <unistd.h>
 
-#include "lib/db/db.h"
+#include "lib/db/db_int.h"
 #include "lib/base/log.h"
 #include "regress/lib/tap.h"
 
@@ -22,9 +24,12 @@
 static char	 dir[] = "/tmp/db_mark_test.XXXXXX";
 static struct db *db;
 
+static unsigned int	lines;
+
 static void
 quiet(int priority, const char *line, void *arg)
 {
+	lines++;
 	(void)priority;
 	(void)arg;
 	printf("# log: %s\n", line);
@@ -219,6 +224,88 @@ test_mark(void)
 	    "is not followed");
 }
 
+static int
+is_clean(void)
+{
+	char	path[64];
+
+	snprintf(path, sizeof(path), "%s/db/clean", dir);
+	return (access(path, F_OK) == 0);
+}
+
+/* A page in the middle of the entries becomes zero, which libdb's checksums do
+ * not show; or the file ends there. */
+static void
+spoil_page(int cut)
+{
+	static const char	zero[4096];
+	char			path[64];
+	struct stat		st;
+	off_t			at;
+	int			fd;
+
+	snprintf(path, sizeof(path), "%s/db/grey.db", dir);
+	if ((fd = open(path, O_RDWR)) == -1 || fstat(fd, &st) == -1)
+		abort();
+	at = st.st_size / 8192 * 4096;
+	if (cut ? ftruncate(fd, at) == -1 :
+	    pwrite(fd, zero, sizeof(zero), at) != sizeof(zero))
+		abort();
+	close(fd);
+}
+
+/* Opens it, and returns how many lines that logged. */
+static unsigned int
+open_lines(void)
+{
+	lines = 0;
+	return (open_db() == 0 ? lines : 1000);
+}
+
+static void
+test_clean(void)
+{
+	fill();
+	ok(!is_clean(), "a kill is no clean end");
+	is_int(open_db(), 0, "the next start");
+	db_close(db);
+	ok(is_clean(), "a close is one");
+	spoil_page(0);
+	is_int(open_lines(), 0, "its pages are not read again");
+	ok(!is_clean(), "while it is open it is not clean");
+	db_close(db);
+	spoil_page(1);
+	ok(open_lines() > 0, "the mark is not believed for other files");
+	db_close(db);
+
+	fill();
+	spoil_page(0);
+	ok(open_lines() > 0, "without the mark the pages are read");
+	db_close(db);
+}
+
+/* An error while it is open, of which the files know nothing. */
+static void
+test_reopen(void)
+{
+	fill();
+	is_int(open_db(), 0, "open");
+	ok(!db_is_same(db), "before an error there is nothing to compare");
+	db_fail(db, EIO, "test");
+	spoil_page(0);
+	ok(db_reopen(db) == 0 && db_is_same(db),
+	    "after it the pages are not read, and the commits are the same");
+	db_close(db);
+	ok(!is_clean(), "but the end is not clean, so that the next start does");
+	ok(open_lines() > 0, "which it does");
+	write_batch(BATCHES);
+	db->serial--;
+	db_fail(db, EIO, "commit");
+	ok(db_reopen(db) == 0 && !db_is_same(db),
+	    "a commit that failed and is there");
+	db_close(db);
+}
+
 int
 main(void)
 {
@@ -228,6 +315,8 @@ main(void)
 		return (1);
 	test_damage();
 	test_mark();
+	test_clean();
+	test_reopen();
 	nftw(dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);
 	rmdir(dir);
 	return (done());
