@@ -17,6 +17,7 @@
  *	clock right|none	what store says of it
  *	caps KEYWORDS SIZE	what store had kept of the MTA
  *	host ADDRESS white|trapped|gone
+ *	stranger ADDRESS	connections seem to come from this IPv4 address
  *	play STAGE [once] next|reject|tempfail|close|wait|delay …
  *	points STAGE MILLI	event STAGE NUMBER
  *	wants …			at EOM, see pass_play.h; nothing: no more
@@ -36,6 +37,7 @@
 #include <netinet/in.h>
 
 #include <ctype.h>
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -293,6 +295,35 @@ order_host(char *arg)
 	    strcmp(arg, "trapped") == 0 ? until : 0, TRAP_SPAM);
 }
 
+/* The machine's own addresses need not be white. */
+static struct sockaddr_storage	stranger;
+
+int
+accept4(int fd, struct sockaddr *sa, socklen_t *len, int flags)
+{
+	static int	(*next)(int, struct sockaddr *, socklen_t *, int);
+	int		 client;
+
+	if (next == NULL)
+		*(void **)&next = dlsym(RTLD_NEXT, "accept4");
+	if ((client = next(fd, sa, len, flags)) != -1 &&
+	    stranger.ss_family != 0) {
+		*len = sizeof(struct sockaddr_in);
+		memcpy(sa, &stranger, *len);
+	}
+	return (client);
+}
+
+static void
+order_stranger(const char *arg)
+{
+	struct addr	a;
+
+	if (addr_parse(arg, &a) == -1 || !addr_is4(&a))
+		die(arg);
+	(void)addr_to_sa(&a, 2525, &stranger);
+}
+
 static enum stage
 stage_of(const char *word)
 {
@@ -548,6 +579,8 @@ order(char *line)
 		return;
 	if (strcmp(word, "host") == 0)
 		order_host(arg);
+	else if (strcmp(word, "stranger") == 0)
+		order_stranger(arg);
 	else if (strcmp(word, "hosts-end") == 0)
 		(void)chan_send_empty(fixture.store, MSG_HOSTS_END, 0);
 	else if (strcmp(word, "hosts-begin") == 0)

@@ -117,8 +117,14 @@ sub heard {	# a line that begins with the word and matches, taken out
 
 sub fill {	# octets of a connection; 0 at its end, -1 none in time
 	my ($c, $wait) = @_;
+	my $sel = IO::Select->new($c->{sock}, $out);
 	return 0 if $c->{eof};
-	IO::Select->new($c->{sock})->can_read($wait) or return -1;
+	# The driver's own lines are read meanwhile, for their pipe is small.
+	for (;;) {
+		my @ready = $sel->can_read($wait) or return -1;
+		last if grep { $_ == $c->{sock} } @ready;
+		eval { pump(0) } or $sel->remove($out);
+	}
 	my $n = sysread($c->{sock}, $c->{buf}, 65536, length $c->{buf});
 	if (!defined $n) {
 		return -1 if $! == EAGAIN || $! == EINTR;
