@@ -23,6 +23,7 @@ our $top = getcwd();
 our $daemon = "$top/spamgreyd/spamgreyd";
 our $command = "$top/spamgreydb/spamgreydb";
 our ($pid, $log, $conf, $log_pos);
+our $ended;			# the status with which alive() saw it end
 # For conf(): a gate alone, without firewall and pass; and one with room for many
 # clients and tuples.
 our $gate = <<'END';
@@ -193,7 +194,14 @@ stop
 	return ($status, now() - $t);
 }
 
-sub alive { return (defined $pid && waitpid($pid, WNOHANG) == 0) }
+sub
+alive
+{
+	my $was = defined $pid ? waitpid($pid, WNOHANG) : -1;
+
+	$ended = $? if $was > 0;
+	return ($was == 0);
+}
 
 # Returns role => pid of the daemon's children, by their titles ("spamgreyd:
 # front 0").

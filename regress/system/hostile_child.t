@@ -166,7 +166,7 @@ unlink($plan);
 start();
 play('front', 'any 1');
 wait_for('the daemon to end', sub { !alive() });
-is($? >> 8, 1, 'the daemon ends with 1 when restart says so');
+is($Sys::ended >> 8, 1, 'the daemon ends with 1 when restart says so');
 like(log_since(), qr/^more than 3 restarts in 3600 s: the daemon ends$/m,
     '… and says why');
 my @starts = log_since() =~ /^next start in (\d+) s$/mg;
