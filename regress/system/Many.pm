@@ -8,14 +8,19 @@ use Sys;
 
 our @EXPORT = qw(network entries);
 
-# Returns the network of the n-th four tuples; in random order, and none twice.
+# Returns the network of the n-th four tuples, as if by chance and none twice:
+# each step can be undone.  An order that spreads them evenly, such as multiples
+# of the golden ratio, would split all pages of the database at the same time.
 sub
 network
 {
 	my ($n) = @_;
 
-	return (join('.', unpack('C3',
-	    pack('N', 0x10000000 + (($n * 40503 & 0x3ffff) << 8)))));
+	for my $odd (0x19e37, 0x2bd4d, 0x3c6ef) {
+		$n = ($n ^ $n >> 9) * $odd & 0x3ffff;
+	}
+	$n ^= $n >> 9;
+	return (join('.', unpack('C3', pack('N', 0x10000000 + ($n << 8)))));
 }
 
 # Makes a file with tuples first + 1 to first + count.  Each network has four
