@@ -85,12 +85,20 @@ ctl_text(struct ctl *c, uint64_t id, uint8_t kind, const char *text)
 		c->broken = 1;
 }
 
+/* Without memory for a change the database is not down. */
+const char *
+ctl_db_why(const struct ctl *c)
+{
+	const char	*why = db_why(c->env.db);
+
+	return (*why != '\0' ? why : "no memory");
+}
+
 /* The text says what the administrator can do about it. */
 void
 ctl_end_db(struct ctl *c, uint64_t id, enum db_result rc)
 {
-	char		 text[512];
-	const char	*why;
+	char	text[512];
 
 	switch (rc) {
 	case DB_OK:
@@ -100,11 +108,9 @@ ctl_end_db(struct ctl *c, uint64_t id, enum db_result rc)
 		ctl_end(c, id, CTL_NOTFOUND, 0, "no such entry");
 		break;
 	case DB_DOWN:
-		/* Without memory for the change it is not down. */
-		why = db_why(c->env.db);
 		snprintf(text, sizeof(text), "the database cannot be used now "
 		    "(%s); it is opened again as soon as possible",
-		    *why != '\0' ? why : "no memory");
+		    ctl_db_why(c));
 		ctl_end(c, id, CTL_FAILED, c->count, text);
 		break;
 	case DB_NEWER:

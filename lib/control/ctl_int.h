@@ -72,6 +72,8 @@ void	 ctl_fact(struct ctl *, uint64_t id, const char *name,
 	    const char *value);
 void	 ctl_text(struct ctl *, uint64_t id, uint8_t kind, const char *);
 void	 ctl_fact_number(struct ctl *, const char *name, int64_t);
+/* Why a change failed with DB_DOWN, in words. */
+const char *ctl_db_why(const struct ctl *);
 /* Ends a request by a result of the database, in words. */
 void	 ctl_end_db(struct ctl *, uint64_t id, enum db_result);
 void	 ctl_note(struct ctl *, const char *, ...)

@@ -175,7 +175,7 @@ import_failed(struct ctl *c, enum db_result rc)
 	    c->import.line,
 	    rc == DB_NEWER ? "the database holds entries of a newer version of "
 			     "this program" :
-			     db_why(c->env.db));
+			     ctl_db_why(c));
 	ctl_note(c, "import count=%u failed", c->count);
 	ctl_end(c, c->import.id, CTL_FAILED, c->count, text);
 	c->import.dead = c->import.id;
