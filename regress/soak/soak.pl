@@ -103,7 +103,8 @@ firewall nftables table inet "spamgrey" set ip4 "white4" ip6 "white6"
 track nflog 5
 greylist { pass 1s $lives }
 tarpit { stutter ${\(1 + $n % 2)}s for 0s }
-limit { per-host 5000 per-network 5000 }
+limit { per-host 5000 per-network 5000 grey-per-host 100000
+	grey-per-network 100000 }
 spamtrap { "trap\@example.org" }
 blacklist "black" file "$list" message "Your address %A is on our list"
 whitelist "partners" file "${\tmp()}/partners" no scan
