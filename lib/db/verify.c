@@ -3,10 +3,11 @@
  * all entries.  The index can be made again of the entries without a loss,
  * which libdb does when it is not there; the other way round is damage.c.
  *
- * A clean end leaves STATE/db/clean, with a sum over the names and sizes of all
- * files but the mark (mark.c), which is never synced, when everything else is synced; an open removes it, and syncs that,
- * before anything else is written.  Where it is true, the files are those of a
- * database that was whole, and are not read again.
+ * A clean end leaves STATE/db/clean when everything else is synced, with a sum
+ * over the names and sizes of all files but the mark (mark.c), which is never
+ * synced.  An open removes it, and syncs that, before anything else is written.
+ * Where it is true, the files are those of a database that was whole, and are
+ * not read again.
  */
 #include <sys/stat.h>
 
