@@ -234,9 +234,9 @@ is_clean(void)
 }
 
 /* A page in the middle of the entries becomes zero, which libdb's checksums do
- * not show; or the file ends there. */
+ * not show; or the file gets one more, which libdb does not read. */
 static void
-spoil_page(int cut)
+spoil_page(int longer)
 {
 	static const char	zero[4096];
 	char			path[64];
@@ -248,7 +248,7 @@ spoil_page(int cut)
 	if ((fd = open(path, O_RDWR)) == -1 || fstat(fd, &st) == -1)
 		abort();
 	at = st.st_size / 8192 * 4096;
-	if (cut ? ftruncate(fd, at) == -1 :
+	if (longer ? ftruncate(fd, st.st_size + 4096) == -1 :
 	    pwrite(fd, zero, sizeof(zero), at) != sizeof(zero))
 		abort();
 	close(fd);
