@@ -10,7 +10,7 @@ use Test::More;
 use Time::HiRes qw(sleep time);
 
 our @EXPORT = qw(build tmp netns start say_to ask ready stat_of finish
-    until_true logged);
+    until_true logged log_like);
 
 my %of;		# pid of a running role: its pipes and log
 
@@ -97,6 +97,13 @@ sub until_true {
 		sleep 0.02;
 	}
 	return;
+}
+
+# A test that the log has the line, which may come later than the answer.
+sub log_like {
+	my ($dir, $re, $name) = @_;
+	until_true(sub { logged($dir) =~ $re });
+	return like(logged($dir), $re, $name);
 }
 
 END { my $st = $?; kill 'KILL', keys %of if %of; $? = $st }

@@ -74,7 +74,7 @@ daemon();
 waitpid $pid, 0;
 isnt($?, 0, 'without the table it does not start');
 $pid = undef;
-like(logged($dir), qr/add the line `table <$table> persist' to pf.conf/,
+log_like($dir, qr/add the line `table <$table> persist' to pf.conf/,
     'and says what to add to pf.conf');
 sub checked {
 	local $ENV{PFEMU_STATE} = $pf;
@@ -177,7 +177,7 @@ ctl('flushall');
 kill 'KILL', $fw;
 ok(defined until_true(sub { count() == $n + 1 }),
     'a table that went with fw is made again') or diag(logged($dir));
-like(logged($dir), qr/pf: table <$table> was gone; created again/,
+log_like($dir, qr/pf: table <$table> was gone; created again/,
     'and that is said');
 is(waitpid($pid, WNOHANG), 0, 'the daemon goes on');
 

@@ -169,7 +169,7 @@ ask($d, 'tables spamd 192.0.2.0/25 198.51.100.1 198.51.100.2 198.51.100.3');
 ok(defined until_true(sub { nets('spamd4') eq
     '192.0.2.0/25,198.51.100.1-198.51.100.3' && nets('spamd6') eq '' }),
     'another version of it') or diag(list_set('spamd4'));
-like(logged($dir), qr/table spamd: 1 networks added, 4 removed, 2 in the table/,
+log_like($dir, qr/table spamd: 1 networks added, 4 removed, 2 in the table/,
     'by its differences');
 # The whole table is removed and the ruleset is loaded again, each time at once.
 open $f, '>', "$dir/lists" or die;
@@ -230,7 +230,7 @@ say_to($d, 'set 500');
 like(ready($d), qr/^ready/, 'more than it holds');
 is(elements('white4'), 100, 'what fits is in');
 is(elements('white6'), 50, 'and all of the other');
-like(logged($dir), qr/is full: raise or remove its `size'/, 'the log says so');
+log_like($dir, qr/is full: raise or remove its `size'/, 'the log says so');
 is(finish($d), 0, 'ends');
 nft('delete', 'table', 'inet', 'spamgrey');
 nft('add', 'table', 'inet', 'spamgrey');

@@ -135,7 +135,7 @@ sub full {
 	like(ready($d), qr/^ready/, "$system: more hosts than the limit");
 	is($n->($table), 850,
 	    "$system: takes what fits beside other tables and their reserve");
-	like(logged($dir), qr/tables may hold 1000 addresses; 1500 hosts/,
+	log_like($dir, qr/tables may hold 1000 addresses; 1500 hosts/,
 	    "$system: at start the log compares");
 	my @said = logged($dir) =~ /(write `set limit table-entries \d+')/g;
 	is("@said", "write `set limit table-entries 10000'",
@@ -187,7 +187,7 @@ sub hosts_first {
 	ok(defined until_true(sub { $n->('spamd') == 200 }),
 	    "$system: and as much of the list as leaves room")
 	    or diag($n->('spamd'));
-	like(logged($dir), qr/networks of blacklists are left out first/,
+	log_like($dir, qr/networks of blacklists are left out first/,
 	    "$system: which is said");
 	like(ask($d, 'burst add 40 100000'), qr/^done 40 /,
 	    "$system: there is room for hosts to come");

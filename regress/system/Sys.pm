@@ -14,7 +14,7 @@ use Test::More;
 use Time::HiRes qw(clock_gettime sleep CLOCK_MONOTONIC);
 
 our @EXPORT = qw(private conf start start_fails stop kill9 alive roles set_pid
-    role_pid wait_for wait_log plain log_text log_mark log_since now db db_ok program
+    role_pid wait_for wait_log log_like plain log_text log_mark log_since now db db_ok program
     smtp smtp_code dialogue all_closed slurp spit run rss counter full torture_or
     root tmp free_port
     wait_role_change);
@@ -255,6 +255,20 @@ wait_log
 
 	return (wait_for("log line $re", sub { log_since() =~ $re ? 1 : 0 },
 	    $limit));
+}
+
+# A test that the log has the line, which may come later than what the client
+# saw: roles give their lines to the parent, many at once.
+sub
+log_like
+{
+	my ($re, $name) = @_;
+
+	for (1 .. 1000) {
+		last if log_since() =~ $re;
+		sleep(0.01);
+	}
+	like(log_since(), $re, $name);
 }
 
 # Runs spamgreydb with the daemon's configuration.

@@ -115,7 +115,7 @@ log_mark();
 conf($base . "no such keyword\n");
 kill('HUP', $Sys::pid);
 wait_log(qr/stays/);
-like(log_since(), qr/spamgreyd\.conf:\d+: /,
+log_like(qr/spamgreyd\.conf:\d+: /,
     'a reload with a bad file says where');
 ($status, $out, $err) = db('reload');
 is($status, 1, 'reload by command: exit 1');
@@ -232,7 +232,7 @@ log_mark();
 kill('KILL', role_pid('store'));
 wait_for('the daemon to end', sub { !alive() });
 is($? >> 8, 1, 'restart no: the daemon ends with 1');
-like(log_since(), qr/^store died: signal 9.*restart no/ms, '… and says why');
+log_like(qr/^store died: signal 9.*restart no/ms, '… and says why');
 conf($base . "restart 2 per 1m\n");
 start();
 for my $n (1 .. 3) {
@@ -243,7 +243,7 @@ for my $n (1 .. 3) {
 }
 wait_for('the daemon to end', sub { !alive() });
 is($? >> 8, 1, 'restart 2 per 1m: the third death ends it with 1');
-like(log_since(), qr/more than 2 restarts/, '… and says why');
+log_like(qr/more than 2 restarts/, '… and says why');
 undef $Sys::pid;
 
 # a port that is taken

@@ -51,7 +51,7 @@ start(nowait => 1);
 wait_for('the daemon to end', sub { !alive() });
 isnt($?, 0, 'strict: it does not start');
 undef $Sys::pid;
-like(log_since(), qr{the database in \S+/state/db is damaged: log\.\d+: .*restart strict}s,
+log_like(qr{the database in \S+/state/db is damaged: log\.\d+: .*restart strict}s,
     '… and names the file and the setting');
 is(slurp($logs[-1]), $damaged, '… which is as it was');
 is(join(' ', glob("$state/db.damaged.*")), '', '… and nothing is put aside');
@@ -60,7 +60,7 @@ conf($base);
 log_mark();
 start();
 wait_log(qr/log is damaged: the last \d+ commits/);
-like(log_since(), qr/there were 2\d{4} entries then, and (\d+) are here;/,
+log_like(qr/there were 2\d{4} entries then, and (\d+) are here;/,
     'the log says how many entries are missing');
 my ($here) = log_since() =~ /then, and (\d+) are here;/;
 cmp_ok($here, '<', $entries, 'some are');

@@ -54,7 +54,7 @@ for my $role (qw(front store pass parent)) {
 	kill('HUP', $Sys::pid) if $role eq 'parent';
 	wait_log(qr/reload|cannot|configuration/i) if $role eq 'parent';
 	@held = ();
-	like(log_since(), qr/limit=descriptors|over-limit|Too many open files/,
+	log_like(qr/limit=descriptors|over-limit|Too many open files/,
 	    '… and it is logged') if $role =~ /front|store/;
 	unlike(log_since(), qr/accept failed/, '… with its reason');
 	limit($pid, $most);

@@ -88,7 +88,7 @@ for my $pair (@pairs) {
 		inject($r{$from}, $fd, $garbage{$kind}) or
 		    fail("$name: inject");
 		wait_log(qr/^ready$/m, 90);
-		like(log_since(), qr/^\Q$from\E( 0)?: sent /m,
+		log_like(qr/^\Q$from\E( 0)?: sent /m,
 		    "$name: the log names the sender") or diag(log_since());
 		$i++;
 		like(smtp_code(port => $port, mail => "n$i\@example.com",

@@ -173,7 +173,7 @@ for my $case (['fail', qr/exit status 3: no such luck/, 'exit status'],
 	($status, $out, $err) = db('load', 'cmd');
 	is($status, 1, "$name: load fails");
 	like($err, $why, '… says why');
-	like(log_since(), $why, '… in the log too');
+	log_like($why, '… in the log too');
 	is(stat_of('lists failed'), 1, '… in stats');
 	like(state_of('198.51.100.9'), qr/^blacklisted cmd, as it was loaded .* loading has failed since /,
 	    '… and in show: the last good one stays');
@@ -285,13 +285,13 @@ log_mark();
 setup("old;\"m\";inet;1;10.70.0.0/0\nold;\"m\";inet;2;127.0.0.8/32;\n" .
     "old;\"m\";inet;0\nours;\"m\";inet;1;10.71.0.0/16\nsix;\nx y;\n");
 wait_log(qr/spamd-setup: 1 lists accepted/);
-like(log_since(), qr/list "old" of spamd-setup: address 10\.70\.0\.0\/0 /,
+log_like(qr/list "old" of spamd-setup: address 10\.70\.0\.0\/0 /,
     'a bad address is said with its list');
-like(log_since(), qr/list "old" of spamd-setup: the count is 2/, 'a bad count');
-like(log_since(), qr/list "old" of spamd-setup: the list has no addresses;/, 'count 0');
-like(log_since(), qr/list "ours" of spamd-setup: the configuration has a list of that name/,
+log_like(qr/list "old" of spamd-setup: the count is 2/, 'a bad count');
+log_like(qr/list "old" of spamd-setup: the list has no addresses;/, 'count 0');
+log_like(qr/list "ours" of spamd-setup: the configuration has a list of that name/,
     "the configuration's own are out of its reach");
-like(log_since(), qr/line 6 of spamd-setup: the line must begin with the name of a list and ";"/, 'a line without a name');
+log_like(qr/line 6 of spamd-setup: the line must begin with the name of a list and ";"/, 'a line without a name');
 wait_for('tag; to clear', sub { state_of('2001:db8:6::1') eq 'unknown' });
 is(state_of('10.69.0.1'), 'blacklisted old', 'what was good stays');
 unlike(state_of('127.0.0.8'), qr/blacklisted/, 'and nothing else is listed');

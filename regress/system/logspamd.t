@@ -72,7 +72,7 @@ wait_for('a retry that passes', sub { smtp_code(port => $port,
     from => '127.1.0.2') =~ /accepted now/ });
 wait_log(qr/^spamd: whitelisting 127\.1\.0\.2 in \Q${\tmp()}\E\/state$/m);
 pass('whitelisting');
-like(log_since(), qr/^spamd: updated entry 127\.1\.0\.2 from <me\@example\.com> to <you\@example\.org>, helo sender\.example\.com\nspamd: whitelisting 127\.1\.0\.2 in /m,
+log_like(qr/^spamd: updated entry 127\.1\.0\.2 from <me\@example\.com> to <you\@example\.org>, helo sender\.example\.com\nspamd: whitelisting 127\.1\.0\.2 in /m,
     'behind the line of its entry');
 session('127.1.0.3', <<'END', 'verbose: each RCPT', rcpt => ['one@example.org', 'two@example.org']);
 127.1.0.3: connected (1/0)
@@ -112,13 +112,13 @@ session('127.1.0.5', <<'END', 'hostile text is encoded', helo => 'x|spamd:\\"[2J
 127.1.0.5: disconnected after N seconds.
 new entry 127.1.0.5 from <a\x7cb\x5cc@example.com> to <you@example.org>, helo x\x7cspamd:\x5c\x22[2J\x5c
 END
-like(log_since(), qr/^[0-9a-f]{16} front end address=127\.1\.0\.5 /m,
+log_like(qr/^[0-9a-f]{16} front end address=127\.1\.0\.5 /m,
     'our own line is there too');
 unlike(log_text(), qr/^spamd: listening/m, 'it listened before that');
 is((stop())[0], 0, 'SIGTERM');
 log_mark();
 start();
-like(log_since(), qr/^spamd: listening for incoming connections\.$/m,
+log_like(qr/^spamd: listening for incoming connections\.$/m,
     'listening');
 
 # Without -v, the lines of spamd -v are missing, for a trapped host, too.

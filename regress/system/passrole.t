@@ -159,7 +159,7 @@ spit("$spool/left", "behind\n");
 log_mark();
 kill('KILL', $r{pass});
 wait_log(qr/^ready$/m);
-like(log_since(), qr/^pass died: signal 9/m, 'killed: that is said');
+log_like(qr/^pass died: signal 9/m, 'killed: that is said');
 my %after = roles();
 isnt($after{$_}, $r{$_}, "… $_ is new") for qw(pass front store fw);
 ok(!-e "$spool/left", '… the spool is empty again');

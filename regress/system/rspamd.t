@@ -161,7 +161,7 @@ log_mark();
 like(mail($us_host, 'hello'), qr/^250/, 'and taken');
 wait_log(qr/ pass rspamd action=no\S*action score=\S+ symbols=/);
 for my $symbol ('IP', 'HELO', 'FROM', 'RCPT') {
-	like(log_since(), qr/symbols=\S*\bSG_$symbol\b/,
+	log_like(qr/symbols=\S*\bSG_$symbol\b/,
 	    "it was told the client's $symbol");
 }
 like(mail($us_host, 'hello', body => [$gtube]), qr/^550 5\.7\.1 /,
