@@ -192,8 +192,9 @@ spit("$open/linger", '');
 is((db('load', 'cmd'))[0], 0, 'it can be loaded again');
 unlink("$open/linger");
 is(stat_of('lists failed'), 1, 'and failed no more');
-ok(!-d '/proc/' . (slurp("$open/lingers") =~ s/\s//gr),
-    'what a command leaves running is killed');
+wait_for('what a command leaves running to be killed',
+    sub { !-d '/proc/' . (slurp("$open/lingers") =~ s/\s//gr) });
+pass('what a command leaves running is killed');
 
 # … after a restart, too
 is((stop())[0], 0, 'ends');
