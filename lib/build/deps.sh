@@ -45,7 +45,8 @@ debian_packages() {
 	bench)	echo perl nftables iproute2; return ;;
 	esac
 	have curl || have wget || echo curl
-	echo perl python3 libgmime-3.0-dev patch swaks libnet-ssleay-perl openssl nftables iproute2 mandoc groff strace
+	echo perl python3 libgmime-3.0-dev patch swaks libnet-ssleay-perl \
+	    openssl nftables iproute2 mandoc groff strace
 	[ "$what" = check ] && return
 	echo bmake bison byacc gcc clang cppcheck shellcheck valgrind
 }

@@ -74,7 +74,7 @@ daemon();
 waitpid $pid, 0;
 isnt($?, 0, 'without the table it does not start');
 $pid = undef;
-log_like($dir, qr/add the line `table <$table> persist' to pf.conf/,
+like(logged($dir), qr/add the line `table <$table> persist' to pf.conf/,
     'and says what to add to pf.conf');
 sub checked {
 	local $ENV{PFEMU_STATE} = $pf;

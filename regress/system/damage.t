@@ -51,7 +51,7 @@ start(nowait => 1);
 wait_for('the daemon to end', sub { !alive() });
 isnt($?, 0, 'strict: it does not start');
 undef $Sys::pid;
-log_like(qr{the database in \S+/state/db is damaged: log\.\d+: .*restart strict}s,
+like(log_since(), qr{the database in \S+/state/db is damaged: log\.\d+: .*restart strict}s,
     '… and names the file and the setting');
 is(slurp($logs[-1]), $damaged, '… which is as it was');
 is(join(' ', glob("$state/db.damaged.*")), '', '… and nothing is put aside');

@@ -222,6 +222,7 @@ like(through('{ 192.0.2.2 port 2599, 192.0.2.2 port 2501 }', '203.0.113.18'),
     qr/^250 .*queued as/, 'the second target when the first is down');
 
 # --- an MTA with STARTTLS, a listener of ours without
+eval { wait_for('its line', sub { log_text() =~ /STARTTLS.*listen/i }) };
 like(log_text(), qr/STARTTLS.*listen/i,
     'that the MTA offers STARTTLS and no listener of ours does is logged');
 is((stop())[0], 0, 'SIGTERM');

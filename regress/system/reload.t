@@ -62,7 +62,7 @@ fails
 	is($status, 1, "$what: exit 1");
 	like($err, qr/$why.*; the previous configuration is in force again$/m,
 	    '… with the reason');
-	log_like(qr/$why.*^the processes do not start with the new configuration/ms,
+	like(log_since(), qr/$why.*^the processes do not start with the new configuration/ms,
 	    '… which the log has too');
 	unlike(log_since(), qr/configuration reloaded/, '… and no success');
 	greets('one.example.org', '… the configuration before is in force');
@@ -77,7 +77,7 @@ named('one.example.org', "${base}front 2\n");
 ($status, $out, $err) = db('reload');
 is($status, 0, 'new processes that start: exit 0');
 unlike($out . $err, qr/^(?!.*warning: )./m, '… without a word');
-log_like(qr/^configuration reloaded\n(.*\n)*ready$/m,
+like(log_since(), qr/^configuration reloaded\n(.*\n)*ready$/m,
     '… when all are ready');
 is(at_work('front'), 2, '… they are there');
 isnt(role_pid('store'), $was, '… and others than before');
